@@ -1,0 +1,148 @@
+"""structlog: for people on a terminal, JSON elsewhere; secrets never pass."""
+
+import atexit
+import contextlib
+import io
+import logging
+import os
+import queue
+import sys
+import threading
+from collections.abc import Iterable
+from typing import TextIO, cast
+
+import structlog
+from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+
+_LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+_CHATTY = ("httpx", "httpcore", "slack_sdk", "aiohttp", "aiosmtplib", "apscheduler", "asyncio")
+"""Held at WARNING: some of them print URLs that are secrets."""
+_MASK = "********"
+_SPOOLED = 10_000
+"""Log lines kept for a reader that is slow."""
+_SHORTEST_SECRET = 6
+"""Shorter texts would mask innocent words."""
+
+
+class _Masker:
+    """Replace every known secret in every value of an event, however deep."""
+
+    def __init__(self, secrets: Iterable[str]) -> None:
+        self._secrets = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
+
+    def __call__(self, _logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+        return {key: self._masked(value) for key, value in event.items()}
+
+    def _masked(self, value: object) -> object:
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, _MASK)
+            return value
+        if isinstance(value, dict):
+            return {key: self._masked(item) for key, item in value.items()}
+        if isinstance(value, list | tuple):
+            return [self._masked(item) for item in value]
+        return value if isinstance(value, int | float | bool | type(None)) else self._masked(str(value))
+
+
+def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+    """Show control characters of data instead of obeying them: one event, one line."""
+    return {
+        key: value.encode("unicode_escape").decode() if isinstance(value, str) and not value.isprintable() else value
+        for key, value in event.items()
+        if key != "exception"
+    } | ({"exception": event["exception"]} if "exception" in event else {})
+
+
+class _Spool(io.TextIOBase):
+    """
+    A stream that never fails and never waits: a thread of its own writes; what nobody reads is dropped.
+
+    A log pipe that is closed, or full because its reader hangs, must not stop alerts.
+    """
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+        self._texts: queue.SimpleQueue[str | None] = queue.SimpleQueue()
+        self._thread = threading.Thread(target=self._drain, name="log", daemon=True)
+        self._thread.start()
+        atexit.register(self.close)
+
+    def write(self, text: str) -> int:
+        """Take a text to be written soon; none while the reader is far behind."""
+        if self._texts.qsize() < _SPOOLED:
+            self._texts.put(text)
+        return len(text)
+
+    def close(self) -> None:
+        """Write what is left, as far as the reader takes it within a second."""
+        self._texts.put(None)
+        self._thread.join(timeout=1)
+
+    def _drain(self) -> None:
+        while (text := self._texts.get()) is not None:
+            # Nothing can be told of a log that cannot be written.
+            with contextlib.suppress(OSError):
+                self._write(text.encode("utf-8", "backslashreplace"))
+
+    def _write(self, data: bytes) -> None:
+        # Past the buffer of sys.stderr: a thread that hangs with its lock would bring the interpreter down at exit.
+        while data:
+            data = data[os.write(self._descriptor, data) :]
+
+
+def _spooled(stream: TextIO) -> TextIO:
+    """Return a stream that never fails in place of one that has a descriptor; others are only in memory."""
+    try:
+        return cast("TextIO", _Spool(stream.fileno()))
+    except (OSError, ValueError):
+        return stream
+
+
+def configure_logging(*, style: str | None, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
+    """
+    Set up logging for the process.
+
+    Args:
+        style: `console`, `json`, or None to decide by the stream.
+        level: debug, info, warning or error.
+        secrets: Texts that must never be shown.
+        stream: In place of standard error, and written at once.
+    """
+    on_terminal = (stream or sys.stderr).isatty()
+    out = stream if stream is not None else _spooled(sys.stderr)
+    as_json = style == "json" or (style is None and not on_terminal)
+    renderer: structlog.typing.Processor = (
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=on_terminal)
+    )
+    shared: list[structlog.typing.Processor] = [
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        _Masker(secrets),
+    ]
+    structlog.configure(
+        processors=[*shared, *([] if as_json else [_one_line]), renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(_LEVELS[level]),
+        logger_factory=structlog.WriteLoggerFactory(out),
+        cache_logger_on_first_use=False,
+    )
+    # Libraries log through the standard library: the same form, the same mask.
+    handler = logging.StreamHandler(out)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(max(_LEVELS[level], logging.WARNING))
+    for name in _CHATTY:
+        logging.getLogger(name).setLevel(logging.WARNING)
+
+
+def get_logger() -> FilteringBoundLogger:
+    """Return the logger; events have a fixed lower-case text and keys."""
+    logger: FilteringBoundLogger = structlog.get_logger()
+    return logger

@@ -1,0 +1,166 @@
+"""Settings from the environment, a `.env` file and secret files, read once into one frozen object."""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
+
+from alertd.errors import SettingsError
+
+PREFIX = "ALERTD_"
+_DURATION = re.compile(r"([0-9]+)\s*(s|m|h|d|w)", re.ASCII)
+_MOST_DIGITS = 7
+_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+SYSTEM_RULES = Path("/etc/alertd/rules.yaml")
+
+
+def parse_duration(text: str) -> timedelta:
+    """
+    Read `30s`, `10m`, `2h`, `1d`, `4w`.
+
+    Raises:
+        ValueError: It is no such duration.
+    """
+    match = _DURATION.fullmatch(text.strip())
+    if match is None or len(match[1]) > _MOST_DIGITS:
+        raise ValueError("not a duration; write 30s, 10m, 2h or 1d")
+    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+
+
+def _duration(value: object) -> object:
+    return parse_duration(value) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+def _secret_dirs() -> list[str]:
+    named = (os.environ.get(f"{PREFIX}SECRETS_DIR", "/run/secrets"), os.environ.get("CREDENTIALS_DIRECTORY", ""))
+    return [name for name in named if name and Path(name).is_dir()]
+
+
+class Settings(BaseSettings):
+    """Every setting with its default; field names are the variables without `ALERTD_`, in lower case."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX,
+        env_file=".env",
+        env_file_encoding="utf-8",
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
+    )
+
+    rules: Path | None = Field(
+        None, description="Rules file or directory; default ./rules.yaml, else /etc/alertd/rules.yaml"
+    )
+    database_url: str = Field("", description="Default sqlite:///./alertd.db, or in $STATE_DIRECTORY when that is set")
+    novita_api_key: SecretStr | None = Field(None, description="Key of the account, where the rules file names none")
+    novita_base_url: str = Field("https://api.novita.ai", description="Where the billing API is")
+    poll_interval: Duration = Field(
+        timedelta(minutes=10), description="How often bills are read", ge=timedelta(seconds=1), le=timedelta(days=1)
+    )
+    settle_delay: Duration = Field(
+        timedelta(hours=2), description="How late a bill may usually be", ge=timedelta(), le=timedelta(days=7)
+    )
+    slack_bot_token: SecretStr | None = Field(None, description="xoxb-…: lets receivers name channels")
+    slack_webhook_url: SecretStr | None = Field(
+        None, description="Incoming webhook, for a receiver that names no channel"
+    )
+    slack_base_url: str = Field("https://slack.com/api/", description="Slack's Web API")
+    smtp_host: str | None = Field(None, description="Mail server")
+    smtp_port: int = Field(587, description="Its port", ge=1, le=65535)
+    smtp_username: str | None = Field(None, description="Login, where the server wants one")
+    smtp_password: SecretStr | None = Field(None, description="Password to it")
+    smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
+    smtp_from: str | None = Field(None, description="Sender's address")
+    heartbeat_url: SecretStr | None = Field(None, description="Pinged after each good cycle: a dead man's switch")
+    log_format: Literal["console", "json"] | None = Field(None, description="Default console on a terminal, else json")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- ours knows several folders
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Environment first, then `.env`, then the directories of secret files."""
+        secrets = SecretsSettingsSource(settings_cls, secrets_dir=_secret_dirs())
+        return init_settings, env_settings, dotenv_settings, secrets
+
+    def plain(self, name: str) -> str | None:
+        """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""
+        value: Any = getattr(self, name)
+        if isinstance(value, SecretStr):
+            return value.get_secret_value().strip() or None
+        return str(value) if value is not None else None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret that is set, so that logs can mask them."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+    def rules_path(self) -> Path:
+        """Return where the rules are; the first default that exists, else the one in this folder."""
+        if self.rules is not None:
+            return self.rules
+        local = Path("rules.yaml")
+        return SYSTEM_RULES if not local.exists() and SYSTEM_RULES.exists() else local
+
+    def store_url(self) -> str:
+        """Return the database URL, with systemd's state directory as the default place."""
+        if self.database_url:
+            return self.database_url
+        state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        return f"sqlite:///{state}/alertd.db" if state else "sqlite:///./alertd.db"
+
+
+def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """
+    Read all settings.
+
+    Args:
+        overrides: From the command line; they win.
+
+    Raises:
+        SettingsError: Every setting that is wrong, one a line, by its variable's name; never its value.
+    """
+    try:
+        return Settings(**dict(overrides or {}))  # type: ignore[arg-type]  # checked by pydantic
+    except UnicodeDecodeError:
+        raise SettingsError(".env, or a file of secrets, is not UTF-8 text; write it anew") from None
+    except OSError as error:
+        raise SettingsError(f"{error.filename or '.env'}: cannot be read: {error.strerror}") from None
+    except ValidationError as error:
+        lines = [
+            f"{PREFIX}{'_'.join(map(str, fault['loc'])).upper()}: {_fault_text(fault['type'], fault['msg'])}"
+            for fault in error.errors(include_input=False, include_url=False)
+        ]
+        raise SettingsError("\n".join(lines)) from None
+
+
+def _fault_text(kind: str, text: str) -> str:
+    return text.removeprefix("Value error, ") if kind == "value_error" else text[:1].lower() + text[1:]
+
+
+def describe_settings() -> list[tuple[str, str, str]]:
+    """Return (variable, default, meaning) of every setting, for `--help` and the README."""
+    return [
+        (f"{PREFIX}{name.upper()}", _default_text(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _default_text(default: object) -> str:
+    if isinstance(default, timedelta):
+        minutes = int(default.total_seconds()) // 60
+        return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+    return "" if default is None else str(default)
