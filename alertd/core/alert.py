@@ -1,0 +1,134 @@
+"""An alert: the life of one group under one rule. Data only; `lifecycle.py` moves it."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from alertd.core.labels import Labels
+from alertd.core.money import Usd
+from alertd.core.severity import Severity
+
+ACCOUNT_SEPARATOR = ", "
+"""Between the accounts of an alert that looks at several."""
+
+
+class Unit(StrEnum):
+    """What a value counts."""
+
+    USD = "USD"
+    RATIO = "ratio"
+    DAYS = "days"
+    HOURS = "hours"
+
+
+class AlertState(StrEnum):
+    """Where an alert is in its life."""
+
+    PENDING = "pending"
+    FIRING = "firing"
+    RESOLVED = "resolved"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contributor:
+    """One of the largest parts of a value: whose, which product, how much now and in the window before."""
+
+    owner: str
+    product: str
+    category: str
+    amount: Usd
+    before: Usd | None
+    """The same part in the window before; None where that window is not known."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """
+    What one evaluation says of one group.
+
+    `reached` is the highest severity whose threshold the value reaches; `held` the highest that it has not yet left
+    again (`resolve_below`), never lower than `reached`. The rule type computes both exactly, so that the life of an
+    alert needs no arithmetic.
+    """
+
+    group: Labels
+    """The `group_by` labels: the alert's identity."""
+    labels: Labels
+    """`group`, the rule's labels and what is known of the owner: what people and routes see."""
+    account: str
+    """Whose bill it is; several are joined by a comma."""
+    headline: str
+    """Whose, what and how much in one clause, in words for people."""
+    value: Decimal
+    unit: Unit
+    reached: Severity | None
+    held: Severity | None
+    thresholds: tuple[tuple[Severity, Decimal], ...]
+    """In the value's unit, lowest severity first."""
+    as_of: datetime
+    """The data edge: billed through here."""
+    is_complete: bool
+    may_raise: bool = True
+    """False where the value could be too high: incomplete data in which a credit may be missing."""
+    caveats: tuple[str, ...] = ()
+    """Why the data is incomplete or unsure, a sentence each, in words for people."""
+    top: tuple[Contributor, ...] = ()
+    table_note: str = ""
+    """What the columns of `top` compare."""
+    facts: tuple[tuple[str, str], ...] = ()
+    """Further (name, text) pairs that answer the reader's next question."""
+    url: str = ""
+    """A link that belongs to this one alert, such as the invoice."""
+
+    def threshold_of(self, severity: Severity | None) -> Decimal | None:
+        """Return the threshold that stands for a severity, or None."""
+        return dict(self.thresholds).get(severity) if severity is not None else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """
+    One alert as stored; replaced whole at each change.
+
+    `episode` counts how often this fingerprint began to be pending or firing. `told_*` describe the last notification
+    that became due, whoever received it.
+    """
+
+    fingerprint: str
+    rule: str
+    type: str
+    account: str
+    group: Labels
+    labels: Labels
+    headline: str
+    episode: int
+    state: AlertState
+    severity: Severity
+    """While firing, the present one; once resolved, the last."""
+    value: Decimal
+    threshold: Decimal | None
+    unit: Unit
+    as_of: datetime
+    is_complete: bool
+    started_at: datetime
+    fired_at: datetime | None = None
+    resolved_at: datetime | None = None
+    reason: str = ""
+    """Why it resolved or changed when the bills alone do not explain it, e.g. "rule removed"."""
+    rule_digest: str
+    """The rule's meaning when the alert was last judged: tells an edit from a change of the bills."""
+    peak: Decimal
+    top: tuple[Contributor, ...] = ()
+    table_note: str = ""
+    caveats: tuple[str, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    url: str = ""
+    told_at: datetime | None = None
+    told_value: Decimal | None = None
+    told_count: int = 0
+    """Repeats told since the beginning or the last rise: the exponent of `repeat_backoff`."""
+    told_receivers: tuple[str, ...] = ()
+    """Receivers that were told of this episode: they are told its end."""
+    acknowledged_by: str | None = None
+    silenced_by: str | None = None

@@ -1,0 +1,39 @@
+"""When the next attempt of a delivery is due, and when to give up."""
+
+from datetime import datetime, timedelta
+
+FIRST_WAIT = timedelta(seconds=1)
+LONGEST_WAIT = timedelta(minutes=5)
+LONGEST_RETRY_AFTER = timedelta(hours=1)
+"""A server that asks for more is asked again after an hour."""
+UNKNOWN_WAIT = timedelta(seconds=60)
+"""Before a copy is sent again whose first may have arrived."""
+LOOKUP_PATIENCE = timedelta(minutes=15)
+"""How long a lookup may fail before the message is sent again."""
+BLOCKED_WAIT = timedelta(hours=1)
+GIVE_UP_AFTER = timedelta(hours=72)
+MOST_UNKNOWNS = 2
+"""Attempts whose outcome could not be learnt, before a person has to look."""
+
+
+def next_attempt(attempts: int, now: datetime, *, retry_after: timedelta | None, jitter: float) -> datetime:
+    """
+    Return when to try again: 1 s doubled after each attempt (2 s after the first) with full jitter, at most 5 minutes.
+
+    Never before the server allows it.
+
+    Args:
+        attempts: Attempts made so far, at least 1.
+        retry_after: What the server asked for.
+        jitter: Uniform in [0, 1); the caller draws it.
+
+    Source: "Exponential Backoff And Jitter", AWS Architecture Blog.
+    """
+    wait = min(LONGEST_WAIT, FIRST_WAIT * (1 << min(attempts, 16))) * jitter
+    floor = min(retry_after or timedelta(), LONGEST_RETRY_AFTER)
+    return now + max(wait, floor)
+
+
+def is_spent(first_attempt_at: datetime | None, now: datetime) -> bool:
+    """Return whether 72 hours of attempts have passed."""
+    return first_attempt_at is not None and now - first_attempt_at >= GIVE_UP_AFTER

@@ -1,0 +1,147 @@
+"""
+Bills with every unit and oddity resolved: hourly rows as columns, monthly bills as records.
+
+What the wire looked like is known to `alertd.novita` alone.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.money import Usd
+
+PRODUCT_CATEGORIES = (
+    "gpu",
+    "llm",
+    "serverless",
+    "cloud_storage",
+    "gen_api",
+    "cloud_sandbox",
+    "llm_dedicated_endpoint",
+    "web_search",
+    "bare_metal",
+)
+"""Every productCategory of the API but `summary`, which is the control total of these and would count all twice."""
+
+
+class Series(NamedTuple):
+    """What a charge is for: two rows of one hour with the same series add up."""
+
+    account: str
+    category: str
+    """The productCategory that was asked for."""
+    subcategory: str
+    """The row's own `category`, not always the one asked for."""
+    owner: str
+    """Instance, endpoint or key id; may be empty."""
+    product: str
+    product_id: str
+    billing_method: str
+    """`on-demand`, `subscription`, `spot`, or the API's number as text when it is another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class BillRows:
+    """
+    The rows of one answer as parallel columns, in the order they came.
+
+    `hour` is the hour in which the row starts; `span` counts the hours that it covers (1 or more); `series` indexes
+    `names`; the three amounts are in 1e-10 USD. `rounded` counts rows with digits finer than that.
+    """
+
+    names: tuple[Series, ...]
+    hour: NDArray[np.int32]
+    span: NDArray[np.int32]
+    series: NDArray[np.int32]
+    amount: NDArray[np.int64]
+    voucher: NDArray[np.int64]
+    pay: NDArray[np.int64]
+    rounded: int = 0
+
+    def __len__(self) -> int:
+        return len(self.hour)
+
+
+class BillStatus(StrEnum):
+    """The states of a monthly bill that alertd knows; others are kept as the API spells them."""
+
+    PENDING = "pending"
+    """The month is still running."""
+    OUTED = "outed"
+    """Issued, payment due."""
+    PAID = "paid"
+    OVERDUE = "overdue"
+    VOIDED = "voided"
+    """Cancelled, owes nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthlyBill:
+    """One monthly bill as last read; amounts in 1e-10 USD."""
+
+    account: str
+    bill_id: str
+    month: str
+    """`YYYY-MM`."""
+    status: str
+    """A BillStatus, or the API's own word when it is none of them."""
+    total: Usd
+    origin_total: Usd
+    voucher_paid: Usd
+    cash_paid: Usd
+    debt: Usd
+    repaid: Usd
+    invoice_url: str = ""
+
+    @property
+    def is_settled(self) -> bool:
+        """Paid or voided: nothing more is expected of anybody."""
+        return self.status in {BillStatus.PAID, BillStatus.VOIDED}
+
+    @property
+    def owed(self) -> Usd:
+        """What is overdue and not repaid, never below zero."""
+        return Usd(0) if self.is_settled else Usd(max(0, self.debt - self.repaid))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillPhase:
+    """A stretch of a monthly bill's life as alertd saw it: a status and whether money was owed, since when."""
+
+    status: str
+    owes: bool
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TrackedBill:
+    """A monthly bill and the phases it went through, oldest first; never empty."""
+
+    bill: MonthlyBill
+    phases: tuple[BillPhase, ...]
+    last_seen_at: datetime
+
+
+def track(earlier: TrackedBill | None, bill: MonthlyBill, seen_at: datetime) -> TrackedBill:
+    """Return the bill with the phase it is in now: a new one only when its status or owing changed."""
+    phase = BillPhase(status=bill.status, owes=bill.owed > 0, since=seen_at)
+    phases = earlier.phases if earlier is not None else ()
+    if not phases or (phases[-1].status, phases[-1].owes) != (phase.status, phase.owes):
+        phases = (*phases, phase)
+    return TrackedBill(bill=bill, phases=phases, last_seen_at=seen_at)
+
+
+FIRST_MONTH = "2025-10"
+"""The API has no monthly bills before."""
+
+
+def oldest_open_month(bills: Iterable[TrackedBill]) -> str:
+    """Return the month to read monthly bills from: the oldest neither paid nor voided, else the newest known."""
+    known = sorted((tracked.bill.month, tracked.bill.is_settled) for tracked in bills)
+    open_months = [month for month, is_settled in known if not is_settled]
+    return min(open_months, default=known[-1][0] if known else FIRST_MONTH)

@@ -1,0 +1,153 @@
+"""
+The rows filed under one hour of one category, as arrays: the unit in which spend is compared, stored and replaced.
+
+A block is canonical: sorted by (series, span), one cell per pair, so equal spend has equal bytes.
+"""
+
+import hashlib
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.money import MAX_UNITS
+
+_HEADER = struct.Struct("<BBI")
+_VERSION = 1
+_HAS_SPAN, _HAS_VOUCHER, _HAS_PAY = 1, 2, 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class HourBlock:
+    """
+    Parallel columns: series id, hours covered, and the three amounts in 1e-10 USD.
+
+    A cell with `span` n is spread evenly over the n hours from the block's hour on.
+    """
+
+    series: NDArray[np.int32]
+    span: NDArray[np.int32]
+    amount: NDArray[np.int64]
+    voucher: NDArray[np.int64]
+    pay: NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    @property
+    def total(self) -> int:
+        """The sum of all amounts, exact."""
+        return exact_sum(self.amount)
+
+    @property
+    def longest(self) -> int:
+        """The largest span, 0 for a block without rows."""
+        return int(self.span.max(initial=0))
+
+    def column(self, metric: str) -> NDArray[np.int64]:
+        """Return the column of a metric: `amount`, `voucher` or `pay`."""
+        columns = {"amount": self.amount, "voucher": self.voucher, "pay": self.pay}
+        return columns[metric]
+
+
+EMPTY = HourBlock(
+    series=np.empty(0, np.int32),
+    span=np.empty(0, np.int32),
+    amount=np.empty(0, np.int64),
+    voucher=np.empty(0, np.int64),
+    pay=np.empty(0, np.int64),
+)
+
+
+def exact_sum(values: NDArray[np.int64]) -> int:
+    """Add 64-bit integers without ever wrapping round."""
+    # A float sum bounds the true one to far better than the factor of two left here.
+    if len(values) == 0 or float(np.abs(values.astype(np.float64)).sum()) < MAX_UNITS / 2:
+        return int(values.sum())
+    return sum(values.tolist())
+
+
+def encode(block: HourBlock) -> bytes:
+    """Pack a block into bytes; equal blocks give equal bytes. Columns that follow from others are left out."""
+    has_span = bool((block.span != 1).any())
+    has_voucher = bool(block.voucher.any())
+    has_pay = bool((block.pay != block.amount - block.voucher).any())
+    flags = _HAS_SPAN * has_span | _HAS_VOUCHER * has_voucher | _HAS_PAY * has_pay
+    parts = [_HEADER.pack(_VERSION, flags, len(block)), block.series.astype("<i4").tobytes()]
+    if has_span:
+        parts.append(block.span.astype("<i4").tobytes())
+    parts.append(block.amount.astype("<i8").tobytes())
+    if has_voucher:
+        parts.append(block.voucher.astype("<i8").tobytes())
+    if has_pay:
+        parts.append(block.pay.astype("<i8").tobytes())
+    return b"".join(parts)
+
+
+def decode(data: bytes) -> HourBlock:
+    """
+    Unpack what `encode` packed.
+
+    Raises:
+        ValueError: The bytes are damaged or of a later version.
+    """
+    try:
+        version, flags, count = _HEADER.unpack_from(data)
+        if version != _VERSION:
+            raise ValueError(f"block version {version} is not known")
+        columns = _columns(data, flags, count)
+        series, span, amount, voucher, pay = columns
+    except struct.error as error:
+        raise ValueError("block is cut short") from error
+    return HourBlock(series=series, span=span, amount=amount, voucher=voucher, pay=pay)
+
+
+def _columns(
+    data: bytes, flags: int, count: int
+) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    offset = _HEADER.size
+    wide = 1 + bool(flags & _HAS_VOUCHER) + bool(flags & _HAS_PAY)
+    if len(data) != offset + count * (4 + 4 * bool(flags & _HAS_SPAN) + 8 * wide):
+        raise ValueError("block is cut short")
+    series = np.frombuffer(data, "<i4", count, offset)
+    offset += 4 * count
+    span = np.ones(count, np.int32)
+    if flags & _HAS_SPAN:
+        span = np.frombuffer(data, "<i4", count, offset)
+        offset += 4 * count
+    amount = np.frombuffer(data, "<i8", count, offset)
+    offset += 8 * count
+    voucher = np.zeros(count, np.int64)
+    if flags & _HAS_VOUCHER:
+        voucher = np.frombuffer(data, "<i8", count, offset)
+        offset += 8 * count
+    pay = np.frombuffer(data, "<i8", count, offset) if flags & _HAS_PAY else amount - voucher
+    return series, span, amount, voucher, pay
+
+
+def digest(encoded: bytes) -> bytes:
+    """Return 16 bytes that tell one encoded block from another."""
+    return hashlib.blake2b(encoded, digest_size=16).digest()
+
+
+def spread(block: HourBlock, metric: str) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.int64]]]:
+    """
+    Spread a block's cells evenly over the hours they cover, exactly.
+
+    What does not divide is placed one unit (1e-10 USD) an hour, from the first hour on, so that the sum stays the same.
+
+    Yields:
+        (offset from the block's hour, series ids, amounts); a series may come more than once for one offset.
+    """
+    amounts = block.column(metric)
+    for span in np.unique(block.span).tolist():
+        cells = block.span == span
+        series = block.series[cells]
+        if span == 1:
+            yield 0, series, amounts[cells]
+            continue
+        share, rest = np.divmod(amounts[cells], span)
+        for offset in range(span):
+            yield offset, series, share + (rest > offset)

@@ -1,0 +1,216 @@
+"""
+The life of an alert: `pending → firing → resolved`.
+
+One rule above all: incomplete data may begin an alert or raise its severity, and never ends or lowers one.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, AlertState, Sample
+from alertd.core.labels import Labels, fingerprint
+from alertd.core.rules.base import Rule
+from alertd.core.severity import Severity
+
+_NO_WAIT = timedelta()
+
+
+def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Alert | None:
+    """
+    Move one alert by one evaluation.
+
+    Args:
+        alert: As stored; None or resolved where nothing is open.
+        sample: What the evaluation says; a group of which nothing is known has no sample and is not stepped.
+
+    Returns:
+        The alert after the step; the same object, or None, where nothing begins.
+    """
+    reached = sample.reached if sample.is_complete or sample.may_raise else None
+    if alert is None or alert.state is AlertState.RESOLVED:
+        return alert if reached is None else _begin(alert, sample, rule, reached, now)
+    if alert.state is AlertState.PENDING:
+        after = _step_pending(alert, sample, rule, reached, now)
+    else:
+        after = _step_firing(alert, sample, reached, now)
+    is_moved = (alert.state, alert.severity) != (after.state, after.severity)
+    if is_moved:
+        after = replace(after, reason=_edit_reason(alert, after, sample, rule))
+    return _observed(after, sample, rule, is_judged=is_moved or sample.is_complete)
+
+
+def end(alert: Alert, *, reason: str, now: datetime) -> Alert:
+    """Resolve an alert that no rule judges any more, e.g. because its rule was removed."""
+    return replace(alert, state=AlertState.RESOLVED, resolved_at=now, reason=reason)
+
+
+def _begin(past: Alert | None, sample: Sample, rule: Rule, reached: Severity, now: datetime) -> Alert:
+    fires = rule.for_ <= _NO_WAIT
+    return Alert(
+        fingerprint=fingerprint(rule.name, sample.group),
+        rule=rule.name,
+        type=rule.TYPE,
+        account=sample.account,
+        group=sample.group,
+        labels=sample.labels,
+        headline=sample.headline,
+        episode=past.episode + 1 if past is not None else 1,
+        state=AlertState.FIRING if fires else AlertState.PENDING,
+        severity=reached,
+        value=sample.value,
+        threshold=sample.threshold_of(reached),
+        unit=sample.unit,
+        as_of=sample.as_of,
+        is_complete=sample.is_complete,
+        started_at=now,
+        fired_at=now if fires else None,
+        rule_digest=rule.digest(),
+        peak=sample.value,
+        top=sample.top,
+        table_note=sample.table_note,
+        caveats=sample.caveats,
+        facts=sample.facts,
+        url=sample.url,
+    )
+
+
+def _step_pending(alert: Alert, sample: Sample, rule: Rule, reached: Severity | None, now: datetime) -> Alert:
+    if reached is not None:
+        severity = reached if sample.is_complete else max(reached, alert.severity)
+        if now - alert.started_at >= rule.for_:
+            return replace(alert, state=AlertState.FIRING, fired_at=now, severity=severity)
+        return replace(alert, severity=severity)
+    if sample.is_complete:
+        return replace(alert, state=AlertState.RESOLVED, resolved_at=now)
+    return alert
+
+
+def _step_firing(alert: Alert, sample: Sample, reached: Severity | None, now: datetime) -> Alert:
+    if reached is not None and reached > alert.severity:
+        return replace(alert, severity=reached)
+    if not sample.is_complete:
+        return alert
+    if sample.held is None:
+        return replace(alert, state=AlertState.RESOLVED, resolved_at=now)
+    return replace(alert, severity=min(alert.severity, sample.held))
+
+
+def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> Alert:
+    """
+    Take over what the evaluation saw, whatever became of the state.
+
+    Args:
+        is_judged: The rule's text has had its full effect; until then an edit stays to be named as the reason.
+    """
+    threshold = sample.threshold_of(alert.severity) if is_judged else None
+    return replace(
+        alert,
+        type=rule.TYPE,
+        account=sample.account,
+        labels=sample.labels,
+        headline=sample.headline,
+        value=sample.value,
+        unit=sample.unit,
+        threshold=threshold if threshold is not None else alert.threshold,
+        as_of=sample.as_of,
+        is_complete=sample.is_complete,
+        peak=max(alert.peak, sample.value),
+        top=sample.top,
+        table_note=sample.table_note,
+        caveats=sample.caveats,
+        facts=sample.facts,
+        url=sample.url,
+        rule_digest=rule.digest() if is_judged else alert.rule_digest,
+    )
+
+
+def _edit_reason(before: Alert, after: Alert, sample: Sample, rule: Rule) -> str:
+    """Say that an edit of the rule moved the alert; a threshold only where it moved the way the alert did not."""
+    if before.rule_digest == rule.digest():
+        return ""
+    old, new = before.threshold, sample.threshold_of(before.severity)
+    if old is None or new is None or old == new:
+        return "rule edited"
+    is_worse = after.state is AlertState.FIRING and (
+        before.state is AlertState.PENDING or after.severity > before.severity
+    )
+    if new > old:
+        return "" if is_worse else "threshold raised by edit"
+    return "threshold lowered by edit" if is_worse else ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """One alert before and after a cycle, and the rule that judged it; no rule when it was removed."""
+
+    before: Alert | None
+    after: Alert
+    rule: Rule | None
+
+    @property
+    def is_change(self) -> bool:
+        """Whether anything is to be stored."""
+        return self.before != self.after
+
+    @property
+    def arrow(self) -> str:
+        """The change of state as logs show it, `pending -> firing (critical)`; empty where state and severity stay."""
+        old = _state_text(self.before)
+        new = _state_text(self.after)
+        return f"{old} -> {new}" if old != new else ""
+
+
+def _state_text(alert: Alert | None) -> str:
+    if alert is None:
+        return "none"
+    return alert.state if alert.state is AlertState.RESOLVED else f"{alert.state} ({alert.severity.label})"
+
+
+def step_rule(
+    rule: Rule, samples: list[Sample], alerts: Mapping[str, Alert], open_groups: Mapping[Labels, Alert], now: datetime
+) -> list[Move]:
+    """
+    Move every alert of one rule.
+
+    Args:
+        samples: Of one evaluation of the rule; at most one a group.
+        alerts: Every stored alert of the rule by fingerprint, resolved ones included (they count episodes).
+        open_groups: The open ones among them by group.
+    """
+    moves = []
+    keys = set(rule.group_keys)
+    for sample in samples:
+        if {name for name, _ in sample.group} != keys:
+            # A watched group of an earlier `group_by`: it ends below, with its own reason.
+            continue
+        before = alerts.get(fingerprint(rule.name, sample.group))
+        after = step(before, sample, rule, now)
+        if after is not None and after is not before:
+            moves.append(Move(before=before, after=after, rule=rule))
+    for group, alert in open_groups.items():
+        if {name for name, _ in group} != keys:
+            ended = end(alert, reason="group_by changed by edit", now=now)
+            moves.append(Move(before=alert, after=ended, rule=rule))
+    return moves
+
+
+def end_orphans(
+    alerts: Mapping[str, Alert], rules: Mapping[str, Rule], accounts: Collection[str], now: datetime
+) -> list[Move]:
+    """Resolve the open alerts that nothing judges any more: the rule is gone or disabled, or the account is."""
+    moves = []
+    for alert in alerts.values():
+        reason = _orphaned(alert, rules.get(alert.rule), accounts)
+        if alert.state is not AlertState.RESOLVED and reason:
+            moves.append(Move(before=alert, after=end(alert, reason=reason, now=now), rule=rules.get(alert.rule)))
+    return moves
+
+
+def _orphaned(alert: Alert, rule: Rule | None, accounts: Collection[str]) -> str:
+    if rule is None:
+        return "rule removed"
+    if not rule.enabled:
+        return "rule disabled"
+    known = alert.account.split(ACCOUNT_SEPARATOR) if alert.account else []
+    return "account removed" if known and not any(name in accounts for name in known) else ""

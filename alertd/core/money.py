@@ -1,0 +1,102 @@
+"""
+Exact money: integers of 1e-10 USD inside, decimal text at the edges, never a binary float.
+
+64 bits hold about ±922 million dollars; whatever does not fit is an error, never a wrapped number.
+"""
+
+import re
+from decimal import ROUND_HALF_EVEN, Context, Decimal
+from typing import NewType
+
+Usd = NewType("Usd", int)
+"""An amount in units of 1e-10 USD."""
+
+SCALE_DIGITS = 10
+UNITS_PER_USD = 10**SCALE_DIGITS
+MAX_UNITS = 2**63 - 1
+LARGEST_SUM = MAX_UNITS * (1 - 1e-9)
+"""What a float may say of a sum for the sum itself to fit for sure: floats err far less than the billionth left out."""
+
+# Wide enough for every amount that fits 64 bits plus the digits that are rounded away.
+_CONTEXT = Context(prec=1100, rounding=ROUND_HALF_EVEN)
+_NUMBER = re.compile(r"[+-]?(?:[0-9]{1,500}(?:\.[0-9]{0,500})?|\.[0-9]{1,500})(?:[eE][+-]?[0-9]{1,3})?", re.ASCII)
+_WRITTEN = re.compile(
+    r"(?:\$\s?|USD\s)?(?P<number>[0-9]{1,3}(?:,[0-9]{3})+(?:\.[0-9]+)?|[0-9]+(?:\.[0-9]+)?)(?:\s?USD)?",
+    re.ASCII | re.IGNORECASE,
+)
+
+
+def parse_exact(text: str, *, per_usd: int = 1) -> tuple[Usd, bool]:
+    """
+    Read a decimal number exactly, rounding half-even what is finer than 1e-10 USD.
+
+    Args:
+        text: ASCII digits with optional sign, fraction and exponent; nothing else (no NaN, `1_0`, full-width digits).
+        per_usd: How many of the text's units make one dollar (10000 for the API's integers).
+
+    Returns:
+        The amount, and whether digits were rounded away.
+
+    Raises:
+        ValueError: *text* is not such a number.
+        OverflowError: The amount does not fit 64 bits.
+    """
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:60]!r} is not a decimal number")
+    units = _CONTEXT.multiply(Decimal(text), Decimal(UNITS_PER_USD // per_usd))
+    if abs(units) > MAX_UNITS:
+        raise OverflowError(f"{text[:60]} does not fit: amounts go up to 922 million USD")
+    whole = units.to_integral_value(rounding=ROUND_HALF_EVEN)
+    return Usd(int(whole)), whole != units
+
+
+def parse_written(text: str) -> Usd:
+    """
+    Read money as people write it: `50`, `50.25`, `$1,200`, `50 USD`.
+
+    Raises:
+        ValueError: It is no amount in USD, or finer than 1e-10 USD, or too large; the text tells the remedy.
+    """
+    match = _WRITTEN.fullmatch(text.strip())
+    if match is None:
+        raise ValueError(f'"{text}" is not an amount; write 50, 50.25, "$1,200" or "50 USD" (USD only)')
+    try:
+        amount, rounded = parse_exact(match["number"].replace(",", ""))
+    except OverflowError as error:
+        raise ValueError(str(error)) from error
+    if rounded:
+        raise ValueError(f'"{text}" is finer than 0.0000000001 USD')
+    return amount
+
+
+def to_decimal(amount: int) -> Decimal:
+    """Return the amount in USD as an exact Decimal without trailing zeros."""
+    return plain(_CONTEXT.scaleb(Decimal(amount), -SCALE_DIGITS))
+
+
+def plain(value: Decimal) -> Decimal:
+    """Strip trailing zeros without falling into exponent notation (`1E+2`)."""
+    # The zero that is added takes the sign off a minus zero.
+    value = value.normalize(_CONTEXT) + 0
+    return value.quantize(Decimal(1), context=_CONTEXT) if value == value.to_integral_value() else value
+
+
+def decimal_text(amount: int) -> str:
+    """Return the exact amount in USD as plain text: `61.25`, `0.0000000001`, `-3`."""
+    return f"{to_decimal(amount):f}"
+
+
+def format_usd(amount: int) -> str:
+    """
+    Return the amount for people: `$1,234.57`; below a cent, as many digits as tell it apart from nothing.
+
+    Rounded half-even to cents, so it is for reading, not for sums.
+    """
+    sign = "-" if amount < 0 else ""
+    usd = _CONTEXT.scaleb(Decimal(abs(amount)), -SCALE_DIGITS)
+    if usd and usd < Decimal("0.01"):
+        # Two significant digits: $0.0042, $0.00000000010 reads as $0.0000000001.
+        digits = -usd.adjusted() + 1
+        small = usd.quantize(Decimal(1).scaleb(-min(digits, SCALE_DIGITS)), context=_CONTEXT)
+        return f"{sign}${plain(small):f}"
+    return f"{sign}${usd.quantize(Decimal('0.01'), context=_CONTEXT):,f}"

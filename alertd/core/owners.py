@@ -1,0 +1,55 @@
+"""Who stands behind an owner id: name, team, addresses and labels, found by the first pattern that matches."""
+
+from dataclasses import dataclass, field
+
+from alertd.core.labels import Labels, Patterns
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """One entry of `owners:` in the rules file."""
+
+    match: Patterns
+    name: str = ""
+    team: str = ""
+    slack: str = ""
+    """A Slack member or channel id."""
+    email: str = ""
+    labels: Labels = ()
+
+
+_NOBODY = Owner(match=Patterns())
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerDirectory:
+    """All known owners, in the order of the file; lookups are remembered for as long as the directory lives."""
+
+    entries: tuple[Owner, ...] = ()
+    _found: dict[str, Owner] = field(default_factory=dict, compare=False, repr=False)
+
+    def find(self, owner_id: str) -> Owner:
+        """Return the first entry whose pattern matches, or an entry with every field empty."""
+        found = self._found.get(owner_id)
+        if found is None:
+            # An empty id has no owner, even for a pattern `*`: spend without an owner must stay visible as such.
+            found = next((o for o in self.entries if owner_id and o.match.matches(owner_id)), _NOBODY)
+            self._found[owner_id] = found
+        return found
+
+    @property
+    def label_names(self) -> frozenset[str]:
+        """Every label that some owner carries: what `group_by` may name besides the built-in keys."""
+        return frozenset(name for owner in self.entries for name, _ in owner.labels)
+
+    def attribute(self, owner_id: str, name: str) -> str:
+        """Return `team` or a label of an owner, empty where it has none."""
+        owner = self.find(owner_id)
+        return owner.team if name == "team" else dict(owner.labels).get(name, "")
+
+    def display(self, owner_id: str) -> str:
+        """Return the owner for people: `trainer-a (gpu-1)`, the bare id, or `(no owner)`."""
+        name = self.find(owner_id).name
+        if not owner_id:
+            return "(no owner)"
+        return f"{name} ({owner_id})" if name and name != owner_id else owner_id

@@ -1,0 +1,34 @@
+"""Who is told: from an alert's labels and severity to the names of receivers."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from alertd.core.labels import Patterns, matches_all
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """One entry of `routes:`; a label that it names must match."""
+
+    match: tuple[tuple[str, Patterns], ...] = ()
+    """Names are alert labels, or `rule`, `type`, `severity`, `account`."""
+    notify: tuple[str, ...] = ()
+    continue_: bool = False
+    """Go on to later routes too."""
+
+
+def route(labels: Mapping[str, str], routes: Iterable[Route], *, default: tuple[str, ...]) -> tuple[str, ...]:
+    """
+    Return the receivers of the first matching route, and of later ones where it says `continue`; else the default.
+
+    Each receiver comes once, in the order of the routes.
+    """
+    receivers: dict[str, None] = {}
+    matched = False
+    for entry in routes:
+        if matches_all(dict(entry.match), labels):
+            matched = True
+            receivers |= dict.fromkeys(entry.notify)
+            if not entry.continue_:
+                break
+    return tuple(receivers) if matched else default

@@ -1,0 +1,121 @@
+"""`monthly_bill`: how long a monthly bill has been in a state that it should leave, such as overdue."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Annotated, ClassVar
+
+from alertd.core.alert import Sample, Unit
+from alertd.core.bill import BillStatus, TrackedBill
+from alertd.core.labels import Labels, Patterns
+from alertd.core.money import Usd, format_usd, plain
+from alertd.core.rules.base import Facts, Key, Rule, rising_problems
+from alertd.core.severity import Severity
+from alertd.core.words import format_age
+
+_DAY_S = Decimal(86400)
+_GROUP = ("account", "month", "bill_id")
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonthlyBillRule(Rule):
+    """Count the days since a bill was first seen in one of some states; one alert per bill."""
+
+    TYPE: ClassVar[str] = "monthly_bill"
+    HELP: ClassVar[str] = "Days since a monthly bill was first seen in one of the states; one alert per bill."
+    ADVICE: ClassVar[str] = "Pay it in the billing console: an unpaid bill stops everything that runs."
+
+    account: Annotated[Patterns, Key("Which accounts' bills: a value, a glob or a list.", example="prod")] = Patterns()
+    status: Annotated[
+        tuple[str, ...],
+        Key(
+            "States that count; a bill that owes money counts as overdue whatever its state says.", example=["overdue"]
+        ),
+    ] = (BillStatus.OVERDUE.value,)
+    min_debt: Annotated[Usd, Key("Bills that owe less are left alone.", example="$1", at_least=0)] = Usd(0)
+    thresholds: Annotated[
+        Mapping[Severity, timedelta],
+        Key("Severity to days in that state.", example={"warning": "0d", "critical": "7d"}, at_least=timedelta()),
+    ] = field(default_factory=lambda: {Severity.WARNING: timedelta(), Severity.CRITICAL: timedelta(days=7)})
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with states and thresholds."""
+        if not self.status:
+            yield "status", "status is empty; write e.g. status: [overdue]"
+        yield from rising_problems("thresholds", self.thresholds)
+
+    @property
+    def group_keys(self) -> tuple[str, ...]:
+        """One alert per bill."""
+        return _GROUP
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge every bill that is in one of the states, and the watched ones that have left them."""
+        samples = []
+        for tracked in facts.bills:
+            group = _group(tracked)
+            # An open alert of an account that the rule was edited away from is judged once more, and ends.
+            since = self._since(tracked) if self.account.matches(tracked.bill.account) else None
+            if since is not None or group in watched:
+                samples.append(self._sample(facts, tracked, group, since))
+        return samples
+
+    def _counts(self, status: str, *, owes: bool) -> bool:
+        return status in self.status or (owes and BillStatus.OVERDUE in self.status)
+
+    def _since(self, tracked: TrackedBill) -> datetime | None:
+        """Return since when the bill has been in one of the states without a break; None when it is not."""
+        since = None
+        for phase in reversed(tracked.phases):
+            if not self._counts(phase.status, owes=phase.owes):
+                break
+            since = phase.since
+        return since if tracked.bill.owed >= self.min_debt else None
+
+    def _sample(self, facts: Facts, tracked: TrackedBill, group: Labels, since: datetime | None) -> Sample:
+        bill = tracked.bill
+        age = facts.now - since if since is not None else timedelta()
+        reached = max((s for s, limit in self.thresholds.items() if age >= limit), default=None) if since else None
+        gap = facts.bill_gaps.get(bill.account)
+        return Sample(
+            group=group,
+            labels=(*self.labels, *group, ("status", bill.status)),
+            account=bill.account,
+            headline=_headline(tracked, age if since else None),
+            value=plain(Decimal(int(age.total_seconds())) / _DAY_S),
+            unit=Unit.DAYS,
+            reached=reached,
+            # Days only grow: a severity is left when the bill leaves the states, not by a share of the threshold.
+            held=reached,
+            thresholds=tuple((s, _days(limit)) for s, limit in sorted(self.thresholds.items())),
+            as_of=tracked.last_seen_at,
+            is_complete=gap is None,
+            caveats=(gap,) if gap else (),
+            facts=(
+                ("Owed", format_usd(bill.owed)),
+                ("Bill total", format_usd(bill.total)),
+                ("Month", bill.month),
+                ("Status", bill.status),
+            ),
+            url=bill.invoice_url,
+        )
+
+
+def _group(tracked: TrackedBill) -> Labels:
+    bill = tracked.bill
+    return tuple(zip(_GROUP, (bill.account, bill.month, bill.bill_id), strict=True))
+
+
+def _days(limit: timedelta) -> Decimal:
+    return plain(Decimal(int(limit.total_seconds())) / _DAY_S)
+
+
+def _headline(tracked: TrackedBill, age: timedelta | None) -> str:
+    bill = tracked.bill
+    state = "owes money" if bill.owed and bill.status != BillStatus.OVERDUE else f"is {bill.status}"
+    amount = (
+        f"{format_usd(bill.owed)} owed of {format_usd(bill.total)}" if bill.owed else f"total {format_usd(bill.total)}"
+    )
+    lasting = f" for {format_age(age)}" if age is not None and age >= timedelta(hours=1) else ""
+    return f"Bill of {bill.month} ({bill.account}) {state}{lasting}: {amount}"

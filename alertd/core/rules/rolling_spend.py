@@ -1,0 +1,119 @@
+"""`rolling_spend`: USD spent by a group in the window that ends at the data edge."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import cached_property
+from math import ceil
+from typing import Annotated, ClassVar
+
+from alertd.core.alert import ACCOUNT_SEPARATOR, Sample, Unit
+from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
+from alertd.core.labels import Labels
+from alertd.core.ledger import DataState, Gap
+from alertd.core.money import Usd, format_usd, to_decimal
+from alertd.core.rules.base import Facts, Key, Metric, SpendRule, highest, owner_labels, rising_problems
+from alertd.core.severity import Severity
+from alertd.core.words import format_duration, group_name
+
+
+@dataclass(frozen=True, kw_only=True)
+class RollingSpend(SpendRule):
+    """Compare what each group spent in a rolling window with thresholds in USD."""
+
+    TYPE: ClassVar[str] = "rolling_spend"
+    HELP: ClassVar[str] = "USD spent by the group in the window that ends at the data edge."
+    ADVICE: ClassVar[str] = "Look at what runs under the names below: stop what is not needed, or raise the threshold."
+
+    window: Annotated[
+        timedelta,
+        Key("Whole hours.", example="24h", at_least=timedelta(hours=1), at_most=timedelta(days=92)),
+    ]
+    thresholds: Annotated[
+        Mapping[Severity, Usd],
+        Key("Severity to USD; reached means value >= threshold.", example={"warning": 50, "critical": 100}, at_least=1),
+    ]
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with window and thresholds."""
+        if self.window % timedelta(hours=1):
+            yield "window", f"{format_duration(self.window)} is not a whole number of hours; bills come by the hour"
+        yield from rising_problems("thresholds", self.thresholds)
+
+    def lookback(self) -> timedelta:
+        """Return two windows: the second is what messages compare with."""
+        return 2 * self.window
+
+    @cached_property
+    def _leave(self) -> dict[Severity, int]:
+        """What a severity is left below, in 1e-10 USD."""
+        return {severity: ceil(limit * self.resolve_below) for severity, limit in self.thresholds.items()}
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge each group's spend in the window."""
+        categories = self.categories(facts.data)
+        edge = facts.data.edge(categories)
+        if edge is None:
+            if categories:
+                return []
+            # No category fits, so nothing can be missing: what an edit left open is judged, and ends.
+            edge = hour_of(facts.now)
+        window = HourRange(edge - whole_hours(self.window), edge)
+        sums = facts.spend.sums(self._query(facts.data), self.metric, window)
+        groups = dict(sums.at_least(min(self._leave.values())))
+        groups |= {group: sums.of(group) for group in watched}
+        if not groups:
+            return []
+        gaps = facts.data.gaps(categories, window)
+        before = self._window_before(facts.data, categories, window)
+        return [self._sample(facts, group, value, window, before, gaps) for group, value in groups.items()]
+
+    def _headline(self, who: str, value: Usd) -> str:
+        what = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"
+        about = f"{self._on()} in {format_duration(self.window)}"
+        return f"{who} spent {format_usd(value)}{what}{about}" if who else f"Spend{what}{about} is {format_usd(value)}"
+
+    def _on(self) -> str:
+        """Name the categories that the rule is about, where its filter names them and its groups do not."""
+        named = [text for text in self.category.texts if not text.startswith("!")]
+        return f" on {', '.join(named)}" if named and "category" not in self.group_by else ""
+
+    def _window_before(
+        self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange
+    ) -> HourRange | None:
+        before = HourRange(window.start - len(window), window.start)
+        return None if data.gaps(categories, before) else before
+
+    def _sample(
+        self,
+        facts: Facts,
+        group: Labels,
+        value: Usd,
+        window: HourRange,
+        before: HourRange | None,
+        gaps: tuple[Gap, ...],
+    ) -> Sample:
+        held = highest(self._leave, value)
+        length = format_duration(self.window)
+        return Sample(
+            group=group,
+            labels=owner_labels(group, self, facts.owners),
+            account=_account(group, self.categories(facts.data)),
+            headline=self._headline(group_name(group, facts.owners), value),
+            value=to_decimal(value),
+            unit=Unit.USD,
+            reached=highest(self.thresholds, value),
+            held=held,
+            thresholds=tuple((severity, to_decimal(limit)) for severity, limit in sorted(self.thresholds.items())),
+            as_of=start_of(window.end),
+            is_complete=not gaps,
+            may_raise=not any(gap.may_hide_credit for gap in gaps),
+            caveats=tuple(gap.text for gap in gaps),
+            top=facts.spend.top(self._query(facts.data), self.metric, window, group, before=before) if held else (),
+            table_note=f"{length} to {start_of(window.end):%b %d %H:%M} UTC, against the {length} before",
+        )
+
+
+def _account(group: Labels, categories: tuple[tuple[str, str], ...]) -> str:
+    accounts = sorted({account for account, _ in categories})
+    return dict(group).get("account") or ACCOUNT_SEPARATOR.join(accounts)

@@ -1,0 +1,325 @@
+"""
+The spend view: hourly spend of every series in memory, with running totals, so that a window costs the same
+whatever its length.
+
+`totals[h, s]` is the sum of series s over all hours of the view before its h-th, so a window is the difference of two
+rows.
+It knows sums only: completeness and data edge are the ledger's.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.alert import Contributor
+from alertd.core.bill import Series
+from alertd.core.block import HourBlock, spread
+from alertd.core.hours import HourRange
+from alertd.core.labels import Labels, Patterns
+from alertd.core.ledger import SeriesTable
+from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd
+from alertd.core.owners import OwnerDirectory
+
+METRICS = ("amount", "pay", "voucher")
+SERIES_KEYS = Series._fields
+_GROWTH = 1.5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendQuery:
+    """Which series count and how they are grouped. Filters and groups name a series key, `team` or an owner label."""
+
+    filters: tuple[tuple[str, Patterns], ...] = ()
+    group_by: tuple[str, ...] = ()
+    accounts: frozenset[str] | None = None
+    """Only these; None for all. Spend of an account that is polled no more is still held, and counts for no rule."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Selection:
+    """A query resolved against the series known now: series ids in group order, where each group starts, its labels."""
+
+    ids: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    groups: tuple[Labels, ...]
+    numbers: dict[Labels, int]
+    is_everything: bool
+    """The ids are 0, 1, 2 … and each is its own group: sums need no gathering."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupSums:
+    """Sums by group in 1e-10 USD; `largest` lets a rule pass over all groups at once."""
+
+    groups: tuple[Labels, ...]
+    values: NDArray[np.int64]
+    numbers: dict[Labels, int]
+    largest: int
+
+    def of(self, group: Labels) -> Usd:
+        """Return a group's sum, 0 where it has no row."""
+        number = self.numbers.get(group)
+        return Usd(0 if number is None else int(self.values[number]))
+
+    def at_least(self, floor: int) -> Iterable[tuple[Labels, Usd]]:
+        """Return the groups whose sum is *floor* or more, in the order of the groups."""
+        if self.largest < floor:
+            return ()
+        return [(self.groups[n], Usd(int(self.values[n]))) for n in np.flatnonzero(self.values >= floor).tolist()]
+
+
+class _Column:
+    """One attribute of every series: distinct values, and for each series the number of its value."""
+
+    __slots__ = ("codes", "values")
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        numbers: dict[str, int] = {}
+        self.codes = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), np.intp)
+        self.values = tuple(numbers)
+
+    def value_of(self, series: int) -> str:
+        return self.values[int(self.codes[series])]
+
+
+@dataclass(slots=True)
+class _Cache:
+    columns: dict[str, _Column] = field(default_factory=dict)
+    selections: dict[SpendQuery, _Selection] = field(default_factory=dict)
+    sums: dict[tuple[SpendQuery, str, int, int], GroupSums] = field(default_factory=dict)
+
+
+class SpendView:
+    """
+    Hourly spend over a fixed span of hours, for the metrics asked for; hours outside the span are left out.
+
+    Lives as long as the ledger it mirrors, is changed only by `add` (an hour's old and new block), and is rebuilt when
+    time has moved past its span.
+    """
+
+    def __init__(
+        self,
+        table: SeriesTable,
+        span: HourRange,
+        *,
+        metrics: Iterable[str] = ("amount",),
+        owners: OwnerDirectory | None = None,
+    ) -> None:
+        self.span = span
+        self._table = table
+        self._owners = owners or OwnerDirectory()
+        width = max(16, len(table))
+        self._totals = {metric: np.zeros((len(span) + 1, width), np.int64) for metric in metrics}
+        self._cache = _Cache()
+        self._counted = 0
+        """How many series the cached selections know."""
+        self._magnitude = dict.fromkeys(self._totals, 0.0)
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that are held."""
+        return frozenset(self._totals)
+
+    def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
+        """
+        Load stored blocks into an empty view: one pass over the cells, one over the hours.
+
+        Raises:
+            OverflowError: All amounts together do not fit 64 bits.
+        """
+        self._fit()
+        for hour, block in blocks:
+            for metric, totals in self._totals.items():
+                for offset, series, amounts in spread(block, metric):
+                    if hour + offset in self.span:
+                        self._grow(metric, amounts, 1)
+                        np.add.at(totals[hour + offset - self.span.start + 1], series, amounts)
+        for totals in self._totals.values():
+            np.cumsum(totals, axis=0, out=totals)
+        self._cache.sums.clear()
+
+    def replace(self, hour: int, old: HourBlock, new: HourBlock) -> None:
+        """
+        Replace what was filed under an hour.
+
+        Raises:
+            OverflowError: All amounts together do not fit 64 bits.
+        """
+        self._fit()
+        for metric in self._totals:
+            for block, sign in ((old, -1), (new, 1)):
+                for offset, series, amounts in spread(block, metric):
+                    if hour + offset in self.span and len(series):
+                        self._grow(metric, amounts, sign)
+                        self._shift(metric, hour + offset, series, sign * amounts)
+        self._cache.sums.clear()
+
+    def _shift(self, metric: str, hour: int, series: NDArray[np.int32], amounts: NDArray[np.int64]) -> None:
+        ids, inverse = np.unique(series, return_inverse=True)
+        sums = np.zeros(len(ids), np.int64)
+        np.add.at(sums, inverse, amounts)
+        if not sums.any():
+            return
+        tail = self._totals[metric][hour - self.span.start + 1 :]
+        tail[:, ids] += sums
+
+    def _grow(self, metric: str, amounts: NDArray[np.int64], sign: int) -> None:
+        """
+        Keep the sum of all amounts, whatever their sign: below 64 bits no sum of any group can wrap round.
+
+        A float is enough for that, as the bound leaves more room than it errs.
+        """
+        self._magnitude[metric] += sign * float(np.abs(amounts.astype(np.float64)).sum())
+        if self._magnitude[metric] > LARGEST_SUM:
+            raise OverflowError("the spend that the rules look at adds up to more than 922 million USD")
+
+    def _fit(self) -> None:
+        """Widen the arrays when the table has more series than columns."""
+        for metric, totals in self._totals.items():
+            if len(self._table) > totals.shape[1]:
+                wider = np.zeros((totals.shape[0], int(len(self._table) * _GROWTH)), np.int64)
+                wider[:, : totals.shape[1]] = totals
+                self._totals[metric] = wider
+
+    def use_owners(self, owners: OwnerDirectory) -> None:
+        """Group by another directory's teams and labels from now on."""
+        self._owners = owners
+        self._cache = _Cache()
+
+    def sums(self, query: SpendQuery, metric: str, window: HourRange) -> GroupSums:
+        """
+        Return the sum of each group in a window; hours outside the view count as nothing.
+
+        A query without `group_by` has exactly one group, even when no series matches.
+        """
+        self._refresh()
+        key = (query, metric, window.start, window.end)
+        found = self._cache.sums.get(key)
+        if found is None:
+            found = self._sums(self._selection(query), metric, window)
+            self._cache.sums[key] = found
+        return found
+
+    def _refresh(self) -> None:
+        """Take notice of new series."""
+        if self._counted != len(self._table):
+            self._fit()
+            self._cache = _Cache()
+            self._counted = len(self._table)
+
+    def _sums(self, selection: _Selection, metric: str, window: HourRange) -> GroupSums:
+        each = self._window(metric, window)
+        if selection.is_everything:
+            values = each[: len(selection.ids)]
+        elif len(selection.ids) == 0:
+            values = np.zeros(len(selection.groups), np.int64)
+        else:
+            picked = each[selection.ids]
+            is_single = len(picked) == len(selection.starts)
+            values = picked if is_single else np.add.reduceat(picked, selection.starts)
+        return GroupSums(selection.groups, values, selection.numbers, int(values.max(initial=-MAX_UNITS)))
+
+    def _window(self, metric: str, window: HourRange) -> NDArray[np.int64]:
+        totals = self._totals[metric]
+        last = len(self.span)
+        start = min(max(window.start - self.span.start, 0), last)
+        end = min(max(window.end - self.span.start, 0), last)
+        difference: NDArray[np.int64] = totals[end] - totals[start]
+        return difference
+
+    def _selection(self, query: SpendQuery) -> _Selection:
+        found = self._cache.selections.get(query)
+        if found is None:
+            found = self._select(query)
+            self._cache.selections[query] = found
+        return found
+
+    def _select(self, query: SpendQuery) -> _Selection:
+        chosen = np.ones(len(self._table), bool)
+        if query.accounts is not None:
+            column = self._column("account")
+            known = (name in query.accounts for name in column.values)
+            chosen = np.fromiter(known, bool, len(column.values))[column.codes]
+        for name, patterns in query.filters:
+            column = self._column(name)
+            chosen &= np.fromiter(map(patterns.matches, column.values), bool, len(column.values))[column.codes]
+        ids = np.flatnonzero(chosen)
+        if not query.group_by:
+            return _Selection(ids, np.zeros(1, np.intp), ((),), {(): 0}, is_everything=False)
+        numbers = np.zeros(len(ids), np.intp)
+        for name in query.group_by:
+            column = self._column(name)
+            # Numbered anew after each attribute, so that the product of many cannot leave 64 bits.
+            _, numbers = np.unique(numbers * len(column.values) + column.codes[ids], return_inverse=True)
+        order = np.argsort(numbers, kind="stable")
+        ids, numbers = ids[order], numbers[order]
+        starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+        labels = tuple(self._labels(int(number), query.group_by) for number in ids[starts])
+        everything = len(ids) == len(labels) and bool((ids == np.arange(len(ids))).all())
+        return _Selection(ids, starts, labels, {label: n for n, label in enumerate(labels)}, everything)
+
+    def _labels(self, number: int, group_by: tuple[str, ...]) -> Labels:
+        return tuple((name, self._column(name).value_of(number)) for name in group_by)
+
+    def _column(self, name: str) -> "_Column":
+        """Return an attribute of every series, each distinct value once: filters and groups then cost no loop."""
+        found = self._cache.columns.get(name)
+        if found is None:
+            if name in SERIES_KEYS:
+                position = SERIES_KEYS.index(name)
+                found = _Column(series[position] for series in self._table.names)
+            else:
+                found = _Column(self._owners.attribute(series.owner, name) for series in self._table.names)
+            self._cache.columns[name] = found
+        return found
+
+    def hourly(self, query: SpendQuery, metric: str, window: HourRange, group: Labels) -> list[Usd]:
+        """Return a group's spend of each hour of a window, in order."""
+        return [
+            self.sums(query, metric, HourRange(hour, hour + 1)).of(group) for hour in range(window.start, window.end)
+        ]
+
+    def top(
+        self,
+        query: SpendQuery,
+        metric: str,
+        window: HourRange,
+        group: Labels,
+        *,
+        before: HourRange | None,
+        count: int = 3,
+    ) -> tuple[Contributor, ...]:
+        """
+        Return the largest parts of a group's sum by owner, product and category, largest first.
+
+        Args:
+            before: The window to compare with; None when it is not known.
+            count: At most so many; parts of nothing are left out.
+        """
+        self._refresh()
+        selection = self._selection(query)
+        number = selection.numbers.get(group)
+        if number is None or len(selection.ids) == 0:
+            return ()
+        end = selection.starts[number + 1] if number + 1 < len(selection.starts) else len(selection.ids)
+        ids = selection.ids[selection.starts[number] : end]
+        now = self._window(metric, window)[ids].tolist()
+        then = self._window(metric, before)[ids].tolist() if before is not None else None
+        parts: dict[tuple[str, str, str], list[int]] = {}
+        for position, series in enumerate(self._table.names[n] for n in ids.tolist()):
+            part = parts.setdefault((series.owner, series.product, series.category), [0, 0])
+            part[0] += now[position]
+            part[1] += then[position] if then is not None else 0
+        largest = sorted(((sums, key) for key, sums in parts.items() if sums[0] > 0), key=lambda p: (-p[0][0], p[1]))
+        return tuple(
+            Contributor(
+                owner=owner,
+                product=product,
+                category=category,
+                amount=Usd(sums[0]),
+                before=Usd(sums[1]) if then is not None else None,
+            )
+            for sums, (owner, product, category) in largest[:count]
+        )

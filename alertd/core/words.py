@@ -1,0 +1,45 @@
+"""The small phrases that every message shares: durations, instants, groups."""
+
+from datetime import datetime, timedelta
+
+from alertd.core.labels import Labels
+from alertd.core.owners import OwnerDirectory
+
+_UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
+
+
+def format_duration(duration: timedelta) -> str:
+    """Return a duration as people write it in rules: up to three days in hours, above in days, where that is exact."""
+    units = _UNITS[1:] if duration <= timedelta(days=3) else _UNITS
+    for unit, length in units:
+        if duration >= length and not duration % length:
+            return f"{duration // length}{unit}"
+    return f"{int(duration.total_seconds())}s"
+
+
+def format_age(duration: timedelta) -> str:
+    """Return about how long something lasts, for people: `3 d 4 h`, `5 h`, `12 min`."""
+    minutes = int(duration.total_seconds()) // 60
+    days, rest = divmod(minutes, 24 * 60)
+    hours, minutes = divmod(rest, 60)
+    if days:
+        return f"{days} d {hours} h" if hours else f"{days} d"
+    if hours:
+        return f"{hours} h {minutes} min" if minutes and hours < 12 else f"{hours} h"
+    return f"{minutes} min"
+
+
+def format_instant(at: datetime) -> str:
+    """Return an instant to the minute, in UTC and saying so."""
+    return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def group_name(group: Labels, owners: OwnerDirectory) -> str:
+    """Return a group for people: `trainer-a (gpu-1) · gpu`; empty for the whole."""
+    return " · ".join(_label_text(name, value, owners) for name, value in group)
+
+
+def _label_text(name: str, value: str, owners: OwnerDirectory) -> str:
+    if name == "owner":
+        return owners.display(value)
+    return value or f"(no {name})"
