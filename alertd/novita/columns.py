@@ -1,0 +1,117 @@
+"""
+Rows packed into columns as they come: some 40 bytes each, whatever the number of rows.
+
+Decides how rows are held and series are told apart; the meaning of fields is `wire`'s.
+"""
+
+from array import array
+from collections.abc import Sequence
+from typing import TypeAlias
+
+import numpy as np
+
+from alertd.core.bill import BillRows, Series
+from alertd.novita.amounts import read_amounts
+from alertd.novita.shape import Scalar, text_of
+from alertd.novita.wire import Row, billing_method_of, hours_of
+
+CACHED_TIMES = 8192
+"""Times recur within an answer; beyond this many, remembering costs more memory than it saves time."""
+
+_SeriesKey: TypeAlias = tuple[Scalar, Scalar, Scalar, Scalar, Scalar]
+
+
+class BillColumns:
+    """The rows read so far of one account's category; lives as long as one answer, or until it is joined to others."""
+
+    def __init__(self, *, account: str, category: str) -> None:
+        self._account = account
+        self._category = category
+        self._names: dict[Series, int] = {}
+        self._series_by_key: dict[_SeriesKey, int] = {}
+        self._hours: dict[tuple[Scalar, Scalar], tuple[int, int]] = {}
+        self._hour = array("i")
+        self._span = array("i")
+        self._series = array("i")
+        self._amount = array("q")
+        self._voucher = array("q")
+        self._pay = array("q")
+        self._rounded = 0
+
+    def __len__(self) -> int:
+        return len(self._hour)
+
+    def add(self, rows: Sequence[Row]) -> None:
+        """
+        Append rows in order.
+
+        Raises:
+            UnexpectedShape: A row has no readable start or amount; the columns are of no further use.
+        """
+        amounts = read_amounts(rows, first=len(self))
+        self._add_series(rows)
+        self._add_hours(rows)
+        self._amount.extend(amounts.amount)
+        self._voucher.extend(amounts.voucher)
+        self._pay.extend(amounts.pay)
+        self._rounded += amounts.rounded
+
+    def extend(self, rows: BillRows) -> None:
+        """Append the rows of another answer for the same account and category."""
+        index = np.array([self._number(name) for name in rows.names], dtype=np.int32)
+        self._hour.frombytes(rows.hour.tobytes())
+        self._span.frombytes(rows.span.tobytes())
+        self._series.frombytes(index[rows.series].tobytes())
+        self._amount.frombytes(rows.amount.tobytes())
+        self._voucher.frombytes(rows.voucher.tobytes())
+        self._pay.frombytes(rows.pay.tobytes())
+        self._rounded += rows.rounded
+
+    def to_rows(self) -> BillRows:
+        """Return the rows without copying them; add nothing afterwards."""
+        return BillRows(
+            names=tuple(self._names),
+            hour=np.frombuffer(self._hour, dtype=np.int32),
+            span=np.frombuffer(self._span, dtype=np.int32),
+            series=np.frombuffer(self._series, dtype=np.int32),
+            amount=np.frombuffer(self._amount, dtype=np.int64),
+            voucher=np.frombuffer(self._voucher, dtype=np.int64),
+            pay=np.frombuffer(self._pay, dtype=np.int64),
+            rounded=self._rounded,
+        )
+
+    def _add_hours(self, rows: Sequence[Row]) -> None:
+        times = [(row.start_time, row.end_time) for row in rows]
+        if len(self._hours) > CACHED_TIMES:
+            self._hours.clear()
+        hours = self._hours
+        for pair in dict.fromkeys(times):
+            if pair not in hours:
+                hours[pair] = hours_of(*pair, f"bills[{len(self) + times.index(pair)}]")
+        self._span.extend([hours[pair][1] for pair in times])
+        self._hour.extend([hours[pair][0] for pair in times])
+
+    def _add_series(self, rows: Sequence[Row]) -> None:
+        keys = [(row.owner_id, row.product_id, row.product_name, row.category, row.billing_method) for row in rows]
+        series = self._series_by_key
+        for key in dict.fromkeys(keys):
+            if key not in series:
+                self._intern(key)
+        self._series.extend([series[key] for key in keys])
+
+    def _intern(self, key: _SeriesKey) -> None:
+        owner, product_id, product, subcategory, billing_method = key
+        self._series_by_key[key] = self._number(
+            Series(
+                account=self._account,
+                category=self._category,
+                subcategory=text_of(subcategory),
+                owner=text_of(owner),
+                product=text_of(product),
+                product_id=text_of(product_id),
+                billing_method=billing_method_of(billing_method),
+            )
+        )
+
+    def _number(self, name: Series) -> int:
+        return self._names.setdefault(name, len(self._names))

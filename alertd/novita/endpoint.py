@@ -1,0 +1,56 @@
+"""
+The key and the base URL of an account, checked before the first request.
+
+Decides what could never work, or would give the key away, while it can still be told to the user as a setting.
+"""
+
+from urllib.parse import urlsplit, urlunsplit
+
+from alertd.errors import SettingsError
+from alertd.novita.shape import shorten
+
+
+def checked_key(api_key: str, *, account: str, key_source: str) -> str:
+    """
+    Return the key without the white space that secret files end with.
+
+    Raises:
+        SettingsError: It is empty or cannot stand in a header; HTTP libraries tell such a header in clear.
+    """
+    key = api_key.strip()
+    if not key:
+        raise SettingsError(f'account "{account}": no API key; set {key_source}')
+    if not all("!" <= character <= "~" for character in key):
+        raise SettingsError(f'account "{account}": the API key holds characters that no key has; check {key_source}')
+    return key
+
+
+def checked_base_url(base_url: str, *, account: str) -> str:
+    """
+    Return the base URL without a slash at its end.
+
+    Raises:
+        SettingsError: It is no http or https URL, or holds credentials, which would be sent in place of the key.
+    """
+    base_url = base_url.strip().rstrip("/")
+    try:
+        url = urlsplit(base_url)
+        usable = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
+    except ValueError:
+        raise SettingsError(f'account "{account}": base_url is not a URL; write https://api.novita.ai') from None
+    if "@" in url.netloc:
+        raise SettingsError(f'account "{account}": base_url must not hold credentials; write https://api.novita.ai')
+    if not usable or url.query or url.fragment or not base_url.isprintable() or " " in base_url:
+        raise SettingsError(
+            f'account "{account}": base_url "{shorten(base_url)}" cannot be used; write https://api.novita.ai'
+        )
+    return base_url
+
+
+def shown_location(location: str) -> str:
+    """Return where a redirect leads, without credentials and query, which may hold secrets."""
+    try:
+        url = urlsplit(location)
+    except ValueError:
+        return ""
+    return shorten(urlunsplit((url.scheme, url.netloc.rpartition("@")[2], url.path, "", "")), 200)

@@ -1,0 +1,138 @@
+"""
+Monthly bills: JSON -> MonthlyBill.
+
+Decides what identifies a bill and what may be missing. One page at a time; which pages, is the client's.
+Source: https://novita.ai/docs/api-reference/basic-query-monthly-bill
+"""
+
+import re
+from datetime import UTC, datetime
+from typing import Final
+
+import msgspec
+
+from alertd.core.bill import BillStatus, MonthlyBill
+from alertd.core.money import Usd
+from alertd.novita.amounts import INTEGERS_PER_USD, read_usd
+from alertd.novita.shape import (
+    Scalar,
+    UnexpectedShape,
+    check_envelope,
+    decode_object,
+    is_absent,
+    scalar_of,
+    shorten,
+    shown,
+    text_of,
+)
+from alertd.novita.wire import read_seconds
+
+MAX_INVOICE_URL_CHARACTERS: Final = 2000
+"""Longer links break in mail and chat; browsers and proxies stop near this."""
+
+_MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])(?:-.*)?", re.ASCII)
+_LINK = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]+", re.IGNORECASE)
+
+
+def decode_monthly_bills(body: bytes, *, account: str) -> list[MonthlyBill]:
+    """
+    Decode one page of monthly bills, in the order they came.
+
+    A `data` that is null or missing is an empty page, if nothing else could hold bills.
+
+    Raises:
+        UnexpectedShape: The body is cut, tells an error, or a bill has no month or no amount.
+    """
+    envelope = decode_object(body)
+    data = envelope.pop("data", None)
+    has_list = data is not None and bytes(data) != b"null"
+    bills: list[MonthlyBill] = []
+    if data is not None and has_list:
+        bills = [_bill(_Fields(fields, f"data[{i}]"), account) for i, fields in enumerate(_decode_list(data))]
+    check_envelope(envelope, rows_key="data", has_list=has_list, has_rows=bool(bills))
+    _refuse_twins(bills)
+    return bills
+
+
+def _decode_list(data: msgspec.Raw) -> list[dict[str, msgspec.Raw]]:
+    try:
+        return msgspec.json.decode(data, type=list[dict[str, msgspec.Raw]])
+    except (msgspec.DecodeError, RecursionError):
+        problem = f"data: {shorten(bytes(data).decode(), 40)} is not a list of bills"
+    raise UnexpectedShape(problem)
+
+
+class _Fields:
+    """The fields of one bill, each read as it is asked for; what was not asked for may be anything."""
+
+    def __init__(self, fields: dict[str, msgspec.Raw], where: str) -> None:
+        self._fields = fields
+        self.where = where
+
+    def scalar(self, name: str) -> Scalar:
+        raw = self._fields.get(name)
+        return None if raw is None else scalar_of(raw, self.where, name)
+
+    def text(self, name: str) -> str:
+        return text_of(self.scalar(name)).strip()
+
+    def usd(self, name: str) -> Usd | None:
+        """Read `nameDecimal` in USD, else `name` in 1/10000 USD."""
+        exact, _ = read_usd(self.scalar(f"{name}Decimal"), f"{self.where}.{name}Decimal")
+        if exact is not None:
+            return exact
+        return read_usd(self.scalar(name), f"{self.where}.{name}", per_usd=INTEGERS_PER_USD)[0]
+
+
+def _bill(fields: _Fields, account: str) -> MonthlyBill:
+    total, debt = fields.usd("totalAmount"), fields.usd("debtAmount")
+    if total is None and debt is None:
+        raise UnexpectedShape(f"{fields.where}: neither totalAmount nor debtAmount")
+    total = total or Usd(0)
+    origin_total = fields.usd("originTotalAmount")
+    month = _month(fields)
+    bill_id = fields.text("billId")
+    return MonthlyBill(
+        account=account,
+        # "0" is how a missing number is written by the service's language.
+        bill_id=f"month-{month}" if bill_id in {"", "0"} else bill_id,
+        month=month,
+        status=_status(fields.text("status")),
+        total=total,
+        origin_total=total if origin_total is None else origin_total,
+        voucher_paid=fields.usd("voucherPayAmount") or Usd(0),
+        cash_paid=fields.usd("cashPayAmount") or Usd(0),
+        debt=debt or Usd(0),
+        repaid=fields.usd("repaidAmount") or Usd(0),
+        invoice_url=_link(fields.text("invoiceUrl")),
+    )
+
+
+def _month(fields: _Fields) -> str:
+    written = fields.scalar("billingMonth")
+    if not is_absent(written):
+        if match := _MONTH.fullmatch(text_of(written).strip()):
+            return f"{match[1]}-{match[2]}"
+        raise UnexpectedShape(f"{fields.where}.billingMonth: {shown(written)} is not a month like 2025-12")
+    start = read_seconds(fields.scalar("startTime"), f"{fields.where}.startTime")
+    if start is None or start <= 0:
+        raise UnexpectedShape(f"{fields.where}: neither billingMonth nor startTime tells the month")
+    return f"{datetime.fromtimestamp(start, UTC):%Y-%m}"
+
+
+def _status(text: str) -> str:
+    """Return a known status in its usual spelling, another as it is."""
+    return text.lower() if text.lower() in set(BillStatus) else text
+
+
+def _link(text: str) -> str:
+    """Return a link that may be shown as one; other schemes could run in a mail or chat client."""
+    return text if len(text) <= MAX_INVOICE_URL_CHARACTERS and _LINK.fullmatch(text) else ""
+
+
+def _refuse_twins(bills: list[MonthlyBill]) -> None:
+    """Refuse different bills of one page under one id: keeping either would hide what the other owes."""
+    seen: dict[str, MonthlyBill] = {}
+    for index, bill in enumerate(bills):
+        if seen.setdefault(bill.bill_id, bill) != bill:
+            raise UnexpectedShape(f"data[{index}]: a second, different bill with the id {shorten(bill.bill_id)!r}")

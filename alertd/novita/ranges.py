@@ -1,0 +1,47 @@
+"""
+How a range of hours is cut into pieces that the API accepts, and what was learnt about its limit.
+
+Decides lengths only; asking is the client's.
+"""
+
+import re
+from collections.abc import Iterator
+
+from alertd.core.hours import HOURS_PER_DAY, HourRange, midnight_before
+
+DOCUMENTED_LIMIT_DAYS = 31
+"""The longest range of `bill/list`. Source: https://novita.ai/docs/api-reference/basic-query-usage-based-billing"""
+
+_DAYS = re.compile(r"(?<![0-9.])([0-9]{1,3})[ -]?days?\b", re.ASCII | re.IGNORECASE)
+
+
+class RangeLimit:
+    """The longest range that the API is known to accept, in days; lives as long as the client and only shrinks."""
+
+    def __init__(self) -> None:
+        self.days = DOCUMENTED_LIMIT_DAYS
+
+    def learn(self, days: int) -> None:
+        """Remember that ranges of *days* were accepted where longer ones were refused."""
+        self.days = min(self.days, days)
+
+
+def first_piece(span: HourRange, days: int) -> HourRange:
+    """Return the beginning of the range: to its end, or to the UTC midnight at most *days* days on."""
+    return HourRange(span.start, min(span.end, midnight_before(span.start) + days * HOURS_PER_DAY))
+
+
+def shorter(piece: HourRange, message: str) -> int | None:
+    """
+    Return how many days to try after *piece* was refused; None when it cannot be shorter.
+
+    A limit that the message names is taken at its word where it is below the piece's length, else the length is halved.
+    """
+    if len(piece) <= HOURS_PER_DAY:
+        return None
+    days = -(-len(piece) // HOURS_PER_DAY)
+    return max(_limits_below(days, message), default=days // 2)
+
+
+def _limits_below(days: int, message: str) -> Iterator[int]:
+    return (limit for limit in map(int, _DAYS.findall(message)) if 0 < limit < days)

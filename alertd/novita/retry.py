@@ -1,0 +1,90 @@
+"""
+When a request to the API is made again, and when to give up.
+
+Decides waits and counts within one call; what comes after (the next cycle) is not its business.
+"""
+
+import random
+import re
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+from typing import TypeVar
+
+from alertd.errors import ApiThrottled, ApiUnavailable
+
+FAILURE_ATTEMPTS = 3
+THROTTLE_ATTEMPTS = 5
+"""More than for failures: being told to wait is the API working as designed."""
+
+BASE_WAIT_S = 0.5
+MAX_WAIT_S = 8.0
+MAX_RETRY_AFTER = timedelta(seconds=60)
+"""A longer wait is left to the next cycle: it would hold up the other categories."""
+
+_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
+
+Result = TypeVar("Result")
+
+
+async def retry(
+    attempt: Callable[[], Awaitable[Result]], *, sleep: Callable[[float], Awaitable[None]], rng: random.Random
+) -> Result:
+    """
+    Call *attempt* until it succeeds, with waits between; its other errors pass at once.
+
+    Raises:
+        ApiUnavailable: It failed FAILURE_ATTEMPTS times.
+        ApiThrottled: It was throttled THROTTLE_ATTEMPTS times, or asked for a wait above MAX_RETRY_AFTER.
+    """
+    failures = throttles = 0
+    while True:
+        try:
+            return await attempt()
+        except ApiUnavailable:
+            failures += 1
+            if failures == FAILURE_ATTEMPTS:
+                raise
+            wait_s = jittered_s(failures, rng)
+        except ApiThrottled as error:
+            throttles += 1
+            wait = error.retry_after
+            if throttles == THROTTLE_ATTEMPTS or (wait is not None and wait > MAX_RETRY_AFTER):
+                raise
+            wait_s = jittered_s(throttles, rng) if wait is None else wait.total_seconds()
+        await sleep(wait_s)
+
+
+def jittered_s(failures: int, rng: random.Random) -> float:
+    """Return an exponential wait with full jitter, so that clients that failed together do not return together."""
+    return rng.uniform(0, min(MAX_WAIT_S, BASE_WAIT_S * 2 ** (failures - 1)))
+
+
+def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
+    """
+    Read a `Retry-After` header, in seconds or as an HTTP date.
+
+    Args:
+        value: The header, None when there is none.
+        now: The instant against which a date counts, aware; best the answer's own `Date`.
+
+    Returns:
+        The wait, never negative; None when nothing readable was said. Source: RFC 9110, 10.2.3.
+    """
+    if value is None:
+        return None
+    if _SECONDS.fullmatch(value.strip()):
+        return timedelta(seconds=float(value))
+    at = parse_http_date(value)
+    return None if at is None else max(at - now, timedelta(0))
+
+
+def parse_http_date(value: str | None) -> datetime | None:
+    """Read an HTTP date as an aware UTC datetime; None when there is none or it cannot be read."""
+    if value is None:
+        return None
+    try:
+        at = parsedate_to_datetime(value)
+        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None

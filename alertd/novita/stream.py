@@ -1,0 +1,243 @@
+"""
+A `bill/list` answer decoded as it arrives: a body of any size in a few MiB, and never a part taken for the whole.
+
+Decides where a body may be cut. What stands between two cuts is proved to be whole rows by decoding it as a JSON list;
+what stands around the rows must in the end be one JSON object, so a body that breaks off anywhere is an error.
+"""
+
+import re
+from enum import Enum, auto
+
+import msgspec
+
+from alertd.novita.columns import BillColumns
+from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, shorten
+from alertd.novita.wire import Row, decode_rows
+
+CHUNK_BYTES = 1 << 20
+"""How much is decoded at a time, and the most that one row may have: 2,000 times a usual one."""
+
+MAX_ENVELOPE_BYTES = 1 << 20
+"""The most that may stand around the rows."""
+
+MAX_GUESSES = 4
+"""Cuts that are tried before the exact and slower way."""
+
+MAX_BRACES = 64
+"""Closing braces that are looked at for a guess."""
+
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
+_LIST_FOLLOWS = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+\[")
+_SEPARATOR = re.compile(rb"[ \t\r\n]*+([,\]])?")
+_LIKELY_CUT = re.compile(rb"[ \t\r\n]*+(?:,[ \t\r\n]*+\{|\])")
+_PLACEHOLDER = b"true"
+"""Stands for the rows when the envelope is checked; `[]` would not be told from a second `bills`."""
+
+
+class _Place(Enum):
+    HEAD = auto()
+    BEFORE_ROW = auto()
+    AFTER_ROW = auto()
+    TAIL = auto()
+
+
+class BillStream:
+    """
+    The decoder of one answer: push bytes, decode whenever it is due, finish once.
+
+    `decode` and `finish` may run in a thread, one at a time. After an error it is of no further use.
+    """
+
+    def __init__(self, columns: BillColumns) -> None:
+        self._columns = columns
+        self._place = _Place.HEAD
+        self._buffer = bytearray()
+        self._head = b""
+        self._after_comma = False
+
+    @property
+    def pending_bytes(self) -> int:
+        """How much has been pushed and not yet decoded."""
+        return len(self._buffer)
+
+    @property
+    def is_due(self) -> bool:
+        """Enough has come to decode a part of it."""
+        return len(self._buffer) > CHUNK_BYTES
+
+    def push(self, data: bytes) -> None:
+        """Take the next bytes of the body, however they are cut."""
+        self._buffer += data
+
+    def decode(self) -> None:
+        """
+        Decode the rows that have arrived, up to less than one chunk.
+
+        Raises:
+            UnexpectedShape: What has arrived cannot become a bill, whatever follows.
+        """
+        while self.is_due:
+            if not self._advance() and self.is_due:
+                raise UnexpectedShape(self._excess())
+
+    def finish(self) -> BillColumns:
+        """
+        Decode the rest and prove that the body was whole.
+
+        Raises:
+            UnexpectedShape: The body is cut off, is not JSON, tells an error, or is not a list of rows.
+        """
+        while self._advance():
+            pass
+        if self.is_due or len(self._head) + len(self._buffer) > MAX_ENVELOPE_BYTES:
+            raise UnexpectedShape(self._excess())
+        match self._place:
+            case _Place.HEAD:
+                self._finish_without_rows()
+            case _Place.TAIL:
+                self._finish_with_rows()
+            case _:
+                raise UnexpectedShape(f"the answer breaks off after {len(self._columns)} rows")
+        return self._columns
+
+    def _excess(self) -> str:
+        if self._place is _Place.BEFORE_ROW:
+            return f"bills[{len(self._columns)}]: a row larger than {CHUNK_BYTES >> 20} MiB"
+        return f"more than {MAX_ENVELOPE_BYTES >> 20} MiB beside the rows"
+
+    def _finish_without_rows(self) -> None:
+        envelope = decode_object(bytes(self._buffer))
+        bills = envelope.pop("bills", None)
+        if bills is not None and bytes(bills) != b"null":
+            raise UnexpectedShape(f"bills: {shorten(bytes(bills).decode())} is not a list of rows")
+        check_envelope(envelope, rows_key="bills", has_list=False, has_rows=False)
+
+    def _finish_with_rows(self) -> None:
+        envelope = decode_object(self._head + _PLACEHOLDER + bytes(self._buffer))
+        if bytes(envelope.pop("bills")) != _PLACEHOLDER:
+            raise UnexpectedShape("bills stands there twice")
+        check_envelope(envelope, rows_key="bills", has_list=True, has_rows=len(self._columns) > 0)
+
+    def _advance(self) -> bool:
+        """Go one step on; return whether there was one."""
+        match self._place:
+            case _Place.HEAD:
+                return self._find_rows()
+            case _Place.BEFORE_ROW:
+                return self._decode_rows()
+            case _Place.AFTER_ROW:
+                return self._pass_separator()
+            case _Place.TAIL:
+                return False
+
+    def _find_rows(self) -> bool:
+        window = _copy(self._buffer, MAX_ENVELOPE_BYTES)
+        opening = _find_bills(window)
+        if opening is None:
+            return False
+        self._head = window[:opening]
+        del self._buffer[: opening + 1]
+        self._place = _Place.BEFORE_ROW
+        return True
+
+    def _pass_separator(self) -> bool:
+        separator = _SEPARATOR.match(self._buffer)
+        assert separator is not None  # it matches the empty text
+        if separator[1] is None:
+            if separator.end() < len(self._buffer):
+                raise UnexpectedShape(f"bills: neither a comma nor the end of the list after row {len(self._columns)}")
+            self._buffer.clear()
+            return False
+        self._after_comma = separator[1] == b","
+        self._place = _Place.BEFORE_ROW if self._after_comma else _Place.TAIL
+        del self._buffer[: separator.end()]
+        return True
+
+    def _decode_rows(self) -> bool:
+        window = _copy(self._buffer, CHUNK_BYTES)
+        end, rows, ends_list = self._guess(window) or self._scan(window)
+        if end is None:
+            return False
+        if not rows and self._after_comma:
+            raise UnexpectedShape(f"bills: a comma and no row after it, after row {len(self._columns)}")
+        self._columns.add(rows)
+        self._place = _Place.TAIL if ends_list else _Place.AFTER_ROW
+        del self._buffer[: end + ends_list]
+        return True
+
+    def _guess(self, window: bytes) -> tuple[int, list[Row], bool] | None:
+        """
+        Cut where a row seems to end; sound because the part before the cut decodes as a list.
+
+        Returns:
+            The end of the last row, the rows, False (whether the list ends there is seen next); None without luck.
+        """
+        guesses, end = 0, len(window)
+        for _ in range(MAX_BRACES):
+            end = window.rfind(b"}", 0, end)
+            if end < 0 or guesses == MAX_GUESSES:
+                return None
+            if _LIKELY_CUT.match(window, end + 1):
+                guesses += 1
+                try:
+                    return end + 1, decode_rows(memoryview(window)[: end + 1], first=len(self._columns)), False
+                except (msgspec.DecodeError, RecursionError):
+                    continue
+        return None
+
+    def _scan(self, window: bytes) -> tuple[int | None, list[Row], bool]:
+        """
+        Cut exactly, by counting brackets outside of strings.
+
+        Returns:
+            Where to cut (None: no whole row is there), the rows before it, and whether the list ends there.
+        """
+        end, ends_list = _end_of_rows(window)
+        if end is None:
+            return None, [], False
+        try:
+            return end, decode_rows(memoryview(window)[:end], first=len(self._columns)), ends_list
+        except (msgspec.DecodeError, RecursionError) as error:
+            problem = shorten(str(error))
+        raise UnexpectedShape(f"bills: not a list of rows after row {len(self._columns)}: {problem}")
+
+
+def _find_bills(window: bytes) -> int | None:
+    """Return where the list of the top-level key `bills` opens, None where there is none."""
+    depth = 0
+    for token in _TOKEN.finditer(window):
+        text = token[0]
+        if text in b"[{":
+            depth += 1
+        elif text in b"]}":
+            depth -= 1
+        elif text == b'"':
+            return None
+        elif depth == 1 and text == b'"bills"' and (opening := _LIST_FOLLOWS.match(window, token.end())):
+            return opening.end() - 1
+    return None
+
+
+def _end_of_rows(window: bytes) -> tuple[int | None, bool]:
+    """Return where the last whole row (or the list) ends, and whether it is the list that ends there."""
+    depth, end = 0, None
+    for token in _TOKEN.finditer(window):
+        text = token[0]
+        if text in b"[{":
+            depth += 1
+        elif text in b"]}":
+            depth -= 1
+            if depth < 0:
+                # A brace that closes nothing is left where it is: the list does not end there, the JSON is broken.
+                return (token.start(), True) if text == b"]" else (end, False)
+            if depth == 0:
+                end = token.end()
+        elif text == b'"':
+            break
+    return end, False
+
+
+def _copy(buffer: bytearray, size: int) -> bytes:
+    """Return the first *size* bytes, copied once where a slice of a bytearray would be copied twice."""
+    with memoryview(buffer) as view:
+        return bytes(view[:size])
