@@ -1,0 +1,1 @@
+"""The store: SQL in, dataclasses out, no decisions."""

@@ -1,0 +1,145 @@
+"""Alerts, one row each, and the history of what happened to them."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from alertd.core.alert import Alert, AlertState
+from alertd.store.database import Database
+from alertd.store.encoding import from_json, from_micros, to_json, to_micros, to_micros_or_none
+from alertd.store.table import insert, select, upsert
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertEvent:
+    """One thing that happened to an alert, kept to explain it later."""
+
+    fingerprint: str
+    episode: int
+    happened_at: datetime
+    kind: str
+    """A word or two: "pending -> firing", "silenced"."""
+    detail: tuple[tuple[str, str], ...] = ()
+    """What was known at that moment, as (name, text) pairs."""
+
+
+class AlertRow(NamedTuple):
+    """The columns of `alert`; all but `body` follow from it."""
+
+    fingerprint: str
+    rule: str
+    type: str
+    account: str
+    state: str
+    severity: int
+    started_at: int
+    fired_at: int | None
+    resolved_at: int | None
+    told_at: int | None
+    body: str
+
+    @classmethod
+    def of(cls, alert: Alert) -> "AlertRow":
+        """Return the row that holds an alert."""
+        return cls(
+            fingerprint=alert.fingerprint,
+            rule=alert.rule,
+            type=alert.type,
+            account=alert.account,
+            state=alert.state.value,
+            severity=alert.severity.value,
+            started_at=to_micros(alert.started_at),
+            fired_at=to_micros_or_none(alert.fired_at),
+            resolved_at=to_micros_or_none(alert.resolved_at),
+            told_at=to_micros_or_none(alert.told_at),
+            body=to_json(alert),
+        )
+
+    @property
+    def alert(self) -> Alert:
+        """
+        The alert that the row holds.
+
+        Raises:
+            StoreError: The row is damaged.
+        """
+        return from_json(self.body, Alert, where=f"alert {self.fingerprint}")
+
+
+class _EventRow(NamedTuple):
+    fingerprint: str
+    episode: int
+    happened_at: int
+    kind: str
+    detail: str
+
+
+class Alerts:
+    """The tables `alert` and `alert_event`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all_alerts(self) -> tuple[Alert, ...]:
+        """Return the latest episode of every alert there ever was, by fingerprint."""
+        return self._read("ORDER BY fingerprint")
+
+    def open_alerts(self) -> tuple[Alert, ...]:
+        """Return the alerts that are not resolved, by fingerprint."""
+        return self._read("WHERE state <> ? ORDER BY fingerprint", AlertState.RESOLVED)
+
+    def alert(self, fingerprint: str) -> Alert | None:
+        """Return the latest episode of one alert."""
+        found = self._read("WHERE fingerprint = ?", fingerprint)
+        return found[0] if found else None
+
+    def _read(self, rest: str, *values: str) -> tuple[Alert, ...]:
+        return tuple(row.alert for row in select(self._database, AlertRow, "alert", rest, values))
+
+    def save(self, alerts: Iterable[Alert]) -> None:
+        """Write alerts over what was known under their fingerprints."""
+        with self._database.transaction():
+            for alert in alerts:
+                upsert(self._database, "alert", AlertRow.of(alert), ("fingerprint",))
+
+    def add_events(self, events: Iterable[AlertEvent]) -> None:
+        """Append to the history."""
+        with self._database.transaction():
+            for event in events:
+                row = _EventRow(
+                    fingerprint=event.fingerprint,
+                    episode=event.episode,
+                    happened_at=to_micros(event.happened_at),
+                    kind=event.kind,
+                    detail=to_json(event.detail),
+                )
+                insert(self._database, "alert_event", row)
+
+    def events(self, fingerprint: str) -> tuple[AlertEvent, ...]:
+        """Return the history of one alert, in the order in which it was written."""
+        rows = select(self._database, _EventRow, "alert_event", "WHERE fingerprint = ? ORDER BY id", (fingerprint,))
+        return tuple(map(_event, rows))
+
+    def prune(self, before: datetime) -> int:
+        """
+        Delete what happened before an instant to alerts that are resolved; return how many events.
+
+        The alerts themselves stay: an episode's number must never come again, since delivery keys are made of it.
+        """
+        with self._database.transaction():
+            return self._database.execute(
+                "DELETE FROM alert_event WHERE happened_at < ? AND NOT EXISTS ("
+                "SELECT 1 FROM alert WHERE alert.fingerprint = alert_event.fingerprint AND alert.state <> ?)",
+                (to_micros(before), AlertState.RESOLVED),
+            )
+
+
+def _event(row: _EventRow) -> AlertEvent:
+    return AlertEvent(
+        fingerprint=row.fingerprint,
+        episode=row.episode,
+        happened_at=from_micros(row.happened_at),
+        kind=row.kind,
+        detail=from_json(row.detail, tuple[tuple[str, str], ...], where=f"event of alert {row.fingerprint}"),
+    )

@@ -1,0 +1,295 @@
+"""
+What the bills held, hour by hour: series, books and blocks, and the monthly bills.
+
+Reads of the API are judged in `alertd.core.ledger`; here its results are kept as they are.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
+
+from alertd.core.bill import BillPhase, MonthlyBill, Series, TrackedBill
+from alertd.core.block import HourBlock, decode, encode
+from alertd.core.hours import HourRange
+from alertd.core.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
+from alertd.core.money import Usd
+from alertd.store.database import Database, Value
+from alertd.store.encoding import (
+    from_json,
+    from_micros,
+    from_micros_or_none,
+    hours_from_text,
+    hours_to_text,
+    read,
+    to_json,
+    to_micros,
+    to_micros_or_none,
+)
+from alertd.store.table import insert_all, select, upsert
+
+# A block of 10,000 cells has 120 kB: one batch stays below 10 MB.
+_BATCH_HOURS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BookChange:
+    """A book after all reads of a cycle, and the blocks that they changed; an empty block where the rows are gone."""
+
+    book: CategoryBook
+    blocks: Mapping[int, HourBlock] = field(default_factory=dict)
+
+
+class _BookRow(NamedTuple):
+    account: str
+    category: str
+    covered: str
+    failed: str
+    suspicions: str
+    read_at: int | None
+    error: str
+    failed_at: int | None
+    deep_read_at: int | None
+    full_read_at: int | None
+
+
+class _SummaryRow(NamedTuple):
+    hour: int
+    end_hour: int
+    total: str
+    has_credit: int
+    digest: bytes
+
+
+class _HourRow(NamedTuple):
+    account: str
+    category: str
+    hour: int
+    end_hour: int
+    total: str
+    has_credit: int
+    digest: bytes
+    block: bytes
+
+
+class _SeriesRow(NamedTuple):
+    id: int
+    account: str
+    category: str
+    subcategory: str
+    owner: str
+    product: str
+    product_id: str
+    billing_method: str
+
+
+class _MonthlyRow(NamedTuple):
+    account: str
+    bill_id: str
+    bill: str
+    phases: str
+    last_seen_at: int
+
+
+_BOOK_KEY = ("account", "category")
+_HOUR_KEY = ("account", "category", "hour")
+_MONTHLY_KEY = ("account", "bill_id")
+
+
+class Bills:
+    """The tables `series`, `book`, `bill_hour` and `monthly_bill`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load_series(self) -> SeriesTable:
+        """Return every series under the id that blocks know it by."""
+        return SeriesTable(select(self._database, Series, "series", "ORDER BY id"))
+
+    def load_books(self) -> dict[tuple[str, str], CategoryBook]:
+        """Return every book by (account, category), with the summaries of its hours; no block is read."""
+        with self._database.snapshot():
+            books = select(self._database, _BookRow, "book", "ORDER BY account, category")
+            return {(row.account, row.category): _book(row, self._summaries(row)) for row in books}
+
+    def _summaries(self, book: _BookRow) -> dict[int, HourSummary]:
+        rows = select(
+            self._database,
+            _SummaryRow,
+            "bill_hour",
+            "WHERE account = ? AND category = ? ORDER BY hour",
+            (book.account, book.category),
+        )
+        return {row.hour: _summary(row, book) for row in rows}
+
+    def iter_blocks(self, from_hour: int) -> Iterator[tuple[int, HourBlock]]:
+        """
+        Yield (hour, block) of every category with spend in or after an hour, a few megabytes in memory at a time.
+
+        Blocks filed earlier whose rows reach into that hour come too. Ordered by account, category and hour.
+        """
+        for account, category in self._database.rows(
+            tuple[str, str], "SELECT account, category FROM book ORDER BY account, category"
+        ):
+            last: int | None = None
+            while batch := self._batch(account, category, from_hour, last):
+                yield from batch
+                last = batch[-1][0]
+
+    def _batch(self, account: str, category: str, from_hour: int, after: int | None) -> list[tuple[int, HourBlock]]:
+        sql = "SELECT hour, block FROM bill_hour WHERE account = ? AND category = ? AND end_hour > ?"
+        values: list[Value] = [account, category, from_hour]
+        if after is not None:
+            sql += " AND hour > ?"
+            values.append(after)
+        found = self._database.rows(tuple[int, bytes], f"{sql} ORDER BY hour LIMIT {_BATCH_HOURS}", values)
+        return [(hour, _block(data, account, category, hour)) for hour, data in found]
+
+    def blocks(self, account: str, category: str, hours: Iterable[int]) -> dict[int, HourBlock]:
+        """Return the blocks of the hours asked for; an hour without rows is absent."""
+        sql = "SELECT block FROM bill_hour WHERE account = ? AND category = ? AND hour = ?"
+        found: dict[int, HourBlock] = {}
+        with self._database.snapshot():
+            for hour in hours:
+                for (data,) in self._database.rows(tuple[bytes], sql, (account, category, hour)):
+                    found[hour] = _block(data, account, category, hour)
+        return found
+
+    def save(self, table: SeriesTable, changes: Iterable[BookChange]) -> None:
+        """
+        Write new series, changed books and blocks; what is stored already as it is costs no write.
+
+        Raises:
+            ValueError: *table* is not the one that was loaded: it has fewer series than the database.
+        """
+        with self._database.transaction():
+            self._save_series(table)
+            for change in changes:
+                self._save_book(change.book)
+                for hour, block in change.blocks.items():
+                    self._save_block(change.book, hour, block)
+
+    def _save_series(self, table: SeriesTable) -> None:
+        # Asked anew each time, so that the series of a commit that failed go with the next one.
+        ((saved,),) = self._database.rows(tuple[int], "SELECT COALESCE(MAX(id) + 1, 0) FROM series")
+        if saved > len(table):
+            raise ValueError(f"the series table has {len(table)} names, the database {saved}")
+        rows = [_SeriesRow(number, *name) for number, name in enumerate(table.names[saved:], saved)]
+        insert_all(self._database, "series", _SeriesRow, rows)
+
+    def _save_book(self, book: CategoryBook) -> None:
+        row = _book_row(book)
+        if select(self._database, _BookRow, "book", "WHERE account = ? AND category = ?", book.key) != [row]:
+            upsert(self._database, "book", row, _BOOK_KEY)
+
+    def _save_block(self, book: CategoryBook, hour: int, block: HourBlock) -> None:
+        if not len(block):
+            self._database.execute(
+                "DELETE FROM bill_hour WHERE account = ? AND category = ? AND hour = ?", (*book.key, hour)
+            )
+            return
+        # The summary comes from the block that is written, never from the book: a row cannot contradict itself.
+        summary = summarise(hour, block)
+        row = _HourRow(
+            account=book.account,
+            category=book.category,
+            hour=hour,
+            end_hour=summary.end,
+            total=str(summary.total),
+            has_credit=int(summary.has_credit),
+            digest=summary.digest,
+            block=encode(block),
+        )
+        upsert(self._database, "bill_hour", row, _HOUR_KEY)
+
+    def load_monthly(self) -> tuple[TrackedBill, ...]:
+        """Return every monthly bill seen so far, by account and id."""
+        rows = select(self._database, _MonthlyRow, "monthly_bill", "ORDER BY account, bill_id")
+        return tuple(map(_tracked, rows))
+
+    def save_monthly(self, tracked: Iterable[TrackedBill]) -> None:
+        """Write monthly bills with their phases over what was known of them."""
+        with self._database.transaction():
+            for bill in tracked:
+                row = _MonthlyRow(
+                    bill.bill.account,
+                    bill.bill.bill_id,
+                    to_json(bill.bill),
+                    to_json(bill.phases),
+                    to_micros(bill.last_seen_at),
+                )
+                upsert(self._database, "monthly_bill", row, _MONTHLY_KEY)
+
+    def prune(self, before_hour: int) -> int:
+        """
+        Delete the blocks whose spend ends at or before an hour; return how many.
+
+        The hours before it count as never read afterwards, not as empty. Books in memory must be loaded anew.
+        """
+        with self._database.transaction():
+            for book in self.load_books().values():
+                first = min((span.start for span in (*book.covered, *book.failed)), default=before_hour)
+                gone = HourRange(min(first, before_hour), before_hour)
+                self._save_book(
+                    replace(
+                        book,
+                        covered=book.covered.remove(gone),
+                        failed=book.failed.remove(gone),
+                        suspicions={hour: s for hour, s in book.suspicions.items() if hour >= before_hour},
+                    )
+                )
+            return self._database.execute("DELETE FROM bill_hour WHERE end_hour <= ?", (before_hour,))
+
+
+def _block(data: bytes, account: str, category: str, hour: int) -> HourBlock:
+    return read(lambda: decode(data), where=f'account "{account}": {category}: block of hour {hour}')
+
+
+def _summary(row: _SummaryRow, book: _BookRow) -> HourSummary:
+    where = f'account "{book.account}": {book.category}: sum of hour {row.hour}'
+    return HourSummary(
+        total=Usd(read(lambda: int(row.total), where=where)),
+        end=row.end_hour,
+        digest=row.digest,
+        has_credit=bool(row.has_credit),
+    )
+
+
+def _book(row: _BookRow, hours: Mapping[int, HourSummary]) -> CategoryBook:
+    where = f'account "{row.account}": {row.category}: book'
+    return CategoryBook(
+        account=row.account,
+        category=row.category,
+        hours=hours,
+        covered=hours_from_text(row.covered, where=where),
+        failed=hours_from_text(row.failed, where=where),
+        suspicions=from_json(row.suspicions, dict[int, Suspicion], where=where),
+        read_at=from_micros_or_none(row.read_at),
+        error=row.error,
+        failed_at=from_micros_or_none(row.failed_at),
+        deep_read_at=from_micros_or_none(row.deep_read_at),
+        full_read_at=from_micros_or_none(row.full_read_at),
+    )
+
+
+def _book_row(book: CategoryBook) -> _BookRow:
+    return _BookRow(
+        account=book.account,
+        category=book.category,
+        covered=hours_to_text(book.covered),
+        failed=hours_to_text(book.failed),
+        suspicions=to_json(dict(sorted(book.suspicions.items()))),
+        read_at=to_micros_or_none(book.read_at),
+        error=book.error,
+        failed_at=to_micros_or_none(book.failed_at),
+        deep_read_at=to_micros_or_none(book.deep_read_at),
+        full_read_at=to_micros_or_none(book.full_read_at),
+    )
+
+
+def _tracked(row: _MonthlyRow) -> TrackedBill:
+    where = f'account "{row.account}": monthly bill {row.bill_id}'
+    return TrackedBill(
+        bill=from_json(row.bill, MonthlyBill, where=where),
+        phases=from_json(row.phases, tuple[BillPhase, ...], where=where),
+        last_seen_at=from_micros(row.last_seen_at),
+    )

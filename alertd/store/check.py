@@ -1,0 +1,113 @@
+"""What `alertd db check` looks for beyond sound pages: rows that contradict themselves or each other."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.ledger import CategoryBook, summarise
+from alertd.errors import StoreError
+from alertd.store.alerts import AlertRow, Alerts
+from alertd.store.bills import Bills
+from alertd.store.database import Database
+from alertd.store.outbox import Outbox
+from alertd.store.table import select
+
+
+def find_contradictions(database: Database) -> list[str]:
+    """Read every row and return what is wrong, a line each; a table that cannot be read is one finding."""
+    checks: tuple[Callable[[Database], Iterator[str]], ...] = (
+        _series,
+        _blocks,
+        _monthly,
+        _alerts,
+        _outbox,
+    )
+    findings: list[str] = []
+    for check in checks:
+        try:
+            with database.snapshot():
+                findings += check(database)
+        except StoreError as error:
+            findings.append(str(error))
+    return findings
+
+
+def _series(database: Database) -> Iterator[str]:
+    ids = [number for (number,) in database.rows(tuple[int], "SELECT id FROM series ORDER BY id")]
+    if ids != list(range(len(ids))):
+        yield f"series: {len(ids)} ids are not numbered from 0 without a gap"
+    names = len(set(Bills(database).load_series().names))
+    if names != len(ids):
+        yield f"series: {len(ids)} ids stand for only {names} names"
+
+
+def _blocks(database: Database) -> Iterator[str]:
+    bills = Bills(database)
+    books = bills.load_books()
+    numbers: dict[tuple[str, str], list[int]] = {key: [] for key in books}
+    for number, name in enumerate(bills.load_series().names):
+        numbers.setdefault(name[:2], []).append(number)
+    for book in books.values():
+        own = np.array(numbers[book.key], np.int32)
+        for hour in book.hours:
+            try:
+                yield from _block(bills, book, hour, own)
+            except StoreError as error:
+                yield str(error)
+
+
+def _block(bills: Bills, book: CategoryBook, hour: int, own: NDArray[np.int32]) -> Iterator[str]:
+    block = bills.blocks(book.account, book.category, [hour])[hour]
+    where = f'account "{book.account}": {book.category}: block of hour {hour}'
+    if summarise(hour, block) != book.hours[hour]:
+        yield f"{where}: its sum, end, digest or credit is not what stands beside it"
+    alien = np.setdiff1d(block.series, own)
+    if len(alien):
+        yield f"{where}: names {len(alien)} series that are not of this account and category, such as {alien[0]}"
+
+
+def _monthly(database: Database) -> Iterator[str]:
+    for tracked in Bills(database).load_monthly():
+        if not tracked.phases:
+            yield f'account "{tracked.bill.account}": monthly bill {tracked.bill.bill_id}: has no phase'
+
+
+def _alerts(database: Database) -> Iterator[str]:
+    for row in select(database, AlertRow, "alert", "ORDER BY fingerprint"):
+        try:
+            differing = [name for name, a, b in zip(row._fields, row, AlertRow.of(row.alert), strict=True) if a != b]
+        except StoreError as error:
+            yield str(error)
+        else:
+            if differing:
+                yield f"alert {row.fingerprint}: {', '.join(differing)} is not what its body says"
+    alerts = Alerts(database)
+    for (fingerprint,) in database.rows(
+        tuple[str], "SELECT DISTINCT fingerprint FROM alert_event ORDER BY fingerprint"
+    ):
+        alerts.events(fingerprint)
+
+
+def _outbox(database: Database) -> Iterator[str]:
+    pairs = database.rows(tuple[int, str], "SELECT entry_id, fingerprint FROM outbox_alert")
+    linked: dict[int, set[str]] = {}
+    for number, fingerprint in pairs:
+        linked.setdefault(number, set()).add(fingerprint)
+    outbox = Outbox(database)
+    for (number,) in database.rows(tuple[int], "SELECT id FROM outbox ORDER BY id"):
+        try:
+            yield from _entry(outbox, number, linked.get(number, set()))
+        except StoreError as error:
+            yield str(error)
+
+
+def _entry(outbox: Outbox, number: int, linked: set[str]) -> Iterator[str]:
+    entry = outbox.entry(number)
+    if entry is None:
+        return
+    if set(entry.fingerprints) != linked:
+        yield f"outbox entry {number}: cannot be found by every alert that it tells of"
+    last = max((attempt.number for attempt in outbox.attempts(number)), default=0)
+    if last > entry.attempts:
+        yield f"outbox entry {number}: counts {entry.attempts} attempts, but attempt {last} is recorded"

@@ -1,0 +1,71 @@
+"""The last cycles: when each ran, whether it was good, and its figures."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from alertd.store.database import Database
+from alertd.store.encoding import from_json, from_micros, to_json, to_micros
+from alertd.store.table import insert, select
+
+KEPT_CYCLES = 1_000
+"""A week at one cycle every ten minutes; older ones are dropped."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleRecord:
+    """One finished cycle."""
+
+    started_at: datetime
+    finished_at: datetime
+    is_ok: bool
+    summary: tuple[tuple[str, str | int], ...] = ()
+    """Its figures as (name, value) pairs, in the order in which they are shown."""
+
+
+class _CycleRow(NamedTuple):
+    started_at: int
+    finished_at: int
+    is_ok: int
+    summary: str
+
+
+class Cycles:
+    """The table `cycle`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, record: CycleRecord) -> None:
+        """Append a cycle and drop what is more than KEPT_CYCLES ago."""
+        row = _CycleRow(
+            started_at=to_micros(record.started_at),
+            finished_at=to_micros(record.finished_at),
+            is_ok=int(record.is_ok),
+            summary=to_json(record.summary),
+        )
+        with self._database.transaction():
+            insert(self._database, "cycle", row)
+            self._database.execute("DELETE FROM cycle WHERE id <= (SELECT MAX(id) FROM cycle) - ?", (KEPT_CYCLES,))
+
+    def last(self, limit: int) -> tuple[CycleRecord, ...]:
+        """Return at most *limit* cycles, the newest first."""
+        return self._read("ORDER BY id DESC LIMIT ?", limit)
+
+    def last_good(self) -> CycleRecord | None:
+        """Return the newest cycle that was good."""
+        found = self._read("WHERE is_ok = 1 ORDER BY id DESC LIMIT ?", 1)
+        return found[0] if found else None
+
+    def _read(self, rest: str, limit: int) -> tuple[CycleRecord, ...]:
+        return tuple(map(_record, select(self._database, _CycleRow, "cycle", rest, (limit,))))
+
+
+def _record(row: _CycleRow) -> CycleRecord:
+    started_at = from_micros(row.started_at)
+    return CycleRecord(
+        started_at=started_at,
+        finished_at=from_micros(row.finished_at),
+        is_ok=bool(row.is_ok),
+        summary=from_json(row.summary, tuple[tuple[str, str | int], ...], where=f"cycle of {started_at}"),
+    )

@@ -1,0 +1,78 @@
+"""
+The door to a database: what the tables' modules ask of a driver, so that each of them is written once.
+
+SQL here is what SQLite and PostgreSQL share: `?` marks values in order and appears nowhere else, columns are named,
+upserts are ON CONFLICT. A driver turns every failure that a user can mend into StoreError.
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Protocol, TypeVar
+
+Value = int | str | bytes | None
+"""What a column may hold: 64-bit integers, text, bytes."""
+
+ShapeT = TypeVar("ShapeT")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dialect:
+    """The words in which migrations differ from one database to another."""
+
+    blob: str
+    """The type of a column of bytes."""
+    identity: str
+    """The type of a primary key that counts up by itself and never gives a number twice."""
+
+
+class Database(Protocol):
+    """One connection, used by one thread."""
+
+    @property
+    def place(self) -> str:
+        """Which database this is, for errors; never with a password."""
+
+    @property
+    def dialect(self) -> Dialect:
+        """The words of this database's migrations."""
+
+    def rows(self, shape: type[ShapeT], sql: str, values: Sequence[Value] = ()) -> list[ShapeT]:
+        """
+        Return every row of a query as *shape*, a NamedTuple or tuple type with one item a column.
+
+        Raises:
+            StoreError: The database failed, or a row does not have that shape.
+        """
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
+        """
+        Run one statement and return how many rows it wrote; safe to repeat only if the statement is.
+
+        Raises:
+            StoreError: The database failed; the transaction around it is rolled back by leaving it.
+        """
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """
+        Run one statement for each row of values.
+
+        Raises:
+            StoreError: As `execute`.
+        """
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """
+        Commit what is written inside durably and whole, or roll all of it back when anything is raised.
+
+        Inside another transaction it is part of that one.
+
+        Raises:
+            StoreError: It could not begin or commit; nothing of it is kept.
+        """
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Show all reads inside one state of the database, whatever other processes commit meanwhile."""
+
+    def tables(self) -> frozenset[str]:
+        """Return the names of all tables."""

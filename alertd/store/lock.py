@@ -1,0 +1,77 @@
+"""The lock beside the database file that keeps a second writer out. The kernel drops it when its holder dies."""
+
+import contextlib
+import fcntl
+import os
+from pathlib import Path
+
+from alertd.errors import StoreError
+
+_OWNER_ONLY = 0o600
+_PID_DIGITS = 20
+
+
+class StoreLocked(StoreError):
+    """Another process writes to this database; `pid` is None where it is not known."""
+
+    def __init__(self, path: Path, pid: int | None) -> None:
+        self.pid = pid
+        who = f"another alertd (pid {pid})" if pid is not None else "another alertd"
+        super().__init__(
+            f"{path}: {who} is using this database; stop it first, or set ALERTD_DATABASE_URL to another file"
+        )
+
+
+class FileLock:
+    """Held from `take` to `release`; the file itself stays, since removing it would let two processes hold it."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor: int | None = descriptor
+
+    @classmethod
+    def take(cls, database: Path) -> "FileLock":
+        """
+        Lock `<database>.lock` and write this process's id into it.
+
+        Raises:
+            StoreLocked: Another process holds it.
+            StoreError: The lock file cannot be opened or written.
+        """
+        path = Path(f"{database}.lock")
+        try:
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
+        except OSError as error:
+            raise _cannot_lock(path, error) from error
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            os.ftruncate(descriptor, 0)
+            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        except BlockingIOError:
+            pid = _read_pid(descriptor)
+            os.close(descriptor)
+            raise StoreLocked(database, pid) from None
+        except OSError as error:
+            os.close(descriptor)
+            raise _cannot_lock(path, error) from error
+        return cls(descriptor)
+
+    def release(self) -> None:
+        """Let go of the lock; may be called more than once."""
+        if self._descriptor is not None:
+            # A full disk cannot hold up letting go: the pid is only for reading.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._descriptor, 0)
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def _read_pid(descriptor: int) -> int | None:
+    text = os.pread(descriptor, _PID_DIGITS, 0).strip()
+    return int(text) if text.isdigit() else None
+
+
+def _cannot_lock(path: Path, error: OSError) -> StoreError:
+    return StoreError(
+        f"{path}: cannot take the lock: {error.strerror}; the folder must exist, have room, "
+        "be writable by this user and allow locks (not every network file system does)"
+    )

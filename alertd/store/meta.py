@@ -1,0 +1,54 @@
+"""Single facts about the installation by name, such as its id and the schema's version."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from alertd.store.database import Database
+from alertd.store.encoding import from_micros, to_micros
+
+_INSTALL_ID = "install_id"
+_CREATED_AT = "created_at"
+
+
+class Meta:
+    """The table `meta`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def get(self, name: str) -> str | None:
+        """Return a fact, None when it was never put."""
+        found = self._database.rows(tuple[str], "SELECT content FROM meta WHERE name = ?", (name,))
+        return found[0][0] if found else None
+
+    def put(self, name: str, content: str) -> None:
+        """Write a fact over the one before."""
+        with self._database.transaction():
+            self._database.execute(
+                "INSERT INTO meta (name, content) VALUES (?, ?) "
+                "ON CONFLICT (name) DO UPDATE SET content = excluded.content",
+                (name, content),
+            )
+
+    def establish(self, *, now: datetime, new_id: Callable[[], str]) -> None:
+        """Give the installation its id and date of birth at the first open; later calls change nothing."""
+        with self._database.transaction():
+            if self.get(_INSTALL_ID) is None:
+                self.put(_INSTALL_ID, new_id())
+                self.put(_CREATED_AT, str(to_micros(now)))
+
+    @property
+    def install_id(self) -> str:
+        """The id that delivery keys of this installation begin with; a restored backup keeps it."""
+        return self._established(_INSTALL_ID)
+
+    @property
+    def created_at(self) -> datetime:
+        """When the database was first opened."""
+        return from_micros(int(self._established(_CREATED_AT)))
+
+    def _established(self, name: str) -> str:
+        content = self.get(name)
+        if content is None:
+            raise LookupError(f"meta {name} is written when the store is first opened to write")
+        return content

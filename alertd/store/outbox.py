@@ -1,0 +1,334 @@
+"""
+The outbox: entries, the attempts made for them, and changes that only one of two takers can make.
+
+When an entry is due, and what follows from an attempt, is decided elsewhere.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
+
+from alertd.core.alert import AlertState
+from alertd.core.message import Message
+from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.errors import StoreError
+from alertd.store.database import Database, Value
+from alertd.store.encoding import (
+    from_json,
+    from_micros,
+    from_micros_or_none,
+    read,
+    to_json,
+    to_micros,
+    to_micros_or_none,
+)
+from alertd.store.table import insert, select
+
+_OPEN = tuple(state.value for state in EntryState if state.is_open)
+_OPEN_MARKS = ", ".join("?" for _ in _OPEN)
+
+
+class EntryMoved(StoreError):
+    """An entry is no longer as it was when a change of it was decided; nothing was written."""
+
+    def __init__(self, entry: OutboxEntry) -> None:
+        self.entry = entry
+        super().__init__(
+            f'outbox entry {entry.id} for receiver "{entry.receiver}": is no longer {entry.state.value} '
+            f"after {entry.attempts} attempts; read it again and decide again"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntryUpdate:
+    """A change of an entry that holds only if it is still as it was read."""
+
+    before: OutboxEntry
+    after: OutboxEntry
+    folded_into_key: str = ""
+    """The delivery key of the entry that tells this one too, where its id is not known yet."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt to send an entry."""
+
+    entry_id: int
+    number: int
+    """Counts from 1: the entry's `attempts` while it was under way."""
+    started_at: datetime
+    finished_at: datetime | None
+    """None while it is under way, or where it was cut off and not yet judged."""
+    outcome: str
+    detail: str
+
+
+class _EntryRow(NamedTuple):
+    id: int
+    delivery_key: str
+    receiver: str
+    recipient: str
+    group_name: str
+    fingerprints: str
+    message: str
+    state: str
+    created_at: int
+    not_before: int
+    attempts: int
+    unknowns: int
+    first_attempt_at: int | None
+    started_at: int | None
+    finished_at: int | None
+    is_plain: int
+    fallback_sent: int
+    ref: str
+    thread_ref: str
+    error: str
+    folded_into: int | None
+
+
+class _LinkRow(NamedTuple):
+    fingerprint: str
+    entry_id: int
+
+
+class _AttemptRow(NamedTuple):
+    entry_id: int
+    number: int
+    started_at: int
+    finished_at: int | None
+    outcome: str
+    detail: str
+
+
+_FIXED = ("id", "delivery_key", "receiver", "recipient", "group_name", "fingerprints", "created_at")
+_CHANGEABLE = tuple(name for name in _EntryRow._fields if name not in _FIXED)
+
+
+class Outbox:
+    """The tables `outbox`, `outbox_alert` and `attempt`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, entries: Iterable[OutboxEntry]) -> int:
+        """Add entries, but none whose delivery key is known already; return how many were new."""
+        with self._database.transaction():
+            return sum(self._add(entry) for entry in entries)
+
+    def _add(self, entry: OutboxEntry) -> int:
+        row = _entry_row(entry)
+        added = insert(self._database, "outbox", row, "ON CONFLICT (delivery_key) DO NOTHING", generated="id")
+        if added:
+            number = self._id_of(entry.key)
+            for fingerprint in sorted(set(entry.fingerprints)):
+                insert(self._database, "outbox_alert", _LinkRow(fingerprint, number))
+        return added
+
+    def _id_of(self, key: str) -> int:
+        found = self._database.rows(tuple[int], "SELECT id FROM outbox WHERE delivery_key = ?", (key,))
+        if not found:
+            raise ValueError(f"no outbox entry has the delivery key {key}")
+        return found[0][0]
+
+    def entry(self, number: int) -> OutboxEntry | None:
+        """Return one entry by its id."""
+        found = self._read("WHERE id = ?", (number,))
+        return found[0] if found else None
+
+    def open_entries(self, receiver: str | None = None) -> tuple[OutboxEntry, ...]:
+        """Return the entries for which something is still to be done, of one receiver or all, in order of their ids."""
+        if receiver is None:
+            return self._read(f"WHERE state IN ({_OPEN_MARKS}) ORDER BY id", _OPEN)
+        return self._read(f"WHERE state IN ({_OPEN_MARKS}) AND receiver = ? ORDER BY id", (*_OPEN, receiver))
+
+    def entries_of(self, fingerprint: str) -> tuple[OutboxEntry, ...]:
+        """Return all entries that tell of an alert, in order of their ids."""
+        return self._read(
+            "WHERE id IN (SELECT entry_id FROM outbox_alert WHERE fingerprint = ?) ORDER BY id", (fingerprint,)
+        )
+
+    def last_delivered(self, receiver: str, recipient: str, group: str) -> OutboxEntry | None:
+        """Return the newest delivered entry of a group that left a reference: what its next message continues."""
+        found = self._read(
+            "WHERE receiver = ? AND recipient = ? AND group_name = ? AND state = ? AND ref <> '' "
+            "ORDER BY id DESC LIMIT 1",
+            (receiver, recipient, group, EntryState.DELIVERED),
+        )
+        return found[0] if found else None
+
+    def counts(self) -> dict[tuple[str, EntryState], int]:
+        """Return how many entries each receiver has in each state; what it has none of is absent."""
+        found = self._database.rows(
+            tuple[str, str, int], "SELECT receiver, state, COUNT(*) FROM outbox GROUP BY receiver, state"
+        )
+        return {
+            (receiver, read(partial(EntryState, state), where=f'outbox of "{receiver}"')): count
+            for receiver, state, count in found
+        }
+
+    def _read(self, rest: str, values: Sequence[Value]) -> tuple[OutboxEntry, ...]:
+        return tuple(map(_entry, select(self._database, _EntryRow, "outbox", rest, values)))
+
+    def update(self, before: OutboxEntry, after: OutboxEntry) -> bool:
+        """
+        Replace an entry if it still has the state and the number of attempts of *before*; return whether it had.
+
+        Raises:
+            ValueError: *after* is another notification: its key, recipient, group, alerts or date differ.
+        """
+        _require_same(before, after)
+        values = _entry_row(after)._asdict()
+        changes = ", ".join(f"{name} = ?" for name in _CHANGEABLE)
+        with self._database.transaction():
+            written = self._database.execute(
+                f"UPDATE outbox SET {changes} WHERE id = ? AND state = ? AND attempts = ?",  # noqa: S608 -- our own names
+                (*(values[name] for name in _CHANGEABLE), before.id, before.state.value, before.attempts),
+            )
+        return written == 1
+
+    def update_all(self, updates: Iterable[EntryUpdate]) -> None:
+        """
+        Make every change or none.
+
+        Raises:
+            EntryMoved: An entry was no longer as it was read.
+            ValueError: An entry would be folded into one that does not exist.
+        """
+        with self._database.transaction():
+            for change in updates:
+                after = change.after
+                if change.folded_into_key:
+                    after = replace(after, folded_into=self._id_of(change.folded_into_key))
+                if not self.update(change.before, after):
+                    raise EntryMoved(change.before)
+
+    def start_attempt(self, before: OutboxEntry, after: OutboxEntry) -> bool:
+        """
+        Claim an entry and note the attempt numbered `after.attempts`; commit before the first byte leaves.
+
+        Returns:
+            False where another took it first; then nothing was written.
+
+        Raises:
+            ValueError: *after* does not count one more attempt, or does not say when it began.
+        """
+        if after.started_at is None or after.attempts != before.attempts + 1:
+            raise ValueError("a claim counts one attempt more and says when it began")
+        with self._database.transaction():
+            if not self.update(before, after):
+                return False
+            row = _AttemptRow(before.id, after.attempts, to_micros(after.started_at), None, "", "")
+            insert(self._database, "attempt", row)
+        return True
+
+    def finish_attempt(
+        self, before: OutboxEntry, after: OutboxEntry, *, finished_at: datetime, outcome: str, detail: str
+    ) -> bool:
+        """
+        Note how the attempt numbered `before.attempts` ended, and what the entry is now.
+
+        Returns:
+            False where the entry was no longer as *before*; then nothing was written.
+        """
+        with self._database.transaction():
+            if not self.update(before, after):
+                return False
+            self._database.execute(
+                "UPDATE attempt SET finished_at = ?, outcome = ?, detail = ? WHERE entry_id = ? AND number = ?",
+                (to_micros(finished_at), outcome, detail, before.id, before.attempts),
+            )
+        return True
+
+    def attempts(self, entry_id: int) -> tuple[Attempt, ...]:
+        """Return the attempts made for an entry, oldest first."""
+        rows = select(self._database, _AttemptRow, "attempt", "WHERE entry_id = ? ORDER BY number", (entry_id,))
+        return tuple(map(_attempt, rows))
+
+    def prune(self, before: datetime) -> int:
+        """
+        Delete entries that ended before an instant, with their attempts; return how many.
+
+        Entries of an alert that is not resolved stay: its next message continues them.
+        """
+        with self._database.transaction():
+            return self._database.execute(
+                f"DELETE FROM outbox WHERE state NOT IN ({_OPEN_MARKS}) "  # noqa: S608 -- marks only
+                "AND COALESCE(finished_at, created_at) < ? AND NOT EXISTS ("
+                "SELECT 1 FROM outbox_alert JOIN alert ON alert.fingerprint = outbox_alert.fingerprint "
+                "WHERE outbox_alert.entry_id = outbox.id AND alert.state <> ?)",
+                (*_OPEN, to_micros(before), AlertState.RESOLVED),
+            )
+
+
+def _require_same(before: OutboxEntry, after: OutboxEntry) -> None:
+    names = ("id", "key", "receiver", "recipient", "group", "fingerprints", "created_at")
+    changed = [name for name in names if getattr(before, name) != getattr(after, name)]
+    if changed:
+        raise ValueError(f"outbox entry {before.id}: {', '.join(changed)} cannot change")
+
+
+def _entry_row(entry: OutboxEntry) -> _EntryRow:
+    return _EntryRow(
+        id=entry.id,
+        delivery_key=entry.key,
+        receiver=entry.receiver,
+        recipient=entry.recipient,
+        group_name=entry.group,
+        fingerprints=to_json(entry.fingerprints),
+        message=to_json(entry.message),
+        state=entry.state.value,
+        created_at=to_micros(entry.created_at),
+        not_before=to_micros(entry.not_before),
+        attempts=entry.attempts,
+        unknowns=entry.unknowns,
+        first_attempt_at=to_micros_or_none(entry.first_attempt_at),
+        started_at=to_micros_or_none(entry.started_at),
+        finished_at=to_micros_or_none(entry.finished_at),
+        is_plain=int(entry.is_plain),
+        fallback_sent=int(entry.fallback_sent),
+        ref=entry.ref,
+        thread_ref=entry.thread_ref,
+        error=entry.error,
+        folded_into=entry.folded_into,
+    )
+
+
+def _entry(row: _EntryRow) -> OutboxEntry:
+    where = f'outbox entry {row.id} for receiver "{row.receiver}"'
+    return OutboxEntry(
+        id=row.id,
+        key=row.delivery_key,
+        receiver=row.receiver,
+        recipient=row.recipient,
+        group=row.group_name,
+        fingerprints=from_json(row.fingerprints, tuple[str, ...], where=where),
+        message=from_json(row.message, Message, where=where),
+        state=read(partial(EntryState, row.state), where=where),
+        created_at=from_micros(row.created_at),
+        not_before=from_micros(row.not_before),
+        attempts=row.attempts,
+        unknowns=row.unknowns,
+        first_attempt_at=from_micros_or_none(row.first_attempt_at),
+        started_at=from_micros_or_none(row.started_at),
+        finished_at=from_micros_or_none(row.finished_at),
+        is_plain=bool(row.is_plain),
+        fallback_sent=bool(row.fallback_sent),
+        ref=row.ref,
+        thread_ref=row.thread_ref,
+        error=row.error,
+        folded_into=row.folded_into,
+    )
+
+
+def _attempt(row: _AttemptRow) -> Attempt:
+    return Attempt(
+        entry_id=row.entry_id,
+        number=row.number,
+        started_at=from_micros(row.started_at),
+        finished_at=from_micros_or_none(row.finished_at),
+        outcome=row.outcome,
+        detail=row.detail,
+    )

@@ -1,0 +1,303 @@
+"""
+The SQLite driver: one connection to one file, opened so that what is committed outlives a power cut.
+
+It knows pragmas, file modes and error codes, and nothing of what the tables mean.
+"""
+
+import contextlib
+import os
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+import msgspec
+
+from alertd.errors import StoreError
+from alertd.store.database import Dialect, ShapeT, Value
+
+BUSY_TIMEOUT_MS = 5_000
+"""How long a statement waits for another process that holds the file."""
+
+_OWNER_ONLY = 0o600
+# Backfills write a WAL of tens of megabytes; after a checkpoint it shrinks to this again.
+_WAL_LIMIT_BYTES = 64 * 1024 * 1024
+_CACHE_KIB = 16 * 1024
+_DIALECT = Dialect(blob="BLOB", identity="INTEGER PRIMARY KEY AUTOINCREMENT")
+
+_RESTORE = (
+    "stop alertd, keep a copy of the file and put a backup (`alertd db backup`) in its place; "
+    "bills still in the API are read again"
+)
+_REMEDIES = {
+    sqlite3.SQLITE_FULL: "the disk is full; make room, alertd goes on by itself",
+    sqlite3.SQLITE_IOERR: "reading or writing failed; check the disk, quotas and file size limits",
+    sqlite3.SQLITE_READONLY: "it cannot be written; let this user write the file and its folder",
+    sqlite3.SQLITE_CANTOPEN: "it cannot be opened; the folder must exist and this user must be allowed to use it",
+    sqlite3.SQLITE_PERM: "it cannot be opened; let this user read and write the file and its folder",
+    sqlite3.SQLITE_BUSY: "another process keeps it locked; close whatever else has it open",
+    sqlite3.SQLITE_CORRUPT: f"it is damaged; {_RESTORE}",
+    sqlite3.SQLITE_NOTADB: "it is not an SQLite database; set ALERTD_DATABASE_URL to another file",
+}
+
+
+class SqliteDatabase:
+    """A connection for the thread that opened it, until `close`."""
+
+    def __init__(self, connection: sqlite3.Connection, path: Path | None) -> None:
+        self._connection = connection
+        self._path = path
+        self._stands_for = path
+        self._identity = None if path is None else _identity(path)
+
+    @classmethod
+    def open(cls, path: Path) -> "SqliteDatabase":
+        """
+        Open a file for writing, creating it with mode 0600.
+
+        Raises:
+            StoreError: It cannot be opened or written, or is no SQLite database.
+        """
+        _create(path)
+        return cls._connect(path, mode="rw")
+
+    @classmethod
+    def open_read_only(cls, path: Path) -> "SqliteDatabase":
+        """
+        Open a file for reading, whether or not another process writes to it.
+
+        Raises:
+            StoreError: There is none, or it cannot be read.
+        """
+        if not path.exists():
+            raise StoreError(f"no database at {path}; start `alertd run` first or set ALERTD_DATABASE_URL")
+        _require_file(path)
+        return cls._connect(path, mode="ro")
+
+    @classmethod
+    def open_memory(cls, *, stands_for: Path | None = None) -> "SqliteDatabase":
+        """
+        Open an empty database that is gone when closed.
+
+        Args:
+            stands_for: The file that it is a copy of, for errors.
+        """
+        database = cls(sqlite3.connect(":memory:", isolation_level=None), None)
+        database._stands_for = stands_for
+        database._configure()
+        return database
+
+    @classmethod
+    def _connect(cls, path: Path, *, mode: str) -> "SqliteDatabase":
+        with _explained(str(path)):
+            # Autocommit: transactions begin and end where this module says so, never by themselves.
+            connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
+        try:
+            database = cls(connection, path)
+            database._configure()
+        except BaseException:
+            connection.close()
+            raise
+        return database
+
+    def _configure(self) -> None:
+        self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_MS}")
+        self.execute("PRAGMA foreign_keys = ON")
+        self.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+
+    def use_write_ahead_log(self) -> None:
+        """
+        Make commits durable and let others read meanwhile; it changes the file, which must be known to be ours.
+
+        Raises:
+            StoreError: The file system cannot do it.
+        """
+        if self._path is None:
+            return
+        if self.rows(tuple[str], "PRAGMA journal_mode = WAL") != [("wal",)]:
+            raise StoreError(f"{self.place}: this file system cannot hold a write-ahead log; use a local disk")
+        # NORMAL loses acknowledged commits at a power cut. https://sqlite.org/pragma.html#pragma_synchronous
+        self.execute("PRAGMA synchronous = FULL")
+        self.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
+
+    @property
+    def place(self) -> str:
+        """The file's path, also of a copy in memory."""
+        return "the database in memory" if self._stands_for is None else str(self._stands_for)
+
+    @property
+    def dialect(self) -> Dialect:
+        """SQLite's words."""
+        return _DIALECT
+
+    def rows(self, shape: type[ShapeT], sql: str, values: Sequence[Value] = ()) -> list[ShapeT]:
+        """See `Database.rows`."""
+        with _explained(self.place):
+            found = self._connection.execute(sql, values).fetchall()
+        try:
+            return msgspec.convert(found, list[shape])  # type: ignore[valid-type] # a type known at run time only
+        except msgspec.ValidationError as error:
+            raise StoreError(f"{self.place}: a row is not as it was written: {error}; {_RESTORE}") from error
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
+        """See `Database.execute`."""
+        with _explained(self.place):
+            return self._connection.execute(sql, values).rowcount
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """See `Database.executemany`."""
+        with _explained(self.place):
+            self._connection.executemany(sql, rows)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """See `Database.transaction`."""
+        if self._connection.in_transaction:
+            yield
+            return
+        self._require_in_place()
+        with self._bracket("BEGIN IMMEDIATE"):
+            yield
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See `Database.snapshot`."""
+        if self._connection.in_transaction:
+            yield
+            return
+        with self._bracket("BEGIN"):
+            yield
+
+    @contextlib.contextmanager
+    def _bracket(self, begin: str) -> Iterator[None]:
+        self.execute(begin)
+        try:
+            yield
+            self.execute("COMMIT")
+        except BaseException:
+            # A full disk or a failed write has rolled back already. https://sqlite.org/lang_transaction.html
+            if self._connection.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    def tables(self) -> frozenset[str]:
+        """See `Database.tables`."""
+        sql = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        return frozenset(name for (name,) in self.rows(tuple[str], sql))
+
+    def require_sound(self) -> None:
+        """
+        Check the file's pages, fast enough for each start.
+
+        Raises:
+            StoreError: It is damaged.
+        """
+        faults = self._faults("PRAGMA quick_check(1)")
+        if faults:
+            raise StoreError(f"{self.place}: it is damaged ({' '.join(faults[0].split())}); {_RESTORE}")
+
+    def check(self) -> list[str]:
+        """Check pages, indexes and references thoroughly; return what is wrong, a line each."""
+        faults = self._faults("PRAGMA integrity_check(100)")
+        for table, row, parent in self.rows(
+            tuple[str, int | None, str], 'SELECT "table", rowid, parent FROM pragma_foreign_key_check'
+        ):
+            faults.append(f"table {table}: row {row} refers to a row of {parent} that is not there")
+        return faults
+
+    def _faults(self, sql: str) -> list[str]:
+        return [text for (text,) in self.rows(tuple[str], sql) if text != "ok"]
+
+    def copy_into(self, target: "SqliteDatabase") -> None:
+        """
+        Copy everything over what *target* holds, as of one instant.
+
+        Raises:
+            StoreError: Reading here or writing there failed.
+        """
+        with _explained(f"{self.place} or {target.place}"):
+            self._connection.backup(target._connection)  # noqa: SLF001 -- another of this class
+
+    def backup(self, path: Path) -> None:
+        """
+        Write a copy as of one instant into a new file of mode 0600, while others go on reading and writing.
+
+        Raises:
+            StoreError: The file exists already, or cannot be written.
+        """
+        if path.exists():
+            raise StoreError(f"{path}: exists already; name a new file for the backup")
+        draft = path.with_name(f"{path.name}.part")
+        draft.unlink(missing_ok=True)
+        try:
+            target = SqliteDatabase.open(draft)
+            try:
+                self.copy_into(target)
+                target.require_sound()
+            finally:
+                target.close()
+            draft.rename(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            raise StoreError(f"{path}: the backup cannot be written: {error.strerror}") from error
+        finally:
+            draft.unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Close the connection, moving the write-ahead log into the file; may be called more than once."""
+        self._connection.close()
+
+    def _require_in_place(self) -> None:
+        """Refuse to write into a file that nobody will find again: SQLite itself does not notice."""
+        if self._path is not None and _identity(self._path) != self._identity:
+            raise StoreError(f"{self.place}: was moved, deleted or replaced while in use; put it back, restart alertd")
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _create(path: Path) -> None:
+    """Make an empty file that only its owner can read; the log files beside it take over its mode."""
+    try:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
+    except FileExistsError:
+        _require_file(path)
+    except OSError as error:
+        raise StoreError(
+            f"{path}: cannot be created: {error.strerror}; the folder must exist and be writable by this user"
+        ) from error
+    else:
+        os.close(descriptor)
+        _sync_folder(path.parent)
+
+
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise StoreError(f"{path}: is not a file; set ALERTD_DATABASE_URL to the path of a file")
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make the names in a folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+@contextlib.contextmanager
+def _explained(place: str) -> Iterator[None]:
+    """Turn what the user can mend into StoreError; a broken constraint or misuse is ours and stays as it is."""
+    try:
+        yield
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        raise
+    except sqlite3.Error as error:
+        # The low byte is the kind of failure. Without a code the text was not UTF-8.
+        kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+        remedy = _REMEDIES.get(kind, f"run `alertd db check`; if it finds damage, {_RESTORE}")
+        raise StoreError(f"{place}: {error}: {remedy}") from error

@@ -1,0 +1,220 @@
+"""
+The store as the rest of alertd sees it: how it is opened, and what is committed together.
+
+One process writes, and it holds the lock; any number may read meanwhile.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, closing
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from alertd.core.alert import Alert
+from alertd.core.bill import TrackedBill
+from alertd.core.ledger import SeriesTable
+from alertd.core.outbox import OutboxEntry
+from alertd.errors import SettingsError
+from alertd.store.alerts import AlertEvent, Alerts
+from alertd.store.bills import Bills, BookChange
+from alertd.store.check import find_contradictions
+from alertd.store.cycles import Cycles
+from alertd.store.lock import FileLock
+from alertd.store.meta import Meta
+from alertd.store.migrate import migrate, require_current, require_ours, shipped_migrations
+from alertd.store.outbox import EntryUpdate, Outbox
+from alertd.store.sqlite import SqliteDatabase
+from alertd.store.url import parse_database_url
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What a cycle decided: alerts, their history, new notifications, and what becomes of waiting ones."""
+
+    alerts: tuple[Alert, ...] = ()
+    events: tuple[AlertEvent, ...] = ()
+    entries: tuple[OutboxEntry, ...] = ()
+    updates: tuple[EntryUpdate, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pruned:
+    """How much was deleted."""
+
+    hours: int
+    entries: int
+    events: int
+
+
+def _new_id() -> str:
+    """Return 128 random bits as 32 hex digits."""
+    return secrets.token_hex(16)
+
+
+class Store:
+    """All tables over one connection, for the thread that opened it, until `close`."""
+
+    def __init__(self, database: SqliteDatabase, lock: FileLock | None = None) -> None:
+        self._database = database
+        self._lock = lock
+        self.bills = Bills(database)
+        self.alerts = Alerts(database)
+        self.outbox = Outbox(database)
+        self.cycles = Cycles(database)
+        self.meta = Meta(database)
+
+    @classmethod
+    def open(cls, url: str, *, now: datetime, new_id: Callable[[], str] = _new_id) -> "Store":
+        """
+        Open a database to read and write, creating it or bringing its schema up to date.
+
+        Args:
+            url: `ALERTD_DATABASE_URL`.
+            now: Kept as the date of birth at the first open.
+            new_id: Makes the installation's id at the first open.
+
+        Raises:
+            SettingsError: The URL names no database that this version can use.
+            StoreLocked: Another process writes to it.
+            StoreError: It is damaged, newer than this alertd, or cannot be written.
+        """
+        path = parse_database_url(url)
+        if path is None:
+            return cls._prepare(SqliteDatabase.open_memory(), None, now, new_id)
+        # Two names of one file must not give two locks.
+        path = path.resolve()
+        lock = FileLock.take(path)
+        try:
+            return cls._prepare(SqliteDatabase.open(path), lock, now, new_id)
+        except BaseException:
+            lock.release()
+            raise
+
+    @classmethod
+    def open_read_only(cls, url: str) -> "Store":
+        """
+        Open a database to read, whether or not a daemon writes to it; takes no lock.
+
+        Raises:
+            SettingsError: The URL names no file.
+            StoreError: There is no database, it is of another version, or cannot be read.
+        """
+        path = parse_database_url(url)
+        if path is None:
+            raise SettingsError(
+                "ALERTD_DATABASE_URL: sqlite:// is a database in memory, there is nothing to read in it"
+            )
+        database = SqliteDatabase.open_read_only(path)
+        try:
+            require_current(database, shipped_migrations())
+        except BaseException:
+            database.close()
+            raise
+        return cls(database)
+
+    @classmethod
+    def open_memory_copy(cls, url: str, *, now: datetime, new_id: Callable[[], str] = _new_id) -> "Store":
+        """
+        Copy a database into memory, an empty one where there is none: what is written is gone when closed.
+
+        Raises:
+            SettingsError: As `open`.
+            StoreError: The file is damaged, newer than this alertd, or cannot be read.
+        """
+        path = parse_database_url(url)
+        memory = SqliteDatabase.open_memory(stands_for=path)
+        try:
+            if path is not None and path.exists():
+                with closing(SqliteDatabase.open_read_only(path)) as source:
+                    source.copy_into(memory)
+        except BaseException:
+            memory.close()
+            raise
+        return cls._prepare(memory, None, now, new_id)
+
+    @classmethod
+    def _prepare(
+        cls, database: SqliteDatabase, lock: FileLock | None, now: datetime, new_id: Callable[[], str]
+    ) -> "Store":
+        try:
+            database.require_sound()
+            require_ours(database, shipped_migrations())
+            database.use_write_ahead_log()
+            migrate(database, shipped_migrations())
+            store = cls(database, lock)
+            store.meta.establish(now=now, new_id=new_id)
+        except BaseException:
+            database.close()
+            raise
+        return store
+
+    def close(self) -> None:
+        """Close the connection and let go of the lock; may be called more than once."""
+        self._database.close()
+        if self._lock is not None:
+            self._lock.release()
+
+    def snapshot(self) -> AbstractContextManager[None]:
+        """Show all reads inside one state, whatever a daemon commits meanwhile."""
+        return self._database.snapshot()
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """Commit what is written inside together or not at all; the tables' own transactions become part of it."""
+        return self._database.transaction()
+
+    def save_facts(
+        self, table: SeriesTable, *, books: Iterable[BookChange] = (), monthly: Iterable[TrackedBill] = ()
+    ) -> None:
+        """
+        Commit what a cycle read, whole: new series, books, blocks and monthly bills.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        with self._database.transaction():
+            self.bills.save(table, books)
+            self.bills.save_monthly(monthly)
+
+    def save_decisions(self, decisions: Decisions) -> int:
+        """
+        Commit what a cycle decided, whole, and return how many notifications were new.
+
+        Raises:
+            EntryMoved: An entry to be changed was no longer as it was read; nothing was kept.
+            StoreError: Nothing was kept.
+        """
+        with self._database.transaction():
+            self.alerts.save(decisions.alerts)
+            self.alerts.add_events(decisions.events)
+            added = self.outbox.add(decisions.entries)
+            self.outbox.update_all(decisions.updates)
+        return added
+
+    def prune(self, *, before_hour: int, before: datetime) -> Pruned:
+        """
+        Delete spend that ends before an hour, and sent messages and history from before an instant.
+
+        Books in memory must be loaded anew: the hours before count as never read.
+        """
+        with self._database.transaction():
+            return Pruned(
+                hours=self.bills.prune(before_hour),
+                entries=self.outbox.prune(before),
+                events=self.alerts.prune(before),
+            )
+
+    def check(self) -> list[str]:
+        """Look at every page and every row; return what is wrong, a line each, empty when all is well."""
+        faults = self._database.check()
+        # Rows on damaged pages would only repeat the finding in other words.
+        return faults or find_contradictions(self._database)
+
+    def backup(self, path: Path) -> None:
+        """
+        Write a copy as of now into a new file, while a daemon goes on.
+
+        Raises:
+            StoreError: The file exists already, or cannot be written.
+        """
+        self._database.backup(path)

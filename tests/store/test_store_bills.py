@@ -1,0 +1,226 @@
+"""Series, books, blocks and monthly bills: what is read back is what was written, and nothing else is written."""
+
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alertd.core.bill import BillRows, Series, TrackedBill
+from alertd.core.block import EMPTY, HourBlock, encode
+from alertd.core.hours import HourRange, HourSet, start_of
+from alertd.core.ledger import CategoryBook, SeriesTable, file_rows
+from alertd.core.money import MAX_UNITS
+from alertd.errors import StoreError
+from alertd.store.bills import BookChange
+from alertd.store.store import Store
+from tests.store.samples import HOUR, NOW, block_of, book_changes, change_of, names, table_of, texts, tracked_bills
+
+EXAMPLES = settings(max_examples=20, deadline=None)
+
+
+@contextmanager
+def fresh_store() -> Iterator[tuple[Store, Store]]:
+    """A store on a new file, and a second one that reads what the first committed."""
+    with tempfile.TemporaryDirectory() as folder:
+        url = f"sqlite:///{folder}/alertd.db"
+        with closing(Store.open(url, now=NOW)) as store, closing(Store.open_read_only(url)) as reader:
+            yield store, reader
+
+
+def rows_written(path: Path) -> dict[tuple[str, str, int], bytes]:
+    with closing(sqlite3.connect(path)) as connection:
+        found = connection.execute("SELECT account, category, hour, block FROM bill_hour").fetchall()
+    return {(account, category, hour): block for account, category, hour, block in found}
+
+
+@EXAMPLES
+@given(change=book_changes(account="ä'\"\0", category="gpu"))
+def test_book_when_saved_then_another_connection_reads_it_equal(change: BookChange) -> None:
+    """Whatever a book may hold must survive a restart, to the microsecond and the last 1e-10 USD."""
+    with fresh_store() as (store, reader):
+        store.save_facts(table_of(account="ä'\"\0"), books=[change])
+        assert reader.bills.load_books() == {change.book.key: change.book}
+        read = reader.bills.blocks(*change.book.key, [*change.blocks, 700_000])
+        assert {h: encode(b) for h, b in read.items()} == {h: encode(b) for h, b in change.blocks.items()}
+
+
+@EXAMPLES
+@given(bills=st.lists(tracked_bills, max_size=4, unique_by=lambda t: (t.bill.account, t.bill.bill_id)))
+def test_monthly_bills_when_saved_then_another_connection_reads_them_equal(bills: list[TrackedBill]) -> None:
+    """Phases decide how long a bill is overdue, so they must survive exactly."""
+    with fresh_store() as (store, reader):
+        store.save_facts(SeriesTable(), monthly=bills)
+        expected = sorted(bills, key=lambda t: (t.bill.account.encode(), t.bill.bill_id.encode()))
+        assert list(reader.bills.load_monthly()) == expected
+
+
+@EXAMPLES
+@given(found=st.lists(st.builds(Series, names, names, *[texts] * 5), unique=True, max_size=6), cut=st.integers(0, 6))
+def test_series_when_saved_in_two_parts_then_ids_stay(found: list[Series], cut: int) -> None:
+    """A block knows its owner by number only: a number that moved would bill somebody else."""
+    with fresh_store() as (store, reader):
+        store.save_facts(SeriesTable(found[:cut]))
+        store.save_facts(SeriesTable(found))
+        assert reader.bills.load_series().names == found
+
+
+def test_series_when_a_commit_failed_then_they_go_with_the_next(store: Store) -> None:
+    """Otherwise the next blocks would name series that no restart can find."""
+    table = table_of(2)
+    broken = replace(change_of({HOUR: block_of(1)}).book, account=7)  # type: ignore[arg-type] # fails half way
+    with pytest.raises(TypeError):
+        store.save_facts(table, books=[change_of({HOUR: block_of(1)}), BookChange(book=broken, blocks={HOUR: None})])  # type: ignore[dict-item]
+    assert store.bills.load_series().names == []
+    assert store.bills.load_books() == {}
+    table.number(Series("a", "gpu", "gpu", "later", "H100", "p-1", "on-demand"))
+    store.save_facts(table)
+    assert store.bills.load_series().names == table.names
+
+
+def test_series_table_of_another_store_when_saved_then_refused(store: Store) -> None:
+    """A table that was not loaded from here would give its ids to other names."""
+    store.save_facts(table_of(3))
+    with pytest.raises(ValueError, match="has 2 names, the database 3"):
+        store.save_facts(table_of(2))
+
+
+def test_sum_of_an_hour_when_it_needs_more_than_64_bits_then_exact(store: Store) -> None:
+    """Cells are bounded by 64 bits, their sum is not."""
+    change = change_of({HOUR: block_of(MAX_UNITS, MAX_UNITS, MAX_UNITS)})
+    store.save_facts(table_of(), books=[change])
+    assert store.bills.load_books()["a", "gpu"].hours[HOUR].total == 3 * MAX_UNITS
+
+
+def test_empty_block_when_saved_then_its_hour_is_gone(store: Store, path: Path) -> None:
+    """Rows that were withdrawn must not count for ever."""
+    store.save_facts(table_of(), books=[change_of({HOUR: block_of(1), HOUR + 1: block_of(2)})])
+    store.save_facts(table_of(), books=[change_of({HOUR: EMPTY})])
+    assert list(rows_written(path)) == [("a", "gpu", HOUR + 1)]
+
+
+def test_hour_when_saved_again_then_replaced_not_added(store: Store) -> None:
+    """A late row revises its hour."""
+    store.save_facts(table_of(), books=[change_of({HOUR: block_of(1, 2)})])
+    store.save_facts(table_of(), books=[change_of({HOUR: block_of(5)})])
+    ((hour, block),) = store.bills.iter_blocks(0)
+    assert (hour, block.amount.tolist()) == (HOUR, [5])
+    assert store.bills.load_books()["a", "gpu"].hours[HOUR].total == 5
+
+
+def bill_rows(table: SeriesTable, values: dict[int, int]) -> BillRows:
+    size = len(values)
+    amount = np.array(list(values.values()), np.int64)
+    return BillRows(
+        names=tuple(table.names[:1]),
+        hour=np.array(list(values), np.int32),
+        span=np.ones(size, np.int32),
+        series=np.zeros(size, np.int32),
+        amount=amount,
+        voucher=np.zeros(size, np.int64),
+        pay=amount,
+    )
+
+
+def test_read_when_nothing_changed_then_no_hour_is_written(store: Store, path: Path) -> None:
+    """A poll of 48 hours that says the same must not rewrite them: that would be gigabytes a day."""
+    table = table_of(1)
+    span = HourRange(HOUR - 47, HOUR + 1)
+    rows = bill_rows(table, {hour: hour for hour in range(span.start, span.end)})
+    book = CategoryBook(account="a", category="gpu")
+    first = file_rows(book, table, rows, span, read_at=NOW)
+    store.save_facts(table, books=[BookChange(book=first.book, blocks=first.blocks)])
+    watcher = total_changes(store)
+
+    store.save_facts(table, books=[BookChange(book=first.book, blocks={})])
+    assert total_changes(store) == watcher, "the same book costs no write at all"
+
+    again = file_rows(first.book, table, rows, span, read_at=NOW + timedelta(minutes=10))
+    store.save_facts(table, books=[BookChange(book=again.book, blocks=again.blocks)])
+    assert total_changes(store) == watcher + 1, "a later read writes its book's row only"
+    assert len(rows_written(path)) == 48
+
+
+def total_changes(store: Store) -> int:
+    return store._database._connection.total_changes
+
+
+def test_iter_blocks_when_over_many_hours_then_all_in_order_from_the_hour_on(store: Store) -> None:
+    """Batches must neither skip nor repeat an hour at their borders; rows that reach into the range come too."""
+    long = HourBlock(
+        series=np.array([0], np.int32),
+        span=np.array([300], np.int32),
+        amount=np.array([300], np.int64),
+        voucher=np.array([0], np.int64),
+        pay=np.array([300], np.int64),
+    )
+    content = {HOUR + n: block_of(n + 1) for n in range(200)}
+    content[HOUR - 150] = long
+    content[HOUR - 400] = long
+    other = change_of({HOUR + 5: block_of(7)}, account="b", category="llm")
+    store.save_facts(table_of(), books=[change_of(content), other])
+    found = [(hour, block.total) for hour, block in store.bills.iter_blocks(HOUR)]
+    assert found == [(HOUR - 150, 300), *[(HOUR + n, n + 1) for n in range(200)], (HOUR + 5, 7)]
+    assert [hour for hour, _ in store.bills.iter_blocks(HOUR + 199)] == [HOUR + 199]
+
+
+def test_prune_when_hours_go_then_they_count_as_never_read(store: Store) -> None:
+    """Deleted spend that still counted as read would say "really zero" of what nobody knows any more."""
+    content = {HOUR + n: block_of(n + 1) for n in range(10)}
+    change = change_of(content)
+    book = replace(change.book, failed=HourSet.of([HourRange(HOUR - 3, HOUR + 6)]))
+    store.save_facts(table_of(), books=[BookChange(book=book, blocks=content)])
+    pruned = store.prune(before_hour=HOUR + 4, before=start_of(HOUR))
+    assert pruned.hours == 4
+    kept = store.bills.load_books()["a", "gpu"]
+    assert kept.covered.ranges == (HourRange(HOUR + 4, HOUR + 10),)
+    assert kept.failed.ranges == (HourRange(HOUR + 4, HOUR + 6),)
+    assert sorted(kept.hours) == list(range(HOUR + 4, HOUR + 10))
+    assert store.check() == []
+
+
+def test_prune_when_a_long_row_reaches_over_the_border_then_it_stays(store: Store) -> None:
+    """A monthly row filed before the border still has spend after it."""
+    long = replace(block_of(100), span=np.array([50], np.int32))
+    store.save_facts(table_of(), books=[change_of({HOUR: long, HOUR + 1: block_of(1)})])
+    assert store.prune(before_hour=HOUR + 10, before=NOW).hours == 1
+    assert [hour for hour, _ in store.bills.iter_blocks(0)] == [HOUR]
+
+
+@pytest.mark.parametrize(
+    ("statement", "message"),
+    [
+        pytest.param("UPDATE bill_hour SET block = x'01'", "block of hour", id="a block cut short"),
+        pytest.param("UPDATE bill_hour SET total = 'much'", "sum of hour", id="a sum that is no number"),
+        pytest.param("UPDATE book SET covered = '[[9, 3]]'", "range ends", id="a range that ends before it starts"),
+        pytest.param("UPDATE book SET read_at = 'noon'", "not as it was written", id="an instant that is text"),
+        pytest.param("UPDATE book SET read_at = 9000000000000000000", "out of range", id="an instant beyond all years"),
+    ],
+)
+def test_row_when_it_was_damaged_then_the_error_says_where_and_what_to_do(
+    url: str, path: Path, statement: str, message: str
+) -> None:
+    """Silent zeros in place of bills are the worst of all answers."""
+    with closing(Store.open(url, now=NOW)) as store:
+        store.save_facts(table_of(), books=[change_of({HOUR: block_of(1)})])
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(statement)
+        connection.commit()
+    with closing(Store.open(url, now=NOW)) as store:
+        with pytest.raises(StoreError, match=message) as caught:
+            list(store.bills.iter_blocks(0) if "block" in message else store.bills.load_books())
+        assert "backup" in str(caught.value)
+
+
+def test_instants_when_far_apart_then_exact(store: Store) -> None:
+    """Floats of seconds would lose microseconds; integers do not."""
+    at = datetime(2199, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
+    store.save_facts(SeriesTable(), books=[BookChange(book=CategoryBook(account="a", category="gpu", read_at=at))])
+    assert store.bills.load_books()["a", "gpu"].read_at == at
