@@ -1,0 +1,1 @@
+"""The rules file: YAML with places, its schema, and the way from text to rules."""

@@ -1,0 +1,129 @@
+"""
+One entry of a section and where it stands; and the collector of everything that is wrong.
+
+Knows how problems are worded (subject first, one line, bounded), not what is a problem.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+from alertd.errors import Problem, RulesError
+from alertd.rules_file.model import Place
+from alertd.rules_file.remedy import show
+from alertd.rules_file.source import Node
+
+MAX_PROBLEMS = 1000
+"""Beyond that it is one mistake seen many times, and looking for remedies would cost minutes."""
+_LONGEST = 400
+
+Location = tuple[int | str, ...]
+KEY = "[key]"
+"""The last part of a location when the key itself is meant, as pydantic has it."""
+
+
+@dataclass(slots=True)
+class Findings:
+    """Problems and warnings as they are found; lives for one load."""
+
+    problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
+
+    def add(self, problem: Problem) -> None:
+        """
+        Keep a problem.
+
+        Raises:
+            RulesError: There are too many to go on.
+        """
+        self.problems.append(_one_line(problem))
+        if len(self.problems) >= MAX_PROBLEMS:
+            last = max(self.problems)
+            text = f"there are more than {MAX_PROBLEMS} problems; the rest is not looked at until these are mended"
+            raise RulesError([*self.problems, Problem(last.path, last.line, last.column, text)])
+
+    def warn(self, problem: Problem) -> None:
+        """Keep a warning."""
+        self.warnings.append(_one_line(problem))
+
+
+def _one_line(problem: Problem) -> Problem:
+    text = "".join(c if c.isprintable() else " " for c in problem.text[:_LONGEST])
+    cut = "…" if len(problem.text) > _LONGEST else ""
+    return Problem(problem.path, problem.line, problem.column, text + cut)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """An item of a section such as `rules:`."""
+
+    path: str
+    kind: str
+    """What it is, in the singular: `rule`, `receiver`."""
+    number: int
+    """Its place in the section of its file, from 1; 0 where there is only one."""
+    node: Node
+
+    @property
+    def name(self) -> str:
+        """The entry's name as written, empty where there is none."""
+        named = self.node.value.get("name") if isinstance(self.node.value, dict) else None
+        return str(named.value) if named is not None and isinstance(named.value, str) else ""
+
+    @property
+    def subject(self) -> str:
+        """The entry as problems name it: `rule "gpu-24h"`, or `rule 3` where it has no name."""
+        if self.number == 0:
+            return self.kind
+        return f"{self.kind} {show(self.name)}" if self.name else f"{self.kind} {self.number}"
+
+    @property
+    def place(self) -> Place:
+        """Where it begins."""
+        return Place(self.path, self.node.line, self.node.column)
+
+    def find(self, location: Location) -> tuple[Node, Place, str]:
+        """Return the deepest node on the way to a location, the place of what is meant, and its keys joined by dots."""
+        node, place, keys = self.node, self.place, []
+        for part in location:
+            value = node.value
+            if part == KEY:
+                break
+            if isinstance(value, dict) and isinstance(part, str) and part in value:
+                place = Place(self.path, *node.keys[part])
+                node = value[part]
+                keys.append(part)
+            elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+                node = value[part]
+            # Anything else is pydantic's name of a branch, or a key that is not written.
+        if not location or location[-1] != KEY:
+            place = Place(self.path, node.line, node.column)
+        return node, place, ".".join(keys)
+
+    def problem(self, location: Location, text: str, *, has_keys: bool = True) -> Problem:
+        """
+        Return a problem of this entry.
+
+        Args:
+            location: The way from the entry to the value at fault; the deepest part that is written is its place.
+            text: What is wrong and the remedy.
+            has_keys: Whether the keys are told before the text; not where the text names the thing itself.
+        """
+        _, place, keys = self.find(location)
+        if location and location[-1] == KEY:
+            keys = keys.rpartition(".")[0]
+        shown = f"{keys}: " if keys and has_keys else ""
+        return place.problem(f"{self.subject}: {shown}{text}")
+
+    def texts(self, *location: str) -> Iterable[tuple[Location, str]]:
+        """Yield location and text of each text under a key, which holds one or a list of them."""
+        if location[0] not in self.node.children:
+            return
+        node, _, keys = self.find(location)
+        if keys != ".".join(location):
+            return
+        if isinstance(node.value, list):
+            for index, one in enumerate(node.value):
+                if isinstance(one.value, str):
+                    yield (*location, index), str(one.value)
+        elif isinstance(node.value, str):
+            yield location, str(node.value)

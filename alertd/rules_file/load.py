@@ -1,0 +1,327 @@
+"""
+Rules files -> `LoadedRules`, or every problem in them at once.
+
+Decides in which order things are checked and put together; what a key may hold stands in `keys.py`, what an entry may
+say of another in `references.py`. Reads the rules files and nothing else: secrets are looked up later.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TypeVar
+
+from pydantic import BaseModel, ValidationError
+
+from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.routing import Route
+from alertd.core.rules import rule_types
+from alertd.core.rules.base import Rule
+from alertd.errors import RulesError
+from alertd.rules_file import references
+from alertd.rules_file.entry import Entry, Findings, Location
+from alertd.rules_file.faults import faults
+from alertd.rules_file.files import Joined, collector_paused, read_files
+from alertd.rules_file.keys import build, keys_model, written_keys
+from alertd.rules_file.model import (
+    Account,
+    Inhibition,
+    LoadedRules,
+    OwnerEntry,
+    Place,
+    Planned,
+    ReceiverSpec,
+    Report,
+    RouteEntry,
+    View,
+)
+from alertd.rules_file.receivers import ANY_OWNER, parse_receiver
+from alertd.rules_file.references import Known
+from alertd.rules_file.remedy import closest, known_words, show
+from alertd.rules_file.schema import ANNOUNCED_TYPES, defaults_model, rule_model
+from alertd.rules_file.values import Name, Names
+from alertd.templates import SummaryError, compile_summary
+
+NOT_ACTED_ON = frozenset({"planned", "inhibitions", "reports", "quiet_hours", "escalate", "owner", "view"})
+"""What a file may say and this version checks but does not do; each use is a warning. `owner` is that of `notify`."""
+
+T = TypeVar("T")
+
+_DEFAULT_ACCOUNT = Account(name=Name("default"))
+
+
+def load_rules(path: Path) -> LoadedRules:
+    """
+    Read, check and build everything that a rules file, or a folder of them, says.
+
+    Raises:
+        RulesError: Something is wrong; it holds every problem that was found, each with its place.
+    """
+    findings = Findings()
+    with collector_paused():
+        loaded = _Loader(read_files(path, findings), findings).load()
+    if findings.problems:
+        raise RulesError(findings.problems)
+    return loaded
+
+
+@dataclass(slots=True)
+class _Loader:
+    """Builds what the entries say; lives for one load."""
+
+    joined: Joined
+    findings: Findings
+    places: dict[tuple[str, str], Place] = field(default_factory=dict)
+
+    def load(self) -> LoadedRules:
+        sections = self.joined.sections
+        self._remember_names()
+        accounts = self._built("accounts", Account)
+        owners = self._built("owners", OwnerEntry)
+        known = self._known([owner for _, owner in owners])
+        defaults = self._defaults(known)
+        receivers = self._receivers(known, defaults)
+        rules = self._rules(known, defaults)
+        routes = self._routes(known)
+        references.check_accounts(accounts, self.findings)
+        for entry, _ in owners:
+            references.check_owner(entry, self.findings)
+        default_notify = _told(defaults.get("notify"))
+        self._warn_of_silence(rules, has_receivers=bool(sections["receivers"]), has_ways=bool(routes or default_notify))
+        return LoadedRules(
+            accounts=tuple(account for _, account in accounts) or (_DEFAULT_ACCOUNT,),
+            owners=OwnerDirectory(tuple(_owner(owner) for _, owner in owners)),
+            receivers=tuple(receivers),
+            default_notify=default_notify,
+            routes=tuple(routes),
+            rules=tuple(rule for _, rule in rules),
+            planned=tuple(self._planned(known)),
+            inhibitions=tuple(self._inhibitions(known)),
+            reports=tuple(self._reports(known, default_notify)),
+            warnings=tuple(sorted(set(self.findings.warnings))),
+            files=tuple(self.joined.files),
+            places=self.places,
+        )
+
+    def _remember_names(self) -> None:
+        for section in ("accounts", "receivers", "rules", "reports"):
+            entries = self.joined.sections[section]
+            references.check_unique(entries, self.places, self.findings)
+            for entry in entries:
+                references.check_reserved(entry, self.findings)
+                if section in {"accounts", "receivers"} and entry.name:
+                    self.places |= {
+                        (entry.kind, f"{entry.name}.{key}"): Place(entry.path, node.line, node.column)
+                        for key, node in entry.node.children.items()
+                    }
+
+    def _known(self, owners: list[OwnerEntry]) -> Known:
+        # Names as written, whatever else is wrong with their entries: a mistake there should not be told twice.
+        names = {section: tuple(e.name for e in entries if e.name) for section, entries in self.joined.sections.items()}
+        labels = (entry.node.children.get("labels") for entry in self.joined.sections["rules"])
+        return Known(
+            receivers=names["receivers"],
+            accounts=names["accounts"] or (_DEFAULT_ACCOUNT.name,),
+            teams=_unique(owner.team for owner in owners if owner.team),
+            owner_labels=_unique(name for owner in owners for name, _ in owner.labels),
+            rule_labels=_unique(name for node in labels if node is not None for name in node.children),
+            rules=(*names["rules"], references.RESERVED_RULE),
+        )
+
+    def _built(self, section: str, kind: type[T]) -> list[tuple[Entry, T]]:
+        """Return the section's entries that are right, with what they stand for."""
+        pairs = ((entry, self._build(entry, kind)) for entry in self.joined.sections[section])
+        return [(entry, found) for entry, found in pairs if found is not None]
+
+    def _build(self, entry: Entry, kind: type[T]) -> T | None:
+        model = self._checked(entry, keys_model(kind))  # type: ignore[arg-type] # classes are hashable
+        found = build(kind, model) if model is not None else None
+        return found if isinstance(found, kind) else None
+
+    def _checked(self, entry: Entry, model: type[BaseModel]) -> BaseModel | None:
+        try:
+            return model.model_validate(entry.node.plain())
+        except ValidationError as error:
+            for problem in faults(error, entry, model):
+                self.findings.add(problem)
+        return None
+
+    def _defaults(self, known: Known) -> dict[str, object]:
+        """Return the values of `defaults:` of all files, by field name."""
+        found: dict[str, object] = {}
+        first: dict[str, Place] = {}
+        for entry in self.joined.defaults:
+            model = self._checked(entry, defaults_model())
+            for key in ("notify", "fallback"):
+                references.check_receivers(entry, (key,), known, self.findings)
+            references.check_receivers(entry, ("escalate", "notify"), known, self.findings)
+            self._note_rule_keys(entry)
+            for name, value in (written_keys(model) if model is not None else {}).items():
+                key = name.rstrip("_")
+                place = entry.find((key,))[1]
+                if found.get(name, value) != value:
+                    there = ":".join(map(str, first[name]))
+                    self.findings.add(
+                        entry.problem((key,), f"another file says otherwise, at {there}; keep one of them")
+                    )
+                found[name] = value
+                first.setdefault(name, place)
+        return found
+
+    def _receivers(self, known: Known, defaults: Mapping[str, object]) -> list[ReceiverSpec]:
+        entries = self.joined.sections["receivers"]
+        found = [(entry, parse_receiver(entry, self.findings)) for entry in entries]
+        for entry in entries:
+            references.check_receivers(entry, ("fallback",), known, self.findings)
+            self._note("quiet_hours", entry, ("quiet_hours",))
+        pairs = [(entry, spec.fallback) for entry, spec in found if spec is not None]
+        references.check_fallbacks(pairs, self.findings)
+        common = defaults.get("fallback")
+        return [
+            replace(spec, fallback=str(common)) if common and not spec.fallback and spec.name != common else spec
+            for _, spec in found
+            if spec is not None
+        ]
+
+    def _rules(self, known: Known, defaults: Mapping[str, object]) -> list[tuple[Entry, Rule]]:
+        filled = {name: value for name, value in defaults.items() if name not in {"notify", "fallback"}}
+        found = []
+        for entry in self.joined.sections["rules"]:
+            rule = self._rule(entry, filled)
+            if rule is None:
+                continue
+            references.check_rule(entry, rule, known, self.findings)
+            self._note_rule_keys(entry)
+            if rule.summary:
+                self._check_summary(entry, rule.summary)
+            found.append((entry, rule))
+        return found
+
+    def _rule(self, entry: Entry, defaults: Mapping[str, object]) -> Rule | None:
+        kind = self._rule_type(entry)
+        model = self._checked(entry, rule_model(kind)) if kind is not None else None
+        if kind is None or model is None:
+            return None
+        written = written_keys(model)
+        del written["type"]
+        if "notify" in written:
+            written["notify"] = _told(written["notify"])
+        if written.pop("view", View.USAGE) is not View.USAGE and "view" not in kind.__dataclass_fields__:
+            self._note("view", entry, ("view",))
+        return kind(**{**defaults, **written})  # type: ignore[arg-type] # the model has checked them
+
+    def _rule_type(self, entry: Entry) -> type[Rule] | None:
+        types = rule_types()
+        if not isinstance(entry.node.value, dict):
+            text = f"{show(entry.node.plain())} is not a rule; write name:, type: and what the type needs"
+            self.findings.add(entry.problem((), text))
+            return None
+        node, _, keys = entry.find(("type",))
+        names = tuple(types)
+        if not keys:
+            self.findings.add(
+                entry.problem((), f"type is missing; write type: followed by one of {known_words(names)}")
+            )
+        elif isinstance(node.value, str) and node.value in types:
+            return types[node.value]
+        elif isinstance(node.value, str) and node.value in ANNOUNCED_TYPES:
+            text = f"rule type {show(node.value)} is not in this version; it has {known_words(names)}"
+            self.findings.add(entry.problem(("type",), text, has_keys=False))
+        else:
+            near = closest(node.value, names) if isinstance(node.value, str) else ""
+            text = f"unknown rule type {show(node.plain())}{near or f'; there are {known_words(names)}'}"
+            self.findings.add(entry.problem(("type",), text, has_keys=False))
+        return None
+
+    def _check_summary(self, entry: Entry, text: str) -> None:
+        try:
+            compile_summary(text)
+        except SummaryError as error:
+            self.findings.add(entry.problem(("summary",), str(error)))
+
+    def _routes(self, known: Known) -> list[Route]:
+        found = []
+        for entry, route in self._built("routes", RouteEntry):
+            references.check_matchers(entry, "match", route.match, known, self.findings)
+            references.check_receivers(entry, ("notify",), known, self.findings)
+            self._note_owner(entry)
+            found.append(Route(match=route.match, notify=_told(route.notify), continue_=route.continue_))
+        return found
+
+    def _planned(self, known: Known) -> Iterable[Planned]:
+        for entry, planned in self._built("planned", Planned):
+            references.check_matchers(entry, "match", planned.match, known, self.findings)
+            if planned.end <= planned.start:
+                self.findings.add(entry.problem(("until",), "this is not after from; write a later time"))
+            self._note("planned", entry, ())
+            yield planned
+
+    def _inhibitions(self, known: Known) -> Iterable[Inhibition]:
+        for entry, inhibition in self._built("inhibitions", Inhibition):
+            for key, matchers in (("when", inhibition.when), ("mute", inhibition.mute)):
+                references.check_matchers(entry, key, matchers, known, self.findings)
+                if not matchers:
+                    text = "the mapping is empty and would match every alert; write at least one label"
+                    self.findings.add(entry.problem((key,), text))
+            self._note("inhibitions", entry, ())
+            yield inhibition
+
+    def _reports(self, known: Known, default_notify: tuple[str, ...]) -> Iterable[Report]:
+        for entry, report in self._built("reports", Report):
+            references.check_groups(entry, known, self.findings)
+            references.check_receivers(entry, ("notify",), known, self.findings)
+            if not report.notify and not default_notify:
+                self.findings.add(entry.problem((), "notify is missing; write the receivers that get the report"))
+            self._note("reports", entry, ())
+            yield replace(report, notify=Names(_told(report.notify) or default_notify))
+
+    def _note_rule_keys(self, entry: Entry) -> None:
+        self._note("escalate", entry, ("escalate",))
+        self._note_owner(entry)
+
+    def _note_owner(self, entry: Entry) -> None:
+        for place, name in entry.texts("notify"):
+            if name == ANY_OWNER:
+                self._note("owner", entry, place)
+
+    def _note(self, what: str, entry: Entry, location: Location) -> None:
+        """Warn where an entry uses what this version does not act on."""
+        if what not in NOT_ACTED_ON or (location and location[0] not in entry.node.children):
+            return
+        _, place, keys = entry.find(location)
+        used = f": {what if keys == what else f'{keys}: {what}'}" if location else ""
+        self.findings.warn(place.problem(f"{entry.subject}{used} is checked but not acted on by this version"))
+
+    def _warn_of_silence(self, rules: list[tuple[Entry, Rule]], *, has_receivers: bool, has_ways: bool) -> None:
+        if not self.joined.files:
+            return
+        top = Place(str(self.joined.files[0]), 1, 1)
+        if not self.joined.sections["rules"]:
+            self.findings.warn(top.problem("there are no rules: nothing is watched"))
+        elif not has_receivers:
+            self.findings.warn(top.problem("there are no receivers: alerts are kept and shown, but nobody is told"))
+        elif not has_ways:
+            for entry, rule in rules:
+                if rule.enabled and not rule.notify:
+                    text = "nobody is told: it has no notify, and there are no routes and no defaults.notify"
+                    self.findings.warn(entry.problem((), text))
+
+
+def _owner(entry: OwnerEntry) -> Owner:
+    return Owner(
+        match=entry.match,
+        name=entry.name,
+        team=entry.team,
+        slack=entry.slack,
+        email=entry.email,
+        labels=entry.labels,
+    )
+
+
+def _told(names: object) -> tuple[str, ...]:
+    """Return the receivers of a `notify`, without what stands for none in this version."""
+    found = tuple(map(str, names)) if isinstance(names, tuple) else ()
+    return tuple(name for name in found if name != ANY_OWNER or ANY_OWNER not in NOT_ACTED_ON)
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

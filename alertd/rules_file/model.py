@@ -1,0 +1,225 @@
+"""
+What a rules file says once it is understood: frozen values for the rest of alertd. Data only.
+
+The entries' fields are the keys of the file and their `Key` notes its schema, as with rule types.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, NamedTuple
+
+from pydantic import BaseModel
+
+from alertd.core.labels import Labels, Patterns
+from alertd.core.money import Usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.routing import Route
+from alertd.core.rules.base import Key, Rule
+from alertd.errors import Problem
+from alertd.rules_file.values import DayHours, Ending, Name, Names, Schedule, Starting, Url, VariableName, Zone
+
+Matchers = tuple[tuple[str, Patterns], ...]
+"""Label names with the patterns that they must match, as in `core.routing.Route.match`."""
+
+_MATCH = {"team": "research"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Account:
+    """One Novita account. Without a key of its own it uses the setting ALERTD_NOVITA_API_KEY."""
+
+    name: Annotated[Name, Key("Unique name; shown in alerts and matched by `account`.", example="prod")]
+    api_key_env: Annotated[
+        VariableName, Key("The environment variable that holds the API key.", example="NOVITA_PROD_KEY")
+    ] = VariableName("")
+    api_key_file: Annotated[
+        str, Key("A file that holds the API key; relative to the rules file.", example="/run/secrets/novita")
+    ] = ""
+    base_url: Annotated[
+        Url, Key("Another address of the API than ALERTD_NOVITA_BASE_URL.", example="https://api.novita.ai")
+    ] = Url("")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OwnerEntry:
+    """One entry of `owners:`, as written."""
+
+    match: Annotated[
+        Patterns,
+        Key("Instance, endpoint or key ids: a value, a glob or a list. First match wins.", example="gpu-7f3a*"),
+    ]
+    name: Annotated[str, Key("What people call it.", example="trainer-a")] = ""
+    team: Annotated[str, Key("The team that pays for it.", example="research")] = ""
+    slack: Annotated[str, Key("A Slack member or channel id, mentioned in alerts.", example="U04ABCDEF")] = ""
+    email: Annotated[str, Key("An address for mail.", example="dana@example.com")] = ""
+    labels: Annotated[
+        Labels, Key("Further labels; `group_by` and matchers may name them.", example={"env": "prod"})
+    ] = ()
+
+
+class View(StrEnum):
+    """Which of two views of the same money a rule sums."""
+
+    USAGE = "usage"
+    API_KEY = "api_key"
+
+
+class Weekday(StrEnum):
+    """Days of the week."""
+
+    MON = "mon"
+    TUE = "tue"
+    WED = "wed"
+    THU = "thu"
+    FRI = "fri"
+    SAT = "sat"
+    SUN = "sun"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """When a receiver wants nothing below critical; without days every day, without hours the whole day."""
+
+    days: Annotated[
+        tuple[Weekday, ...], Key("Days on which it begins; without it every day.", example=["sat", "sun"])
+    ] = tuple(Weekday)
+    hours: Annotated[
+        DayHours | None, Key("From and until; an end before the start is on the next day.", example="22:00-07:00")
+    ] = None
+    timezone: Annotated[Zone, Key("IANA time zone of the hours.", example="Europe/Berlin")] = Zone("UTC")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverEntry:
+    """The keys that every receiver has besides those of its type."""
+
+    name: Annotated[Name, Key("Unique name; `notify` names it.", example="finops")]
+    fallback: Annotated[
+        Name | None, Key("The receiver that is told what this one could not take.", example="billing-mail")
+    ] = None
+    quiet_hours: Annotated[
+        tuple[QuietHours, ...],
+        Key(
+            "Holds anything below critical until they end.",
+            example={"days": ["mon", "tue"], "hours": "22:00-07:00", "timezone": "Europe/Berlin"},
+        ),
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Planned:
+    """Spend that is known in advance, in `[start, end)`."""
+
+    match: Annotated[Matchers, Key("Whose spend: label to value, glob or list.", example=_MATCH)] = ()
+    amount: Annotated[Usd, Key("How much more than usual, in USD.", example="$2,000", at_least=1)]
+    start: Annotated[
+        Starting, Key("When it begins: a date (UTC) or a time with its zone.", example="2026-12-01", name="from")
+    ]
+    end: Annotated[
+        Ending, Key("When it ends: a date, which is included (UTC), or a time.", example="2026-12-05", name="until")
+    ]
+    comment: Annotated[str, Key("What it is for.", example="training run 12")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RouteEntry:
+    """One entry of `routes:`, as written."""
+
+    match: Annotated[
+        Matchers, Key("Label to value, glob or list; all must match, none match all.", example={"severity": "critical"})
+    ] = ()
+    notify: Annotated[tuple[str, ...], Key("Receivers; an empty list tells nobody.", example=["finops"])]
+    continue_: Annotated[bool, Key("Go on to later routes too.", example=True, name="continue")] = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inhibition:
+    """Alerts that are not worth telling while another one fires."""
+
+    when: Annotated[Matchers, Key("The alert that fires.", example={"severity": "critical"})]
+    mute: Annotated[Matchers, Key("The alerts that it mutes.", example={"severity": "warning"})]
+    equal: Annotated[tuple[str, ...], Key("Labels that both must have in common.", example=["owner"])] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """A report at set times."""
+
+    name: Annotated[Name, Key("Unique name; `alertd report NAME` sends it.", example="weekly")]
+    schedule: Annotated[Schedule, Key("Five cron fields; weekdays as words.", example="0 9 * * mon")]
+    period: Annotated[
+        timedelta,
+        Key(
+            "How much time it covers; compared with as much before.",
+            example="7d",
+            at_least=timedelta(hours=1),
+            at_most=timedelta(days=92),
+        ),
+    ] = timedelta(days=7)
+    group_by: Annotated[tuple[str, ...], Key("How spend is split.", example=["category", "team"])] = ()
+    timezone: Annotated[Zone, Key("IANA time zone of the schedule.", example="Europe/Berlin")] = Zone("UTC")
+    notify: Annotated[Names, Key("Receivers; without it those of `defaults`.", example=["finops"])] = Names(())
+
+
+class Place(NamedTuple):
+    """Where something stands in a file; lines and columns count from 1."""
+
+    path: str
+    line: int
+    column: int
+
+    def problem(self, text: str) -> Problem:
+        """Return a problem at this place."""
+        return Problem(self.path, self.line, self.column, text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverSpec:
+    """A receiver as the file has it; its notifier is built from `config` later, when secrets are at hand."""
+
+    name: str
+    type: str
+    config: BaseModel
+    fallback: str | None
+    quiet_hours: tuple[QuietHours, ...]
+    place: Place
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedRules:
+    """All that the rules files say, checked; immutable, so that a reload swaps it whole."""
+
+    accounts: tuple[Account, ...]
+    """Never empty."""
+    owners: OwnerDirectory
+    receivers: tuple[ReceiverSpec, ...]
+    default_notify: tuple[str, ...]
+    """Receivers of alerts for which neither rule nor route names any."""
+    routes: tuple[Route, ...]
+    rules: tuple[Rule, ...]
+    """Disabled ones too, in the order of the files."""
+    planned: tuple[Planned, ...]
+    inhibitions: tuple[Inhibition, ...]
+    reports: tuple[Report, ...]
+    warnings: tuple[Problem, ...]
+    """What is allowed but hardly meant, sorted by place."""
+    files: tuple[Path, ...]
+    places: Mapping[tuple[str, str], Place] = field(repr=False)
+    """By kind (`account`, `receiver`, `rule`, `report`) and name; a receiver's and account's keys as `name.key`."""
+
+    def problem(self, kind: str, name: str, text: str, *, key: str | None = None) -> Problem:
+        """
+        Return a problem at the place of a named entry, or of one of its keys.
+
+        Args:
+            kind: `account`, `receiver`, `rule` or `report`.
+            name: The entry's name.
+            text: What is wrong and the remedy, without the entry's name.
+            key: A key of an account or receiver; where it is not written, the entry's place is told.
+        """
+        nowhere = Place(str(self.files[0]), 1, 1)
+        place = self.places.get((kind, f"{name}.{key}")) or self.places.get((kind, name), nowhere)
+        return place.problem(f'{kind} "{name}": {text}')

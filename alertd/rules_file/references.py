@@ -1,0 +1,186 @@
+"""
+What one entry says of another: receivers, accounts, categories, labels and groups must exist, names be unique.
+
+A name that cannot exist is an error with the nearest one that does; one that may yet appear in bills is a warning.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from alertd.core.bill import PRODUCT_CATEGORIES
+from alertd.core.labels import Patterns, is_glob
+from alertd.core.rules.base import GROUP_KEYS, Rule
+from alertd.core.severity import Severity
+from alertd.rules_file.entry import KEY, Entry, Findings
+from alertd.rules_file.model import Account, Matchers, Place
+from alertd.rules_file.receivers import ANY_OWNER
+from alertd.rules_file.remedy import closest, known_words, show
+
+RESERVED_RULE = "alertd-blind"
+"""The alert that alertd raises by itself when it cannot read bills."""
+_CONTROL_TOTAL = "summary"
+_RULE_LABELS = ("rule", "type", "severity", "account")
+_ALERT_LABELS = (*GROUP_KEYS, *_RULE_LABELS, "product_id", "owner_name", "status", "month", "bill_id")
+_SEVERITIES = tuple(severity.label for severity in Severity)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """The names that entries may refer to."""
+
+    receivers: tuple[str, ...]
+    accounts: tuple[str, ...]
+    teams: tuple[str, ...]
+    owner_labels: tuple[str, ...]
+    rule_labels: tuple[str, ...]
+    rules: tuple[str, ...]
+
+
+def check_unique(entries: Iterable[Entry], places: dict[tuple[str, str], Place], findings: Findings) -> None:
+    """Find names that are used twice, and remember where each name stands."""
+    for entry in entries:
+        if not entry.name:
+            continue
+        first = places.setdefault((entry.kind, entry.name), entry.place)
+        if first != entry.place:
+            text = f"this name is used twice, first at {first.path}:{first.line}:{first.column}; choose another"
+            findings.add(entry.problem(("name",), text, has_keys=False))
+
+
+def check_reserved(entry: Entry, findings: Findings) -> None:
+    """Find names that stand for something else."""
+    if entry.kind == "rule" and entry.name == RESERVED_RULE:
+        text = "this name is reserved for the alert that bills cannot be read; choose another"
+        findings.add(entry.problem(("name",), text, has_keys=False))
+    if entry.kind == "receiver" and entry.name == ANY_OWNER:
+        text = "this name is reserved: in notify it stands for the owner of what the alert is about; choose another"
+        findings.add(entry.problem(("name",), text, has_keys=False))
+
+
+def check_receivers(entry: Entry, location: Sequence[str], known: Known, findings: Findings) -> None:
+    """Find receivers that do not exist; `owner` always does."""
+    for place, name in entry.texts(*location):
+        if name in known.receivers or (name == ANY_OWNER and location[-1] == "notify"):
+            continue
+        remedy = closest(name, known.receivers) or _listed(known.receivers, "the file has no receivers")
+        findings.add(entry.problem(place, f"unknown receiver {show(name)}{remedy}", has_keys=False))
+
+
+def check_accounts(accounts: Sequence[tuple[Entry, Account]], findings: Findings) -> None:
+    """Find accounts with two keys, and more than one without any."""
+    keyless = None
+    for entry, account in accounts:
+        if account.api_key_env and account.api_key_file:
+            findings.add(entry.problem(("api_key_file",), "the key already comes from api_key_env; keep one of them"))
+        if account.api_key_env or account.api_key_file:
+            continue
+        if keyless is not None:
+            text = "api_key_env or api_key_file is missing; only one account can use ALERTD_NOVITA_API_KEY"
+            findings.add(entry.problem((), text))
+        keyless = account
+
+
+def check_rule(entry: Entry, rule: Rule, known: Known, findings: Findings) -> None:
+    """Find what a rule names that does not exist, and what its type says is wrong between its keys."""
+    for key, text in rule.problems():
+        shown = text if text.startswith(key) else f"{key}: {text}"
+        findings.add(entry.problem((key,), shown, has_keys=False))
+    _check_category(entry, getattr(rule, "category", None), findings)
+    _check_patterns(entry, "account", known.accounts, findings)
+    check_groups(entry, known, findings)
+    check_receivers(entry, ("notify",), known, findings)
+    check_receivers(entry, ("escalate", "notify"), known, findings)
+    _check_label_names(entry, _RULE_LABELS, findings)
+    if isinstance(getattr(rule, "team", None), Patterns):
+        for place, text in entry.texts("team"):
+            team = text.removeprefix("!")
+            if team and not is_glob(team) and team not in known.teams:
+                remedy = closest(team, known.teams) or _listed(known.teams, "no owner has a team")
+                findings.warn(entry.problem(place, f"no owner has the team {show(team)}{remedy}", has_keys=False))
+
+
+def check_owner(entry: Entry, findings: Findings) -> None:
+    """Find labels of an owner that would hide what alertd itself says."""
+    _check_label_names(entry, (*_RULE_LABELS, *GROUP_KEYS), findings)
+
+
+def _check_label_names(entry: Entry, taken: tuple[str, ...], findings: Findings) -> None:
+    labels = entry.node.children.get("labels")
+    if labels is not None:
+        for name in labels.children.keys() & set(taken):
+            text = f"label {show(name)} is set by alertd itself; choose another name"
+            findings.add(entry.problem(("labels", name, KEY), text, has_keys=False))
+
+
+def _check_category(entry: Entry, patterns: object, findings: Findings) -> None:
+    if not isinstance(patterns, Patterns):
+        return
+    for place, text in entry.texts("category"):
+        if text.removeprefix("!") == _CONTROL_TOTAL:
+            reason = "category summary is the control total of all others and would count everything twice"
+            remedy = "remove it; without a category a rule sums them all"
+            findings.add(entry.problem(place, f"{reason}; {remedy}", has_keys=False))
+    _check_patterns(entry, "category", PRODUCT_CATEGORIES, findings)
+
+
+def _check_patterns(entry: Entry, key: str, known: tuple[str, ...], findings: Findings) -> None:
+    """Find patterns of which it is certain that nothing can match them."""
+    for place, text in entry.texts(key):
+        bare = text.removeprefix("!")
+        if Patterns((bare,)).matches("") or (key == "category" and bare == _CONTROL_TOTAL):
+            continue
+        if any(Patterns((bare,)).matches(name) for name in known):
+            continue
+        if is_glob(bare):
+            remedy = f"matches no {key}; there are {known_words(known)}"
+            findings.add(entry.problem(place, f"{show(text)} {remedy}", has_keys=False))
+        else:
+            remedy = closest(bare, known) or f"; there are {known_words(known)}"
+            findings.add(entry.problem(place, f"unknown {key} {show(bare)}{remedy}", has_keys=False))
+
+
+def check_groups(entry: Entry, known: Known, findings: Findings) -> None:
+    """Find groups that are neither a series key nor a label of some owner, and doubled ones."""
+    seen = set()
+    groups = (*GROUP_KEYS, *known.owner_labels)
+    for place, name in entry.texts("group_by"):
+        if name not in groups:
+            remedy = closest(name, groups) or f"; write {known_words(groups)}"
+            text = f"cannot group by {show(name)}{remedy}"
+            findings.add(entry.problem(place, text, has_keys=False))
+        elif name in seen:
+            findings.add(entry.problem(place, f"group {show(name)} is written twice", has_keys=False))
+        seen.add(name)
+
+
+def check_matchers(entry: Entry, key: str, matchers: Matchers, known: Known, findings: Findings) -> None:
+    """Find severities that do not exist; warn of labels that no alert can carry and of unknown rules."""
+    labels = (*_ALERT_LABELS, *known.owner_labels, *known.rule_labels)
+    for name, _ in matchers:
+        if name not in labels:
+            remedy = closest(name, labels) or _listed(tuple(sorted(set(labels))), "")
+            findings.warn(entry.problem((key, name, KEY), f"no alert has the label {show(name)}{remedy}"))
+        for place, text in entry.texts(key, name):
+            bare = text.removeprefix("!")
+            choices = {"severity": _SEVERITIES, "rule": known.rules}.get(name)
+            if choices is None or any(Patterns((bare,)).matches(choice) for choice in choices):
+                continue
+            remedy = closest(bare, choices) or _listed(choices, "there are no rules")
+            findings.add(entry.problem(place, f"unknown {name} {show(bare)}{remedy}", has_keys=False))
+
+
+def check_fallbacks(receivers: Sequence[tuple[Entry, str | None]], findings: Findings) -> None:
+    """Find receivers whose fallbacks lead back to themselves."""
+    following = {entry.name: fallback for entry, fallback in receivers}
+    for entry, fallback in receivers:
+        seen, name = {entry.name}, fallback
+        while name is not None and name not in seen:
+            seen.add(name)
+            name = following.get(name)
+        if name is not None and name == entry.name:
+            text = f"the fallbacks lead back to {show(entry.name)}; name one that has no part in the circle"
+            findings.add(entry.problem(("fallback",), text))
+
+
+def _listed(names: tuple[str, ...], otherwise: str) -> str:
+    return f"; there are {known_words(names)}" if names else f"; {otherwise}" if otherwise else ""

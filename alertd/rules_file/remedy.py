@@ -1,0 +1,40 @@
+"""How problems quote what was written, and what they propose instead. Knows no rules."""
+
+import json
+from difflib import get_close_matches
+from functools import lru_cache
+
+from alertd.rules_file.source import Number
+
+_LONGEST_SHOWN = 60
+
+
+def show(value: object) -> str:
+    """Return a value as problems quote it: text in quotes, numbers as written, cut when long."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case Number() | int() | float():
+            return str(value)[:_LONGEST_SHOWN]
+        case str():
+            cut = value[:_LONGEST_SHOWN] + ("…" if len(value) > _LONGEST_SHOWN else "")
+            return json.dumps(cut, ensure_ascii=False)
+        case dict():
+            return "a mapping"
+        case _:
+            return "a list"
+
+
+@lru_cache(maxsize=4096)
+def closest(word: str, known: tuple[str, ...]) -> str:
+    """Return `; did you mean "…"?` for the known word that is nearest, else an empty text."""
+    by_case = {name.casefold(): name for name in known}
+    near = get_close_matches(word[:_LONGEST_SHOWN].casefold(), by_case, n=1, cutoff=0.6)
+    return f"; did you mean {show(by_case[near[0]])}?" if near else ""
+
+
+def known_words(known: tuple[str, ...], *, most: int = 20) -> str:
+    """Return what may be written instead, in a row; the first ones where there are many."""
+    return ", ".join(known[:most]) + (", …" if len(known) > most else "")

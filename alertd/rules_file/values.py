@@ -1,0 +1,338 @@
+"""
+Single values as people write them -> durations, money, shares, instants, names; and back, for defaults in the schema.
+
+Each `parse_` takes what a YAML node holds and raises ValueError with words for the author: the value, what is wrong
+with it, what to write. The patterns are ECMA regular expressions as well: editors use the same ones.
+"""
+
+import re
+from datetime import UTC, date, datetime, time, timedelta
+from enum import Enum
+from fractions import Fraction
+from functools import cache
+from typing import NewType, TypeVar
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, available_timezones
+
+from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
+from alertd.core.rules.base import Share
+from alertd.core.severity import Severity
+from alertd.core.words import format_duration
+from alertd.rules_file.remedy import closest, show
+from alertd.rules_file.source import Number
+
+Name = NewType("Name", str)
+"""The name of an account, receiver, rule or report."""
+LabelName = NewType("LabelName", str)
+VariableName = NewType("VariableName", str)
+"""The name of an environment variable."""
+Url = NewType("Url", str)
+Zone = NewType("Zone", str)
+"""An IANA time zone."""
+Schedule = NewType("Schedule", str)
+"""Five cron fields."""
+Names = NewType("Names", tuple[str, ...])
+"""At least one name."""
+Starting = NewType("Starting", datetime)
+"""An instant; a date is its first moment, UTC."""
+Ending = NewType("Ending", datetime)
+"""An instant; a date is the end of its day, UTC."""
+DayHours = NewType("DayHours", tuple[time, time])
+"""From and until within a day; midnight as the end is the day's end, and an end before the start is on the next day."""
+
+DURATION = r"^(?!$)([0-9]{1,5}w)?([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
+MONEY = (
+    r"^\s*(\$\s?|[Uu][Ss][Dd]\s)?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(\s?[Uu][Ss][Dd])?\s*$"  # as parse_written
+)
+SHARE = r"^[0-9]{1,9}(\.[0-9]{1,9})?\s?%$"
+DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
+INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+NAME = r"^[a-z0-9][a-z0-9_-]{0,99}$"
+LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"
+# Keys of the API begin with sk_: such a text is the secret itself, not the name of the variable that holds it.
+VARIABLE_NAME = r"^(?!sk_)[A-Za-z_][A-Za-z0-9_]{0,199}$"
+URL = r"^https?://[^\s@/]+(/\S*)?$"
+DAY_HOURS = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
+
+_LONGEST_SHOWN = 60
+_SECONDS = (604800, 86400, 3600, 60, 1)
+
+E = TypeVar("E", bound=Enum)
+
+
+def parse_text(value: object) -> str:
+    """Read text; a number stands for its spelling."""
+    match value:
+        case str():
+            return str(value)
+        case bool():
+            raise ValueError(f'{show(value)} is not text; write "{show(value)}" in quotes if it is meant')
+        case _:
+            raise ValueError(f"{show(value)} is not text")
+
+
+def parse_flag(value: object) -> bool:
+    """Read true or false; nothing else stands for them."""
+    if isinstance(value, bool):
+        return value
+    raise ValueError(f"{show(value)} is not true or false; write one of these, without quotes")
+
+
+def parse_whole(value: object) -> int:
+    """Read a whole number."""
+    if isinstance(value, Number) and isinstance(value.native, int):
+        return value.native
+    raise ValueError(f"{show(value)} is not a whole number")
+
+
+def parse_number(value: object) -> Fraction:
+    """Read a plain decimal number, exactly."""
+    if isinstance(value, Number):
+        try:
+            amount, _ = parse_exact(value)
+        except (ValueError, OverflowError):
+            pass
+        else:
+            return Fraction(amount, 10**10)
+    raise ValueError(f"{show(value)} is not a number; write it plainly, like 2 or 1.5")
+
+
+def parse_duration(value: object) -> timedelta:
+    """Read a duration: `90m 24h 7d 4w`, or several joined as in `1d12h`."""
+    if isinstance(value, Number):
+        if value.strip("+-0.") == "":
+            return timedelta()
+        number = str(value)[:9]
+        raise ValueError(f"{show(value)} needs a unit: write {number}m, {number}h, {number}d or {number}w")
+    match = re.fullmatch(DURATION, value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError(f"{show(value)} is not a duration; write 90m, 24h, 7d or 4w")
+    counts = [int(part[:-1]) if part else 0 for part in match.groups()]
+    return timedelta(seconds=sum(count * unit for count, unit in zip(counts, _SECONDS, strict=True)))
+
+
+def parse_duration_or_never(value: object) -> timedelta | None:
+    """Read a duration, or `never`."""
+    if value == "never":
+        return None
+    try:
+        return parse_duration(value)
+    except ValueError as error:
+        raise ValueError(f"{error}, or never") from None
+
+
+def parse_money(value: object) -> Usd:
+    """Read an amount in USD, exactly, zero or more."""
+    if isinstance(value, Number):
+        return _money_of_number(value)
+    if isinstance(value, str) and len(value) <= _LONGEST_SHOWN:
+        return parse_written(value)
+    raise ValueError(f'{show(value)} is not an amount; write 50, 50.25, "$1,200" or "50 USD" (USD only)')
+
+
+def _money_of_number(number: Number) -> Usd:
+    if number.startswith("-"):
+        raise ValueError(f"{show(number)} is negative; write an amount of 0 or more")
+    try:
+        amount, rounded = parse_exact(number)
+    except OverflowError as error:
+        raise ValueError(str(error)) from None
+    except ValueError:
+        raise ValueError(f"{show(number)} is not an amount; write it plainly, like 50 or 50.25") from None
+    if rounded:
+        raise ValueError(f"{show(number)} is finer than 0.0000000001 USD")
+    return amount
+
+
+def parse_share(value: object) -> Share:
+    """Read a share: `80%`, or a number from 0 up to, not including, 1 (1 could mean 1 % as well as all)."""
+    if isinstance(value, Number):
+        share = parse_number(value)
+        if 0 <= share < 1:
+            return Share(share)
+        if share == 1:
+            raise ValueError(f"{show(value)} could mean 100% or 1%; write one of these")
+        raise ValueError(f"{show(value)} is not a share; write {str(value)[:9].lstrip('-')}%, or a number below 1")
+    if isinstance(value, str) and re.fullmatch(SHARE, value):
+        return Share(Fraction(value.rstrip("% \t")) / 100)
+    raise ValueError(f"{show(value)} is not a share; write it like 80%")
+
+
+def parse_severity(value: object) -> Severity:
+    """Read `info`, `warning` or `critical`."""
+    return _parse_word(value, {severity.label: severity for severity in Severity}, "severity")
+
+
+def parse_enum(value: object, kind: type[E]) -> E:
+    """Read one word of a closed set."""
+    return _parse_word(value, {written_word(member): member for member in kind}, kind.__name__.lower())
+
+
+def written_word(member: Enum) -> str:
+    """Return the word that stands for an enum's member in the file."""
+    return str(member.value) if isinstance(member.value, str) else member.name.lower()
+
+
+W = TypeVar("W")
+
+
+def _parse_word(value: object, words: dict[str, W], what: str) -> W:
+    if isinstance(value, str) and value in words:
+        return words[value]
+    known = tuple(words)
+    suggestion = closest(value, known) if isinstance(value, str) else ""
+    remedy = suggestion or f"; write {', '.join(known[:-1])} or {known[-1]}"
+    raise ValueError(f"{show(value)} is not a {what}{remedy}")
+
+
+def parse_date(value: object) -> date:
+    """Read a date, `YYYY-MM-DD`."""
+    if isinstance(value, str) and re.fullmatch(DATE, value):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            raise ValueError(f"{show(value)} is not a day of the calendar") from None
+    raise ValueError(f"{show(value)} is not a date; write 2026-12-01")
+
+
+def parse_instant(value: object) -> datetime:
+    """Read an ISO 8601 instant with its zone; returned in UTC."""
+    if isinstance(value, str) and re.fullmatch(INSTANT, value):
+        try:
+            return datetime.fromisoformat(value.upper()).astimezone(UTC)
+        except (ValueError, OverflowError):
+            raise ValueError(f"{show(value)} is not a time of the calendar") from None
+    raise ValueError(f"{show(value)} is not a time; write it with its zone, like 2026-12-01T08:00:00Z")
+
+
+def parse_starting(value: object) -> Starting:
+    """Read an instant or a date; the date means its first moment, UTC."""
+    if isinstance(value, str) and re.fullmatch(DATE, value):
+        return Starting(datetime.combine(parse_date(value), time(), UTC))
+    return Starting(_date_or_instant(value))
+
+
+def parse_ending(value: object) -> Ending:
+    """Read an instant or a date; the date means the end of that day, UTC."""
+    if isinstance(value, str) and re.fullmatch(DATE, value):
+        try:
+            return Ending(datetime.combine(parse_date(value), time(), UTC) + timedelta(days=1))
+        except OverflowError:
+            raise ValueError(f"{show(value)} is too late a day") from None
+    return Ending(_date_or_instant(value))
+
+
+def _date_or_instant(value: object) -> datetime:
+    try:
+        return parse_instant(value)
+    except ValueError as error:
+        remedy = ", or the date alone" if "zone" in str(error) else ""
+        raise ValueError(f"{error}{remedy}") from None
+
+
+def parse_name(value: object) -> Name:
+    """Read a name: lower-case letters, digits, `_` and `-`."""
+    text = parse_text(value)
+    if not re.fullmatch(NAME, text):
+        made = re.sub(r"[^a-z0-9_-]+", "-", text[:_LONGEST_SHOWN].lower()).strip("-_")
+        example = f", like {show(made)}" if made else ""
+        raise ValueError(f"{show(text)} is not a name; use lower-case letters, digits, - and _{example}")
+    return Name(text)
+
+
+def parse_label_name(value: object) -> LabelName:
+    """Read the name of a label, as Prometheus has it."""
+    text = parse_text(value)
+    if not re.fullmatch(LABEL_NAME, text):
+        raise ValueError(f"{show(text)} is not a label name; use letters, digits and _, and no digit first")
+    return LabelName(text)
+
+
+def parse_variable_name(value: object) -> VariableName:
+    """Read the name of an environment variable; what could be the secret itself is refused and not quoted."""
+    if isinstance(value, str) and re.fullmatch(VARIABLE_NAME, value):
+        return VariableName(value)
+    raise ValueError(
+        "this is not the name of an environment variable; write a name like NOVITA_PROD_KEY and set the secret there"
+    )
+
+
+def parse_url(value: object) -> Url:
+    """Read an http or https address without user or password, which are not quoted either."""
+    text = parse_text(value)
+    if re.match("https?://[^/]*@", text):
+        raise ValueError("this address holds a user or password; secrets never stand in this file")
+    try:
+        is_whole = bool(re.fullmatch(URL, text) and urlsplit(text).hostname and urlsplit(text).port != 0)
+    except ValueError:
+        is_whole = False
+    if not is_whole:
+        raise ValueError(f"{show(text)} is not an address; write it whole, like https://example.com/page")
+    return Url(text)
+
+
+def parse_zone(value: object) -> Zone:
+    """Read the name of an IANA time zone."""
+    text = parse_text(value)
+    try:
+        ZoneInfo(text)
+    except (OSError, ValueError, KeyError):
+        remedy = closest(text, _zones()) or "; write UTC, or one like Europe/Berlin"
+        raise ValueError(f"{show(text)} is not a time zone{remedy}") from None
+    return Zone(text)
+
+
+@cache
+def _zones() -> tuple[str, ...]:
+    # Costs 50 ms; asked for at the first typo only.
+    return tuple(sorted(available_timezones()))
+
+
+def parse_day_hours(value: object) -> DayHours:
+    """Read the part of a day, `22:00-07:00`."""
+    if isinstance(value, str) and re.fullmatch(DAY_HOURS, value):
+        start, _, end = value.partition("-")
+        if start != end:
+            return DayHours((time.fromisoformat(start), time() if end == "24:00" else time.fromisoformat(end)))
+    raise ValueError(f"{show(value)} is not a part of a day; write it like 22:00-07:00")
+
+
+def parse_schedule(value: object) -> Schedule:
+    """Read five cron fields; days of the week are words, because their numbers differ between cron and APScheduler."""
+    # 60 ms to import, for files with reports only.
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 # see above
+
+    text = parse_text(value)
+    parts = text.split()
+    remedy = 'write minute, hour, day, month and weekday, like "0 9 * * mon"'
+    if len(parts) != 5 or len(text) > _LONGEST_SHOWN:
+        raise ValueError(f"{show(text)} is not a schedule; {remedy}")
+    if re.search("[0-9]", parts[4].partition("/")[0]):
+        raise ValueError(
+            f"{show(text)}: write the weekday as sun, mon … sat; its numbers mean different days elsewhere"
+        )
+    try:
+        CronTrigger.from_crontab(text, timezone=UTC)
+    except (ValueError, TypeError, KeyError):
+        raise ValueError(f"{show(text)} is not a schedule; {remedy}") from None
+    return Schedule(text)
+
+
+def write_share(share: Fraction) -> str:
+    """Return a share as the file writes it."""
+    return f"{decimal_text(round(share * 100 * 10**10))}%"
+
+
+def write_number(number: Fraction) -> int | float:
+    """Return a number as the file writes it."""
+    return int(number) if number.denominator == 1 else float(number)
+
+
+def write_money(amount: int) -> int | float:
+    """Return an amount as the file writes it."""
+    return write_number(Fraction(amount, 10**10))
+
+
+def write_duration(duration: timedelta) -> str:
+    """Return a duration as the file writes it."""
+    return format_duration(duration) if duration else "0m"

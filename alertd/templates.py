@@ -1,0 +1,301 @@
+"""
+A rule's `summary`: a small, safe part of Jinja2 for the first line of an alert.
+
+Whoever may edit rules may write templates, so nothing in them may run for long, grow large or reach anything but the
+offered variables: only the kinds of syntax listed here pass, in a sandbox on top. No loops, no calls, no assignments.
+Offered: rule, type, severity, state, account, owner, owner_name, team, category, product, labels, value, threshold,
+unit, as_of, headline; filters usd, pct, upper, lower, default.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, DecimalException
+from functools import cache, lru_cache
+from typing import TYPE_CHECKING
+
+from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.labels import Labels
+from alertd.core.money import UNITS_PER_USD, format_usd, plain
+from alertd.core.severity import Severity
+from alertd.core.words import format_instant
+from alertd.errors import UserError
+
+if TYPE_CHECKING:
+    from jinja2 import Environment, Template, nodes
+
+VARIABLES = (
+    "rule",
+    "type",
+    "severity",
+    "state",
+    "account",
+    "owner",
+    "owner_name",
+    "team",
+    "category",
+    "product",
+    "labels",
+    "value",
+    "threshold",
+    "unit",
+    "as_of",
+    "headline",
+)
+FILTERS = ("usd", "pct", "upper", "lower", "default")
+MAX_TEMPLATE = 2000
+"""Characters; the text becomes one line of 300."""
+MAX_SUMMARY = 300
+"""Characters; channels show about 150 of them in a notification."""
+_MAX_DEPTH = 25
+# What a template may be made of. Absent on purpose: loops, calls, macros, assignments, imports, and every operator
+# that makes text longer than its parts (* ** %).
+_ALLOWED = frozenset(
+    {
+        "Template", "Output", "TemplateData", "Name", "Const", "If", "CondExpr", "Compare", "Operand", "And", "Or",
+        "Not", "Filter", "Test", "Getattr", "Getitem", "Concat", "Add", "Sub", "Div", "Neg",
+    }
+)  # fmt: skip
+_LABEL_VARIABLES = ("owner", "owner_name", "team", "category", "product")
+
+
+class SummaryError(UserError):
+    """A summary template is wrong, or cannot be rendered for some alert; the text says where in it and why."""
+
+
+class Figure(Decimal):
+    """A number of an alert: compares and divides as one, and reads in its unit."""
+
+    unit: Unit | None = None
+
+    @classmethod
+    def of(cls, number: Decimal, unit: Unit) -> "Figure":
+        """Return the number with its unit."""
+        figure = cls(number)
+        figure.unit = unit
+        return figure
+
+    def __str__(self) -> str:
+        match self.unit:
+            case Unit.USD:
+                return format_usd(round(self * UNITS_PER_USD))
+            case Unit.DAYS | Unit.HOURS:
+                return f"{plain(round(Decimal(self), 1)):f} {self.unit}"
+            case _:
+                return f"{plain(round(Decimal(self), 2)):f}"
+
+
+class LabelView:
+    """Labels as templates see them: by name, empty where an alert has none of that name."""
+
+    __slots__ = ("_labels",)
+
+    def __init__(self, labels: Labels) -> None:
+        self._labels = dict(labels)
+
+    def __getitem__(self, name: object) -> str:
+        return self._labels.get(str(name), "")
+
+    def __str__(self) -> str:
+        return ", ".join(f"{name}={value}" for name, value in self._labels.items())
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A compiled template; lives as long as its rule."""
+
+    text: str
+    _template: "Template"
+
+    def render(self, alert: Alert) -> str:
+        """
+        Return the summary of an alert: one line of at most 300 characters; its headline where that comes out empty.
+
+        Raises:
+            SummaryError: It cannot be rendered for this alert, such as a division by a threshold that it has not got.
+        """
+        from jinja2 import TemplateError  # noqa: PLC0415 # only where some rule has a summary
+
+        try:
+            rendered = self._template.render(variables_of(alert))
+        except (TemplateError, DecimalException, ArithmeticError, TypeError, ValueError) as error:
+            raise SummaryError(f"the template cannot be rendered: {_reason(error)}") from error
+        line = " ".join(rendered.split())
+        return (line if len(line) <= MAX_SUMMARY else line[: MAX_SUMMARY - 1] + "…") or alert.headline
+
+
+@lru_cache(maxsize=1024)
+def compile_summary(text: str) -> Summary:
+    """
+    Check a template and compile it; it has also been rendered once with an example alert.
+
+    Raises:
+        SummaryError: What in it is not understood or not allowed, with its line in the template.
+    """
+    from jinja2 import TemplateSyntaxError  # noqa: PLC0415 # 100 ms that most starts need not pay
+
+    if len(text) > MAX_TEMPLATE:
+        raise SummaryError(f"a template has at most {MAX_TEMPLATE} characters; this one has {len(text)}")
+    environment = _environment()
+    try:
+        tree = environment.parse(text)
+        _check(tree)
+        summary = Summary(text, environment.from_string(text))
+    except TemplateSyntaxError as error:
+        raise SummaryError(
+            f"line {error.lineno} of the template: it is not understood; is a }}}} or a quote missing?"
+        ) from error
+    except (RecursionError, MemoryError) as error:
+        raise SummaryError("the template is nested too deeply") from error
+    summary.render(EXAMPLE)
+    return summary
+
+
+def variables_of(alert: Alert) -> dict[str, object]:
+    """Return what a template may name, filled from an alert."""
+    labels = dict(alert.labels)
+    threshold = Figure.of(alert.threshold, alert.unit) if alert.threshold is not None else ""
+    found: dict[str, object] = {name: labels.get(name, "") for name in _LABEL_VARIABLES}
+    return found | {
+        "rule": alert.rule,
+        "type": alert.type,
+        "severity": alert.severity.label,
+        "state": str(alert.state),
+        "account": alert.account,
+        "labels": LabelView(alert.labels),
+        "value": Figure.of(alert.value, alert.unit),
+        "threshold": threshold,
+        "unit": str(alert.unit),
+        "as_of": format_instant(alert.as_of),
+        "headline": alert.headline,
+    }
+
+
+@cache
+def _environment() -> "Environment":
+    from jinja2 import StrictUndefined  # noqa: PLC0415 # see compile_summary
+    from jinja2.sandbox import ImmutableSandboxedEnvironment  # noqa: PLC0415 # see compile_summary
+
+    environment = ImmutableSandboxedEnvironment(
+        undefined=StrictUndefined,
+        autoescape=False,  # the text is plain; each channel escapes the whole
+    )
+    kept = {name: environment.filters[name] for name in FILTERS if name in environment.filters}
+    environment.filters.clear()
+    environment.filters.update(kept | {"usd": _usd, "pct": _pct})
+    environment.globals.clear()
+    return environment
+
+
+def _usd(value: object) -> str:
+    """Write a number as an amount: `$1,234.57`."""
+    return format_usd(round(Decimal(value) * UNITS_PER_USD)) if isinstance(value, Decimal | int) else str(value)
+
+
+def _pct(value: object) -> str:
+    """Write a share as percent: `0.8` as `80%`."""
+    return f"{plain(round(Decimal(value) * 100, 1)):f}%" if isinstance(value, Decimal | int) else str(value)
+
+
+def _check(tree: "nodes.Template") -> None:
+    """Refuse syntax and names that are not offered."""
+    for node, depth in _walk(tree):
+        kind = type(node).__name__
+        line = f"line {getattr(node, 'lineno', 1)} of the template: "
+        if kind not in _ALLOWED:
+            raise SummaryError(f"{line}{_FORBIDDEN.get(kind, 'this syntax')} cannot stand in a summary")
+        if depth > _MAX_DEPTH:
+            raise SummaryError(f"{line}it is nested too deeply")
+        fields = dict(node.iter_fields())
+        if kind == "Name":
+            _check_name(str(fields["name"]), VARIABLES, line, "variable")
+        elif kind == "Filter":
+            _check_name(str(fields["name"]), FILTERS, line, "filter")
+        elif kind == "Test":
+            _check_name(str(fields["name"]), ("defined",), line, "test")
+        elif kind in {"Getattr", "Getitem"} and getattr(fields["node"], "name", "") != "labels":
+            raise SummaryError(f"{line}only labels has parts, like labels.env")
+
+
+def _walk(tree: "nodes.Template") -> Iterator[tuple["nodes.Node", int]]:
+    waiting: list[tuple[nodes.Node, int]] = [(tree, 0)]
+    while waiting:
+        node, depth = waiting.pop()
+        yield node, depth
+        waiting.extend((child, depth + 1) for child in node.iter_child_nodes())
+
+
+def _check_name(name: str, known: tuple[str, ...], line: str, what: str) -> None:
+    if name in known:
+        return
+    from difflib import get_close_matches  # noqa: PLC0415 # for a typo only
+
+    near = get_close_matches(name[:60], known, n=1)
+    remedy = f'; did you mean "{near[0]}"?' if near else f"; there are {', '.join(known)}"
+    raise SummaryError(f'{line}unknown {what} "{name[:60]}"{remedy}')
+
+
+_FORBIDDEN: Mapping[str, str] = {
+    "For": "a loop",
+    "Call": "a call",
+    "Macro": "a macro",
+    "CallBlock": "a call",
+    "Assign": "an assignment",
+    "AssignBlock": "an assignment",
+    "Import": "an import",
+    "FromImport": "an import",
+    "Include": "an include",
+    "Extends": "an extends",
+    "Block": "a block",
+    "FilterBlock": "a filter block",
+    "With": "a with block",
+    "Mul": "a multiplication",
+    "Pow": "a power",
+    "Mod": "the operator %",
+    "FloorDiv": "the operator //",
+    "List": "a list",
+    "Dict": "a mapping",
+    "Tuple": "a list",
+    "Slice": "a slice",
+    "Keyword": "a named argument",
+}
+
+
+def _reason(error: Exception) -> str:
+    match error:
+        case ZeroDivisionError() | DecimalException():
+            return "it divides by zero"
+        case TypeError():
+            return "it calculates with something that is not a number"
+        case _:
+            return str(error)[:120]
+
+
+EXAMPLE = Alert(
+    fingerprint="0123456789abcdef",
+    rule="example",
+    type="rolling_spend",
+    account="default",
+    group=(("owner", "gpu-1"),),
+    labels=(
+        ("owner", "gpu-1"),
+        ("owner_name", "trainer-a"),
+        ("team", "research"),
+        ("category", "gpu"),
+        ("product", "H100"),
+    ),
+    headline="trainer-a (gpu-1) spent $61.25 in 24h",
+    episode=1,
+    state=AlertState.FIRING,
+    severity=Severity.WARNING,
+    value=Decimal("61.25"),
+    threshold=Decimal(50),
+    unit=Unit.USD,
+    as_of=datetime(2026, 1, 10, 12, tzinfo=UTC),
+    is_complete=True,
+    started_at=datetime(2026, 1, 10, 11, tzinfo=UTC),
+    fired_at=datetime(2026, 1, 10, 11, tzinfo=UTC),
+    rule_digest="0123456789abcdef",
+    peak=Decimal("61.25"),
+)
+"""An alert such as templates are tried with when rules are loaded."""

@@ -1,0 +1,159 @@
+"""Whole files: the good ones load, each bad one shows its one mistake, and editors say the same."""
+
+import json
+import re
+from pathlib import Path
+
+import jsonschema  # type: ignore[import-untyped] # its stubs are a package of their own
+import pytest
+
+from alertd.errors import RulesError
+from alertd.rules_file.load import load_rules
+from alertd.rules_file.schema import rules_schema
+from alertd.rules_file.source import parse
+
+HERE = Path(__file__).parent.parent / "rules"
+ROOT = HERE.parent.parent
+STARTER = ROOT / "alertd" / "rules_file" / "starter.yaml"
+EXAMPLE = ROOT / "rules.example.yaml"
+BAD = sorted((HERE / "bad").glob("*.yaml"))
+GOOD = sorted((HERE / "good").iterdir())
+GOOD_FILES = [file for path in [*GOOD, STARTER, EXAMPLE] for file in (path.iterdir() if path.is_dir() else [path])]
+
+# Files whose mistake a JSON Schema can say, by the beginning of their names. The rest is YAML, references between
+# entries, calendars and arithmetic.
+SAID_BY_SCHEMA = re.compile(
+    "file-without|version|section|defaults-(not|key|value)|rule-(not|without|type|key-(?!typo)|name-(spaces|true))"
+    "|duration-(?!too|part|list)|duration-list|repeat-interval-word|money-(?!too|hexadecimal)|share-(?!too)|number|flag"
+    "|text|enum|severity|thresholds-(empty|bare)|labels|label-name|url|view|notify-empty|escalate-(without|key|not)"
+    "|bill-days|account-(with-key|key-in-env|url)|owner-without|receiver-(type|without|not|key|slack|quiet-(hours|day))"
+    "|route-without|planned-(time|without)"
+)
+
+
+@pytest.fixture(scope="module")
+def validator() -> jsonschema.Draft202012Validator:
+    schema = rules_schema()
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_bad_file_when_loaded_then_shows_its_one_mistake(file: Path) -> None:
+    """Place, subject, value and remedy are the product's interface; each is pinned. An ellipsis stands for any rest."""
+    expected = file.read_text(encoding="utf-8").partition("\n")[0].removeprefix("# expect: ")
+    with pytest.raises(RulesError) as caught:
+        load_rules(file)
+    found = [
+        str(problem).replace(f"{file.parent}/", "").removeprefix(f"{file.name}:") for problem in caught.value.problems
+    ]
+    assert len(found) == 1
+    assert found[0] == expected or (expected.endswith("…") and found[0].startswith(expected[:-1]))
+
+
+def test_bad_files_when_counted_then_are_many() -> None:
+    """A glob that finds nothing would pass silently."""
+    assert len(BAD) >= 60
+
+
+@pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
+def test_bad_file_when_told_then_uses_no_phrase_of_a_library(file: Path) -> None:
+    """What pydantic, PyYAML or Jinja say is written for their users, not for ours."""
+    with pytest.raises(RulesError) as caught:
+        load_rules(file)
+    foreign = (
+        "Input should|pydantic|Value error|Field required|validation error|Extra inputs|expected (<|token)|xoxb|sk_live"
+    )
+    assert not re.search(foreign, str(caught.value))
+
+
+@pytest.mark.parametrize("path", [*GOOD, STARTER, EXAMPLE], ids=lambda path: path.stem)
+def test_good_file_when_loaded_then_has_no_problem(path: Path) -> None:
+    """These are what the documentation promises to accept."""
+    assert load_rules(path).files
+
+
+@pytest.mark.parametrize("path", [STARTER, EXAMPLE], ids=lambda path: path.stem)
+def test_file_for_newcomers_when_loaded_then_has_no_warning(path: Path) -> None:
+    """A first file that warns would teach people to ignore warnings."""
+    loaded = load_rules(path)
+    assert loaded.warnings == ()
+    assert path.read_text(encoding="utf-8").startswith("# yaml-language-server: $schema=./rules.schema.json\n")
+    assert {rule.TYPE for rule in loaded.rules} == {"rolling_spend", "monthly_bill"}
+
+
+@pytest.mark.parametrize("file", GOOD_FILES, ids=lambda file: file.stem)
+def test_good_file_when_checked_by_an_editor_then_is_accepted(
+    file: Path, validator: jsonschema.Draft202012Validator
+) -> None:
+    """A red line under what works makes people distrust the schema."""
+    root = parse(file.read_bytes(), str(file)).root
+    assert root is not None
+    assert [error.message for error in validator.iter_errors(root.native())] == []
+
+
+@pytest.mark.parametrize("file", [file for file in BAD if SAID_BY_SCHEMA.match(file.stem)], ids=lambda file: file.stem)
+def test_bad_file_when_checked_by_an_editor_then_is_refused(
+    file: Path, validator: jsonschema.Draft202012Validator
+) -> None:
+    """The mistake should show while typing, not first at `check`."""
+    root = parse(file.read_bytes(), str(file)).root
+    assert root is not None
+    assert list(validator.iter_errors(root.native()))
+
+
+def test_schema_when_read_then_describes_every_key_with_an_example() -> None:
+    """Hover texts and completion are made of them."""
+    schema = rules_schema()
+    lacking = []
+
+    def walk(name: str, part: object) -> None:
+        properties = part.get("properties") if isinstance(part, dict) else None
+        if isinstance(properties, dict):
+            for key, described in properties.items():
+                if "description" not in described or not ("examples" in described or described.get("items")):
+                    lacking.append(f"{name}.{key}")
+
+    definitions = schema["$defs"]
+    assert isinstance(definitions, dict)
+    for name, definition in definitions.items():
+        if name in {"Account", "OwnerEntry", "RouteEntry", "Planned", "Inhibition", "Report", "Defaults"}:
+            walk(name, definition)
+    for name in ("RollingSpend", "MonthlyBillRule"):
+        walk(name, definitions[name])
+    assert lacking == []
+
+
+def test_schema_when_read_then_shows_defaults_as_they_are_written() -> None:
+    """`24h`, not `P1D` or 86400."""
+    definitions = rules_schema()["$defs"]
+    assert isinstance(definitions, dict)
+    properties = definitions["MonthlyBillRule"]["properties"]
+    shown = {name: key["default"] for name, key in properties.items() if "default" in key}
+    assert shown == {
+        "resolve_below": "90%",
+        "send_resolved": True,
+        "repeat_interval": "24h",
+        "repeat_backoff": 2,
+        "enabled": True,
+        "status": ["overdue"],
+        "thresholds": {"warning": "0m", "critical": "7d"},
+    }
+
+
+def test_schema_when_written_then_is_plain_json() -> None:
+    """`alertd schema` prints it."""
+    assert json.loads(json.dumps(rules_schema())) == rules_schema()
+
+
+def test_examples_in_the_schema_when_written_into_a_file_then_are_accepted(
+    validator: jsonschema.Draft202012Validator,
+) -> None:
+    """They are what completion inserts."""
+    definitions = rules_schema()["$defs"]
+    assert isinstance(definitions, dict)
+    for name in ("RollingSpend", "MonthlyBillRule", "Account", "Planned", "Report"):
+        for key, described in definitions[name]["properties"].items():
+            for example in described.get("examples", []):
+                part = validator.evolve(schema={"$defs": definitions, **described})
+                assert [error.message for error in part.iter_errors(example)] == [], f"{name}.{key}"
