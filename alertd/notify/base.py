@@ -1,0 +1,203 @@
+"""
+The notifier protocol: what a receiver type must offer, and the outcomes that an attempt may have.
+
+A notifier file keeps one order: `Config`, pure `payload()` functions, thin `send()`. It never retries, never waits and
+never raises for a failed send: it says what happened, and the outbox decides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar, Protocol
+
+from alertd.core.message import Message
+from alertd.errors import UserError
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """It arrived. `ref` finds the message again (Slack `channel/ts`, mail Message-ID)."""
+
+    ref: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotSent:
+    """It certainly did not arrive, and a later attempt may succeed."""
+
+    reason: str
+    retry_after: timedelta | None = None
+    """The least wait that the server asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The answer was lost after the first byte left: it may have arrived."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRefused:
+    """It will not arrive until somebody mends the receiver; `reason` says what to do."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContentRefused:
+    """This message is not accepted in this form; the plain form may be."""
+
+    reason: str
+
+
+Outcome = Delivered | NotSent | Unknown | ConfigurationRefused | ContentRefused
+
+
+@dataclass(frozen=True, slots=True)
+class NotFound:
+    """The lookup worked and the message is not there: the attempt did not arrive."""
+
+
+@dataclass(frozen=True, slots=True)
+class CannotLook:
+    """The lookup itself failed or is not allowed."""
+
+    reason: str
+
+
+Lookup = Delivered | NotFound | CannotLook
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Envelope:
+    """One attempt's task."""
+
+    message: Message
+    key: str
+    """The delivery key: Slack metadata and block_id, mail Message-ID, `Idempotency-Key`."""
+    recipient: str
+    thread_ref: str = ""
+    """The `ref` of the message that this one continues."""
+    is_plain: bool = False
+    """Send plain text of at most 3,000 characters: the full layout was refused."""
+
+
+class NotifierContext(Protocol):
+    """What a notifier may ask while it is built: secrets come from here, never from the rules file."""
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """Environment variables, for keys ending `_env`."""
+
+    @property
+    def base_dir(self) -> Path:
+        """The folder that relative paths of keys ending `_file` start from."""
+
+    def setting(self, name: str) -> str | None:
+        """
+        Return an alertd setting in plain text, or None when it is not set.
+
+        Args:
+            name: Without prefix, lower case: `slack_bot_token`, `smtp_host`.
+        """
+
+
+class ReceiverError(UserError):
+    """
+    A receiver cannot be built from its configuration.
+
+    Args:
+        text: What is missing and what to do, without the receiver's name.
+        key: The configuration key at fault, for its place in the file.
+    """
+
+    def __init__(self, text: str, *, key: str | None = None) -> None:
+        self.key = key
+        super().__init__(text)
+
+
+class Notifier(Protocol):
+    """
+    A receiver of messages, built once per receiver of the rules file and closed at reload or stop.
+
+    Plugins register the class under the entry point group `alertd.notifiers` with the receiver type as its name.
+    """
+
+    Config: ClassVar["type[BaseModel]"]
+    """The receiver's own keys, validated with `extra="forbid"`; `name` and `type` are taken off before."""
+    deadline: ClassVar[timedelta]
+    """How long one attempt may take before it is cut and counted as unknown."""
+    pace: ClassVar[timedelta]
+    """The least time between two messages to one recipient."""
+    can_look_up: bool
+    """Whether `find` can tell if a message arrived."""
+
+    def __init__(self, name: str, config: "BaseModel", context: NotifierContext) -> None:
+        """
+        Build without connecting.
+
+        Raises:
+            ReceiverError: A secret or setting is missing.
+        """
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Everyone who gets an own copy with an own outcome; `("",)` where there is only the receiver itself."""
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        """
+        Make one attempt. Any exception, and a cut at the deadline, counts as `Unknown`.
+
+        Sending the same envelope again uses the same key, so that receivers that can tell repeats do.
+        """
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
+        """
+        Look for a message by its delivery key among those sent since an instant; only called if `can_look_up`.
+
+        Args:
+            thread_ref: The envelope's own: a reply in a thread is not among the channel's messages.
+        """
+
+    async def close(self) -> None:
+        """Close connections; may be called more than once."""
+
+
+def resolve_secret(
+    config: Mapping[str, str | None], key: str, context: NotifierContext, *, setting: str | None = None
+) -> str | None:
+    """
+    Return the value behind `key`, `key_env` or `key_file`, else the setting; None when none of them is given.
+
+    Args:
+        config: The receiver's own keys.
+        setting: An alertd setting that stands in when the receiver names nothing of its own.
+
+    Raises:
+        ReceiverError: The named variable or file is missing or empty; the text names it, not its content.
+    """
+    if direct := config.get(key):
+        return direct
+    if variable := config.get(f"{key}_env"):
+        if value := context.environment.get(variable, "").strip():
+            return value
+        raise ReceiverError(
+            f"environment variable {variable} is not set; set it to the {key.replace('_', ' ')}",
+            key=f"{key}_env",
+        )
+    if file := config.get(f"{key}_file"):
+        path = context.base_dir / file
+        try:
+            value = path.read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+            raise ReceiverError(f"cannot read {path}: {why}", key=f"{key}_file") from None
+        if value:
+            return value
+        raise ReceiverError(f"{path} is empty; put the {key.replace('_', ' ')} into it", key=f"{key}_file")
+    return context.setting(setting) if setting else None

@@ -1,0 +1,47 @@
+"""What the configurations of all receiver types share; it knows no receiver type."""
+
+from typing import Annotated
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
+
+
+class ReceiverConfig(BaseModel):
+    """A receiver's own keys: unknown ones are errors, and an error never repeats a value."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+
+def _as_sequence(value: object) -> object:
+    return [value] if isinstance(value, str) else value
+
+
+def without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Keep the first of equal values: nobody gets two copies for being named twice."""
+    return tuple(dict.fromkeys(values))
+
+
+def is_http_url(url: str) -> bool:
+    """Tell whether a text can be requested as it is: http or https, with a host, ASCII, without blanks."""
+    try:
+        parts = urlsplit(url)
+        has_place = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        return False
+    return has_place and url.isascii() and url.isprintable() and " " not in url
+
+
+def one_or_more_schema(pattern: str) -> WithJsonSchema:
+    """Return the schema of "one text or a list of them", so that editors accept both forms."""
+    text = {"type": "string", "pattern": pattern}
+    return WithJsonSchema({"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]})
+
+
+ONE_OR_MORE = BeforeValidator(_as_sequence)
+"""Accepts a single text where a list may stand."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+"""The name of an environment variable."""
+
+File = Annotated[str, Field(min_length=1)]
+"""The path of a file, relative to the rules file."""

@@ -1,0 +1,171 @@
+"""
+The console notifier: prints messages for people at a terminal; used by the demo and the dry run.
+
+It lays out and prints; nothing here decides what is told.
+"""
+
+import sys
+import unicodedata
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
+from textwrap import wrap
+from typing import ClassVar, TextIO
+
+from pydantic import BaseModel
+
+from alertd.core.message import Message
+from alertd.core.severity import Severity
+from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, NotifierContext, Outcome, Unknown
+from alertd.notify.config import ReceiverConfig
+from alertd.notify.text import legible, reason_note, state_word
+
+WIDTH = 80
+_BAR = "│ "
+_INNER = WIDTH - len(_BAR)
+_COLUMN_LIMIT = 30
+
+_RESET = "\x1b[0m"
+_DIM = "\x1b[2m"
+_BOLD = "\x1b[1m"
+_GREEN = "\x1b[32m"
+_COLOURS = {Severity.INFO: "\x1b[36m", Severity.WARNING: "\x1b[33m", Severity.CRITICAL: "\x1b[31m"}
+
+
+class ConsoleConfig(ReceiverConfig):
+    """A console receiver has no keys of its own: it prints to standard output."""
+
+
+def payload(message: Message, *, has_colour: bool) -> str:
+    """Lay the message out for an 80-column terminal; ends with a blank line."""
+    message = legible(message)
+    colour = _GREEN if message.is_resolved else _COLOURS[message.severity]
+    word = state_word(message)
+    title, *title_rest = wrap(message.title, _INNER - len(word) - 2)
+    indent = " " * (len(word) + 2)
+    lines = [
+        _styled(word, f"{_BOLD}{colour}", has_colour=has_colour) + "  " + _styled(title, _BOLD, has_colour=has_colour),
+        *(indent + _styled(part, _BOLD, has_colour=has_colour) for part in title_rest),
+        *_body(message),
+        *(_styled(part, _DIM, has_colour=has_colour) for part in _small_print(message)),
+    ]
+    bar = _styled(_BAR.rstrip(), colour, has_colour=has_colour)
+    return "".join(f"{bar} {line}".rstrip() + "\n" for line in lines) + "\n"
+
+
+def _body(message: Message) -> Iterator[str]:
+    for text in (*message.history, *message.lines):
+        yield from wrap(text, _INNER)
+    for rows in (
+        [(field.name, field.text) for field in message.fields],
+        [(row.who, row.what, row.amount, row.before) for row in message.table],
+    ):
+        if rows:
+            yield ""
+            yield from _aligned(rows, note=message.table_note if len(rows[0]) == 4 else "")
+    if message.links:
+        yield ""
+        # A URL is never wrapped: it must stay in one piece to be opened.
+        yield from (f"{link.text}: {link.url}" for link in message.links)
+
+
+def _small_print(message: Message) -> Iterator[str]:
+    note = " · ".join(filter(None, (reason_note(message), message.footer)))
+    if note:
+        yield ""
+        yield from wrap(note, _INNER)
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], *, note: str) -> Iterator[str]:
+    """Set rows in columns: texts to the left, and in tables of four the two amounts to the right."""
+    if note:
+        yield from wrap(note[0].upper() + note[1:] + ":", _INNER)
+    if len(rows[0]) == 2:
+        name_width = min(_COLUMN_LIMIT, max(_width(name) for name, _ in rows))
+        for name, text in rows:
+            first, *rest = wrap(text, _INNER - name_width - 2) or [""]
+            yield _padded(name, name_width) + "  " + first
+            yield from (" " * (name_width + 2) + part for part in rest)
+        return
+    widths = [
+        min(limit, max(map(_width, column)))
+        for limit, column in zip(_TABLE_LIMITS, zip(*rows, strict=True), strict=True)
+    ]
+    for who, what, amount, before in rows:
+        cells = (
+            _padded(who, widths[0]),
+            _padded(what, widths[1]),
+            _padded(amount, widths[2], is_right=True),
+            _padded(before, widths[3], is_right=True),
+        )
+        yield "  ".join(cells)
+
+
+# Four columns and three gaps of two fill the inner width.
+_TABLE_LIMITS = (24, 24, 12, 12)
+
+
+def _padded(text: str, width: int, *, is_right: bool = False) -> str:
+    """Fill or cut the text to *width* terminal cells."""
+    if _width(text) > width:
+        while _width(text) > width - 1:
+            text = text[:-1]
+        text += "…"
+    space = " " * (width - _width(text))
+    return space + text if is_right else text + space
+
+
+def _width(text: str) -> int:
+    """Return how many terminal cells the text takes: wide characters take two, combining ones none."""
+    return sum(
+        0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
+        for character in text
+    )
+
+
+def _styled(text: str, style: str, *, has_colour: bool) -> str:
+    return f"{style}{text}{_RESET}" if has_colour and text else text
+
+
+class ConsoleNotifier:
+    """Prints each message at once; holds nothing open."""
+
+    Config: ClassVar[type[BaseModel]] = ConsoleConfig
+    deadline: ClassVar[timedelta] = timedelta(seconds=5)
+    pace: ClassVar[timedelta] = timedelta()
+    can_look_up = False
+
+    def __init__(self, name: str, config: BaseModel, context: NotifierContext, *, stream: TextIO | None = None) -> None:
+        self.name = name
+        ConsoleConfig.model_validate(config)
+        self._stream = stream
+        self._environment = context.environment
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Return the one recipient: whoever reads the output."""
+        return ("",)
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        """Print the message."""
+        stream = self._stream or sys.stdout
+        text = payload(envelope.message, has_colour=self._has_colour(stream))
+        encoding = getattr(stream, "encoding", None) or "utf-8"
+        try:
+            # A terminal that is not UTF-8 shows "?" for what it lacks, rather than nothing.
+            stream.write(text.encode(encoding, "replace").decode(encoding))
+            stream.flush()
+        except OSError as error:
+            return Unknown(f"standard output: {error.strerror or error}")
+        return Delivered()
+
+    def _has_colour(self, stream: TextIO) -> bool:
+        # https://no-color.org: any value that is not empty switches colour off.
+        is_wanted = not self._environment.get("NO_COLOR") and self._environment.get("TERM") != "dumb"
+        return is_wanted and stream.isatty()
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
+        """Say that what was printed cannot be read back."""
+        return CannotLook("what was printed cannot be read back")
+
+    async def close(self) -> None:
+        """Do nothing: standard output is not ours to close."""

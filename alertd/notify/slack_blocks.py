@@ -1,0 +1,180 @@
+"""
+The layout of a message in Slack's Block Kit: pure, and within Slack's limits by construction.
+
+Whatever comes from a message stands in `plain_text` objects, where Slack forms no mention, link or style, and is
+escaped besides; `mrkdwn` holds only the names of facts and the links. Severity is told by a word first, and by a mark
+whose colour repeats it.
+
+Source of the limits: https://docs.slack.dev/reference/block-kit/blocks; lengths are counted in UTF-16 units of the
+escaped text, the strictest reading. `msg_blocks_too_long` comes at about 13,200 characters, which is not documented.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from alertd.core.message import Field, Message, NotifyReason
+from alertd.core.severity import Severity
+from alertd.notify.text import headline, legible, plain_with_state, reason_note
+
+Block = dict[str, object]
+
+BLOCKS_LIMIT = 50
+SERIALIZED_LIMIT = 12_000
+HEADER_LIMIT = 150
+PLAIN_LIMIT = 3000
+_NOTIFICATION_LIMIT = 300
+
+# Small blocks, so that a message with too much to say loses little.
+_TEXT_LIMIT = 1000
+_NAME_LIMIT = 75
+_FACT_LIMIT = 200
+_FACTS_PER_SECTION = 5
+_FOOTER_LIMIT = 300
+_LINKS = 4
+_LINK_TEXT_LIMIT = 60
+_URL_LIMIT = 500
+_SHORTENED = "Shortened to fit into Slack: the status page and `alertd explain` have the whole."
+
+_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+_BROADCAST = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
+_MARKS = {Severity.INFO: "🔵", Severity.WARNING: "🟠", Severity.CRITICAL: "🔴"}
+
+
+def block_id(key: str) -> str:
+    """Return the id of a message's first block, by which it is found again."""
+    return f"alertd-{key}"
+
+
+def notification(message: Message) -> str:
+    """Return the top-level text: what phones and screen readers say."""
+    return escaped(headline(legible(message)), _NOTIFICATION_LIMIT)
+
+
+def plain(message: Message) -> str:
+    """Return the whole message as escaped plain text of at most 3,000 characters."""
+    return escaped(plain_with_state(legible(message)), PLAIN_LIMIT)
+
+
+def blocks(message: Message, key: str) -> list[Block]:
+    """
+    Lay the message out: header, what waited, sentences, facts, contributors, links and small print.
+
+    What does not fit is left out, with a note that says so; header, links and small print always stand.
+    """
+    message = legible(message)
+    head = _header(message, key)
+    tail = [*_links(message), *_small_print(message)]
+    note = _text(_SHORTENED)
+    body = list(_body(message))
+    kept = list(_fitting(body, room=SERIALIZED_LIMIT - _size([head, note, *tail]), count=BLOCKS_LIMIT - len(tail) - 2))
+    return [head, *kept, *([note] if len(kept) < len(body) else []), *tail]
+
+
+def _fitting(body: Sequence[Block], *, room: int, count: int) -> Iterator[Block]:
+    for block in body[:count]:
+        # Each block costs its own text and the comma and blank before it.
+        cost = _size(block) + 2
+        if cost <= room:
+            room -= cost
+            yield block
+
+
+def _size(value: object) -> int:
+    # As slack-sdk writes it: beyond ASCII each character costs six.
+    return len(json.dumps(value))
+
+
+def _header(message: Message, key: str) -> Block:
+    mark = "⚪" if message.reason is NotifyReason.TEST else "🟢" if message.is_resolved else _MARKS[message.severity]
+    text = escaped(f"{mark} {headline(message)}", HEADER_LIMIT)
+    return {"type": "header", "block_id": block_id(key), "text": _plain_text(text)}
+
+
+def _body(message: Message) -> Iterator[Block]:
+    sentences = [*message.history, *message.lines]
+    if len(escaped(f"🟢 {headline(message)}", _TEXT_LIMIT)) >= HEADER_LIMIT:
+        sentences.insert(0, message.title)
+    yield from _paragraphs(sentences)
+    for start in range(0, len(message.fields), _FACTS_PER_SECTION):
+        yield _facts(message.fields[start : start + _FACTS_PER_SECTION])
+    if message.table:
+        note = [f"{message.table_note[0].upper()}{message.table_note[1:]}:"] if message.table_note else []
+        rows = [f"• {row.amount}  {row.who} · {row.what} (before: {row.before})" for row in message.table]
+        yield from _paragraphs([*note, *rows])
+
+
+def _paragraphs(sentences: Iterable[str]) -> Iterator[Block]:
+    """Set sentences on lines of their own, as many to a section as its limit allows."""
+    lines: list[str] = []
+    length = 0
+    for sentence in sentences:
+        line = escaped(sentence, _TEXT_LIMIT)
+        if lines and length + _units(line) + 1 > _TEXT_LIMIT:
+            yield _text("\n".join(lines))
+            lines, length = [], 0
+        lines.append(line)
+        length += _units(line) + 1
+    if lines:
+        yield _text("\n".join(lines))
+
+
+def _facts(fields: Sequence[Field]) -> Block:
+    """Set names in the left and values in the right column; a value stays literal, so it cannot be styled."""
+    cells: list[Block] = []
+    for field in fields:
+        name = escaped(field.name.replace("*", ""), _NAME_LIMIT) or "-"
+        cells += [
+            {"type": "mrkdwn", "text": f"*{name}*", "verbatim": True},
+            _plain_text(escaped(field.text, _FACT_LIMIT) or "-"),
+        ]
+    return {"type": "section", "fields": cells}
+
+
+def _links(message: Message) -> Iterator[Block]:
+    links = [link for link in message.links if link.url.isascii() and len(link.url) <= _URL_LIMIT][:_LINKS]
+    if links:
+        texts = (
+            f"<{escaped(link.url, 2 * _URL_LIMIT)}|{escaped(link.text.replace('|', '/'), _LINK_TEXT_LIMIT)}>"
+            for link in links
+        )
+        yield {"type": "section", "text": {"type": "mrkdwn", "text": " · ".join(texts), "verbatim": True}}
+
+
+def _small_print(message: Message) -> Iterator[Block]:
+    note = " · ".join(filter(None, (reason_note(message), message.footer)))
+    if note:
+        yield {"type": "context", "elements": [_plain_text(escaped(note, _FOOTER_LIMIT))]}
+
+
+def _text(text: str) -> Block:
+    return {"type": "section", "text": _plain_text(text)}
+
+
+def _plain_text(text: str) -> Block:
+    # Without `emoji`, ":moneybag:" in a name stays what it is.
+    return {"type": "plain_text", "text": text, "emoji": False}
+
+
+def escaped(text: str, limit: int) -> str:
+    """
+    Escape a text for Slack and cut it to at most *limit* UTF-16 units, never within an escape.
+
+    `@here` and its like are broken by a zero-width blank, should a workspace still parse them.
+    Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
+    """
+    pieces = [_ESCAPES.get(character, character) for character in _BROADCAST.sub("@\u200b", text)]
+    if sum(map(_units, pieces)) <= limit:
+        return "".join(pieces)
+    room = limit - 1
+    kept: list[str] = []
+    for piece in pieces:
+        room -= _units(piece)
+        if room < 0:
+            break
+        kept.append(piece)
+    return "".join(kept).rstrip() + "…"
+
+
+def _units(text: str) -> int:
+    return len(text) + sum(character > "\uffff" for character in text)

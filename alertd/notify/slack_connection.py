@@ -1,0 +1,81 @@
+"""
+A connection for exactly one request to Slack, which knows whether the request can have left.
+
+Each attempt gets a fresh one: a kept connection that the other side has closed fails like a lost answer, and would
+turn a message that was never sent into one whose fate is unknown.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import aiohttp
+
+CONNECT_TIMEOUT_S = 10.0
+TOTAL_TIMEOUT_S = 25.0
+ANSWER_LIMIT_BYTES = 4 * 2**20
+"""A page of a channel's history is the largest answer asked for; one message has at most some 50 KiB."""
+
+
+@dataclass(slots=True)
+class Exchange:
+    """What became of one request; filled in while it runs."""
+
+    is_connected: bool = False
+    """The connection stood, TLS included: from here on bytes may have left."""
+    status: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class AnswerTooLong(aiohttp.ClientPayloadError):
+    """The answer exceeds its bound."""
+
+
+class _BoundedResponse(aiohttp.ClientResponse):
+    """Reads no more than the bound, counted after decompression."""
+
+    async def read(self) -> bytes:
+        if self._body is None:
+            body = bytearray()
+            async for chunk in self.content.iter_any():
+                body += chunk
+                if len(body) > ANSWER_LIMIT_BYTES:
+                    self.close()
+                    raise AnswerTooLong(f"the answer is longer than {ANSWER_LIMIT_BYTES} bytes")
+            self._body = bytes(body)
+        return self._body
+
+
+class RedirectRefused(aiohttp.ClientError):
+    """A redirect is not followed: the token must not go elsewhere."""
+
+
+def open_session(exchange: Exchange) -> aiohttp.ClientSession:
+    """Return a session for one request, which notes in *exchange* how far it got."""
+
+    async def note_connection(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: object) -> None:
+        exchange.is_connected = True
+
+    async def note_answer(
+        _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestEndParams
+    ) -> None:
+        exchange.status = params.response.status
+        exchange.headers = params.response.headers
+
+    async def refuse_redirect(
+        _session: aiohttp.ClientSession, _context: SimpleNamespace, params: aiohttp.TraceRequestRedirectParams
+    ) -> None:
+        exchange.status = params.response.status
+        raise RedirectRefused("redirects are not followed")
+
+    trace = aiohttp.TraceConfig()
+    trace.on_connection_create_end.append(note_connection)
+    trace.on_request_end.append(note_answer)
+    trace.on_request_redirect.append(refuse_redirect)
+    return aiohttp.ClientSession(
+        connector=aiohttp.TCPConnector(force_close=True),
+        timeout=aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
+        response_class=_BoundedResponse,
+        trace_configs=[trace],
+        trust_env=True,
+    )

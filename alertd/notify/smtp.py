@@ -1,0 +1,213 @@
+"""
+Hand one mail to an SMTP server, and say what its replies mean.
+
+The commands are driven one by one, because the promise about copies hangs on one fact that a single call would hide:
+whether the final dot was sent. Before it nothing can have been accepted; after it, without a reply, nobody knows.
+
+Source: RFC 5321, sections 4.2.1 (4yz transient, 5yz permanent) and 4.5.3.2.6 (the wait after the dot).
+"""
+
+import asyncio
+import re
+import ssl
+from contextlib import suppress
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import cast
+
+from aiosmtplib import (
+    SMTP,
+    SMTPAuthenticationError,
+    SMTPException,
+    SMTPResponseException,
+    SMTPServerDisconnected,
+)
+
+from alertd.notify.base import ConfigurationRefused, ContentRefused, Delivered, NotSent, Outcome, Unknown
+from alertd.notify.text import quoted
+
+# Together with the good-bye less than the notifier's deadline of 120 s, so that a slow server is told from a lost one.
+BEFORE_DOT_S = 55.0
+AFTER_DOT_S = 58.0
+_COMMAND_S = 30.0
+_QUIT_S = 2.0
+_LEADING_DOT = re.compile(rb"(?m)^\.")
+
+
+class Stage(Enum):
+    """What the server was asked last."""
+
+    CONNECT = "the connection"
+    STARTTLS = "STARTTLS"
+    LOGIN = "the login"
+    SENDER = "the sender"
+    RECIPIENT = "the recipient"
+    DATA = "the message"
+    DOT = "the message, sent whole"
+
+
+def outcome_of_reply(stage: Stage, code: int, said: str, *, sender: str, recipient: str) -> Outcome:
+    """Return what a reply that refuses means, by what was asked; *said* must hold no secret."""
+    reply = f"the mail server says {code} to {stage.value}" + (f" ({quoted(said)})" if said else "")
+    if 400 <= code < 500:
+        return NotSent(reply)
+    if not 500 <= code < 600:
+        # No reply in SMTP's form: after the dot it may hide a yes.
+        return Unknown(reply) if stage is Stage.DOT else NotSent(reply)
+    return _permanent(stage, code, reply, sender=sender, recipient=recipient)
+
+
+def _permanent(stage: Stage, code: int, reply: str, *, sender: str, recipient: str) -> Outcome:
+    if stage is Stage.LOGIN or code in {530, 534, 535, 538}:
+        return ConfigurationRefused(f"{reply}; check ALERTD_SMTP_USERNAME and ALERTD_SMTP_PASSWORD")
+    # 552 to the sender and 552 or 554 to DATA speak of the mail's size or policy, not of an address.
+    if stage is Stage.DOT or (stage is Stage.DATA and code in {552, 554}) or (stage is Stage.SENDER and code == 552):
+        return ContentRefused(reply)
+    remedies = {
+        Stage.SENDER: f"check that ALERTD_SMTP_FROM ({sender}) may send here",
+        Stage.RECIPIENT: f"check the address {recipient}",
+    }
+    remedy = remedies.get(stage, "check ALERTD_SMTP_HOST, ALERTD_SMTP_PORT and ALERTD_SMTP_SECURITY")
+    return ConfigurationRefused(f"{reply}; {remedy}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SmtpAccount:
+    """Where and as whom mail is handed over; opens a connection for each mail."""
+
+    host: str
+    port: int
+    security: str
+    """`starttls` (required, not merely tried), `tls` or `none`."""
+    username: str | None
+    password: str | None = field(repr=False)
+
+    async def send(self, content: bytes, *, sender: str, recipient: str, ref: str) -> Outcome:
+        """
+        Hand the mail over once.
+
+        Args:
+            content: The whole mail with CRLF line ends.
+            ref: What finds the mail again, for the outcome.
+        """
+        client = SMTP(
+            hostname=self.host,
+            port=self.port,
+            use_tls=self.security == "tls",
+            start_tls=False,
+            tls_context=ssl.create_default_context() if self.security != "none" else None,
+            timeout=_COMMAND_S,
+        )
+        handover = _Handover(client=client, account=self, sender=sender, recipient=recipient)
+        try:
+            return await handover.run(content) or Delivered(ref)
+        except SMTPResponseException as error:
+            # A server that refuses a login may repeat what it was sent.
+            said = "" if isinstance(error, SMTPAuthenticationError) else quoted(error.message, secrets=[self.password])
+            return outcome_of_reply(handover.stage, error.code, said, sender=sender, recipient=recipient)
+        except (SMTPException, OSError, ValueError) as error:
+            return self._failure(handover.stage, error)
+        finally:
+            client.close()
+
+    def _failure(self, stage: Stage, error: Exception) -> Outcome:
+        """Return what an exchange that broke off means."""
+        why = quoted(str(error), secrets=[self.password]) or "time-out"
+        if stage is Stage.DOT:
+            return Unknown(f"the mail server's answer to the message was lost: {why}")
+        if problem := _certificate_problem(error):
+            return ConfigurationRefused(
+                f"the certificate of {self.host} is not trusted ({quoted(problem)}); set ALERTD_SMTP_HOST to the name "
+                "in the certificate, or add its authority to the system's (SSL_CERT_FILE)"
+            )
+        return NotSent(f"the mail server {self.host}:{self.port} failed at {stage.value}: {why}")
+
+
+@dataclass(slots=True, kw_only=True)
+class _Handover:
+    """One mail on its way: remembers what was asked last."""
+
+    client: SMTP
+    account: SmtpAccount
+    sender: str
+    recipient: str
+    stage: Stage = Stage.CONNECT
+    writer: asyncio.StreamWriter | None = None
+    """Held to the end: one that is collected earlier closes the connection."""
+
+    async def run(self, content: bytes) -> Outcome | None:
+        """Return a refusal found out before the server was asked, or None when the server took the mail."""
+        async with asyncio.timeout(BEFORE_DOT_S):
+            refusal = await self._open()
+            if refusal:
+                return refusal
+            await self._address()
+            await self._transmit(content)
+        self.stage = Stage.DOT
+        async with asyncio.timeout(AFTER_DOT_S):
+            code, said = await self.client.execute_command(b".", timeout=AFTER_DOT_S)
+        if code != 250:
+            raise SMTPResponseException(code, said)
+        # The mail is accepted: how the good-byes go changes nothing.
+        with suppress(SMTPException, OSError):
+            await self.client.quit(timeout=_QUIT_S)
+        return None
+
+    async def _open(self) -> Outcome | None:
+        """Connect, encrypt and log in; never a password before the connection is encrypted."""
+        client, account = self.client, self.account
+        await client.connect()
+        await client.ehlo()
+        if account.security == "starttls":
+            if not client.supports_extension("starttls"):
+                return ConfigurationRefused(
+                    f"the mail server {account.host}:{account.port} does not offer STARTTLS, or something between "
+                    "takes it away; nothing was sent in clear; "
+                    "use ALERTD_SMTP_SECURITY=tls (port 465) or another server"
+                )
+            self.stage = Stage.STARTTLS
+            await client.starttls()
+            await client.ehlo()
+        if account.username:
+            self.stage = Stage.LOGIN
+            if not client.supports_extension("auth"):
+                return ConfigurationRefused(
+                    f"the mail server {account.host}:{account.port} takes no login; "
+                    "take ALERTD_SMTP_USERNAME and ALERTD_SMTP_PASSWORD away, or use its port for submission"
+                )
+            await client.login(account.username, account.password or "")
+        return None
+
+    async def _address(self) -> None:
+        self.stage = Stage.SENDER
+        await self.client.mail(self.sender)
+        self.stage = Stage.RECIPIENT
+        await self.client.rcpt(self.recipient)
+
+    async def _transmit(self, content: bytes) -> None:
+        """Send all of the mail but the final dot, and wait until the operating system has it."""
+        self.stage = Stage.DATA
+        code, said = await self.client.execute_command(b"DATA")
+        if code != 354:
+            raise SMTPResponseException(code, said)
+        protocol, transport = self.client.protocol, self.client.transport
+        if protocol is None or transport is None:
+            raise SMTPServerDisconnected("Connection lost")
+        writable = cast("asyncio.WriteTransport", transport)
+        # With nothing left in our own buffer, what is lost later was lost after the dot.
+        writable.set_write_buffer_limits(high=0)
+        self.writer = asyncio.StreamWriter(writable, protocol, None, asyncio.get_running_loop())
+        self.writer.write(_LEADING_DOT.sub(b"..", content))
+        await self.writer.drain()
+        await asyncio.sleep(0)
+        if not self.client.is_connected:
+            raise SMTPServerDisconnected("Connection lost")
+
+
+def _certificate_problem(error: BaseException | None) -> str:
+    """Return why a certificate was refused, from the chain of causes; "" when that is not what happened."""
+    while error is not None:
+        if isinstance(error, ssl.SSLCertVerificationError):
+            return error.verify_message
+        error = error.__cause__ or error.__context__
+    return ""

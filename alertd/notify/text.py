@@ -1,0 +1,89 @@
+"""
+Text that is safe and plain to read in any channel: the state in a word, and data without tricks.
+
+Names in bills belong to strangers. Whatever could forge a header, a line, a colour or the direction of a text goes
+out here, once; each notifier still escapes for its own channel.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from alertd.core.message import Field, Link, Message, NotifyReason, TableRow, plain_text, truncate
+
+PLAIN_LIMIT = 3000
+"""Characters of the last resort: short enough for any channel."""
+
+_QUOTE_LIMIT = 200
+# C0, DEL and C1 (escape sequences, line ends), lone surrogates (no UTF-8), marks that turn the reading direction
+# (U+202E makes $001 look like $100), line and paragraph separators.
+_UNSAFE = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff]")
+_SPACES = re.compile(r"\s+")
+_HTTP_URL = re.compile(r"https?://[^\s<>\"|]+", re.IGNORECASE)
+
+
+def state_word(message: Message) -> str:
+    """Return the state in capitals: what the eye should find first, without colour."""
+    if message.reason is NotifyReason.TEST:
+        return "TEST"
+    return "RESOLVED" if message.is_resolved else message.severity.label.upper()
+
+
+def headline(message: Message) -> str:
+    """Return the title with its state in front: for mail subjects, phone notifications and plain text."""
+    return f"{state_word(message)}: {message.title}"
+
+
+def reason_note(message: Message) -> str:
+    """Return why this is told again, or "" where the state's word says it already."""
+    return message.reason.value if message.reason in {NotifyReason.RAISED, NotifyReason.REPEAT} else ""
+
+
+def one_line(text: str) -> str:
+    """Return the text as one line without control characters, lone surrogates and direction marks."""
+    return _SPACES.sub(" ", _UNSAFE.sub(" ", text)).strip()
+
+
+def legible(message: Message) -> Message:
+    """
+    Return the message with every text that people read on one safe line each; links that are not http(s) are dropped.
+
+    The facts for machines (`alerts`) stay as they are.
+    """
+    return replace(
+        message,
+        title=one_line(message.title) or "(no title)",
+        lines=_filled(message.lines),
+        fields=tuple(Field(name=one_line(f.name), text=one_line(f.text)) for f in message.fields),
+        table=tuple(map(_legible_row, message.table)),
+        table_note=one_line(message.table_note),
+        history=_filled(message.history),
+        links=tuple(
+            Link(text=one_line(link.text) or link.url, url=link.url)
+            for link in message.links
+            if _HTTP_URL.fullmatch(link.url)
+        ),
+        footer=one_line(message.footer),
+    )
+
+
+def _filled(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(filter(None, map(one_line, texts)))
+
+
+def _legible_row(row: TableRow) -> TableRow:
+    return TableRow(
+        who=one_line(row.who), what=one_line(row.what), amount=one_line(row.amount), before=one_line(row.before)
+    )
+
+
+def plain_with_state(message: Message, *, limit: int = PLAIN_LIMIT) -> str:
+    """Render a legible message as plain text of at most *limit* characters, its state first."""
+    return plain_text(replace(message, title=headline(message)), limit=limit)
+
+
+def quoted(text: str, *, secrets: Iterable[str | None] = ()) -> str:
+    """Return what a server said, for an outcome: one short line in which no secret stands."""
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return truncate(one_line(text), _QUOTE_LIMIT)

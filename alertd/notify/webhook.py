@@ -1,0 +1,252 @@
+"""
+The webhook notifier: posts Alertmanager's webhook format, version 4, for whatever already understands Alertmanager.
+
+Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from urllib.parse import urlsplit
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from alertd.core.message import AlertFacts, Message
+from alertd.notify.base import (
+    CannotLook,
+    ConfigurationRefused,
+    ContentRefused,
+    Envelope,
+    Lookup,
+    NotifierContext,
+    NotSent,
+    Outcome,
+    ReceiverError,
+    Unknown,
+    resolve_secret,
+)
+from alertd.notify.config import File, Name, ReceiverConfig, is_http_url
+from alertd.notify.retry_after import retry_after
+from alertd.notify.text import legible, quoted
+
+if TYPE_CHECKING:
+    from alertd.notify.webhook_post import WebhookPost
+
+_NEVER = "0001-01-01T00:00:00Z"
+"""The end of what still fires: Go's zero time."""
+_PLAIN_SUMMARY_LIMIT = 200
+
+_Labels = dict[str, str]
+
+
+def _http_url(url: str) -> str:
+    if not is_http_url(url):
+        raise ValueError("not an http(s) URL; write https://example.com/hook")
+    return url
+
+
+class WebhookConfig(ReceiverConfig):
+    """Where to post, and with which token; exactly one of the three forms of the URL."""
+
+    url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+        default=None,
+        description=(
+            "URL that takes Alertmanager's webhook format; one that holds a secret goes into url_env or url_file."
+        ),
+        examples=["https://example.com/hook"],
+    )
+    url_env: Name | None = Field(
+        default=None, description="Environment variable that holds the URL.", examples=["BRIDGE_URL"]
+    )
+    url_file: File | None = Field(
+        default=None, description="File that holds the URL.", examples=["/run/secrets/bridge_url"]
+    )
+    bearer_token_env: Name | None = Field(
+        default=None,
+        description="Environment variable that holds the token for `Authorization: Bearer`.",
+        examples=["BRIDGE_TOKEN"],
+    )
+    bearer_token_file: File | None = Field(
+        default=None,
+        description="File that holds the token for `Authorization: Bearer`.",
+        examples=["/run/secrets/bridge_token"],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        given = [key for key in ("url", "url_env", "url_file") if getattr(self, key)]
+        if not given:
+            raise ValueError("a webhook needs url, url_env or url_file")
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other; keep one")
+        if self.bearer_token_env and self.bearer_token_file:
+            raise ValueError("bearer_token_env and bearer_token_file exclude each other; keep one")
+        return self
+
+
+def payload(envelope: Envelope, *, receiver: str) -> bytes:
+    """
+    Return the JSON to post: the same bytes at every attempt.
+
+    The plain form keeps every alert but only its short text, for receivers to which the whole was too much.
+    """
+    message = envelope.message
+    alerts = [_alert(message, facts, is_plain=envelope.is_plain) for facts in message.alerts]
+    if not alerts:
+        alerts = [_message_as_alert(envelope)]
+    group = _group_labels(alerts)
+    body = {
+        "version": "4",
+        "groupKey": "{}:{" + ", ".join(f"{name}={json.dumps(value)}" for name, value in group.items()) + "}",
+        "truncatedAlerts": message.omitted,
+        "status": _status(is_resolved=message.is_resolved),
+        "receiver": receiver,
+        "groupLabels": group,
+        "commonLabels": _common([alert["labels"] for alert in alerts]),
+        "commonAnnotations": _common([alert["annotations"] for alert in alerts]),
+        "externalURL": _origin(message),
+        "alerts": alerts,
+    }
+    # Half of a surrogate pair, which a bill may hold, has no UTF-8.
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, object]:
+    annotations = dict(facts.annotations)
+    if len(message.alerts) == 1:
+        readable = legible(message)
+        annotations.setdefault("summary", readable.title)
+        annotations.setdefault("description", "\n".join((*readable.history, *readable.lines)))
+    annotations |= {"value": facts.value, "unit": facts.unit, "as_of": _time(facts.as_of)}
+    if facts.threshold is not None:
+        annotations["threshold"] = facts.threshold
+    if is_plain:
+        annotations = {"summary": annotations.get("summary", facts.rule)[:_PLAIN_SUMMARY_LIMIT]}
+    return {
+        "status": _status(is_resolved=facts.is_resolved),
+        "labels": dict(facts.labels),
+        "annotations": annotations,
+        "startsAt": _time(facts.starts_at),
+        "endsAt": _time(facts.ends_at) if facts.is_resolved and facts.ends_at else _NEVER,
+        "generatorURL": facts.url,
+        "fingerprint": facts.fingerprint,
+    }
+
+
+def _message_as_alert(envelope: Envelope) -> dict[str, object]:
+    """Return what speaks of no alert, a test message for one, as an alert: an empty list would be told to nobody."""
+    message = legible(envelope.message)
+    annotations = {"summary": message.title[:_PLAIN_SUMMARY_LIMIT] if envelope.is_plain else message.title}
+    if not envelope.is_plain:
+        annotations["description"] = "\n".join((*message.history, *message.lines))
+    return {
+        "status": _status(is_resolved=message.is_resolved),
+        "labels": {"alertname": f"alertd {message.reason.value}", "severity": message.severity.label},
+        "annotations": annotations,
+        "startsAt": _time(message.created_at),
+        "endsAt": _time(message.created_at) if message.is_resolved else _NEVER,
+        "generatorURL": "",
+        "fingerprint": envelope.key[:16],
+    }
+
+
+def _group_labels(alerts: Sequence[Mapping[str, object]]) -> _Labels:
+    """Return the labels that all alerts share, but the severity: the group stays the same when it rises."""
+    common = _common([alert["labels"] for alert in alerts])
+    return {name: value for name, value in sorted(common.items()) if name != "severity"}
+
+
+def _common(sets: Sequence[object]) -> _Labels:
+    shared, *others = [each for each in sets if isinstance(each, dict)]
+    return {name: value for name, value in shared.items() if all(other.get(name) == value for other in others)}
+
+
+def _status(*, is_resolved: bool) -> str:
+    return "resolved" if is_resolved else "firing"
+
+
+def _time(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def _origin(message: Message) -> str:
+    """Return scheme and host of the status page, which stand in the alerts' own links."""
+    for url in filter(is_http_url, (facts.url for facts in message.alerts)):
+        parts = urlsplit(url)
+        return f"{parts.scheme}://{parts.netloc}"
+    return ""
+
+
+_REMEDIES = {
+    401: "check the bearer token and the URL",
+    403: "check the bearer token and the URL",
+    404: "check the URL",
+    410: "check the URL",
+}
+_REDIRECT = "redirects are not followed; set the URL that it leads to"
+_OTHER = "check that the URL takes Alertmanager's webhook format by POST"
+
+
+def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str) -> Outcome:
+    """Return what an answer other than 2xx means; *body* must hold no secret."""
+    said = f"the webhook answered {status}" + (f" ({quoted(body)})" if body else "")
+    if status in {408, 425, 429}:
+        return NotSent(said, retry_after(headers))
+    if status in {400, 413, 422}:
+        return ContentRefused(said)
+    if 300 <= status < 500:
+        return ConfigurationRefused(f"{said}; {_REMEDIES.get(status, _REDIRECT if status < 400 else _OTHER)}")
+    return Unknown(said)
+
+
+class WebhookNotifier:
+    """Posts to one URL; holds no connection between attempts."""
+
+    Config: ClassVar[type[BaseModel]] = WebhookConfig
+    deadline: ClassVar[timedelta] = timedelta(seconds=30)
+    pace: ClassVar[timedelta] = timedelta()
+    can_look_up = False
+
+    def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
+        self.name = name
+        webhook = WebhookConfig.model_validate(config)
+        urls = {"url": webhook.url, "url_env": webhook.url_env, "url_file": webhook.url_file}
+        self._url = resolve_secret(urls, "url", context) or ""
+        if not is_http_url(self._url):
+            key = next(key for key, value in urls.items() if value)
+            raise ReceiverError(f"what {key} names is no http(s) URL; put https://example.com/hook there", key=key)
+        self._token = resolve_secret(
+            {"bearer_token_env": webhook.bearer_token_env, "bearer_token_file": webhook.bearer_token_file},
+            "bearer_token",
+            context,
+        )
+        if self._token and not (self._token.isascii() and self._token.isprintable()):
+            raise ReceiverError("the bearer token has characters that no header can hold; copy it again")
+
+    def __repr__(self) -> str:
+        return f"WebhookNotifier({self.name!r})"
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Return the one recipient, the URL, which has no name here."""
+        return ("",)
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        """Post once."""
+        return await self._post.send(payload(envelope, receiver=self.name), key=envelope.key)
+
+    @cached_property
+    def _post(self) -> "WebhookPost":
+        # httpx takes a tenth of a second to import, which `alertd check` need not wait for.
+        from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
+
+        return WebhookPost(self._url, token=self._token)
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
+        """Say that a webhook can only be written to."""
+        return CannotLook("a webhook can only be written to")
+
+    async def close(self) -> None:
+        """Do nothing: each attempt closes its own connection."""

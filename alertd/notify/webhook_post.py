@@ -1,0 +1,72 @@
+"""One POST per attempt to a webhook, and what became of it; it neither renders nor retries."""
+
+import asyncio
+from contextlib import suppress
+from urllib.parse import urlsplit
+
+import httpx
+
+from alertd import __version__
+from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome, Unknown
+from alertd.notify.text import quoted
+from alertd.notify.webhook import outcome_of_answer
+
+ANSWER_LIMIT_BYTES = 64 * 1024
+_ANSWER_TIMEOUT_S = 2.0
+"""The status decides; what the body says besides is worth no more than this."""
+_TIMEOUT = httpx.Timeout(20.0, connect=10.0)
+
+# Raised before the first byte of the request leaves.
+_NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+
+class WebhookPost:
+    """Posts to one URL, each time over a fresh connection: a kept one that has died would look like a lost answer."""
+
+    def __init__(self, url: str, *, token: str | None) -> None:
+        self._url = url
+        self._headers = {
+            # Compressed answers are not asked for, so that the bound on the answer holds for its content too.
+            "Accept-Encoding": "identity",
+            "Content-Type": "application/json",
+            "User-Agent": f"alertd/{__version__}",
+        }
+        if token:
+            self._headers["Authorization"] = f"Bearer {token}"
+        parts = urlsplit(url)
+        self._secrets = (url, parts.path if len(parts.path) > 1 else None, parts.query, parts.password, token)
+
+    async def send(self, body: bytes, *, key: str) -> Outcome:
+        """Post the bytes once; the key tells a receiver that has them already."""
+        headers = {**self._headers, "Idempotency-Key": key}
+        try:
+            async with (
+                httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
+                client.stream("POST", self._url, content=body, headers=headers) as answer,
+            ):
+                if answer.is_success:
+                    return Delivered()
+                text = await _read_start(answer)
+        except _NOT_CONNECTED as error:
+            return NotSent(f"cannot reach the webhook: {self._why(error)}")
+        except httpx.InvalidURL:
+            return ConfigurationRefused("the webhook's URL has a host that cannot exist; check it")
+        except httpx.HTTPError as error:
+            return Unknown(f"the webhook's answer was lost: {self._why(error)}")
+        said = quoted(text.decode("utf-8", "replace"), secrets=self._secrets)
+        return outcome_of_answer(status=answer.status_code, headers=answer.headers, body=said)
+
+    def _why(self, error: Exception) -> str:
+        return quoted(str(error), secrets=self._secrets) or type(error).__name__
+
+
+async def _read_start(answer: httpx.Response) -> bytes:
+    """Read the beginning of an error's body; that it is cut or slow changes nothing about the status."""
+    text = bytearray()
+    with suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(_ANSWER_TIMEOUT_S):
+            async for chunk in answer.aiter_raw():
+                text += chunk
+                if len(text) >= ANSWER_LIMIT_BYTES:
+                    break
+    return bytes(text[:ANSWER_LIMIT_BYTES])

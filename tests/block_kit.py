@@ -1,0 +1,89 @@
+"""Slack's rules for blocks, as its documents state them: an oracle that shares no code with the layout."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_SPECIAL = re.compile(r"<(?!https?://[^\s<>|]+\|[^<>|]*>)")
+_ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
+
+
+def units(text: str) -> int:
+    """UTF-16 units: what JavaScript and Java count."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def violations(blocks: list[dict[str, Any]]) -> list[str]:
+    """Return every rule that the blocks break."""
+    found = [f"{len(blocks)} blocks"] if not 1 <= len(blocks) <= 50 else []
+    if len(json.dumps(blocks)) > 12_000:
+        found.append(f"{len(json.dumps(blocks))} characters of blocks")
+    ids = [block["block_id"] for block in blocks if "block_id" in block]
+    found += ["a block_id twice"] if len(set(ids)) < len(ids) else []
+    found += [f"block_id of {len(each)}" for each in ids if not 1 <= len(each) <= 255]
+    for index, block in enumerate(blocks):
+        found += [f"{index}: {problem}" for problem in _block_problems(block)]
+    return found
+
+
+def texts(blocks: list[dict[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return every text object within the blocks."""
+    return list(_text_objects(blocks))
+
+
+def _text_objects(node: object) -> Iterator[Mapping[str, Any]]:
+    if isinstance(node, Mapping):
+        if node.get("type") in {"plain_text", "mrkdwn"}:
+            yield node
+        for value in node.values():
+            yield from _text_objects(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from _text_objects(value)
+
+
+def _block_problems(block: Mapping[str, Any]) -> Iterator[str]:
+    match block.get("type"):
+        case "header":
+            yield from _text_problems(block["text"], 150, {"plain_text"})
+        case "section":
+            if "text" not in block and "fields" not in block:
+                yield "section with nothing"
+            if "text" in block:
+                yield from _text_problems(block["text"], 3000, {"plain_text", "mrkdwn"})
+            fields = block.get("fields", [])
+            if "fields" in block and not 1 <= len(fields) <= 10:
+                yield f"{len(fields)} fields"
+            for field in fields:
+                yield from _text_problems(field, 2000, {"plain_text", "mrkdwn"})
+        case "context":
+            if not 1 <= len(block["elements"]) <= 10:
+                yield f"{len(block['elements'])} elements"
+            for element in block["elements"]:
+                yield from _text_problems(element, 2000, {"plain_text", "mrkdwn"})
+        case other:
+            yield f"unknown type {other}"
+    if extra := set(block) - {"type", "text", "fields", "elements", "block_id"}:
+        yield f"unknown keys {sorted(extra)}"
+
+
+def _text_problems(text: Mapping[str, Any], limit: int, kinds: set[str]) -> Iterator[str]:
+    if text.get("type") not in kinds:
+        yield f"text of type {text.get('type')}"
+    allowed = {"type", "text", "emoji"} if text.get("type") == "plain_text" else {"type", "text", "verbatim"}
+    if extra := set(text) - allowed:
+        yield f"unknown keys {sorted(extra)}"
+    if not 1 <= units(text["text"]) <= limit:
+        yield f"text of {units(text['text'])}, limit {limit}"
+    yield from markup_problems(text["text"])
+
+
+def markup_problems(text: str) -> Iterator[str]:
+    """Yield what Slack would take for a mention or a broken escape."""
+    if _SPECIAL.search(text):
+        yield f"unescaped < in {text[:80]!r}"
+    if _ENTITY.search(text):
+        yield f"unescaped & in {text[:80]!r}"
+    if re.search(r"@(?:here|channel|everyone)\b", text, re.IGNORECASE):
+        yield f"a broadcast in {text[:80]!r}"

@@ -1,0 +1,150 @@
+"""Messages, envelopes and a notifier's surroundings as tests need them: right by default, each part replaceable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TypedDict, Unpack
+
+from alertd.core.message import AlertFacts, Field, Link, Message, NotifyReason, TableRow
+from alertd.core.severity import Severity
+from alertd.notify.base import Envelope
+
+NOON = datetime(2026, 1, 10, 12, 5, tzinfo=UTC)
+KEY = "0123456789abcdef0123456789abcdef"
+
+
+class MessageParts(TypedDict, total=False):
+    """The parts of a message that a test may replace."""
+
+    reason: NotifyReason
+    severity: Severity
+    is_resolved: bool
+    title: str
+    lines: tuple[str, ...]
+    fields: tuple[Field, ...]
+    table: tuple[TableRow, ...]
+    table_note: str
+    history: tuple[str, ...]
+    links: tuple[Link, ...]
+    footer: str
+    alerts: tuple[AlertFacts, ...]
+    omitted: int
+    created_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FakeContext:
+    """What a notifier may ask, from plain dictionaries."""
+
+    environment: Mapping[str, str] = field(default_factory=dict)
+    base_dir: Path = Path()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def setting(self, name: str) -> str | None:
+        return self.settings.get(name)
+
+
+def alert_facts(number: int = 1, *, is_resolved: bool = False, severity: Severity = Severity.WARNING) -> AlertFacts:
+    """One alert of rule gpu-24h-per-owner; each number is another owner."""
+    owner = f"gpu-{number}"
+    return AlertFacts(
+        fingerprint=f"{number:016x}",
+        rule="gpu-24h-per-owner",
+        is_resolved=is_resolved,
+        severity=severity,
+        labels=(
+            ("account", "default"),
+            ("alertname", "gpu-24h-per-owner"),
+            ("owner", owner),
+            ("severity", severity.label),
+        ),
+        annotations=(("description", "GPU spend per owner"),),
+        starts_at=NOON - timedelta(minutes=5),
+        ends_at=NOON + timedelta(hours=3) if is_resolved else None,
+        value="41.5" if is_resolved else "61.25",
+        threshold="50",
+        unit="USD",
+        as_of=NOON - timedelta(minutes=5),
+        url=f"https://alertd.example.com/alerts/{number:016x}",
+    )
+
+
+def firing_message(**changes: Unpack[MessageParts]) -> Message:
+    """One alert begins to fire."""
+    message = Message(
+        reason=NotifyReason.FIRST,
+        severity=Severity.WARNING,
+        is_resolved=False,
+        title="trainer-a (gpu-1) spent $61.25 on GPU in 24 hours, over the $50.00 threshold",
+        lines=(
+            "Billed through 12:00 UTC; at the pace of the last hour, $7.10, the $100.00 threshold is reached by 18:00.",
+            "To stop it, look at the two instances below.",
+        ),
+        fields=(
+            Field(name="Rule", text="gpu-24h-per-owner"),
+            Field(name="Window", text="24 hours to 12:00 UTC"),
+            Field(name="Team", text="research"),
+            Field(name="Next threshold", text="$100.00 (critical)"),
+        ),
+        table=(
+            TableRow(who="trainer-a (gpu-1)", what="H100 80GB · gpu", amount="$58.00", before="$20.00"),
+            TableRow(who="trainer-a (gpu-1)", what="storage · gpu", amount="$3.25", before="no data"),
+        ),
+        table_note="last 24 hours against the 24 hours before",
+        links=(
+            Link(text="Status page", url="https://alertd.example.com/alerts/0000000000000001"),
+            Link(text="Runbook", url="https://wiki.example.com/gpu?x=1&y=2"),
+        ),
+        footer="gpu-24h-per-owner · account default · 0000000000000001",
+        alerts=(alert_facts(),),
+        created_at=NOON,
+    )
+    return replace(message, **changes)
+
+
+def resolved_message(**changes: Unpack[MessageParts]) -> Message:
+    """The same alert ends, and its late beginning is told with it."""
+    message = firing_message(
+        reason=NotifyReason.RESOLVED,
+        is_resolved=True,
+        title="trainer-a (gpu-1) is back at $41.50 on GPU in 24 hours, under the $50.00 threshold",
+        lines=("Fired for 3 hours 5 minutes, at most $61.25.",),
+        history=("Fired 12:00 UTC, delivered late.",),
+        table=(),
+        table_note="",
+        alerts=(alert_facts(is_resolved=True),),
+    )
+    return replace(message, **changes)
+
+
+def storm_message(**changes: Unpack[MessageParts]) -> Message:
+    """Fifty alerts of one rule at once: twenty listed, thirty counted."""
+    message = firing_message(
+        reason=NotifyReason.STORM,
+        severity=Severity.CRITICAL,
+        title="50 alerts of gpu-24h-per-owner began to fire, $9,102.40 in all",
+        lines=tuple(
+            f"trainer-{number} (gpu-{number}) spent ${1000 - number}.25 on GPU in 24 hours, over the $100.00 threshold"
+            for number in range(1, 21)
+        ),
+        table=(),
+        table_note="",
+        alerts=tuple(alert_facts(number, severity=Severity.CRITICAL) for number in range(1, 21)),
+        omitted=30,
+    )
+    return replace(message, **changes)
+
+
+def envelope(
+    message: Message | None = None,
+    *,
+    key: str = KEY,
+    recipient: str = "",
+    thread_ref: str = "",
+    is_plain: bool = False,
+) -> Envelope:
+    """One attempt with a firing message."""
+    return Envelope(
+        message=message or firing_message(), key=key, recipient=recipient, thread_ref=thread_ref, is_plain=is_plain
+    )

@@ -1,0 +1,173 @@
+"""The Slack layout: readable, within every limit, and deaf to what names try to do."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from alertd.core.message import Field, Link, Message, NotifyReason, TableRow
+from alertd.core.severity import Severity
+from alertd.notify.slack import payload
+from alertd.notify.slack_blocks import blocks, escaped, notification, plain
+from tests.block_kit import markup_problems, texts, units, violations
+from tests.builders import KEY, envelope, firing_message, resolved_message, storm_message
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+HOSTILE = [
+    "<!channel>",
+    "<!here|x>",
+    "<!subteam^S0123>",
+    "<@U04ABCDEF>",
+    "<#C0123>",
+    "@here @channel @everyone",
+    "<https://evil.example|click>",
+    "&lt;!channel&gt; & <",
+    "*bold* _italic_ ~gone~ `code` > quote",
+    ":moneybag:",
+    "line\r\nbreak\u2028and\u0085more",
+    "\u202egnirts\u2066x",
+    "\x1b[31mred\x07",
+    "\ud800 half a pair",
+    "训练" * 2000,
+    "🔥" * 4000,
+    "a" * 5000,
+    "&" * 3000,
+    "",
+    " ",
+]
+hostile_text = st.one_of(
+    st.sampled_from(HOSTILE),
+    st.text(st.characters(exclude_categories=()), max_size=120),
+    st.lists(st.sampled_from(HOSTILE), max_size=3).map(" ".join),
+)
+urls = st.one_of(
+    st.sampled_from(
+        [
+            "https://a.example/?x=1&y=<2>",
+            "https://a.example/|evil",
+            "javascript:alert(1)",
+            "https://a.example/\nx",
+            "https://a.example/" + "&" * 480,
+            "https://a.example/" + "x" * 5000,
+            "https://bücher.example/",
+        ]
+    ),
+    hostile_text,
+)
+messages = st.builds(
+    Message,
+    reason=st.sampled_from(NotifyReason),
+    severity=st.sampled_from(Severity),
+    is_resolved=st.booleans(),
+    title=hostile_text,
+    lines=st.lists(hostile_text, max_size=12).map(tuple),
+    fields=st.lists(st.builds(Field, name=hostile_text, text=hostile_text), max_size=12).map(tuple),
+    table=st.lists(
+        st.builds(TableRow, who=hostile_text, what=hostile_text, amount=hostile_text, before=hostile_text), max_size=12
+    ).map(tuple),
+    table_note=hostile_text,
+    history=st.lists(hostile_text, max_size=5).map(tuple),
+    links=st.lists(st.builds(Link, text=hostile_text, url=urls), max_size=8).map(tuple),
+    footer=hostile_text,
+    created_at=st.just(firing_message().created_at),
+)
+
+
+@settings(max_examples=50, deadline=None)
+@given(messages)
+def test_any_message_then_keeps_every_limit_and_pings_nobody(message: Message) -> None:
+    """A message that Slack refuses, or that wakes a whole channel, must not be writable from a bill."""
+    laid_out = blocks(message, KEY)
+    assert violations(laid_out) == []
+    for text in (notification(message), plain(message)):
+        assert list(markup_problems(text)) == []
+        assert 1 <= units(text) <= 3000
+    assert laid_out[0]["type"] == "header"
+
+
+@settings(max_examples=100, deadline=None)
+@given(hostile_text, st.integers(min_value=2, max_value=200))
+def test_escaped_then_is_a_cut_of_the_whole_escape(text: str, limit: int) -> None:
+    """A cut inside `&amp;` would show half an escape, and one too long would be refused."""
+    cut = escaped(text, limit)
+    whole = escaped(text, 10**9)
+    assert units(cut) <= limit
+    assert cut == whole or (cut.endswith("…") and whole.startswith(cut[:-1]))
+    assert list(markup_problems(cut)) == []
+
+
+@pytest.mark.parametrize("name", HOSTILE[:12])
+def test_hostile_name_then_stands_in_plain_text_only(name: str) -> None:
+    """In `plain_text` Slack forms no mention, link or style, whatever stands there."""
+    row = TableRow(who=f"MARK{name}", what=f"MARK{name}", amount="$1", before="$2")
+    message = firing_message(title=f"MARK{name}", lines=(f"MARK{name}",), table=(row,), footer=f"MARK{name}")
+    message = replace(message, fields=(Field(name="Owner", text=f"MARK{name}"),))
+    marked = [text for text in texts(blocks(message, KEY)) if "MARK" in text["text"]]
+    assert len(marked) == 5
+    assert {text["type"] for text in marked} == {"plain_text"}
+    assert not any(text["emoji"] for text in marked)
+
+
+@pytest.mark.parametrize(
+    ("message", "start"),
+    [
+        pytest.param(firing_message(severity=Severity.INFO), "🔵 INFO: ", id="info"),
+        pytest.param(firing_message(), "🟠 WARNING: ", id="warning"),
+        pytest.param(firing_message(severity=Severity.CRITICAL), "🔴 CRITICAL: ", id="critical"),
+        pytest.param(resolved_message(severity=Severity.CRITICAL), "🟢 RESOLVED: ", id="resolved"),
+        pytest.param(firing_message(reason=NotifyReason.TEST), "⚪ TEST: ", id="test"),
+    ],
+)
+def test_header_then_says_the_state_in_a_word(message: Message, start: str) -> None:
+    """Who cannot tell red from green reads the word; a phone shows only the text."""
+    header: Any = blocks(message, KEY)[0]
+    assert header["text"]["text"].startswith(start)
+    assert notification(message).startswith(start[2:])
+
+
+def test_storm_then_lists_all_twenty() -> None:
+    """The largest twenty are the message; the layout must not cut them."""
+    shown = "\n".join(text["text"] for text in texts(blocks(storm_message(), KEY)))
+    assert all(line in shown for line in storm_message().lines)
+    assert "Shortened" not in shown
+
+
+def test_message_with_too_much_then_says_that_it_was_shortened_and_keeps_links() -> None:
+    """Whoever sees a part must know it, and find the rest."""
+    laid_out = blocks(firing_message(lines=("训练" * 500,) * 20), KEY)
+    shown = [text["text"] for text in texts(laid_out)]
+    assert any("Shortened" in text for text in shown)
+    assert any("|Status page>" in text for text in shown)
+    assert violations(laid_out) == []
+
+
+def test_long_title_then_stands_whole_below_the_header() -> None:
+    """A header holds 150 characters; the amount may stand behind them."""
+    title = "trainer " * 20 + "spent $61.25"
+    shown = [text["text"] for text in texts(blocks(firing_message(title=title), KEY))]
+    assert shown[0].endswith("…")
+    assert shown[1].startswith(title)
+
+
+@pytest.mark.parametrize(
+    ("reason", "expected"),
+    [(NotifyReason.RAISED, "severity raised"), (NotifyReason.REPEAT, "still firing"), (NotifyReason.FIRST, None)],
+)
+def test_small_print_then_says_why_it_is_told_again(reason: NotifyReason, expected: str | None) -> None:
+    """A repeat looks like its first message otherwise."""
+    context: Any = blocks(firing_message(reason=reason), KEY)[-1]
+    assert context["elements"][0]["text"].startswith(expected or firing_message().footer)
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("firing", firing_message()), ("resolved", resolved_message()), ("storm", storm_message())]
+)
+def test_stored_example_then_is_what_is_sent(name: str, message: Message) -> None:
+    """A change of the layout shows in review as a change of these files."""
+    sent = payload(envelope(message, recipient="#finops"))
+    assert sent == json.loads((EXAMPLES / f"slack_{name}.json").read_text(encoding="utf-8"))

@@ -1,0 +1,168 @@
+"""The webhook: Alertmanager's format to the letter, the same bytes at each attempt."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from pydantic import ValidationError
+
+from alertd.core.message import Message, NotifyReason
+from alertd.core.severity import Severity
+from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError
+from alertd.notify.webhook import WebhookConfig, WebhookNotifier, payload
+from tests.builders import KEY, FakeContext, alert_facts, envelope, firing_message, resolved_message, storm_message
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+def posted(message: Message, *, is_plain: bool = False) -> dict[str, Any]:
+    body: dict[str, Any] = json.loads(payload(envelope(message, is_plain=is_plain), receiver="bridge"))
+    return body
+
+
+@pytest.mark.parametrize(
+    ("name", "message"), [("firing", firing_message()), ("resolved", resolved_message()), ("storm", storm_message())]
+)
+def test_stored_example_then_is_what_is_sent(name: str, message: Message) -> None:
+    """The format is other people's interface; a change of it must be seen in review."""
+    assert posted(message) == json.loads((EXAMPLES / f"webhook_{name}.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("message", [firing_message(), resolved_message(), storm_message(), firing_message(alerts=())])
+def test_any_message_then_has_the_shape_of_version_4(message: Message) -> None:
+    """Alertmanager's receivers decode into typed structs: names, strings and times must fit."""
+    body = posted(message)
+    assert set(body) == {
+        "version",
+        "groupKey",
+        "truncatedAlerts",
+        "status",
+        "receiver",
+        "groupLabels",
+        "commonLabels",
+        "commonAnnotations",
+        "externalURL",
+        "alerts",
+    }
+    assert body["version"] == "4"
+    assert body["alerts"]
+    for alert in body["alerts"]:
+        assert set(alert) == {
+            "status",
+            "labels",
+            "annotations",
+            "startsAt",
+            "endsAt",
+            "generatorURL",
+            "fingerprint",
+        }
+        strings = [*alert["labels"].values(), *alert["annotations"].values()]
+        assert all(isinstance(value, str) for value in strings)
+        assert "alertname" in alert["labels"]
+        assert (alert["endsAt"] == "0001-01-01T00:00:00Z") == (alert["status"] == "firing")
+
+
+def test_group_then_stays_the_same_from_first_to_last() -> None:
+    """Receivers that pair an end with its beginning do so by the group's key."""
+    raised = firing_message(alerts=(alert_facts(severity=Severity.CRITICAL),))
+    keys = {posted(message)["groupKey"] for message in (firing_message(), raised, resolved_message())}
+    assert keys == {'{}:{account="default", alertname="gpu-24h-per-owner", owner="gpu-1"}'}
+
+
+def test_storm_then_counts_what_it_leaves_out() -> None:
+    """The receiver must know that twenty are not all."""
+    body = posted(storm_message())
+    assert (len(body["alerts"]), body["truncatedAlerts"]) == (20, 30)
+    assert body["groupLabels"] == {"account": "default", "alertname": "gpu-24h-per-owner"}
+
+
+def test_plain_form_then_keeps_every_alert_but_little_text() -> None:
+    """A receiver that found the whole too large still learns of each alert."""
+    whole, plain = posted(storm_message()), posted(storm_message(), is_plain=True)
+    assert [each["fingerprint"] for each in plain["alerts"]] == [each["fingerprint"] for each in whole["alerts"]]
+    assert all(set(alert["annotations"]) == {"summary"} for alert in plain["alerts"])
+
+
+def test_message_without_alerts_then_is_posted_as_one() -> None:
+    """An empty list is told to nobody by most receivers: a test message would seem to be lost."""
+    [alert] = posted(firing_message(alerts=(), reason=NotifyReason.TEST))["alerts"]
+    assert alert["labels"] == {"alertname": "alertd test", "severity": "warning"}
+    assert alert["annotations"]["summary"] == firing_message().title
+
+
+def test_half_a_surrogate_pair_then_does_not_stop_the_message() -> None:
+    """JSON of a bill may hold one; UTF-8 cannot."""
+    facts = alert_facts()
+    odd = firing_message(title="\ud800", lines=("\udfff",), alerts=(facts,))
+    assert json.loads(payload(envelope(odd), receiver="\ud800"))["receiver"] == "?"
+
+
+async def test_repeated_attempt_then_is_byte_identical_with_its_key_and_token() -> None:
+    """The key lets a receiver drop the second copy."""
+    posts: list[tuple[str | None, str | None, bytes]] = []
+
+    async def take(request: web.Request) -> web.Response:
+        posts.append((request.headers["Idempotency-Key"], request.headers["Authorization"], await request.read()))
+        return web.Response(status=204)
+
+    application = web.Application()
+    application.router.add_post("/", take)
+    async with TestServer(application) as server:
+        context = FakeContext(environment={"TOKEN": "hush"})
+        config = WebhookConfig(url=str(server.make_url("/")), bearer_token_env="TOKEN")
+        notifier = WebhookNotifier("bridge", config, context)
+        assert [await notifier.send(envelope()) for _ in range(2)] == [Delivered(), Delivered()]
+    assert posts[0] == posts[1] == (KEY, "Bearer hush", payload(envelope(), receiver="bridge"))
+
+
+@pytest.mark.parametrize(
+    ("keys", "text"),
+    [
+        pytest.param({}, "needs url, url_env or url_file", id="no URL"),
+        pytest.param({"url": "https://a.example/", "url_env": "X"}, "exclude each other", id="two URLs"),
+        pytest.param({"url": "ftp://a.example/"}, "not an http", id="another scheme"),
+        pytest.param({"url": "https:///x"}, "not an http", id="no host"),
+        pytest.param({"url": "https://a.example:99999/"}, "not an http", id="no such port"),
+        pytest.param(
+            {"url": "https://a.example/", "bearer_token_env": "X", "bearer_token_file": "x"}, "exclude", id="two tokens"
+        ),
+        pytest.param({"url_env": "not a name"}, "pattern", id="no variable's name"),
+        pytest.param({"url": "https://a.example/", "method": "PUT"}, "Extra inputs", id="unknown key"),
+    ],
+)
+def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -> None:
+    """Mistakes are told by `alertd check`, not by the first alert."""
+    with pytest.raises(ValidationError, match=text):
+        WebhookConfig.model_validate(keys)
+
+
+@pytest.mark.parametrize(
+    ("environment", "text"),
+    [({}, "HOOK is not set"), ({"HOOK": "hush-no-url"}, "no http"), ({"HOOK": "https://a b/hush"}, "no http")],
+)
+def test_url_when_the_variable_is_wrong_then_names_the_variable_only(environment: dict[str, str], text: str) -> None:
+    """Such a URL is a secret: it stands in no error."""
+    with pytest.raises(ReceiverError, match=text) as caught:
+        WebhookNotifier("bridge", WebhookConfig(url_env="HOOK"), FakeContext(environment=environment))
+    assert "hush" not in str(caught.value)
+    assert caught.value.key == "url_env"
+
+
+def test_url_when_in_a_file_then_is_read_beside_the_rules(tmp_path: Path) -> None:
+    """Secret files are mounted with a line end."""
+    (tmp_path / "url").write_text("https://a.example/hush\n")
+    notifier = WebhookNotifier("bridge", WebhookConfig(url_file="url"), FakeContext(base_dir=tmp_path))
+    assert notifier.recipients == ("",)
+    assert "hush" not in repr(notifier)
+
+
+@pytest.mark.parametrize("url", ["https://256.1.1.1/hush", "https://[v1.x]/hush"])
+async def test_url_with_an_impossible_host_then_is_blocked(url: str) -> None:
+    """Such a host is not down for a while: it never was."""
+    notifier = WebhookNotifier("bridge", WebhookConfig(url_env="HOOK"), FakeContext(environment={"HOOK": url}))
+    outcome = await notifier.send(envelope())
+    assert isinstance(outcome, ConfigurationRefused)
+    assert "hush" not in outcome.reason

@@ -1,0 +1,191 @@
+"""An outbox in memory, scripted notifiers, and an event loop whose waits take no time."""
+
+import asyncio
+import selectors
+from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import ClassVar, Literal, TypeVar
+
+from pydantic import BaseModel
+
+from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.errors import StoreError
+from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, Outcome
+from alertd.notify.deliver import Delivery
+from tests.core.builders import NOW
+
+_T = TypeVar("_T")
+_BEGIN_S = 1000.0
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    """Instead of waiting, move the loop's clock on."""
+
+    def __init__(self, loop: "JumpingLoop") -> None:
+        super().__init__()
+        self._loop = loop
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        found = super().select(0)
+        if not found and timeout is None:
+            raise RuntimeError("everything waits and nothing is left that could happen")
+        self._loop.now_s += timeout or 0.0
+        return found
+
+
+class JumpingLoop(asyncio.SelectorEventLoop):
+    """A loop without waits: its clock jumps to the next timer. Whatever waits without a timer for ever is an error."""
+
+    def __init__(self) -> None:
+        self.now_s = _BEGIN_S
+        super().__init__(_JumpingSelector(self))
+
+    def time(self) -> float:
+        return self.now_s
+
+
+def wall_clock() -> datetime:
+    """The wall clock of a test: NOW when the loop began, moving with the loop."""
+    return NOW + timedelta(seconds=asyncio.get_running_loop().time() - _BEGIN_S)
+
+
+def elapsed_s() -> int:
+    """Whole seconds since the loop began."""
+    return int(asyncio.get_running_loop().time() - _BEGIN_S)
+
+
+def run_jumping(main: Coroutine[object, object, _T]) -> _T:
+    """Run a coroutine on a loop without waits."""
+    with asyncio.Runner(loop_factory=JumpingLoop) as runner:
+        return runner.run(main)
+
+
+@dataclass(slots=True)
+class MemoryOutbox:
+    """Compare-and-set as a real store does it; `broken` says at which of its calls it fails."""
+
+    entries: dict[int, OutboxEntry] = field(default_factory=dict)
+    threads: dict[str, str] = field(default_factory=dict)
+    broken: Callable[[str], bool] = lambda call: False
+    history: list[str] = field(default_factory=list)
+
+    def add(self, *entries: OutboxEntry) -> None:
+        for entry in entries:
+            number = entry.id or max(self.entries, default=0) + 1
+            self.entries[number] = replace(entry, id=number)
+
+    def __getitem__(self, number: int) -> OutboxEntry:
+        return self.entries[number]
+
+    def by_key(self, key: str) -> OutboxEntry:
+        return next(entry for entry in self.entries.values() if entry.key == key)
+
+    def _call(self, name: str) -> None:
+        if self.broken(name):
+            raise StoreError(f"{name}: database is locked")
+
+    async def open_entries(self) -> Sequence[OutboxEntry]:
+        self._call("read")
+        return [self.entries[number] for number in sorted(self.entries) if self.entries[number].state.is_open]
+
+    async def replace_entry(
+        self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
+    ) -> bool:
+        self._call("claim" if after.state is EntryState.SENDING else "record")
+        stored = self.entries[before.id]
+        if (stored.state, stored.attempts) != (before.state, before.attempts):
+            return False
+        self.entries[before.id] = after
+        self.history.append(f"{before.id} {after.state.value}{f' ({outcome})' if outcome else ''}")
+        self.add(*add)
+        return True
+
+    async def thread_ref(self, entry: OutboxEntry) -> str:
+        return self.threads.get(entry.group, "")
+
+
+Step = Outcome | Exception | Literal["hang"]
+
+
+class _NoConfig(BaseModel):
+    """Nothing to configure."""
+
+
+class ScriptedNotifier:
+    """Answers as its script says, then always `Delivered`; insists that the claim is stored before it is called."""
+
+    Config: ClassVar[type[BaseModel]] = _NoConfig
+    deadline: ClassVar[timedelta] = timedelta(seconds=30)
+    pace: ClassVar[timedelta] = timedelta()
+
+    def __init__(
+        self,
+        outbox: MemoryOutbox,
+        *script: Step,
+        lookups: Iterable[Lookup] | None = None,
+        recipients: tuple[str, ...] = ("",),
+    ) -> None:
+        self._outbox = outbox
+        self._script = list(script)
+        self._lookups = list(lookups or ())
+        self._recipients = recipients
+        self.can_look_up = lookups is not None
+        self.sent: list[tuple[int, str]] = []
+        self.asked_since: list[datetime] = []
+        """(second, key) of each attempt."""
+        self.envelopes: list[Envelope] = []
+        self.asked: list[tuple[int, str]] = []
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        return self._recipients
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        stored = self._outbox.by_key(envelope.key)
+        assert stored.state is EntryState.SENDING
+        assert stored.started_at == wall_clock()
+        self.sent.append((elapsed_s(), envelope.key))
+        self.envelopes.append(envelope)
+        step = self._script.pop(0) if self._script else Delivered(f"ref-{envelope.key}")
+        if step == "hang":
+            await asyncio.sleep(10**9)
+        if isinstance(step, Exception):
+            raise step
+        assert not isinstance(step, str)
+        return step
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
+        self.asked.append((elapsed_s(), key))
+        self.asked_since.append(since)
+        return self._lookups.pop(0) if self._lookups else CannotLook("no more answers")
+
+    async def close(self) -> None:
+        return None
+
+
+class PacedNotifier(ScriptedNotifier):
+    """One message a second, as Slack asks for."""
+
+    pace: ClassVar[timedelta] = timedelta(seconds=1)
+
+
+def worker(
+    outbox: MemoryOutbox, notifiers: Mapping[str, ScriptedNotifier], *, fallback: Mapping[str, str] | None = None
+) -> Delivery:
+    """A delivery over the double, with half jitter."""
+    return Delivery(
+        outbox=outbox,
+        notifiers=notifiers,
+        fallback=fallback or {},
+        install_id="install",
+        now=wall_clock,
+        jitter=lambda: 0.5,
+    )
+
+
+async def run_for(delivery: Delivery, seconds: float) -> None:
+    """Let the worker run for so long, then stop it."""
+    stop = asyncio.Event()
+    asyncio.get_running_loop().call_later(seconds, stop.set)
+    await delivery.run(stop)
