@@ -1,0 +1,138 @@
+"""
+Which request goes wrong, and how.
+
+A plan is data: rules that are asked in order. What it says depends on its seed, the request's number and the simulated
+time only, so that a run can be repeated. It sends nothing itself.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from alertd.simulator.noise import OUT_OF, draw
+
+
+class FaultKind(StrEnum):
+    """The ways in which an answer goes wrong."""
+
+    TOO_FAST = "429 without Retry-After"
+    TOO_FAST_SECONDS = "429 with Retry-After in seconds"
+    TOO_FAST_DATE = "429 with Retry-After as an HTTP date"
+    SERVER_ERROR = "500 LIST_BILL_ERROR"
+    BAD_GATEWAY = "502 with HTML"
+    KEY_REFUSED = "403 INVALID_API_KEY"
+    CUT_BODY = "connection aborted within the body"
+    TRUNCATED = "half of the body, properly closed"
+    HTML = "200 with HTML"
+    WRONG_SHAPE = "200 with JSON of another shape"
+    DRIP = "the body in small pieces, with pauses"
+    HANG = "no answer"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fault:
+    """One fault; *seconds* is what Retry-After asks for, how long a drip takes, or how long a hang lasts at most."""
+
+    kind: FaultKind
+    seconds: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """What a rule may look at: *number* counts the server's requests from 0, *at* is the simulated time."""
+
+    number: int
+    at: datetime
+    path: str
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultRule:
+    """
+    Requests that all the conditions fit meet one of the *faults*.
+
+    Attributes:
+        per_10k: How many of ten thousand such requests.
+        numbers: The requests' numbers, None for any.
+        starts_at: From this simulated time on, None for always; likewise *ends_at*, exclusive.
+        path_part: Occurs in the path.
+        category: The `productCategory` asked for; empty for any.
+    """
+
+    faults: tuple[Fault, ...]
+    per_10k: int = OUT_OF
+    numbers: range | None = None
+    starts_at: datetime | None = None
+    ends_at: datetime | None = None
+    path_part: str = ""
+    category: str = ""
+
+    def fits(self, call: Call) -> bool:
+        """Return whether *call* meets every condition but chance."""
+        return (
+            (self.numbers is None or call.number in self.numbers)
+            and (self.starts_at is None or self.starts_at <= call.at)
+            and (self.ends_at is None or call.at < self.ends_at)
+            and self.path_part in call.path
+            and self.category in {"", call.category}
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultPlan:
+    """Rules in order of precedence; the first that fits and draws decides."""
+
+    rules: tuple[FaultRule, ...] = ()
+    seed: int = 0
+
+    def fault_for(self, call: Call) -> Fault | None:
+        """Return the fault that *call* meets, None for a proper answer."""
+        for index, rule in enumerate(self.rules):
+            if rule.fits(call):
+                chance, which, *_ = draw(self.seed, "fault", index, call.number)
+                if chance < rule.per_10k:
+                    return rule.faults[which % len(rule.faults)]
+        return None
+
+    def plus(self, *rules: FaultRule) -> "FaultPlan":
+        """Return this plan with further *rules*, which go before its own."""
+        return replace(self, rules=rules + self.rules)
+
+
+NO_FAULTS = FaultPlan()
+
+_QUICK_FAULTS = tuple(
+    Fault(kind=kind) for kind in FaultKind if kind not in {FaultKind.KEY_REFUSED, FaultKind.DRIP, FaultKind.HANG}
+)
+
+
+def mild_faults(seed: int) -> FaultPlan:
+    """Return what a real service has on an ordinary day: 3 % of requests fail at once, 0.2 % are slow."""
+    return FaultPlan(
+        seed=seed,
+        rules=(
+            FaultRule(faults=_QUICK_FAULTS, per_10k=300),
+            FaultRule(faults=(Fault(kind=FaultKind.DRIP, seconds=3.0),), per_10k=20),
+        ),
+    )
+
+
+def demo_faults(seed: int, start: datetime) -> FaultPlan:
+    """
+    Return faults for a simulated month from *start*: none costs real time.
+
+    2 % of requests fail at once; on the sixth day the service is out from 02:00 to 06:00.
+    """
+    outage = start + timedelta(days=5, hours=2)
+    return FaultPlan(
+        seed=seed,
+        rules=(
+            FaultRule(
+                faults=(Fault(kind=FaultKind.BAD_GATEWAY), Fault(kind=FaultKind.SERVER_ERROR)),
+                starts_at=outage,
+                ends_at=outage + timedelta(hours=4),
+            ),
+            FaultRule(faults=_QUICK_FAULTS, per_10k=200),
+        ),
+    )
