@@ -1,0 +1,20 @@
+"""The program's door: answers `--version` at once, and hands everything else to the command line."""
+
+import sys
+
+from alertd import __version__
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    # The one question that monitoring asks often is answered before anything heavy is imported.
+    if sys.argv[1:] == ["--version"]:
+        sys.stdout.write(f"alertd {__version__}\n")
+        return
+    from alertd.cli.root import run  # noqa: PLC0415
+
+    sys.exit(run())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The command line: one module per command; each reads arguments, calls, prints and chooses the exit code."""

@@ -1,0 +1,110 @@
+"""`alertd alerts`: what is firing."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from alertd.cli.common import prepare, print_json, table
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from alertd.core.alert import Alert
+
+_EPILOG = """\b
+Examples:
+  alertd alerts
+  alertd alerts --all --json | jq '.[] | select(.severity == "critical")'
+"""
+
+
+@click.command("alerts", epilog=_EPILOG)
+@click.option("--all", "show_all", is_flag=True, help="Pending and resolved ones too.")
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.pass_context
+def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
+    """Show what is firing, worst first."""
+    from alertd.core.alert import AlertState
+    from alertd.store.store import Store
+
+    store = Store.open_read_only(prepare(ctx).store_url())
+    try:
+        alerts = store.alerts.all_alerts()
+    finally:
+        store.close()
+    # One that was only ever pending has no story to tell once it ended.
+    shown = [alert for alert in alerts if alert.state is not AlertState.RESOLVED or alert.fired_at is not None]
+    if not show_all:
+        shown = [alert for alert in shown if alert.state is AlertState.FIRING]
+    shown.sort(key=lambda a: (a.state is AlertState.RESOLVED, -a.severity, a.rule, a.fingerprint))
+    if as_json:
+        print_json([alert_json(alert) for alert in shown])
+    elif shown:
+        click.echo(_table(shown))
+    else:
+        click.echo("Nothing is firing." if not show_all else "There are no alerts.")
+    return 0
+
+
+def _table(alerts: "list[Alert]") -> str:
+    from alertd.core.compose import format_value
+
+    rows = [("STATE", "SEVERITY", "SINCE (UTC)", "VALUE", "THRESHOLD", "RULE", "WHAT", "FINGERPRINT")]
+    for alert in alerts:
+        since = alert.resolved_at or alert.fired_at or alert.started_at
+        threshold = format_value(alert.threshold, alert.unit) if alert.threshold is not None else ""
+        rows.append(
+            (
+                alert.state.value,
+                alert.severity.label,
+                f"{since:%Y-%m-%d %H:%M}",
+                format_value(alert.value, alert.unit) + ("" if alert.is_complete else " (incomplete)"),
+                threshold,
+                alert.rule,
+                alert.headline,
+                alert.fingerprint,
+            )
+        )
+    return table(rows, right=frozenset({3, 4}))
+
+
+def alert_json(alert: "Alert") -> dict[str, object]:
+    """Return an alert as `alertd alerts --json` and the HTTP interface show it; numbers are decimal texts."""
+    from alertd.core.money import decimal_text
+
+    return {
+        "fingerprint": alert.fingerprint,
+        "rule": alert.rule,
+        "type": alert.type,
+        "account": alert.account,
+        "labels": dict(alert.labels),
+        "state": alert.state.value,
+        "severity": alert.severity.label,
+        "value": f"{alert.value:f}",
+        "threshold": f"{alert.threshold:f}" if alert.threshold is not None else None,
+        "unit": alert.unit.value,
+        "as_of": _instant(alert.as_of),
+        "complete": alert.is_complete,
+        "started_at": _instant(alert.started_at),
+        "fired_at": _instant(alert.fired_at),
+        "resolved_at": _instant(alert.resolved_at),
+        "acknowledged_by": alert.acknowledged_by,
+        "silenced_by": alert.silenced_by,
+        "summary": alert.headline,
+        "reason": alert.reason or None,
+        "caveats": list(alert.caveats),
+        "top": [
+            {
+                "owner": part.owner,
+                "product": part.product,
+                "category": part.category,
+                "amount": decimal_text(part.amount),
+                "before": decimal_text(part.before) if part.before is not None else None,
+            }
+            for part in alert.top
+        ],
+    }
+
+
+def _instant(at: "datetime | None") -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at is not None else None

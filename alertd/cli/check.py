@@ -1,0 +1,56 @@
+"""`alertd check`: rules and settings without running."""
+
+from pathlib import Path
+
+import click
+
+from alertd.cli.common import prepare
+
+_EPILOG = """\b
+Examples:
+  alertd check
+  alertd check /etc/alertd/rules.yaml
+"""
+
+
+@click.command("check", epilog=_EPILOG)
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.pass_context
+def command(ctx: click.Context, path: Path | None) -> int:
+    """
+    Check rules and settings; every error at once, as path:line:col: message.
+
+    PATH is a rules file or a directory of them; by default the one that `alertd run` would use. Secrets that are not
+    set here are warnings, so that rules can be checked where they are not deployed.
+    """
+    from alertd.app import build_notifiers, check_settings, missing_keys
+    from alertd.errors import RulesError, SettingsError
+    from alertd.rules_file.load import load_rules
+
+    try:
+        settings = prepare(ctx)
+    except SettingsError as error:
+        click.echo(str(error), err=True)
+        settings = None
+    from alertd.settings import Settings
+
+    target = path or (settings.rules_path() if settings is not None else Path("rules.yaml"))
+    try:
+        rules = load_rules(target)
+    except RulesError as error:
+        click.echo(str(error), err=True)
+        return 1
+    if settings is None:
+        return 1
+    assert isinstance(settings, Settings)
+    try:
+        check_settings(rules, settings)
+    except SettingsError as error:
+        click.echo(str(error), err=True)
+        return 1
+    _, problems = build_notifiers(rules, settings)
+    for problem in (*rules.warnings, *problems, *missing_keys(rules, settings)):
+        click.echo(f"{problem.path}:{problem.line}:{problem.column}: warning: {problem.text}", err=True)
+    enabled = sum(rule.enabled for rule in rules.rules)
+    click.echo(f"{target}: ok: {enabled} rules, {len(rules.receivers)} receivers, {len(rules.accounts)} accounts")
+    return 0

@@ -1,0 +1,72 @@
+"""What commands share: settings with logging set up, tables, JSON, durations as options."""
+
+import json
+import sys
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from alertd.settings import Settings
+
+LONGEST = timedelta(days=3660)
+"""No option looks back further than ten years."""
+
+
+def prepare(ctx: click.Context) -> "Settings":
+    """
+    Read the settings and set up logging by them and by `-v`.
+
+    Raises:
+        SettingsError: A setting is wrong.
+    """
+    from alertd.log import configure_logging
+    from alertd.settings import load_settings
+
+    settings = load_settings()
+    configure_logging(
+        style=settings.log_format, level="debug" if ctx.obj else settings.log_level, secrets=settings.secrets()
+    )
+    return settings
+
+
+def print_json(content: object) -> None:
+    """Print JSON for programs: one document, readable by people too."""
+    click.echo(json.dumps(content, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf")))
+
+
+def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+    """
+    Set rows in columns of equal width, two blanks apart.
+
+    Args:
+        rows: The first one is the heading.
+        right: Columns that hold numbers.
+    """
+    clean = [[_shown(cell) for cell in row] for row in rows]
+    widths = [max(len(row[n]) for row in clean) for n in range(len(clean[0]))]
+    lines = [
+        "  ".join(cell.rjust(widths[n]) if n in right else cell.ljust(widths[n]) for n, cell in enumerate(row)).rstrip()
+        for row in clean
+    ]
+    return "\n".join(lines)
+
+
+def _shown(cell: str) -> str:
+    """Show control characters of data instead of obeying them."""
+    return cell if cell.isprintable() else cell.encode("unicode_escape").decode()
+
+
+def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
+    """Read an option such as `7d`, `24h`, `90m`; refuse what is none with an example."""
+    from alertd.settings import parse_duration
+
+    try:
+        found = parse_duration(value)
+    except ValueError:
+        raise click.BadParameter(f'"{value}" is not a duration; write 90m, 24h, 7d or 4w') from None
+    if found > LONGEST:
+        raise click.BadParameter(f'"{value}" is too long; the longest is {LONGEST.days}d')
+    return found

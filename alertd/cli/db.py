@@ -1,0 +1,72 @@
+"""`alertd db`: the store's integrity, an online copy, retention."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import click
+
+from alertd.cli.common import duration, prepare
+
+
+@click.group("db", epilog="\b\nExample:\n  alertd db check\n")
+def command() -> None:
+    """Check, back up or prune the store."""
+
+
+@command.command("check", epilog="\b\nExample:\n  alertd db check\n")
+@click.pass_context
+def check(ctx: click.Context) -> int:
+    """Check every page and row of the store; 1 if anything is wrong."""
+    from alertd.store.store import Store
+
+    url = prepare(ctx).store_url()
+    store = Store.open_read_only(url)
+    try:
+        findings = store.check()
+    finally:
+        store.close()
+    for finding in findings:
+        click.echo(finding, err=True)
+    if findings:
+        return 1
+    click.echo(f"{url}: ok")
+    return 0
+
+
+@command.command("backup", epilog="\b\nExample:\n  alertd db backup /backup/alertd-$(date +%F).db\n")
+@click.argument("path", type=click.Path(path_type=Path))
+@click.pass_context
+def backup(ctx: click.Context, path: Path) -> int:
+    """Copy the store into the new file PATH while the daemon goes on."""
+    from alertd.store.store import Store
+
+    store = Store.open_read_only(prepare(ctx).store_url())
+    try:
+        store.backup(path)
+    finally:
+        store.close()
+    click.echo(f"Wrote {path}")
+    return 0
+
+
+@command.command("prune", epilog="\b\nExample:\n  alertd db prune --spend 400d --messages 90d\n")
+@click.option("--spend", default="400d", show_default=True, callback=duration, help="How much spend to keep.")
+@click.option("--messages", default="90d", show_default=True, callback=duration, help="How many messages to keep.")
+@click.pass_context
+def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:
+    """Delete old spend, messages and history; a running daemon does so once a day by itself."""
+    from alertd.clock import utc_now
+    from alertd.core.hours import hour_of
+    from alertd.store.store import Store
+
+    now = utc_now()
+    url = prepare(ctx).store_url()
+    # Opening to write would create what is not there.
+    Store.open_read_only(url).close()
+    store = Store.open(url, now=now)
+    try:
+        gone = store.prune(before_hour=hour_of(now - spend), before=now - messages)
+    finally:
+        store.close()
+    click.echo(f"Deleted {gone.hours} hours of spend, {gone.entries} messages, {gone.events} events.")
+    return 0

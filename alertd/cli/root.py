@@ -1,0 +1,103 @@
+"""The command group: finds commands by name, imports only the one asked for, and turns errors into exit codes."""
+
+import difflib
+import io
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from alertd import __version__
+from alertd.errors import AlertdError
+
+COMMANDS = {
+    "demo": "Show alertd at work on a simulated month; no key, no network.",
+    "run": "Run the service.",
+    "check": "Check rules and settings without running.",
+    "init": "Write a commented starter rules file.",
+    "schema": "Print the JSON Schema of the rules file.",
+    "alerts": "Show what is firing.",
+    "spend": "Show what was spent.",
+    "status": "Show polls, data edges, receivers and health.",
+    "send-test": "Send one test message through a receiver.",
+    "simulate": "Serve a simulated billing API.",
+    "db": "Check, back up or prune the store.",
+}
+"""Name and short help of each command; the module is named alike, with underscores."""
+
+
+class _Commands(click.Group):
+    """Commands by name; a module is imported when its command is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 -- click's signature
+        if cmd_name not in COMMANDS:
+            return None
+        module = import_module(f"alertd.cli.{cmd_name.replace('-', '_')}")
+        command: click.Command = module.command
+        return command
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name, COMMANDS, n=1)
+            hint = f' Did you mean "{near[0]}"?' if near else " `alertd --help` lists all."
+            ctx.fail(f'There is no command "{name}".{hint}')
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        from alertd.settings import describe_settings
+
+        with formatter.section("Settings (environment, .env file or secret files)"):
+            formatter.write_dl(
+                [(name, f"{text}{f' [{default}]' if default else ''}") for name, default, text in describe_settings()]
+            )
+        formatter.write("\nStart with `alertd demo`, then `alertd init`.\n")
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, message="alertd %(version)s")
+@click.option("-v", "--verbose", count=True, help="More log; once for debug.")
+@click.pass_context
+def cli(ctx: click.Context, verbose: int) -> None:
+    """alertd tells Slack and email when a Novita AI account spends too much, or leaves a bill unpaid."""
+    ctx.obj = verbose
+
+
+def run(arguments: list[str] | None = None) -> int:
+    """
+    Run a command line.
+
+    Returns:
+        The exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A terminal that knows no Unicode shows escapes; it is no reason to fail.
+            stream.reconfigure(errors="backslashreplace")
+    try:
+        code = cli.main(arguments, prog_name="alertd", standalone_mode=False)
+    except click.exceptions.Exit as done:
+        return done.exit_code
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except AlertdError as error:
+        click.echo(f"alertd: {error}", err=True)
+        return 1
+    except (KeyboardInterrupt, click.exceptions.Abort):
+        return 130
+    except BrokenPipeError:
+        # The reader went away (`alertd spend | head`): nothing is wrong, and the interpreter must not complain either.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return code if isinstance(code, int) else 0

@@ -1,0 +1,83 @@
+"""`alertd run`: the service, one cycle of it, or a look at what it would do."""
+
+import asyncio
+from typing import TYPE_CHECKING
+
+import click
+
+from alertd.cli.common import prepare
+
+if TYPE_CHECKING:
+    from alertd.settings import Settings
+
+_EPILOG = """\b
+Examples:
+  alertd run                 the service, until SIGTERM
+  alertd run --once          one complete cycle, e.g. from cron
+  alertd run --dry-run       show what would be sent; send and store nothing
+"""
+
+
+@click.command("run", epilog=_EPILOG)
+@click.option("--once", is_flag=True, help="One complete cycle, then exit; 1 if a poll or a delivery failed.")
+@click.option(
+    "--dry-run", is_flag=True, help="One cycle over a copy of the store: show messages, send and store nothing."
+)
+@click.pass_context
+def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
+    """
+    Run the service: poll bills, judge them by the rules, deliver alerts.
+
+    SIGHUP rereads the rules; SIGTERM and SIGINT finish the send in flight and stop.
+    """
+    settings = prepare(ctx)
+    if dry_run:
+        return asyncio.run(_dry_run(settings))
+    return asyncio.run(_once(settings) if once else _serve(settings))
+
+
+async def _serve(settings: "Settings") -> int:
+    from alertd.app import load_checked_rules, open_app, reloader
+    from alertd.clock import utc_now
+    from alertd.service import Service
+    from alertd.store.store import Store
+
+    rules = load_checked_rules(settings)
+    url = settings.store_url()
+    async with (
+        open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app,
+        reloader(app) as reload,
+    ):
+        await Service(app, reload=reload).run()
+    return 0
+
+
+async def _once(settings: "Settings") -> int:
+    from alertd.app import load_checked_rules, open_app
+    from alertd.clock import utc_now
+    from alertd.service import run_once
+    from alertd.store.store import Store
+
+    rules = load_checked_rules(settings)
+    url = settings.store_url()
+    async with open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app:
+        return 0 if await run_once(app, utc_now()) else 1
+
+
+async def _dry_run(settings: "Settings") -> int:
+    from alertd.app import open_app, printing_notifiers
+    from alertd.clock import utc_now
+    from alertd.rules_file.load import load_rules
+    from alertd.service import run_once
+    from alertd.store.store import Store
+
+    rules = load_rules(settings.rules_path())
+    url = settings.store_url()
+    notifiers = printing_notifiers(rules, settings)
+    async with open_app(
+        settings, rules, open_store=lambda: Store.open_memory_copy(url, now=utc_now()), notifiers=notifiers
+    ) as app:
+        is_ok = await run_once(app, utc_now())
+        open_alerts = app.cycle.open_alerts()
+    click.echo(f"Dry run: {len(open_alerts)} alerts open, nothing sent, nothing stored.", err=True)
+    return 0 if is_ok else 1

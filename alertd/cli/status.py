@@ -1,0 +1,47 @@
+"""`alertd status`: is the daemon well."""
+
+import click
+
+from alertd.cli.common import prepare, print_json, table
+
+_EPILOG = """\b
+Examples:
+  alertd status
+  alertd status --json
+"""
+
+
+@click.command("status", epilog=_EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> int:
+    """Show last polls, data edges, firing alerts, outbox and receivers; 1 if something is not well."""
+    from alertd.clock import utc_now
+    from alertd.status import read_status
+    from alertd.store.store import Store
+
+    settings = prepare(ctx)
+    store = Store.open_read_only(settings.store_url())
+    try:
+        status = read_status(
+            store, now=utc_now(), poll_interval=settings.poll_interval, settle_delay=settings.settle_delay
+        )
+    finally:
+        store.close()
+    if as_json:
+        print_json(status.json())
+        return 0 if status.is_healthy else 1
+    click.echo(f"alertd {status.version}: {'well' if status.is_healthy else 'NOT WELL'}")
+    for problem in status.problems:
+        click.echo(f"  - {problem}")
+    click.echo(f"\nLast cycle      {status.last_cycle_text}")
+    click.echo(f"Last good cycle {status.last_good_text}")
+    click.echo(f"Alerts          {status.firing} firing, {status.pending} pending")
+    if status.edges:
+        heading = ("ACCOUNT", "CATEGORY", "BILLED THROUGH (UTC)", "LAST READ (UTC)", "STATE")
+        click.echo("\n" + table([heading, *(edge.row() for edge in status.edges)]))
+    if status.receivers:
+        titles = ("RECEIVER", "DELIVERED", "WAITING", "UNKNOWN", "BLOCKED", "GAVE UP", "LAST ERROR")
+        rows = [receiver.row() for receiver in status.receivers]
+        click.echo("\n" + table([titles, *rows], right=frozenset(range(1, 6))))
+    return 0 if status.is_healthy else 1

@@ -1,0 +1,229 @@
+"""
+One cycle: read, file, commit facts; evaluate, decide, commit decisions. The straight line of the whole program.
+
+It sends nothing and waits for nobody but the billing API and the store. `now` is taken once, outside, and handed down.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from alertd.core.alert import Alert, AlertState, Sample
+from alertd.core.dispatch import Decisions, dispatch
+from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
+from alertd.core.labels import Labels
+from alertd.core.ledger import FULL_HOURS, CategoryBook, DataState
+from alertd.core.lifecycle import Move, end_orphans, step_rule
+from alertd.core.outbox import OutboxEntry
+from alertd.core.reading import Cadence
+from alertd.core.rules.base import Facts, Rule
+from alertd.core.spend import SpendView
+from alertd.intake import Change, Intake
+from alertd.log import get_logger
+from alertd.memory import CycleReport, FactStore, Memory, Plan
+
+_REBUILD_HOURS = 200
+"""With more changed hours than this, building the view anew is quicker than changing it."""
+_VIEW_AHEAD_HOURS = 8 * HOURS_PER_DAY
+"""The view has room for so many hours to come; after that it is built anew."""
+LARGEST_SKEW = timedelta(hours=1)
+"""With the system clock further from the API's `Date` than this, nothing is decided."""
+
+
+class Cycle:
+    """
+    Runs cycles one after another over one memory; lives as long as the service.
+
+    Args:
+        settle_delay: How late a bill may usually be.
+        timer: Seconds on a clock that never steps, for durations in the report.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: FactStore,
+        plan: Plan,
+        settle_delay: timedelta,
+        cadence: Cadence,
+        install_id: str,
+        timer: Callable[[], float],
+    ) -> None:
+        self._store = store
+        self._plan = plan
+        self._settle_delay = settle_delay
+        self._intake = Intake(store=store, settle_delay=settle_delay, cadence=cadence, on_change=self._take_over)
+        self._install_id = install_id
+        self._timer = timer
+        self._memory: Memory | None = None
+        self._view: SpendView | None = None
+        self._log = get_logger()
+
+    @property
+    def memory(self) -> Memory:
+        """What is known; only after the first cycle began."""
+        if self._memory is None:
+            raise RuntimeError("no cycle has begun")
+        return self._memory
+
+    @property
+    def view(self) -> SpendView:
+        """The hourly spend; only after the first cycle evaluated."""
+        if self._view is None:
+            raise RuntimeError("no cycle has evaluated")
+        return self._view
+
+    def open_alerts(self) -> list[Alert]:
+        """Return what is pending or firing after the last cycle."""
+        return [alert for alert in self.memory.alerts.values() if alert.state is not AlertState.RESOLVED]
+
+    def use(self, plan: Plan) -> None:
+        """Watch by another plan from the next cycle on; open alerts follow the rule of their name."""
+        self._plan = plan
+        self._view = None
+
+    def forget(self) -> None:
+        """Read everything from the store anew at the next cycle: something else changed it."""
+        self._memory = self._view = None
+
+    async def run(self, now: datetime, *, everything: bool = False) -> CycleReport:
+        """
+        Run one whole cycle.
+
+        Args:
+            everything: Read every hour that the rules can see and all monthly bills, whatever is known.
+
+        Raises:
+            StoreError: Nothing of the part that failed is stored; the next cycle begins from what is.
+        """
+        try:
+            return await self._run(now, everything=everything)
+        except BaseException:
+            # A commit may have happened whose answer was lost: what is stored is the truth, and is read anew.
+            self.forget()
+            raise
+
+    async def _run(self, now: datetime, *, everything: bool) -> CycleReport:
+        report = CycleReport(started_at=now)
+        if self._memory is None:
+            self._memory = await self._store.load()
+        begun = self._timer()
+        await self._intake.read(self._memory, self._plan, now, report, everything=everything)
+        report.read_s = self._timer() - begun
+        skew = self._skew(now)
+        if skew is not None:
+            report.errors.append(skew)
+            return report
+        begun = self._timer()
+        moves = await self._evaluate(now, report)
+        report.evaluate_s = self._timer() - begun
+        begun = self._timer()
+        await self._decide(moves, now, report)
+        report.decide_s = self._timer() - begun
+        self.memory.is_fresh = False
+        return report
+
+    def _take_over(self, changes: list[Change]) -> None:
+        """Bring the spend view up to date after a commit, or leave it to be built anew."""
+        if self._view is None or len(changes) > _REBUILD_HOURS:
+            self._view = None
+            return
+        for hour, before, after in changes:
+            self._view.replace(hour, before, after)
+
+    def _skew(self, now: datetime) -> str | None:
+        """Return what is wrong with the system clock, None when it is near the API's or the API told nothing."""
+        for account, source in self._plan.accounts.items():
+            date = source.last_server_date
+            if date is not None and abs(now - date) > LARGEST_SKEW:
+                return (
+                    f'this system\'s clock says {now:%Y-%m-%d %H:%M} UTC, the billing API of account "{account}" '
+                    f"{date:%Y-%m-%d %H:%M} UTC; nothing is decided until they agree: set the clock"
+                )
+        return None
+
+    async def _evaluate(self, now: datetime, report: CycleReport) -> list[Move]:
+        await self._fit_view(now)
+        facts = self._facts(now)
+        by_rule: dict[str, dict[str, Alert]] = {}
+        for alert in self.memory.alerts.values():
+            by_rule.setdefault(alert.rule, {})[alert.fingerprint] = alert
+        moves, faults = await asyncio.to_thread(_judge_all, self._plan.rules, facts, by_rule)
+        for rule, fault in faults:
+            report.rule_errors.append(rule)
+            self._log.error("rule failed", rule=rule, exc_info=fault)
+        rules = {rule.name: rule for rule in self._plan.rules}
+        return [*moves, *end_orphans(self.memory.alerts, rules, self._plan.accounts.keys(), now)]
+
+    def _facts(self, now: datetime) -> Facts:
+        polled = {
+            key: self.memory.books.get(key) or CategoryBook(account=key[0], category=key[1])
+            for account in self._plan.accounts
+            for category in self._plan.categories
+            if (key := (account, category)) not in self._intake.dropped
+        }
+        return Facts(
+            now=now,
+            spend=self.view,
+            data=DataState(books=polled, now=now, settle_delay=self._settle_delay),
+            bills=tuple(t for (account, _), t in self.memory.bills.items() if account in self._plan.accounts),
+            bill_gaps=dict(self._intake.bill_gaps),
+            owners=self._plan.audience.owners,
+            refused=dict(self._intake.refused),
+            watched_since=self.memory.watched_since,
+        )
+
+    async def _fit_view(self, now: datetime) -> None:
+        """Build the spend view from the store when there is none, or time has moved past its end."""
+        running = hour_of(now)
+        if self._view is not None and running + HOURS_PER_DAY < self._view.span.end:
+            return
+        start = min(self._plan.horizon(now), running - FULL_HOURS)
+        metrics = {"amount", *(metric.value for rule in self._plan.rules for metric in rule.metrics)}
+        span = HourRange(start, running + _VIEW_AHEAD_HOURS)
+        view = SpendView(self.memory.table, span, metrics=sorted(metrics), owners=self._plan.audience.owners)
+        await self._store.fill(view, start)
+        self._view = view
+
+    async def _decide(self, moves: list[Move], now: datetime, report: CycleReport) -> None:
+        def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
+            return dispatch(
+                moves,
+                audience=self._plan.audience,
+                waiting=waiting,
+                install_id=self._install_id,
+                headline_of=self._plan.headline_of,
+                is_first_cycle=self.memory.is_fresh,
+                now=now,
+            )
+
+        decisions = await self._store.decide(decide, now)
+        self.memory.alerts.update({alert.fingerprint: alert for alert in decisions.alerts})
+        report.notifications = len(decisions.entries)
+        report.moves = [
+            f"{move.after.rule} {move.after.fingerprint}: {move.arrow}" for move in decisions.moves if move.arrow
+        ]
+        states = [alert.state for alert in self.memory.alerts.values()]
+        report.firing = states.count(AlertState.FIRING)
+        report.pending = states.count(AlertState.PENDING)
+
+
+def _judge_all(
+    rules: Sequence[Rule], facts: Facts, by_rule: Mapping[str, Mapping[str, Alert]]
+) -> tuple[list[Move], list[tuple[str, Exception]]]:
+    """Judge every enabled rule; a rule that fails is reported and holds up no other."""
+    moves: list[Move] = []
+    faults: list[tuple[str, Exception]] = []
+    for rule in rules:
+        if not rule.enabled:
+            continue
+        alerts = by_rule.get(rule.name, {})
+        watched: dict[Labels, Alert] = {
+            alert.group: alert for alert in alerts.values() if alert.state is not AlertState.RESOLVED
+        }
+        try:
+            samples: list[Sample] = rule.evaluate(facts, watched)
+            moves += step_rule(rule, samples, alerts, watched, facts.now)
+        except Exception as error:  # noqa: BLE001 -- logged by the caller with its trace
+            faults.append((rule.name, error))
+    return moves, faults

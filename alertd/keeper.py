@@ -1,0 +1,191 @@
+"""
+Between the daemon and its store: which store calls make one transaction, and that all run on the store's thread.
+
+It fills the protocols that `cycle` and `notify.deliver` ask for, so that neither knows the store.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from alertd.core.bill import TrackedBill
+from alertd.core.block import HourBlock
+from alertd.core.dispatch import Decisions
+from alertd.core.hours import hour_of
+from alertd.core.ledger import CategoryBook, SeriesTable
+from alertd.core.lifecycle import Move
+from alertd.core.message import NotifyReason
+from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.spend import SpendView
+from alertd.memory import CycleReport, Key, Memory
+from alertd.store import store as stored
+from alertd.store.alerts import AlertEvent
+from alertd.store.bills import BookChange
+from alertd.store.cycles import CycleRecord
+from alertd.store.outbox import EntryUpdate
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+
+_BEGINNINGS = frozenset({NotifyReason.FIRST, NotifyReason.STORM})
+_CONTINUATIONS = frozenset({NotifyReason.RAISED, NotifyReason.REPEAT, NotifyReason.RESOLVED})
+
+
+class Keeper:
+    """The store as cycle and delivery see it; lives as long as the store's thread."""
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def install_id(self) -> str:
+        """Return the id that delivery keys begin with."""
+        return await self._thread.call(lambda store: store.meta.install_id)
+
+    # --- for the cycle ---------------------------------------------------------------------------------------------
+
+    async def load(self) -> Memory:
+        """Return everything that is held between cycles."""
+        return await self._thread.call(_load)
+
+    async def fill(self, view: SpendView, from_hour: int) -> None:
+        """Fill a spend view from the stored blocks."""
+        await self._thread.call(lambda store: view.fill(store.bills.iter_blocks(from_hour)))
+
+    async def save_facts(
+        self,
+        table: SeriesTable,
+        books: Mapping[Key, CategoryBook],
+        blocks: Mapping[Key, Mapping[int, HourBlock]],
+        bills: Sequence[TrackedBill],
+    ) -> Mapping[Key, Mapping[int, HourBlock]]:
+        """Store what was read, whole; return the blocks that the changed hours held before."""
+        changes = [BookChange(book=book, blocks=blocks.get(key, {})) for key, book in books.items()]
+
+        def save(store: Store) -> Mapping[Key, Mapping[int, HourBlock]]:
+            before = {key: store.bills.blocks(*key, hours) for key, hours in blocks.items() if hours}
+            store.save_facts(table, books=changes, monthly=bills)
+            return before
+
+        return await self._thread.call(save)
+
+    async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
+        """Let *decide* see the open entries and store what it returns; nothing is claimed in between."""
+
+        def run(store: Store) -> Decisions:
+            waiting = store.outbox.open_entries()
+            decisions = decide(waiting)
+            by_id = {entry.id: entry for entry in waiting}
+            updates = tuple(
+                EntryUpdate(
+                    before=by_id[number],
+                    after=replace(by_id[number], state=EntryState.FOLDED, finished_at=now),
+                    folded_into_key=key,
+                )
+                for key, numbers in decisions.folded.items()
+                for number in numbers
+            )
+            store.save_decisions(
+                stored.Decisions(
+                    alerts=decisions.alerts,
+                    events=tuple(_event(move, now) for move in decisions.moves if move.arrow),
+                    entries=decisions.entries,
+                    updates=updates,
+                )
+            )
+            return decisions
+
+        return await self._thread.call(run)
+
+    async def record(self, report: CycleReport, finished_at: datetime) -> None:
+        """Append a finished cycle to the history."""
+        record = CycleRecord(
+            started_at=report.started_at,
+            finished_at=finished_at,
+            is_ok=report.is_ok,
+            summary=report.figures(),
+        )
+        await self._thread.call(lambda store: store.cycles.add(record))
+
+    async def prune(self, *, spend_before: datetime, before: datetime) -> None:
+        """Delete old spend, and old messages and history; what is in memory must be read anew then."""
+        hour = hour_of(spend_before)
+        await self._thread.call(lambda store: store.prune(before_hour=hour, before=before))
+
+    # --- for the delivery ------------------------------------------------------------------------------------------
+
+    async def open_entries(self) -> Sequence[OutboxEntry]:
+        """Return every entry that is not finished, oldest first."""
+        return await self._thread.call(lambda store: store.outbox.open_entries())
+
+    async def replace_entry(
+        self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
+    ) -> bool:
+        """Store an entry's next state with its attempt, and fallback copies, in one transaction."""
+
+        def run(store: Store) -> bool:
+            with store.transaction():
+                if after.state is EntryState.SENDING:
+                    written = store.outbox.start_attempt(before, after)
+                elif before.state is EntryState.SENDING:
+                    written = store.outbox.finish_attempt(
+                        before,
+                        after,
+                        finished_at=after.finished_at or after.not_before,
+                        outcome=outcome,
+                        detail=after.error,
+                    )
+                else:
+                    written = store.outbox.update(before, after)
+                if written:
+                    store.outbox.add(add)
+            return written
+
+        return await self._thread.call(run)
+
+    async def thread_ref(self, entry: OutboxEntry) -> str:
+        """Return the `ref` of the delivered message in which this alert's present episode began, or an empty text."""
+        if len(entry.fingerprints) != 1 or entry.message.reason not in _CONTINUATIONS:
+            return ""
+
+        def run(store: Store) -> str:
+            earlier = [
+                known
+                for known in store.outbox.entries_of(entry.fingerprints[0])
+                if known.id < entry.id
+                and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
+                and known.message.reason in _BEGINNINGS
+            ]
+            return earlier[-1].ref if earlier else ""
+
+        return await self._thread.call(run)
+
+
+def _load(store: Store) -> Memory:
+    with store.snapshot():
+        return Memory(
+            table=store.bills.load_series(),
+            books=store.bills.load_books(),
+            bills={(t.bill.account, t.bill.bill_id): t for t in store.bills.load_monthly()},
+            alerts={alert.fingerprint: alert for alert in store.alerts.all_alerts()},
+            watched_since=store.meta.created_at,
+            is_fresh=not store.cycles.last(1),
+        )
+
+
+def _event(move: Move, now: datetime) -> AlertEvent:
+    alert = move.after
+    detail = [
+        ("value", f"{alert.value:f}"),
+        ("threshold", f"{alert.threshold:f}" if alert.threshold is not None else ""),
+        ("unit", alert.unit.value),
+        ("as_of", alert.as_of.isoformat()),
+        ("complete", "yes" if alert.is_complete else "no"),
+        ("reason", alert.reason),
+        *(("caveat", caveat) for caveat in alert.caveats),
+    ]
+    return AlertEvent(
+        fingerprint=alert.fingerprint,
+        episode=alert.episode,
+        happened_at=now,
+        kind=move.arrow,
+        detail=tuple((name, text) for name, text in detail if text),
+    )

@@ -1,0 +1,234 @@
+"""
+The service: rings for cycles by APScheduler, keeps delivering, obeys signals, stops cleanly.
+
+APScheduler only rings; what to read and what to send comes from the store. A watchdog on a clock that never steps rings
+again when the wall clock jumped or a ring got lost.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from alertd.app import App
+from alertd.clock import monotonic_s, utc_now
+from alertd.errors import AlertdError
+from alertd.log import get_logger
+from alertd.memory import CycleReport
+
+CYCLE_DEADLINE = timedelta(minutes=30)
+"""A cycle that takes longer hangs: each of its requests has a much shorter deadline of its own."""
+STOP_PATIENCE = timedelta(seconds=8)
+"""How long a stop waits for sends in flight; with what follows it stays below ten seconds."""
+ONCE_PATIENCE = timedelta(seconds=30)
+"""How long `--once` waits for retries before it leaves them to the next run."""
+_WATCHDOG_PERIOD_S = 10.0
+_LARGEST_STEP_S = 60.0
+"""A wall clock that moved this much against the monotonic one has been set."""
+_STUCK_AFTER = timedelta(minutes=15)
+"""An entry that is due this long without an attempt means that sending is stuck."""
+MESSAGES_KEPT = timedelta(days=90)
+SPEND_KEPT = timedelta(days=400)
+
+
+@dataclass(slots=True)
+class _Pulse:
+    """When the last cycle was rung for, on the monotonic clock."""
+
+    at_s: float
+
+
+class Service:
+    """
+    Runs one app until it is told to stop.
+
+    Args:
+        reload: Rereads the rules and swaps them in; raises AlertdError and changes nothing when they are broken.
+    """
+
+    def __init__(self, app: App, *, reload: Callable[[], Awaitable[None]]) -> None:
+        self._app = app
+        self._reload = reload
+        self._log = get_logger()
+        self._pulse = _Pulse(monotonic_s())
+        self._stop = asyncio.Event()
+        self._cycles: set[asyncio.Task[object]] = set()
+        self._turn = asyncio.Lock()
+        """Cycle, maintenance and reload change the same memory: one at a time."""
+
+    def stop(self) -> None:
+        """Ask for a clean stop; may be called more than once."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serve until `stop`; then let sends in flight finish."""
+        # Signals first and to the very end: one that comes while alertd starts or stops must not kill it.
+        async with self._signals():
+            await self._app.delivery.recover()
+            delivering = asyncio.create_task(self._app.delivery.run(self._stop))
+            async with self._ringing():
+                stopping = asyncio.create_task(self._stop.wait())
+                await asyncio.wait({stopping, delivering}, return_when=asyncio.FIRST_COMPLETED)
+                stopping.cancel()
+                self._stop.set()
+                for task in self._cycles:
+                    task.cancel()
+            await self._finish(delivering)
+
+    async def _finish(self, delivering: asyncio.Task[None]) -> None:
+        """Let sends in flight end, as long as a stop may take."""
+        self._log.info("stopping")
+        done, late = await asyncio.wait({delivering}, timeout=STOP_PATIENCE.total_seconds())
+        for task in late:
+            # What is cut here is stored as `sending`: the next start finds out, or sends again.
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+        for task in done:
+            task.result()
+        self._log.info("stopped")
+
+    @asynccontextmanager
+    async def _ringing(self) -> AsyncIterator[None]:
+        from apscheduler.schedulers.asyncio import AsyncIOScheduler  # noqa: PLC0415 -- only the service needs it
+
+        scheduler = AsyncIOScheduler(
+            timezone=UTC, job_defaults={"misfire_grace_time": None, "coalesce": True, "max_instances": 1}
+        )
+        interval = self._app.settings.poll_interval
+        scheduler.add_job(self._poll, "interval", seconds=interval.total_seconds(), next_run_time=utc_now(), id="poll")
+        scheduler.add_job(self._maintain, "interval", days=1, id="maintain")
+        scheduler.start()
+
+        def ring() -> None:
+            scheduler.modify_job("poll", next_run_time=utc_now())
+
+        watchdog = asyncio.create_task(self._watch(ring, interval))
+        try:
+            yield
+        finally:
+            watchdog.cancel()
+            # It must not wait: waiting would cancel what runs without letting it finish.
+            scheduler.shutdown(wait=False)
+
+    @asynccontextmanager
+    async def _signals(self) -> AsyncIterator[None]:
+        loop = asyncio.get_running_loop()
+        reloads: set[asyncio.Task[None]] = set()
+
+        def reread() -> None:
+            task = asyncio.create_task(self._reread())
+            reloads.add(task)
+            task.add_done_callback(reloads.discard)
+
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.stop)
+        loop.add_signal_handler(signal.SIGHUP, reread)
+        try:
+            yield
+        finally:
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.remove_signal_handler(number)
+
+    async def _reread(self) -> None:
+        try:
+            async with self._turn:
+                await self._reload()
+        except AlertdError as error:
+            self._log.error("rules not reloaded", error=str(error), kept="the rules loaded before stay in force")
+
+    async def _watch(self, ring: Callable[[], None], interval: timedelta) -> None:
+        """Ring again when the wall clock was set, or no cycle began for two intervals."""
+        offset_s = utc_now().timestamp() - monotonic_s()
+        while True:
+            await asyncio.sleep(_WATCHDOG_PERIOD_S)
+            moved_s = utc_now().timestamp() - monotonic_s() - offset_s
+            silent_s = monotonic_s() - self._pulse.at_s
+            if abs(moved_s) > _LARGEST_STEP_S:
+                offset_s += moved_s
+                self._log.warning("clock was set", moved_s=round(moved_s))
+                ring()
+            elif silent_s > 2 * interval.total_seconds() + _WATCHDOG_PERIOD_S and not self._cycles:
+                self._log.warning("poll was late", silent_s=round(silent_s))
+                ring()
+
+    async def _poll(self) -> None:
+        self._pulse.at_s = monotonic_s()
+        task = asyncio.current_task()
+        if task is not None:
+            self._cycles.add(task)
+            task.add_done_callback(self._cycles.discard)
+        try:
+            async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()):
+                report = await run_cycle(self._app, utc_now())
+        except asyncio.CancelledError:
+            # A stop takes back what was not committed; APScheduler would log it as a failure.
+            if not self._stop.is_set():
+                raise
+        except TimeoutError:
+            self._log.error("cycle cancelled", after_s=CYCLE_DEADLINE.total_seconds())
+        except AlertdError as error:
+            self._log.error("cycle failed", error=str(error))
+        except Exception:  # noqa: BLE001 -- the job boundary: the next cycle must come whatever happened in this one
+            self._log.exception("cycle failed")
+        else:
+            if report.is_ok and not await self._app.delivery.is_stuck(_STUCK_AFTER):
+                await self._beat()
+
+    async def _beat(self) -> None:
+        """Ping the dead man's switch: all is well."""
+        url = self._app.settings.plain("heartbeat_url")
+        if not url:
+            return
+        import httpx  # noqa: PLC0415 -- loaded already by the billing client
+
+        try:
+            async with asyncio.timeout(30), httpx.AsyncClient(timeout=10) as client:
+                response = await client.get(url)
+        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+            self._log.warning("heartbeat failed", error=type(error).__name__)
+        else:
+            if response.is_error:
+                self._log.warning("heartbeat refused", status=response.status_code)
+
+    async def _maintain(self) -> None:
+        now = utc_now()
+        try:
+            async with self._turn:
+                await self._app.keeper.prune(spend_before=now - SPEND_KEPT, before=now - MESSAGES_KEPT)
+                self._app.cycle.forget()
+        except AlertdError as error:
+            self._log.error("maintenance failed", error=str(error))
+
+
+async def run_cycle(app: App, now: datetime, *, everything: bool = False) -> CycleReport:
+    """
+    Run one cycle, keep its figures, log its one line and wake the delivery.
+
+    Raises:
+        StoreError: The store failed; the cycle did not decide.
+    """
+    log = get_logger()
+    report = await app.cycle.run(now, everything=everything)
+    await app.keeper.record(report, utc_now())
+    app.delivery.wake()
+    for move in report.moves:
+        log.info("alert moved", alert=move)
+    figures = {name: value for name, value in report.figures() if value != ""}
+    (log.info if report.is_ok else log.warning)("cycle done", **figures)
+    return report
+
+
+async def run_once(app: App, now: datetime) -> bool:
+    """
+    Run one complete cycle and deliver what is due.
+
+    Returns:
+        Whether everything was read, judged and delivered.
+    """
+    await app.delivery.recover()
+    report = await run_cycle(app, now, everything=True)
+    is_delivered = await app.delivery.drain(patience=ONCE_PATIENCE)
+    return report.is_ok and is_delivered

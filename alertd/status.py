@@ -1,0 +1,221 @@
+"""What `alertd status` tells: facts from the store, and the judgement whether all is well."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alertd import __version__
+from alertd.core.alert import AlertState
+from alertd.core.hours import start_of
+from alertd.core.ledger import CategoryBook
+from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.words import format_age, format_instant
+from alertd.store.cycles import CycleRecord
+from alertd.store.store import Store
+
+_POLLS_MISSED = 3
+"""So many intervals without a cycle, and the daemon is not well or does not run."""
+_SLACK = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One category's data edge."""
+
+    account: str
+    category: str
+    billed_through: datetime | None
+    read_at: datetime | None
+    error: str
+
+    def row(self) -> tuple[str, ...]:
+        """Return the cells of the status table."""
+        through = f"{self.billed_through:%Y-%m-%d %H:%M}" if self.billed_through else "nothing yet"
+        read = f"{self.read_at:%Y-%m-%d %H:%M}" if self.read_at else "never"
+        return self.account, self.category, through, read, self.error or "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverHealth:
+    """How one receiver's notifications fare."""
+
+    name: str
+    counts: Mapping[EntryState, int]
+    last_error: str
+
+    def row(self) -> tuple[str, ...]:
+        """Return the cells of the status table."""
+        count = self.counts.get
+        waiting = count(EntryState.PENDING, 0) + count(EntryState.SENDING, 0)
+        numbers = (
+            count(EntryState.DELIVERED, 0),
+            waiting,
+            count(EntryState.UNKNOWN, 0),
+            count(EntryState.BLOCKED, 0),
+            count(EntryState.GAVE_UP, 0),
+        )
+        return self.name, *map(str, numbers), self.last_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Everything the status shows."""
+
+    version: str
+    problems: tuple[str, ...]
+    last_cycle: CycleRecord | None
+    last_good: CycleRecord | None
+    firing: int
+    pending: int
+    edges: tuple[Edge, ...]
+    receivers: tuple[ReceiverHealth, ...]
+    now: datetime
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def last_cycle_text(self) -> str:
+        """The last cycle for people."""
+        return self._cycle_text(self.last_cycle)
+
+    @property
+    def last_good_text(self) -> str:
+        """The last good cycle for people."""
+        return self._cycle_text(self.last_good)
+
+    def _cycle_text(self, cycle: CycleRecord | None) -> str:
+        if cycle is None:
+            return "never"
+        figures = dict(cycle.summary)
+        age = format_age(max(self.now - cycle.finished_at, timedelta()))
+        return f"{format_instant(cycle.finished_at)} ({age} ago, {figures.get('rows', 0)} rows)"
+
+    def json(self) -> dict[str, object]:
+        """Return the status for programs."""
+        return {
+            "version": self.version,
+            "healthy": self.is_healthy,
+            "problems": list(self.problems),
+            "last_cycle": _cycle_json(self.last_cycle),
+            "last_good_cycle": _cycle_json(self.last_good),
+            "firing": self.firing,
+            "pending": self.pending,
+            "data_edges": [
+                {
+                    "account": edge.account,
+                    "category": edge.category,
+                    "billed_through": _instant(edge.billed_through),
+                    "read_at": _instant(edge.read_at),
+                    "error": edge.error or None,
+                }
+                for edge in self.edges
+            ],
+            "outbox": {
+                receiver.name: {state.value: count for state, count in receiver.counts.items()}
+                for receiver in self.receivers
+            },
+            "receivers": [
+                {"name": receiver.name, "last_error": receiver.last_error or None} for receiver in self.receivers
+            ],
+        }
+
+
+def _cycle_json(cycle: CycleRecord | None) -> dict[str, object] | None:
+    if cycle is None:
+        return None
+    return {
+        "started_at": _instant(cycle.started_at),
+        "finished_at": _instant(cycle.finished_at),
+        "ok": cycle.is_ok,
+        **dict(cycle.summary),
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at is not None else None
+
+
+def read_status(store: Store, *, now: datetime, poll_interval: timedelta, settle_delay: timedelta) -> Status:
+    """
+    Judge the daemon by what it stored.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    with store.snapshot():
+        books = sorted(store.bills.load_books().items())
+        last = next(iter(store.cycles.last(1)), None)
+        good = store.cycles.last_good()
+        states = [alert.state for alert in store.alerts.open_alerts()]
+        receivers = _receivers(store)
+    edges = tuple(_edge(book, now, settle_delay) for _, book in books)
+    return Status(
+        version=__version__,
+        problems=tuple(_problems(last, good, receivers, edges, now, poll_interval, settle_delay)),
+        last_cycle=last,
+        last_good=good,
+        firing=states.count(AlertState.FIRING),
+        pending=states.count(AlertState.PENDING),
+        edges=edges,
+        receivers=receivers,
+        now=now,
+    )
+
+
+def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:
+    edge = book.edge(now, settle_delay)
+    return Edge(
+        account=book.account,
+        category=book.category,
+        billed_through=start_of(edge) if edge is not None else None,
+        read_at=book.read_at,
+        error=book.error,
+    )
+
+
+def _receivers(store: Store) -> tuple[ReceiverHealth, ...]:
+    counts: dict[str, dict[EntryState, int]] = {}
+    for (receiver, state), count in store.outbox.counts().items():
+        counts.setdefault(receiver, {})[state] = count
+    errors = {entry.receiver: entry for entry in store.outbox.open_entries() if entry.error}
+    return tuple(
+        ReceiverHealth(name=name, counts=of_receiver, last_error=_error_text(errors.get(name)))
+        for name, of_receiver in sorted(counts.items())
+    )
+
+
+def _error_text(entry: OutboxEntry | None) -> str:
+    return entry.error if entry is not None else ""
+
+
+def _problems(
+    last: CycleRecord | None,
+    good: CycleRecord | None,
+    receivers: tuple[ReceiverHealth, ...],
+    edges: tuple[Edge, ...],
+    now: datetime,
+    poll_interval: timedelta,
+    settle_delay: timedelta,
+) -> list[str]:
+    problems = []
+    if last is None:
+        return ["no cycle has finished yet: start `alertd run`"]
+    if now - last.finished_at > _POLLS_MISSED * poll_interval + _SLACK:
+        problems.append(f"no cycle for {format_age(now - last.finished_at)}: is `alertd run` running?")
+    if good is None or now - good.finished_at > 2 * poll_interval + settle_delay + _SLACK:
+        since = f"since {format_instant(good.finished_at)}" if good is not None else "yet"
+        problems.append(f"no complete cycle {since}: {dict(last.summary).get('errors') or 'see the log'}")
+    problems += [f"{edge.account}: {edge.category}: {edge.error}" for edge in edges if edge.error]
+    for receiver in receivers:
+        for state, words in (
+            (EntryState.BLOCKED, "blocked until the receiver is mended"),
+            (EntryState.GAVE_UP, "given up"),
+        ):
+            if count := receiver.counts.get(state, 0):
+                problems.append(
+                    f"receiver {receiver.name}: {count} notifications {words}. {receiver.last_error}".rstrip()
+                )
+    return problems

@@ -1,0 +1,165 @@
+"""The commands that only read the store, at a frozen instant: `spend`, `alerts`, `status`."""
+
+import csv
+import io
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from freezegun import freeze_time
+
+from alertd.cli.root import run
+from alertd.core.bill import Series
+from alertd.core.block import HourBlock
+from alertd.core.hours import HourRange, HourSet, hour_of
+from alertd.core.ledger import CategoryBook, SeriesTable, summarise
+from alertd.store.bills import BookChange
+from alertd.store.cycles import CycleRecord
+from alertd.store.store import Store
+
+NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
+USD = 10**10
+
+
+def block(amounts: list[int], voucher: int = 0) -> HourBlock:
+    """One cell a series, in the order of the series."""
+    amount = np.array(amounts, np.int64)
+    vouchers = np.full(len(amounts), voucher, np.int64)
+    return HourBlock(
+        series=np.arange(len(amounts), dtype=np.int32),
+        span=np.ones(len(amounts), np.int32),
+        amount=amount,
+        voucher=vouchers,
+        pay=amount - vouchers,
+    )
+
+
+@pytest.fixture
+def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    """A store with two hours of two owners, opened for writing; commands find it by its setting."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("ALERTD_DATABASE_URL", "sqlite:///./alertd.db")
+    opened = Store.open("sqlite:///./alertd.db", now=NOW)
+    hour = hour_of(NOW)
+    table = SeriesTable(
+        Series("default", "gpu", "Compute", owner, "H100", "", "on-demand") for owner in ("gpu-1", "gpu-2")
+    )
+    blocks = {hour - 2: block([61 * USD + USD // 4, 1]), hour - 30: block([5 * USD, 0], voucher=USD)}
+    book = CategoryBook(
+        account="default",
+        category="gpu",
+        hours={h: summarise(h, b) for h, b in blocks.items()},
+        covered=HourSet.of([HourRange(hour - 200, hour + 1)]),
+        read_at=NOW - timedelta(minutes=3),
+    )
+    opened.save_facts(table, books=[BookChange(book=book, blocks=blocks)])
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(autouse=True)
+def frozen() -> Iterator[None]:
+    """Commands ask the clock once; it stands still."""
+    with freeze_time(NOW):
+        yield
+
+
+def test_spend_when_asked_as_json_then_exact_decimals_largest_first(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Scripts get every digit; what lies before the window is left out."""
+    assert run(["spend", "--since", "24h", "--json"]) == 0
+
+    assert json.loads(capsys.readouterr().out) == [
+        {"category": "gpu", "owner": "gpu-1", "amount": "61.25", "voucher": "0", "pay": "61.25"},
+        {"category": "gpu", "owner": "gpu-2", "amount": "0.0000000001", "voucher": "0", "pay": "0.0000000001"},
+    ]
+
+
+def test_spend_when_asked_as_csv_then_has_a_heading(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Spreadsheets take it as it is."""
+    assert run(["spend", "--since", "7d", "--by", "product", "--csv"]) == 0
+
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert rows == [{"product": "H100", "amount": "66.2500000001", "voucher": "2", "pay": "64.2500000001"}]
+
+
+def test_spend_when_shown_then_a_table_with_a_total(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """People read cents, aligned, with the sum below."""
+    assert run(["spend", "--since", "24h", "--by", "owner"]) == 0
+
+    assert capsys.readouterr().out == (
+        "OWNER         AMOUNT  VOUCHER            PAY\n"
+        "gpu-1         $61.25    $0.00         $61.25\n"
+        "gpu-2  $0.0000000001    $0.00  $0.0000000001\n"
+        "TOTAL         $61.25    $0.00         $61.25\n"
+        "\n"
+        "2026-01-09 14:00 to now, UTC\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--by", "colour"], '"colour" is no column', id="no such column"),
+        pytest.param(["--since", "tomorrow"], '"tomorrow" is not a duration', id="no duration"),
+        pytest.param(["--json", "--csv"], "exclude each other", id="two forms at once"),
+        pytest.param(["--since", "5m"], "between 1h and 400d", id="less than an hour"),
+    ],
+)
+def test_spend_when_asked_wrongly_then_usage_error(
+    arguments: list[str], words: str, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The error names the value and the remedy, and exits 2."""
+    assert run(["spend", *arguments]) == 2
+
+    assert words in capsys.readouterr().err
+
+
+def test_status_when_no_cycle_finished_then_not_well(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """A daemon that never worked is not healthy because nothing failed."""
+    assert run(["status"]) == 1
+
+    assert "no cycle has finished yet" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("age", "is_ok", "code", "words"),
+    [
+        pytest.param(timedelta(minutes=5), True, 0, "well", id="fresh"),
+        pytest.param(timedelta(minutes=40), True, 1, "no cycle for 40 min", id="stopped"),
+        pytest.param(timedelta(minutes=5), False, 1, "no complete cycle yet: HTTP 500", id="never complete"),
+    ],
+)
+def test_status_when_cycles_differ_then_says_so(
+    age: timedelta, is_ok: bool, code: int, words: str, store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code and words follow the last cycles."""
+    at = NOW - age
+    summary: tuple[tuple[str, str | int], ...] = (("rows", 7), ("errors", "" if is_ok else "HTTP 500"))
+    store.cycles.add(CycleRecord(started_at=at, finished_at=at, is_ok=is_ok, summary=summary))
+
+    assert run(["status"]) == code
+
+    assert words in capsys.readouterr().out
+
+
+def test_status_when_asked_as_json_then_edges_are_instants(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """Monitoring reads the data edge: the end of the newest hour with a row, or the read less two hours."""
+    store.cycles.add(CycleRecord(started_at=NOW, finished_at=NOW, is_ok=True))
+
+    assert run(["status", "--json"]) == 0
+
+    (edge,) = json.loads(capsys.readouterr().out)["data_edges"]
+    assert edge["billed_through"] == "2026-01-10T13:00:00Z"
+
+
+def test_alerts_when_nothing_fires_then_says_so(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """An empty table would look like a fault."""
+    assert run(["alerts"]) == 0
+    assert run(["alerts", "--json"]) == 0
+
+    assert capsys.readouterr().out == "Nothing is firing.\n[]\n"
