@@ -1,0 +1,62 @@
+"""What every end-to-end test stands on: a world, a Slack, a mail server, a webhook, and the program beside them."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.doubles import BOT_TOKEN, SlackDouble
+from tests.e2e.daemon import Alertd, LoopThread
+from tests.e2e.world import BillingWorld, Hook
+from tests.mail_double import MailDouble
+
+
+@pytest.fixture
+def alertd(tmp_path: Path) -> Iterator[Alertd]:
+    program = Alertd(tmp_path)
+    yield program
+    for child in program.children:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+
+
+@pytest.fixture
+def world(alertd: Alertd) -> Iterator[BillingWorld]:
+    with BillingWorld(clock=alertd.now) as billing:
+        alertd.env["ALERTD_NOVITA_BASE_URL"] = billing.url
+        yield billing
+
+
+@pytest.fixture
+def hook() -> Iterator[Hook]:
+    with Hook() as receiving:
+        yield receiving
+
+
+@pytest.fixture
+def loop_thread() -> Iterator[LoopThread]:
+    thread = LoopThread()
+    yield thread
+    thread.close()
+
+
+@pytest.fixture
+def slack(alertd: Alertd, loop_thread: LoopThread) -> SlackDouble:
+    double = loop_thread.enter(SlackDouble())
+    # Its messages are dated like the world's.
+    double._ts = int(alertd.now())
+    alertd.env |= {"ALERTD_SLACK_BASE_URL": double.base_url, "ALERTD_SLACK_BOT_TOKEN": BOT_TOKEN}
+    return double
+
+
+@pytest.fixture
+def mail(alertd: Alertd, loop_thread: LoopThread) -> MailDouble:
+    double = loop_thread.enter(MailDouble())
+    alertd.env |= {
+        "ALERTD_SMTP_HOST": "127.0.0.1",
+        "ALERTD_SMTP_PORT": str(double.port),
+        "ALERTD_SMTP_SECURITY": "none",
+        "ALERTD_SMTP_FROM": "alertd@example.com",
+    }
+    return double

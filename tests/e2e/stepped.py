@@ -1,0 +1,35 @@
+"""
+Run the program with a wall clock that a file moves: seconds to add to the time, read anew at each look.
+
+Nothing else of it is changed: a day goes by in a test as it would after a suspended laptop woke.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+
+import apscheduler.schedulers.base
+import apscheduler.triggers.interval
+
+import alertd.clock
+
+CLOCK = Path(os.environ["E2E_CLOCK"])
+
+
+def _now(zone: tzinfo | None = UTC) -> datetime:
+    return datetime.now(zone) + timedelta(seconds=float(CLOCK.read_text()))  # noqa: TID251 -- this is the clock
+
+
+class _Moved(datetime):
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
+        return _now(tz)
+
+
+if __name__ == "__main__":
+    alertd.clock.utc_now = _now
+    apscheduler.schedulers.base.datetime = _Moved
+    apscheduler.triggers.interval.datetime = _Moved
+    from alertd.__main__ import main
+
+    main()

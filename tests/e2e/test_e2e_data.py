@@ -1,0 +1,191 @@
+"""What bills that fail, come late, change or vanish may and may not do to alerts."""
+
+import json
+from collections import deque
+from decimal import Decimal
+
+import pytest
+
+from tests.doubles import SlackDouble
+from tests.e2e.daemon import Alertd, wait_for
+from tests.e2e.test_e2e_delivery import ALL_RECEIVERS
+from tests.e2e.test_e2e_once import RULES, spend
+from tests.e2e.test_e2e_service import owners_told
+from tests.e2e.world import BUSY, CATEGORIES, MONTHLY, BillingWorld, Fault, Hook, Row, monthly_bill, refusal
+from tests.mail_double import MailDouble
+
+WHOLE = RULES.replace("category: gpu, group_by: [owner]", "group_by: []")
+
+
+def alert_named(alertd: Alertd, rule: str) -> dict[str, object]:
+    return next(alert for alert in alertd.alerts() if alert["rule"] == rule)
+
+
+def test_category_that_fails_when_others_go_on_then_may_fire_and_rise_and_never_resolves(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """Missing data can hide spend but never invent it: so what is known may fire, and nothing ends on it."""
+    alertd.rules(WHOLE.format(hook=hook.url).replace("warning: 5}", "warning: 5, critical: 50}"))
+    llm = Row(category="llm", start=world.hour(1), owner="llm-1", pay=Decimal(9))
+    world.broken["gpu"] = BUSY
+    with alertd.running():
+        alertd.wait_cycles(1)
+        world.add(llm)
+        wait_for(lambda: _statuses(hook, "gpu") == ["firing"], why="the alert on what is known")
+        assert alert_named(alertd, "gpu")["complete"] is False
+        big = Row(category="llm", start=world.hour(1), owner="llm-2", pay=Decimal(60))
+        world.add(big)
+        wait_for(lambda: _statuses(hook, "gpu") == ["firing"] * 2, why="the rise")
+        world.revise(big)
+        world.revise(llm)
+        alertd.wait_cycles(4)
+        assert _statuses(hook, "gpu") == ["firing"] * 2
+        alert = alert_named(alertd, "gpu")
+        assert (alert["state"], alert["severity"]) == ("firing", "critical")
+        del world.broken["gpu"]
+        wait_for(lambda: _statuses(hook, "gpu") == ["firing", "firing", "resolved"], why="the end")
+        alertd.wait_cycles(2)
+    assert _statuses(hook, "gpu") == ["firing", "firing", "resolved"]
+
+
+def _statuses(hook: Hook, rule: str) -> list[str]:
+    bodies = [json.loads(post.body) for post in hook.posts]
+    return [alert["status"] for body in bodies for alert in body["alerts"] if alert["labels"]["alertname"] == rule]
+
+
+def test_rows_that_vanish_for_one_read_when_they_return_then_nothing_flaps(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """An empty answer is not evidence that nothing was spent; two of them in a row are."""
+    alertd.rules(RULES.format(hook=hook.url))
+    spend(world, "gpu-1")
+    with alertd.running():
+        wait_for(lambda: hook.posts, why="the alert")
+        for body in (b'{"bills": null}', b"{}", b'{"bills": []}'):
+            # Only in the newest range, for one read.
+            world.faults["gpu"] = deque([Fault(body=body)])
+            wait_for(lambda: not world.faults["gpu"], why="the empty answer")
+            alertd.wait_cycles(2)
+        assert len(hook.posts) == 1
+        world.rows = []
+        wait_for(lambda: len(hook.posts) == 2, why="the end")
+    assert owners_told(hook) == [("gpu-1", "firing"), ("gpu-1", "resolved")]
+
+
+def test_key_refused_when_polled_on_then_blindness_is_told_without_a_storm_of_requests(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """Somebody has to learn that nothing is watched, and what to do; the API must not be hammered meanwhile."""
+    alertd.rules(RULES.format(hook=hook.url))
+    alertd.env["ALERTD_POLL_INTERVAL"] = "2s"
+    spend(world, "gpu-1")
+    with alertd.running():
+        wait_for(lambda: owners_told(hook) == [("gpu-1", "firing")], why="the alert")
+        world.key = "another"
+        wait_for(lambda: len(hook.posts) == 2, why="the blindness")
+        cycles, refused = alertd.cycles(), sum(asked.is_refused for asked in world.asked)
+        alertd.wait_cycles(2)
+        more = sum(asked.is_refused for asked in world.asked) - refused
+        assert more <= (alertd.cycles() - cycles + 1) * (len(CATEGORIES) + 1)
+        assert alertd.run("status").code == 1
+        assert _statuses(hook, "gpu") == ["firing"]
+        world.key = "sk-canary-novita-key-5f1c"
+        wait_for(lambda: len(hook.posts) == 3, why="the end of blindness")
+    assert _statuses(hook, "alertd-blind") == ["firing", "resolved"]
+
+
+def test_blindness_when_told_to_any_receiver_then_names_the_setting(
+    alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
+) -> None:
+    """Who reads it at night has to know what to set, whichever way it came."""
+    alertd.rules(ALL_RECEIVERS.format(hook=hook.url))
+    world.key = "another"
+    ran = alertd.run("run", "--once")
+    assert ran.code == 1
+    texts = [ran.err, json.dumps(slack.shown()), mail.received[0].content.decode()]
+    texts.append(hook.posts[0].body.decode())
+    assert ["ALERTD_NOVITA_API_KEY" in text for text in texts] == [True] * 4
+    assert not any("sk-canary" in text for text in texts)
+
+
+def test_late_and_revised_rows_when_they_arrive_then_count_once(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """A bill for yesterday counts today, and a corrected one replaces what it corrects."""
+    alertd.rules(RULES.format(hook=hook.url).replace("window: 24h", "window: 72h"))
+    first = Row(category="gpu", start=world.hour(1), owner="gpu-1", pay=Decimal("4.9999999999"))
+    world.add(first)
+    with alertd.running():
+        alertd.wait_cycles(2)
+        world.add(Row(category="gpu", start=world.hour(40), owner="gpu-1", pay=Decimal("0.0000000001")))
+        wait_for(lambda: hook.posts, why="exactly the threshold, by a row two days late")
+        assert alert_named(alertd, "gpu")["value"] == "5"
+        world.revise(first, Row(category="gpu", start=first.start, owner="gpu-1", pay=Decimal("4.8")))
+        wait_for(lambda: alert_named(alertd, "gpu")["value"] == "4.8000000001", why="the revision")
+    assert len(hook.posts) == 1
+
+
+@pytest.mark.parametrize("name", ["cloud_sandbox", MONTHLY])
+def test_unknown_category_when_refused_then_is_dropped_and_the_rest_is_complete(
+    name: str, alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """Another brand may lack a category: that is no failure. Monthly bills that fail are."""
+    alertd.rules(WHOLE.format(hook=hook.url))
+    spend(world, "gpu-1")
+    world.monthly = [monthly_bill("2025-10", status="overdue", debt="10000")]
+    world.broken[name] = refusal(400, "INVALID_PRODUCT_CATEGORY")
+    ran = alertd.run("run", "--once")
+    assert ran.code == (1 if name == MONTHLY else 0), ran.err
+    assert alert_named(alertd, "gpu")["complete"] is True
+    assert name.split("_", maxsplit=1)[0] in ran.err
+
+
+def test_overdue_bill_when_the_list_fails_or_is_empty_then_it_stays_and_ends_when_paid(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """A bill that is not in the answer is not paid."""
+    alertd.rules(RULES.format(hook=hook.url))
+    world.monthly = [monthly_bill("2025-10", status="overdue", debt="10000", totalAmountDecimal="100.0000000001")]
+    with alertd.running():
+        wait_for(lambda: hook.posts, why="the alert")
+        world.broken[MONTHLY] = Fault(body=b'{"data": []}')
+        alertd.wait_cycles(2)
+        world.broken[MONTHLY] = refusal(429, "LIST_BILL_TOO_FAST", Retry_After="3600")
+        alertd.wait_cycles(2)
+        world.broken.clear()
+        alertd.wait_cycles(2)
+        assert len(hook.posts) == 1
+        world.monthly = [monthly_bill("2025-10", status="paid")]
+        wait_for(lambda: len(hook.posts) == 2, why="the end")
+    assert _statuses(hook, "overdue") == ["firing", "resolved"]
+
+
+def test_system_clock_when_far_from_the_apis_then_nothing_is_decided(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """A machine that woke in the wrong year must neither fire nor resolve."""
+    alertd.rules(RULES.format(hook=hook.url))
+    spend(world, "gpu-1")
+    world.clock = lambda: alertd.now() + 3 * 3600
+    ran = alertd.run("run", "--once")
+    assert ran.code == 1
+    assert "clock" in ran.err
+    assert (alertd.alerts(), hook.posts) == ([], [])
+    world.clock = alertd.now
+    assert alertd.run("run", "--once").code == 0
+    assert len(hook.posts) == 1
+
+
+def test_month_of_a_bill_when_the_range_is_refused_then_shorter_ones_are_asked_and_remembered(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """An undocumented limit costs one refusal a category, not the watch."""
+    alertd.rules(RULES.format(hook=hook.url).replace("window: 24h", "window: 720h"))
+    world.longest_days = 7
+    world.add(*(Row(category="gpu", start=world.hour(ago), owner="gpu-1", pay=Decimal(1)) for ago in range(0, 700, 24)))
+    assert alertd.run("run", "--once").code == 0
+    assert alert_named(alertd, "gpu")["value"] == "30"
+    asked = [int(a.query["endTime"]) + 1 - int(a.query["startTime"]) for a in world.asked if a.name == "gpu"]
+    assert sum(seconds > 7 * 86400 for seconds in asked) <= 2
+    assert all(int(a.query["startTime"]) % 86400 == 0 for a in world.asked if a.name == "gpu")
+    assert all(a.headers["user-agent"].startswith("alertd/") for a in world.asked)
