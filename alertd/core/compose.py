@@ -16,7 +16,7 @@ from alertd.core.money import UNITS_PER_USD, format_usd, plain
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
-from alertd.core.words import format_age, format_instant
+from alertd.core.words import format_age, format_instant, format_share
 
 STORM_LISTED = 20
 """A storm lists its largest alerts and counts the rest."""
@@ -28,7 +28,7 @@ def format_value(value: Decimal, unit: Unit) -> str:
         case Unit.USD:
             return format_usd(int(value * UNITS_PER_USD))
         case Unit.RATIO:
-            return f"{plain(round(value * 100, 1)):f} %"
+            return format_share(value)
         case Unit.DAYS:
             return f"{plain(round(value, 1)):f} days"
         case Unit.HOURS:

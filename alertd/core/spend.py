@@ -9,6 +9,7 @@ It knows sums only: completeness and data edge are the ledger's.
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
@@ -223,11 +224,14 @@ class SpendView:
 
     def _window(self, metric: str, window: HourRange) -> NDArray[np.int64]:
         totals = self._totals[metric]
-        last = len(self.span)
-        start = min(max(window.start - self.span.start, 0), last)
-        end = min(max(window.end - self.span.start, 0), last)
+        start, end = self._bounds(window)
         difference: NDArray[np.int64] = totals[end] - totals[start]
         return difference
+
+    def _bounds(self, window: HourRange) -> tuple[int, int]:
+        """Return the rows of the totals between which a window lies, as far as the view reaches."""
+        last = len(self.span)
+        return min(max(window.start - self.span.start, 0), last), min(max(window.end - self.span.start, 0), last)
 
     def _selection(self, query: SpendQuery) -> _Selection:
         found = self._cache.selections.get(query)
@@ -298,28 +302,70 @@ class SpendView:
             before: The window to compare with; None when it is not known.
             count: At most so many; parts of nothing are left out.
         """
-        self._refresh()
-        selection = self._selection(query)
-        number = selection.numbers.get(group)
-        if number is None or len(selection.ids) == 0:
-            return ()
-        end = selection.starts[number + 1] if number + 1 < len(selection.starts) else len(selection.ids)
-        ids = selection.ids[selection.starts[number] : end]
-        now = self._window(metric, window)[ids].tolist()
-        then = self._window(metric, before)[ids].tolist() if before is not None else None
-        parts: dict[tuple[str, str, str], list[int]] = {}
-        for position, series in enumerate(self._table.names[n] for n in ids.tolist()):
-            part = parts.setdefault((series.owner, series.product, series.category), [0, 0])
-            part[0] += now[position]
-            part[1] += then[position] if then is not None else 0
-        largest = sorted(((sums, key) for key, sums in parts.items() if sums[0] > 0), key=lambda p: (-p[0][0], p[1]))
+        parts = self._parts(query, metric, (window, before or HourRange(0, 0)), group)
+        largest = sorted((pair for pair in parts.items() if pair[1][0] > 0), key=lambda pair: (-pair[1][0], pair[0]))
         return tuple(
             Contributor(
                 owner=owner,
                 product=product,
                 category=category,
-                amount=Usd(sums[0]),
-                before=Usd(sums[1]) if then is not None else None,
+                amount=Usd(now),
+                before=Usd(then) if before is not None else None,
             )
-            for sums, (owner, product, category) in largest[:count]
+            for (owner, product, category), (now, then) in largest[:count]
         )
+
+    def risen(
+        self, query: SpendQuery, metric: str, window: HourRange, group: Labels, *, before: HourRange, count: int = 3
+    ) -> tuple[Contributor, ...]:
+        """
+        Return the parts of a group's sum that rose most over their mean of earlier windows, largest rise first.
+
+        Args:
+            before: The earlier windows, of the same length, end to end.
+            count: At most so many; parts that did not rise are left out.
+        """
+        windows = len(before) // len(window)
+        parts = self._parts(query, metric, (window, before), group)
+        rises = [(now * windows - then, key, now, then) for key, (now, then) in parts.items() if now * windows > then]
+        return tuple(
+            Contributor(
+                owner=owner,
+                product=product,
+                category=category,
+                amount=Usd(now),
+                before=Usd(round(Fraction(then, windows))),
+            )
+            for _, (owner, product, category), now, then in sorted(rises, key=lambda rise: (-rise[0], rise[1]))[:count]
+        )
+
+    def first_hour(self, query: SpendQuery, metric: str, window: HourRange, group: Labels) -> int | None:
+        """Return the first hour of a window in which a group was charged or credited anything; None without one."""
+        ids = self._ids(query, group)
+        start, end = self._bounds(window)
+        charged = np.diff(self._totals[metric][start : end + 1, ids], axis=0).any(axis=1)
+        hours = np.flatnonzero(charged)
+        return self.span.start + start + int(hours[0]) if len(hours) else None
+
+    def _ids(self, query: SpendQuery, group: Labels) -> NDArray[np.intp]:
+        """Return the series of a group."""
+        self._refresh()
+        selection = self._selection(query)
+        number = selection.numbers.get(group)
+        if number is None or len(selection.ids) == 0:
+            return np.zeros(0, np.intp)
+        end = selection.starts[number + 1] if number + 1 < len(selection.starts) else len(selection.ids)
+        return selection.ids[selection.starts[number] : end]
+
+    def _parts(
+        self, query: SpendQuery, metric: str, windows: tuple[HourRange, HourRange], group: Labels
+    ) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """Return a group's sums in two windows by owner, product and category."""
+        ids = self._ids(query, group)
+        now, then = (self._window(metric, window)[ids].tolist() for window in windows)
+        parts: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for position, series in enumerate(self._table.names[n] for n in ids.tolist()):
+            key = (series.owner, series.product, series.category)
+            earlier = parts.get(key, (0, 0))
+            parts[key] = (earlier[0] + now[position], earlier[1] + then[position])
+        return parts

@@ -1,8 +1,10 @@
 """The small phrases that every message shares: durations, instants, groups."""
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from alertd.core.labels import Labels
+from alertd.core.money import plain
 from alertd.core.owners import OwnerDirectory
 
 _UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
@@ -32,6 +34,11 @@ def format_age(duration: timedelta) -> str:
 def format_instant(at: datetime) -> str:
     """Return an instant to the minute, in UTC and saying so."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def format_share(share: Decimal) -> str:
+    """Return a share or ratio for people, in percent: `83 %`, `250 %`."""
+    return f"{plain(round(share * 100, 1)):f} %"
 
 
 def group_name(group: Labels, owners: OwnerDirectory) -> str:

@@ -175,6 +175,37 @@ def test_top_when_asked_then_largest_parts_with_the_window_before() -> None:
     assert view.top(SpendQuery(), "amount", now, (), before=None)[0].amount == usd("100")
 
 
+def test_risen_when_asked_then_largest_rises_over_the_mean_before() -> None:
+    """Parts that fell or stayed are not what rose; equal rises in the order of their names."""
+    desk = Desk()
+    rows = [row(START, "40"), row(START + 10, "20"), row(START + 20, "31"), row(START + 20, "0", owner="gpu-9")]
+    rows += [row(START + 20, "3", owner=owner) for owner in ("gpu-5", "gpu-4", "gpu-3")]
+    rows += [row(START, "10", owner="gpu-6"), row(START + 20, "5", owner="gpu-6")]
+    desk.read(rows, HourRange(START, START + 30), AT)
+    view = desk.view(HourRange(START, START + 30))
+    window, before = HourRange(START + 20, START + 30), HourRange(START, START + 20)
+    risen = view.risen(SpendQuery(), "amount", window, (), before=before)
+    assert [(c.owner, c.amount, c.before) for c in risen] == [
+        ("gpu-3", usd("3"), 0),
+        ("gpu-4", usd("3"), 0),
+        ("gpu-5", usd("3"), 0),
+    ]
+    (first, *_) = view.risen(SpendQuery(), "amount", window, (), before=before, count=4)[3:]
+    assert (first.owner, first.amount, first.before) == ("gpu-1", usd("31"), usd("30"))
+
+
+def test_first_hour_when_charges_cancel_out_then_still_the_first() -> None:
+    """A sum of nothing may be spend and its credit; a row of nothing is none."""
+    desk = Desk()
+    rows = [row(START + 2, "0"), row(START + 5, "4"), row(START + 6, "-4"), row(START + 3, "1", owner="gpu-2")]
+    desk.read(rows, HourRange(START, START + 30), AT)
+    view, query = desk.view(HourRange(START, START + 30)), SpendQuery(group_by=("owner",))
+    asked = [(0, 30), (0, 5), (0, 6), (6, 30), (7, 30), (-50, -20), (90, 95)]
+    found = [view.first_hour(query, "amount", HourRange(START + a, START + b), (("owner", "gpu-1"),)) for a, b in asked]
+    assert found == [START + 5, None, START + 5, START + 6, None, None, None]
+    assert view.first_hour(query, "amount", SPAN, (("owner", "gpu-9"),)) is None
+
+
 def test_top_when_a_series_is_new_then_it_is_counted() -> None:
     """It must not depend on another question having been asked first."""
     desk = Desk()

@@ -10,20 +10,23 @@ from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, ClassVar, NewType, get_type_hints
 
-from alertd.core.alert import Sample
+from alertd.core.alert import ACCOUNT_SEPARATOR, Sample
 from alertd.core.bill import TrackedBill
+from alertd.core.hours import hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.ledger import DataState
-from alertd.core.money import Usd
+from alertd.core.money import Usd, format_usd, plain
 from alertd.core.owners import OwnerDirectory
 from alertd.core.severity import Severity
 from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.words import format_duration
 
 Share = NewType("Share", Fraction)
 """A part of something: `80%` is 4/5, exact."""
@@ -279,6 +282,34 @@ class SpendRule(Rule):
         """Return the (account, category) pairs that the filters let through."""
         return data.select(self.account, self.category)
 
+    def edge(self, data: DataState) -> int | None:
+        """Return the hour through which the rule's categories are billed; None while nothing is known of them."""
+        categories = self.categories(data)
+        # No category fits, so nothing can be missing: what an edit left open is judged, and ends.
+        return data.edge(categories) if categories else hour_of(data.now)
+
+    def account_of(self, group: Labels, data: DataState) -> str:
+        """Return whose bill a group's spend is on."""
+        accounts = sorted({account for account, _ in self.categories(data)})
+        return dict(group).get("account") or ACCOUNT_SEPARATOR.join(accounts)
+
+    def spent(self, who: str, value: Usd, window: timedelta) -> str:
+        """Return the clause that says who spent how much on what; nobody where the rule looks at the whole."""
+        what = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"
+        about = f"{self._on()} in {format_duration(window)}"
+        return f"{who} spent {format_usd(value)}{what}{about}" if who else f"Spend{what}{about} is {format_usd(value)}"
+
+    def _on(self) -> str:
+        """Name the categories that the rule is about, where its filter names them and its groups do not."""
+        named = [text for text in self.category.texts if not text.startswith("!")]
+        return f" on {', '.join(named)}" if named and "category" not in self.group_by else ""
+
+
+def hourly_problems(key: str, duration: timedelta) -> Iterator[tuple[str, str]]:
+    """Yield a problem where a stretch of spend does not end on an hour."""
+    if duration % timedelta(hours=1):
+        yield key, f"{format_duration(duration)} is not a whole number of hours; bills come by the hour"
+
 
 def rising_problems(key: str, thresholds: Mapping[Severity, int | Fraction | timedelta]) -> Iterator[tuple[str, str]]:
     """Yield a problem where thresholds are missing, or a worse severity has a lower threshold than a milder one."""
@@ -290,9 +321,14 @@ def rising_problems(key: str, thresholds: Mapping[Severity, int | Fraction | tim
             yield key, f"{key}: {bad.label} must be above {mild.label}, or it would never be seen"
 
 
-def highest(limits: Mapping[Severity, int], value: int) -> Severity | None:
+def highest(limits: Mapping[Severity, int | Fraction], value: int | Fraction) -> Severity | None:
     """Return the highest severity whose limit the value reaches (`>=`)."""
     return max((severity for severity, limit in limits.items() if value >= limit), default=None)
+
+
+def ratio_decimal(ratio: Fraction) -> Decimal:
+    """Return a share or ratio as a value of a sample, to six digits after the point."""
+    return plain(round(Decimal(ratio.numerator) / ratio.denominator, 6))
 
 
 def owner_labels(group: Labels, rule: Rule, owners: OwnerDirectory) -> Labels:

@@ -7,12 +7,12 @@ from functools import cached_property
 from math import ceil
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import ACCOUNT_SEPARATOR, Sample, Unit
-from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
+from alertd.core.alert import Sample, Unit
+from alertd.core.hours import HourRange, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import DataState, Gap
-from alertd.core.money import Usd, format_usd, to_decimal
-from alertd.core.rules.base import Facts, Key, Metric, SpendRule, highest, owner_labels, rising_problems
+from alertd.core.money import Usd, to_decimal
+from alertd.core.rules.base import Facts, Key, SpendRule, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.severity import Severity
 from alertd.core.words import format_duration, group_name
 
@@ -36,8 +36,7 @@ class RollingSpend(SpendRule):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with window and thresholds."""
-        if self.window % timedelta(hours=1):
-            yield "window", f"{format_duration(self.window)} is not a whole number of hours; bills come by the hour"
+        yield from hourly_problems("window", self.window)
         yield from rising_problems("thresholds", self.thresholds)
 
     def lookback(self) -> timedelta:
@@ -52,12 +51,9 @@ class RollingSpend(SpendRule):
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's spend in the window."""
         categories = self.categories(facts.data)
-        edge = facts.data.edge(categories)
+        edge = self.edge(facts.data)
         if edge is None:
-            if categories:
-                return []
-            # No category fits, so nothing can be missing: what an edit left open is judged, and ends.
-            edge = hour_of(facts.now)
+            return []
         window = HourRange(edge - whole_hours(self.window), edge)
         sums = facts.spend.sums(self._query(facts.data), self.metric, window)
         groups = dict(sums.at_least(min(self._leave.values())))
@@ -67,16 +63,6 @@ class RollingSpend(SpendRule):
         gaps = facts.data.gaps(categories, window)
         before = self._window_before(facts.data, categories, window)
         return [self._sample(facts, group, value, window, before, gaps) for group, value in groups.items()]
-
-    def _headline(self, who: str, value: Usd) -> str:
-        what = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"
-        about = f"{self._on()} in {format_duration(self.window)}"
-        return f"{who} spent {format_usd(value)}{what}{about}" if who else f"Spend{what}{about} is {format_usd(value)}"
-
-    def _on(self) -> str:
-        """Name the categories that the rule is about, where its filter names them and its groups do not."""
-        named = [text for text in self.category.texts if not text.startswith("!")]
-        return f" on {', '.join(named)}" if named and "category" not in self.group_by else ""
 
     def _window_before(
         self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange
@@ -98,8 +84,8 @@ class RollingSpend(SpendRule):
         return Sample(
             group=group,
             labels=owner_labels(group, self, facts.owners),
-            account=_account(group, self.categories(facts.data)),
-            headline=self._headline(group_name(group, facts.owners), value),
+            account=self.account_of(group, facts.data),
+            headline=self.spent(group_name(group, facts.owners), value, self.window),
             value=to_decimal(value),
             unit=Unit.USD,
             reached=highest(self.thresholds, value),
@@ -112,8 +98,3 @@ class RollingSpend(SpendRule):
             top=facts.spend.top(self._query(facts.data), self.metric, window, group, before=before) if held else (),
             table_note=f"{length} to {start_of(window.end):%b %d %H:%M} UTC, against the {length} before",
         )
-
-
-def _account(group: Labels, categories: tuple[tuple[str, str], ...]) -> str:
-    accounts = sorted({account for account, _ in categories})
-    return dict(group).get("account") or ACCOUNT_SEPARATOR.join(accounts)
