@@ -6,18 +6,16 @@ It is no rule of the rules file: it needs no configuration, cannot be forgotten,
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
 from typing import ClassVar
 
 from alertd.core.alert import Sample, Unit
-from alertd.core.hours import start_of
 from alertd.core.labels import Labels
 from alertd.core.ledger import CategoryBook
-from alertd.core.money import plain
 from alertd.core.rules.base import Facts, Rule
+from alertd.core.rules.data_stale import hours_of, last_read, read_edge, unread_since
 from alertd.core.severity import Severity
-from alertd.core.words import format_age, format_instant
+from alertd.core.words import format_age
 
 NAME = "alertd-blind"
 """Reserved: no rule of a rules file may have it."""
@@ -58,9 +56,8 @@ class Blindness(Rule):
         return [sample for sample in samples if sample.reached is not None or sample.group in watched]
 
     def _sample(self, facts: Facts, account: str, books: list[CategoryBook]) -> Sample:
-        since = min(book.read_at or facts.watched_since or facts.now for book in books)
         refused = facts.refused.get(account)
-        age = facts.now - since
+        age = facts.now - unread_since(facts, books)
         is_blind = refused is not None or age >= self.limit
         reached = Severity.CRITICAL if is_blind else None
         return Sample(
@@ -68,25 +65,15 @@ class Blindness(Rule):
             labels=(("account", account),),
             account=account,
             headline=_headline(account, age, is_refused=refused is not None, is_blind=is_blind),
-            value=_hours(age),
+            value=hours_of(age),
             unit=Unit.HOURS,
             reached=reached,
             held=reached,
-            thresholds=((Severity.CRITICAL, _hours(self.limit)),),
-            as_of=_edge(facts, books),
+            thresholds=((Severity.CRITICAL, hours_of(self.limit)),),
+            as_of=read_edge(facts, books),
             is_complete=True,
             facts=_reasons(books, refused),
         )
-
-
-def _hours(age: timedelta) -> Decimal:
-    return plain(Decimal(int(age.total_seconds())) / 3600)
-
-
-def _edge(facts: Facts, books: list[CategoryBook]) -> datetime:
-    edges = [book.edge(facts.now, facts.data.settle_delay) for book in books]
-    known = [edge for edge in edges if edge is not None]
-    return start_of(min(known)) if known else facts.now
 
 
 def _headline(account: str, age: timedelta, *, is_refused: bool, is_blind: bool) -> str:
@@ -100,8 +87,5 @@ def _headline(account: str, age: timedelta, *, is_refused: bool, is_blind: bool)
 def _reasons(books: list[CategoryBook], refused: str | None) -> tuple[tuple[str, str], ...]:
     if refused is not None:
         return (("What to do", refused),)
-    failing = [(book.category, book) for book in books if book.error]
-    return tuple(
-        (category, f"{book.error}; last read {format_instant(book.read_at) if book.read_at else 'never'}")
-        for category, book in sorted(failing, key=lambda pair: pair[0])
-    )[:5]
+    failing = sorted((book for book in books if book.error), key=lambda book: book.category)
+    return tuple((book.category, last_read(book)) for book in failing)[:5]

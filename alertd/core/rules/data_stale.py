@@ -1,0 +1,149 @@
+"""
+`data_stale`: hours since the bills of some categories were last read whole.
+
+It looks at reads, not at spend, so nothing can be missing for it. The built-in alert `alertd-blind` is its sister
+with a limit of its own; this one is for other limits, single categories and other receivers.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from math import ceil
+from typing import Annotated, ClassVar
+
+from alertd.core.alert import ACCOUNT_SEPARATOR, Sample, Unit
+from alertd.core.hours import start_of
+from alertd.core.labels import Labels, Patterns
+from alertd.core.ledger import CategoryBook
+from alertd.core.money import plain
+from alertd.core.rules.base import Facts, Key, Rule, highest, rising_problems
+from alertd.core.severity import Severity
+from alertd.core.words import format_age, format_instant
+
+_GROUPS = ("account", "category")
+_NAMED = 3
+"""So many categories are named in the headline, and"""
+_LISTED = 5
+"""so many with their errors; the rest is counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DataStale(Rule):
+    """Count the hours since the last complete read of the selected categories: the oldest of them counts."""
+
+    TYPE: ClassVar[str] = "data_stale"
+    HELP: ClassVar[str] = (
+        "Hours since the last complete successful read of the selected categories; one alert per account, or as "
+        "`group_by` (account, category) says."
+    )
+    ADVICE: ClassVar[str] = (
+        "Until they are read again new spend raises no alarm: see the errors below and `alertd status`."
+    )
+
+    account: Annotated[Patterns, Key("A value, a glob or a list of them; `!x` excludes.", example="prod")] = Patterns()
+    category: Annotated[
+        Patterns, Key("The productCategory polled. A value, a glob or a list of them; `!x` excludes.", example="gpu")
+    ] = Patterns()
+    group_by: Annotated[
+        tuple[str, ...],
+        Key("`account`, `category` or both. Empty: one alert for the whole.", example=["account", "category"]),
+    ] = ("account",)
+    thresholds: Annotated[
+        Mapping[Severity, timedelta],
+        Key(
+            "Severity to the time without a complete read; several poll intervals, or each slow poll is an alert.",
+            example={"warning": "3h", "critical": "12h"},
+            at_least=timedelta(minutes=1),
+        ),
+    ]
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with groups and thresholds."""
+        if not set(self.group_by) <= set(_GROUPS):
+            yield "group_by", "data_stale looks at reads: it can group by account and category only"
+        yield from rising_problems("thresholds", self.thresholds)
+
+    @property
+    def group_keys(self) -> tuple[str, ...]:
+        """The rule's `group_by` in one order."""
+        return tuple(sorted(self.group_by))
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge the reads of every group, and the watched ones of which an edit left none."""
+        groups: dict[Labels, list[CategoryBook]] = {group: [] for group in watched}
+        for key in facts.data.select(self.account, self.category):
+            names = dict(zip(_GROUPS, key, strict=True))
+            group = tuple((name, names[name]) for name in self.group_keys)
+            groups.setdefault(group, []).append(facts.data.books[key])
+        samples = (self._sample(facts, group, books) for group, books in groups.items())
+        return [sample for sample in samples if sample.held is not None or sample.group in watched]
+
+    def _sample(self, facts: Facts, group: Labels, books: Sequence[CategoryBook]) -> Sample:
+        limits = {severity: seconds_of(limit) for severity, limit in self.thresholds.items()}
+        leave = {severity: ceil(limit * self.resolve_below) for severity, limit in limits.items()}
+        age = facts.now - unread_since(facts, books)
+        held = highest(leave, seconds_of(age)) if books else None
+        stale = [b for b in books if seconds_of(facts.now - unread_since(facts, (b,))) >= min(leave.values())]
+        accounts = sorted({book.account for book in books})
+        account = ACCOUNT_SEPARATOR.join(accounts) or dict(group).get("account", "")
+        refused = (facts.refused[name] for name in accounts if name in facts.refused)
+        return Sample(
+            group=group,
+            labels=(*self.labels, *group),
+            account=account,
+            headline=_headline(stale if held else books, account, age, is_stale=held is not None),
+            value=hours_of(age),
+            unit=Unit.HOURS,
+            reached=highest(limits, seconds_of(age)) if books else None,
+            held=held,
+            thresholds=tuple((severity, hours_of(limit)) for severity, limit in sorted(self.thresholds.items())),
+            as_of=read_edge(facts, books),
+            is_complete=True,
+            facts=(*(("Key refused", remedy) for remedy in refused), *_reads(stale, is_wide=len(accounts) > 1)),
+        )
+
+
+def seconds_of(age: timedelta) -> int:
+    """Return whole seconds: finer than that nothing is judged."""
+    return int(age.total_seconds())
+
+
+def hours_of(age: timedelta) -> Decimal:
+    """Return a time without reads as the value of a sample."""
+    return plain(Decimal(seconds_of(age)) / 3600)
+
+
+def unread_since(facts: Facts, books: Iterable[CategoryBook]) -> datetime:
+    """Return the oldest last read of some categories; what was never read counts from the first attempt."""
+    return min((book.read_at or facts.watched_since or facts.now for book in books), default=facts.now)
+
+
+def read_edge(facts: Facts, books: Iterable[CategoryBook]) -> datetime:
+    """Return the instant through which all of some categories are billed; now where nothing is known of any."""
+    edges = (book.edge(facts.now, facts.data.settle_delay) for book in books)
+    known = [edge for edge in edges if edge is not None]
+    return start_of(min(known)) if known else facts.now
+
+
+def last_read(book: CategoryBook) -> str:
+    """Say why a category is not read, and when it last was."""
+    read = f"last read {format_instant(book.read_at) if book.read_at else 'never'}"
+    return f"{book.error}; {read}" if book.error else read
+
+
+def _reads(books: Sequence[CategoryBook], *, is_wide: bool) -> Iterator[tuple[str, str]]:
+    ordered = sorted(books, key=lambda book: book.key)
+    for book in ordered[:_LISTED]:
+        yield f"{book.account}: {book.category}" if is_wide else book.category, last_read(book)
+    if len(ordered) > _LISTED:
+        yield "And more", f"{len(ordered) - _LISTED} categories"
+
+
+def _headline(books: Sequence[CategoryBook], account: str, age: timedelta, *, is_stale: bool) -> str:
+    names = sorted({book.category for book in books})
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    what = f"{', '.join(names[:_NAMED])}{more} ({account})"
+    if not books:
+        return f"No category of this alert{f' ({account})' if account else ''} is watched any more"
+    return f"No complete read of {what} for {format_age(age)}" if is_stale else f"Bills are read again: {what}"

@@ -1,0 +1,193 @@
+"""
+`new_owner`: spend of an owner that spent nothing in a long time before.
+
+New means without a single charge or credit in the lookback, within the rule's filters; an owner stays new for as long
+as its first charge lies in the window. Spend without an owner is nobody's, and never new.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from functools import cached_property
+from math import ceil
+from typing import Annotated, ClassVar
+
+from alertd.core.alert import Sample, Unit
+from alertd.core.hours import HourRange, start_of, whole_hours
+from alertd.core.labels import Labels
+from alertd.core.ledger import Gap
+from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
+from alertd.core.rules.base import (
+    Facts,
+    Key,
+    Metric,
+    SpendRule,
+    highest,
+    hourly_problems,
+    owner_labels,
+    rising_problems,
+)
+from alertd.core.severity import Severity
+from alertd.core.words import format_duration, format_instant
+
+_GROUP = ("account", "owner")
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The window, and the lookback before it."""
+
+    now: HourRange
+    before: HourRange
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewOwner(SpendRule):
+    """Tell of owners that begin to spend; one alert per account and owner."""
+
+    TYPE: ClassVar[str] = "new_owner"
+    HELP: ClassVar[str] = (
+        "USD spent in the last window by an owner with no spend in the lookback before it; "
+        "always one alert per account and owner."
+    )
+    ADVICE: ClassVar[str] = (
+        "Ask who started it: name it under `owners:` in the rules file when it is meant, stop it and replace its key "
+        "when nobody knows it."
+    )
+
+    window: Annotated[
+        timedelta,
+        Key(
+            "Whole hours; so long an owner counts as new.",
+            example="24h",
+            at_least=timedelta(hours=1),
+            at_most=timedelta(days=31),
+        ),
+    ] = timedelta(hours=24)
+    lookback_: Annotated[
+        timedelta,
+        Key(
+            "How long before the window an owner must have spent nothing.",
+            example="30d",
+            name="lookback",
+            at_least=timedelta(hours=1),
+            at_most=timedelta(days=92),
+        ),
+    ] = timedelta(days=30)
+    min_spend: Annotated[Usd, Key("Owners that spend less are left alone.", example="$5", at_least=1)] = Usd(
+        UNITS_PER_USD
+    )
+    severity: Annotated[
+        Severity | None,
+        Key("Of every new owner from `min_spend` on, in place of thresholds; without either, warning.", example="info"),
+    ] = None
+    thresholds: Annotated[
+        Mapping[Severity, Usd],
+        Key("Severity to USD; reached means value >= threshold.", example={"warning": 5, "critical": 100}, at_least=1),
+    ] = field(default_factory=dict)
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with times, groups and limits."""
+        yield from hourly_problems("window", self.window)
+        yield from hourly_problems("lookback", self.lookback_)
+        if not set(self.group_by) <= set(_GROUP):
+            yield "group_by", "new_owner is always told by account and owner; remove group_by"
+        if self.severity is not None and self.thresholds:
+            yield "severity", "the thresholds say the severity already; keep one of them"
+        if self.thresholds:
+            yield from rising_problems("thresholds", self.thresholds)
+            least = min(self.thresholds.values())
+            if least < self.min_spend:
+                floor = format_usd(self.min_spend)
+                text = f"thresholds: {format_usd(least)} is below min_spend, {floor}, and would never count"
+                yield "thresholds", f"{text}; lower min_spend"
+
+    def lookback(self) -> timedelta:
+        """Return the window and the lookback before it."""
+        return self.window + self.lookback_
+
+    @property
+    def metrics(self) -> frozenset[Metric]:
+        """The metric that the rule sums, and the whole price: an owner paid by vouchers alone is not new."""
+        return frozenset({self.metric, Metric.AMOUNT})
+
+    @property
+    def group_keys(self) -> tuple[str, ...]:
+        """One alert per account and owner."""
+        return _GROUP
+
+    @cached_property
+    def _limits(self) -> Mapping[Severity, Usd]:
+        """What each severity is reached from, in 1e-10 USD."""
+        return self.thresholds or {self.severity or Severity.WARNING: self.min_spend}
+
+    @cached_property
+    def _leave(self) -> dict[Severity, int]:
+        """What a severity is left below, in 1e-10 USD."""
+        return {severity: ceil(limit * self.resolve_below) for severity, limit in self._limits.items()}
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge each owner; where anything is missing in an account only what is open there gets a sample."""
+        edge = self.edge(facts.data)
+        if edge is None:
+            return []
+        windows = self._windows(edge)
+        gaps: dict[str, list[Gap]] = {}
+        for gap in facts.data.gaps(self.categories(facts.data), HourRange(windows.before.start, edge)):
+            gaps.setdefault(gap.account, []).append(gap)
+        sums = facts.spend.sums(self._query(facts.data), self.metric, windows.now)
+        groups = {group: sums.of(group) for group in watched}
+        groups |= {
+            group: value
+            for group, value in sums.at_least(min(self._leave.values()))
+            if dict(group)["owner"] and dict(group)["account"] not in gaps and self._is_new(facts, group, windows)
+        }
+        return [
+            self._sample(facts, group, value, windows, gaps.get(dict(group).get("account", ""), []))
+            for group, value in groups.items()
+        ]
+
+    def _windows(self, edge: int) -> _Windows:
+        now = HourRange(edge - whole_hours(self.window), edge)
+        return _Windows(now, HourRange(now.start - whole_hours(self.lookback_), now.start))
+
+    def _is_new(self, facts: Facts, group: Labels, windows: _Windows) -> bool:
+        query = self._query(facts.data)
+        if facts.spend.sums(query, Metric.AMOUNT, windows.before).of(group):
+            return False
+        # A sum of nothing may be spend and its credit.
+        return facts.spend.first_hour(query, Metric.AMOUNT, windows.before, group) is None
+
+    def _sample(self, facts: Facts, group: Labels, value: Usd, windows: _Windows, gaps: list[Gap]) -> Sample:
+        query = self._query(facts.data)
+        is_new = self._is_new(facts, group, windows)
+        held = highest(self._leave, value) if is_new else None
+        lookback = format_duration(self.lookback_)
+        first = facts.spend.first_hour(query, Metric.AMOUNT, HourRange(windows.before.start, windows.now.end), group)
+        return Sample(
+            group=group,
+            labels=owner_labels(group, self, facts.owners),
+            account=self.account_of(group, facts.data),
+            headline=self._headline(facts, group, value, is_new=is_new),
+            value=to_decimal(value),
+            unit=Unit.USD,
+            reached=highest(self._limits, value) if is_new and not gaps else None,
+            held=held,
+            thresholds=tuple((severity, to_decimal(limit)) for severity, limit in sorted(self._limits.items())),
+            as_of=start_of(windows.now.end),
+            is_complete=not gaps,
+            may_raise=not gaps,
+            caveats=tuple(gap.text for gap in gaps),
+            top=facts.spend.top(query, self.metric, windows.now, group, before=windows.before) if held else (),
+            table_note=(
+                f"{format_duration(self.window)} to {start_of(windows.now.end):%b %d %H:%M} UTC, "
+                f"against the {lookback} before"
+            ),
+            facts=(("First charge", format_instant(start_of(first)) if first is not None else f"none in {lookback}"),),
+        )
+
+    def _headline(self, facts: Facts, group: Labels, value: Usd, *, is_new: bool) -> str:
+        labels = dict(group)
+        where = f" in account {labels.get('account', '')}" if len(facts.data.accounts) > 1 else ""
+        who = f"{facts.owners.display(labels.get('owner', ''))}{where}"
+        return self.spent(f"New owner {who}" if is_new else f"{who}, no longer new,", value, self.window)

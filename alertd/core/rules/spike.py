@@ -1,0 +1,209 @@
+"""
+`spike`: the window's spend of a group over the mean of the same-length windows before it.
+
+A group with no spend in the baseline has no ratio: it begins no alert here, `new_owner` is for that; an alert that is
+already open stays until the rise is gone.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from alertd.core.alert import Sample, Unit
+from alertd.core.hours import HourRange, start_of, whole_hours
+from alertd.core.labels import Labels
+from alertd.core.ledger import Gap
+from alertd.core.money import UNITS_PER_USD, Usd, format_usd
+from alertd.core.rules.base import (
+    Facts,
+    Key,
+    SpendRule,
+    highest,
+    hourly_problems,
+    owner_labels,
+    ratio_decimal,
+    rising_problems,
+)
+from alertd.core.severity import Severity
+from alertd.core.spend import GroupSums
+from alertd.core.words import format_duration, format_share, group_name
+
+_WHOLE = Fraction(1)
+_LARGEST_RATIO = Fraction(1000)
+"""Told for anything above: after next to nothing, every spend is millions of times the usual."""
+_FLOAT_SLACK = 1e-9
+"""How far a comparison of floats may be off; what passes it is compared exactly."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Windows:
+    """The window, and the whole windows of the baseline before it, end to end."""
+
+    now: HourRange
+    before: HourRange
+    count: int
+
+    @property
+    def all(self) -> HourRange:
+        return HourRange(self.before.start, self.now.end)
+
+
+@dataclass(frozen=True, slots=True)
+class _Rise:
+    """What a group spent in the window, against the mean of the windows before it; in 1e-10 USD."""
+
+    spent: int
+    usual: Fraction
+
+    @property
+    def increase(self) -> Fraction:
+        return self.spent - self.usual
+
+    @property
+    def ratio(self) -> Fraction | None:
+        """None where nothing was spent before, or credits took it back."""
+        return min(self.spent / self.usual, _LARGEST_RATIO) if self.usual > 0 else None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spike(SpendRule):
+    """Compare what each group spent in a window with its mean of the windows before."""
+
+    TYPE: ClassVar[str] = "spike"
+    HELP: ClassVar[str] = (
+        "The window's spend over the mean spend of the same-length windows in the baseline before it; "
+        "a group with no spend in the baseline begins no alert (`new_owner` does)."
+    )
+    ADVICE: ClassVar[str] = (
+        "Ask the owners below what changed: stop what is not meant; what is meant counts as usual once the baseline "
+        "holds it."
+    )
+
+    window: Annotated[
+        timedelta,
+        Key("Whole hours.", example="24h", at_least=timedelta(hours=1), at_most=timedelta(days=31)),
+    ]
+    baseline: Annotated[
+        timedelta,
+        Key(
+            "How far before the window spend counts as usual; as many whole windows as fit.",
+            example="7d",
+            at_least=timedelta(hours=1),
+            at_most=timedelta(days=92),
+        ),
+    ] = timedelta(days=7)
+    min_increase: Annotated[Usd, Key("Smaller rises in USD are left alone.", example="$10", at_least=0)] = Usd(
+        UNITS_PER_USD
+    )
+    thresholds: Annotated[
+        Mapping[Severity, Fraction],
+        Key(
+            "Severity to how many times the usual; reached means value >= threshold.",
+            example={"warning": 2, "critical": 5},
+            at_least=_WHOLE,
+            at_most=_LARGEST_RATIO,
+        ),
+    ]
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with window, baseline and thresholds."""
+        yield from hourly_problems("window", self.window)
+        yield from hourly_problems("baseline", self.baseline)
+        if self.baseline < self.window:
+            text = f"{format_duration(self.baseline)} is shorter than the window of {format_duration(self.window)}"
+            yield "baseline", f"{text}; write several times as much"
+        if _WHOLE in self.thresholds.values():
+            yield "thresholds", "thresholds: 1 is what steady spend reaches; write more, e.g. 2"
+        yield from rising_problems("thresholds", self.thresholds)
+
+    def lookback(self) -> timedelta:
+        """Return the window and the baseline before it."""
+        return self.window + self.baseline
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge each group's rise; with anything missing in window or baseline only what is open gets a sample."""
+        edge = self.edge(facts.data)
+        if edge is None:
+            return []
+        windows = self._windows(edge)
+        query = self._query(facts.data)
+        now = facts.spend.sums(query, self.metric, windows.now)
+        then = facts.spend.sums(query, self.metric, windows.before)
+        gaps = facts.data.gaps(self.categories(facts.data), windows.all)
+        groups = dict.fromkeys(watched)
+        if not gaps:
+            groups |= dict.fromkeys(self._candidates(now, then, windows.count))
+        rises = ((group, _Rise(now.of(group), Fraction(then.of(group), windows.count))) for group in groups)
+        return [
+            self._sample(facts, group, rise, windows, gaps)
+            for group, rise in rises
+            if group in watched or self._held(rise) is not None
+        ]
+
+    def _windows(self, edge: int) -> _Windows:
+        length = whole_hours(self.window)
+        count = whole_hours(self.baseline) // length
+        now = HourRange(edge - length, edge)
+        return _Windows(now, HourRange(now.start - count * length, now.start), count)
+
+    def _candidates(self, now: GroupSums, then: GroupSums, count: int) -> list[Labels]:
+        """Return the groups that could hold a severity: most never rise, and are passed over at once."""
+        spent, usual = now.values.astype(np.float64), then.values / count
+        slack = _FLOAT_SLACK * np.abs(spent)
+        least = float(min(self.thresholds.values()) * self.resolve_below)
+        floor = float(self.min_increase * self.resolve_below)
+        mask = (usual > 0) & (spent - usual >= floor * (1 - _FLOAT_SLACK) - slack) & (spent >= usual * least - slack)
+        return [now.groups[number] for number in np.flatnonzero(mask).tolist()]
+
+    def _reached(self, rise: _Rise) -> Severity | None:
+        if rise.ratio is None or rise.increase < self.min_increase:
+            return None
+        return highest(self.thresholds, rise.ratio)
+
+    def _held(self, rise: _Rise) -> Severity | None:
+        """Return what is not left yet: `resolve_below` is a share of both the threshold and the least increase."""
+        if rise.increase <= 0 or rise.increase < self.min_increase * self.resolve_below:
+            return None
+        if rise.ratio is None:
+            return max(self.thresholds)
+        leave = {severity: limit * self.resolve_below for severity, limit in self.thresholds.items()}
+        return highest(leave, rise.ratio)
+
+    def _sample(self, facts: Facts, group: Labels, rise: _Rise, windows: _Windows, gaps: tuple[Gap, ...]) -> Sample:
+        held = self._held(rise)
+        ratio = rise.ratio if rise.ratio is not None else _LARGEST_RATIO if held is not None else Fraction(0)
+        length = format_duration(self.window)
+        mean = f"the mean {length} of the {format_duration(timedelta(hours=len(windows.before)))} before"
+        query = self._query(facts.data)
+        return Sample(
+            group=group,
+            labels=owner_labels(group, self, facts.owners),
+            account=self.account_of(group, facts.data),
+            headline=self._headline(group_name(group, facts.owners), rise, windows),
+            value=ratio_decimal(ratio),
+            unit=Unit.RATIO,
+            reached=None if gaps else self._reached(rise),
+            held=held,
+            thresholds=tuple((severity, ratio_decimal(limit)) for severity, limit in sorted(self.thresholds.items())),
+            as_of=start_of(windows.now.end),
+            is_complete=not gaps,
+            may_raise=not gaps,
+            caveats=tuple(gap.text for gap in gaps),
+            top=facts.spend.risen(query, self.metric, windows.now, group, before=windows.before) if held else (),
+            table_note=f"what rose most: {length} to {start_of(windows.now.end):%b %d %H:%M} UTC, against {mean}",
+            facts=(
+                ("Usual", f"{format_usd(round(rise.usual))}, {mean}"),
+                ("Increase", format_usd(round(rise.increase))),
+            ),
+        )
+
+    def _headline(self, who: str, rise: _Rise, windows: _Windows) -> str:
+        spent = self.spent(who, Usd(rise.spent), self.window)
+        if rise.ratio is None:
+            return f"{spent}, with no spend in the {format_duration(timedelta(hours=len(windows.before)))} before"
+        more = "more than " if rise.ratio == _LARGEST_RATIO else ""
+        return f"{spent}, {more}{format_share(ratio_decimal(rise.ratio))} of the usual {format_usd(round(rise.usual))}"

@@ -1,0 +1,248 @@
+"""`spike` by hand-computed ratios: windows, baseline, least increase, completeness."""
+
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+
+from alertd.core.alert import AlertState, Sample
+from alertd.core.hours import HourRange, start_of
+from alertd.core.labels import Labels, Patterns
+from alertd.core.lifecycle import step
+from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.rules.base import Metric
+from alertd.core.rules.spike import Spike
+from alertd.core.severity import Severity
+from tests.core.builders import CRITICAL, NOW, RUNNING, WARNING, Desk, Row, a_series, desk_with, group, row, usd
+
+EDGE = RUNNING - 2
+"""Without a row of the last hours the window ends here: the read less two hours."""
+START = EDGE - 24
+OLDEST = START - 7 * 24
+RULE = Spike(
+    name="spike",
+    window=timedelta(hours=24),
+    thresholds={WARNING: Fraction(2), CRITICAL: Fraction(5)},
+    group_by=("owner",),
+)
+SEVEN = [row(OLDEST + day * 24, "10") for day in range(7)]
+"""$10 in each of the seven windows before: usual is $10."""
+
+
+def judge(desk: Desk, *watched: Labels, rule: Spike = RULE) -> dict[str, Sample]:
+    """The samples by their group's values."""
+    return {"|".join(value for _, value in s.group): s for s in rule.evaluate(desk.facts(), watched)}
+
+
+@pytest.mark.parametrize(
+    ("rows", "value", "reached", "held"),
+    [
+        pytest.param([*SEVEN, row(START, "20")], "2", WARNING, WARNING, id="twice the usual: met exactly"),
+        pytest.param([*SEVEN, row(START, "19.9999999999")], "2", None, WARNING, id="a hair less is only held"),
+        pytest.param([*SEVEN, row(START, "18")], "1.8", None, WARNING, id="held at 90 % exactly"),
+        pytest.param([*SEVEN, row(START, "17.9999999999")], None, None, None, id="a hair less is left"),
+        pytest.param([*SEVEN, row(EDGE - 1, "50")], "5", CRITICAL, CRITICAL, id="the last hour of the window is in"),
+        pytest.param([*SEVEN, row(START - 1, "50")], None, None, None, id="the hour before the window is usual"),
+        pytest.param([row(OLDEST, "70"), row(START, "20")], "2", WARNING, WARNING, id="first hour of the baseline"),
+        pytest.param([row(OLDEST - 1, "70"), row(START, "20")], None, None, None, id="the hour before it is out"),
+        pytest.param([row(OLDEST, "7"), row(START, "2")], "2", WARNING, WARNING, id="min_increase met exactly"),
+        pytest.param([row(OLDEST, "7"), row(START, "1.95")], "1.95", None, WARNING, id="held down to 90 % of it"),
+        pytest.param([row(OLDEST, "1"), row(START, "1.03")], None, None, None, id="seven times, but 89 cents more"),
+        pytest.param([*SEVEN, row(START, "30"), row(START + 3, "-10")], "2", WARNING, WARNING, id="a credit counts"),
+        pytest.param([*SEVEN, row(OLDEST, "-35"), row(START, "10")], "2", WARNING, WARNING, id="and in the baseline"),
+        pytest.param([row(OLDEST, "-7"), row(START, "50")], None, None, None, id="nothing but a credit before"),
+        pytest.param([row(START, "50")], None, None, None, id="nothing before: no ratio"),
+        pytest.param([row(OLDEST, "0.0000000001"), row(START, "50")], "1000", CRITICAL, CRITICAL, id="next to nothing"),
+        pytest.param(SEVEN, None, None, None, id="nothing now"),
+        pytest.param([], None, None, None, id="an empty ledger"),
+    ],
+)  # fmt: skip
+def test_ratio_when_rows_lie_around_window_and_baseline_then_by_hand(
+    rows: list[Row], value: str | None, reached: Severity | None, held: Severity | None
+) -> None:
+    """The window's spend over the mean of the seven windows before; both ratio and increase must be met."""
+    samples = judge(desk_with(*rows))
+    assert {k: (str(s.value), s.reached, s.held) for k, s in samples.items()} == (
+        {"gpu-1": (value, reached, held)} if value else {}
+    )
+
+
+@pytest.mark.parametrize(
+    ("window", "baseline", "value"),
+    [
+        pytest.param(24, 24, "3", id="one window before: $20"),
+        pytest.param(24, 7 * 24, "6", id="seven windows: a mean of $10"),
+        pytest.param(24, 7 * 24 + 23, "6", id="what is no whole window does not count"),
+        pytest.param(24, 8 * 24, "1.6", id="eight windows: a mean of $37.50"),
+        pytest.param(36, 72, "2", id="two windows of 36 h: the $20 lie in the window, before it nothing but $80"),
+    ],
+)
+def test_ratio_when_the_baseline_differs_then_means_of_whole_windows(window: int, baseline: int, value: str) -> None:
+    """As many windows as fit, end to end before the window."""
+    extra = [row(EDGE - 37, "50"), row(EDGE - 36 - 72, "30")] if window == 36 else []
+    rows = [row(EDGE - 1, "60"), row(EDGE - 25, "20"), row(OLDEST, "50"), row(OLDEST - 1, "230"), *extra]
+    rule = replace(
+        RULE,
+        window=timedelta(hours=window),
+        baseline=timedelta(hours=baseline),
+        thresholds={WARNING: Fraction(3, 2)},
+    )
+    assert [str(s.value) for s in judge(desk_with(*rows), rule=rule).values()] == [value]
+
+
+DIRECTORY = OwnerDirectory((Owner(match=Patterns(("gpu-1",)), name="trainer-a", team="research"),))
+
+
+@pytest.mark.parametrize(
+    ("parts", "rows", "headline"),
+    [
+        pytest.param(
+            {}, [row(START, "30")], "trainer-a (gpu-1) spent $30.00 in 24h, 300 % of the usual $10.00", id="an owner"
+        ),
+        pytest.param(
+            {"group_by": (), "category": Patterns(("gpu",))},
+            [row(START, "30")],
+            "Spend on gpu in 24h is $30.00, 300 % of the usual $10.00",
+            id="the whole of a category",
+        ),
+        pytest.param({}, [], "trainer-a (gpu-1) spent $0.00 in 24h, 0 % of the usual $10.00", id="ended"),
+        pytest.param(
+            {},
+            [row(START, "50000")],
+            "trainer-a (gpu-1) spent $50,000.00 in 24h, more than 100000 % of the usual $10.00",
+            id="beyond what is told",
+        ),
+    ],
+)
+def test_headline_when_groups_differ_then_what_rose_against_what(
+    parts: dict[str, object], rows: list[Row], headline: str
+) -> None:
+    """It is the line on the phone."""
+    rule = replace(RULE, **parts)  # type: ignore[arg-type]
+    watched = () if rule.group_by == () else group()
+    (sample,) = rule.evaluate(desk_with(*SEVEN, *rows).facts(owners=DIRECTORY), (watched,))
+    assert sample.headline == headline
+
+
+def test_sample_when_it_rises_then_says_what_rose_most_by_how_much() -> None:
+    """The largest part is not the one that rose."""
+    rows = [Row(series=a_series(product="A100"), hour=OLDEST + 24 * day, amount=usd("40")) for day in range(7)]
+    rows += [Row(series=a_series(product="A100"), hour=START, amount=usd("40"))]
+    rows += [Row(series=a_series(product="disk"), hour=START, amount=usd("3"))]
+    (sample,) = judge(desk_with(*SEVEN, *rows, row(START, "70"))).values()
+    assert str(sample.value) == "2.26"
+    assert [(c.product, c.amount, c.before) for c in sample.top] == [
+        ("H100", usd("70"), usd("10")),
+        ("disk", usd("3"), 0),
+    ]
+    assert sample.facts == (("Usual", "$50.00, the mean 24h of the 7d before"), ("Increase", "$63.00"))
+    assert sample.table_note == "what rose most: 24h to Jan 10 10:00 UTC, against the mean 24h of the 7d before"
+    assert (sample.as_of, sample.account) == (start_of(EDGE), "default")
+    assert [(s.label, str(v)) for s, v in sample.thresholds] == [("warning", "2"), ("critical", "5")]
+
+
+def test_groups_when_filtered_and_summed_by_another_metric_then_their_ratios() -> None:
+    """Filters, groups and metric are those of every spend rule."""
+    rows = [
+        Row(series=a_series("gpu-2"), hour=OLDEST, amount=usd("100"), voucher=usd("30")),
+        Row(series=a_series("gpu-2"), hour=START, amount=usd("31"), voucher=usd("1")),
+    ]
+    desk = desk_with(*SEVEN, row(START, "20"), *rows)
+    assert {k: str(s.value) for k, s in judge(desk).items()} == {"gpu-1": "2", "gpu-2": "2.17"}
+    assert {k: str(s.value) for k, s in judge(desk, rule=replace(RULE, metric=Metric.PAY)).items()} == {
+        "gpu-1": "2",
+        "gpu-2": "3",
+    }
+    assert set(judge(desk, rule=replace(RULE, owner=Patterns(("gpu-2",))))) == {"gpu-2"}
+
+
+# --- completeness and lives -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("span", "decides"),
+    [
+        pytest.param(HourRange(OLDEST, OLDEST + 1), False, id="the first hour of the baseline"),
+        pytest.param(HourRange(EDGE - 1, EDGE), False, id="the last hour of the window"),
+        pytest.param(HourRange(OLDEST - 1, OLDEST), True, id="an hour before the baseline"),
+    ],
+)
+def test_spike_when_an_hour_failed_then_it_decides_only_outside_window_and_baseline(
+    span: HourRange, decides: bool
+) -> None:
+    """A baseline that lacks spend makes ordinary days look like spikes."""
+    desk = desk_with(*SEVEN, row(START, "60"))
+    desk.fail(span)
+    assert bool(judge(desk)) is decides
+    (sample,) = judge(desk, group()).values()
+    assert (sample.is_complete, sample.may_raise) == (decides, decides)
+    assert bool(sample.caveats) is not decides
+    begun = step(None, sample, RULE, NOW)
+    assert (begun is not None) is decides
+
+
+def test_open_alert_when_data_is_missing_then_it_neither_ends_nor_rises() -> None:
+    """What is missing could be either."""
+    (seen,) = judge(desk_with(*SEVEN, row(START, "20"))).values()
+    alert = step(None, seen, RULE, NOW)
+    assert alert is not None
+    for amount in ("1", "90"):
+        desk = desk_with(*SEVEN, row(START, amount))
+        desk.fail(HourRange(EDGE - 1, EDGE))
+        (sample,) = judge(desk, group()).values()
+        after = step(alert, sample, RULE, NOW)
+        assert after is not None
+        assert (after.state, after.severity) == (AlertState.FIRING, WARNING)
+
+
+@pytest.mark.parametrize(
+    ("amount", "state"), [("50", AlertState.FIRING), ("0.9", AlertState.FIRING), ("0.89", AlertState.RESOLVED)]
+)
+def test_open_alert_when_the_baseline_runs_dry_then_stays_until_the_rise_is_gone(
+    amount: str, state: AlertState
+) -> None:
+    """Its owner still spends what it did not before: an end now would be followed by another beginning."""
+    (seen,) = judge(desk_with(*SEVEN, row(START, "20"))).values()
+    alert = step(None, seen, RULE, NOW)
+    (sample,) = judge(desk_with(row(START, amount)), group()).values()
+    assert (sample.reached, sample.is_complete) == (None, True)
+    assert sample.headline.endswith("with no spend in the 7d before")
+    after = step(alert, sample, RULE, NOW)
+    assert after is not None
+    assert (after.state, after.severity) == (state, WARNING)
+
+
+def test_watched_group_when_an_edit_of_filters_leaves_it_out_then_its_alert_ends() -> None:
+    """It is judged by the new text."""
+    desk = desk_with(*SEVEN, row(START, "60"))
+    for parts in ({"owner": Patterns(("gpu-2",))}, {"category": Patterns(("llm",))}):
+        (sample,) = judge(desk, group(), rule=replace(RULE, **parts)).values()  # type: ignore[arg-type]
+        assert (sample.held, sample.is_complete) == (None, True)
+
+
+def test_evaluate_when_nothing_was_ever_read_then_no_sample() -> None:
+    """Nothing known is not zero."""
+    desk = Desk()
+    desk.books["default", "gpu"] = desk.book()
+    assert judge(desk, group()) == {}
+
+
+def test_lookback_when_asked_then_window_and_baseline() -> None:
+    """The daemon reads and holds so much."""
+    assert RULE.lookback() == timedelta(days=8)
+
+
+@pytest.mark.parametrize(
+    ("parts", "keys"),
+    [
+        pytest.param({}, [], id="none"),
+        pytest.param({"window": timedelta(minutes=90)}, ["window"], id="half hours"),
+        pytest.param({"baseline": timedelta(hours=23)}, ["baseline"], id="shorter than the window"),
+        pytest.param({"thresholds": {WARNING: Fraction(1)}}, ["thresholds"], id="steady spend"),
+        pytest.param({"thresholds": {}}, ["thresholds"], id="no threshold"),
+    ],
+)
+def test_problems_when_the_rule_makes_no_sense_then_named(parts: dict[str, object], keys: list[str]) -> None:
+    """What a single key cannot show."""
+    assert [key for key, _ in replace(RULE, **parts).problems()] == keys  # type: ignore[arg-type]
