@@ -2,10 +2,14 @@
 
 import asyncio
 import difflib
+from typing import TYPE_CHECKING
 
 import click
 
 from alertd.cli.common import prepare
+
+if TYPE_CHECKING:
+    from alertd.notify.base import Notifier
 
 _EPILOG = """\b
 Example:
@@ -35,10 +39,10 @@ def command(ctx: click.Context, receiver: str) -> int:
     return asyncio.run(_send(receiver, notifiers[receiver]))
 
 
-async def _send(receiver: str, notifier: "object") -> int:
+async def _send(receiver: str, notifier: "Notifier") -> int:
     from alertd.app import send_test
 
-    results = await send_test(receiver, notifier)  # type: ignore[arg-type]
+    results = await send_test(receiver, notifier)
     for recipient, text, is_delivered in results:
         to = f"{receiver} ({recipient})" if recipient else receiver
         click.echo(f"{to}: {text}", err=not is_delivered)

@@ -37,11 +37,6 @@ class OwnerDirectory:
             self._found[owner_id] = found
         return found
 
-    @property
-    def label_names(self) -> frozenset[str]:
-        """Every label that some owner carries: what `group_by` may name besides the built-in keys."""
-        return frozenset(name for owner in self.entries for name, _ in owner.labels)
-
     def attribute(self, owner_id: str, name: str) -> str:
         """Return `team` or a label of an owner, empty where it has none."""
         owner = self.find(owner_id)

@@ -184,11 +184,6 @@ class SpendView:
                 wider[:, : totals.shape[1]] = totals
                 self._totals[metric] = wider
 
-    def use_owners(self, owners: OwnerDirectory) -> None:
-        """Group by another directory's teams and labels from now on."""
-        self._owners = owners
-        self._cache = _Cache()
-
     def sums(self, query: SpendQuery, metric: str, window: HourRange) -> GroupSums:
         """
         Return the sum of each group in a window; hours outside the view count as nothing.
@@ -278,12 +273,6 @@ class SpendView:
                 found = _Column(self._owners.attribute(series.owner, name) for series in self._table.names)
             self._cache.columns[name] = found
         return found
-
-    def hourly(self, query: SpendQuery, metric: str, window: HourRange, group: Labels) -> list[Usd]:
-        """Return a group's spend of each hour of a window, in order."""
-        return [
-            self.sums(query, metric, HourRange(hour, hour + 1)).of(group) for hour in range(window.start, window.end)
-        ]
 
     def top(
         self,

@@ -150,15 +150,6 @@ class Outbox:
             "WHERE id IN (SELECT entry_id FROM outbox_alert WHERE fingerprint = ?) ORDER BY id", (fingerprint,)
         )
 
-    def last_delivered(self, receiver: str, recipient: str, group: str) -> OutboxEntry | None:
-        """Return the newest delivered entry of a group that left a reference: what its next message continues."""
-        found = self._read(
-            "WHERE receiver = ? AND recipient = ? AND group_name = ? AND state = ? AND ref <> '' "
-            "ORDER BY id DESC LIMIT 1",
-            (receiver, recipient, group, EntryState.DELIVERED),
-        )
-        return found[0] if found else None
-
     def counts(self) -> dict[tuple[str, EntryState], int]:
         """Return how many entries each receiver has in each state; what it has none of is absent."""
         found = self._database.rows(

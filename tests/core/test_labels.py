@@ -91,9 +91,3 @@ def test_owner_when_looked_up_then_name_team_and_labels(owner_id: str, display: 
     found = (DIRECTORY.display(owner_id), DIRECTORY.attribute(owner_id, "team"), DIRECTORY.attribute(owner_id, "env"))
     assert found == (display, team, env)
     assert DIRECTORY.find(owner_id) is DIRECTORY.find(owner_id)
-
-
-def test_label_names_when_asked_then_of_all_owners() -> None:
-    """What `group_by` may name besides the built-in keys."""
-    assert DIRECTORY.label_names == {"env", "cost"}
-    assert OwnerDirectory().display("gpu-1") == "gpu-1"

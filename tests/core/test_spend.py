@@ -127,24 +127,6 @@ def test_sums_when_a_series_is_new_then_the_next_question_knows_it() -> None:
     assert set(found.values.tolist()) == {usd("2")}
 
 
-def test_use_owners_when_teams_change_then_groups_follow() -> None:
-    """A reload of the rules file must not leave spend with the old team."""
-    desk = Desk()
-    desk.read([row(START, "5"), row(START, "7", owner="gpu-2")], SPAN)
-    view = desk.view(SPAN, owners=OWNERS)
-    query = SpendQuery(group_by=("team",))
-    assert view.sums(query, "amount", SPAN).of((("team", "web"),)) == usd("7")
-    view.use_owners(OwnerDirectory((Owner(match=Patterns(("*",)), team="web"),)))
-    assert view.sums(query, "amount", SPAN).of((("team", "web"),)) == usd("12")
-
-
-def test_hourly_when_a_row_covers_several_hours_then_each_has_its_share() -> None:
-    """Charts and baselines look at single hours."""
-    desk = Desk()
-    desk.read([row(START + 1, "0.0000000005", span=3)], SPAN)
-    assert desk.view(SPAN).hourly(SpendQuery(), "amount", HourRange(START, START + 5), ()) == [0, 2, 2, 1, 0]
-
-
 def test_top_when_asked_then_largest_parts_with_the_window_before() -> None:
     """The reader's next question is who it was, and whether that is new."""
     now, then = HourRange(START + 24, START + 48), HourRange(START, START + 24)

@@ -51,7 +51,7 @@ def test_language_when_loaded_then_gives_core_values() -> None:
     assert not bill.enabled
     assert [account.name for account in loaded.accounts] == ["prod", "lab", "default"]
     assert loaded.owners.find("gpu-7f3a9").team == "research"
-    assert loaded.owners.label_names == {"env", "cost_centre"}
+    assert {name for owner in loaded.owners.entries for name, _ in owner.labels} == {"env", "cost_centre"}
     assert dict(loaded.routes[1].match) == {"cost_centre": Patterns(("4711", "4712")), "rule": Patterns(("gpu-*",))}
     assert [route.continue_ for route in loaded.routes] == [True, False, False]
     assert loaded.default_notify == ("finops",)

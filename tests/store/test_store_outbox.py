@@ -167,26 +167,6 @@ def test_counts_when_entries_are_in_many_states_then_by_receiver_and_state(store
     }
 
 
-def test_last_delivered_when_a_group_has_many_then_its_newest_with_a_reference(store: Store) -> None:
-    """A thread continues where its group's last message stands, in the same channel."""
-    done = EntryState.DELIVERED
-    store.outbox.add(
-        [
-            entry_of("1", state=done, ref="C1/1"),
-            entry_of("2", state=done, ref="C1/2"),
-            entry_of("3", state=done),
-            entry_of("4", ref="C1/4"),
-            entry_of("5", state=done, ref="C2/5", recipient="#other"),
-            entry_of("6", state=done, ref="C1/6", group="f2"),
-            entry_of("7", state=done, ref="C1/7", receiver="other"),
-        ]
-    )
-    found = store.outbox.last_delivered("finops", "#finops", "f1")
-    assert found is not None
-    assert found.ref == "C1/2"
-    assert store.outbox.last_delivered("finops", "#finops", "f3") is None
-
-
 def test_entries_of_when_a_storm_tells_of_many_then_each_alert_finds_it(store: Store) -> None:
     """`alertd explain` of one alert must find the message that told of fifty."""
     store.outbox.add([entry_of("1", fingerprints=("f1", "f2", "f2")), entry_of("2", fingerprints=("f2",))])
