@@ -80,6 +80,10 @@ class Sample:
     """Further (name, text) pairs that answer the reader's next question."""
     url: str = ""
     """A link that belongs to this one alert, such as the invoice."""
+    period: str = ""
+    """The kind of calendar period that the value counts, such as `month`; empty where it counts none."""
+    period_start: datetime | None = None
+    """When that period began: no alert outlives it."""
 
     def threshold_of(self, severity: Severity | None) -> Decimal | None:
         """Return the threshold that stands for a severity, or None."""
@@ -124,6 +128,8 @@ class Alert:
     caveats: tuple[str, ...] = ()
     facts: tuple[tuple[str, str], ...] = ()
     url: str = ""
+    period_start: datetime | None = None
+    """When the calendar period began that the value counts."""
     told_at: datetime | None = None
     told_value: Decimal | None = None
     told_count: int = 0

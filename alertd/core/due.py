@@ -4,10 +4,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.alert import Alert, AlertState
 from alertd.core.lifecycle import Move
 from alertd.core.message import NotifyReason
-from alertd.core.money import to_decimal
 from alertd.core.rules.base import Rule
 
 LONGEST_REPEAT = timedelta(days=7)
@@ -59,9 +58,9 @@ def _is_repeat_due(alert: Alert, rule: Rule, now: datetime) -> bool:
     interval = repeat_interval(rule, alert.told_count)
     if interval is not None and now - alert.told_at >= interval:
         return True
-    further = rule.repeat_every
+    step = rule.repeat_step(alert)
     told = alert.told_value if alert.told_value is not None else Decimal(0)
-    return further is not None and alert.unit is Unit.USD and alert.value - told >= to_decimal(further)
+    return step is not None and alert.value - told >= step
 
 
 def told(alert: Alert, reason: NotifyReason, receivers: tuple[str, ...], now: datetime) -> Alert:

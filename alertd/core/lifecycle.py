@@ -1,7 +1,8 @@
 """
 The life of an alert: `pending → firing → resolved`.
 
-One rule above all: incomplete data may begin an alert or raise its severity, and never ends or lowers one.
+One rule above all: incomplete data may begin an alert or raise its severity, and never ends or lowers one. Only the
+turn of a calendar period ends an alert whatever the data: what it said was of the period that is over.
 """
 
 from collections.abc import Collection, Mapping
@@ -27,6 +28,9 @@ def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Aler
     Returns:
         The alert after the step; the same object, or None, where nothing begins.
     """
+    # An edit of the period or its zone is no turn: the alert is judged on by the new text.
+    if alert is not None and alert.rule_digest == rule.digest() and (turned := _at_turn(alert, sample, now)):
+        return turned
     reached = sample.reached if sample.is_complete or sample.may_raise else None
     if alert is None or alert.state is AlertState.RESOLVED:
         return alert if reached is None else _begin(alert, sample, rule, reached, now)
@@ -35,6 +39,8 @@ def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Aler
     else:
         after = _step_firing(alert, sample, reached, now)
     is_moved = (alert.state, alert.severity) != (after.state, after.severity)
+    if after.severity != alert.severity:
+        after = replace(after, threshold=sample.threshold_of(after.severity))
     if is_moved:
         after = replace(after, reason=_edit_reason(alert, after, sample, rule))
     return _observed(after, sample, rule, is_judged=is_moved or sample.is_complete)
@@ -43,6 +49,20 @@ def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Aler
 def end(alert: Alert, *, reason: str, now: datetime) -> Alert:
     """Resolve an alert that no rule judges any more, e.g. because its rule was removed."""
     return replace(alert, state=AlertState.RESOLVED, resolved_at=now, reason=reason)
+
+
+def _at_turn(alert: Alert, sample: Sample, now: datetime) -> Alert | None:
+    """
+    Return the alert where the sample is of another calendar period, None where it is of the same or the alert is over.
+
+    A later period ends it, and what that one holds begins an episode of its own at the next evaluation. An earlier one
+    is what the data edge falls back to when the newest rows are taken back: then nothing moves.
+    """
+    if alert.period_start is None or sample.period_start is None or sample.period_start == alert.period_start:
+        return None
+    if sample.period_start < alert.period_start:
+        return alert
+    return None if alert.state is AlertState.RESOLVED else end(alert, reason=f"new {sample.period}", now=now)
 
 
 def _begin(past: Alert | None, sample: Sample, rule: Rule, reached: Severity, now: datetime) -> Alert:
@@ -72,6 +92,7 @@ def _begin(past: Alert | None, sample: Sample, rule: Rule, reached: Severity, no
         caveats=sample.caveats,
         facts=sample.facts,
         url=sample.url,
+        period_start=sample.period_start,
     )
 
 
@@ -121,6 +142,7 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         caveats=sample.caveats,
         facts=sample.facts,
         url=sample.url,
+        period_start=sample.period_start,
         rule_digest=rule.digest() if is_judged else alert.rule_digest,
     )
 

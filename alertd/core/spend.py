@@ -7,7 +7,7 @@ rows.
 It knows sums only: completeness and data edge are the ledger's.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
@@ -206,16 +206,32 @@ class SpendView:
             self._counted = len(self._table)
 
     def _sums(self, selection: _Selection, metric: str, window: HourRange) -> GroupSums:
-        each = self._window(metric, window)
-        if selection.is_everything:
-            values = each[: len(selection.ids)]
-        elif len(selection.ids) == 0:
-            values = np.zeros(len(selection.groups), np.int64)
-        else:
-            picked = each[selection.ids]
-            is_single = len(picked) == len(selection.starts)
-            values = picked if is_single else np.add.reduceat(picked, selection.starts)
+        values = self._by_group(selection, self._window(metric, window))
         return GroupSums(selection.groups, values, selection.numbers, int(values.max(initial=-MAX_UNITS)))
+
+    def _by_group(self, selection: _Selection, each: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Add up, along the last axis, what each series has."""
+        if selection.is_everything:
+            return each[..., : len(selection.ids)]
+        if len(selection.ids) == 0:
+            return np.zeros((*each.shape[:-1], len(selection.groups)), np.int64)
+        picked = each[..., selection.ids]
+        is_single = picked.shape[-1] == len(selection.starts)
+        return picked if is_single else np.add.reduceat(picked, selection.starts, axis=-1)
+
+    def between(self, query: SpendQuery, metric: str, bounds: Sequence[int]) -> NDArray[np.int64]:
+        """
+        Return the sum of each group between each of some hours and the next, in 1e-10 USD.
+
+        Args:
+            bounds: Hours in rising order; those outside the view count as its ends.
+
+        Returns:
+            A row for each two neighbouring bounds, a column for each group in the order of `sums`.
+        """
+        self._refresh()
+        rows = np.clip(np.asarray(bounds) - self.span.start, 0, len(self.span))
+        return self._by_group(self._selection(query), np.diff(self._totals[metric][rows], axis=0))
 
     def _window(self, metric: str, window: HourRange) -> NDArray[np.int64]:
         totals = self._totals[metric]

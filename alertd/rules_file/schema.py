@@ -29,7 +29,7 @@ from alertd.rules_file.receivers import receivers_schema
 from alertd.rules_file.values import Name, Names
 
 VERSION = "1"
-ANNOUNCED_TYPES = ("balance", "budget")
+ANNOUNCED_TYPES = ("balance",)
 """Rule types of the language that a version may lack; the message then says so instead of calling them unknown."""
 
 _DEFAULTS_OF_RULES = (

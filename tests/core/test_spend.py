@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import timedelta
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -125,6 +126,28 @@ def test_sums_when_a_series_is_new_then_the_next_question_knows_it() -> None:
     found = view.sums(query, "amount", SPAN)
     assert sorted(labels[0][1] for labels in found.groups) == sorted(owners)
     assert set(found.values.tolist()) == {usd("2")}
+
+
+def test_between_when_bounds_are_given_then_each_group_between_two_of_them() -> None:
+    """Many short windows at once; what lies outside the view counts as nothing."""
+    desk = Desk()
+    rows = [row(START + 1, "5"), row(START + 3, "7", owner="gpu-2"), row(START + 4, "1"), row(START + 4, "2", span=2)]
+    desk.read(rows, SPAN)
+    view = desk.view(SPAN, owners=OWNERS)
+    bounds = [START - 9, START, START + 2, START + 2, START + 4, START + 5]
+    by_owner = SpendQuery(group_by=("owner",))
+    for query in (
+        by_owner,
+        SpendQuery(),
+        SpendQuery(group_by=("team",)),
+        SpendQuery(filters=(("owner", Patterns(("x",))),)),
+    ):
+        found = view.between(query, "amount", bounds)
+        windows = [HourRange(start, end) for start, end in pairwise(bounds)]
+        assert found.tolist() == [view.sums(query, "amount", window).values.tolist() for window in windows]
+    assert view.between(by_owner, "amount", bounds).tolist() == [
+        [0, 0], [usd("5"), 0], [0, 0], [0, usd("7")], [usd("2"), 0]
+    ]  # fmt: skip
 
 
 def test_top_when_asked_then_largest_parts_with_the_window_before() -> None:

@@ -131,6 +131,7 @@ alerts = st.builds(
     top=st.lists(contributors, max_size=2).map(tuple),
     table_note=texts,
     caveats=st.lists(texts, max_size=2).map(tuple),
+    period_start=maybe_instants,
     facts=pairs,
     url=texts,
     told_at=maybe_instants,

@@ -17,12 +17,12 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, ClassVar, NewType, get_type_hints
 
-from alertd.core.alert import ACCOUNT_SEPARATOR, Sample
+from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Sample, Unit
 from alertd.core.bill import TrackedBill
 from alertd.core.hours import hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.ledger import DataState
-from alertd.core.money import Usd, format_usd, plain
+from alertd.core.money import Usd, format_usd, plain, to_decimal
 from alertd.core.owners import OwnerDirectory
 from alertd.core.severity import Severity
 from alertd.core.spend import SpendQuery, SpendView
@@ -176,6 +176,12 @@ class Rule(ABC):
     def lookback(self) -> timedelta:
         """Return how far back from now the rule looks at hourly spend."""
         return timedelta()
+
+    def repeat_step(self, alert: Alert) -> Decimal | None:
+        """Return how far an alert's value must grow for `repeat_every` to repeat it, None where it never does."""
+        if self.repeat_every is None or alert.unit is not Unit.USD:
+            return None
+        return to_decimal(self.repeat_every)
 
     @property
     def metrics(self) -> frozenset[Metric]:

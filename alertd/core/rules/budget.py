@@ -1,0 +1,341 @@
+"""`budget`: what a group has spent of an amount for a calendar period, how fast, and what the period will end at."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from math import ceil
+from typing import Annotated, ClassVar
+
+import numpy as np
+
+from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.calendar import LONGEST, CalendarPeriod, Period, period_of
+from alertd.core.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
+from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of
+from alertd.core.labels import Labels
+from alertd.core.ledger import DataState
+from alertd.core.money import Usd, format_usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.rules.base import Facts, Key, Metric, Share, SpendRule, owner_labels, rising_problems
+from alertd.core.severity import Severity
+from alertd.core.spend import GroupSums
+from alertd.core.standing import (
+    Criterion,
+    Forecast,
+    Limits,
+    Standing,
+    number_text,
+    own_thresholds,
+    reached_by,
+    share_text,
+    share_value,
+    worst,
+)
+from alertd.core.words import group_name
+
+_HISTORY_HOURS = HISTORY_DAYS * HOURS_PER_DAY
+_NAMED_BY = (("owner", ("owner", "owner_name")), ("team", ("team",)))
+"""For each key of `group_by` that `amounts` can name, the labels that hold what it may be called."""
+_LEAST_SHARE = Fraction(1, 1000)
+_NEARLY = 1 - 1e-9
+"""Sums of forecasts are floats: what comes this near to a limit is looked at exactly."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What one evaluation looks at, the same for all groups."""
+
+    facts: Facts
+    period: CalendarPeriod
+    edge: int
+    sums: GroupSums
+    history_start: int | None
+    """Where a forecast begins to look; None where data is missing: it is never made from incomplete data."""
+    has_last_day: bool
+    before: HourRange | None
+    """As many hours before the period, None where they are not known."""
+    is_complete: bool
+    may_raise: bool
+    caveats: tuple[str, ...]
+
+    @property
+    def window(self) -> HourRange:
+        """The hours of the period that are billed."""
+        return HourRange(self.period.hours.start, self.edge)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BudgetRule(SpendRule):
+    """Compare what each group spends in a calendar period with an amount for it."""
+
+    TYPE: ClassVar[str] = "budget"
+    HELP: ClassVar[str] = (
+        "An amount for a calendar period: the share of it that is spent, the pace, and what the period is forecast to "
+        "end at; one alert carries all three."
+    )
+    ADVICE: ClassVar[str] = "Look at what spends most below: stop or slow what is not needed, or raise the budget."
+
+    period: Annotated[
+        Period,
+        Key("Calendar period; weeks begin on Monday. A new period begins a new alert.", example="month"),
+    ]
+    amount: Annotated[Usd, Key("The budget of each group for one period.", example="$5,000", at_least=1)]
+    amounts: Annotated[
+        Mapping[str, Usd],
+        Key(
+            "Budgets of single groups: an owner's id or name, or a team, to USD; needs `group_by` owner or team.",
+            example={"research": "$500"},
+            at_least=1,
+        ),
+    ] = field(default_factory=dict)
+    timezone: Annotated[
+        str, Key("IANA time zone whose midnights begin the period, to the whole UTC hour.", example="Europe/Berlin")
+    ] = "UTC"
+    thresholds: Annotated[
+        Mapping[Severity, Share],
+        Key("Severity to the share of the amount that is spent.", example={"warning": "80%"}, at_least=_LEAST_SHARE),
+    ] = field(default_factory=dict)
+    pace: Annotated[
+        Mapping[Severity, Fraction],
+        Key(
+            "Severity to spent share over elapsed share, once a tenth of the period is over.",
+            example={"warning": 1.3},
+            at_least=Fraction(1, 10),
+            at_most=Fraction(100),
+        ),
+    ] = field(default_factory=dict)
+    forecast: Annotated[
+        Mapping[Severity, Share],
+        Key(
+            "Severity to the share of the amount that the period is forecast to end at, once the group has spent for a "
+            "tenth of the period and a tenth of it is over.",
+            example={"warning": "100%"},
+            at_least=_LEAST_SHARE,
+        ),
+    ] = field(default_factory=dict)
+    min_history: Annotated[
+        timedelta,
+        Key(
+            "A group that has been spending for so long has a forecast from the period's first hour on.",
+            example="14d",
+            at_least=timedelta(hours=1),
+            at_most=timedelta(days=HISTORY_DAYS),
+        ),
+    ] = timedelta()
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with the limits, and keys that would do nothing."""
+        if not (self.thresholds or self.pace or self.forecast):
+            yield (
+                "thresholds",
+                "thresholds, pace and forecast are all missing; write at least one, e.g. thresholds: {warning: 80%}",
+            )
+        limits: tuple[tuple[str, Limits], ...] = (
+            ("thresholds", self.thresholds),
+            ("pace", self.pace),
+            ("forecast", self.forecast),
+        )
+        for key, values in limits:
+            if values:
+                yield from rising_problems(key, values)
+        if self.amounts and not {"owner", "team"} & set(self.group_by):
+            yield "amounts", "amounts needs groups to give them to; write group_by: [owner] or group_by: [team]"
+        if self.min_history and not self.forecast:
+            yield "min_history", "min_history does nothing without forecast; write forecast: {…}, or remove it"
+
+    def lookback(self) -> timedelta:
+        """Return the longest period and the weeks before it that a forecast needs."""
+        return LONGEST[self.period] + timedelta(days=HISTORY_DAYS)
+
+    def repeat_step(self, alert: Alert) -> Decimal | None:
+        """Return the share of the group's budget that `repeat_every` is."""
+        if self.repeat_every is None:
+            return None
+        return share_value(Fraction(self.repeat_every, self._budget(dict(alert.labels))))
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge each group's budget of the period to which the last billed hour belongs."""
+        categories = self.categories(facts.data)
+        edge = facts.data.edge(categories)
+        if edge is None:
+            if categories:
+                return []
+            # No category fits, so nothing can be missing: what an edit left open is judged, and ends.
+            edge = hour_of(facts.now)
+        scene = self._scene(facts, categories, edge)
+        groups = self._worth_a_look(scene) | set(watched)
+        # In the order of the sums, then of the watched, so that one evaluation is like another.
+        ordered = [g for g in dict.fromkeys((*scene.sums.groups, *watched)) if g in groups] if groups else []
+        forecasts = self._forecasts(scene, ordered)
+        judged = [(group, self._standing(scene, group, forecasts.get(group))) for group in ordered]
+        samples = (self._sample(scene, group, standing) for group, standing in judged)
+        return [sample for sample in samples if sample.held is not None or sample.group in watched]
+
+    # --- what is known ----------------------------------------------------------------------------------------------
+
+    def _scene(self, facts: Facts, categories: tuple[tuple[str, str], ...], edge: int) -> _Scene:
+        data = facts.data
+        period = period_of(edge - 1, self.period, self.timezone)
+        window = HourRange(period.hours.start, edge)
+        start = max(window.start - _HISTORY_HOURS, edge - MOST_DAYS * HOURS_PER_DAY)
+        gaps = data.gaps(categories, window)
+        with_history = data.gaps(categories, HourRange(min(start, window.start), edge))
+        looked_at = with_history if self.forecast else gaps
+        return _Scene(
+            facts=facts,
+            period=period,
+            edge=edge,
+            sums=facts.spend.sums(self._query(data), self.metric, window),
+            history_start=None if with_history else start,
+            has_last_day=not data.gaps(categories, HourRange(edge - HOURS_PER_DAY, edge)),
+            before=self._before(data, categories, window),
+            is_complete=not looked_at,
+            may_raise=not any(gap.may_hide_credit for gap in gaps),
+            caveats=tuple(gap.text for gap in looked_at),
+        )
+
+    def _history(self, scene: _Scene) -> SpendHistory | None:
+        """Return what every group spent before the edge; it costs more than the rest, so only where it is needed."""
+        if scene.history_start is None:
+            return None
+        facts, edge, hours_left = scene.facts, scene.edge, scene.period.hours.end - scene.edge
+        query = self._query(facts.data)
+        first = edge - (edge - scene.history_start) // HOURS_PER_DAY * HOURS_PER_DAY
+        head = hours_left % HOURS_PER_DAY
+        bounds = [bound for day in range(first, edge, HOURS_PER_DAY) for bound in (day, day + head)]
+        parts = facts.spend.between(query, self.metric, [*bounds, edge])
+        heads, tails = parts[::2], parts[1::2]
+        hours = facts.spend.between(query, self.metric, range(edge - HOURS_PER_DAY, edge + 1))
+        return SpendHistory(
+            days=(heads + tails).astype(np.float64),
+            heads=heads.astype(np.float64),
+            hours=hours.astype(np.float64),
+            hours_left=hours_left,
+        )
+
+    def _before(self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange) -> HourRange | None:
+        before = HourRange(window.start - len(window), window.start)
+        # Older hours are read, but the spend view need not hold them.
+        return None if len(before) > _HISTORY_HOURS or data.gaps(categories, before) else before
+
+    # --- which groups, and where they stand -------------------------------------------------------------------------
+
+    def _budget(self, labels: Mapping[str, str]) -> Usd:
+        """Return the budget of a group with these labels, `owner_name` among them."""
+        names = [labels.get(name, "") for key, names in _NAMED_BY if key in self.group_by for name in names]
+        return next((self.amounts[name] for name in names if name in self.amounts), self.amount)
+
+    def _budget_of(self, group: Labels, owners: OwnerDirectory) -> Usd:
+        labels = dict(group)
+        if not self.amounts:
+            return self.amount
+        return self._budget({**labels, "owner_name": owners.find(labels.get("owner", "")).name})
+
+    def _worth_a_look(self, scene: _Scene) -> set[Labels]:
+        """Return every group that may hold a severity, at the cost of one pass over the sums; and perhaps some more."""
+        elapsed = Fraction(len(scene.window), len(scene.period.hours))
+        shares = [*self.thresholds.values(), *(limit * elapsed for limit in self.pace.values())]
+        found: set[Labels] = set()
+        if shares:
+            least = ceil(min(shares) * self.resolve_below * self.amount)
+            found.update(group for group, _ in scene.sums.at_least(least))
+        history = self._history(scene) if self.forecast else None
+        if history is not None:
+            ends = scene.sums.values + expected_rest(history)
+            least_end = float(min(self.forecast.values()) * self.resolve_below * self.amount) * _NEARLY
+            found.update(scene.sums.groups[number] for number in np.flatnonzero(ends >= least_end).tolist())
+        if self.amounts:
+            owners = scene.facts.owners
+            found.update(group for group in scene.sums.groups if self._budget_of(group, owners) != self.amount)
+        return found
+
+    def _forecasts(self, scene: _Scene, groups: list[Labels]) -> dict[Labels, Forecast]:
+        """Return the forecasts of the groups that have spent long enough."""
+        known = [group for group in groups if group in scene.sums.numbers]
+        everyone = self._history(scene) if known else None
+        if everyone is None:
+            return {}
+        history = everyone.only(np.array([scene.sums.numbers[group] for group in known], np.intp))
+        rest = expected_rest(history).tolist()
+        low, high = (end.tolist() for end in rest_range(history))
+        hours = known_hours(history).tolist()
+        found = {}
+        for number, group in enumerate(known):
+            if not self._is_enough(scene, hours[number]):
+                continue
+            spent = scene.sums.of(group)
+            has_range = low[number] == low[number]
+            found[group] = Forecast(
+                total=Usd(spent + round(rest[number])),
+                range=(Usd(spent + round(low[number])), Usd(spent + round(high[number]))) if has_range else None,
+            )
+        return found
+
+    def _is_enough(self, scene: _Scene, known_for: int) -> bool:
+        if self.min_history and timedelta(hours=known_for) >= self.min_history:
+            return True
+        return min(len(scene.window), known_for) * 10 >= len(scene.period.hours)
+
+    def _standing(self, scene: _Scene, group: Labels, forecast: Forecast | None) -> Standing:
+        last_day = HourRange(scene.edge - HOURS_PER_DAY, scene.edge)
+        sums = scene.facts.spend.sums(self._query(scene.facts.data), self.metric, last_day)
+        return Standing(
+            budget=self._budget_of(group, scene.facts.owners),
+            spent=scene.sums.of(group),
+            period=scene.period,
+            timezone=self.timezone,
+            edge=scene.edge,
+            last_day=sums.of(group) if scene.has_last_day else None,
+            forecast=forecast,
+        )
+
+    # --- what it means ----------------------------------------------------------------------------------------------
+
+    def _criteria(self, standing: Standing) -> tuple[Criterion, ...]:
+        return (
+            Criterion(name="spend", limits=self.thresholds, measure=standing.share),
+            Criterion(name="pace", limits=self.pace, measure=standing.pace),
+            Criterion(name="forecast", limits=self.forecast, measure=standing.forecast_share),
+        )
+
+    def _sample(self, scene: _Scene, group: Labels, standing: Standing) -> Sample:
+        criteria = self._criteria(standing)
+        spend, *others = criteria
+        held = worst(criterion.highest(self.resolve_below) for criterion in criteria)
+        held_by_others = worst(criterion.highest(self.resolve_below) for criterion in others)
+        facts = scene.facts
+        return Sample(
+            group=group,
+            labels=owner_labels(group, self, facts.owners),
+            account=self.account_of(group, facts.data),
+            headline=self._headline(group_name(group, facts.owners), standing, criteria),
+            value=share_value(standing.share),
+            unit=Unit.RATIO,
+            reached=worst(criterion.highest() for criterion in criteria),
+            held=held,
+            thresholds=own_thresholds(spend, self.resolve_below, held_by_others),
+            as_of=start_of(scene.edge),
+            is_complete=scene.is_complete,
+            may_raise=scene.may_raise,
+            caveats=scene.caveats,
+            top=facts.spend.top(self._query(facts.data), self.metric, scene.window, group, before=scene.before)
+            if held
+            else (),
+            table_note=f"{scene.period.title} to {start_of(scene.edge):%b %d %H:%M} UTC, against as many hours before",
+            facts=(*standing.facts, *reached_by(criteria)),
+            period=self.period.value,
+            period_start=start_of(scene.period.hours.start),
+        )
+
+    def _headline(self, who: str, standing: Standing, criteria: tuple[Criterion, ...]) -> str:
+        metric = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"
+        parts = [f"Budget {self.name}{f' of {who}' if who else ''}{metric}: {standing.clause}"]
+        _, pace, forecast = criteria
+        if standing.pace is not None and pace.highest() is not None:
+            parts.append(f"{number_text(standing.pace)} times the budgeted pace")
+        if standing.forecast is not None and standing.forecast_share is not None and forecast.highest() is not None:
+            total = format_usd(standing.forecast.total)
+            parts.append(f"forecast to end at {total} ({share_text(standing.forecast_share)})")
+        return "; ".join(parts)

@@ -1,0 +1,88 @@
+"""Calendar periods by hand: month ends, leap years, clock changes, and zones that are off by half an hour."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alertd.core.calendar import LONGEST, Period, period_of
+from alertd.core.hours import hour_of, start_of
+
+DAY, WEEK, MONTH, QUARTER = Period.DAY, Period.WEEK, Period.MONTH, Period.QUARTER
+BERLIN, NEW_YORK, KOLKATA = "Europe/Berlin", "America/New_York", "Asia/Kolkata"
+
+
+def span(at: str, kind: Period, timezone: str = "UTC") -> tuple[str, str, int]:
+    """The first hour, the first hour after, and how many hours, of the period that holds a UTC hour."""
+    found = period_of(hour_of(datetime.fromisoformat(at).replace(tzinfo=UTC)), kind, timezone).hours
+    first, after = (f"{start_of(hour):%Y-%m-%dT%H}" for hour in (found.start, found.end))
+    return first, after, len(found)
+
+
+@pytest.mark.parametrize(
+    ("at", "kind", "timezone", "expected"),
+    [
+        pytest.param("2026-03-01T00", MONTH, "UTC", ("2026-03-01T00", "2026-04-01T00", 744), id="a month's first hour"),
+        pytest.param("2026-03-31T23", MONTH, "UTC", ("2026-03-01T00", "2026-04-01T00", 744), id="its last hour"),
+        pytest.param("2026-04-01T00", MONTH, "UTC", ("2026-04-01T00", "2026-05-01T00", 720), id="the hour after"),
+        pytest.param("2028-02-29T12", MONTH, "UTC", ("2028-02-01T00", "2028-03-01T00", 696), id="a leap February"),
+        pytest.param("2026-02-28T23", MONTH, "UTC", ("2026-02-01T00", "2026-03-01T00", 672), id="a common February"),
+        pytest.param("2026-12-31T23", MONTH, "UTC", ("2026-12-01T00", "2027-01-01T00", 744), id="over the year's end"),
+        pytest.param("2026-03-31T23", QUARTER, "UTC", ("2026-01-01T00", "2026-04-01T00", 2160), id="the first quarter"),
+        pytest.param("2026-04-01T00", QUARTER, "UTC", ("2026-04-01T00", "2026-07-01T00", 2184), id="the second"),
+        pytest.param("2026-08-15T00", QUARTER, "UTC", ("2026-07-01T00", "2026-10-01T00", 2208), id="the third"),
+        pytest.param("2026-12-31T23", QUARTER, "UTC", ("2026-10-01T00", "2027-01-01T00", 2208), id="the fourth"),
+        pytest.param("2026-03-15T23", WEEK, "UTC", ("2026-03-09T00", "2026-03-16T00", 168), id="Sunday ends a week"),
+        pytest.param("2026-03-16T00", WEEK, "UTC", ("2026-03-16T00", "2026-03-23T00", 168), id="Monday begins one"),
+        pytest.param("2026-01-01T05", WEEK, "UTC", ("2025-12-29T00", "2026-01-05T00", 168), id="a week of two years"),
+        pytest.param("2026-03-29T12", DAY, BERLIN, ("2026-03-28T23", "2026-03-29T22", 23), id="Berlin, clocks forward"),
+        pytest.param("2026-10-25T12", DAY, BERLIN, ("2026-10-24T22", "2026-10-25T23", 25), id="Berlin, clocks back"),
+        pytest.param("2026-03-28T22", DAY, BERLIN, ("2026-03-27T23", "2026-03-28T23", 24), id="Berlin, the day before"),
+        pytest.param("2026-03-08T12", DAY, NEW_YORK, ("2026-03-08T05", "2026-03-09T04", 23), id="New York, forward"),
+        pytest.param("2026-11-01T12", DAY, NEW_YORK, ("2026-11-01T04", "2026-11-02T05", 25), id="New York, back"),
+        pytest.param(
+            "2026-03-15T00", MONTH, BERLIN, ("2026-02-28T23", "2026-03-31T22", 743), id="a month of 743 hours"
+        ),
+        pytest.param("2026-03-15T00", MONTH, NEW_YORK, ("2026-03-01T05", "2026-04-01T04", 743), id="and over there"),
+        pytest.param("2026-10-31T22", QUARTER, BERLIN, ("2026-09-30T22", "2026-12-31T23", 2209), id="a long quarter"),
+        pytest.param("2026-03-31T22", MONTH, BERLIN, ("2026-03-31T22", "2026-04-30T22", 720), id="April there already"),
+        pytest.param(
+            "2026-03-09T18", DAY, KOLKATA, ("2026-03-08T19", "2026-03-09T19", 24), id="18:00 to 19:00: before"
+        ),
+        pytest.param("2026-03-09T19", DAY, KOLKATA, ("2026-03-09T19", "2026-03-10T19", 24), id="midnight was at 18:30"),
+        pytest.param("2026-04-24T12", DAY, "Africa/Cairo", ("2026-04-23T22", "2026-04-24T21", 23), id="no midnight"),
+        pytest.param(
+            "2026-11-01T12", DAY, "America/Havana", ("2026-11-01T04", "2026-11-02T05", 25), id="two midnights"
+        ),
+    ],
+)
+def test_period_when_asked_then_its_hours(at: str, kind: Period, timezone: str, expected: tuple[str, str, int]) -> None:
+    """From the first hour that begins in it to the first that does not."""
+    assert span(at, kind, timezone) == expected
+
+
+@pytest.mark.parametrize(
+    ("kind", "title"),
+    [(DAY, "2026-03-24"), (WEEK, "the week from 2026-03-23"), (MONTH, "March 2026"), (QUARTER, "Q1 2026")],
+)
+def test_title_when_read_then_names_the_period(kind: Period, title: str) -> None:
+    """It is what people say."""
+    assert period_of(hour_of(datetime(2026, 3, 24, 12, tzinfo=UTC)), kind, "UTC").title == title
+
+
+@given(
+    hour=st.integers(hour_of(datetime(2015, 1, 1, tzinfo=UTC)), hour_of(datetime(2040, 1, 1, tzinfo=UTC))),
+    kind=st.sampled_from(Period),
+    timezone=st.sampled_from(
+        ["UTC", BERLIN, NEW_YORK, KOLKATA, "Asia/Kathmandu", "Australia/Lord_Howe", "Africa/Cairo", "Pacific/Chatham"]
+    ),
+)
+def test_periods_when_in_a_row_then_every_hour_has_one(hour: int, kind: Period, timezone: str) -> None:
+    """No hour is counted twice or in none, whatever the clocks do."""
+    found = period_of(hour, kind, timezone)
+    assert hour in found.hours
+    assert period_of(found.hours.start, kind, timezone) == found
+    assert period_of(found.hours.end - 1, kind, timezone) == found
+    assert period_of(found.hours.end, kind, timezone).hours.start == found.hours.end
+    assert len(found.hours) * timedelta(hours=1) <= LONGEST[kind]
