@@ -70,8 +70,6 @@ class OutboxEntry:
     """A copy went to the fallback receiver."""
     ref: str = ""
     """Where the delivered message is: Slack's `channel/ts`, a mail's Message-ID."""
-    thread_ref: str = ""
-    """The delivered message that this one continues; empty for the first of an alert."""
     error: str = ""
     """The last failure, in words."""
     folded_into: int | None = None

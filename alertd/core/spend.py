@@ -23,7 +23,6 @@ from alertd.core.ledger import SeriesTable
 from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
 
-METRICS = ("amount", "pay", "voucher")
 SERIES_KEYS = Series._fields
 _GROWTH = 1.5
 

@@ -84,7 +84,6 @@ class _EntryRow(NamedTuple):
     is_plain: int
     fallback_sent: int
     ref: str
-    thread_ref: str
     error: str
     folded_into: int | None
 
@@ -281,7 +280,6 @@ def _entry_row(entry: OutboxEntry) -> _EntryRow:
         is_plain=int(entry.is_plain),
         fallback_sent=int(entry.fallback_sent),
         ref=entry.ref,
-        thread_ref=entry.thread_ref,
         error=entry.error,
         folded_into=entry.folded_into,
     )
@@ -308,7 +306,6 @@ def _entry(row: _EntryRow) -> OutboxEntry:
         is_plain=bool(row.is_plain),
         fallback_sent=bool(row.fallback_sent),
         ref=row.ref,
-        thread_ref=row.thread_ref,
         error=row.error,
         folded_into=row.folded_into,
     )

@@ -196,7 +196,6 @@ entries = st.builds(
     is_plain=st.booleans(),
     fallback_sent=st.booleans(),
     ref=texts,
-    thread_ref=texts,
     error=texts,
 )
 cycle_records = st.builds(

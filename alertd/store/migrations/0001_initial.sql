@@ -101,7 +101,6 @@ CREATE TABLE outbox (
     is_plain BIGINT NOT NULL,
     fallback_sent BIGINT NOT NULL,
     ref TEXT NOT NULL,
-    thread_ref TEXT NOT NULL,
     error TEXT NOT NULL,
     folded_into BIGINT REFERENCES outbox (id) ON DELETE SET NULL
 );
