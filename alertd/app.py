@@ -15,10 +15,10 @@ from pathlib import Path
 
 from alertd.clock import monotonic_s, utc_now
 from alertd.core.alert import Alert
+from alertd.core.audience import Audience
 from alertd.core.bill import PRODUCT_CATEGORIES
 from alertd.core.blindness import Blindness
 from alertd.core.compose import compose_test
-from alertd.core.dispatch import Audience
 from alertd.core.outbox import delivery_key
 from alertd.core.reading import Cadence
 from alertd.core.rules.base import Rule
@@ -27,7 +27,7 @@ from alertd.errors import Problem, RulesError, SettingsError
 from alertd.keeper import Keeper
 from alertd.log import get_logger
 from alertd.memory import BillSource, Plan
-from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError
+from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, can_edit, contact_kind
 from alertd.notify.deliver import Delivery, attempt
 from alertd.notify.registry import notifier_class
 from alertd.rules_file.load import load_rules
@@ -134,9 +134,23 @@ def build_plan(
             default=rules.default_notify or everyone[:1],
             recipients={name: notifier.recipients for name, notifier in notifiers.items()},
             owners=rules.owners,
+            contacts=_contacts(notifiers),
+            editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
+            inhibitions=rules.inhibitions,
+            quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
         ),
         headline_of=_headlines(rules),
     )
+
+
+def _contacts(notifiers: Mapping[str, Notifier]) -> dict[str, str]:
+    """Return for each kind of contact of an owner the first receiver that writes to it, Slack before mail."""
+    found: dict[str, str] = {}
+    for name, notifier in notifiers.items():
+        kind = contact_kind(notifier)
+        if kind:
+            found.setdefault(kind, name)
+    return {kind: found[kind] for kind in ("slack", "email") if kind in found}
 
 
 def _headlines(rules: LoadedRules) -> Callable[[Alert, Rule | None], str]:

@@ -5,18 +5,18 @@ It sends nothing and waits for nobody but the billing API and the store. `now` i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from alertd.core.alert import Alert, AlertState, Sample
+from alertd.core.alert import Alert, AlertState
 from alertd.core.dispatch import Decisions, dispatch
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
-from alertd.core.labels import Labels
+from alertd.core.judge import judge
 from alertd.core.ledger import FULL_HOURS, CategoryBook, DataState
-from alertd.core.lifecycle import Move, end_orphans, step_rule
+from alertd.core.lifecycle import Move
 from alertd.core.outbox import OutboxEntry
 from alertd.core.reading import Cadence
-from alertd.core.rules.base import Facts, Rule
+from alertd.core.rules.base import Facts
 from alertd.core.spend import SpendView
 from alertd.intake import Change, Intake
 from alertd.log import get_logger
@@ -56,6 +56,8 @@ class Cycle:
         self._install_id = install_id
         self._timer = timer
         self._memory: Memory | None = None
+        self._deciding = asyncio.Lock()
+        """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
         self._view: SpendView | None = None
         self._log = get_logger()
 
@@ -114,12 +116,13 @@ class Cycle:
         if skew is not None:
             report.errors.append(skew)
             return report
-        begun = self._timer()
-        moves = await self._evaluate(now, report)
-        report.evaluate_s = self._timer() - begun
-        begun = self._timer()
-        await self._decide(moves, now, report)
-        report.decide_s = self._timer() - begun
+        async with self._deciding:
+            begun = self._timer()
+            moves = await self._evaluate(now, report)
+            report.evaluate_s = self._timer() - begun
+            begun = self._timer()
+            await self._decide(moves, now, report)
+            report.decide_s = self._timer() - begun
         self.memory.is_fresh = False
         return report
 
@@ -145,15 +148,13 @@ class Cycle:
     async def _evaluate(self, now: datetime, report: CycleReport) -> list[Move]:
         await self._fit_view(now)
         facts = self._facts(now)
-        by_rule: dict[str, dict[str, Alert]] = {}
-        for alert in self.memory.alerts.values():
-            by_rule.setdefault(alert.rule, {})[alert.fingerprint] = alert
-        moves, faults = await asyncio.to_thread(_judge_all, self._plan.rules, facts, by_rule)
+        moves, faults = await asyncio.to_thread(
+            judge, self._plan.rules, facts, self.memory.alerts, self._plan.accounts.keys()
+        )
         for rule, fault in faults:
             report.rule_errors.append(rule)
             self._log.error("rule failed", rule=rule, exc_info=fault)
-        rules = {rule.name: rule for rule in self._plan.rules}
-        return [*moves, *end_orphans(self.memory.alerts, rules, self._plan.accounts.keys(), now)]
+        return moves
 
     def _facts(self, now: datetime) -> Facts:
         polled = {
@@ -189,7 +190,9 @@ class Cycle:
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
             return dispatch(
                 moves,
+                alerts=self.memory.alerts,
                 audience=self._plan.audience,
+                silences=tuple(self.memory.silences.values()),
                 waiting=waiting,
                 install_id=self._install_id,
                 headline_of=self._plan.headline_of,
@@ -206,24 +209,3 @@ class Cycle:
         states = [alert.state for alert in self.memory.alerts.values()]
         report.firing = states.count(AlertState.FIRING)
         report.pending = states.count(AlertState.PENDING)
-
-
-def _judge_all(
-    rules: Sequence[Rule], facts: Facts, by_rule: Mapping[str, Mapping[str, Alert]]
-) -> tuple[list[Move], list[tuple[str, Exception]]]:
-    """Judge every enabled rule; a rule that fails is reported and holds up no other."""
-    moves: list[Move] = []
-    faults: list[tuple[str, Exception]] = []
-    for rule in rules:
-        if not rule.enabled:
-            continue
-        alerts = by_rule.get(rule.name, {})
-        watched: dict[Labels, Alert] = {
-            alert.group: alert for alert in alerts.values() if alert.state is not AlertState.RESOLVED
-        }
-        try:
-            samples: list[Sample] = rule.evaluate(facts, watched)
-            moves += step_rule(rule, samples, alerts, watched, facts.now)
-        except Exception as error:  # noqa: BLE001 -- logged by the caller with its trace
-            faults.append((rule.name, error))
-    return moves, faults

@@ -4,10 +4,11 @@ Between the daemon and its store: which store calls make one transaction, and th
 It fills the protocols that `cycle` and `notify.deliver` ask for, so that neither knows the store.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from alertd.core.alert import Alert
 from alertd.core.bill import TrackedBill
 from alertd.core.block import HourBlock
 from alertd.core.dispatch import Decisions
@@ -27,7 +28,8 @@ from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 
 _BEGINNINGS = frozenset({NotifyReason.FIRST, NotifyReason.STORM})
-_CONTINUATIONS = frozenset({NotifyReason.RAISED, NotifyReason.REPEAT, NotifyReason.RESOLVED})
+_TELLING = frozenset({NotifyReason.FIRST, NotifyReason.RAISED, NotifyReason.REPEAT})
+_CONTINUATIONS = frozenset({NotifyReason.RAISED, NotifyReason.REPEAT, NotifyReason.ESCALATED, NotifyReason.RESOLVED})
 
 
 class Keeper:
@@ -86,7 +88,7 @@ class Keeper:
             store.save_decisions(
                 stored.Decisions(
                     alerts=decisions.alerts,
-                    events=tuple(_event(move, now) for move in decisions.moves if move.arrow),
+                    events=tuple(event for move in decisions.moves for event in _events(move, now)),
                     entries=decisions.entries,
                     updates=updates,
                 )
@@ -146,17 +148,23 @@ class Keeper:
         if len(entry.fingerprints) != 1 or entry.message.reason not in _CONTINUATIONS:
             return ""
 
-        def run(store: Store) -> str:
-            earlier = [
-                known
-                for known in store.outbox.entries_of(entry.fingerprints[0])
-                if known.id < entry.id
-                and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
-                and known.message.reason in _BEGINNINGS
-            ]
-            return earlier[-1].ref if earlier else ""
+        return await self._thread.call(lambda store: _last_ref(store, entry, _BEGINNINGS))
 
-        return await self._thread.call(run)
+    async def corrected_ref(self, entry: OutboxEntry) -> str:
+        """Return the `ref` of the delivered message that told the value last, or an empty text; a storm is none."""
+        return await self._thread.call(lambda store: _last_ref(store, entry, _TELLING))
+
+
+def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]) -> str:
+    """Return the `ref` of the last entry for such a reason before this one, of its alert and recipient."""
+    earlier = [
+        known
+        for known in store.outbox.entries_of(entry.fingerprints[0])
+        if known.id < entry.id
+        and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
+        and known.message.reason in reasons
+    ]
+    return earlier[-1].ref if earlier else ""
 
 
 def _load(store: Store) -> Memory:
@@ -166,26 +174,35 @@ def _load(store: Store) -> Memory:
             books=store.bills.load_books(),
             bills={(t.bill.account, t.bill.bill_id): t for t in store.bills.load_monthly()},
             alerts={alert.fingerprint: alert for alert in store.alerts.all_alerts()},
+            silences={silence.id: silence for silence in store.silences.unended()},
             watched_since=store.meta.created_at,
             is_fresh=not store.cycles.last(1),
         )
 
 
-def _event(move: Move, now: datetime) -> AlertEvent:
+def _events(move: Move, now: datetime) -> Iterator[AlertEvent]:
+    """Yield what happened to an alert in a cycle: its state moved, or whether it is told did."""
     alert = move.after
-    detail = [
-        ("value", f"{alert.value:f}"),
-        ("threshold", f"{alert.threshold:f}" if alert.threshold is not None else ""),
-        ("unit", alert.unit.value),
-        ("as_of", alert.as_of.isoformat()),
-        ("complete", "yes" if alert.is_complete else "no"),
-        ("reason", alert.reason),
-        *(("caveat", caveat) for caveat in alert.caveats),
-    ]
+    if move.arrow:
+        detail = [
+            ("value", f"{alert.value:f}"),
+            ("threshold", f"{alert.threshold:f}" if alert.threshold is not None else ""),
+            ("unit", alert.unit.value),
+            ("as_of", alert.as_of.isoformat()),
+            ("complete", "yes" if alert.is_complete else "no"),
+            ("reason", alert.reason),
+            *(("caveat", caveat) for caveat in alert.caveats),
+        ]
+        yield event(alert, move.arrow, [(name, text) for name, text in detail if text], now)
+    before = move.before.withheld if move.before is not None else ""
+    if alert.withheld != before:
+        yield event(alert, alert.withheld or "not withheld any more", (), now)
+    if move.before is not None and move.before.acknowledged_by is not None and alert.acknowledged_by is None:
+        yield event(alert, "acknowledgement ended", [("reason", "severity raised")], now)
+
+
+def event(alert: Alert, kind: str, detail: Sequence[tuple[str, str]], now: datetime) -> AlertEvent:
+    """Return an entry of an alert's history."""
     return AlertEvent(
-        fingerprint=alert.fingerprint,
-        episode=alert.episode,
-        happened_at=now,
-        kind=move.arrow,
-        detail=tuple((name, text) for name, text in detail if text),
+        fingerprint=alert.fingerprint, episode=alert.episode, happened_at=now, kind=kind, detail=tuple(detail)
     )

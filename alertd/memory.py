@@ -10,13 +10,15 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alertd.core.alert import Alert
+from alertd.core.audience import Audience
 from alertd.core.bill import BillRows, MonthlyBill, TrackedBill
 from alertd.core.block import HourBlock
-from alertd.core.dispatch import Audience, Decisions
+from alertd.core.dispatch import Decisions
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, midnight_before
 from alertd.core.ledger import CategoryBook, SeriesTable
 from alertd.core.outbox import OutboxEntry
 from alertd.core.rules.base import Rule
+from alertd.core.silence import Silence
 from alertd.core.spend import SpendView
 
 Key = tuple[str, str]
@@ -78,6 +80,8 @@ class Memory:
     bills: dict[tuple[str, str], TrackedBill]
     alerts: dict[str, Alert]
     """By fingerprint, the latest episode."""
+    silences: dict[str, Silence]
+    """By id, those that nobody ended; their time may have run out."""
     watched_since: datetime
     """When this store was made: blindness counts from here while nothing was read."""
     is_fresh: bool

@@ -104,6 +104,9 @@ class MemoryOutbox:
     async def thread_ref(self, entry: OutboxEntry) -> str:
         return self.threads.get(entry.group, "")
 
+    async def corrected_ref(self, entry: OutboxEntry) -> str:
+        return self.threads.get(entry.group, "")
+
 
 Step = Outcome | Exception | Literal["hang"]
 

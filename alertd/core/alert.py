@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
@@ -90,6 +91,14 @@ class Sample:
         return dict(self.thresholds).get(severity) if severity is not None else None
 
 
+class Address(NamedTuple):
+    """Where a message goes: a receiver of the rules file, and one of those whom it reaches."""
+
+    receiver: str
+    recipient: str
+    """Channel, address or URL label; empty where the receiver has but one."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """
@@ -132,9 +141,19 @@ class Alert:
     """When the calendar period began that the value counts."""
     told_at: datetime | None = None
     told_value: Decimal | None = None
+    told_as_of: datetime | None = None
+    """The data edge of the told value."""
+    told_severity: Severity | None = None
+    """The severity that was told, lowered with the alert's own: above it is news."""
     told_count: int = 0
     """Repeats told since the beginning or the last rise: the exponent of `repeat_backoff`."""
-    told_receivers: tuple[str, ...] = ()
-    """Receivers that were told of this episode: they are told its end."""
+    told_to: tuple[Address, ...] = ()
+    """Who was told of this episode: they are told its end."""
+    escalated_at: datetime | None = None
+    """When the further receivers of `escalate` were told."""
     acknowledged_by: str | None = None
+    acknowledged_at: datetime | None = None
     silenced_by: str | None = None
+    """The silence that withholds its notifications now: id, author, until when and why."""
+    withheld: str = ""
+    """Why nothing of it is told now although it fires: "silenced by …", "inhibited by …"; empty where it is told."""

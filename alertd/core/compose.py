@@ -56,11 +56,22 @@ def compose_alert(
     )
 
 
+def compose_correction(move: Move, *, headline: str, owners: OwnerDirectory, now: datetime) -> Message:
+    """Say what a told value is by the bills as they are now, to stand in the place of what was told."""
+    alert = move.after
+    message = compose_alert(alert, move.rule, NotifyReason.CORRECTED, headline=headline, owners=owners, now=now)
+    told, restated = (alert.value if value is None else value for value in (alert.told_value, move.restated))
+    was, is_now = format_value(told, alert.unit), format_value(restated, alert.unit)
+    through = f" for the same hours, to {format_instant(alert.told_as_of)}" if alert.told_as_of is not None else ""
+    line = f"Corrected {format_instant(now)}: told {was}, now {is_now}{through}."
+    return replace(message, lines=(line, *message.lines))
+
+
 def _title(alert: Alert, reason: NotifyReason, headline: str) -> str:
     if reason is NotifyReason.RESOLVED:
         return headline
-    still = "Still: " if reason is NotifyReason.REPEAT else ""
-    return f"{still}{headline}{_against(alert)}"
+    before = {NotifyReason.REPEAT: "Still: ", NotifyReason.ESCALATED: "Nobody acknowledged: "}.get(reason, "")
+    return f"{before}{headline}{_against(alert)}"
 
 
 def _against(alert: Alert) -> str:
@@ -74,7 +85,7 @@ def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime)
     lines = []
     if alert.state is AlertState.RESOLVED:
         lines.append(_end_line(alert, now))
-    elif reason is not NotifyReason.FIRST and alert.fired_at is not None:
+    elif reason not in {NotifyReason.FIRST, NotifyReason.CORRECTED} and alert.fired_at is not None:
         lines.append(f"Firing for {format_age(now - alert.fired_at)}, since {format_instant(alert.fired_at)}.")
     if alert.reason:
         lines.append(f"Why: {alert.reason}.")
@@ -234,10 +245,18 @@ def compose_test(receiver: str, *, now: datetime) -> Message:
 
 def fold(waiting: Sequence[Message], newer: Message) -> Message:
     """Tell with a newer message what waited and was never sent, so that nothing is dropped and nothing told twice."""
-    history = [line for message in waiting for line in (*message.history, _late_line(message))]
-    begins = any(message.reason is NotifyReason.FIRST for message in waiting) and not newer.is_resolved
-    return replace(newer, history=tuple(history), reason=NotifyReason.FIRST if begins else newer.reason)
+    history = [line for message in waiting for line in (*message.history, *_late_line(message))]
+    reason = newer.reason
+    if reason is NotifyReason.CORRECTED:
+        # What was never sent needs no correction: it is sent as it should have been.
+        reason = waiting[-1].reason
+    if any(message.reason is NotifyReason.FIRST for message in waiting) and not newer.is_resolved:
+        reason = NotifyReason.FIRST
+    return replace(newer, history=tuple(history), reason=reason)
 
 
-def _late_line(message: Message) -> str:
-    return f"Delivered late: {message.reason.value} ({message.severity.label}) {format_instant(message.created_at)}."
+def _late_line(message: Message) -> tuple[str, ...]:
+    if message.reason is NotifyReason.CORRECTED:
+        return ()
+    said = f"{message.reason.value} ({message.severity.label}) {format_instant(message.created_at)}"
+    return (f"Delivered late: {said}.",)

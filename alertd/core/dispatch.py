@@ -1,51 +1,30 @@
 """
-From what changed to what is to be sent: who is told, as one message or as a storm, and what is folded together.
+From what changed to what is to be sent: what is due, what is withheld and why, who is told, as one message or as a
+storm, and what is folded together.
 
 It builds outbox entries; it sends nothing and stores nothing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alertd.core.alert import Alert
-from alertd.core.compose import compose_alert, compose_storm, fold
-from alertd.core.due import notify_reason, told
+from alertd.core.alert import Address, Alert, AlertState
+from alertd.core.audience import Audience
+from alertd.core.compose import compose_alert, compose_correction, compose_storm, fold
+from alertd.core.due import corrected, notify_reason, told
+from alertd.core.inhibition import Inhibitors
 from alertd.core.lifecycle import Move
 from alertd.core.message import Message, NotifyReason
 from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.core.owners import OwnerDirectory
-from alertd.core.routing import Route, route
 from alertd.core.rules.base import Rule
+from alertd.core.silence import Silence, matchable, silence_of
 
 STORM_OF_RULE = 5
 """More alerts of one rule than this, due for one receiver in one cycle, go out as one message."""
 STORM_AT_FIRST = 2
 """In the first cycle of a fresh store, more than this in all."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Audience:
-    """Who can be told: routes, the default, and the recipients behind each receiver."""
-
-    routes: tuple[Route, ...] = ()
-    default: tuple[str, ...] = ()
-    recipients: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    owners: OwnerDirectory = OwnerDirectory()
-
-    def of(self, alert: Alert, rule: Rule | None) -> tuple[str, ...]:
-        """Return the receivers of an alert that exist."""
-        wanted = rule.notify if rule is not None else ()
-        if not wanted:
-            labels = {
-                **dict(alert.labels),
-                "rule": alert.rule,
-                "type": alert.type,
-                "account": alert.account,
-                "severity": alert.severity.label,
-            }
-            wanted = route(labels, self.routes, default=self.default)
-        return tuple(name for name in wanted if name in self.recipients)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,10 +47,35 @@ class _Due:
     headline: str
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mutes:
+    """What keeps alerts from being told in this cycle."""
+
+    silences: Sequence[Silence]
+    inhibitors: Inhibitors
+    now: datetime
+
+    def noted(self, alert: Alert) -> Alert:
+        """Return the alert with what withholds it now; one that does not fire is withheld by nothing."""
+        silenced, withheld = None, ""
+        if alert.state is AlertState.FIRING:
+            labels = matchable(alert)
+            silence = silence_of(self.silences, alert, labels, self.now)
+            if silence is not None:
+                silenced, withheld = silence.text, f"silenced by {silence.author} {silence.until}"
+            elif (source := self.inhibitors.of(alert, labels)) is not None:
+                withheld = f"inhibited by {source.rule} ({source.fingerprint}): {source.headline}"
+        if (alert.silenced_by, alert.withheld) == (silenced, withheld):
+            return alert
+        return replace(alert, silenced_by=silenced, withheld=withheld)
+
+
 def dispatch(
     moves: Sequence[Move],
     *,
+    alerts: Mapping[str, Alert],
     audience: Audience,
+    silences: Sequence[Silence],
     waiting: Sequence[OutboxEntry],
     install_id: str,
     headline_of: Callable[[Alert, Rule | None], str],
@@ -82,58 +86,90 @@ def dispatch(
     Decide what to store and to send after the alerts moved.
 
     Args:
+        moves: What the evaluation saw of each alert.
+        alerts: By fingerprint, as stored before the moves: what fires and was not evaluated inhibits too.
+        silences: All that may still be active.
         waiting: Open outbox entries, oldest first.
         headline_of: The rule's own summary, rendered, or the alert's headline.
         is_first_cycle: The store has never seen a finished cycle.
     """
-    by_receiver: dict[str, list[_Due]] = {}
+    present = {**alerts, **{move.after.fingerprint: move.after for move in moves}}
+    mutes = _Mutes(silences=silences, inhibitors=Inhibitors(audience.inhibitions, present.values()), now=now)
+    dues: dict[Address, list[_Due]] = {}
     after: list[Move] = []
-    for move in sorted(moves, key=lambda m: (-m.after.severity, m.after.rule, -m.after.value, m.after.fingerprint)):
-        reason = notify_reason(move, now)
-        if reason is None:
-            after.append(move)
-            continue
-        receivers = _receivers(move, reason, audience)
-        if not receivers:
+    for unmuted in sorted(moves, key=lambda m: (-m.after.severity, m.after.rule, -m.after.value, m.after.fingerprint)):
+        move = replace(unmuted, after=mutes.noted(unmuted.after))
+        reason = _reason(move, now)
+        addresses = audience.of(move.after, move.rule, reason) if reason is not None else ()
+        if reason is None or not addresses:
             # Nobody was told: whoever is named later hears of the beginning.
-            after.append(move)
+            after.append(move if reason is None else _unheard(move, reason))
             continue
-        told_move = replace(move, after=told(move.after, reason, receivers, now))
-        after.append(told_move)
-        due = _Due(move=told_move, reason=reason, headline=headline_of(move.after, move.rule))
-        for receiver in receivers:
-            by_receiver.setdefault(receiver, []).append(due)
-    entries: list[OutboxEntry] = []
-    folded: dict[str, tuple[int, ...]] = {}
-    for receiver, dues in by_receiver.items():
-        for bundle in _bundles(dues, is_first_cycle=is_first_cycle):
-            message = _message(bundle, audience.owners, is_first_cycle=is_first_cycle, now=now)
-            for recipient in audience.recipients[receiver]:
-                entry = _entry(bundle, message, receiver, recipient, install_id, now)
-                taken = _foldable(entry, waiting)
-                if taken:
-                    entry = replace(entry, message=fold([old.message for old in taken], message))
-                    folded[entry.key] = tuple(old.id for old in taken)
-                entries.append(entry)
+        is_correction = reason is NotifyReason.CORRECTED
+        noted = replace(move, after=corrected(move) if is_correction else told(move.after, reason, addresses, now))
+        after.append(noted)
+        # A correction tells what was told before it.
+        due = _Due(move=move if is_correction else noted, reason=reason, headline=headline_of(move.after, move.rule))
+        for address in addresses:
+            dues.setdefault(address, []).append(due)
+    entries, folded = _entries(
+        dues, audience=audience, waiting=waiting, install_id=install_id, is_first_cycle=is_first_cycle, now=now
+    )
     changed = tuple(move for move in after if move.is_change)
     return Decisions(alerts=tuple(move.after for move in changed), moves=changed, entries=tuple(entries), folded=folded)
 
 
-def _receivers(move: Move, reason: NotifyReason, audience: Audience) -> tuple[str, ...]:
-    """Return who is told; an end goes to all who were told of the beginning."""
+def _reason(move: Move, now: datetime) -> NotifyReason | None:
+    """Return why an alert is told now, None where nothing is due or it is withheld; an end is never withheld."""
+    reason = notify_reason(move, now)
+    return None if move.after.withheld and reason is not NotifyReason.RESOLVED else reason
+
+
+def _unheard(move: Move, reason: NotifyReason) -> Move:
+    """Note that nobody hears of what is due; a correction that nobody's message can take is none."""
+    if reason is NotifyReason.CORRECTED:
+        return replace(move, after=corrected(move))
     if reason is NotifyReason.RESOLVED:
-        return tuple(name for name in move.after.told_receivers if name in audience.recipients)
-    return audience.of(move.after, move.rule)
+        return move
+    return replace(move, after=replace(move.after, withheld="no route leads to a receiver"))
+
+
+def _entries(
+    dues: Mapping[Address, list[_Due]],
+    *,
+    audience: Audience,
+    waiting: Sequence[OutboxEntry],
+    install_id: str,
+    is_first_cycle: bool,
+    now: datetime,
+) -> tuple[list[OutboxEntry], dict[str, tuple[int, ...]]]:
+    """Return the entries for what is due, and which waiting ones each takes over."""
+    entries: list[OutboxEntry] = []
+    folded: dict[str, tuple[int, ...]] = {}
+    for address, of_address in dues.items():
+        for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
+            message = _message(bundle, audience.owners, is_first_cycle=is_first_cycle, now=now)
+            entry = _entry(bundle, message, address, install_id, now)
+            taken = _foldable(entry, waiting)
+            if taken:
+                entry = replace(entry, message=fold([old.message for old in taken], entry.message))
+                folded[entry.key] = tuple(old.id for old in taken)
+            held = audience.held_until(address.receiver, entry.message.severity, now)
+            if held is not None and entry.message.reason is not NotifyReason.CORRECTED:
+                entry = replace(entry, not_before=held)
+            entries.append(entry)
+    return entries, folded
 
 
 def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
     """Split what is due for one receiver into messages: single alerts and storms."""
     if is_first_cycle and len(dues) > STORM_AT_FIRST:
         return [dues]
+    # A correction changes one message in its place: it is no part of a storm.
+    bundles = [[due] for due in dues if due.reason is NotifyReason.CORRECTED]
     by_rule: dict[str, list[_Due]] = {}
-    for due in dues:
+    for due in (due for due in dues if due.reason is not NotifyReason.CORRECTED):
         by_rule.setdefault(due.move.after.rule, []).append(due)
-    bundles: list[list[_Due]] = []
     for of_rule in by_rule.values():
         bundles += [of_rule] if len(of_rule) > STORM_OF_RULE else [[due] for due in of_rule]
     return bundles
@@ -143,20 +179,20 @@ def _message(bundle: list[_Due], owners: OwnerDirectory, *, is_first_cycle: bool
     if len(bundle) > 1:
         return compose_storm([(due.move, due.headline) for due in bundle], is_first_cycle=is_first_cycle, now=now)
     (due,) = bundle
+    if due.reason is NotifyReason.CORRECTED:
+        return compose_correction(due.move, headline=due.headline, owners=owners, now=now)
     return compose_alert(due.move.after, due.move.rule, due.reason, headline=due.headline, owners=owners, now=now)
 
 
-def _entry(
-    bundle: list[_Due], message: Message, receiver: str, recipient: str, install_id: str, now: datetime
-) -> OutboxEntry:
+def _entry(bundle: list[_Due], message: Message, address: Address, install_id: str, now: datetime) -> OutboxEntry:
     first = bundle[0].move.after
     group = first.fingerprint if len(bundle) == 1 else f"storm {first.rule}"
     kind = f"{message.reason.value} {now.isoformat()}"
-    key = delivery_key(install_id, first.rule, group, str(first.episode), kind, receiver, recipient)
+    key = delivery_key(install_id, first.rule, group, str(first.episode), kind, *address)
     return OutboxEntry(
         key=key,
-        receiver=receiver,
-        recipient=recipient,
+        receiver=address.receiver,
+        recipient=address.recipient,
         group=group,
         fingerprints=tuple(due.move.after.fingerprint for due in bundle),
         message=message,
@@ -177,6 +213,8 @@ def _foldable(entry: OutboxEntry, waiting: Sequence[OutboxEntry]) -> list[Outbox
         old
         for old in waiting
         if (old.receiver, old.recipient, old.fingerprints) == (entry.receiver, entry.recipient, entry.fingerprints)
+        # A correction stands for itself: what comes after it would leave the told message wrong.
+        and (old.message.reason is not NotifyReason.CORRECTED or entry.message.reason is NotifyReason.CORRECTED)
     ]
     is_free = all(old.state in {EntryState.PENDING, EntryState.BLOCKED} and not old.unknowns for old in of_alert)
     return of_alert if is_free else []

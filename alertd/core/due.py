@@ -4,11 +4,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from alertd.core.alert import Alert, AlertState
+from alertd.core.alert import Address, Alert, AlertState
 from alertd.core.lifecycle import Move
 from alertd.core.message import NotifyReason
 from alertd.core.rules.base import Rule
 
+TELLING_CHANGE = Decimal("0.1")
+"""A told value that later data changes by more than this share is put right."""
 LONGEST_REPEAT = timedelta(days=7)
 """A repeat interval does not grow past a week."""
 
@@ -17,21 +19,28 @@ def notify_reason(move: Move, now: datetime) -> NotifyReason | None:
     """
     Return why this alert is to be told now, or None.
 
-    Due are: the beginning, a higher severity, the end of what was told, and a repeat while it fires. A lower severity
-    is no news. An acknowledged alert is not repeated.
+    Due are: the beginning, a severity above the one told, the end of what was told, its escalation, a repeat while it
+    fires, and a correction where later data changes the told value. A lower severity is no news. An acknowledged alert
+    is neither escalated nor repeated. What was withheld stays due, because only what was told counts.
     """
     before, after = move.before, move.after
     if after.state is AlertState.RESOLVED:
         return _end_reason(before, after, move.rule)
-    if after.state is not AlertState.FIRING:
-        return None
-    if before is None or before.state is not AlertState.FIRING or after.told_at is None:
+    return _firing_reason(move, now) if after.state is AlertState.FIRING else None
+
+
+def _firing_reason(move: Move, now: datetime) -> NotifyReason | None:
+    after = move.after
+    if after.told_at is None:
         return NotifyReason.FIRST
-    if after.severity > before.severity:
+    if after.told_severity is None or after.severity > after.told_severity:
         return NotifyReason.RAISED
-    if move.rule is not None and after.acknowledged_by is None and _is_repeat_due(after, move.rule, now):
-        return NotifyReason.REPEAT
-    return None
+    if move.rule is not None and after.acknowledged_by is None:
+        if _is_escalation_due(after, move.rule, now):
+            return NotifyReason.ESCALATED
+        if _is_repeat_due(after, move.rule, now):
+            return NotifyReason.REPEAT
+    return NotifyReason.CORRECTED if _is_correction_due(move) else None
 
 
 def _end_reason(before: Alert | None, after: Alert, rule: Rule | None) -> NotifyReason | None:
@@ -63,15 +72,41 @@ def _is_repeat_due(alert: Alert, rule: Rule, now: datetime) -> bool:
     return step is not None and alert.value - told >= step
 
 
-def told(alert: Alert, reason: NotifyReason, receivers: tuple[str, ...], now: datetime) -> Alert:
+def _is_correction_due(move: Move) -> bool:
+    was, is_now = move.after.told_value, move.restated
+    if was is None or is_now is None or was == is_now:
+        return False
+    return abs(is_now - was) > abs(was) * TELLING_CHANGE
+
+
+def corrected(move: Move) -> Alert:
+    """Note on the alert that its told value was put right."""
+    return move.after if move.restated is None else replace(move.after, told_value=move.restated)
+
+
+def _is_escalation_due(alert: Alert, rule: Rule, now: datetime) -> bool:
+    if rule.escalate is None or alert.escalated_at is not None or alert.fired_at is None:
+        return False
+    return now - alert.fired_at >= rule.escalate.after
+
+
+def told(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...], now: datetime) -> Alert:
     """Note on the alert that a notification became due: when, with which value, for whom."""
-    known = () if reason is NotifyReason.FIRST else alert.told_receivers
+    known = () if reason is NotifyReason.FIRST else alert.told_to
+    to = tuple(dict.fromkeys((*known, *addresses)))
+    if reason is NotifyReason.ESCALATED:
+        # Others go on being told in their own time.
+        return replace(alert, escalated_at=now, told_to=to)
+    is_rise = reason is NotifyReason.RAISED
     return replace(
         alert,
         told_at=now,
         told_value=alert.value,
+        told_as_of=alert.as_of,
+        told_severity=alert.severity,
         told_count=alert.told_count + 1 if reason is NotifyReason.REPEAT else 0,
         # An acknowledgement is of what was told then: a rise is news, and is repeated until it is acknowledged itself.
-        acknowledged_by=None if reason is NotifyReason.RAISED else alert.acknowledged_by,
-        told_receivers=tuple(dict.fromkeys((*known, *receivers))),
+        acknowledged_by=None if is_rise else alert.acknowledged_by,
+        acknowledged_at=None if is_rise else alert.acknowledged_at,
+        told_to=to,
     )

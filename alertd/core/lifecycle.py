@@ -8,6 +8,7 @@ turn of a calendar period ends an alert whatever the data: what it said was of t
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, AlertState, Sample
 from alertd.core.labels import Labels, fingerprint
@@ -125,8 +126,11 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         is_judged: The rule's text has had its full effect; until then an edit stays to be named as the reason.
     """
     threshold = sample.threshold_of(alert.severity) if is_judged else None
+    told = alert.told_severity
     return replace(
         alert,
+        # A severity that was left and comes again is news again.
+        told_severity=min(told, alert.severity) if told is not None else None,
         type=rule.TYPE,
         account=sample.account,
         labels=sample.labels,
@@ -169,6 +173,8 @@ class Move:
     before: Alert | None
     after: Alert
     rule: Rule | None
+    restated: Decimal | None = None
+    """What the told value is by the bills as they are now; None where that cannot be said or nothing was told."""
 
     @property
     def is_change(self) -> bool:

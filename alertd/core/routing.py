@@ -5,6 +5,9 @@ from dataclasses import dataclass
 
 from alertd.core.labels import Patterns, matches_all
 
+OWNER = "owner"
+"""In `notify`, the person or channel behind the owner of what the alert is about; no receiver has this name."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Protocol
+from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from alertd.core.message import Message
 from alertd.errors import UserError
@@ -83,6 +83,8 @@ class Envelope:
     recipient: str
     thread_ref: str = ""
     """The `ref` of the message that this one continues."""
+    corrects: str = ""
+    """The `ref` of the message in whose place this one is to stand; only notifiers that can edit get such a task."""
     is_plain: bool = False
     """Send plain text of at most 3,000 characters: the full layout was refused."""
 
@@ -166,6 +168,35 @@ class Notifier(Protocol):
 
     async def close(self) -> None:
         """Close connections; may be called more than once."""
+
+
+@runtime_checkable
+class Editor(Protocol):
+    """A notifier that can put another message in the place of one that it delivered."""
+
+    can_edit: bool
+    """Whether this receiver, as it is configured, can."""
+
+    async def edit(self, envelope: Envelope) -> Outcome:
+        """Put the envelope's message in the place of the delivered one that it `corrects`; twice does no harm."""
+
+
+@runtime_checkable
+class Contact(Protocol):
+    """A notifier that can write to the person or channel that stands behind an owner, as to any recipient."""
+
+    contact: str
+    """The key of an owner that holds the address: `slack` or `email`; empty where this receiver cannot."""
+
+
+def can_edit(notifier: Notifier) -> bool:
+    """Return whether a receiver can change what it sent."""
+    return isinstance(notifier, Editor) and notifier.can_edit
+
+
+def contact_kind(notifier: Notifier) -> str:
+    """Return which address of an owner a receiver can write to, empty for none."""
+    return notifier.contact if isinstance(notifier, Contact) else ""
 
 
 def resolve_secret(

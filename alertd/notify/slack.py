@@ -5,6 +5,7 @@ slack-sdk never retries here: its default posts twice after a lost answer. What 
 """
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
@@ -14,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 from alertd.core.message import NotifyReason
 from alertd.notify.base import (
     CannotLook,
+    ContentRefused,
     Envelope,
     Lookup,
     NotifierContext,
@@ -114,6 +116,16 @@ def payload(envelope: Envelope) -> dict[str, object]:
     return arguments
 
 
+def update_payload(envelope: Envelope, channel: str, ts: str) -> dict[str, object]:
+    """Return the arguments of `chat.update`, with which a message takes the place of a delivered one."""
+    arguments = payload(replace(envelope, thread_ref=""))
+    kept: dict[str, object] = {
+        name: arguments[name] for name in ("text", "blocks", "metadata", "parse") if name in arguments
+    }
+    # Without blocks of its own the text would stand below the old ones.
+    return {"blocks": [], **kept, "channel": channel, "ts": ts}
+
+
 def webhook_payload(envelope: Envelope) -> dict[str, object]:
     """Return the body for an incoming webhook, which knows neither threads nor metadata."""
     message = envelope.message
@@ -148,7 +160,8 @@ class SlackNotifier:
         else:
             self._webhook_url = _webhook_url(slack, context)
         self._base_url = context.setting("slack_base_url") or DEFAULT_BASE_URL
-        self.can_look_up = self._token is not None
+        self.can_look_up = self.can_edit = self._token is not None
+        self.contact = "slack" if self._token else ""
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self.name!r}, channels={self._channels!r})"
@@ -163,6 +176,13 @@ class SlackNotifier:
         if self._webhook_url:
             return await self._api.post_to_webhook(self._webhook_url, webhook_payload(envelope))
         return await self._api.post_message(payload(envelope), recipient=envelope.recipient)
+
+    async def edit(self, envelope: Envelope) -> Outcome:
+        """Put the envelope's message in the place of a delivered one, once."""
+        place = thread_of(envelope.corrects)
+        if place is None:
+            return ContentRefused("Slack did not say where the message is")
+        return await self._api.update_message(update_payload(envelope, *place), recipient=envelope.recipient)
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
         """Look for the key in the channel's history, and in the thread that the message would continue."""

@@ -35,10 +35,17 @@ class SlackApi:
 
     async def post_message(self, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
         """Call `chat.postMessage` once."""
+        return await self._call("chat.postMessage", arguments, recipient=recipient)
+
+    async def update_message(self, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
+        """Call `chat.update` once."""
+        return await self._call("chat.update", arguments, recipient=recipient)
+
+    async def _call(self, method: str, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
         exchange = Exchange()
         try:
             async with open_session(exchange) as session:
-                answer = await self._client(session).api_call("chat.postMessage", json=dict(arguments))
+                answer = await self._client(session).api_call(method, json=dict(arguments))
         except SlackApiError as error:
             code, detail = _refusal(error)
             return outcome_of_answer(

@@ -6,7 +6,7 @@ Source of the codes: https://docs.slack.dev/reference/methods/chat.postMessage#e
 
 from collections.abc import Mapping
 
-from alertd.notify.base import ConfigurationRefused, ContentRefused, NotSent, Outcome, Unknown
+from alertd.notify.base import ConfigurationRefused, ContentRefused, Delivered, NotSent, Outcome, Unknown
 from alertd.notify.retry_after import retry_after
 from alertd.notify.text import quoted
 
@@ -38,6 +38,9 @@ _CONTENT = {
     "thread_not_found",
     "too_many_attachments",
 }
+
+# Somebody deleted the message, or the workspace lets nobody edit it any more: there is nothing left to put right.
+_UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 
 _BOT_REMEDY = "put the app's current bot token (xoxb-…) into ALERTD_SLACK_BOT_TOKEN or the receiver's bot_token_env"
 _ADMIN_REMEDY = "ask a workspace admin to let the app post in {channel}"
@@ -98,6 +101,8 @@ def outcome_of_answer(*, status: int, headers: Mapping[str, str], code: str, det
 
 
 def _refusal(code: str, said: str, channel: str) -> Outcome:
+    if code in _UNCHANGEABLE:
+        return Delivered()
     if code in _CONTENT or code.startswith("invalid_blocks"):
         return ContentRefused(said)
     remedy = _REMEDIES.get(code) or (_RESTRICTED_REMEDY if code.startswith("restricted_action") else _UNKNOWN_REMEDY)

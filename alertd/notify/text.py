@@ -22,6 +22,9 @@ _SPACES = re.compile(r"\s+")
 _HTTP_URL = re.compile(r"https?://[^\s<>\"|]+", re.IGNORECASE)
 
 
+_NOTED = frozenset({NotifyReason.RAISED, NotifyReason.REPEAT, NotifyReason.ESCALATED, NotifyReason.CORRECTED})
+
+
 def state_word(message: Message) -> str:
     """Return the state in capitals: what the eye should find first, without colour."""
     if message.reason is NotifyReason.TEST:
@@ -36,7 +39,7 @@ def headline(message: Message) -> str:
 
 def reason_note(message: Message) -> str:
     """Return why this is told again, or "" where the state's word says it already."""
-    return message.reason.value if message.reason in {NotifyReason.RAISED, NotifyReason.REPEAT} else ""
+    return message.reason.value if message.reason in _NOTED else ""
 
 
 def one_line(text: str) -> str:

@@ -27,12 +27,12 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
+from alertd.core.inhibition import Matchers
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of
 from alertd.core.severity import Severity
 from alertd.rules_file import values
-from alertd.rules_file.model import Matchers
 from alertd.rules_file.remedy import show
 
 Schema = dict[str, object]

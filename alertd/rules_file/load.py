@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from alertd.core.inhibition import Inhibition
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.routing import Route
 from alertd.core.rules import rule_types
@@ -24,7 +25,6 @@ from alertd.rules_file.files import Joined, collector_paused, read_files
 from alertd.rules_file.keys import build, keys_model, written_keys
 from alertd.rules_file.model import (
     Account,
-    Inhibition,
     LoadedRules,
     OwnerEntry,
     Place,
@@ -34,15 +34,15 @@ from alertd.rules_file.model import (
     RouteEntry,
     View,
 )
-from alertd.rules_file.receivers import ANY_OWNER, parse_receiver
+from alertd.rules_file.receivers import parse_receiver
 from alertd.rules_file.references import Known
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.schema import ANNOUNCED_TYPES, defaults_model, rule_model
 from alertd.rules_file.values import Name, Names
 from alertd.templates import SummaryError, compile_summary
 
-NOT_ACTED_ON = frozenset({"planned", "inhibitions", "reports", "quiet_hours", "escalate", "owner", "view"})
-"""What a file may say and this version checks but does not do; each use is a warning. `owner` is that of `notify`."""
+NOT_ACTED_ON = frozenset({"planned", "reports", "view"})
+"""What a file may say and this version checks but does not do; each use is a warning."""
 
 T = TypeVar("T")
 
@@ -154,7 +154,6 @@ class _Loader:
             for key in ("notify", "fallback"):
                 references.check_receivers(entry, (key,), known, self.findings)
             references.check_receivers(entry, ("escalate", "notify"), known, self.findings)
-            self._note_rule_keys(entry)
             for name, value in (written_keys(model) if model is not None else {}).items():
                 key = name.rstrip("_")
                 place = entry.find((key,))[1]
@@ -172,7 +171,6 @@ class _Loader:
         found = [(entry, parse_receiver(entry, self.findings)) for entry in entries]
         for entry in entries:
             references.check_receivers(entry, ("fallback",), known, self.findings)
-            self._note("quiet_hours", entry, ("quiet_hours",))
         pairs = [(entry, spec.fallback) for entry, spec in found if spec is not None]
         references.check_fallbacks(pairs, self.findings)
         common = defaults.get("fallback")
@@ -190,7 +188,6 @@ class _Loader:
             if rule is None:
                 continue
             references.check_rule(entry, rule, known, self.findings)
-            self._note_rule_keys(entry)
             if rule.summary:
                 self._check_summary(entry, rule.summary)
             found.append((entry, rule))
@@ -243,7 +240,6 @@ class _Loader:
         for entry, route in self._built("routes", RouteEntry):
             references.check_matchers(entry, "match", route.match, known, self.findings)
             references.check_receivers(entry, ("notify",), known, self.findings)
-            self._note_owner(entry)
             found.append(Route(match=route.match, notify=_told(route.notify), continue_=route.continue_))
         return found
 
@@ -262,7 +258,6 @@ class _Loader:
                 if not matchers:
                     text = "the mapping is empty and would match every alert; write at least one label"
                     self.findings.add(entry.problem((key,), text))
-            self._note("inhibitions", entry, ())
             yield inhibition
 
     def _reports(self, known: Known, default_notify: tuple[str, ...]) -> Iterable[Report]:
@@ -273,15 +268,6 @@ class _Loader:
                 self.findings.add(entry.problem((), "notify is missing; write the receivers that get the report"))
             self._note("reports", entry, ())
             yield replace(report, notify=Names(_told(report.notify) or default_notify))
-
-    def _note_rule_keys(self, entry: Entry) -> None:
-        self._note("escalate", entry, ("escalate",))
-        self._note_owner(entry)
-
-    def _note_owner(self, entry: Entry) -> None:
-        for place, name in entry.texts("notify"):
-            if name == ANY_OWNER:
-                self._note("owner", entry, place)
 
     def _note(self, what: str, entry: Entry, location: Location) -> None:
         """Warn where an entry uses what this version does not act on."""
@@ -318,9 +304,8 @@ def _owner(entry: OwnerEntry) -> Owner:
 
 
 def _told(names: object) -> tuple[str, ...]:
-    """Return the receivers of a `notify`, without what stands for none in this version."""
-    found = tuple(map(str, names)) if isinstance(names, tuple) else ()
-    return tuple(name for name in found if name != ANY_OWNER or ANY_OWNER not in NOT_ACTED_ON)
+    """Return the names of a `notify`."""
+    return tuple(map(str, names)) if isinstance(names, tuple) else ()
 
 
 def _unique(names: Iterable[str]) -> tuple[str, ...]:

@@ -13,16 +13,15 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel
 
+from alertd.core.inhibition import Inhibition, Matchers
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
+from alertd.core.quiet import QuietHours
 from alertd.core.routing import Route
 from alertd.core.rules.base import Key, Rule
 from alertd.errors import Problem
 from alertd.rules_file.values import DayHours, Ending, Name, Names, Schedule, Starting, Url, VariableName, Zone
-
-Matchers = tuple[tuple[str, Patterns], ...]
-"""Label names with the patterns that they must match, as in `core.routing.Route.match`."""
 
 _MATCH = {"team": "research"}
 
@@ -80,7 +79,7 @@ class Weekday(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuietHours:
+class QuietHoursEntry:
     """When a receiver wants nothing below critical; without days every day, without hours the whole day."""
 
     days: Annotated[
@@ -101,7 +100,7 @@ class ReceiverEntry:
         Name | None, Key("The receiver that is told what this one could not take.", example="billing-mail")
     ] = None
     quiet_hours: Annotated[
-        tuple[QuietHours, ...],
+        tuple[QuietHoursEntry, ...],
         Key(
             "Holds anything below critical until they end.",
             example={"days": ["mon", "tue"], "hours": "22:00-07:00", "timezone": "Europe/Berlin"},
@@ -133,15 +132,6 @@ class RouteEntry:
     ] = ()
     notify: Annotated[tuple[str, ...], Key("Receivers; an empty list tells nobody.", example=["finops"])]
     continue_: Annotated[bool, Key("Go on to later routes too.", example=True, name="continue")] = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inhibition:
-    """Alerts that are not worth telling while another one fires."""
-
-    when: Annotated[Matchers, Key("The alert that fires.", example={"severity": "critical"})]
-    mute: Annotated[Matchers, Key("The alerts that it mutes.", example={"severity": "warning"})]
-    equal: Annotated[tuple[str, ...], Key("Labels that both must have in common.", example=["owner"])] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,18 +1,19 @@
 """The `receivers:` section: each entry is checked by its type's own `Config`, which the notifier registry finds."""
 
+from datetime import time
+
 from pydantic import BaseModel, ValidationError
 
+from alertd.core.quiet import QuietHours
 from alertd.errors import UserError
 from alertd.notify.registry import notifier_class, notifier_names
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.faults import faults
 from alertd.rules_file.keys import InOrder, Schema, build, keys_model
-from alertd.rules_file.model import ReceiverEntry, ReceiverSpec
+from alertd.rules_file.model import QuietHoursEntry, ReceiverEntry, ReceiverSpec, Weekday
 from alertd.rules_file.remedy import closest, known_words, show
 
 _OWN_KEYS = ("name", "type", "fallback", "quiet_hours")
-ANY_OWNER = "owner"
-"""In `notify`, the owner of what the alert is about; no receiver may have this name."""
 
 
 def _config(type_name: str) -> type[BaseModel]:
@@ -42,9 +43,15 @@ def parse_receiver(entry: Entry, findings: Findings) -> ReceiverSpec | None:
         type=str(written["type"].value),
         config=config,
         fallback=checked.fallback,
-        quiet_hours=checked.quiet_hours,
+        quiet_hours=tuple(map(_quiet_hours, checked.quiet_hours)),
         place=entry.place,
     )
+
+
+def _quiet_hours(entry: QuietHoursEntry) -> QuietHours:
+    start, end = entry.hours or (time(), time())
+    days = frozenset(number for number, day in enumerate(Weekday) if day in entry.days)
+    return QuietHours(days=days, start=start, end=end, timezone=entry.timezone)
 
 
 def _config_type(entry: Entry, findings: Findings) -> type[BaseModel] | None:

@@ -8,12 +8,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from alertd.core.bill import PRODUCT_CATEGORIES
+from alertd.core.inhibition import Matchers
 from alertd.core.labels import Patterns, is_glob
+from alertd.core.routing import OWNER
 from alertd.core.rules.base import GROUP_KEYS, Rule
 from alertd.core.severity import Severity
 from alertd.rules_file.entry import KEY, Entry, Findings
-from alertd.rules_file.model import Account, Matchers, Place
-from alertd.rules_file.receivers import ANY_OWNER
+from alertd.rules_file.model import Account, Place
 from alertd.rules_file.remedy import closest, known_words, show
 
 RESERVED_RULE = "alertd-blind"
@@ -52,7 +53,7 @@ def check_reserved(entry: Entry, findings: Findings) -> None:
     if entry.kind == "rule" and entry.name == RESERVED_RULE:
         text = "this name is reserved for the alert that bills cannot be read; choose another"
         findings.add(entry.problem(("name",), text, has_keys=False))
-    if entry.kind == "receiver" and entry.name == ANY_OWNER:
+    if entry.kind == "receiver" and entry.name == OWNER:
         text = "this name is reserved: in notify it stands for the owner of what the alert is about; choose another"
         findings.add(entry.problem(("name",), text, has_keys=False))
 
@@ -60,7 +61,7 @@ def check_reserved(entry: Entry, findings: Findings) -> None:
 def check_receivers(entry: Entry, location: Sequence[str], known: Known, findings: Findings) -> None:
     """Find receivers that do not exist; `owner` always does."""
     for place, name in entry.texts(*location):
-        if name in known.receivers or (name == ANY_OWNER and location[-1] == "notify"):
+        if name in known.receivers or (name == OWNER and location[-1] == "notify"):
             continue
         remedy = closest(name, known.receivers) or _listed(known.receivers, "the file has no receivers")
         findings.add(entry.problem(place, f"unknown receiver {show(name)}{remedy}", has_keys=False))

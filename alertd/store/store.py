@@ -15,6 +15,7 @@ from alertd.core.alert import Alert
 from alertd.core.bill import TrackedBill
 from alertd.core.ledger import SeriesTable
 from alertd.core.outbox import OutboxEntry
+from alertd.core.silence import Silence
 from alertd.errors import SettingsError
 from alertd.store.alerts import AlertEvent, Alerts
 from alertd.store.bills import Bills, BookChange
@@ -24,6 +25,7 @@ from alertd.store.lock import FileLock
 from alertd.store.meta import Meta
 from alertd.store.migrate import migrate, require_current, require_ours, shipped_migrations
 from alertd.store.outbox import EntryUpdate, Outbox
+from alertd.store.silences import Silences
 from alertd.store.sqlite import SqliteDatabase
 from alertd.store.url import parse_database_url
 
@@ -45,6 +47,7 @@ class Pruned:
     hours: int
     entries: int
     events: int
+    silences: int
 
 
 def _new_id() -> str:
@@ -62,6 +65,7 @@ class Store:
         self.alerts = Alerts(database)
         self.outbox = Outbox(database)
         self.cycles = Cycles(database)
+        self.silences = Silences(database)
         self.meta = Meta(database)
 
     @classmethod
@@ -191,9 +195,23 @@ class Store:
             self.outbox.update_all(decisions.updates)
         return added
 
+    def save_quieting(
+        self, *, alerts: Iterable[Alert] = (), silences: Iterable[Silence] = (), events: Iterable[AlertEvent] = ()
+    ) -> None:
+        """
+        Commit what somebody asked for, whole: acknowledgements and silences, with their history.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        with self._database.transaction():
+            self.alerts.save(alerts)
+            self.silences.save(silences)
+            self.alerts.add_events(events)
+
     def prune(self, *, before_hour: int, before: datetime) -> Pruned:
         """
-        Delete spend that ends before an hour, and sent messages and history from before an instant.
+        Delete spend that ends before an hour, and sent messages, history and silences from before an instant.
 
         Books in memory must be loaded anew: the hours before count as never read.
         """
@@ -202,6 +220,7 @@ class Store:
                 hours=self.bills.prune(before_hour),
                 entries=self.outbox.prune(before),
                 events=self.alerts.prune(before),
+                silences=self.silences.prune(before),
             )
 
     def check(self) -> list[str]:

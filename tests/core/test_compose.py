@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from alertd.core.alert import Alert, Unit
+from alertd.core.alert import Address, Alert, Unit
 from alertd.core.compose import (
     compose_alert,
     compose_storm,
@@ -203,7 +203,7 @@ def storm(values: Sequence[str], *, ended: int = 0, rules: int = 1, first: bool 
     moves = []
     for n, value in enumerate(values):
         rule = rolling(name=f"rule-{n % rules}")
-        alert = told(firing(value, owner=f"gpu-{n}", rule=rule), NotifyReason.FIRST, ("a",), NOW)
+        alert = told(firing(value, owner=f"gpu-{n}", rule=rule), NotifyReason.FIRST, (Address("a", ""),), NOW)
         after = end(alert, reason="", now=NOW) if n >= len(values) - ended else alert
         moves.append((move(alert, after, rule), after.headline))
     return compose_storm(moves, is_first_cycle=first, now=NOW)

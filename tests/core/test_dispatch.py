@@ -6,8 +6,9 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alertd.core.alert import Alert
-from alertd.core.dispatch import Audience, Decisions, dispatch
+from alertd.core.alert import Address, Alert
+from alertd.core.audience import Audience
+from alertd.core.dispatch import Decisions, dispatch
 from alertd.core.due import told
 from alertd.core.labels import Patterns
 from alertd.core.lifecycle import Move, end
@@ -31,7 +32,9 @@ def decide(
 ) -> Decisions:
     return dispatch(
         moves,
+        alerts={},
         audience=audience,
+        silences=(),
         waiting=waiting,
         install_id="install",
         headline_of=lambda alert, rule: alert.headline,
@@ -46,7 +49,8 @@ def begin(count: int, rule: RollingSpend | None = None, *, value: int = 60) -> l
 
 
 def told_alert(*receivers: str, **parts: object) -> Alert:
-    return replace(told(firing(), NotifyReason.FIRST, receivers, NOW), **parts)  # type: ignore[arg-type]
+    addresses = tuple(Address(name, to) for name in receivers for to in ALL.recipients.get(name, ("",)))
+    return replace(told(firing(), NotifyReason.FIRST, addresses, NOW), **parts)  # type: ignore[arg-type]
 
 
 def ended(alert: Alert, rule: RollingSpend | None = None) -> Move:

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.alert import Address, Alert, AlertState, Unit
 from alertd.core.due import notify_reason, repeat_interval, told
 from alertd.core.lifecycle import Move, end, step
 from alertd.core.message import NotifyReason
@@ -20,6 +20,7 @@ FIRST, RAISED, REPEAT, RESOLVED = (
     NotifyReason.RESOLVED,
 )
 NEVER = rolling(repeat_interval=None)
+FINOPS, A, B, C, D = (Address(name, "") for name in ("finops", "a", "b", "c", "d"))
 
 
 def live(values: str, rule: RollingSpend, *, every: timedelta = HOUR) -> list[NotifyReason | None]:
@@ -33,7 +34,7 @@ def live(values: str, rule: RollingSpend, *, every: timedelta = HOUR) -> list[No
             reasons.append(None)
             continue
         reason = notify_reason(Move(before=alert, after=after, rule=rule), now)
-        alert = told(after, reason, ("finops",), now) if reason is not None else after
+        alert = told(after, reason, (FINOPS,), now) if reason is not None else after
         reasons.append(reason)
     return reasons
 
@@ -116,7 +117,7 @@ def test_repeat_interval_when_repeated_ten_thousand_times_then_still_a_week() ->
 
 
 def told_alert(at: datetime = NOW, value: str = "60", **parts: object) -> Alert:
-    return replace(told(firing(value), FIRST, ("finops",), at), **parts)  # type: ignore[arg-type]
+    return replace(told(firing(value), FIRST, (FINOPS,), at), **parts)  # type: ignore[arg-type]
 
 
 def test_repeat_when_acknowledged_then_not_due() -> None:
@@ -133,7 +134,7 @@ def test_repeat_when_acknowledged_and_then_raised_then_told_and_repeated_again()
     worse = step(before, sample("100"), rolling(), NOW + HOUR)
     assert worse is not None
     assert notify_reason(move(before, worse), NOW + HOUR) is RAISED
-    raised = told(worse, RAISED, ("finops",), NOW + HOUR)
+    raised = told(worse, RAISED, (FINOPS,), NOW + HOUR)
     assert notify_reason(move(raised, raised), NOW + HOUR + DAY) is REPEAT
 
 
@@ -181,17 +182,17 @@ def test_repeat_every_when_the_value_is_no_money_then_not_due() -> None:
 
 def test_told_when_noted_then_receivers_add_up_and_repeats_count() -> None:
     """The end goes to everybody who was told since the beginning, each once."""
-    first = told(firing(), FIRST, ("a", "b"), NOW)
-    again = told(first, REPEAT, ("a",), NOW + DAY)
-    thrice = told(again, REPEAT, ("a",), NOW + 3 * DAY)
-    worse = told(replace(thrice, severity=CRITICAL), RAISED, ("c", "b"), NOW + 4 * DAY)
-    assert [(a.told_count, a.told_receivers) for a in (first, again, thrice, worse)] == [
-        (0, ("a", "b")),
-        (1, ("a", "b")),
-        (2, ("a", "b")),
-        (0, ("a", "b", "c")),
+    first = told(firing(), FIRST, (A, B), NOW)
+    again = told(first, REPEAT, (A,), NOW + DAY)
+    thrice = told(again, REPEAT, (A,), NOW + 3 * DAY)
+    worse = told(replace(thrice, severity=CRITICAL), RAISED, (C, B), NOW + 4 * DAY)
+    assert [(a.told_count, a.told_to) for a in (first, again, thrice, worse)] == [
+        (0, (A, B)),
+        (1, (A, B)),
+        (2, (A, B)),
+        (0, (A, B, C)),
     ]
     assert (worse.told_at, worse.told_value) == (NOW + 4 * DAY, worse.value)
-    assert told(worse, FIRST, ("d",), NOW).told_receivers == ("d",)
+    assert told(worse, FIRST, (D,), NOW).told_to == (D,)
     assert first.state is AlertState.FIRING
     assert first.severity is WARNING

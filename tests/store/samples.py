@@ -8,7 +8,7 @@ from typing import TypedDict, Unpack
 import numpy as np
 from hypothesis import strategies as st
 
-from alertd.core.alert import Alert, AlertState, Contributor, Unit
+from alertd.core.alert import Address, Alert, AlertState, Contributor, Unit
 from alertd.core.bill import BillPhase, MonthlyBill, Series, TrackedBill
 from alertd.core.block import HourBlock
 from alertd.core.hours import HourRange, HourSet, hour_of
@@ -137,7 +137,7 @@ alerts = st.builds(
     told_at=maybe_instants,
     told_value=st.none() | decimals,
     told_count=st.integers(0, 9),
-    told_receivers=st.lists(texts, max_size=2).map(tuple),
+    told_to=st.lists(st.builds(Address, texts, texts), max_size=2).map(tuple),
     acknowledged_by=st.none() | texts,
     silenced_by=st.none() | texts,
 )

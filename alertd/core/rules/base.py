@@ -7,7 +7,7 @@ rules file, their types and `Key` notes are the schema, and `evaluate` is its me
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar, NewType, get_type_hints
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Sample, Unit
 from alertd.core.bill import TrackedBill
-from alertd.core.hours import hour_of
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.ledger import DataState
 from alertd.core.money import Usd, format_usd, plain, to_decimal
@@ -179,9 +179,20 @@ class Rule(ABC):
 
     def repeat_step(self, alert: Alert) -> Decimal | None:
         """Return how far an alert's value must grow for `repeat_every` to repeat it, None where it never does."""
-        if self.repeat_every is None or alert.unit is not Unit.USD:
-            return None
-        return to_decimal(self.repeat_every)
+        return None if self.repeat_every is None else self.value_of(self.repeat_every, alert)
+
+    def value_of(self, amount: Usd, alert: Alert) -> Decimal | None:
+        """Return what so much further spend adds to an alert's value, None where the value counts no money."""
+        return to_decimal(amount) if alert.unit is Unit.USD else None
+
+    def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:  # noqa: ARG002 # for those who can
+        """
+        Return what an alert's value was at an earlier data edge, by the bills as they are now.
+
+        None where it cannot be said for sure: a lower value only from complete data, a higher one unless a credit may
+        be missing.
+        """
+        return None
 
     @property
     def metrics(self) -> frozenset[Metric]:
@@ -298,6 +309,23 @@ class SpendRule(Rule):
         """Return whose bill a group's spend is on."""
         accounts = sorted({account for account, _ in self.categories(data)})
         return dict(group).get("account") or ACCOUNT_SEPARATOR.join(accounts)
+
+    def restated_in(
+        self, facts: Facts, alert: Alert, window: HourRange, value_of: Callable[[Usd], Decimal] = to_decimal
+    ) -> Decimal | None:
+        """
+        Return the value of what an alert's group spent in a told window, by the bills as they are now.
+
+        None where it is not sure: hours are not held any more, or a lower value where anything is missing, or a higher
+        one where a credit may be.
+        """
+        if window.start < facts.spend.span.start:
+            return None
+        value = value_of(facts.spend.sums(self._query(facts.data), self.metric, window).of(alert.group))
+        gaps = facts.data.gaps(self.categories(facts.data), window)
+        is_higher = alert.told_value is not None and value > alert.told_value
+        is_sure = not any(gap.may_hide_credit for gap in gaps) if is_higher else not gaps
+        return value if is_sure else None
 
     def spent(self, who: str, value: Usd, window: timedelta) -> str:
         """Return the clause that says who spent how much on what; nobody where the rule looks at the whole."""

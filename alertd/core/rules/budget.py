@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from math import ceil
@@ -149,11 +149,17 @@ class BudgetRule(SpendRule):
         """Return the longest period and the weeks before it that a forecast needs."""
         return LONGEST[self.period] + timedelta(days=HISTORY_DAYS)
 
-    def repeat_step(self, alert: Alert) -> Decimal | None:
-        """Return the share of the group's budget that `repeat_every` is."""
-        if self.repeat_every is None:
+    def value_of(self, amount: Usd, alert: Alert) -> Decimal | None:
+        """Return the share of the group's budget that an amount is."""
+        return share_value(Fraction(amount, self._budget(dict(alert.labels))))
+
+    def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
+        """Return the share of the budget that was spent from the alert's period's beginning to an earlier data edge."""
+        if alert.period_start is None:
             return None
-        return share_value(Fraction(self.repeat_every, self._budget(dict(alert.labels))))
+        budget = self._budget_of(alert.group, facts.owners)
+        window = HourRange(hour_of(alert.period_start), hour_of(as_of))
+        return self.restated_in(facts, alert, window, lambda spent: share_value(Fraction(spent, budget)))
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's budget of the period to which the last billed hour belongs."""

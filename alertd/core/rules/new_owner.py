@@ -7,13 +7,14 @@ as its first charge lies in the window. Spend without an owner is nobody's, and 
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from math import ceil
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import Sample, Unit
-from alertd.core.hours import HourRange, start_of, whole_hours
+from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import Gap
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
@@ -146,6 +147,10 @@ class NewOwner(SpendRule):
             self._sample(facts, group, value, windows, gaps.get(dict(group).get("account", ""), []))
             for group, value in groups.items()
         ]
+
+    def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
+        """Return what the new owner spent in the window that ends at an earlier data edge."""
+        return self.restated_in(facts, alert, self._windows(hour_of(as_of)).now)
 
     def _windows(self, edge: int) -> _Windows:
         now = HourRange(edge - whole_hours(self.window), edge)

@@ -2,13 +2,14 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cached_property
 from math import ceil
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import Sample, Unit
-from alertd.core.hours import HourRange, start_of, whole_hours
+from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import DataState, Gap
 from alertd.core.money import Usd, to_decimal
@@ -63,6 +64,11 @@ class RollingSpend(SpendRule):
         gaps = facts.data.gaps(categories, window)
         before = self._window_before(facts.data, categories, window)
         return [self._sample(facts, group, value, window, before, gaps) for group, value in groups.items()]
+
+    def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
+        """Return what the alert's group spent in the window that ends at an earlier data edge."""
+        edge = hour_of(as_of)
+        return self.restated_in(facts, alert, HourRange(edge - whole_hours(self.window), edge))
 
     def _window_before(
         self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange

@@ -133,3 +133,12 @@ CREATE TABLE cycle (
     is_ok BIGINT NOT NULL,
     summary TEXT NOT NULL
 );
+
+-- Notifications withheld on somebody's word. `body` is the whole of it.
+CREATE TABLE silence (
+    id TEXT NOT NULL PRIMARY KEY,
+    created_at BIGINT NOT NULL,
+    ends_at BIGINT,
+    expired_at BIGINT,
+    body TEXT NOT NULL
+);

@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import pytest
 
-from alertd.core.alert import Alert, AlertState, Sample, Unit
+from alertd.core.alert import Address, Alert, AlertState, Sample, Unit
 from alertd.core.calendar import Period
 from alertd.core.compose import compose_alert
 from alertd.core.due import notify_reason, told
@@ -395,7 +395,7 @@ def test_repeat_every_when_the_budget_is_a_groups_own_then_its_share() -> None:
     (first,), (less,), (enough,) = (rule.evaluate(f, ()) for f in facts)
     alert = step(None, first, rule, NOON)
     assert alert is not None
-    alert = replace(told(alert, NotifyReason.FIRST, ("a",), NOON), severity=CRITICAL)
+    alert = told(replace(alert, severity=CRITICAL), NotifyReason.FIRST, (Address("a", ""),), NOON)
     reasons = []
     for sample in (less, enough):
         after = step(alert, sample, rule, NOON)

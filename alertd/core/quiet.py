@@ -1,0 +1,45 @@
+"""Quiet hours: when a receiver wants nothing below critical, in its own time zone."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+from zoneinfo import ZoneInfo
+
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuietHours:
+    """A part of some weekdays; one whose end is not after its start ends on the next day."""
+
+    days: frozenset[int]
+    """Weekdays on which it begins; Monday is 0."""
+    start: time = time()
+    end: time = time()
+    """Midnight is the end of the day."""
+    timezone: str = "UTC"
+
+    def end_of(self, now: datetime) -> datetime | None:
+        """Return when the quiet that holds now ends, None where none does; aware, UTC."""
+        zone = ZoneInfo(self.timezone)
+        today = now.astimezone(zone).date()
+        ends = [self._span(day, zone) for day in (today - _DAY, today) if day.weekday() in self.days]
+        return max((end for start, end in ends if start <= now < end), default=None)
+
+    def _span(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
+        last = day if self.end > self.start else day + _DAY
+        # Each end by itself: a clock change in between makes the quiet an hour longer or shorter, not later.
+        start, end = (datetime.combine(on, at, zone) for on, at in ((day, self.start), (last, self.end)))
+        return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def quiet_until(hours: Iterable[QuietHours], now: datetime) -> datetime | None:
+    """Return when a receiver may be told again, None where it may now; quiet that follows on quiet counts as one."""
+    windows = tuple(hours)
+    until: datetime | None = None
+    while (later := max((end for window in windows if (end := window.end_of(until or now))), default=None)) is not None:
+        if until is not None and later - now > 8 * _DAY:
+            # Quiet all week: an answer for ever would never be sent.
+            return until
+        until = later
+    return until

@@ -1,0 +1,99 @@
+"""
+Silences: notifications that people do not want for a while. State goes on; only the telling waits.
+
+A silence holds for every alert that its matchers match, or, where it is bound, for single alerts until they end or
+cost a further amount.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from alertd.core.alert import Alert
+from alertd.core.labels import Patterns, matches_all
+from alertd.core.words import format_instant
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bound:
+    """One alert's episode that a silence holds for, and up to which value."""
+
+    fingerprint: str
+    episode: int
+    below: Decimal | None = None
+    """The silence holds while the alert's value is less than this; None for any value."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Silence:
+    """Notifications withheld; replaced whole at each change and never deleted before its time."""
+
+    id: str
+    """Eight hex digits."""
+    matchers: tuple[tuple[str, Patterns], ...]
+    """Alert labels, or `rule`, `type`, `severity`, `account`, `fingerprint`, with the patterns that they must match."""
+    author: str
+    comment: str = ""
+    created_at: datetime
+    ends_at: datetime | None = None
+    """None where only the alerts that it is bound to end it."""
+    bound: tuple[Bound, ...] = ()
+    """Empty: it holds for all that match, those to come included."""
+    expired_at: datetime | None = None
+    expired_by: str = ""
+
+    def is_active(self, now: datetime) -> bool:
+        """Return whether its time has not run out and nobody ended it."""
+        return self.expired_at is None and (self.ends_at is None or now < self.ends_at)
+
+    def holds(self, alert: Alert, labels: Mapping[str, str], now: datetime) -> bool:
+        """Return whether it withholds an alert's notifications now; *labels* are those of `matchable`."""
+        if not self.is_active(now) or not matches_all(dict(self.matchers), labels):
+            return False
+        return not self.bound or any(_is_within(bound, alert) for bound in self.bound)
+
+    @property
+    def until(self) -> str:
+        """When it ends, for people."""
+        ways = [f"until {format_instant(self.ends_at)}"] if self.ends_at is not None else []
+        if any(bound.below is not None for bound in self.bound):
+            ways.append("until it costs more than was allowed")
+        elif self.bound and not ways:
+            ways.append("until the alert ends")
+        return " or ".join(ways)
+
+    @property
+    def text(self) -> str:
+        """The silence as it is told beside an alert: who, until when, why."""
+        why = f" ({self.comment})" if self.comment else ""
+        return f"{self.id} by {self.author} {self.until}{why}"
+
+
+def _is_within(bound: Bound, alert: Alert) -> bool:
+    is_same = (bound.fingerprint, bound.episode) == (alert.fingerprint, alert.episode)
+    return is_same and (bound.below is None or alert.value < bound.below)
+
+
+def expire(silence: Silence, *, by: str, now: datetime) -> Silence:
+    """End a silence before its time."""
+    return replace(silence, expired_at=now, expired_by=by)
+
+
+def matchable(alert: Alert) -> dict[str, str]:
+    """Return what matchers of routes, silences and inhibitions see of an alert."""
+    return {
+        **dict(alert.labels),
+        "rule": alert.rule,
+        "type": alert.type,
+        "account": alert.account,
+        "severity": alert.severity.label,
+        "fingerprint": alert.fingerprint,
+    }
+
+
+def silence_of(silences: Iterable[Silence], alert: Alert, labels: Mapping[str, str], now: datetime) -> Silence | None:
+    """Return the silence that holds an alert longest, None where none does."""
+    holding = [silence for silence in silences if silence.holds(alert, labels, now)]
+    # One without an end of its own outlasts the others as far as anybody can tell.
+    return max(holding, key=lambda silence: (silence.ends_at is None, silence.ends_at or now), default=None)

@@ -1,0 +1,56 @@
+"""Silences, one row each."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from alertd.core.silence import Silence
+from alertd.store.database import Database
+from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_none
+from alertd.store.table import select, upsert
+
+
+class _SilenceRow(NamedTuple):
+    id: str
+    created_at: int
+    ends_at: int | None
+    expired_at: int | None
+    body: str
+
+
+class Silences:
+    """The table `silence`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all_silences(self) -> tuple[Silence, ...]:
+        """Return every silence that is kept, the oldest first."""
+        return self._read("ORDER BY created_at, id")
+
+    def unended(self) -> tuple[Silence, ...]:
+        """Return those that nobody ended, the oldest first; their time may have run out."""
+        return self._read("WHERE expired_at IS NULL ORDER BY created_at, id")
+
+    def _read(self, rest: str) -> tuple[Silence, ...]:
+        rows = select(self._database, _SilenceRow, "silence", rest)
+        return tuple(from_json(row.body, Silence, where=f"silence {row.id}") for row in rows)
+
+    def save(self, silences: Iterable[Silence]) -> None:
+        """Write silences over what was known under their ids."""
+        with self._database.transaction():
+            for silence in silences:
+                row = _SilenceRow(
+                    id=silence.id,
+                    created_at=to_micros(silence.created_at),
+                    ends_at=to_micros_or_none(silence.ends_at),
+                    expired_at=to_micros_or_none(silence.expired_at),
+                    body=to_json(silence),
+                )
+                upsert(self._database, "silence", row, ("id",))
+
+    def prune(self, before: datetime) -> int:
+        """Delete the silences that ended before an instant; return how many."""
+        with self._database.transaction():
+            moment = to_micros(before)
+            return self._database.execute("DELETE FROM silence WHERE expired_at < ? OR ends_at < ?", (moment, moment))
