@@ -72,6 +72,7 @@ class SlackDouble:
         self._hanging = asyncio.Event()
         application = web.Application()
         application.router.add_post("/api/chat.postMessage", self._post_message)
+        application.router.add_post("/api/chat.update", self._update_message)
         application.router.add_route("*", "/api/conversations.{method}", self._conversations)
         application.router.add_post(HOOK_PATH, self._incoming_webhook)
         self._server = TestServer(application)
@@ -109,6 +110,24 @@ class SlackDouble:
                 self._accept(arguments)
             return await self._break(request, fault)
         return self._accept(arguments)
+
+    async def _update_message(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {BOT_TOKEN}":
+            return _answer(error="invalid_auth")
+        arguments = json.loads(await request.read())
+        self.calls.append(("chat.update", arguments))
+        if self.faults:
+            return await self._break(request, self.faults.popleft())
+        channel = self.channels.get(arguments["channel"])  # unlike chat.postMessage it takes no names
+        if channel is None:
+            return _answer(error="channel_not_found")
+        if problem := self._problem(channel, arguments):
+            return problem
+        found = [message for message in channel.messages if message["ts"] == arguments["ts"]]
+        if not found:
+            return _answer(error="message_not_found")
+        found[0].update({key: arguments[key] for key in ("text", "blocks", "metadata") if key in arguments})
+        return _answer(channel=arguments["channel"], ts=arguments["ts"], text=arguments.get("text", ""))
 
     def _accept(self, arguments: dict[str, Any]) -> web.Response:
         found = self._find_channel(arguments["channel"])
