@@ -56,7 +56,7 @@ def test_lives_of_two_alerts_when_restarted_between_then_every_receiver_hears_ea
     assert len(set(ids)) == 4
     # What the rise had said of gpu-1 is wrong now: it is put right where it stands, and nobody is told anew.
     (rise,) = (shown for shown in slack.shown() if "Corrected" in json.dumps(shown["blocks"]))
-    assert "told $60.00, now $10.00" in json.dumps(rise["blocks"]), rise["blocks"]
+    assert "told $69.00, now $10.00" in json.dumps(rise["blocks"])
     assert rise["thread_ts"] == slack.shown()[0]["ts"]
     assert len({post.headers["idempotency-key"] for post in hook.posts}) == 4
 
