@@ -15,6 +15,7 @@ from alertd.core.judge import judge
 from alertd.core.ledger import FULL_HOURS, CategoryBook, DataState
 from alertd.core.lifecycle import Move
 from alertd.core.outbox import OutboxEntry
+from alertd.core.quieting import Quieted, Request, Situation, quiet
 from alertd.core.reading import Cadence
 from alertd.core.rules.base import Facts
 from alertd.core.spend import SpendView
@@ -56,6 +57,7 @@ class Cycle:
         self._install_id = install_id
         self._timer = timer
         self._memory: Memory | None = None
+        self._loading = asyncio.Lock()
         self._deciding = asyncio.Lock()
         """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
         self._view: SpendView | None = None
@@ -88,6 +90,38 @@ class Cycle:
         """Read everything from the store anew at the next cycle: something else changed it."""
         self._memory = self._view = None
 
+    async def quiet(self, request: Request, now: datetime) -> Quieted:
+        """
+        Acknowledge or silence because somebody asked; it waits for a decision that is under way, not for a read.
+
+        Raises:
+            QuietingError: It cannot be done as asked.
+            StoreError: Nothing was kept.
+        """
+        async with self._deciding:
+            memory = await self._remember()
+            quieted = quiet(
+                request,
+                Situation(
+                    alerts=memory.alerts,
+                    silences=memory.silences,
+                    rules={rule.name: rule for rule in self._plan.rules},
+                    inhibitions=self._plan.audience.inhibitions,
+                    now=now,
+                ),
+            )
+            await self._store.save_quieting(quieted, now)
+            memory.alerts.update({alert.fingerprint: alert for alert in quieted.alerts})
+            memory.silences.update({silence.id: silence for silence in quieted.silences})
+        return quieted
+
+    async def _remember(self) -> Memory:
+        """Return what is known, from the store where nothing is held."""
+        async with self._loading:
+            if self._memory is None:
+                self._memory = await self._store.load()
+            return self._memory
+
     async def run(self, now: datetime, *, everything: bool = False) -> CycleReport:
         """
         Run one whole cycle.
@@ -107,10 +141,9 @@ class Cycle:
 
     async def _run(self, now: datetime, *, everything: bool) -> CycleReport:
         report = CycleReport(started_at=now)
-        if self._memory is None:
-            self._memory = await self._store.load()
+        memory = await self._remember()
         begun = self._timer()
-        await self._intake.read(self._memory, self._plan, now, report, everything=everything)
+        await self._intake.read(memory, self._plan, now, report, everything=everything)
         report.read_s = self._timer() - begun
         skew = self._skew(now)
         if skew is not None:

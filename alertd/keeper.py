@@ -17,6 +17,7 @@ from alertd.core.ledger import CategoryBook, SeriesTable
 from alertd.core.lifecycle import Move
 from alertd.core.message import NotifyReason
 from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.quieting import Quieted
 from alertd.core.spend import SpendView
 from alertd.memory import CycleReport, Key, Memory
 from alertd.store import store as stored
@@ -96,6 +97,13 @@ class Keeper:
             return decisions
 
         return await self._thread.call(run)
+
+    async def save_quieting(self, quieted: Quieted, now: datetime) -> None:
+        """Store what somebody asked for, with the history of the alerts that it touches."""
+        events = [event(alert, quieted.event, (), now) for alert in quieted.alerts]
+        await self._thread.call(
+            lambda store: store.save_quieting(alerts=quieted.alerts, silences=quieted.silences, events=events)
+        )
 
     async def record(self, report: CycleReport, finished_at: datetime) -> None:
         """Append a finished cycle to the history."""

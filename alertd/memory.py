@@ -17,6 +17,7 @@ from alertd.core.dispatch import Decisions
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, midnight_before
 from alertd.core.ledger import CategoryBook, SeriesTable
 from alertd.core.outbox import OutboxEntry
+from alertd.core.quieting import Quieted
 from alertd.core.rules.base import Rule
 from alertd.core.silence import Silence
 from alertd.core.spend import SpendView
@@ -66,6 +67,9 @@ class FactStore(Protocol):
         bills: Sequence[TrackedBill],
     ) -> Mapping[Key, Mapping[int, HourBlock]]:
         """Store what was read and return the blocks that were there before, for the hours that changed."""
+
+    async def save_quieting(self, quieted: Quieted, now: datetime) -> None:
+        """Store acknowledgements and silences with their history, in one transaction."""
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
         """Give the open outbox entries to *decide* and store what it returns, in one transaction."""

@@ -14,9 +14,12 @@ from datetime import UTC, datetime, timedelta
 
 from alertd.app import App
 from alertd.clock import monotonic_s, utc_now
+from alertd.control import listen, socket_path
+from alertd.core.quieting import Quieted, Request
 from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.memory import CycleReport
+from alertd.store.url import parse_database_url
 
 CYCLE_DEADLINE = timedelta(minutes=30)
 """A cycle that takes longer hangs: each of its requests has a much shorter deadline of its own."""
@@ -65,7 +68,7 @@ class Service:
     async def run(self) -> None:
         """Serve until `stop`; then let sends in flight finish."""
         # Signals first and to the very end: one that comes while alertd starts or stops must not kill it.
-        async with self._signals():
+        async with self._signals(), self._door():
             await self._app.delivery.recover()
             delivering = asyncio.create_task(self._app.delivery.run(self._stop))
             async with self._ringing():
@@ -89,6 +92,22 @@ class Service:
         for task in done:
             task.result()
         self._log.info("stopped")
+
+    @asynccontextmanager
+    async def _door(self) -> AsyncIterator[None]:
+        """Let commands ask for quiet; a database in memory has no place for a socket."""
+        database = parse_database_url(self._app.settings.store_url())
+        if database is None:
+            yield
+            return
+        async with listen(socket_path(database), self._quiet):
+            yield
+
+    async def _quiet(self, request: Request) -> Quieted:
+        quieted = await self._app.cycle.quiet(request, utc_now())
+        if quieted.event:
+            self._log.info("quieted", what=quieted.event, alerts=len(quieted.alerts))
+        return quieted
 
     @asynccontextmanager
     async def _ringing(self) -> AsyncIterator[None]:

@@ -4,11 +4,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, print_json, table
+from alertd.cli.common import instant, prepare, print_json, printable, table
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from alertd.core.alert import Alert
 
 _EPILOG = """\b
@@ -23,13 +21,16 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @click.pass_context
 def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
-    """Show what is firing, worst first."""
+    """Show what is firing, worst first, and why it is not told where something keeps it back."""
+    from alertd.clock import utc_now
     from alertd.core.alert import AlertState
     from alertd.store.store import Store
+    from alertd.story import why_quiet
 
     store = Store.open_read_only(prepare(ctx).store_url())
     try:
-        alerts = store.alerts.all_alerts()
+        with store.snapshot():
+            alerts, waiting = store.alerts.all_alerts(), store.outbox.open_entries()
     finally:
         store.close()
     # One that was only ever pending has no story to tell once it ended.
@@ -37,10 +38,15 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     if not show_all:
         shown = [alert for alert in shown if alert.state is AlertState.FIRING]
     shown.sort(key=lambda a: (a.state is AlertState.RESOLVED, -a.severity, a.rule, a.fingerprint))
+    reasons = {alert.fingerprint: why_quiet(alert, waiting, utc_now()) for alert in shown}
     if as_json:
-        print_json([alert_json(alert) for alert in shown])
+        print_json([alert_json(alert, reasons[alert.fingerprint]) for alert in shown])
     elif shown:
         click.echo(_table(shown))
+        lines = [f"{fingerprint}  {reason}" for fingerprint, reason in reasons.items() if reason]
+        if lines:
+            click.echo("\nNot told at the moment:")
+            click.echo("\n".join(map(printable, lines)))
     else:
         click.echo("Nothing is firing." if not show_all else "There are no alerts.")
     return 0
@@ -68,8 +74,13 @@ def _table(alerts: "list[Alert]") -> str:
     return table(rows, right=frozenset({3, 4}))
 
 
-def alert_json(alert: "Alert") -> dict[str, object]:
-    """Return an alert as `alertd alerts --json` and the HTTP interface show it; numbers are decimal texts."""
+def alert_json(alert: "Alert", withheld: str) -> dict[str, object]:
+    """
+    Return an alert as `alertd alerts --json` and the HTTP interface show it; numbers are decimal texts.
+
+    Args:
+        withheld: Why nothing of it is told at the moment, empty where nothing keeps it back.
+    """
     from alertd.core.money import decimal_text
 
     return {
@@ -83,13 +94,15 @@ def alert_json(alert: "Alert") -> dict[str, object]:
         "value": f"{alert.value:f}",
         "threshold": f"{alert.threshold:f}" if alert.threshold is not None else None,
         "unit": alert.unit.value,
-        "as_of": _instant(alert.as_of),
+        "as_of": instant(alert.as_of),
         "complete": alert.is_complete,
-        "started_at": _instant(alert.started_at),
-        "fired_at": _instant(alert.fired_at),
-        "resolved_at": _instant(alert.resolved_at),
+        "started_at": instant(alert.started_at),
+        "fired_at": instant(alert.fired_at),
+        "resolved_at": instant(alert.resolved_at),
         "acknowledged_by": alert.acknowledged_by,
+        "acknowledged_at": instant(alert.acknowledged_at),
         "silenced_by": alert.silenced_by,
+        "withheld": withheld or None,
         "summary": alert.headline,
         "reason": alert.reason or None,
         "caveats": list(alert.caveats),
@@ -104,7 +117,3 @@ def alert_json(alert: "Alert") -> dict[str, object]:
             for part in alert.top
         ],
     }
-
-
-def _instant(at: "datetime | None") -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at is not None else None

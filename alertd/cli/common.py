@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -37,6 +37,11 @@ def print_json(content: object) -> None:
     click.echo(json.dumps(content, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf")))
 
 
+def instant(at: datetime | None) -> str | None:
+    """Return an instant as JSON has it, in UTC."""
+    return at.isoformat().replace("+00:00", "Z") if at is not None else None
+
+
 def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
     """
     Set rows in columns of equal width, two blanks apart.
@@ -45,7 +50,7 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
         rows: The first one is the heading.
         right: Columns that hold numbers.
     """
-    clean = [[_shown(cell) for cell in row] for row in rows]
+    clean = [[printable(cell) for cell in row] for row in rows]
     widths = [max(len(row[n]) for row in clean) for n in range(len(clean[0]))]
     lines = [
         "  ".join(cell.rjust(widths[n]) if n in right else cell.ljust(widths[n]) for n, cell in enumerate(row)).rstrip()
@@ -54,7 +59,7 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
     return "\n".join(lines)
 
 
-def _shown(cell: str) -> str:
+def printable(cell: str) -> str:
     """Show control characters of data instead of obeying them."""
     return cell if cell.isprintable() else cell.encode("unicode_escape").decode()
 

@@ -9,17 +9,17 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alertd.core.alert import Address, Alert, AlertState
+from alertd.core.alert import Address, Alert
 from alertd.core.audience import Audience
 from alertd.core.compose import compose_alert, compose_correction, compose_storm, fold
 from alertd.core.due import corrected, notify_reason, told
-from alertd.core.inhibition import Inhibitors
 from alertd.core.lifecycle import Move
 from alertd.core.message import Message, NotifyReason
+from alertd.core.mutes import Mutes
 from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
-from alertd.core.silence import Silence, matchable, silence_of
+from alertd.core.silence import Silence
 
 STORM_OF_RULE = 5
 """More alerts of one rule than this, due for one receiver in one cycle, go out as one message."""
@@ -47,29 +47,6 @@ class _Due:
     headline: str
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Mutes:
-    """What keeps alerts from being told in this cycle."""
-
-    silences: Sequence[Silence]
-    inhibitors: Inhibitors
-    now: datetime
-
-    def noted(self, alert: Alert) -> Alert:
-        """Return the alert with what withholds it now; one that does not fire is withheld by nothing."""
-        silenced, withheld = None, ""
-        if alert.state is AlertState.FIRING:
-            labels = matchable(alert)
-            silence = silence_of(self.silences, alert, labels, self.now)
-            if silence is not None:
-                silenced, withheld = silence.text, f"silenced by {silence.author} {silence.until}"
-            elif (source := self.inhibitors.of(alert, labels)) is not None:
-                withheld = f"inhibited by {source.rule} ({source.fingerprint}): {source.headline}"
-        if (alert.silenced_by, alert.withheld) == (silenced, withheld):
-            return alert
-        return replace(alert, silenced_by=silenced, withheld=withheld)
-
-
 def dispatch(
     moves: Sequence[Move],
     *,
@@ -94,7 +71,7 @@ def dispatch(
         is_first_cycle: The store has never seen a finished cycle.
     """
     present = {**alerts, **{move.after.fingerprint: move.after for move in moves}}
-    mutes = _Mutes(silences=silences, inhibitors=Inhibitors(audience.inhibitions, present.values()), now=now)
+    mutes = Mutes(silences, audience.inhibitions, present, now)
     dues: dict[Address, list[_Due]] = {}
     after: list[Move] = []
     for unmuted in sorted(moves, key=lambda m: (-m.after.severity, m.after.rule, -m.after.value, m.after.fingerprint)):

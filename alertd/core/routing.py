@@ -20,18 +20,24 @@ class Route:
     """Go on to later routes too."""
 
 
+def matching_routes(labels: Mapping[str, str], routes: Iterable[Route]) -> list[tuple[int, Route]]:
+    """Return the routes that an alert takes with their places from 1: the first match, and later ones while told so."""
+    found = []
+    for number, entry in enumerate(routes, 1):
+        if matches_all(dict(entry.match), labels):
+            found.append((number, entry))
+            if not entry.continue_:
+                break
+    return found
+
+
 def route(labels: Mapping[str, str], routes: Iterable[Route], *, default: tuple[str, ...]) -> tuple[str, ...]:
     """
     Return the receivers of the first matching route, and of later ones where it says `continue`; else the default.
 
     Each receiver comes once, in the order of the routes.
     """
-    receivers: dict[str, None] = {}
-    matched = False
-    for entry in routes:
-        if matches_all(dict(entry.match), labels):
-            matched = True
-            receivers |= dict.fromkeys(entry.notify)
-            if not entry.continue_:
-                break
-    return tuple(receivers) if matched else default
+    found = matching_routes(labels, routes)
+    if not found:
+        return default
+    return tuple(dict.fromkeys(name for _, entry in found for name in entry.notify))

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from alertd.core.alert import Alert
 from alertd.core.labels import Patterns, matches_all
+from alertd.core.money import Usd, format_usd
 from alertd.core.words import format_instant
 
 
@@ -23,6 +24,11 @@ class Bound:
     episode: int
     below: Decimal | None = None
     """The silence holds while the alert's value is less than this; None for any value."""
+
+    def holds(self, alert: Alert) -> bool:
+        """Return whether an alert is the one, in the same episode, and its value still below."""
+        is_same = (self.fingerprint, self.episode) == (alert.fingerprint, alert.episode)
+        return is_same and (self.below is None or alert.value < self.below)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +46,8 @@ class Silence:
     """None where only the alerts that it is bound to end it."""
     bound: tuple[Bound, ...] = ()
     """Empty: it holds for all that match, those to come included."""
+    further: Usd | None = None
+    """The further spend that ends it for each alert that it is bound to."""
     expired_at: datetime | None = None
     expired_by: str = ""
 
@@ -51,14 +59,14 @@ class Silence:
         """Return whether it withholds an alert's notifications now; *labels* are those of `matchable`."""
         if not self.is_active(now) or not matches_all(dict(self.matchers), labels):
             return False
-        return not self.bound or any(_is_within(bound, alert) for bound in self.bound)
+        return not self.bound or any(bound.holds(alert) for bound in self.bound)
 
     @property
     def until(self) -> str:
         """When it ends, for people."""
         ways = [f"until {format_instant(self.ends_at)}"] if self.ends_at is not None else []
-        if any(bound.below is not None for bound in self.bound):
-            ways.append("until it costs more than was allowed")
+        if self.further is not None:
+            ways.append(f"until {format_usd(self.further)} more are spent")
         elif self.bound and not ways:
             ways.append("until the alert ends")
         return " or ".join(ways)
@@ -68,11 +76,6 @@ class Silence:
         """The silence as it is told beside an alert: who, until when, why."""
         why = f" ({self.comment})" if self.comment else ""
         return f"{self.id} by {self.author} {self.until}{why}"
-
-
-def _is_within(bound: Bound, alert: Alert) -> bool:
-    is_same = (bound.fingerprint, bound.episode) == (alert.fingerprint, alert.episode)
-    return is_same and (bound.below is None or alert.value < bound.below)
 
 
 def expire(silence: Silence, *, by: str, now: datetime) -> Silence:

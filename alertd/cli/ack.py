@@ -1,0 +1,33 @@
+"""`alertd ack`: somebody looks after an alert."""
+
+import asyncio
+
+import click
+
+from alertd.cli.asking import ask_for_quiet, this_person
+from alertd.cli.common import prepare
+
+_EPILOG = """\b
+Examples:
+  alertd ack 1c00c82c6fe2430d
+  alertd ack 1c00 --by dana
+  alertd ack 1c00 --undo
+"""
+
+
+@click.command("ack", epilog=_EPILOG)
+@click.argument("fingerprint")
+@click.option("--by", default=this_person, show_default="you", help="Who acknowledges it.")
+@click.option("--undo", is_flag=True, help="Take the acknowledgement back.")
+@click.pass_context
+def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int:
+    """
+    Acknowledge the alert FINGERPRINT, or the one whose fingerprint begins so (`alertd alerts` shows them).
+
+    It is neither repeated nor escalated until its severity rises; its end is told.
+    """
+    from alertd.core.quieting import Acknowledge
+
+    request = Acknowledge(fingerprint=fingerprint.lower(), by=by, undo=undo)
+    click.echo(asyncio.run(ask_for_quiet(prepare(ctx), request)))
+    return 0

@@ -1,0 +1,81 @@
+"""How commands ask for quiet: the running daemon where there is one, else the store itself."""
+
+import getpass
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from alertd.core.quieting import Request
+    from alertd.settings import Settings
+    from alertd.store.store import Store
+
+
+def this_person() -> str:
+    """Return who runs the command, as far as the system knows."""
+    try:
+        # Behind sudo it is the person that counts.
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):
+        return "somebody"
+
+
+async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
+    """
+    Let the daemon do it, or do it in the store where none runs; return what was done.
+
+    Raises:
+        UserError: It cannot be done as asked.
+        StoreError: The store cannot be opened, or the daemon gave no answer.
+    """
+    from alertd.control import NobodyListens, ask, socket_path
+    from alertd.core.quieting import QuietingError
+    from alertd.errors import UserError
+    from alertd.store.url import parse_database_url
+
+    database = parse_database_url(settings.store_url())
+    if database is None:
+        raise UserError("ALERTD_DATABASE_URL: sqlite:// is a database in memory; nothing in it can be asked for")
+    try:
+        return await ask(socket_path(database), request)
+    except NobodyListens:
+        pass
+    try:
+        return await _do(settings, request)
+    except QuietingError as error:
+        raise UserError(str(error)) from None
+
+
+async def _do(settings: "Settings", request: "Request") -> str:
+    from alertd.clock import utc_now
+    from alertd.core.quieting import Situation, quiet
+    from alertd.errors import RulesError
+    from alertd.keeper import Keeper
+    from alertd.rules_file.load import load_rules
+    from alertd.store.store import Store
+    from alertd.store.thread import StoreThread
+
+    now = utc_now()
+    try:
+        loaded = load_rules(settings.rules_path())
+        rules, inhibitions = {rule.name: rule for rule in loaded.rules}, loaded.inhibitions
+    except RulesError:
+        # Quiet must be had while the rules are being mended, too; only an amount needs them, and says so.
+        rules, inhibitions = {}, ()
+
+    def opened() -> "Store":
+        # Opening to write would create what is not there.
+        Store.open_read_only(settings.store_url()).close()
+        return Store.open(settings.store_url(), now=now)
+
+    thread = await StoreThread.start(opened)
+    try:
+        keeper = Keeper(thread)
+        memory = await keeper.load()
+        quieted = quiet(
+            request,
+            Situation(alerts=memory.alerts, silences=memory.silences, rules=rules, inhibitions=inhibitions, now=now),
+        )
+        await keeper.save_quieting(quieted, now)
+    finally:
+        await thread.close()
+    return f"{quieted.text}\nNo daemon runs on this store; it will know when it starts."

@@ -1,0 +1,112 @@
+"""`alertd explain`: why an alert was told or not."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from alertd.cli.common import prepare
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from alertd.core.alert import Alert
+    from alertd.core.audience import Audience
+    from alertd.rules_file.model import LoadedRules
+    from alertd.settings import Settings
+
+_EPILOG = """\b
+Examples:
+  alertd explain 1c00c82c6fe2430d
+  alertd explain gpu-24h-per-owner
+  alertd explain 1c00 --at 2026-03-11T08:00Z
+"""
+_MOST = 5
+"""So many alerts of one rule are told whole; the rest is named."""
+
+
+@click.command("explain", epilog=_EPILOG)
+@click.argument("name", metavar="FINGERPRINT-or-RULE")
+@click.option("--at", "at_text", help="As it was at a time with its zone, like 2026-03-11T08:00Z.")
+@click.pass_context
+def command(ctx: click.Context, name: str, at_text: str | None) -> int:
+    """
+    Tell why an alert was told or not: value and data edge, state, what withholds it, route, each send and its answer.
+
+    A fingerprint may be cut after four of its digits. A rule's name tells of its alerts, firing ones first.
+    """
+    from alertd.clock import utc_now
+    from alertd.errors import UserError
+    from alertd.store.store import Store
+    from alertd.story import read_story, tell
+
+    now = utc_now()
+    at = _instant(at_text) if at_text is not None else now
+    if at > now:
+        raise click.BadParameter("this time has not come yet", param_hint="--at")
+    settings = prepare(ctx)
+    loaded = _rules(settings)
+    store = Store.open_read_only(settings.store_url())
+    try:
+        alerts = {alert.fingerprint: alert for alert in store.alerts.all_alerts()}
+        found = _found(alerts, name, loaded)
+        if isinstance(found, str):
+            raise UserError(found)
+        stories = [read_story(store, alert, at=at, is_past=at_text is not None) for alert in found[:_MOST]]
+    finally:
+        store.close()
+    rules = {rule.name: rule for rule in loaded.rules} if loaded is not None else {}
+    for number, story in enumerate(stories):
+        if number:
+            click.echo(f"\n{'-' * 80}\n")
+        for line in tell(story, rules.get(story.alert.rule), _audience(loaded)):
+            click.echo(line.rstrip())
+    for alert in found[_MOST:]:
+        click.echo(f"Not told whole: {alert.fingerprint}  {alert.state}  {alert.headline}")
+    return 0
+
+
+def _instant(text: str) -> datetime:
+    from alertd.rules_file.values import parse_instant
+
+    try:
+        return parse_instant(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--at") from None
+
+
+def _rules(settings: "Settings") -> "LoadedRules | None":
+    """Return the rules, None where they cannot be read; the story is told all the same."""
+    from alertd.errors import RulesError
+    from alertd.rules_file.load import load_rules
+
+    try:
+        return load_rules(settings.rules_path())
+    except RulesError:
+        return None
+
+
+def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None") -> "Sequence[Alert] | str":
+    """Return the alerts that a name stands for, open ones first, the newest first; or why there are none."""
+    from alertd.core.alert import AlertState
+    from alertd.core.quieting import QuietingError, find_alert
+
+    of_rule = [alert for alert in alerts.values() if alert.rule == name]
+    if of_rule:
+        return sorted(
+            of_rule, key=lambda a: (a.state is AlertState.RESOLVED, -(a.fired_at or a.started_at).timestamp())
+        )
+    if loaded is not None and name in {rule.name for rule in loaded.rules}:
+        return f'rule "{name}" has had no alert yet; `alertd backtest` shows what it would have told of'
+    try:
+        return [find_alert(alerts, name.lower())]
+    except QuietingError as error:
+        return f"{error}; nor is there a rule of that name"
+
+
+def _audience(loaded: "LoadedRules | None") -> "Audience | None":
+    from alertd.core.audience import Audience
+
+    if loaded is None:
+        return None
+    return Audience(routes=loaded.routes, default=loaded.default_notify, owners=loaded.owners)
