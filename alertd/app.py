@@ -22,6 +22,7 @@ from alertd.core.compose import compose_test
 from alertd.core.outbox import delivery_key
 from alertd.core.reading import Cadence
 from alertd.core.rules.base import Rule
+from alertd.core.rules_broken import RulesBroken
 from alertd.cycle import Cycle
 from alertd.errors import Problem, RulesError, SettingsError
 from alertd.keeper import Keeper
@@ -30,6 +31,7 @@ from alertd.memory import BillSource, Plan
 from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, can_edit, contact_kind
 from alertd.notify.deliver import Delivery, attempt
 from alertd.notify.registry import notifier_class
+from alertd.rules_file.changes import changes
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings import Settings
@@ -128,7 +130,7 @@ def build_plan(
     return Plan(
         accounts=sources,
         categories=PRODUCT_CATEGORIES,
-        rules=(*rules.rules, blindness),
+        rules=(*rules.rules, blindness, RulesBroken.watching(notify=blindness.notify)),
         audience=Audience(
             routes=rules.routes,
             default=rules.default_notify or everyone[:1],
@@ -348,22 +350,22 @@ async def send_test(receiver: str, notifier: Notifier) -> list[tuple[str, str, b
 
 
 @asynccontextmanager
-async def reloader(app: App) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+async def reloader(app: App) -> AsyncIterator[Callable[[], Awaitable[str]]]:
     """
     Offer a function that rereads the rules and swaps them in whole; what they replace is closed once it is idle.
 
-    The function raises RulesError or SettingsError and changes nothing where the new rules cannot be used. It must not
-    run while a cycle does.
+    It returns what the edit changed, in words. It raises RulesError or SettingsError and changes nothing where the new
+    rules cannot be used. It must not run while a cycle does.
     """
-    present = app.connections
+    present, in_force = app.connections, app.rules
     closing: set[asyncio.Task[None]] = set()
 
     async def close(replaced: AsyncExitStack) -> None:
         await app.delivery.settled()
         await replaced.aclose()
 
-    async def reload() -> None:
-        nonlocal present
+    async def reload() -> str:
+        nonlocal present, in_force
         rules = load_rules(app.settings.rules_path())
         async with AsyncExitStack() as opening:
             notifiers = open_notifiers(rules, app.settings, opening)
@@ -375,7 +377,8 @@ async def reloader(app: App) -> AsyncIterator[Callable[[], Awaitable[None]]]:
         closing.add(task)
         task.add_done_callback(closing.discard)
         await app.delivery.unblock()
-        get_logger().info("rules reloaded", rules=len(rules.rules), receivers=len(rules.receivers))
+        found, in_force = changes(in_force, rules), rules
+        return found
 
     try:
         yield reload

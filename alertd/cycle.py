@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from alertd.core import blindness, rules_broken
 from alertd.core.alert import Alert, AlertState
 from alertd.core.dispatch import Decisions, dispatch
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
@@ -17,7 +18,7 @@ from alertd.core.lifecycle import Move
 from alertd.core.outbox import OutboxEntry
 from alertd.core.quieting import Quieted, Request, Situation, quiet
 from alertd.core.reading import Cadence
-from alertd.core.rules.base import Facts
+from alertd.core.rules.base import Facts, RulesFile
 from alertd.core.spend import SpendView
 from alertd.intake import Change, Intake
 from alertd.log import get_logger
@@ -61,6 +62,8 @@ class Cycle:
         self._deciding = asyncio.Lock()
         """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
         self._view: SpendView | None = None
+        self.rules_file = RulesFile()
+        """How the last reading of the rules file went; set by who reads it."""
         self._log = get_logger()
 
     @property
@@ -80,6 +83,11 @@ class Cycle:
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing after the last cycle."""
         return [alert for alert in self.memory.alerts.values() if alert.state is not AlertState.RESOLVED]
+
+    @property
+    def rule_count(self) -> int:
+        """How many rules of the rules file are watched by, disabled ones included."""
+        return sum(rule.name not in {blindness.NAME, rules_broken.NAME} for rule in self._plan.rules)
 
     def use(self, plan: Plan) -> None:
         """Watch by another plan from the next cycle on; open alerts follow the rule of their name."""
@@ -205,6 +213,7 @@ class Cycle:
             owners=self._plan.audience.owners,
             refused=dict(self._intake.refused),
             watched_since=self.memory.watched_since,
+            rules_file=self.rules_file,
         )
 
     async def _fit_view(self, now: datetime) -> None:

@@ -18,6 +18,7 @@ from alertd.core.lifecycle import Move
 from alertd.core.message import NotifyReason
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.quieting import Quieted
+from alertd.core.rules.base import RulesFile
 from alertd.core.spend import SpendView
 from alertd.memory import CycleReport, Key, Memory
 from alertd.store import store as stored
@@ -104,6 +105,10 @@ class Keeper:
         await self._thread.call(
             lambda store: store.save_quieting(alerts=quieted.alerts, silences=quieted.silences, events=events)
         )
+
+    async def note_rules_file(self, rules_file: RulesFile) -> None:
+        """Keep how the last reading of the rules file went."""
+        await self._thread.call(lambda store: store.meta.put_rules_file(rules_file))
 
     async def record(self, report: CycleReport, finished_at: datetime) -> None:
         """Append a finished cycle to the history."""

@@ -9,16 +9,18 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from alertd.app import App
 from alertd.clock import monotonic_s, utc_now
 from alertd.control import listen, socket_path
 from alertd.core.quieting import Quieted, Request
-from alertd.errors import AlertdError
+from alertd.core.rules.base import RulesFile
+from alertd.errors import AlertdError, RulesError
 from alertd.log import get_logger
 from alertd.memory import CycleReport
+from alertd.rules_file.watch import RulesWatch
 from alertd.store.url import parse_database_url
 
 CYCLE_DEADLINE = timedelta(minutes=30)
@@ -28,6 +30,8 @@ STOP_PATIENCE = timedelta(seconds=8)
 ONCE_PATIENCE = timedelta(seconds=30)
 """How long `--once` waits for retries before it leaves them to the next run."""
 _WATCHDOG_PERIOD_S = 10.0
+_RULES_LOOK_S = 1.0
+"""How often the rules files are looked at; an edit is read when two looks agree."""
 _LARGEST_STEP_S = 60.0
 """A wall clock that moved this much against the monotonic one has been set."""
 _STUCK_AFTER = timedelta(minutes=15)
@@ -48,12 +52,16 @@ class Service:
     Runs one app until it is told to stop.
 
     Args:
-        reload: Rereads the rules and swaps them in; raises AlertdError and changes nothing when they are broken.
+        reload: Rereads the rules, swaps them in and says what changed; raises AlertdError and changes nothing when
+            they are broken.
+        watch: Notices edits of the rules.
     """
 
-    def __init__(self, app: App, *, reload: Callable[[], Awaitable[None]]) -> None:
+    def __init__(self, app: App, *, reload: Callable[[], Awaitable[str]], watch: RulesWatch) -> None:
         self._app = app
         self._reload = reload
+        self._rules_watch = watch
+        self._ring: Callable[[], None] = lambda: None
         self._log = get_logger()
         self._pulse = _Pulse(monotonic_s())
         self._stop = asyncio.Event()
@@ -70,6 +78,8 @@ class Service:
         # Signals first and to the very end: one that comes while alertd starts or stops must not kill it.
         async with self._signals(), self._door():
             await self._app.delivery.recover()
+            self._app.cycle.rules_file = RulesFile(loaded_at=utc_now(), rules=self._app.cycle.rule_count)
+            await self._note_rules_file()
             delivering = asyncio.create_task(self._app.delivery.run(self._stop))
             async with self._ringing():
                 stopping = asyncio.create_task(self._stop.wait())
@@ -124,11 +134,13 @@ class Service:
         def ring() -> None:
             scheduler.modify_job("poll", next_run_time=utc_now())
 
-        watchdog = asyncio.create_task(self._watch(ring, interval))
+        self._ring = ring
+        watchers = [asyncio.create_task(self._watch(interval)), asyncio.create_task(self._watch_rules())]
         try:
             yield
         finally:
-            watchdog.cancel()
+            for task in watchers:
+                task.cancel()
             # It must not wait: waiting would cancel what runs without letting it finish.
             scheduler.shutdown(wait=False)
 
@@ -151,14 +163,46 @@ class Service:
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.remove_signal_handler(number)
 
-    async def _reread(self) -> None:
-        try:
-            async with self._turn:
-                await self._reload()
-        except AlertdError as error:
-            self._log.error("rules not reloaded", error=str(error), kept="the rules loaded before stay in force")
+    async def _watch_rules(self) -> None:
+        """Read the rules again when they were edited."""
+        while True:
+            await asyncio.sleep(_RULES_LOOK_S)
+            if await asyncio.to_thread(self._rules_watch.has_changed):
+                await self._reread()
 
-    async def _watch(self, ring: Callable[[], None], interval: timedelta) -> None:
+    async def _reread(self) -> None:
+        cycle = self._app.cycle
+        async with self._turn:
+            # Noted before it is read: an edit meanwhile is one more.
+            await asyncio.to_thread(self._rules_watch.note)
+            try:
+                changes = await self._reload()
+            except AlertdError as error:
+                faults = tuple(map(str, error.problems)) if isinstance(error, RulesError) else (str(error),)
+                before = cycle.rules_file
+                since, failures = before.broken_since or utc_now(), before.failures + 1
+                cycle.rules_file = replace(before, faults=faults, broken_since=since, failures=failures)
+                self._log.error("rules not reloaded", error=str(error), kept="the rules loaded before stay in force")
+            else:
+                cycle.rules_file = RulesFile(
+                    changes=changes,
+                    loaded_at=utc_now(),
+                    rules=cycle.rule_count,
+                    failures=cycle.rules_file.failures,
+                )
+                self._log.info("rules reloaded", changes=changes or "none")
+            await self._note_rules_file()
+        # Whoever edited the rules waits to see what comes of it.
+        self._ring()
+
+    async def _note_rules_file(self) -> None:
+        """Keep how the reading went for those who look at the store; it can do without."""
+        try:
+            await self._app.keeper.note_rules_file(self._app.cycle.rules_file)
+        except AlertdError as error:
+            self._log.error("state of the rules file not stored", error=str(error))
+
+    async def _watch(self, interval: timedelta) -> None:
         """Ring again when the wall clock was set, or no cycle began for two intervals."""
         offset_s = utc_now().timestamp() - monotonic_s()
         while True:
@@ -168,10 +212,10 @@ class Service:
             if abs(moved_s) > _LARGEST_STEP_S:
                 offset_s += moved_s
                 self._log.warning("clock was set", moved_s=round(moved_s))
-                ring()
+                self._ring()
             elif silent_s > 2 * interval.total_seconds() + _WATCHDOG_PERIOD_S and not self._cycles:
                 self._log.warning("poll was late", silent_s=round(silent_s))
-                ring()
+                self._ring()
 
     async def _poll(self) -> None:
         self._pulse.at_s = monotonic_s()

@@ -9,6 +9,7 @@ from alertd.core.alert import AlertState
 from alertd.core.hours import start_of
 from alertd.core.ledger import CategoryBook
 from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.rules.base import RulesFile
 from alertd.core.words import format_age, format_instant
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
@@ -69,7 +70,17 @@ class Status:
     pending: int
     edges: tuple[Edge, ...]
     receivers: tuple[ReceiverHealth, ...]
+    rules_file: RulesFile | None
     now: datetime
+
+    @property
+    def rules_text(self) -> str:
+        """The rules file for people."""
+        file = self.rules_file
+        if file is None or file.loaded_at is None:
+            return "not read yet"
+        broken = f"; broken since {format_instant(file.broken_since)}" if file.broken_since is not None else ""
+        return f"{file.rules} in force since {format_instant(file.loaded_at)}{broken}"
 
     @property
     def is_healthy(self) -> bool:
@@ -101,6 +112,7 @@ class Status:
             "problems": list(self.problems),
             "last_cycle": _cycle_json(self.last_cycle),
             "last_good_cycle": _cycle_json(self.last_good),
+            "rules_file": _rules_json(self.rules_file),
             "firing": self.firing,
             "pending": self.pending,
             "data_edges": [
@@ -121,6 +133,19 @@ class Status:
                 {"name": receiver.name, "last_error": receiver.last_error or None} for receiver in self.receivers
             ],
         }
+
+
+def _rules_json(file: RulesFile | None) -> dict[str, object] | None:
+    if file is None:
+        return None
+    return {
+        "rules": file.rules,
+        "loaded_at": _instant(file.loaded_at),
+        "broken_since": _instant(file.broken_since),
+        "faults": list(file.faults),
+        "changes": file.changes or None,
+        "failures": file.failures,
+    }
 
 
 def _cycle_json(cycle: CycleRecord | None) -> dict[str, object] | None:
@@ -151,18 +176,30 @@ def read_status(store: Store, *, now: datetime, poll_interval: timedelta, settle
         good = store.cycles.last_good()
         states = [alert.state for alert in store.alerts.open_alerts()]
         receivers = _receivers(store)
+        rules_file = store.meta.rules_file
     edges = tuple(_edge(book, now, settle_delay) for _, book in books)
     return Status(
         version=__version__,
-        problems=tuple(_problems(last, good, receivers, edges, now, poll_interval, settle_delay)),
+        problems=(
+            *_problems(last, good, receivers, edges, now, poll_interval, settle_delay),
+            *_rules_problems(rules_file),
+        ),
         last_cycle=last,
         last_good=good,
         firing=states.count(AlertState.FIRING),
         pending=states.count(AlertState.PENDING),
         edges=edges,
         receivers=receivers,
+        rules_file=rules_file,
         now=now,
     )
+
+
+def _rules_problems(file: RulesFile | None) -> list[str]:
+    if file is None or not file.faults:
+        return []
+    more = f" (and {len(file.faults) - 1} more)" if len(file.faults) > 1 else ""
+    return [f"the rules before the last edit are in force: {file.faults[0]}{more}"]
 
 
 def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:

@@ -22,7 +22,7 @@ MAY_IMPORT = {
     "settings": set[str](),
     "templates": {"core"},
     "status": {"core", "store"},
-    "service": {"core", "app", "memory", "control", "store.url"},
+    "service": {"core", "app", "memory", "control", "store.url", "rules_file.watch"},
     "control": {"core"},
     "story": {"core", "store"},
     "simulator": set[str](),

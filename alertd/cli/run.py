@@ -39,16 +39,18 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
 async def _serve(settings: "Settings") -> int:
     from alertd.app import load_checked_rules, open_app, reloader
     from alertd.clock import utc_now
+    from alertd.rules_file.watch import RulesWatch
     from alertd.service import Service
     from alertd.store.store import Store
 
+    watch = RulesWatch(settings.rules_path())
     rules = load_checked_rules(settings)
     url = settings.store_url()
     async with (
         open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app,
         reloader(app) as reload,
     ):
-        await Service(app, reload=reload).run()
+        await Service(app, reload=reload, watch=watch).run()
     return 0
 
 

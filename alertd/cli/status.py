@@ -36,6 +36,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
         click.echo(f"  - {problem}")
     click.echo(f"\nLast cycle      {status.last_cycle_text}")
     click.echo(f"Last good cycle {status.last_good_text}")
+    click.echo(f"Rules           {status.rules_text}")
     click.echo(f"Alerts          {status.firing} firing, {status.pending} pending")
     if status.edges:
         heading = ("ACCOUNT", "CATEGORY", "BILLED THROUGH (UTC)", "LAST READ (UTC)", "STATE")

@@ -52,12 +52,12 @@ class Audience:
         """
         Return the addresses behind names of receivers that exist, each once.
 
-        Where the owner is all that is named and cannot be written to, the routes say who is told, and the default where
-        they too name only the owner: spend without an owner has a place to go.
+        Where the owner is all that is named and cannot be written to, the routes say who is told, where they too name
+        only the owner the default, and the first receiver at last: spend without an owner has a place to go.
         """
         wanted = tuple(dict.fromkeys(names))
         found = self._reached(wanted, alert)
-        for instead in (otherwise, self.default) if OWNER in wanted else ():
+        for instead in (otherwise, self.default, tuple(self.recipients)[:1]) if OWNER in wanted else ():
             found = found or self._reached(instead, alert)
         return found
 

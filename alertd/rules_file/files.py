@@ -31,7 +31,7 @@ def read_files(path: Path, findings: Findings) -> Joined:
 
     Whatever cannot be read or is not YAML becomes a problem; the other files are still read.
     """
-    joined = Joined(files=_files(path, findings))
+    joined = Joined(files=rules_files(path, findings))
     for file in joined.files:
         data = _bytes(file, findings)
         if data is None:
@@ -58,7 +58,8 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _files(path: Path, findings: Findings) -> list[Path]:
+def rules_files(path: Path, findings: Findings) -> list[Path]:
+    """Return the file, or those of a folder in the order of their names; why there are none becomes a problem."""
     try:
         if not path.is_dir():
             return [path]

@@ -124,7 +124,7 @@ class _Loader:
             teams=_unique(owner.team for owner in owners if owner.team),
             owner_labels=_unique(name for owner in owners for name, _ in owner.labels),
             rule_labels=_unique(name for node in labels if node is not None for name in node.children),
-            rules=(*names["rules"], references.RESERVED_RULE),
+            rules=(*names["rules"], *references.RESERVED_RULES),
         )
 
     def _built(self, section: str, kind: type[T]) -> list[tuple[Entry, T]]:

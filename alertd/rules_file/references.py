@@ -17,8 +17,11 @@ from alertd.rules_file.entry import KEY, Entry, Findings
 from alertd.rules_file.model import Account, Place
 from alertd.rules_file.remedy import closest, known_words, show
 
-RESERVED_RULE = "alertd-blind"
-"""The alert that alertd raises by itself when it cannot read bills."""
+RESERVED_RULES = {
+    "alertd-blind": "the alert that bills cannot be read",
+    "alertd-rules": "the alert that the rules file cannot be used",
+}
+"""The alerts that alertd raises by itself, and what they say."""
 _CONTROL_TOTAL = "summary"
 _RULE_LABELS = ("rule", "type", "severity", "account")
 _ALERT_LABELS = (*GROUP_KEYS, *_RULE_LABELS, "product_id", "owner_name", "status", "month", "bill_id")
@@ -50,8 +53,8 @@ def check_unique(entries: Iterable[Entry], places: dict[tuple[str, str], Place],
 
 def check_reserved(entry: Entry, findings: Findings) -> None:
     """Find names that stand for something else."""
-    if entry.kind == "rule" and entry.name == RESERVED_RULE:
-        text = "this name is reserved for the alert that bills cannot be read; choose another"
+    if entry.kind == "rule" and entry.name in RESERVED_RULES:
+        text = f"this name is reserved for {RESERVED_RULES[entry.name]}; choose another"
         findings.add(entry.problem(("name",), text, has_keys=False))
     if entry.kind == "receiver" and entry.name == OWNER:
         text = "this name is reserved: in notify it stands for the owner of what the alert is about; choose another"

@@ -3,11 +3,13 @@
 from collections.abc import Callable
 from datetime import datetime
 
+from alertd.core.rules.base import RulesFile
 from alertd.store.database import Database
-from alertd.store.encoding import from_micros, to_micros
+from alertd.store.encoding import from_json, from_micros, to_json, to_micros
 
 _INSTALL_ID = "install_id"
 _CREATED_AT = "created_at"
+_RULES_FILE = "rules_file"
 
 
 class Meta:
@@ -29,6 +31,16 @@ class Meta:
                 "ON CONFLICT (name) DO UPDATE SET content = excluded.content",
                 (name, content),
             )
+
+    def put_rules_file(self, rules_file: RulesFile) -> None:
+        """Write how the last reading of the rules file went."""
+        self.put(_RULES_FILE, to_json(rules_file))
+
+    @property
+    def rules_file(self) -> RulesFile | None:
+        """How the last reading of the rules file went; None before the first."""
+        content = self.get(_RULES_FILE)
+        return from_json(content, RulesFile, where="meta rules_file") if content is not None else None
 
     def establish(self, *, now: datetime, new_id: Callable[[], str]) -> None:
         """Give the installation its id and date of birth at the first open; later calls change nothing."""

@@ -9,6 +9,8 @@ from collections import deque
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
 from tests.e2e.daemon import Alertd, no_traceback, wait_for
 from tests.e2e.test_e2e_once import RULES, spend
 from tests.e2e.world import BillingWorld, Fault, Hook, Reply, Row
@@ -92,31 +94,47 @@ def test_second_daemon_when_one_runs_then_is_refused_with_its_pid(
     assert hook.posts == []
 
 
-def test_sighup_when_file_is_bad_then_good_then_keeps_the_old_and_takes_the_new(
-    alertd: Alertd, world: BillingWorld, hook: Hook
+def told(hook: Hook) -> list[tuple[str, str]]:
+    """(rule, state) of every alert told so far, in order."""
+    alerts = [alert for post in hook.posts for alert in json.loads(post.body)["alerts"]]
+    return [(alert["labels"]["alertname"], alert["status"]) for alert in alerts]
+
+
+@pytest.mark.parametrize("by_signal", [False, True], ids=["the edit is noticed", "SIGHUP"])
+def test_edit_when_bad_then_good_then_keeps_the_old_and_takes_the_new(
+    alertd: Alertd, world: BillingWorld, hook: Hook, by_signal: bool
 ) -> None:
-    """A typo in production must not blind anybody; the mended file counts without a restart."""
+    """A typo in production must not blind anybody; it is told once, and the mended file counts without a restart."""
     alertd.rules(RULES.format(hook=hook.url))
     with alertd.running() as child:
+
+        def edit(text: str) -> None:
+            alertd.rules(text)
+            if by_signal:
+                child.send_signal(signal.SIGHUP)
+
         alertd.wait_cycles(1)
-        alertd.rules("version: 1\nrules:\n  - {name: gpu, type: rollin_spend}\n")
-        child.send_signal(signal.SIGHUP)
-        (event,) = wait_for(lambda: alertd.events("rules not reloaded"), why="the refusal")
+        edit("version: 1\nrules:\n  - {name: gpu, type: rollin_spend}\n")
+        event = wait_for(lambda: alertd.events("rules not reloaded"), why="the refusal")[0]
         assert "rules.yaml:3:" in event["error"]
+        wait_for(lambda: told(hook) == [("alertd-rules", "firing")], why="the default receiver hears of it")
+        assert b"rules.yaml:3:" in hook.posts[0].body
+        edit("version: 1\nrules:\n  - {name: gpu, type: rolling_spend, windw: 3h}\n")
+        wait_for(lambda: any("windw" in one["error"] for one in alertd.events("rules not reloaded")), why="another")
         spend(world, "gpu-1")
-        wait_for(lambda: owners_told(hook) == [("gpu-1", "firing")], why="the old rules")
-        alertd.rules(
-            RULES.format(hook=hook.url).replace("name: gpu,", "name: llm,").replace("category: gpu", "category: llm")
-        )
-        child.send_signal(signal.SIGHUP)
-        wait_for(lambda: len(hook.posts) == 2, why="the end of the removed rule's alert")
-        end = json.loads(hook.posts[1].body)
-        assert (end["status"], end["alerts"][0]["labels"]["alertname"]) == ("resolved", "gpu")
-        assert b"rule removed" in hook.posts[1].body
+        wait_for(lambda: told(hook)[1:] == [("gpu", "firing")], why="the old rules, and nothing more of the file")
+        edit(RULES.format(hook=hook.url).replace("name: gpu,", "name: llm,").replace("category: gpu", "category: llm"))
+        wait_for(lambda: len(told(hook)) == 4, why="the end of both")
+        assert sorted(told(hook)[2:]) == [("alertd-rules", "resolved"), ("gpu", "resolved")]
+        bodies = b"".join(post.body for post in hook.posts[2:])
+        assert b"rule removed" in bodies
+        assert b"1 rule added (llm), 1 rule removed (gpu)" in bodies
+        (event,) = alertd.events("rules reloaded")
+        assert event["changes"] == "1 rule added (llm), 1 rule removed (gpu)"
         spend(world, "llm-1", category="llm")
-        wait_for(lambda: owners_told(hook)[2:] == [("llm-1", "firing")], why="the new rule")
+        wait_for(lambda: told(hook)[4:] == [("llm", "firing")], why="the new rule")
         alertd.wait_cycles(2)
-    assert len(hook.posts) == 3
+    assert len(told(hook)) == 5
 
 
 def test_sighup_when_a_send_is_in_flight_then_it_is_not_sent_again(

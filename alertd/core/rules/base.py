@@ -65,6 +65,23 @@ class Escalation:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RulesFile:
+    """How the last reading of the rules file went."""
+
+    faults: tuple[str, ...] = ()
+    """Why it cannot be used, each with its place; empty where it is in force."""
+    broken_since: datetime | None = None
+    changes: str = ""
+    """What the last good edit changed."""
+    loaded_at: datetime | None = None
+    """When the rules in force were read."""
+    rules: int = 0
+    """How many of them there are, disabled ones included."""
+    failures: int = 0
+    """Readings since the start that could not be used."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that a rule may look at; nothing in it changes while rules are evaluated."""
 
@@ -79,6 +96,7 @@ class Facts:
     """Accounts whose key is refused, and what to do."""
     watched_since: datetime | None = None
     """When this store first tried to read anything."""
+    rules_file: RulesFile = RulesFile()
 
 
 @dataclass(frozen=True, kw_only=True)
