@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 
 from alertd.core import blindness, rules_broken
 from alertd.core.alert import Alert, AlertState
-from alertd.core.dispatch import Decisions, dispatch
+from alertd.core.dispatch import Decisions, dispatch, entries_of_quiet
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.judge import judge
 from alertd.core.ledger import FULL_HOURS, CategoryBook, DataState
@@ -108,17 +108,28 @@ class Cycle:
         """
         async with self._deciding:
             memory = await self._remember()
+            rules = {rule.name: rule for rule in self._plan.rules}
             quieted = quiet(
                 request,
                 Situation(
                     alerts=memory.alerts,
                     silences=memory.silences,
-                    rules={rule.name: rule for rule in self._plan.rules},
+                    rules=rules,
                     inhibitions=self._plan.audience.inhibitions,
                     now=now,
                 ),
             )
-            await self._store.save_quieting(quieted, now)
+            entries = entries_of_quiet(
+                [
+                    Move(before=memory.alerts[alert.fingerprint], after=alert, rule=rules.get(alert.rule))
+                    for alert in quieted.alerts
+                ],
+                audience=self._plan.audience,
+                install_id=self._install_id,
+                headline_of=self._plan.headline_of,
+                now=now,
+            )
+            await self._store.save_quieting(quieted, entries, now)
             memory.alerts.update({alert.fingerprint: alert for alert in quieted.alerts})
             memory.silences.update({silence.id: silence for silence in quieted.silences})
         return quieted

@@ -30,8 +30,16 @@ from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 
 _BEGINNINGS = frozenset({NotifyReason.FIRST, NotifyReason.STORM})
-_TELLING = frozenset({NotifyReason.FIRST, NotifyReason.RAISED, NotifyReason.REPEAT})
-_CONTINUATIONS = frozenset({NotifyReason.RAISED, NotifyReason.REPEAT, NotifyReason.ESCALATED, NotifyReason.RESOLVED})
+_TELLING = frozenset({NotifyReason.FIRST, NotifyReason.STORM, NotifyReason.RAISED, NotifyReason.REPEAT})
+_CONTINUATIONS = frozenset(
+    {
+        NotifyReason.RAISED,
+        NotifyReason.REPEAT,
+        NotifyReason.ESCALATED,
+        NotifyReason.ACKNOWLEDGED,
+        NotifyReason.RESOLVED,
+    }
+)
 
 
 class Keeper:
@@ -99,11 +107,13 @@ class Keeper:
 
         return await self._thread.call(run)
 
-    async def save_quieting(self, quieted: Quieted, now: datetime) -> None:
-        """Store what somebody asked for, with the history of the alerts that it touches."""
+    async def save_quieting(self, quieted: Quieted, entries: Sequence[OutboxEntry], now: datetime) -> None:
+        """Store what somebody asked for, with what is shown of it and the history of the alerts that it touches."""
         events = [event(alert, quieted.event, (), now) for alert in quieted.alerts]
         await self._thread.call(
-            lambda store: store.save_quieting(alerts=quieted.alerts, silences=quieted.silences, events=events)
+            lambda store: store.save_quieting(
+                alerts=quieted.alerts, silences=quieted.silences, events=events, entries=entries
+            )
         )
 
     async def note_rules_file(self, rules_file: RulesFile) -> None:
@@ -163,12 +173,13 @@ class Keeper:
 
         return await self._thread.call(lambda store: _last_ref(store, entry, _BEGINNINGS))
 
-    async def corrected_ref(self, entry: OutboxEntry) -> str:
-        """Return the `ref` of the delivered message that told the value last, or an empty text; a storm is none."""
-        return await self._thread.call(lambda store: _last_ref(store, entry, _TELLING))
+    async def edited_ref(self, entry: OutboxEntry) -> str:
+        """Return the `ref` of the delivered message that an edit is to change, or an empty text; storms stay."""
+        reasons = _TELLING if entry.message.reason is NotifyReason.CORRECTED else _BEGINNINGS
+        return await self._thread.call(lambda store: _last_ref(store, entry, reasons, alone=True))
 
 
-def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]) -> str:
+def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason], *, alone: bool = False) -> str:
     """Return the `ref` of the last entry for such a reason before this one, of its alert and recipient."""
     earlier = [
         known
@@ -177,7 +188,8 @@ def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]
         and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
         and known.message.reason in reasons
     ]
-    return earlier[-1].ref if earlier else ""
+    last = earlier[-1] if earlier else None
+    return "" if last is None or (alone and len(last.fingerprints) > 1) else last.ref
 
 
 def _load(store: Store) -> Memory:

@@ -68,8 +68,8 @@ class FactStore(Protocol):
     ) -> Mapping[Key, Mapping[int, HourBlock]]:
         """Store what was read and return the blocks that were there before, for the hours that changed."""
 
-    async def save_quieting(self, quieted: Quieted, now: datetime) -> None:
-        """Store acknowledgements and silences with their history, in one transaction."""
+    async def save_quieting(self, quieted: Quieted, entries: Sequence[OutboxEntry], now: datetime) -> None:
+        """Store acknowledgements and silences with their history and notifications, in one transaction."""
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
         """Give the open outbox entries to *decide* and store what it returns, in one transaction."""

@@ -115,6 +115,7 @@ class Service:
 
     async def _quiet(self, request: Request) -> Quieted:
         quieted = await self._app.cycle.quiet(request, utc_now())
+        self._app.delivery.wake()
         if quieted.event:
             self._log.info("quieted", what=quieted.event, alerts=len(quieted.alerts))
         return quieted

@@ -10,12 +10,12 @@ from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.audience import Audience
-from alertd.core.compose import format_value
 from alertd.core.due import repeat_interval
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.routing import OWNER, matching_routes
 from alertd.core.rules.base import Rule
 from alertd.core.silence import Silence, matchable
+from alertd.core.values import format_value
 from alertd.core.words import format_instant
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt

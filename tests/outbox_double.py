@@ -104,7 +104,7 @@ class MemoryOutbox:
     async def thread_ref(self, entry: OutboxEntry) -> str:
         return self.threads.get(entry.group, "")
 
-    async def corrected_ref(self, entry: OutboxEntry) -> str:
+    async def edited_ref(self, entry: OutboxEntry) -> str:
         return self.threads.get(entry.group, "")
 
 

@@ -53,7 +53,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
 
 
 def _table(alerts: "list[Alert]") -> str:
-    from alertd.core.compose import format_value
+    from alertd.core.values import format_value
 
     rows = [("STATE", "SEVERITY", "SINCE (UTC)", "VALUE", "THRESHOLD", "RULE", "WHAT", "FINGERPRINT")]
     for alert in alerts:

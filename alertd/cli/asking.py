@@ -75,7 +75,7 @@ async def _do(settings: "Settings", request: "Request") -> str:
             request,
             Situation(alerts=memory.alerts, silences=memory.silences, rules=rules, inhibitions=inhibitions, now=now),
         )
-        await keeper.save_quieting(quieted, now)
+        await keeper.save_quieting(quieted, (), now)
     finally:
         await thread.close()
     return f"{quieted.text}\nNo daemon runs on this store; it will know when it starts."

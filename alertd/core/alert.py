@@ -143,6 +143,8 @@ class Alert:
     told_value: Decimal | None = None
     told_as_of: datetime | None = None
     """The data edge of the told value."""
+    corrected: str = ""
+    """How the told value was put right since it was told, in a sentence."""
     told_severity: Severity | None = None
     """The severity that was told, lowered with the alert's own: above it is news."""
     told_count: int = 0

@@ -7,32 +7,19 @@ A message answers in this order: what, whose, how much, against which threshold;
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
 
 from alertd.core.alert import Alert, AlertState, Contributor, Unit
 from alertd.core.lifecycle import Move
 from alertd.core.message import AlertFacts, Field, Link, Message, NotifyReason, TableRow
-from alertd.core.money import UNITS_PER_USD, format_usd, plain
+from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
-from alertd.core.words import format_age, format_instant, format_share
+from alertd.core.values import format_value
+from alertd.core.words import format_age, format_instant
 
 STORM_LISTED = 20
 """A storm lists its largest alerts and counts the rest."""
-
-
-def format_value(value: Decimal, unit: Unit) -> str:
-    """Return a value with its unit for people: `$61.25`, `83 %`, `7.5 days`, `3 h`."""
-    match unit:
-        case Unit.USD:
-            return format_usd(int(value * UNITS_PER_USD))
-        case Unit.RATIO:
-            return format_share(value)
-        case Unit.DAYS:
-            return f"{plain(round(value, 1)):f} days"
-        case Unit.HOURS:
-            return f"{plain(round(value, 1)):f} h"
 
 
 def compose_alert(
@@ -56,21 +43,14 @@ def compose_alert(
     )
 
 
-def compose_correction(move: Move, *, headline: str, owners: OwnerDirectory, now: datetime) -> Message:
-    """Say what a told value is by the bills as they are now, to stand in the place of what was told."""
-    alert = move.after
-    message = compose_alert(alert, move.rule, NotifyReason.CORRECTED, headline=headline, owners=owners, now=now)
-    told, restated = (alert.value if value is None else value for value in (alert.told_value, move.restated))
-    was, is_now = format_value(told, alert.unit), format_value(restated, alert.unit)
-    through = f" for the same hours, to {format_instant(alert.told_as_of)}" if alert.told_as_of is not None else ""
-    line = f"Corrected {format_instant(now)}: told {was}, now {is_now}{through}."
-    return replace(message, lines=(line, *message.lines))
-
-
 def _title(alert: Alert, reason: NotifyReason, headline: str) -> str:
     if reason is NotifyReason.RESOLVED:
         return headline
-    before = {NotifyReason.REPEAT: "Still: ", NotifyReason.ESCALATED: "Nobody acknowledged: "}.get(reason, "")
+    before = {
+        NotifyReason.REPEAT: "Still: ",
+        NotifyReason.ESCALATED: "Nobody acknowledged: ",
+        NotifyReason.ACKNOWLEDGED: f"Acknowledged by {alert.acknowledged_by}: ",
+    }.get(reason, "")
     return f"{before}{headline}{_against(alert)}"
 
 
@@ -82,11 +62,16 @@ def _against(alert: Alert) -> str:
 
 
 def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime) -> tuple[str, ...]:
-    lines = []
+    lines = [alert.corrected] if alert.corrected and reason.is_edit else []
     if alert.state is AlertState.RESOLVED:
         lines.append(_end_line(alert, now))
-    elif reason not in {NotifyReason.FIRST, NotifyReason.CORRECTED} and alert.fired_at is not None:
+    elif reason is not NotifyReason.FIRST and alert.fired_at is not None:
         lines.append(f"Firing for {format_age(now - alert.fired_at)}, since {format_instant(alert.fired_at)}.")
+    if alert.acknowledged_by is not None and alert.state is not AlertState.RESOLVED:
+        since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
+        lines.append(f"Acknowledged by {alert.acknowledged_by}{since}.")
+    if alert.withheld:
+        lines.append(f"Not told further: {alert.withheld}.")
     if alert.reason:
         lines.append(f"Why: {alert.reason}.")
     if rule is not None and rule.description:
@@ -170,6 +155,8 @@ def _facts(alert: Alert, rule: Rule | None, headline: str) -> AlertFacts:
         unit=alert.unit.value,
         as_of=alert.as_of,
         url=alert.url,
+        acknowledged_by=alert.acknowledged_by,
+        silenced_by=alert.silenced_by,
     )
 
 
@@ -256,7 +243,7 @@ def fold(waiting: Sequence[Message], newer: Message) -> Message:
 
 
 def _late_line(message: Message) -> tuple[str, ...]:
-    if message.reason is NotifyReason.CORRECTED:
+    if message.reason.is_edit:
         return ()
     said = f"{message.reason.value} ({message.severity.label}) {format_instant(message.created_at)}"
     return (f"Delivered late: {said}.",)

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from alertd.core.alert import Address, Alert
 from alertd.core.audience import Audience
-from alertd.core.compose import compose_alert, compose_correction, compose_storm, fold
+from alertd.core.compose import compose_alert, compose_storm, fold
 from alertd.core.due import corrected, notify_reason, told
 from alertd.core.lifecycle import Move
 from alertd.core.message import Message, NotifyReason
@@ -80,14 +80,18 @@ def dispatch(
         addresses = audience.of(move.after, move.rule, reason) if reason is not None else ()
         if reason is None or not addresses:
             # Nobody was told: whoever is named later hears of the beginning.
-            after.append(move if reason is None else _unheard(move, reason))
+            after.append(move if reason is None else _unheard(move, reason, now))
             continue
         is_correction = reason is NotifyReason.CORRECTED
-        noted = replace(move, after=corrected(move) if is_correction else told(move.after, reason, addresses, now))
-        after.append(noted)
-        # A correction tells what was told before it.
-        due = _Due(move=move if is_correction else noted, reason=reason, headline=headline_of(move.after, move.rule))
+        noted = corrected(move, now) if is_correction else told(move.after, reason, addresses, now)
+        move = replace(move, after=noted)
+        after.append(move)
+        due = _Due(move=move, reason=reason, headline=headline_of(move.after, move.rule))
         for address in addresses:
+            dues.setdefault(address, []).append(due)
+    for move in filter(_looks_different, after):
+        due = _Due(move=move, reason=NotifyReason.UPDATED, headline=headline_of(move.after, move.rule))
+        for address in audience.of(move.after, move.rule, NotifyReason.UPDATED):
             dues.setdefault(address, []).append(due)
     entries, folded = _entries(
         dues, audience=audience, waiting=waiting, install_id=install_id, is_first_cycle=is_first_cycle, now=now
@@ -102,13 +106,52 @@ def _reason(move: Move, now: datetime) -> NotifyReason | None:
     return None if move.after.withheld and reason is not NotifyReason.RESOLVED else reason
 
 
-def _unheard(move: Move, reason: NotifyReason) -> Move:
+def _unheard(move: Move, reason: NotifyReason, now: datetime) -> Move:
     """Note that nobody hears of what is due; a correction that nobody's message can take is none."""
     if reason is NotifyReason.CORRECTED:
-        return replace(move, after=corrected(move))
+        return replace(move, after=corrected(move, now))
     if reason is NotifyReason.RESOLVED:
         return move
     return replace(move, after=replace(move.after, withheld="no route leads to a receiver"))
+
+
+def _looks_different(move: Move) -> bool:
+    """Return whether the message that told an alert's beginning shows another state now."""
+    before, after = move.before, move.after
+    if before is None or before.told_at is None or before.episode != after.episode:
+        return False
+    return _shown(before) != _shown(after)
+
+
+def _shown(alert: Alert) -> tuple[object, ...]:
+    return (alert.state, alert.severity, alert.acknowledged_by, alert.silenced_by, alert.withheld, alert.told_at)
+
+
+def entries_of_quiet(
+    changes: Sequence[Move],
+    *,
+    audience: Audience,
+    install_id: str,
+    headline_of: Callable[[Alert, Rule | None], str],
+    now: datetime,
+) -> list[OutboxEntry]:
+    """
+    Return what receivers that can change messages are to show after somebody acknowledged or silenced.
+
+    The first message shows the present state, and an acknowledgement is told in its thread.
+    """
+    entries = []
+    for move in filter(_looks_different, changes):
+        headline = headline_of(move.after, move.rule)
+        reasons = [NotifyReason.UPDATED]
+        if move.before is not None and move.after.acknowledged_by not in {None, move.before.acknowledged_by}:
+            reasons.insert(0, NotifyReason.ACKNOWLEDGED)
+        for reason in reasons:
+            bundle = [_Due(move=move, reason=reason, headline=headline)]
+            message = _message(bundle, audience.owners, is_first_cycle=False, now=now)
+            addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
+            entries += [_entry(bundle, message, address, install_id, now) for address in addresses]
+    return entries
 
 
 def _entries(
@@ -132,7 +175,7 @@ def _entries(
                 entry = replace(entry, message=fold([old.message for old in taken], entry.message))
                 folded[entry.key] = tuple(old.id for old in taken)
             held = audience.held_until(address.receiver, entry.message.severity, now)
-            if held is not None and entry.message.reason is not NotifyReason.CORRECTED:
+            if held is not None and not entry.message.reason.is_edit:
                 entry = replace(entry, not_before=held)
             entries.append(entry)
     return entries, folded
@@ -142,22 +185,21 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
     """Split what is due for one receiver into messages: single alerts and storms."""
     if is_first_cycle and len(dues) > STORM_AT_FIRST:
         return [dues]
-    # A correction changes one message in its place: it is no part of a storm.
-    bundles = [[due] for due in dues if due.reason is NotifyReason.CORRECTED]
+    # An edit changes one message in its place, after what is told anew: it is no part of a storm.
+    edits = [[due] for due in dues if due.reason.is_edit]
+    bundles: list[list[_Due]] = []
     by_rule: dict[str, list[_Due]] = {}
-    for due in (due for due in dues if due.reason is not NotifyReason.CORRECTED):
+    for due in (due for due in dues if not due.reason.is_edit):
         by_rule.setdefault(due.move.after.rule, []).append(due)
     for of_rule in by_rule.values():
         bundles += [of_rule] if len(of_rule) > STORM_OF_RULE else [[due] for due in of_rule]
-    return bundles
+    return bundles + edits
 
 
 def _message(bundle: list[_Due], owners: OwnerDirectory, *, is_first_cycle: bool, now: datetime) -> Message:
     if len(bundle) > 1:
         return compose_storm([(due.move, due.headline) for due in bundle], is_first_cycle=is_first_cycle, now=now)
     (due,) = bundle
-    if due.reason is NotifyReason.CORRECTED:
-        return compose_correction(due.move, headline=due.headline, owners=owners, now=now)
     return compose_alert(due.move.after, due.move.rule, due.reason, headline=due.headline, owners=owners, now=now)
 
 
@@ -190,8 +232,19 @@ def _foldable(entry: OutboxEntry, waiting: Sequence[OutboxEntry]) -> list[Outbox
         old
         for old in waiting
         if (old.receiver, old.recipient, old.fingerprints) == (entry.receiver, entry.recipient, entry.fingerprints)
-        # A correction stands for itself: what comes after it would leave the told message wrong.
-        and (old.message.reason is not NotifyReason.CORRECTED or entry.message.reason is NotifyReason.CORRECTED)
+        and _may_join(old.message.reason, entry.message.reason)
     ]
     is_free = all(old.state in {EntryState.PENDING, EntryState.BLOCKED} and not old.unknowns for old in of_alert)
     return of_alert if is_free else []
+
+
+def _may_join(old: NotifyReason, new: NotifyReason) -> bool:
+    """
+    Return whether a newer entry may take a waiting one over.
+
+    An edit stands for itself: what comes after it would leave the message wrong that it is to change. It is made anew
+    only by another of its kind; and a correction is needless where what it corrects was never sent.
+    """
+    if new is NotifyReason.UPDATED:
+        return old is NotifyReason.UPDATED
+    return not old.is_edit or old is new

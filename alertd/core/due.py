@@ -8,6 +8,8 @@ from alertd.core.alert import Address, Alert, AlertState
 from alertd.core.lifecycle import Move
 from alertd.core.message import NotifyReason
 from alertd.core.rules.base import Rule
+from alertd.core.values import format_value
+from alertd.core.words import format_instant
 
 TELLING_CHANGE = Decimal("0.1")
 """A told value that later data changes by more than this share is put right."""
@@ -79,9 +81,15 @@ def _is_correction_due(move: Move) -> bool:
     return abs(is_now - was) > abs(was) * TELLING_CHANGE
 
 
-def corrected(move: Move) -> Alert:
-    """Note on the alert that its told value was put right."""
-    return move.after if move.restated is None else replace(move.after, told_value=move.restated)
+def corrected(move: Move, now: datetime) -> Alert:
+    """Note on the alert that its told value was put right, and how."""
+    alert = move.after
+    if move.restated is None or alert.told_value is None or alert.told_as_of is None:
+        return alert
+    was, is_now = (format_value(value, alert.unit) for value in (alert.told_value, move.restated))
+    through = format_instant(alert.told_as_of)
+    text = f"Corrected {format_instant(now)}: told {was}, now {is_now} for the same hours, to {through}."
+    return replace(alert, told_value=move.restated, corrected=text)
 
 
 def _is_escalation_due(alert: Alert, rule: Rule, now: datetime) -> bool:
@@ -104,6 +112,7 @@ def told(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...], now
         told_value=alert.value,
         told_as_of=alert.as_of,
         told_severity=alert.severity,
+        corrected="",
         told_count=alert.told_count + 1 if reason is NotifyReason.REPEAT else 0,
         # An acknowledgement is of what was told then: a rise is news, and is repeated until it is acknowledged itself.
         acknowledged_by=None if is_rise else alert.acknowledged_by,

@@ -20,12 +20,20 @@ class NotifyReason(StrEnum):
     ESCALATED = "escalated"
     """It fires long and nobody acknowledged it."""
     RESOLVED = "resolved"
+    ACKNOWLEDGED = "acknowledged"
     CORRECTED = "corrected"
     """What was told is put right in its place; nobody is told anew."""
+    UPDATED = "updated"
+    """The message that told the beginning shows the present state; nobody is told anew."""
     STORM = "many alerts"
     UNDELIVERED = "undelivered"
     """A copy for the fallback receiver of what another receiver could not take."""
     TEST = "test"
+
+    @property
+    def is_edit(self) -> bool:
+        """Whether it changes a message that was delivered, and is none of its own."""
+        return self in {NotifyReason.CORRECTED, NotifyReason.UPDATED}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +83,8 @@ class AlertFacts:
     unit: str
     as_of: datetime
     url: str
+    acknowledged_by: str | None = None
+    silenced_by: str | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -83,7 +83,7 @@ class Envelope:
     recipient: str
     thread_ref: str = ""
     """The `ref` of the message that this one continues."""
-    corrects: str = ""
+    edits: str = ""
     """The `ref` of the message in whose place this one is to stand; only notifiers that can edit get such a task."""
     is_plain: bool = False
     """Send plain text of at most 3,000 characters: the full layout was refused."""
@@ -178,7 +178,7 @@ class Editor(Protocol):
     """Whether this receiver, as it is configured, can."""
 
     async def edit(self, envelope: Envelope) -> Outcome:
-        """Put the envelope's message in the place of the delivered one that it `corrects`; twice does no harm."""
+        """Put the envelope's message in the place of the delivered one that it `edits`; twice does no harm."""
 
 
 @runtime_checkable

@@ -12,7 +12,6 @@ from typing import Protocol
 
 from alertd.core.backoff import MOST_UNKNOWNS
 from alertd.core.compose import compose_undelivered
-from alertd.core.message import NotifyReason
 from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.errors import StoreError
 from alertd.log import get_logger
@@ -23,7 +22,7 @@ Lane = tuple[str, str]
 """(receiver, recipient)."""
 
 _STORE_RETRY_S = 1.0
-_NOTHING_TO_CORRECT = "the message that it was to correct was not delivered"
+_NOTHING_TO_EDIT = "the message that it was to change was not delivered, or tells of many alerts"
 _LONGEST_NAP_S = 60.0
 """The worker looks again at least this often, whatever it was told."""
 
@@ -47,8 +46,8 @@ class Outbox(Protocol):
     async def thread_ref(self, entry: OutboxEntry) -> str:
         """Return the `ref` of the delivered message that began what this entry continues, or an empty text."""
 
-    async def corrected_ref(self, entry: OutboxEntry) -> str:
-        """Return the `ref` of the delivered message that a correction is to replace, or an empty text."""
+    async def edited_ref(self, entry: OutboxEntry) -> str:
+        """Return the `ref` of the delivered message in whose place an edit is to stand, or an empty text."""
 
 
 class Delivery:
@@ -205,9 +204,9 @@ class Delivery:
         return min(max(self._pause_s(next_due(waiting)), 0.0), _LONGEST_NAP_S)
 
     async def _attempt(self, notifier: Notifier, entry: OutboxEntry, failed: set[int] | None) -> bool:
-        is_correction = entry.message.reason is NotifyReason.CORRECTED
-        # A correction may be made twice: where its answer was lost it is made again.
-        if entry.state is EntryState.UNKNOWN and notifier.can_look_up and not is_correction:
+        is_edit = entry.message.reason.is_edit
+        # An edit may be made twice: where its answer was lost it is made again.
+        if entry.state is EntryState.UNKNOWN and notifier.can_look_up and not is_edit:
             settled = settle_lookup(entry, await self._look_up(notifier, entry), now=self._now())
             await self._record(entry, settled, "looked up")
             if settled.entry.state is not EntryState.PENDING:
@@ -215,9 +214,9 @@ class Delivery:
             entry = settled.entry
         claimed = claim(entry, self._now())
         try:
-            corrects = await self._outbox.corrected_ref(entry) if is_correction else ""
-            if is_correction and not corrects:
-                gone = replace(entry, state=EntryState.FOLDED, finished_at=self._now(), error=_NOTHING_TO_CORRECT)
+            edits = await self._outbox.edited_ref(entry) if is_edit else ""
+            if is_edit and not edits:
+                gone = replace(entry, state=EntryState.FOLDED, finished_at=self._now(), error=_NOTHING_TO_EDIT)
                 await self._outbox.replace_entry(entry, gone, add=(), outcome="")
                 return False
             thread_ref = await self._outbox.thread_ref(entry)
@@ -233,11 +232,11 @@ class Delivery:
             key=entry.key,
             recipient=entry.recipient,
             thread_ref=thread_ref,
-            corrects=corrects,
+            edits=edits,
             is_plain=entry.is_plain,
         )
         outcome = await attempt(notifier, envelope)
-        if corrects and isinstance(outcome, Unknown):
+        if edits and isinstance(outcome, Unknown):
             # Made twice it is the same: no answer means no more than that it is to be made again.
             outcome = NotSent(outcome.reason)
         settled = settle(
@@ -337,7 +336,7 @@ async def attempt(notifier: Notifier, envelope: Envelope) -> Outcome:
     """Make one attempt within the notifier's deadline; whatever goes wrong in it has an outcome."""
     try:
         async with asyncio.timeout(notifier.deadline.total_seconds()):
-            if envelope.corrects and isinstance(notifier, Editor):
+            if envelope.edits and isinstance(notifier, Editor):
                 return await notifier.edit(envelope)
             return await notifier.send(envelope)
     except TimeoutError:

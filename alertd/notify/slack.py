@@ -179,7 +179,7 @@ class SlackNotifier:
 
     async def edit(self, envelope: Envelope) -> Outcome:
         """Put the envelope's message in the place of a delivered one, once."""
-        place = thread_of(envelope.corrects)
+        place = thread_of(envelope.edits)
         if place is None:
             return ContentRefused("Slack did not say where the message is")
         return await self._api.update_message(update_payload(envelope, *place), recipient=envelope.recipient)

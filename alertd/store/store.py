@@ -196,10 +196,15 @@ class Store:
         return added
 
     def save_quieting(
-        self, *, alerts: Iterable[Alert] = (), silences: Iterable[Silence] = (), events: Iterable[AlertEvent] = ()
+        self,
+        *,
+        alerts: Iterable[Alert] = (),
+        silences: Iterable[Silence] = (),
+        events: Iterable[AlertEvent] = (),
+        entries: Iterable[OutboxEntry] = (),
     ) -> None:
         """
-        Commit what somebody asked for, whole: acknowledgements and silences, with their history.
+        Commit what somebody asked for, whole: acknowledgements and silences, their history and what is shown of it.
 
         Raises:
             StoreError: Nothing was kept.
@@ -208,6 +213,7 @@ class Store:
             self.alerts.save(alerts)
             self.silences.save(silences)
             self.alerts.add_events(events)
+            self.outbox.add(entries)
 
     def prune(self, *, before_hour: int, before: datetime) -> Pruned:
         """

@@ -14,7 +14,6 @@ from alertd.core.compose import (
     compose_test,
     compose_undelivered,
     fold,
-    format_value,
 )
 from alertd.core.due import told
 from alertd.core.hours import HourRange
@@ -26,6 +25,7 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
+from alertd.core.values import format_value
 from alertd.core.words import format_age, format_duration
 from tests.core.builders import (
     DAY,
