@@ -20,6 +20,7 @@ from alertd.core.bill import PRODUCT_CATEGORIES
 from alertd.core.blindness import Blindness
 from alertd.core.compose import compose_test
 from alertd.core.outbox import delivery_key
+from alertd.core.quieting import Quieted, Request
 from alertd.core.reading import Cadence
 from alertd.core.rules.base import Rule
 from alertd.core.rules_broken import RulesBroken
@@ -35,6 +36,7 @@ from alertd.rules_file.changes import changes
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings import Settings
+from alertd.slack_app import SlackApp, SlackAppConfig
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from alertd.store.url import parse_database_url
@@ -258,6 +260,30 @@ async def open_app(
         yield App(
             settings=settings, rules=rules, keeper=keeper, cycle=cycle, delivery=delivery, connections=connections
         )
+
+
+def open_slack_app(
+    settings: Settings,
+    *,
+    quiet: Callable[[Request], Awaitable[Quieted]],
+    command: Callable[[str, str], Awaitable[str]],
+) -> SlackApp | None:
+    """
+    Return what listens to buttons and slash commands, None without an app token.
+
+    Args:
+        quiet: Does what a button asks for.
+        command: Answers a slash command for a person.
+    """
+    app_token, bot_token = settings.plain("slack_app_token"), settings.plain("slack_bot_token")
+    if not app_token:
+        return None
+    if not bot_token:
+        get_logger().warning("slack buttons need ALERTD_SLACK_BOT_TOKEN beside ALERTD_SLACK_APP_TOKEN")
+        return None
+    users = frozenset(name.strip() for name in (settings.slack_users or "").split(",") if name.strip())
+    config = SlackAppConfig(app_token=app_token, bot_token=bot_token, base_url=settings.slack_base_url, users=users)
+    return SlackApp(config, quiet=quiet, command=command, now=utc_now)
 
 
 def open_notifiers(rules: LoadedRules, settings: Settings, stack: AsyncExitStack) -> dict[str, Notifier]:

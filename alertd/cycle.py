@@ -82,7 +82,8 @@ class Cycle:
 
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing after the last cycle."""
-        return [alert for alert in self.memory.alerts.values() if alert.state is not AlertState.RESOLVED]
+        known = self._memory.alerts.values() if self._memory is not None else ()
+        return [alert for alert in known if alert.state is not AlertState.RESOLVED]
 
     @property
     def rule_count(self) -> int:

@@ -12,14 +12,15 @@ from alertd.core.alert import Alert
 from alertd.core.bill import TrackedBill
 from alertd.core.block import HourBlock
 from alertd.core.dispatch import Decisions
-from alertd.core.hours import hour_of
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.ledger import CategoryBook, SeriesTable
 from alertd.core.lifecycle import Move
 from alertd.core.message import NotifyReason
+from alertd.core.money import Usd
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.quieting import Quieted
 from alertd.core.rules.base import RulesFile
-from alertd.core.spend import SpendView
+from alertd.core.spend import SpendQuery, SpendView
 from alertd.memory import CycleReport, Key, Memory
 from alertd.store import store as stored
 from alertd.store.alerts import AlertEvent
@@ -116,6 +117,18 @@ class Keeper:
             )
         )
 
+    async def spent(self, span: HourRange) -> list[tuple[str, Usd]]:
+        """Return what each category cost in a span, largest first."""
+
+        def sums(store: Store) -> list[tuple[str, Usd]]:
+            with store.snapshot():
+                view = SpendView(store.bills.load_series(), span)
+                view.fill(store.bills.iter_blocks(span.start))
+            found = view.sums(SpendQuery(group_by=("category",)), "amount", span)
+            return [(dict(group)["category"], found.of(group)) for group in found.groups]
+
+        return sorted(await self._thread.call(sums), key=lambda pair: (-pair[1], pair[0]))
+
     async def note_rules_file(self, rules_file: RulesFile) -> None:
         """Keep how the last reading of the rules file went."""
         await self._thread.call(lambda store: store.meta.put_rules_file(rules_file))
@@ -184,11 +197,13 @@ def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]
     earlier = [
         known
         for known in store.outbox.entries_of(entry.fingerprints[0])
-        if known.id < entry.id
-        and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
-        and known.message.reason in reasons
+        if known.id < entry.id and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
     ]
-    last = earlier[-1] if earlier else None
+    # Whom only the escalation told, for them it is the beginning.
+    found = [known for known in earlier if known.message.reason in reasons] or [
+        known for known in earlier if known.message.reason is NotifyReason.ESCALATED
+    ]
+    last = found[-1] if found else None
     return "" if last is None or (alone and len(last.fingerprints) > 1) else last.ref
 
 

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from alertd.app import App
+from alertd.app import App, open_slack_app
 from alertd.clock import monotonic_s, utc_now
 from alertd.control import listen, socket_path
 from alertd.core.quieting import Quieted, Request
@@ -21,6 +21,7 @@ from alertd.errors import AlertdError, RulesError
 from alertd.log import get_logger
 from alertd.memory import CycleReport
 from alertd.rules_file.watch import RulesWatch
+from alertd.slack_commands import SlackCommands
 from alertd.store.url import parse_database_url
 
 CYCLE_DEADLINE = timedelta(minutes=30)
@@ -81,7 +82,7 @@ class Service:
             self._app.cycle.rules_file = RulesFile(loaded_at=utc_now(), rules=self._app.cycle.rule_count)
             await self._note_rules_file()
             delivering = asyncio.create_task(self._app.delivery.run(self._stop))
-            async with self._ringing():
+            async with self._ringing(), self._slack():
                 stopping = asyncio.create_task(self._stop.wait())
                 await asyncio.wait({stopping, delivering}, return_when=asyncio.FIRST_COMPLETED)
                 stopping.cancel()
@@ -112,6 +113,22 @@ class Service:
             return
         async with listen(socket_path(database), self._quiet):
             yield
+
+    @asynccontextmanager
+    async def _slack(self) -> AsyncIterator[None]:
+        """Listen to buttons and slash commands where there is a token for it."""
+        commands = SlackCommands(
+            alerts=self._app.cycle.open_alerts, spent=self._app.keeper.spent, quiet=self._quiet, now=utc_now
+        )
+        slack = open_slack_app(self._app.settings, quiet=self._quiet, command=commands.answer)
+        listening = asyncio.create_task(slack.run()) if slack is not None else None
+        try:
+            yield
+        finally:
+            if listening is not None:
+                listening.cancel()
+                with suppress(asyncio.CancelledError):
+                    await listening
 
     async def _quiet(self, request: Request) -> Quieted:
         quieted = await self._app.cycle.quiet(request, utc_now())

@@ -69,6 +69,12 @@ class Settings(BaseSettings):
         timedelta(hours=2), description="How late a bill may usually be", ge=timedelta(), le=timedelta(days=7)
     )
     slack_bot_token: SecretStr | None = Field(None, description="xoxb-…: lets receivers name channels")
+    slack_app_token: SecretStr | None = Field(
+        None, description="xapp-…: buttons and /alertd in Slack, over Socket Mode"
+    )
+    slack_users: str | None = Field(
+        None, description="Member ids, U…,U…, that may use them; default everyone in the workspace"
+    )
     slack_webhook_url: SecretStr | None = Field(
         None, description="Incoming webhook, for a receiver that names no channel"
     )

@@ -62,10 +62,43 @@ def _block_problems(block: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{len(block['elements'])} elements"
             for element in block["elements"]:
                 yield from _text_problems(element, 2000, {"plain_text", "mrkdwn"})
+        case "actions":
+            yield from _actions_problems(block["elements"])
         case other:
             yield f"unknown type {other}"
     if extra := set(block) - {"type", "text", "fields", "elements", "block_id"}:
         yield f"unknown keys {sorted(extra)}"
+
+
+def _actions_problems(elements: list[Mapping[str, Any]]) -> Iterator[str]:
+    if not 1 <= len(elements) <= 25:
+        yield f"{len(elements)} elements"
+    if len({element["action_id"] for element in elements}) < len(elements):
+        yield "an action_id twice"
+    for element in elements:
+        yield from _element_problems(element)
+
+
+def _element_problems(element: Mapping[str, Any]) -> Iterator[str]:
+    if not 1 <= len(element["action_id"]) <= 255:
+        yield f"action_id of {len(element['action_id'])}"
+    match element["type"]:
+        case "button":
+            yield from _text_problems(element["text"], 75, {"plain_text"})
+            if not 1 <= len(element["value"]) <= 2000:
+                yield f"value of {len(element['value'])}"
+            if element.get("style") not in {None, "primary", "danger"}:
+                yield f"style {element['style']}"
+        case "static_select":
+            yield from _text_problems(element["placeholder"], 150, {"plain_text"})
+            if not 1 <= len(element["options"]) <= 100:
+                yield f"{len(element['options'])} options"
+            for option in element["options"]:
+                yield from _text_problems(option["text"], 75, {"plain_text"})
+                if not 1 <= len(option["value"]) <= 150:
+                    yield f"option value of {len(option['value'])}"
+        case other:
+            yield f"unknown element {other}"
 
 
 def _text_problems(text: Mapping[str, Any], limit: int, kinds: set[str]) -> Iterator[str]:

@@ -75,6 +75,7 @@ class SlackDouble:
         application.router.add_post("/api/chat.update", self._update_message)
         application.router.add_route("*", "/api/conversations.{method}", self._conversations)
         application.router.add_post(HOOK_PATH, self._incoming_webhook)
+        self._add_routes(application)
         self._server = TestServer(application)
 
     async def __aenter__(self) -> Self:
@@ -86,6 +87,9 @@ class SlackDouble:
     ) -> None:
         self._hanging.set()
         await self._server.close()
+
+    def _add_routes(self, application: web.Application) -> None:
+        """Take more routes before the server starts."""
 
     @property
     def base_url(self) -> str:

@@ -155,6 +155,7 @@ def _facts(alert: Alert, rule: Rule | None, headline: str) -> AlertFacts:
         unit=alert.unit.value,
         as_of=alert.as_of,
         url=alert.url,
+        episode=alert.episode,
         acknowledged_by=alert.acknowledged_by,
         silenced_by=alert.silenced_by,
     )

@@ -83,6 +83,8 @@ class AlertFacts:
     unit: str
     as_of: datetime
     url: str
+    episode: int = 0
+    """Which of the alert's lives it is; 0 where nobody counts them."""
     acknowledged_by: str | None = None
     silenced_by: str | None = None
 

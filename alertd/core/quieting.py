@@ -46,6 +46,8 @@ class Acknowledge:
     by: str
     undo: bool = False
     """Take an acknowledgement back."""
+    episode: int | None = None
+    """The life of the alert that it is about; None for the present one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +63,8 @@ class AddSilence:
     """Only of what fires now, until it ends."""
     until_spend: Usd | None = None
     """Only of what fires now, until it costs so much more, or ends; in 1e-10 USD."""
+    episode: int | None = None
+    """The life of the alert that it is about, where it is about one; None for the present one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,9 +134,9 @@ def _find(known: Mapping[str, object], beginning: str, what: str, remedy: str) -
 def _acknowledge(request: Acknowledge, situation: Situation) -> Quieted:
     alert = find_alert(situation.alerts, request.fingerprint)
     name = f"{alert.rule} ({alert.fingerprint})"
-    if alert.state is AlertState.RESOLVED:
-        ended = format_instant(alert.resolved_at) if alert.resolved_at is not None else "earlier"
-        raise QuietingError(f"{name} has ended already, {ended}: there is nothing to acknowledge")
+    if alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}:
+        ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
+        raise QuietingError(f"{name} has ended already{ended}: there is nothing to acknowledge")
     if request.undo:
         if alert.acknowledged_by is None:
             raise QuietingError(f"{name} is not acknowledged")
@@ -157,7 +161,12 @@ def _add_silence(request: AddSilence, situation: Situation) -> Quieted:
         raise QuietingError(
             f"the silence would have ended at {format_instant(request.ends_at)}, which is past; choose a later time"
         )
+    if request.id in situation.silences:
+        # The same request, delivered twice.
+        return Quieted(text=f"Silence {request.id} is there already.", event="")
     matching = _matching(request, situation)
+    if request.episode is not None and request.episode not in {alert.episode for alert in matching}:
+        raise QuietingError("the alert has ended already: there is nothing to silence")
     is_bound = request.until_resolved or request.until_spend is not None
     if is_bound and not matching:
         raise QuietingError(

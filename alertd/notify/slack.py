@@ -93,7 +93,7 @@ class SlackConfig(ReceiverConfig):
         return self
 
 
-def payload(envelope: Envelope) -> dict[str, object]:
+def payload(envelope: Envelope, *, has_buttons: bool = False) -> dict[str, object]:
     """Return the arguments of `chat.postMessage`: nothing unfurls, no name is linked, the key stands in twice."""
     message = envelope.message
     arguments: dict[str, object] = {
@@ -106,7 +106,10 @@ def payload(envelope: Envelope) -> dict[str, object]:
     if envelope.is_plain:
         # The last resort stands by itself: the thread may be what was refused.
         return {**arguments, "text": plain(message), "mrkdwn": False}
-    arguments |= {"text": notification(message), "blocks": blocks(message, envelope.key)}
+    arguments |= {
+        "text": notification(message),
+        "blocks": blocks(message, envelope.key, has_buttons=has_buttons),
+    }
     if thread := thread_of(envelope.thread_ref):
         arguments |= {
             "channel": thread[0],
@@ -116,9 +119,9 @@ def payload(envelope: Envelope) -> dict[str, object]:
     return arguments
 
 
-def update_payload(envelope: Envelope, channel: str, ts: str) -> dict[str, object]:
+def update_payload(envelope: Envelope, channel: str, ts: str, *, has_buttons: bool = False) -> dict[str, object]:
     """Return the arguments of `chat.update`, with which a message takes the place of a delivered one."""
-    arguments = payload(replace(envelope, thread_ref=""))
+    arguments = payload(replace(envelope, thread_ref=""), has_buttons=has_buttons)
     kept: dict[str, object] = {
         name: arguments[name] for name in ("text", "blocks", "metadata", "parse") if name in arguments
     }
@@ -162,6 +165,8 @@ class SlackNotifier:
         self._base_url = context.setting("slack_base_url") or DEFAULT_BASE_URL
         self.can_look_up = self.can_edit = self._token is not None
         self.contact = "slack" if self._token else ""
+        # Buttons that nobody listens to would only puzzle.
+        self._has_buttons = bool(self._token and context.setting("slack_app_token"))
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self.name!r}, channels={self._channels!r})"
@@ -175,14 +180,16 @@ class SlackNotifier:
         """Post once: by `chat.postMessage`, or to the incoming webhook."""
         if self._webhook_url:
             return await self._api.post_to_webhook(self._webhook_url, webhook_payload(envelope))
-        return await self._api.post_message(payload(envelope), recipient=envelope.recipient)
+        arguments = payload(envelope, has_buttons=self._has_buttons)
+        return await self._api.post_message(arguments, recipient=envelope.recipient)
 
     async def edit(self, envelope: Envelope) -> Outcome:
         """Put the envelope's message in the place of a delivered one, once."""
         place = thread_of(envelope.edits)
         if place is None:
             return ContentRefused("Slack did not say where the message is")
-        return await self._api.update_message(update_payload(envelope, *place), recipient=envelope.recipient)
+        arguments = update_payload(envelope, *place, has_buttons=self._has_buttons)
+        return await self._api.update_message(arguments, recipient=envelope.recipient)
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
         """Look for the key in the channel's history, and in the thread that the message would continue."""

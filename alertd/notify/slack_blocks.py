@@ -15,9 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from alertd.core.message import Field, Message, NotifyReason
 from alertd.core.severity import Severity
+from alertd.notify.slack_actions import Block, buttons
 from alertd.notify.text import headline, legible, plain_with_state, reason_note
-
-Block = dict[str, object]
 
 BLOCKS_LIMIT = 50
 SERIALIZED_LIMIT = 12_000
@@ -56,15 +55,15 @@ def plain(message: Message) -> str:
     return escaped(plain_with_state(legible(message)), PLAIN_LIMIT)
 
 
-def blocks(message: Message, key: str) -> list[Block]:
+def blocks(message: Message, key: str, *, has_buttons: bool = False) -> list[Block]:
     """
     Lay the message out: header, what waited, sentences, facts, contributors, links and small print.
 
-    What does not fit is left out, with a note that says so; header, links and small print always stand.
+    What does not fit is left out, with a note that says so; header, links, buttons and small print always stand.
     """
     message = legible(message)
     head = _header(message, key)
-    tail = [*_links(message), *_small_print(message)]
+    tail = [*_links(message), *(buttons(message) if has_buttons else ()), *_small_print(message)]
     note = _text(_SHORTENED)
     body = list(_body(message))
     kept = list(_fitting(body, room=SERIALIZED_LIMIT - _size([head, note, *tail]), count=BLOCKS_LIMIT - len(tail) - 2))
