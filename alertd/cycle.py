@@ -6,10 +6,12 @@ It sends nothing and waits for nobody but the billing API and the store. `now` i
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertd.core import blindness, rules_broken
 from alertd.core.alert import Alert, AlertState
+from alertd.core.bill import View
 from alertd.core.dispatch import Decisions, dispatch, entries_of_quiet
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.judge import judge
@@ -61,9 +63,9 @@ class Cycle:
         self._loading = asyncio.Lock()
         self._deciding = asyncio.Lock()
         """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
-        self._view: SpendView | None = None
         self.rules_file = RulesFile()
         """How the last reading of the rules file went; set by who reads it."""
+        self._views: dict[View, SpendView] = {}
         self._log = get_logger()
 
     @property
@@ -75,10 +77,10 @@ class Cycle:
 
     @property
     def view(self) -> SpendView:
-        """The hourly spend; only after the first cycle evaluated."""
-        if self._view is None:
+        """The hourly spend of the usage bills; only after the first cycle evaluated."""
+        if View.USAGE not in self._views:
             raise RuntimeError("no cycle has evaluated")
-        return self._view
+        return self._views[View.USAGE]
 
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing after the last cycle."""
@@ -92,12 +94,16 @@ class Cycle:
 
     def use(self, plan: Plan) -> None:
         """Watch by another plan from the next cycle on; open alerts follow the rule of their name."""
+        if plan.views != self._plan.views:
+            # Other books are needed, or some are needed no more.
+            self.forget()
         self._plan = plan
-        self._view = None
+        self._views.clear()
 
     def forget(self) -> None:
         """Read everything from the store anew at the next cycle: something else changed it."""
-        self._memory = self._view = None
+        self._memory = None
+        self._views.clear()
 
     async def quiet(self, request: Request, now: datetime) -> Quieted:
         """
@@ -139,7 +145,7 @@ class Cycle:
         """Return what is known, from the store where nothing is held."""
         async with self._loading:
             if self._memory is None:
-                self._memory = await self._store.load()
+                self._memory = await self._store.load(self._plan.views)
             return self._memory
 
     async def run(self, now: datetime, *, everything: bool = False) -> CycleReport:
@@ -164,6 +170,7 @@ class Cycle:
         memory = await self._remember()
         begun = self._timer()
         await self._intake.read(memory, self._plan, now, report, everything=everything)
+        self._name_keys(memory)
         report.read_s = self._timer() - begun
         skew = self._skew(now)
         if skew is not None:
@@ -179,27 +186,35 @@ class Cycle:
         self.memory.is_fresh = False
         return report
 
-    def _take_over(self, changes: list[Change]) -> None:
+    def _take_over(self, view: View, changes: list[Change]) -> None:
         """Bring the spend view up to date after a commit, or leave it to be built anew."""
-        if self._view is None or len(changes) > _REBUILD_HOURS:
-            self._view = None
+        if view not in self._views or len(changes) > _REBUILD_HOURS:
+            self._views.pop(view, None)
             return
         for hour, before, after in changes:
-            self._view.replace(hour, before, after)
+            self._views[view].replace(hour, before, after)
+
+    def _name_keys(self, memory: Memory) -> None:
+        """Let owners that are API keys be called as their bills call them."""
+        names = {key_id: key.label for (_, key_id), key in memory.key_names.items()}
+        audience = self._plan.audience
+        if audience.owners.names != names:
+            self._plan = replace(self._plan, audience=replace(audience, owners=audience.owners.named(names)))
 
     def _skew(self, now: datetime) -> str | None:
         """Return what is wrong with the system clock, None when it is near the API's or the API told nothing."""
         for account, source in self._plan.accounts.items():
-            date = source.last_server_date
-            if date is not None and abs(now - date) > LARGEST_SKEW:
+            skew = source.clock_skew
+            if skew is not None and abs(skew) > LARGEST_SKEW:
                 return (
                     f'this system\'s clock says {now:%Y-%m-%d %H:%M} UTC, the billing API of account "{account}" '
-                    f"{date:%Y-%m-%d %H:%M} UTC; nothing is decided until they agree: set the clock"
+                    f"{now - skew:%Y-%m-%d %H:%M} UTC; nothing is decided until they agree: set the clock"
                 )
         return None
 
     async def _evaluate(self, now: datetime, report: CycleReport) -> list[Move]:
-        await self._fit_view(now)
+        for view in self._plan.views:
+            await self._fit_view(now, view)
         facts = self._facts(now)
         moves, faults = await asyncio.to_thread(
             judge, self._plan.rules, facts, self.memory.alerts, self._plan.accounts.keys()
@@ -209,36 +224,47 @@ class Cycle:
             self._log.error("rule failed", rule=rule, exc_info=fault)
         return moves
 
-    def _facts(self, now: datetime) -> Facts:
+    def _data(self, now: datetime, view: View) -> DataState:
+        """Return the books of every category of a view that is polled."""
+        held = self.memory.shelf(view).books
+        dropped = self._intake.dropped if view is View.USAGE else ()
         polled = {
-            key: self.memory.books.get(key) or CategoryBook(account=key[0], category=key[1])
+            key: held.get(key) or CategoryBook(account=key[0], category=key[1], view=view)
             for account in self._plan.accounts
-            for category in self._plan.categories
-            if (key := (account, category)) not in self._intake.dropped
+            for category in self._plan.categories_of(view)
+            if (key := (account, category)) not in dropped
         }
+        return DataState(books=polled, now=now, settle_delay=self._settle_delay)
+
+    def _facts(self, now: datetime) -> Facts:
+        keys = self._views.get(View.API_KEY)
         return Facts(
             now=now,
             spend=self.view,
-            data=DataState(books=polled, now=now, settle_delay=self._settle_delay),
+            data=self._data(now, View.USAGE),
             bills=tuple(t for (account, _), t in self.memory.bills.items() if account in self._plan.accounts),
             bill_gaps=dict(self._intake.bill_gaps),
             owners=self._plan.audience.owners,
             refused=dict(self._intake.refused),
             watched_since=self.memory.watched_since,
             rules_file=self.rules_file,
+            keys=(keys, self._data(now, View.API_KEY)) if keys is not None else None,
+            balances={name: b for name, b in self.memory.balances.items() if name in self._plan.accounts},
+            balance_gaps=dict(self._intake.balance_gaps),
         )
 
-    async def _fit_view(self, now: datetime) -> None:
+    async def _fit_view(self, now: datetime, view: View) -> None:
         """Build the spend view from the store when there is none, or time has moved past its end."""
         running = hour_of(now)
-        if self._view is not None and running + HOURS_PER_DAY < self._view.span.end:
+        if view in self._views and running + HOURS_PER_DAY < self._views[view].span.end:
             return
-        start = min(self._plan.horizon(now), running - FULL_HOURS)
-        metrics = {"amount", *(metric.value for rule in self._plan.rules for metric in rule.metrics)}
+        start = min(self._plan.horizon(now, view), running - FULL_HOURS)
+        metrics = {"amount", *(m.value for rule in self._plan.rules if view in rule.views for m in rule.metrics)}
         span = HourRange(start, running + _VIEW_AHEAD_HOURS)
-        view = SpendView(self.memory.table, span, metrics=sorted(metrics), owners=self._plan.audience.owners)
-        await self._store.fill(view, start)
-        self._view = view
+        table = self.memory.shelf(view).table
+        spend = SpendView(table, span, metrics=sorted(metrics), owners=self._plan.audience.owners)
+        await self._store.fill(spend, start, view)
+        self._views[view] = spend
 
     async def _decide(self, moves: list[Move], now: datetime, report: CycleReport) -> None:
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:

@@ -9,14 +9,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alertd.core.bill import FIRST_MONTH, BillRows, TrackedBill, oldest_open_month, track
+from alertd.core.bill import FIRST_KEY_HOUR, FIRST_MONTH, BillRows, TrackedBill, View, oldest_open_month, track
 from alertd.core.block import EMPTY, HourBlock
-from alertd.core.hours import HourRange
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.reading import Cadence, plan_reads
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, StoreError
 from alertd.log import get_logger
-from alertd.memory import CycleReport, FactStore, Key, Memory, Plan
+from alertd.memory import CycleReport, FactStore, Key, Memory, Plan, Shelf
 
 _FLUSH_CELLS = 500_000
 """Changed cells held before they are committed: the first read of a large account must not fill the memory."""
@@ -50,12 +50,19 @@ class _Reading:
     now: datetime
     everything: bool
     report: CycleReport
+    view: View = View.USAGE
+    """Each view of the bills is read by itself: nothing of one is filed with the other."""
     facts: _Facts = field(default_factory=_Facts)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The books that this reading fills."""
+        return self.memory.shelf(self.view)
 
     def book(self, key: Key) -> CategoryBook:
         """Return the newest state of a book: read just now, held in memory, or empty."""
-        found = self.facts.books.get(key) or self.memory.books.get(key)
-        return found or CategoryBook(account=key[0], category=key[1])
+        found = self.facts.books.get(key) or self.shelf.books.get(key)
+        return found or CategoryBook(account=key[0], category=key[1], view=self.view)
 
     def note(self, error: str) -> None:
         """Report an error, the same one once."""
@@ -77,7 +84,7 @@ class Intake:
         store: FactStore,
         settle_delay: timedelta,
         cadence: Cadence,
-        on_change: Callable[[list[Change]], None],
+        on_change: Callable[[View, list[Change]], None],
     ) -> None:
         self._store = store
         self._settle_delay = settle_delay
@@ -89,6 +96,8 @@ class Intake:
         """Accounts whose key was refused in the last read, and what to do."""
         self.bill_gaps: dict[str, str] = {}
         """Accounts whose monthly bills could not be read, and why."""
+        self.balance_gaps: dict[str, str] = {}
+        """Accounts whose balance could not be read, and why."""
         self._bills_read: set[str] = set()
         self._filing = asyncio.Lock()
         """Books change one at a time: they share the series table, and a commit must miss nothing meanwhile."""
@@ -104,7 +113,10 @@ class Intake:
         Raises:
             StoreError: Not all of it could be stored; memory must be read anew.
         """
-        reading = _Reading(memory=memory, plan=plan, now=now, everything=everything, report=report)
+        reading, *others = (
+            _Reading(memory=memory, plan=plan, now=now, everything=everything, report=report, view=view)
+            for view in plan.views
+        )
         self.refused.clear()
         try:
             async with asyncio.TaskGroup() as group:
@@ -113,24 +125,31 @@ class Intake:
                         if (account, category) not in self.dropped:
                             group.create_task(self._read_category(reading, (account, category)))
                     group.create_task(self._read_monthly(reading, account))
+                    for other in others:
+                        for category in plan.categories_of(other.view):
+                            group.create_task(self._read_category(other, (account, category)))
+                    if plan.needs_balance:
+                        group.create_task(self._read_balance(reading, account))
         except* StoreError as failed:
             raise failed.exceptions[0] from None
         async with self._filing:
-            await self._commit(reading)
+            for one in (reading, *others):
+                await self._commit(one)
 
     async def _read_category(self, reading: _Reading, key: Key) -> None:
         account, category = key
         spans = plan_reads(
             reading.book(key),
             reading.now,
-            horizon=reading.plan.horizon(reading.now),
+            horizon=reading.plan.horizon(reading.now, reading.view),
             settle_delay=self._settle_delay,
             cadence=self._cadence,
             everything=reading.everything,
+            first=FIRST_KEY_HOUR if reading.view is View.API_KEY else 0,
         )
         for span in spans:
             try:
-                rows = await reading.plan.accounts[account].read_bills(category, span)
+                rows = await self._ask(reading, account, category, span)
                 await self._file(reading, key, rows, span)
             except ApiCategoryUnknown as error:
                 if not reading.book(key).covered:
@@ -141,7 +160,8 @@ class Intake:
                 await self._note_failure(reading, key, span, str(error), error.brief)
                 return
             except ApiError as error:
-                if isinstance(error, ApiKeyRefused):
+                # A key may be refused there alone: then the usage bills are read all the same.
+                if isinstance(error, ApiKeyRefused) and reading.view is View.USAGE:
                     self.refused[account] = str(error)
                 await self._note_failure(reading, key, span, str(error), error.brief)
                 return
@@ -149,6 +169,23 @@ class Intake:
                 text = f'account "{account}": {category}: {error}'
                 await self._note_failure(reading, key, span, text, str(error))
                 return
+
+    async def _ask(self, reading: _Reading, account: str, category: str, span: HourRange) -> BillRows:
+        source = reading.plan.accounts[account]
+        if reading.view is View.USAGE:
+            return await source.read_bills(category, span)
+        found = await source.read_key_bills(category, span)
+        names = reading.memory.key_names
+        changed = []
+        for key in found.keys:
+            known = names.get((key.account, key.key_id))
+            # Older ranges are read after the newest one: what they call a key may be what it was called once.
+            if known is None or (hour_of(reading.now) in span and key.after(known) != known):
+                changed.append(key.after(known))
+        if changed:
+            await self._store.save_keys(changed)
+            names.update({(key.account, key.key_id): key for key in changed})
+        return found.rows
 
     async def _note_failure(self, reading: _Reading, key: Key, span: HourRange, text: str, brief: str) -> None:
         reading.note(text)
@@ -160,7 +197,7 @@ class Intake:
         async with self._filing:
             # Off the loop: a million rows take a second.
             filing = await asyncio.to_thread(
-                file_rows, reading.book(key), reading.memory.table, rows, span, read_at=reading.now
+                file_rows, reading.book(key), reading.shelf.table, rows, span, read_at=reading.now
             )
             reading.facts.add(filing)
             if reading.facts.cells > _FLUSH_CELLS:
@@ -189,15 +226,26 @@ class Intake:
         held = reading.memory.bills
         reading.facts.bills += [track(held.get((account, bill.bill_id)), bill, reading.now) for bill in bills]
 
+    async def _read_balance(self, reading: _Reading, account: str) -> None:
+        try:
+            balance = await reading.plan.accounts[account].read_balance(reading.now)
+        except ApiError as error:
+            self.balance_gaps[account] = f"the balance could not be read ({error.brief})"
+            reading.note(str(error))
+            return
+        await self._store.save_balance(balance)
+        self.balance_gaps.pop(account, None)
+        reading.memory.balances[account] = balance
+
     async def _commit(self, reading: _Reading) -> None:
         """Store what was read, then take it over into memory; call it with the filing lock held."""
-        facts, memory = reading.facts, reading.memory
+        facts, memory, shelf = reading.facts, reading.memory, reading.shelf
         # Monthly bills may come while the store works: they go with the next commit.
         bills, facts.bills = facts.bills, []
         if not facts.books and not bills:
             return
-        before = await self._store.save_facts(memory.table, facts.books, facts.blocks, bills)
-        memory.books.update(facts.books)
+        before = await self._store.save_facts(shelf.table, facts.books, facts.blocks, bills, reading.view)
+        shelf.books.update(facts.books)
         memory.bills.update({(tracked.bill.account, tracked.bill.bill_id): tracked for tracked in bills})
         changes = [
             (hour, before.get(key, {}).get(hour, EMPTY), block)
@@ -205,4 +253,4 @@ class Intake:
             for hour, block in hours.items()
         ]
         facts.books, facts.blocks, facts.cells = {}, {}, 0
-        self._on_change(changes)
+        self._on_change(reading.view, changes)

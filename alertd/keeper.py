@@ -4,12 +4,12 @@ Between the daemon and its store: which store calls make one transaction, and th
 It fills the protocols that `cycle` and `notify.deliver` ask for, so that neither knows the store.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from alertd.core.alert import Alert
-from alertd.core.bill import TrackedBill
+from alertd.core.bill import ApiKey, Balance, TrackedBill, View
 from alertd.core.block import HourBlock
 from alertd.core.dispatch import Decisions
 from alertd.core.hours import HourRange, hour_of
@@ -21,7 +21,7 @@ from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.quieting import Quieted
 from alertd.core.rules.base import RulesFile
 from alertd.core.spend import SpendQuery, SpendView
-from alertd.memory import CycleReport, Key, Memory
+from alertd.memory import CycleReport, Key, Memory, Shelf
 from alertd.store import store as stored
 from alertd.store.alerts import AlertEvent
 from alertd.store.bills import BookChange
@@ -55,13 +55,13 @@ class Keeper:
 
     # --- for the cycle ---------------------------------------------------------------------------------------------
 
-    async def load(self) -> Memory:
-        """Return everything that is held between cycles."""
-        return await self._thread.call(_load)
+    async def load(self, views: Collection[View]) -> Memory:
+        """Return everything that is held between cycles, and note which views of the bills are in use."""
+        return await self._thread.call(_load, views)
 
-    async def fill(self, view: SpendView, from_hour: int) -> None:
-        """Fill a spend view from the stored blocks."""
-        await self._thread.call(lambda store: view.fill(store.bills.iter_blocks(from_hour)))
+    async def fill(self, spend: SpendView, from_hour: int, view: View = View.USAGE) -> None:
+        """Fill a spend view from the stored blocks of a view of the bills."""
+        await self._thread.call(lambda store: spend.fill(store.books_of(view).iter_blocks(from_hour)))
 
     async def save_facts(
         self,
@@ -69,16 +69,25 @@ class Keeper:
         books: Mapping[Key, CategoryBook],
         blocks: Mapping[Key, Mapping[int, HourBlock]],
         bills: Sequence[TrackedBill],
+        view: View = View.USAGE,
     ) -> Mapping[Key, Mapping[int, HourBlock]]:
         """Store what was read, whole; return the blocks that the changed hours held before."""
         changes = [BookChange(book=book, blocks=blocks.get(key, {})) for key, book in books.items()]
 
         def save(store: Store) -> Mapping[Key, Mapping[int, HourBlock]]:
-            before = {key: store.bills.blocks(*key, hours) for key, hours in blocks.items() if hours}
-            store.save_facts(table, books=changes, monthly=bills)
+            before = {key: store.books_of(view).blocks(*key, hours) for key, hours in blocks.items() if hours}
+            store.save_facts(table, books=changes, monthly=bills, view=view)
             return before
 
         return await self._thread.call(save)
+
+    async def save_keys(self, keys: Sequence[ApiKey]) -> None:
+        """Store what API keys are called."""
+        await self._thread.call(lambda store: store.key_bills.save_keys(keys))
+
+    async def save_balance(self, balance: Balance) -> None:
+        """Append an account's balance."""
+        await self._thread.call(lambda store: store.balances.save(balance))
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
         """Let *decide* see the open entries and store what it returns; nothing is claimed in between."""
@@ -207,7 +216,9 @@ def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]
     return "" if last is None or (alone and len(last.fingerprints) > 1) else last.ref
 
 
-def _load(store: Store) -> Memory:
+def _load(store: Store, views: Collection[View]) -> Memory:
+    uses_keys = View.API_KEY in views
+    store.use_views(views)
     with store.snapshot():
         return Memory(
             table=store.bills.load_series(),
@@ -217,6 +228,9 @@ def _load(store: Store) -> Memory:
             silences={silence.id: silence for silence in store.silences.unended()},
             watched_since=store.meta.created_at,
             is_fresh=not store.cycles.last(1),
+            keys=Shelf(table=store.key_bills.load_series(), books=store.key_bills.load_books()) if uses_keys else None,
+            key_names={(key.account, key.key_id): key for key in store.key_bills.load_keys()} if uses_keys else {},
+            balances=store.balances.last(),
         )
 
 

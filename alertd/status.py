@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from alertd import __version__
 from alertd.core.alert import AlertState
+from alertd.core.bill import View
 from alertd.core.hours import start_of
 from alertd.core.ledger import CategoryBook
 from alertd.core.outbox import EntryState, OutboxEntry
@@ -21,10 +22,13 @@ _SLACK = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """One category's data edge."""
+    """One category's data edge in one view of the bills."""
 
     account: str
     category: str
+    view: View
+    title: str
+    """The category for people, its two views told apart."""
     billed_through: datetime | None
     read_at: datetime | None
     error: str
@@ -33,7 +37,7 @@ class Edge:
         """Return the cells of the status table."""
         through = f"{self.billed_through:%Y-%m-%d %H:%M}" if self.billed_through else "nothing yet"
         read = f"{self.read_at:%Y-%m-%d %H:%M}" if self.read_at else "never"
-        return self.account, self.category, through, read, self.error or "ok"
+        return self.account, self.title, through, read, self.error or "ok"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +123,7 @@ class Status:
                 {
                     "account": edge.account,
                     "category": edge.category,
+                    "view": edge.view.value,
                     "billed_through": _instant(edge.billed_through),
                     "read_at": _instant(edge.read_at),
                     "error": edge.error or None,
@@ -171,13 +176,13 @@ def read_status(store: Store, *, now: datetime, poll_interval: timedelta, settle
         StoreError: The store cannot be read.
     """
     with store.snapshot():
-        books = sorted(store.bills.load_books().items())
+        books = [book for view in View if view in store.views for book in _books(store, view)]
         last = next(iter(store.cycles.last(1)), None)
         good = store.cycles.last_good()
         states = [alert.state for alert in store.alerts.open_alerts()]
         receivers = _receivers(store)
         rules_file = store.meta.rules_file
-    edges = tuple(_edge(book, now, settle_delay) for _, book in books)
+    edges = tuple(_edge(book, now, settle_delay) for book in books)
     return Status(
         version=__version__,
         problems=(
@@ -202,11 +207,17 @@ def _rules_problems(file: RulesFile | None) -> list[str]:
     return [f"the rules before the last edit are in force: {file.faults[0]}{more}"]
 
 
+def _books(store: Store, view: View) -> list[CategoryBook]:
+    return [book for _, book in sorted(store.books_of(view).load_books().items())]
+
+
 def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:
     edge = book.edge(now, settle_delay)
     return Edge(
         account=book.account,
         category=book.category,
+        view=book.view,
+        title=book.title,
         billed_through=start_of(edge) if edge is not None else None,
         read_at=book.read_at,
         error=book.error,
@@ -245,7 +256,7 @@ def _problems(
     if good is None or now - good.finished_at > 2 * poll_interval + settle_delay + _SLACK:
         since = f"since {format_instant(good.finished_at)}" if good is not None else "yet"
         problems.append(f"no complete cycle {since}: {dict(last.summary).get('errors') or 'see the log'}")
-    problems += [f"{edge.account}: {edge.category}: {edge.error}" for edge in edges if edge.error]
+    problems += [f"{edge.account}: {edge.title}: {edge.error}" for edge in edges if edge.error]
     for receiver in receivers:
         for state, words in (
             (EntryState.BLOCKED, "blocked until the receiver is mended"),

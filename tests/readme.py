@@ -72,11 +72,12 @@ def _keys(kind: "type[SpendRule | Rule]", *, without: frozenset[str] = frozenset
 
 
 def _rule_types() -> str:
-    shared = frozenset(entry.name for entry in fields(SpendRule))
+    of_spend, of_all = (frozenset(entry.name for entry in fields(kind)) for kind in (SpendRule, Rule))
     parts = []
     for word, kind in rule_types().items():
+        shared = of_spend - {"account"} if issubclass(kind, SpendRule) else of_all
         parts.append(f"\n**`{word}`**: {kind.HELP}\n\n")
-        parts.append(_table(("key", "meaning", "example", "default"), _keys(kind, without=shared - {"account"})))
+        parts.append(_table(("key", "meaning", "example", "default"), _keys(kind, without=shared)))
     return "".join(parts) + "\n"
 
 

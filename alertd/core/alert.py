@@ -85,6 +85,8 @@ class Sample:
     """The kind of calendar period that the value counts, such as `month`; empty where it counts none."""
     period_start: datetime | None = None
     """When that period began: no alert outlives it."""
+    is_below: bool = False
+    """Thresholds are reached from above, by a value at or below them."""
 
     def threshold_of(self, severity: Severity | None) -> Decimal | None:
         """Return the threshold that stands for a severity, or None."""
@@ -139,6 +141,8 @@ class Alert:
     url: str = ""
     period_start: datetime | None = None
     """When the calendar period began that the value counts."""
+    is_below: bool = False
+    """The lower the value, the worse."""
     told_at: datetime | None = None
     told_value: Decimal | None = None
     told_as_of: datetime | None = None

@@ -5,14 +5,15 @@ What the wire looked like is known to `alertd.novita` alone.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from enum import StrEnum
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alertd.core.hours import hour_of
 from alertd.core.money import Usd
 
 PRODUCT_CATEGORIES = (
@@ -27,6 +28,23 @@ PRODUCT_CATEGORIES = (
     "bare_metal",
 )
 """Every productCategory of the API but `summary`, which is the control total of these and would count all twice."""
+
+KEY_CATEGORIES = ("llm", "gen_api", "web_search")
+"""The categories of which the API tells the spend by API key."""
+
+FIRST_KEY_HOUR = hour_of(datetime(2026, 1, 1, tzinfo=UTC))
+"""The API has no spend by API key before this hour: what lies before is unknown, not zero."""
+
+
+class View(StrEnum):
+    """
+    Two lists of the same money: usage bills, and those of LLM, generation and search by API key.
+
+    Nothing may add one to the other.
+    """
+
+    USAGE = "usage"
+    API_KEY = "api_key"
 
 
 class Series(NamedTuple):
@@ -65,6 +83,51 @@ class BillRows:
 
     def __len__(self) -> int:
         return len(self.hour)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApiKey:
+    """What the bills say of an API key beside its id."""
+
+    account: str
+    key_id: str
+    name: str
+    """As its maker called it; may be empty."""
+    mask: str
+    """Its first and last characters; may be empty."""
+
+    @property
+    def label(self) -> str:
+        """The name, or the mask where there is none."""
+        return self.name or self.mask
+
+    def after(self, earlier: "ApiKey | None") -> "ApiKey":
+        """Return the key as it is now known: what is not told any more, as of a key that was deleted, stays."""
+        if earlier is None:
+            return self
+        return replace(self, name=self.name or earlier.name, mask=self.mask or earlier.mask)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class KeyBills:
+    """One answer by API key: rows whose owner is the key, and the keys that have a name or a mask."""
+
+    rows: BillRows
+    keys: tuple[ApiKey, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Balance:
+    """What an account can still spend, as last read; in 1e-10 USD, None where the API did not say."""
+
+    account: str
+    available: Usd
+    """May be below zero."""
+    cash: Usd | None = None
+    credit_limit: Usd | None = None
+    outstanding: Usd | None = None
+    """Invoices that are not paid yet."""
+    read_at: datetime
 
 
 class BillStatus(StrEnum):

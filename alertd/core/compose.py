@@ -58,7 +58,8 @@ def _against(alert: Alert) -> str:
     """Name the threshold where it is of the value's kind; days and hours say enough in the headline."""
     if alert.threshold is None or alert.unit not in {Unit.USD, Unit.RATIO}:
         return ""
-    return f" ({alert.severity.label} from {format_value(alert.threshold, alert.unit)})"
+    reached = "at or below" if alert.is_below else "from"
+    return f" ({alert.severity.label} {reached} {format_value(alert.threshold, alert.unit)})"
 
 
 def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime) -> tuple[str, ...]:
@@ -85,7 +86,8 @@ def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime)
 
 def _end_line(alert: Alert, now: datetime) -> str:
     fired = alert.fired_at or alert.started_at
-    peak = f"; at most {format_value(alert.peak, alert.unit)}" if alert.unit in {Unit.USD, Unit.RATIO} else ""
+    has_peak = alert.unit in {Unit.USD, Unit.RATIO} and not alert.is_below
+    peak = f"; at most {format_value(alert.peak, alert.unit)}" if has_peak else ""
     return f"It fired for {format_age((alert.resolved_at or now) - fired)}, from {format_instant(fired)}{peak}."
 
 
@@ -100,7 +102,8 @@ def _fields(alert: Alert) -> tuple[Field, ...]:
         fields.append(Field(name="Team", text=team))
     if alert.fired_at is not None:
         fields.append(Field(name="Firing since", text=format_instant(alert.fired_at)))
-    through = "Billed through" if alert.unit in {Unit.USD, Unit.RATIO} else "As of"
+    is_of_bills = alert.unit in {Unit.USD, Unit.RATIO} and not alert.is_below
+    through = "Billed through" if is_of_bills else "As of"
     return (*fields, Field(name=through, text=format_instant(alert.as_of)))
 
 

@@ -71,7 +71,8 @@ def _is_repeat_due(alert: Alert, rule: Rule, now: datetime) -> bool:
         return True
     step = rule.repeat_step(alert)
     told = alert.told_value if alert.told_value is not None else Decimal(0)
-    return step is not None and alert.value - told >= step
+    grown = told - alert.value if alert.is_below else alert.value - told
+    return step is not None and grown >= step
 
 
 def _is_correction_due(move: Move) -> bool:

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.bill import BillRows, Series
+from alertd.core.bill import BillRows, Series, View
 from alertd.core.block import EMPTY, HourBlock, digest, encode
 from alertd.core.hours import HourRange, HourSet, hour_of, start_of
 from alertd.core.labels import Patterns
@@ -90,11 +90,17 @@ class CategoryBook:
     """The last successful read of the last days, for late rows."""
     full_read_at: datetime | None = None
     """The last successful read of the last month."""
+    view: View = View.USAGE
 
     @property
     def key(self) -> tuple[str, str]:
         """(account, category)."""
         return self.account, self.category
+
+    @property
+    def title(self) -> str:
+        """The category for people, its two views told apart."""
+        return self.category if self.view is View.USAGE else f"{self.category} by API key"
 
     @property
     def has_credit(self) -> bool:
@@ -312,13 +318,13 @@ class DataState:
         missing = book.covered.missing_from(span)
         doubted = sorted(hour for hour in book.suspicions if hour in span)
         if failed:
-            text = f"{book.category} could not be read {_when(book, failed)} ({book.error or 'see the log'})"
+            text = f"{book.title} could not be read {_when(book, failed)} ({book.error or 'see the log'})"
         elif missing:
             first = start_of(missing.ranges[0].start)
-            text = f"{book.category} was not read yet for {sum(map(len, missing))} hours from {_at(first)}"
+            text = f"{book.title} was not read yet for {sum(map(len, missing))} hours from {_at(first)}"
         elif doubted:
             text = (
-                f"{book.category} spend of {_at(start_of(doubted[0]))} is gone from the bills or less than half; "
+                f"{book.title} spend of {_at(start_of(doubted[0]))} is gone from the bills or less than half; "
                 "it counts as before until a second read says the same"
             )
         else:

@@ -94,6 +94,7 @@ def _begin(past: Alert | None, sample: Sample, rule: Rule, reached: Severity, no
         facts=sample.facts,
         url=sample.url,
         period_start=sample.period_start,
+        is_below=sample.is_below,
     )
 
 
@@ -137,7 +138,7 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         headline=sample.headline,
         value=sample.value,
         unit=sample.unit,
-        threshold=threshold if threshold is not None else alert.threshold,
+        threshold=threshold if threshold is not None or sample.unit is not alert.unit else alert.threshold,
         as_of=sample.as_of,
         is_complete=sample.is_complete,
         peak=max(alert.peak, sample.value),
@@ -147,6 +148,7 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         facts=sample.facts,
         url=sample.url,
         period_start=sample.period_start,
+        is_below=sample.is_below,
         rule_digest=rule.digest() if is_judged else alert.rule_digest,
     )
 
@@ -156,14 +158,13 @@ def _edit_reason(before: Alert, after: Alert, sample: Sample, rule: Rule) -> str
     if before.rule_digest == rule.digest():
         return ""
     old, new = before.threshold, sample.threshold_of(before.severity)
-    if old is None or new is None or old == new:
+    if old is None or new is None or old == new or before.unit is not sample.unit:
         return "rule edited"
     is_worse = after.state is AlertState.FIRING and (
         before.state is AlertState.PENDING or after.severity > before.severity
     )
-    if new > old:
-        return "" if is_worse else "threshold raised by edit"
-    return "threshold lowered by edit" if is_worse else ""
+    is_eased = (new > old) is not sample.is_below
+    return f"threshold {'raised' if new > old else 'lowered'} by edit" if is_eased is not is_worse else ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """Who stands behind an owner id: name, team, addresses and labels, found by the first pattern that matches."""
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 from alertd.core.labels import Labels, Patterns
 
@@ -26,6 +27,8 @@ class OwnerDirectory:
     """All known owners, in the order of the file; lookups are remembered for as long as the directory lives."""
 
     entries: tuple[Owner, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """What owners are called by the bills themselves: names of API keys by id. A name in the rules file wins."""
     _found: dict[str, Owner] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, owner_id: str) -> Owner:
@@ -34,8 +37,14 @@ class OwnerDirectory:
         if found is None:
             # An empty id has no owner, even for a pattern `*`: spend without an owner must stay visible as such.
             found = next((o for o in self.entries if owner_id and o.match.matches(owner_id)), _NOBODY)
+            if not found.name and owner_id in self.names:
+                found = replace(found, name=self.names[owner_id])
             self._found[owner_id] = found
         return found
+
+    def named(self, names: Mapping[str, str]) -> "OwnerDirectory":
+        """Return a directory of the same entries with other names."""
+        return OwnerDirectory(self.entries, dict(names))
 
     def attribute(self, owner_id: str, name: str) -> str:
         """Return `team` or a label of an owner, empty where it has none."""

@@ -39,6 +39,7 @@ def plan_reads(
     settle_delay: timedelta,
     cadence: Cadence,
     everything: bool = False,
+    first: int = 0,
 ) -> tuple[HourRange, ...]:
     """
     Return the ranges to read of one category, newest first, each at most 31 days and beginning at a UTC midnight.
@@ -47,6 +48,7 @@ def plan_reads(
         horizon: The first hour that some rule can see.
         settle_delay: Hours read sooner than this after their end may lack rows and are read again.
         everything: Read all from the horizon on, whatever is known.
+        first: The first hour, a UTC midnight, that the API has; what lies before is never asked for.
     """
     running = hour_of(now)
     starts = [running - TAIL_HOURS]
@@ -62,7 +64,8 @@ def plan_reads(
     start = midnight_before(max(min(starts), min(horizon, running - FULL_HOURS)))
     newest = HourRange(start, running + 1)
     wanted = _missing(book, HourRange(min(midnight_before(horizon), start), start))
-    return tuple(piece for span in (newest, *reversed(wanted.ranges)) for piece in _pieces(span))
+    pieces = (piece for span in (newest, *reversed(wanted.ranges)) for piece in _pieces(span))
+    return tuple(HourRange(max(piece.start, first), piece.end) for piece in pieces if piece.end > first)
 
 
 def _missing(book: CategoryBook, span: HourRange) -> HourSet:

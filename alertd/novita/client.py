@@ -1,76 +1,43 @@
 """
-The billing API over HTTP, for one account.
+The billing API of one account: what can be read of it.
 
-Decides what is asked, how often and how long is waited, and words every failure as an `ApiError`. All or nothing: a
-call returns everything it was asked for, or raises. Never lets the key out of the `Authorization` header. Proxies and
-certificate bundles named by the usual environment variables (HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE) are used, because
-that is how hosts without a direct way out reach the API.
+Decides what is asked for and in which pieces; how, is the transport's. All or nothing: a call returns everything it was
+asked for, or raises.
 """
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import suppress
-from dataclasses import dataclass
-from datetime import datetime
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
 
-from alertd import __version__
 from alertd.clock import utc_now
-from alertd.core.bill import BillRows, MonthlyBill
+from alertd.core.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, start_of
-from alertd.errors import ApiError, ApiUnavailable
+from alertd.errors import ApiUnavailable
+from alertd.novita.balance import decode_balance
 from alertd.novita.columns import BillColumns
-from alertd.novita.endpoint import checked_base_url, checked_key, shown_location
+from alertd.novita.keys import KeyColumns
 from alertd.novita.monthly import decode_monthly_bills
-from alertd.novita.ranges import RangeLimit, first_piece, shorter
-from alertd.novita.refusal import MAX_REFUSAL_BYTES, RangeRefused, error_of, read_refusal
-from alertd.novita.retry import parse_http_date, parse_retry_after, retry
-from alertd.novita.shape import UnexpectedShape, shorten
+from alertd.novita.ranges import KEY_BILLS_LIMIT_DAYS, RangeLimit, first_piece, shorter
+from alertd.novita.refusal import RangeRefused
 from alertd.novita.stream import BillStream
+from alertd.novita.transport import DEFAULT_BOUNDS, Bounds, Request, Transport, decode_apart
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
+KEY_BILL_LIST = "/openapi/v1/billing/apikey/bill/list"
+BALANCE = "/openapi/v1/billing/balance/detail"
 MONTHLY_BILL = "/openapi/v1/billing/monthly/bill"
-
-CONCURRENT_REQUESTS = 4
-"""Per account; more at once only brings 429 sooner."""
 
 PAGE_SIZE = 100
 MAX_PAGES = 100
 """10,000 monthly bills: a service that goes on beyond repeats itself or counts wrongly."""
 
-INLINE_BYTES = 128 * 1024
-"""Up to here decoding takes a few milliseconds, less than a thread is worth."""
-
-TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=60)
-
-Result = TypeVar("Result")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bounds:
-    """What one answer may cost; sizes count after decompression."""
-
-    answer_s: float = 60
-    """For a whole answer: a server that drips never runs into the time-outs between its bytes."""
-    stream_s: float = 300
-    """For a whole bill list of which `stream_from_bytes` have come in time."""
-    stream_from_bytes: int = 1 << 20
-    bill_list_bytes: int = 1 << 30
-    other_bytes: int = 32 << 20
-
-
-DEFAULT_BOUNDS = Bounds()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Request:
-    path: str
-    parameters: dict[str, str]
-    what: str
+Columns = TypeVar("Columns", bound=BillColumns)
 
 
 class NovitaClient:
@@ -106,33 +73,22 @@ class NovitaClient:
         bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         self.account = account
-        self.last_server_date: datetime | None = None
-        """The `Date` of the last answer that had one, aware."""
-        self._key_source = key_source
-        self._key = checked_key(api_key, account=account, key_source=key_source)
-        self._base_url = checked_base_url(base_url, account=account)
-        self._sleep = sleep
-        self._rng = rng or random.Random()  # noqa: S311 -- spreads waits, guards nothing
-        self._now = now
-        self._bounds = bounds
-        self._limit = RangeLimit()
-        self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
-        self._http = httpx.AsyncClient(
+        self._transport = Transport(
+            account=account,
+            api_key=api_key,
+            key_source=key_source,
+            base_url=base_url,
             transport=transport,
-            timeout=TIMEOUT,
-            follow_redirects=False,
-            headers={
-                "Authorization": f"Bearer {self._key}",
-                "Content-Type": "application/json",
-                "Accept": "application/json",
-                # Only what is decoded here whatever else is installed.
-                "Accept-Encoding": "gzip, deflate",
-                "User-Agent": f"alertd/{__version__}",
-            },
+            sleep=sleep,
+            rng=rng,
+            now=now,
+            bounds=bounds,
         )
+        self._limit = RangeLimit()
+        self._key_limit = RangeLimit(KEY_BILLS_LIMIT_DAYS)
 
     def __repr__(self) -> str:
-        return f"NovitaClient(account={self.account!r}, base_url={self._base_url!r})"
+        return f"NovitaClient(account={self.account!r}, base_url={self._transport.base_url!r})"
 
     async def __aenter__(self) -> Self:
         return self
@@ -144,7 +100,12 @@ class NovitaClient:
 
     async def close(self) -> None:
         """Close the connections; the client is of no further use."""
-        await self._http.aclose()
+        await self._transport.close()
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far this system's clock was ahead of the API's when it last answered; None before that."""
+        return self._transport.clock_skew
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         """
@@ -157,19 +118,65 @@ class NovitaClient:
         Raises:
             ApiError: One of its kinds; nothing of what was read before is returned then.
         """
+        return await self._read_range(category, span, self._limit, self._read_piece)
+
+    async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
+        """
+        Read the hourly rows of a category by API key, and what the keys are called; otherwise as `read_bills`.
+
+        Args:
+            category: One of KEY_CATEGORIES.
+            span: Any length.
+
+        Raises:
+            ApiError: One of its kinds; ApiRequestRefused also where the API does not have such bills.
+        """
+        keys: dict[str, ApiKey] = {}
+
+        async def read(category: str, piece: HourRange) -> BillRows:
+            found = await self._read_key_piece(category, piece)
+            keys.update((key.key_id, key) for key in found.keys)
+            return found.rows
+
+        rows = await self._read_range(category, span, self._key_limit, read)
+        return KeyBills(rows=rows, keys=tuple(keys.values()))
+
+    async def read_balance(self, read_at: datetime) -> Balance:
+        """
+        Read the balance.
+
+        Args:
+            read_at: The present.
+
+        Raises:
+            ApiError: One of its kinds; ApiRequestRefused also where the API does not tell it.
+        """
+        request = Request(
+            path=BALANCE, parameters={}, what="balance", lacking="the API does not tell the balance of this account"
+        )
+        return await self._transport.read_whole(request, partial(decode_balance, account=self.account, read_at=read_at))
+
+    async def _read_range(
+        self,
+        category: str,
+        span: HourRange,
+        limit: RangeLimit,
+        read: Callable[[str, HourRange], Awaitable[BillRows]],
+    ) -> BillRows:
+        """Read a range in as many pieces as the limit takes, which is learnt from refusals."""
         columns: BillColumns | None = None
-        position, days = span.start, self._limit.days
+        position, days = span.start, limit.days
         while position < span.end:
             piece = first_piece(HourRange(position, span.end), days)
             try:
-                rows = await self._read_piece(category, piece)
+                rows = await read(category, piece)
             except RangeRefused as refused:
                 fewer = shorter(piece, refused.text)
                 if fewer is None:
                     raise refused.as_final() from None
                 days = fewer
                 continue
-            self._limit.learn(days)
+            limit.learn(days)
             position = piece.end
             if piece == span:
                 return rows
@@ -204,7 +211,7 @@ class NovitaClient:
         )
 
     async def _read_piece(self, category: str, piece: HourRange) -> BillRows:
-        request = _Request(
+        request = Request(
             path=BILL_LIST,
             parameters={
                 "cycleType": "Hour",
@@ -213,108 +220,51 @@ class NovitaClient:
                 # The last second included.
                 "endTime": str(piece.end * SECONDS_PER_HOUR - 1),
             },
-            what=f"{category} bills {start_of(piece.start):%Y-%m-%dT%HZ} to {start_of(piece.end):%Y-%m-%dT%HZ}",
+            what=f"{category} bills {_span_text(piece)}",
         )
+        new = partial(BillColumns, account=self.account, category=category)
+        return (await self._read_columns(request, new)).to_rows()
 
-        async def read(response: httpx.Response, deadline: asyncio.Timeout) -> BillRows:
+    async def _read_key_piece(self, category: str, piece: HourRange) -> KeyBills:
+        request = Request(
+            path=KEY_BILL_LIST,
+            parameters={
+                "cycleType": "Hour",
+                "category": category,
+                "startTime": str(piece.start * SECONDS_PER_HOUR),
+                "endTime": str(piece.end * SECONDS_PER_HOUR - 1),
+            },
+            what=f"{category} bills by API key {_span_text(piece)}",
+            lacking=f"the API does not tell {category} spend by API key for this account",
+        )
+        new = partial(KeyColumns, account=self.account, category=category)
+        return (await self._read_columns(request, new)).to_bills()
+
+    async def _read_columns(self, request: Request, new: Callable[[], Columns]) -> Columns:
+        async def read(response: httpx.Response, deadline: asyncio.Timeout) -> Columns:
             # New columns for each attempt: a thread of one that was cancelled may still be adding to the old.
-            stream = BillStream(BillColumns(account=self.account, category=category))
-            size, stream_until = 0, asyncio.get_running_loop().time() + self._bounds.stream_s
-            async for data in self._body(response, request, self._bounds.bill_list_bytes):
-                if size < self._bounds.stream_from_bytes <= (size := size + len(data)):
+            columns = new()
+            stream = BillStream(columns)
+            size, stream_until = 0, asyncio.get_running_loop().time() + self._transport.bounds.stream_s
+            async for data in self._transport.body(response, request, self._transport.bounds.bill_list_bytes):
+                if size < self._transport.bounds.stream_from_bytes <= (size := size + len(data)):
                     deadline.reschedule(stream_until)
                 stream.push(data)
                 if stream.is_due:
                     await asyncio.to_thread(stream.decode)
-            return (await _call(stream.finish, stream.pending_bytes)).to_rows()
+            await decode_apart(stream.finish, stream.pending_bytes)
+            return columns
 
-        return await self._ask(request, read)
+        return await self._transport.ask(request, read)
 
     async def _read_page(self, start_month: str, page: int) -> list[MonthlyBill]:
-        request = _Request(
+        request = Request(
             path=MONTHLY_BILL,
             parameters={"startMonth": start_month, "page": str(page), "pageSize": str(PAGE_SIZE)},
             what=f"monthly bills from {start_month}, page {page}",
         )
-
-        async def read(response: httpx.Response, _: asyncio.Timeout) -> list[MonthlyBill]:
-            body = bytearray()
-            async for data in self._body(response, request, self._bounds.other_bytes):
-                body += data
-            return await _call(lambda: decode_monthly_bills(bytes(body), account=self.account), len(body))
-
-        try:
-            return await self._ask(request, read)
-        except RangeRefused as refused:
-            raise refused.as_final() from None
-
-    async def _ask(
-        self, request: _Request, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
-    ) -> Result:
-        return await retry(lambda: self._attempt(request, read), sleep=self._sleep, rng=self._rng)
-
-    async def _attempt(
-        self, request: _Request, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
-    ) -> Result:
-        try:
-            async with self._slots, asyncio.timeout(self._bounds.answer_s) as deadline:
-                url = self._base_url + request.path
-                async with self._http.stream("GET", url, params=request.parameters) as response:
-                    self.last_server_date = parse_http_date(response.headers.get("Date")) or self.last_server_date
-                    if response.is_success:
-                        return await read(response, deadline)
-                    raise await self._refused(response, request)
-        except UnexpectedShape as error:
-            failure = f"the answer is not the expected shape: {error}"
-        except httpx.TimeoutException as error:
-            failure = f"no answer in time ({type(error).__name__})"
-        except TimeoutError:
-            failure = "the answer was not whole in time"
-        except httpx.HTTPError as error:
-            failure = f"{type(error).__name__}: {shorten(str(error)) or 'no further word'}"
-        # Raised outside of the handlers: httpx's exceptions hold the request, and with it the key.
-        raise ApiUnavailable(self._redact(failure), account=self.account, what=request.what)
-
-    async def _body(self, response: httpx.Response, request: _Request, limit: int) -> AsyncIterator[bytes]:
-        """Yield the body decompressed; a body above the limit is refused like a range that is too long."""
-        size = 0
-        async for data in response.aiter_bytes():
-            size += len(data)
-            if size > limit:
-                text = f"an answer larger than {limit:,} bytes"
-                raise RangeRefused(text, account=self.account, what=request.what)
-            yield data
-
-    async def _refused(self, response: httpx.Response, request: _Request) -> ApiError:
-        body = b""
-        # The status has been told; a body that breaks off only leaves the error with fewer words.
-        with suppress(httpx.HTTPError):
-            async for data in response.aiter_bytes():
-                body += data
-                if len(body) >= MAX_REFUSAL_BYTES:
-                    break
-        location = response.headers.get("Location", "")
-        refusal = read_refusal(
-            response.status_code,
-            self._redact(body[:MAX_REFUSAL_BYTES].decode("utf-8", "replace")).encode(),
-            location=self._redact(shown_location(location)),
-        )
-        return error_of(
-            refusal,
-            account=self.account,
-            what=request.what,
-            parameters=" ".join(f"{name}={value}" for name, value in request.parameters.items()),
-            key_source=self._key_source,
-            retry_after=parse_retry_after(
-                response.headers.get("Retry-After"), now=parse_http_date(response.headers.get("Date")) or self._now()
-            ),
-        )
-
-    def _redact(self, text: str) -> str:
-        """Remove the key where a server or a proxy echoes it."""
-        return text.replace(self._key, "[key]")
+        return await self._transport.read_whole(request, partial(decode_monthly_bills, account=self.account))
 
 
-async def _call(decode: Callable[[], Result], size: int) -> Result:
-    """Call at once when it is quick, else in a thread, so that the loop goes on."""
-    return decode() if size <= INLINE_BYTES else await asyncio.to_thread(decode)
+def _span_text(piece: HourRange) -> str:
+    return f"{start_of(piece.start):%Y-%m-%dT%HZ} to {start_of(piece.end):%Y-%m-%dT%HZ}"

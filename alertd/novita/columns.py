@@ -6,7 +6,7 @@ Decides how rows are held and series are told apart; the meaning of fields is `w
 
 from array import array
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 import numpy as np
 
@@ -23,6 +23,9 @@ _SeriesKey: TypeAlias = tuple[Scalar, Scalar, Scalar, Scalar, Scalar]
 
 class BillColumns:
     """The rows read so far of one account's category; lives as long as one answer, or until it is joined to others."""
+
+    kind: ClassVar[type[Row]] = Row
+    """What its rows are decoded as."""
 
     def __init__(self, *, account: str, category: str) -> None:
         self._account = account

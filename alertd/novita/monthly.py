@@ -48,7 +48,7 @@ def decode_monthly_bills(body: bytes, *, account: str) -> list[MonthlyBill]:
     has_list = data is not None and bytes(data) != b"null"
     bills: list[MonthlyBill] = []
     if data is not None and has_list:
-        bills = [_bill(_Fields(fields, f"data[{i}]"), account) for i, fields in enumerate(_decode_list(data))]
+        bills = [_bill(Fields(fields, f"data[{i}]"), account) for i, fields in enumerate(_decode_list(data))]
     check_envelope(envelope, rows_key="data", has_list=has_list, has_rows=bool(bills))
     _refuse_twins(bills)
     return bills
@@ -62,18 +62,20 @@ def _decode_list(data: msgspec.Raw) -> list[dict[str, msgspec.Raw]]:
     raise UnexpectedShape(problem)
 
 
-class _Fields:
-    """The fields of one bill, each read as it is asked for; what was not asked for may be anything."""
+class Fields:
+    """The fields of one bill or balance, each read as it is asked for; what was not asked for may be anything."""
 
     def __init__(self, fields: dict[str, msgspec.Raw], where: str) -> None:
         self._fields = fields
         self.where = where
 
     def scalar(self, name: str) -> Scalar:
+        """Return a field as it came."""
         raw = self._fields.get(name)
         return None if raw is None else scalar_of(raw, self.where, name)
 
     def text(self, name: str) -> str:
+        """Return a field as text, empty where nothing was said."""
         return text_of(self.scalar(name)).strip()
 
     def usd(self, name: str) -> Usd | None:
@@ -84,7 +86,7 @@ class _Fields:
         return read_usd(self.scalar(name), f"{self.where}.{name}", per_usd=INTEGERS_PER_USD)[0]
 
 
-def _bill(fields: _Fields, account: str) -> MonthlyBill:
+def _bill(fields: Fields, account: str) -> MonthlyBill:
     total, debt = fields.usd("totalAmount"), fields.usd("debtAmount")
     if total is None and debt is None:
         raise UnexpectedShape(f"{fields.where}: neither totalAmount nor debtAmount")
@@ -108,7 +110,7 @@ def _bill(fields: _Fields, account: str) -> MonthlyBill:
     )
 
 
-def _month(fields: _Fields) -> str:
+def _month(fields: Fields) -> str:
     written = fields.scalar("billingMonth")
     if not is_absent(written):
         if match := _MONTH.fullmatch(text_of(written).strip()):

@@ -12,14 +12,17 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange, midnight_before
 DOCUMENTED_LIMIT_DAYS = 31
 """The longest range of `bill/list`. Source: https://novita.ai/docs/api-reference/basic-query-usage-based-billing"""
 
+KEY_BILLS_LIMIT_DAYS = 7
+"""The longest range of hourly bills by API key."""
+
 _DAYS = re.compile(r"(?<![0-9.])([0-9]{1,3})[ -]?days?\b", re.ASCII | re.IGNORECASE)
 
 
 class RangeLimit:
     """The longest range that the API is known to accept, in days; lives as long as the client and only shrinks."""
 
-    def __init__(self) -> None:
-        self.days = DOCUMENTED_LIMIT_DAYS
+    def __init__(self, days: int = DOCUMENTED_LIMIT_DAYS) -> None:
+        self.days = days
 
     def learn(self, days: int) -> None:
         """Remember that ranges of *days* were accepted where longer ones were refused."""

@@ -29,6 +29,7 @@ MAX_MESSAGE_CHARACTERS = 200
 
 KEY_REASONS = frozenset({"FAILED_TO_AUTH", "INVALID_API_KEY", "ACCESS_DENY"})
 THROTTLE_REASONS = frozenset({"LIST_BILL_TOO_FAST", "RATE_LIMIT_EXCEEDED"})
+CATEGORY_REASON = "INVALID_PRODUCT_CATEGORY"
 FAILURE_REASONS = frozenset({"LIST_BILL_ERROR"})
 
 REDIRECT_REMEDY = "not followed, so that the key stays with its host: set base_url to the final address"
@@ -101,7 +102,7 @@ def error_of(
     if reason in KEY_REASONS or status in {401, 403}:
         kind = ApiKeyRefused
         text = f"key refused ({f'{status} {reason or refusal.message}'.strip()}); set {key_source} to a valid key"
-    elif reason == "INVALID_PRODUCT_CATEGORY":
+    elif reason == CATEGORY_REASON:
         kind, text = ApiCategoryUnknown, f"this account has no such product category ({refusal})"
     elif reason in FAILURE_REASONS or status >= 500 or status in {408, 425}:
         kind, text = ApiUnavailable, f"the API failed ({refusal})"

@@ -180,10 +180,13 @@ class BillStream:
             if _LIKELY_CUT.match(window, end + 1):
                 guesses += 1
                 try:
-                    return end + 1, decode_rows(memoryview(window)[: end + 1], first=len(self._columns)), False
+                    return end + 1, self._rows(memoryview(window)[: end + 1]), False
                 except (msgspec.DecodeError, RecursionError):
                     continue
         return None
+
+    def _rows(self, elements: memoryview) -> list[Row]:
+        return decode_rows(elements, first=len(self._columns), kind=self._columns.kind)
 
     def _scan(self, window: bytes) -> tuple[int | None, list[Row], bool]:
         """
@@ -196,7 +199,7 @@ class BillStream:
         if end is None:
             return None, [], False
         try:
-            return end, decode_rows(memoryview(window)[:end], first=len(self._columns)), ends_list
+            return end, self._rows(memoryview(window)[:end]), ends_list
         except (msgspec.DecodeError, RecursionError) as error:
             problem = shorten(str(error))
         raise UnexpectedShape(f"bills: not a list of rows after row {len(self._columns)}: {problem}")

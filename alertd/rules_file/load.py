@@ -32,16 +32,15 @@ from alertd.rules_file.model import (
     ReceiverSpec,
     Report,
     RouteEntry,
-    View,
 )
 from alertd.rules_file.receivers import parse_receiver
 from alertd.rules_file.references import Known
 from alertd.rules_file.remedy import closest, known_words, show
-from alertd.rules_file.schema import ANNOUNCED_TYPES, defaults_model, rule_model
+from alertd.rules_file.schema import defaults_model, rule_model
 from alertd.rules_file.values import Name, Names
 from alertd.templates import SummaryError, compile_summary
 
-NOT_ACTED_ON = frozenset({"planned", "reports", "view"})
+NOT_ACTED_ON = frozenset({"planned", "reports"})
 """What a file may say and this version checks but does not do; each use is a warning."""
 
 T = TypeVar("T")
@@ -202,8 +201,6 @@ class _Loader:
         del written["type"]
         if "notify" in written:
             written["notify"] = _told(written["notify"])
-        if written.pop("view", View.USAGE) is not View.USAGE and "view" not in kind.__dataclass_fields__:
-            self._note("view", entry, ("view",))
         return kind(**{**defaults, **written})  # type: ignore[arg-type] # the model has checked them
 
     def _rule_type(self, entry: Entry) -> type[Rule] | None:
@@ -220,9 +217,6 @@ class _Loader:
             )
         elif isinstance(node.value, str) and node.value in types:
             return types[node.value]
-        elif isinstance(node.value, str) and node.value in ANNOUNCED_TYPES:
-            text = f"rule type {show(node.value)} is not in this version; it has {known_words(names)}"
-            self.findings.add(entry.problem(("type",), text, has_keys=False))
         else:
             near = closest(node.value, names) if isinstance(node.value, str) else ""
             text = f"unknown rule type {show(node.plain())}{near or f'; there are {known_words(names)}'}"

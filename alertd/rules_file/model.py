@@ -59,13 +59,6 @@ class OwnerEntry:
     ] = ()
 
 
-class View(StrEnum):
-    """Which of two views of the same money a rule sums."""
-
-    USAGE = "usage"
-    API_KEY = "api_key"
-
-
 class Weekday(StrEnum):
     """Days of the week."""
 

@@ -7,7 +7,7 @@ A name that cannot exist is an error with the nearest one that does; one that ma
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alertd.core.bill import PRODUCT_CATEGORIES
+from alertd.core.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
 from alertd.core.inhibition import Matchers
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.routing import OWNER
@@ -89,7 +89,7 @@ def check_rule(entry: Entry, rule: Rule, known: Known, findings: Findings) -> No
     for key, text in rule.problems():
         shown = text if text.startswith(key) else f"{key}: {text}"
         findings.add(entry.problem((key,), shown, has_keys=False))
-    _check_category(entry, getattr(rule, "category", None), findings)
+    _check_category(entry, rule, findings)
     _check_patterns(entry, "account", known.accounts, findings)
     check_groups(entry, known, findings)
     check_receivers(entry, ("notify",), known, findings)
@@ -116,15 +116,29 @@ def _check_label_names(entry: Entry, taken: tuple[str, ...], findings: Findings)
             findings.add(entry.problem(("labels", name, KEY), text, has_keys=False))
 
 
-def _check_category(entry: Entry, patterns: object, findings: Findings) -> None:
-    if not isinstance(patterns, Patterns):
+def _check_category(entry: Entry, rule: Rule, findings: Findings) -> None:
+    if not isinstance(getattr(rule, "category", None), Patterns):
         return
     for place, text in entry.texts("category"):
         if text.removeprefix("!") == _CONTROL_TOTAL:
             reason = "category summary is the control total of all others and would count everything twice"
             remedy = "remove it; without a category a rule sums them all"
             findings.add(entry.problem(place, f"{reason}; {remedy}", has_keys=False))
-    _check_patterns(entry, "category", PRODUCT_CATEGORIES, findings)
+    if View.USAGE in rule.views:
+        _check_patterns(entry, "category", PRODUCT_CATEGORIES, findings)
+    else:
+        _check_key_categories(entry, findings)
+
+
+def _check_key_categories(entry: Entry, findings: Findings) -> None:
+    """Find categories that the API does not tell by API key, those that it has not at all included."""
+    for place, text in entry.texts("category"):
+        bare = text.removeprefix("!")
+        if bare == _CONTROL_TOTAL or any(Patterns((bare,)).matches(name) for name in KEY_CATEGORIES):
+            continue
+        near = closest(bare, KEY_CATEGORIES) or "; remove it, or write view: usage"
+        reason = f"category {show(text)} does not fit view api_key, which has {known_words(KEY_CATEGORIES)}"
+        findings.add(entry.problem(place, f"{reason}{near}", has_keys=False))
 
 
 def _check_patterns(entry: Entry, key: str, known: tuple[str, ...], findings: Findings) -> None:

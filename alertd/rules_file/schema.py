@@ -15,7 +15,7 @@ from pydantic.json_schema import models_json_schema
 
 from alertd.core.inhibition import Inhibition
 from alertd.core.rules import rule_types
-from alertd.core.rules.base import Key, Rule, SpendRule
+from alertd.core.rules.base import Key, Rule
 from alertd.rules_file.keys import CONFIG, InOrder, Schema, dataclass_fields, described, keys_model, model_field
 from alertd.rules_file.model import (
     Account,
@@ -23,14 +23,11 @@ from alertd.rules_file.model import (
     Planned,
     Report,
     RouteEntry,
-    View,
 )
 from alertd.rules_file.receivers import receivers_schema
 from alertd.rules_file.values import Name, Names
 
 VERSION = "1"
-ANNOUNCED_TYPES = ("balance",)
-"""Rule types of the language that a version may lack; the message then says so instead of calling them unknown."""
 
 _DEFAULTS_OF_RULES = (
     "repeat_interval",
@@ -73,9 +70,6 @@ def rule_model(kind: type[Rule]) -> type[BaseModel]:
         "type": (Literal[kind.TYPE], described(..., Key(kind.HELP, example=kind.TYPE), "type")),
         **dataclass_fields(kind),
     }
-    if issubclass(kind, SpendRule) and "view" not in found:
-        key = Key("`usage` sums bills by owner, `api_key` by API key.", example="usage")
-        found["view"] = model_field("view", View, key, default=View.USAGE)
     model: type[BaseModel] = create_model(kind.__name__, __config__=CONFIG, **found)  # type: ignore[call-overload] # fields from a table
     return model
 

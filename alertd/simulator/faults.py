@@ -57,7 +57,7 @@ class FaultRule:
         numbers: The requests' numbers, None for any.
         starts_at: From this simulated time on, None for always; likewise *ends_at*, exclusive.
         path_part: Occurs in the path.
-        category: The `productCategory` asked for; empty for any.
+        category: The product category asked for; empty for any.
     """
 
     faults: tuple[Fault, ...]

@@ -141,7 +141,7 @@ class BillingSimulator:
             number=self._count,
             at=self._now(),
             path=request.path,
-            category=request.query.get("productCategory", ""),
+            category=request.query.get("category" if request.path == KEY_BILL_LIST else "productCategory", ""),
         )
         self._count += 1
         fault: Fault | None = None

@@ -1,14 +1,14 @@
 """
-What the bills held, hour by hour: series, books and blocks, and the monthly bills.
+What the bills held, hour by hour: series, books and blocks of either view, and the monthly bills.
 
 Reads of the API are judged in `alertd.core.ledger`; here its results are kept as they are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
-from alertd.core.bill import BillPhase, MonthlyBill, Series, TrackedBill
+from alertd.core.bill import BillPhase, MonthlyBill, Series, TrackedBill, View
 from alertd.core.block import HourBlock, decode, encode
 from alertd.core.hours import HourRange
 from alertd.core.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
@@ -95,27 +95,32 @@ _HOUR_KEY = ("account", "category", "hour")
 _MONTHLY_KEY = ("account", "bill_id")
 
 
-class Bills:
-    """The tables `series`, `book`, `bill_hour` and `monthly_bill`."""
+class Books:
+    """The tables of one view of the bills: its series, its books and the hours of these."""
+
+    VIEW: ClassVar[View]
+    SERIES: ClassVar[str]
+    BOOK: ClassVar[str]
+    HOUR: ClassVar[str]
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     def load_series(self) -> SeriesTable:
         """Return every series under the id that blocks know it by."""
-        return SeriesTable(select(self._database, Series, "series", "ORDER BY id"))
+        return SeriesTable(select(self._database, Series, self.SERIES, "ORDER BY id"))
 
     def load_books(self) -> dict[tuple[str, str], CategoryBook]:
         """Return every book by (account, category), with the summaries of its hours; no block is read."""
         with self._database.snapshot():
-            books = select(self._database, _BookRow, "book", "ORDER BY account, category")
-            return {(row.account, row.category): _book(row, self._summaries(row)) for row in books}
+            books = select(self._database, _BookRow, self.BOOK, "ORDER BY account, category")
+            return {(row.account, row.category): _book(row, self._summaries(row), self.VIEW) for row in books}
 
     def _summaries(self, book: _BookRow) -> dict[int, HourSummary]:
         rows = select(
             self._database,
             _SummaryRow,
-            "bill_hour",
+            self.HOUR,
             "WHERE account = ? AND category = ? ORDER BY hour",
             (book.account, book.category),
         )
@@ -127,16 +132,15 @@ class Bills:
 
         Blocks filed earlier whose rows reach into that hour come too. Ordered by account, category and hour.
         """
-        for account, category in self._database.rows(
-            tuple[str, str], "SELECT account, category FROM book ORDER BY account, category"
-        ):
+        sql = f"SELECT account, category FROM {self.BOOK} ORDER BY account, category"  # noqa: S608 -- a name of our own
+        for account, category in self._database.rows(tuple[str, str], sql):
             last: int | None = None
             while batch := self._batch(account, category, from_hour, last):
                 yield from batch
                 last = batch[-1][0]
 
     def _batch(self, account: str, category: str, from_hour: int, after: int | None) -> list[tuple[int, HourBlock]]:
-        sql = "SELECT hour, block FROM bill_hour WHERE account = ? AND category = ? AND end_hour > ?"
+        sql = f"SELECT hour, block FROM {self.HOUR} WHERE account = ? AND category = ? AND end_hour > ?"  # noqa: S608
         values: list[Value] = [account, category, from_hour]
         if after is not None:
             sql += " AND hour > ?"
@@ -146,7 +150,7 @@ class Bills:
 
     def blocks(self, account: str, category: str, hours: Iterable[int]) -> dict[int, HourBlock]:
         """Return the blocks of the hours asked for; an hour without rows is absent."""
-        sql = "SELECT block FROM bill_hour WHERE account = ? AND category = ? AND hour = ?"
+        sql = f"SELECT block FROM {self.HOUR} WHERE account = ? AND category = ? AND hour = ?"  # noqa: S608
         found: dict[int, HourBlock] = {}
         with self._database.snapshot():
             for hour in hours:
@@ -170,22 +174,22 @@ class Bills:
 
     def _save_series(self, table: SeriesTable) -> None:
         # Asked anew each time, so that the series of a commit that failed go with the next one.
-        ((saved,),) = self._database.rows(tuple[int], "SELECT COALESCE(MAX(id) + 1, 0) FROM series")
+        sql = f"SELECT COALESCE(MAX(id) + 1, 0) FROM {self.SERIES}"  # noqa: S608 -- a name of our own
+        ((saved,),) = self._database.rows(tuple[int], sql)
         if saved > len(table):
             raise ValueError(f"the series table has {len(table)} names, the database {saved}")
         rows = [_SeriesRow(number, *name) for number, name in enumerate(table.names[saved:], saved)]
-        insert_all(self._database, "series", _SeriesRow, rows)
+        insert_all(self._database, self.SERIES, _SeriesRow, rows)
 
     def _save_book(self, book: CategoryBook) -> None:
         row = _book_row(book)
-        if select(self._database, _BookRow, "book", "WHERE account = ? AND category = ?", book.key) != [row]:
-            upsert(self._database, "book", row, _BOOK_KEY)
+        if select(self._database, _BookRow, self.BOOK, "WHERE account = ? AND category = ?", book.key) != [row]:
+            upsert(self._database, self.BOOK, row, _BOOK_KEY)
 
     def _save_block(self, book: CategoryBook, hour: int, block: HourBlock) -> None:
         if not len(block):
-            self._database.execute(
-                "DELETE FROM bill_hour WHERE account = ? AND category = ? AND hour = ?", (*book.key, hour)
-            )
+            sql = f"DELETE FROM {self.HOUR} WHERE account = ? AND category = ? AND hour = ?"  # noqa: S608
+            self._database.execute(sql, (*book.key, hour))
             return
         # The summary comes from the block that is written, never from the book: a row cannot contradict itself.
         summary = summarise(hour, block)
@@ -199,25 +203,7 @@ class Bills:
             digest=summary.digest,
             block=encode(block),
         )
-        upsert(self._database, "bill_hour", row, _HOUR_KEY)
-
-    def load_monthly(self) -> tuple[TrackedBill, ...]:
-        """Return every monthly bill seen so far, by account and id."""
-        rows = select(self._database, _MonthlyRow, "monthly_bill", "ORDER BY account, bill_id")
-        return tuple(map(_tracked, rows))
-
-    def save_monthly(self, tracked: Iterable[TrackedBill]) -> None:
-        """Write monthly bills with their phases over what was known of them."""
-        with self._database.transaction():
-            for bill in tracked:
-                row = _MonthlyRow(
-                    bill.bill.account,
-                    bill.bill.bill_id,
-                    to_json(bill.bill),
-                    to_json(bill.phases),
-                    to_micros(bill.last_seen_at),
-                )
-                upsert(self._database, "monthly_bill", row, _MONTHLY_KEY)
+        upsert(self._database, self.HOUR, row, _HOUR_KEY)
 
     def prune(self, before_hour: int) -> int:
         """
@@ -237,7 +223,35 @@ class Bills:
                         suspicions={hour: s for hour, s in book.suspicions.items() if hour >= before_hour},
                     )
                 )
-            return self._database.execute("DELETE FROM bill_hour WHERE end_hour <= ?", (before_hour,))
+            sql = f"DELETE FROM {self.HOUR} WHERE end_hour <= ?"  # noqa: S608 -- a name of our own
+            return self._database.execute(sql, (before_hour,))
+
+
+class Bills(Books):
+    """The tables `series`, `book`, `bill_hour` and `monthly_bill`."""
+
+    VIEW = View.USAGE
+    SERIES = "series"
+    BOOK = "book"
+    HOUR = "bill_hour"
+
+    def load_monthly(self) -> tuple[TrackedBill, ...]:
+        """Return every monthly bill seen so far, by account and id."""
+        rows = select(self._database, _MonthlyRow, "monthly_bill", "ORDER BY account, bill_id")
+        return tuple(map(_tracked, rows))
+
+    def save_monthly(self, tracked: Iterable[TrackedBill]) -> None:
+        """Write monthly bills with their phases over what was known of them."""
+        with self._database.transaction():
+            for bill in tracked:
+                row = _MonthlyRow(
+                    bill.bill.account,
+                    bill.bill.bill_id,
+                    to_json(bill.bill),
+                    to_json(bill.phases),
+                    to_micros(bill.last_seen_at),
+                )
+                upsert(self._database, "monthly_bill", row, _MONTHLY_KEY)
 
 
 def _block(data: bytes, account: str, category: str, hour: int) -> HourBlock:
@@ -254,7 +268,7 @@ def _summary(row: _SummaryRow, book: _BookRow) -> HourSummary:
     )
 
 
-def _book(row: _BookRow, hours: Mapping[int, HourSummary]) -> CategoryBook:
+def _book(row: _BookRow, hours: Mapping[int, HourSummary], view: View) -> CategoryBook:
     where = f'account "{row.account}": {row.category}: book'
     return CategoryBook(
         account=row.account,
@@ -268,6 +282,7 @@ def _book(row: _BookRow, hours: Mapping[int, HourSummary]) -> CategoryBook:
         failed_at=from_micros_or_none(row.failed_at),
         deep_read_at=from_micros_or_none(row.deep_read_at),
         full_read_at=from_micros_or_none(row.full_read_at),
+        view=view,
     )
 
 

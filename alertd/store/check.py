@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 from alertd.core.ledger import CategoryBook, summarise
 from alertd.errors import StoreError
 from alertd.store.alerts import AlertRow, Alerts
-from alertd.store.bills import Bills
+from alertd.store.bills import Bills, Books
 from alertd.store.database import Database
+from alertd.store.keys import KeyBills
 from alertd.store.outbox import Outbox
 from alertd.store.table import select
 
@@ -34,16 +35,23 @@ def find_contradictions(database: Database) -> list[str]:
 
 
 def _series(database: Database) -> Iterator[str]:
-    ids = [number for (number,) in database.rows(tuple[int], "SELECT id FROM series ORDER BY id")]
-    if ids != list(range(len(ids))):
-        yield f"series: {len(ids)} ids are not numbered from 0 without a gap"
-    names = len(set(Bills(database).load_series().names))
-    if names != len(ids):
-        yield f"series: {len(ids)} ids stand for only {names} names"
+    for bills in (Bills(database), KeyBills(database)):
+        table = bills.SERIES
+        sql = f"SELECT id FROM {table} ORDER BY id"  # noqa: S608 -- a name of our own
+        ids = [number for (number,) in database.rows(tuple[int], sql)]
+        if ids != list(range(len(ids))):
+            yield f"{table}: {len(ids)} ids are not numbered from 0 without a gap"
+        names = len(set(bills.load_series().names))
+        if names != len(ids):
+            yield f"{table}: {len(ids)} ids stand for only {names} names"
 
 
 def _blocks(database: Database) -> Iterator[str]:
-    bills = Bills(database)
+    yield from _blocks_of(Bills(database))
+    yield from _blocks_of(KeyBills(database))
+
+
+def _blocks_of(bills: Books) -> Iterator[str]:
     books = bills.load_books()
     numbers: dict[tuple[str, str], list[int]] = {key: [] for key in books}
     for number, name in enumerate(bills.load_series().names):
@@ -57,9 +65,9 @@ def _blocks(database: Database) -> Iterator[str]:
                 yield str(error)
 
 
-def _block(bills: Bills, book: CategoryBook, hour: int, own: NDArray[np.int32]) -> Iterator[str]:
+def _block(bills: Books, book: CategoryBook, hour: int, own: NDArray[np.int32]) -> Iterator[str]:
     block = bills.blocks(book.account, book.category, [hour])[hour]
-    where = f'account "{book.account}": {book.category}: block of hour {hour}'
+    where = f'account "{book.account}": {book.title}: block of hour {hour}'
     if summarise(hour, block) != book.hours[hour]:
         yield f"{where}: its sum, end, digest or credit is not what stands beside it"
     alien = np.setdiff1d(block.series, own)

@@ -12,15 +12,18 @@ from datetime import datetime
 from pathlib import Path
 
 from alertd.core.alert import Alert
-from alertd.core.bill import TrackedBill
+from alertd.core.bill import TrackedBill, View
+from alertd.core.hours import start_of
 from alertd.core.ledger import SeriesTable
 from alertd.core.outbox import OutboxEntry
 from alertd.core.silence import Silence
 from alertd.errors import SettingsError
 from alertd.store.alerts import AlertEvent, Alerts
-from alertd.store.bills import Bills, BookChange
+from alertd.store.balances import Balances
+from alertd.store.bills import Bills, BookChange, Books
 from alertd.store.check import find_contradictions
 from alertd.store.cycles import Cycles
+from alertd.store.keys import KeyBills
 from alertd.store.lock import FileLock
 from alertd.store.meta import Meta
 from alertd.store.migrate import migrate, require_current, require_ours, shipped_migrations
@@ -28,6 +31,8 @@ from alertd.store.outbox import EntryUpdate, Outbox
 from alertd.store.silences import Silences
 from alertd.store.sqlite import SqliteDatabase
 from alertd.store.url import parse_database_url
+
+_VIEWS = "views"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +67,8 @@ class Store:
         self._database = database
         self._lock = lock
         self.bills = Bills(database)
+        self.key_bills = KeyBills(database)
+        self.balances = Balances(database)
         self.alerts = Alerts(database)
         self.outbox = Outbox(database)
         self.cycles = Cycles(database)
@@ -167,17 +174,37 @@ class Store:
         """Commit what is written inside together or not at all; the tables' own transactions become part of it."""
         return self._database.transaction()
 
+    def use_views(self, views: Iterable[View]) -> None:
+        """Note which views of the bills are read: what is stored of another is old."""
+        text = " ".join(sorted(views))
+        if self.meta.get(_VIEWS) != text:
+            self.meta.put(_VIEWS, text)
+
+    @property
+    def views(self) -> frozenset[View]:
+        """The views of the bills that are read."""
+        return frozenset(map(View, (self.meta.get(_VIEWS) or View.USAGE).split()))
+
+    def books_of(self, view: View) -> Books:
+        """Return the tables of a view of the bills."""
+        return self.bills if view is View.USAGE else self.key_bills
+
     def save_facts(
-        self, table: SeriesTable, *, books: Iterable[BookChange] = (), monthly: Iterable[TrackedBill] = ()
+        self,
+        table: SeriesTable,
+        *,
+        books: Iterable[BookChange] = (),
+        monthly: Iterable[TrackedBill] = (),
+        view: View = View.USAGE,
     ) -> None:
         """
-        Commit what a cycle read, whole: new series, books, blocks and monthly bills.
+        Commit what a cycle read of a view, whole: new series, books, blocks; and monthly bills.
 
         Raises:
             StoreError: Nothing was kept.
         """
         with self._database.transaction():
-            self.bills.save(table, books)
+            self.books_of(view).save(table, books)
             self.bills.save_monthly(monthly)
 
     def save_decisions(self, decisions: Decisions) -> int:
@@ -217,13 +244,14 @@ class Store:
 
     def prune(self, *, before_hour: int, before: datetime) -> Pruned:
         """
-        Delete spend that ends before an hour, and sent messages, history and silences from before an instant.
+        Delete spend and balances from before an hour, and sent messages, history and silences from before an instant.
 
         Books in memory must be loaded anew: the hours before count as never read.
         """
         with self._database.transaction():
+            self.balances.prune(start_of(before_hour))
             return Pruned(
-                hours=self.bills.prune(before_hour),
+                hours=self.bills.prune(before_hour) + self.key_bills.prune(before_hour),
                 entries=self.outbox.prune(before),
                 events=self.alerts.prune(before),
                 silences=self.silences.prune(before),

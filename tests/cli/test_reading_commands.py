@@ -12,7 +12,7 @@ import pytest
 from freezegun import freeze_time
 
 from alertd.cli.root import run
-from alertd.core.bill import Series
+from alertd.core.bill import ApiKey, Series, View
 from alertd.core.block import HourBlock
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.ledger import CategoryBook, SeriesTable, summarise
@@ -101,9 +101,83 @@ def test_spend_when_shown_then_a_table_with_a_total(store: Store, capsys: pytest
     )
 
 
+def with_keys(store: Store) -> None:
+    """Two keys that spent in the running hour, one of them with a name; rules look at them."""
+    table = SeriesTable(Series("default", "llm", "llm", key, "llama-3", "", "on-demand") for key in ("key-1", "key-2"))
+    blocks = {hour_of(NOW): block([7 * USD, 3 * USD])}
+    book = CategoryBook(
+        account="default",
+        category="llm",
+        hours={h: summarise(h, b) for h, b in blocks.items()},
+        read_at=NOW - timedelta(minutes=3),
+        error="HTTP 500",
+        view=View.API_KEY,
+    )
+    store.use_views(View)
+    store.save_facts(table, books=[BookChange(book=book, blocks=blocks)], view=View.API_KEY)
+    store.key_bills.save_keys([ApiKey(account="default", key_id="key-1", name="ci", mask="sk_1")])
+
+
+def test_spend_when_by_api_key_then_that_view_alone_with_names(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same money by key; the usage bills are neither shown nor added."""
+    with_keys(store)
+
+    assert run(["spend", "--view", "api_key", "--by", "owner"]) == 0
+    assert run(["spend", "--view", "api_key", "--by", "owner", "--csv"]) == 0
+    assert run(["spend", "--view", "api_key", "--by", "category", "--json"]) == 0
+
+    shown = capsys.readouterr().out
+    assert shown.startswith(
+        "OWNER       AMOUNT  VOUCHER     PAY\n"
+        "ci (key-1)   $7.00    $0.00   $7.00\n"
+        "key-2        $3.00    $0.00   $3.00\n"
+        "TOTAL       $10.00    $0.00  $10.00\n"
+    )
+    assert "owner,amount,voucher,pay,owner_name\r\nkey-1,7,0,7,ci\r\nkey-2,3,0,3,\r\n" in shown
+    assert json.loads(shown[shown.index("[") :]) == [{"category": "llm", "amount": "10", "voucher": "0", "pay": "10"}]
+
+
+def test_spend_when_by_api_key_and_no_rule_reads_it_then_says_so(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To say that nothing was spent would be untrue."""
+    assert run(["spend", "--view", "api_key"]) == 0
+
+    assert "only read while an enabled rule has `view: api_key`" in capsys.readouterr().out
+
+
+def test_status_when_keys_are_read_then_both_views_told_apart(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+    """One category has two edges; which of them fails is said."""
+    store.cycles.add(CycleRecord(started_at=NOW, finished_at=NOW, is_ok=True))
+    with_keys(store)
+
+    assert run(["status"]) == 1
+    shown = capsys.readouterr().out
+    assert "- default: llm by API key: HTTP 500" in shown
+    assert "default  llm by API key  2026-01-10 15:00" in shown
+    assert run(["status", "--json"]) == 1
+    edges = json.loads(capsys.readouterr().out)["data_edges"]
+    assert [(edge["category"], edge["view"]) for edge in edges] == [("gpu", "usage"), ("llm", "api_key")]
+
+
+def test_status_when_no_rule_reads_keys_any_more_then_what_failed_there_is_forgotten(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A rule that was removed must not leave the daemon unwell for ever."""
+    store.cycles.add(CycleRecord(started_at=NOW, finished_at=NOW, is_ok=True))
+    with_keys(store)
+    store.use_views([View.USAGE])
+
+    assert run(["status"]) == 0
+    assert "by API key" not in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
+        pytest.param(["--view", "keys"], "'keys' is not one of 'usage', 'api_key'", id="no such view"),
         pytest.param(["--by", "colour"], '"colour" is no column', id="no such column"),
         pytest.param(["--since", "tomorrow"], '"tomorrow" is not a duration', id="no duration"),
         pytest.param(["--json", "--csv"], "exclude each other", id="two forms at once"),

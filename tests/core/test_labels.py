@@ -91,3 +91,21 @@ def test_owner_when_looked_up_then_name_team_and_labels(owner_id: str, display: 
     found = (DIRECTORY.display(owner_id), DIRECTORY.attribute(owner_id, "team"), DIRECTORY.attribute(owner_id, "env"))
     assert found == (display, team, env)
     assert DIRECTORY.find(owner_id) is DIRECTORY.find(owner_id)
+
+
+@pytest.mark.parametrize(
+    ("owner_id", "display", "team"),
+    [
+        pytest.param("gpu-1", "trainer-a (gpu-1)", "research", id="the rules file's name wins"),
+        pytest.param("key-9", "ci (key-9)", "rest", id="an entry without a name leaves the bills' one"),
+        pytest.param("key-8", "key-8", "rest", id="named nowhere"),
+        pytest.param("", "(no owner)", "", id="nobody's"),
+    ],
+)
+def test_owner_when_the_bills_name_it_then_that_name_where_the_file_has_none(
+    owner_id: str, display: str, team: str
+) -> None:
+    """API keys have names of their own."""
+    assert DIRECTORY.find("key-9").name == ""
+    named = DIRECTORY.named({"gpu-1": "other", "key-9": "ci", "": "nobody"})
+    assert (named.display(owner_id), named.attribute(owner_id, "team")) == (display, team)

@@ -37,6 +37,22 @@ def plan(
     return [(span.start - TODAY, span.end - TODAY) for span in spans]
 
 
+@pytest.mark.parametrize(
+    ("book", "first", "ranges"),
+    [
+        pytest.param(STEADY, TODAY - 24, [(0, 13)], id="before what is due: nothing changes"),
+        pytest.param(FRESH, TODAY - 24, [(-24, 13)], id="within: cut there"),
+        pytest.param(FRESH, TODAY + 24, [], id="the API has nothing yet"),
+    ],
+)
+def test_reads_when_the_api_begins_at_an_hour_then_nothing_before_is_asked_for(
+    book: CategoryBook, first: int, ranges: list[tuple[int, int]]
+) -> None:
+    """What the API never had is unknown; an empty answer would look like zero."""
+    spans = plan_reads(book, NOW, horizon=RUNNING - 2000, settle_delay=SETTLE, cadence=USUAL, first=first)
+    assert [(span.start - TODAY, span.end - TODAY) for span in spans] == ranges
+
+
 def doubting(hour: int) -> CategoryBook:
     return replace(STEADY, suspicions={hour: Suspicion(digest=b"", total=0, since=NOW)})  # type: ignore[arg-type]
 

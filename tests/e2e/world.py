@@ -30,6 +30,17 @@ CATEGORIES = (
 HOUR = 3600
 DAY = 24 * HOUR
 MONTHLY = "monthly"
+BALANCE = "balance"
+KEYS = "keys"
+PATHS = {
+    "/openapi/v1/billing/bill/list": "",
+    "/openapi/v1/billing/monthly/bill": MONTHLY,
+    "/openapi/v1/billing/apikey/bill/list": KEYS,
+    "/openapi/v1/billing/balance/detail": BALANCE,
+}
+KEY_CATEGORIES = ("llm", "gen_api", "web_search")
+KEYS_SINCE = 1767225600
+"""2026-01-01: there is no spend by API key before."""
 API_KEY = "sk-canary-novita-key-5f1c"
 
 
@@ -47,6 +58,8 @@ class Row:
     method: int = 1
     voucher: Decimal = Decimal(0)
     pay: Decimal = Decimal(0)
+    key_name: str | None = None
+    """What its API key is called; None leaves the name out."""
     style: str = "strings"
     """strings, numbers, iso, integers (no decimals at all), milliseconds or sparse (no voucher, no pay)."""
 
@@ -54,7 +67,7 @@ class Row:
     def amount(self) -> Decimal:
         return self.voucher + self.pay
 
-    def json(self) -> str:
+    def json(self, *, is_by_key: bool = False) -> str:
         """Return the row as JSON text, so that no number goes through a binary float."""
         end = self.start + self.hours * HOUR - 1
         fields: dict[str, str] = {
@@ -79,6 +92,10 @@ class Row:
         if self.style == "sparse":
             decimals = {"amountDecimal": self.amount, "payableDecimal": self.pay}
             del fields["voucherAmount"], fields["payAmount"]
+        if is_by_key:
+            fields["apikeyMask"] = dumps(f"sk_{self.owner[-2:]}**")
+            if self.key_name is not None:
+                fields["apikeyName"] = dumps(self.key_name)
         if self.style != "integers":
             for name, value in decimals.items():
                 fields[name] = f"{value:f}" if self.style == "numbers" else f'"{value:f}"'
@@ -139,6 +156,12 @@ class BillingWorld:
 
     rows: list[Row] = field(default_factory=list)
     monthly: list[dict[str, Any]] = field(default_factory=list)
+    balance: dict[str, Any] | None = None
+    """The answer of balance/detail; None where the account has no such endpoint."""
+    has_keys: bool = True
+    """Whether there is a list by API key: the rows of its categories that have an owner."""
+    keys_only: list[Row] = field(default_factory=list)
+    """Rows that only the list by API key has."""
     page_sizes: tuple[int, ...] = (100,)
     """Of the monthly pages, in order; then empty pages."""
     key: str = API_KEY
@@ -189,7 +212,12 @@ class BillingWorld:
 
     def break_all(self, fault: Fault) -> None:
         """Answer everything alike until it is taken away."""
-        self.broken = dict.fromkeys((*CATEGORIES, MONTHLY), fault)
+        self.broken = dict.fromkeys((*CATEGORIES, MONTHLY, BALANCE, *self.of_keys()), fault)
+
+    @staticmethod
+    def of_keys() -> tuple[str, ...]:
+        """Return the names under which the lists by API key are asked for."""
+        return tuple(f"{KEYS}:{category}" for category in KEY_CATEGORIES)
 
     def polls(self, name: str = "gpu") -> int:
         """Return how often a category was asked for."""
@@ -197,8 +225,10 @@ class BillingWorld:
 
     def answer(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Fault:
         """Return what one request gets."""
-        is_monthly = path == "/openapi/v1/billing/monthly/bill"
-        name = MONTHLY if is_monthly else query.get("productCategory", "?")
+        place = PATHS.get(path)
+        name = place or query.get("productCategory", "?")
+        if place == KEYS:
+            name = f"{KEYS}:{query.get('category', '?')}"
         with self.lock:
             fault = self.faults[name].popleft() if self.faults[name] else self.broken.get(name, Fault())
             is_refused = headers.get("authorization") != f"Bearer {self.key}"
@@ -206,14 +236,37 @@ class BillingWorld:
             self.asked.append(asked)
             if is_refused:
                 return refusal(401, "FAILED_TO_AUTH", f"bad key {headers.get('authorization', '')}")
-            if not is_monthly and path != "/openapi/v1/billing/bill/list":
+            has_it = {None: False, BALANCE: self.balance is not None, KEYS: self.has_keys}
+            if not has_it.get(place, True):
                 return refusal(404, "NOT_FOUND")
             if fault.body is not None:
                 return fault
-            true = self._monthly_page(query) if is_monthly else self._bill_list(query)
+            true = self._true(place, query)
         if true.status != 200:
             return true
         return Fault(status=fault.status, body=true.body, headers=fault.headers, cut_at=fault.cut_at, hold=fault.hold)
+
+    def _true(self, place: str | None, query: dict[str, str]) -> Fault:
+        if place == MONTHLY:
+            return self._monthly_page(query)
+        if place == BALANCE:
+            return Fault(body=dumps(self.balance).encode())
+        return self._key_list(query) if place == KEYS else self._bill_list(query)
+
+    def _key_list(self, query: dict[str, str]) -> Fault:
+        category, start, end = query["category"], int(query["startTime"]), int(query["endTime"])
+        if category not in KEY_CATEGORIES:
+            return refusal(400, "INVALID_PRODUCT_CATEGORY")
+        if end + 1 - start > 7 * DAY:
+            return refusal(400, "INVALID_PARAM", "time range must not exceed 7 days")
+        if start < KEYS_SINCE:
+            return refusal(400, "INVALID_PARAM", "there is nothing before 2026-01-01")
+        found = [
+            row
+            for row in (*self.rows, *self.keys_only)
+            if row.category == category and row.owner and row.start <= end and row.start + row.hours * HOUR > start
+        ]
+        return Fault(body=('{"bills": [' + ", ".join(row.json(is_by_key=True) for row in found) + "]}").encode())
 
     def _bill_list(self, query: dict[str, str]) -> Fault:
         category, start, end = query["productCategory"], int(query["startTime"]), int(query["endTime"])

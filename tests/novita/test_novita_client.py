@@ -22,7 +22,8 @@ from alertd.errors import (
     ApiUnavailable,
     SettingsError,
 )
-from alertd.novita.client import Bounds, NovitaClient
+from alertd.novita.client import NovitaClient
+from alertd.novita.transport import Bounds
 
 CANARY = "sk-canary-4711"
 MIDNIGHT = 1764547200 // 3600  # 2025-12-01T00:00Z
@@ -121,8 +122,7 @@ async def test_bills_when_asked_then_the_query_and_headers_are_the_documented_on
     assert (request.headers["Content-Type"], request.headers["Accept"]) == ("application/json", "application/json")
     assert (rows.hour.tolist(), rows.amount.tolist()) == ([MIDNIGHT], [15 * 10**9])
     assert rows.names[0][:4] == ("prod", "gpu", "Compute", "gpu-1")
-    assert client.last_server_date is not None
-    assert client.last_server_date.tzinfo is UTC
+    assert client.clock_skew is not None
 
 
 async def test_bills_when_the_answer_is_large_and_gzipped_then_all_rows_are_read(api: Api) -> None:

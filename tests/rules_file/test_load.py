@@ -19,7 +19,7 @@ from alertd.errors import RulesError, UserError
 from alertd.rules_file import load, receivers
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules, Place
-from alertd.rules_file.schema import ANNOUNCED_TYPES, rules_schema
+from alertd.rules_file.schema import rules_schema
 
 HOUR = timedelta(hours=1)
 GOOD = Path(__file__).parent.parent / "rules" / "good"
@@ -46,7 +46,7 @@ def test_language_when_loaded_then_gives_core_values() -> None:
     assert isinstance(spend, RollingSpend)
     assert isinstance(bill, MonthlyBillRule)
     assert spend.thresholds == {Severity.WARNING: 50 * UNITS_PER_USD, Severity.CRITICAL: 100 * UNITS_PER_USD}
-    assert (spend.window, spend.category, spend.group_by) == (24 * HOUR, Patterns(("gpu",)), ("owner", "cost_centre"))
+    assert (spend.window, spend.category, spend.group_by) == (24 * HOUR, Patterns(("llm",)), ("owner", "cost_centre"))
     assert bill.thresholds == {Severity.WARNING: timedelta(), Severity.CRITICAL: 168 * HOUR}
     assert not bill.enabled
     assert [account.name for account in loaded.accounts] == ["prod", "lab", "default"]
@@ -151,7 +151,6 @@ def test_feature_when_not_acted_on_then_each_use_is_a_warning_at_its_place() -> 
         (43, "planned spend 2"),
         (54, 'report "weekly"'),
         (60, 'report "daily"'),
-        (69, 'rule "gpu-24h-per-owner": view'),
     ]
 
 
@@ -182,16 +181,6 @@ def test_mistakes_when_there_are_thousands_then_stop_at_a_bound(tmp_path: Path) 
     found = problems_of(tmp_path, "rules:\n" + "  - {name: A}\n" * 3000)
     assert len(found) == 1001
     assert "more than 1000 problems" in found[-1]
-
-
-@pytest.mark.parametrize("word", ANNOUNCED_TYPES)
-def test_rule_type_of_the_language_when_not_there_yet_then_says_so(
-    tmp_path: Path, word: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Calling it unknown would send its author back to the documentation."""
-    monkeypatch.setattr(load, "rule_types", lambda: {"rolling_spend": RollingSpend})
-    found = problems_of(tmp_path, f"rules:\n  - {{name: a, type: {word}}}\n")
-    assert found == [f'3:21: rule "a": rule type "{word}" is not in this version; it has rolling_spend']
 
 
 def test_places_when_asked_then_name_entries_and_receivers_keys(tmp_path: Path) -> None:

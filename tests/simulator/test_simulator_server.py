@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from alertd.simulator.faults import Fault, FaultKind, FaultPlan, FaultRule
 from alertd.simulator.scenarios import busy_month, large
 from alertd.simulator.server import BALANCE, BILL_LIST, KEY_BILL_LIST, MONTHLY_BILL, BillingSimulator
 from alertd.simulator.world import CATEGORIES
@@ -294,6 +295,17 @@ async def test_monthly_query_when_unusual_then_is_answered_or_refused(client: ht
     assert (await client.get(MONTHLY_BILL, params={"page": "9999"})).json() == {"data": []}
     for wrong in ({"startMonth": "2026-13"}, {"page": "0"}, {"pageSize": "-1"}, {"pageSize": "1001"}):
         assert (await client.get(MONTHLY_BILL, params=wrong)).status_code == 400, wrong
+
+
+async def test_fault_of_a_category_when_asked_by_key_then_met_there_too() -> None:
+    """An outage of one category is one of both its lists."""
+    busy = FaultPlan(rules=(FaultRule(faults=(Fault(kind=FaultKind.SERVER_ERROR),), category="llm"),))
+    async with BillingSimulator(WORLD, now=lambda: NOW, faults=busy) as sim, connect(sim) as client:
+        found = [
+            (await client.get(KEY_BILL_LIST, params=query(None, category=name))).status_code
+            for name in ("llm", "gen_api")
+        ]
+    assert found == [500, 200]
 
 
 async def test_balance_when_read_then_is_cash_and_credit_and_what_is_owed(client: httpx.AsyncClient) -> None:

@@ -18,7 +18,7 @@ from itertools import pairwise
 from typing import Annotated, ClassVar, NewType, get_type_hints
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Sample, Unit
-from alertd.core.bill import TrackedBill
+from alertd.core.bill import Balance, TrackedBill, View
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.ledger import DataState
@@ -97,6 +97,26 @@ class Facts:
     watched_since: datetime | None = None
     """When this store first tried to read anything."""
     rules_file: RulesFile = RulesFile()
+    keys: tuple[SpendView, DataState] | None = None
+    """Spend and books by API key; None where no rule uses them."""
+    balances: Mapping[str, Balance] = field(default_factory=dict)
+    """By account, as last read."""
+    balance_gaps: Mapping[str, str] = field(default_factory=dict)
+    """Accounts whose balance could not be read now, and why."""
+
+    def of(self, view: View) -> "Facts":
+        """
+        Return the facts as a rule of that view sees them: spend and data are of that view alone.
+
+        Raises:
+            LookupError: Spend by API key was asked for and is not there.
+        """
+        if view is View.USAGE:
+            return self
+        if self.keys is None:
+            raise LookupError("spend by API key is not at hand")
+        spend, data = self.keys
+        return replace(self, spend=spend, data=data)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -218,6 +238,16 @@ class Rule(ABC):
         return frozenset()
 
     @property
+    def views(self) -> frozenset[View]:
+        """The views of the bills that must be read for this rule."""
+        return frozenset({View.USAGE})
+
+    @property
+    def needs_balance(self) -> bool:
+        """Whether the accounts' balances must be read for this rule."""
+        return False
+
+    @property
     def group_keys(self) -> tuple[str, ...]:
         """The names of the labels that tell its alerts apart."""
         return ()
@@ -260,7 +290,11 @@ _FILTER = "A value, a glob or a list of them; `!x` excludes."
 
 @dataclass(frozen=True, kw_only=True)
 class SpendRule(Rule):
-    """What rules on hourly spend share: filters, groups and the metric."""
+    """
+    What rules on hourly spend share: filters, groups, metric and view.
+
+    `evaluate` begins with `facts = facts.of(self.view)`: from there on the rule sees its own view alone.
+    """
 
     account: Annotated[Patterns, Key(_FILTER, example="prod")] = Patterns()
     category: Annotated[Patterns, Key(f"The productCategory polled. {_FILTER}", example="gpu")] = Patterns()
@@ -282,11 +316,24 @@ class SpendRule(Rule):
     metric: Annotated[
         Metric, Key("`amount` is the whole price, `pay` the part in cash, `voucher` the rest.", example="amount")
     ] = Metric.AMOUNT
+    view: Annotated[
+        View,
+        Key(
+            "`usage` looks at the usage bills; `api_key` at spend by API key, where the owner is the key: llm, gen_api "
+            "and web_search only.",
+            example="api_key",
+        ),
+    ] = View.USAGE
 
     @property
     def metrics(self) -> frozenset[Metric]:
         """The one metric that the rule sums."""
         return frozenset({self.metric})
+
+    @property
+    def views(self) -> frozenset[View]:
+        """The one view that the rule looks at."""
+        return frozenset({self.view})
 
     @property
     def group_keys(self) -> tuple[str, ...]:

@@ -163,6 +163,7 @@ class BudgetRule(SpendRule):
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's budget of the period to which the last billed hour belongs."""
+        facts = facts.of(self.view)
         categories = self.categories(facts.data)
         edge = facts.data.edge(categories)
         if edge is None:

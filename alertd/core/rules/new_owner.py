@@ -129,6 +129,7 @@ class NewOwner(SpendRule):
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each owner; where anything is missing in an account only what is open there gets a sample."""
+        facts = facts.of(self.view)
         edge = self.edge(facts.data)
         if edge is None:
             return []

@@ -1,59 +1,61 @@
 """
-`reconcile`: an issued monthly bill against the sum of the hourly rows of its month.
+`reconcile`: the hourly rows of a month against its issued bill, or against spend by API key.
 
-It compares only what is complete: a bill that is issued, and a month of which every hour of every category was read,
-settled, not failed and not doubted. A bill is compared until the second month after its own is over.
+It compares only what is complete: a bill that is issued, and a month of which every hour was read, settled, not failed
+and not doubted, in both views where two are compared. A month is compared until the second one after it is over.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
-from alertd.core.bill import BillStatus, MonthlyBill
-from alertd.core.hours import HourRange, hour_of, start_of
+from alertd.core.bill import BillStatus, MonthlyBill, View
+from alertd.core.comparison import Comparison, hours_of_month, lacking, month_before
+from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.ledger import DataState
-from alertd.core.money import UNITS_PER_USD, format_usd
+from alertd.core.money import format_usd
 from alertd.core.rules.base import Facts, Key, Metric, Rule, Share, highest, ratio_decimal, rising_problems
 from alertd.core.severity import Severity
 from alertd.core.spend import SpendQuery
-from alertd.core.words import format_instant, format_share
+from alertd.core.words import format_share
 
 _GROUP = ("account", "month", "bill_id")
+_KEY_GROUP = ("account", "category", "month")
 _LOOKBACK = timedelta(days=92)
 """The longest three months in a row: at their last instant the first of them is still looked at whole."""
-_ROUNDING = UNITS_PER_USD // 100
-"""Bills are told in coarser units than rows: up to a cent is no difference."""
+_MONTHS = 2
+"""So many months before the running one are compared."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Sums:
-    """A bill's total and what the hourly rows of its month add up to; in 1e-10 USD."""
+class Against(StrEnum):
+    """What the hourly rows of the usage bills are compared with."""
 
-    billed: int
-    rows: tuple[tuple[str, int], ...]
-    """By category, largest first."""
+    BILL = "bill"
+    API_KEY = "api_key"
 
-    @property
-    def charged(self) -> int:
-        return sum(amount for _, amount in self.rows)
 
-    @property
-    def difference(self) -> int:
-        """Above zero where the bill is higher."""
-        return self.billed - self.charged
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One pair of sums as the rule judges it: a bill and its rows, or a month's two views."""
 
-    @property
-    def share(self) -> Fraction:
-        """The difference as a share of the bill; all of it where the bill is of nothing."""
-        if abs(self.difference) <= _ROUNDING:
-            return Fraction(0)
-        return Fraction(abs(self.difference), abs(self.billed)) if self.billed else Fraction(1)
+    group: Labels
+    account: str
+    comparison: Comparison
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    month: str
+    ended: str = ""
+    """Why it is none of the rule's business, or not any more; empty where it is."""
+    missing: tuple[str, ...] = ()
+    """Why it cannot be compared yet, a clause each."""
+    labels: Labels = ()
+    url: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,17 +65,26 @@ class Reconcile(Rule):
     TYPE: ClassVar[str] = "reconcile"
     HELP: ClassVar[str] = (
         "Difference between an issued monthly bill's total and the hourly rows of that UTC month, as a share of the "
-        "bill, once both are complete; one alert per bill."
+        "bill, once both are complete; one alert per bill. Or, with `against: api_key`, between those rows and spend "
+        "by API key (llm, gen_api, web_search); one alert per account, category and month."
     )
     ADVICE: ClassVar[str] = (
-        "Compare the invoice with the categories below: fixed-term subscriptions are on the invoice alone; ask the "
-        "billing support about the rest."
+        "Look at the sums below: fixed-term subscriptions are on the invoice alone, spend without an API key is in the "
+        "usage bills alone; ask the billing support about the rest."
     )
 
     account: Annotated[Patterns, Key("Which accounts' bills: a value, a glob or a list.", example="prod")] = Patterns()
+    against: Annotated[
+        Against,
+        Key("What the hourly rows are compared with: `bill`, or `api_key` for spend by API key.", example="api_key"),
+    ] = Against.BILL
     tolerance: Annotated[
         Share,
-        Key("A difference up to this share of the bill is none.", example="1%", at_least=Fraction(0)),
+        Key(
+            "A difference up to this share of the bill (of the usage bills) is none.",
+            example="1%",
+            at_least=Fraction(0),
+        ),
     ] = Share(Fraction(1, 100))
     severity: Annotated[
         Severity | None,
@@ -82,7 +93,7 @@ class Reconcile(Rule):
     thresholds: Annotated[
         Mapping[Severity, Share],
         Key(
-            "Severity to share of the bill, in place of `severity`.",
+            "Severity to share of the bill (of the usage bills), in place of `severity`.",
             example={"warning": "1%", "critical": "10%"},
             at_least=Fraction(0),
         ),
@@ -110,36 +121,57 @@ class Reconcile(Rule):
         return frozenset({Metric.AMOUNT})
 
     @property
+    def views(self) -> frozenset[View]:
+        """The usage bills, and what they are compared with where that is a view too."""
+        return frozenset(View) if self.against is Against.API_KEY else frozenset({View.USAGE})
+
+    @property
     def group_keys(self) -> tuple[str, ...]:
-        """One alert per bill."""
-        return _GROUP
+        """One alert per bill, or per month of a category."""
+        return _KEY_GROUP if self.against is Against.API_KEY else _GROUP
 
     @cached_property
     def _limits(self) -> Mapping[Severity, Fraction]:
         return self.thresholds or {self.severity or Severity.WARNING: self.tolerance}
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge every bill that can be compared, and the watched ones."""
-        samples = []
+        """Judge every pair of sums that can be compared, and the watched ones."""
+        cases = self._key_cases if self.against is Against.API_KEY else self._bill_cases
+        samples = (self._sample(case) for case in cases(facts, watched))
+        return [sample for sample in samples if sample.held is not None or sample.group in watched]
+
+    def _bill_cases(self, facts: Facts, watched: Collection[Labels]) -> Iterator[_Case]:
         for tracked in facts.bills:
             bill = tracked.bill
             group = tuple(zip(_GROUP, (bill.account, bill.month, bill.bill_id), strict=True))
-            ended = self._ended(bill, facts.now)
+            ended = self._ended(bill.account, bill.month, facts.now)
+            if bill.status == BillStatus.VOIDED:
+                ended = ended or "it is voided"
             missing = () if ended else _missing(facts, bill)
-            if group not in watched and (ended or missing):
-                continue
-            sample = self._sample(bill, group, _sums(facts, bill), ended, missing)
-            if sample.held is not None or group in watched:
-                samples.append(sample)
-        return samples
+            if group in watched or not (ended or missing):
+                yield _bill_case(facts, bill, group, ended=ended, missing=missing)
 
-    def _ended(self, bill: MonthlyBill, now: datetime) -> str:
-        """Say why a bill is none of the rule's business, or not any more; empty where it is."""
-        if not self.account.matches(bill.account):
+    def _key_cases(self, facts: Facts, watched: Collection[Labels]) -> Iterator[_Case]:
+        of_keys = facts.of(View.API_KEY)
+        recent = [month_before(facts.now, count) for count in range(_MONTHS, 0, -1)]
+        wanted = dict.fromkeys((*key, month) for key in sorted(of_keys.data.books) for month in recent)
+        # What an edit or time left open is judged once more, and ends.
+        known = (dict(group) for group in watched)
+        wanted |= {
+            (names["account"], names["category"], names["month"]): None for names in known if {*names} == {*_KEY_GROUP}
+        }
+        for account, category, month in wanted:
+            group = tuple(zip(_KEY_GROUP, (account, category, month), strict=True))
+            ended = self._ended(account, month, facts.now)
+            missing = () if ended else _missing_of_views(facts, of_keys, (account, category), hours_of_month(month))
+            if group in watched or not (ended or missing):
+                yield _key_case(facts, of_keys, group, ended=ended, missing=missing)
+
+    def _ended(self, account: str, month: str, now: datetime) -> str:
+        """Say why a month of an account is none of the rule's business, or not any more; empty where it is."""
+        if not self.account.matches(account):
             return "its account is not looked at"
-        if bill.status == BillStatus.VOIDED:
-            return "it is voided"
-        return "its hours are too long ago" if bill.month < _oldest_month(now) else ""
+        return "its hours are too long ago" if month < month_before(now, _MONTHS) else ""
 
     def _severity(self, share: Fraction, kept: Fraction) -> Severity | None:
         """Return the severity of a difference, its limits lowered to *kept* of them; the tolerance is still allowed."""
@@ -147,97 +179,125 @@ class Reconcile(Rule):
             return None
         return highest({severity: limit * kept for severity, limit in self._limits.items()}, share)
 
-    def _sample(self, bill: MonthlyBill, group: Labels, sums: _Sums, ended: str, missing: tuple[str, ...]) -> Sample:
-        is_judged = not ended and not missing
+    def _sample(self, case: _Case) -> Sample:
+        share = case.comparison.share
+        is_judged = not case.ended and not case.missing
         return Sample(
-            group=group,
-            labels=(*self.labels, *group, ("status", bill.status)),
-            account=bill.account,
-            headline=_headline(bill, sums, ended),
-            value=ratio_decimal(sums.share) if not ended else Decimal(0),
+            group=case.group,
+            labels=(*self.labels, *case.group, *case.labels),
+            account=case.account,
+            headline=case.headline,
+            value=ratio_decimal(share) if not case.ended else Decimal(0),
             unit=Unit.RATIO,
-            reached=self._severity(sums.share, Fraction(1)) if is_judged else None,
-            held=self._severity(sums.share, self.resolve_below) if not ended else None,
+            reached=self._severity(share, Fraction(1)) if is_judged else None,
+            held=self._severity(share, self.resolve_below) if not case.ended else None,
             thresholds=tuple((severity, ratio_decimal(limit)) for severity, limit in sorted(self._limits.items())),
-            as_of=start_of(_hours_of(bill.month).end),
-            is_complete=not missing,
-            may_raise=not missing,
-            caveats=missing,
-            facts=() if ended else _figures(bill, sums),
-            url=bill.invoice_url,
+            as_of=start_of(hours_of_month(case.month).end),
+            is_complete=not case.missing,
+            may_raise=not case.missing,
+            caveats=case.missing,
+            facts=() if case.ended else case.facts,
+            url=case.url,
         )
+
+
+# --- a bill and its rows --------------------------------------------------------------------------------------------
+
+
+def _bill_case(facts: Facts, bill: MonthlyBill, group: Labels, *, ended: str, missing: tuple[str, ...]) -> _Case:
+    rows = _rows(facts, bill)
+    comparison = Comparison(bill.total, sum(amount for _, amount in rows))
+    name = f"Bill of {bill.month} ({bill.account})"
+    if ended:
+        headline = f"{name} is not compared any more: {ended}"
+    elif comparison.share:
+        which = f"{comparison.apart} {comparison.more_or_less}"
+        headline = f"{name} is {which} than its hourly rows: {comparison.against}"
+    else:
+        headline = f"{name} agrees with its hourly rows: {comparison.against}"
+    return _Case(
+        group=group,
+        account=bill.account,
+        comparison=comparison,
+        headline=headline,
+        facts=(
+            ("Bill total", format_usd(comparison.first)),
+            ("Hourly rows", format_usd(comparison.second)),
+            ("Difference", _difference(comparison, "on the bill")),
+            ("Rows by category", ", ".join(f"{name} {format_usd(amount)}" for name, amount in rows) or "none"),
+            ("Month", f"{bill.month} (UTC)"),
+            ("Status", bill.status),
+        ),
+        month=bill.month,
+        ended=ended,
+        missing=missing,
+        labels=(("status", bill.status),),
+        url=bill.invoice_url,
+    )
 
 
 def _missing(facts: Facts, bill: MonthlyBill) -> tuple[str, ...]:
     """Return why bill and rows cannot be compared yet, a clause each; empty where both are complete."""
     if bill.status == BillStatus.PENDING:
         return ("the bill is not issued yet",)
-    if bill.month >= f"{facts.now:%Y-%m}":
+    if bill.month >= month_before(facts.now, 0):
         return ("its month is not over",)
     found = [gap] if (gap := facts.bill_gaps.get(bill.account)) else []
     keys = facts.data.select(Patterns((bill.account,)), Patterns())
-    span = _hours_of(bill.month)
-    found += [gap.text for gap in facts.data.gaps(keys, span)] or _unsettled(facts.data, keys, span)
+    found += lacking(facts.data, keys, hours_of_month(bill.month))
     return tuple(found) if keys else ("no category of the account is read",)
 
 
-def _unsettled(data: DataState, keys: tuple[tuple[str, str], ...], span: HourRange) -> list[str]:
-    """Name the categories of which rows of the month may still come: read before its last hour had settled."""
-    end = format_instant(start_of(span.end) + data.settle_delay)
-    books = (data.books[key] for key in keys)
-    return [
-        f"{book.category} was not read since its bills of the month settled, at {end}"
-        for book in books
-        if book.read_at is None or hour_of(book.read_at - data.settle_delay) < span.end
-    ]
-
-
-def _sums(facts: Facts, bill: MonthlyBill) -> _Sums:
+def _rows(facts: Facts, bill: MonthlyBill) -> list[tuple[str, int]]:
+    """Return what the hourly rows of the bill's month add up to by category, largest first."""
     query = SpendQuery(group_by=("category",), accounts=frozenset({bill.account}))
-    sums = facts.spend.sums(query, Metric.AMOUNT, _hours_of(bill.month))
+    sums = facts.spend.sums(query, Metric.AMOUNT, hours_of_month(bill.month))
     rows = ((dict(group)["category"], int(sums.of(group))) for group in sums.groups)
-    return _Sums(bill.total, tuple(sorted((row for row in rows if row[1]), key=lambda row: (-row[1], row[0]))))
+    return sorted((row for row in rows if row[1]), key=lambda row: (-row[1], row[0]))
 
 
-def _hours_of(month: str) -> HourRange:
-    """Return the hours of a `YYYY-MM`, UTC."""
-    year, number = map(int, month.split("-"))
-    start = datetime(year, number, 1, tzinfo=UTC)
-    # 31 days after a first lies in the next month, whichever it is.
-    following = (start + timedelta(days=31)).replace(day=1)
-    return HourRange(hour_of(start), hour_of(following))
+# --- usage bills and spend by API key -------------------------------------------------------------------------------
 
 
-def _oldest_month(now: datetime) -> str:
-    """Return the month before last."""
-    year, number = divmod(now.year * 12 + now.month - 1 - 2, 12)
-    return f"{year:04}-{number + 1:02}"
-
-
-def _figures(bill: MonthlyBill, sums: _Sums) -> tuple[tuple[str, str], ...]:
-    by_category = ", ".join(f"{category} {format_usd(amount)}" for category, amount in sums.rows)
-    return (
-        ("Bill total", format_usd(bill.total)),
-        ("Hourly rows", format_usd(sums.charged)),
-        ("Difference", _difference(sums)),
-        ("Rows by category", by_category or "none"),
-        ("Month", f"{bill.month} (UTC)"),
-        ("Status", bill.status),
+def _key_case(facts: Facts, of_keys: Facts, group: Labels, *, ended: str, missing: tuple[str, ...]) -> _Case:
+    account, category, month = (value for _, value in group)
+    hours = hours_of_month(month)
+    query = SpendQuery(filters=(("category", Patterns((category,))),), accounts=frozenset({account}))
+    usage, by_key = (one.spend.sums(query, Metric.AMOUNT, hours).of(()) for one in (facts, of_keys))
+    comparison = Comparison(usage, by_key)
+    name = f"{category} of {month} ({account})"
+    if ended:
+        headline = f"{name} is not compared any more: {ended}"
+    elif comparison.share:
+        which = f"{comparison.apart} {comparison.more_or_less}"
+        headline = f"{name} is {which} in the usage bills than by API key: {comparison.against}"
+    else:
+        headline = f"{name} agrees in the usage bills and by API key: {comparison.against}"
+    return _Case(
+        group=group,
+        account=account,
+        comparison=comparison,
+        headline=headline,
+        facts=(
+            ("Usage bills", format_usd(usage)),
+            ("By API key", format_usd(by_key)),
+            ("Difference", _difference(comparison, "in the usage bills")),
+            ("Month", f"{month} (UTC)"),
+        ),
+        month=month,
+        ended=ended,
+        missing=missing,
     )
 
 
-def _difference(sums: _Sums) -> str:
-    which = "more" if sums.difference > 0 else "less"
-    return f"{format_usd(abs(sums.difference))} {which} on the bill" if sums.difference else "none"
+def _missing_of_views(facts: Facts, of_keys: Facts, key: tuple[str, str], hours: HourRange) -> tuple[str, ...]:
+    """Return why the two views cannot be compared yet, a clause each; empty where both are complete."""
+    if any(key not in one.data.books for one in (facts, of_keys)):
+        return (f"{key[1]} is not read in both views",)
+    return (*lacking(facts.data, (key,), hours), *lacking(of_keys.data, (key,), hours))
 
 
-def _headline(bill: MonthlyBill, sums: _Sums, ended: str) -> str:
-    name = f"Bill of {bill.month} ({bill.account})"
-    if ended:
-        return f"{name} is not compared any more: {ended}"
-    against = f"{format_usd(bill.total)} against {format_usd(sums.charged)}"
-    if not sums.share:
-        return f"{name} agrees with its hourly rows: {against}"
-    which = "more" if sums.difference > 0 else "less"
-    share = format_share(ratio_decimal(sums.share))
-    return f"{name} is {format_usd(abs(sums.difference))} ({share}) {which} than its hourly rows: {against}"
+def _difference(comparison: Comparison, where: str) -> str:
+    if not comparison.difference:
+        return "none"
+    return f"{format_usd(abs(comparison.difference))} {comparison.more_or_less} {where}"

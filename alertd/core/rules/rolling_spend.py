@@ -51,6 +51,7 @@ class RollingSpend(SpendRule):
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's spend in the window."""
+        facts = facts.of(self.view)
         categories = self.categories(facts.data)
         edge = self.edge(facts.data)
         if edge is None:

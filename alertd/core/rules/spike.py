@@ -126,6 +126,7 @@ class Spike(SpendRule):
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's rise; with anything missing in window or baseline only what is open gets a sample."""
+        facts = facts.of(self.view)
         edge = self.edge(facts.data)
         if edge is None:
             return []

@@ -142,3 +142,60 @@ CREATE TABLE silence (
     expired_at BIGINT,
     body TEXT NOT NULL
 );
+
+-- Spend by API key: a second view of money that stands in the tables above already, so in tables of its own.
+CREATE TABLE key_series (
+    id BIGINT NOT NULL PRIMARY KEY,
+    account TEXT NOT NULL,
+    category TEXT NOT NULL,
+    subcategory TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    product TEXT NOT NULL,
+    product_id TEXT NOT NULL,
+    billing_method TEXT NOT NULL
+);
+
+CREATE TABLE key_book (
+    account TEXT NOT NULL,
+    category TEXT NOT NULL,
+    covered TEXT NOT NULL,
+    failed TEXT NOT NULL,
+    suspicions TEXT NOT NULL,
+    read_at BIGINT,
+    error TEXT NOT NULL,
+    failed_at BIGINT,
+    deep_read_at BIGINT,
+    full_read_at BIGINT,
+    PRIMARY KEY (account, category)
+);
+
+CREATE TABLE key_bill_hour (
+    account TEXT NOT NULL,
+    category TEXT NOT NULL,
+    hour BIGINT NOT NULL,
+    end_hour BIGINT NOT NULL,
+    total TEXT NOT NULL,
+    has_credit BIGINT NOT NULL,
+    digest $blob NOT NULL,
+    block $blob NOT NULL,
+    PRIMARY KEY (account, category, hour),
+    FOREIGN KEY (account, category) REFERENCES key_book (account, category)
+);
+
+CREATE TABLE api_key (
+    account TEXT NOT NULL,
+    key_id TEXT NOT NULL,
+    name TEXT NOT NULL,
+    mask TEXT NOT NULL,
+    PRIMARY KEY (account, key_id)
+);
+
+CREATE TABLE balance (
+    account TEXT NOT NULL,
+    read_at BIGINT NOT NULL,
+    available BIGINT NOT NULL,
+    cash BIGINT,
+    credit_limit BIGINT,
+    outstanding BIGINT,
+    PRIMARY KEY (account, read_at)
+);

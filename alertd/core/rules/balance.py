@@ -1,0 +1,240 @@
+"""
+`balance`: what an account can still spend, and how long that lasts; one alert per account carries both.
+
+A balance is reached from above. One that could not be read holds an alert and never ends, lowers or begins one; bills
+that could not be read may hide spend, so a runway that is short already fires, and one that looks long ends nothing.
+"""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+from itertools import pairwise
+from typing import Annotated, ClassVar
+
+from alertd.core.alert import Contributor, Sample, Unit
+from alertd.core.bill import Balance
+from alertd.core.hours import HourRange, whole_hours
+from alertd.core.labels import Labels, Patterns
+from alertd.core.ledger import Gap
+from alertd.core.money import Usd, format_usd, to_decimal
+from alertd.core.rules.base import Facts, Key, Metric, Rule, hourly_problems, ratio_decimal
+from alertd.core.runway import Floor, Runway, days_text
+from alertd.core.severity import Severity
+from alertd.core.spend import SpendQuery
+from alertd.core.standing import worst
+from alertd.core.words import format_duration, format_instant
+
+_GROUP = ("account",)
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """What is known of one account."""
+
+    runway: Runway
+    query: SpendQuery
+    window: HourRange | None
+    """The hours whose spend counts; None where no bill was read yet."""
+    gaps: tuple[Gap, ...]
+    unread: str
+    """Why the balance could not be read now; empty where it was."""
+
+    @property
+    def balance(self) -> Balance:
+        return self.runway.balance
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalanceRule(Rule):
+    """Compare each account's available balance, and how long it lasts, with limits that it must stay above."""
+
+    TYPE: ClassVar[str] = "balance"
+    HELP: ClassVar[str] = (
+        "What an account can still spend and how long that lasts: the available balance over the mean spend of late; "
+        "one alert per account carries both."
+    )
+    ADVICE: ClassVar[str] = "Top up the account in the billing console, or stop what spends most below."
+
+    account: Annotated[Patterns, Key("Which accounts: a value, a glob or a list.", example="prod")] = Patterns()
+    available_below: Annotated[
+        Mapping[Severity, Usd],
+        Key("Severity to USD; reached means available <= limit.", example={"warning": "$100"}, at_least=0),
+    ] = field(default_factory=dict)
+    runway_below: Annotated[
+        Mapping[Severity, timedelta],
+        Key(
+            "Severity to how long the balance lasts; reached means runway <= limit.",
+            example={"warning": "7d", "critical": "2d"},
+            at_least=timedelta(),
+            at_most=timedelta(days=366),
+        ),
+    ] = field(default_factory=dict)
+    window: Annotated[
+        timedelta,
+        Key(
+            "Whole hours; their mean spend is the pace.",
+            example="72h",
+            at_least=timedelta(hours=1),
+            at_most=timedelta(days=31),
+        ),
+    ] = timedelta(hours=72)
+    metric: Annotated[
+        Metric,
+        Key(
+            "Which spend is the pace: `pay` is what leaves the balance, `amount` also what vouchers pay.", example="pay"
+        ),
+    ] = Metric.PAY
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with window and limits."""
+        yield from hourly_problems("window", self.window)
+        if not (self.available_below or self.runway_below):
+            text = "available_below and runway_below are both missing; write at least one"
+            yield "available_below", f"{text}, e.g. available_below: {{warning: $100}}"
+        limits: tuple[tuple[str, Mapping[Severity, int | timedelta]], ...] = (
+            ("available_below", self.available_below),
+            ("runway_below", self.runway_below),
+        )
+        for key, values in limits:
+            for (mild, high), (bad, low) in pairwise(sorted(values.items())):
+                if not low < high:  # type: ignore[operator] # all values of one mapping have one type
+                    yield key, f"{key}: {bad.label} must be below {mild.label}, or it would never be seen"
+
+    def lookback(self) -> timedelta:
+        """Return two windows: the second is what messages compare with."""
+        return 2 * self.window
+
+    @property
+    def metrics(self) -> frozenset[Metric]:
+        """The one metric that the pace is of."""
+        return frozenset({self.metric})
+
+    @property
+    def needs_balance(self) -> bool:
+        """Balances must be read."""
+        return True
+
+    @property
+    def group_keys(self) -> tuple[str, ...]:
+        """One alert per account."""
+        return _GROUP
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge every account whose balance was ever read."""
+        samples = []
+        for account, balance in sorted(facts.balances.items()):
+            group = ((_GROUP[0], account),)
+            if not self.account.matches(account) and group not in watched:
+                continue
+            sample = self._sample(facts, self._scene(facts, balance), group)
+            if sample.held is not None or group in watched:
+                samples.append(sample)
+        return samples
+
+    def _scene(self, facts: Facts, balance: Balance) -> _Scene:
+        keys = facts.data.select(Patterns((balance.account,)), Patterns())
+        edge = facts.data.edge(keys)
+        window = HourRange(edge - whole_hours(self.window), edge) if edge is not None else None
+        query = SpendQuery(accounts=frozenset({balance.account}))
+        gaps = facts.data.gaps(keys, window) if window is not None else ()
+        return _Scene(
+            runway=Runway(
+                balance=balance,
+                window=self.window,
+                edge=edge,
+                spent=facts.spend.sums(query, self.metric, window).of(()) if window is not None else Usd(0),
+                is_complete=window is not None and not gaps,
+            ),
+            query=query,
+            window=window,
+            gaps=gaps,
+            unread=facts.balance_gaps.get(balance.account, ""),
+        )
+
+    def _floors(self, scene: _Scene) -> tuple[Floor, Floor]:
+        available = {severity: Fraction(limit) for severity, limit in self.available_below.items()}
+        days = {severity: _days(limit) for severity, limit in self.runway_below.items()}
+        if not self.account.matches(scene.balance.account):
+            # An edit took the account out: what is open is judged once more, and ends.
+            available, days = {}, {}
+        return (
+            Floor(name="available", limits=available, measure=Fraction(scene.balance.available)),
+            Floor(name="runway", limits=days, measure=scene.runway.days),
+        )
+
+    def _sample(self, facts: Facts, scene: _Scene, group: Labels) -> Sample:
+        available, runway = self._floors(scene)
+        part = Fraction(self.resolve_below)
+        held = worst((available.reached(part), runway.reached(part)))
+        # A credit that is missing would make the runway longer than it looks; the balance itself it does not touch.
+        is_short = runway.reached() if not any(gap.may_hide_credit for gap in scene.gaps) else None
+        unit, value, thresholds = self._told(scene, available, runway, held)
+        needs_spend = bool(runway.limits)
+        return Sample(
+            group=group,
+            labels=(*self.labels, *group),
+            account=scene.balance.account,
+            headline=scene.runway.headline,
+            value=value,
+            unit=unit,
+            reached=None if scene.unread else worst((available.reached(), is_short)),
+            held=held,
+            thresholds=thresholds,
+            as_of=scene.balance.read_at,
+            is_complete=not scene.unread and (scene.runway.is_complete or not needs_spend),
+            may_raise=not scene.unread,
+            caveats=_caveats(scene, needs_spend=needs_spend),
+            top=self._top(facts, scene) if held is not None else (),
+            table_note=f"largest spend of the last {format_duration(self.window)}, against as long before",
+            facts=(*scene.runway.facts, *_reached_by(available, runway)),
+            is_below=True,
+        )
+
+    def _told(
+        self, scene: _Scene, available: Floor, runway: Floor, held: Severity | None
+    ) -> tuple[Unit, Decimal, tuple[tuple[Severity, Decimal], ...]]:
+        """Return unit, value and thresholds of the way that holds the severity: USD where both do, or neither."""
+        days = scene.runway.days
+        part = Fraction(self.resolve_below)
+        by_available = available.reached(part) == held and bool(available.limits)
+        if days is None or by_available:
+            limits = tuple((severity, to_decimal(limit)) for severity, limit in sorted(self.available_below.items()))
+            return Unit.USD, to_decimal(scene.balance.available), limits
+        limits = tuple((severity, ratio_decimal(limit)) for severity, limit in sorted(runway.limits.items()))
+        return Unit.DAYS, ratio_decimal(days), limits
+
+    def _top(self, facts: Facts, scene: _Scene) -> tuple[Contributor, ...]:
+        window = scene.window
+        if window is None:
+            return ()
+        before = HourRange(window.start - len(window), window.start)
+        keys = facts.data.select(Patterns((scene.balance.account,)), Patterns())
+        known = None if facts.data.gaps(keys, before) else before
+        return facts.spend.top(scene.query, self.metric, window, (), before=known)
+
+
+def _caveats(scene: _Scene, *, needs_spend: bool) -> tuple[str, ...]:
+    unread = f"{scene.unread}; judged as of {format_instant(scene.balance.read_at)}" if scene.unread else ""
+    of_spend = [gap.text for gap in scene.gaps] if needs_spend else []
+    if needs_spend and scene.window is None:
+        of_spend = ["no bill of this account was read yet"]
+    return tuple(text for text in (unread, *of_spend) if text)
+
+
+def _days(limit: timedelta) -> Fraction:
+    return Fraction(limit // timedelta(minutes=1), _DAY // timedelta(minutes=1))
+
+
+def _reached_by(available: Floor, runway: Floor) -> tuple[tuple[str, str], ...]:
+    """Return the fact that says which ways reached which severity; nothing where none did."""
+    texts = []
+    for floor in (available, runway):
+        severity = floor.reached()
+        if severity is not None:
+            limit = floor.limits[severity]
+            shown = format_usd(int(limit)) if floor is available else days_text(limit)
+            texts.append(f"{floor.name} ({severity.label} at or below {shown})")
+    return (("Reached by", ", ".join(texts)),) if texts else ()

@@ -1,0 +1,218 @@
+"""
+One account's way to the billing API: requests with the key, retries, bounds, and every failure worded as an `ApiError`.
+
+Decides how often and how long is waited and what an answer may cost; not what is asked, nor what an answer means. Never
+lets the key out of the `Authorization` header. Proxies and certificate bundles named by the usual environment variables
+(HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE) are used, because that is how hosts without a direct way out reach the API.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from functools import partial
+from typing import TypeVar
+
+import httpx
+
+from alertd import __version__
+from alertd.errors import ApiError, ApiRequestRefused, ApiUnavailable
+from alertd.novita.endpoint import checked_base_url, checked_key, shown_location
+from alertd.novita.refusal import CATEGORY_REASON, MAX_REFUSAL_BYTES, RangeRefused, error_of, read_refusal
+from alertd.novita.retry import parse_http_date, parse_retry_after, retry
+from alertd.novita.shape import UnexpectedShape, shorten
+
+CONCURRENT_REQUESTS = 4
+"""Per account; more at once only brings 429 sooner."""
+
+INLINE_BYTES = 128 * 1024
+"""Up to here decoding takes a few milliseconds, less than a thread is worth."""
+
+TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=60)
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bounds:
+    """What one answer may cost; sizes count after decompression."""
+
+    answer_s: float = 60
+    """For a whole answer: a server that drips never runs into the time-outs between its bytes."""
+    stream_s: float = 300
+    """For a whole bill list of which `stream_from_bytes` have come in time."""
+    stream_from_bytes: int = 1 << 20
+    bill_list_bytes: int = 1 << 30
+    other_bytes: int = 32 << 20
+
+
+DEFAULT_BOUNDS = Bounds()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What is asked for, and how people call it."""
+
+    path: str
+    parameters: dict[str, str]
+    what: str
+    lacking: str = ""
+    """What is said where the API does not have it: not every account or brand has every endpoint."""
+
+
+class Transport:
+    """
+    The connections of one account; lives as long as its client. Arguments as of `NovitaClient`.
+
+    Raises:
+        SettingsError: The key or the base URL cannot be used.
+    """
+
+    def __init__(
+        self,
+        *,
+        account: str,
+        api_key: str,
+        key_source: str,
+        base_url: str,
+        transport: httpx.AsyncBaseTransport | None,
+        sleep: Callable[[float], Awaitable[None]],
+        rng: random.Random | None,
+        now: Callable[[], datetime],
+        bounds: Bounds,
+    ) -> None:
+        self.account = account
+        self.bounds = bounds
+        self.clock_skew: timedelta | None = None
+        """How far this system's clock was ahead of the API's when it last answered with a `Date`."""
+        self._key_source = key_source
+        self._key = checked_key(api_key, account=account, key_source=key_source)
+        self.base_url = checked_base_url(base_url, account=account)
+        self._sleep = sleep
+        self._rng = rng or random.Random()  # noqa: S311 -- spreads waits, guards nothing
+        self._now = now
+        self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._http = httpx.AsyncClient(
+            transport=transport,
+            timeout=TIMEOUT,
+            follow_redirects=False,
+            headers={
+                "Authorization": f"Bearer {self._key}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                # Only what is decoded here whatever else is installed.
+                "Accept-Encoding": "gzip, deflate",
+                "User-Agent": f"alertd/{__version__}",
+            },
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def read_whole(self, request: Request, decode: Callable[[bytes], Result]) -> Result:
+        """
+        Ask for an answer that is small enough to be held whole; it has no range that could be made shorter.
+
+        Raises:
+            ApiError: One of its kinds.
+        """
+
+        async def read(response: httpx.Response, _: asyncio.Timeout) -> Result:
+            body = bytearray()
+            async for data in self.body(response, request, self.bounds.other_bytes):
+                body += data
+            return await decode_apart(partial(decode, bytes(body)), len(body))
+
+        try:
+            return await self.ask(request, read)
+        except RangeRefused as refused:
+            raise refused.as_final() from None
+
+    async def ask(
+        self, request: Request, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
+    ) -> Result:
+        """
+        Ask until *read* returns, as often as failures may be retried.
+
+        Raises:
+            ApiError: One of its kinds; RangeRefused where a shorter range may cure it.
+        """
+        return await retry(lambda: self._attempt(request, read), sleep=self._sleep, rng=self._rng)
+
+    def _note_clock(self, header: str | None) -> None:
+        # Measured when the answer comes: compared later, an answer from before an outage would look like a wrong clock.
+        date = parse_http_date(header)
+        if date is not None:
+            self.clock_skew = self._now() - date
+
+    async def _attempt(
+        self, request: Request, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
+    ) -> Result:
+        try:
+            async with self._slots, asyncio.timeout(self.bounds.answer_s) as deadline:
+                url = self.base_url + request.path
+                async with self._http.stream("GET", url, params=request.parameters) as response:
+                    self._note_clock(response.headers.get("Date"))
+                    if response.is_success:
+                        return await read(response, deadline)
+                    raise await self._refused(response, request)
+        except UnexpectedShape as error:
+            failure = f"the answer is not the expected shape: {error}"
+        except httpx.TimeoutException as error:
+            failure = f"no answer in time ({type(error).__name__})"
+        except TimeoutError:
+            failure = "the answer was not whole in time"
+        except httpx.HTTPError as error:
+            failure = f"{type(error).__name__}: {shorten(str(error)) or 'no further word'}"
+        # Raised outside of the handlers: httpx's exceptions hold the request, and with it the key.
+        raise ApiUnavailable(self._redact(failure), account=self.account, what=request.what)
+
+    async def body(self, response: httpx.Response, request: Request, limit: int) -> AsyncIterator[bytes]:
+        """Yield the body decompressed; a body above the limit is refused like a range that is too long."""
+        size = 0
+        async for data in response.aiter_bytes():
+            size += len(data)
+            if size > limit:
+                text = f"an answer larger than {limit:,} bytes"
+                raise RangeRefused(text, account=self.account, what=request.what)
+            yield data
+
+    async def _refused(self, response: httpx.Response, request: Request) -> ApiError:
+        body = b""
+        # The status has been told; a body that breaks off only leaves the error with fewer words.
+        with suppress(httpx.HTTPError):
+            async for data in response.aiter_bytes():
+                body += data
+                if len(body) >= MAX_REFUSAL_BYTES:
+                    break
+        location = response.headers.get("Location", "")
+        refusal = read_refusal(
+            response.status_code,
+            self._redact(body[:MAX_REFUSAL_BYTES].decode("utf-8", "replace")).encode(),
+            location=self._redact(shown_location(location)),
+        )
+        if request.lacking and (refusal.status == 404 or refusal.reason == CATEGORY_REASON):
+            text = f"{request.lacking} ({refusal}); if it should, is base_url right?"
+            return ApiRequestRefused(text, account=self.account, what=request.what)
+        return error_of(
+            refusal,
+            account=self.account,
+            what=request.what,
+            parameters=" ".join(f"{name}={value}" for name, value in request.parameters.items()),
+            key_source=self._key_source,
+            retry_after=parse_retry_after(
+                response.headers.get("Retry-After"), now=parse_http_date(response.headers.get("Date")) or self._now()
+            ),
+        )
+
+    def _redact(self, text: str) -> str:
+        """Remove the key where a server or a proxy echoes it."""
+        return text.replace(self._key, "[key]")
+
+
+async def decode_apart(decode: Callable[[], Result], size: int) -> Result:
+    """Call at once when it is quick, else in a thread, so that the loop goes on."""
+    return decode() if size <= INLINE_BYTES else await asyncio.to_thread(decode)

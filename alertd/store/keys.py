@@ -1,0 +1,36 @@
+"""Spend by API key, and what the keys are called: the second view of the bills in tables of its own, never mixed."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from alertd.core.bill import ApiKey, View
+from alertd.store.bills import Books
+from alertd.store.table import select, upsert
+
+
+class _KeyRow(NamedTuple):
+    account: str
+    key_id: str
+    name: str
+    mask: str
+
+
+class KeyBills(Books):
+    """The tables `key_series`, `key_book`, `key_bill_hour` and `api_key`."""
+
+    VIEW = View.API_KEY
+    SERIES = "key_series"
+    BOOK = "key_book"
+    HOUR = "key_bill_hour"
+
+    def load_keys(self) -> tuple[ApiKey, ...]:
+        """Return every API key that the bills ever named, by account and id."""
+        rows = select(self._database, _KeyRow, "api_key", "ORDER BY account, key_id")
+        return tuple(ApiKey(account=row.account, key_id=row.key_id, name=row.name, mask=row.mask) for row in rows)
+
+    def save_keys(self, keys: Iterable[ApiKey]) -> None:
+        """Write keys over what was known of them."""
+        with self._database.transaction():
+            for key in keys:
+                row = _KeyRow(key.account, key.key_id, key.name, key.mask)
+                upsert(self._database, "api_key", row, ("account", "key_id"))
