@@ -144,6 +144,7 @@ def build_plan(
             quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
         ),
         headline_of=_headlines(rules),
+        planned=rules.planned,
     )
 
 

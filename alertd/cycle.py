@@ -251,6 +251,7 @@ class Cycle:
             keys=(keys, self._data(now, View.API_KEY)) if keys is not None else None,
             balances={name: b for name, b in self.memory.balances.items() if name in self._plan.accounts},
             balance_gaps=dict(self._intake.balance_gaps),
+            planned=self._plan.planned,
         )
 
     async def _fit_view(self, now: datetime, view: View) -> None:

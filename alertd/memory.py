@@ -17,6 +17,7 @@ from alertd.core.dispatch import Decisions
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, midnight_before
 from alertd.core.ledger import CategoryBook, SeriesTable
 from alertd.core.outbox import OutboxEntry
+from alertd.core.planned import PlannedSpend
 from alertd.core.quieting import Quieted
 from alertd.core.rules.base import Rule
 from alertd.core.silence import Silence
@@ -151,6 +152,7 @@ class Plan:
     rules: tuple[Rule, ...]
     audience: Audience
     headline_of: Callable[[Alert, Rule | None], str]
+    planned: tuple[PlannedSpend, ...] = ()
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -172,7 +174,10 @@ class Plan:
         seeing = (rule for rule in self.rules if rule.enabled and view in rule.views)
         furthest = max((rule.lookback() for rule in seeing), default=timedelta())
         # The data edge may lie a day behind; the day before is what its window begins in.
-        return midnight_before(hour_of(now - furthest)) - HOURS_PER_DAY
+        first = midnight_before(hour_of(now - furthest)) - HOURS_PER_DAY
+        # How much of a planned amount is left depends on all that was spent since its span began.
+        spans = (plan.hours for plan in self.planned if plan.hours.end > first)
+        return min([first, *(midnight_before(span.start) for span in spans)])
 
 
 @dataclass(slots=True, kw_only=True)

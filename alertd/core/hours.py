@@ -23,6 +23,11 @@ def start_of(hour: int) -> datetime:
     return EPOCH + timedelta(hours=hour)
 
 
+def first_hour_from(at: datetime) -> int:
+    """Return the first hour that begins at *at* (aware) or later."""
+    return int(-(-(at - EPOCH) // timedelta(hours=1)))
+
+
 def midnight_before(hour: int) -> int:
     """Return the first hour of the UTC day that contains *hour*."""
     return hour - hour % HOURS_PER_DAY

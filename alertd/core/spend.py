@@ -25,6 +25,8 @@ from alertd.core.owners import OwnerDirectory
 
 SERIES_KEYS = Series._fields
 _GROWTH = 1.5
+_ROWS_AT_ONCE = 64
+"""Hours that are gathered together: those of a quarter, of every series, would double the memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +91,12 @@ class _Cache:
     columns: dict[str, _Column] = field(default_factory=dict)
     selections: dict[SpendQuery, _Selection] = field(default_factory=dict)
     sums: dict[tuple[SpendQuery, str, int, int], GroupSums] = field(default_factory=dict)
+    by_hour: dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]] = field(default_factory=dict)
+
+    def forget_spend(self) -> None:
+        """Keep only what follows from the series."""
+        self.sums.clear()
+        self.by_hour.clear()
 
 
 class SpendView:
@@ -138,7 +146,7 @@ class SpendView:
                         np.add.at(totals[hour + offset - self.span.start + 1], series, amounts)
         for totals in self._totals.values():
             np.cumsum(totals, axis=0, out=totals)
-        self._cache.sums.clear()
+        self._cache.forget_spend()
 
     def replace(self, hour: int, old: HourBlock, new: HourBlock) -> None:
         """
@@ -154,7 +162,7 @@ class SpendView:
                     if hour + offset in self.span and len(series):
                         self._grow(metric, amounts, sign)
                         self._shift(metric, hour + offset, series, sign * amounts)
-        self._cache.sums.clear()
+        self._cache.forget_spend()
 
     def _shift(self, metric: str, hour: int, series: NDArray[np.int32], amounts: NDArray[np.int64]) -> None:
         ids, inverse = np.unique(series, return_inverse=True)
@@ -231,6 +239,22 @@ class SpendView:
         self._refresh()
         rows = np.clip(np.asarray(bounds) - self.span.start, 0, len(self.span))
         return self._by_group(self._selection(query), np.diff(self._totals[metric][rows], axis=0))
+
+    def by_hour(self, query: SpendQuery, metric: str, span: HourRange) -> NDArray[np.int64]:
+        """
+        Return what all series of a query, whatever their groups, spent in each hour of a span, in 1e-10 USD.
+
+        Hours outside the view count as nothing.
+        """
+        self._refresh()
+        found = self._cache.by_hour.get((query, metric, span))
+        if found is None:
+            totals, ids = self._totals[metric], self._selection(query).ids
+            rows = np.clip(np.arange(span.start, span.end + 1) - self.span.start, 0, len(self.span))
+            parts = (rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE))
+            found = np.diff(np.concatenate([totals[np.ix_(part, ids)].sum(axis=1) for part in parts]))
+            self._cache.by_hour[query, metric, span] = found
+        return found
 
     def _window(self, metric: str, window: HourRange) -> NDArray[np.int64]:
         totals = self._totals[metric]

@@ -13,6 +13,7 @@ from fractions import Fraction
 from alertd.core.calendar import CalendarPeriod, Period, local_time
 from alertd.core.hours import HOURS_PER_DAY
 from alertd.core.money import Usd, format_usd, plain
+from alertd.core.planned import NOTHING_PLANNED, Allowance
 from alertd.core.severity import Severity
 from alertd.core.words import format_age, format_share
 
@@ -29,6 +30,9 @@ class Forecast:
     """What a period is forecast to end at."""
 
     total: Usd
+    """Spent and still to come, planned or not."""
+    planned: Usd = Usd(0)
+    """What of it is planned and still to come."""
     range: tuple[Usd, Usd] | None
     """Where the total lies in 80 % of cases; None where too little is known to say."""
 
@@ -47,6 +51,19 @@ class Standing:
     last_day: Usd | None
     """What was spent in the 24 hours before the edge; None where that is not known."""
     forecast: Forecast | None
+    planned: Allowance = NOTHING_PLANNED
+    """What of the spend was planned: it raises every limit, and stays in what is told as spent."""
+
+    @property
+    def planned_share(self) -> Fraction:
+        """The share of the budget that was planned and is spent."""
+        return Fraction(self.planned.amount, self.budget)
+
+    @property
+    def planned_forecast_share(self) -> Fraction:
+        """The share of the budget that was planned and is forecast to be spent by the end."""
+        ahead = self.forecast.planned if self.forecast is not None else 0
+        return Fraction(self.planned.amount + ahead, self.budget)
 
     @property
     def share(self) -> Fraction:
@@ -112,7 +129,7 @@ class Standing:
             found.append(("Against the budgeted pace", f"{number_text(self.pace)} times"))
         if self.forecast is not None:
             found.append(("Forecast", self.forecast_text))
-        return tuple(found)
+        return (*found, *self.planned.facts)
 
     @property
     def forecast_text(self) -> str:
@@ -145,13 +162,19 @@ class Criterion:
     limits: Limits
     measure: Fraction | None
     """None where it cannot be judged yet."""
+    raised: Fraction = Fraction(0)
+    """By how much what was planned raises every limit."""
+
+    def line(self, severity: Severity) -> Fraction:
+        """Return what a measure must reach for a severity."""
+        return self.limits[severity] + self.raised
 
     def highest(self, part: Fraction = Fraction(1)) -> Severity | None:
         """Return the highest severity of whose limit the measure reaches a part."""
         if self.measure is None:
             return None
-        measure = self.measure
-        return max((severity for severity, limit in self.limits.items() if measure >= limit * part), default=None)
+        beyond = self.measure - self.raised
+        return max((severity for severity, limit in self.limits.items() if beyond >= limit * part), default=None)
 
 
 def worst(severities: Iterable[Severity | None]) -> Severity | None:
@@ -169,8 +192,8 @@ def own_thresholds(
     """
     by_spend = spend.highest(part)
     return tuple(
-        (severity, share_value(limit))
-        for severity, limit in sorted(spend.limits.items())
+        (severity, share_value(spend.line(severity)))
+        for severity in sorted(spend.limits)
         if held_by_others is None or severity > held_by_others or (by_spend is not None and severity <= by_spend)
     )
 
@@ -185,8 +208,8 @@ def reached_by(criteria: Iterable[Criterion]) -> tuple[tuple[str, str], ...]:
 
 
 def _limit_text(criterion: Criterion, severity: Severity) -> str:
-    limit = criterion.limits[severity]
-    return f"{number_text(limit)} times" if criterion.name == "pace" else share_text(limit)
+    line = criterion.line(severity)
+    return f"{number_text(line)} times" if criterion.name == "pace" else share_text(line)
 
 
 def share_value(share: Fraction) -> Decimal:

@@ -12,11 +12,14 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from alertd.core.hours import HourRange, first_hour_from, whole_hours
 from alertd.core.inhibition import Inhibition
 from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.planned import LONGEST_SPAN, PlannedSpend
 from alertd.core.routing import Route
 from alertd.core.rules import rule_types
 from alertd.core.rules.base import Rule
+from alertd.core.words import format_duration
 from alertd.errors import RulesError
 from alertd.rules_file import references
 from alertd.rules_file.entry import Entry, Findings, Location
@@ -28,7 +31,7 @@ from alertd.rules_file.model import (
     LoadedRules,
     OwnerEntry,
     Place,
-    Planned,
+    PlannedEntry,
     ReceiverSpec,
     Report,
     RouteEntry,
@@ -40,7 +43,7 @@ from alertd.rules_file.schema import defaults_model, rule_model
 from alertd.rules_file.values import Name, Names
 from alertd.templates import SummaryError, compile_summary
 
-NOT_ACTED_ON = frozenset({"planned", "reports"})
+NOT_ACTED_ON = frozenset({"reports"})
 """What a file may say and this version checks but does not do; each use is a warning."""
 
 T = TypeVar("T")
@@ -237,13 +240,19 @@ class _Loader:
             found.append(Route(match=route.match, notify=_told(route.notify), continue_=route.continue_))
         return found
 
-    def _planned(self, known: Known) -> Iterable[Planned]:
-        for entry, planned in self._built("planned", Planned):
-            references.check_matchers(entry, "match", planned.match, known, self.findings)
-            if planned.end <= planned.start:
-                self.findings.add(entry.problem(("until",), "this is not after from; write a later time"))
-            self._note("planned", entry, ())
-            yield planned
+    def _planned(self, known: Known) -> Iterable[PlannedSpend]:
+        for entry, written in self._built("planned", PlannedEntry):
+            references.check_planned(entry, written.match, known, self.findings)
+            wrong = _span_problem(written)
+            if wrong:
+                self.findings.add(entry.problem(("until",), wrong))
+                continue
+            yield PlannedSpend(
+                match=written.match,
+                amount=written.amount,
+                hours=HourRange(first_hour_from(written.start), first_hour_from(written.end)),
+                comment=written.comment,
+            )
 
     def _inhibitions(self, known: Known) -> Iterable[Inhibition]:
         for entry, inhibition in self._built("inhibitions", Inhibition):
@@ -295,6 +304,18 @@ def _owner(entry: OwnerEntry) -> Owner:
         email=entry.email,
         labels=entry.labels,
     )
+
+
+def _span_problem(written: PlannedEntry) -> str:
+    """Return what is wrong with the span of planned spend, and the remedy; empty where nothing is."""
+    if written.end <= written.start:
+        return "this is not after from; write a later time"
+    if first_hour_from(written.end) == first_hour_from(written.start):
+        return "no hour begins between from and this; bills come by the hour, write a later time"
+    if first_hour_from(written.end) - first_hour_from(written.start) > whole_hours(LONGEST_SPAN):
+        most = format_duration(LONGEST_SPAN)
+        return f"this is more than {most} after from; write an earlier time, or raise the thresholds themselves"
+    return ""
 
 
 def _told(names: object) -> tuple[str, ...]:

@@ -17,6 +17,7 @@ from alertd.core.inhibition import Inhibition, Matchers
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
+from alertd.core.planned import PlannedSpend
 from alertd.core.quiet import QuietHours
 from alertd.core.routing import Route
 from alertd.core.rules.base import Key, Rule
@@ -102,11 +103,18 @@ class ReceiverEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Planned:
-    """Spend that is known in advance, in `[start, end)`."""
+class PlannedEntry:
+    """One entry of `planned:`, as written: spend that is known in advance, in `[start, end)`."""
 
-    match: Annotated[Matchers, Key("Whose spend: label to value, glob or list.", example=_MATCH)] = ()
-    amount: Annotated[Usd, Key("How much more than usual, in USD.", example="$2,000", at_least=1)]
+    match: Annotated[
+        Matchers,
+        Key(
+            "Whose spend: series key, `team` or owner label to value, glob or list; `rule` for some rules only. "
+            "Without it all spend.",
+            example=_MATCH,
+        ),
+    ] = ()
+    amount: Annotated[Usd, Key("How much of it is expected in all, in USD.", example="$2,000", at_least=1)]
     start: Annotated[
         Starting, Key("When it begins: a date (UTC) or a time with its zone.", example="2026-12-01", name="from")
     ]
@@ -184,7 +192,7 @@ class LoadedRules:
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
     """Disabled ones too, in the order of the files."""
-    planned: tuple[Planned, ...]
+    planned: tuple[PlannedSpend, ...]
     inhibitions: tuple[Inhibition, ...]
     reports: tuple[Report, ...]
     warnings: tuple[Problem, ...]

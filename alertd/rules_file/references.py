@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from alertd.core.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
 from alertd.core.inhibition import Matchers
 from alertd.core.labels import Patterns, is_glob
+from alertd.core.planned import RULE_LABEL
 from alertd.core.routing import OWNER
 from alertd.core.rules.base import GROUP_KEYS, Rule
 from alertd.core.severity import Severity
+from alertd.core.spend import SERIES_KEYS
 from alertd.rules_file.entry import KEY, Entry, Findings
 from alertd.rules_file.model import Account, Place
 from alertd.rules_file.remedy import closest, known_words, show
@@ -89,18 +91,23 @@ def check_rule(entry: Entry, rule: Rule, known: Known, findings: Findings) -> No
     for key, text in rule.problems():
         shown = text if text.startswith(key) else f"{key}: {text}"
         findings.add(entry.problem((key,), shown, has_keys=False))
-    _check_category(entry, rule, findings)
-    _check_patterns(entry, "account", known.accounts, findings)
+    if isinstance(getattr(rule, "category", None), Patterns):
+        _check_category(entry, ("category",), findings, is_by_key=View.USAGE not in rule.views)
+    _check_patterns(entry, ("account",), known.accounts, findings)
     check_groups(entry, known, findings)
     check_receivers(entry, ("notify",), known, findings)
     check_receivers(entry, ("escalate", "notify"), known, findings)
     _check_label_names(entry, _RULE_LABELS, findings)
     if isinstance(getattr(rule, "team", None), Patterns):
-        for place, text in entry.texts("team"):
-            team = text.removeprefix("!")
-            if team and not is_glob(team) and team not in known.teams:
-                remedy = closest(team, known.teams) or _listed(known.teams, "no owner has a team")
-                findings.warn(entry.problem(place, f"no owner has the team {show(team)}{remedy}", has_keys=False))
+        _check_team(entry, ("team",), known, findings)
+
+
+def _check_team(entry: Entry, keys: tuple[str, ...], known: Known, findings: Findings) -> None:
+    for place, text in entry.texts(*keys):
+        team = text.removeprefix("!")
+        if team and not is_glob(team) and team not in known.teams:
+            remedy = closest(team, known.teams) or _listed(known.teams, "no owner has a team")
+            findings.warn(entry.problem(place, f"no owner has the team {show(team)}{remedy}", has_keys=False))
 
 
 def check_owner(entry: Entry, findings: Findings) -> None:
@@ -116,18 +123,16 @@ def _check_label_names(entry: Entry, taken: tuple[str, ...], findings: Findings)
             findings.add(entry.problem(("labels", name, KEY), text, has_keys=False))
 
 
-def _check_category(entry: Entry, rule: Rule, findings: Findings) -> None:
-    if not isinstance(getattr(rule, "category", None), Patterns):
-        return
-    for place, text in entry.texts("category"):
+def _check_category(entry: Entry, keys: tuple[str, ...], findings: Findings, *, is_by_key: bool = False) -> None:
+    for place, text in entry.texts(*keys):
         if text.removeprefix("!") == _CONTROL_TOTAL:
             reason = "category summary is the control total of all others and would count everything twice"
             remedy = "remove it; without a category a rule sums them all"
             findings.add(entry.problem(place, f"{reason}; {remedy}", has_keys=False))
-    if View.USAGE in rule.views:
-        _check_patterns(entry, "category", PRODUCT_CATEGORIES, findings)
-    else:
+    if is_by_key:
         _check_key_categories(entry, findings)
+    else:
+        _check_patterns(entry, keys, PRODUCT_CATEGORIES, findings)
 
 
 def _check_key_categories(entry: Entry, findings: Findings) -> None:
@@ -141,9 +146,10 @@ def _check_key_categories(entry: Entry, findings: Findings) -> None:
         findings.add(entry.problem(place, f"{reason}{near}", has_keys=False))
 
 
-def _check_patterns(entry: Entry, key: str, known: tuple[str, ...], findings: Findings) -> None:
+def _check_patterns(entry: Entry, keys: tuple[str, ...], known: tuple[str, ...], findings: Findings) -> None:
     """Find patterns of which it is certain that nothing can match them."""
-    for place, text in entry.texts(key):
+    key = keys[-1]
+    for place, text in entry.texts(*keys):
         bare = text.removeprefix("!")
         if Patterns((bare,)).matches("") or (key == "category" and bare == _CONTROL_TOTAL):
             continue
@@ -185,6 +191,23 @@ def check_matchers(entry: Entry, key: str, matchers: Matchers, known: Known, fin
                 continue
             remedy = closest(bare, choices) or _listed(choices, "there are no rules")
             findings.add(entry.problem(place, f"unknown {name} {show(bare)}{remedy}", has_keys=False))
+
+
+def check_planned(entry: Entry, match: Matchers, known: Known, findings: Findings) -> None:
+    """Find labels that no series carries, and names that do not exist; warn of teams that nobody is in."""
+    labels = (*SERIES_KEYS, "team", *known.owner_labels, RULE_LABEL)
+    for name, _ in match:
+        if name not in labels:
+            remedy = closest(name, labels) or f"; write {known_words(labels)}"
+            text = f"spend has no label {show(name)}{remedy}"
+            findings.add(entry.problem(("match", name, KEY), text))
+        elif name == "team":
+            _check_team(entry, ("match", "team"), known, findings)
+        elif name == "category":
+            _check_category(entry, ("match", "category"), findings)
+        elif name in {"account", RULE_LABEL}:
+            choices = known.accounts if name == "account" else known.rules
+            _check_patterns(entry, ("match", name), choices, findings)
 
 
 def check_fallbacks(receivers: Sequence[tuple[Entry, str | None]], findings: Findings) -> None:

@@ -20,7 +20,7 @@ from alertd.rules_file.keys import CONFIG, InOrder, Schema, dataclass_fields, de
 from alertd.rules_file.model import (
     Account,
     OwnerEntry,
-    Planned,
+    PlannedEntry,
     Report,
     RouteEntry,
 )
@@ -54,7 +54,9 @@ SECTIONS: Mapping[str, Section] = {
     "accounts": Section("account", "Novita accounts; without any, one uses ALERTD_NOVITA_API_KEY.", Account),
     "owners": Section("owner", "Who stands behind an id; the first match wins.", OwnerEntry),
     "receivers": Section("receiver", "Who can be told, and how."),
-    "planned": Section("planned spend", "Spend known in advance.", Planned),
+    "planned": Section(
+        "planned spend", "Spend known in advance: it raises the lines of rules and hides nothing.", PlannedEntry
+    ),
     "routes": Section("route", "Who is told of alerts whose rule has no notify; the first match wins.", RouteEntry),
     "inhibitions": Section("inhibition", "Alerts that mute others while they fire.", Inhibition),
     "reports": Section("report", "Reports at set times.", Report),

@@ -2,7 +2,7 @@
 
 import gc
 import os
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +10,7 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Patterns
 from alertd.core.money import UNITS_PER_USD
 from alertd.core.rules.monthly_bill import MonthlyBillRule
@@ -59,7 +60,16 @@ def test_language_when_loaded_then_gives_core_values() -> None:
         ("weekly", ("finops",)),
         ("daily", ("finops",)),
     ]
-    assert len(loaded.planned) == 2
+    run, hour = loaded.planned
+    assert (run.match, run.amount, run.comment) == (
+        (("team", Patterns(("research",))),),
+        2000 * UNITS_PER_USD,
+        "training run 12",
+    )
+    # Until a date means until its end; 08:00 in UTC+1 is 07:00 UTC.
+    first = datetime(2026, 12, 1, tzinfo=UTC)
+    assert run.hours == HourRange(hour_of(first), hour_of(first) + 5 * 24)
+    assert hour.hours == HourRange(hour_of(first) + 7, hour_of(first) + 8)
     assert len(loaded.inhibitions) == 1
 
 
@@ -132,6 +142,14 @@ def test_owner_in_notify_when_written_then_kept_as_it_is(tmp_path: Path) -> None
             ['6:19: route 1: match: no alert has the label "serverity"; did you mean "severity"?'],
             id="a label that no alert has",
         ),
+        pytest.param(
+            OPS
+            + "owners: [{match: x, team: research}]\n"
+            + RULE
+            + "planned: [{match: {team: reserch}, amount: 5, from: 2026-12-01, until: 2026-12-05}]\n",
+            ['7:26: planned spend 1: no owner has the team "reserch"; did you mean "research"?'],
+            id="planned spend of a team that nobody is in",
+        ),
         pytest.param(OPS + RULE, [], id="nothing to say"),
     ],
 )
@@ -147,8 +165,6 @@ def test_feature_when_not_acted_on_then_each_use_is_a_warning_at_its_place() -> 
     warnings = load_rules(GOOD / "language.yaml").warnings
     assert all(one.text.endswith("is checked but not acted on by this version") for one in warnings)
     assert [(one.line, one.text.partition(" is checked")[0]) for one in warnings] == [
-        (38, "planned spend 1"),
-        (43, "planned spend 2"),
         (54, 'report "weekly"'),
         (60, 'report "daily"'),
     ]

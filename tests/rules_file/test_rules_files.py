@@ -122,7 +122,7 @@ def test_schema_when_read_then_describes_every_key_with_an_example() -> None:
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     for name, definition in definitions.items():
-        if name in {"Account", "OwnerEntry", "RouteEntry", "Planned", "Inhibition", "Report", "Defaults"}:
+        if name in {"Account", "OwnerEntry", "RouteEntry", "PlannedEntry", "Inhibition", "Report", "Defaults"}:
             walk(name, definition)
     for name in (kind.__name__ for kind in rule_types().values()):
         walk(name, definitions[name])
@@ -157,7 +157,7 @@ def test_examples_in_the_schema_when_written_into_a_file_then_are_accepted(
     """They are what completion inserts."""
     definitions = rules_schema()["$defs"]
     assert isinstance(definitions, dict)
-    for name in (*(kind.__name__ for kind in rule_types().values()), "Account", "Planned", "Report"):
+    for name in (*(kind.__name__ for kind in rule_types().values()), "Account", "PlannedEntry", "Report"):
         for key, described in definitions[name]["properties"].items():
             for example in described.get("examples", []):
                 part = validator.evolve(schema={"$defs": definitions, **described})

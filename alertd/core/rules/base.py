@@ -24,6 +24,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.ledger import DataState
 from alertd.core.money import Usd, format_usd, plain, to_decimal
 from alertd.core.owners import OwnerDirectory
+from alertd.core.planned import Allowances, PlannedSpend
 from alertd.core.severity import Severity
 from alertd.core.spend import SpendQuery, SpendView
 from alertd.core.words import format_duration
@@ -117,6 +118,9 @@ class Facts:
             raise LookupError("spend by API key is not at hand")
         spend, data = self.keys
         return replace(self, spend=spend, data=data)
+
+    planned: tuple[PlannedSpend, ...] = ()
+    """Spend that is known in advance, for every rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -370,6 +374,19 @@ class SpendRule(Rule):
         # No category fits, so nothing can be missing: what an edit left open is judged, and ends.
         return data.edge(categories) if categories else hour_of(data.now)
 
+    def _allowances(self, facts: Facts, window: HourRange) -> Allowances:
+        """Return what planned spend allows the rule's groups in a window that ends at the data edge."""
+        return Allowances(
+            facts.planned,
+            rule=self.name,
+            query=self._query(facts.data),
+            metric=self.metric,
+            categories=self.categories(facts.data),
+            window=window,
+            spend=facts.spend,
+            data=facts.data,
+        )
+
     def account_of(self, group: Labels, data: DataState) -> str:
         """Return whose bill a group's spend is on."""
         accounts = sorted({account for account, _ in self.categories(data)})
@@ -384,6 +401,7 @@ class SpendRule(Rule):
         None where it is not sure: hours are not held any more, or a lower value where anything is missing, or a higher
         one where a credit may be.
         """
+        facts = facts.of(self.view)
         if window.start < facts.spend.span.start:
             return None
         value = value_of(facts.spend.sums(self._query(facts.data), self.metric, window).of(alert.group))

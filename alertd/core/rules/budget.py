@@ -15,9 +15,10 @@ from alertd.core.calendar import LONGEST, CalendarPeriod, Period, period_of
 from alertd.core.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of
 from alertd.core.labels import Labels
-from alertd.core.ledger import DataState
+from alertd.core.ledger import DataState, Gap
 from alertd.core.money import Usd, format_usd
 from alertd.core.owners import OwnerDirectory
+from alertd.core.planned import Allowances
 from alertd.core.rules.base import Facts, Key, Metric, Share, SpendRule, owner_labels, rising_problems
 from alertd.core.severity import Severity
 from alertd.core.spend import GroupSums
@@ -51,14 +52,16 @@ class _Scene:
     period: CalendarPeriod
     edge: int
     sums: GroupSums
+    allowances: Allowances
     history_start: int | None
     """Where a forecast begins to look; None where data is missing: it is never made from incomplete data."""
     has_last_day: bool
     before: HourRange | None
     """As many hours before the period, None where they are not known."""
-    is_complete: bool
-    may_raise: bool
-    caveats: tuple[str, ...]
+    gaps: tuple[Gap, ...]
+    """What is missing in the window."""
+    looked_at: tuple[Gap, ...]
+    """The same, and what is missing in the history where a forecast looks at it."""
 
     @property
     def window(self) -> HourRange:
@@ -188,39 +191,37 @@ class BudgetRule(SpendRule):
         window = HourRange(period.hours.start, edge)
         start = max(window.start - _HISTORY_HOURS, edge - MOST_DAYS * HOURS_PER_DAY)
         gaps = data.gaps(categories, window)
+        allowances = self._allowances(facts, window)
         with_history = data.gaps(categories, HourRange(min(start, window.start), edge))
+        if self.forecast:
+            # With less known to be used up before, too much would count as planned, and the forecast would be too low.
+            with_history = (*with_history, *allowances.gaps(start))
         looked_at = with_history if self.forecast else gaps
         return _Scene(
             facts=facts,
             period=period,
             edge=edge,
             sums=facts.spend.sums(self._query(data), self.metric, window),
+            allowances=allowances,
             history_start=None if with_history else start,
             has_last_day=not data.gaps(categories, HourRange(edge - HOURS_PER_DAY, edge)),
             before=self._before(data, categories, window),
-            is_complete=not looked_at,
-            may_raise=not any(gap.may_hide_credit for gap in gaps),
-            caveats=tuple(gap.text for gap in looked_at),
+            gaps=gaps,
+            looked_at=looked_at,
         )
 
     def _history(self, scene: _Scene) -> SpendHistory | None:
-        """Return what every group spent before the edge; it costs more than the rest, so only where it is needed."""
+        """Return what every group spent unplanned before the edge; it costs more than the rest, so only if needed."""
         if scene.history_start is None:
             return None
-        facts, edge, hours_left = scene.facts, scene.edge, scene.period.hours.end - scene.edge
-        query = self._query(facts.data)
+        edge, hours_left = scene.edge, scene.period.hours.end - scene.edge
         first = edge - (edge - scene.history_start) // HOURS_PER_DAY * HOURS_PER_DAY
         head = hours_left % HOURS_PER_DAY
         bounds = [bound for day in range(first, edge, HOURS_PER_DAY) for bound in (day, day + head)]
-        parts = facts.spend.between(query, self.metric, [*bounds, edge])
+        parts = scene.allowances.unplanned([*bounds, edge])
         heads, tails = parts[::2], parts[1::2]
-        hours = facts.spend.between(query, self.metric, range(edge - HOURS_PER_DAY, edge + 1))
-        return SpendHistory(
-            days=(heads + tails).astype(np.float64),
-            heads=heads.astype(np.float64),
-            hours=hours.astype(np.float64),
-            hours_left=hours_left,
-        )
+        hours = scene.allowances.unplanned(range(edge - HOURS_PER_DAY, edge + 1))
+        return SpendHistory(days=heads + tails, heads=heads, hours=hours, hours_left=hours_left)
 
     def _before(self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange) -> HourRange | None:
         before = HourRange(window.start - len(window), window.start)
@@ -272,11 +273,15 @@ class BudgetRule(SpendRule):
         for number, group in enumerate(known):
             if not self._is_enough(scene, hours[number]):
                 continue
-            spent = scene.sums.of(group)
+            # The history knows nothing of what is planned: what is still to come of it is added here, and raises the
+            # limits as much. So it moves what is told and never what is reached.
+            ahead = scene.allowances.ahead(group, scene.period.hours.end)
+            base = scene.sums.of(group) + ahead
             has_range = low[number] == low[number]
             found[group] = Forecast(
-                total=Usd(spent + round(rest[number])),
-                range=(Usd(spent + round(low[number])), Usd(spent + round(high[number]))) if has_range else None,
+                total=Usd(base + round(rest[number])),
+                planned=ahead,
+                range=(Usd(base + round(low[number])), Usd(base + round(high[number]))) if has_range else None,
             )
         return found
 
@@ -291,6 +296,7 @@ class BudgetRule(SpendRule):
         return Standing(
             budget=self._budget_of(group, scene.facts.owners),
             spent=scene.sums.of(group),
+            planned=scene.allowances.of(group, scene.sums.of(group)),
             period=scene.period,
             timezone=self.timezone,
             edge=scene.edge,
@@ -301,10 +307,11 @@ class BudgetRule(SpendRule):
     # --- what it means ----------------------------------------------------------------------------------------------
 
     def _criteria(self, standing: Standing) -> tuple[Criterion, ...]:
+        now, by_end = standing.planned_share, standing.planned_forecast_share
         return (
-            Criterion(name="spend", limits=self.thresholds, measure=standing.share),
-            Criterion(name="pace", limits=self.pace, measure=standing.pace),
-            Criterion(name="forecast", limits=self.forecast, measure=standing.forecast_share),
+            Criterion(name="spend", limits=self.thresholds, measure=standing.share, raised=now),
+            Criterion(name="pace", limits=self.pace, measure=standing.pace, raised=now / standing.elapsed),
+            Criterion(name="forecast", limits=self.forecast, measure=standing.forecast_share, raised=by_end),
         )
 
     def _sample(self, scene: _Scene, group: Labels, standing: Standing) -> Sample:
@@ -312,6 +319,7 @@ class BudgetRule(SpendRule):
         spend, *others = criteria
         held = worst(criterion.highest(self.resolve_below) for criterion in criteria)
         held_by_others = worst(criterion.highest(self.resolve_below) for criterion in others)
+        gaps = tuple(dict.fromkeys((*scene.looked_at, *standing.planned.gaps)))
         facts = scene.facts
         return Sample(
             group=group,
@@ -324,9 +332,9 @@ class BudgetRule(SpendRule):
             held=held,
             thresholds=own_thresholds(spend, self.resolve_below, held_by_others),
             as_of=start_of(scene.edge),
-            is_complete=scene.is_complete,
-            may_raise=scene.may_raise,
-            caveats=scene.caveats,
+            is_complete=not gaps,
+            may_raise=not any(gap.may_hide_credit for gap in (*scene.gaps, *standing.planned.gaps)),
+            caveats=tuple(gap.text for gap in gaps),
             top=facts.spend.top(self._query(facts.data), self.metric, scene.window, group, before=scene.before)
             if held
             else (),

@@ -13,6 +13,7 @@ from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import DataState, Gap
 from alertd.core.money import Usd, to_decimal
+from alertd.core.planned import Allowance
 from alertd.core.rules.base import Facts, Key, SpendRule, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.severity import Severity
 from alertd.core.words import format_duration, group_name
@@ -58,13 +59,21 @@ class RollingSpend(SpendRule):
             return []
         window = HourRange(edge - whole_hours(self.window), edge)
         sums = facts.spend.sums(self._query(facts.data), self.metric, window)
-        groups = dict(sums.at_least(min(self._leave.values())))
+        least = min(self._leave.values())
+        groups = dict(sums.at_least(least))
         groups |= {group: sums.of(group) for group in watched}
         if not groups:
             return []
         gaps = facts.data.gaps(categories, window)
         before = self._window_before(facts.data, categories, window)
-        return [self._sample(facts, group, value, window, before, gaps) for group, value in groups.items()]
+        # What is planned only raises the lines: who stays below them without it needs none of it.
+        allowances = self._allowances(facts, window)
+        allowed = ((group, value, allowances.of(group, value)) for group, value in groups.items())
+        return [
+            self._sample(facts, group, value, window, before, gaps, allowance)
+            for group, value, allowance in allowed
+            if group in watched or value - allowance.amount >= least
+        ]
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return what the alert's group spent in the window that ends at an earlier data edge."""
@@ -85,8 +94,12 @@ class RollingSpend(SpendRule):
         window: HourRange,
         before: HourRange | None,
         gaps: tuple[Gap, ...],
+        allowance: Allowance,
     ) -> Sample:
-        held = highest(self._leave, value)
+        beyond = value - allowance.amount
+        held = highest(self._leave, beyond)
+        gaps = tuple(dict.fromkeys((*gaps, *allowance.gaps)))
+        lines = {severity: limit + allowance.amount for severity, limit in sorted(self.thresholds.items())}
         length = format_duration(self.window)
         return Sample(
             group=group,
@@ -95,13 +108,14 @@ class RollingSpend(SpendRule):
             headline=self.spent(group_name(group, facts.owners), value, self.window),
             value=to_decimal(value),
             unit=Unit.USD,
-            reached=highest(self.thresholds, value),
+            reached=highest(self.thresholds, beyond),
             held=held,
-            thresholds=tuple((severity, to_decimal(limit)) for severity, limit in sorted(self.thresholds.items())),
+            thresholds=tuple((severity, to_decimal(line)) for severity, line in lines.items()),
             as_of=start_of(window.end),
             is_complete=not gaps,
             may_raise=not any(gap.may_hide_credit for gap in gaps),
             caveats=tuple(gap.text for gap in gaps),
             top=facts.spend.top(self._query(facts.data), self.metric, window, group, before=before) if held else (),
             table_note=f"{length} to {start_of(window.end):%b %d %H:%M} UTC, against the {length} before",
+            facts=allowance.facts,
         )

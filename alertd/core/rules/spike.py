@@ -6,7 +6,7 @@ already open stays until the rise is gone.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated, ClassVar
@@ -18,6 +18,7 @@ from alertd.core.hours import HourRange, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import Gap
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd
+from alertd.core.planned import NOTHING_PLANNED, Allowance
 from alertd.core.rules.base import (
     Facts,
     Key,
@@ -58,15 +59,25 @@ class _Rise:
 
     spent: int
     usual: Fraction
+    planned: Allowance = NOTHING_PLANNED
 
     @property
     def increase(self) -> Fraction:
         return self.spent - self.usual
 
     @property
+    def unplanned(self) -> "_Rise":
+        """The rise as it is judged: without what was planned of it."""
+        return replace(self, spent=self.spent - self.planned.amount, planned=NOTHING_PLANNED)
+
+    @property
     def ratio(self) -> Fraction | None:
         """None where nothing was spent before, or credits took it back."""
         return min(self.spent / self.usual, _LARGEST_RATIO) if self.usual > 0 else None
+
+    def line(self, limit: Fraction) -> Fraction:
+        """Return how many times the usual reaches a limit once what was planned is added."""
+        return min(limit + self.planned.amount / self.usual, _LARGEST_RATIO) if self.usual > 0 else limit
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,11 +149,15 @@ class Spike(SpendRule):
         groups = dict.fromkeys(watched)
         if not gaps:
             groups |= dict.fromkeys(self._candidates(now, then, windows.count))
-        rises = ((group, _Rise(now.of(group), Fraction(then.of(group), windows.count))) for group in groups)
+        allowances = self._allowances(facts, windows.now)
+        rises = (
+            (group, _Rise(spent, Fraction(then.of(group), windows.count), allowances.of(group, spent)))
+            for group, spent in ((group, now.of(group)) for group in groups)
+        )
         return [
             self._sample(facts, group, rise, windows, gaps)
             for group, rise in rises
-            if group in watched or self._held(rise) is not None
+            if group in watched or self._held(rise.unplanned) is not None
         ]
 
     def _windows(self, edge: int) -> _Windows:
@@ -175,7 +190,8 @@ class Spike(SpendRule):
         return highest(leave, rise.ratio)
 
     def _sample(self, facts: Facts, group: Labels, rise: _Rise, windows: _Windows, gaps: tuple[Gap, ...]) -> Sample:
-        held = self._held(rise)
+        held = self._held(rise.unplanned)
+        unsure = tuple(dict.fromkeys((*gaps, *rise.planned.gaps)))
         ratio = rise.ratio if rise.ratio is not None else _LARGEST_RATIO if held is not None else Fraction(0)
         length = format_duration(self.window)
         mean = f"the mean {length} of the {format_duration(timedelta(hours=len(windows.before)))} before"
@@ -187,18 +203,22 @@ class Spike(SpendRule):
             headline=self._headline(group_name(group, facts.owners), rise, windows),
             value=ratio_decimal(ratio),
             unit=Unit.RATIO,
-            reached=None if gaps else self._reached(rise),
+            reached=None if gaps else self._reached(rise.unplanned),
             held=held,
-            thresholds=tuple((severity, ratio_decimal(limit)) for severity, limit in sorted(self.thresholds.items())),
+            thresholds=tuple(
+                (severity, ratio_decimal(rise.line(limit))) for severity, limit in sorted(self.thresholds.items())
+            ),
             as_of=start_of(windows.now.end),
-            is_complete=not gaps,
-            may_raise=not gaps,
-            caveats=tuple(gap.text for gap in gaps),
+            is_complete=not unsure,
+            # Unlike a gap in the baseline, one in what was planned before lets no rise seem larger than it is.
+            may_raise=not gaps and not any(gap.may_hide_credit for gap in unsure),
+            caveats=tuple(gap.text for gap in unsure),
             top=facts.spend.risen(query, self.metric, windows.now, group, before=windows.before) if held else (),
             table_note=f"what rose most: {length} to {start_of(windows.now.end):%b %d %H:%M} UTC, against {mean}",
             facts=(
                 ("Usual", f"{format_usd(round(rise.usual))}, {mean}"),
                 ("Increase", format_usd(round(rise.increase))),
+                *rise.planned.facts,
             ),
         )
 
