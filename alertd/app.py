@@ -10,7 +10,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from alertd.clock import monotonic_s, utc_now
@@ -19,6 +19,7 @@ from alertd.core.audience import Audience
 from alertd.core.bill import PRODUCT_CATEGORIES
 from alertd.core.blindness import Blindness
 from alertd.core.compose import compose_test
+from alertd.core.message import Message
 from alertd.core.outbox import delivery_key
 from alertd.core.quieting import Quieted, Request
 from alertd.core.reading import Cadence
@@ -32,6 +33,7 @@ from alertd.memory import BillSource, Plan
 from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, can_edit, contact_kind
 from alertd.notify.deliver import Delivery, attempt
 from alertd.notify.registry import notifier_class
+from alertd.reporter import Reporter, scope_of
 from alertd.rules_file.changes import changes
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import Account, LoadedRules
@@ -145,6 +147,7 @@ def build_plan(
         ),
         headline_of=_headlines(rules),
         planned=rules.planned,
+        report_reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
     )
 
 
@@ -189,6 +192,7 @@ class App:
     keeper: Keeper
     cycle: Cycle
     delivery: Delivery
+    reporter: Reporter
     connections: AsyncExitStack
 
 
@@ -242,9 +246,10 @@ async def open_app(
         stack.push_async_callback(thread.close)
         keeper = Keeper(thread)
         install_id = await keeper.install_id()
+        plan = build_plan(rules, settings, sources=sources, notifiers=notifiers)
         cycle = Cycle(
             store=keeper,
-            plan=build_plan(rules, settings, sources=sources, notifiers=notifiers),
+            plan=plan,
             settle_delay=settings.settle_delay,
             cadence=cadence or Cadence.for_interval(settings.poll_interval),
             install_id=install_id,
@@ -259,7 +264,13 @@ async def open_app(
             jitter=random.random,
         )
         yield App(
-            settings=settings, rules=rules, keeper=keeper, cycle=cycle, delivery=delivery, connections=connections
+            settings=settings,
+            rules=rules,
+            keeper=keeper,
+            cycle=cycle,
+            delivery=delivery,
+            reporter=Reporter(store=keeper, knowledge=cycle, install_id=install_id, reports=rules.reports, plan=plan),
+            connections=connections,
         )
 
 
@@ -353,20 +364,27 @@ def missing_keys(rules: LoadedRules, settings: Settings) -> list[Problem]:
 
 def printing_notifiers(rules: LoadedRules, settings: Settings) -> dict[str, Notifier]:
     """Return for every receiver one that prints, so that a dry run shows who would be told what."""
-    from alertd.notify.console import ConsoleConfig, ConsoleNotifier  # noqa: PLC0415 -- the dry run alone
+    return {spec.name: printing_notifier(spec.name, rules, settings) for spec in rules.receivers}
 
-    context = Surroundings(settings, os.environ, base_dir(rules))
-    return {spec.name: ConsoleNotifier(spec.name, ConsoleConfig(), context) for spec in rules.receivers}
+
+def printing_notifier(name: str, rules: LoadedRules, settings: Settings) -> Notifier:
+    """Return a notifier that prints, whatever the rules say."""
+    from alertd.notify.console import ConsoleConfig, ConsoleNotifier  # noqa: PLC0415 -- a few commands alone
+
+    return ConsoleNotifier(name, ConsoleConfig(), Surroundings(settings, os.environ, base_dir(rules)))
 
 
 async def send_test(receiver: str, notifier: Notifier) -> list[tuple[str, str, bool]]:
     """Send one test message to each recipient; return (recipient, what happened, delivered) for each."""
-    now = utc_now()
-    message = compose_test(receiver, now=now)
+    return await send_now(receiver, notifier, compose_test(receiver, now=utc_now()))
+
+
+async def send_now(receiver: str, notifier: Notifier, message: Message) -> list[tuple[str, str, bool]]:
+    """Make one attempt for each recipient, past the outbox; return (recipient, what happened, delivered) for each."""
     results = []
     try:
         for recipient in notifier.recipients:
-            key = delivery_key("test", receiver, recipient, now.isoformat())
+            key = delivery_key(message.reason.value, receiver, recipient, message.created_at.isoformat())
             envelope = Envelope(message=message, key=key, recipient=recipient)
             outcome = await attempt(notifier, envelope)
             text = "delivered" if isinstance(outcome, Delivered) else f"not delivered: {outcome.reason}"
@@ -397,7 +415,9 @@ async def reloader(app: App) -> AsyncIterator[Callable[[], Awaitable[str]]]:
         async with AsyncExitStack() as opening:
             notifiers = open_notifiers(rules, app.settings, opening)
             sources = open_sources(rules, app.settings, opening)
-            app.cycle.use(build_plan(rules, app.settings, sources=sources, notifiers=notifiers))
+            plan = build_plan(rules, app.settings, sources=sources, notifiers=notifiers)
+            app.cycle.use(plan)
+            app.reporter.use(rules.reports, plan)
             replaced, present = present, opening.pop_all()
         app.delivery.use(notifiers, fallbacks(rules))
         task = asyncio.create_task(close(replaced))

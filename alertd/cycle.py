@@ -92,6 +92,13 @@ class Cycle:
         """How many rules of the rules file are watched by, disabled ones included."""
         return sum(rule.name not in {blindness.NAME, rules_broken.NAME} for rule in self._plan.rules)
 
+    async def look(self, now: datetime) -> Facts:
+        """Return what is known, from the store where nothing is held; reads no bills and judges nothing."""
+        await self._remember()
+        for view in self._plan.views:
+            await self._fit_view(now, view)
+        return self._facts(now)
+
     def use(self, plan: Plan) -> None:
         """Watch by another plan from the next cycle on; open alerts follow the rule of their name."""
         if plan.views != self._plan.views:

@@ -41,6 +41,7 @@ _CONTINUATIONS = frozenset(
         NotifyReason.RESOLVED,
     }
 )
+_REPORT_SENT = "report_sent:"
 
 
 class Keeper:
@@ -156,6 +157,22 @@ class Keeper:
         """Delete old spend, and old messages and history; what is in memory must be read anew then."""
         hour = hour_of(spend_before)
         await self._thread.call(lambda store: store.prune(before_hour=hour, before=before))
+
+    # --- for reports -----------------------------------------------------------------------------------------------
+
+    async def report_marks(self) -> Mapping[str, str]:
+        """Return what each report has sent, by its name."""
+        return await self._thread.call(lambda store: store.meta.with_prefix(_REPORT_SENT))
+
+    async def save_report(self, name: str, mark: str, entries: Sequence[OutboxEntry]) -> None:
+        """Store what a report has sent, and the notifications themselves, in one transaction."""
+
+        def save(store: Store) -> None:
+            with store.transaction():
+                store.outbox.add(entries)
+                store.meta.put(f"{_REPORT_SENT}{name}", mark)
+
+        await self._thread.call(save)
 
     # --- for the delivery ------------------------------------------------------------------------------------------
 

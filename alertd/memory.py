@@ -153,6 +153,8 @@ class Plan:
     audience: Audience
     headline_of: Callable[[Alert, Rule | None], str]
     planned: tuple[PlannedSpend, ...] = ()
+    report_reach: timedelta = timedelta()
+    """How far back reports look."""
 
     @property
     def views(self) -> tuple[View, ...]:
@@ -170,9 +172,11 @@ class Plan:
         return any(rule.needs_balance for rule in self.rules if rule.enabled)
 
     def horizon(self, now: datetime, view: View = View.USAGE) -> int:
-        """Return the first hour that some rule of a view can see."""
-        seeing = (rule for rule in self.rules if rule.enabled and view in rule.views)
-        furthest = max((rule.lookback() for rule in seeing), default=timedelta())
+        """Return the first hour of a view that some rule can see; reports look at usage."""
+        seeing = (rule.lookback() for rule in self.rules if rule.enabled and view in rule.views)
+        furthest = max(seeing, default=timedelta())
+        if view is View.USAGE:
+            furthest = max(furthest, self.report_reach)
         # The data edge may lie a day behind; the day before is what its window begins in.
         first = midnight_before(hour_of(now - furthest)) - HOURS_PER_DAY
         # How much of a planned amount is left depends on all that was spent since its span began.

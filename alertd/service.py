@@ -68,7 +68,7 @@ class Service:
         self._stop = asyncio.Event()
         self._cycles: set[asyncio.Task[object]] = set()
         self._turn = asyncio.Lock()
-        """Cycle, maintenance and reload change the same memory: one at a time."""
+        """Cycle, maintenance, reports and reload use the same memory: one at a time."""
 
     def stop(self) -> None:
         """Ask for a clean stop; may be called more than once."""
@@ -147,6 +147,8 @@ class Service:
         interval = self._app.settings.poll_interval
         scheduler.add_job(self._poll, "interval", seconds=interval.total_seconds(), next_run_time=utc_now(), id="poll")
         scheduler.add_job(self._maintain, "interval", days=1, id="maintain")
+        # After the first poll, which has the turn before it: a report that was missed is to tell of now.
+        scheduler.add_job(self._report, "cron", minute="*", next_run_time=utc_now(), id="report")
         scheduler.start()
 
         def ring() -> None:
@@ -258,6 +260,22 @@ class Service:
             if report.is_ok and not await self._app.delivery.is_stuck(_STUCK_AFTER):
                 await self._beat()
 
+    async def _report(self) -> None:
+        """File the reports that are due."""
+        try:
+            async with self._turn:
+                await self._app.reporter.run(utc_now())
+        except asyncio.CancelledError:
+            # As in `_poll`: what a stop takes back is filed after the next start.
+            if not self._stop.is_set():
+                raise
+        except AlertdError as error:
+            self._log.error("reports not filed", error=str(error))
+        except Exception:  # noqa: BLE001 -- the job boundary
+            self._log.exception("reports not filed")
+        else:
+            self._app.delivery.wake()
+
     async def _beat(self) -> None:
         """Ping the dead man's switch: all is well."""
         url = self._app.settings.plain("heartbeat_url")
@@ -304,12 +322,13 @@ async def run_cycle(app: App, now: datetime, *, everything: bool = False) -> Cyc
 
 async def run_once(app: App, now: datetime) -> bool:
     """
-    Run one complete cycle and deliver what is due.
+    Run one complete cycle, file the reports that are due, and deliver.
 
     Returns:
-        Whether everything was read, judged and delivered.
+        Whether everything was read, judged, reported and delivered.
     """
     await app.delivery.recover()
     report = await run_cycle(app, now, everything=True)
+    is_reported = await app.reporter.run(now)
     is_delivered = await app.delivery.drain(patience=ONCE_PATIENCE)
-    return report.is_ok and is_delivered
+    return report.is_ok and is_reported and is_delivered

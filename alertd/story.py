@@ -11,15 +11,19 @@ from datetime import datetime
 from alertd.core.alert import Alert, AlertState
 from alertd.core.audience import Audience
 from alertd.core.due import repeat_interval
+from alertd.core.labels import Labels
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.routing import OWNER, matching_routes
-from alertd.core.rules.base import Rule
+from alertd.core.rules.base import Facts, Rule, SpendRule
 from alertd.core.silence import Silence, matchable
 from alertd.core.values import format_value
 from alertd.core.words import format_instant
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt
 from alertd.store.store import Store
+
+_NEAREST = 5
+"""So many groups of a rule are shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,6 +138,32 @@ def _now(story: Story, rule: Rule | None) -> list[tuple[str, str]]:
 def is_held(entry: OutboxEntry, now: datetime) -> bool:
     """Return whether a notification waits for quiet hours to end: due later, and never tried."""
     return entry.state is EntryState.PENDING and not entry.attempts and entry.not_before > now
+
+
+def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
+    """Yield what a rule says of the groups that reach a severity, or come nearest to one."""
+    groups = _largest(rule, facts) if isinstance(rule, SpendRule) else ()
+    samples = rule.evaluate(facts, groups)
+    samples.sort(key=lambda sample: (-(sample.reached or 0), -sample.value))
+    for sample in samples[:_NEAREST]:
+        limits = ", ".join(f"{s.label} from {format_value(limit, sample.unit)}" for s, limit in sample.thresholds)
+        whole = "complete" if sample.is_complete else "not complete"
+        reached = sample.reached.label if sample.reached is not None else "below every threshold"
+        yield f"  {sample.headline}: {reached}"
+        value = format_value(sample.value, sample.unit)
+        yield f"    {value}{f'; {limits}' if limits else ''}; billed through {format_instant(sample.as_of)}, {whole}"
+        yield from (f"    {caveat}" for caveat in sample.caveats)
+    if not samples:
+        yield "  nothing to judge: no spend fits it, or nothing was read yet"
+    if len(samples) > _NEAREST:
+        yield f"  … and {len(samples) - _NEAREST} more groups"
+
+
+def _largest(rule: SpendRule, facts: Facts) -> list[Labels]:
+    """Return the groups of a rule that spent most in all hours at hand."""
+    seen = facts.of(rule.view)
+    sums = seen.spend.sums(replace(rule.query, accounts=seen.data.accounts), rule.metric, seen.spend.span)
+    return sorted(sums.groups, key=lambda group: (-sums.of(group), group))[:_NEAREST]
 
 
 def why_quiet(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> str:

@@ -6,7 +6,17 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypedDict, Unpack
 
-from alertd.core.message import AlertFacts, Field, Link, Message, NotifyReason, TableRow
+from alertd.core.message import (
+    AlertFacts,
+    Bar,
+    Field,
+    Link,
+    Message,
+    NotifyReason,
+    Section,
+    SectionRow,
+    TableRow,
+)
 from alertd.core.severity import Severity
 from alertd.notify.base import Envelope
 
@@ -26,6 +36,8 @@ class MessageParts(TypedDict, total=False):
     table: tuple[TableRow, ...]
     table_note: str
     history: tuple[str, ...]
+    sections: tuple[Section, ...]
+    series: tuple[Bar, ...]
     links: tuple[Link, ...]
     footer: str
     alerts: tuple[AlertFacts, ...]
@@ -132,6 +144,51 @@ def storm_message(**changes: Unpack[MessageParts]) -> Message:
         table_note="",
         alerts=tuple(alert_facts(number, severity=Severity.CRITICAL) for number in range(1, 21)),
         omitted=30,
+    )
+    return replace(message, **changes)
+
+
+def report_message(**changes: Unpack[MessageParts]) -> Message:
+    """A week's report with a long name and a long note."""
+    message = firing_message(
+        reason=NotifyReason.REPORT,
+        severity=Severity.INFO,
+        title="weekly: $100.00 spent in 7d, $20.00 (25 %) more than in the 7d before",
+        lines=(
+            "From 2026-01-03 12:00 UTC to 2026-01-10 12:00 UTC.",
+            "▃▂▁▅▁█▃▂ by day; the first and the last day in part",
+        ),
+        fields=(Field(name="Spent in 7d", text="$100.00"),),
+        table=(),
+        table_note="",
+        sections=(
+            Section(
+                title="By category",
+                rows=(
+                    SectionRow(name="gpu", amount="$90.00", note="up $20.00 (28.6 %)"),
+                    SectionRow(name="llm", amount="$10.00", note="unchanged"),
+                ),
+                note="And 3 more: $0.10 together.",
+            ),
+            Section(
+                title="Budgets",
+                rows=(
+                    SectionRow(
+                        name="monthly-budget · trainer-a (gpu-1) of the research department",
+                        amount="$4,100.00",
+                        note="of $5,000.00 (82 %) with 7 d left; at today's pace it runs out on Jan 27",
+                    ),
+                ),
+            ),
+            Section(title="Alerts", rows=(), note="Nothing is firing."),
+        ),
+        series=(
+            Bar(start=NOON.replace(minute=0), amount="12.5"),
+            Bar(start=NOON.replace(hour=13, minute=0), amount="0"),
+        ),
+        links=(),
+        footer="report weekly",
+        alerts=(),
     )
     return replace(message, **changes)
 

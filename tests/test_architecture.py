@@ -27,6 +27,8 @@ MAY_IMPORT = {
     "story": {"core", "store"},
     "slack_app": {"core", "notify.slack_actions", "notify.slack_blocks"},
     "slack_commands": {"core", "settings"},
+    "snapshot": {"core", "store"},
+    "reporter": {"core", "memory", "rules_file.model"},
     "simulator": set[str](),
     "novita": {"core"},
     "store": {"core"},

@@ -1,6 +1,6 @@
 """`alertd explain`: why an alert was told or not."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
     from alertd.core.alert import Alert
     from alertd.core.audience import Audience
+    from alertd.core.rules.base import Rule
     from alertd.rules_file.model import LoadedRules
     from alertd.settings import Settings
+    from alertd.store.store import Store
 
 _EPILOG = """\b
 Examples:
@@ -33,7 +35,8 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     """
     Tell why an alert was told or not: value and data edge, state, what withholds it, route, each send and its answer.
 
-    A fingerprint may be cut after four of its digits. A rule's name tells of its alerts, firing ones first.
+    A fingerprint may be cut after four of its digits. A rule's name tells how it judges now and of its alerts, firing
+    ones first.
     """
     from alertd.clock import utc_now
     from alertd.errors import UserError
@@ -52,12 +55,15 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
         found = _found(alerts, name, loaded)
         if isinstance(found, str):
             raise UserError(found)
+        rules = {rule.name: rule for rule in loaded.rules} if loaded is not None else {}
+        judged = _judged(store, settings, loaded, rules[name], at) if loaded is not None and name in rules else []
         stories = [read_story(store, alert, at=at, is_past=at_text is not None) for alert in found[:_MOST]]
     finally:
         store.close()
-    rules = {rule.name: rule for rule in loaded.rules} if loaded is not None else {}
+    for line in judged:
+        click.echo(line)
     for number, story in enumerate(stories):
-        if number:
+        if number or judged:
             click.echo(f"\n{'-' * 80}\n")
         for line in tell(story, rules.get(story.alert.rule), _audience(loaded)):
             click.echo(line.rstrip())
@@ -97,11 +103,31 @@ def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None
             of_rule, key=lambda a: (a.state is AlertState.RESOLVED, -(a.fired_at or a.started_at).timestamp())
         )
     if loaded is not None and name in {rule.name for rule in loaded.rules}:
-        return f'rule "{name}" has had no alert yet; `alertd backtest` shows what it would have told of'
+        return []
     try:
         return [find_alert(alerts, name.lower())]
     except QuietingError as error:
         return f"{error}; nor is there a rule of that name"
+
+
+def _judged(store: "Store", settings: "Settings", loaded: "LoadedRules", rule: "Rule", at: datetime) -> list[str]:
+    """Return how a rule judges by the bills as they are now, with the groups that come nearest."""
+    from alertd.core.words import format_instant
+    from alertd.snapshot import read_snapshot
+    from alertd.story import judgement
+
+    snapshot = read_snapshot(
+        store,
+        accounts={account.name for account in loaded.accounts},
+        owners=loaded.owners,
+        rules=[rule],
+        reach=timedelta(),
+        now=at,
+        settle_delay=settings.settle_delay,
+    )
+    state = "" if rule.enabled else ", disabled"
+    heading = f"Rule {rule.name} ({rule.TYPE}{state}), judged for {format_instant(at)} by the bills known now"
+    return [heading, *judgement(rule, snapshot.facts)]
 
 
 def _audience(loaded: "LoadedRules | None") -> "Audience | None":

@@ -22,6 +22,7 @@ COMMANDS = {
     "silence": "Withhold notifications for a while.",
     "explain": "Tell the whole story of an alert.",
     "spend": "Show what was spent.",
+    "report": "Send or print a report now.",
     "status": "Show polls, data edges, receivers and health.",
     "send-test": "Send one test message through a receiver.",
     "simulate": "Serve a simulated billing API.",

@@ -2,16 +2,21 @@
 
 import csv
 import sys
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import duration, prepare, print_json, table
+from alertd.cli.common import bars, duration, prepare, print_json, table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from alertd.core.bill import View
     from alertd.core.hours import HourRange
+    from alertd.core.owners import OwnerDirectory
+    from alertd.settings import Settings
     from alertd.store.store import Store
 
 _EPILOG = """\b
@@ -19,15 +24,37 @@ Examples:
   alertd spend
   alertd spend --since 24h --by owner,product
   alertd spend --since 24h --view api_key
+  alertd spend --by team,category
   alertd spend --since 31d --by category --csv > spend.csv
 """
 _METRICS = ("amount", "voucher", "pay")
 _LONGEST = timedelta(days=400)
+_CHART_WIDTH = 48
+"""Characters: two days by the hour."""
+_TIMEZONE = "UTC"
+_OWNER_NAME = "owner_name"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Row:
+    """What one group spent."""
+
+    group: tuple[str, ...]
+    sums: tuple[int, ...]
+    """By metric, in 1e-10 USD."""
+    bars: tuple[int, ...]
+    """The amount by day or hour."""
 
 
 @click.command("spend", epilog=_EPILOG)
 @click.option("--since", default="7d", show_default=True, callback=duration, help="How far back from now.")
-@click.option("--by", "by", default="category,owner", show_default=True, help="Columns to sum by.")
+@click.option(
+    "--by",
+    "by",
+    default="category,owner",
+    show_default=True,
+    help="Columns to sum by; with a rules file also team and the labels of its owners.",
+)
 @click.option(
     "--view",
     type=click.Choice(["usage", "api_key"]),
@@ -45,96 +72,132 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
     from alertd.core.hours import HourRange, hour_of
     from alertd.store.store import Store
 
-    keys = _keys(by)
+    settings = prepare(ctx)
+    owners, why_none = _owners(settings)
+    keys = _keys(by, owners, why_none)
     if not timedelta(hours=1) <= since <= _LONGEST:
         raise click.BadParameter("write between 1h and 400d", param_hint="--since")
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     running = hour_of(utc_now())
     window = HourRange(hour_of(utc_now() - since), running + 1)
-    store = Store.open_read_only(prepare(ctx).store_url())
+    store = Store.open_read_only(settings.store_url())
     try:
-        rows = _sums(store, View(view), window, keys)
-        names = {key.key_id: key.label for key in store.key_bills.load_keys()} if view == View.API_KEY else None
+        owners = owners.named({key.key_id: key.label for key in store.key_bills.load_keys()})
+        rows = _rows(store, View(view), window, keys, owners)
         is_read = View(view) in store.views
     finally:
         store.close()
     if as_json:
-        print_json(_exact(rows, keys, names))
+        exact = _exact(rows, keys, owners)
+        print_json([{name: text for name, text in row.items() if text or name != _OWNER_NAME} for row in exact])
     elif as_csv:
-        named = ["owner_name"] if names is not None and "owner" in keys else []
-        writer = csv.DictWriter(sys.stdout, fieldnames=[*keys, *_METRICS, *named])
+        has_names = "owner" in keys and (view == View.API_KEY or any(owner.name for owner in owners.entries))
+        writer = csv.DictWriter(sys.stdout, fieldnames=_columns(keys, has_names=has_names), extrasaction="ignore")
         writer.writeheader()
-        writer.writerows(_exact(rows, keys, names))
+        writer.writerows(_exact(rows, keys, owners))
     elif not rows and not is_read:
         click.echo("Spend by API key is only read while an enabled rule has `view: api_key`.")
     else:
-        click.echo(_table(rows, keys, names or {}, window))
+        click.echo(_table(rows, keys, window, owners))
     return 0
 
 
-def _keys(by: str) -> tuple[str, ...]:
+def _owners(settings: "Settings") -> "tuple[OwnerDirectory, str]":
+    """Return whom the rules file names; nobody, and why, where it cannot be read: spend is shown all the same."""
+    from alertd.core.owners import OwnerDirectory
+    from alertd.errors import RulesError
+    from alertd.rules_file.load import load_rules
+
+    try:
+        return load_rules(settings.rules_path()).owners, ""
+    except RulesError as error:
+        return OwnerDirectory(), str(error).partition("\n")[0]
+
+
+def _keys(by: str, owners: "OwnerDirectory", why_no_owners: str) -> tuple[str, ...]:
     from alertd.core.bill import Series
 
-    keys = tuple(name.strip() for name in by.split(",") if name.strip())
-    unknown = [name for name in keys if name not in Series._fields]
+    known = (*Series._fields, "team", *dict.fromkeys(name for owner in owners.entries for name, _ in owner.labels))
+    keys = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
+    unknown = [name for name in keys if name not in known]
     if unknown or not keys:
         wrong = f'"{unknown[0]}" is no column' if unknown else "it is empty"
-        raise click.BadParameter(f"{wrong}; choose from {', '.join(Series._fields)}", param_hint="--by")
+        hint = f"; labels of owners are not known ({why_no_owners})" if unknown and why_no_owners else ""
+        raise click.BadParameter(f"{wrong}; choose from {', '.join(known)}{hint}", param_hint="--by")
+    if why_no_owners and "team" in keys:
+        raise click.BadParameter(f"team needs the owners of the rules file: {why_no_owners}", param_hint="--by")
     return keys
 
 
-def _sums(
-    store: "Store", view: "View", window: "HourRange", keys: tuple[str, ...]
-) -> list[tuple[tuple[str, ...], list[int]]]:
-    """Return (group, sums by metric in 1e-10 USD), largest amount first; groups without any spend are left out."""
+def _rows(
+    store: "Store", view: "View", window: "HourRange", keys: tuple[str, ...], owners: "OwnerDirectory"
+) -> list[_Row]:
+    """Return what each group spent, largest amount first; groups without any spend are left out."""
+    from alertd.core.sparkline import bounds
     from alertd.core.spend import SpendQuery, SpendView
 
     with store.snapshot():
         books = store.books_of(view)
-        spend = SpendView(books.load_series(), window, metrics=_METRICS)
+        spend = SpendView(books.load_series(), window, metrics=_METRICS, owners=owners)
         spend.fill(books.iter_blocks(window.start))
     query = SpendQuery(group_by=keys)
     by_metric = [spend.sums(query, metric, window) for metric in _METRICS]
+    by_time = spend.between(query, "amount", bounds(window, _TIMEZONE)).T.tolist()
     rows = [
-        (tuple(value for _, value in group), [int(sums.of(group)) for sums in by_metric])
-        for group in by_metric[0].groups
+        _Row(
+            group=tuple(value for _, value in group),
+            sums=tuple(int(sums.of(group)) for sums in by_metric),
+            bars=tuple(amounts),
+        )
+        for group, amounts in zip(by_metric[0].groups, by_time, strict=True)
     ]
-    return sorted(((group, sums) for group, sums in rows if any(sums)), key=lambda row: (-row[1][0], row[0]))
+    return sorted((row for row in rows if any(row.sums)), key=lambda row: (-row.sums[0], row.group))
 
 
-def _exact(
-    rows: list[tuple[tuple[str, ...], list[int]]], keys: tuple[str, ...], names: dict[str, str] | None
-) -> list[dict[str, str]]:
-    """Return each row by column; with the owners' names where owners are API keys."""
+def _columns(keys: tuple[str, ...], *, has_names: bool) -> list[str]:
+    named = (name for key in keys for name in ((key, _OWNER_NAME) if key == "owner" and has_names else (key,)))
+    return [*named, *_METRICS]
+
+
+def _exact(rows: list[_Row], keys: tuple[str, ...], owners: "OwnerDirectory") -> list[dict[str, str]]:
+    """Return each row by column, the owner's name beside its id; it is empty where nobody knows it."""
     from alertd.core.money import decimal_text
 
-    found = [dict(zip((*keys, *_METRICS), (*group, *map(decimal_text, sums)), strict=True)) for group, sums in rows]
-    if names is not None and "owner" in keys:
-        return [{**row, "owner_name": names.get(row["owner"], "")} for row in found]
+    found = []
+    for row in rows:
+        cells = dict(zip(keys, row.group, strict=True))
+        names = {_OWNER_NAME: owners.find(cells["owner"]).name} if "owner" in cells else {}
+        cells |= names | dict(zip(_METRICS, map(decimal_text, row.sums), strict=True))
+        found.append(cells)
     return found
 
 
-def _table(
-    rows: list[tuple[tuple[str, ...], list[int]]], keys: tuple[str, ...], names: dict[str, str], window: "HourRange"
-) -> str:
+def _table(rows: list[_Row], keys: tuple[str, ...], window: "HourRange", owners: "OwnerDirectory") -> str:
     from alertd.core.hours import start_of
     from alertd.core.money import format_usd
+    from alertd.core.sparkline import bar_length, sparkline
 
     if not rows:
         return "Nothing was spent in the hours stored so far."
-    heading = tuple(name.upper().replace("_", " ") for name in (*keys, *_METRICS))
-    cells = [
-        (*(_cell(key, text, names) for key, text in zip(keys, group, strict=True)), *map(format_usd, sums))
-        for group, sums in rows
-    ]
-    totals = [format_usd(sum(sums[n] for _, sums in rows)) for n in range(len(_METRICS))]
-    foot = ("TOTAL", *("" for _ in keys[1:]), *totals)
+    levels = bars()
+
+    def line(names: "Sequence[str]", sums: "Sequence[int]", amounts: "Sequence[int]") -> tuple[str, ...]:
+        return (*names, *map(format_usd, sums), sparkline(amounts, width=_CHART_WIDTH, levels=levels))
+
+    chart = f"by {bar_length(window, _TIMEZONE, width=_CHART_WIDTH)}"
+    heading = tuple(name.upper().replace("_", " ") for name in (*keys, *_METRICS, chart))
+    cells = [line(_names(row, keys, owners), row.sums, row.bars) for row in rows]
+    totals = [sum(row.sums[n] for row in rows) for n in range(len(_METRICS))]
+    foot = line(
+        ("TOTAL", *("" for _ in keys[1:])), totals, [sum(each) for each in zip(*(r.bars for r in rows), strict=True)]
+    )
     first = len(keys)
     drawn = table([heading, *cells, foot], right=frozenset(range(first, first + len(_METRICS))))
     return f"{drawn}\n\n{start_of(window.start):%Y-%m-%d %H:%M} to now, UTC"
 
 
-def _cell(key: str, text: str, names: dict[str, str]) -> str:
-    name = names.get(text, "") if key == "owner" else ""
-    return f"{name} ({text})" if name else text or "-"
+def _names(row: _Row, keys: tuple[str, ...], owners: "OwnerDirectory") -> list[str]:
+    """Return a row's first cells: owners with the name that people call them, what is empty as a dash."""
+    pairs = zip(keys, row.group, strict=True)
+    return [owners.display(text) if key == "owner" and text else text or "-" for key, text in pairs]

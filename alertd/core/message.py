@@ -29,6 +29,7 @@ class NotifyReason(StrEnum):
     UNDELIVERED = "undelivered"
     """A copy for the fallback receiver of what another receiver could not take."""
     TEST = "test"
+    REPORT = "report"
 
     @property
     def is_edit(self) -> bool:
@@ -63,6 +64,34 @@ class TableRow:
     amount: str
     before: str
     """The window before, or "no data"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionRow:
+    """One line of a section; read as a sentence it is `name: amount note`."""
+
+    name: str
+    amount: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A titled part of a report."""
+
+    title: str
+    rows: tuple[SectionRow, ...]
+    note: str = ""
+    """What is left out, or why there is little to see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """The spend of one day or hour, exact, for whoever draws or reads it by machine."""
+
+    start: datetime
+    amount: str
+    """USD as a decimal."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +139,10 @@ class Message:
     """What the table's columns compare, e.g. "last 24 hours against the 24 hours before"."""
     history: tuple[str, ...] = ()
     """What waited and is told with this message: "fired 10:02 UTC, delivered late"."""
+    sections: tuple[Section, ...] = ()
+    """The parts of a report; alerts have none."""
+    series: tuple[Bar, ...] = ()
+    """What the chart of a report shows; the last bar may be of a part of its day."""
     links: tuple[Link, ...] = ()
     footer: str = ""
     """Rule, account, fingerprint: small print that helps to find it again."""
@@ -132,11 +165,19 @@ def plain_text(message: Message, *, limit: int = 3000) -> str:
     if message.table:
         parts += ["", message.table_note] if message.table_note else [""]
         parts += [f"- {row.who} · {row.what}: {row.amount} (before: {row.before})" for row in message.table]
+    for section in message.sections:
+        parts += ["", f"{section.title}:", *(f"- {section_line(row)}" for row in section.rows)]
+        parts += [section.note] if section.note else []
     if message.links:
         parts += ["", *(f"{link.text}: {link.url}" for link in message.links)]
     if message.footer:
         parts += ["", message.footer]
     return truncate("\n".join(parts), limit)
+
+
+def section_line(row: SectionRow) -> str:
+    """Return a row of a section as one line of text."""
+    return f"{row.name}: {' '.join(filter(None, (row.amount, row.note)))}"
 
 
 def truncate(text: str, limit: int) -> str:

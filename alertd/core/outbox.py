@@ -74,6 +74,11 @@ class OutboxEntry:
     """The last failure, in words."""
     folded_into: int | None = None
 
+    @property
+    def is_report(self) -> bool:
+        """It tells of no alert, and can wait for those that do."""
+        return not self.fingerprints
+
 
 def delivery_key(*parts: str) -> str:
     """

@@ -12,6 +12,7 @@ from fractions import Fraction
 
 from alertd.core.calendar import CalendarPeriod, Period, local_time
 from alertd.core.hours import HOURS_PER_DAY
+from alertd.core.labels import Labels
 from alertd.core.money import Usd, format_usd, plain
 from alertd.core.planned import NOTHING_PLANNED, Allowance
 from alertd.core.severity import Severity
@@ -107,12 +108,17 @@ class Standing:
     @property
     def clause(self) -> str:
         """How much of the budget is spent and until when the rest lasts: `$4,100.00 of $5,000.00 (82 %) with …`."""
+        return f"{format_usd(self.spent)} {self.rest_clause}"
+
+    @property
+    def rest_clause(self) -> str:
+        """The clause after what is spent: `of $5,000.00 (82 %) with …`."""
         time_left = (
             f"with {_days(self.hours_left)} left" if self.hours_left else f"at the end of the {self.period.kind}"
         )
-        spent = f"{format_usd(self.spent)} of {format_usd(self.budget)} ({share_text(self.share)}) {time_left}"
+        rest = f"of {format_usd(self.budget)} ({share_text(self.share)}) {time_left}"
         runs_out = self.runs_out
-        return spent if runs_out is None else f"{spent}; at today's pace it runs out {self._when(runs_out)}"
+        return rest if runs_out is None else f"{rest}; at today's pace it runs out {self._when(runs_out)}"
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:
@@ -152,6 +158,16 @@ class Standing:
         """Name the local day, within a day's budget the local time."""
         at = local_time(hour, self.timezone)
         return f"at {at:%H:%M %Z}" if self.period.kind is Period.DAY else f"on {at:%b} {at.day}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStanding:
+    """Where the budget of one group stands."""
+
+    group: Labels
+    standing: Standing
+    is_complete: bool
+    """Nothing of the period up to the edge is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import ClassVar, TextIO
 
 from pydantic import BaseModel
 
-from alertd.core.message import Message
+from alertd.core.message import Message, Section
 from alertd.core.severity import Severity
 from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, NotifierContext, Outcome, Unknown
 from alertd.notify.config import ReceiverConfig
@@ -62,10 +62,35 @@ def _body(message: Message) -> Iterator[str]:
         if rows:
             yield ""
             yield from _aligned(rows, note=message.table_note if len(rows[0]) == 4 else "")
+    for section in message.sections:
+        yield ""
+        yield from _section(section)
     if message.links:
         yield ""
         # A URL is never wrapped: it must stay in one piece to be opened.
         yield from (f"{link.text}: {link.url}" for link in message.links)
+
+
+def _section(section: Section) -> Iterator[str]:
+    """Set name, amount and note in columns; long names and notes go on below."""
+    yield from wrap(f"{section.title}:", _INNER)
+    texts = [(row.name, row.amount, row.note) for row in section.rows] or [("", "", "")]
+    names_width, amounts_width, notes_width = (max(map(_width, column)) for column in zip(*texts, strict=True))
+    amount_width = min(_SECTION_AMOUNT_LIMIT, amounts_width)
+    room = _INNER - amount_width - 4
+    # What one of the two texts leaves, the other may have; the least that each gets is half.
+    name_width = max(1, min(names_width, max(room // 2, room - notes_width)))
+    for row in section.rows:
+        names = wrap(row.name, name_width) or [""]
+        notes = wrap(row.note, room - name_width) or [""]
+        for n in range(max(len(names), len(notes))):
+            cells = (
+                _padded(names[n] if n < len(names) else "", name_width),
+                _padded(row.amount if n == 0 else "", amount_width, is_right=True),
+                notes[n] if n < len(notes) else "",
+            )
+            yield "  ".join(cells).rstrip()
+    yield from wrap(section.note, _INNER)
 
 
 def _small_print(message: Message) -> Iterator[str]:
@@ -102,6 +127,7 @@ def _aligned(rows: Sequence[tuple[str, ...]], *, note: str) -> Iterator[str]:
 
 # Four columns and three gaps of two fill the inner width.
 _TABLE_LIMITS = (24, 24, 12, 12)
+_SECTION_AMOUNT_LIMIT = 14
 
 
 def _padded(text: str, width: int, *, is_right: bool = False) -> str:

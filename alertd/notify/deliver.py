@@ -364,11 +364,12 @@ def _free(entries: Iterable[OutboxEntry]) -> Iterator[tuple[Lane, OutboxEntry]]:
 
 
 def ready(entries: Iterable[OutboxEntry], now: datetime) -> dict[Lane, OutboxEntry]:
-    """Return the entry that each lane may send now."""
+    """Return the entry that each lane may send now; alerts go ahead of reports."""
     chosen: dict[Lane, OutboxEntry] = {}
     for lane, entry in _free(entries):
-        if entry.not_before <= now:
-            chosen.setdefault(lane, entry)
+        first = chosen.get(lane)
+        if entry.not_before <= now and (first is None or (first.is_report and not entry.is_report)):
+            chosen[lane] = entry
     return chosen
 
 

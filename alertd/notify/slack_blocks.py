@@ -2,8 +2,8 @@
 The layout of a message in Slack's Block Kit: pure, and within Slack's limits by construction.
 
 Whatever comes from a message stands in `plain_text` objects, where Slack forms no mention, link or style, and is
-escaped besides; `mrkdwn` holds only the names of facts and the links. Severity is told by a word first, and by a mark
-whose colour repeats it.
+escaped besides; `mrkdwn` holds only the names of facts and sections, and the links. Severity is told by a word first,
+and by a mark whose colour repeats it.
 
 Source of the limits: https://docs.slack.dev/reference/block-kit/blocks; lengths are counted in UTF-16 units of the
 escaped text, the strictest reading. `msg_blocks_too_long` comes at about 13,200 characters, which is not documented.
@@ -13,7 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from alertd.core.message import Field, Message, NotifyReason
+from alertd.core.message import Field, Message, NotifyReason, Section, section_line
 from alertd.core.severity import Severity
 from alertd.notify.slack_actions import Block, buttons
 from alertd.notify.text import headline, legible, plain_with_state, reason_note
@@ -37,6 +37,7 @@ _SHORTENED = "Shortened to fit into Slack: the status page and `alertd explain` 
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
 _BROADCAST = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
+_REASON_MARKS = {NotifyReason.TEST: "⚪", NotifyReason.REPORT: "📊"}
 _MARKS = {Severity.INFO: "🔵", Severity.WARNING: "🟠", Severity.CRITICAL: "🔴"}
 
 
@@ -85,9 +86,14 @@ def _size(value: object) -> int:
 
 
 def _header(message: Message, key: str) -> Block:
-    mark = "⚪" if message.reason is NotifyReason.TEST else "🟢" if message.is_resolved else _MARKS[message.severity]
-    text = escaped(f"{mark} {headline(message)}", HEADER_LIMIT)
+    text = escaped(f"{_mark(message)} {headline(message)}", HEADER_LIMIT)
     return {"type": "header", "block_id": block_id(key), "text": _plain_text(text)}
+
+
+def _mark(message: Message) -> str:
+    if message.reason in _REASON_MARKS:
+        return _REASON_MARKS[message.reason]
+    return "🟢" if message.is_resolved else _MARKS[message.severity]
 
 
 def _body(message: Message) -> Iterator[Block]:
@@ -101,6 +107,15 @@ def _body(message: Message) -> Iterator[Block]:
         note = [f"{message.table_note[0].upper()}{message.table_note[1:]}:"] if message.table_note else []
         rows = [f"• {row.amount}  {row.who} · {row.what} (before: {row.before})" for row in message.table]
         yield from _paragraphs([*note, *rows])
+    for section in message.sections:
+        yield from _section(section)
+
+
+def _section(section: Section) -> Iterator[Block]:
+    title = escaped(section.title.replace("*", ""), _NAME_LIMIT) or "-"
+    yield {"type": "section", "text": {"type": "mrkdwn", "text": f"*{title}*", "verbatim": True}}
+    lines = [f"• {section_line(row)}" for row in section.rows]
+    yield from _paragraphs([*lines, *([section.note] if section.note else [])])
 
 
 def _paragraphs(sentences: Iterable[str]) -> Iterator[Block]:

@@ -9,7 +9,17 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from alertd.core.message import Field, Link, Message, NotifyReason, TableRow, plain_text, truncate
+from alertd.core.message import (
+    Field,
+    Link,
+    Message,
+    NotifyReason,
+    Section,
+    SectionRow,
+    TableRow,
+    plain_text,
+    truncate,
+)
 
 PLAIN_LIMIT = 3000
 """Characters of the last resort: short enough for any channel."""
@@ -27,8 +37,8 @@ _NOTED = frozenset({NotifyReason.RAISED, NotifyReason.REPEAT, NotifyReason.ESCAL
 
 def state_word(message: Message) -> str:
     """Return the state in capitals: what the eye should find first, without colour."""
-    if message.reason is NotifyReason.TEST:
-        return "TEST"
+    if message.reason in {NotifyReason.TEST, NotifyReason.REPORT}:
+        return message.reason.value.upper()
     return "RESOLVED" if message.is_resolved else message.severity.label.upper()
 
 
@@ -60,6 +70,7 @@ def legible(message: Message) -> Message:
         fields=tuple(Field(name=one_line(f.name), text=one_line(f.text)) for f in message.fields),
         table=tuple(map(_legible_row, message.table)),
         table_note=one_line(message.table_note),
+        sections=tuple(map(_legible_section, message.sections)),
         history=_filled(message.history),
         links=tuple(
             Link(text=one_line(link.text) or link.url, url=link.url)
@@ -78,6 +89,14 @@ def _legible_row(row: TableRow) -> TableRow:
     return TableRow(
         who=one_line(row.who), what=one_line(row.what), amount=one_line(row.amount), before=one_line(row.before)
     )
+
+
+def _legible_section(section: Section) -> Section:
+    rows = (
+        SectionRow(name=one_line(row.name), amount=one_line(row.amount), note=one_line(row.note))
+        for row in section.rows
+    )
+    return Section(title=one_line(section.title), rows=tuple(rows), note=one_line(section.note))
 
 
 def plain_with_state(message: Message, *, limit: int = PLAIN_LIMIT) -> str:

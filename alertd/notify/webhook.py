@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from alertd.core.message import AlertFacts, Message
+from alertd.core.message import AlertFacts, Message, plain_text
 from alertd.notify.base import (
     CannotLook,
     ConfigurationRefused,
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 _NEVER = "0001-01-01T00:00:00Z"
 """The end of what still fires: Go's zero time."""
 _PLAIN_SUMMARY_LIMIT = 200
+_REPORT_LIMIT = 50_000
 
 _Labels = dict[str, str]
 
@@ -136,11 +137,19 @@ def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, 
 
 
 def _message_as_alert(envelope: Envelope) -> dict[str, object]:
-    """Return what speaks of no alert, a test message for one, as an alert: an empty list would be told to nobody."""
+    """
+    Return what speaks of no alert, a test message or a report, as an alert: an empty list would be told to nobody.
+
+    It fires and never ends; a report's text is in `description`, its chart in `series` as `time=USD` pairs.
+    """
     message = legible(envelope.message)
     annotations = {"summary": message.title[:_PLAIN_SUMMARY_LIMIT] if envelope.is_plain else message.title}
     if not envelope.is_plain:
         annotations["description"] = "\n".join((*message.history, *message.lines))
+        if message.sections:
+            annotations["description"] = plain_text(message, limit=_REPORT_LIMIT)
+        if message.series:
+            annotations["series"] = " ".join(f"{_time(bar.start)}={bar.amount}" for bar in message.series)
     return {
         "status": _status(is_resolved=message.is_resolved),
         "labels": {"alertname": f"alertd {message.reason.value}", "severity": message.severity.label},

@@ -18,11 +18,11 @@ from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.planned import LONGEST_SPAN, PlannedSpend
 from alertd.core.routing import Route
 from alertd.core.rules import rule_types
-from alertd.core.rules.base import Rule
+from alertd.core.rules.base import Rule, hourly_problems
 from alertd.core.words import format_duration
 from alertd.errors import RulesError
 from alertd.rules_file import references
-from alertd.rules_file.entry import Entry, Findings, Location
+from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.faults import faults
 from alertd.rules_file.files import Joined, collector_paused, read_files
 from alertd.rules_file.keys import build, keys_model, written_keys
@@ -42,9 +42,6 @@ from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.schema import defaults_model, rule_model
 from alertd.rules_file.values import Name, Names
 from alertd.templates import SummaryError, compile_summary
-
-NOT_ACTED_ON = frozenset({"reports"})
-"""What a file may say and this version checks but does not do; each use is a warning."""
 
 T = TypeVar("T")
 
@@ -269,16 +266,9 @@ class _Loader:
             references.check_receivers(entry, ("notify",), known, self.findings)
             if not report.notify and not default_notify:
                 self.findings.add(entry.problem((), "notify is missing; write the receivers that get the report"))
-            self._note("reports", entry, ())
+            for key, text in hourly_problems("period", report.period):
+                self.findings.add(entry.problem((key,), text))
             yield replace(report, notify=Names(_told(report.notify) or default_notify))
-
-    def _note(self, what: str, entry: Entry, location: Location) -> None:
-        """Warn where an entry uses what this version does not act on."""
-        if what not in NOT_ACTED_ON or (location and location[0] not in entry.node.children):
-            return
-        _, place, keys = entry.find(location)
-        used = f": {what if keys == what else f'{keys}: {what}'}" if location else ""
-        self.findings.warn(place.problem(f"{entry.subject}{used} is checked but not acted on by this version"))
 
     def _warn_of_silence(self, rules: list[tuple[Entry, Rule]], *, has_receivers: bool, has_ways: bool) -> None:
         if not self.joined.files:

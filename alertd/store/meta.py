@@ -23,6 +23,13 @@ class Meta:
         found = self._database.rows(tuple[str], "SELECT content FROM meta WHERE name = ?", (name,))
         return found[0][0] if found else None
 
+    def with_prefix(self, prefix: str) -> dict[str, str]:
+        """Return the facts whose names begin alike, by the rest of their names."""
+        found = self._database.rows(
+            tuple[str, str], "SELECT name, content FROM meta WHERE substr(name, 1, ?) = ?", (len(prefix), prefix)
+        )
+        return {name.removeprefix(prefix): content for name, content in found}
+
     def put(self, name: str, content: str) -> None:
         """Write a fact over the one before."""
         with self._database.transaction():

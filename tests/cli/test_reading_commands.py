@@ -92,10 +92,10 @@ def test_spend_when_shown_then_a_table_with_a_total(store: Store, capsys: pytest
     assert run(["spend", "--since", "24h", "--by", "owner"]) == 0
 
     assert capsys.readouterr().out == (
-        "OWNER         AMOUNT  VOUCHER            PAY\n"
-        "gpu-1         $61.25    $0.00         $61.25\n"
-        "gpu-2  $0.0000000001    $0.00  $0.0000000001\n"
-        "TOTAL         $61.25    $0.00         $61.25\n"
+        "OWNER         AMOUNT  VOUCHER            PAY  BY HOUR\n"
+        "gpu-1         $61.25    $0.00         $61.25  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█▁▁\n"
+        "gpu-2  $0.0000000001    $0.00  $0.0000000001  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█▁▁\n"
+        "TOTAL         $61.25    $0.00         $61.25  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█▁▁\n"
         "\n"
         "2026-01-09 14:00 to now, UTC\n"
     )
@@ -129,13 +129,14 @@ def test_spend_when_by_api_key_then_that_view_alone_with_names(
     assert run(["spend", "--view", "api_key", "--by", "category", "--json"]) == 0
 
     shown = capsys.readouterr().out
-    assert shown.startswith(
-        "OWNER       AMOUNT  VOUCHER     PAY\n"
-        "ci (key-1)   $7.00    $0.00   $7.00\n"
-        "key-2        $3.00    $0.00   $3.00\n"
-        "TOTAL       $10.00    $0.00  $10.00\n"
-    )
-    assert "owner,amount,voucher,pay,owner_name\r\nkey-1,7,0,7,ci\r\nkey-2,3,0,3,\r\n" in shown
+    lines = shown.splitlines()
+    assert [line.split("  ")[0] for line in lines[:4]] == ["OWNER", "ci (key-1)", "key-2", "TOTAL"]
+    assert [line.split()[-4:-1] for line in lines[1:4]] == [
+        ["$7.00", "$0.00", "$7.00"],
+        ["$3.00", "$0.00", "$3.00"],
+        ["$10.00", "$0.00", "$10.00"],
+    ]
+    assert "owner,owner_name,amount,voucher,pay\r\nkey-1,ci,7,0,7\r\nkey-2,,3,0,3\r\n" in shown
     assert json.loads(shown[shown.index("[") :]) == [{"category": "llm", "amount": "10", "voucher": "0", "pay": "10"}]
 
 

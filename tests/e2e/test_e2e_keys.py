@@ -78,7 +78,7 @@ def test_leaked_key_when_it_burns_money_then_told_by_its_name_and_counted_once(
         assert views == [("api_key", name) for name in ("gen_api", "llm", "web_search")]
     by_usage, by_key = shown_spend(alertd), shown_spend(alertd, "--view", "api_key")
     assert [row["amount"] for row in by_usage] == [row["amount"] for row in by_key] == ["61.25", "9"]
-    assert [row["owner_name"] for row in by_key] == ["ci", "old-name"]
+    assert [row["owner_name"] for row in by_key] == ["ci", "chat-backend"]
 
 
 def test_key_when_alertd_restarts_blind_then_its_alert_and_name_stay(

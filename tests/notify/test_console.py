@@ -2,15 +2,16 @@
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertd.core.message import Field, TableRow
+from alertd.core.message import Field, Section, SectionRow, TableRow
 from alertd.notify.base import Delivered, Unknown
 from alertd.notify.console import ConsoleConfig, ConsoleNotifier, payload
-from tests.builders import FakeContext, envelope, firing_message, resolved_message, storm_message
+from tests.builders import FakeContext, envelope, firing_message, report_message, resolved_message, storm_message
 
 GOLDEN = """\
 │ WARNING  trainer-a (gpu-1) spent $61.25 on GPU in 24 hours, over the $50.00
@@ -36,6 +37,31 @@ GOLDEN = """\
 """
 
 
+REPORT = """\
+│ REPORT  weekly: $100.00 spent in 7d, $20.00 (25 %) more than in the 7d before
+│ From 2026-01-03 12:00 UTC to 2026-01-10 12:00 UTC.
+│ ▃▂▁▅▁█▃▂ by day; the first and the last day in part
+│
+│ Spent in 7d  $100.00
+│
+│ By category:
+│ gpu  $90.00  up $20.00 (28.6 %)
+│ llm  $10.00  unchanged
+│ And 3 more: $0.10 together.
+│
+│ Budgets:
+│ monthly-budget · trainer-a        $4,100.00  of $5,000.00 (82 %) with 7 d
+│ (gpu-1) of the research                      left; at today's pace it runs out
+│ department                                   on Jan 27
+│
+│ Alerts:
+│ Nothing is firing.
+│
+│ report weekly
+
+"""
+
+
 class Terminal(io.StringIO):
     """A stream that says it is a terminal."""
 
@@ -48,7 +74,12 @@ def test_message_then_reads_like_this() -> None:
     assert payload(firing_message(), has_colour=False) == GOLDEN
 
 
-@pytest.mark.parametrize("message", [firing_message(), resolved_message(), storm_message()])
+def test_report_then_reads_like_this() -> None:
+    """Sections are columns; what is long goes on below in its own column."""
+    assert payload(report_message(), has_colour=False) == REPORT
+
+
+@pytest.mark.parametrize("message", [firing_message(), resolved_message(), storm_message(), report_message()])
 def test_message_then_fits_80_columns_and_ends_blank(message: object) -> None:
     """A wrapped frame is no frame."""
     assert isinstance(message, type(firing_message()))
@@ -86,6 +117,8 @@ def test_names_then_cannot_steer_the_terminal(name: str) -> None:
     message = firing_message(
         title=name, lines=(name,), fields=(Field(name=name, text=name),), table=(row,), footer=name
     )
+    section = Section(title=name, rows=(SectionRow(name=name, amount=name, note=name),), note=name)
+    message = replace(message, sections=(section, Section(title=name, rows=())))
     text = payload(message, has_colour=False)
     assert not re.search("[\x00-\x09\x0b-\x1f\x7f-\x9f\ud800-\udfff\u202a-\u202e]", text)
     assert all(line.startswith("│") for line in text.splitlines()[:-1])

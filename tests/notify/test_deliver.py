@@ -242,7 +242,14 @@ def test_end_when_the_beginning_gave_up_then_goes_out(jumping: Run) -> None:
             1,
             id="a storm waits for each of its alerts, and what comes after it too",
         ),
-        pytest.param([entry(1, fingerprints=()), entry(2, fingerprints=())], [1], 0, id="a test message of no alert"),
+        pytest.param([entry(1, fingerprints=()), entry(2, fingerprints=())], [1], 0, id="two reports, the oldest"),
+        pytest.param([entry(1, fingerprints=()), of_alert(2, "a"), of_alert(3, "b")], [2], 0, id="an alert before one"),
+        pytest.param(
+            [entry(1, fingerprints=()), of_alert(2, "a", not_before=NOW + SECOND)], [1], 0, id="not one that waits"
+        ),
+        pytest.param(
+            [entry(1, fingerprints=()), of_alert(2, "a", recipient="x")], [1, 2], 0, id="each in its own lane"
+        ),
     ],
 )
 def test_ready_when_entries_wait_for_each_other_then_one_a_lane(

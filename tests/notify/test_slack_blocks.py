@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertd.core.message import Field, Link, Message, NotifyReason, TableRow
+from alertd.core.message import Bar, Field, Link, Message, NotifyReason, Section, SectionRow, TableRow
 from alertd.core.severity import Severity
 from alertd.notify.slack import payload
 from alertd.notify.slack_blocks import blocks, escaped, notification, plain
 from tests.block_kit import markup_problems, texts, units, violations
-from tests.builders import KEY, envelope, firing_message, resolved_message, storm_message
+from tests.builders import KEY, envelope, firing_message, report_message, resolved_message, storm_message
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -71,6 +71,18 @@ messages = st.builds(
         st.builds(TableRow, who=hostile_text, what=hostile_text, amount=hostile_text, before=hostile_text), max_size=12
     ).map(tuple),
     table_note=hostile_text,
+    sections=st.lists(
+        st.builds(
+            Section,
+            title=hostile_text,
+            rows=st.lists(
+                st.builds(SectionRow, name=hostile_text, amount=hostile_text, note=hostile_text), max_size=12
+            ).map(tuple),
+            note=hostile_text,
+        ),
+        max_size=6,
+    ).map(tuple),
+    series=st.just((Bar(start=firing_message().created_at, amount="1"),)),
     history=st.lists(hostile_text, max_size=5).map(tuple),
     links=st.lists(st.builds(Link, text=hostile_text, url=urls), max_size=8).map(tuple),
     footer=hostile_text,
@@ -121,6 +133,7 @@ def test_hostile_name_then_stands_in_plain_text_only(name: str) -> None:
         pytest.param(firing_message(severity=Severity.CRITICAL), "🔴 CRITICAL: ", id="critical"),
         pytest.param(resolved_message(severity=Severity.CRITICAL), "🟢 RESOLVED: ", id="resolved"),
         pytest.param(firing_message(reason=NotifyReason.TEST), "⚪ TEST: ", id="test"),
+        pytest.param(report_message(), "📊 REPORT: ", id="report"),
     ],
 )
 def test_header_then_says_the_state_in_a_word(message: Message, start: str) -> None:
@@ -135,6 +148,31 @@ def test_storm_then_lists_all_twenty() -> None:
     shown = "\n".join(text["text"] for text in texts(blocks(storm_message(), KEY)))
     assert all(line in shown for line in storm_message().lines)
     assert "Shortened" not in shown
+
+
+def test_report_then_shows_every_section_under_its_title() -> None:
+    """A report is read in Slack from top to bottom: nothing of an ordinary one is cut."""
+    laid_out = blocks(report_message(), KEY)
+    shown = [text["text"] for text in texts(laid_out)]
+    start = shown.index("*By category*")
+    (long,) = report_message().sections[1].rows
+    assert shown[start : start + 7] == [
+        "*By category*",
+        "• gpu: $90.00 up $20.00 (28.6 %)\n• llm: $10.00 unchanged\nAnd 3 more: $0.10 together.",
+        "*Budgets*",
+        f"• {long.name}: {long.amount} {long.note}",
+        "*Alerts*",
+        "Nothing is firing.",
+        "report weekly",
+    ]
+
+
+def test_name_in_a_section_when_hostile_then_stands_in_plain_text_only() -> None:
+    """A report's rows are data as an alert's are."""
+    rows = (SectionRow(name="MARK<!channel>", amount="MARK*$1*", note="MARK<@U1>"),)
+    message = report_message(sections=(Section(title="By owner", rows=rows, note="MARK@here"),))
+    marked = [text for text in texts(blocks(message, KEY)) if "MARK" in text["text"]]
+    assert [text["type"] for text in marked] == ["plain_text"]
 
 
 def test_message_with_too_much_then_says_that_it_was_shortened_and_keeps_links() -> None:

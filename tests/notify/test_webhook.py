@@ -13,7 +13,16 @@ from alertd.core.message import Message, NotifyReason
 from alertd.core.severity import Severity
 from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError
 from alertd.notify.webhook import WebhookConfig, WebhookNotifier, payload
-from tests.builders import KEY, FakeContext, alert_facts, envelope, firing_message, resolved_message, storm_message
+from tests.builders import (
+    KEY,
+    FakeContext,
+    alert_facts,
+    envelope,
+    firing_message,
+    report_message,
+    resolved_message,
+    storm_message,
+)
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -31,7 +40,7 @@ def test_stored_example_then_is_what_is_sent(name: str, message: Message) -> Non
     assert posted(message) == json.loads((EXAMPLES / f"webhook_{name}.json").read_text(encoding="utf-8"))
 
 
-@pytest.mark.parametrize("message", [firing_message(), resolved_message(), storm_message(), firing_message(alerts=())])
+@pytest.mark.parametrize("message", [firing_message(), resolved_message(), storm_message(), report_message()])
 def test_any_message_then_has_the_shape_of_version_4(message: Message) -> None:
     """Alertmanager's receivers decode into typed structs: names, strings and times must fit."""
     body = posted(message)
@@ -91,6 +100,18 @@ def test_message_without_alerts_then_is_posted_as_one() -> None:
     [alert] = posted(firing_message(alerts=(), reason=NotifyReason.TEST))["alerts"]
     assert alert["labels"] == {"alertname": "alertd test", "severity": "warning"}
     assert alert["annotations"]["summary"] == firing_message().title
+
+
+def test_report_then_is_one_alert_with_its_text_and_its_numbers() -> None:
+    """Whoever shows alerts can show a report; whoever draws it finds the exact amounts."""
+    body = posted(report_message())
+    [alert] = body["alerts"]
+    assert (body["status"], alert["labels"]) == ("firing", {"alertname": "alertd report", "severity": "info"})
+    assert alert["annotations"]["summary"] == report_message().title
+    assert "- gpu: $90.00 up $20.00 (28.6 %)" in alert["annotations"]["description"].splitlines()
+    assert alert["annotations"]["series"] == "2026-01-10T12:00:00Z=12.5 2026-01-10T13:00:00Z=0"
+    [plain] = posted(report_message(), is_plain=True)["alerts"]
+    assert set(plain["annotations"]) == {"summary"}
 
 
 def test_half_a_surrogate_pair_then_does_not_stop_the_message() -> None:

@@ -17,7 +17,7 @@ from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.errors import RulesError, UserError
-from alertd.rules_file import load, receivers
+from alertd.rules_file import receivers
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules, Place
 from alertd.rules_file.schema import rules_schema
@@ -160,19 +160,8 @@ def test_file_that_is_hardly_meant_when_loaded_then_warns(tmp_path: Path, text: 
     assert all(one.startswith(start) for one, start in zip(found, warnings, strict=True))
 
 
-def test_feature_when_not_acted_on_then_each_use_is_a_warning_at_its_place() -> None:
-    """Nobody should rely on what is only checked."""
-    warnings = load_rules(GOOD / "language.yaml").warnings
-    assert all(one.text.endswith("is checked but not acted on by this version") for one in warnings)
-    assert [(one.line, one.text.partition(" is checked")[0]) for one in warnings] == [
-        (54, 'report "weekly"'),
-        (60, 'report "daily"'),
-    ]
-
-
-def test_feature_when_acted_on_then_its_warning_is_gone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The table alone decides; it shrinks as alertd grows."""
-    monkeypatch.setattr(load, "NOT_ACTED_ON", frozenset())
+def test_language_when_used_whole_then_nothing_is_left_undone() -> None:
+    """What the file may say, alertd does."""
     loaded = load_rules(GOOD / "language.yaml")
     assert loaded.warnings == ()
     assert loaded.rules[0].notify == ("owner", "finops")

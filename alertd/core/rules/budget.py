@@ -25,6 +25,7 @@ from alertd.core.spend import GroupSums
 from alertd.core.standing import (
     Criterion,
     Forecast,
+    GroupStanding,
     Limits,
     Standing,
     number_text,
@@ -182,6 +183,25 @@ class BudgetRule(SpendRule):
         judged = [(group, self._standing(scene, group, forecasts.get(group))) for group in ordered]
         samples = (self._sample(scene, group, standing) for group, standing in judged)
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
+
+    def standings(self, facts: Facts) -> list[GroupStanding]:
+        """Return where the budget of every group stands that was charged in the present period, in no set order."""
+        categories = self.categories(facts.data)
+        edge = facts.data.edge(categories)
+        if edge is None:
+            return []
+        scene = self._scene(facts, categories, edge)
+        groups = [group for group in scene.sums.groups if not group or scene.sums.of(group)]
+        forecasts = self._forecasts(scene, groups)
+        is_complete = not facts.data.gaps(categories, scene.window)
+        return [
+            GroupStanding(
+                group=group,
+                standing=self._standing(scene, group, forecasts.get(group)),
+                is_complete=is_complete,
+            )
+            for group in groups
+        ]
 
     # --- what is known ----------------------------------------------------------------------------------------------
 

@@ -1,0 +1,137 @@
+"""`alertd report`: a report now, sent or printed."""
+
+import asyncio
+import difflib
+from typing import TYPE_CHECKING
+
+import click
+
+from alertd.cli.common import bars, prepare
+
+if TYPE_CHECKING:
+    from alertd.core.message import Message
+    from alertd.notify.base import Notifier
+    from alertd.rules_file.model import LoadedRules, Report
+    from alertd.settings import Settings
+
+_EPILOG = """\b
+Examples:
+  alertd report weekly           send it to its receivers
+  alertd report weekly --print   show it, send nothing
+  alertd report --print          the only report, or one of the last 7 days
+"""
+
+
+@click.command("report", epilog=_EPILOG)
+@click.argument("name", required=False)
+@click.option("--print", "is_printed", is_flag=True, help="Print it here and send nothing.")
+@click.pass_context
+def command(ctx: click.Context, name: str | None, *, is_printed: bool) -> int:
+    """
+    Send the report NAME of the rules file now, from what is stored; without NAME the only one.
+
+    It goes straight to its receivers with one attempt each, past the outbox: nothing is tried again, and the scheduled
+    one still comes. 1 if a receiver did not take it.
+    """
+    from alertd.rules_file.load import load_rules
+
+    settings = prepare(ctx)
+    rules = load_rules(settings.rules_path())
+    report = _chosen(rules, name, is_printed=is_printed)
+    if is_printed:
+        return asyncio.run(_print(_compose(settings, rules, report, bars()), rules, settings))
+    from alertd.core.sparkline import BLOCKS
+
+    notifiers = _notifiers(rules, report, settings)
+    return asyncio.run(_send(_compose(settings, rules, report, BLOCKS), notifiers))
+
+
+def _chosen(rules: "LoadedRules", name: str | None, *, is_printed: bool) -> "Report":
+    names: list[str] = [report.name for report in rules.reports]
+    if name is not None and name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f'did you mean "{near[0]}"?' if near else f"there {_listed(names)}"
+        raise click.BadParameter(f'there is no report "{name}"; {hint}', param_hint="NAME")
+    if name is None and not names and is_printed:
+        return _default(rules)
+    if name is None and len(names) != 1:
+        hint = "write reports: into the rules file, or look with --print" if not names else "name one of them"
+        raise click.UsageError(f"There {_listed(names)}; {hint}.")
+    return next(report for report in rules.reports if name in {None, report.name})
+
+
+def _listed(names: list[str]) -> str:
+    return f"are the reports {', '.join(names)}" if len(names) > 1 else f"is {names[0] if names else 'no report'}"
+
+
+def _default(rules: "LoadedRules") -> "Report":
+    """Return the report of a rules file that has none: the last 7 days, by team where any owner has one."""
+    from alertd.rules_file.model import Report
+    from alertd.rules_file.values import Name, Schedule
+
+    has_teams = any(owner.team for owner in rules.owners.entries)
+    return Report(
+        name=Name("spend"), schedule=Schedule(""), group_by=("category", "team") if has_teams else ("category",)
+    )
+
+
+def _compose(settings: "Settings", rules: "LoadedRules", report: "Report", levels: str) -> "Message":
+    from alertd.clock import utc_now
+    from alertd.core.report import report_figures
+    from alertd.core.report_words import compose_report
+    from alertd.reporter import scope_of
+    from alertd.snapshot import read_snapshot
+    from alertd.store.store import Store
+
+    scope = scope_of(report)
+    store = Store.open_read_only(settings.store_url())
+    try:
+        known = read_snapshot(
+            store,
+            accounts=[account.name for account in rules.accounts],
+            owners=rules.owners,
+            rules=rules.rules,
+            reach=scope.reach,
+            now=utc_now(),
+            settle_delay=settings.settle_delay,
+        )
+    finally:
+        store.close()
+    figures = report_figures(scope, known.facts, alerts=known.alerts, rules=rules.rules)
+    return compose_report(figures, owners=rules.owners, levels=levels)
+
+
+async def _print(message: "Message", rules: "LoadedRules", settings: "Settings") -> int:
+    from alertd.app import printing_notifier
+    from alertd.notify.base import Delivered, Envelope
+
+    outcome = await printing_notifier("report", rules, settings).send(Envelope(message=message, key="", recipient=""))
+    return 0 if isinstance(outcome, Delivered) else 1
+
+
+def _notifiers(rules: "LoadedRules", report: "Report", settings: "Settings") -> "dict[str, Notifier]":
+    """
+    Return the notifiers of a report's receivers.
+
+    Raises:
+        RulesError: One of them cannot be built.
+    """
+    from alertd.app import build_notifiers
+    from alertd.errors import RulesError
+
+    notifiers, problems = build_notifiers(rules, settings)
+    missing = [name for name in report.notify if name not in notifiers]
+    if missing:
+        raise RulesError([p for p in problems if any(f'receiver "{name}"' in p.text for name in missing)])
+    return {name: notifiers[name] for name in report.notify}
+
+
+async def _send(message: "Message", notifiers: "dict[str, Notifier]") -> int:
+    from alertd.app import send_now
+
+    is_delivered = True
+    for name, notifier in notifiers.items():
+        for recipient, text, is_taken in await send_now(name, notifier, message):
+            click.echo(f"{f'{name} ({recipient})' if recipient else name}: {text}", err=not is_taken)
+            is_delivered = is_delivered and is_taken
+    return 0 if is_delivered else 1
