@@ -7,17 +7,37 @@ from dataclasses import MISSING, Field, fields
 from datetime import timedelta
 from fractions import Fraction
 from pathlib import Path
-from typing import get_type_hints
+from typing import TYPE_CHECKING, get_type_hints
 
 from alertd.cli.root import COMMANDS
 from alertd.core.money import format_usd
 from alertd.core.rules import rule_types
 from alertd.core.rules.base import Key, Rule, SpendRule, key_of
 from alertd.core.words import format_duration
+from alertd.rules_test import model as test_model
 from alertd.settings import describe_settings
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 README = Path(__file__).parent.parent / "README.md"
 _PART = re.compile(r"(<!-- generated: (?P<name>[a-z ]+) -->\n)(?P<body>.*?)(<!-- end -->)", re.DOTALL)
+
+
+TEST_PARTS: "dict[str, type[DataclassInstance]]" = {
+    "": test_model.RuleTest,
+    "bills: ": test_model.BilledSeries,
+    "bills: revised: ": test_model.Revision,
+    "unread: ": test_model.FailedReads,
+    "monthly_bills: ": test_model.MonthlyEntry,
+    "monthly_bills: status: ": test_model.StatusChange,
+    "silences: ": test_model.SilenceEntry,
+    "acknowledge: ": test_model.Acknowledgement,
+    "expect: ": test_model.Expectation,
+    "expect: alerts: ": test_model.ExpectedAlert,
+    "expect: messages: ": test_model.ExpectedMessage,
+}
+"""How the keys of each part of a test are written in the README."""
 
 
 def _table(heading: tuple[str, ...], rows: Iterable[tuple[str, ...]]) -> str:
@@ -94,10 +114,22 @@ def _settings() -> str:
     return "\n" + _table(("setting", "meaning", "default"), rows) + "\n"
 
 
+def _test_keys() -> str:
+    rows = []
+    for prefix, kind in TEST_PARTS.items():
+        hints = get_type_hints(kind, include_extras=True)
+        for entry in fields(kind):
+            note = key_of(hints[entry.name])
+            if note is not None:
+                rows.append((f"`{prefix}{note.name or entry.name}`", note.help))
+    return "\n" + _table(("key of a test", "meaning"), rows) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "rule types": _rule_types,
     "rule keys": _rule_keys,
     "commands": _commands,
+    "test keys": _test_keys,
     "settings": _settings,
 }
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from alertd.cli.root import COMMANDS
+from alertd.cli.root import COMMANDS, run
 from alertd.core.compose import compose_test
 from alertd.notify.base import Delivered, Envelope
 from alertd.rules_file.load import load_rules
@@ -27,7 +27,36 @@ def test_generated_parts_are_current() -> None:
     assert filled(TEXT) == TEXT
 
 
-@pytest.mark.parametrize("text", blocks("yaml"))
+RULES = [text for text in blocks("yaml") if "\nrules:\n" in text]
+TESTS = [text for text in blocks("yaml") if "\ntests:\n" in text]
+
+
+def test_yaml_in_the_readme_is_rules_or_tests() -> None:
+    """What is neither would be checked by nobody."""
+    assert sorted([*RULES, *TESTS]) == sorted(blocks("yaml"))
+
+
+def test_tests_of_the_readme_pass_on_its_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The example runs as it stands; and its failure is the one that is shown."""
+    # The first rules of the page are those that its tests are of.
+    rules, (tests,) = RULES[0], TESTS
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.yaml").write_text(rules, encoding="utf-8")
+    path = tmp_path / "rules_test.yaml"
+    path.write_text(tests, encoding="utf-8")
+
+    assert run(["test", path.name]) == 0
+    assert capsys.readouterr().out == "3 tests, 3 passed\n"
+
+    path.write_text(tests.replace("value: $50.40", "value: $58.80"), encoding="utf-8")
+    assert run(["test", path.name]) == 1
+    (shown,) = (text for text in blocks("text") if text.startswith("FAIL"))
+    assert capsys.readouterr().out.startswith(shown)
+
+
+@pytest.mark.parametrize("text", RULES)
 def test_rules_in_the_readme_load_without_a_warning(text: str, tmp_path: Path) -> None:
     """What people copy first must work."""
     path = tmp_path / "rules.yaml"

@@ -35,7 +35,7 @@ class Mutes:
             labels = matchable(alert)
             silence = silence_of(self._silences, alert, labels, self._now)
             if silence is not None:
-                silenced, withheld = silence.text, f"silenced by {silence.text}"
+                silenced, withheld = silence.text, f"silenced by {silence.words}"
             elif (source := self._inhibitors.of(alert, labels)) is not None:
                 withheld = f"inhibited by {source.rule} ({source.fingerprint}): {source.headline}"
         if (alert.silenced_by, alert.withheld) == (silenced, withheld):

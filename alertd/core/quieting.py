@@ -183,7 +183,7 @@ def _add_silence(request: AddSilence, situation: Situation) -> Quieted:
         further=request.until_spend,
     )
     text = f"Silence {silence.id} {silence.until} withholds {_named(matching)}{_unknown_labels(request, situation)}"
-    return _with_silence(silence, situation, text=text, event=f"silenced by {silence.text}")
+    return _with_silence(silence, situation, text=text, event=f"silenced by {silence.words}")
 
 
 def _matching(request: AddSilence, situation: Situation) -> list[Alert]:

@@ -72,10 +72,15 @@ class Silence:
         return " or ".join(ways)
 
     @property
-    def text(self) -> str:
-        """The silence as it is told beside an alert: who, until when, why."""
+    def words(self) -> str:
+        """The silence for people: who, until when, why."""
         why = f" ({self.comment})" if self.comment else ""
-        return f"{self.id} by {self.author} {self.until}{why}"
+        return f"{self.author} {self.until}{why}"
+
+    @property
+    def text(self) -> str:
+        """The same behind its id."""
+        return f"{self.id} by {self.words}"
 
 
 def expire(silence: Silence, *, by: str, now: datetime) -> Silence:

@@ -87,7 +87,7 @@ _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., ob
     values.Url: (values.parse_url, {"type": "string", "pattern": values.URL}, str),
     values.Zone: (values.parse_zone, {"type": "string"}, str),
     values.Schedule: (values.parse_schedule, {"type": "string"}, str),
-    values.Starting: (values.parse_starting, _MOMENT, str),
+    values.Starting: (values.parse_starting, _MOMENT, datetime.isoformat),
     values.Ending: (values.parse_ending, _MOMENT, str),
     values.DayHours: (values.parse_day_hours, {"type": "string", "pattern": values.DAY_HOURS}, str),
 }
@@ -125,6 +125,8 @@ def value_type(hint: object, key: Key) -> ValueType:
 def _generic(hint: object, key: Key) -> ValueType:
     arguments = get_args(hint)
     origin = get_origin(hint)
+    if isinstance(hint, type) and issubclass(hint, values.Written):
+        return _leaf(hint.parse, dict(hint.SCHEMA))
     if isinstance(hint, type) and issubclass(hint, Enum):
         words: Schema = {"enum": [values.written_word(member) for member in hint]}
         return _leaf(partial(values.parse_enum, kind=hint), words, values.written_word)
@@ -288,7 +290,7 @@ def described(default: object, key: Key, name: str, *, written: object = None) -
 def dataclass_fields(kind: type) -> dict[str, tuple[object, FieldInfo]]:
     """Return a model's fields for every field of a dataclass that has a `Key` note."""
     hints = get_type_hints(kind, include_extras=True)
-    is_ours = kind.__module__.startswith("alertd.rules_file.")
+    is_ours = kind.__module__.startswith(("alertd.rules_file.", "alertd.rules_test."))
     found = {}
     for one in fields(kind):
         hint = hints[one.name]

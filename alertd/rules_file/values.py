@@ -6,11 +6,13 @@ with it, what to write. The patterns are ECMA regular expressions as well: edito
 """
 
 import re
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import Enum
 from fractions import Fraction
 from functools import cache
-from typing import NewType, TypeVar
+from typing import ClassVar, NewType, Self, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -58,6 +60,23 @@ _LONGEST_SHOWN = 60
 _SECONDS = (604800, 86400, 3600, 60, 1)
 
 E = TypeVar("E", bound=Enum)
+
+
+class Written(ABC):
+    """A kind of value that says itself how it is written; its `str` is the text that stands for it in a file."""
+
+    SCHEMA: ClassVar[Mapping[str, object]]
+    """The JSON Schema of what `parse` takes."""
+
+    @classmethod
+    @abstractmethod
+    def parse(cls, value: object) -> Self:
+        """
+        Return what a YAML node's value stands for.
+
+        Raises:
+            ValueError: It is none; the text tells the remedy.
+        """
 
 
 def parse_text(value: object) -> str:
@@ -165,7 +184,8 @@ def parse_severity(value: object) -> Severity:
 
 def parse_enum(value: object, kind: type[E]) -> E:
     """Read one word of a closed set."""
-    return _parse_word(value, {written_word(member): member for member in kind}, kind.__name__.lower())
+    what = re.sub("(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+    return _parse_word(value, {written_word(member): member for member in kind}, what)
 
 
 def written_word(member: Enum) -> str:
@@ -182,7 +202,8 @@ def _parse_word(value: object, words: dict[str, W], what: str) -> W:
     known = tuple(words)
     suggestion = closest(value, known) if isinstance(value, str) else ""
     remedy = suggestion or f"; write {', '.join(known[:-1])} or {known[-1]}"
-    raise ValueError(f"{show(value)} is not a {what}{remedy}")
+    article = "an" if what[0] in "aeiou" else "a"
+    raise ValueError(f"{show(value)} is not {article} {what}{remedy}")
 
 
 def parse_date(value: object) -> date:

@@ -1,0 +1,70 @@
+"""`alertd test`: unit tests of rules."""
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from alertd.rules_test.report import FileOutcome
+
+_EPILOG = """\b
+Examples:
+  alertd test rules_test.yaml
+  alertd test tests/*_test.yaml --junit report.xml
+  alertd schema --for tests > rules-test.schema.json
+"""
+
+
+@click.command("test", epilog=_EPILOG)
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--junit", type=click.Path(path_type=Path), help="Write the outcome as JUnit XML to this file too.")
+@click.pass_context
+def command(ctx: click.Context, files: tuple[Path, ...], junit: Path | None) -> int:
+    """
+    Run unit tests of rules: bills in, time passes, expected alerts and messages.
+
+    Needs no key, no secret and no network, and sends nothing. Exit code 1 when a test fails or a file has mistakes.
+    """
+    from alertd.log import configure_logging
+    from alertd.rules_test.report import summary
+
+    configure_logging(style=None, level="debug" if ctx.obj else "error", secrets=())
+    outcomes = asyncio.run(_run(files))
+    click.echo(summary(outcomes))
+    if junit is not None and not _write(junit, outcomes):
+        return 1
+    return 0 if all(outcome.passed for outcome in outcomes) else 1
+
+
+async def _run(files: tuple[Path, ...]) -> list["FileOutcome"]:
+    """Run the files, telling each failure as soon as it is known."""
+    from alertd.clock import monotonic_s
+    from alertd.rules_test.report import failure_text
+    from alertd.rules_test.suite import run_file
+
+    has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    outcomes = []
+    for path in files:
+        outcome = await run_file(path, timer=monotonic_s, warn=lambda text: click.echo(text, err=True))
+        for problem in outcome.problems:
+            click.echo(str(problem), err=True)
+        for test in outcome.tests:
+            if not test.passed:
+                click.echo(failure_text(test, has_colour=has_colour) + "\n")
+        outcomes.append(outcome)
+    return outcomes
+
+
+def _write(path: Path, outcomes: list["FileOutcome"]) -> bool:
+    from alertd.rules_test.junit import junit
+
+    try:
+        path.write_bytes(junit(outcomes))
+    except OSError as error:
+        click.echo(f"alertd: cannot write {path}: {error.strerror}", err=True)
+        return False
+    return True

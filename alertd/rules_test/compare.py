@@ -1,0 +1,304 @@
+"""
+Compare what is expected with what was observed, and say the difference in lines for people.
+
+Compares only what the expectation names. Firing alerts and messages must all be named; pending and resolved alerts
+only count where they are.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.hours import start_of
+from alertd.core.message import Message
+from alertd.core.outbox import OutboxEntry
+from alertd.core.words import format_instant
+from alertd.notify.text import legible, plain_with_state
+from alertd.rules_test.model import Expectation, ExpectedAlert, ExpectedMessage, RuleTest
+from alertd.rules_test.notation import offset_text, value_text
+from alertd.rules_test.pairing import pair
+from alertd.rules_test.receivers import SentMessage
+from alertd.rules_test.run import Observation, is_of, label_text
+
+_MOST_WAITING = 5
+"""Messages that wait are listed to explain one that is missing; more of them explain no more."""
+
+
+class Mark(StrEnum):
+    """What a line of a difference says."""
+
+    EXPECTED = "expected"
+    GOT = "got"
+    DIFFERS = "differs"
+    MISSING = "missing"
+    UNEXPECTED = "unexpected"
+    BECAUSE = "because"
+    FAULT = "fault"
+    TEXT = ""
+    """One line of a message."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of a difference."""
+
+    mark: Mark
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """What is otherwise than expected at one time, of alerts or of messages."""
+
+    at: timedelta
+    instant: datetime
+    what: str
+    lines: tuple[Line, ...]
+    number: int
+    """Which expectation of the test it is, from 0."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    """A message as a receiver's readers got it; copies for several recipients count as one."""
+
+    message: Message
+    receiver: str
+    sent_at: datetime
+    recipients: tuple[str, ...]
+
+
+def differences(test: RuleTest, observations: Sequence[Observation]) -> list[Difference]:
+    """Return everything that is otherwise than a test expects."""
+    found = []
+    for number, (expectation, observed) in enumerate(zip(test.expect, observations, strict=True)):
+        scene = _Scene(start=test.start, observed=observed, settle_delay=test.settle_delay)
+        for what, lines in (
+            ("test", [Line(Mark.FAULT, text) for text in observed.faults]),
+            ("alerts", list(scene.alert_lines(expectation))),
+            ("messages", list(scene.message_lines(expectation))),
+        ):
+            if lines:
+                found.append(
+                    Difference(at=expectation.at, instant=observed.at, what=what, lines=tuple(lines), number=number)
+                )
+    return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scene:
+    """One observation, to be compared and explained."""
+
+    start: datetime
+    observed: Observation
+    settle_delay: timedelta
+
+    # --- alerts ----------------------------------------------------------------------------------------------------
+
+    def alert_lines(self, expectation: Expectation) -> Iterator[Line]:
+        """Yield how the alerts differ."""
+        if expectation.alerts is None:
+            return
+        # The rest of them is only there to be named: nobody lists what has ended.
+        firing = [alert for alert in self.observed.alerts if alert.state is AlertState.FIRING]
+        others = [alert for alert in self.observed.alerts if alert.state is not AlertState.FIRING]
+        pairing = pair(
+            expectation.alerts,
+            [*firing, *others],
+            fits=lambda expected, alert: not _alert_faults(expected, alert),
+            distance=_alert_distance,
+        )
+        for expected, alert in pairing.changed:
+            yield Line(Mark.EXPECTED, _expected_alert(expected))
+            yield Line(Mark.GOT, self._alert_text(alert))
+            yield from (Line(Mark.DIFFERS, text) for text in _alert_faults(expected, alert))
+            yield from self._alert_reasons(alert)
+        for expected in pairing.missing:
+            yield Line(Mark.MISSING, _expected_alert(expected))
+            yield from self._absence_reasons(expected)
+        for alert in pairing.unexpected:
+            if alert.state is AlertState.FIRING:
+                yield Line(Mark.UNEXPECTED, self._alert_text(alert))
+                yield from self._alert_reasons(alert)
+
+    def _alert_text(self, alert: Alert) -> str:
+        parts = [label_text(alert.rule, alert.group), alert.state.value]
+        if alert.state is not AlertState.RESOLVED:
+            parts.append(alert.severity.label)
+        threshold = f"threshold {value_text(alert.threshold, alert.unit)}, " if alert.threshold is not None else ""
+        through = "billed through" if alert.unit in {Unit.USD, Unit.RATIO} else "as of"
+        notes = f"({threshold}{through} {self._when(alert.as_of)})"
+        return " ".join([*parts, value_text(alert.value, alert.unit), notes])
+
+    def _alert_reasons(self, alert: Alert) -> Iterator[Line]:
+        """Yield what the alert says of itself beyond its value."""
+        yield Line(Mark.BECAUSE, alert.headline)
+        since = alert.resolved_at or alert.fired_at or alert.started_at
+        reason = f": {alert.reason}" if alert.reason else ""
+        yield Line(Mark.BECAUSE, f"{alert.state.value} since {self._when(since)}{reason}")
+        if alert.caveats and alert.state is not AlertState.RESOLVED:
+            yield Line(Mark.BECAUSE, f"not complete: {'; '.join(alert.caveats)}")
+        if alert.withheld:
+            yield Line(Mark.BECAUSE, alert.withheld)
+        if alert.acknowledged_by is not None:
+            yield Line(Mark.BECAUSE, f"acknowledged by {alert.acknowledged_by}")
+
+    def _absence_reasons(self, expected: ExpectedAlert) -> Iterator[Line]:
+        of_rule = [alert for alert in self.observed.alerts if alert.rule == expected.rule]
+        if of_rule:
+            names = ", ".join(f"{label_text(alert.rule, alert.group)} {alert.state.value}" for alert in of_rule[:5])
+            yield Line(Mark.BECAUSE, f"{expected.rule} has other alerts: {names}")
+        else:
+            yield Line(Mark.BECAUSE, f"{expected.rule} has had no alert so far; {self._data_text()}")
+
+    def _data_text(self) -> str:
+        """Say how far the bills are known, and what could not be read."""
+        edges = [book.edge(self.observed.at, self.settle_delay) for book in self.observed.books]
+        known = [edge for edge in edges if edge is not None]
+        through = f"bills are read through {self._when(start_of(max(known)))}" if known else "no bill is read yet"
+        failing = [f"{book.category} cannot be read" for book in self.observed.books if book.failed_at is not None]
+        return "; ".join([through, *failing])
+
+    # --- messages --------------------------------------------------------------------------------------------------
+
+    def message_lines(self, expectation: Expectation) -> Iterator[Line]:
+        """Yield how the messages differ."""
+        if expectation.messages is None:
+            return
+        pairing = pair(
+            expectation.messages,
+            _joined(self.observed.messages),
+            fits=lambda expected, sent: not _message_faults(expected, sent),
+            distance=_message_distance,
+        )
+        for expected, sent in pairing.changed:
+            faults = _message_faults(expected, sent)
+            yield Line(Mark.EXPECTED, _expected_message(expected))
+            yield Line(Mark.GOT, self._sent_text(sent))
+            yield from (Line(Mark.DIFFERS, fault) for fault in faults)
+            if any(part not in _text(sent.message) for part in expected.text):
+                yield from (Line(Mark.TEXT, f"| {text}".rstrip()) for text in _text(sent.message).splitlines())
+        for expected in pairing.missing:
+            yield Line(Mark.MISSING, _expected_message(expected))
+            yield from self._silence_reasons(expected)
+        for sent in pairing.unexpected:
+            yield Line(Mark.UNEXPECTED, self._sent_text(sent))
+
+    def _sent_text(self, sent: _Sent) -> str:
+        to = f"{sent.receiver} ({', '.join(sent.recipients)})" if any(sent.recipients) else sent.receiver
+        title = _text(sent.message).partition("\n")[0]
+        return f'{to} {sent.message.reason.value} "{title}" ({self._when(sent.sent_at)})'
+
+    def _silence_reasons(self, expected: ExpectedMessage) -> Iterator[Line]:
+        """Yield why a message may not have left: it waits for the receiver, or the alert is withheld."""
+        held = [entry for entry in self.observed.waiting if entry.receiver == expected.to]
+        for entry in held[:_MOST_WAITING]:
+            yield Line(Mark.BECAUSE, self._waiting_text(entry))
+        for alert in self.observed.alerts:
+            if alert.withheld and alert.state is AlertState.FIRING:
+                yield Line(Mark.BECAUSE, f"{label_text(alert.rule, alert.group)} is {alert.withheld}")
+            elif alert.state is AlertState.PENDING:
+                since = self._when(alert.started_at)
+                yield Line(Mark.BECAUSE, f"{label_text(alert.rule, alert.group)} is only pending, since {since}")
+
+    def _waiting_text(self, entry: OutboxEntry) -> str:
+        return f'{entry.receiver} is held until {self._when(entry.not_before)}: "{entry.message.title}"'
+
+    def _when(self, instant: datetime) -> str:
+        """Return an instant as an offset from the start, with the clock's time."""
+        return f"{offset_text(instant - self.start)}, {instant:%b %d %H:%M}"
+
+
+def at_text(difference: Difference) -> str:
+    """Return the time of a difference: `14h (2026-03-10 14:00 UTC)`."""
+    return f"{offset_text(difference.at)} ({format_instant(difference.instant)})"
+
+
+def _alert_faults(expected: ExpectedAlert, alert: Alert) -> list[str]:
+    """Return what is otherwise of an alert; its rule or labels mean that it is another one."""
+    if not is_of(alert, expected.rule, expected.labels):
+        return ["another alert"]
+    faults = []
+    if alert.state is not expected.state:
+        faults.append(f"state: expected {expected.state.value}, got {alert.state.value}")
+    if expected.severity is not None and alert.severity is not expected.severity:
+        faults.append(f"severity: expected {expected.severity.label}, got {alert.severity.label}")
+    if expected.value is not None and not expected.value.fits(alert.value, alert.unit):
+        faults.append(f"value: expected {expected.value}, got {value_text(alert.value, alert.unit)}")
+    if expected.headline is not None and expected.headline not in alert.headline:
+        faults.append(f'headline: "{expected.headline}" is not in "{alert.headline}"')
+    if expected.withheld is not None and not _is_withheld(expected.withheld, alert.withheld):
+        faults.append(f'withheld: expected "{expected.withheld}", got "{alert.withheld}"')
+    return faults
+
+
+def _alert_distance(expected: ExpectedAlert, alert: Alert) -> int | None:
+    """Return how much is otherwise of an alert that is probably meant, None of another one."""
+    return len(_alert_faults(expected, alert)) if is_of(alert, expected.rule, expected.labels) else None
+
+
+def _is_withheld(expected: str, got: str) -> bool:
+    return expected in got if expected else not got
+
+
+def _expected_alert(expected: ExpectedAlert) -> str:
+    parts = [label_text(expected.rule, expected.labels), expected.state.value]
+    if expected.severity is not None:
+        parts.append(expected.severity.label)
+    if expected.value is not None:
+        parts.append(str(expected.value))
+    return " ".join(parts)
+
+
+def _joined(messages: Sequence[SentMessage]) -> list[_Sent]:
+    """Return the messages with the copies for a receiver's recipients as one, in the order they left."""
+    joined: dict[tuple[Message, str, datetime], list[str]] = {}
+    for sent in messages:
+        joined.setdefault((sent.message, sent.receiver, sent.sent_at), []).append(sent.recipient)
+    return [_Sent(*shared, tuple(recipients)) for shared, recipients in joined.items()]
+
+
+def _text(message: Message) -> str:
+    """Return a message as people read it, its state first."""
+    return plain_with_state(legible(message))
+
+
+def _message_distance(expected: ExpectedMessage, sent: _Sent) -> int | None:
+    """Return how much is otherwise of a message that is probably meant, None where nothing but the receiver fits."""
+    keys = (expected.recipient, expected.reason, expected.severity, expected.title, *expected.text)
+    faults = len(_message_faults(expected, sent))
+    return faults if sent.receiver == expected.to and faults < sum(key is not None for key in keys) else None
+
+
+def _message_faults(expected: ExpectedMessage, sent: _Sent) -> list[str]:
+    """Return what is otherwise of a message."""
+    message = sent.message
+    text = _text(message)
+    title = text.partition("\n")[0]
+    faults = []
+    if sent.receiver != expected.to:
+        faults.append(f"to: expected {expected.to}, got {sent.receiver}")
+    if expected.recipient is not None and expected.recipient not in sent.recipients:
+        faults.append(f"recipient: expected {expected.recipient}, got {', '.join(sent.recipients)}")
+    if expected.reason is not None and message.reason is not expected.reason:
+        faults.append(f"reason: expected {expected.reason.value}, got {message.reason.value}")
+    if expected.severity is not None and message.severity is not expected.severity:
+        faults.append(f"severity: expected {expected.severity.label}, got {message.severity.label}")
+    if expected.title is not None and expected.title not in title:
+        faults.append(f'title: "{expected.title}" is not in "{title}"')
+    faults += [f'text: "{part}" is not in it' for part in expected.text if part not in text]
+    return faults
+
+
+def _expected_message(expected: ExpectedMessage) -> str:
+    to = f"{expected.to} ({expected.recipient})" if expected.recipient is not None else expected.to
+    parts = [to]
+    if expected.reason is not None:
+        parts.append(expected.reason.value)
+    if expected.severity is not None:
+        parts.append(expected.severity.label)
+    if expected.title is not None:
+        parts.append(f'"{expected.title}"')
+    return " ".join(parts)

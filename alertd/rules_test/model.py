@@ -1,0 +1,265 @@
+"""
+What a test file says: bills and people over time, and what is expected when. Data only.
+
+The fields are the keys of the file and their `Key` notes its schema, as in the rules file. All times but `start` are
+offsets from it.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated
+
+from alertd.core.alert import AlertState
+from alertd.core.bill import BillStatus
+from alertd.core.inhibition import Matchers
+from alertd.core.labels import Labels, Patterns
+from alertd.core.message import NotifyReason
+from alertd.core.money import Usd
+from alertd.core.rules.base import Key, Share
+from alertd.core.severity import Severity
+from alertd.rules_file.model import LoadedRules, Place
+from alertd.rules_file.values import Starting
+from alertd.rules_test.notation import LONGEST, Hours, Month, Offset, Value
+
+_ZERO = timedelta()
+_OWNER = {"owner": "gpu-1"}
+_RULE = "gpu-24h-per-owner"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Revision:
+    """Hours of a series that the bills later show otherwise."""
+
+    at: Annotated[timedelta, Key("When the bills change.", example="20h", at_most=LONGEST)]
+    start: Annotated[
+        Offset | None, Key("The first hour that changes; without it the series' own `from`.", example="5h", name="from")
+    ] = None
+    hours: Annotated[Hours, Key("What these hours cost then; `_` takes the row away.", example="3x5")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BilledSeries:
+    """Hourly rows of one owner and product. A row shows in the bills when its hour is over."""
+
+    category: Annotated[str, Key("The productCategory.", example="gpu")]
+    account: Annotated[str, Key("Where the rules have several accounts.", example="prod")] = ""
+    owner: Annotated[str, Key("Instance, endpoint or key id.", example="gpu-1")] = ""
+    product: Annotated[str, Key("The product's name.", example="H100 SXM 80GB")] = ""
+    product_id: Annotated[str, Key("The product's id.", example="h100-sxm")] = ""
+    subcategory: Annotated[str, Key("The row's own category.", example="Compute")] = ""
+    billing_method: Annotated[str, Key("`on-demand`, `subscription` or `spot`.", example="spot")] = "on-demand"
+    start: Annotated[
+        Offset, Key("The first hour; before the test's start where negative.", example="-7d", name="from")
+    ] = Offset(0)
+    hours: Annotated[
+        Hours,
+        Key("USD of each hour: `4.2`, `4.2x6` six times, `_x3` no rows, `1+0.5x6` rising.", example="4.2x6 _x2 1"),
+    ]
+    voucher: Annotated[Share, Key("The share that vouchers pay.", example="30%")] = Share(Fraction(0))
+    late: Annotated[
+        timedelta, Key("How long after its hour each row shows in the bills.", example="3h", at_most=LONGEST)
+    ] = _ZERO
+    revised: Annotated[
+        tuple[Revision, ...], Key("Hours that later show otherwise.", example=[{"at": "20h", "hours": "3x5"}])
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailedReads:
+    """A stretch in which the billing API cannot be read."""
+
+    account: Annotated[Patterns, Key("A value, a glob or a list; without it all.", example="prod")] = Patterns()
+    category: Annotated[
+        Patterns, Key("A value, a glob or a list; without it all, and the monthly bills too.", example="gpu")
+    ] = Patterns()
+    start: Annotated[timedelta, Key("When it begins.", example="8h", name="from", at_most=LONGEST)]
+    end: Annotated[timedelta, Key("When reads succeed again.", example="11h", name="until", at_most=LONGEST)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceChange:
+    """What an account can still spend from some time on."""
+
+    at: Annotated[timedelta, Key("Since when.", example="12h", at_most=LONGEST)] = _ZERO
+    account: Annotated[str, Key("Where the rules have several accounts.", example="prod")] = ""
+    available: Annotated[Usd, Key("The available balance.", example="$84.10")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StatusChange:
+    """From when on a monthly bill has a status."""
+
+    at: Annotated[timedelta, Key("Since when.", example="30h", at_most=LONGEST)] = _ZERO
+    is_: Annotated[BillStatus, Key("The status.", example="overdue", name="is")]
+    debt: Annotated[Usd | None, Key("What is owed then; without it as the bill says.", example="$120")] = None
+    repaid: Annotated[Usd | None, Key("What is repaid of it then; without it as the bill says.", example="$20")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MonthlyEntry:
+    """A monthly bill and its life."""
+
+    id: Annotated[str, Key("The bill's id.", example="b1")]
+    account: Annotated[str, Key("Where the rules have several accounts.", example="prod")] = ""
+    month: Annotated[Month, Key("The month that it is for.", example="2026-02")]
+    total: Annotated[Usd, Key("Its total in USD.", example="$120")]
+    debt: Annotated[Usd, Key("What is owed of it.", example="$120")] = Usd(0)
+    repaid: Annotated[Usd, Key("What is repaid of the debt.", example="$20")] = Usd(0)
+    status: Annotated[
+        tuple[StatusChange, ...],
+        Key("What it is when; before the first it is not there.", example=[{"is": "outed"}]),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceEntry:
+    """A silence that somebody makes."""
+
+    match: Annotated[Matchers, Key("Label to value, glob or list; all must match.", example=_OWNER)]
+    start: Annotated[
+        timedelta, Key("When it is made: it holds from the poll at that time on.", example="2h", name="from")
+    ] = _ZERO
+    lasting: Annotated[
+        timedelta, Key("How long it holds.", example="4h", name="for", at_least=timedelta(minutes=1), at_most=LONGEST)
+    ]
+    author: Annotated[str, Key("Who makes it.", example="dana")] = "somebody"
+    comment: Annotated[str, Key("Why.", example="known training run")] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledgement:
+    """Somebody acknowledges what fires, after the poll of that time."""
+
+    rule: Annotated[str, Key("The rule whose alerts are meant.", example=_RULE)]
+    labels: Annotated[Labels, Key("Only alerts with these labels.", example=_OWNER)] = ()
+    at: Annotated[timedelta, Key("When.", example="12h", at_most=LONGEST)]
+    by: Annotated[str, Key("Who.", example="dana")] = "somebody"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedAlert:
+    """An alert that should be there; what is not written is not compared."""
+
+    rule: Annotated[str, Key("The rule's name.", example=_RULE)]
+    labels: Annotated[Labels, Key("Labels that it should have, among others.", example=_OWNER)] = ()
+    state: Annotated[AlertState, Key("`pending`, `firing` or `resolved`.", example="pending")] = AlertState.FIRING
+    severity: Annotated[Severity | None, Key("Its severity.", example="warning")] = None
+    value: Annotated[
+        Value | None, Key("Its value: money, a share, a number, or time for days and hours.", example="$58.80")
+    ] = None
+    headline: Annotated[str | None, Key("A part of its first line.", example="gpu-1 spent")] = None
+    withheld: Annotated[
+        str | None, Key("A part of why nobody is told now; empty text: it is told.", example="silenced by dana")
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpectedMessage:
+    """A message that should have left; what is not written is not compared."""
+
+    to: Annotated[str, Key("The receiver.", example="finops")]
+    recipient: Annotated[str | None, Key("One of those whom the receiver reaches.", example="U04ABCDEF")] = None
+    reason: Annotated[NotifyReason | None, Key("Why it was sent.", example="severity raised")] = None
+    severity: Annotated[Severity | None, Key("Its severity.", example="critical")] = None
+    title: Annotated[str | None, Key("A part of its title.", example="gpu-1 spent $58.80")] = None
+    text: Annotated[
+        tuple[str, ...], Key("Parts of its text, fields and table included.", example=["Billed through"])
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What should be so at a time. Nothing is compared of what is not written."""
+
+    at: Annotated[timedelta, Key("When; the last poll up to then counts.", example="14h", at_most=LONGEST)]
+    alerts: Annotated[
+        tuple[ExpectedAlert, ...] | None,
+        Key("All that fire, and of others those named; an empty list for none.", example=[{"rule": _RULE}]),
+    ] = None
+    messages: Annotated[
+        tuple[ExpectedMessage, ...] | None,
+        Key("All that left since the expectation before; an empty list for none.", example=[{"to": "finops"}]),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleTest:
+    """One test, as written."""
+
+    name: Annotated[str, Key("What should hold, in words; unique.", example="a forgotten notebook fires")]
+    start: Annotated[
+        Starting, Key("When the test begins, on a whole hour; all other times count from here.", example="2026-03-10")
+    ] = Starting(datetime(2026, 1, 5, tzinfo=UTC))
+    settle_delay: Annotated[
+        timedelta,
+        Key(
+            "How late a bill may usually be; as ALERTD_SETTLE_DELAY.",
+            example="2h",
+            at_least=_ZERO,
+            at_most=timedelta(days=7),
+        ),
+    ] = timedelta(hours=2)
+    poll_interval: Annotated[
+        timedelta,
+        Key("How often bills are read.", example="1h", at_least=timedelta(minutes=1), at_most=timedelta(days=1)),
+    ] = timedelta(hours=1)
+    bills: Annotated[
+        tuple[BilledSeries, ...],
+        Key("Hourly bills.", example=[{"category": "gpu", "owner": "gpu-1", "hours": "4.2x24"}]),
+    ] = ()
+    key_bills: Annotated[
+        tuple[BilledSeries, ...],
+        Key(
+            "The list by API key, for rules with `view: api_key`; `owner` is the key. Keys as those of `bills`.",
+            example=[{"category": "llm", "owner": "key-1", "hours": "2x24"}],
+        ),
+    ] = ()
+    balances: Annotated[
+        tuple[BalanceChange, ...],
+        Key("Balances, for rules of type `balance`.", example=[{"available": "$200"}, {"at": "12h", "available": 90}]),
+    ] = ()
+    unread: Annotated[
+        tuple[FailedReads, ...],
+        Key("When bills cannot be read.", example=[{"category": "gpu", "from": "8h", "until": "11h"}]),
+    ] = ()
+    monthly_bills: Annotated[
+        tuple[MonthlyEntry, ...],
+        Key(
+            "Monthly bills.",
+            example=[{"id": "b1", "month": "2026-02", "total": "$120", "status": [{"is": "outed"}]}],
+        ),
+    ] = ()
+    silences: Annotated[
+        tuple[SilenceEntry, ...],
+        Key("Silences that people make.", example=[{"match": _OWNER, "from": "2h", "for": "4h"}]),
+    ] = ()
+    acknowledge: Annotated[
+        tuple[Acknowledgement, ...], Key("What people acknowledge.", example=[{"rule": _RULE, "at": "12h"}])
+    ] = ()
+    expect: Annotated[
+        tuple[Expectation, ...],
+        Key("What should be so, in the order of time.", example=[{"at": "14h", "alerts": [{"rule": _RULE}]}]),
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedTest:
+    """A test and where it stands."""
+
+    test: RuleTest
+    place: Place
+    expectation_places: tuple[Place, ...]
+    """Of each expectation, in their order."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LoadedTests:
+    """A test file, checked, with the rules that it is about."""
+
+    path: Path
+    rules: LoadedRules
+    tests: tuple[LoadedTest, ...]
+    warnings: tuple[str, ...]
+    """What is allowed but hardly meant, each with its place."""

@@ -1,0 +1,61 @@
+"""Pair what is expected with what is there: as many exact pairs as can be, then the likeliest of the rest."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+E = TypeVar("E")
+G = TypeVar("G")
+
+
+@dataclass(frozen=True, slots=True)
+class Pairing(Generic[E, G]):
+    """What fits nobody: `changed` are pairs that are alike but not equal."""
+
+    changed: tuple[tuple[E, G], ...]
+    missing: tuple[E, ...]
+    unexpected: tuple[G, ...]
+
+
+def pair(
+    expected: Sequence[E], got: Sequence[G], *, fits: Callable[[E, G], bool], distance: Callable[[E, G], int | None]
+) -> Pairing[E, G]:
+    """
+    Pair each expected thing with at most one that is there.
+
+    Args:
+        fits: Whether one is what is expected.
+        distance: How far one is from what is expected, None where it is certainly not meant.
+    """
+    by_expected = _matched(len(expected), len(got), lambda e, g: fits(expected[e], got[g]))
+    open_expected = [number for number in range(len(expected)) if number not in by_expected]
+    open_got = [number for number in range(len(got)) if number not in by_expected.values()]
+    alike = [(far, e, g) for e in open_expected for g in open_got if (far := distance(expected[e], got[g])) is not None]
+    changed: dict[int, int] = {}
+    for _, e, g in sorted(alike):
+        if e not in changed and g not in changed.values():
+            changed[e] = g
+    return Pairing(
+        changed=tuple((expected[e], got[g]) for e, g in sorted(changed.items())),
+        missing=tuple(expected[e] for e in open_expected if e not in changed),
+        unexpected=tuple(got[g] for g in open_got if g not in changed.values()),
+    )
+
+
+def _matched(left: int, right: int, fits: Callable[[int, int], bool]) -> dict[int, int]:
+    """Return a largest matching: an expectation that names little leaves room for one that names more."""
+    of_right: dict[int, int] = {}
+
+    def place(one: int, tried: set[int]) -> bool:
+        for other in range(right):
+            if other in tried or not fits(one, other):
+                continue
+            tried.add(other)
+            if other not in of_right or place(of_right[other], tried):
+                of_right[other] = one
+                return True
+        return False
+
+    for one in range(left):
+        place(one, set())
+    return {one: other for other, one in of_right.items()}

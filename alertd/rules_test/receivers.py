@@ -1,0 +1,149 @@
+"""
+Receivers that note what would leave instead of sending it; nothing here needs a secret, a setting or a network.
+
+Whom a receiver reaches and what it can is asked of the real notifier, built with stand-ins for its secrets.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import BaseModel
+
+from alertd.core.message import Message, NotifyReason
+from alertd.errors import RulesError
+from alertd.notify.base import (
+    CannotLook,
+    Delivered,
+    Envelope,
+    Lookup,
+    Notifier,
+    Outcome,
+    ReceiverError,
+    can_edit,
+    contact_kind,
+)
+from alertd.notify.registry import notifier_class
+from alertd.rules_file.model import LoadedRules
+from alertd.rules_test.world import Clock
+
+# Good for a token as well as for a URL: notifiers look at the form of both while they are built.
+_SECRET = "https://stand-in.invalid/"  # noqa: S105 -- stands in the place of one
+_SETTINGS = {
+    "slack_bot_token": _SECRET,
+    "slack_webhook_url": _SECRET,
+    "smtp_host": "stand-in.invalid",
+    "smtp_from": "alertd@stand-in.invalid",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SentMessage:
+    """A message that left, to one recipient of a receiver."""
+
+    receiver: str
+    recipient: str
+    message: Message
+    sent_at: datetime
+
+
+class Recorder:
+    """Stands for one receiver of the rules in one test, and takes every message."""
+
+    Config: ClassVar[type[BaseModel]] = BaseModel
+    deadline: ClassVar[timedelta] = timedelta(minutes=1)
+    pace: ClassVar[timedelta] = timedelta()
+    can_look_up = False
+
+    def __init__(self, name: str, stands_for: Notifier, *, clock: Clock, sent: list[SentMessage]) -> None:
+        self._name = name
+        self._clock = clock
+        self._sent = sent
+        self._recipients = stands_for.recipients
+        self.can_edit = can_edit(stands_for)
+        self.contact = contact_kind(stands_for)
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Return those of the real receiver."""
+        return self._recipients
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        """Note the message with the time at which it leaves."""
+        self._sent.append(
+            SentMessage(
+                receiver=self._name,
+                recipient=envelope.recipient,
+                message=envelope.message,
+                sent_at=self._clock.now,
+            )
+        )
+        return Delivered(ref=str(len(self._sent)))
+
+    async def edit(self, envelope: Envelope) -> Outcome:
+        """Note a correction as a message of its own; a first message that shows the present state tells nobody."""
+        if envelope.message.reason is NotifyReason.UPDATED:
+            return Delivered(ref=envelope.edits)
+        return await self.send(envelope)
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
+        """Say that nothing need be looked for: every message arrives."""
+        return CannotLook("every message of a test arrives")
+
+    async def close(self) -> None:
+        """Do nothing: nothing is open."""
+
+
+class _AnyVariable(Mapping[str, str]):
+    """An environment in which every variable is set."""
+
+    def __getitem__(self, name: str) -> str:
+        return _SECRET
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+class _StandIns:
+    """What notifiers may ask while they are built."""
+
+    environment: Mapping[str, str] = _AnyVariable()
+    base_dir = Path()
+
+    def setting(self, name: str) -> str | None:
+        return _SETTINGS.get(name)
+
+
+def real_receivers(rules: LoadedRules) -> dict[str, Notifier]:
+    """
+    Build every receiver with stand-ins for its secrets, to be asked and never to send.
+
+    Raises:
+        RulesError: One cannot be built so; only plugins that ask for more than alertd's own receivers.
+    """
+    found: dict[str, Notifier] = {}
+    problems = []
+    for spec in rules.receivers:
+        try:
+            found[spec.name] = notifier_class(spec.type)(spec.name, _without_files(spec.config), _StandIns())
+        except ReceiverError as error:
+            problems.append(rules.problem("receiver", spec.name, str(error), key=error.key))
+    if problems:
+        raise RulesError(problems)
+    return found
+
+
+def _without_files(config: BaseModel) -> BaseModel:
+    """Return the configuration with variables in the place of secret files, which need not be there."""
+    fields = type(config).model_fields
+    changes: dict[str, str | None] = {}
+    for name in fields:
+        variable = f"{name.removesuffix('_file')}_env"
+        if name.endswith("_file") and getattr(config, name) and variable in fields:
+            changes |= {name: None, variable: "STAND_IN"}
+    return config.model_copy(update=changes)

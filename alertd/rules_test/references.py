@@ -1,0 +1,138 @@
+"""
+What a test says of the rules and of its own times: rules, receivers, accounts and categories exist, time goes forward.
+
+A name that cannot exist is an error with the nearest one that does; a label that no alert has is a warning.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from alertd.core.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES
+from alertd.core.labels import Labels, Patterns
+from alertd.rules_file.entry import Entry, Findings
+from alertd.rules_file.model import LoadedRules
+from alertd.rules_file.references import RESERVED_RULES, Known, check_matchers
+from alertd.rules_file.remedy import closest, known_words, show
+from alertd.rules_test.model import RuleTest
+from alertd.rules_test.notation import offset_text
+
+MOST_POLLS = 10_000
+"""A year by the hour; a test that takes longer than some seconds is no unit test."""
+
+
+def parts(entry: Entry, key: str, kind: str) -> list[Entry]:
+    """Return the items of a test's list as entries of their own; a single one may stand without a list."""
+    node = entry.node.children.get(key)
+    if node is None:
+        return []
+    items = node.value if isinstance(node.value, list) else [node]
+    return [
+        Entry(path=entry.path, kind=f"{entry.subject}: {kind}", number=number, node=one)
+        for number, one in enumerate(items, start=1)
+    ]
+
+
+def check_times(entry: Entry, test: RuleTest, findings: Findings) -> None:
+    """Find a start within an hour, times out of order, and tests that would never end."""
+    if test.start.minute or test.start.second or test.start.microsecond:
+        findings.add(entry.problem(("start",), f"{test.start:%H:%M:%S} is not a whole hour; bills come by the hour"))
+    if not test.expect:
+        findings.add(entry.problem(("expect",), "nothing is expected; write e.g. [{at: 14h, alerts: []}]"))
+    before: timedelta | None = None
+    for part, expectation in zip(parts(entry, "expect", "expectation"), test.expect, strict=True):
+        if before is not None and expectation.at <= before:
+            text = f"this is not after {offset_text(before)} of the one before; write them in the order of time"
+            findings.add(part.problem(("at",), text))
+        before = expectation.at
+        if expectation.alerts is None and expectation.messages is None:
+            findings.add(part.problem((), "nothing is expected; write alerts: or messages:, [] for none"))
+        polls = expectation.at // test.poll_interval
+        if polls > MOST_POLLS:
+            text = f"that takes {polls} polls of at most {MOST_POLLS}; write an earlier time or a longer poll_interval"
+            findings.add(part.problem(("at",), text))
+    for part, reads in zip(parts(entry, "unread", "unread"), test.unread, strict=True):
+        if reads.end <= reads.start:
+            findings.add(part.problem(("until",), "this is not after from; write a later time"))
+    for part, bill in zip(parts(entry, "monthly_bills", "monthly bill"), test.monthly_bills, strict=True):
+        times = [change.at for change in bill.status]
+        if not times:
+            findings.add(part.problem(("status",), "the list is empty; write e.g. [{is: outed}]"))
+        if times != sorted(set(times)):
+            text = "these changes are not in the order of time; write each at a later time than the one before"
+            findings.add(part.problem(("status",), text))
+
+
+def check_names(entry: Entry, test: RuleTest, rules: LoadedRules, findings: Findings) -> None:
+    """Find what the test names that the rules or the billing API do not have."""
+    known = known_names(rules)
+    for part in parts(entry, "bills", "bill"):
+        _check_word(part, ("category",), PRODUCT_CATEGORIES, "category", findings)
+        _check_account(part, known, findings)
+    for part in parts(entry, "key_bills", "key bill"):
+        _check_word(part, ("category",), KEY_CATEGORIES, "category of bills by API key", findings)
+        _check_account(part, known, findings)
+    for part in parts(entry, "balances", "balance"):
+        _check_account(part, known, findings)
+    for part, reads in zip(parts(entry, "unread", "unread"), test.unread, strict=True):
+        _check_patterns(part, "category", reads.category, PRODUCT_CATEGORIES, findings)
+        _check_patterns(part, "account", reads.account, known.accounts, findings)
+    seen: set[tuple[str, str]] = set()
+    for part, bill in zip(parts(entry, "monthly_bills", "monthly bill"), test.monthly_bills, strict=True):
+        _check_account(part, known, findings)
+        if (bill.account, bill.id) in seen:
+            text = f"id: {show(bill.id)} is written twice; write one bill with several changes of status"
+            findings.add(part.problem(("id",), text, has_keys=False))
+        seen.add((bill.account, bill.id))
+    for part, silence in zip(parts(entry, "silences", "silence"), test.silences, strict=True):
+        check_matchers(part, "match", silence.match, known, findings)
+    for part, acknowledged in zip(parts(entry, "acknowledge", "acknowledgement"), test.acknowledge, strict=True):
+        _check_alert(part, acknowledged.labels, known, findings)
+    for part, expectation in zip(parts(entry, "expect", "expectation"), test.expect, strict=True):
+        for one, alert in zip(parts(part, "alerts", "alert"), expectation.alerts or (), strict=True):
+            _check_alert(one, alert.labels, known, findings)
+        for one in parts(part, "messages", "message"):
+            _check_word(one, ("to",), known.receivers, "receiver", findings)
+
+
+def known_names(rules: LoadedRules) -> Known:
+    """Return the names that tests may refer to."""
+    owners = rules.owners.entries
+    return Known(
+        receivers=tuple(receiver.name for receiver in rules.receivers),
+        accounts=tuple(account.name for account in rules.accounts),
+        teams=_unique(owner.team for owner in owners if owner.team),
+        owner_labels=_unique(name for owner in owners for name, _ in owner.labels),
+        rule_labels=_unique(name for rule in rules.rules for name, _ in rule.labels),
+        rules=(*(rule.name for rule in rules.rules), *RESERVED_RULES),
+    )
+
+
+def _check_alert(part: Entry, labels: Labels, known: Known, findings: Findings) -> None:
+    _check_word(part, ("rule",), known.rules, "rule", findings)
+    check_matchers(part, "labels", tuple((name, Patterns((text,))) for name, text in labels), known, findings)
+
+
+def _check_account(part: Entry, known: Known, findings: Findings) -> None:
+    if "account" in part.node.children:
+        _check_word(part, ("account",), known.accounts, "account", findings)
+    elif len(known.accounts) > 1:
+        text = f"account is missing; the rules have several: {known_words(known.accounts)}"
+        findings.add(part.problem((), text))
+
+
+def _check_word(part: Entry, location: tuple[str, ...], known: tuple[str, ...], what: str, findings: Findings) -> None:
+    for place, text in part.texts(*location):
+        if text not in known:
+            remedy = closest(text, known) or (f"; there are {known_words(known)}" if known else "; there are none")
+            findings.add(part.problem(place, f"unknown {what} {show(text)}{remedy}", has_keys=False))
+
+
+def _check_patterns(part: Entry, key: str, patterns: Patterns, known: tuple[str, ...], findings: Findings) -> None:
+    if not any(patterns.matches(name) for name in known):
+        written = ", ".join(patterns.texts)
+        remedy = closest(written, known) or f"; there are {known_words(known)}"
+        findings.add(part.problem((key,), f"{show(written)} matches no {key}{remedy}", has_keys=False))
+
+
+def _unique(names: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(names))

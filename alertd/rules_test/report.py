@@ -1,0 +1,92 @@
+"""What the outcome of tests reads like on a terminal. Chooses words and colours, nothing else."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from alertd.errors import Problem
+from alertd.rules_test.compare import Difference, Mark, at_text
+from alertd.rules_test.model import LoadedTest
+
+_WIDTH = max(map(len, Mark)) + 2
+_RESET = "\x1b[0m"
+_RED = "\x1b[31m"
+_GREEN = "\x1b[32m"
+_DIM = "\x1b[2m"
+_COLOURS = {
+    Mark.EXPECTED: _GREEN,
+    Mark.GOT: _RED,
+    Mark.MISSING: _GREEN,
+    Mark.UNEXPECTED: _RED,
+    Mark.FAULT: _RED,
+    Mark.BECAUSE: _DIM,
+    Mark.TEXT: _DIM,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of one test."""
+
+    loaded: LoadedTest
+    differences: tuple[Difference, ...]
+    took_s: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether everything is as expected."""
+        return not self.differences
+
+    @property
+    def title(self) -> str:
+        """Place and name."""
+        place = self.loaded.place
+        return f"{place.path}:{place.line}:{place.column}: {_shown(self.loaded.test.name)}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileOutcome:
+    """What became of one test file: its tests', or why it could not be used."""
+
+    path: str
+    tests: tuple[Outcome, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def passed(self) -> bool:
+        """Whether the file could be used and all of its tests passed."""
+        return not self.problems and all(test.passed for test in self.tests)
+
+
+def failure_text(outcome: Outcome, *, has_colour: bool) -> str:
+    """Return a failed test: where and what, and at each time how it differs from what is expected."""
+    head = f"{_styled('FAIL', _RED, has_colour=has_colour)} {outcome.title}"
+    return "\n".join([head, *difference_lines(outcome, has_colour=has_colour)])
+
+
+def difference_lines(outcome: Outcome, *, has_colour: bool) -> Iterator[str]:
+    """Yield the differences of a test, line by line."""
+    for difference in outcome.differences:
+        line = outcome.loaded.expectation_places[difference.number].line
+        yield f"  at {at_text(difference)}, line {line}: {difference.what}"
+        for one in difference.lines:
+            text = f"    {one.mark.value:<{_WIDTH}}{_shown(one.text)}"
+            yield _styled(text, _COLOURS.get(one.mark, ""), has_colour=has_colour)
+
+
+def summary(files: Sequence[FileOutcome]) -> str:
+    """Return the last line: `3 tests, 2 passed, 1 failed`."""
+    tests = [test for file in files for test in file.tests]
+    passed = sum(test.passed for test in tests)
+    broken = sum(bool(file.problems) for file in files)
+    failed = f", {len(tests) - passed} failed" if passed < len(tests) else ""
+    unusable = f"; {broken} {'file' if broken == 1 else 'files'} with mistakes" if broken else ""
+    return f"{len(tests)} {'test' if len(tests) == 1 else 'tests'}, {passed} passed{failed}{unusable}"
+
+
+def _styled(text: str, style: str, *, has_colour: bool) -> str:
+    return f"{style}{text}{_RESET}" if has_colour and style else text
+
+
+def _shown(text: str) -> str:
+    """Show control characters of data instead of obeying them."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

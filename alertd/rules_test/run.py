@@ -1,0 +1,229 @@
+"""
+Run one test: the daemon's own cycle, store and delivery over a test's bills, on a clock that is turned by hand.
+
+It observes and compares nothing. Every test begins with an empty store in memory; nothing is shared between tests.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from alertd.app import build_plan, fallbacks
+from alertd.core.alert import Alert, AlertState
+from alertd.core.bill import PRODUCT_CATEGORIES
+from alertd.core.labels import Labels
+from alertd.core.ledger import CategoryBook
+from alertd.core.outbox import OutboxEntry
+from alertd.core.reading import Cadence
+from alertd.core.silence import Silence, matchable
+from alertd.cycle import Cycle
+from alertd.keeper import Keeper
+from alertd.memory import BillSource
+from alertd.notify.base import Notifier
+from alertd.notify.deliver import Delivery, next_due
+from alertd.rules_file.model import LoadedRules
+from alertd.rules_test.inline import InlineExecutor
+from alertd.rules_test.model import Acknowledgement, Expectation, RuleTest, SilenceEntry
+from alertd.rules_test.notation import offset_text
+from alertd.rules_test.receivers import Recorder, SentMessage
+from alertd.rules_test.world import BillsOfTest, Clock
+from alertd.settings import Settings
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+
+_IN_MEMORY = "sqlite://"
+_INSTALL_ID = "0" * 32
+_AT_ONCE = timedelta()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observation:
+    """What was so at the time of an expectation."""
+
+    at: datetime
+    alerts: tuple[Alert, ...]
+    """The latest episode of every alert, resolved ones included."""
+    messages: tuple[SentMessage, ...]
+    """Those that left since the observation before."""
+    waiting: tuple[OutboxEntry, ...]
+    """What is decided and has not left yet."""
+    books: tuple[CategoryBook, ...]
+    """What is known of each category."""
+    faults: tuple[str, ...]
+    """What went wrong with the test itself since the observation before: a rule failed, nothing to acknowledge."""
+
+
+async def observe(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notifier]) -> list[Observation]:
+    """
+    Let a test's time pass and return what is so at the time of each expectation, in their order.
+
+    Args:
+        receivers: The real ones, to be asked whom they reach.
+    """
+    asyncio.get_running_loop().set_default_executor(InlineExecutor())
+    async with _daemon(test, rules, receivers) as daemon:
+        return [await daemon.observe(expectation) for expectation in test.expect]
+
+
+@asynccontextmanager
+async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notifier]) -> AsyncIterator["_Daemon"]:
+    """Build what `alertd run` builds, over the test's bills, a store in memory and receivers that only note."""
+    clock = Clock(test.start)
+    sent: list[SentMessage] = []
+    notifiers: dict[str, Notifier] = {
+        name: Recorder(name, real, clock=clock, sent=sent) for name, real in receivers.items()
+    }
+    is_only = len(rules.accounts) == 1
+    sources: dict[str, BillSource] = {
+        one.name: BillsOfTest(test, one.name, is_only=is_only, clock=clock) for one in rules.accounts
+    }
+    # Built without looking at the environment: a test is the same everywhere.
+    settings = Settings.model_construct(poll_interval=test.poll_interval, settle_delay=test.settle_delay)
+    store = Store.open(_IN_MEMORY, now=test.start, new_id=lambda: _INSTALL_ID)
+    thread = StoreThread(InlineExecutor(), store)
+    try:
+        keeper = Keeper(thread)
+        cycle = Cycle(
+            store=keeper,
+            plan=replace(
+                build_plan(rules, settings, sources=sources, notifiers=notifiers), categories=_categories(test)
+            ),
+            settle_delay=test.settle_delay,
+            cadence=Cadence.for_interval(test.poll_interval),
+            install_id=_INSTALL_ID,
+            timer=lambda: 0.0,
+        )
+        delivery = Delivery(
+            outbox=keeper,
+            notifiers=notifiers,
+            fallback=fallbacks(rules),
+            install_id=_INSTALL_ID,
+            now=clock,
+            jitter=lambda: 0.0,
+        )
+        yield _Daemon(test=test, clock=clock, thread=thread, keeper=keeper, cycle=cycle, delivery=delivery, sent=sent)
+    finally:
+        await thread.close()
+
+
+def _categories(test: RuleTest) -> tuple[str, ...]:
+    """
+    Return the categories to poll: those with bills, or all where reads fail.
+
+    While every read succeeds, a category without bills says nothing: its data edge is that of the others.
+    """
+    if test.unread:
+        return PRODUCT_CATEGORIES
+    billed = {one.category for one in test.bills}
+    return tuple(category for category in PRODUCT_CATEGORIES if category in billed) or PRODUCT_CATEGORIES[:1]
+
+
+@dataclass(slots=True, kw_only=True)
+class _Daemon:
+    """The daemon of one test, and what has happened to it so far."""
+
+    test: RuleTest
+    clock: Clock
+    thread: StoreThread
+    keeper: Keeper
+    cycle: Cycle
+    delivery: Delivery
+    sent: list[SentMessage]
+    polls: int = 0
+    seen: int = 0
+    """How many of the sent messages were observed."""
+    faults: list[str] = field(default_factory=list)
+    unmade: list[Silence] = field(default_factory=list)
+    """Silences that nobody has made yet."""
+    unacknowledged: list[Acknowledgement] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.unmade = [_silence(number, one, self.test.start) for number, one in enumerate(self.test.silences, start=1)]
+        self.unacknowledged = sorted(self.test.acknowledge, key=lambda one: one.at)
+
+    async def observe(self, expectation: Expectation) -> Observation:
+        """Let time pass up to an expectation and return what is so then."""
+        until = self.test.start + expectation.at
+        while (poll_at := self.test.start + self.polls * self.test.poll_interval) <= until:
+            await self._poll(poll_at)
+            self.polls += 1
+        await self._acknowledge(until)
+        await self._deliver(until)
+        messages, self.seen = tuple(self.sent[self.seen :]), len(self.sent)
+        faults, self.faults = tuple(self.faults), []
+        alerts, books = await self.thread.call(
+            lambda store: (tuple(store.alerts.all_alerts()), tuple(store.bills.load_books().values()))
+        )
+        waiting = tuple(await self.keeper.open_entries())
+        return Observation(at=until, alerts=alerts, messages=messages, waiting=waiting, books=books, faults=faults)
+
+    async def _poll(self, now: datetime) -> None:
+        """Run one cycle; what people did before it counts, and what falls due before it leaves."""
+        await self._acknowledge(now - timedelta.resolution)
+        await self._deliver(now)
+        await self._silence(now)
+        self.clock.now = now
+        report = await self.cycle.run(now)
+        await self.keeper.record(report, now)
+        self.faults += (f'rule "{name}" failed; `alertd -v test` logs where' for name in report.rule_errors)
+        await self._deliver(now)
+        await self._acknowledge(now)
+
+    async def _deliver(self, until: datetime) -> None:
+        """Deliver all that is due, each at its own time: what quiet hours hold leaves when they end."""
+        while (due := next_due(await self.keeper.open_entries())) is not None and due <= until:
+            self.clock.now = max(self.clock.now, due)
+            await self.delivery.drain(patience=_AT_ONCE)
+
+    async def _silence(self, until: datetime) -> None:
+        made = [silence for silence in self.unmade if silence.created_at <= until]
+        if made:
+            self.unmade = [silence for silence in self.unmade if silence not in made]
+            await self._save(silences=made)
+
+    async def _acknowledge(self, until: datetime) -> None:
+        """Acknowledge what fires, as people have done up to an instant."""
+        while self.unacknowledged and self.test.start + self.unacknowledged[0].at <= until:
+            wish = self.unacknowledged.pop(0)
+            at = self.test.start + wish.at
+            alerts = await self.thread.call(lambda store: store.alerts.all_alerts())
+            meant = [alert for alert in alerts if is_of(alert, wish.rule, wish.labels)]
+            firing = [alert for alert in meant if alert.state is AlertState.FIRING]
+            if not firing:
+                self.faults.append(_nothing_to_acknowledge(wish, meant))
+            await self._save(alerts=[replace(alert, acknowledged_by=wish.by, acknowledged_at=at) for alert in firing])
+
+    async def _save(self, *, alerts: Sequence[Alert] = (), silences: Sequence[Silence] = ()) -> None:
+        await self.thread.call(lambda store: store.save_quieting(alerts=alerts, silences=silences))
+        self.cycle.forget()
+
+
+def is_of(alert: Alert, rule: str, labels: Labels) -> bool:
+    """Return whether an alert is of a rule and has some labels, among others."""
+    has = matchable(alert)
+    return alert.rule == rule and all(has.get(name) == text for name, text in labels)
+
+
+def label_text(rule: str, labels: Labels) -> str:
+    """Return a rule and labels as reports name an alert: `gpu-24h{owner=gpu-1}`."""
+    inside = ", ".join(f"{name}={text}" for name, text in labels)
+    return f"{rule}{{{inside}}}" if inside else rule
+
+
+def _nothing_to_acknowledge(wish: Acknowledgement, meant: Sequence[Alert]) -> str:
+    states = ", ".join(dict.fromkeys(alert.state.value for alert in meant)) or "there is no such alert"
+    what = label_text(wish.rule, wish.labels)
+    return f"{wish.by} cannot acknowledge {what} at {offset_text(wish.at)}: nothing fires ({states})"
+
+
+def _silence(number: int, entry: SilenceEntry, start: datetime) -> Silence:
+    return Silence(
+        id=f"{number:08x}",
+        matchers=entry.match,
+        author=entry.author,
+        comment=entry.comment,
+        created_at=start + entry.start,
+        ends_at=start + entry.start + entry.lasting,
+    )

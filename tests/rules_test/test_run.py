@@ -1,0 +1,42 @@
+"""The engine: what a test observes is what the daemon would do, whatever is left out for speed."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from alertd.rules_test.load import load_tests
+from alertd.rules_test.model import FailedReads, LoadedTest, LoadedTests
+from alertd.rules_test.receivers import real_receivers
+from alertd.rules_test.run import Observation, observe
+
+FILES = sorted((Path(__file__).parent.parent / "rules" / "tests" / "good").glob("*.yaml"))
+LOADED = [load_tests(file) for file in FILES]
+TESTS = [pytest.param(loaded, one, id=one.test.name) for loaded in LOADED for one in loaded.tests]
+NEVER = FailedReads(start=timedelta(days=399), end=timedelta(days=400))
+"""With it every category is polled, as the daemon does."""
+
+
+def observed(loaded: LoadedTests, one: LoadedTest) -> list[Observation]:
+    return asyncio.run(observe(one.test, loaded.rules, real_receivers(loaded.rules)))
+
+
+@pytest.mark.parametrize(("loaded", "one"), [param for param in TESTS if not param.values[1].test.unread])  # type: ignore[union-attr] # they are tests
+def test_categories_without_bills_when_left_out_then_nothing_changes(loaded: LoadedTests, one: LoadedTest) -> None:
+    """Only what cannot matter is left out for speed."""
+    whole = replace(one, test=replace(one.test, unread=(NEVER,)))
+
+    for few, all_of_them in zip(observed(loaded, one), observed(loaded, whole), strict=True):
+        assert (few.alerts, few.messages, few.waiting) == (
+            all_of_them.alerts,
+            all_of_them.messages,
+            all_of_them.waiting,
+        )
+
+
+def test_same_test_when_run_twice_then_observes_the_same() -> None:
+    """No clock, no chance, nothing left over from the run before."""
+    loaded = LOADED[-1]
+    assert observed(loaded, loaded.tests[0]) == observed(loaded, loaded.tests[0])
