@@ -135,19 +135,25 @@ def build_plan(
         accounts=sources,
         categories=PRODUCT_CATEGORIES,
         rules=(*rules.rules, blindness, RulesBroken.watching(notify=blindness.notify)),
-        audience=Audience(
-            routes=rules.routes,
-            default=rules.default_notify or everyone[:1],
-            recipients={name: notifier.recipients for name, notifier in notifiers.items()},
-            owners=rules.owners,
-            contacts=_contacts(notifiers),
-            editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
-            inhibitions=rules.inhibitions,
-            quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
-        ),
-        headline_of=_headlines(rules),
+        audience=build_audience(rules, notifiers),
+        headline_of=headlines(rules),
         planned=rules.planned,
         report_reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
+    )
+
+
+def build_audience(rules: LoadedRules, notifiers: Mapping[str, Notifier]) -> Audience:
+    """Put together whom to tell."""
+    everyone = tuple(receiver.name for receiver in rules.receivers)
+    return Audience(
+        routes=rules.routes,
+        default=rules.default_notify or everyone[:1],
+        recipients={name: notifier.recipients for name, notifier in notifiers.items()},
+        owners=rules.owners,
+        contacts=_contacts(notifiers),
+        editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
+        inhibitions=rules.inhibitions,
+        quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
     )
 
 
@@ -161,7 +167,7 @@ def _contacts(notifiers: Mapping[str, Notifier]) -> dict[str, str]:
     return {kind: found[kind] for kind in ("slack", "email") if kind in found}
 
 
-def _headlines(rules: LoadedRules) -> Callable[[Alert, Rule | None], str]:
+def headlines(rules: LoadedRules) -> Callable[[Alert, Rule | None], str]:
     """Return what renders an alert's first line: the rule's own summary, or the alert's headline."""
     with_summary = [rule for rule in rules.rules if rule.summary]
     if not with_summary:

@@ -56,8 +56,13 @@ class Keeper:
 
     # --- for the cycle ---------------------------------------------------------------------------------------------
 
-    async def load(self, views: Collection[View]) -> Memory:
-        """Return everything that is held between cycles, and note which views of the bills are in use."""
+    async def load(self, views: Collection[View] | None = None) -> Memory:
+        """
+        Return everything that is held between cycles.
+
+        Args:
+            views: The views of the bills that are read from now on, which is noted; None for those that were.
+        """
         return await self._thread.call(_load, views)
 
     async def fill(self, spend: SpendView, from_hour: int, view: View = View.USAGE) -> None:
@@ -233,9 +238,10 @@ def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]
     return "" if last is None or (alone and len(last.fingerprints) > 1) else last.ref
 
 
-def _load(store: Store, views: Collection[View]) -> Memory:
-    uses_keys = View.API_KEY in views
-    store.use_views(views)
+def _load(store: Store, views: Collection[View] | None) -> Memory:
+    if views is not None:
+        store.use_views(views)
+    uses_keys = View.API_KEY in store.views
     with store.snapshot():
         return Memory(
             table=store.bills.load_series(),

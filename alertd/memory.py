@@ -14,11 +14,12 @@ from alertd.core.audience import Audience
 from alertd.core.bill import KEY_CATEGORIES, ApiKey, Balance, BillRows, KeyBills, MonthlyBill, TrackedBill, View
 from alertd.core.block import HourBlock
 from alertd.core.dispatch import Decisions
-from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, midnight_before
+from alertd.core.hours import HourRange
 from alertd.core.ledger import CategoryBook, SeriesTable
 from alertd.core.outbox import OutboxEntry
 from alertd.core.planned import PlannedSpend
 from alertd.core.quieting import Quieted
+from alertd.core.reading import horizon_of
 from alertd.core.rules.base import Rule
 from alertd.core.silence import Silence
 from alertd.core.spend import SpendView
@@ -173,15 +174,8 @@ class Plan:
 
     def horizon(self, now: datetime, view: View = View.USAGE) -> int:
         """Return the first hour of a view that some rule can see; reports look at usage."""
-        seeing = (rule.lookback() for rule in self.rules if rule.enabled and view in rule.views)
-        furthest = max(seeing, default=timedelta())
-        if view is View.USAGE:
-            furthest = max(furthest, self.report_reach)
-        # The data edge may lie a day behind; the day before is what its window begins in.
-        first = midnight_before(hour_of(now - furthest)) - HOURS_PER_DAY
-        # How much of a planned amount is left depends on all that was spent since its span began.
-        spans = (plan.hours for plan in self.planned if plan.hours.end > first)
-        return min([first, *(midnight_before(span.start) for span in spans)])
+        reach = self.report_reach if view is View.USAGE else timedelta()
+        return horizon_of(self.rules, now, planned=self.planned, view=view, reach=reach)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -39,6 +39,8 @@ MAY_IMPORT = {
     "cycle": {"core", "memory", "intake"},
     "keeper": {"core", "store", "memory"},
     "rules_test": {"core", "app", "cycle", "keeper", "memory", "notify", "rules_file", "settings", "store"},
+    "backfill": {"core", "memory"},
+    "backtest": {"core", "app", "backfill", "keeper", "memory", "rules_file", "settings", "store"},
 }
 """What each part may import beside itself and the foundation."""
 EVERYTHING = {"app", "cli", "demo", "__main__"}

@@ -70,7 +70,7 @@ async def _do(settings: "Settings", request: "Request") -> str:
     thread = await StoreThread.start(opened)
     try:
         keeper = Keeper(thread)
-        memory = await keeper.load(await thread.call(lambda store: store.views))
+        memory = await keeper.load()
         quieted = quiet(
             request,
             Situation(alerts=memory.alerts, silences=memory.silences, rules=rules, inhibitions=inhibitions, now=now),

@@ -1,8 +1,9 @@
-"""What commands share: settings with logging set up, tables, JSON, durations as options."""
+"""What commands share: settings with logging set up, tables, JSON, progress, durations as options."""
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -86,3 +87,18 @@ def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timede
     if found > LONGEST:
         raise click.BadParameter(f'"{value}" is too long; the longest is {LONGEST.days}d')
     return found
+
+
+@contextmanager
+def progress(title: str, length: int) -> Iterator[Callable[[int, str], None]]:
+    """
+    Show on stderr how far something is, where that is a terminal.
+
+    Yields:
+        A function that is told how much further it is, and what was done last.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _further, _what: None
+        return
+    with click.progressbar(length=length, label=title, file=sys.stderr, item_show_func=lambda what: what or "") as bar:
+        yield bar.update

@@ -26,6 +26,8 @@ COMMANDS = {
     "report": "Send or print a report now.",
     "status": "Show polls, data edges, receivers and health.",
     "send-test": "Send one test message through a receiver.",
+    "backtest": "Replay the rules over past bills: what would have fired.",
+    "backfill": "Fetch history into the store.",
     "simulate": "Serve a simulated billing API.",
     "db": "Check, back up or prune the store.",
 }

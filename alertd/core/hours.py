@@ -99,11 +99,16 @@ class HourSet:
 
     def within(self, span: HourRange) -> "HourSet":
         """Return only the hours that lie in the range."""
+        if not self.ranges:
+            return self
         reaching = (r for r in self.ranges if r.start < span.end and r.end > span.start)
         return HourSet.of(HourRange(max(r.start, span.start), min(r.end, span.end)) for r in reaching)
 
     def missing_from(self, span: HourRange) -> "HourSet":
         """Return the hours of the range that are not in the set."""
+        if any(r.start <= span.start and span.end <= r.end for r in self.ranges):
+            # The usual case, asked for every category by every rule.
+            return HourSet()
         rest = HourSet.of((span,))
         for r in self.ranges:
             rest = rest.remove(r)

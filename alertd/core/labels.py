@@ -14,6 +14,7 @@ Labels = tuple[tuple[str, str], ...]
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
+@lru_cache(maxsize=1 << 16)
 def fingerprint(rule: str, group: Labels) -> str:
     """
     Return the name of an alert: 16 hex digits from its rule's name and its group's labels.

@@ -300,6 +300,9 @@ class DataState:
         return found
 
     _accounts: list[frozenset[str]] = field(default_factory=list, repr=False, compare=False)
+    _gaps: dict[tuple[tuple[tuple[str, str], ...], HourRange], tuple[Gap, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
     def edge(self, keys: Iterable[tuple[str, str]]) -> int | None:
         """Return the latest data edge of the given categories, None while none has one."""
@@ -309,9 +312,13 @@ class DataState:
         return max((edge for key in keys if (edge := self._edges[key]) is not None), default=None)
 
     def gaps(self, keys: Iterable[tuple[str, str]], span: HourRange) -> tuple[Gap, ...]:
-        """Return what is missing or doubted in a window, one gap a category; none means complete."""
-        found = (self._gap(self.books[key], span) for key in keys)
-        return tuple(gap for gap in found if gap is not None)
+        """Return what is missing or doubted in a window, one gap a category; none means complete. Many ask the same."""
+        asked = tuple(keys), span
+        found = self._gaps.get(asked)
+        if found is None:
+            each = (self._gap(self.books[key], span) for key in asked[0])
+            found = self._gaps[asked] = tuple(gap for gap in each if gap is not None)
+        return found
 
     def _gap(self, book: CategoryBook, span: HourRange) -> Gap | None:
         failed = book.failed.within(span)

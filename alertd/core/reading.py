@@ -4,11 +4,15 @@ Which hours to read in a cycle: the newest always, older ones less often, and wh
 Every range begins at a UTC midnight, so that rows billed by the day are read whole.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alertd.core.bill import View
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
 from alertd.core.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook
+from alertd.core.planned import PlannedSpend
+from alertd.core.rules.base import Rule
 
 TAIL_HOURS = 6
 """Read at each poll."""
@@ -29,6 +33,28 @@ class Cadence:
         return cls(
             deep_every=min(cls().deep_every, 6 * poll_interval), full_every=min(cls().full_every, 144 * poll_interval)
         )
+
+
+def horizon_of(
+    rules: Iterable[Rule],
+    now: datetime,
+    *,
+    planned: Iterable[PlannedSpend] = (),
+    view: View = View.USAGE,
+    reach: timedelta = timedelta(),
+) -> int:
+    """
+    Return the first hour of a view that some enabled rule can see.
+
+    Args:
+        reach: How far back something else looks.
+    """
+    furthest = max((reach, *(rule.lookback() for rule in rules if rule.enabled and view in rule.views)))
+    # The data edge may lie a day behind; the day before is what its window begins in.
+    first = midnight_before(hour_of(now - furthest)) - HOURS_PER_DAY
+    # How much of a planned amount is left depends on all that was spent since its span began.
+    spans = (plan.hours for plan in planned if plan.hours.end > first)
+    return min([first, *(midnight_before(span.start) for span in spans)])
 
 
 def plan_reads(
@@ -63,12 +89,12 @@ def plan_reads(
     # After a long stop the gap is older than any rule can see: what nobody looks at is not fetched.
     start = midnight_before(max(min(starts), min(horizon, running - FULL_HOURS)))
     newest = HourRange(start, running + 1)
-    wanted = _missing(book, HourRange(min(midnight_before(horizon), start), start))
-    pieces = (piece for span in (newest, *reversed(wanted.ranges)) for piece in _pieces(span))
-    return tuple(HourRange(max(piece.start, first), piece.end) for piece in pieces if piece.end > first)
+    wanted = missing_days(book, HourRange(min(midnight_before(horizon), start), start))
+    found = (piece for span in (newest, *reversed(wanted.ranges)) for piece in pieces(span))
+    return tuple(HourRange(max(piece.start, first), piece.end) for piece in found if piece.end > first)
 
 
-def _missing(book: CategoryBook, span: HourRange) -> HourSet:
+def missing_days(book: CategoryBook, span: HourRange) -> HourSet:
     """Return whole days of the span in which something was never read, failed or is doubted."""
     hours = [*book.covered.missing_from(span), *book.failed.within(span)]
     hours += [HourRange(hour, hour + 1) for hour in book.suspicions if hour in span]
@@ -78,12 +104,12 @@ def _missing(book: CategoryBook, span: HourRange) -> HourSet:
     )
 
 
-def _pieces(span: HourRange) -> list[HourRange]:
-    """Split a range at midnights into pieces of at most 31 days, newest first; the newest is as long as can be."""
-    pieces = []
+def pieces(span: HourRange, longest: int = LONGEST_RANGE_HOURS) -> list[HourRange]:
+    """Split a range at midnights into pieces of so many hours at most, newest first; the newest as long as can be."""
+    found = []
     end = span.end
     while end > span.start:
-        start = max(span.start, midnight_before(end - 1) - LONGEST_RANGE_HOURS + HOURS_PER_DAY)
-        pieces.append(HourRange(start, end))
+        start = max(span.start, midnight_before(end - 1) - longest + HOURS_PER_DAY)
+        found.append(HourRange(start, end))
         end = start
-    return pieces
+    return found

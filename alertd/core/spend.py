@@ -158,20 +158,33 @@ class SpendView:
         self._fit()
         for metric in self._totals:
             for block, sign in ((old, -1), (new, 1)):
-                for offset, series, amounts in spread(block, metric):
-                    if hour + offset in self.span and len(series):
-                        self._grow(metric, amounts, sign)
-                        self._shift(metric, hour + offset, series, sign * amounts)
+                self._shift(metric, hour, block, sign)
+        self.forget_sums()
+
+    def forget_sums(self) -> None:
+        """Let go of the sums that are kept to be asked for again: each takes memory for every group."""
         self._cache.forget_spend()
 
-    def _shift(self, metric: str, hour: int, series: NDArray[np.int32], amounts: NDArray[np.int64]) -> None:
-        ids, inverse = np.unique(series, return_inverse=True)
-        sums = np.zeros(len(ids), np.int64)
-        np.add.at(sums, inverse, amounts)
-        if not sums.any():
+    def _shift(self, metric: str, hour: int, block: HourBlock, sign: int) -> None:
+        """Add a block to the totals, or take it off: to the hours that it covers piece by piece, then to all after."""
+        parts = [part for part in spread(block, metric) if hour + part[0] in self.span and len(part[1])]
+        if not parts:
             return
-        tail = self._totals[metric][hour - self.span.start + 1 :]
-        tail[:, ids] += sums
+        ids, inverse = np.unique(np.concatenate([series for _, series, _ in parts]), return_inverse=True)
+        offsets = [offset for offset, _, _ in parts]
+        first, last = min(offsets), max(offsets)
+        added = np.zeros((last - first + 1, len(ids)), np.int64)
+        done = 0
+        for offset, series, amounts in parts:
+            self._grow(metric, amounts, sign)
+            np.add.at(added[offset - first], inverse[done : done + len(series)], sign * amounts)
+            done += len(series)
+        running = np.cumsum(added, axis=0)
+        totals, row = self._totals[metric], hour + first - self.span.start + 1
+        after = row + len(running)
+        totals[row:after, ids] += running
+        if running[-1].any():
+            totals[after:, ids] += running[-1]
 
     def _grow(self, metric: str, amounts: NDArray[np.int64], sign: int) -> None:
         """

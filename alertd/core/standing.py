@@ -187,7 +187,7 @@ class Criterion:
 
     def highest(self, part: Fraction = Fraction(1)) -> Severity | None:
         """Return the highest severity of whose limit the measure reaches a part."""
-        if self.measure is None:
+        if self.measure is None or not self.limits:
             return None
         beyond = self.measure - self.raised
         return max((severity for severity, limit in self.limits.items() if beyond >= limit * part), default=None)

@@ -33,6 +33,13 @@ class Balances:
         rows = select(self._database, _BalanceRow, "balance", f"{newest} ORDER BY account")
         return {row.account: _balance(row) for row in rows}
 
+    def since(self, start: datetime) -> tuple[Balance, ...]:
+        """Return every balance that was read at or after an instant, the oldest first."""
+        rows = select(
+            self._database, _BalanceRow, "balance", "WHERE read_at >= ? ORDER BY read_at, account", (to_micros(start),)
+        )
+        return tuple(map(_balance, rows))
+
     def save(self, balance: Balance) -> None:
         """Append a balance; a second one of the same instant replaces the first."""
         row = _BalanceRow(

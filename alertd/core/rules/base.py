@@ -121,6 +121,8 @@ class Facts:
 
     planned: tuple[PlannedSpend, ...] = ()
     """Spend that is known in advance, for every rule."""
+    is_explained: bool = True
+    """Whether anybody reads what explains an alert: largest parts, further facts, ranges. It decides nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,6 +135,8 @@ class Rule(ABC):
     """One sentence for the schema and the README."""
     ADVICE: ClassVar[str] = ""
     """What the reader of an alert can do, in one sentence."""
+    NOT_REPLAYED: ClassVar[str] = ""
+    """Why past bills cannot tell when it would have fired, in a clause; empty where they can."""
 
     name: Annotated[str, Key("Unique name.", example="gpu-24h-per-owner")]
     description: Annotated[str, Key("Shown in the alert.", example="GPU budget of research", is_meaning=False)] = ""

@@ -287,7 +287,9 @@ class BudgetRule(SpendRule):
             return {}
         history = everyone.only(np.array([scene.sums.numbers[group] for group in known], np.intp))
         rest = expected_rest(history).tolist()
-        low, high = (end.tolist() for end in rest_range(history))
+        nothing = np.full(len(known), np.nan)
+        ends = rest_range(history) if scene.facts.is_explained else (nothing, nothing)
+        low, high = (end.tolist() for end in ends)
         hours = known_hours(history).tolist()
         found = {}
         for number, group in enumerate(known):
@@ -330,7 +332,12 @@ class BudgetRule(SpendRule):
         now, by_end = standing.planned_share, standing.planned_forecast_share
         return (
             Criterion(name="spend", limits=self.thresholds, measure=standing.share, raised=now),
-            Criterion(name="pace", limits=self.pace, measure=standing.pace, raised=now / standing.elapsed),
+            Criterion(
+                name="pace",
+                limits=self.pace,
+                measure=standing.pace if self.pace else None,
+                raised=now / standing.elapsed,
+            ),
             Criterion(name="forecast", limits=self.forecast, measure=standing.forecast_share, raised=by_end),
         )
 
@@ -356,10 +363,10 @@ class BudgetRule(SpendRule):
             may_raise=not any(gap.may_hide_credit for gap in (*scene.gaps, *standing.planned.gaps)),
             caveats=tuple(gap.text for gap in gaps),
             top=facts.spend.top(self._query(facts.data), self.metric, scene.window, group, before=scene.before)
-            if held
+            if held and facts.is_explained
             else (),
             table_note=f"{scene.period.title} to {start_of(scene.edge):%b %d %H:%M} UTC, against as many hours before",
-            facts=(*standing.facts, *reached_by(criteria)),
+            facts=(*standing.facts, *reached_by(criteria)) if facts.is_explained else (),
             period=self.period.value,
             period_start=start_of(scene.period.hours.start),
         )

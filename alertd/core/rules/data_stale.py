@@ -40,6 +40,7 @@ class DataStale(Rule):
     ADVICE: ClassVar[str] = (
         "Until they are read again new spend raises no alarm: see the errors below and `alertd status`."
     )
+    NOT_REPLAYED: ClassVar[str] = "it looks at reads, not at bills"
 
     account: Annotated[Patterns, Key("A value, a glob or a list of them; `!x` excludes.", example="prod")] = Patterns()
     category: Annotated[

@@ -184,7 +184,9 @@ class NewOwner(SpendRule):
             is_complete=not gaps,
             may_raise=not gaps,
             caveats=tuple(gap.text for gap in gaps),
-            top=facts.spend.top(query, self.metric, windows.now, group, before=windows.before) if held else (),
+            top=facts.spend.top(query, self.metric, windows.now, group, before=windows.before)
+            if held and facts.is_explained
+            else (),
             table_note=(
                 f"{format_duration(self.window)} to {start_of(windows.now.end):%b %d %H:%M} UTC, "
                 f"against the {lookback} before"

@@ -115,7 +115,9 @@ class RollingSpend(SpendRule):
             is_complete=not gaps,
             may_raise=not any(gap.may_hide_credit for gap in gaps),
             caveats=tuple(gap.text for gap in gaps),
-            top=facts.spend.top(self._query(facts.data), self.metric, window, group, before=before) if held else (),
+            top=facts.spend.top(self._query(facts.data), self.metric, window, group, before=before)
+            if held and facts.is_explained
+            else (),
             table_note=f"{length} to {start_of(window.end):%b %d %H:%M} UTC, against the {length} before",
             facts=allowance.facts,
         )

@@ -213,7 +213,9 @@ class Spike(SpendRule):
             # Unlike a gap in the baseline, one in what was planned before lets no rise seem larger than it is.
             may_raise=not gaps and not any(gap.may_hide_credit for gap in unsure),
             caveats=tuple(gap.text for gap in unsure),
-            top=facts.spend.risen(query, self.metric, windows.now, group, before=windows.before) if held else (),
+            top=facts.spend.risen(query, self.metric, windows.now, group, before=windows.before)
+            if held and facts.is_explained
+            else (),
             table_note=f"what rose most: {length} to {start_of(windows.now.end):%b %d %H:%M} UTC, against {mean}",
             facts=(
                 ("Usual", f"{format_usd(round(rise.usual))}, {mean}"),
