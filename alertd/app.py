@@ -32,6 +32,7 @@ from alertd.log import get_logger
 from alertd.memory import BillSource, Plan
 from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, can_edit, contact_kind
 from alertd.notify.deliver import Delivery, attempt
+from alertd.notify.mirroring import Mirroring
 from alertd.notify.registry import notifier_class
 from alertd.reporter import Reporter, scope_of
 from alertd.rules_file.changes import changes
@@ -199,6 +200,7 @@ class App:
     cycle: Cycle
     delivery: Delivery
     reporter: Reporter
+    mirroring: Mirroring
     connections: AsyncExitStack
 
 
@@ -276,6 +278,7 @@ async def open_app(
             cycle=cycle,
             delivery=delivery,
             reporter=Reporter(store=keeper, knowledge=cycle, install_id=install_id, reports=rules.reports, plan=plan),
+            mirroring=Mirroring(delivery=delivery, told=keeper, now=now),
             connections=connections,
         )
 

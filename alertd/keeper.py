@@ -15,7 +15,8 @@ from alertd.core.dispatch import Decisions
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.ledger import CategoryBook, SeriesTable
 from alertd.core.lifecycle import Move
-from alertd.core.message import NotifyReason
+from alertd.core.message import AlertFacts, NotifyReason
+from alertd.core.mirror import ENDS_TOLD_FOR, as_it_stands, last_told
 from alertd.core.money import Usd
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.quieting import Quieted
@@ -221,6 +222,28 @@ class Keeper:
         """Return the `ref` of the delivered message that an edit is to change, or an empty text; storms stay."""
         reasons = _TELLING if entry.message.reason is NotifyReason.CORRECTED else _BEGINNINGS
         return await self._thread.call(lambda store: _last_ref(store, entry, reasons, alone=True))
+
+    async def told(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
+        """Return the entry's alerts as its recipient was told of them last while they fired."""
+        known = await self._thread.call(
+            lambda store: _told(store, entry.receiver, entry.recipient, entry.created_at - ENDS_TOLD_FOR)
+        )
+        return tuple(known[fingerprint] for fingerprint in entry.fingerprints if fingerprint in known)
+
+    async def mirrored(self, receiver: str, recipient: str, now: datetime) -> tuple[AlertFacts, ...]:
+        """Return what a recipient was told of and fires still, or ended lately, as it stands now."""
+
+        def read(store: Store) -> tuple[AlertFacts, ...]:
+            with store.snapshot():
+                told = _told(store, receiver, recipient, now - ENDS_TOLD_FOR)
+                return as_it_stands(told.values(), map(store.alerts.alert, told), now)
+
+        return await self._thread.call(read)
+
+
+def _told(store: Store, receiver: str, recipient: str, since: datetime) -> dict[str, AlertFacts]:
+    entries = store.outbox.delivered(receiver, recipient, since=since)
+    return last_told(entry.message for entry in entries)
 
 
 def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason], *, alone: bool = False) -> str:

@@ -20,6 +20,7 @@ from alertd.core.rules.base import RulesFile
 from alertd.errors import AlertdError, RulesError
 from alertd.log import get_logger
 from alertd.memory import CycleReport
+from alertd.notify.mirroring import MIRROR_EVERY
 from alertd.rules_file.watch import RulesWatch
 from alertd.slack_commands import SlackCommands
 from alertd.store.url import parse_database_url
@@ -149,6 +150,9 @@ class Service:
         scheduler.add_job(self._maintain, "interval", days=1, id="maintain")
         # After the first poll, which has the turn before it: a report that was missed is to tell of now.
         scheduler.add_job(self._report, "cron", minute="*", next_run_time=utc_now(), id="report")
+        mirror = self._app.mirroring.mirror
+        every_s = MIRROR_EVERY.total_seconds()
+        scheduler.add_job(mirror, "interval", seconds=every_s, next_run_time=utc_now(), id="mirror")
         scheduler.start()
 
         def ring() -> None:
@@ -331,4 +335,5 @@ async def run_once(app: App, now: datetime) -> bool:
     report = await run_cycle(app, now, everything=True)
     is_reported = await app.reporter.run(now)
     is_delivered = await app.delivery.drain(patience=ONCE_PATIENCE)
+    await app.mirroring.mirror()
     return report.is_ok and is_reported and is_delivered

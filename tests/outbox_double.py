@@ -9,6 +9,7 @@ from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel
 
+from alertd.core.message import AlertFacts
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.errors import StoreError
 from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, Outcome
@@ -67,6 +68,7 @@ class MemoryOutbox:
 
     entries: dict[int, OutboxEntry] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
+    told_facts: tuple[AlertFacts, ...] = ()
     broken: Callable[[str], bool] = lambda call: False
     history: list[str] = field(default_factory=list)
 
@@ -106,6 +108,9 @@ class MemoryOutbox:
 
     async def edited_ref(self, entry: OutboxEntry) -> str:
         return self.threads.get(entry.group, "")
+
+    async def told(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
+        return self.told_facts
 
 
 Step = Outcome | Exception | Literal["hang"]

@@ -1,6 +1,10 @@
 """The README keeps its word: generated parts are current, rules load, commands exist, the example plugin works."""
 
+import os
 import re
+import subprocess
+import sys
+import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -81,6 +85,30 @@ def test_every_file_linked_exists() -> None:
     """Links into the repository lead somewhere."""
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (ROOT / target).exists(), target
+
+
+def test_example_notifier_works_as_an_installed_plugin(tmp_path: Path) -> None:
+    """Entry point, keys of the rules file and a message through it: as its author will try it."""
+    (source,), (entry_points,) = blocks("python"), blocks("toml")
+    (tmp_path / "my_package.py").write_text(source, encoding="utf-8")
+    metadata = tmp_path / "my_package-1.0.dist-info"
+    metadata.mkdir()
+    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: my-package\nVersion: 1.0\n", encoding="utf-8")
+    points = tomllib.loads(entry_points)["project"]["entry-points"]
+    section = "".join(
+        f"[{group}]\n" + "".join(f"{k} = {v}\n" for k, v in names.items()) for group, names in points.items()
+    )
+    (metadata / "entry_points.txt").write_text(section, encoding="utf-8")
+    (receiver,) = re.findall(r"`(\{name: journal.*?\})`", TEXT)
+    (tmp_path / "rules.yaml").write_text(f"version: 1\nreceivers:\n  - {receiver}\n", encoding="utf-8")
+
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join((str(tmp_path), str(ROOT)))}
+    for arguments in (("check", "rules.yaml"), ("send-test", "journal")):
+        subprocess.run(
+            [sys.executable, "-m", "alertd", *arguments], cwd=tmp_path, env=environment, check=True, timeout=60
+        )
+
+    assert 'alertd can reach receiver "journal"' in (tmp_path / "alerts.txt").read_text(encoding="utf-8")
 
 
 async def test_example_notifier_works(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ A notifier file keeps one order: `Config`, pure `payload()` functions, thin `sen
 never raises for a failed send: it says what happened, and the outbox decides.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from alertd.core.message import Message
+from alertd.core.message import AlertFacts, Message
 from alertd.errors import UserError
 
 if TYPE_CHECKING:
@@ -85,6 +85,8 @@ class Envelope:
     """The `ref` of the message that this one continues."""
     edits: str = ""
     """The `ref` of the message in whose place this one is to stand; only notifiers that can edit get such a task."""
+    told: tuple[AlertFacts, ...] = ()
+    """The message's alerts as they were told last while they fired; only notifiers that mirror are given them."""
     is_plain: bool = False
     """Send plain text of at most 3,000 characters: the full layout was refused."""
 
@@ -187,6 +189,18 @@ class Contact(Protocol):
 
     contact: str
     """The key of an owner that holds the address: `slack` or `email`; empty where this receiver cannot."""
+
+
+@runtime_checkable
+class Mirror(Protocol):
+    """
+    A notifier whose receiver keeps the alerts itself and forgets what it is not told again, as Alertmanager does.
+
+    To tell it the same twice does no harm, so an attempt without an answer is made again like one that was not sent.
+    """
+
+    async def mirror(self, alerts: Sequence[AlertFacts], *, recipient: str) -> Outcome:
+        """Tell again what fires and what ended lately, each by the labels that it was told with."""
 
 
 def can_edit(notifier: Notifier) -> bool:

@@ -5,17 +5,18 @@ It decides when to try and never what to say. `sending` is stored before the fir
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
 
 from alertd.core.backoff import MOST_UNKNOWNS
 from alertd.core.compose import compose_undelivered
+from alertd.core.message import AlertFacts
 from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.errors import StoreError
 from alertd.log import get_logger
-from alertd.notify.base import CannotLook, Editor, Envelope, Lookup, Notifier, NotSent, Outcome, Unknown
+from alertd.notify.base import CannotLook, Editor, Envelope, Lookup, Mirror, Notifier, NotSent, Outcome, Unknown
 from alertd.notify.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
 
 Lane = tuple[str, str]
@@ -48,6 +49,9 @@ class Outbox(Protocol):
 
     async def edited_ref(self, entry: OutboxEntry) -> str:
         """Return the `ref` of the delivered message in whose place an edit is to stand, or an empty text."""
+
+    async def told(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
+        """Return the entry's alerts as its recipient was told of them last while they fired."""
 
 
 class Delivery:
@@ -83,6 +87,11 @@ class Delivery:
         self._free_at: dict[Lane, float] = {}
         self._log = get_logger()
 
+    @property
+    def notifiers(self) -> Mapping[str, Notifier]:
+        """Return the notifiers in use, by receiver."""
+        return self._notifiers
+
     def wake(self) -> None:
         """Look at the outbox now: something was added."""
         self._wake.set()
@@ -98,6 +107,19 @@ class Delivery:
         if self._busy:
             await asyncio.wait(set(self._busy.values()))
 
+    async def alone(self, lane: Lane, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do something while nothing is sent in a lane; return False, and do nothing, where something is."""
+        if lane in self._busy and not self._busy[lane].done():
+            return False
+
+        async def run() -> bool:
+            await work()
+            return True
+
+        task = self._busy[lane] = asyncio.create_task(run())
+        await asyncio.wait({task})
+        return True
+
     async def is_stuck(self, limit: timedelta) -> bool:
         """Return whether something has been due for longer than *limit* without an attempt."""
         due = next_due(await self._known_entries())
@@ -111,7 +133,8 @@ class Delivery:
                 notifier = self._notifiers.get(entry.receiver)
                 looks = notifier is not None and notifier.can_look_up
                 deadline = notifier.deadline if notifier is not None else timedelta()
-                settled = found_sending(entry, now=now, can_look_up=looks, deadline=deadline)
+                mirrors = isinstance(notifier, Mirror)
+                settled = found_sending(entry, now=now, can_look_up=looks, deadline=deadline, may_repeat=mirrors)
                 await self._record(entry, settled, "unknown")
             elif entry.first_attempt_at is not None and entry.not_before < now:
                 # Time in which alertd did not run is no attempt: it does not count towards giving up.
@@ -220,6 +243,7 @@ class Delivery:
                 await self._outbox.replace_entry(entry, gone, add=(), outcome="")
                 return False
             thread_ref = await self._outbox.thread_ref(entry)
+            told = await self._outbox.told(entry) if isinstance(notifier, Mirror) else ()
             if not await self._outbox.replace_entry(entry, claimed, add=(), outcome=""):
                 return False
         except StoreError as error:
@@ -233,10 +257,11 @@ class Delivery:
             recipient=entry.recipient,
             thread_ref=thread_ref,
             edits=edits,
+            told=told,
             is_plain=entry.is_plain,
         )
         outcome = await attempt(notifier, envelope)
-        if edits and isinstance(outcome, Unknown):
+        if (edits or isinstance(notifier, Mirror)) and isinstance(outcome, Unknown):
             # Made twice it is the same: no answer means no more than that it is to be made again.
             outcome = NotSent(outcome.reason)
         settled = settle(

@@ -93,9 +93,18 @@ def settle_lookup(entry: OutboxEntry, found: Lookup, *, now: datetime) -> Settle
             assert_never(found)
 
 
-def found_sending(entry: OutboxEntry, *, now: datetime, can_look_up: bool, deadline: timedelta) -> Settled:
-    """Return what becomes of an entry that a process left behind in the middle of an attempt."""
+def found_sending(
+    entry: OutboxEntry, *, now: datetime, can_look_up: bool, deadline: timedelta, may_repeat: bool = False
+) -> Settled:
+    """
+    Return what becomes of an entry that a process left behind in the middle of an attempt.
+
+    Args:
+        may_repeat: A second copy does no harm.
+    """
     reason = "alertd stopped while it was being sent"
+    if may_repeat:
+        return _again(entry, EntryState.PENDING, now, reason, now)
     return _unknown(entry, reason, now=now, can_look_up=can_look_up, deadline=deadline)
 
 

@@ -6,6 +6,7 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
@@ -188,25 +189,40 @@ def _origin(message: Message) -> str:
     return ""
 
 
-_REMEDIES = {
-    401: "check the bearer token and the URL",
-    403: "check the bearer token and the URL",
-    404: "check the URL",
-    410: "check the URL",
-}
-_REDIRECT = "redirects are not followed; set the URL that it leads to"
-_OTHER = "check that the URL takes Alertmanager's webhook format by POST"
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Endpoint:
+    """How outcomes speak of whom is posted to."""
+
+    what: str
+    credentials: str
+    takes: str
+    """What its URL must take."""
+    path: str = ""
+    """What stands in the URL after the one that was set: no secret."""
+
+    def remedy(self, status: int) -> str:
+        """Return what to do about an answer."""
+        if status in {401, 403}:
+            return f"check {self.credentials} and the URL"
+        if status in {404, 410}:
+            return "check the URL"
+        if status < 400:
+            return "redirects are not followed; set the URL that it leads to"
+        return f"check that the URL takes {self.takes}"
 
 
-def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str) -> Outcome:
+WEBHOOK = Endpoint(what="the webhook", credentials="the bearer token", takes="Alertmanager's webhook format by POST")
+
+
+def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str, endpoint: Endpoint = WEBHOOK) -> Outcome:
     """Return what an answer other than 2xx means; *body* must hold no secret."""
-    said = f"the webhook answered {status}" + (f" ({quoted(body)})" if body else "")
+    said = f"{endpoint.what} answered {status}" + (f" ({quoted(body)})" if body else "")
     if status in {408, 425, 429}:
         return NotSent(said, retry_after(headers))
     if status in {400, 413, 422}:
         return ContentRefused(said)
     if 300 <= status < 500:
-        return ConfigurationRefused(f"{said}; {_REMEDIES.get(status, _REDIRECT if status < 400 else _OTHER)}")
+        return ConfigurationRefused(f"{said}; {endpoint.remedy(status)}")
     return Unknown(said)
 
 

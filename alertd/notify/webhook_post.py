@@ -1,6 +1,7 @@
-"""One POST per attempt to a webhook, and what became of it; it neither renders nor retries."""
+"""One POST per attempt, to a webhook or an Alertmanager, and what became of it; it neither renders nor retries."""
 
 import asyncio
+from base64 import b64encode
 from contextlib import suppress
 from urllib.parse import urlsplit
 
@@ -9,7 +10,7 @@ import httpx
 from alertd import __version__
 from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome, Unknown
 from alertd.notify.text import quoted
-from alertd.notify.webhook import outcome_of_answer
+from alertd.notify.webhook import WEBHOOK, Endpoint, outcome_of_answer
 
 ANSWER_LIMIT_BYTES = 64 * 1024
 _ANSWER_TIMEOUT_S = 2.0
@@ -21,10 +22,19 @@ _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, h
 
 
 class WebhookPost:
-    """Posts to one URL, each time over a fresh connection: a kept one that has died would look like a lost answer."""
+    """
+    Posts to one URL, each time over a fresh connection: a kept one that has died would look like a lost answer.
 
-    def __init__(self, url: str, *, token: str | None) -> None:
+    Args:
+        token: For `Authorization: Bearer`.
+        login: User and password, in its place.
+    """
+
+    def __init__(
+        self, url: str, *, token: str | None, login: tuple[str, str] | None = None, endpoint: Endpoint = WEBHOOK
+    ) -> None:
         self._url = url
+        self._endpoint = endpoint
         self._headers = {
             # Compressed answers are not asked for, so that the bound on the answer holds for its content too.
             "Accept-Encoding": "identity",
@@ -34,11 +44,17 @@ class WebhookPost:
         if token:
             self._headers["Authorization"] = f"Bearer {token}"
         parts = urlsplit(url)
-        self._secrets = (url, parts.path if len(parts.path) > 1 else None, parts.query, parts.password, token)
+        path = parts.path.removesuffix(endpoint.path)
+        self._secrets = [url, path if len(path) > 1 else None, parts.query, parts.password, token]
+        if login:
+            encoded = b64encode(":".join(login).encode()).decode()
+            self._headers["Authorization"] = f"Basic {encoded}"
+            self._secrets += [encoded, login[1]]
 
-    async def send(self, body: bytes, *, key: str) -> Outcome:
+    async def send(self, body: bytes, *, key: str = "") -> Outcome:
         """Post the bytes once; the key tells a receiver that has them already."""
-        headers = {**self._headers, "Idempotency-Key": key}
+        headers = {**self._headers, "Idempotency-Key": key} if key else self._headers
+        what = self._endpoint.what
         try:
             async with (
                 httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
@@ -48,13 +64,13 @@ class WebhookPost:
                     return Delivered()
                 text = await _read_start(answer)
         except _NOT_CONNECTED as error:
-            return NotSent(f"cannot reach the webhook: {self._why(error)}")
+            return NotSent(f"cannot reach {what}: {self._why(error)}")
         except httpx.InvalidURL:
-            return ConfigurationRefused("the webhook's URL has a host that cannot exist; check it")
+            return ConfigurationRefused(f"{what}'s URL has a host that cannot exist; check it")
         except httpx.HTTPError as error:
-            return Unknown(f"the webhook's answer was lost: {self._why(error)}")
+            return Unknown(f"{what}'s answer was lost: {self._why(error)}")
         said = quoted(text.decode("utf-8", "replace"), secrets=self._secrets)
-        return outcome_of_answer(status=answer.status_code, headers=answer.headers, body=said)
+        return outcome_of_answer(status=answer.status_code, headers=answer.headers, body=said, endpoint=self._endpoint)
 
     def _why(self, error: Exception) -> str:
         return quoted(str(error), secrets=self._secrets) or type(error).__name__

@@ -149,6 +149,15 @@ class Outbox:
             "WHERE id IN (SELECT entry_id FROM outbox_alert WHERE fingerprint = ?) ORDER BY id", (fingerprint,)
         )
 
+    def delivered(self, receiver: str, recipient: str, *, since: datetime) -> tuple[OutboxEntry, ...]:
+        """Return what a recipient was told of alerts that are open or ended since an instant, in order of the ids."""
+        return self._read(
+            "WHERE receiver = ? AND recipient = ? AND state = ? AND id IN ("
+            "SELECT entry_id FROM outbox_alert JOIN alert ON alert.fingerprint = outbox_alert.fingerprint "
+            "WHERE alert.state <> ? OR alert.resolved_at >= ?) ORDER BY id",
+            (receiver, recipient, EntryState.DELIVERED.value, AlertState.RESOLVED.value, to_micros(since)),
+        )
+
     def counts(self) -> dict[tuple[str, EntryState], int]:
         """Return how many entries each receiver has in each state; what it has none of is absent."""
         found = self._database.rows(

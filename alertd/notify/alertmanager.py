@@ -1,0 +1,307 @@
+"""
+The Alertmanager notifier: tells it the alerts' state, and leaves grouping, silences and people to it.
+
+Alertmanager keeps alerts in memory only, until their `endsAt`; so what fires is told again each minute (`mirror`), and
+each time it ends far enough away that a stop of alertd ends nothing.
+
+Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, postableAlerts
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from urllib.parse import urlsplit, urlunsplit
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from alertd.clock import utc_now
+from alertd.core.message import AlertFacts
+from alertd.notify.base import (
+    CannotLook,
+    ConfigurationRefused,
+    Delivered,
+    Envelope,
+    Lookup,
+    NotifierContext,
+    Outcome,
+    ReceiverError,
+    resolve_secret,
+)
+from alertd.notify.config import (
+    ONE_OR_MORE,
+    File,
+    Name,
+    ReceiverConfig,
+    is_http_url,
+    one_or_more_schema,
+    without_repeats,
+)
+from alertd.notify.text import legible
+from alertd.notify.webhook import Endpoint
+
+if TYPE_CHECKING:
+    from alertd.notify.webhook_post import WebhookPost
+
+HOLD = timedelta(hours=24)
+"""So long after it was last told an alert ends by itself: a stop of alertd must not end anything falsely."""
+NOTICE_HOLD = timedelta(minutes=1)
+"""How long what is no alert, such as a test message, stands there."""
+
+_PATH = "/api/v2/alerts"
+_BATCH = 256
+"""Alerts in one request, as Prometheus has it: proxies bound the size of a body."""
+_PLAIN_SUMMARY_LIMIT = 200
+_OURS = frozenset({"alertname", "severity", "account", "type"})
+_ENDPOINT = Endpoint(
+    what="Alertmanager",
+    credentials="the bearer token or login",
+    takes=f"alerts by POST to {_PATH} (Alertmanager 0.16 on)",
+    path=_PATH,
+)
+
+_Posted = dict[str, object]
+
+
+def _base_url(url: str) -> str:
+    if not is_http_url(url):
+        raise ValueError("not an http(s) URL; write http://alertmanager:9093")
+    if "@" in urlsplit(url).netloc:
+        raise ValueError("a login in the URL stands here for all to read; use basic_auth_username or url_env")
+    return url
+
+
+class AlertmanagerConfig(ReceiverConfig):
+    """Which Alertmanagers, and how to log in to them; exactly one of the three forms of the URL."""
+
+    url: Annotated[
+        tuple[Annotated[str, AfterValidator(_base_url)], ...],
+        ONE_OR_MORE,
+        AfterValidator(without_repeats),
+        one_or_more_schema(r"^https?://\S+$"),
+    ] = Field(
+        default=(),
+        description="Alertmanager's URL, or a list of them: each of a cluster is told by itself.",
+        examples=["http://alertmanager:9093", ["http://alertmanager-0:9093", "http://alertmanager-1:9093"]],
+    )
+    url_env: Name | None = Field(
+        default=None,
+        description="Environment variable that holds the URL, or several with blanks between.",
+        examples=["ALERTMANAGER_URL"],
+    )
+    url_file: File | None = Field(
+        default=None, description="File that holds the URL, or several.", examples=["/run/secrets/alertmanager_url"]
+    )
+    basic_auth_username: Annotated[str, Field(min_length=1, pattern=r"^[^:]*$")] | None = Field(
+        default=None, description="User for basic authentication.", examples=["alertd"]
+    )
+    basic_auth_password_env: Name | None = Field(
+        default=None,
+        description="Environment variable that holds the user's password.",
+        examples=["ALERTMANAGER_PASSWORD"],
+    )
+    basic_auth_password_file: File | None = Field(
+        default=None,
+        description="File that holds the user's password.",
+        examples=["/run/secrets/alertmanager_password"],
+    )
+    bearer_token_env: Name | None = Field(
+        default=None,
+        description="Environment variable that holds the token for `Authorization: Bearer`.",
+        examples=["ALERTMANAGER_TOKEN"],
+    )
+    bearer_token_file: File | None = Field(
+        default=None,
+        description="File that holds the token for `Authorization: Bearer`.",
+        examples=["/run/secrets/alertmanager_token"],
+    )
+    labels: dict[Name, str] = Field(
+        default_factory=dict,
+        description="Labels added to each alert that does not have them.",
+        examples=[{"source": "alertd"}],
+    )
+
+    @model_validator(mode="after")
+    def _one_of_each(self) -> Self:
+        given = [key for key in ("url", "url_env", "url_file") if getattr(self, key)]
+        if not given:
+            raise ValueError("an alertmanager receiver needs url, url_env or url_file")
+        if len(given) > 1:
+            raise ValueError(f"{' and '.join(given)} exclude each other; keep one")
+        passwords = [key for key in ("basic_auth_password_env", "basic_auth_password_file") if getattr(self, key)]
+        tokens = [key for key in ("bearer_token_env", "bearer_token_file") if getattr(self, key)]
+        for keys in (passwords, tokens):
+            if len(keys) > 1:
+                raise ValueError(f"{' and '.join(keys)} exclude each other; keep one")
+        if bool(passwords) != bool(self.basic_auth_username):
+            raise ValueError("basic authentication needs basic_auth_username and basic_auth_password_env or _file")
+        if passwords and tokens:
+            raise ValueError(f"{passwords[0]} and {tokens[0]} exclude each other; keep one way to log in")
+        if taken := sorted(_OURS & set(self.labels)):
+            raise ValueError(f"alertd itself sets the label {taken[0]}; choose another name")
+        return self
+
+
+def payload(envelope: Envelope, *, labels: dict[str, str], now: datetime) -> list[_Posted]:
+    """
+    Return the alerts to post.
+
+    An alert is known by its labels. Where they were others when it was told, as when its severity rises, the one told
+    is ended along with it; an end is the end of the one told.
+
+    Args:
+        labels: Added to each alert.
+        now: From which `endsAt` of what fires is counted.
+    """
+    if not envelope.message.alerts:
+        return [_notice(envelope, labels, now)]
+    told = {facts.fingerprint: facts for facts in envelope.told}
+    alerts: list[AlertFacts] = []
+    for facts in envelope.message.alerts:
+        before = told.get(facts.fingerprint)
+        if before is None or before.starts_at != facts.starts_at or dict(before.labels) == dict(facts.labels):
+            alerts.append(facts)
+        elif facts.is_resolved:
+            alerts.append(replace(facts, labels=before.labels))
+        else:
+            alerts += [replace(before, is_resolved=True, ends_at=now), facts]
+    return [postable(facts, labels=labels, now=now, is_plain=envelope.is_plain) for facts in alerts]
+
+
+def postable(facts: AlertFacts, *, labels: dict[str, str], now: datetime, is_plain: bool = False) -> _Posted:
+    """Return one alert as Alertmanager takes it."""
+    annotations = {"summary": facts.rule, **dict(facts.annotations)}
+    if is_plain:
+        annotations = {"summary": annotations["summary"][:_PLAIN_SUMMARY_LIMIT]}
+    else:
+        annotations |= {"value": facts.value, "unit": facts.unit, "as_of": _instant(facts.as_of)}
+        annotations |= {"threshold": facts.threshold} if facts.threshold is not None else {}
+        annotations["fingerprint"] = facts.fingerprint
+    ends_at = (facts.ends_at or now) if facts.is_resolved else now + HOLD
+    posted: _Posted = {
+        "labels": {**labels, **dict(facts.labels)},
+        "annotations": annotations,
+        "startsAt": _instant(facts.starts_at),
+        # An end before the beginning is refused, and with it the whole request.
+        "endsAt": _instant(max(ends_at, facts.starts_at)),
+    }
+    return posted | ({"generatorURL": facts.url} if is_http_url(facts.url) else {})
+
+
+def _notice(envelope: Envelope, labels: dict[str, str], now: datetime) -> _Posted:
+    """Return what speaks of no alert, a test message for one, as a marked alert that soon ends by itself."""
+    message = legible(envelope.message)
+    annotations = {"summary": message.title[:_PLAIN_SUMMARY_LIMIT] if envelope.is_plain else message.title}
+    if not envelope.is_plain:
+        annotations["description"] = "\n".join((*message.history, *message.lines))
+    return {
+        "labels": {**labels, "alertname": f"alertd {message.reason.value}", "severity": message.severity.label},
+        "annotations": annotations,
+        "startsAt": _instant(min(message.created_at, now)),
+        "endsAt": _instant(now + NOTICE_HOLD),
+    }
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).isoformat()
+
+
+class AlertmanagerNotifier:
+    """Posts to each of its URLs by itself; holds no connection between attempts."""
+
+    Config: ClassVar[type[BaseModel]] = AlertmanagerConfig
+    deadline: ClassVar[timedelta] = timedelta(seconds=30)
+    pace: ClassVar[timedelta] = timedelta()
+    can_look_up = False
+
+    def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
+        self.name = name
+        alertmanager = AlertmanagerConfig.model_validate(config)
+        self._labels = alertmanager.labels
+        self._urls = _named(_urls(alertmanager, context))
+        self._token = _secret(alertmanager, "bearer_token", context)
+        password = _secret(alertmanager, "basic_auth_password", context)
+        self._login = (alertmanager.basic_auth_username or "", password) if password else None
+
+    def __repr__(self) -> str:
+        return f"AlertmanagerNotifier({self.name!r}, {self.recipients!r})"
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Return the hosts of the URLs, each with its port: an Alertmanager gets its own copy."""
+        return tuple(self._urls)
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        """Post the message's alerts once."""
+        alerts = payload(envelope, labels=self._labels, now=utc_now())
+        return await self._post(alerts, recipient=envelope.recipient, key=envelope.key)
+
+    async def mirror(self, alerts: Sequence[AlertFacts], *, recipient: str) -> Outcome:
+        """Post again what fires and what ended lately."""
+        now = utc_now()
+        return await self._post(
+            [postable(facts, labels=self._labels, now=now) for facts in alerts], recipient=recipient
+        )
+
+    async def _post(self, alerts: list[_Posted], *, recipient: str, key: str = "") -> Outcome:
+        post = self._posts.get(recipient)
+        if post is None:
+            return ConfigurationRefused(f"{recipient} is not among this receiver's URLs any more")
+        outcome: Outcome = Delivered()
+        for start in range(0, len(alerts), _BATCH):
+            # Half of a surrogate pair, which a bill may hold, has no UTF-8.
+            body = json.dumps(alerts[start : start + _BATCH], ensure_ascii=False).encode("utf-8", "replace")
+            outcome = await post.send(body, key=key)
+            if not isinstance(outcome, Delivered):
+                break
+        return outcome
+
+    @cached_property
+    def _posts(self) -> "dict[str, WebhookPost]":
+        # httpx takes a tenth of a second to import, which `alertd check` need not wait for.
+        from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
+
+        return {
+            recipient: WebhookPost(url, token=self._token, login=self._login, endpoint=_ENDPOINT)
+            for recipient, url in self._urls.items()
+        }
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
+        """Say that Alertmanager is told again instead of asked."""
+        return CannotLook("Alertmanager is told again instead of asked")
+
+    async def close(self) -> None:
+        """Do nothing: each attempt closes its own connection."""
+
+
+def _urls(config: AlertmanagerConfig, context: NotifierContext) -> tuple[str, ...]:
+    if config.url:
+        return config.url
+    keys = {"url_env": config.url_env, "url_file": config.url_file}
+    urls = tuple((resolve_secret(keys, "url", context) or "").split())
+    key = next(key for key, value in keys.items() if value)
+    if not all(map(is_http_url, urls)):
+        raise ReceiverError(f"what {key} names is no http(s) URL; put http://alertmanager:9093 there", key=key)
+    return without_repeats(urls)
+
+
+def _named(urls: tuple[str, ...]) -> dict[str, str]:
+    """Return where to post, by names that hold no secret: host and port, numbered where several have the same."""
+    named: dict[str, str] = {}
+    for url in urls:
+        parts = urlsplit(url)
+        path = parts.path.rstrip("/").removesuffix(_PATH) + _PATH
+        host = parts.netloc.rpartition("@")[2]
+        number = sum(known.partition(" ")[0] == host for known in named) + 1
+        named[host if number == 1 else f"{host} #{number}"] = urlunsplit(parts._replace(path=path, fragment=""))
+    return named
+
+
+def _secret(config: AlertmanagerConfig, key: str, context: NotifierContext) -> str | None:
+    keys = {name: getattr(config, name) for name in (f"{key}_env", f"{key}_file")}
+    secret = resolve_secret(keys, key, context)
+    if secret and key == "bearer_token" and not (secret.isascii() and secret.isprintable()):
+        raise ReceiverError("the bearer token has characters that no header can hold; copy it again")
+    return secret

@@ -1,0 +1,189 @@
+"""
+The Apprise notifier: more than a hundred services, each by a URL of https://appriseit.com/services/.
+
+Apprise says that a message was sent or that it was not, and not why: what was not may have arrived nevertheless. So a
+refusal is an unknown outcome, with the bound on copies that goes with it.
+"""
+
+import asyncio
+import logging
+import re
+import threading
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import partial
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from alertd.core.message import Message, plain_text
+from alertd.core.severity import Severity
+from alertd.log import get_logger
+from alertd.notify.base import (
+    CannotLook,
+    ConfigurationRefused,
+    Delivered,
+    Envelope,
+    Lookup,
+    NotifierContext,
+    Outcome,
+    ReceiverError,
+    Unknown,
+    resolve_secret,
+)
+from alertd.notify.config import ONE_OR_MORE, File, Name, ReceiverConfig, one_or_more_schema, without_repeats
+from alertd.notify.text import PLAIN_LIMIT, headline, legible
+
+if TYPE_CHECKING:
+    from apprise import Apprise
+
+_LOGGERS = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
+"""Apprise and what it sends with: they print URLs, which are secrets here."""
+# Services read pings out of plain text. A space without width ends the word that they look for.
+_PING = re.compile(r"(?<=[@<])(?=[\w!@#&])")
+
+
+class AppriseConfig(ReceiverConfig):
+    """Where the URLs are; never the URLs, which hold passwords and tokens."""
+
+    url_env: Annotated[
+        tuple[Name, ...], ONE_OR_MORE, AfterValidator(without_repeats), one_or_more_schema(r"^[A-Za-z_][A-Za-z0-9_]*$")
+    ] = Field(
+        default=(),
+        description="Environment variable that holds an Apprise URL, or a list of them. Each gets its own copy.",
+        examples=["TELEGRAM_URL", ["TELEGRAM_URL", "MATRIX_URL"]],
+    )
+    url_file: Annotated[tuple[File, ...], ONE_OR_MORE, AfterValidator(without_repeats), one_or_more_schema(r"^.+$")] = (
+        Field(
+            default=(),
+            description="File that holds an Apprise URL, or a list of them.",
+            examples=["/run/secrets/telegram_url"],
+        )
+    )
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if find_spec("apprise") is None:
+            raise ValueError("receivers of type apprise need a further package: pip install 'alertd[apprise]'")
+        if not self.url_env and not self.url_file:
+            raise ValueError("an apprise receiver needs url_env or url_file")
+        return self
+
+
+def title_and_body(message: Message) -> tuple[str, str]:
+    """Return the message as plain text, in which no name can ping anybody; Apprise escapes it for each service."""
+    readable = legible(message)
+    text = plain_text(replace(readable, title=""), limit=PLAIN_LIMIT).strip("\n")
+    return _PING.sub("\u200b", headline(readable)), _PING.sub("\u200b", text)
+
+
+def kind_of(message: Message) -> str:
+    """Return Apprise's word for how bad it is: services choose a colour, a priority or an action by it."""
+    if message.is_resolved:
+        return "success"
+    return {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}[message.severity]
+
+
+class AppriseNotifier:
+    """Sends through each of its URLs by itself, in a thread: Apprise waits for answers."""
+
+    Config: ClassVar[type[BaseModel]] = AppriseConfig
+    deadline: ClassVar[timedelta] = timedelta(seconds=60)
+    pace: ClassVar[timedelta] = timedelta(seconds=1)
+    can_look_up = False
+
+    def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
+        self.name = name
+        apprise = AppriseConfig.model_validate(config)
+        self._services = {
+            place: _service(url, key)
+            for key, places in (("url_env", apprise.url_env), ("url_file", apprise.url_file))
+            for place in places
+            for url in (resolve_secret({key: place}, "url", context) or "",)
+        }
+
+    def __repr__(self) -> str:
+        return f"AppriseNotifier({self.name!r}, {self.recipients!r})"
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Return the variables and files that hold the URLs: the names of the copies."""
+        return tuple(self._services)
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        """Send once; a thread that is cut off here may still send, which the outcome allows for."""
+        service = self._services.get(envelope.recipient)
+        if service is None:
+            return ConfigurationRefused(f"{envelope.recipient} is not among this receiver's URLs any more")
+        message = envelope.message
+        title, body = title_and_body(message)
+        # `body_format` says what it is given: Apprise turns it into the HTML or Markdown that a service wants.
+        send = partial(service.notify, body=body, title=title, notify_type=kind_of(message), body_format="text")
+        if await _in_thread(lambda: bool(send())):
+            return Delivered()
+        return Unknown(
+            f"Apprise could not send it, and does not say why; `apprise -v -b test` with the URL in "
+            f"{envelope.recipient} shows it"
+        )
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
+        """Say that Apprise can only send."""
+        return CannotLook("Apprise can only send")
+
+    async def close(self) -> None:
+        """Do nothing: Apprise closes its connections itself."""
+
+
+def _service(url: str, key: str) -> "Apprise":
+    """
+    Return what sends through one URL.
+
+    Raises:
+        ReceiverError: It is none that Apprise can use; the text does not show it.
+    """
+    for name in _LOGGERS:
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
+    from apprise import Apprise, AppriseAsset  # noqa: PLC0415 -- optional, and half a second to import
+
+    if len(url.split()) != 1:
+        raise ReceiverError(
+            f"what {key} names holds blanks or several URLs; give each URL its own, blanks as %20", key=key
+        )
+    # Nothing of it goes to disk or to wherever a server redirects to; the deadline is ours.
+    asset = AppriseAsset(
+        app_id="alertd", storage_mode="memory", http_redirects=False, service_timeout=0, async_mode=False
+    )
+    found = Apprise.instantiate(url, asset=asset)
+    if found is None:
+        raise ReceiverError(
+            f"what {key} names is no URL that Apprise knows; compare it with https://appriseit.com/services/", key=key
+        )
+    service = Apprise(asset=asset)
+    service.add(found)
+    return service
+
+
+async def _in_thread(send: Callable[[], bool]) -> bool:
+    """Call in a thread that neither a stop nor other work waits for; False where it raises."""
+    loop = asyncio.get_running_loop()
+    said: asyncio.Future[bool] = loop.create_future()
+
+    def tell(answer: bool) -> None:  # noqa: FBT001 -- called by the loop
+        if not said.done():
+            said.set_result(answer)
+
+    def work() -> None:
+        try:
+            answer = send()
+        except Exception as error:  # noqa: BLE001 -- a service's fault; its text may hold the URL
+            get_logger().error("apprise raised", error=type(error).__name__)
+            answer = False
+        # Whoever waited may be gone, and the loop with them.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(tell, answer)
+
+    threading.Thread(target=work, name="apprise", daemon=True).start()
+    return await said
