@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from alertd.clock import monotonic_s, utc_now
+from alertd.contacts import contacts
 from alertd.core.alert import Alert
 from alertd.core.audience import Audience
 from alertd.core.bill import PRODUCT_CATEGORIES
@@ -30,7 +31,7 @@ from alertd.errors import Problem, RulesError, SettingsError
 from alertd.keeper import Keeper
 from alertd.log import get_logger
 from alertd.memory import BillSource, Plan
-from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, can_edit, contact_kind
+from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, can_edit
 from alertd.notify.deliver import Delivery, attempt
 from alertd.notify.mirroring import Mirroring
 from alertd.notify.registry import notifier_class
@@ -151,21 +152,11 @@ def build_audience(rules: LoadedRules, notifiers: Mapping[str, Notifier]) -> Aud
         default=rules.default_notify or everyone[:1],
         recipients={name: notifier.recipients for name, notifier in notifiers.items()},
         owners=rules.owners,
-        contacts=_contacts(notifiers),
+        contacts=contacts(notifiers),
         editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
         inhibitions=rules.inhibitions,
         quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
     )
-
-
-def _contacts(notifiers: Mapping[str, Notifier]) -> dict[str, str]:
-    """Return for each kind of contact of an owner the first receiver that writes to it, Slack before mail."""
-    found: dict[str, str] = {}
-    for name, notifier in notifiers.items():
-        kind = contact_kind(notifier)
-        if kind:
-            found.setdefault(kind, name)
-    return {kind: found[kind] for kind in ("slack", "email") if kind in found}
 
 
 def headlines(rules: LoadedRules) -> Callable[[Alert, Rule | None], str]:

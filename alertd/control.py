@@ -84,7 +84,7 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, han
         writer.write(msgspec.json.encode(await _answer(line, handle)) + b"\n")
         await writer.drain()
     except (OSError, TimeoutError, ValueError) as error:
-        # The asker went away, or is none of ours: nothing of the request was done unless it was answered.
+        # The asker went away, or is none of ours. What was asked before that is done all the same.
         get_logger().warning("control request dropped", error=str(error) or type(error).__name__)
     finally:
         writer.close()
@@ -133,7 +133,7 @@ async def ask(path: Path, request: Request) -> str:
         async with asyncio.timeout(_ANSWER_S):
             await writer.drain()
             answer = msgspec.json.decode(await reader.readline(), type=dict[str, str])
-    except (OSError, TimeoutError, msgspec.MsgspecError):
+    except (OSError, TimeoutError, ValueError, msgspec.MsgspecError):
         raise StoreError(
             f"{path}: the daemon gave no answer; see its log and `alertd alerts` whether it was done"
         ) from None

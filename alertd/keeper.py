@@ -111,6 +111,9 @@ class Keeper:
                 )
                 for key, numbers in decisions.folded.items()
                 for number in numbers
+            ) + tuple(
+                EntryUpdate(before=by_id[number], after=replace(by_id[number], not_before=until))
+                for number, until in decisions.held.items()
             )
             store.save_decisions(
                 stored.Decisions(
@@ -247,11 +250,15 @@ def _told(store: Store, receiver: str, recipient: str, since: datetime) -> dict[
 
 
 def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason], *, alone: bool = False) -> str:
-    """Return the `ref` of the last entry for such a reason before this one, of its alert and recipient."""
+    """Return the `ref` of the last entry for such a reason before this one, of its alert's episode and recipient."""
+    fingerprint = entry.fingerprints[0]
+    began = _began(entry, fingerprint)
     earlier = [
         known
-        for known in store.outbox.entries_of(entry.fingerprints[0])
-        if known.id < entry.id and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
+        for known in store.outbox.entries_of(fingerprint)
+        if known.id < entry.id
+        and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
+        and _began(known, fingerprint) == began
     ]
     # Whom only the escalation told, for them it is the beginning.
     found = [known for known in earlier if known.message.reason in reasons] or [
@@ -259,6 +266,11 @@ def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]
     ]
     last = found[-1] if found else None
     return "" if last is None or (alone and len(last.fingerprints) > 1) else last.ref
+
+
+def _began(entry: OutboxEntry, fingerprint: str) -> datetime | None:
+    """Return when the episode of an alert began of which an entry speaks: what tells it from another one."""
+    return next((facts.starts_at for facts in entry.message.alerts if facts.fingerprint == fingerprint), None)
 
 
 def _load(store: Store, views: Collection[View] | None) -> Memory:

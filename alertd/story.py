@@ -11,13 +11,14 @@ from datetime import datetime
 from alertd.core.alert import Alert, AlertState
 from alertd.core.audience import Audience
 from alertd.core.due import repeat_interval
-from alertd.core.labels import Labels
-from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.holding import is_held
+from alertd.core.labels import Labels, matches_all
+from alertd.core.outbox import OutboxEntry
 from alertd.core.routing import OWNER, matching_routes
 from alertd.core.rules.base import Facts, Rule, SpendRule
 from alertd.core.silence import Silence, matchable
 from alertd.core.values import format_value
-from alertd.core.words import format_instant
+from alertd.core.words import format_duration, format_instant
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt
 from alertd.store.store import Store
@@ -77,8 +78,9 @@ def read_story(store: Store, alert: Alert, *, at: datetime, is_past: bool) -> St
 
 
 def _fits(silence: Silence, alert: Alert, labels: dict[str, str]) -> bool:
-    # Whether it held at some time: as if nobody had ended it.
-    return replace(silence, expired_at=None).holds(alert, labels, silence.created_at)
+    # Whether it held at some time, whatever ended it.
+    is_bound = not silence.bound or any(bound.names(alert) for bound in silence.bound)
+    return is_bound and matches_all(dict(silence.matchers), labels)
 
 
 def tell(story: Story, rule: Rule | None, audience: Audience | None) -> Iterator[str]:
@@ -133,11 +135,6 @@ def _now(story: Story, rule: Rule | None) -> list[tuple[str, str]]:
         if is_held(told.entry, story.at)
     ]
     return found
-
-
-def is_held(entry: OutboxEntry, now: datetime) -> bool:
-    """Return whether a notification waits for quiet hours to end: due later, and never tried."""
-    return entry.state is EntryState.PENDING and not entry.attempts and entry.not_before > now
 
 
 def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
@@ -204,8 +201,9 @@ def _value(alert: Alert) -> str:
 
 def _told(alert: Alert, rule: Rule | None, now: datetime) -> str:
     if alert.fired_at is None:
-        wait = f"it fires when it has held for {rule.for_}" if rule is not None and rule.for_ else "it did not fire"
-        return f"not told: {wait}"
+        if rule is None or not rule.for_:
+            return "not told: it did not fire"
+        return f"not told: it fires when it has held for {format_duration(rule.for_)}"
     if alert.told_at is None:
         return f"not told yet: {alert.withheld or 'the next poll decides'}"
     value = format_value(alert.told_value, alert.unit) if alert.told_value is not None else ""

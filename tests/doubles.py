@@ -125,7 +125,9 @@ class SlackDouble:
         channel = self.channels.get(arguments["channel"])  # unlike chat.postMessage it takes no names
         if channel is None:
             return _answer(error="channel_not_found")
-        if problem := self._problem(channel, arguments):
+        # An empty list takes the old blocks away: https://docs.slack.dev/reference/methods/chat.update
+        given = arguments if arguments.get("blocks") else {k: v for k, v in arguments.items() if k != "blocks"}
+        if problem := self._problem(channel, given):
             return problem
         found = [message for message in channel.messages if message["ts"] == arguments["ts"]]
         if not found:

@@ -4,6 +4,8 @@ import getpass
 import os
 from typing import TYPE_CHECKING
 
+from alertd.cli.common import printable
+
 if TYPE_CHECKING:
     from alertd.core.quieting import Request
     from alertd.settings import Settings
@@ -36,13 +38,14 @@ async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
     if database is None:
         raise UserError("ALERTD_DATABASE_URL: sqlite:// is a database in memory; nothing in it can be asked for")
     try:
-        return await ask(socket_path(database), request)
+        text = await ask(socket_path(database), request)
     except NobodyListens:
-        pass
-    try:
-        return await _do(settings, request)
-    except QuietingError as error:
-        raise UserError(str(error)) from None
+        try:
+            text = await _do(settings, request)
+        except QuietingError as error:
+            raise UserError(str(error)) from None
+    # It names owners as the bills have them.
+    return "\n".join(map(printable, text.split("\n")))
 
 
 async def _do(settings: "Settings", request: "Request") -> str:

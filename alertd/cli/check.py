@@ -24,6 +24,7 @@ def command(ctx: click.Context, path: Path | None) -> int:
     set here are warnings, so that rules can be checked where they are not deployed.
     """
     from alertd.app import build_notifiers, check_settings, missing_keys
+    from alertd.contacts import owner_warnings
     from alertd.errors import RulesError, SettingsError
     from alertd.rules_file.load import load_rules
 
@@ -48,8 +49,13 @@ def command(ctx: click.Context, path: Path | None) -> int:
     except SettingsError as error:
         click.echo(str(error), err=True)
         return 1
-    _, problems = build_notifiers(rules, settings)
-    for problem in (*rules.warnings, *problems, *missing_keys(rules, settings)):
+    notifiers, problems = build_notifiers(rules, settings)
+    for problem in (
+        *rules.warnings,
+        *owner_warnings(rules, notifiers),
+        *problems,
+        *missing_keys(rules, settings),
+    ):
         click.echo(f"{problem.path}:{problem.line}:{problem.column}: warning: {problem.text}", err=True)
     enabled = sum(rule.enabled for rule in rules.rules)
     click.echo(f"{target}: ok: {enabled} rules, {len(rules.receivers)} receivers, {len(rules.accounts)} accounts")

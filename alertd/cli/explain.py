@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare
+from alertd.cli.common import prepare, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -62,13 +62,15 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
         store.close()
     for line in judged:
         click.echo(line)
+    if not stories:
+        click.echo("  No alert of it is known.")
     for number, story in enumerate(stories):
         if number or judged:
             click.echo(f"\n{'-' * 80}\n")
         for line in tell(story, rules.get(story.alert.rule), _audience(loaded)):
-            click.echo(line.rstrip())
+            click.echo(printable(line.rstrip()))
     for alert in found[_MOST:]:
-        click.echo(f"Not told whole: {alert.fingerprint}  {alert.state}  {alert.headline}")
+        click.echo(printable(f"Not told whole: {alert.fingerprint}  {alert.state}  {alert.headline}"))
     return 0
 
 

@@ -91,11 +91,12 @@ def _matchers(texts: tuple[str, ...]) -> "tuple[tuple[str, Patterns], ...]":
     found: dict[str, Patterns] = {}
     for text in texts:
         name, equals, value = text.partition("=")
-        if not equals and not re.fullmatch("[0-9a-f]{4,16}", text):
+        beginning = text.lower()
+        if not equals and not re.fullmatch("[0-9a-f]{4,16}", beginning):
             wrong = f'"{text}" is neither label=value, like owner={text}, nor the fingerprint of an alert'
             raise click.BadParameter(wrong, param_hint="MATCHER")
         if not equals:
-            name, value = "fingerprint", text if len(text) == 16 else f"{text}*"
+            name, value = "fingerprint", beginning if len(beginning) == 16 else f"{beginning}*"
         if not name or name in found:
             wrong = f'"{name}" is matched twice; join its values: {name}=a,b' if name else f'"{text}" names no label'
             raise click.BadParameter(wrong, param_hint="MATCHER")
@@ -171,7 +172,8 @@ def _state(silence: "Silence", alerts: "dict[str, Alert]", now: datetime) -> str
     if silence.expired_at is not None:
         return f"ended by {silence.expired_by}"
     is_over = silence.bound and not any(
-        bound.fingerprint in alerts and bound.holds(alerts[bound.fingerprint]) for bound in silence.bound
+        bound.fingerprint in alerts and bound.holds(alerts[bound.fingerprint], silence.created_at)
+        for bound in silence.bound
     )
     return "over" if is_over or not silence.is_active(now) else "active"
 

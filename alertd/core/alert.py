@@ -146,7 +146,7 @@ class Alert:
     told_at: datetime | None = None
     told_value: Decimal | None = None
     told_as_of: datetime | None = None
-    """The data edge of the told value."""
+    """The data edge of the told value; None where the rule was edited since."""
     corrected: str = ""
     """How the told value was put right since it was told, in a sentence."""
     told_severity: Severity | None = None

@@ -74,9 +74,8 @@ class Audience:
     def _contact(self, owner_id: str) -> Address | None:
         """Return where the person or channel behind an owner is written to, None where nothing is known."""
         owner = self.owners.find(owner_id)
-        known = {"slack": owner.slack, "email": owner.email}
-        ways = (Address(receiver, known[kind]) for kind, receiver in self.contacts.items() if known.get(kind))
-        return next(ways, None)
+        ways = (Address(receiver, owner.address(kind)) for kind, receiver in self.contacts.items())
+        return next((way for way in ways if way.recipient), None)
 
     def held_until(self, receiver: str, severity: Severity, now: datetime) -> datetime | None:
         """Return when a receiver's quiet hours end for a message of a severity, None where they hold nothing back."""

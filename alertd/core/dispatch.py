@@ -13,6 +13,7 @@ from alertd.core.alert import Address, Alert
 from alertd.core.audience import Audience
 from alertd.core.compose import compose_alert, compose_storm, fold
 from alertd.core.due import corrected, notify_reason, told
+from alertd.core.holding import held
 from alertd.core.lifecycle import Move
 from alertd.core.message import Message, NotifyReason
 from alertd.core.mutes import Mutes
@@ -38,6 +39,8 @@ class Decisions:
     entries: tuple[OutboxEntry, ...]
     folded: Mapping[str, tuple[int, ...]]
     """Delivery key of a new entry to the ids of the waiting ones that it takes over."""
+    held: Mapping[int, datetime]
+    """Id of a waiting entry that quiet hours hold to when it may be sent, where that changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +79,11 @@ def dispatch(
     after: list[Move] = []
     for unmuted in sorted(moves, key=lambda m: (-m.after.severity, m.after.rule, -m.after.value, m.after.fingerprint)):
         move = replace(unmuted, after=mutes.noted(unmuted.after))
-        reason = _reason(move, now)
+        reason = _reason(move, mutes, now)
         addresses = audience.of(move.after, move.rule, reason) if reason is not None else ()
         if reason is None or not addresses:
             # Nobody was told: whoever is named later hears of the beginning.
-            after.append(move if reason is None else _unheard(move, reason, now))
+            after.append(move if reason is None else _unheard(move, reason))
             continue
         is_correction = reason is NotifyReason.CORRECTED
         noted = corrected(move, now) if is_correction else told(move.after, reason, addresses, now)
@@ -97,20 +100,32 @@ def dispatch(
         dues, audience=audience, waiting=waiting, install_id=install_id, is_first_cycle=is_first_cycle, now=now
     )
     changed = tuple(move for move in after if move.is_change)
-    return Decisions(alerts=tuple(move.after for move in changed), moves=changed, entries=tuple(entries), folded=folded)
+    taken = {number for numbers in folded.values() for number in numbers}
+    return Decisions(
+        alerts=tuple(move.after for move in changed),
+        moves=changed,
+        entries=tuple(entries),
+        folded=folded,
+        held=held(
+            [entry for entry in waiting if entry.id not in taken],
+            {**present, **{move.after.fingerprint: move.after for move in after}},
+            audience,
+            now,
+        ),
+    )
 
 
-def _reason(move: Move, now: datetime) -> NotifyReason | None:
+def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:
     """Return why an alert is told now, None where nothing is due or it is withheld; an end is never withheld."""
     reason = notify_reason(move, now)
+    if reason is None and mutes.is_outspent(move.after):
+        reason = NotifyReason.REPEAT
     return None if move.after.withheld and reason is not NotifyReason.RESOLVED else reason
 
 
-def _unheard(move: Move, reason: NotifyReason, now: datetime) -> Move:
-    """Note that nobody hears of what is due; a correction that nobody's message can take is none."""
-    if reason is NotifyReason.CORRECTED:
-        return replace(move, after=corrected(move, now))
-    if reason is NotifyReason.RESOLVED:
+def _unheard(move: Move, reason: NotifyReason) -> Move:
+    """Note that nobody hears of what is due; what was told stays told where no message can take a correction."""
+    if reason in {NotifyReason.RESOLVED, NotifyReason.CORRECTED}:
         return move
     return replace(move, after=replace(move.after, withheld="no route leads to a receiver"))
 
@@ -174,9 +189,9 @@ def _entries(
             if taken:
                 entry = replace(entry, message=fold([old.message for old in taken], entry.message))
                 folded[entry.key] = tuple(old.id for old in taken)
-            held = audience.held_until(address.receiver, entry.message.severity, now)
-            if held is not None and not entry.message.reason.is_edit:
-                entry = replace(entry, not_before=held)
+            quiet = audience.held_until(address.receiver, entry.message.severity, now)
+            if quiet is not None and not entry.message.reason.is_edit:
+                entry = replace(entry, not_before=quiet)
             entries.append(entry)
     return entries, folded
 
@@ -228,12 +243,16 @@ def _foldable(entry: OutboxEntry, waiting: Sequence[OutboxEntry]) -> list[Outbox
     """
     if len(entry.fingerprints) != 1:
         return []
-    of_alert = [
-        old
-        for old in waiting
-        if (old.receiver, old.recipient, old.fingerprints) == (entry.receiver, entry.recipient, entry.fingerprints)
-        and _may_join(old.message.reason, entry.message.reason)
-    ]
+    of_alert: list[OutboxEntry] = []
+    for old in waiting:
+        if (old.receiver, old.recipient) != (entry.receiver, entry.recipient):
+            continue
+        if old.fingerprints == entry.fingerprints:
+            if _may_join(old.message.reason, entry.message.reason):
+                of_alert.append(old)
+        elif not set(entry.fingerprints).isdisjoint(old.fingerprints):
+            # What came before a storm that tells of the alert too must not be told after it.
+            of_alert = []
     is_free = all(old.state in {EntryState.PENDING, EntryState.BLOCKED} and not old.unknowns for old in of_alert)
     return of_alert if is_free else []
 

@@ -31,7 +31,8 @@ class Inhibitors:
 
     def __init__(self, inhibitions: Sequence[Inhibition], alerts: Iterable[Alert]) -> None:
         self._sources: list[tuple[Inhibition, dict[tuple[str, ...], list[tuple[Alert, bool]]]]] = []
-        firing = [(alert, matchable(alert)) for alert in alerts if alert.state is AlertState.FIRING] * bool(inhibitions)
+        fires = (alert for alert in alerts if alert.state is AlertState.FIRING) if inhibitions else ()
+        firing = [(alert, matchable(alert)) for alert in fires]
         for inhibition in inhibitions:
             found: dict[tuple[str, ...], list[tuple[Alert, bool]]] = {}
             for alert, labels in firing:

@@ -47,6 +47,6 @@ def judge(
 
 def _restated(move: Move, rule: Rule, facts: Facts) -> Move:
     alert = move.after
-    if alert.state is not AlertState.FIRING or alert.told_as_of is None or alert.rule_digest != rule.digest():
+    if alert.state is not AlertState.FIRING or alert.told_as_of is None:
         return move
     return replace(move, restated=rule.restated(facts, alert, alert.told_as_of))

@@ -132,6 +132,8 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         alert,
         # A severity that was left and comes again is news again.
         told_severity=min(told, alert.severity) if told is not None else None,
+        # What the rule's new text makes of the told hours is no correction of them.
+        told_as_of=alert.told_as_of if alert.rule_digest == rule.digest() else None,
         type=rule.TYPE,
         account=sample.account,
         labels=sample.labels,

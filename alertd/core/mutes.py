@@ -41,3 +41,10 @@ class Mutes:
         if (alert.silenced_by, alert.withheld) == (silenced, withheld):
             return alert
         return replace(alert, silenced_by=silenced, withheld=withheld)
+
+    def is_outspent(self, alert: Alert) -> bool:
+        """Return whether an alert cost the further amount until which somebody wanted to hear no more of it."""
+        if alert.state is not AlertState.FIRING or alert.acknowledged_by is not None:
+            return False
+        labels = matchable(alert)
+        return any(silence.is_outspent(alert, labels, self._now) for silence in self._silences)

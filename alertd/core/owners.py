@@ -18,6 +18,10 @@ class Owner:
     email: str = ""
     labels: Labels = ()
 
+    def address(self, kind: str) -> str:
+        """Return where receivers of a kind (`slack`, `email`) write to it, empty where that is not known."""
+        return {"slack": self.slack, "email": self.email}.get(kind, "")
+
 
 _NOBODY = Owner(match=Patterns())
 

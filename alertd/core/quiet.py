@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 _DAY = timedelta(days=1)
+_SOME_MONDAY = datetime(2026, 1, 12, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,3 +44,9 @@ def quiet_until(hours: Iterable[QuietHours], now: datetime) -> datetime | None:
             return until
         until = later
     return until
+
+
+def is_always_quiet(hours: Iterable[QuietHours]) -> bool:
+    """Return whether quiet hours leave no gap in a week without clock changes: what they hold waits for a week."""
+    until = quiet_until(hours, _SOME_MONDAY)
+    return until is not None and until - _SOME_MONDAY >= 7 * _DAY

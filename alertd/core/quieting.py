@@ -197,7 +197,12 @@ def _bound(alert: Alert, until_spend: Usd | None, situation: Situation) -> Bound
     below = None
     if until_spend is not None:
         rule = situation.rules.get(alert.rule)
-        step = rule.value_of(until_spend, alert) if rule is not None else None
+        if rule is None:
+            raise QuietingError(
+                f"{alert.rule} ({alert.fingerprint}): its rule cannot be read now, which says what an amount is to it; "
+                "choose a time, or mend the rules file (`alertd check`)"
+            )
+        step = rule.value_of(until_spend, alert)
         if step is None:
             raise QuietingError(
                 f"{alert.rule} ({alert.fingerprint}) counts no money, so no amount ends its silence; choose a time"
@@ -232,9 +237,11 @@ def _expire_silence(request: ExpireSilence, situation: Situation) -> Quieted:
 
 
 def _with_silence(silence: Silence, situation: Situation, *, text: str, event: str) -> Quieted:
-    """Return the change, with every alert that is silenced by it now, or is not any more."""
+    """Return the change, with every alert that is silenced by it now, or is not any more; others are not touched."""
     silences = {**situation.silences, silence.id: silence}
     mutes = Mutes(silences.values(), situation.inhibitions, situation.alerts, situation.now)
-    noted = ((alert, mutes.noted(alert)) for alert in situation.alerts.values())
+    holding = replace(silence, expired_at=None)
+    held = (a for a in situation.alerts.values() if holding.holds(a, matchable(a), situation.now))
+    noted = ((alert, mutes.noted(alert)) for alert in held)
     changed = tuple(after for before, after in noted if after is not before)
     return Quieted(text=text, event=event, alerts=changed, silences=(silence,))

@@ -221,7 +221,8 @@ class Replayer:
         folded = {number for numbers in decisions.folded.values() for number in numbers}
         first = max((entry.id for entry in self._held), default=0) + 1
         new = [replace(entry, id=number) for number, entry in enumerate(decisions.entries, first)]
-        self._held = [entry for entry in (*self._held, *new) if entry.id not in folded]
+        waiting = [replace(entry, not_before=decisions.held.get(entry.id, entry.not_before)) for entry in self._held]
+        self._held = [entry for entry in (*waiting, *new) if entry.id not in folded]
         self._deliver(now)
 
     def _deliver(self, now: datetime | None) -> None:

@@ -25,10 +25,20 @@ class Bound:
     below: Decimal | None = None
     """The silence holds while the alert's value is less than this; None for any value."""
 
-    def holds(self, alert: Alert) -> bool:
-        """Return whether an alert is the one, in the same episode, and its value still below."""
-        is_same = (self.fingerprint, self.episode) == (alert.fingerprint, alert.episode)
-        return is_same and (self.below is None or alert.value < self.below)
+    def names(self, alert: Alert) -> bool:
+        """Return whether an alert is the one, in the same episode."""
+        return (self.fingerprint, self.episode) == (alert.fingerprint, alert.episode)
+
+    def holds(self, alert: Alert, since: datetime) -> bool:
+        """Return whether an alert is the one and never cost the amount since an instant: once told of it stays over."""
+        is_below = self.below is None or alert.value < self.below
+        return self.names(alert) and is_below and not self.is_told(alert, since)
+
+    def is_told(self, alert: Alert, since: datetime) -> bool:
+        """Return whether the value that ends it was told since an instant."""
+        if self.below is None or alert.told_at is None or alert.told_value is None:
+            return False
+        return alert.told_at > since and alert.told_value >= self.below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +69,16 @@ class Silence:
         """Return whether it withholds an alert's notifications now; *labels* are those of `matchable`."""
         if not self.is_active(now) or not matches_all(dict(self.matchers), labels):
             return False
-        return not self.bound or any(bound.holds(alert) for bound in self.bound)
+        return not self.bound or any(bound.holds(alert, self.created_at) for bound in self.bound)
+
+    def is_outspent(self, alert: Alert, labels: Mapping[str, str], now: datetime) -> bool:
+        """Return whether an alert cost the amount that ends it, and nobody was told of that yet."""
+        if not self.is_active(now) or not matches_all(dict(self.matchers), labels):
+            return False
+        return any(
+            bound.names(alert) and not bound.holds(alert, self.created_at) and not bound.is_told(alert, self.created_at)
+            for bound in self.bound
+        )
 
     @property
     def until(self) -> str:

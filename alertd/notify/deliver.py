@@ -5,7 +5,7 @@ It decides when to try and never what to say. `sending` is stored before the fir
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Protocol
@@ -17,10 +17,8 @@ from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.notify.base import CannotLook, Editor, Envelope, Lookup, Mirror, Notifier, NotSent, Outcome, Unknown
+from alertd.notify.order import Lane, next_due, ready
 from alertd.notify.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
-
-Lane = tuple[str, str]
-"""(receiver, recipient)."""
 
 _STORE_RETRY_S = 1.0
 _NOTHING_TO_EDIT = "the message that it was to change was not delivered, or tells of many alerts"
@@ -369,35 +367,3 @@ async def attempt(notifier: Notifier, envelope: Envelope) -> Outcome:
     except Exception as error:  # noqa: BLE001 -- a plugin's fault must not stop the others; unclassified is unknown
         get_logger().exception("notifier raised", key=envelope.key)
         return Unknown(f"{type(error).__name__} in the notifier")
-
-
-def _free(entries: Iterable[OutboxEntry]) -> Iterator[tuple[Lane, OutboxEntry]]:
-    """
-    Yield the entries that wait for nothing but their time, in order.
-
-    An entry waits for every earlier open one of its lane that speaks of the same alert, so that an end is never told
-    before its beginning; entries of other alerts pass.
-    """
-    ahead: dict[Lane, set[str]] = {}
-    for entry in entries:
-        lane = (entry.receiver, entry.recipient)
-        earlier = ahead.setdefault(lane, set())
-        is_free = earlier.isdisjoint(entry.fingerprints)
-        earlier.update(entry.fingerprints)
-        if is_free and entry.state is not EntryState.SENDING:
-            yield lane, entry
-
-
-def ready(entries: Iterable[OutboxEntry], now: datetime) -> dict[Lane, OutboxEntry]:
-    """Return the entry that each lane may send now; alerts go ahead of reports."""
-    chosen: dict[Lane, OutboxEntry] = {}
-    for lane, entry in _free(entries):
-        first = chosen.get(lane)
-        if entry.not_before <= now and (first is None or (first.is_report and not entry.is_report)):
-            chosen[lane] = entry
-    return chosen
-
-
-def next_due(entries: Iterable[OutboxEntry]) -> datetime | None:
-    """Return when the next entry may be tried, None where nothing waits."""
-    return min((entry.not_before for _, entry in _free(entries)), default=None)

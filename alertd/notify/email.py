@@ -18,6 +18,7 @@ from pydantic import AfterValidator, BaseModel, Field
 
 from alertd.core.message import Message, truncate
 from alertd.core.severity import Severity
+from alertd.notify.address import ADDRESS_PATTERN, is_address
 from alertd.notify.base import (
     CannotLook,
     ConfigurationRefused,
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
 
     from alertd.notify.smtp import SmtpAccount
 
-_ADDRESS_PATTERN = r"^[A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]{1,64}@[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?$"
-_ADDRESS = re.compile(_ADDRESS_PATTERN)
 _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 _SUBJECT_LIMIT = 200
 _TEXT_LIMIT = 50_000
@@ -51,11 +50,11 @@ class EmailConfig(ReceiverConfig):
     """To whom; how mail is sent stands in the settings ALERTD_SMTP_*."""
 
     to: Annotated[
-        tuple[Annotated[str, Field(pattern=_ADDRESS_PATTERN)], ...],
+        tuple[Annotated[str, Field(pattern=ADDRESS_PATTERN)], ...],
         Field(min_length=1),
         ONE_OR_MORE,
         AfterValidator(without_repeats),
-        one_or_more_schema(_ADDRESS_PATTERN),
+        one_or_more_schema(ADDRESS_PATTERN),
     ] = Field(
         description="Mail address, or a list of them; each gets its own mail.",
         examples=["billing@example.com", ["billing@example.com", "cto@example.com"]],
@@ -153,6 +152,7 @@ class EmailNotifier:
     deadline: ClassVar[timedelta] = timedelta(seconds=120)
     pace: ClassVar[timedelta] = timedelta()
     can_look_up = False
+    contact: ClassVar[str] = "email"
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
@@ -160,7 +160,7 @@ class EmailNotifier:
         self._to = email.to
         self._subject_prefix = email.subject_prefix
         self._sender = context.setting("smtp_from") or ""
-        if not _ADDRESS.fullmatch(_address(self._sender)):
+        if not is_address(_address(self._sender)):
             raise ReceiverError(
                 "set ALERTD_SMTP_FROM to the address that mail comes from, such as alertd@example.com"
                 + (f" (got {self._sender!r})" if self._sender else "")
@@ -195,7 +195,7 @@ class EmailNotifier:
 
     async def send(self, envelope: Envelope) -> Outcome:
         """Hand one mail for one address to the server."""
-        if not _ADDRESS.fullmatch(envelope.recipient):
+        if not is_address(envelope.recipient):
             return ConfigurationRefused(
                 f"{one_line(envelope.recipient)!r} is no mail address; mend it in the rules file"
             )

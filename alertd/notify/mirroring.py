@@ -15,7 +15,8 @@ from alertd.core.message import AlertFacts
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.notify.base import Delivered, Mirror, Notifier, Outcome, Unknown
-from alertd.notify.deliver import Delivery, Lane
+from alertd.notify.deliver import Delivery
+from alertd.notify.order import Lane
 
 MIRROR_EVERY = timedelta(minutes=1)
 """So long a receiver that restarted may lack an alert; Prometheus has the same."""

@@ -16,7 +16,7 @@ from alertd.core.hours import HourRange, first_hour_from, whole_hours
 from alertd.core.inhibition import Inhibition
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.planned import LONGEST_SPAN, PlannedSpend
-from alertd.core.routing import Route
+from alertd.core.routing import OWNER, Route
 from alertd.core.rules import rule_types
 from alertd.core.rules.base import Rule, hourly_problems
 from alertd.core.words import format_duration
@@ -261,14 +261,14 @@ class _Loader:
             yield inhibition
 
     def _reports(self, known: Known, default_notify: tuple[str, ...]) -> Iterable[Report]:
+        everybody = tuple(name for name in default_notify if name != OWNER)
         for entry, report in self._built("reports", Report):
             references.check_groups(entry, known, self.findings)
             references.check_receivers(entry, ("notify",), known, self.findings)
-            if not report.notify and not default_notify:
-                self.findings.add(entry.problem((), "notify is missing; write the receivers that get the report"))
+            references.check_report(entry, everybody, self.findings)
             for key, text in hourly_problems("period", report.period):
                 self.findings.add(entry.problem((key,), text))
-            yield replace(report, notify=Names(_told(report.notify) or default_notify))
+            yield replace(report, notify=Names(_told(report.notify) or everybody))
 
     def _warn_of_silence(self, rules: list[tuple[Entry, Rule]], *, has_receivers: bool, has_ways: bool) -> None:
         if not self.joined.files:

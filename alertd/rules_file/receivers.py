@@ -4,7 +4,7 @@ from datetime import time
 
 from pydantic import BaseModel, ValidationError
 
-from alertd.core.quiet import QuietHours
+from alertd.core.quiet import QuietHours, is_always_quiet
 from alertd.errors import UserError
 from alertd.notify.registry import notifier_class, notifier_names
 from alertd.rules_file.entry import Entry, Findings
@@ -38,12 +38,16 @@ def parse_receiver(entry: Entry, findings: Findings) -> ReceiverSpec | None:
         return None
     if config is None or not isinstance(checked, ReceiverEntry):
         return None
+    quiet_hours = tuple(map(_quiet_hours, checked.quiet_hours))
+    if is_always_quiet(quiet_hours):
+        text = "these cover the whole week, so nothing below critical would ever be told in time; leave a gap"
+        findings.warn(entry.problem(("quiet_hours",), text))
     return ReceiverSpec(
         name=checked.name,
         type=str(written["type"].value),
         config=config,
         fallback=checked.fallback,
-        quiet_hours=tuple(map(_quiet_hours, checked.quiet_hours)),
+        quiet_hours=quiet_hours,
         place=entry.place,
     )
 

@@ -15,6 +15,7 @@ from alertd.core.routing import OWNER
 from alertd.core.rules.base import GROUP_KEYS, Rule
 from alertd.core.severity import Severity
 from alertd.core.spend import SERIES_KEYS
+from alertd.notify.address import is_address
 from alertd.rules_file.entry import KEY, Entry, Findings
 from alertd.rules_file.model import Account, Place
 from alertd.rules_file.remedy import closest, known_words, show
@@ -111,8 +112,22 @@ def _check_team(entry: Entry, keys: tuple[str, ...], known: Known, findings: Fin
 
 
 def check_owner(entry: Entry, findings: Findings) -> None:
-    """Find labels of an owner that would hide what alertd itself says."""
+    """Find labels of an owner that would hide what alertd itself says, and an address that no mail can be sent to."""
     _check_label_names(entry, (*_RULE_LABELS, *GROUP_KEYS), findings)
+    for place, text in entry.texts("email"):
+        if text and not is_address(text):
+            findings.add(entry.problem(place, f"{show(text)} is not a mail address; write one like dana@example.com"))
+
+
+def check_report(entry: Entry, default_notify: tuple[str, ...], findings: Findings) -> None:
+    """Find a report that nobody would get, or that is to go to an owner: it is about everybody."""
+    named = list(entry.texts("notify"))
+    for place, name in named:
+        if name == OWNER:
+            text = "notify: a report is about everybody, so no owner stands for it; write receivers"
+            findings.add(entry.problem(place, text, has_keys=False))
+    if not named and not default_notify:
+        findings.add(entry.problem((), "notify is missing; write the receivers that get the report"))
 
 
 def _check_label_names(entry: Entry, taken: tuple[str, ...], findings: Findings) -> None:

@@ -22,7 +22,8 @@ from alertd.cycle import Cycle
 from alertd.keeper import Keeper
 from alertd.memory import BillSource
 from alertd.notify.base import Notifier
-from alertd.notify.deliver import Delivery, next_due
+from alertd.notify.deliver import Delivery
+from alertd.notify.order import next_due
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_test.inline import InlineExecutor
 from alertd.rules_test.model import Acknowledgement, Expectation, RuleTest, SilenceEntry

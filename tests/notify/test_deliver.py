@@ -17,7 +17,7 @@ from alertd.notify.base import (
     NotSent,
     Unknown,
 )
-from alertd.notify.deliver import next_due, ready
+from alertd.notify.order import next_due, ready
 from tests.core.builders import HOUR, NOW, entry
 from tests.outbox_double import (
     MemoryOutbox,

@@ -1,0 +1,119 @@
+"""A store with alerts in every state of quiet, for tests of the commands that ask for it and show it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from alertd.cli.root import run
+from alertd.core.alert import Alert
+from alertd.core.quiet import QuietHours
+from alertd.core.silence import Silence
+from alertd.keeper import event
+from alertd.store.alerts import AlertEvent
+from alertd.store.store import Decisions, Store
+from tests.core.builders import HOUR, rolling
+from tests.core.stage import TEAM, Stage, match
+
+URL = "sqlite:///./alertd.db"
+BEGAN = datetime(2026, 1, 10, 11, 0, tzinfo=UTC)
+NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
+RULES = """version: 1
+receivers: [{name: finops, type: console}, {name: oncall, type: console}]
+defaults: {notify: [finops]}
+rules:
+  - {name: gpu-24h, type: rolling_spend, group_by: [owner], window: 24h, thresholds: {warning: 50, critical: 100}}
+  - {name: calm, type: rolling_spend, window: 24h, thresholds: {warning: 5000}}
+"""
+
+
+@dataclass(slots=True)
+class Desk:
+    """Runs commands over the store as it was left."""
+
+    folder: Path
+    capsys: pytest.CaptureFixture[str]
+    stage: Stage = field(default_factory=lambda: Stage(now=BEGAN, rule=rolling()))
+
+    def keep(self, *events: AlertEvent) -> None:
+        """Store what the stage holds."""
+        store = Store.open(URL, now=BEGAN)
+        try:
+            store.save_decisions(
+                Decisions(
+                    alerts=tuple(self.stage.alerts.values()),
+                    events=events,
+                    entries=tuple(replace(entry, id=0) for entry in self.stage.decided),
+                )
+            )
+            store.save_quieting(silences=self.stage.silences.values())
+        finally:
+            store.close()
+
+    def run(self, *arguments: str) -> tuple[int, str, str]:
+        """Run a command; return exit code, output and errors."""
+        code = run(list(arguments))
+        captured = self.capsys.readouterr()
+        return code, captured.out, captured.err
+
+    def alerts(self) -> dict[str, Alert]:
+        """Return the stored alerts by owner."""
+        store = Store.open_read_only(URL)
+        try:
+            return {dict(alert.labels)["owner"]: alert for alert in store.alerts.all_alerts()}
+        finally:
+            store.close()
+
+    def silences(self) -> tuple[Silence, ...]:
+        """Return the stored silences."""
+        store = Store.open_read_only(URL)
+        try:
+            return store.silences.all_silences()
+        finally:
+            store.close()
+
+    def events(self, owner: str) -> list[str]:
+        """Return what happened to an owner's alert."""
+        store = Store.open_read_only(URL)
+        try:
+            return [one.kind for one in store.alerts.events(self.stage.of(owner).fingerprint)]
+        finally:
+            store.close()
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Desk:
+    """A rules file, no store yet; commands see NOW."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("SUDO_USER", "LOGNAME"):
+        monkeypatch.setenv(name, "dana")
+    monkeypatch.setenv("ALERTD_DATABASE_URL", URL)
+    monkeypatch.setattr("alertd.clock.utc_now", lambda: NOW)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    return Desk(tmp_path, capsys)
+
+
+@pytest.fixture
+def full(desk: Desk) -> Desk:
+    """
+    One alert of each kind at 14:30: plain, acknowledged, silenced, held by quiet hours, over.
+
+    All fire since 12:00; `held` since 14:00, when quiet hours of finops began.
+    """
+    stage = desk.stage
+    stage.cycle({"plain": "60", "acked": "70", "over": "80"})
+    stage.ack("acked")
+    stage.silence("51133ce0", matchers=match(owner="hushed"), ends_at=NOW + HOUR, comment="run 12")
+    stage.cycle({"plain": "60", "acked": "70", "over": "44", "hushed": "120"})
+    stage.audience = replace(TEAM, quiet={"finops": (QuietHours(days=frozenset({5}), start=(BEGAN + HOUR).time()),)})
+    stage.cycle({"plain": "60", "acked": "70", "hushed": "120", "held": "90"})
+    stage.now = NOW
+    hushed = stage.of("hushed")
+    began = event(stage.of("over"), "none -> firing (warning)", [("value", "80"), ("unit", "USD")], BEGAN + HOUR)
+    ended = event(
+        stage.of("over"), "firing (warning) -> resolved", [("value", "44"), ("unit", "USD")], BEGAN + 2 * HOUR
+    )
+    silenced = event(hushed, hushed.withheld, [], BEGAN + timedelta(hours=2))
+    desk.keep(began, ended, silenced)
+    return desk
