@@ -38,10 +38,11 @@ def _firing_reason(move: Move, now: datetime) -> NotifyReason | None:
     if after.told_severity is None or after.severity > after.told_severity:
         return NotifyReason.RAISED
     if move.rule is not None and after.acknowledged_by is None:
-        if _is_escalation_due(after, move.rule, now):
-            return NotifyReason.ESCALATED
+        # Where both are due the repeat goes first: the further receivers would get it too, right after the escalation.
         if _is_repeat_due(after, move.rule, now):
             return NotifyReason.REPEAT
+        if _is_escalation_due(after, move.rule, now):
+            return NotifyReason.ESCALATED
     return NotifyReason.CORRECTED if _is_correction_due(move) else None
 
 

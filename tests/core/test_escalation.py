@@ -176,3 +176,12 @@ def test_quiet_hours_of_alerts_when_all_is_withheld_then_nothing_is_told_but_end
     stage.ack()
     stage.silence(matchers=match(rule="gpu-*"))
     assert stage.lives("60 120 120 120 60 44") == [[], [], [], [], [], ["resolved warning"]]
+
+
+def test_escalation_when_a_repeat_is_due_with_it_then_nobody_hears_twice() -> None:
+    """A day to escalate and a day to repeat are what most people write."""
+    rule = rolling(repeat_interval=3 * HOUR, escalate=Escalation(after=3 * HOUR, notify=("oncall",)))
+    stage = Stage(rule=rule, audience=TEAM)
+    stage.lives("60 60 60 60 60 60")
+    assert [told.word for told in stage.told if told.to == ONCALL] == ["escalated warning"]
+    assert [told.word for told in stage.told if told.to == FINOPS] == ["firing warning", "still firing warning"]
