@@ -50,7 +50,8 @@ def _chosen(rules: "LoadedRules", name: str | None, *, is_printed: bool) -> "Rep
     names: list[str] = [report.name for report in rules.reports]
     if name is not None and name not in names:
         near = difflib.get_close_matches(name, names, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else f"there {_listed(names)}"
+        hint = f'did you mean "{near[0]}"?' if near else "the rules file has none"
+        hint = hint if near or not names else f"there {_listed(names)}"
         raise click.BadParameter(f'there is no report "{name}"; {hint}', param_hint="NAME")
     if name is None and not names and is_printed:
         return _default(rules)

@@ -66,12 +66,12 @@ def add(
     from alertd.clock import utc_now
     from alertd.core.quieting import AddSilence
 
-    now = utc_now()
+    now, zone = utc_now(), _zone(timezone)
     if lasting is None and until is None and until_spend is None:
         raise click.UsageError("a silence needs an end: --for 24h, --until month-end, --until resolved, …")
     ends = [now + lasting] if lasting is not None else []
     if until is not None and until != _RESOLVED:
-        ends.append(_end(until, timezone, now))
+        ends.append(_end(until, zone, now))
     request = AddSilence(
         id=secrets.token_hex(4),
         matchers=_matchers(matchers),
@@ -104,15 +104,20 @@ def _matchers(texts: tuple[str, ...]) -> "tuple[tuple[str, Patterns], ...]":
     return tuple(sorted(found.items()))
 
 
-def _end(text: str, timezone: str, now: datetime) -> datetime:
-    from alertd.core.calendar import Period, period_of
-    from alertd.core.hours import hour_of, start_of
-    from alertd.rules_file.values import parse_instant, parse_zone
+def _zone(name: str) -> str:
+    from alertd.rules_file.values import parse_zone
 
     try:
-        zone = parse_zone(timezone)
+        return parse_zone(name)
     except ValueError as error:
         raise click.BadParameter(str(error), param_hint="--timezone") from None
+
+
+def _end(text: str, zone: str, now: datetime) -> datetime:
+    from alertd.core.calendar import Period, period_of
+    from alertd.core.hours import hour_of, start_of
+    from alertd.rules_file.values import parse_instant
+
     if text in _PERIOD_ENDS:
         return start_of(period_of(hour_of(now), Period(_PERIOD_ENDS[text]), zone).hours.end)
     try:

@@ -184,12 +184,12 @@ class _Loader:
         found = []
         for entry in self.joined.sections["rules"]:
             rule = self._rule(entry, filled)
-            if rule is None:
-                continue
-            references.check_rule(entry, rule, known, self.findings)
-            if rule.summary:
-                self._check_summary(entry, rule.summary)
-            found.append((entry, rule))
+            references.check_rule_names(entry, known, self.findings)
+            for _, text in entry.texts("summary"):
+                self._check_summary(entry, text)
+            if rule is not None:
+                references.check_rule(entry, rule, known, self.findings)
+                found.append((entry, rule))
         return found
 
     def _rule(self, entry: Entry, defaults: Mapping[str, object]) -> Rule | None:

@@ -87,18 +87,22 @@ def check_accounts(accounts: Sequence[tuple[Entry, Account]], findings: Findings
         keyless = account
 
 
-def check_rule(entry: Entry, rule: Rule, known: Known, findings: Findings) -> None:
-    """Find what a rule names that does not exist, and what its type says is wrong between its keys."""
-    for key, text in rule.problems():
-        shown = text if text.startswith(key) else f"{key}: {text}"
-        findings.add(entry.problem((key,), shown, has_keys=False))
-    if isinstance(getattr(rule, "category", None), Patterns):
-        _check_category(entry, ("category",), findings, is_by_key=View.USAGE not in rule.views)
+def check_rule_names(entry: Entry, known: Known, findings: Findings) -> None:
+    """Find what a rule names that does not exist, as far as that is known whatever else is wrong with it."""
     _check_patterns(entry, ("account",), known.accounts, findings)
     check_groups(entry, known, findings)
     check_receivers(entry, ("notify",), known, findings)
     check_receivers(entry, ("escalate", "notify"), known, findings)
     _check_label_names(entry, _RULE_LABELS, findings)
+
+
+def check_rule(entry: Entry, rule: Rule, known: Known, findings: Findings) -> None:
+    """Find what a rule's type says is wrong between its keys, and categories and teams that do not exist."""
+    for key, text in rule.problems():
+        shown = text if text.startswith(key) else f"{key}: {text}"
+        findings.add(entry.problem((key,), shown, has_keys=False))
+    if isinstance(getattr(rule, "category", None), Patterns):
+        _check_category(entry, ("category",), findings, is_by_key=View.USAGE not in rule.views)
     if isinstance(getattr(rule, "team", None), Patterns):
         _check_team(entry, ("team",), known, findings)
 

@@ -108,7 +108,7 @@ def test_print_when_the_terminal_knows_no_blocks_then_the_chart_is_ascii(
         pytest.param(WEEKLY + DAILY, ["--print"], "name one of them", id="two, none named to print"),
         pytest.param("", [], "There is no report; write reports: into the rules file, or look with", id="none"),
         pytest.param(WEEKLY, ["wekly"], 'there is no report "wekly"; did you mean "weekly"?', id="a typo"),
-        pytest.param("", ["weekly", "--print"], 'no report "weekly"; there is no report', id="none of that name"),
+        pytest.param("", ["weekly", "--print"], 'no report "weekly"; the rules file has none', id="none of that name"),
     ],
 )
 def test_report_when_it_is_not_clear_which_then_usage_error(

@@ -373,3 +373,26 @@ def test_many_rules_when_loaded_then_take_time_in_proportion(tmp_path: Path) -> 
 
     seconds(10)
     assert seconds(2000) < 40 * max(seconds(200), 0.02)
+
+
+def test_rule_when_one_key_is_wrong_then_its_other_mistakes_are_told_too(tmp_path: Path) -> None:
+    """Mending a file one message at a time wears people out."""
+    text = (
+        OPS
+        + "rules:\n"
+        + (
+            "  - {name: a, type: rolling_spend, window: soon, thresholds: {warning: 1}, notify: [opps],"
+            " group_by: [ownr], account: prd, escalate: {after: 1h, notify: [x]}, summary: '{{ nothing }}'}\n"
+        )
+    )
+    with pytest.raises(RulesError) as caught:
+        load_text(tmp_path, text)
+    found = [problem.text.removeprefix('rule "a": ').partition(";")[0] for problem in caught.value.problems]
+    assert found == [
+        'window: "soon" is not a duration',
+        'unknown receiver "opps"',
+        'cannot group by "ownr"',
+        'unknown account "prd"',
+        'unknown receiver "x"',
+        'summary: line 1 of the template: unknown variable "nothing"',
+    ]
