@@ -1,11 +1,13 @@
 """The facts of past hours: what is missing, what is known of it, and monthly bills in their phases."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from alertd.core.hours import HourRange, hour_of
+from alertd.core.bill import Balance, View
+from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.ledger import SeriesTable
 from alertd.core.owners import OwnerDirectory
 from alertd.core.past import History, Past, last_hour
@@ -117,3 +119,47 @@ def test_last_hour_when_the_daemon_stopped_then_the_last_that_it_read() -> None:
 
     assert last_hour(stored, NOW) == RUNNING - 31
     assert last_hour(stored, NOW - 40 * HOUR) == RUNNING - 40
+
+
+def test_keys_and_balances_when_they_are_stored_then_each_hour_sees_those_of_its_time() -> None:
+    """The second list and what was left are replayed as far as they are known, and the lists stay apart."""
+    whole = HourRange(RUNNING - 100, RUNNING + 1)
+    by_key = history([row(RUNNING - 30, "7")], covered=whole)
+    balances = tuple(
+        Balance(account="default", available=usd(amount), read_at=start_of(RUNNING - ago))
+        for ago, amount in ((35, "120"), (25, "80"))
+    )
+    usage = history([row(RUNNING - 30, "5")], covered=whole)
+    past = past_of(replace(usage, keys=by_key, balances=balances))
+
+    seen = []
+    for ago in (36, 35, 29, 25):
+        facts = past.at(RUNNING - ago)
+        left = facts.balances.get("default")
+        by_view = [
+            of.spend.sums(SpendQuery(), "amount", HourRange(RUNNING - 100, RUNNING - ago)).of(())
+            for of in (facts, facts.of(View.API_KEY))
+        ]
+        seen.append((*by_view, left.available if left is not None else None))
+
+    assert seen == [
+        (0, 0, None),
+        (0, 0, usd("120")),
+        (usd("5"), usd("7"), usd("120")),
+        (usd("5"), usd("7"), usd("80")),
+    ]
+
+
+def test_history_when_asked_of_some_accounts_then_nothing_of_others_is_left() -> None:
+    """Rules of one file must not see the bills of another's accounts."""
+    whole = HourRange(RUNNING - 100, RUNNING + 1)
+    balance = Balance(account="default", available=usd("1"), read_at=NOW)
+    stored = replace(history([row(RUNNING - 30, "5")], covered=whole), balances=(balance,))
+    stored = replace(stored, keys=stored)
+
+    gone = stored.of({"other"})
+
+    assert (gone.books, gone.balances) == ({}, ())
+    assert gone.keys is not None
+    assert gone.keys.books == {}
+    assert stored.of({"default"}).books.keys() == stored.books.keys()
