@@ -44,6 +44,8 @@ from alertd.slack_app import SlackApp, SlackAppConfig
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from alertd.store.url import parse_database_url
+from alertd.web.figures import Figures
+from alertd.web.listen import parse_listen
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +194,7 @@ class App:
     delivery: Delivery
     reporter: Reporter
     mirroring: Mirroring
+    figures: Figures
     connections: AsyncExitStack
 
 
@@ -243,7 +246,7 @@ async def open_app(
             sources = open_sources(rules, settings, connections)
         thread = await StoreThread.start(open_store)
         stack.push_async_callback(thread.close)
-        keeper = Keeper(thread)
+        keeper, figures = Keeper(thread), Figures()
         install_id = await keeper.install_id()
         plan = build_plan(rules, settings, sources=sources, notifiers=notifiers)
         cycle = Cycle(
@@ -261,6 +264,7 @@ async def open_app(
             install_id=install_id,
             now=now,
             jitter=random.random,
+            on_settled=figures.note_attempt,
         )
         yield App(
             settings=settings,
@@ -270,6 +274,7 @@ async def open_app(
             delivery=delivery,
             reporter=Reporter(store=keeper, knowledge=cycle, install_id=install_id, reports=rules.reports, plan=plan),
             mirroring=Mirroring(delivery=delivery, told=keeper, now=now),
+            figures=figures,
             connections=connections,
         )
 
@@ -346,6 +351,7 @@ def check_settings(rules: LoadedRules, settings: Settings) -> None:
     from alertd.novita.endpoint import checked_base_url  # noqa: PLC0415 -- as below
 
     parse_database_url(settings.store_url())
+    parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
     for account in rules.accounts:
         checked_base_url(account.base_url or settings.novita_base_url, account=account.name)
 

@@ -6,7 +6,7 @@ It fills the protocols that `cycle` and `notify.deliver` ask for, so that neithe
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert
 from alertd.core.bill import ApiKey, Balance, TrackedBill, View
@@ -23,6 +23,7 @@ from alertd.core.quieting import Quieted
 from alertd.core.rules.base import RulesFile
 from alertd.core.spend import SpendQuery, SpendView
 from alertd.memory import CycleReport, Key, Memory, Shelf
+from alertd.status import Status, read_status
 from alertd.store import store as stored
 from alertd.store.alerts import AlertEvent
 from alertd.store.bills import BookChange
@@ -147,6 +148,21 @@ class Keeper:
             return [(dict(group)["category"], found.of(group)) for group in found.groups]
 
         return sorted(await self._thread.call(sums), key=lambda pair: (-pair[1], pair[0]))
+
+    async def status(self, *, now: datetime, poll_interval: timedelta, settle_delay: timedelta) -> Status:
+        """Judge the daemon by what it stored."""
+        return await self._thread.call(
+            lambda store: read_status(store, now=now, poll_interval=poll_interval, settle_delay=settle_delay)
+        )
+
+    async def alerts(self) -> tuple[tuple[Alert, ...], tuple[OutboxEntry, ...]]:
+        """Return every alert's latest episode, and the open outbox entries."""
+
+        def read(store: Store) -> tuple[tuple[Alert, ...], tuple[OutboxEntry, ...]]:
+            with store.snapshot():
+                return store.alerts.all_alerts(), store.outbox.open_entries()
+
+        return await self._thread.call(read)
 
     async def note_rules_file(self, rules_file: RulesFile) -> None:
         """Keep how the last reading of the rules file went."""

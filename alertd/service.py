@@ -24,6 +24,7 @@ from alertd.notify.mirroring import MIRROR_EVERY
 from alertd.rules_file.watch import RulesWatch
 from alertd.slack_commands import SlackCommands
 from alertd.store.url import parse_database_url
+from alertd.web.listen import parse_listen
 
 CYCLE_DEADLINE = timedelta(minutes=30)
 """A cycle that takes longer hangs: each of its requests has a much shorter deadline of its own."""
@@ -78,7 +79,7 @@ class Service:
     async def run(self) -> None:
         """Serve until `stop`; then let sends in flight finish."""
         # Signals first and to the very end: one that comes while alertd starts or stops must not kill it.
-        async with self._signals(), self._door():
+        async with self._signals(), self._door(), self._web():
             await self._app.delivery.recover()
             self._app.cycle.rules_file = RulesFile(loaded_at=utc_now(), rules=self._app.cycle.rule_count)
             await self._note_rules_file()
@@ -113,6 +114,29 @@ class Service:
             yield
             return
         async with listen(socket_path(database), self._quiet):
+            yield
+
+    @asynccontextmanager
+    async def _web(self) -> AsyncIterator[None]:
+        """Serve health, metrics and JSON where the settings want it."""
+        settings, keeper = self._app.settings, self._app.keeper
+        listen_on = parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
+        if listen_on is None:
+            yield
+            return
+        from alertd.web.server import Pages, serve  # noqa: PLC0415 -- with `off` nothing of it is loaded
+
+        database = parse_database_url(settings.store_url())
+        pages = Pages(
+            status=lambda: keeper.status(
+                now=utc_now(), poll_interval=settings.poll_interval, settle_delay=settings.settle_delay
+            ),
+            alerts=keeper.alerts,
+            figures=self._app.figures,
+            store_bytes=lambda: database.stat().st_size if database is not None else 0,
+        )
+        async with serve(listen_on, pages):
+            self._log.info("listening", address=f"{listen_on.host}:{listen_on.port}")
             yield
 
     @asynccontextmanager
@@ -316,6 +340,7 @@ async def run_cycle(app: App, now: datetime, *, everything: bool = False) -> Cyc
     log = get_logger()
     report = await app.cycle.run(now, everything=everything)
     await app.keeper.record(report, utc_now())
+    app.figures.note_cycle(report)
     app.delivery.wake()
     for move in report.moves:
         log.info("alert moved", alert=move)

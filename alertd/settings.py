@@ -85,6 +85,10 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = Field(None, description="Password to it")
     smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
     smtp_from: str | None = Field(None, description="Sender's address")
+    http_listen: str = Field("127.0.0.1:9464", description="Where health, metrics and JSON are served; off for nowhere")
+    http_token: SecretStr | None = Field(
+        None, description="Bearer token; needed for listening beyond loopback, and then for every request but probes"
+    )
     heartbeat_url: SecretStr | None = Field(None, description="Pinged after each good cycle: a dead man's switch")
     log_format: Literal["console", "json"] | None = Field(None, description="Default console on a terminal, else json")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged")

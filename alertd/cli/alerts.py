@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import instant, prepare, print_json, printable, table
+from alertd.cli.common import prepare, print_json, printable, table
 
 if TYPE_CHECKING:
     from alertd.core.alert import Alert
@@ -22,6 +22,7 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is firing, worst first, and why it is not told where something keeps it back."""
+    from alertd.alert_json import alert_json
     from alertd.clock import utc_now
     from alertd.core.alert import AlertState
     from alertd.store.store import Store
@@ -72,48 +73,3 @@ def _table(alerts: "list[Alert]") -> str:
             )
         )
     return table(rows, right=frozenset({3, 4}))
-
-
-def alert_json(alert: "Alert", withheld: str) -> dict[str, object]:
-    """
-    Return an alert as `alertd alerts --json` and the HTTP interface show it; numbers are decimal texts.
-
-    Args:
-        withheld: Why nothing of it is told at the moment, empty where nothing keeps it back.
-    """
-    from alertd.core.money import decimal_text
-
-    return {
-        "fingerprint": alert.fingerprint,
-        "rule": alert.rule,
-        "type": alert.type,
-        "account": alert.account,
-        "labels": dict(alert.labels),
-        "state": alert.state.value,
-        "severity": alert.severity.label,
-        "value": f"{alert.value:f}",
-        "threshold": f"{alert.threshold:f}" if alert.threshold is not None else None,
-        "unit": alert.unit.value,
-        "as_of": instant(alert.as_of),
-        "complete": alert.is_complete,
-        "started_at": instant(alert.started_at),
-        "fired_at": instant(alert.fired_at),
-        "resolved_at": instant(alert.resolved_at),
-        "acknowledged_by": alert.acknowledged_by,
-        "acknowledged_at": instant(alert.acknowledged_at),
-        "silenced_by": alert.silenced_by,
-        "withheld": withheld or None,
-        "summary": alert.headline,
-        "reason": alert.reason or None,
-        "caveats": list(alert.caveats),
-        "top": [
-            {
-                "owner": part.owner,
-                "product": part.product,
-                "category": part.category,
-                "amount": decimal_text(part.amount),
-                "before": decimal_text(part.before) if part.before is not None else None,
-            }
-            for part in alert.top
-        ],
-    }

@@ -4,7 +4,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -36,11 +36,6 @@ def prepare(ctx: click.Context) -> "Settings":
 def print_json(content: object) -> None:
     """Print JSON for programs: one document, readable by people too."""
     click.echo(json.dumps(content, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf")))
-
-
-def instant(at: datetime | None) -> str | None:
-    """Return an instant as JSON has it, in UTC."""
-    return at.isoformat().replace("+00:00", "Z") if at is not None else None
 
 
 def bars() -> str:

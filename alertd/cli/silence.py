@@ -188,7 +188,7 @@ def _matchers_text(silence: "Silence") -> str:
 
 
 def _json(silence: "Silence", state: str) -> dict[str, object]:
-    from alertd.cli.common import instant
+    from alertd.alert_json import instant
 
     return {
         "id": silence.id,

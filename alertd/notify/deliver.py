@@ -62,6 +62,7 @@ class Delivery:
         install_id: Goes into the delivery keys of fallback copies.
         now: The wall clock.
         jitter: Uniform in [0, 1).
+        on_settled: Told the receiver and what became of an entry after each attempt.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Delivery:
         install_id: str,
         now: Callable[[], datetime],
         jitter: Callable[[], float],
+        on_settled: Callable[[str, EntryState], None] | None = None,
     ) -> None:
         self._outbox = outbox
         self._notifiers = notifiers
@@ -80,6 +82,7 @@ class Delivery:
         self._install_id = install_id
         self._now = now
         self._jitter = jitter
+        self._on_settled = on_settled
         self._wake = asyncio.Event()
         self._busy: dict[Lane, asyncio.Task[bool]] = {}
         self._free_at: dict[Lane, float] = {}
@@ -303,6 +306,8 @@ class Delivery:
                 await asyncio.sleep(_STORE_RETRY_S)
         if copies:
             self.wake()
+        if self._on_settled is not None:
+            self._on_settled(after.receiver, after.state)
         self._tell(before, after)
 
     def _with_fallback(self, entry: OutboxEntry) -> tuple[OutboxEntry, list[OutboxEntry]]:

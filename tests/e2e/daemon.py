@@ -82,6 +82,8 @@ class Alertd:
             "ALERTD_POLL_INTERVAL": "1s",
             "ALERTD_SETTLE_DELAY": "0s",
             "ALERTD_NOVITA_API_KEY": API_KEY,
+            # Many daemons run at once: only those that are asked over HTTP listen.
+            "ALERTD_HTTP_LISTEN": "off",
             # Nothing listens there: no test reaches the real service by mistake.
             "ALERTD_NOVITA_BASE_URL": "http://127.0.0.1:9",
         }

@@ -1,0 +1,39 @@
+"""What happened since the start, counted: each counter only grows, as Prometheus wants it."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from alertd.core.outbox import EntryState
+from alertd.memory import CycleReport
+
+
+@dataclass(slots=True)
+class Figures:
+    """Counters of one run of the daemon."""
+
+    cycles: Counter[str] = field(default_factory=Counter)
+    """By result, `ok` or `failed`."""
+    rows: int = 0
+    hours_changed: int = 0
+    rows_rounded: int = 0
+    rule_errors: Counter[str] = field(default_factory=Counter)
+    """By rule."""
+    notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """By receiver and what became of an attempt."""
+    read_s: float = 0.0
+    evaluate_s: float = 0.0
+    decide_s: float = 0.0
+    """How long the last cycle's parts took."""
+
+    def note_cycle(self, report: CycleReport) -> None:
+        """Count a finished cycle."""
+        self.cycles["ok" if report.is_ok else "failed"] += 1
+        self.rows += report.rows
+        self.hours_changed += report.hours_changed
+        self.rows_rounded += report.rows_rounded
+        self.rule_errors.update(report.rule_errors)
+        self.read_s, self.evaluate_s, self.decide_s = report.read_s, report.evaluate_s, report.decide_s
+
+    def note_attempt(self, receiver: str, state: EntryState) -> None:
+        """Count what became of an attempt to send."""
+        self.notifications[receiver, state.value.replace(" ", "_")] += 1

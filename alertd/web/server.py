@@ -1,0 +1,142 @@
+"""
+The HTTP server: health for probes, metrics for Prometheus, JSON for scripts.
+
+It reads the store through the daemon's own thread and writes nothing. A page that cannot be served is an answer with a
+status, never a stop of the daemon.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from alertd.alert_json import alert_json
+from alertd.core.alert import Alert, AlertState
+from alertd.core.outbox import OutboxEntry
+from alertd.errors import AlertdError, SettingsError
+from alertd.status import Status
+from alertd.story import why_quiet
+from alertd.web.figures import Figures
+from alertd.web.listen import Listen
+from alertd.web.metrics import metrics_text
+
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Pages:
+    """
+    What is answered.
+
+    Args:
+        status: Judges the daemon.
+        alerts: Every alert with its latest episode, and the open outbox entries.
+        store_bytes: The size of the database file.
+    """
+
+    def __init__(
+        self,
+        *,
+        status: Callable[[], Awaitable[Status]],
+        alerts: Callable[[], Awaitable[tuple[tuple[Alert, ...], tuple[OutboxEntry, ...]]]],
+        figures: Figures,
+        store_bytes: Callable[[], int],
+    ) -> None:
+        self._status = status
+        self._alerts = alerts
+        self._figures = figures
+        self._store_bytes = store_bytes
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return every path and who answers it."""
+        return [
+            web.get("/healthz", self._healthz),
+            web.get("/readyz", self._readyz),
+            web.get("/metrics", self._metrics),
+            web.get("/api/v1/status", self._status_json),
+            web.get("/api/v1/alerts", self._alerts_json),
+        ]
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        """Alive: the loop turns."""
+        return web.Response(text="ok\n")
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        """Ready: the store answers and nothing is wrong."""
+        status = await self._status()
+        if status.is_healthy:
+            return web.Response(text="ok\n")
+        # Without the figures that problems name: probes need no token.
+        return web.Response(status=503, text=f"{len(status.problems)} problems; see `alertd status`\n")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        alerts, _waiting = await self._alerts()
+        text = metrics_text(await self._status(), alerts, self._figures, store_bytes=self._store_bytes())
+        return web.Response(body=text, headers={"Content-Type": METRICS_TYPE})
+
+    async def _status_json(self, _: web.Request) -> web.Response:
+        return web.json_response((await self._status()).json())
+
+    async def _alerts_json(self, request: web.Request) -> web.Response:
+        """Firing alerts; with `?all=1` pending and resolved ones too, as `alertd alerts --all`."""
+        alerts, waiting = await self._alerts()
+        now = (await self._status()).now
+        shown = [alert for alert in alerts if alert.state is AlertState.FIRING]
+        if request.query.get("all") in {"1", "true"}:
+            shown = [alert for alert in alerts if alert.state is not AlertState.RESOLVED or alert.fired_at is not None]
+        return web.json_response([alert_json(alert, why_quiet(alert, waiting, now)) for alert in shown])
+
+
+@asynccontextmanager
+async def serve(listen: Listen, pages: Pages) -> AsyncIterator[None]:
+    """
+    Serve while the block runs.
+
+    Raises:
+        SettingsError: The address is taken or not this host's.
+    """
+    application = web.Application(middlewares=[_guard(listen), _explain])
+    application.add_routes(pages.routes())
+    # Access goes unlogged: Prometheus asks four times a minute, for years.
+    runner = web.AppRunner(application, access_log=None)
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, listen.host, listen.port).start()
+        except OSError as error:
+            raise SettingsError(
+                f"ALERTD_HTTP_LISTEN: cannot listen on {listen.host}:{listen.port}: {error.strerror}; "
+                "choose another address, or off"
+            ) from None
+        yield
+    finally:
+        await runner.cleanup()
+
+
+def _guard(listen: Listen) -> Middleware:
+    @web.middleware
+    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+        refusal = listen.refusal(
+            path=request.path,
+            host=request.headers.get("Host", ""),
+            authorization=request.headers.get("Authorization", ""),
+        )
+        if refusal is not None:
+            status, text = refusal
+            challenge = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else {}
+            return web.Response(status=status, text=text, headers=challenge)
+        response = await handler(request)
+        response.headers.setdefault("X-Content-Type-Options", "nosniff")
+        response.headers.setdefault("Cache-Control", "no-store")
+        return response
+
+    return guard
+
+
+@web.middleware
+async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
+    try:
+        return await handler(request)
+    except AlertdError as error:
+        return web.Response(status=503, text=f"{error}\n")
