@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from alertd.core import blindness, rules_broken
 from alertd.core.alert import Alert, AlertState
 from alertd.core.bill import View
-from alertd.core.dispatch import Decisions, dispatch, entries_of_quiet
+from alertd.core.chart import Chart
+from alertd.core.dispatch import Decisions, dispatch, entries_of_quiet, no_chart
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.judge import judge
 from alertd.core.ledger import FULL_HOURS, CategoryBook, DataState
@@ -20,7 +21,7 @@ from alertd.core.lifecycle import Move
 from alertd.core.outbox import OutboxEntry
 from alertd.core.quieting import Quieted, Request, Situation, quiet
 from alertd.core.reading import Cadence
-from alertd.core.rules.base import Facts, RulesFile
+from alertd.core.rules.base import Facts, Rule, RulesFile
 from alertd.core.spend import SpendView
 from alertd.intake import Change, Intake
 from alertd.log import get_logger
@@ -141,6 +142,7 @@ class Cycle:
                 audience=self._plan.audience,
                 install_id=self._install_id,
                 headline_of=self._plan.headline_of,
+                chart_of=self._charts(self._facts(now)) if set(self._plan.views) <= self._views.keys() else no_chart,
                 now=now,
             )
             await self._store.save_quieting(quieted, entries, now)
@@ -185,10 +187,10 @@ class Cycle:
             return report
         async with self._deciding:
             begun = self._timer()
-            moves = await self._evaluate(now, report)
+            moves, facts = await self._evaluate(now, report)
             report.evaluate_s = self._timer() - begun
             begun = self._timer()
-            await self._decide(moves, now, report)
+            await self._decide(moves, facts, now, report)
             report.decide_s = self._timer() - begun
         self.memory.is_fresh = False
         return report
@@ -219,7 +221,7 @@ class Cycle:
                 )
         return None
 
-    async def _evaluate(self, now: datetime, report: CycleReport) -> list[Move]:
+    async def _evaluate(self, now: datetime, report: CycleReport) -> tuple[list[Move], Facts]:
         for view in self._plan.views:
             await self._fit_view(now, view)
         facts = self._facts(now)
@@ -229,7 +231,7 @@ class Cycle:
         for rule, fault in faults:
             report.rule_errors.append(rule)
             self._log.error("rule failed", rule=rule, exc_info=fault)
-        return moves
+        return moves, facts
 
     def _data(self, now: datetime, view: View) -> DataState:
         """Return the books of every category of a view that is polled."""
@@ -274,7 +276,19 @@ class Cycle:
         await self._store.fill(spend, start, view)
         self._views[view] = spend
 
-    async def _decide(self, moves: list[Move], now: datetime, report: CycleReport) -> None:
+    def _charts(self, facts: Facts) -> Callable[[Alert, Rule | None], Chart | None]:
+        """Return what draws an alert from what is known; a rule that cannot takes no message with it."""
+
+        def chart_of(alert: Alert, rule: Rule | None) -> Chart | None:
+            try:
+                return rule.chart(facts, alert) if rule is not None else None
+            except Exception:  # noqa: BLE001 -- as with rules: logged with its trace, the others go on
+                self._log.exception("chart failed", rule=alert.rule)
+                return None
+
+        return chart_of
+
+    async def _decide(self, moves: list[Move], facts: Facts, now: datetime, report: CycleReport) -> None:
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
             return dispatch(
                 moves,
@@ -284,6 +298,7 @@ class Cycle:
                 waiting=waiting,
                 install_id=self._install_id,
                 headline_of=self._plan.headline_of,
+                chart_of=self._charts(facts),
                 is_first_cycle=self.memory.is_fresh,
                 now=now,
             )

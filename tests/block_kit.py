@@ -1,6 +1,7 @@
 """Slack's rules for blocks, as its documents state them: an oracle that shares no code with the layout."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -19,6 +20,8 @@ def violations(blocks: list[dict[str, Any]]) -> list[str]:
     found = [f"{len(blocks)} blocks"] if not 1 <= len(blocks) <= 50 else []
     if len(json.dumps(blocks)) > 12_000:
         found.append(f"{len(json.dumps(blocks))} characters of blocks")
+    charts = sum(block["type"] == "data_visualization" for block in blocks)
+    found += [f"{charts} charts"] if charts > 2 else []
     ids = [block["block_id"] for block in blocks if "block_id" in block]
     found += ["a block_id twice"] if len(set(ids)) < len(ids) else []
     found += [f"block_id of {len(each)}" for each in ids if not 1 <= len(each) <= 255]
@@ -48,15 +51,7 @@ def _block_problems(block: Mapping[str, Any]) -> Iterator[str]:
         case "header":
             yield from _text_problems(block["text"], 150, {"plain_text"})
         case "section":
-            if "text" not in block and "fields" not in block:
-                yield "section with nothing"
-            if "text" in block:
-                yield from _text_problems(block["text"], 3000, {"plain_text", "mrkdwn"})
-            fields = block.get("fields", [])
-            if "fields" in block and not 1 <= len(fields) <= 10:
-                yield f"{len(fields)} fields"
-            for field in fields:
-                yield from _text_problems(field, 2000, {"plain_text", "mrkdwn"})
+            yield from _section_problems(block)
         case "context":
             if not 1 <= len(block["elements"]) <= 10:
                 yield f"{len(block['elements'])} elements"
@@ -64,10 +59,54 @@ def _block_problems(block: Mapping[str, Any]) -> Iterator[str]:
                 yield from _text_problems(element, 2000, {"plain_text", "mrkdwn"})
         case "actions":
             yield from _actions_problems(block["elements"])
+        case "data_visualization":
+            yield from _chart_problems(block)
         case other:
             yield f"unknown type {other}"
-    if extra := set(block) - {"type", "text", "fields", "elements", "block_id"}:
+    own = {"title", "chart"} if block.get("type") == "data_visualization" else {"text", "fields", "elements"}
+    if extra := set(block) - {"type", "block_id", *own}:
         yield f"unknown keys {sorted(extra)}"
+
+
+def _section_problems(block: Mapping[str, Any]) -> Iterator[str]:
+    if "text" not in block and "fields" not in block:
+        yield "section with nothing"
+    if "text" in block:
+        yield from _text_problems(block["text"], 3000, {"plain_text", "mrkdwn"})
+    fields = block.get("fields", [])
+    if "fields" in block and not 1 <= len(fields) <= 10:
+        yield f"{len(fields)} fields"
+    for field in fields:
+        yield from _text_problems(field, 2000, {"plain_text", "mrkdwn"})
+
+
+def _chart_problems(block: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what breaks https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block."""
+    yield from _length_problems("title", block["title"], 50)
+    chart = block["chart"]
+    if chart["type"] not in {"line", "bar", "area"} or set(chart) != {"type", "series", "axis_config"}:
+        yield f"chart of type {chart['type']} with {sorted(chart)}"
+    axis, series = chart["axis_config"], chart["series"]
+    categories = axis["categories"]
+    for name in ("x_label", "y_label"):
+        yield from _length_problems(name, axis[name], 50)
+    if not 1 <= len(categories) <= 20 or len(set(categories)) < len(categories):
+        yield f"categories {categories}"
+    if not 1 <= len(series) <= 6 or len({each["name"] for each in series}) < len(series):
+        yield f"series {[each['name'] for each in series]}"
+    for each in series:
+        yield from _length_problems("name of a series", each["name"], 20)
+        if [point["label"] for point in each["data"]] != categories:
+            yield f"points of {each['name']} that are not those of the categories"
+        for point in each["data"]:
+            yield from _length_problems("label", point["label"], 20)
+            if type(point["value"]) not in {int, float} or not math.isfinite(point["value"]):
+                yield f"value {point['value']!r}"
+
+
+def _length_problems(what: str, text: object, limit: int) -> Iterator[str]:
+    if not isinstance(text, str) or not 1 <= units(text) <= limit:
+        yield f"{what} {text!r}, limit {limit}"
 
 
 def _actions_problems(elements: list[Mapping[str, Any]]) -> Iterator[str]:

@@ -6,9 +6,10 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TypedDict, Unpack
 
+from alertd.core.alert import Unit
+from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.message import (
     AlertFacts,
-    Bar,
     Field,
     Link,
     Message,
@@ -37,7 +38,7 @@ class MessageParts(TypedDict, total=False):
     table_note: str
     history: tuple[str, ...]
     sections: tuple[Section, ...]
-    series: tuple[Bar, ...]
+    chart: Chart | None
     links: tuple[Link, ...]
     footer: str
     alerts: tuple[AlertFacts, ...]
@@ -154,10 +155,7 @@ def report_message(**changes: Unpack[MessageParts]) -> Message:
         reason=NotifyReason.REPORT,
         severity=Severity.INFO,
         title="weekly: $100.00 spent in 7d, $20.00 (25 %) more than in the 7d before",
-        lines=(
-            "From 2026-01-03 12:00 UTC to 2026-01-10 12:00 UTC.",
-            "▃▂▁▅▁█▃▂ by day; the first and the last day in part",
-        ),
+        lines=("From 2026-01-03 12:00 UTC to 2026-01-10 12:00 UTC.",),
         fields=(Field(name="Spent in 7d", text="$100.00"),),
         table=(),
         table_note="",
@@ -182,15 +180,44 @@ def report_message(**changes: Unpack[MessageParts]) -> Message:
             ),
             Section(title="Alerts", rows=(), note="Nothing is firing."),
         ),
-        series=(
-            Bar(start=NOON.replace(minute=0), amount="12.5"),
-            Bar(start=NOON.replace(hour=13, minute=0), amount="0"),
-        ),
+        chart=day_chart(),
         links=(),
         footer="report weekly",
         alerts=(),
     )
     return replace(message, **changes)
+
+
+def rising_chart(**changes: object) -> Chart:
+    """The spend of 24 hours, every two hours: steady at $3.10, then up to $61.25, past $50 at 10:00."""
+    start = NOON.replace(minute=0) - timedelta(days=1)
+    values = ["3.1"] * 5 + ["8.5", "15", "22.25", "30", "38.75", "45", "52.5", "61.25"]
+    chart = Chart(
+        title="Spend in 24h, rolling",
+        unit=Unit.USD,
+        form=ChartForm.LINE,
+        points=tuple(ChartPoint(at=start + timedelta(hours=2 * n), value=value) for n, value in enumerate(values)),
+        limits=(
+            ChartLimit(name="warning", value="50", severity=Severity.WARNING),
+            ChartLimit(name="critical", value="100", severity=Severity.CRITICAL),
+        ),
+    )
+    return replace(chart, **changes)  # type: ignore[arg-type]
+
+
+def day_chart(**changes: object) -> Chart:
+    """The spend of eight days, as a report shows it."""
+    start = NOON.replace(hour=0, minute=0) - timedelta(days=7)
+    values = ["12.5", "0", "0.01", "20", "30", "5", "17.5", "15"]
+    chart = Chart(
+        title="Spend by day",
+        unit=Unit.USD,
+        form=ChartForm.BARS,
+        points=tuple(ChartPoint(at=start + timedelta(days=n), value=value) for n, value in enumerate(values)),
+        is_by_day=True,
+        note="the first and the last day in part",
+    )
+    return replace(chart, **changes)  # type: ignore[arg-type]
 
 
 def envelope(

@@ -68,6 +68,8 @@ class SlackDouble:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.webhook_posts: list[dict[str, Any]] = []
         self.page_size = 100
+        self.takes_charts = True
+        """False is a workspace that does not know the block."""
         self._ts = EPOCH
         self._hanging = asyncio.Event()
         application = web.Application()
@@ -159,6 +161,8 @@ class SlackDouble:
             return _answer(error="no_text")
         if broken := violations(arguments["blocks"]) if "blocks" in arguments else []:
             return _answer(error="invalid_blocks", response_metadata={"messages": broken})
+        if not self.takes_charts and has_chart(arguments):
+            return _answer(error="invalid_blocks", response_metadata={"messages": ["[ERROR] unsupported type"]})
         parent = arguments.get("thread_ts")
         if parent and parent not in {message["ts"] for message in channel.messages}:
             return _answer(error="thread_not_found")
@@ -223,7 +227,10 @@ class SlackDouble:
 
     async def _incoming_webhook(self, request: web.Request) -> web.StreamResponse:
         body = json.loads(await request.read())
-        fault = self.faults.popleft() if self.faults else Fault(is_accepted=True, status=200, body=b"ok")
+        refused = Fault(status=400, body=b"invalid_blocks", content_type="text/plain")
+        taken = Fault(is_accepted=True, status=200, body=b"ok")
+        is_refused = not self.takes_charts and has_chart(body)
+        fault = self.faults.popleft() if self.faults else refused if is_refused else taken
         if fault.is_accepted:
             self.webhook_posts.append(body)
         return await self._break(request, fault)
@@ -238,6 +245,11 @@ class SlackDouble:
         return web.Response(
             status=fault.status, body=fault.body, headers={"Content-Type": fault.content_type, **fault.headers}
         )
+
+
+def has_chart(arguments: dict[str, Any]) -> bool:
+    """Whether a message has a chart of Slack's own."""
+    return any(block["type"] == "data_visualization" for block in arguments.get("blocks", []))
 
 
 def _answer(*, error: str = "", **more: Any) -> web.Response:

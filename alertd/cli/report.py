@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, prepare
+from alertd.cli.common import prepare
 
 if TYPE_CHECKING:
     from alertd.core.message import Message
@@ -39,11 +39,9 @@ def command(ctx: click.Context, name: str | None, *, is_printed: bool) -> int:
     rules = load_rules(settings.rules_path())
     report = _chosen(rules, name, is_printed=is_printed)
     if is_printed:
-        return asyncio.run(_print(_compose(settings, rules, report, bars()), rules, settings))
-    from alertd.core.sparkline import BLOCKS
-
+        return asyncio.run(_print(_compose(settings, rules, report), rules, settings))
     notifiers = _notifiers(rules, report, settings)
-    return asyncio.run(_send(_compose(settings, rules, report, BLOCKS), notifiers))
+    return asyncio.run(_send(_compose(settings, rules, report), notifiers))
 
 
 def _chosen(rules: "LoadedRules", name: str | None, *, is_printed: bool) -> "Report":
@@ -76,7 +74,7 @@ def _default(rules: "LoadedRules") -> "Report":
     )
 
 
-def _compose(settings: "Settings", rules: "LoadedRules", report: "Report", levels: str) -> "Message":
+def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "Message":
     from alertd.clock import utc_now
     from alertd.core.report import report_figures
     from alertd.core.report_words import compose_report
@@ -99,7 +97,7 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report", level
     finally:
         store.close()
     figures = report_figures(scope, known.facts, alerts=known.alerts, rules=rules.rules)
-    return compose_report(figures, owners=rules.owners, levels=levels)
+    return compose_report(figures, owners=rules.owners)
 
 
 async def _print(message: "Message", rules: "LoadedRules", settings: "Settings") -> int:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState, Contributor, Unit
+from alertd.core.chart import Chart
 from alertd.core.lifecycle import Move
 from alertd.core.message import AlertFacts, Field, Link, Message, NotifyReason, TableRow
 from alertd.core.money import format_usd
@@ -23,7 +24,14 @@ STORM_LISTED = 20
 
 
 def compose_alert(
-    alert: Alert, rule: Rule | None, reason: NotifyReason, *, headline: str, owners: OwnerDirectory, now: datetime
+    alert: Alert,
+    rule: Rule | None,
+    reason: NotifyReason,
+    *,
+    headline: str,
+    owners: OwnerDirectory,
+    now: datetime,
+    chart: Chart | None = None,
 ) -> Message:
     """Say one alert's beginning, rise, repeat or end."""
     is_resolved = alert.state is AlertState.RESOLVED
@@ -36,6 +44,7 @@ def compose_alert(
         fields=_fields(alert),
         table=tuple(_row(part, owners) for part in alert.top),
         table_note=alert.table_note if alert.top else "",
+        chart=chart,
         links=_links(alert, rule),
         footer=f"rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}",
         alerts=(_facts(alert, rule, headline),),

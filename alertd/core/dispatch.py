@@ -8,9 +8,11 @@ It builds outbox entries; it sends nothing and stores nothing.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import cache, partial
 
 from alertd.core.alert import Address, Alert
 from alertd.core.audience import Audience
+from alertd.core.chart import Chart
 from alertd.core.compose import compose_alert, compose_storm, fold
 from alertd.core.due import corrected, notify_reason, told
 from alertd.core.holding import held
@@ -48,6 +50,13 @@ class _Due:
     move: Move
     reason: NotifyReason
     headline: str
+    chart: Callable[[], Chart | None]
+    """Drawn when a message is composed that shows it, once for all who get it."""
+
+
+def no_chart(alert: Alert, rule: Rule | None) -> Chart | None:  # noqa: ARG001 # where there is nothing to draw from
+    """Draw nothing."""
+    return None
 
 
 def dispatch(
@@ -59,6 +68,7 @@ def dispatch(
     waiting: Sequence[OutboxEntry],
     install_id: str,
     headline_of: Callable[[Alert, Rule | None], str],
+    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
     is_first_cycle: bool,
     now: datetime,
 ) -> Decisions:
@@ -71,6 +81,7 @@ def dispatch(
         silences: All that may still be active.
         waiting: Open outbox entries, oldest first.
         headline_of: The rule's own summary, rendered, or the alert's headline.
+        chart_of: The picture that goes with an alert; asked only for messages that show it.
         is_first_cycle: The store has never seen a finished cycle.
     """
     present = {**alerts, **{move.after.fingerprint: move.after for move in moves}}
@@ -89,11 +100,11 @@ def dispatch(
         noted = corrected(move, now) if is_correction else told(move.after, reason, addresses, now)
         move = replace(move, after=noted)
         after.append(move)
-        due = _Due(move=move, reason=reason, headline=headline_of(move.after, move.rule))
+        due = _due(move, reason, headline_of, chart_of)
         for address in addresses:
             dues.setdefault(address, []).append(due)
     for move in filter(_looks_different, after):
-        due = _Due(move=move, reason=NotifyReason.UPDATED, headline=headline_of(move.after, move.rule))
+        due = _due(move, NotifyReason.UPDATED, headline_of, chart_of)
         for address in audience.of(move.after, move.rule, NotifyReason.UPDATED):
             dues.setdefault(address, []).append(due)
     entries, folded = _entries(
@@ -113,6 +124,16 @@ def dispatch(
             now,
         ),
     )
+
+
+def _due(
+    move: Move,
+    reason: NotifyReason,
+    headline_of: Callable[[Alert, Rule | None], str],
+    chart_of: Callable[[Alert, Rule | None], Chart | None],
+) -> _Due:
+    headline = headline_of(move.after, move.rule)
+    return _Due(move=move, reason=reason, headline=headline, chart=cache(partial(chart_of, move.after, move.rule)))
 
 
 def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:
@@ -148,6 +169,7 @@ def entries_of_quiet(
     audience: Audience,
     install_id: str,
     headline_of: Callable[[Alert, Rule | None], str],
+    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
     now: datetime,
 ) -> list[OutboxEntry]:
     """
@@ -157,12 +179,11 @@ def entries_of_quiet(
     """
     entries = []
     for move in filter(_looks_different, changes):
-        headline = headline_of(move.after, move.rule)
         reasons = [NotifyReason.UPDATED]
         if move.before is not None and move.after.acknowledged_by not in {None, move.before.acknowledged_by}:
             reasons.insert(0, NotifyReason.ACKNOWLEDGED)
         for reason in reasons:
-            bundle = [_Due(move=move, reason=reason, headline=headline)]
+            bundle = [_due(move, reason, headline_of, chart_of)]
             message = _message(bundle, audience.owners, is_first_cycle=False, now=now)
             addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
             entries += [_entry(bundle, message, address, install_id, now) for address in addresses]
@@ -215,7 +236,11 @@ def _message(bundle: list[_Due], owners: OwnerDirectory, *, is_first_cycle: bool
     if len(bundle) > 1:
         return compose_storm([(due.move, due.headline) for due in bundle], is_first_cycle=is_first_cycle, now=now)
     (due,) = bundle
-    return compose_alert(due.move.after, due.move.rule, due.reason, headline=due.headline, owners=owners, now=now)
+    # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
+    chart = due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None
+    return compose_alert(
+        due.move.after, due.move.rule, due.reason, headline=due.headline, owners=owners, now=now, chart=chart
+    )
 
 
 def _entry(bundle: list[_Due], message: Message, address: Address, install_id: str, now: datetime) -> OutboxEntry:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from alertd.core.chart import Chart, chart_line, chart_words
 from alertd.core.severity import Severity
 
 
@@ -86,15 +87,6 @@ class Section:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
-    """The spend of one day or hour, exact, for whoever draws or reads it by machine."""
-
-    start: datetime
-    amount: str
-    """USD as a decimal."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFacts:
     """One alert for machines: what the webhook and Alertmanager formats need."""
 
@@ -141,8 +133,8 @@ class Message:
     """What waited and is told with this message: "fired 10:02 UTC, delivered late"."""
     sections: tuple[Section, ...] = ()
     """The parts of a report; alerts have none."""
-    series: tuple[Bar, ...] = ()
-    """What the chart of a report shows; the last bar may be of a part of its day."""
+    chart: Chart | None = None
+    """How it came to this, where a rule or a report can show it."""
     links: tuple[Link, ...] = ()
     footer: str = ""
     """Rule, account, fingerprint: small print that helps to find it again."""
@@ -160,6 +152,8 @@ def plain_text(message: Message, *, limit: int = 3000) -> str:
     Nothing is escaped: the caller does that for its channel.
     """
     parts: list[str] = [message.title, *message.history, *message.lines]
+    if message.chart is not None:
+        parts += ["", chart_line(message.chart), chart_words(message.chart)]
     if message.fields:
         parts += ["", *(f"{field.name}: {field.text}" for field in message.fields)]
     if message.table:

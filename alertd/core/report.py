@@ -10,15 +10,16 @@ from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert, AlertState, Contributor
 from alertd.core.bill import BillStatus, TrackedBill
-from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
+from alertd.core.chart import ChartPoint
+from alertd.core.hours import HourRange, hour_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import DataState, Gap
-from alertd.core.message import Bar
-from alertd.core.money import UNITS_PER_USD, Usd, decimal_text
+from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.rules.base import Facts, Rule
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.sparkline import bounds
 from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.spend_chart import points_of
 from alertd.core.standing import GroupStanding
 
 _METRIC = "amount"
@@ -83,9 +84,10 @@ class SpendFigures:
     """Largest first; empty where the report has no groups."""
     movers: tuple[Contributor, ...]
     """Everything that rose or fell by owner, product and category, largest rise first, largest fall last."""
-    bars: tuple[Bar, ...]
+    points: tuple[ChartPoint, ...]
+    """The days or hours, exact; the first and the last may be there in part."""
     amounts: tuple[Usd, ...]
-    """Those of the bars."""
+    """Those of the points."""
     gaps: tuple[str, ...]
     """What is missing from the period or cannot be read now, a clause each."""
     gaps_before: tuple[str, ...]
@@ -161,10 +163,7 @@ def _spend(scope: ReportScope, facts: Facts) -> SpendFigures | None:
         total=compare.by(())[0].spend,
         groups=_largest_first(compare.by(scope.group_by)) if scope.group_by else (),
         movers=_movers(compare.by(("owner", "product", "category"))),
-        bars=tuple(
-            Bar(start=start_of(start), amount=decimal_text(amount))
-            for start, amount in zip(edges[:-1], amounts, strict=True)
-        ),
+        points=points_of(edges[:-1], amounts),
         amounts=tuple(map(Usd, amounts)),
         gaps=gaps,
         gaps_before=gaps_before,

@@ -4,21 +4,20 @@ from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
 
-from alertd.core.alert import Alert, Contributor
+from alertd.core.alert import Alert, Contributor, Unit
 from alertd.core.bill import BillStatus, TrackedBill
 from alertd.core.calendar import local_time
+from alertd.core.chart import Chart, ChartForm
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.message import Field, Message, NotifyReason, Section, SectionRow
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.report import BudgetFigures, Compared, GroupSpend, ReportFigures, ReportScope, SpendFigures
 from alertd.core.severity import Severity
-from alertd.core.sparkline import BLOCKS, HOURLY_UP_TO, bar_length, sparkline
+from alertd.core.sparkline import HOURLY_UP_TO
 from alertd.core.standing import share_text
 from alertd.core.words import format_age, format_duration, group_name
 
-CHART_WIDTH = 62
-"""Characters: two months by the day in a terminal of 80 columns."""
 _GROUPS = 12
 _RISES = 5
 _FALLS = 5
@@ -30,13 +29,8 @@ _TELLING_SHARE = 10
 """A rise to more than ten times as much is told in dollars only."""
 
 
-def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, levels: str = BLOCKS) -> Message:
-    """
-    Say what a report tells.
-
-    Args:
-        levels: The bars of the chart, as `sparkline` takes them.
-    """
+def compose_report(figures: ReportFigures, *, owners: OwnerDirectory) -> Message:
+    """Say what a report tells."""
     scope, spend = figures.scope, figures.spend
     sections = (
         *(_spend_sections(scope, spend, owners) if spend is not None else ()),
@@ -49,10 +43,10 @@ def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, levels: st
         severity=Severity.INFO,
         is_resolved=False,
         title=_title(scope, spend),
-        lines=_lines(figures, levels),
+        lines=_lines(figures),
         fields=_fields(scope, spend) if spend is not None else (),
         sections=tuple(section for section in sections if section.rows or section.note),
-        series=spend.bars if spend is not None else (),
+        chart=_chart(scope, spend) if spend is not None else None,
         footer=f"report {scope.name}",
         created_at=figures.now,
     )
@@ -74,7 +68,7 @@ def _title(scope: ReportScope, spend: SpendFigures | None) -> str:
     return f"{text}, {format_usd(abs(change))}{part} {'more' if change > 0 else 'less'} than in the {period} before"
 
 
-def _lines(figures: ReportFigures, levels: str) -> tuple[str, ...]:
+def _lines(figures: ReportFigures) -> tuple[str, ...]:
     scope, spend = figures.scope, figures.spend
     lines = []
     if spend is not None:
@@ -84,7 +78,6 @@ def _lines(figures: ReportFigures, levels: str) -> tuple[str, ...]:
             period = format_duration(scope.period)
             lines.append(f"Not compared with the {period} before: {_listed(spend.gaps_before)}.")
         lines.append(f"From {_when(spend.window.start, scope)} to {_when(spend.window.end, scope)}.")
-        lines.append(_chart(scope, spend, levels))
     if figures.bill_gaps:
         lines.append(f"Not complete: {_listed(figures.bill_gaps)}.")
     return tuple(lines)
@@ -99,17 +92,23 @@ def _when(hour: int, scope: ReportScope) -> str:
     return f"{local_time(hour, scope.timezone):%Y-%m-%d %H:%M %Z}"
 
 
-def _chart(scope: ReportScope, spend: SpendFigures, levels: str) -> str:
-    window = spend.window
-    bars = sparkline(spend.amounts, width=CHART_WIDTH, levels=levels)
-    return f"{bars} by {bar_length(window, scope.timezone, width=CHART_WIDTH)}{_days_in_part(window, scope)}"
+def _chart(scope: ReportScope, spend: SpendFigures) -> Chart:
+    is_by_day = len(spend.window) > HOURLY_UP_TO
+    return Chart(
+        title="Spend by day" if is_by_day else "Spend by hour",
+        unit=Unit.USD,
+        form=ChartForm.BARS,
+        points=spend.points,
+        timezone=scope.timezone,
+        is_by_day=is_by_day,
+        note=_days_in_part(spend.window, scope) if is_by_day else "",
+    )
 
 
 def _days_in_part(window: HourRange, scope: ReportScope) -> str:
     """Say where the first and the last bar are of less than a day."""
     first, last = (local_time(hour, scope.timezone) for hour in (window.start, window.end))
-    is_whole = first.hour == last.hour == 0
-    return "" if is_whole or len(window) <= HOURLY_UP_TO else "; the first and the last day in part"
+    return "" if first.hour == last.hour == 0 else "the first and the last day in part"
 
 
 def _fields(scope: ReportScope, spend: SpendFigures) -> tuple[Field, ...]:
@@ -119,8 +118,8 @@ def _fields(scope: ReportScope, spend: SpendFigures) -> tuple[Field, ...]:
         fields.append(Field(name=f"The {period} before", text=format_usd(total.before)))
         fields.append(Field(name="Change", text=_change(total)))
     unit = "hour" if len(spend.window) <= HOURLY_UP_TO else "day"
-    amount, bar = max(zip(spend.amounts, spend.bars, strict=True), key=lambda pair: pair[0])
-    at = local_time(hour_of(bar.start), scope.timezone)
+    amount, point = max(zip(spend.amounts, spend.points, strict=True), key=lambda pair: pair[0])
+    at = local_time(hour_of(point.at), scope.timezone)
     text = f"{at:%b} {at.day}{f' {at:%H:%M %Z}' if unit == 'hour' else ''}: {format_usd(amount)}"
     fields.append(Field(name=f"Largest {unit}", text=text))
     fields.append(Field(name="Billed through", text=_when(spend.window.end, scope)))

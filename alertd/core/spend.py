@@ -388,6 +388,17 @@ class SpendView:
         hours = np.flatnonzero(charged)
         return self.span.start + start + int(hours[0]) if len(hours) else None
 
+    def totals_before(self, query: SpendQuery, metric: str, group: Labels, hours: Sequence[int]) -> list[int]:
+        """
+        Return what a group spent from the view's beginning up to each of some hours, in 1e-10 USD.
+
+        So the difference of two is the spend between them. Hours outside the view count as its ends.
+        """
+        ids = self._ids(query, group)
+        rows = np.clip(np.asarray(hours) - self.span.start, 0, len(self.span))
+        totals: list[int] = self._totals[metric][np.ix_(rows, ids)].sum(axis=1).tolist()
+        return totals
+
     def _ids(self, query: SpendQuery, group: Labels) -> NDArray[np.intp]:
         """Return the series of a group."""
         self._refresh()

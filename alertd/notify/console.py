@@ -13,8 +13,10 @@ from typing import ClassVar, TextIO
 
 from pydantic import BaseModel
 
+from alertd.core.chart import chart_line, chart_words
 from alertd.core.message import Message, Section
 from alertd.core.severity import Severity
+from alertd.core.sparkline import ASCII, BLOCKS
 from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, NotifierContext, Outcome, Unknown
 from alertd.notify.config import ReceiverConfig
 from alertd.notify.text import legible, reason_note, state_word
@@ -35,8 +37,13 @@ class ConsoleConfig(ReceiverConfig):
     """A console receiver has no keys of its own: it prints to standard output."""
 
 
-def payload(message: Message, *, has_colour: bool) -> str:
-    """Lay the message out for an 80-column terminal; ends with a blank line."""
+def payload(message: Message, *, has_colour: bool, levels: str = BLOCKS) -> str:
+    """
+    Lay the message out for an 80-column terminal; ends with a blank line.
+
+    Args:
+        levels: The bars of a chart, lowest first.
+    """
     message = legible(message)
     colour = _GREEN if message.is_resolved else _COLOURS[message.severity]
     word = state_word(message)
@@ -45,16 +52,20 @@ def payload(message: Message, *, has_colour: bool) -> str:
     lines = [
         _styled(word, f"{_BOLD}{colour}", has_colour=has_colour) + "  " + _styled(title, _BOLD, has_colour=has_colour),
         *(indent + _styled(part, _BOLD, has_colour=has_colour) for part in title_rest),
-        *_body(message),
+        *_body(message, levels),
         *(_styled(part, _DIM, has_colour=has_colour) for part in _small_print(message)),
     ]
     bar = _styled(_BAR.rstrip(), colour, has_colour=has_colour)
     return "".join(f"{bar} {line}".rstrip() + "\n" for line in lines) + "\n"
 
 
-def _body(message: Message) -> Iterator[str]:
+def _body(message: Message, levels: str) -> Iterator[str]:
     for text in (*message.history, *message.lines):
         yield from wrap(text, _INNER)
+    if message.chart is not None:
+        yield ""
+        yield from wrap(chart_line(message.chart, levels), _INNER)
+        yield from wrap(chart_words(message.chart), _INNER)
     for rows in (
         [(field.name, field.text) for field in message.fields],
         [(row.who, row.what, row.amount, row.before) for row in message.table],
@@ -152,6 +163,15 @@ def _styled(text: str, style: str, *, has_colour: bool) -> str:
     return f"{style}{text}{_RESET}" if has_colour and text else text
 
 
+def _levels(encoding: str) -> str:
+    """Return the bars that an encoding can write."""
+    try:
+        BLOCKS.encode(encoding)
+    except UnicodeEncodeError:
+        return ASCII
+    return BLOCKS
+
+
 class ConsoleNotifier:
     """Prints each message at once; holds nothing open."""
 
@@ -174,8 +194,8 @@ class ConsoleNotifier:
     async def send(self, envelope: Envelope) -> Outcome:
         """Print the message."""
         stream = self._stream or sys.stdout
-        text = payload(envelope.message, has_colour=self._has_colour(stream))
         encoding = getattr(stream, "encoding", None) or "utf-8"
+        text = payload(envelope.message, has_colour=self._has_colour(stream), levels=_levels(encoding))
         try:
             # A terminal that is not UTF-8 shows "?" for what it lacks, rather than nothing.
             stream.write(text.encode(encoding, "replace").decode(encoding))

@@ -28,6 +28,8 @@ from alertd.notify.base import (
     Outcome,
     ReceiverError,
 )
+from alertd.notify.chart_frame import chart_frame
+from alertd.notify.chart_png import chart_png
 from alertd.notify.config import ONE_OR_MORE, ReceiverConfig, one_or_more_schema, without_repeats
 from alertd.notify.text import headline, legible, one_line, plain_with_state, reason_note, state_word
 
@@ -89,10 +91,28 @@ def payload(envelope: Envelope, *, sender: str, subject_prefix: str, receiver: s
     text = plain_with_state(message) if envelope.is_plain else plain_with_state(message, limit=_TEXT_LIMIT)
     mail.set_content(text, cte="quoted-printable")
     if not envelope.is_plain:
-        mail.add_alternative(html(message), subtype="html", cte="quoted-printable")
         # The library would draw a random one: the mail is to be the same at each attempt.
-        mail.set_boundary(f"=_alertd_{envelope.key}")
+        mail.make_alternative(boundary=f"=_alertd_{envelope.key}")
+        mail.attach(_page(message, envelope.key, domain))
     return mail.as_bytes()
+
+
+def _page(message: Message, key: str, domain: str) -> EmailMessage:
+    """Return the HTML, with the picture of a chart beside it as RFC 2387 and RFC 2392 have it."""
+    picture_id = f"chart.{key}@{domain}"
+    page = EmailMessage(policy=SMTP_POLICY)
+    page.set_content(html(message, picture_id=picture_id), subtype="html", cte="quoted-printable")
+    if message.chart is not None:
+        page.make_related(boundary=f"=_alertd_related_{key}")
+        page.add_related(
+            chart_png(message.chart),
+            maintype="image",
+            subtype="png",
+            cid=f"<{picture_id}>",
+            disposition="inline",
+            filename="chart.png",
+        )
+    return page
 
 
 def _header_text(text: str) -> str:
@@ -105,14 +125,20 @@ def _header_text(text: str) -> str:
     return truncate(text, _SUBJECT_LIMIT).replace("=?", "= ?")
 
 
-def html(message: Message) -> str:
-    """Render a legible message as HTML; every text is escaped."""
+def html(message: Message, *, picture_id: str) -> str:
+    """
+    Render a legible message as HTML; every text is escaped.
+
+    Args:
+        picture_id: The Content-ID of the chart's picture.
+    """
     return _template().render(
         message=message,
         headline=headline(message),
         word=state_word(message),
         colour=_RESOLVED_COLOUR if message.is_resolved else _COLOURS[message.severity],
         note=" · ".join(filter(None, (reason_note(message), message.footer))),
+        chart=chart_frame(message.chart, picture_id) if message.chart is not None else None,
     )
 
 

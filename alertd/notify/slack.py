@@ -4,18 +4,21 @@ The Slack notifier: by bot token (threads, and a lookup after a lost answer) or 
 slack-sdk never retries here: its default posts twice after a lost answer. What is due again decides the outbox.
 """
 
+import asyncio
 import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Annotated, ClassVar, Self
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.core.message import NotifyReason
+from alertd.log import get_logger
 from alertd.notify.base import (
     CannotLook,
     ContentRefused,
+    Delivered,
     Envelope,
     Lookup,
     NotifierContext,
@@ -40,6 +43,8 @@ if TYPE_CHECKING:
 DEFAULT_BASE_URL = "https://slack.com/api/"
 EVENT_TYPE = "alertd_notification"
 _CHANNEL_PATTERN = r"^[^\s/,]+$"
+_WITHOUT_CHARTS = timedelta(hours=1)
+"""So long no chart is drawn for a workspace that refused one: each would cost a call more."""
 _THREAD_REF = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")
 
 
@@ -93,7 +98,7 @@ class SlackConfig(ReceiverConfig):
         return self
 
 
-def payload(envelope: Envelope, *, has_buttons: bool = False) -> dict[str, object]:
+def payload(envelope: Envelope, *, has_buttons: bool = False, has_chart: bool = True) -> dict[str, object]:
     """Return the arguments of `chat.postMessage`: nothing unfurls, no name is linked, the key stands in twice."""
     message = envelope.message
     arguments: dict[str, object] = {
@@ -108,7 +113,7 @@ def payload(envelope: Envelope, *, has_buttons: bool = False) -> dict[str, objec
         return {**arguments, "text": plain(message), "mrkdwn": False}
     arguments |= {
         "text": notification(message),
-        "blocks": blocks(message, envelope.key, has_buttons=has_buttons),
+        "blocks": blocks(message, envelope.key, has_buttons=has_buttons, has_chart=has_chart),
     }
     if thread := thread_of(envelope.thread_ref):
         arguments |= {
@@ -119,9 +124,11 @@ def payload(envelope: Envelope, *, has_buttons: bool = False) -> dict[str, objec
     return arguments
 
 
-def update_payload(envelope: Envelope, channel: str, ts: str, *, has_buttons: bool = False) -> dict[str, object]:
+def update_payload(
+    envelope: Envelope, channel: str, ts: str, *, has_buttons: bool = False, has_chart: bool = True
+) -> dict[str, object]:
     """Return the arguments of `chat.update`, with which a message takes the place of a delivered one."""
-    arguments = payload(replace(envelope, thread_ref=""), has_buttons=has_buttons)
+    arguments = payload(replace(envelope, thread_ref=""), has_buttons=has_buttons, has_chart=has_chart)
     kept: dict[str, object] = {
         name: arguments[name] for name in ("text", "blocks", "metadata", "parse") if name in arguments
     }
@@ -129,19 +136,25 @@ def update_payload(envelope: Envelope, channel: str, ts: str, *, has_buttons: bo
     return {"blocks": [], **kept, "channel": channel, "ts": ts}
 
 
-def webhook_payload(envelope: Envelope) -> dict[str, object]:
+def webhook_payload(envelope: Envelope, *, has_chart: bool = True) -> dict[str, object]:
     """Return the body for an incoming webhook, which knows neither threads nor metadata."""
     message = envelope.message
     shared: dict[str, object] = {"unfurl_links": False, "unfurl_media": False}
     if envelope.is_plain:
         return {**shared, "text": plain(message), "mrkdwn": False}
-    return {**shared, "text": notification(message), "blocks": blocks(message, envelope.key)}
+    return {**shared, "text": notification(message), "blocks": blocks(message, envelope.key, has_chart=has_chart)}
 
 
 def thread_of(ref: str) -> tuple[str, str] | None:
     """Return channel id and `ts` of a delivered message, or None when *ref* is none of Slack's."""
     match = _THREAD_REF.fullmatch(ref)
     return (match[1], match[2]) if match else None
+
+
+class _Call(Protocol):
+    """One request to Slack."""
+
+    async def __call__(self, *, has_chart: bool) -> Outcome: ...
 
 
 class SlackNotifier:
@@ -167,6 +180,8 @@ class SlackNotifier:
         self.contact = "slack" if self._token else ""
         # Buttons that nobody listens to would only puzzle.
         self._has_buttons = bool(self._token and context.setting("slack_app_token"))
+        self._no_charts_until = 0.0
+        """On the loop's clock."""
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self.name!r}, channels={self._channels!r})"
@@ -178,18 +193,48 @@ class SlackNotifier:
 
     async def send(self, envelope: Envelope) -> Outcome:
         """Post once: by `chat.postMessage`, or to the incoming webhook."""
-        if self._webhook_url:
-            return await self._api.post_to_webhook(self._webhook_url, webhook_payload(envelope))
-        arguments = payload(envelope, has_buttons=self._has_buttons)
-        return await self._api.post_message(arguments, recipient=envelope.recipient)
+
+        async def post(*, has_chart: bool) -> Outcome:
+            if self._webhook_url:
+                return await self._api.post_to_webhook(
+                    self._webhook_url, webhook_payload(envelope, has_chart=has_chart)
+                )
+            arguments = payload(envelope, has_buttons=self._has_buttons, has_chart=has_chart)
+            return await self._api.post_message(arguments, recipient=envelope.recipient)
+
+        return await self._with_chart_if_taken(envelope, post)
 
     async def edit(self, envelope: Envelope) -> Outcome:
         """Put the envelope's message in the place of a delivered one, once."""
         place = thread_of(envelope.edits)
         if place is None:
             return ContentRefused("Slack did not say where the message is")
-        arguments = update_payload(envelope, *place, has_buttons=self._has_buttons)
-        return await self._api.update_message(arguments, recipient=envelope.recipient)
+        channel, ts = place
+
+        async def update(*, has_chart: bool) -> Outcome:
+            arguments = update_payload(envelope, channel, ts, has_buttons=self._has_buttons, has_chart=has_chart)
+            return await self._api.update_message(arguments, recipient=envelope.recipient)
+
+        return await self._with_chart_if_taken(envelope, update)
+
+    async def _with_chart_if_taken(self, envelope: Envelope, call: _Call) -> Outcome:
+        """
+        Send with the chart drawn; where Slack refuses the content, at once again with the chart as text.
+
+        What was refused was certainly not posted, so nothing is posted twice. Slack does not say that it was the chart:
+        that shows when the message is taken without, and then none is drawn for an hour.
+        """
+        now = asyncio.get_running_loop().time()
+        if envelope.message.chart is None or envelope.is_plain or now < self._no_charts_until:
+            return await call(has_chart=False)
+        outcome = await call(has_chart=True)
+        if not isinstance(outcome, ContentRefused):
+            return outcome
+        second = await call(has_chart=False)
+        if isinstance(second, Delivered):
+            self._no_charts_until = now + _WITHOUT_CHARTS.total_seconds()
+            get_logger().warning("Slack takes no charts", receiver=self.name, error=outcome.reason)
+        return second
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
         """Look for the key in the channel's history, and in the thread that the message would continue."""

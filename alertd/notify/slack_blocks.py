@@ -13,9 +13,11 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
+from alertd.core.chart import Chart, chart_line, chart_words
 from alertd.core.message import Field, Message, NotifyReason, Section, section_line
 from alertd.core.severity import Severity
 from alertd.notify.slack_actions import Block, buttons
+from alertd.notify.slack_chart import native_chart
 from alertd.notify.text import headline, legible, plain_with_state, reason_note
 
 BLOCKS_LIMIT = 50
@@ -56,19 +58,33 @@ def plain(message: Message) -> str:
     return escaped(plain_with_state(legible(message)), PLAIN_LIMIT)
 
 
-def blocks(message: Message, key: str, *, has_buttons: bool = False) -> list[Block]:
+def blocks(message: Message, key: str, *, has_buttons: bool = False, has_chart: bool = True) -> list[Block]:
     """
-    Lay the message out: header, what waited, sentences, facts, contributors, links and small print.
+    Lay the message out: header, what waited, sentences, facts, chart, contributors, links and small print.
 
-    What does not fit is left out, with a note that says so; header, links, buttons and small print always stand.
+    What does not fit is left out, with a note that says so; header, links, buttons and small print always stand. A
+    chart is drawn where all the rest fits beside it, else it is a line of text.
+
+    Args:
+        has_chart: False where Slack is known to refuse charts.
     """
     message = legible(message)
+    if message.chart is not None and has_chart:
+        drawn, is_whole = _laid_out(message, key, has_buttons=has_buttons, has_chart=True)
+        if is_whole:
+            return drawn
+    return _laid_out(message, key, has_buttons=has_buttons, has_chart=False)[0]
+
+
+def _laid_out(message: Message, key: str, *, has_buttons: bool, has_chart: bool) -> tuple[list[Block], bool]:
+    """Return the blocks, and whether nothing had to be left out."""
     head = _header(message, key)
     tail = [*_links(message), *(buttons(message) if has_buttons else ()), *_small_print(message)]
     note = _text(_SHORTENED)
-    body = list(_body(message))
+    body = list(_body(message, has_chart=has_chart))
     kept = list(_fitting(body, room=SERIALIZED_LIMIT - _size([head, note, *tail]), count=BLOCKS_LIMIT - len(tail) - 2))
-    return [head, *kept, *([note] if len(kept) < len(body) else []), *tail]
+    is_whole = len(kept) == len(body)
+    return [head, *kept, *([] if is_whole else [note]), *tail], is_whole
 
 
 def _fitting(body: Sequence[Block], *, room: int, count: int) -> Iterator[Block]:
@@ -96,19 +112,30 @@ def _mark(message: Message) -> str:
     return "🟢" if message.is_resolved else _MARKS[message.severity]
 
 
-def _body(message: Message) -> Iterator[Block]:
+def _body(message: Message, *, has_chart: bool) -> Iterator[Block]:
     sentences = [*message.history, *message.lines]
     if len(escaped(f"🟢 {headline(message)}", _TEXT_LIMIT)) >= HEADER_LIMIT:
         sentences.insert(0, message.title)
     yield from _paragraphs(sentences)
     for start in range(0, len(message.fields), _FACTS_PER_SECTION):
         yield _facts(message.fields[start : start + _FACTS_PER_SECTION])
+    if message.chart is not None:
+        yield from _chart(message.chart, is_drawn=has_chart)
     if message.table:
         note = [f"{message.table_note[0].upper()}{message.table_note[1:]}:"] if message.table_note else []
         rows = [f"• {row.amount}  {row.who} · {row.what} (before: {row.before})" for row in message.table]
         yield from _paragraphs([*note, *rows])
     for section in message.sections:
         yield from _section(section)
+
+
+def _chart(chart: Chart, *, is_drawn: bool) -> Iterator[Block]:
+    words = chart_words(chart)
+    if is_drawn:
+        yield native_chart(chart)
+        yield {"type": "context", "elements": [_plain_text(escaped(words, _TEXT_LIMIT))]}
+    else:
+        yield from _paragraphs([chart_line(chart), words])
 
 
 def _section(section: Section) -> Iterator[Block]:
@@ -146,13 +173,19 @@ def _facts(fields: Sequence[Field]) -> Block:
 
 
 def _links(message: Message) -> Iterator[Block]:
-    links = [link for link in message.links if link.url.isascii() and len(link.url) <= _URL_LIMIT][:_LINKS]
+    # As it is sent: an ampersand costs five, and a link that is cut leads nowhere.
+    fitting = [link for link in message.links if link.url.isascii() and _escaped_length(link.url) <= _URL_LIMIT]
+    links = fitting[:_LINKS]
     if links:
         texts = (
             f"<{escaped(link.url, 2 * _URL_LIMIT)}|{escaped(link.text.replace('|', '/'), _LINK_TEXT_LIMIT)}>"
             for link in links
         )
         yield {"type": "section", "text": {"type": "mrkdwn", "text": " · ".join(texts), "verbatim": True}}
+
+
+def _escaped_length(text: str) -> int:
+    return sum(len(_ESCAPES.get(character, character)) for character in text)
 
 
 def _small_print(message: Message) -> Iterator[Block]:

@@ -4,6 +4,7 @@ What Slack's answers mean for a message, and what somebody must do about them; p
 Source of the codes: https://docs.slack.dev/reference/methods/chat.postMessage#errors
 """
 
+import re
 from collections.abc import Mapping
 
 from alertd.notify.base import ConfigurationRefused, ContentRefused, Delivered, NotSent, Outcome, Unknown
@@ -38,6 +39,9 @@ _CONTENT = {
     "thread_not_found",
     "too_many_attachments",
 }
+
+# `invalid_blocks` and `invalid_blocks_format`, and what a Slack might say that does not know a type of block.
+_ABOUT_BLOCKS = re.compile(r"(?:invalid|unknown|unsupported)_block(?:s|_|$)")
 
 # Somebody deleted the message, or the workspace lets nobody edit it any more: there is nothing left to put right.
 _UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed"}
@@ -103,7 +107,7 @@ def outcome_of_answer(*, status: int, headers: Mapping[str, str], code: str, det
 def _refusal(code: str, said: str, channel: str) -> Outcome:
     if code in _UNCHANGEABLE:
         return Delivered()
-    if code in _CONTENT or code.startswith("invalid_blocks"):
+    if code in _CONTENT or _ABOUT_BLOCKS.match(code):
         return ContentRefused(said)
     remedy = _REMEDIES.get(code) or (_RESTRICTED_REMEDY if code.startswith("restricted_action") else _UNKNOWN_REMEDY)
     return ConfigurationRefused(f"{said}; {remedy.format(channel=channel)}")

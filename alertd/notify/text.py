@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from alertd.core.chart import Chart
 from alertd.core.message import (
     Field,
     Link,
@@ -72,6 +73,7 @@ def legible(message: Message) -> Message:
         table_note=one_line(message.table_note),
         sections=tuple(map(_legible_section, message.sections)),
         history=_filled(message.history),
+        chart=_legible_chart(message.chart) if message.chart is not None else None,
         links=tuple(
             Link(text=one_line(link.text) or link.url, url=link.url)
             for link in message.links
@@ -97,6 +99,11 @@ def _legible_section(section: Section) -> Section:
         for row in section.rows
     )
     return Section(title=one_line(section.title), rows=tuple(rows), note=one_line(section.note))
+
+
+def _legible_chart(chart: Chart) -> Chart:
+    limits = tuple(replace(limit, name=one_line(limit.name) or "-") for limit in chart.limits)
+    return replace(chart, title=one_line(chart.title) or "-", note=one_line(chart.note), limits=limits)
 
 
 def plain_with_state(message: Message, *, limit: int = PLAIN_LIMIT) -> str:

@@ -149,8 +149,8 @@ def _message_as_alert(envelope: Envelope) -> dict[str, object]:
         annotations["description"] = "\n".join((*message.history, *message.lines))
         if message.sections:
             annotations["description"] = plain_text(message, limit=_REPORT_LIMIT)
-        if message.series:
-            annotations["series"] = " ".join(f"{_time(bar.start)}={bar.amount}" for bar in message.series)
+        if message.chart is not None:
+            annotations["series"] = " ".join(f"{_time(point.at)}={point.value}" for point in message.chart.points)
     return {
         "status": _status(is_resolved=message.is_resolved),
         "labels": {"alertname": f"alertd {message.reason.value}", "severity": message.severity.label},

@@ -71,7 +71,8 @@ def test_print_when_the_file_has_no_report_then_shows_the_week_by_category_and_t
     assert shown.startswith(
         "│ REPORT  spend: $70.25 spent in 7d, $50.25 (251.2 %) more than in the 7d before\n"
         "│ From 2026-01-03 12:00 UTC to 2026-01-10 12:00 UTC.\n"
-        "│ ▁▁▁▁▁▂▁█ by day; the first and the last day in part\n"
+        "│\n"
+        "│ ▁▁▁▁▁▂▁█ Spend by day; the first and the last day in part\n"
     )
     assert "│ gpu · research   $60.25  up $40.25 (201.2 %)\n" in shown
     assert "│ gpu · (no team)   $8.00  up $8.00\n" in shown
@@ -96,7 +97,7 @@ def test_print_when_the_terminal_knows_no_blocks_then_the_chart_is_ascii(
     assert run(["spend", "--by", "category"]) == 0
     out.seek(0)
     shown = out.read()
-    assert "? _____._# by day" in shown
+    assert "? _____._# Spend by day" in shown
     assert "TOTAL     $70.25    $0.00  $70.25  _____._#" in shown
     assert "\\u" not in shown
 

@@ -8,6 +8,7 @@ import pytest
 
 from alertd.core.alert import Address, Alert
 from alertd.core.audience import Audience
+from alertd.core.chart import Chart
 from alertd.core.dispatch import Decisions, dispatch
 from alertd.core.due import told
 from alertd.core.labels import Patterns
@@ -15,7 +16,9 @@ from alertd.core.lifecycle import Move, end
 from alertd.core.message import NotifyReason
 from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.core.routing import Route, route
+from alertd.core.rules.base import Rule
 from alertd.core.rules.rolling_spend import RollingSpend
+from tests.builders import rising_chart
 from tests.core.builders import CRITICAL, HOUR, NOW, entry, firing, move, rolling
 
 ALL = Audience(default=("finops",), recipients={"finops": ("",), "mail": ("a@x.io", "b@x.io"), "oncall": ("",)})
@@ -55,6 +58,49 @@ def told_alert(*receivers: str, **parts: object) -> Alert:
 
 def ended(alert: Alert, rule: RollingSpend | None = None) -> Move:
     return move(alert, end(alert, reason="", now=NOW + HOUR), rule)
+
+
+# --- charts ---------------------------------------------------------------------------------------------------------
+
+
+def drawing(moves: Sequence[Move], audience: Audience) -> tuple[Decisions, list[str]]:
+    """What was decided, and the alerts that were drawn, in that order."""
+    drawn: list[str] = []
+
+    def chart_of(alert: Alert, rule: Rule | None) -> Chart:
+        drawn.append(dict(alert.group)["owner"])
+        return rising_chart(title=f"of {dict(alert.group)['owner']}")
+
+    decisions = dispatch(
+        moves,
+        alerts={},
+        audience=audience,
+        silences=(),
+        waiting=(),
+        install_id="install",
+        headline_of=lambda alert, rule: alert.headline,
+        chart_of=chart_of,
+        is_first_cycle=False,
+        now=NOW,
+    )
+    return decisions, drawn
+
+
+def test_chart_when_several_are_told_then_is_drawn_once_for_all() -> None:
+    """Drawing costs more than words."""
+    audience = replace(ALL, default=("finops", "mail"))
+    decisions, drawn = drawing(begin(2), audience)
+    assert sorted(drawn) == ["gpu-0", "gpu-1"]
+    told_charts = [(e.fingerprints[0], e.message.chart.title) for e in decisions.entries if e.message.chart]
+    assert len(told_charts) == 6
+    assert len(set(told_charts)) == 2
+
+
+def test_chart_when_it_would_not_be_shown_then_is_not_drawn() -> None:
+    """A storm of a thousand alerts shows none, and what nobody is told has none."""
+    decisions, drawn = drawing(begin(6), ALL)
+    assert [entry.message.chart for entry in decisions.entries] == [None]
+    assert drawing(begin(1), replace(ALL, default=()))[1] == drawn == []
 
 
 # --- routing --------------------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import pytest
 from alertd.core.alert import AlertState
 from alertd.core.bill import MonthlyBill
 from alertd.core.calendar import Period
+from alertd.core.chart import chart_line, labels
 from alertd.core.hours import HourRange
 from alertd.core.labels import Patterns
 from alertd.core.message import Message, NotifyReason, Section
@@ -106,10 +107,10 @@ def test_bars_when_drawn_then_add_up_to_the_total() -> None:
     week = replace(SCOPE, period=7 * DAY, timezone="Asia/Tokyo")
     found = spend(TWO_DAYS, week)
     # 10:00 UTC is 19:00 in Tokyo, so the last day has 19 hours and the first 5.
-    assert len(found.bars) == 8
-    assert [f"{bar.start:%d %H}" for bar in found.bars[:2]] == ["03 10", "03 15"]
+    assert len(found.points) == 8
+    assert [f"{point.at:%d %H}" for point in found.points[:2]] == ["03 10", "03 15"]
     assert sum(found.amounts) == found.total.amount == usd("1140")
-    assert [bar.amount for bar in found.bars[-3:]] == ["1069", "35.5", "35.5"]
+    assert [point.value for point in found.points[-3:]] == ["1069", "35.5", "35.5"]
 
 
 def test_movers_when_listed_then_rises_first_and_falls_last() -> None:
@@ -164,7 +165,7 @@ def test_everything_when_nothing_was_read_then_says_so() -> None:
     """A report of $0.00 would be a lie."""
     message = told(Desk())
     assert message.title == "daily: no bills were read yet"
-    assert message.series == ()
+    assert message.chart is None
 
 
 # --- words ------------------------------------------------------------------------------------------------------------
@@ -175,10 +176,10 @@ def test_report_when_told_then_reads_like_this() -> None:
     message = told(TWO_DAYS)
     assert (message.reason, message.severity, message.alerts) == (NotifyReason.REPORT, Severity.INFO, ())
     assert message.title == "daily: $55.50 spent in 24h, $30.00 (35.1 %) less than in the 24h before"
-    assert message.lines == (
-        "From 2026-01-09 10:00 UTC to 2026-01-10 10:00 UTC.",
-        "▆▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▂▁█ by hour",
-    )
+    assert message.lines == ("From 2026-01-09 10:00 UTC to 2026-01-10 10:00 UTC.",)
+    assert message.chart is not None
+    assert chart_line(message.chart) == "▆▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▂▁█ Spend by hour"
+    assert message.chart.points[-1].value == "30"
     assert [(field.name, field.text) for field in message.fields] == [
         ("Spent in 24h", "$55.50"),
         ("The 24h before", "$85.50"),
@@ -194,7 +195,6 @@ def test_report_when_told_then_reads_like_this() -> None:
     ]
     assert section(message, "Alerts").note == "Nothing is firing."
     assert [s.title for s in message.sections] == ["By category", "What moved most", "Alerts"]
-    assert message.series[-1].amount == "30"
 
 
 @pytest.mark.parametrize(
@@ -237,7 +237,9 @@ def test_days_when_the_period_is_longer_then_the_chart_is_by_the_day_in_the_zone
     """A week has eight days where it does not begin at midnight, and says so."""
     message = told(TWO_DAYS, replace(SCOPE, period=7 * DAY, timezone="Asia/Tokyo"))
     assert message.lines[0] == "From 2026-01-03 19:00 JST to 2026-01-10 19:00 JST."
-    assert message.lines[1] == "▁▁▁▁▁█▂▂ by day; the first and the last day in part"
+    assert message.chart is not None
+    assert chart_line(message.chart) == "▁▁▁▁▁█▂▂ Spend by day; the first and the last day in part"
+    assert labels(message.chart)[:2] == ["Jan 3", "Jan 4"]
     assert ("Largest day", "Jan 8: $1,069.00") in [(field.name, field.text) for field in message.fields]
 
 

@@ -40,7 +40,9 @@ GOLDEN = """\
 REPORT = """\
 │ REPORT  weekly: $100.00 spent in 7d, $20.00 (25 %) more than in the 7d before
 │ From 2026-01-03 12:00 UTC to 2026-01-10 12:00 UTC.
-│ ▃▂▁▅▁█▃▂ by day; the first and the last day in part
+│
+│ ▄▁▂▆█▂▅▅ Spend by day; the first and the last day in part
+│ At most $30.00 (Jan 7), at last $15.00 (Jan 10).
 │
 │ Spent in 7d  $100.00
 │

@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from alertd.core.message import Field, Link, NotifyReason, TableRow
 from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError
+from alertd.notify.chart_png import chart_png
 from alertd.notify.email import EmailConfig, EmailNotifier, html, payload
 from alertd.notify.text import legible, one_line
-from tests.builders import KEY, FakeContext, envelope, firing_message, resolved_message, storm_message
+from tests.builders import KEY, FakeContext, envelope, firing_message, resolved_message, rising_chart, storm_message
 from tests.mail_double import MailDouble
 
 SENDER = "alertd <alertd@example.com>"
@@ -77,7 +78,7 @@ def test_text_and_html_then_say_the_same() -> None:
 
 def test_html_then_loads_nothing_and_runs_nothing() -> None:
     """No pixel tells a stranger that the mail was read, and no client blocks it."""
-    page = html(legible(storm_message()))
+    page = html(legible(storm_message()), picture_id="")
     assert not re.search(r"<(?:img|script|link|iframe|object|style)|src=|@import|url\(", page, re.IGNORECASE)
 
 
@@ -102,6 +103,46 @@ def test_repeated_attempt_then_is_byte_identical() -> None:
     sent = envelope(recipient="dana@example.com")
     first, second = (payload(sent, sender=SENDER, subject_prefix="", receiver="m") for _ in range(2))
     assert first == second
+
+
+def test_chart_then_is_a_picture_in_the_mail_with_its_words_beside_it() -> None:
+    """Nothing is loaded from elsewhere, and who sees no picture misses nothing."""
+    message = composed(message=firing_message(chart=rising_chart()))
+    plain, related = message.iter_parts()
+    page, picture = related.iter_parts()
+    kinds = [each.get_content_type() for each in (message, plain, related, page, picture)]
+    assert kinds == ["multipart/alternative", "text/plain", "multipart/related", "text/html", "image/png"]
+    assert picture["Content-ID"] == f"<chart.{KEY}@example.com>"
+    assert picture.get_content() == chart_png(rising_chart())
+    shown, text = page.get_content(), part(message, "plain")
+    words = "From $3.10 (Jan 9 12:00) to $61.25 (Jan 10 12:00 UTC)"
+    assert f'src="cid:chart.{KEY}@example.com"' in shown
+    assert f'alt="{words}; warning $50.00 reached Jan 10 10:00; critical $100.00 not reached."' in shown
+    for said in (
+        words,
+        "warning $50.00 reached Jan 10 10:00",
+        "critical $100.00 not reached",
+        "Jan 9 12:00",
+        "$110.00",
+    ):
+        assert f">{said}<" in shown or f"</span> {said}</span>" in shown
+    assert "▂▂▂▂▂▂▃▄▄▅▆▇█ Spend in 24h, rolling" in text
+    assert words in text
+
+
+def test_mail_with_a_chart_when_repeated_then_is_byte_identical_and_small() -> None:
+    """A picture is drawn anew at each attempt; a mail above 100 kB is cut by Gmail."""
+    sent = envelope(firing_message(chart=rising_chart()), recipient="dana@example.com")
+    first, second = (payload(sent, sender=SENDER, subject_prefix="", receiver="m") for _ in range(2))
+    assert first == second
+    assert len(first) < 30_000
+
+
+def test_plain_form_of_a_chart_then_is_text_only() -> None:
+    """The last resort carries no picture."""
+    message = composed(message=firing_message(chart=rising_chart()), is_plain=True)
+    assert message.get_content_type() == "text/plain"
+    assert "Spend in 24h, rolling" in part(message, "plain")
 
 
 hostile = st.one_of(
@@ -135,7 +176,11 @@ class Tags(HTMLParser):
         self.found |= {tag, *(f"{tag}.{name}" for name, _ in attrs)}
 
 
-ALLOWED = Tags(html(legible(resolved_message()))).found | Tags(html(legible(firing_message()))).found
+ALLOWED = {
+    tag
+    for message in (resolved_message(), firing_message())
+    for tag in Tags(html(legible(message), picture_id="")).found
+}
 
 
 @settings(max_examples=60, deadline=None)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertd.core.message import Bar, Field, Link, Message, NotifyReason, Section, SectionRow, TableRow
+from alertd.core.alert import Unit
+from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
+from alertd.core.message import Field, Link, Message, NotifyReason, Section, SectionRow, TableRow
 from alertd.core.severity import Severity
 from alertd.notify.slack import payload
 from alertd.notify.slack_blocks import blocks, escaped, notification, plain
@@ -59,6 +62,28 @@ urls = st.one_of(
     ),
     hostile_text,
 )
+numbers = st.one_of(
+    st.decimals(min_value=-922_000_000, max_value=922_000_000, places=10).map(lambda number: f"{number:f}"),
+    st.sampled_from(["0", "0.0000000001", "-3", "61.25"]),
+)
+charts = st.builds(
+    Chart,
+    title=hostile_text,
+    unit=st.sampled_from(Unit),
+    form=st.sampled_from(ChartForm),
+    points=st.tuples(st.lists(numbers, min_size=1, max_size=96), st.sampled_from([1, 4, 24])).map(
+        lambda drawn: tuple(
+            ChartPoint(at=datetime(2026, 10, 24, tzinfo=UTC) + n * drawn[1] * timedelta(hours=1), value=value)
+            for n, value in enumerate(drawn[0])
+        )
+    ),
+    limits=st.lists(
+        st.builds(ChartLimit, name=hostile_text, value=numbers, severity=st.none() | st.sampled_from(Severity)),
+        max_size=7,
+    ).map(tuple),
+    timezone=st.sampled_from(["UTC", "Europe/Berlin", "Asia/Kolkata", "America/St_Johns", "Australia/Lord_Howe"]),
+    note=hostile_text,
+)
 messages = st.builds(
     Message,
     reason=st.sampled_from(NotifyReason),
@@ -82,7 +107,7 @@ messages = st.builds(
         ),
         max_size=6,
     ).map(tuple),
-    series=st.just((Bar(start=firing_message().created_at, amount="1"),)),
+    chart=st.none() | charts,
     history=st.lists(hostile_text, max_size=5).map(tuple),
     links=st.lists(st.builds(Link, text=hostile_text, url=urls), max_size=8).map(tuple),
     footer=hostile_text,

@@ -109,7 +109,8 @@ def test_report_then_is_one_alert_with_its_text_and_its_numbers() -> None:
     assert (body["status"], alert["labels"]) == ("firing", {"alertname": "alertd report", "severity": "info"})
     assert alert["annotations"]["summary"] == report_message().title
     assert "- gpu: $90.00 up $20.00 (28.6 %)" in alert["annotations"]["description"].splitlines()
-    assert alert["annotations"]["series"] == "2026-01-10T12:00:00Z=12.5 2026-01-10T13:00:00Z=0"
+    assert alert["annotations"]["series"].startswith("2026-01-03T00:00:00Z=12.5 2026-01-04T00:00:00Z=0 ")
+    assert alert["annotations"]["series"].endswith(" 2026-01-10T00:00:00Z=15")
     [plain] = posted(report_message(), is_plain=True)["alerts"]
     assert set(plain["annotations"]) == {"summary"}
 

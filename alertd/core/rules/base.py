@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, NewType, get_type_hints
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Sample, Unit
 from alertd.core.bill import Balance, TrackedBill, View
+from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.ledger import DataState
@@ -27,6 +28,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.planned import Allowances, PlannedSpend
 from alertd.core.severity import Severity
 from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.spend_chart import GroupSpend, rolling_chart, rolling_hours
 from alertd.core.words import format_duration
 
 Share = NewType("Share", Fraction)
@@ -240,6 +242,10 @@ class Rule(ABC):
         """
         return None
 
+    def chart(self, facts: Facts, alert: Alert) -> Chart | None:  # noqa: ARG002 # for those who can
+        """Return a picture of how an alert came to its value, up to the data edge at which it was judged."""
+        return None
+
     @property
     def metrics(self) -> frozenset[Metric]:
         """The metrics that the spend view must hold for this rule."""
@@ -413,6 +419,19 @@ class SpendRule(Rule):
         is_higher = alert.told_value is not None and value > alert.told_value
         is_sure = not any(gap.may_hide_credit for gap in gaps) if is_higher else not gaps
         return value if is_sure else None
+
+    def group_spend(self, facts: Facts, group: Labels) -> GroupSpend:
+        """Return the hourly spend of one of the rule's groups, for charts."""
+        return GroupSpend(view=facts.spend, query=self._query(facts.data), metric=self.metric, group=group)
+
+    def chart_of_window(
+        self, facts: Facts, alert: Alert, window: HourRange, limits: Mapping[Severity, int]
+    ) -> Chart | None:
+        """Return the sum over a rolling window against limits in 1e-10 USD; *facts* must be of the rule's view."""
+        drawn = HourRange(rolling_hours(window, facts.spend).start - len(window), window.end)
+        is_complete = not facts.data.gaps(self.categories(facts.data), drawn)
+        spend = self.group_spend(facts, alert.group)
+        return rolling_chart(spend, window=window, limits=limits, is_complete=is_complete)
 
     def spent(self, who: str, value: Usd, window: timedelta) -> str:
         """Return the clause that says who spent how much on what; nobody where the rule looks at the whole."""

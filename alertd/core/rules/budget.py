@@ -12,16 +12,18 @@ import numpy as np
 
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.calendar import LONGEST, CalendarPeriod, Period, period_of
+from alertd.core.chart import Chart, ChartLimit
 from alertd.core.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of
 from alertd.core.labels import Labels
 from alertd.core.ledger import DataState, Gap
-from alertd.core.money import Usd, format_usd
+from alertd.core.money import Usd, decimal_text, format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.planned import Allowances
 from alertd.core.rules.base import Facts, Key, Metric, Share, SpendRule, owner_labels, rising_problems
 from alertd.core.severity import Severity
 from alertd.core.spend import GroupSums
+from alertd.core.spend_chart import NOT_COMPLETE, limit_lines, running_chart
 from alertd.core.standing import (
     Criterion,
     Forecast,
@@ -164,6 +166,30 @@ class BudgetRule(SpendRule):
         budget = self._budget_of(alert.group, facts.owners)
         window = HourRange(hour_of(alert.period_start), hour_of(as_of))
         return self.restated_in(facts, alert, window, lambda spent: share_value(Fraction(spent, budget)))
+
+    def chart(self, facts: Facts, alert: Alert) -> Chart | None:
+        """Return what was spent since the alert's period began, against the budget and its thresholds."""
+        if alert.period_start is None:
+            return None
+        facts = facts.of(self.view)
+        period = period_of(hour_of(alert.period_start), self.period, self.timezone)
+        window = HourRange(period.hours.start, max(period.hours.start, min(hour_of(alert.as_of), period.hours.end)))
+        budget = self._budget_of(alert.group, facts.owners)
+        spent = facts.spend.sums(self._query(facts.data), self.metric, window).of(alert.group)
+        planned = self._allowances(facts, window).of(alert.group, spent).amount
+        lines = {severity: ceil(share * budget) + planned for severity, share in self.thresholds.items()}
+        whole = ChartLimit(name="budget", value=decimal_text(budget))
+        limits = [*limit_lines(lines), *([whole] if budget not in lines.values() else [])]
+        gaps = facts.data.gaps(self.categories(facts.data), window)
+        notes = ("so far" if window.end < period.hours.end else "", NOT_COMPLETE if gaps else "")
+        return running_chart(
+            self.group_spend(facts, alert.group),
+            f"Spend in {period.title}",
+            window=window,
+            timezone=self.timezone,
+            limits=tuple(sorted(limits, key=lambda limit: Decimal(limit.value))),
+            note="; ".join(filter(None, notes)),
+        )
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's budget of the period to which the last billed hour belongs."""

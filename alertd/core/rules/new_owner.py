@@ -14,6 +14,7 @@ from math import ceil
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import Gap
@@ -152,6 +153,10 @@ class NewOwner(SpendRule):
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return what the new owner spent in the window that ends at an earlier data edge."""
         return self.restated_in(facts, alert, self._windows(hour_of(as_of)).now)
+
+    def chart(self, facts: Facts, alert: Alert) -> Chart | None:
+        """Return the window's sum of late against the limits."""
+        return self.chart_of_window(facts.of(self.view), alert, self._windows(hour_of(alert.as_of)).now, self._limits)
 
     def _windows(self, edge: int) -> _Windows:
         now = HourRange(edge - whole_hours(self.window), edge)

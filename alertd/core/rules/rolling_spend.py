@@ -9,6 +9,7 @@ from math import ceil
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import DataState, Gap
@@ -79,6 +80,16 @@ class RollingSpend(SpendRule):
         """Return what the alert's group spent in the window that ends at an earlier data edge."""
         edge = hour_of(as_of)
         return self.restated_in(facts, alert, HourRange(edge - whole_hours(self.window), edge))
+
+    def chart(self, facts: Facts, alert: Alert) -> Chart | None:
+        """Return the window's sum of late against the thresholds, raised by what is planned in the window."""
+        facts = facts.of(self.view)
+        edge = hour_of(alert.as_of)
+        window = HourRange(edge - whole_hours(self.window), edge)
+        spent = facts.spend.sums(self._query(facts.data), self.metric, window).of(alert.group)
+        planned = self._allowances(facts, window).of(alert.group, spent).amount
+        limits = {severity: limit + planned for severity, limit in self.thresholds.items()}
+        return self.chart_of_window(facts, alert, window, limits)
 
     def _window_before(
         self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange

@@ -9,15 +9,17 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
+from math import ceil
 from typing import Annotated, ClassVar
 
 import numpy as np
 
-from alertd.core.alert import Sample, Unit
-from alertd.core.hours import HourRange, start_of, whole_hours
+from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.chart import Chart, ChartLimit
+from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import Gap
-from alertd.core.money import UNITS_PER_USD, Usd, format_usd
+from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
 from alertd.core.planned import NOTHING_PLANNED, Allowance
 from alertd.core.rules.base import (
     Facts,
@@ -31,6 +33,7 @@ from alertd.core.rules.base import (
 )
 from alertd.core.severity import Severity
 from alertd.core.spend import GroupSums
+from alertd.core.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
 from alertd.core.words import format_duration, format_share, group_name
 
 _WHOLE = Fraction(1)
@@ -159,6 +162,31 @@ class Spike(SpendRule):
             for group, rise in rises
             if group in watched or self._held(rise.unplanned) is not None
         ]
+
+    def chart(self, facts: Facts, alert: Alert) -> Chart | None:
+        """Return the spend of the baseline's windows and of the last one, against the usual and what is too much."""
+        facts = facts.of(self.view)
+        windows = self._windows(hour_of(alert.as_of))
+        if windows.before.start < facts.spend.span.start:
+            return None
+        query, group = self._query(facts.data), alert.group
+        spent = facts.spend.sums(query, self.metric, windows.now).of(group)
+        usual = Fraction(facts.spend.sums(query, self.metric, windows.before).of(group), windows.count)
+        planned = self._allowances(facts, windows.now).of(group, spent).amount
+        limits: tuple[ChartLimit, ...] = ()
+        if usual > 0:
+            least = usual + self.min_increase
+            lines = {s: ceil(max(usual * limit, least)) + planned for s, limit in self.thresholds.items()}
+            limits = (ChartLimit(name="usual", value=decimal_text(round(usual))), *limit_lines(lines))
+        length = len(windows.now)
+        chart = bar_chart(
+            self.group_spend(facts, group),
+            f"Spend by window of {format_duration(self.window)}",
+            edges=range(windows.all.start, windows.all.end + 1, length),
+            limits=limits,
+        )
+        is_complete = not facts.data.gaps(self.categories(facts.data), windows.all)
+        return chart if chart is None or is_complete else replace(chart, note=NOT_COMPLETE)
 
     def _windows(self, edge: int) -> _Windows:
         length = whole_hours(self.window)
