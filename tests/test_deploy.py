@@ -1,7 +1,11 @@
 """What stands in deploy/ fits the program and the platforms that read it."""
 
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
+import pytest
 import yaml
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
@@ -29,3 +33,28 @@ def test_slack_manifest_asks_for_what_is_used_and_stays_within_slacks_limits() -
     }
     settings = manifest["settings"]
     assert settings["interactivity"]["is_enabled"] is settings["socket_mode_enabled"] is True
+
+
+PROMTOOL = shutil.which("promtool")
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
+def test_prometheus_rules_by_promtool_when_something_breaks_then_fire_and_only_then(tmp_path: Path) -> None:
+    """Promtool judges with its own engine, on made series."""
+    for path in (DEPLOY / "prometheus-rules.yaml", Path(__file__).parent / "prometheus_rules.test.yaml"):
+        shutil.copy(path, tmp_path)
+    for arguments in (["check", "rules", "prometheus-rules.yaml"], ["test", "rules", "prometheus_rules.test.yaml"]):
+        ran = subprocess.run([str(PROMTOOL), *arguments], cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stdout + ran.stderr
+
+
+def test_prometheus_rules_when_read_then_use_documented_metrics_and_each_has_its_test() -> None:
+    """A rule on a metric that was renamed never fires again, and nobody notices."""
+    rules = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
+    readme = (DEPLOY.parent / "README.md").read_text(encoding="utf-8")
+    used = {name for rule in rules for name in re.findall(r"alertd_[a-z_]+", rule["expr"])}
+    assert used
+    assert {name for name in used if name not in readme} == set()
+    tests = yaml.safe_load((Path(__file__).parent / "prometheus_rules.test.yaml").read_text(encoding="utf-8"))["tests"]
+    fired = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one["exp_alerts"]}
+    assert fired == {rule["alert"] for rule in rules}
