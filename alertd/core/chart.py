@@ -84,6 +84,19 @@ def labels(chart: Chart) -> list[str]:
     return found if len(set(found)) == len(found) else [f"{at:%b} {at.day} {at:%H:%M %Z}" for at in local]
 
 
+def axis_labels(chart: Chart) -> list[str]:
+    """Return what fits below an axis: the date only where it begins, where the labels still differ: `22:00`."""
+    if chart.is_by_day:
+        return labels(chart)
+    local = _local(chart)
+    before = [None, *(at.date() for at in local[:-1])]
+    found = [
+        f"{at:%H:%M}" if at.date() == day else f"{at:%b} {at.day} {at:%H:%M}"
+        for at, day in zip(local, before, strict=True)
+    ]
+    return found if len(set(found)) == len(found) else labels(chart)
+
+
 def _local(chart: Chart) -> list[datetime]:
     zone = ZoneInfo(chart.timezone)
     return [point.at.astimezone(zone) for point in chart.points]

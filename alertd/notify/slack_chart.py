@@ -11,7 +11,7 @@ axis labels of 50. That a message holds at most two is not documented: https://g
 from collections.abc import Sequence
 from decimal import Decimal
 
-from alertd.core.chart import Chart, ChartForm, ChartLimit, labels, limit_text, thinned, values
+from alertd.core.chart import Chart, ChartForm, ChartLimit, axis_labels, limit_text, thinned, values
 from alertd.notify.slack_actions import Block
 
 _TITLE_LIMIT = 50
@@ -27,7 +27,7 @@ _DIGITS = 4
 def native_chart(chart: Chart) -> Block:
     """Return a legible chart as Slack draws it: bars, or a line where there are limits to draw across."""
     drawn = thinned(chart, _POINTS)
-    categories = [_cut(label, _NAME_LIMIT) for label in labels(drawn)]
+    categories = [_cut(label, _NAME_LIMIT) for label in axis_labels(drawn)]
     limits = drawn.limits[:_LIMITS]
     # Slack puts the bars of several series side by side, so a limit would be bars too.
     kind = "bar" if drawn.form is ChartForm.BARS and not limits else "line"

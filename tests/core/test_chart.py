@@ -14,6 +14,7 @@ from alertd.core.chart import (
     ChartForm,
     ChartLimit,
     ChartPoint,
+    axis_labels,
     chart_line,
     chart_words,
     labels,
@@ -111,6 +112,23 @@ def test_label_when_clocks_are_set_back_then_no_two_are_the_same() -> None:
     points = tuple(replace(point, at=begun + n * HOUR) for n, point in enumerate(night.points))
     night = replace(night, points=points, timezone="Europe/Berlin")
     assert labels(night) == ["Oct 25 01:00 CEST", "Oct 25 02:00 CEST", "Oct 25 02:00 CET", "Oct 25 03:00 CET"]
+    assert axis_labels(night) == labels(night)
+
+
+def test_axis_labels_when_a_time_comes_once_then_the_date_stands_only_where_it_begins() -> None:
+    """Twelve dates side by side are drawn over each other."""
+    begun = datetime(2026, 3, 10, 22, tzinfo=UTC)
+
+    def axis(count: int, **changes: object) -> list[str]:
+        drawn = chart(*["1"] * count)
+        points = tuple(replace(point, at=begun + n * HOUR) for n, point in enumerate(drawn.points))
+        return axis_labels(replace(drawn, points=points, **changes))  # type: ignore[arg-type]
+
+    assert axis(4) == ["Mar 10 22:00", "23:00", "Mar 11 00:00", "01:00"]
+    assert axis(4, timezone="Asia/Tokyo") == ["Mar 11 07:00", "08:00", "09:00", "10:00"]
+    assert len(set(axis(25))) == 25
+    assert axis(27)[-1] == "Mar 12 00:00", "a time that comes twice has its date"
+    assert axis(1, is_by_day=True) == ["Mar 10"]
 
 
 amounts = st.lists(st.integers(-(10**12), 10**12).map(str), min_size=1, max_size=96)

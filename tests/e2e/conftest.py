@@ -1,5 +1,6 @@
 """What every end-to-end test stands on: a world, a Slack, a mail server, a webhook, and the program beside them."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,6 +10,10 @@ from tests.doubles import BOT_TOKEN, SlackDouble
 from tests.e2e.daemon import Alertd, LoopThread
 from tests.e2e.world import BillingWorld, Hook
 from tests.mail_double import MailDouble
+
+# A shell that runs the tests in its background has them ignore Ctrl-C, and every program that they start inherits that.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture
