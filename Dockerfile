@@ -21,6 +21,6 @@ ENV ALERTD_DATABASE_URL=sqlite:////var/lib/alertd/alertd.db \
     PYTHONDONTWRITEBYTECODE=1
 VOLUME /var/lib/alertd
 WORKDIR /var/lib/alertd
-HEALTHCHECK --interval=1m --timeout=10s --start-period=5m CMD ["/opt/alertd/bin/alertd", "status"]
+HEALTHCHECK --interval=1m --timeout=10s --start-period=5m CMD ["/opt/alertd/bin/alertd", "healthcheck"]
 ENTRYPOINT ["/opt/alertd/bin/alertd"]
 CMD ["run"]

@@ -25,6 +25,7 @@ COMMANDS = {
     "spend": "Show what was spent.",
     "report": "Send or print a report now.",
     "status": "Show polls, data edges, receivers and health.",
+    "healthcheck": "Ask the running daemon whether it is alive; for containers.",
     "send-test": "Send one test message through a receiver.",
     "backtest": "Replay the rules over past bills: what would have fired.",
     "backfill": "Fetch history into the store.",

@@ -128,6 +128,28 @@ def test_pages_when_listening_beyond_loopback_then_the_token_is_needed_but_for_p
     assert TOKEN not in alertd.log.read_text()
 
 
+def test_healthcheck_then_tells_alive_from_ready_and_from_gone(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
+    """A container is judged from within, where it listens on every address and the probe has no token to send."""
+    port = free_port()
+    alertd.env |= {"ALERTD_HTTP_LISTEN": f"0.0.0.0:{port}", "ALERTD_HTTP_TOKEN": TOKEN}
+    alertd.rules(RULES.format(hook=hook.url))
+    world.broken["gpu"] = Fault(status=500)
+    with alertd.running():
+        wait_for(lambda: is_up(port), why="listening")
+        wait_for(lambda: alertd.events("cycle done"), why="a cycle")
+        alive, ready = alertd.run("healthcheck"), alertd.run("healthcheck", "--ready")
+        assert (alive.code, alive.out, alive.err) == (0, "ok\n", "")
+        assert (ready.code, ready.out) == (1, "")
+        assert ready.err.endswith("problems; see `alertd status`\n")
+    gone = alertd.run("healthcheck")
+    assert gone.code == 1
+    assert gone.err == f"no answer from 0.0.0.0:{port}/healthz: Connection refused; is `alertd run` running?\n"
+    alertd.env["ALERTD_HTTP_LISTEN"] = "off"
+    off = alertd.run("healthcheck")
+    assert off.code == 1
+    assert "ALERTD_HTTP_LISTEN is off" in off.err
+
+
 @pytest.mark.parametrize(
     ("listen", "said"),
     [
