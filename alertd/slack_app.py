@@ -176,7 +176,7 @@ class SlackApp:
         """Answer the person alone; the message itself shows what was done to everybody."""
         from slack_sdk.errors import SlackApiError  # noqa: PLC0415
 
-        from alertd.notify.slack_blocks import escaped  # noqa: PLC0415
+        from alertd.notify.slack_text import escaped  # noqa: PLC0415
 
         try:
             await web.chat_postEphemeral(channel=channel, user=user, text=escaped(text, 3000))

@@ -45,6 +45,8 @@ EVENT_TYPE = "alertd_notification"
 _CHANNEL_PATTERN = r"^[^\s/,]+$"
 _WITHOUT_CHARTS = timedelta(hours=1)
 """So long no chart is drawn for a workspace that refused one: each would cost a call more."""
+_NEWS = frozenset({NotifyReason.RAISED, NotifyReason.ESCALATED})
+"""What the channel must hear of although it was told before; the end is news too."""
 _THREAD_REF = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")
 
 
@@ -79,6 +81,12 @@ class SlackConfig(ReceiverConfig):
         description="File that holds the URL of an incoming webhook.",
         examples=["/run/secrets/slack_webhook_url"],
     )
+    reply_broadcast: bool = Field(
+        default=True,
+        description="Whether a reply that tells of a higher severity or of the end stands in the channel too, "
+        "not only in its thread.",
+        examples=[False],
+    )
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
@@ -98,7 +106,9 @@ class SlackConfig(ReceiverConfig):
         return self
 
 
-def payload(envelope: Envelope, *, has_buttons: bool = False, has_chart: bool = True) -> dict[str, object]:
+def payload(
+    envelope: Envelope, *, has_buttons: bool = False, has_chart: bool = True, has_broadcast: bool = True
+) -> dict[str, object]:
     """Return the arguments of `chat.postMessage`: nothing unfurls, no name is linked, the key stands in twice."""
     message = envelope.message
     arguments: dict[str, object] = {
@@ -119,7 +129,7 @@ def payload(envelope: Envelope, *, has_buttons: bool = False, has_chart: bool = 
         arguments |= {
             "channel": thread[0],
             "thread_ts": thread[1],
-            "reply_broadcast": message.is_resolved or message.reason is NotifyReason.RAISED,
+            "reply_broadcast": has_broadcast and (message.is_resolved or message.reason in _NEWS),
         }
     return arguments
 
@@ -169,6 +179,7 @@ class SlackNotifier:
         self.name = name
         slack = SlackConfig.model_validate(config)
         self._channels = slack.channel
+        self._has_broadcast = slack.reply_broadcast
         self._token: str | None = None
         self._webhook_url: str | None = None
         if slack.channel:
@@ -199,7 +210,9 @@ class SlackNotifier:
                 return await self._api.post_to_webhook(
                     self._webhook_url, webhook_payload(envelope, has_chart=has_chart)
                 )
-            arguments = payload(envelope, has_buttons=self._has_buttons, has_chart=has_chart)
+            arguments = payload(
+                envelope, has_buttons=self._has_buttons, has_chart=has_chart, has_broadcast=self._has_broadcast
+            )
             return await self._api.post_message(arguments, recipient=envelope.recipient)
 
         return await self._with_chart_if_taken(envelope, post)

@@ -10,7 +10,6 @@ escaped text, the strictest reading. `msg_blocks_too_long` comes at about 13,200
 """
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from alertd.core.chart import Chart, chart_line, chart_words
@@ -18,6 +17,7 @@ from alertd.core.message import Field, Message, NotifyReason, Section, section_l
 from alertd.core.severity import Severity
 from alertd.notify.slack_actions import Block, buttons
 from alertd.notify.slack_chart import native_chart
+from alertd.notify.slack_text import escaped, escaped_units, units
 from alertd.notify.text import headline, legible, plain_with_state, reason_note
 
 BLOCKS_LIMIT = 50
@@ -37,8 +37,6 @@ _LINK_TEXT_LIMIT = 60
 _URL_LIMIT = 500
 _SHORTENED = "Shortened to fit into Slack: the status page and `alertd explain` have the whole."
 
-_ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-_BROADCAST = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
 _REASON_MARKS = {NotifyReason.TEST: "⚪", NotifyReason.REPORT: "📊"}
 _MARKS = {Severity.INFO: "🔵", Severity.WARNING: "🟠", Severity.CRITICAL: "🔴"}
 
@@ -151,11 +149,11 @@ def _paragraphs(sentences: Iterable[str]) -> Iterator[Block]:
     length = 0
     for sentence in sentences:
         line = escaped(sentence, _TEXT_LIMIT)
-        if lines and length + _units(line) + 1 > _TEXT_LIMIT:
+        if lines and length + units(line) + 1 > _TEXT_LIMIT:
             yield _text("\n".join(lines))
             lines, length = [], 0
         lines.append(line)
-        length += _units(line) + 1
+        length += units(line) + 1
     if lines:
         yield _text("\n".join(lines))
 
@@ -174,7 +172,7 @@ def _facts(fields: Sequence[Field]) -> Block:
 
 def _links(message: Message) -> Iterator[Block]:
     # As it is sent: an ampersand costs five, and a link that is cut leads nowhere.
-    fitting = [link for link in message.links if link.url.isascii() and _escaped_length(link.url) <= _URL_LIMIT]
+    fitting = [link for link in message.links if link.url.isascii() and escaped_units(link.url) <= _URL_LIMIT]
     links = fitting[:_LINKS]
     if links:
         texts = (
@@ -182,10 +180,6 @@ def _links(message: Message) -> Iterator[Block]:
             for link in links
         )
         yield {"type": "section", "text": {"type": "mrkdwn", "text": " · ".join(texts), "verbatim": True}}
-
-
-def _escaped_length(text: str) -> int:
-    return sum(len(_ESCAPES.get(character, character)) for character in text)
 
 
 def _small_print(message: Message) -> Iterator[Block]:
@@ -201,27 +195,3 @@ def _text(text: str) -> Block:
 def _plain_text(text: str) -> Block:
     # Without `emoji`, ":moneybag:" in a name stays what it is.
     return {"type": "plain_text", "text": text, "emoji": False}
-
-
-def escaped(text: str, limit: int) -> str:
-    """
-    Escape a text for Slack and cut it to at most *limit* UTF-16 units, never within an escape.
-
-    `@here` and its like are broken by a zero-width blank, should a workspace still parse them.
-    Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
-    """
-    pieces = [_ESCAPES.get(character, character) for character in _BROADCAST.sub("@\u200b", text)]
-    if sum(map(_units, pieces)) <= limit:
-        return "".join(pieces)
-    room = limit - 1
-    kept: list[str] = []
-    for piece in pieces:
-        room -= _units(piece)
-        if room < 0:
-            break
-        kept.append(piece)
-    return "".join(kept).rstrip() + "…"
-
-
-def _units(text: str) -> int:
-    return len(text) + sum(character > "\uffff" for character in text)

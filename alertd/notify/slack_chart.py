@@ -13,6 +13,7 @@ from decimal import Decimal
 
 from alertd.core.chart import Chart, ChartForm, ChartLimit, axis_labels, limit_text, thinned, values
 from alertd.notify.slack_actions import Block
+from alertd.notify.slack_text import shortened, units
 
 _TITLE_LIMIT = 50
 _POINTS = 20
@@ -27,7 +28,7 @@ _DIGITS = 4
 def native_chart(chart: Chart) -> Block:
     """Return a legible chart as Slack draws it: bars, or a line where there are limits to draw across."""
     drawn = thinned(chart, _POINTS)
-    categories = [_cut(label, _NAME_LIMIT) for label in axis_labels(drawn)]
+    categories = [shortened(label, _NAME_LIMIT) for label in axis_labels(drawn)]
     limits = drawn.limits[:_LIMITS]
     # Slack puts the bars of several series side by side, so a limit would be bars too.
     kind = "bar" if drawn.form is ChartForm.BARS and not limits else "line"
@@ -37,13 +38,13 @@ def native_chart(chart: Chart) -> Block:
         series.append(_series(name, categories, [Decimal(limit.value)] * len(categories)))
     return {
         "type": "data_visualization",
-        "title": _cut(chart.title, _TITLE_LIMIT),
+        "title": shortened(chart.title, _TITLE_LIMIT),
         "chart": {
             "type": kind,
             "series": series,
             "axis_config": {
                 "categories": categories,
-                "x_label": _cut("; ".join(filter(None, (drawn.timezone, drawn.note))), _AXIS_LIMIT),
+                "x_label": shortened("; ".join(filter(None, (drawn.timezone, drawn.note))), _AXIS_LIMIT),
                 "y_label": drawn.unit.value,
             },
         },
@@ -61,10 +62,5 @@ def _series(name: str, categories: Sequence[str], numbers: Sequence[Decimal]) ->
 def _name(chart: Chart, limit: ChartLimit, taken: set[str]) -> str:
     """Return what a line is called, its value with it where that fits; Slack refuses two of one name."""
     whole = limit_text(chart, limit)
-    name = whole if len(whole) <= _NAME_LIMIT else _cut(limit.name, _NAME_LIMIT)
-    return name if name not in taken else f"{name[: _NAME_LIMIT - 2]} {len(taken) + 1}"
-
-
-def _cut(text: str, limit: int) -> str:
-    # Our own words and numbers, which hold no character that Slack would form or escape.
-    return text if len(text) <= limit else text[: limit - 1] + "…"
+    name = whole if units(whole) <= _NAME_LIMIT else shortened(limit.name, _NAME_LIMIT)
+    return name if name not in taken else f"{shortened(name, _NAME_LIMIT - 2)} {len(taken) + 1}"

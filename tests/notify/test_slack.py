@@ -58,6 +58,7 @@ async def test_message_when_posted_then_is_shown_once_with_its_key_and_ref(slack
     [
         pytest.param(NotifyReason.REPEAT, False, False, id="a repeat stays in the thread"),
         pytest.param(NotifyReason.RAISED, False, True, id="a raised severity is shown in the channel too"),
+        pytest.param(NotifyReason.ESCALATED, False, True, id="an escalation is shown in the channel too"),
         pytest.param(NotifyReason.RESOLVED, True, True, id="the end is shown in the channel too"),
     ],
 )
@@ -73,6 +74,23 @@ async def test_message_when_it_continues_another_then_goes_into_its_thread(
     _, reply = slack.shown()
     assert outcome == Delivered(f"C0000FINOPS/{reply['ts']}")
     assert (reply["thread_ts"], reply["is_broadcast"]) == (first.ref.partition("/")[2], is_broadcast)
+
+
+@pytest.mark.parametrize(
+    ("reason", "is_resolved"),
+    [(NotifyReason.RAISED, False), (NotifyReason.ESCALATED, False), (NotifyReason.RESOLVED, True)],
+)
+async def test_reply_when_the_channel_wants_none_then_stays_in_its_thread(
+    slack: SlackDouble, reason: NotifyReason, is_resolved: bool
+) -> None:
+    """The first message shows the present state anyway; some channels want nothing more."""
+    notifier = bot(slack, reply_broadcast=False)
+    first = await notifier.send(envelope(recipient="#finops"))
+    assert isinstance(first, Delivered)
+    message = firing_message(reason=reason, is_resolved=is_resolved)
+    await notifier.send(envelope(message, key="b" * 32, recipient="#finops", thread_ref=first.ref))
+    _, reply = slack.shown()
+    assert (reply["thread_ts"], reply["is_broadcast"]) == (first.ref.partition("/")[2], False)
 
 
 async def test_plain_form_then_is_one_escaped_text_outside_the_thread(slack: SlackDouble) -> None:

@@ -15,7 +15,8 @@ from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.message import Field, Link, Message, NotifyReason, Section, SectionRow, TableRow
 from alertd.core.severity import Severity
 from alertd.notify.slack import payload
-from alertd.notify.slack_blocks import blocks, escaped, notification, plain
+from alertd.notify.slack_blocks import blocks, notification, plain
+from alertd.notify.slack_text import escaped
 from tests.block_kit import markup_problems, texts, units, violations
 from tests.builders import KEY, envelope, firing_message, report_message, resolved_message, storm_message
 
