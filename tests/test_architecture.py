@@ -37,7 +37,7 @@ MAY_IMPORT = {
     "story": {"core", "store"},
     "alert_json": {"core"},
     "web": {"core", "memory", "status", "story", "alert_json"},
-    "slack_app": {"core", "notify.slack_actions", "notify.slack_blocks"},
+    "slack_app": {"core", "notify.slack_actions", "notify.slack_text"},
     "slack_commands": {"core", "settings"},
     "snapshot": {"core", "store"},
     "reporter": {"core", "memory", "rules_file.model"},
