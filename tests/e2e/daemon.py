@@ -76,6 +76,8 @@ class Alertd:
         clean = {
             "PATH": "/usr/bin:/bin",
             "HOME": str(self.folder),
+            # The code beside these tests, as in the tests' own process.
+            "PYTHONPATH": str(ROOT),
             "LANG": "C.UTF-8",
             "ALERTD_SECRETS_DIR": str(self.folder / "no-secrets"),
             "ALERTD_DATABASE_URL": f"sqlite:///{self.database}",
@@ -88,7 +90,7 @@ class Alertd:
             "ALERTD_NOVITA_BASE_URL": "http://127.0.0.1:9",
         }
         if self.is_stepped:
-            clean |= {"E2E_CLOCK": str(self.folder / "clock"), "PYTHONPATH": str(ROOT)}
+            clean |= {"E2E_CLOCK": str(self.folder / "clock")}
         return {name: value for name, value in {**clean, **self.env}.items() if value != "(unset)"}
 
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
