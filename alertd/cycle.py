@@ -16,9 +16,10 @@ from alertd.core.chart import Chart
 from alertd.core.dispatch import Decisions, dispatch, entries_of_quiet, no_chart
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.judge import judge
-from alertd.core.ledger import FULL_HOURS, CategoryBook, DataState
+from alertd.core.ledger import CategoryBook, DataState
 from alertd.core.lifecycle import Move
 from alertd.core.outbox import OutboxEntry
+from alertd.core.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.quieting import Quieted, Request, Situation, quiet
 from alertd.core.reading import Cadence
 from alertd.core.rules.base import Facts, Rule, RulesFile
@@ -99,6 +100,11 @@ class Cycle:
         for view in self._plan.views:
             await self._fit_view(now, view)
         return self._facts(now)
+
+    async def overview(self, now: datetime) -> Overview:
+        """Return what is known at a glance; it must not run while a cycle does."""
+        facts = await self.look(now)
+        return await asyncio.to_thread(overview, facts, self._plan.rules)
 
     def use(self, plan: Plan) -> None:
         """Watch by another plan from the next cycle on; open alerts follow the rule of their name."""
@@ -268,7 +274,7 @@ class Cycle:
         running = hour_of(now)
         if view in self._views and running + HOURS_PER_DAY < self._views[view].span.end:
             return
-        start = min(self._plan.horizon(now, view), running - FULL_HOURS)
+        start = min(self._plan.horizon(now, view), running - OVERVIEW_HOURS)
         metrics = {"amount", *(m.value for rule in self._plan.rules if view in rule.views for m in rule.metrics)}
         span = HourRange(start, running + _VIEW_AHEAD_HOURS)
         table = self.memory.shelf(view).table

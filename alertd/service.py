@@ -69,6 +69,7 @@ class Service:
         self._pulse = _Pulse(monotonic_s())
         self._stop = asyncio.Event()
         self._cycles: set[asyncio.Task[object]] = set()
+        self._listen_on = parse_listen(app.settings.http_listen, token=app.settings.plain("http_token") or "")
         self._turn = asyncio.Lock()
         """Cycle, maintenance, reports and reload use the same memory: one at a time."""
 
@@ -120,7 +121,7 @@ class Service:
     async def _web(self) -> AsyncIterator[None]:
         """Serve health, metrics and JSON where the settings want it."""
         settings, keeper = self._app.settings, self._app.keeper
-        listen_on = parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
+        listen_on = self._listen_on
         if listen_on is None:
             yield
             return
@@ -274,6 +275,8 @@ class Service:
         try:
             async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()):
                 report = await run_cycle(self._app, utc_now())
+                if self._listen_on is not None:
+                    self._app.figures.overview = await self._app.cycle.overview(utc_now())
         except asyncio.CancelledError:
             # A stop takes back what was not committed; APScheduler would log it as a failure.
             if not self._stop.is_set():

@@ -126,7 +126,7 @@ def report_figures(
     return ReportFigures(
         scope=scope,
         spend=_spend(scope, facts),
-        budgets=_budgets(facts, rules),
+        budgets=budget_figures(facts, rules),
         alerts=tuple(sorted((a for a in alerts if a.state is AlertState.FIRING), key=_urgency)),
         bills=tuple(sorted(filter(_is_unpaid, facts.bills), key=lambda t: (t.bill.month, t.bill.account))),
         bill_gaps=tuple(sorted(set(facts.bill_gaps.values()))),
@@ -235,7 +235,8 @@ def _texts(data: DataState, gaps: Iterable[Gap]) -> tuple[str, ...]:
     return tuple(f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps)
 
 
-def _budgets(facts: Facts, rules: Iterable[Rule]) -> tuple[BudgetFigures, ...]:
+def budget_figures(facts: Facts, rules: Iterable[Rule]) -> tuple[BudgetFigures, ...]:
+    """Return where every group of the enabled budgets stands, the largest spent share first."""
     found = [
         BudgetFigures(rule=rule.name, of_group=standing)
         for rule in rules

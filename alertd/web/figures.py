@@ -1,15 +1,16 @@
-"""What happened since the start, counted: each counter only grows, as Prometheus wants it."""
+"""What the daemon shows of itself: what happened since the start, counted, and what is known after the last cycle."""
 
 from collections import Counter
 from dataclasses import dataclass, field
 
 from alertd.core.outbox import EntryState
+from alertd.core.overview import Overview
 from alertd.memory import CycleReport
 
 
 @dataclass(slots=True)
 class Figures:
-    """Counters of one run of the daemon."""
+    """Counters of one run of the daemon, which only grow, as Prometheus wants it; and the last overview."""
 
     cycles: Counter[str] = field(default_factory=Counter)
     """By result, `ok` or `failed`."""
@@ -24,6 +25,8 @@ class Figures:
     evaluate_s: float = 0.0
     decide_s: float = 0.0
     """How long the last cycle's parts took."""
+    overview: Overview | None = None
+    """What is known since the last cycle; None until one has finished, and where nobody can look."""
 
     def note_cycle(self, report: CycleReport) -> None:
         """Count a finished cycle."""

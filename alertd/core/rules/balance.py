@@ -134,6 +134,14 @@ class BalanceRule(Rule):
                 samples.append(sample)
         return samples
 
+    def runways(self, facts: Facts) -> list[Runway]:
+        """Return how long the balance of each account lasts that this rule is about."""
+        return [
+            self._scene(facts, balance).runway
+            for account, balance in sorted(facts.balances.items())
+            if self.account.matches(account)
+        ]
+
     def _scene(self, facts: Facts, balance: Balance) -> _Scene:
         keys = facts.data.select(Patterns((balance.account,)), Patterns())
         edge = facts.data.edge(keys)
