@@ -22,7 +22,8 @@ from alertd.core.bill import PRODUCT_CATEGORIES
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.reading import Cadence
-from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.selection import SpendQuery
+from alertd.core.spend import SpendView
 from alertd.core.words import format_instant
 from alertd.novita.client import NovitaClient
 from alertd.rules_file.load import load_rules

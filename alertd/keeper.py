@@ -21,7 +21,8 @@ from alertd.core.money import Usd
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.quieting import Quieted
 from alertd.core.rules.base import RulesFile
-from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.selection import SpendQuery
+from alertd.core.spend import SpendView
 from alertd.memory import CycleReport, Key, Memory, Shelf
 from alertd.status import Status, read_status
 from alertd.store import store as stored

@@ -134,8 +134,9 @@ def _rows(
     store: "Store", view: "View", window: "HourRange", keys: tuple[str, ...], owners: "OwnerDirectory"
 ) -> list[_Row]:
     """Return what each group spent, largest amount first; groups without any spend are left out."""
+    from alertd.core.selection import SpendQuery
     from alertd.core.sparkline import bounds
-    from alertd.core.spend import SpendQuery, SpendView
+    from alertd.core.spend import SpendView
 
     with store.snapshot():
         books = store.books_of(view)

@@ -16,7 +16,7 @@ from alertd.core.report import BudgetFigures, budget_figures
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Facts, Rule
 from alertd.core.runway import Runway
-from alertd.core.spend import SpendQuery
+from alertd.core.selection import SpendQuery
 
 OVERVIEW_HOURS = 33 * HOURS_PER_DAY
 """How far back spend must be known: the longest month, and a data edge that is a day or two behind."""

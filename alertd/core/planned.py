@@ -28,7 +28,8 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.ledger import DataState, Gap
 from alertd.core.money import Usd, format_usd
-from alertd.core.spend import GroupSums, SpendQuery, SpendView
+from alertd.core.selection import SpendQuery
+from alertd.core.spend import GroupSums, SpendView
 from alertd.core.words import format_instant
 
 LONGEST_SPAN = timedelta(days=92)

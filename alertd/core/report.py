@@ -17,8 +17,9 @@ from alertd.core.ledger import DataState, Gap
 from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.rules.base import Facts, Rule
 from alertd.core.rules.budget import BudgetRule
+from alertd.core.selection import SpendQuery
 from alertd.core.sparkline import bounds
-from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.spend import SpendView
 from alertd.core.spend_chart import points_of
 from alertd.core.standing import GroupStanding
 

@@ -15,40 +15,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alertd.core.alert import Contributor
-from alertd.core.bill import Series
 from alertd.core.block import HourBlock, spread
 from alertd.core.hours import HourRange
-from alertd.core.labels import Labels, Patterns
+from alertd.core.labels import Labels
 from alertd.core.ledger import SeriesTable
 from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
+from alertd.core.selection import Selection, Selector, SpendQuery
 
-SERIES_KEYS = Series._fields
 _GROWTH = 1.5
 _ROWS_AT_ONCE = 64
 """Hours that are gathered together: those of a quarter, of every series, would double the memory."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpendQuery:
-    """Which series count and how they are grouped. Filters and groups name a series key, `team` or an owner label."""
-
-    filters: tuple[tuple[str, Patterns], ...] = ()
-    group_by: tuple[str, ...] = ()
-    accounts: frozenset[str] | None = None
-    """Only these; None for all. Spend of an account that is polled no more is still held, and counts for no rule."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Selection:
-    """A query resolved against the series known now: series ids in group order, where each group starts, its labels."""
-
-    ids: NDArray[np.intp]
-    starts: NDArray[np.intp]
-    groups: tuple[Labels, ...]
-    numbers: dict[Labels, int]
-    is_everything: bool
-    """The ids are 0, 1, 2 … and each is its own group: sums need no gathering."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,29 +49,14 @@ class GroupSums:
         return [(self.groups[n], Usd(int(self.values[n]))) for n in np.flatnonzero(self.values >= floor).tolist()]
 
 
-class _Column:
-    """One attribute of every series: distinct values, and for each series the number of its value."""
-
-    __slots__ = ("codes", "values")
-
-    def __init__(self, texts: Iterable[str]) -> None:
-        numbers: dict[str, int] = {}
-        self.codes = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), np.intp)
-        self.values = tuple(numbers)
-
-    def value_of(self, series: int) -> str:
-        return self.values[int(self.codes[series])]
-
-
 @dataclass(slots=True)
 class _Cache:
-    columns: dict[str, _Column] = field(default_factory=dict)
-    selections: dict[SpendQuery, _Selection] = field(default_factory=dict)
+    """Sums that are asked for again; they hold until the spend or the series change."""
+
     sums: dict[tuple[SpendQuery, str, int, int], GroupSums] = field(default_factory=dict)
     by_hour: dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]] = field(default_factory=dict)
 
-    def forget_spend(self) -> None:
-        """Keep only what follows from the series."""
+    def clear(self) -> None:
         self.sums.clear()
         self.by_hour.clear()
 
@@ -121,8 +83,7 @@ class SpendView:
         width = max(16, len(table))
         self._totals = {metric: np.zeros((len(span) + 1, width), np.int64) for metric in metrics}
         self._cache = _Cache()
-        self._counted = 0
-        """How many series the cached selections know."""
+        self._selector = Selector(table.names[:0], self._owners)
         self._magnitude = dict.fromkeys(self._totals, 0.0)
 
     @property
@@ -146,7 +107,7 @@ class SpendView:
                         np.add.at(totals[hour + offset - self.span.start + 1], series, amounts)
         for totals in self._totals.values():
             np.cumsum(totals, axis=0, out=totals)
-        self._cache.forget_spend()
+        self._cache.clear()
 
     def replace(self, hour: int, old: HourBlock, new: HourBlock) -> None:
         """
@@ -163,7 +124,7 @@ class SpendView:
 
     def forget_sums(self) -> None:
         """Let go of the sums that are kept to be asked for again: each takes memory for every group."""
-        self._cache.forget_spend()
+        self._cache.clear()
 
     def _shift(self, metric: str, hour: int, block: HourBlock, sign: int) -> None:
         """Add a block to the totals, or take it off: to the hours that it covers piece by piece, then to all after."""
@@ -214,22 +175,22 @@ class SpendView:
         key = (query, metric, window.start, window.end)
         found = self._cache.sums.get(key)
         if found is None:
-            found = self._sums(self._selection(query), metric, window)
+            found = self._sums(self._selector.select(query), metric, window)
             self._cache.sums[key] = found
         return found
 
     def _refresh(self) -> None:
         """Take notice of new series."""
-        if self._counted != len(self._table):
+        if len(self._selector.names) != len(self._table):
             self._fit()
-            self._cache = _Cache()
-            self._counted = len(self._table)
+            self._cache.clear()
+            self._selector = Selector(tuple(self._table.names), self._owners)
 
-    def _sums(self, selection: _Selection, metric: str, window: HourRange) -> GroupSums:
+    def _sums(self, selection: Selection, metric: str, window: HourRange) -> GroupSums:
         values = self._by_group(selection, self._window(metric, window))
         return GroupSums(selection.groups, values, selection.numbers, int(values.max(initial=-MAX_UNITS)))
 
-    def _by_group(self, selection: _Selection, each: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _by_group(self, selection: Selection, each: NDArray[np.int64]) -> NDArray[np.int64]:
         """Add up, along the last axis, what each series has."""
         if selection.is_everything:
             return each[..., : len(selection.ids)]
@@ -251,7 +212,7 @@ class SpendView:
         """
         self._refresh()
         rows = np.clip(np.asarray(bounds) - self.span.start, 0, len(self.span))
-        return self._by_group(self._selection(query), np.diff(self._totals[metric][rows], axis=0))
+        return self._by_group(self._selector.select(query), np.diff(self._totals[metric][rows], axis=0))
 
     def by_hour(self, query: SpendQuery, metric: str, span: HourRange) -> NDArray[np.int64]:
         """
@@ -262,7 +223,7 @@ class SpendView:
         self._refresh()
         found = self._cache.by_hour.get((query, metric, span))
         if found is None:
-            totals, ids = self._totals[metric], self._selection(query).ids
+            totals, ids = self._totals[metric], self._selector.select(query).ids
             rows = np.clip(np.arange(span.start, span.end + 1) - self.span.start, 0, len(self.span))
             parts = (rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE))
             found = np.diff(np.concatenate([totals[np.ix_(part, ids)].sum(axis=1) for part in parts]))
@@ -279,52 +240,6 @@ class SpendView:
         """Return the rows of the totals between which a window lies, as far as the view reaches."""
         last = len(self.span)
         return min(max(window.start - self.span.start, 0), last), min(max(window.end - self.span.start, 0), last)
-
-    def _selection(self, query: SpendQuery) -> _Selection:
-        found = self._cache.selections.get(query)
-        if found is None:
-            found = self._select(query)
-            self._cache.selections[query] = found
-        return found
-
-    def _select(self, query: SpendQuery) -> _Selection:
-        chosen = np.ones(len(self._table), bool)
-        if query.accounts is not None:
-            column = self._column("account")
-            known = (name in query.accounts for name in column.values)
-            chosen = np.fromiter(known, bool, len(column.values))[column.codes]
-        for name, patterns in query.filters:
-            column = self._column(name)
-            chosen &= np.fromiter(map(patterns.matches, column.values), bool, len(column.values))[column.codes]
-        ids = np.flatnonzero(chosen)
-        if not query.group_by:
-            return _Selection(ids, np.zeros(1, np.intp), ((),), {(): 0}, is_everything=False)
-        numbers = np.zeros(len(ids), np.intp)
-        for name in query.group_by:
-            column = self._column(name)
-            # Numbered anew after each attribute, so that the product of many cannot leave 64 bits.
-            _, numbers = np.unique(numbers * len(column.values) + column.codes[ids], return_inverse=True)
-        order = np.argsort(numbers, kind="stable")
-        ids, numbers = ids[order], numbers[order]
-        starts = np.flatnonzero(np.diff(numbers, prepend=-1))
-        labels = tuple(self._labels(int(number), query.group_by) for number in ids[starts])
-        everything = len(ids) == len(labels) and bool((ids == np.arange(len(ids))).all())
-        return _Selection(ids, starts, labels, {label: n for n, label in enumerate(labels)}, everything)
-
-    def _labels(self, number: int, group_by: tuple[str, ...]) -> Labels:
-        return tuple((name, self._column(name).value_of(number)) for name in group_by)
-
-    def _column(self, name: str) -> "_Column":
-        """Return an attribute of every series, each distinct value once: filters and groups then cost no loop."""
-        found = self._cache.columns.get(name)
-        if found is None:
-            if name in SERIES_KEYS:
-                position = SERIES_KEYS.index(name)
-                found = _Column(series[position] for series in self._table.names)
-            else:
-                found = _Column(self._owners.attribute(series.owner, name) for series in self._table.names)
-            self._cache.columns[name] = found
-        return found
 
     def top(
         self,
@@ -402,7 +317,7 @@ class SpendView:
     def _ids(self, query: SpendQuery, group: Labels) -> NDArray[np.intp]:
         """Return the series of a group."""
         self._refresh()
-        selection = self._selection(query)
+        selection = self._selector.select(query)
         number = selection.numbers.get(group)
         if number is None or len(selection.ids) == 0:
             return np.zeros(0, np.intp)

@@ -10,9 +10,10 @@ from alertd.core.chart import MOST_POINTS, Chart, ChartForm, ChartLimit, ChartPo
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels
 from alertd.core.money import decimal_text
+from alertd.core.selection import SpendQuery
 from alertd.core.severity import Severity
 from alertd.core.sparkline import bounds
-from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.spend import SpendView
 from alertd.core.words import format_duration
 
 NOT_COMPLETE = "not complete"

@@ -13,8 +13,8 @@ from alertd.core.labels import Patterns, is_glob
 from alertd.core.planned import RULE_LABEL
 from alertd.core.routing import OWNER
 from alertd.core.rules.base import GROUP_KEYS, Rule
+from alertd.core.selection import SERIES_KEYS
 from alertd.core.severity import Severity
-from alertd.core.spend import SERIES_KEYS
 from alertd.notify.address import is_address
 from alertd.rules_file.entry import KEY, Entry, Findings
 from alertd.rules_file.model import Account, Place

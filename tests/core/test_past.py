@@ -12,7 +12,7 @@ from alertd.core.ledger import SeriesTable
 from alertd.core.owners import OwnerDirectory
 from alertd.core.past import History, Past, last_hour
 from alertd.core.rules.base import Facts
-from alertd.core.spend import SpendQuery
+from alertd.core.selection import SpendQuery
 from tests.core.builders import HOUR, NOW, RUNNING, SETTLE, Desk, Row, a_series, monthly_bill, row, tracked, usd
 
 KEY = ("default", "gpu")

@@ -17,7 +17,7 @@ from alertd.core.ledger import DataState
 from alertd.core.money import Usd
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.planned import NOTHING_PLANNED, Allowance, Allowances, Cover, PlannedSpend
-from alertd.core.spend import SpendQuery
+from alertd.core.selection import SpendQuery
 from tests.core.builders import NOW, SETTLE, Desk, Row, a_series, desk_with, group, row, usd
 
 END = hour_of(datetime(2026, 1, 10, tzinfo=UTC))

@@ -16,7 +16,8 @@ from alertd.core.labels import Patterns
 from alertd.core.ledger import SeriesTable
 from alertd.core.money import MAX_UNITS
 from alertd.core.owners import Owner, OwnerDirectory
-from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.selection import SpendQuery
+from alertd.core.spend import SpendView
 from tests.core.builders import Desk, Row, a_series, row, usd
 from tests.core.oracle import AT, READS, SPAN, START, SlowLedger
 

@@ -21,8 +21,8 @@ from alertd.core.ledger import Gap
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.base import Facts, Key, Metric, Rule, hourly_problems, ratio_decimal
 from alertd.core.runway import Floor, Runway, days_text
+from alertd.core.selection import SpendQuery
 from alertd.core.severity import Severity
-from alertd.core.spend import SpendQuery
 from alertd.core.standing import worst
 from alertd.core.words import format_duration, format_instant
 

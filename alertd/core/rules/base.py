@@ -26,8 +26,9 @@ from alertd.core.ledger import DataState
 from alertd.core.money import Usd, format_usd, plain, to_decimal
 from alertd.core.owners import OwnerDirectory
 from alertd.core.planned import Allowances, PlannedSpend
+from alertd.core.selection import SpendQuery
 from alertd.core.severity import Severity
-from alertd.core.spend import SpendQuery, SpendView
+from alertd.core.spend import SpendView
 from alertd.core.spend_chart import GroupSpend, rolling_chart, rolling_hours
 from alertd.core.words import format_duration
 

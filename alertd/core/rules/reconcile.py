@@ -21,8 +21,8 @@ from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import format_usd
 from alertd.core.rules.base import Facts, Key, Metric, Rule, Share, highest, ratio_decimal, rising_problems
+from alertd.core.selection import SpendQuery
 from alertd.core.severity import Severity
-from alertd.core.spend import SpendQuery
 from alertd.core.words import format_share
 
 _GROUP = ("account", "month", "bill_id")
