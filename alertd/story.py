@@ -15,7 +15,8 @@ from alertd.core.holding import is_held
 from alertd.core.labels import Labels, matches_all
 from alertd.core.outbox import OutboxEntry
 from alertd.core.routing import OWNER, matching_routes
-from alertd.core.rules.base import Facts, Rule, SpendRule
+from alertd.core.rules.base import Facts, Rule
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.silence import Silence, matchable
 from alertd.core.values import format_value
 from alertd.core.words import format_duration, format_instant

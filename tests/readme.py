@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, get_type_hints
 from alertd.cli.root import COMMANDS
 from alertd.core.money import format_usd
 from alertd.core.rules import rule_types
-from alertd.core.rules.base import Key, Rule, SpendRule, key_of
+from alertd.core.rules.base import Key, Rule, key_of
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.words import format_duration
 from alertd.rules_test import model as test_model
 from alertd.settings import describe_settings

@@ -19,9 +19,10 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange, whole_hours
 from alertd.core.money import Usd, plain, to_decimal
 from alertd.core.past import Past
 from alertd.core.replay import Replayer
-from alertd.core.rules.base import Metric, SpendRule, ratio_decimal
+from alertd.core.rules.base import Metric, ratio_decimal
 from alertd.core.rules.new_owner import NewOwner
 from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
 

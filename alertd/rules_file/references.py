@@ -12,7 +12,8 @@ from alertd.core.inhibition import Matchers
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.planned import RULE_LABEL
 from alertd.core.routing import OWNER
-from alertd.core.rules.base import GROUP_KEYS, Rule
+from alertd.core.rules.base import Rule
+from alertd.core.rules.spend_rule import GROUP_KEYS
 from alertd.core.selection import SERIES_KEYS
 from alertd.core.severity import Severity
 from alertd.notify.address import is_address

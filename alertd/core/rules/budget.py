@@ -20,7 +20,8 @@ from alertd.core.ledger import DataState, Gap
 from alertd.core.money import Usd, decimal_text, format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.planned import Allowances
-from alertd.core.rules.base import Facts, Key, Metric, Share, SpendRule, owner_labels, rising_problems
+from alertd.core.rules.base import Facts, Key, Metric, Share, owner_labels, rising_problems
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend import GroupSums
 from alertd.core.spend_chart import NOT_COMPLETE, limit_lines, running_chart

@@ -19,16 +19,8 @@ from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.ledger import Gap
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
-from alertd.core.rules.base import (
-    Facts,
-    Key,
-    Metric,
-    SpendRule,
-    highest,
-    hourly_problems,
-    owner_labels,
-    rising_problems,
-)
+from alertd.core.rules.base import Facts, Key, Metric, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
 from alertd.core.words import format_duration, format_instant
 

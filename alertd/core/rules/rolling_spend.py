@@ -15,7 +15,8 @@ from alertd.core.labels import Labels
 from alertd.core.ledger import DataState, Gap
 from alertd.core.money import Usd, to_decimal
 from alertd.core.planned import Allowance
-from alertd.core.rules.base import Facts, Key, SpendRule, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.base import Facts, Key, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
 from alertd.core.words import format_duration, group_name
 

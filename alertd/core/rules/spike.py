@@ -21,16 +21,8 @@ from alertd.core.labels import Labels
 from alertd.core.ledger import Gap
 from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
 from alertd.core.planned import NOTHING_PLANNED, Allowance
-from alertd.core.rules.base import (
-    Facts,
-    Key,
-    SpendRule,
-    highest,
-    hourly_problems,
-    owner_labels,
-    ratio_decimal,
-    rising_problems,
-)
+from alertd.core.rules.base import Facts, Key, highest, hourly_problems, owner_labels, ratio_decimal, rising_problems
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend import GroupSums
 from alertd.core.spend_chart import NOT_COMPLETE, bar_chart, limit_lines

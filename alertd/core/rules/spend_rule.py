@@ -1,0 +1,169 @@
+"""What rules on hourly spend share: filters, groups, metric, view, and how their sums are put together."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from functools import cached_property
+from typing import Annotated
+
+from alertd.core.alert import ACCOUNT_SEPARATOR, Alert
+from alertd.core.bill import View
+from alertd.core.chart import Chart
+from alertd.core.hours import HourRange, hour_of
+from alertd.core.labels import Labels, Patterns
+from alertd.core.ledger import DataState
+from alertd.core.money import Usd, format_usd, to_decimal
+from alertd.core.planned import Allowances
+from alertd.core.rules.base import Facts, Key, Metric, Rule
+from alertd.core.selection import SpendQuery
+from alertd.core.severity import Severity
+from alertd.core.spend_chart import GroupSpend, rolling_chart, rolling_hours
+from alertd.core.words import format_duration
+
+GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", "billing_method")
+
+_FILTER = "A value, a glob or a list of them; `!x` excludes."
+
+
+@dataclass(frozen=True, kw_only=True)
+class SpendRule(Rule):
+    """
+    What rules on hourly spend share: filters, groups, metric and view.
+
+    `evaluate` begins with `facts = facts.of(self.view)`: from there on the rule sees its own view alone.
+    """
+
+    account: Annotated[Patterns, Key(_FILTER, example="prod")] = Patterns()
+    category: Annotated[Patterns, Key(f"The productCategory polled. {_FILTER}", example="gpu")] = Patterns()
+    subcategory: Annotated[Patterns, Key(f"The row's own category. {_FILTER}", example="Compute")] = Patterns()
+    owner: Annotated[Patterns, Key(f"Instance, endpoint or key id. {_FILTER}", example="gpu-7f3a*")] = Patterns()
+    team: Annotated[Patterns, Key(f"The owner's team. {_FILTER}", example="research")] = Patterns()
+    product: Annotated[Patterns, Key(f"The product's name. {_FILTER}", example="*H100*")] = Patterns()
+    product_id: Annotated[Patterns, Key(_FILTER, example="h100-sxm")] = Patterns()
+    billing_method: Annotated[
+        Patterns, Key("`on-demand`, `subscription` or `spot`. " + _FILTER, example="!subscription")
+    ] = Patterns()
+    group_by: Annotated[
+        tuple[str, ...],
+        Key(
+            "One alert per group: series keys, `team` or an owner label. Empty: one alert for the whole.",
+            example=["owner"],
+        ),
+    ] = ()
+    metric: Annotated[
+        Metric, Key("`amount` is the whole price, `pay` the part in cash, `voucher` the rest.", example="amount")
+    ] = Metric.AMOUNT
+    view: Annotated[
+        View,
+        Key(
+            "`usage` looks at the usage bills; `api_key` at spend by API key, where the owner is the key: llm, gen_api "
+            "and web_search only.",
+            example="api_key",
+        ),
+    ] = View.USAGE
+
+    @property
+    def metrics(self) -> frozenset[Metric]:
+        """The one metric that the rule sums."""
+        return frozenset({self.metric})
+
+    @property
+    def views(self) -> frozenset[View]:
+        """The one view that the rule looks at."""
+        return frozenset({self.view})
+
+    @property
+    def group_keys(self) -> tuple[str, ...]:
+        """The rule's `group_by` in one order: an edit of the order changes no alert."""
+        return tuple(sorted(self.group_by))
+
+    def _query(self, data: DataState) -> SpendQuery:
+        """Return the rule's filters and groups as the spend view takes them, for the accounts that are polled."""
+        accounts = data.accounts
+        if accounts not in self._queries:
+            self._queries.clear()
+            self._queries[accounts] = replace(self.query, accounts=accounts)
+        return self._queries[accounts]
+
+    @cached_property
+    def _queries(self) -> dict[frozenset[str], SpendQuery]:
+        """The query for the accounts of the last evaluation: they are the same for as long as the rules are."""
+        return {}
+
+    @cached_property
+    def query(self) -> SpendQuery:
+        """The rule's filters and groups as the spend view takes them."""
+        names = (*GROUP_KEYS, "product_id")
+        filters = tuple((name, getattr(self, name)) for name in names if getattr(self, name).texts)
+        return SpendQuery(filters=filters, group_by=self.group_keys)
+
+    def categories(self, data: DataState) -> tuple[tuple[str, str], ...]:
+        """Return the (account, category) pairs that the filters let through."""
+        return data.select(self.account, self.category)
+
+    def edge(self, data: DataState) -> int | None:
+        """Return the hour through which the rule's categories are billed; None while nothing is known of them."""
+        categories = self.categories(data)
+        # No category fits, so nothing can be missing: what an edit left open is judged, and ends.
+        return data.edge(categories) if categories else hour_of(data.now)
+
+    def _allowances(self, facts: Facts, window: HourRange) -> Allowances:
+        """Return what planned spend allows the rule's groups in a window that ends at the data edge."""
+        return Allowances(
+            facts.planned,
+            rule=self.name,
+            query=self._query(facts.data),
+            metric=self.metric,
+            categories=self.categories(facts.data),
+            window=window,
+            spend=facts.spend,
+            data=facts.data,
+        )
+
+    def account_of(self, group: Labels, data: DataState) -> str:
+        """Return whose bill a group's spend is on."""
+        accounts = sorted({account for account, _ in self.categories(data)})
+        return dict(group).get("account") or ACCOUNT_SEPARATOR.join(accounts)
+
+    def restated_in(
+        self, facts: Facts, alert: Alert, window: HourRange, value_of: Callable[[Usd], Decimal] = to_decimal
+    ) -> Decimal | None:
+        """
+        Return the value of what an alert's group spent in a told window, by the bills as they are now.
+
+        None where it is not sure: hours are not held any more, or a lower value where anything is missing, or a higher
+        one where a credit may be.
+        """
+        facts = facts.of(self.view)
+        if window.start < facts.spend.span.start:
+            return None
+        value = value_of(facts.spend.sums(self._query(facts.data), self.metric, window).of(alert.group))
+        gaps = facts.data.gaps(self.categories(facts.data), window)
+        is_higher = alert.told_value is not None and value > alert.told_value
+        is_sure = not any(gap.may_hide_credit for gap in gaps) if is_higher else not gaps
+        return value if is_sure else None
+
+    def group_spend(self, facts: Facts, group: Labels) -> GroupSpend:
+        """Return the hourly spend of one of the rule's groups, for charts."""
+        return GroupSpend(view=facts.spend, query=self._query(facts.data), metric=self.metric, group=group)
+
+    def chart_of_window(
+        self, facts: Facts, alert: Alert, window: HourRange, limits: Mapping[Severity, int]
+    ) -> Chart | None:
+        """Return the sum over a rolling window against limits in 1e-10 USD; *facts* must be of the rule's view."""
+        drawn = HourRange(rolling_hours(window, facts.spend).start - len(window), window.end)
+        is_complete = not facts.data.gaps(self.categories(facts.data), drawn)
+        spend = self.group_spend(facts, alert.group)
+        return rolling_chart(spend, window=window, limits=limits, is_complete=is_complete)
+
+    def spent(self, who: str, value: Usd, window: timedelta) -> str:
+        """Return the clause that says who spent how much on what; nobody where the rule looks at the whole."""
+        what = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"
+        about = f"{self._on()} in {format_duration(window)}"
+        return f"{who} spent {format_usd(value)}{what}{about}" if who else f"Spend{what}{about} is {format_usd(value)}"
+
+    def _on(self) -> str:
+        """Name the categories that the rule is about, where its filter names them and its groups do not."""
+        named = [text for text in self.category.texts if not text.startswith("!")]
+        return f" on {', '.join(named)}" if named and "category" not in self.group_by else ""
