@@ -1,16 +1,19 @@
 """The README keeps its word: generated parts are current, rules load, commands exist, the example plugin works."""
 
+import contextlib
 import os
 import re
+import shlex
 import subprocess
 import sys
 import tomllib
 from datetime import UTC, datetime
 from pathlib import Path
 
+import click
 import pytest
 
-from alertd.cli.root import COMMANDS, run
+from alertd.cli.root import cli, run
 from alertd.core.compose import compose_test
 from alertd.notify.base import Delivered, Envelope
 from alertd.rules_file.load import load_rules
@@ -74,11 +77,32 @@ def test_example_rules_load_without_a_warning() -> None:
     assert load_rules(ROOT / "rules.example.yaml").warnings == ()
 
 
-def test_every_command_named_exists() -> None:
-    """A command that is not there is the worst documentation."""
-    named = set(re.findall(r"`alertd ([a-z-]+)", TEXT))
+def command_lines() -> list[str]:
+    """Every `alertd …` of the page: in running text, in blocks of commands, and behind a prompt."""
+    prose = BLOCK.sub("", TEXT)
+    spans = [" ".join(span.split()) for span in re.findall(r"`(alertd [^`]+)`", prose)]
+    shell = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
+    prompts = [line[2:] for block in blocks("text") for line in block.splitlines() if line.startswith("$ ")]
+    typed = [part.strip() for line in shell + prompts for part in re.split(r"&&|\||;", line.partition(" #")[0])]
+    found = [re.sub(r"^(?:sudo |\S*/(?=alertd ))+", "", part) for part in typed]
+    lines = {*spans, *(part for part in found if part.startswith("alertd "))}
+    return sorted(line for line in lines if not line.startswith("alertd COMMAND"))
 
-    assert named <= set(COMMANDS)
+
+@pytest.mark.parametrize("line", command_lines())
+def test_every_command_shown_is_understood(line: str) -> None:
+    """A command or an option that is not there is the worst documentation; what it would do, others test."""
+    arguments = shlex.split(line.partition(" > ")[0])[1:]
+    # A name alone speaks of the command; its arguments are for the reader to add.
+    is_mention = not any(argument.startswith("-") for argument in arguments) and len(arguments) <= 2
+    command: click.Command | None = cli
+    while isinstance(command, click.Group) and arguments and not arguments[0].startswith("-"):
+        name, *arguments = arguments
+        command = command.get_command(click.Context(command), name)
+    assert command is not None
+    if not isinstance(command, click.Group):
+        with contextlib.suppress(click.exceptions.Exit):  # --help and --version end there
+            command.make_context("alertd", arguments, resilient_parsing=is_mention)
 
 
 def test_every_file_linked_exists() -> None:
