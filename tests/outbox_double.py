@@ -12,12 +12,20 @@ from pydantic import BaseModel
 from alertd.core.message import AlertFacts
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.errors import StoreError
-from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, Outcome
+from alertd.notify.base import CannotLook, ConfigurationRefused, Delivered, Envelope, Lookup, NotSent, Outcome, Unknown
 from alertd.notify.deliver import Delivery
-from tests.core.builders import NOW
+from tests.core.builders import NOW, entry
 
 _T = TypeVar("_T")
 _BEGIN_S = 1000.0
+
+SECOND = timedelta(seconds=1)
+PATIENCE = timedelta(minutes=10)
+CUT, BUSY, INVITE = Unknown("cut"), NotSent("busy"), ConfigurationRefused("invite the bot")
+DELIVERED, SENDING, UNKNOWN = EntryState.DELIVERED, EntryState.SENDING, EntryState.UNKNOWN
+
+Run = Callable[[Coroutine[object, object, object]], object]
+"""Runs a test's coroutine."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -197,3 +205,15 @@ async def run_for(delivery: Delivery, seconds: float) -> None:
     stop = asyncio.Event()
     asyncio.get_running_loop().call_later(seconds, stop.set)
     await delivery.run(stop)
+
+
+def outbox_of(*entries: OutboxEntry) -> MemoryOutbox:
+    """An outbox that holds these."""
+    outbox = MemoryOutbox()
+    outbox.add(*entries)
+    return outbox
+
+
+def of_alert(number: int, alert: str, **parts: object) -> OutboxEntry:
+    """Entry *number*, which speaks of an alert."""
+    return entry(number, group=alert, fingerprints=(alert,), **parts)

@@ -1,7 +1,6 @@
 """The outbox worker: lanes, order, claims and outcomes. Waits take no time here."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from datetime import timedelta
 
 import pytest
@@ -10,55 +9,31 @@ from structlog.testing import capture_logs
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.notify.base import (
     CannotLook,
-    ConfigurationRefused,
     ContentRefused,
     Delivered,
     NotFound,
     NotSent,
-    Unknown,
 )
 from alertd.notify.order import next_due, ready
 from tests.core.builders import HOUR, NOW, entry
 from tests.outbox_double import (
+    BUSY,
+    CUT,
+    DELIVERED,
+    SECOND,
+    SENDING,
+    UNKNOWN,
     MemoryOutbox,
     PacedNotifier,
+    Run,
     ScriptedNotifier,
     elapsed_s,
+    of_alert,
+    outbox_of,
     run_for,
     run_jumping,
     worker,
 )
-
-SECOND = timedelta(seconds=1)
-PATIENCE = timedelta(minutes=10)
-CUT, BUSY, INVITE = Unknown("cut"), NotSent("busy"), ConfigurationRefused("invite the bot")
-DELIVERED, SENDING, UNKNOWN = EntryState.DELIVERED, EntryState.SENDING, EntryState.UNKNOWN
-
-
-def outbox_of(*entries: OutboxEntry) -> MemoryOutbox:
-    outbox = MemoryOutbox()
-    outbox.add(*entries)
-    return outbox
-
-
-def of_alert(number: int, alert: str, **parts: object) -> OutboxEntry:
-    """Entry *number*, which speaks of an alert."""
-    return entry(number, group=alert, fingerprints=(alert,), **parts)
-
-
-@pytest.fixture
-def jumping() -> Callable[[Coroutine[object, object, object]], object]:
-    """Run the test's coroutine on a loop whose waits take no time, quietly."""
-
-    def run(main: Coroutine[object, object, object]) -> object:
-        with capture_logs():
-            return run_jumping(main)
-
-    return run
-
-
-Run = Callable[[Coroutine[object, object, object]], object]
-
 
 # --- the usual ------------------------------------------------------------------------------------------------------
 

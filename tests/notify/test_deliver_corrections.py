@@ -1,11 +1,9 @@
 """Corrections on their way out: in the right place, again after a lost answer, after the original, or not at all."""
 
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from structlog.testing import capture_logs
 
 from alertd.core.message import NotifyReason
 from alertd.core.outbox import EntryState, OutboxEntry
@@ -14,9 +12,8 @@ from alertd.notify.base import ConfigurationRefused, ContentRefused, Delivered, 
 from alertd.notify.base import Outcome as Answer
 from alertd.notify.order import next_due, ready
 from tests.core.builders import HOUR, NOW, entry
-from tests.outbox_double import MemoryOutbox, ScriptedNotifier, elapsed_s, run_for, run_jumping, worker
+from tests.outbox_double import MemoryOutbox, Run, ScriptedNotifier, elapsed_s, run_for, worker
 
-Run = Callable[[Coroutine[object, object, object]], object]
 WHERE = "C1/1.0"
 
 
@@ -34,15 +31,6 @@ class EditingNotifier(ScriptedNotifier):
         self.edited.append((elapsed_s(), envelope.edits))
         self.envelopes.append(envelope)
         return self._edits.pop(0) if self._edits else Delivered(envelope.edits)
-
-
-@pytest.fixture
-def jumping() -> Run:
-    def run(main: Coroutine[object, object, object]) -> object:
-        with capture_logs():
-            return run_jumping(main)
-
-    return run
 
 
 def reasoned(made: OutboxEntry, reason: NotifyReason, severity: Severity = Severity.WARNING) -> OutboxEntry:

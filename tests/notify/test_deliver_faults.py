@@ -1,7 +1,6 @@
 """The outbox worker when things go wrong: crashes, giving up, a failing store, and draining."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import timedelta
 
@@ -11,57 +10,34 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from alertd.core.message import NotifyReason
-from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.outbox import EntryState
 from alertd.notify.base import (
-    ConfigurationRefused,
     ContentRefused,
     Delivered,
     NotFound,
     NotSent,
-    Unknown,
 )
 from tests.core.builders import HOUR, NOW, entry
 from tests.outbox_double import (
-    MemoryOutbox,
+    BUSY,
+    CUT,
+    DELIVERED,
+    INVITE,
+    PATIENCE,
+    SECOND,
+    SENDING,
+    UNKNOWN,
     PacedNotifier,
+    Run,
     ScriptedNotifier,
     Step,
     elapsed_s,
+    of_alert,
+    outbox_of,
     run_for,
     run_jumping,
     worker,
 )
-
-SECOND = timedelta(seconds=1)
-PATIENCE = timedelta(minutes=10)
-CUT, BUSY, INVITE = Unknown("cut"), NotSent("busy"), ConfigurationRefused("invite the bot")
-DELIVERED, SENDING, UNKNOWN = EntryState.DELIVERED, EntryState.SENDING, EntryState.UNKNOWN
-
-
-def outbox_of(*entries: OutboxEntry) -> MemoryOutbox:
-    outbox = MemoryOutbox()
-    outbox.add(*entries)
-    return outbox
-
-
-def of_alert(number: int, alert: str, **parts: object) -> OutboxEntry:
-    """Entry *number*, which speaks of an alert."""
-    return entry(number, group=alert, fingerprints=(alert,), **parts)
-
-
-@pytest.fixture
-def jumping() -> Callable[[Coroutine[object, object, object]], object]:
-    """Run the test's coroutine on a loop whose waits take no time, quietly."""
-
-    def run(main: Coroutine[object, object, object]) -> object:
-        with capture_logs():
-            return run_jumping(main)
-
-    return run
-
-
-Run = Callable[[Coroutine[object, object, object]], object]
-
 
 # --- crashes --------------------------------------------------------------------------------------------------------
 
