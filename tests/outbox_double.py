@@ -81,9 +81,9 @@ class MemoryOutbox:
     history: list[str] = field(default_factory=list)
 
     def add(self, *entries: OutboxEntry) -> None:
-        for entry in entries:
-            number = entry.id or max(self.entries, default=0) + 1
-            self.entries[number] = replace(entry, id=number)
+        for added in entries:
+            number = added.id or max(self.entries, default=0) + 1
+            self.entries[number] = replace(added, id=number)
 
     def __getitem__(self, number: int) -> OutboxEntry:
         return self.entries[number]
