@@ -9,7 +9,7 @@ import os
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -22,6 +22,7 @@ from alertd.core.blindness import Blindness
 from alertd.core.compose import compose_test
 from alertd.core.message import Message
 from alertd.core.outbox import delivery_key
+from alertd.core.pages import Pages
 from alertd.core.quieting import Quieted, Request
 from alertd.core.reading import Cadence
 from alertd.core.rules.base import Rule
@@ -33,6 +34,7 @@ from alertd.log import get_logger
 from alertd.memory import BillSource, Plan
 from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, can_edit
 from alertd.notify.deliver import Delivery, attempt
+from alertd.notify.illustrate import illustrate
 from alertd.notify.mirroring import Mirroring
 from alertd.notify.registry import notifier_class
 from alertd.reporter import Reporter, scope_of
@@ -139,7 +141,7 @@ def build_plan(
         accounts=sources,
         categories=PRODUCT_CATEGORIES,
         rules=(*rules.rules, blindness, RulesBroken.watching(notify=blindness.notify)),
-        audience=build_audience(rules, notifiers),
+        audience=replace(build_audience(rules, notifiers), pages=build_pages(rules, settings)),
         headline_of=headlines(rules),
         planned=rules.planned,
         report_reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
@@ -158,6 +160,17 @@ def build_audience(rules: LoadedRules, notifiers: Mapping[str, Notifier]) -> Aud
         editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
         inhibitions=rules.inhibitions,
         quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
+    )
+
+
+def build_pages(rules: LoadedRules, settings: Settings) -> Pages:
+    """Return where people read on about what they are told."""
+    from alertd.novita.endpoint import billing_page  # noqa: PLC0415 -- as for clients
+
+    urls = {account.name: account.base_url or settings.novita_base_url for account in rules.accounts}
+    return Pages(
+        status=settings.external_url or "",
+        billing={name: page for name, url in urls.items() if (page := billing_page(url))},
     )
 
 
@@ -393,6 +406,7 @@ async def send_now(receiver: str, notifier: Notifier, message: Message) -> list[
             key = delivery_key(message.reason.value, receiver, recipient, message.created_at.isoformat())
             envelope = Envelope(message=message, key=key, recipient=recipient)
             outcome = await attempt(notifier, envelope)
+            await illustrate(notifier, envelope, outcome)
             text = "delivered" if isinstance(outcome, Delivered) else f"not delivered: {outcome.reason}"
             results.append((recipient, text, isinstance(outcome, Delivered)))
     finally:

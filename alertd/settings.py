@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 from alertd.errors import SettingsError
@@ -15,6 +16,8 @@ from alertd.errors import SettingsError
 PREFIX = "ALERTD_"
 _DURATION = re.compile(r"([0-9]+)\s*(s|m|h|d|w)", re.ASCII)
 _MOST_DIGITS = 7
+_PAGE_URL = re.compile(r"https?://[A-Za-z0-9._~:/%\[\]-]+")
+"""Without credentials, query or fragment, which have no place before a path."""
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 SYSTEM_RULES = Path("/etc/alertd/rules.yaml")
 
@@ -37,6 +40,24 @@ def _duration(value: object) -> object:
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
+
+
+def _page_url(value: str | None) -> str | None:
+    """
+    Return an address that pages stand below, without a slash at its end; None for an empty one.
+
+    Raises:
+        ValueError: Nobody could open it, or it holds what must not stand in messages.
+    """
+    if not value:
+        return None
+    try:
+        is_usable = bool(_PAGE_URL.fullmatch(value) and urlsplit(value).hostname) and urlsplit(value).port != 0
+    except ValueError:
+        is_usable = False
+    if not is_usable:
+        raise ValueError("not an address that people can open; write https://alertd.example.com")
+    return value.rstrip("/")
 
 
 def _secret_dirs() -> list[str]:
@@ -85,6 +106,9 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = Field(None, description="Password to it")
     smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
     smtp_from: str | None = Field(None, description="Sender's address")
+    external_url: Annotated[str | None, AfterValidator(_page_url)] = Field(
+        None, description="Where people reach the status page, e.g. https://alertd.example.com; messages link it"
+    )
     http_listen: str = Field("127.0.0.1:9464", description="Where health, metrics and JSON are served; off for nowhere")
     http_token: SecretStr | None = Field(
         None, description="Bearer token; needed for listening beyond loopback, and then for every request but probes"

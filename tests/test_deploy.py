@@ -23,6 +23,7 @@ def test_slack_manifest_asks_for_what_is_used_and_stays_within_slacks_limits() -
     assert "url" not in command, "with Socket Mode there is none"
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == {
         "chat:write",
+        "files:write",
         "channels:read",
         "channels:history",
         "groups:read",
@@ -33,6 +34,15 @@ def test_slack_manifest_asks_for_what_is_used_and_stays_within_slacks_limits() -
     }
     settings = manifest["settings"]
     assert settings["interactivity"]["is_enabled"] is settings["socket_mode_enabled"] is True
+
+
+def test_pictures_of_the_readme_then_are_there_small_and_told_in_words() -> None:
+    """A page that loads slowly, or says nothing to who cannot see it, is not read."""
+    readme = (DEPLOY.parent / "README.md").read_text(encoding="utf-8")
+    pictures = re.findall(r'<img src="(deploy/pictures/[^"]+)" width="480" alt="([^"]{80,})">', readme)
+    assert {Path(name).name for name, _ in pictures} == {path.name for path in (DEPLOY / "pictures").iterdir()}
+    assert readme.count("<img") == len(pictures)
+    assert all((DEPLOY.parent / name).stat().st_size < 120_000 for name, _ in pictures)
 
 
 PROMTOOL = shutil.which("promtool")

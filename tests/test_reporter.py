@@ -14,6 +14,7 @@ from alertd.core.alert import Alert
 from alertd.core.audience import Audience
 from alertd.core.hours import hour_of
 from alertd.core.outbox import OutboxEntry
+from alertd.core.pages import Pages
 from alertd.core.rules.base import Facts
 from alertd.keeper import Keeper
 from alertd.memory import Plan
@@ -33,7 +34,10 @@ PLAN = Plan(
     accounts={},
     categories=(),
     rules=(),
-    audience=Audience(recipients={"finops": ("#finops", "#cto"), "post": ("a@example.com",)}),
+    audience=Audience(
+        pages=Pages(status="https://alertd.example.com"),
+        recipients={"finops": ("#finops", "#cto"), "post": ("a@example.com",)},
+    ),
     headline_of=lambda alert, _rule: alert.headline,
 )
 
@@ -108,6 +112,7 @@ async def test_report_when_due_then_filed_once_for_each_recipient(daemon: Daemon
     assert found[0].message.title.startswith("weekly: $5.00 spent in 7d")
     assert "Alerts: 1 firing" in [section.title for section in found[0].message.sections]
     assert found[0].created_at == MONDAY
+    assert [link.url for link in found[0].message.links] == ["https://alertd.example.com/"]
 
 
 async def test_report_when_missed_while_stopped_then_filed_once_after_the_start(daemon: Daemon) -> None:

@@ -69,6 +69,55 @@ def test_settings_when_several_are_wrong_then_all_are_named_without_values(monke
     assert "canary" not in text
 
 
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        pytest.param("https://alertd.example.com", "https://alertd.example.com", id="as it is"),
+        pytest.param("http://10.0.0.7:9464/", "http://10.0.0.7:9464", id="the slash at the end is not doubled"),
+        pytest.param("https://ops.example.com/alertd/", "https://ops.example.com/alertd", id="below a path"),
+        pytest.param("https://[2001:db8::1]:9464", "https://[2001:db8::1]:9464", id="an IPv6 address"),
+        pytest.param("", None, id="empty is not set"),
+    ],
+)
+def test_external_url_when_people_can_open_it_then_kept(
+    monkeypatch: pytest.MonkeyPatch, value: str, kept: str | None
+) -> None:
+    """Pages are put behind it as they are."""
+    monkeypatch.setenv("ALERTD_EXTERNAL_URL", value)
+    assert load_settings().external_url == kept
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "alertd.example.com",
+        "ftp://alertd.example.com",
+        "https://",
+        "https:///alerts",
+        "https://alertd.example.com:0",
+        "https://alertd.example.com:99999",
+        "https://[::1",
+        "https://alertd.example.com/a b",
+        "https://canary:secret@alertd.example.com",
+        "https://alertd.example.com/?token=canary",
+        "https://alertd.example.com/#top",
+        "https://alertd.example.com/|x>",
+        "https://bücher.example",
+        "javascript:alert(1)//https://x",
+    ],
+)
+def test_external_url_when_nobody_could_open_it_then_refused_at_start(
+    monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    """It would be found out by the first who clicks; and messages are no place for secrets."""
+    monkeypatch.setenv("ALERTD_EXTERNAL_URL", value)
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    assert str(caught.value) == (
+        "ALERTD_EXTERNAL_URL: not an address that people can open; write https://alertd.example.com"
+    )
+
+
 def test_secret_when_shown_then_masked(monkeypatch: pytest.MonkeyPatch) -> None:
     """A repr ends up in logs."""
     monkeypatch.setenv("ALERTD_NOVITA_API_KEY", "canary")

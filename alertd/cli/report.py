@@ -75,6 +75,7 @@ def _default(rules: "LoadedRules") -> "Report":
 
 
 def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "Message":
+    from alertd.app import build_pages
     from alertd.clock import utc_now
     from alertd.core.report import report_figures
     from alertd.core.report_words import compose_report
@@ -97,7 +98,7 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
     finally:
         store.close()
     figures = report_figures(scope, known.facts, alerts=known.alerts, rules=rules.rules)
-    return compose_report(figures, owners=rules.owners)
+    return compose_report(figures, owners=rules.owners, pages=build_pages(rules, settings))
 
 
 async def _print(message: "Message", rules: "LoadedRules", settings: "Settings") -> int:

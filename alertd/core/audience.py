@@ -8,6 +8,7 @@ from alertd.core.alert import Address, Alert
 from alertd.core.inhibition import Inhibition
 from alertd.core.message import NotifyReason
 from alertd.core.owners import OwnerDirectory
+from alertd.core.pages import NO_PAGES, Pages
 from alertd.core.quiet import QuietHours, quiet_until
 from alertd.core.routing import OWNER, Route, route
 from alertd.core.rules.base import Rule
@@ -30,6 +31,8 @@ class Audience:
     inhibitions: tuple[Inhibition, ...] = ()
     quiet: Mapping[str, tuple[QuietHours, ...]] = field(default_factory=dict)
     """Receiver to its quiet hours."""
+    pages: Pages = NO_PAGES
+    """Where those who are told read on."""
 
     def of(self, alert: Alert, rule: Rule | None, reason: NotifyReason) -> tuple[Address, ...]:
         """Return who is to be told of an alert for a reason; an end and a correction go to those who were told."""

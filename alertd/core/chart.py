@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from alertd.core.alert import Unit
@@ -85,16 +86,23 @@ def labels(chart: Chart) -> list[str]:
 
 
 def axis_labels(chart: Chart) -> list[str]:
-    """Return what fits below an axis: the date only where it begins, where the labels still differ: `22:00`."""
+    """
+    Return what fits below an axis, no two the same: the date where it begins, else the time: `Mar 9`, `22:00`.
+
+    A time that comes twice has its day, and then only its hour where that is whole: `9 17h`.
+    """
     if chart.is_by_day:
         return labels(chart)
     local = _local(chart)
-    before = [None, *(at.date() for at in local[:-1])]
-    found = [
-        f"{at:%H:%M}" if at.date() == day else f"{at:%b} {at.day} {at:%H:%M}"
-        for at, day in zip(local, before, strict=True)
-    ]
-    return found if len(set(found)) == len(found) else labels(chart)
+    begins = [True, *(at.date() != before.date() for before, at in pairwise(local))]
+    with_day = "{at.day} {at:%H:%M}" if any(at.minute for at in local) else "{at.day} {at:%H}h"
+    for time in ("{at:%H:%M}", with_day):
+        found = [
+            f"{at:%b} {at.day}" if is_first else time.format(at=at) for at, is_first in zip(local, begins, strict=True)
+        ]
+        if len(set(found)) == len(found):
+            return found
+    return labels(chart)
 
 
 def _local(chart: Chart) -> list[datetime]:

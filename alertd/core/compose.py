@@ -14,6 +14,7 @@ from alertd.core.lifecycle import Move
 from alertd.core.message import AlertFacts, Field, Link, Message, NotifyReason, TableRow
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
+from alertd.core.pages import NO_PAGES, Pages
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
 from alertd.core.values import format_value
@@ -32,6 +33,7 @@ def compose_alert(
     owners: OwnerDirectory,
     now: datetime,
     chart: Chart | None = None,
+    pages: Pages = NO_PAGES,
 ) -> Message:
     """Say one alert's beginning, rise, repeat or end."""
     is_resolved = alert.state is AlertState.RESOLVED
@@ -41,13 +43,14 @@ def compose_alert(
         is_resolved=is_resolved,
         title=_title(alert, reason, headline),
         lines=_lines(alert, rule, reason, now),
-        fields=_fields(alert),
+        fields=_fields(alert, reason),
         table=tuple(_row(part, owners) for part in alert.top),
         table_note=alert.table_note if alert.top else "",
         chart=chart,
-        links=_links(alert, rule),
+        links=_links(alert, rule, pages),
         footer=f"rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}",
-        alerts=(_facts(alert, rule, headline),),
+        alerts=(_facts(alert, rule, headline, pages),),
+        slack_owner=owners.find(dict(alert.labels).get("owner", "")).slack,
         created_at=now,
     )
 
@@ -100,7 +103,7 @@ def _end_line(alert: Alert, now: datetime) -> str:
     return f"It fired for {format_age((alert.resolved_at or now) - fired)}, from {format_instant(fired)}{peak}."
 
 
-def _fields(alert: Alert) -> tuple[Field, ...]:
+def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
     fields = [Field(name="Value", text=format_value(alert.value, alert.unit))]
     if alert.threshold is not None:
         name = f"Threshold ({alert.severity.label})"
@@ -109,7 +112,8 @@ def _fields(alert: Alert) -> tuple[Field, ...]:
     team = dict(alert.labels).get("team")
     if team:
         fields.append(Field(name="Team", text=team))
-    if alert.fired_at is not None:
+    # Later a sentence says it.
+    if alert.fired_at is not None and reason is NotifyReason.FIRST and alert.state is not AlertState.RESOLVED:
         fields.append(Field(name="Firing since", text=format_instant(alert.fired_at)))
     is_of_bills = alert.unit in {Unit.USD, Unit.RATIO} and not alert.is_below
     through = "Billed through" if is_of_bills else "As of"
@@ -125,16 +129,23 @@ def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
     )
 
 
-def _links(alert: Alert, rule: Rule | None) -> tuple[Link, ...]:
-    links = []
+def _links(alert: Alert, rule: Rule | None, pages: Pages) -> tuple[Link, ...]:
+    links = list(_status_link(pages.of_alert(alert.fingerprint)))
     if rule is not None and rule.runbook_url:
         links.append(Link(text="Runbook", url=rule.runbook_url))
     if alert.url:
         links.append(Link(text="Invoice", url=alert.url))
+    billing = pages.billing.get(alert.account, "")
+    if billing and rule is not None and rule.NEEDS_PAYMENT and alert.state is not AlertState.RESOLVED:
+        links.append(Link(text="Billing console", url=billing))
     return tuple(links)
 
 
-def _facts(alert: Alert, rule: Rule | None, headline: str) -> AlertFacts:
+def _status_link(url: str) -> tuple[Link, ...]:
+    return (Link(text="Status page", url=url),) if url else ()
+
+
+def _facts(alert: Alert, rule: Rule | None, headline: str, pages: Pages) -> AlertFacts:
     labels = {
         "account": alert.account,
         **dict(alert.labels),
@@ -166,14 +177,16 @@ def _facts(alert: Alert, rule: Rule | None, headline: str) -> AlertFacts:
         threshold=f"{alert.threshold:f}" if alert.threshold is not None else None,
         unit=alert.unit.value,
         as_of=alert.as_of,
-        url=alert.url,
+        url=alert.url or pages.of_alert(alert.fingerprint),
         episode=alert.episode,
         acknowledged_by=alert.acknowledged_by,
         silenced_by=alert.silenced_by,
     )
 
 
-def compose_storm(moves: Sequence[tuple[Move, str]], *, is_first_cycle: bool, now: datetime) -> Message:
+def compose_storm(
+    moves: Sequence[tuple[Move, str]], *, is_first_cycle: bool, now: datetime, pages: Pages = NO_PAGES
+) -> Message:
     """
     Say many alerts at once: the largest in a list, the rest counted.
 
@@ -195,8 +208,9 @@ def compose_storm(moves: Sequence[tuple[Move, str]], *, is_first_cycle: bool, no
         is_resolved=not firing,
         title=_storm_title(alerts, len(firing), is_first_cycle=is_first_cycle),
         lines=tuple(lines),
+        links=_status_link(pages.overview),
         footer=f"rules {', '.join(sorted({alert.rule for alert in alerts}))}",
-        alerts=tuple(_facts(move.after, move.rule, headline) for move, headline in moves),
+        alerts=tuple(_facts(move.after, move.rule, headline, pages) for move, headline in moves),
         omitted=omitted,
         created_at=now,
     )

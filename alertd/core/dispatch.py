@@ -20,7 +20,6 @@ from alertd.core.lifecycle import Move
 from alertd.core.message import Message, NotifyReason
 from alertd.core.mutes import Mutes
 from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
-from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.silence import Silence
 
@@ -184,7 +183,7 @@ def entries_of_quiet(
             reasons.insert(0, NotifyReason.ACKNOWLEDGED)
         for reason in reasons:
             bundle = [_due(move, reason, headline_of, chart_of)]
-            message = _message(bundle, audience.owners, is_first_cycle=False, now=now)
+            message = _message(bundle, audience, is_first_cycle=False, now=now)
             addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
             entries += [_entry(bundle, message, address, install_id, now) for address in addresses]
     return entries
@@ -204,7 +203,7 @@ def _entries(
     folded: dict[str, tuple[int, ...]] = {}
     for address, of_address in dues.items():
         for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
-            message = _message(bundle, audience.owners, is_first_cycle=is_first_cycle, now=now)
+            message = _message(bundle, audience, is_first_cycle=is_first_cycle, now=now)
             entry = _entry(bundle, message, address, install_id, now)
             taken = _foldable(entry, waiting)
             if taken:
@@ -232,14 +231,23 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
     return bundles + edits
 
 
-def _message(bundle: list[_Due], owners: OwnerDirectory, *, is_first_cycle: bool, now: datetime) -> Message:
+def _message(bundle: list[_Due], audience: Audience, *, is_first_cycle: bool, now: datetime) -> Message:
+    pages = audience.pages
     if len(bundle) > 1:
-        return compose_storm([(due.move, due.headline) for due in bundle], is_first_cycle=is_first_cycle, now=now)
+        moves = [(due.move, due.headline) for due in bundle]
+        return compose_storm(moves, is_first_cycle=is_first_cycle, now=now, pages=pages)
     (due,) = bundle
     # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
     chart = due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None
     return compose_alert(
-        due.move.after, due.move.rule, due.reason, headline=due.headline, owners=owners, now=now, chart=chart
+        due.move.after,
+        due.move.rule,
+        due.reason,
+        headline=due.headline,
+        owners=audience.owners,
+        now=now,
+        chart=chart,
+        pages=pages,
     )
 
 

@@ -140,6 +140,8 @@ class Message:
     """Rule, account, fingerprint: small print that helps to find it again."""
     alerts: tuple[AlertFacts, ...] = ()
     """Every alert that this message speaks of; more than one in a storm."""
+    slack_owner: str = ""
+    """The Slack id, by the rules file, of who owns what it is about; never anything out of a bill."""
     omitted: int = 0
     """Alerts counted in a storm but not listed."""
     created_at: datetime

@@ -1,9 +1,13 @@
 """Who stands behind an owner id: name, team, addresses and labels, found by the first pattern that matches."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from alertd.core.labels import Labels, Patterns
+
+_MEMBER = re.compile(r"[UW][A-Z0-9]{5,30}", re.ASCII)
+_GROUP = re.compile(r"S[A-Z0-9]{5,30}", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -14,13 +18,26 @@ class Owner:
     name: str = ""
     team: str = ""
     slack: str = ""
-    """A Slack member or channel id."""
+    """The id of a Slack member, user group or channel."""
     email: str = ""
     labels: Labels = ()
 
     def address(self, kind: str) -> str:
         """Return where receivers of a kind (`slack`, `email`) write to it, empty where that is not known."""
-        return {"slack": self.slack, "email": self.email}.get(kind, "")
+        # A user group can be named, but has no place to write to.
+        place = "" if _GROUP.fullmatch(self.slack) else self.slack
+        return {"slack": place, "email": self.email}.get(kind, "")
+
+
+def slack_mention(slack_id: str) -> str:
+    """
+    Return what names a Slack member or user group so that they are notified, empty for every other text.
+
+    Source: https://docs.slack.dev/messaging/formatting-message-text#mentioning-users
+    """
+    if _MEMBER.fullmatch(slack_id):
+        return f"<@{slack_id}>"
+    return f"<!subteam^{slack_id}>" if _GROUP.fullmatch(slack_id) else ""
 
 
 _NOBODY = Owner(match=Patterns())

@@ -1,12 +1,14 @@
 """The small phrases that every message shares: durations, instants, groups."""
 
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 
 from alertd.core.labels import Labels
 from alertd.core.money import plain
 from alertd.core.owners import OwnerDirectory
 
+_TIMES_ABOVE = 10
+_WHOLE_FROM = 100
 _UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
 
 
@@ -39,6 +41,14 @@ def format_instant(at: datetime) -> str:
 def format_share(share: Decimal) -> str:
     """Return a share or ratio for people, in percent: `83 %`, `250 %`."""
     return f"{plain(round(share * 100, 1)):f} %"
+
+
+def format_ratio(ratio: Decimal) -> str:
+    """Return a ratio for people, never more than it is: `250 %` up to ten times as much, above that `41.2 times`."""
+    if ratio <= _TIMES_ABOVE:
+        return format_share(ratio)
+    digits = Decimal(1) if ratio >= _WHOLE_FROM else Decimal("0.1")
+    return f"{plain(ratio.quantize(digits, ROUND_FLOOR)):,f} times"
 
 
 def group_name(group: Labels, owners: OwnerDirectory) -> str:

@@ -17,6 +17,7 @@ from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.notify.base import CannotLook, Editor, Envelope, Lookup, Mirror, Notifier, NotSent, Outcome, Unknown
+from alertd.notify.illustrate import illustrate
 from alertd.notify.order import Lane, next_due, ready
 from alertd.notify.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
 
@@ -277,6 +278,7 @@ class Delivery:
             asyncio.get_running_loop().time() + notifier.pace.total_seconds()
         )
         await self._record(claimed, settled, type(outcome).__name__)
+        await illustrate(notifier, envelope, outcome)
         return _tally(settled.entry, failed)
 
     async def _look_up(self, notifier: Notifier, entry: OutboxEntry) -> Lookup:

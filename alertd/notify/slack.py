@@ -36,6 +36,7 @@ from alertd.notify.config import (
     without_repeats,
 )
 from alertd.notify.slack_blocks import blocks, notification, plain
+from alertd.notify.text import legible
 
 if TYPE_CHECKING:
     from alertd.notify.slack_api import SlackApi
@@ -45,6 +46,9 @@ EVENT_TYPE = "alertd_notification"
 _CHANNEL_PATTERN = r"^[^\s/,]+$"
 _WITHOUT_CHARTS = timedelta(hours=1)
 """So long no chart is drawn for a workspace that refused one: each would cost a call more."""
+_SCOPE_REMEDY = (
+    "add the scope files:write under OAuth & Permissions in the app's settings, install the app again and reload alertd"
+)
 _NEWS = frozenset({NotifyReason.RAISED, NotifyReason.ESCALATED})
 """What the channel must hear of although it was told before; the end is news too."""
 _THREAD_REF = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")
@@ -88,6 +92,13 @@ class SlackConfig(ReceiverConfig):
         examples=[False],
     )
 
+    mention_owners: bool = Field(
+        default=True,
+        description="Whether a message names the owner's Slack member or group, so that Slack notifies them: when an "
+        "alert of severity warning or higher begins, and when its severity rises.",
+        examples=[False],
+    )
+
     @model_validator(mode="after")
     def _one_form(self) -> Self:
         if self.webhook_url_env and self.webhook_url_file:
@@ -107,7 +118,12 @@ class SlackConfig(ReceiverConfig):
 
 
 def payload(
-    envelope: Envelope, *, has_buttons: bool = False, has_chart: bool = True, has_broadcast: bool = True
+    envelope: Envelope,
+    *,
+    has_buttons: bool = False,
+    has_chart: bool = True,
+    has_broadcast: bool = True,
+    has_mention: bool = True,
 ) -> dict[str, object]:
     """Return the arguments of `chat.postMessage`: nothing unfurls, no name is linked, the key stands in twice."""
     message = envelope.message
@@ -123,7 +139,14 @@ def payload(
         return {**arguments, "text": plain(message), "mrkdwn": False}
     arguments |= {
         "text": notification(message),
-        "blocks": blocks(message, envelope.key, has_buttons=has_buttons, has_chart=has_chart),
+        "blocks": blocks(
+            message,
+            envelope.key,
+            has_buttons=has_buttons,
+            has_chart=has_chart,
+            # Whom a message goes to is notified by the message.
+            has_mention=has_mention and message.slack_owner != envelope.recipient,
+        ),
     }
     if thread := thread_of(envelope.thread_ref):
         arguments |= {
@@ -146,13 +169,14 @@ def update_payload(
     return {"blocks": [], **kept, "channel": channel, "ts": ts}
 
 
-def webhook_payload(envelope: Envelope, *, has_chart: bool = True) -> dict[str, object]:
+def webhook_payload(envelope: Envelope, *, has_chart: bool = True, has_mention: bool = True) -> dict[str, object]:
     """Return the body for an incoming webhook, which knows neither threads nor metadata."""
     message = envelope.message
     shared: dict[str, object] = {"unfurl_links": False, "unfurl_media": False}
     if envelope.is_plain:
         return {**shared, "text": plain(message), "mrkdwn": False}
-    return {**shared, "text": notification(message), "blocks": blocks(message, envelope.key, has_chart=has_chart)}
+    laid_out = blocks(message, envelope.key, has_chart=has_chart, has_mention=has_mention)
+    return {**shared, "text": notification(message), "blocks": laid_out}
 
 
 def thread_of(ref: str) -> tuple[str, str] | None:
@@ -180,6 +204,7 @@ class SlackNotifier:
         slack = SlackConfig.model_validate(config)
         self._channels = slack.channel
         self._has_broadcast = slack.reply_broadcast
+        self._has_mention = slack.mention_owners
         self._token: str | None = None
         self._webhook_url: str | None = None
         if slack.channel:
@@ -193,6 +218,8 @@ class SlackNotifier:
         self._has_buttons = bool(self._token and context.setting("slack_app_token"))
         self._no_charts_until = 0.0
         """On the loop's clock."""
+        self._may_upload = self._token is not None
+        """False once Slack said that the app lacks the scope, for as long as this receiver lives."""
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self.name!r}, channels={self._channels!r})"
@@ -207,11 +234,14 @@ class SlackNotifier:
 
         async def post(*, has_chart: bool) -> Outcome:
             if self._webhook_url:
-                return await self._api.post_to_webhook(
-                    self._webhook_url, webhook_payload(envelope, has_chart=has_chart)
-                )
+                body = webhook_payload(envelope, has_chart=has_chart, has_mention=self._has_mention)
+                return await self._api.post_to_webhook(self._webhook_url, body)
             arguments = payload(
-                envelope, has_buttons=self._has_buttons, has_chart=has_chart, has_broadcast=self._has_broadcast
+                envelope,
+                has_buttons=self._has_buttons,
+                has_chart=has_chart,
+                has_broadcast=self._has_broadcast,
+                has_mention=self._has_mention,
             )
             return await self._api.post_message(arguments, recipient=envelope.recipient)
 
@@ -248,6 +278,22 @@ class SlackNotifier:
             self._no_charts_until = now + _WITHOUT_CHARTS.total_seconds()
             get_logger().warning("Slack takes no charts", receiver=self.name, error=outcome.reason)
         return second
+
+    async def illustrate(self, envelope: Envelope, ref: str) -> None:
+        """Upload the chart as a picture into the message's thread, where Slack refuses to draw charts itself."""
+        is_lacking = asyncio.get_running_loop().time() < self._no_charts_until
+        chart, place = legible(envelope.message).chart, thread_of(envelope.thread_ref) or thread_of(ref)
+        if chart is None or place is None or envelope.is_plain or not is_lacking or not self._may_upload:
+            return
+        from alertd.notify.slack_picture import picture_of  # noqa: PLC0415 -- numpy draws it, for few workspaces
+
+        picture = await asyncio.to_thread(picture_of, chart)
+        code, error = await self._api.upload_picture(picture, channel_id=place[0], thread_ts=place[1])
+        if code == "missing_scope":
+            self._may_upload = False
+            get_logger().warning("charts come as words only", receiver=self.name, error=error, remedy=_SCOPE_REMEDY)
+        elif error:
+            get_logger().warning("picture not added", receiver=self.name, key=envelope.key, error=error)
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
         """Look for the key in the channel's history, and in the thread that the message would continue."""

@@ -2,18 +2,25 @@
 The layout of a message in Slack's Block Kit: pure, and within Slack's limits by construction.
 
 Whatever comes from a message stands in `plain_text` objects, where Slack forms no mention, link or style, and is
-escaped besides; `mrkdwn` holds only the names of facts and sections, and the links. Severity is told by a word first,
-and by a mark whose colour repeats it.
+escaped besides; `mrkdwn` holds only the names of facts and sections, the links, and the owner by the rules file.
+
+The state is told by a word, and by a circle before it whose colour repeats it: it changes with the message, grey while
+somebody looks after the alert or silenced it, green at its end. A coloured bar is to be had only around an attachment,
+which always stands below the blocks: it would hold either the message, which clients fold there and charts and buttons
+may not bear, or a line of small print that nobody looks at. Slack calls attachments legacy, with less visibility to
+come: https://docs.slack.dev/messaging/formatting-message-text#when-to-use-attachments.
 
 Source of the limits: https://docs.slack.dev/reference/block-kit/blocks; lengths are counted in UTF-16 units of the
 escaped text, the strictest reading. `msg_blocks_too_long` comes at about 13,200 characters, which is not documented.
 """
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from alertd.core.chart import Chart, chart_line, chart_words
 from alertd.core.message import Field, Message, NotifyReason, Section, section_line
+from alertd.core.owners import slack_mention
 from alertd.core.severity import Severity
 from alertd.notify.slack_actions import Block, buttons
 from alertd.notify.slack_chart import native_chart
@@ -37,8 +44,14 @@ _LINK_TEXT_LIMIT = 60
 _URL_LIMIT = 500
 _SHORTENED = "Shortened to fit into Slack: the status page and `alertd explain` have the whole."
 
+_CLAUSES = (re.compile("; "), re.compile(r" (?=\()"))
+"""Where a title is best broken, and where it may be."""
+_MENTIONING = frozenset({NotifyReason.FIRST, NotifyReason.RAISED})
+_QUIETED = "⚪"
 _REASON_MARKS = {NotifyReason.TEST: "⚪", NotifyReason.REPORT: "📊"}
 _MARKS = {Severity.INFO: "🔵", Severity.WARNING: "🟠", Severity.CRITICAL: "🔴"}
+_ENDED = "🟢"
+_STATE_MARKS = {"RESOLVED": _ENDED, **{severity.label.upper(): mark for severity, mark in _MARKS.items()}}
 
 
 def block_id(key: str) -> str:
@@ -56,7 +69,9 @@ def plain(message: Message) -> str:
     return escaped(plain_with_state(legible(message)), PLAIN_LIMIT)
 
 
-def blocks(message: Message, key: str, *, has_buttons: bool = False, has_chart: bool = True) -> list[Block]:
+def blocks(
+    message: Message, key: str, *, has_buttons: bool = False, has_chart: bool = True, has_mention: bool = True
+) -> list[Block]:
     """
     Lay the message out: header, what waited, sentences, facts, chart, contributors, links and small print.
 
@@ -65,24 +80,28 @@ def blocks(message: Message, key: str, *, has_buttons: bool = False, has_chart: 
 
     Args:
         has_chart: False where Slack is known to refuse charts.
+        has_mention: False where the owner is not to be notified, or is who gets the message.
     """
     message = legible(message)
+    head = [_header(message, key), *(_owner(message) if has_mention else ())]
+    tail = [*_links(message), *(buttons(message) if has_buttons else ()), *_small_print(message)]
     if message.chart is not None and has_chart:
-        drawn, is_whole = _laid_out(message, key, has_buttons=has_buttons, has_chart=True)
+        drawn, is_whole = _laid_out(message, head, tail, has_chart=True)
         if is_whole:
             return drawn
-    return _laid_out(message, key, has_buttons=has_buttons, has_chart=False)[0]
+    return _laid_out(message, head, tail, has_chart=False)[0]
 
 
-def _laid_out(message: Message, key: str, *, has_buttons: bool, has_chart: bool) -> tuple[list[Block], bool]:
+def _laid_out(
+    message: Message, head: Sequence[Block], tail: Sequence[Block], *, has_chart: bool
+) -> tuple[list[Block], bool]:
     """Return the blocks, and whether nothing had to be left out."""
-    head = _header(message, key)
-    tail = [*_links(message), *(buttons(message) if has_buttons else ()), *_small_print(message)]
     note = _text(_SHORTENED)
     body = list(_body(message, has_chart=has_chart))
-    kept = list(_fitting(body, room=SERIALIZED_LIMIT - _size([head, note, *tail]), count=BLOCKS_LIMIT - len(tail) - 2))
+    count = BLOCKS_LIMIT - len(head) - len(tail) - 1
+    kept = list(_fitting(body, room=SERIALIZED_LIMIT - _size([*head, note, *tail]), count=count))
     is_whole = len(kept) == len(body)
-    return [head, *kept, *([] if is_whole else [note]), *tail], is_whole
+    return [*head, *kept, *([] if is_whole else [note]), *tail], is_whole
 
 
 def _fitting(body: Sequence[Block], *, room: int, count: int) -> Iterator[Block]:
@@ -100,21 +119,57 @@ def _size(value: object) -> int:
 
 
 def _header(message: Message, key: str) -> Block:
-    text = escaped(f"{_mark(message)} {headline(message)}", HEADER_LIMIT)
+    text = escaped(f"{_mark(message)} {_title(message)[0]}", HEADER_LIMIT)
     return {"type": "header", "block_id": block_id(key), "text": _plain_text(text)}
+
+
+def _title(message: Message) -> tuple[str, str]:
+    """
+    Return what stands in the header, and what of the title must stand below it.
+
+    A title that is too long goes on below after its last clause that fits; where that leaves little in the header, it
+    is cut, and stands whole below.
+    """
+    whole = headline(message)
+    if _fits_header(whole):
+        return whole, ""
+    for clauses in _CLAUSES:
+        for clause in reversed(list(clauses.finditer(whole, HEADER_LIMIT // 2))):
+            if _fits_header(whole[: clause.start()]):
+                rest = whole[clause.end() :]
+                return whole[: clause.start()], rest[:1].upper() + rest[1:]
+    return whole, message.title
+
+
+def _fits_header(text: str) -> bool:
+    # No mark is longer than this one.
+    marked = f"{_ENDED} {text}"
+    return escaped(marked, HEADER_LIMIT) == escaped(marked, _TEXT_LIMIT)
 
 
 def _mark(message: Message) -> str:
     if message.reason in _REASON_MARKS:
         return _REASON_MARKS[message.reason]
-    return "🟢" if message.is_resolved else _MARKS[message.severity]
+    if message.is_resolved:
+        return _ENDED
+    return _QUIETED if _is_quieted(message) else _MARKS[message.severity]
+
+
+def _is_quieted(message: Message) -> bool:
+    """Return whether somebody acknowledged or silenced every alert that the message is about."""
+    return bool(message.alerts) and all(alert.acknowledged_by or alert.silenced_by for alert in message.alerts)
+
+
+def _owner(message: Message) -> Iterator[Block]:
+    """Name the owner where something begins or gets worse, so that Slack notifies them; else it is only shown."""
+    mention = slack_mention(message.slack_owner)
+    is_news = message.reason in _MENTIONING and not message.is_resolved
+    if mention and is_news and message.severity >= Severity.WARNING and len(message.alerts) == 1:
+        yield {"type": "section", "text": {"type": "mrkdwn", "text": f"Owner: {mention}", "verbatim": True}}
 
 
 def _body(message: Message, *, has_chart: bool) -> Iterator[Block]:
-    sentences = [*message.history, *message.lines]
-    if len(escaped(f"🟢 {headline(message)}", _TEXT_LIMIT)) >= HEADER_LIMIT:
-        sentences.insert(0, message.title)
-    yield from _paragraphs(sentences)
+    yield from _paragraphs(filter(None, (_title(message)[1], *message.history, *_lines(message))))
     for start in range(0, len(message.fields), _FACTS_PER_SECTION):
         yield _facts(message.fields[start : start + _FACTS_PER_SECTION])
     if message.chart is not None:
@@ -125,6 +180,13 @@ def _body(message: Message, *, has_chart: bool) -> Iterator[Block]:
         yield from _paragraphs([*note, *rows])
     for section in message.sections:
         yield from _section(section)
+
+
+def _lines(message: Message) -> Iterator[str]:
+    """Yield the sentences; those of a storm begin with each alert's state, and get its mark."""
+    for line in message.lines:
+        mark = _STATE_MARKS.get(line.partition(":")[0]) if message.reason is NotifyReason.STORM else None
+        yield f"{mark} {line}" if mark else line
 
 
 def _chart(chart: Chart, *, is_drawn: bool) -> Iterator[Block]:

@@ -9,6 +9,9 @@ from urllib.parse import urlsplit, urlunsplit
 from alertd.errors import SettingsError
 from alertd.novita.shape import shorten
 
+_VENDOR_HOST = "api.novita.ai"
+_BILLING_PAGE = "https://novita.ai/billing"
+
 
 def checked_key(api_key: str, *, account: str, key_source: str) -> str:
     """
@@ -45,6 +48,15 @@ def checked_base_url(base_url: str, *, account: str) -> str:
             f'account "{account}": base_url "{shorten(base_url)}" cannot be used; write https://api.novita.ai'
         )
     return base_url
+
+
+def billing_page(base_url: str) -> str:
+    """
+    Return the page where the bills of an account are paid, empty where the API is not the vendor's own.
+
+    Source: https://github.com/novitalabs/novita-skills, skills/novita-docs/references/quick-start.md.
+    """
+    return _BILLING_PAGE if urlsplit(base_url).hostname == _VENDOR_HOST else ""
 
 
 def shown_location(location: str) -> str:

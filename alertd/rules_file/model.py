@@ -53,7 +53,9 @@ class OwnerEntry:
     ]
     name: Annotated[str, Key("What people call it.", example="trainer-a")] = ""
     team: Annotated[str, Key("The team that pays for it.", example="research")] = ""
-    slack: Annotated[str, Key("The Slack id of a member or channel that stands for it.", example="U04ABCDEF")] = ""
+    slack: Annotated[
+        str, Key("The Slack id of a member, user group or channel that stands for it.", example="U04ABCDEF")
+    ] = ""
     email: Annotated[str, Key("An address for mail.", example="dana@example.com")] = ""
     labels: Annotated[
         Labels, Key("Further labels; `group_by` and matchers may name them.", example={"env": "prod"})

@@ -79,6 +79,16 @@ def test_print_when_the_file_has_no_report_then_shows_the_week_by_category_and_t
     assert "│ month  $90.25  of $100.00 (90.2 %) with 21 d left" in shown
 
 
+def test_print_when_alertd_has_pages_then_links_them(
+    rules: Rules, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is sent by hand reads as what is sent on time."""
+    monkeypatch.setenv("ALERTD_EXTERNAL_URL", "https://alertd.example.com/")
+    rules(OWNERS + WEEKLY)
+    assert run(["report", "--print"]) == 0
+    assert "Status page: https://alertd.example.com/\n" in capsys.readouterr().out
+
+
 def test_print_when_there_are_no_teams_then_by_category_alone(rules: Rules, capsys: pytest.CaptureFixture[str]) -> None:
     """A column of `(no team)` says nothing."""
     rules(OWNERS.replace("team: research, ", ""))

@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from alertd.core.alert import Address, Alert, Unit
+from alertd.core.alert import Address, Alert, AlertState, Unit
 from alertd.core.compose import (
     compose_alert,
     compose_storm,
@@ -21,6 +21,7 @@ from alertd.core.labels import Patterns
 from alertd.core.lifecycle import end, step
 from alertd.core.message import Field, Link, Message, NotifyReason, TableRow, plain_text, truncate
 from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.pages import Pages
 from alertd.core.rules.base import Rule
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -103,6 +104,7 @@ def test_raised_message_when_composed_then_says_since_when_and_the_new_threshold
     message = compose(alert, NotifyReason.RAISED, now=NOW + 26 * HOUR)
     assert message.title == "trainer-a (gpu-1) spent $120.00 on gpu in 24h (critical from $100.00)"
     assert message.lines[0] == "Firing for 1 d 2 h, since 2026-01-10 12:05 UTC."
+    assert "Firing since" not in {field.name for field in message.fields}, "a sentence says it"
 
 
 def test_repeat_message_when_composed_then_says_still() -> None:
@@ -281,6 +283,12 @@ def test_fold_when_what_waited_had_a_history_then_all_of_it_in_order() -> None:
         ("922337203.6854775807", Unit.USD, "$922,337,203.69"),
         ("0.834", Unit.RATIO, "83.4 %"),
         ("1", Unit.RATIO, "100 %"),
+        ("10", Unit.RATIO, "1000 %"),
+        ("10.01", Unit.RATIO, "10 times"),
+        ("19.99", Unit.RATIO, "19.9 times"),
+        ("412.57", Unit.RATIO, "412 times"),
+        ("99.99", Unit.RATIO, "99.9 times"),
+        ("1000", Unit.RATIO, "1,000 times"),
         ("-0.0001", Unit.RATIO, "0 %"),
         ("7.5", Unit.DAYS, "7.5 days"),
         ("6.958333333333", Unit.DAYS, "7 days"),
@@ -348,3 +356,56 @@ def test_sample_builder_when_used_here_then_agrees_with_the_rule() -> None:
         assert (seen.reached, seen.held, seen.thresholds, seen.value) == (
             made.reached, made.held, made.thresholds, made.value,
         )  # fmt: skip
+
+
+# --- where to read on -------------------------------------------------------------------------------------------------
+
+PAGES = Pages(status="https://alertd.example.com/x", billing={"default": "https://vendor.example.com/billing"})
+
+
+def test_message_when_alertd_has_pages_then_links_the_alerts_own() -> None:
+    """Who is woken by it has one click to all that is known of it; machines get the same page."""
+    alert = judged(DESK)
+    page = f"https://alertd.example.com/x/alerts/{alert.fingerprint}"
+    message = compose_alert(
+        alert, RULE, NotifyReason.FIRST, headline=alert.headline, owners=OWNERS, now=NOW, pages=PAGES
+    )
+    assert message.links == (
+        Link(text="Status page", url=page),
+        Link(text="Runbook", url="https://wiki.example.com/gpu"),
+    )
+    assert message.alerts[0].url == page
+
+
+def test_unpaid_bill_then_links_where_it_is_paid_until_it_is() -> None:
+    """The invoice says what is owed, the console takes the money; machines keep the invoice."""
+    rule = MonthlyBillRule(name="bill-overdue")
+    (seen,) = rule.evaluate(Desk().facts(bills=(tracked((NOW - 3 * DAY, monthly_bill())),)), ())
+    alert = step(None, seen, rule, NOW)
+    assert alert is not None
+
+    def links(alert: Alert, pages: Pages) -> list[str]:
+        reason = NotifyReason.RESOLVED if alert.state is AlertState.RESOLVED else NotifyReason.FIRST
+        message = compose_alert(alert, rule, reason, headline="", owners=OWNERS, now=NOW, pages=pages)
+        assert message.alerts[0].url == "https://novita.ai/invoice/b-1"
+        return [link.url.removeprefix("https://") for link in message.links]
+
+    page, invoice, console = (
+        f"alertd.example.com/x/alerts/{alert.fingerprint}",
+        "novita.ai/invoice/b-1",
+        "vendor.example.com/billing",
+    )
+    assert links(alert, PAGES) == [page, invoice, console]
+    assert links(alert, replace(PAGES, billing={"other": "https://x.example.com"})) == [page, invoice]
+    assert links(end(alert, reason="", now=NOW), PAGES) == [page, invoice]
+    assert links(alert, Pages()) == [invoice]
+
+
+def test_storm_then_links_the_overview_and_each_alert_its_own_page() -> None:
+    """A list of twenty has no one page but the one that lists all."""
+    alert = told(firing("120"), NotifyReason.FIRST, (Address("a", ""),), NOW)
+    moves = [(move(alert, alert, RULE), alert.headline)] * 6
+    message = compose_storm(moves, is_first_cycle=False, now=NOW, pages=PAGES)
+    assert message.links == (Link(text="Status page", url="https://alertd.example.com/x/"),)
+    assert {facts.url for facts in message.alerts} == {f"https://alertd.example.com/x/alerts/{alert.fingerprint}"}
+    assert compose_storm(moves, is_first_cycle=False, now=NOW).links == ()

@@ -9,12 +9,13 @@ import pytest
 from alertd.core.alert import Address, Alert
 from alertd.core.audience import Audience
 from alertd.core.chart import Chart
-from alertd.core.dispatch import Decisions, dispatch
+from alertd.core.dispatch import Decisions, dispatch, entries_of_quiet
 from alertd.core.due import told
 from alertd.core.labels import Patterns
 from alertd.core.lifecycle import Move, end
 from alertd.core.message import NotifyReason
 from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
+from alertd.core.pages import Pages
 from alertd.core.routing import Route, route
 from alertd.core.rules.base import Rule
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -44,6 +45,26 @@ def decide(
         is_first_cycle=first,
         now=now,
     )
+
+
+def test_messages_then_link_the_pages_that_those_who_are_told_have() -> None:
+    """Alone, in a storm, and in what changes a message in its place."""
+    audience = replace(ALL, pages=Pages(status="https://alertd.example.com"), editors=frozenset({"finops"}))
+    (one,) = decide(begin(1), audience=audience).entries
+    (storm,) = decide(begin(6), audience=audience).entries
+    alert = told_alert("finops")
+    acked = move(alert, replace(alert, acknowledged_by="dana"))
+    quiet = entries_of_quiet(
+        [acked],
+        audience=audience,
+        install_id="install",
+        headline_of=lambda alert, rule: alert.headline,
+        now=NOW,
+    )
+    pages = [[link.url for link in entry.message.links] for entry in (one, storm, *quiet)]
+    own = [f"https://alertd.example.com/alerts/{one.fingerprints[0]}"]
+    told_page = [f"https://alertd.example.com/alerts/{alert.fingerprint}"]
+    assert pages == [own, ["https://alertd.example.com/"], told_page, told_page]
 
 
 def begin(count: int, rule: RollingSpend | None = None, *, value: int = 60) -> list[Move]:

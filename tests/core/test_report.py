@@ -12,8 +12,9 @@ from alertd.core.calendar import Period
 from alertd.core.chart import chart_line, labels
 from alertd.core.hours import HourRange
 from alertd.core.labels import Patterns
-from alertd.core.message import Message, NotifyReason, Section
+from alertd.core.message import Link, Message, NotifyReason, Section
 from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.pages import Pages
 from alertd.core.report import ReportFigures, ReportScope, SpendFigures, report_figures
 from alertd.core.report_words import compose_report
 from alertd.core.rules.base import Rule, Share
@@ -340,6 +341,14 @@ def test_bills_when_unreadable_then_says_so() -> None:
     facts = TWO_DAYS.facts(bill_gaps={"default": "monthly bills could not be read (HTTP 500)"})
     message = compose_report(report_figures(SCOPE, facts, alerts=(), rules=()), owners=OWNERS)
     assert message.lines[-1] == "Not complete: monthly bills could not be read (HTTP 500)."
+
+
+def test_report_when_alertd_has_pages_then_links_the_overview() -> None:
+    """What is firing is told in one line each; the page has the rest."""
+    found = report_figures(SCOPE, TWO_DAYS.facts(), alerts=(), rules=())
+    message = compose_report(found, owners=OWNERS, pages=Pages(status="https://alertd.example.com"))
+    assert message.links == (Link(text="Status page", url="https://alertd.example.com/"),)
+    assert compose_report(found, owners=OWNERS).links == ()
 
 
 def test_scope_when_asked_then_reaches_back_two_periods() -> None:

@@ -18,7 +18,7 @@ from alertd.notify.slack import payload
 from alertd.notify.slack_blocks import blocks, notification, plain
 from alertd.notify.slack_text import escaped
 from tests.block_kit import markup_problems, texts, units, violations
-from tests.builders import KEY, envelope, firing_message, report_message, resolved_message, storm_message
+from tests.builders import KEY, alert_facts, envelope, firing_message, report_message, resolved_message, storm_message
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -37,6 +37,7 @@ HOSTILE = [
     "\u202egnirts\u2066x",
     "\x1b[31mred\x07",
     "\ud800 half a pair",
+    "\ufdd0 no \U0001fffe character",
     "训练" * 2000,
     "🔥" * 4000,
     "a" * 5000,
@@ -112,6 +113,8 @@ messages = st.builds(
     history=st.lists(hostile_text, max_size=5).map(tuple),
     links=st.lists(st.builds(Link, text=hostile_text, url=urls), max_size=8).map(tuple),
     footer=hostile_text,
+    slack_owner=st.sampled_from([*HOSTILE, "U04ABCDEF", "S04ABCDEF", "C04ABCDEF", "U04ABCDEF> <!channel", "U04ABC\n"]),
+    alerts=st.sampled_from([(), (alert_facts(),)]),
     created_at=st.just(firing_message().created_at),
 )
 
@@ -157,6 +160,23 @@ def test_hostile_name_then_stands_in_plain_text_only(name: str) -> None:
         pytest.param(firing_message(severity=Severity.INFO), "🔵 INFO: ", id="info"),
         pytest.param(firing_message(), "🟠 WARNING: ", id="warning"),
         pytest.param(firing_message(severity=Severity.CRITICAL), "🔴 CRITICAL: ", id="critical"),
+        pytest.param(
+            firing_message(alerts=(replace(alert_facts(), acknowledged_by="dana"),)), "⚪ WARNING: ", id="ack"
+        ),
+        pytest.param(
+            firing_message(alerts=(replace(alert_facts(), silenced_by="s1 by x"),)), "⚪ WARNING: ", id="mute"
+        ),
+        pytest.param(
+            storm_message(alerts=(replace(alert_facts(), silenced_by="s1"), alert_facts(2))),
+            "🔴 CRITICAL: ",
+            id="partly",
+        ),
+        pytest.param(firing_message(alerts=()), "🟠 WARNING: ", id="about no alert"),
+        pytest.param(
+            resolved_message(alerts=(replace(alert_facts(is_resolved=True), acknowledged_by="dana"),)),
+            "🟢 RESOLVED: ",
+            id="ended though acknowledged",
+        ),
         pytest.param(resolved_message(severity=Severity.CRITICAL), "🟢 RESOLVED: ", id="resolved"),
         pytest.param(firing_message(reason=NotifyReason.TEST), "⚪ TEST: ", id="test"),
         pytest.param(report_message(), "📊 REPORT: ", id="report"),
@@ -216,6 +236,58 @@ def test_long_title_then_stands_whole_below_the_header() -> None:
     shown = [text["text"] for text in texts(blocks(firing_message(title=title), KEY))]
     assert shown[0].endswith("…")
     assert shown[1].startswith(title)
+
+
+@pytest.mark.parametrize(
+    ("title", "header", "below"),
+    [
+        pytest.param(
+            f"Budget x: $2,094.64 of $6,000{' with room' * 6}; out on Mar 22; forecast to end at $6,020.73 (100.3 %)",
+            f"🟠 WARNING: Budget x: $2,094.64 of $6,000{' with room' * 6}; out on Mar 22",
+            "Forecast to end at $6,020.73 (100.3 %)",
+            id="after the last semicolon that fits",
+        ),
+        pytest.param("a; b", "🟠 WARNING: a; b", None, id="whole where it fits"),
+        pytest.param(
+            f"{'x' * 60}{'&' * 14}; a; rest", f"🟠 WARNING: {'x' * 60}{'&amp;' * 14}; a", "Rest", id="as it is sent"
+        ),
+        pytest.param(
+            f"{'x' * 99} (runs out) (warning at or below $10,000.00)",
+            f"🟠 WARNING: {'x' * 99} (runs out)",
+            "(warning at or below $10,000.00)",
+            id="before the last bracket that fits",
+        ),
+        pytest.param(f"x; {'y' * 150}", f"🟠 WARNING: x; {'y' * 134}…", f"x; {'y' * 150}", id="not for the first word"),
+        pytest.param(
+            f"{'x' * 136} {'y' * 9}", f"🟠 WARNING: {'x' * 136}…", f"{'x' * 136} {'y' * 9}", id="cut before a blank"
+        ),
+        pytest.param("x" * 138, f"🟠 WARNING: {'x' * 138}", None, id="whole to the last character"),
+        pytest.param("x" * 139, f"🟠 WARNING: {'x' * 137}…", "x" * 139, id="cut where there is none"),
+    ],
+)
+def test_title_when_too_long_for_the_header_then_goes_on_below_it(title: str, header: str, below: str | None) -> None:
+    """A budget's line has three clauses: said once, not cut and said again."""
+    message = firing_message(title=title, lines=("first",))
+    shown = [text["text"] for text in texts(blocks(message, KEY))]
+    assert shown[0] == header
+    assert shown[1] == ("first" if below is None else f"{below}\nfirst")
+
+
+def test_storm_then_marks_each_alert_by_its_state() -> None:
+    """Twenty lines are scanned by colour, and read by word."""
+    lines = (
+        "CRITICAL: a",
+        "WARNING: b: c",
+        "INFO: d",
+        "RESOLVED: e",
+        "… and 4 more; `alertd alerts` lists all.",
+        "why: x",
+    )
+    shown = [text["text"] for text in texts(blocks(storm_message(lines=lines), KEY))]
+    marked = ["🔴 CRITICAL: a", "🟠 WARNING: b: c", "🔵 INFO: d", "🟢 RESOLVED: e"]
+    assert shown[1].splitlines() == [*marked, "… and 4 more; `alertd alerts` lists all.", "why: x"]
+    plain_lines = [text["text"] for text in texts(blocks(firing_message(lines=lines), KEY))]
+    assert plain_lines[1].splitlines()[0] == "CRITICAL: a"
 
 
 @pytest.mark.parametrize(

@@ -56,6 +56,7 @@ class BalanceRule(Rule):
         "What an account can still spend and how long that lasts: the available balance over the mean spend of late; "
         "one alert per account carries both."
     )
+    NEEDS_PAYMENT: ClassVar[bool] = True
     ADVICE: ClassVar[str] = "Top up the account in the billing console, or stop what spends most below."
 
     account: Annotated[Patterns, Key("Which accounts: a value, a glob or a list.", example="prod")] = Patterns()

@@ -135,6 +135,8 @@ class Rule(ABC):
     """One sentence for the schema and the README."""
     ADVICE: ClassVar[str] = ""
     """What the reader of an alert can do, in one sentence."""
+    NEEDS_PAYMENT: ClassVar[bool] = False
+    """Whether what it tells is put right by paying."""
     NOT_REPLAYED: ClassVar[str] = ""
     """Why past bills cannot tell when it would have fired, in a clause; empty where they can."""
 

@@ -24,6 +24,7 @@ class MonthlyBillRule(Rule):
 
     TYPE: ClassVar[str] = "monthly_bill"
     HELP: ClassVar[str] = "Days since a monthly bill was first seen in one of the states; one alert per bill."
+    NEEDS_PAYMENT: ClassVar[bool] = True
     ADVICE: ClassVar[str] = "Pay it in the billing console: an unpaid bill stops everything that runs."
 
     account: Annotated[Patterns, Key("Which accounts' bills: a value, a glob or a list.", example="prod")] = Patterns()

@@ -26,7 +26,7 @@ from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend import GroupSums
 from alertd.core.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
-from alertd.core.words import format_duration, format_share, group_name
+from alertd.core.words import format_duration, format_ratio, group_name
 
 _WHOLE = Fraction(1)
 _LARGEST_RATIO = Fraction(1000)
@@ -249,4 +249,6 @@ class Spike(SpendRule):
         if rise.ratio is None:
             return f"{spent}, with no spend in the {format_duration(timedelta(hours=len(windows.before)))} before"
         more = "more than " if rise.ratio == _LARGEST_RATIO else ""
-        return f"{spent}, {more}{format_share(ratio_decimal(rise.ratio))} of the usual {format_usd(round(rise.usual))}"
+        ratio = format_ratio(ratio_decimal(rise.ratio))
+        of = "the usual" if ratio.endswith("times") else "of the usual"
+        return f"{spent}, {more}{ratio} {of} {format_usd(round(rise.usual))}"
