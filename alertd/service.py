@@ -276,7 +276,9 @@ class Service:
             async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()):
                 report = await run_cycle(self._app, utc_now())
                 if self._listen_on is not None:
-                    self._app.figures.overview = await self._app.cycle.overview(utc_now())
+                    begun = monotonic_s()
+                    overview = await self._app.cycle.overview(utc_now())
+                    self._app.figures.note_overview(overview, monotonic_s() - begun)
         except asyncio.CancelledError:
             # A stop takes back what was not committed; APScheduler would log it as a failure.
             if not self._stop.is_set():
@@ -341,7 +343,11 @@ async def run_cycle(app: App, now: datetime, *, everything: bool = False) -> Cyc
         StoreError: The store failed; the cycle did not decide.
     """
     log = get_logger()
-    report = await app.cycle.run(now, everything=everything)
+    try:
+        report = await app.cycle.run(now, everything=everything)
+    except BaseException:
+        app.figures.note_failure()
+        raise
     await app.keeper.record(report, utc_now())
     app.figures.note_cycle(report)
     app.delivery.wake()

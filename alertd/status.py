@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alertd import __version__
-from alertd.core.alert import AlertState
+from alertd.core.alert import Alert, AlertState
 from alertd.core.bill import View
 from alertd.core.hours import start_of
 from alertd.core.ledger import CategoryBook
@@ -47,6 +47,8 @@ class ReceiverHealth:
     name: str
     counts: Mapping[EntryState, int]
     last_error: str
+    due_since: datetime | None
+    """Since when the oldest notification is due that has not arrived; None where none is."""
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of the status table."""
@@ -72,6 +74,7 @@ class Status:
     last_good: CycleRecord | None
     firing: int
     pending: int
+    open_alerts: tuple[Alert, ...]
     edges: tuple[Edge, ...]
     receivers: tuple[ReceiverHealth, ...]
     rules_file: RulesFile | None
@@ -179,10 +182,11 @@ def read_status(store: Store, *, now: datetime, poll_interval: timedelta, settle
         books = [book for view in View if view in store.views for book in _books(store, view)]
         last = next(iter(store.cycles.last(1)), None)
         good = store.cycles.last_good()
-        states = [alert.state for alert in store.alerts.open_alerts()]
-        receivers = _receivers(store)
+        open_alerts = store.alerts.open_alerts()
+        receivers = _receivers(store, now)
         rules_file = store.meta.rules_file
     edges = tuple(_edge(book, now, settle_delay) for book in books)
+    states = [alert.state for alert in open_alerts]
     return Status(
         version=__version__,
         problems=(
@@ -193,6 +197,7 @@ def read_status(store: Store, *, now: datetime, poll_interval: timedelta, settle
         last_good=good,
         firing=states.count(AlertState.FIRING),
         pending=states.count(AlertState.PENDING),
+        open_alerts=open_alerts,
         edges=edges,
         receivers=receivers,
         rules_file=rules_file,
@@ -224,13 +229,18 @@ def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:
     )
 
 
-def _receivers(store: Store) -> tuple[ReceiverHealth, ...]:
+def _receivers(store: Store, now: datetime) -> tuple[ReceiverHealth, ...]:
     counts: dict[str, dict[EntryState, int]] = {}
     for (receiver, state), count in store.outbox.counts().items():
         counts.setdefault(receiver, {})[state] = count
-    errors = {entry.receiver: entry for entry in store.outbox.open_entries() if entry.error}
+    entries = store.outbox.open_entries()
+    errors = {entry.receiver: entry for entry in entries if entry.error}
+    due: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.due_since <= now:
+            due[entry.receiver] = min(entry.due_since, due.get(entry.receiver, now))
     return tuple(
-        ReceiverHealth(name=name, counts=of_receiver, last_error=_error_text(errors.get(name)))
+        ReceiverHealth(name=name, counts=of_receiver, last_error=_error_text(errors.get(name)), due_since=due.get(name))
         for name, of_receiver in sorted(counts.items())
     )
 

@@ -17,6 +17,7 @@ from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.words import format_duration
 from alertd.rules_test import model as test_model
 from alertd.settings import describe_settings
+from alertd.web.families import families
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -126,12 +127,21 @@ def _test_keys() -> str:
     return "\n" + _table(("key of a test", "meaning"), rows) + "\n"
 
 
+def _metrics() -> str:
+    rows = []
+    for family in families():
+        labels = ", ".join(f"`{label}`" for label in family.labels)
+        rows.append((f"`{family.name}`", labels, family.meaning))
+    return "\n" + _table(("metric", "labels", "meaning"), rows) + "\n"
+
+
 PARTS: dict[str, Callable[[], str]] = {
     "rule types": _rule_types,
     "rule keys": _rule_keys,
     "commands": _commands,
     "test keys": _test_keys,
     "settings": _settings,
+    "metrics": _metrics,
 }
 
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
@@ -36,11 +37,25 @@ def test_generated_parts_are_current() -> None:
 
 RULES = [text for text in blocks("yaml") if "\nrules:\n" in text]
 TESTS = [text for text in blocks("yaml") if "\ntests:\n" in text]
+SCRAPES = [text for text in blocks("yaml") if "\nscrape_configs:\n" in text]
+PROMTOOL = shutil.which("promtool")
 
 
-def test_yaml_in_the_readme_is_rules_or_tests() -> None:
-    """What is neither would be checked by nobody."""
-    assert sorted([*RULES, *TESTS]) == sorted(blocks("yaml"))
+def test_yaml_in_the_readme_is_rules_or_tests_or_for_prometheus() -> None:
+    """What is none of them would be checked by nobody."""
+    assert sorted([*RULES, *TESTS, *SCRAPES]) == sorted(blocks("yaml"))
+
+
+@pytest.mark.skipif(PROMTOOL is None, reason="promtool is not installed (Debian: prometheus)")
+def test_prometheus_configuration_of_the_readme_by_promtool_then_sound(tmp_path: Path) -> None:
+    """It is copied as it stands, and Prometheus does not start with a wrong one."""
+    (text,) = SCRAPES
+    (tmp_path / "prometheus.yaml").write_text(text.replace("/etc/prometheus/", f"{tmp_path}/"), encoding="utf-8")
+    (tmp_path / "alertd-token").write_text("token", encoding="utf-8")
+    shutil.copy(ROOT / "deploy" / "prometheus-rules.yaml", tmp_path / "alertd-rules.yaml")
+    command = [str(PROMTOOL), "check", "config", str(tmp_path / "prometheus.yaml")]
+    ran = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (ran.returncode, "SUCCESS" in ran.stdout) == (0, True), ran.stdout + ran.stderr
 
 
 def test_tests_of_the_readme_pass_on_its_rules(

@@ -75,6 +75,11 @@ class OutboxEntry:
     folded_into: int | None = None
 
     @property
+    def due_since(self) -> datetime:
+        """When it was first to be sent: what quiet hours hold back is not late, what is tried again is."""
+        return self.first_attempt_at or self.not_before
+
+    @property
     def is_report(self) -> bool:
         """It tells of no alert, and can wait for those that do."""
         return not self.fingerprints

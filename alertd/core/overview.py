@@ -9,12 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alertd.core.bill import TrackedBill
+from alertd.core.budget_lines import most_groups
 from alertd.core.calendar import Period, period_of
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.money import Usd
 from alertd.core.report import BudgetFigures, budget_figures
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Facts, Rule
+from alertd.core.rules.budget import BudgetRule
 from alertd.core.runway import Runway
 from alertd.core.selection import SpendQuery
 
@@ -67,7 +69,8 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
     return Overview(
         now=facts.now,
         spend=tuple(_spend(facts)),
-        budgets=budget_figures(facts, enabled),
+        # Those that have a line of their own; with hundreds of owners the others would cost more than all rules do.
+        budgets=budget_figures(facts, enabled, forecasts=most_groups(sum(isinstance(r, BudgetRule) for r in enabled))),
         runways=tuple(
             (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in rule.runways(facts)
         ),

@@ -236,12 +236,17 @@ def _texts(data: DataState, gaps: Iterable[Gap]) -> tuple[str, ...]:
     return tuple(f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps)
 
 
-def budget_figures(facts: Facts, rules: Iterable[Rule]) -> tuple[BudgetFigures, ...]:
-    """Return where every group of the enabled budgets stands, the largest spent share first."""
+def budget_figures(facts: Facts, rules: Iterable[Rule], *, forecasts: int | None = None) -> tuple[BudgetFigures, ...]:
+    """
+    Return where every group of the enabled budgets stands, the largest spent share first.
+
+    Args:
+        forecasts: So many groups of each rule have one, those of the largest share; None for all.
+    """
     found = [
         BudgetFigures(rule=rule.name, of_group=standing)
         for rule in rules
         if isinstance(rule, BudgetRule) and rule.enabled
-        for standing in rule.standings(facts)
+        for standing in rule.standings(facts, forecasts=forecasts)
     ]
     return tuple(sorted(found, key=lambda b: (-b.of_group.standing.share, b.rule, b.of_group.group)))

@@ -21,10 +21,8 @@ class Figures:
     """By rule."""
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By receiver and what became of an attempt."""
-    read_s: float = 0.0
-    evaluate_s: float = 0.0
-    decide_s: float = 0.0
-    """How long the last cycle's parts took."""
+    durations_s: dict[str, float] = field(default_factory=dict)
+    """How long the last cycle's parts took, by name; empty until one has finished."""
     overview: Overview | None = None
     """What is known since the last cycle; None until one has finished, and where nobody can look."""
 
@@ -35,7 +33,16 @@ class Figures:
         self.hours_changed += report.hours_changed
         self.rows_rounded += report.rows_rounded
         self.rule_errors.update(report.rule_errors)
-        self.read_s, self.evaluate_s, self.decide_s = report.read_s, report.evaluate_s, report.decide_s
+        self.durations_s |= {"read": report.read_s, "evaluate": report.evaluate_s, "decide": report.decide_s}
+
+    def note_failure(self) -> None:
+        """Count a cycle that did not finish."""
+        self.cycles["failed"] += 1
+
+    def note_overview(self, overview: Overview, seconds: float) -> None:
+        """Keep what is known after a cycle, and how long it took to put together."""
+        self.overview = overview
+        self.durations_s["overview"] = seconds
 
     def note_attempt(self, receiver: str, state: EntryState) -> None:
         """Count what became of an attempt to send."""

@@ -1,49 +1,70 @@
 """
 Metrics in Prometheus' text form: names and labels are fixed, documented in the README, and bounded.
 
-No label holds an owner or a fingerprint: their number grows with the bills.
+Owners appear only in the budgets of groups, where the largest are named and the others summed.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 
-from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client import CollectorRegistry, ProcessCollector, generate_latest
+from prometheus_client.core import Metric
 from prometheus_client.registry import Collector
 
 from alertd import __version__
 from alertd.core.alert import Alert, AlertState
 from alertd.core.outbox import EntryState
+from alertd.core.overview import Overview
+from alertd.core.severity import Severity
 from alertd.status import Status
+from alertd.web import families
 from alertd.web.figures import Figures
+from alertd.web.overview_metrics import overview_metrics
 
 
-def metrics_text(status: Status, alerts: Iterable[Alert], figures: Figures, *, store_bytes: int) -> bytes:
-    """
-    Return every metric.
+class MetricsPage:
+    """The page that Prometheus reads; lives as long as the server."""
 
-    Args:
-        alerts: The open ones.
-    """
+    def __init__(self, figures: Figures) -> None:
+        self._figures = figures
+        self._process = CollectorRegistry(auto_describe=False)
+        ProcessCollector(registry=self._process)
+        self._shown: tuple[Overview | None, bytes] = (None, b"")
+
+    def text(self, status: Status, *, store_bytes: int) -> bytes:
+        """
+        Return every metric.
+
+        Args:
+            store_bytes: 0 where it is not known.
+        """
+        present = _text(
+            [*_of_status(status, store_bytes), *_of_alerts(status.open_alerts), *_of_figures(self._figures)]
+        )
+        return present + self._overview() + generate_latest(self._process)
+
+    def _overview(self) -> bytes:
+        """Return what the last overview says: rendered once for each, as Prometheus asks many times in between."""
+        overview = self._figures.overview
+        if overview is not None and overview is not self._shown[0]:
+            self._shown = (overview, _text(overview_metrics(overview)))
+        return self._shown[1]
+
+
+def _text(metrics: Iterable[Metric]) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(_Collector([*_of_status(status, store_bytes), *_of_alerts(alerts), *_of_figures(figures)]))
+    # A metric without a sample would be two lines that say nothing.
+    registry.register(_Collector([metric for metric in metrics if metric.samples]))
     return generate_latest(registry)
 
 
 class _Collector(Collector):
-    def __init__(self, families: list[Metric]) -> None:
-        self._families = families
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
 
     def collect(self) -> Iterable[Metric]:
-        return self._families
-
-
-def _gauge(name: str, text: str, value: float | None, labels: dict[str, str] | None = None) -> Iterator[Metric]:
-    if value is not None:
-        family = GaugeMetricFamily(name, text, labels=tuple(labels or ()))
-        family.add_metric(list((labels or {}).values()), value)
-        yield family
+        return self._metrics
 
 
 def _seconds(at: datetime | None) -> float | None:
@@ -51,84 +72,60 @@ def _seconds(at: datetime | None) -> float | None:
 
 
 def _of_status(status: Status, store_bytes: int) -> Iterator[Metric]:
-    yield from _gauge("alertd_build_info", "The running version.", 1, {"version": __version__})
-    yield from _gauge("alertd_healthy", "1 where `alertd status` finds nothing wrong.", int(status.is_healthy))
-    last = status.last_cycle.finished_at if status.last_cycle is not None else None
-    good = status.last_good.finished_at if status.last_good is not None else None
-    yield from _gauge("alertd_cycle_last_timestamp_seconds", "When the last cycle finished.", _seconds(last))
-    yield from _gauge("alertd_cycle_last_success_timestamp_seconds", "When the last good one did.", _seconds(good))
-    yield from _gauge("alertd_store_bytes", "Size of the database file.", store_bytes)
-    edge = GaugeMetricFamily(
-        "alertd_data_edge_timestamp_seconds", "Through when is billed.", labels=("account", "view", "category")
+    last, good = status.last_cycle, status.last_good
+    yield families.BUILD_INFO.holding([((__version__,), 1)])
+    yield families.HEALTHY.one(status.is_healthy)
+    yield families.LAST_CYCLE.one(last.finished_at.timestamp() if last is not None else None)
+    yield families.LAST_GOOD_CYCLE.one(good.finished_at.timestamp() if good is not None else None)
+    yield families.STORE_BYTES.one(store_bytes or None)
+    keyed = [((edge.account, edge.view.value, edge.category), edge) for edge in status.edges]
+    yield families.DATA_EDGE.holding(
+        (k, e.billed_through.timestamp()) for k, e in keyed if e.billed_through is not None
     )
-    read = GaugeMetricFamily(
-        "alertd_read_timestamp_seconds", "The last good read.", labels=("account", "view", "category")
+    yield families.READ.holding((k, e.read_at.timestamp()) for k, e in keyed if e.read_at is not None)
+    yield families.READ_FAILING.holding((key, bool(edge.error)) for key, edge in keyed)
+    yield families.OUTBOX_ENTRIES.holding(
+        ((receiver.name, _word(state)), receiver.counts.get(state, 0))
+        for receiver in status.receivers
+        for state in EntryState
     )
-    failing = GaugeMetricFamily(
-        "alertd_read_failing", "1 while reads of the category fail.", labels=("account", "view", "category")
+    yield families.OUTBOX_DUE.holding(
+        ((receiver.name,), receiver.due_since.timestamp())
+        for receiver in status.receivers
+        if receiver.due_since is not None
     )
-    for one in status.edges:
-        labels = [one.account, one.view.value, one.category]
-        if one.billed_through is not None:
-            edge.add_metric(labels, one.billed_through.timestamp())
-        if one.read_at is not None:
-            read.add_metric(labels, one.read_at.timestamp())
-        failing.add_metric(labels, int(bool(one.error)))
-    entries = GaugeMetricFamily("alertd_outbox_entries", "Notifications kept, by state.", labels=("receiver", "state"))
-    for receiver in status.receivers:
-        for state in EntryState:
-            entries.add_metric([receiver.name, state.value.replace(" ", "_")], receiver.counts.get(state, 0))
-    yield from (edge, read, failing, entries)
     yield from _of_rules(status)
+
+
+def _word(state: EntryState) -> str:
+    return state.value.replace(" ", "_")
 
 
 def _of_rules(status: Status) -> Iterator[Metric]:
     file = status.rules_file
-    if file is None:
-        return
-    yield from _gauge("alertd_rules", "Rules in force.", file.rules)
-    yield from _gauge("alertd_rules_file_valid", "0 while the last edit cannot be used.", int(not file.faults))
-    yield from _gauge("alertd_rules_loaded_timestamp_seconds", "When they were read.", _seconds(file.loaded_at))
-    failures = CounterMetricFamily("alertd_rules_reload_failures", "Edits that could not be used.")
-    failures.add_metric([], file.failures)
-    yield failures
+    if file is not None:
+        yield families.RULES.one(file.rules)
+        yield families.RULES_VALID.one(not file.faults)
+        yield families.RULES_LOADED.one(_seconds(file.loaded_at))
+        yield families.RELOAD_FAILURES.one(file.failures)
 
 
 def _of_alerts(alerts: Iterable[Alert]) -> Iterator[Metric]:
-    counts = Counter(
-        (alert.rule, alert.severity.label, alert.state.value)
-        for alert in alerts
-        if alert.state is not AlertState.RESOLVED
-    )
-    family = GaugeMetricFamily("alertd_alerts", "Open alerts.", labels=("rule", "severity", "state"))
-    for labels, count in sorted(counts.items()):
-        family.add_metric(list(labels), count)
-    yield family
+    alerts = tuple(alerts)
+    firing = [alert for alert in alerts if alert.state is AlertState.FIRING]
+    counts = Counter((alert.rule, alert.severity.label, alert.state.value) for alert in alerts)
+    acknowledged = Counter(alert.severity for alert in firing if alert.acknowledged_by is not None)
+    silenced = Counter(alert.severity for alert in firing if alert.silenced_by is not None)
+    yield families.ALERTS.holding(sorted(counts.items()))
+    yield families.ALERTS_ACKNOWLEDGED.holding(((one.label,), acknowledged[one]) for one in Severity)
+    yield families.ALERTS_SILENCED.holding(((one.label,), silenced[one]) for one in Severity)
 
 
 def _of_figures(figures: Figures) -> Iterator[Metric]:
-    cycles = CounterMetricFamily("alertd_cycles", "Polls since the start, by result.", labels=("result",))
-    for result in ("ok", "failed"):
-        cycles.add_metric([result], figures.cycles[result])
-    yield cycles
-    for name, text, value in (
-        ("alertd_rows_read", "Rows read since the start.", figures.rows),
-        ("alertd_rows_rounded", "Rows with digits finer than 1e-10 USD.", figures.rows_rounded),
-        ("alertd_ledger_changes", "Times that the bills of an hour and category changed.", figures.hours_changed),
-    ):
-        family = CounterMetricFamily(name, text)
-        family.add_metric([], value)
-        yield family
-    errors = CounterMetricFamily("alertd_rule_errors", "Evaluations that failed.", labels=("rule",))
-    for rule, count in sorted(figures.rule_errors.items()):
-        errors.add_metric([rule], count)
-    sent = CounterMetricFamily(
-        "alertd_notification_attempts", "What became of attempts to send.", labels=("receiver", "result")
-    )
-    for (receiver, result), count in sorted(figures.notifications.items()):
-        sent.add_metric([receiver, result], count)
-    yield from (errors, sent)
-    duration = GaugeMetricFamily("alertd_cycle_duration_seconds", "Of the last cycle's parts.", labels=("part",))
-    for part, seconds in (("read", figures.read_s), ("evaluate", figures.evaluate_s), ("decide", figures.decide_s)):
-        duration.add_metric([part], seconds)
-    yield duration
+    yield families.CYCLES.holding(((result,), figures.cycles[result]) for result in ("ok", "failed"))
+    yield families.ROWS_READ.one(figures.rows)
+    yield families.ROWS_ROUNDED.one(figures.rows_rounded)
+    yield families.LEDGER_CHANGES.one(figures.hours_changed)
+    yield families.RULE_ERRORS.holding(((rule,), count) for rule, count in sorted(figures.rule_errors.items()))
+    yield families.ATTEMPTS.holding(sorted(figures.notifications.items()))
+    yield families.CYCLE_DURATION.holding(((part,), seconds) for part, seconds in figures.durations_s.items())

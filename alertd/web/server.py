@@ -19,7 +19,7 @@ from alertd.status import Status
 from alertd.story import why_quiet
 from alertd.web.figures import Figures
 from alertd.web.listen import Listen
-from alertd.web.metrics import metrics_text
+from alertd.web.metrics import MetricsPage
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -45,7 +45,7 @@ class Pages:
     ) -> None:
         self._status = status
         self._alerts = alerts
-        self._figures = figures
+        self._metrics_page = MetricsPage(figures)
         self._store_bytes = store_bytes
 
     def routes(self) -> list[web.RouteDef]:
@@ -71,8 +71,7 @@ class Pages:
         return web.Response(status=503, text=f"{len(status.problems)} problems; see `alertd status`\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        alerts, _waiting = await self._alerts()
-        text = metrics_text(await self._status(), alerts, self._figures, store_bytes=self._store_bytes())
+        text = self._metrics_page.text(await self._status(), store_bytes=self._store_bytes())
         return web.Response(body=text, headers={"Content-Type": METRICS_TYPE})
 
     async def _status_json(self, _: web.Request) -> web.Response:

@@ -76,12 +76,12 @@ def row(
 def bill_rows(rows: Iterable[Row]) -> BillRows:
     """The rows as the columns of one answer, in the order given."""
     kept = list(rows)
-    names = list(dict.fromkeys(r.series for r in kept))
+    names = {series: number for number, series in enumerate(dict.fromkeys(r.series for r in kept))}
     return BillRows(
         names=tuple(names),
         hour=np.array([r.hour for r in kept], np.int32),
         span=np.array([r.span for r in kept], np.int32),
-        series=np.array([names.index(r.series) for r in kept], np.int32),
+        series=np.array([names[r.series] for r in kept], np.int32),
         amount=np.array([r.amount for r in kept], np.int64),
         voucher=np.array([r.voucher for r in kept], np.int64),
         pay=np.array([r.pay for r in kept], np.int64),

@@ -185,3 +185,19 @@ def test_views_when_asked_of_rules_then_only_what_they_look_at() -> None:
     samples: list[Sample] = BY_USAGE.evaluate(desk_with(*NEWEST).facts(), ())
     assert samples
     assert (set(BY_USAGE.views), set(BY_KEY.views)) == ({View.USAGE}, {View.API_KEY})
+
+
+def test_standings_when_a_budget_is_of_the_key_view_then_of_its_view_too() -> None:
+    """Reports and metrics tell of the spend that the rule judges, not of the other list of the same money."""
+    budget = BudgetRule(
+        name="keys",
+        view=View.API_KEY,
+        period=Period.MONTH,
+        amount=usd("100"),
+        group_by=("owner",),
+        thresholds={WARNING: Share(1)},  # type: ignore[arg-type]
+    )
+    facts = facts_of(
+        desk_with(row(RUNNING, "50", owner="gpu-1")), desk_with(row(RUNNING, "7", owner="key-1", category="llm"))
+    )
+    assert [(dict(s.group)["owner"], s.standing.spent) for s in budget.standings(facts)] == [("key-1", usd("7"))]

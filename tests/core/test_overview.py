@@ -108,3 +108,10 @@ def test_bills_when_collected_then_the_newest_month_first() -> None:
         "2025-11",
         "2025-10",
     ]
+
+
+def test_budgets_when_a_rule_has_many_groups_then_the_largest_have_a_forecast() -> None:
+    """A forecast costs more than a sum: those that nobody sees one by one go without."""
+    spent = [row(hour, str(1 + owner), owner=f"gpu-{owner}") for owner in range(60) for hour in (EDGE - 240, EDGE - 1)]
+    budgets = overview(desk_with(*spent).facts(), [replace(BUDGET, forecast={WARNING: Share(Fraction(1))})]).budgets
+    assert [b.of_group.standing.forecast is not None for b in budgets] == [True] * 50 + [False] * 10

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from heapq import nlargest
 from math import ceil
 from typing import Annotated, ClassVar
 
@@ -211,20 +212,26 @@ class BudgetRule(SpendRule):
         samples = (self._sample(scene, group, standing) for group, standing in judged)
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
 
-    def standings(self, facts: Facts) -> list[GroupStanding]:
-        """Return where the budget of every group stands that was charged in the present period, in no set order."""
+    def standings(self, facts: Facts, *, forecasts: int | None = None) -> list[GroupStanding]:
+        """
+        Return where the budget of every group stands that was charged in the present period, in no set order.
+
+        Args:
+            forecasts: Only so many groups have one, those of the largest spent share; None for all. Each costs time.
+        """
+        facts = facts.of(self.view)
         categories = self.categories(facts.data)
         edge = facts.data.edge(categories)
         if edge is None:
             return []
         scene = self._scene(facts, categories, edge)
         groups = [group for group in scene.sums.groups if not group or scene.sums.of(group)]
-        forecasts = self._forecasts(scene, groups)
+        known = self._forecasts(scene, groups if forecasts is None else self._largest(scene, groups, forecasts))
         is_complete = not facts.data.gaps(categories, scene.window)
         return [
             GroupStanding(
                 group=group,
-                standing=self._standing(scene, group, forecasts.get(group)),
+                standing=self._standing(scene, group, known.get(group)),
                 is_complete=is_complete,
             )
             for group in groups
@@ -287,6 +294,11 @@ class BudgetRule(SpendRule):
         if not self.amounts:
             return self.amount
         return self._budget({**labels, "owner_name": owners.find(labels.get("owner", "")).name})
+
+    def _largest(self, scene: _Scene, groups: list[Labels], count: int) -> list[Labels]:
+        """Return the groups of the largest spent share."""
+        owners = scene.facts.owners
+        return nlargest(count, groups, key=lambda group: Fraction(scene.sums.of(group), self._budget_of(group, owners)))
 
     def _worth_a_look(self, scene: _Scene) -> set[Labels]:
         """Return every group that may hold a severity, at the cost of one pass over the sums; and perhaps some more."""
