@@ -9,25 +9,27 @@ import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from alertd.app import App, open_slack_app
 from alertd.clock import monotonic_s, utc_now
 from alertd.control import listen, socket_path
+from alertd.core.alert import AlertState
+from alertd.core.liveness import CYCLE_DEADLINE
 from alertd.core.quieting import Quieted, Request
 from alertd.core.rules.base import RulesFile
 from alertd.errors import AlertdError, RulesError
 from alertd.log import get_logger
 from alertd.memory import CycleReport
 from alertd.notify.mirroring import MIRROR_EVERY
+from alertd.pulse import FEEL_EVERY_S, Pulse
 from alertd.rules_file.watch import RulesWatch
+from alertd.service_manager import ServiceManager
 from alertd.slack_commands import SlackCommands
 from alertd.store.url import parse_database_url
 from alertd.web.listen import parse_listen
 
-CYCLE_DEADLINE = timedelta(minutes=30)
-"""A cycle that takes longer hangs: each of its requests has a much shorter deadline of its own."""
 STOP_PATIENCE = timedelta(seconds=8)
 """How long a stop waits for sends in flight; with what follows it stays below ten seconds."""
 ONCE_PATIENCE = timedelta(seconds=30)
@@ -37,17 +39,8 @@ _RULES_LOOK_S = 1.0
 """How often the rules files are looked at; an edit is read when two looks agree."""
 _LARGEST_STEP_S = 60.0
 """A wall clock that moved this much against the monotonic one has been set."""
-_STUCK_AFTER = timedelta(minutes=15)
-"""An entry that is due this long without an attempt means that sending is stuck."""
 MESSAGES_KEPT = timedelta(days=90)
 SPEND_KEPT = timedelta(days=400)
-
-
-@dataclass(slots=True)
-class _Pulse:
-    """When the last cycle was rung for, on the monotonic clock."""
-
-    at_s: float
 
 
 class Service:
@@ -58,15 +51,19 @@ class Service:
         reload: Rereads the rules, swaps them in and says what changed; raises AlertdError and changes nothing when
             they are broken.
         watch: Notices edits of the rules.
+        manager: What started this process, and wants to hear how it fares.
     """
 
-    def __init__(self, app: App, *, reload: Callable[[], Awaitable[str]], watch: RulesWatch) -> None:
+    def __init__(
+        self, app: App, *, reload: Callable[[], Awaitable[str]], watch: RulesWatch, manager: ServiceManager
+    ) -> None:
         self._app = app
+        self._manager = manager
         self._reload = reload
         self._rules_watch = watch
         self._ring: Callable[[], None] = lambda: None
         self._log = get_logger()
-        self._pulse = _Pulse(monotonic_s())
+        self._pulse = Pulse(heads=app.delivery.heads, poll_interval=app.settings.poll_interval, timer=monotonic_s)
         self._stop = asyncio.Event()
         self._cycles: set[asyncio.Task[object]] = set()
         self._listen_on = parse_listen(app.settings.http_listen, token=app.settings.plain("http_token") or "")
@@ -86,6 +83,8 @@ class Service:
             await self._note_rules_file()
             delivering = asyncio.create_task(self._app.delivery.run(self._stop))
             async with self._ringing(), self._slack():
+                # Not only after the first poll: a billing API that is down is no reason to start again.
+                self._manager.ready()
                 stopping = asyncio.create_task(self._stop.wait())
                 await asyncio.wait({stopping, delivering}, return_when=asyncio.FIRST_COMPLETED)
                 stopping.cancel()
@@ -97,6 +96,7 @@ class Service:
     async def _finish(self, delivering: asyncio.Task[None]) -> None:
         """Let sends in flight end, as long as a stop may take."""
         self._log.info("stopping")
+        self._manager.stopping()
         done, late = await asyncio.wait({delivering}, timeout=STOP_PATIENCE.total_seconds())
         for task in late:
             # What is cut here is stored as `sending`: the next start finds out, or sends again.
@@ -132,6 +132,7 @@ class Service:
             status=lambda: keeper.status(
                 now=utc_now(), poll_interval=settings.poll_interval, settle_delay=settings.settle_delay
             ),
+            stuck=self._pulse.stuck,
             alerts=keeper.alerts,
             figures=self._app.figures,
             store_bytes=lambda: database.stat().st_size if database is not None else 0,
@@ -184,7 +185,14 @@ class Service:
             scheduler.modify_job("poll", next_run_time=utc_now())
 
         self._ring = ring
-        watchers = [asyncio.create_task(self._watch(interval)), asyncio.create_task(self._watch_rules())]
+        every_s = min(self._manager.alive_every_s or FEEL_EVERY_S, FEEL_EVERY_S)
+        watching = (
+            self._watch(interval),
+            self._watch_rules(),
+            self._pulse.feel(),
+            self._pulse.watch(self._manager.judged, every_s=every_s),
+        )
+        watchers = [asyncio.create_task(task) for task in watching]
         try:
             yield
         finally:
@@ -222,6 +230,7 @@ class Service:
     async def _reread(self) -> None:
         cycle = self._app.cycle
         async with self._turn:
+            self._manager.reloading()
             # Noted before it is read: an edit meanwhile is one more.
             await asyncio.to_thread(self._rules_watch.note)
             try:
@@ -241,6 +250,7 @@ class Service:
                 )
                 self._log.info("rules reloaded", changes=changes or "none")
             await self._note_rules_file()
+            self._manager.ready()
         # Whoever edited the rules waits to see what comes of it.
         self._ring()
 
@@ -257,7 +267,7 @@ class Service:
         while True:
             await asyncio.sleep(_WATCHDOG_PERIOD_S)
             moved_s = utc_now().timestamp() - monotonic_s() - offset_s
-            silent_s = monotonic_s() - self._pulse.at_s
+            silent_s = self._pulse.silent_s
             if abs(moved_s) > _LARGEST_STEP_S:
                 offset_s += moved_s
                 self._log.warning("clock was set", moved_s=round(moved_s))
@@ -267,11 +277,12 @@ class Service:
                 self._ring()
 
     async def _poll(self) -> None:
-        self._pulse.at_s = monotonic_s()
         task = asyncio.current_task()
         if task is not None:
             self._cycles.add(task)
             task.add_done_callback(self._cycles.discard)
+        self._pulse.cycle_began()
+        outcome = "failed"
         try:
             async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()):
                 report = await run_cycle(self._app, utc_now())
@@ -290,8 +301,14 @@ class Service:
         except Exception:  # noqa: BLE001 -- the job boundary: the next cycle must come whatever happened in this one
             self._log.exception("cycle failed")
         else:
-            if report.is_ok and not await self._app.delivery.is_stuck(_STUCK_AFTER):
+            outcome = "ok" if report.is_ok else "not complete"
+            if report.is_ok and not self._pulse.stuck():
                 await self._beat()
+        finally:
+            self._pulse.cycle_ended()
+            firing = sum(alert.state is AlertState.FIRING for alert in self._app.cycle.open_alerts())
+            if not self._stop.is_set():
+                self._manager.status(f"{firing} firing, last poll {utc_now():%H:%M} UTC {outcome}")
 
     async def _report(self) -> None:
         """File the reports that are due."""

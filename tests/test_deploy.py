@@ -1,12 +1,17 @@
 """What stands in deploy/ fits the program and the platforms that read it."""
 
+import configparser
 import re
 import shutil
 import subprocess
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+
+from alertd.service import STOP_PATIENCE
+from alertd.settings import PREFIX, parse_duration
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
 
@@ -68,3 +73,47 @@ def test_prometheus_rules_when_read_then_use_documented_metrics_and_each_has_its
     tests = yaml.safe_load((Path(__file__).parent / "prometheus_rules.test.yaml").read_text(encoding="utf-8"))["tests"]
     fired = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one["exp_alerts"]}
     assert fired == {rule["alert"] for rule in rules}
+
+
+UNIT = DEPLOY / "systemd" / "alertd.service"
+SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
+needs_systemd_analyze = pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="systemd-analyze is not installed (systemd)")
+
+
+def analyzed(*arguments: str) -> str:
+    """Return what systemd-analyze says of the unit; it must exit 0."""
+    ran = subprocess.run([str(SYSTEMD_ANALYZE), *arguments], capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stdout + ran.stderr
+    return ran.stdout + ran.stderr
+
+
+@needs_systemd_analyze
+def test_unit_by_systemds_own_check_then_without_a_complaint(tmp_path: Path) -> None:
+    """A directive with a typing error is ignored by systemd, and so is the protection that it was to give."""
+    text = UNIT.read_text(encoding="utf-8")
+    assert text.count("/opt/alertd/bin/alertd") == 1
+    unit = tmp_path / "alertd.service"
+    # It also looks for the program, which is not installed here.
+    unit.write_text(text.replace("/opt/alertd/bin/alertd", "/bin/true"), encoding="utf-8")
+    assert analyzed("verify", str(unit)) == ""
+
+
+@needs_systemd_analyze
+def test_unit_by_systemds_own_measure_then_hardly_exposed() -> None:
+    """It holds API keys: of 10.0 points of exposure it keeps what a program that talks to the network needs."""
+    analyzed("security", "--offline=true", "--threshold=15", str(UNIT))
+
+
+def test_unit_when_read_then_fits_what_the_program_does() -> None:
+    """The unit promises what the program must keep."""
+    unit = configparser.ConfigParser(strict=False, interpolation=None)
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read(UNIT)
+    service = unit["Service"]
+    assert service["Type"] == "notify"
+    # Beats come four times within it, and stopping takes less than ten seconds.
+    assert parse_duration(service["WatchdogSec"].replace("min", "m")) >= timedelta(minutes=1)
+    assert int(service["TimeoutStopSec"]) > STOP_PATIENCE.total_seconds() + 2
+    assert service["ExecStart"].split()[1:] == ["run"]
+    prefix, folder = service["LoadCredential"].split(":")
+    assert (f"{prefix}_".upper(), folder) == (PREFIX, "/etc/alertd/secrets")

@@ -92,6 +92,9 @@ def test_example_rules_load_without_a_warning() -> None:
     assert load_rules(ROOT / "rules.example.yaml").warnings == ()
 
 
+_PROGRAM = r"(?:^|[\s/])alertd (?=[a-z])(?!alertd )"
+
+
 def command_lines() -> list[str]:
     """Every `alertd …` of the page: in running text, in blocks of commands, and behind a prompt."""
     prose = BLOCK.sub("", TEXT)
@@ -99,8 +102,9 @@ def command_lines() -> list[str]:
     shell = [line for block in blocks("sh") for line in block.replace("\\\n", " ").splitlines()]
     prompts = [line[2:] for block in blocks("text") for line in block.splitlines() if line.startswith("$ ")]
     typed = [part.strip() for line in shell + prompts for part in re.split(r"&&|\||;", line.partition(" #")[0])]
-    found = [re.sub(r"^(?:sudo |\S*/(?=alertd ))+", "", part) for part in typed]
-    lines = {*spans, *(part for part in found if part.startswith("alertd "))}
+    # Behind sudo, env, docker exec and the like its own name stands last.
+    found = [part[starts[-1] :] for part in typed if (starts := [m.end() for m in re.finditer(_PROGRAM, part)])]
+    lines = {*spans, *(f"alertd {part}" for part in found)}
     return sorted(line for line in lines if not line.startswith("alertd COMMAND"))
 
 
@@ -124,6 +128,15 @@ def test_every_file_linked_exists() -> None:
     """Links into the repository lead somewhere."""
     for target in re.findall(r"\]\(([^)#]+)\)", TEXT):
         assert (ROOT / target).exists(), target
+
+
+def test_every_file_in_shell_blocks_exists() -> None:
+    """What is copied from here to a shell works, or the first impression is an error."""
+    made = {"deploy/config", "deploy/config/rules.yaml", "deploy/secrets"}
+    for block in blocks("sh"):
+        named = set(re.findall(r"(?<![\w/.])(?:alertd|deploy)/[\w./-]+", block))
+        missing = {name for name in named - made if not (ROOT / name).exists()}
+        assert {name for name in missing if not name.startswith("deploy/secrets/")} == set()
 
 
 def test_example_notifier_works_as_an_installed_plugin(tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ Examples:
 
 @click.command("ack", epilog=_EPILOG)
 @click.argument("fingerprint")
-@click.option("--by", default=this_person, show_default="you", help="Who acknowledges it.")
+@click.option("--by", metavar="NAME", default=this_person, show_default="you", help="Who acknowledges it.")
 @click.option("--undo", is_flag=True, help="Take the acknowledgement back.")
 @click.pass_context
 def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int:

@@ -19,7 +19,14 @@ Examples:
 
 
 @click.command("backfill", epilog=_EPILOG)
-@click.option("--since", default="90d", show_default=True, callback=duration, help="How far back from now.")
+@click.option(
+    "--since",
+    metavar="DURATION",
+    default="90d",
+    show_default=True,
+    callback=duration,
+    help="How far back from now, like 24h, 7d or 4w.",
+)
 @click.pass_context
 def command(ctx: click.Context, since: timedelta) -> int:
     """

@@ -24,7 +24,14 @@ Examples:
 
 
 @click.command("backtest", epilog=_EPILOG)
-@click.option("--since", default="30d", show_default=True, callback=duration, help="How far back from now.")
+@click.option(
+    "--since",
+    metavar="DURATION",
+    default="30d",
+    show_default=True,
+    callback=duration,
+    help="How far back from now, like 24h, 7d or 4w.",
+)
 @click.option("--rules", "path", type=click.Path(path_type=Path), help="Rules file, in place of the usual one.")
 @click.option("--against", type=click.Path(path_type=Path), help="Another rules file: show what it would change.")
 @click.option("--suggest", is_flag=True, help="Suggest thresholds that fire once a week or month at most.")

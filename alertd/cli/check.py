@@ -21,7 +21,8 @@ def command(ctx: click.Context, path: Path | None) -> int:
     Check rules and settings; every error at once, as path:line:col: message.
 
     PATH is a rules file or a directory of them; by default the one that `alertd run` would use. Secrets that are not
-    set here are warnings, so that rules can be checked where they are not deployed.
+    set here are warnings, so that rules can be checked where they are not deployed. Exit code 1 when there is
+    an error.
     """
     from alertd.app import build_notifiers, check_settings, missing_keys
     from alertd.contacts import owner_warnings

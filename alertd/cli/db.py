@@ -50,8 +50,17 @@ def backup(ctx: click.Context, path: Path) -> int:
 
 
 @command.command("prune", epilog="\b\nExample:\n  alertd db prune --spend 400d --messages 90d\n")
-@click.option("--spend", default="400d", show_default=True, callback=duration, help="How much spend to keep.")
-@click.option("--messages", default="90d", show_default=True, callback=duration, help="How many messages to keep.")
+@click.option(
+    "--spend", metavar="DURATION", default="400d", show_default=True, callback=duration, help="How much spend to keep."
+)
+@click.option(
+    "--messages",
+    metavar="DURATION",
+    default="90d",
+    show_default=True,
+    callback=duration,
+    help="How many messages to keep.",
+)
 @click.pass_context
 def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:
     """Delete old spend, messages and history; a running daemon does so once a day by itself."""

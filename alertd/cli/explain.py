@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alertd.cli.common import prepare, printable
+from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,8 +29,8 @@ _MOST = 5
 
 
 @click.command("explain", epilog=_EPILOG)
-@click.argument("name", metavar="FINGERPRINT-or-RULE")
-@click.option("--at", "at_text", help="As it was at a time with its zone, like 2026-03-11T08:00Z.")
+@click.argument("name", metavar="FINGERPRINT-or-RULE", shell_complete=names_in("rules"))
+@click.option("--at", "at_text", metavar="TIME", help="As it was at a time with its zone, like 2026-03-11T08:00Z.")
 @click.pass_context
 def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     """

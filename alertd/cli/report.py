@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alertd.cli.common import prepare
+from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
     from alertd.core.message import Message
@@ -23,7 +24,7 @@ Examples:
 
 
 @click.command("report", epilog=_EPILOG)
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=names_in("reports"))
 @click.option("--print", "is_printed", is_flag=True, help="Print it here and send nothing.")
 @click.pass_context
 def command(ctx: click.Context, name: str | None, *, is_printed: bool) -> int:

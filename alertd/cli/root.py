@@ -7,6 +7,7 @@ import sys
 from importlib import import_module
 
 import click
+from click.shell_completion import CompletionItem
 
 from alertd import __version__
 from alertd.errors import AlertdError
@@ -31,6 +32,7 @@ COMMANDS = {
     "backfill": "Fetch history into the store.",
     "simulate": "Serve a simulated billing API.",
     "db": "Check, back up or prune the store.",
+    "completion": "Print a script that completes commands and names in bash, zsh or fish.",
 }
 """Name and short help of each command; the module is named alike, with underscores."""
 
@@ -47,6 +49,11 @@ class _Commands(click.Group):
         module = import_module(f"alertd.cli.{cmd_name.replace('-', '_')}")
         command: click.Command = module.command
         return command
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """Complete a command's name without importing every command."""
+        found = [CompletionItem(name, help=text) for name, text in COMMANDS.items() if name.startswith(incomplete)]
+        return [*found, *click.Command.shell_complete(self, ctx, incomplete)]
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -69,6 +76,7 @@ class _Commands(click.Group):
             formatter.write_dl(
                 [(name, f"{text}{f' [{default}]' if default else ''}") for name, default, text in describe_settings()]
             )
+        formatter.write("\nExit codes: 0 done, 1 failed, 2 wrong usage.\n")
         formatter.write("\nStart with `alertd demo`, then `alertd init`.\n")
 
 

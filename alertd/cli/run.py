@@ -1,6 +1,7 @@
 """`alertd run`: the service, one cycle of it, or a look at what it would do."""
 
 import asyncio
+import os
 from typing import TYPE_CHECKING
 
 import click
@@ -28,7 +29,11 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
     """
     Run the service: poll bills, judge them by the rules, deliver alerts.
 
-    SIGHUP rereads the rules; SIGTERM and SIGINT finish the send in flight and stop.
+    SIGHUP rereads the rules; SIGTERM and SIGINT finish the send in flight and stop. Where systemd started it
+    (Type=notify), it tells when it serves, reloads and stops, and that it is not stuck.
+
+    The settings that matter most are ALERTD_RULES, ALERTD_DATABASE_URL, ALERTD_NOVITA_API_KEY, ALERTD_POLL_INTERVAL and
+    ALERTD_HTTP_LISTEN; `alertd --help` lists all.
     """
     settings = prepare(ctx)
     if dry_run:
@@ -41,8 +46,10 @@ async def _serve(settings: "Settings") -> int:
     from alertd.clock import utc_now
     from alertd.rules_file.watch import RulesWatch
     from alertd.service import Service
+    from alertd.service_manager import ServiceManager
     from alertd.store.store import Store
 
+    manager = ServiceManager.from_environment(os.environ)
     watch = RulesWatch(settings.rules_path())
     rules = load_checked_rules(settings)
     url = settings.store_url()
@@ -50,7 +57,7 @@ async def _serve(settings: "Settings") -> int:
         open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app,
         reloader(app) as reload,
     ):
-        await Service(app, reload=reload, watch=watch).run()
+        await Service(app, reload=reload, watch=watch, manager=manager).run()
     return 0
 
 

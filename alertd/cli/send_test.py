@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alertd.cli.common import prepare
+from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
     from alertd.notify.base import Notifier
@@ -18,7 +19,7 @@ Example:
 
 
 @click.command("send-test", epilog=_EPILOG)
-@click.argument("receiver")
+@click.argument("receiver", shell_complete=names_in("receivers"))
 @click.pass_context
 def command(ctx: click.Context, receiver: str) -> int:
     """Send one test message through RECEIVER, to each of its recipients; 0 if all were delivered."""

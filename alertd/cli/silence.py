@@ -35,16 +35,25 @@ def command() -> None:
 
 @command.command("add", epilog=_ADD_EPILOG)
 @click.argument("matchers", nargs=-1, required=True, metavar="MATCHER...")
-@click.option("--for", "lasting", callback=lambda c, p, v: duration(c, p, v) if v else None, help="How long, like 24h.")
+@click.option(
+    "--for",
+    "lasting",
+    metavar="DURATION",
+    callback=lambda c, p, v: duration(c, p, v) if v else None,
+    help="How long, like 24h.",
+)
 @click.option(
     "--until",
+    metavar="TIME",
     help="A time with its zone (2026-12-01T08:00Z), day-end, week-end, month-end, quarter-end, or resolved: "
     "until what fires now ends.",
 )
-@click.option("--until-spend", help="Until what fires now costs so much more, like +$200, or ends.")
-@click.option("--timezone", default="UTC", show_default=True, help="Whose calendar day-end and its like are of.")
+@click.option("--until-spend", metavar="AMOUNT", help="Until what fires now costs so much more, like +$200, or ends.")
+@click.option(
+    "--timezone", metavar="ZONE", default="UTC", show_default=True, help="Whose calendar day-end and its like are of."
+)
 @click.option("--comment", default="", help="Why.")
-@click.option("--by", default=this_person, show_default="you", help="Who wants it.")
+@click.option("--by", metavar="NAME", default=this_person, show_default="you", help="Who wants it.")
 @click.pass_context
 def add(
     ctx: click.Context,
@@ -209,7 +218,7 @@ def _json(silence: "Silence", state: str) -> dict[str, object]:
 
 @command.command("expire", epilog="\b\nExample:\n  alertd silence expire 3f9a1c02\n")
 @click.argument("silence_id", metavar="ID")
-@click.option("--by", default=this_person, show_default="you", help="Who ends it.")
+@click.option("--by", metavar="NAME", default=this_person, show_default="you", help="Who ends it.")
 @click.pass_context
 def expire(ctx: click.Context, silence_id: str, by: str) -> int:
     """End the silence ID now; what it withheld and still fires is told at the next poll."""

@@ -14,7 +14,7 @@ _SCENARIOS = ("quiet-month", "forgotten-gpu", "leaking-key", "unpaid-bill", "bus
 
 
 @click.command("simulate", epilog=_EPILOG)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Address to listen on.")
+@click.option("--host", metavar="ADDRESS", default="127.0.0.1", show_default=True, help="Address to listen on.")
 @click.option(
     "--port", default=8090, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
 )

@@ -47,10 +47,18 @@ class _Row:
 
 
 @click.command("spend", epilog=_EPILOG)
-@click.option("--since", default="7d", show_default=True, callback=duration, help="How far back from now.")
+@click.option(
+    "--since",
+    metavar="DURATION",
+    default="7d",
+    show_default=True,
+    callback=duration,
+    help="How far back from now, like 24h, 7d or 4w.",
+)
 @click.option(
     "--by",
     "by",
+    metavar="COLUMN[,COLUMN]",
     default="category,owner",
     show_default=True,
     help="Columns to sum by; with a rules file also team and the labels of its owners.",

@@ -122,10 +122,10 @@ class Delivery:
         await asyncio.wait({task})
         return True
 
-    async def is_stuck(self, limit: timedelta) -> bool:
-        """Return whether something has been due for longer than *limit* without an attempt."""
-        due = next_due(await self._known_entries())
-        return due is not None and self._now() - due > limit
+    async def heads(self) -> frozenset[tuple[int, int]]:
+        """Return (entry, attempts made) of what is due and first in its lane; a lane whose head stays stands still."""
+        first = ready(await self._known_entries(), self._now()).values()
+        return frozenset((entry.id, entry.attempts) for entry in first)
 
     async def recover(self) -> None:
         """Take over, once and before `run`, what an earlier process left: `sending` becomes unknown."""

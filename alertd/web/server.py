@@ -31,6 +31,7 @@ class Pages:
 
     Args:
         status: Judges the daemon.
+        stuck: Says which parts of it do not move any more; it waits for nothing.
         alerts: Every alert with its latest episode, and the open outbox entries.
         store_bytes: The size of the database file.
     """
@@ -39,11 +40,13 @@ class Pages:
         self,
         *,
         status: Callable[[], Awaitable[Status]],
+        stuck: Callable[[], tuple[str, ...]],
         alerts: Callable[[], Awaitable[tuple[tuple[Alert, ...], tuple[OutboxEntry, ...]]]],
         figures: Figures,
         store_bytes: Callable[[], int],
     ) -> None:
         self._status = status
+        self._stuck = stuck
         self._alerts = alerts
         self._metrics_page = MetricsPage(figures)
         self._store_bytes = store_bytes
@@ -59,11 +62,18 @@ class Pages:
         ]
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        """Alive: the loop turns."""
-        return web.Response(text="ok\n")
+        """Alive: the loop turns, and polling, store and sending move; what is not well but moves is alive."""
+        return self._dead() or web.Response(text="ok\n")
+
+    def _dead(self) -> web.Response | None:
+        stuck = self._stuck()
+        return web.Response(status=503, text=f"stuck: {'; '.join(stuck)}\n") if stuck else None
 
     async def _readyz(self, _: web.Request) -> web.Response:
         """Ready: the store answers and nothing is wrong."""
+        # First what needs no store: one that does not answer would keep every probe waiting.
+        if (dead := self._dead()) is not None:
+            return dead
         status = await self._status()
         if status.is_healthy:
             return web.Response(text="ok\n")

@@ -40,6 +40,8 @@ class Alertd:
     env: dict[str, str] = field(default_factory=dict)
     is_stepped: bool = False
     """With a clock that `step` moves."""
+    program: tuple[str, ...] = ("-m", "alertd")
+    """What Python runs when the clock is the system's."""
     children: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     @property
@@ -96,7 +98,7 @@ class Alertd:
     def _command(self, arguments: tuple[str, ...]) -> list[str]:
         if self.is_stepped and not (self.folder / "clock").exists():
             self.step(0)
-        return [sys.executable, *([str(STEPPED)] if self.is_stepped else ["-m", "alertd"]), *arguments]
+        return [sys.executable, *([str(STEPPED)] if self.is_stepped else self.program), *arguments]
 
     def run(self, *arguments: str, env: dict[str, str] | None = None, patience_s: float = PATIENCE_S) -> "Ran":
         """Run a command to its end."""

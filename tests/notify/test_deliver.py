@@ -1,7 +1,6 @@
 """The outbox worker: lanes, order, claims and outcomes. Waits take no time here."""
 
 import asyncio
-from datetime import timedelta
 
 import pytest
 from structlog.testing import capture_logs
@@ -119,17 +118,16 @@ def test_lane_when_paced_then_one_message_a_second_and_other_lanes_at_once(jumpi
     assert sorted(slack.sent) == [(0, "key-1"), (0, "key-4"), (1, "key-2"), (2, "key-3")]
 
 
-def test_is_stuck_when_something_is_long_overdue_then_so() -> None:
-    """The heartbeat stops when sending is stuck, and not for what only waits."""
-    late = outbox_of(entry(not_before=NOW - HOUR), entry(2, receiver="gone", not_before=NOW - 9 * HOUR))
-    waiting = outbox_of(entry(not_before=NOW + HOUR))
-
-    async def stuck(outbox: MemoryOutbox, limit: timedelta) -> bool:
-        return await worker(outbox, {"slack": ScriptedNotifier(outbox)}).is_stuck(limit)
-
-    assert run_jumping(stuck(late, HOUR - SECOND))
-    assert not run_jumping(stuck(late, HOUR))
-    assert not run_jumping(stuck(waiting, SECOND))
+def test_heads_when_something_is_due_then_the_first_of_each_lane_with_its_attempts(jumping: Run) -> None:
+    """What stays there moves no more; what only waits, or waits for a receiver that is gone, is not meant."""
+    outbox = outbox_of(
+        entry(),
+        entry(2),
+        entry(3, recipient="other", attempts=4),
+        entry(4, recipient="later", not_before=NOW + HOUR),
+        entry(5, receiver="gone"),
+    )
+    assert jumping(worker(outbox, {"slack": ScriptedNotifier(outbox)}).heads()) == {(1, 0), (3, 4)}
 
 
 def test_use_when_receivers_are_reloaded_then_the_next_attempt_goes_through_the_new_ones(jumping: Run) -> None:

@@ -1,0 +1,47 @@
+"""
+What a shell completes beside commands and options: names that the rules file gives.
+
+Somebody waits for it at each press of a key, so it reads the file without checking it, and of the settings only the
+environment. Where nothing can be read there is nothing to complete, and never an error.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import click
+
+_ENDINGS = (".yaml", ".yml")
+
+
+def names_in(section: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
+    """Return what completes an argument by the names in a section of the rules file."""
+
+    def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+        try:
+            return [name for name in _names(section) if name.startswith(incomplete)]
+        except (OSError, ValueError):
+            return []
+
+    return complete
+
+
+def _names(section: str) -> Iterator[str]:
+    from alertd.rules_file.source import parse
+
+    for file in _files():
+        root = parse(file.read_bytes(), str(file)).root
+        entries = root.children.get(section) if root is not None else None
+        for entry in entries.value if entries is not None and isinstance(entries.value, list) else ():
+            name = entry.children.get("name")
+            if name is not None and isinstance(name.value, str):
+                yield name.value
+
+
+def _files() -> list[Path]:
+    local = Path("rules.yaml")
+    named = os.environ.get("ALERTD_RULES", "")
+    path = Path(named) if named else local if local.exists() else Path("/etc/alertd/rules.yaml")
+    if path.is_dir():
+        return sorted(file for file in path.iterdir() if file.suffix in _ENDINGS)
+    return [path]

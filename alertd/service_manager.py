@@ -1,0 +1,78 @@
+"""
+What a service manager that started alertd is told: ready, reloading, stopping, alive, and a line of status.
+
+The protocol is systemd's: datagrams to the socket that `$NOTIFY_SOCKET` names. Without one nobody is told anything.
+Source: https://www.freedesktop.org/software/systemd/man/252/sd_notify.html
+"""
+
+import os
+import socket
+from collections.abc import MutableMapping
+
+from alertd.clock import monotonic_s
+from alertd.log import get_logger
+
+
+class ServiceManager:
+    """
+    Tells the manager of this process; lives as long as the process.
+
+    Args:
+        address: Path of a datagram socket, with `@` for an abstract one; empty where nobody listens.
+        watchdog_s: The manager restarts what it has not heard of for so long; None for never.
+    """
+
+    def __init__(self, address: str = "", *, watchdog_s: float | None = None) -> None:
+        self._address = f"\0{address[1:]}" if address.startswith("@") else address
+        self._watchdog_s = watchdog_s
+        self._log = get_logger()
+
+    @classmethod
+    def from_environment(cls, environment: MutableMapping[str, str]) -> "ServiceManager":
+        """Return the manager that the environment names, and unset its variables: they are not for our children."""
+        address, usec, pid = (environment.pop(name, "") for name in ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID"))
+        is_ours = pid in {"", str(os.getpid())}
+        return cls(address, watchdog_s=int(usec) / 1e6 if address and is_ours and usec.isdecimal() else None)
+
+    @property
+    def alive_every_s(self) -> float | None:
+        """
+        How often it must hear that alertd is alive; None where it does not watch.
+
+        Twice as often as asked for: what is stuck for a moment just then must not look dead.
+        """
+        return self._watchdog_s / 4 if self._watchdog_s else None
+
+    def ready(self) -> None:
+        """Tell that the service serves, at first or again after a reload."""
+        self._tell("READY=1")
+
+    def reloading(self) -> None:
+        """Tell that a reload began; `ready` ends it."""
+        self._tell("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_s() * 1e6)}")
+
+    def stopping(self) -> None:
+        """Tell that the service stops."""
+        self._tell("STOPPING=1")
+
+    def status(self, text: str) -> None:
+        """Show a line in `systemctl status`."""
+        self._tell(f"STATUS={text}")
+
+    def judged(self, stuck: tuple[str, ...]) -> None:
+        """Tell that the service is alive, or what is stuck; who is told the latter for too long restarts it."""
+        if stuck:
+            self.status(f"stuck: {'; '.join(stuck)}")
+        elif self._watchdog_s:
+            self._tell("WATCHDOG=1")
+
+    def _tell(self, *lines: str) -> None:
+        if not self._address:
+            return
+        try:
+            with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sending:
+                # A manager that reads nothing must not hold up the loop.
+                sending.setblocking(False)
+                sending.sendto("\n".join(lines).encode(), self._address)
+        except OSError as error:
+            self._log.warning("service manager not told", what=lines[0], error=error.strerror or str(error))
