@@ -87,7 +87,7 @@ class SlackApi:
             url = str(place.get("upload_url", ""))
             if not is_http_url(url):
                 return "", "Slack named no place to upload to"
-            if (status := await self._put(url, picture.content)) != 200:
+            if (status := await self._upload(url, picture.content)) != 200:
                 return "", f"the upload was answered {status}"
             await self._call_form(
                 "files.completeUploadExternal",
@@ -107,7 +107,7 @@ class SlackApi:
         async with open_session(Exchange()) as session:
             return await self._client(session).api_call(method, data=arguments)
 
-    async def _put(self, url: str, content: bytes) -> int:
+    async def _upload(self, url: str, content: bytes) -> int:
         """Send bytes to a place that Slack named, without the token; return the answer's status."""
         async with (
             open_session(Exchange()) as session,
