@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager, AsyncExitStack
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from alertd.app import build_audience, build_notifiers, headlines, missing_keys, open_sources, printing_notifiers
+from alertd.accounts import missing_keys, open_sources
 from alertd.backfill import Backfill, BackfillReport, Piece, plan_backfill
 from alertd.core.bill import PRODUCT_CATEGORIES, View
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before, start_of
@@ -19,6 +19,8 @@ from alertd.core.words import format_duration, format_instant
 from alertd.errors import Problem, UserError
 from alertd.keeper import Keeper
 from alertd.memory import BillSource, Key
+from alertd.plan import build_audience, headlines
+from alertd.receivers import build_notifiers, printing_notifiers
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings
 from alertd.store.store import Store

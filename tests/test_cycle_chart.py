@@ -6,7 +6,6 @@ from datetime import timedelta
 
 import pytest
 
-from alertd.app import build_plan
 from alertd.core.alert import Alert
 from alertd.core.audience import Audience
 from alertd.core.bill import Balance, BillRows, KeyBills, MonthlyBill
@@ -20,6 +19,7 @@ from alertd.core.rules.base import Facts, Rule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.cycle import Cycle
 from alertd.keeper import Keeper
+from alertd.plan import build_plan
 from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings import load_settings
 from alertd.store.store import Store

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from alertd.app import build_plan
 from alertd.core.alert import AlertState
 from alertd.core.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.hours import HourRange
@@ -15,6 +14,7 @@ from alertd.cycle import Cycle
 from alertd.errors import ApiUnavailable
 from alertd.keeper import Keeper
 from alertd.memory import CycleReport
+from alertd.plan import build_plan
 from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings import load_settings
 from alertd.store.store import Store

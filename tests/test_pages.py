@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from alertd.app import build_plan
 from alertd.core.pages import Pages
+from alertd.plan import build_plan
 from alertd.rules_file.load import load_rules
 from alertd.settings import load_settings
 

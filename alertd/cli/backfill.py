@@ -53,7 +53,7 @@ def command(ctx: click.Context, since: timedelta) -> int:
 async def _backfill(settings: "Settings", since: timedelta) -> int:
     from contextlib import AsyncExitStack
 
-    from alertd.app import missing_keys
+    from alertd.accounts import missing_keys
     from alertd.backfill import plan_backfill
     from alertd.backtest import fetch, open_all, with_keys
     from alertd.clock import utc_now

@@ -76,10 +76,10 @@ def _default(rules: "LoadedRules") -> "Report":
 
 
 def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "Message":
-    from alertd.app import build_pages
     from alertd.clock import utc_now
     from alertd.core.report import report_figures
     from alertd.core.report_words import compose_report
+    from alertd.plan import build_pages
     from alertd.reporter import scope_of
     from alertd.snapshot import read_snapshot
     from alertd.store.store import Store
@@ -103,8 +103,8 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
 
 
 async def _print(message: "Message", rules: "LoadedRules", settings: "Settings") -> int:
-    from alertd.app import printing_notifier
     from alertd.notify.base import Delivered, Envelope
+    from alertd.receivers import printing_notifier
 
     outcome = await printing_notifier("report", rules, settings).send(Envelope(message=message, key="", recipient=""))
     return 0 if isinstance(outcome, Delivered) else 1
@@ -117,8 +117,8 @@ def _notifiers(rules: "LoadedRules", report: "Report", settings: "Settings") -> 
     Raises:
         RulesError: One of them cannot be built.
     """
-    from alertd.app import build_notifiers
     from alertd.errors import RulesError
+    from alertd.receivers import build_notifiers
 
     notifiers, problems = build_notifiers(rules, settings)
     missing = [name for name in report.notify if name not in notifiers]
@@ -128,7 +128,7 @@ def _notifiers(rules: "LoadedRules", report: "Report", settings: "Settings") -> 
 
 
 async def _send(message: "Message", notifiers: "dict[str, Notifier]") -> int:
-    from alertd.app import send_now
+    from alertd.receivers import send_now
 
     is_delivered = True
     for name, notifier in notifiers.items():

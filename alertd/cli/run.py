@@ -74,8 +74,9 @@ async def _once(settings: "Settings") -> int:
 
 
 async def _dry_run(settings: "Settings") -> int:
-    from alertd.app import open_app, printing_notifiers
+    from alertd.app import open_app
     from alertd.clock import utc_now
+    from alertd.receivers import printing_notifiers
     from alertd.rules_file.load import load_rules
     from alertd.service import run_once
     from alertd.store.store import Store

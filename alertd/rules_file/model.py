@@ -203,6 +203,11 @@ class LoadedRules:
     places: Mapping[tuple[str, str], Place] = field(repr=False)
     """By kind (`account`, `receiver`, `rule`, `report`) and name; a receiver's and account's keys as `name.key`."""
 
+    @property
+    def folder(self) -> Path:
+        """Where relative paths in the rules start."""
+        return self.files[0].parent if self.files else Path()
+
     def problem(self, kind: str, name: str, text: str, *, key: str | None = None) -> Problem:
         """
         Return a problem at the place of a named entry, or of one of its keys.

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
-from alertd.app import build_plan, fallbacks
 from alertd.core.alert import Alert, AlertState
 from alertd.core.bill import PRODUCT_CATEGORIES
 from alertd.core.labels import Labels
@@ -24,6 +23,8 @@ from alertd.memory import BillSource
 from alertd.notify.base import Notifier
 from alertd.notify.deliver import Delivery
 from alertd.notify.order import next_due
+from alertd.plan import build_plan
+from alertd.receivers import fallbacks
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_test.inline import InlineExecutor
 from alertd.rules_test.model import Acknowledgement, Expectation, RuleTest, SilenceEntry

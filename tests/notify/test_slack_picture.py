@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from structlog.testing import capture_logs
 
-from alertd.app import send_now
 from alertd.core.outbox import EntryState
 from alertd.notify.base import Delivered, Envelope
 from alertd.notify.chart_png import chart_png
 from alertd.notify.illustrate import illustrate
 from alertd.notify.slack import SlackConfig, SlackNotifier
 from alertd.notify.slack_picture import picture_of
+from alertd.receivers import send_now
 from tests.block_kit import violations
 from tests.builders import FakeContext, day_chart, envelope, firing_message, report_message, rising_chart
 from tests.core.builders import entry

@@ -5,7 +5,6 @@ from pathlib import Path
 
 import pytest
 
-from alertd.app import build_notifiers, build_plan
 from alertd.cli.root import run
 from alertd.contacts import contacts, owner_warnings
 from alertd.core.alert import Address
@@ -15,6 +14,8 @@ from alertd.core.quiet import QuietHours
 from alertd.errors import RulesError
 from alertd.memory import Plan
 from alertd.notify.address import is_address
+from alertd.plan import build_plan
+from alertd.receivers import build_notifiers
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings, load_settings

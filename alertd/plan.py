@@ -1,0 +1,89 @@
+"""What to watch and whom to tell, put together from the rules file, the settings and what is connected."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from alertd.contacts import contacts
+from alertd.core.alert import Alert
+from alertd.core.audience import Audience
+from alertd.core.bill import PRODUCT_CATEGORIES
+from alertd.core.blindness import Blindness
+from alertd.core.pages import NO_PAGES, Pages
+from alertd.core.rules.base import Rule
+from alertd.core.rules_broken import RulesBroken
+from alertd.log import get_logger
+from alertd.memory import BillSource, Plan
+from alertd.notify.base import Notifier, can_edit
+from alertd.reporter import scope_of
+from alertd.rules_file.model import LoadedRules
+from alertd.settings import Settings
+
+
+def build_plan(
+    rules: LoadedRules, settings: Settings, *, sources: Mapping[str, BillSource], notifiers: Mapping[str, Notifier]
+) -> Plan:
+    """Put together what to watch and whom to tell."""
+    everyone = tuple(receiver.name for receiver in rules.receivers)
+    blindness = Blindness.watching(
+        poll_interval=settings.poll_interval,
+        settle_delay=settings.settle_delay,
+        notify=rules.default_notify or everyone[:1],
+    )
+    return Plan(
+        accounts=sources,
+        categories=PRODUCT_CATEGORIES,
+        rules=(*rules.rules, blindness, RulesBroken.watching(notify=blindness.notify)),
+        audience=build_audience(rules, notifiers, pages=build_pages(rules, settings)),
+        headline_of=headlines(rules),
+        planned=rules.planned,
+        report_reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
+    )
+
+
+def build_audience(rules: LoadedRules, notifiers: Mapping[str, Notifier], *, pages: Pages = NO_PAGES) -> Audience:
+    """Put together whom to tell, and where they read on."""
+    everyone = tuple(receiver.name for receiver in rules.receivers)
+    return Audience(
+        routes=rules.routes,
+        default=rules.default_notify or everyone[:1],
+        recipients={name: notifier.recipients for name, notifier in notifiers.items()},
+        owners=rules.owners,
+        contacts=contacts(notifiers),
+        editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
+        inhibitions=rules.inhibitions,
+        quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
+        pages=pages,
+    )
+
+
+def build_pages(rules: LoadedRules, settings: Settings) -> Pages:
+    """Return where people read on about what they are told."""
+    from alertd.novita.endpoint import billing_page  # noqa: PLC0415 -- as for clients
+
+    urls = {account.name: account.base_url or settings.novita_base_url for account in rules.accounts}
+    return Pages(
+        status=settings.external_url or "",
+        billing={name: page for name, url in urls.items() if (page := billing_page(url))},
+    )
+
+
+def headlines(rules: LoadedRules) -> Callable[[Alert, Rule | None], str]:
+    """Return what renders an alert's first line: the rule's own summary, or the alert's headline."""
+    with_summary = [rule for rule in rules.rules if rule.summary]
+    if not with_summary:
+        return lambda alert, _rule: alert.headline
+    from alertd.templates import SummaryError, compile_summary  # noqa: PLC0415 -- jinja2 only where it is needed
+
+    templates = {rule.name: compile_summary(rule.summary) for rule in with_summary}
+
+    def headline(alert: Alert, _rule: Rule | None) -> str:
+        template = templates.get(alert.rule)
+        if template is None:
+            return alert.headline
+        try:
+            return template.render(alert)
+        except SummaryError as error:
+            get_logger().error("summary failed", rule=alert.rule, error=str(error))
+            return alert.headline
+
+    return headline
