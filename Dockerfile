@@ -9,7 +9,7 @@ COPY pyproject.toml README.md LICENSE ./
 COPY alertd alertd
 COPY deploy/constraints.txt deploy/constraints.txt
 RUN python -m venv --without-pip /opt/alertd \
- && pip --python /opt/alertd/bin/python install --no-cache-dir -c deploy/constraints.txt . \
+ && pip --python /opt/alertd/bin/python install --no-cache-dir -c deploy/constraints.txt '.[postgres]' \
  && find /opt/alertd -name tests -type d -prune -exec rm -r {} +
 
 FROM ${PYTHON_IMAGE}

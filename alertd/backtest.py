@@ -23,9 +23,9 @@ from alertd.plan import build_audience, headlines
 from alertd.receivers import build_notifiers, printing_notifiers
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings
+from alertd.store.opening import is_there
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
-from alertd.store.url import parse_database_url
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
 """Called with a title and a length; gives a function that is told (how much further, what was done)."""
@@ -123,12 +123,11 @@ async def _gather(
 ) -> tuple[History, list[str]]:
     """Return what is stored from an hour on, with what was missing fetched where it can be; and what went wrong."""
     url = settings.store_url()
-    path = parse_database_url(url)
     accounts = {account.name: account for each in rules for account in each.accounts}
     keys = [(name, category) for name in accounts for category in PRODUCT_CATEGORIES]
     uses_keys = any(View.API_KEY in rule.views for each in rules for rule in each.rules if rule.enabled)
     stored = History.empty()
-    if path is not None and path.exists():
+    if is_there(url):
         store = Store.open_read_only(url)
         try:
             stored = read_history(store, keys, first, uses_keys=uses_keys)

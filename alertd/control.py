@@ -81,13 +81,18 @@ async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, han
     try:
         async with asyncio.timeout(_READ_S):
             line = await reader.readline()
-        writer.write(msgspec.json.encode(await _answer(line, handle)) + b"\n")
+        writer.write(await answer(line, handle) + b"\n")
         await writer.drain()
     except (OSError, TimeoutError, ValueError) as error:
         # The asker went away, or is none of ours. What was asked before that is done all the same.
         get_logger().warning("control request dropped", error=str(error) or type(error).__name__)
     finally:
         writer.close()
+
+
+async def answer(line: bytes, handle: Handler) -> bytes:
+    """Do what a request asks and return the answer, both in JSON; what cannot be done is an answer too."""
+    return msgspec.json.encode(await _answer(line, handle))
 
 
 async def _answer(line: bytes, handle: Handler) -> dict[str, str]:
@@ -102,6 +107,26 @@ async def _answer(line: bytes, handle: Handler) -> dict[str, str]:
     except (QuietingError, AlertdError) as error:
         return {"error": str(error)}
     return {"text": quieted.text}
+
+
+def encode(request: Request) -> bytes:
+    """Return a request in JSON, as `answer` takes it."""
+    kind = next(name for name, known in _KINDS.items() if isinstance(request, known))
+    return msgspec.json.encode({"kind": kind, "request": request})
+
+
+def decode_answer(text: bytes) -> str:
+    """
+    Return what the daemon says of what it did.
+
+    Raises:
+        UserError: It cannot be done as asked.
+        ValueError: It is no answer.
+    """
+    found = msgspec.json.decode(text, type=dict[str, str])
+    if "error" in found:
+        raise UserError(found["error"])
+    return found.get("text", "")
 
 
 class NobodyListens(Exception):
@@ -128,17 +153,13 @@ async def ask(path: Path, request: Request) -> str:
             raise NobodyListens from None
         raise StoreError(f"{path}: cannot be reached: {error.strerror}") from None
     try:
-        kind = next(name for name, known in _KINDS.items() if isinstance(request, known))
-        writer.write(msgspec.json.encode({"kind": kind, "request": request}) + b"\n")
+        writer.write(encode(request) + b"\n")
         async with asyncio.timeout(_ANSWER_S):
             await writer.drain()
-            answer = msgspec.json.decode(await reader.readline(), type=dict[str, str])
+            return decode_answer(await reader.readline())
     except (OSError, TimeoutError, ValueError, msgspec.MsgspecError):
         raise StoreError(
             f"{path}: the daemon gave no answer; see its log and `alertd alerts` whether it was done"
         ) from None
     finally:
         writer.close()
-    if "error" in answer:
-        raise UserError(answer["error"])
-    return answer.get("text", "")

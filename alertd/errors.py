@@ -5,7 +5,7 @@ The exceptions of alertd, and the two questions they answer: may it be retried, 
     ├── UserError                   theirs to mend: exit 1, no retry
     │   ├── RulesError              the rules file: carries every problem with its place
     │   └── SettingsError           environment, .env, secret files
-    ├── StoreError                  the database file: locked, newer, damaged
+    ├── StoreError                  the database: held by another, newer, damaged, not reached
     └── ApiError                    the billing API; `account` and `what` say of which request
         ├── ApiUnavailable          transient: 5xx, cut, time-out, not the expected shape; retried within the cycle
         ├── ApiThrottled            transient: 429; `retry_after`

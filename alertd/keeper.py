@@ -57,6 +57,10 @@ class Keeper:
         """Return the id that delivery keys begin with."""
         return await self._thread.call(lambda store: store.meta.install_id)
 
+    async def place(self) -> str:
+        """Return which database it is, for people."""
+        return await self._thread.call(lambda store: store.place)
+
     # --- for the cycle ---------------------------------------------------------------------------------------------
 
     async def load(self, views: Collection[View] | None = None) -> Memory:
@@ -183,6 +187,16 @@ class Keeper:
         """Delete old spend, and old messages and history; what is in memory must be read anew then."""
         hour = hour_of(spend_before)
         await self._thread.call(lambda store: store.prune(before_hour=hour, before=before))
+
+    # --- for commands on other hosts -------------------------------------------------------------------------------
+
+    async def take_requests(self) -> Sequence[tuple[str, str]]:
+        """Return the (id, request) pairs that are new; nobody else gets them then."""
+        return await self._thread.call(lambda store: store.requests.take())
+
+    async def answer_request(self, name: str, text: str) -> None:
+        """Answer a request."""
+        await self._thread.call(lambda store: store.requests.answer(name, text))
 
     # --- for reports -----------------------------------------------------------------------------------------------
 

@@ -8,9 +8,10 @@ again when the wall clock jumped or a ring got lost.
 import asyncio
 import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from alertd.app import App, open_slack_app
 from alertd.clock import monotonic_s, utc_now
@@ -24,10 +25,11 @@ from alertd.log import get_logger
 from alertd.memory import CycleReport
 from alertd.notify.mirroring import MIRROR_EVERY
 from alertd.pulse import FEEL_EVERY_S, Pulse
+from alertd.requests import serve_requests
 from alertd.rules_file.watch import RulesWatch
 from alertd.service_manager import ServiceManager
 from alertd.slack_commands import SlackCommands
-from alertd.store.url import parse_database_url
+from alertd.store.url import PostgresUrl, parse_database_url
 from alertd.web.listen import parse_listen
 
 STOP_PATIENCE = timedelta(seconds=8)
@@ -52,10 +54,17 @@ class Service:
             they are broken.
         watch: Notices edits of the rules.
         manager: What started this process, and wants to hear how it fares.
+        lost: Set when another daemon took the store over: this one stops.
     """
 
     def __init__(
-        self, app: App, *, reload: Callable[[], Awaitable[str]], watch: RulesWatch, manager: ServiceManager
+        self,
+        app: App,
+        *,
+        reload: Callable[[], Awaitable[str]],
+        watch: RulesWatch,
+        manager: ServiceManager,
+        lost: asyncio.Event | None = None,
     ) -> None:
         self._app = app
         self._manager = manager
@@ -65,6 +74,7 @@ class Service:
         self._log = get_logger()
         self._pulse = Pulse(heads=app.delivery.heads, poll_interval=app.settings.poll_interval, timer=monotonic_s)
         self._stop = asyncio.Event()
+        self._lost = lost or asyncio.Event()
         self._cycles: set[asyncio.Task[object]] = set()
         self._listen_on = parse_listen(app.settings.http_listen, token=app.settings.plain("http_token") or "")
         self._turn = asyncio.Lock()
@@ -85,9 +95,10 @@ class Service:
             async with self._ringing(), self._slack():
                 # Not only after the first poll: a billing API that is down is no reason to start again.
                 self._manager.ready()
-                stopping = asyncio.create_task(self._stop.wait())
-                await asyncio.wait({stopping, delivering}, return_when=asyncio.FIRST_COMPLETED)
-                stopping.cancel()
+                ends = [asyncio.create_task(event.wait()) for event in (self._stop, self._lost)]
+                await asyncio.wait({*ends, delivering}, return_when=asyncio.FIRST_COMPLETED)
+                for end in ends:
+                    end.cancel()
                 self._stop.set()
                 for task in self._cycles:
                     task.cancel()
@@ -109,12 +120,17 @@ class Service:
 
     @asynccontextmanager
     async def _door(self) -> AsyncIterator[None]:
-        """Let commands ask for quiet; a database in memory has no place for a socket."""
+        """Let commands ask for quiet: by a socket beside the file, else by a table; not in a database in memory."""
         database = parse_database_url(self._app.settings.store_url())
         if database is None:
             yield
             return
-        async with listen(socket_path(database), self._quiet):
+        door: AbstractAsyncContextManager[None]
+        if isinstance(database, PostgresUrl):
+            door = serve_requests(self._app.keeper, self._quiet)
+        else:
+            door = listen(socket_path(database), self._quiet)
+        async with door:
             yield
 
     @asynccontextmanager
@@ -135,7 +151,7 @@ class Service:
             stuck=self._pulse.stuck,
             alerts=keeper.alerts,
             figures=self._app.figures,
-            store_bytes=lambda: database.stat().st_size if database is not None else 0,
+            store_bytes=lambda: database.stat().st_size if isinstance(database, Path) else 0,
         )
         async with serve(listen_on, pages):
             self._log.info("listening", address=f"{listen_on.host}:{listen_on.port}")

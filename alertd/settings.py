@@ -80,7 +80,12 @@ class Settings(BaseSettings):
     rules: Path | None = Field(
         None, description="Rules file or directory; default ./rules.yaml, else /etc/alertd/rules.yaml"
     )
-    database_url: str = Field("", description="Default sqlite:///./alertd.db, or in $STATE_DIRECTORY when that is set")
+    # It may hold a password, and most often is no secret.
+    database_url: str = Field(
+        "",
+        description="Default sqlite:///./alertd.db, or in $STATE_DIRECTORY when that is set; or postgresql://…",
+        repr=False,
+    )
     novita_api_key: SecretStr | None = Field(None, description="Key of the account, where the rules file names none")
     novita_base_url: str = Field("https://api.novita.ai", description="Where the billing API is")
     poll_interval: Duration = Field(

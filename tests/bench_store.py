@@ -37,14 +37,8 @@ def _block(random: np.random.Generator) -> HourBlock:
     )
 
 
-def _timed(what: str, task: Callable[[], object]) -> None:
-    started = monotonic_s()
-    task()
-    print(f"{what:<44} {(monotonic_s() - started) * 1000:9.1f} ms")  # noqa: T201 -- this is its output
-
-
-def main() -> None:
-    """Print one line a measurement."""
+def month() -> tuple[SeriesTable, CategoryBook, dict[int, HourBlock]]:
+    """Return a month of one category: its names, its book and its blocks."""
     random = np.random.default_rng(1)
     table = SeriesTable(Series("a", "gpu", "gpu", f"owner-{n}", "H100", "p", "on-demand") for n in range(SERIES))
     blocks = {FIRST_HOUR + n: _block(random) for n in range(HOURS)}
@@ -54,6 +48,19 @@ def main() -> None:
         hours={hour: summarise(hour, block) for hour, block in blocks.items()},
         covered=HourSet((HourRange(FIRST_HOUR, FIRST_HOUR + HOURS),)),
     )
+    return table, book, blocks
+
+
+def _timed(what: str, task: Callable[[], object]) -> None:
+    started = monotonic_s()
+    task()
+    print(f"{what:<44} {(monotonic_s() - started) * 1000:9.1f} ms")  # noqa: T201 -- this is its output
+
+
+def main() -> None:
+    """Print one line a measurement."""
+    random = np.random.default_rng(2)
+    table, book, blocks = month()
     with tempfile.TemporaryDirectory() as folder:
         url = f"sqlite:///{folder}/alertd.db"
         store = Store.open(url, now=NOW)

@@ -1,10 +1,12 @@
-"""What every test is kept from: the logging that another one set up."""
+"""What every test is kept from, the logging that another one set up; and the one database server that they share."""
 
 import logging
 from collections.abc import Iterator
 
 import pytest
 import structlog
+
+from tests.postgres_server import PostgresServer, running_server
 
 
 @pytest.fixture(autouse=True)
@@ -16,3 +18,10 @@ def own_logging() -> Iterator[None]:
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL server, started when the first test asks for it."""
+    with running_server() as server:
+        yield server

@@ -1,7 +1,9 @@
 """How commands ask for quiet: the running daemon where there is one, else the store itself."""
 
+import asyncio
 import getpass
 import os
+from contextlib import closing
 from typing import TYPE_CHECKING
 
 from alertd.cli.common import printable
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from alertd.core.quieting import Request
     from alertd.settings import Settings
     from alertd.store.store import Store
+    from alertd.store.url import PostgresUrl
 
 
 def this_person() -> str:
@@ -32,13 +35,16 @@ async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
     from alertd.control import NobodyListens, ask, socket_path
     from alertd.core.quieting import QuietingError
     from alertd.errors import UserError
-    from alertd.store.url import parse_database_url
+    from alertd.store.url import PostgresUrl, parse_database_url
 
     database = parse_database_url(settings.store_url())
     if database is None:
         raise UserError("ALERTD_DATABASE_URL: sqlite:// is a database in memory; nothing in it can be asked for")
     try:
-        text = await ask(socket_path(database), request)
+        if isinstance(database, PostgresUrl):
+            text = await asyncio.to_thread(_ask_shared, database, request)
+        else:
+            text = await ask(socket_path(database), request)
     except NobodyListens:
         try:
             text = await _do(settings, request)
@@ -46,6 +52,20 @@ async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
             raise UserError(str(error)) from None
     # It names owners as the bills have them.
     return "\n".join(map(printable, text.split("\n")))
+
+
+def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
+    """Ask the daemon of a database that several hosts reach, wherever it runs."""
+    from alertd.control import NobodyListens
+    from alertd.requests import ask_daemon
+    from alertd.store.opening import LeaseWatch, open_to_ask
+
+    with closing(LeaseWatch(database)) as watch:
+        holder = watch.holder()
+    if holder is None:
+        raise NobodyListens
+    with open_to_ask(database) as requests:
+        return ask_daemon(requests, request, holder=holder)
 
 
 async def _do(settings: "Settings", request: "Request") -> str:

@@ -25,11 +25,11 @@ def prepare(ctx: click.Context) -> "Settings":
     """
     from alertd.log import configure_logging
     from alertd.settings import load_settings
+    from alertd.store.url import passwords_in
 
     settings = load_settings()
-    configure_logging(
-        style=settings.log_format, level="debug" if ctx.obj else settings.log_level, secrets=settings.secrets()
-    )
+    secrets = (*settings.secrets(), *passwords_in(settings.store_url()))
+    configure_logging(style=settings.log_format, level="debug" if ctx.obj else settings.log_level, secrets=secrets)
     return settings
 
 

@@ -19,8 +19,7 @@ def check(ctx: click.Context) -> int:
     """Check every page and row of the store; 1 if anything is wrong."""
     from alertd.store.store import Store
 
-    url = prepare(ctx).store_url()
-    store = Store.open_read_only(url)
+    store = Store.open_read_only(prepare(ctx).store_url())
     try:
         findings = store.check()
     finally:
@@ -29,7 +28,7 @@ def check(ctx: click.Context) -> int:
         click.echo(finding, err=True)
     if findings:
         return 1
-    click.echo(f"{url}: ok")
+    click.echo(f"{store.place}: ok")
     return 0
 
 
@@ -37,7 +36,7 @@ def check(ctx: click.Context) -> int:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.pass_context
 def backup(ctx: click.Context, path: Path) -> int:
-    """Copy the store into the new file PATH while the daemon goes on."""
+    """Copy the store into the new file PATH while the daemon goes on; PostgreSQL has pg_dump for it."""
     from alertd.store.store import Store
 
     store = Store.open_read_only(prepare(ctx).store_url())

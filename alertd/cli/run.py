@@ -9,6 +9,7 @@ import click
 from alertd.cli.common import prepare
 
 if TYPE_CHECKING:
+    from alertd.service_manager import ServiceManager
     from alertd.settings import Settings
 
 _EPILOG = """\b
@@ -30,7 +31,8 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
     Run the service: poll bills, judge them by the rules, deliver alerts.
 
     SIGHUP rereads the rules; SIGTERM and SIGINT finish the send in flight and stop. Where systemd started it
-    (Type=notify), it tells when it serves, reloads and stops, and that it is not stuck.
+    (Type=notify), it tells when it serves, reloads and stops, and that it is not stuck. With PostgreSQL a second one
+    stands by and takes over when the first has gone.
 
     The settings that matter most are ALERTD_RULES, ALERTD_DATABASE_URL, ALERTD_NOVITA_API_KEY, ALERTD_POLL_INTERVAL and
     ALERTD_HTTP_LISTEN; `alertd --help` lists all.
@@ -42,22 +44,46 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
 
 
 async def _serve(settings: "Settings") -> int:
+    from alertd.app import load_checked_rules
+    from alertd.service_manager import ServiceManager
+    from alertd.standby import wait_for_turn
+    from alertd.store.lease import StoreHeld
+
+    # Mistakes show at once, not when it takes over.
+    load_checked_rules(settings)
+    manager = ServiceManager.from_environment(os.environ)
+    while await wait_for_turn(settings, manager):
+        try:
+            return await _lead(settings, manager)
+        except StoreHeld:
+            # Another one that stood by was quicker.
+            continue
+    return 0
+
+
+async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
     from alertd.app import load_checked_rules, open_app, reloader
     from alertd.clock import utc_now
     from alertd.rules_file.watch import RulesWatch
     from alertd.service import Service
-    from alertd.service_manager import ServiceManager
+    from alertd.store.lease import LeaseLost
     from alertd.store.store import Store
 
-    manager = ServiceManager.from_environment(os.environ)
     watch = RulesWatch(settings.rules_path())
     rules = load_checked_rules(settings)
-    url = settings.store_url()
-    async with (
-        open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app,
-        reloader(app) as reload,
-    ):
-        await Service(app, reload=reload, watch=watch, manager=manager).run()
+    url, loop, lost = settings.store_url(), asyncio.get_running_loop(), asyncio.Event()
+
+    def lose() -> None:
+        loop.call_soon_threadsafe(lost.set)
+
+    def opened() -> Store:
+        return Store.open(url, now=utc_now(), on_lost=lose)
+
+    async with open_app(settings, rules, open_store=opened) as app, reloader(app) as reload:
+        await Service(app, reload=reload, watch=watch, manager=manager, lost=lost).run()
+        place = await app.keeper.place()
+    if lost.is_set():
+        raise LeaseLost(place)
     return 0
 
 

@@ -34,7 +34,8 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     click.echo(f"alertd {status.version}: {'well' if status.is_healthy else 'NOT WELL'}")
     for problem in status.problems:
         click.echo(f"  - {problem}")
-    click.echo(f"\nLast cycle      {status.last_cycle_text}")
+    click.echo(f"\nStore           {store.place}")
+    click.echo(f"Last cycle      {status.last_cycle_text}")
     click.echo(f"Last good cycle {status.last_good_text}")
     click.echo(f"Rules           {status.rules_text}")
     click.echo(f"Alerts          {status.firing} firing, {status.pending} pending")

@@ -217,7 +217,7 @@ class Delivery:
         """Start one attempt in every free lane that has something due; return how long nothing else will be."""
         self._running()
         try:
-            entries = await self._known_entries()
+            entries = await self._take_back(await self._known_entries())
         except StoreError as error:
             self._log.error("outbox unreadable", error=str(error))
             return _STORE_RETRY_S
@@ -227,6 +227,19 @@ class Delivery:
                 self._busy[lane] = asyncio.create_task(self._attempt(self._notifiers[entry.receiver], entry, failed))
         waiting = [entry for entry in entries if (entry.receiver, entry.recipient) not in self._busy]
         return min(max(self._pause_s(next_due(waiting)), 0.0), _LONGEST_NAP_S)
+
+    async def _take_back(self, entries: list[OutboxEntry]) -> list[OutboxEntry]:
+        """
+        Put entries back whose claim was stored although the store said that it failed: nothing of them has left.
+
+        Nobody else would touch them before the next start. Every attempt that is really under way has a busy lane.
+        """
+        sending = [entry for entry in entries if entry.state is EntryState.SENDING]
+        unsent = [entry for entry in sending if (entry.receiver, entry.recipient) not in self._busy]
+        for entry in unsent:
+            back = replace(entry, state=EntryState.PENDING, not_before=self._now(), error="the claim had no answer")
+            await self._outbox.replace_entry(entry, back, add=(), outcome="not sent")
+        return await self._known_entries() if unsent else entries
 
     async def _attempt(self, notifier: Notifier, entry: OutboxEntry, failed: set[int] | None) -> bool:
         is_edit = entry.message.reason.is_edit

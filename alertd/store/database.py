@@ -8,6 +8,7 @@ upserts are ON CONFLICT. A driver turns every failure that a user can mend into 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol, TypeVar
 
 Value = int | str | bytes | None
@@ -22,6 +23,8 @@ class Dialect:
 
     blob: str
     """The type of a column of bytes."""
+    text: str
+    """The type of a column of text, compared and ordered by its UTF-8 bytes."""
     identity: str
     """The type of a primary key that counts up by itself and never gives a number twice."""
 
@@ -76,3 +79,37 @@ class Database(Protocol):
 
     def tables(self) -> frozenset[str]:
         """Return the names of all tables."""
+
+
+class Driver(Database, Protocol):
+    """A database as the store opens, looks after and closes it."""
+
+    def require_sound(self) -> None:
+        """
+        Check, fast enough for each start, that the database can be used; change nothing.
+
+        Raises:
+            StoreError: It is damaged, or set up so that it cannot hold what is stored.
+        """
+
+    def make_durable(self) -> None:
+        """
+        Let commits outlive a power cut, and others read meanwhile; only for a database that is known to be ours.
+
+        Raises:
+            StoreError: It cannot be done here.
+        """
+
+    def check(self) -> list[str]:
+        """Check what lies below the rows thoroughly; return what is wrong, a line each."""
+
+    def backup(self, path: Path) -> None:
+        """
+        Write a copy as of one instant into a new file, while others go on reading and writing.
+
+        Raises:
+            StoreError: It cannot be written, or this database is copied by another tool, which the text names.
+        """
+
+    def close(self) -> None:
+        """Close the connection; may be called more than once."""

@@ -1,4 +1,4 @@
-"""The lock beside the database file that keeps a second writer out. The kernel drops it when its holder dies."""
+"""The lock beside an SQLite file that keeps a second writer out. The kernel drops it when its holder dies."""
 
 import contextlib
 import fcntl

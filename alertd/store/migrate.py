@@ -16,6 +16,8 @@ from alertd.store.meta import Meta
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
 _VERSION = "schema_version"
+_APART = "alertd_"
+"""How tables begin that are none of the migrations': the lease's and those like it, made before the first of them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,13 +80,22 @@ def require_current(database: Database, migrations: Sequence[Migration]) -> None
         )
 
 
+def has_tables(database: Database) -> bool:
+    """Return whether the database holds anything yet but a lease."""
+    return bool(_tables(database))
+
+
+def _tables(database: Database) -> set[str]:
+    return {name for name in database.tables() if not name.startswith(_APART)}
+
+
 def _version(database: Database) -> int:
-    tables = database.tables()
+    tables = _tables(database)
     if not tables:
         return 0
     text = Meta(database).get(_VERSION) if "meta" in tables else None
     if text is None or not text.isdigit():
-        raise StoreError(f"{database.place}: belongs to another program; set ALERTD_DATABASE_URL to another file")
+        raise StoreError(f"{database.place}: belongs to another program; set ALERTD_DATABASE_URL to one of its own")
     return int(text)
 
 
@@ -98,7 +109,7 @@ def _require_not_newer(database: Database, held: int, known: int) -> None:
 
 def _apply(database: Database, migration: Migration) -> None:
     dialect = database.dialect
-    sql = Template(migration.sql).substitute(blob=dialect.blob, identity=dialect.identity)
+    sql = Template(migration.sql).substitute(blob=dialect.blob, text=dialect.text, identity=dialect.identity)
     with database.transaction():
         for statement in sql.split(";\n"):
             if statement.strip():

@@ -22,7 +22,7 @@ _OWNER_ONLY = 0o600
 # Backfills write a WAL of tens of megabytes; after a checkpoint it shrinks to this again.
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 _CACHE_KIB = 16 * 1024
-_DIALECT = Dialect(blob="BLOB", identity="INTEGER PRIMARY KEY AUTOINCREMENT")
+_DIALECT = Dialect(blob="BLOB", text="TEXT", identity="INTEGER PRIMARY KEY AUTOINCREMENT")
 
 _RESTORE = (
     "stop alertd, keep a copy of the file and put a backup (`alertd db backup`) in its place; "
@@ -104,12 +104,12 @@ class SqliteDatabase:
         self.execute("PRAGMA foreign_keys = ON")
         self.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
 
-    def use_write_ahead_log(self) -> None:
+    def make_durable(self) -> None:
         """
-        Make commits durable and let others read meanwhile; it changes the file, which must be known to be ours.
+        See `Driver.make_durable`; it changes the file.
 
         Raises:
-            StoreError: The file system cannot do it.
+            StoreError: The file system cannot hold a write-ahead log.
         """
         if self._path is None:
             return

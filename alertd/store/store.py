@@ -1,12 +1,12 @@
 """
 The store as the rest of alertd sees it: how it is opened, and what is committed together.
 
-One process writes, and it holds the lock; any number may read meanwhile.
+One process writes, and it holds the lock or the lease; any number may read meanwhile.
 """
 
 import secrets
 from collections.abc import Callable, Iterable
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -17,20 +17,19 @@ from alertd.core.hours import start_of
 from alertd.core.ledger import SeriesTable
 from alertd.core.outbox import OutboxEntry
 from alertd.core.silence import Silence
-from alertd.errors import SettingsError
 from alertd.store.alerts import AlertEvent, Alerts
 from alertd.store.balances import Balances
 from alertd.store.bills import Bills, BookChange, Books
 from alertd.store.check import find_contradictions
 from alertd.store.cycles import Cycles
+from alertd.store.database import Driver
 from alertd.store.keys import KeyBills
-from alertd.store.lock import FileLock
 from alertd.store.meta import Meta
 from alertd.store.migrate import migrate, require_current, require_ours, shipped_migrations
+from alertd.store.opening import Lock, copy_into_memory, open_to_read, open_to_write
 from alertd.store.outbox import EntryUpdate, Outbox
+from alertd.store.requests import Requests
 from alertd.store.silences import Silences
-from alertd.store.sqlite import SqliteDatabase
-from alertd.store.url import parse_database_url
 
 _VIEWS = "views"
 
@@ -63,7 +62,7 @@ def _new_id() -> str:
 class Store:
     """All tables over one connection, for the thread that opened it, until `close`."""
 
-    def __init__(self, database: SqliteDatabase, lock: FileLock | None = None) -> None:
+    def __init__(self, database: Driver, lock: Lock | None = None) -> None:
         self._database = database
         self._lock = lock
         self.bills = Bills(database)
@@ -74,9 +73,17 @@ class Store:
         self.cycles = Cycles(database)
         self.silences = Silences(database)
         self.meta = Meta(database)
+        self.requests = Requests(database)
 
     @classmethod
-    def open(cls, url: str, *, now: datetime, new_id: Callable[[], str] = _new_id) -> "Store":
+    def open(
+        cls,
+        url: str,
+        *,
+        now: datetime,
+        new_id: Callable[[], str] = _new_id,
+        on_lost: Callable[[], None] = lambda: None,
+    ) -> "Store":
         """
         Open a database to read and write, creating it or bringing its schema up to date.
 
@@ -84,22 +91,19 @@ class Store:
             url: `ALERTD_DATABASE_URL`.
             now: Kept as the date of birth at the first open.
             new_id: Makes the installation's id at the first open.
+            on_lost: Called, in another thread, when another process took the lease; then every write fails.
 
         Raises:
             SettingsError: The URL names no database that this version can use.
             StoreLocked: Another process writes to it.
             StoreError: It is damaged, newer than this alertd, or cannot be written.
         """
-        path = parse_database_url(url)
-        if path is None:
-            return cls._prepare(SqliteDatabase.open_memory(), None, now, new_id)
-        # Two names of one file must not give two locks.
-        path = path.resolve()
-        lock = FileLock.take(path)
+        database, lock = open_to_write(url, on_lost=on_lost)
         try:
-            return cls._prepare(SqliteDatabase.open(path), lock, now, new_id)
+            return cls._prepare(database, lock, now, new_id)
         except BaseException:
-            lock.release()
+            if lock is not None:
+                lock.release()
             raise
 
     @classmethod
@@ -108,15 +112,10 @@ class Store:
         Open a database to read, whether or not a daemon writes to it; takes no lock.
 
         Raises:
-            SettingsError: The URL names no file.
+            SettingsError: The URL names no database that can be read.
             StoreError: There is no database, it is of another version, or cannot be read.
         """
-        path = parse_database_url(url)
-        if path is None:
-            raise SettingsError(
-                "ALERTD_DATABASE_URL: sqlite:// is a database in memory, there is nothing to read in it"
-            )
-        database = SqliteDatabase.open_read_only(path)
+        database = open_to_read(url)
         try:
             require_current(database, shipped_migrations())
         except BaseException:
@@ -131,27 +130,16 @@ class Store:
 
         Raises:
             SettingsError: As `open`.
-            StoreError: The file is damaged, newer than this alertd, or cannot be read.
+            StoreError: The database is damaged, newer than this alertd, or cannot be read.
         """
-        path = parse_database_url(url)
-        memory = SqliteDatabase.open_memory(stands_for=path)
-        try:
-            if path is not None and path.exists():
-                with closing(SqliteDatabase.open_read_only(path)) as source:
-                    source.copy_into(memory)
-        except BaseException:
-            memory.close()
-            raise
-        return cls._prepare(memory, None, now, new_id)
+        return cls._prepare(copy_into_memory(url), None, now, new_id)
 
     @classmethod
-    def _prepare(
-        cls, database: SqliteDatabase, lock: FileLock | None, now: datetime, new_id: Callable[[], str]
-    ) -> "Store":
+    def _prepare(cls, database: Driver, lock: Lock | None, now: datetime, new_id: Callable[[], str]) -> "Store":
         try:
             database.require_sound()
             require_ours(database, shipped_migrations())
-            database.use_write_ahead_log()
+            database.make_durable()
             migrate(database, shipped_migrations())
             store = cls(database, lock)
             store.meta.establish(now=now, new_id=new_id)
@@ -161,10 +149,15 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Close the connection and let go of the lock; may be called more than once."""
+        """Close the connection and let go of the lock or lease; may be called more than once."""
         self._database.close()
         if self._lock is not None:
             self._lock.release()
+
+    @property
+    def place(self) -> str:
+        """Which database this is, for people; never with a password."""
+        return self._database.place
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Show all reads inside one state, whatever a daemon commits meanwhile."""
@@ -268,6 +261,6 @@ class Store:
         Write a copy as of now into a new file, while a daemon goes on.
 
         Raises:
-            StoreError: The file exists already, or cannot be written.
+            StoreError: The file exists already, cannot be written, or the database has a tool of its own for it.
         """
         self._database.backup(path)

@@ -1,18 +1,36 @@
 """Where a database URL points; it opens nothing."""
 
 import re
+from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from alertd.errors import SettingsError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _SETTING = "ALERTD_DATABASE_URL"
-_EXAMPLES = "write sqlite:///alertd.db (relative) or sqlite:////var/lib/alertd/alertd.db (absolute)"
+_EXAMPLES = (
+    "write sqlite:///alertd.db (relative), sqlite:////var/lib/alertd/alertd.db (absolute) "
+    "or postgresql://user:password@host/alertd"
+)
+_POSTGRES = {"postgresql", "postgres"}
+_SECRET_OPTIONS = ("password", "sslpassword")
 
 
-def parse_database_url(url: str) -> Path | None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostgresUrl:
+    """A PostgreSQL database, by the URL that libpq takes."""
+
+    url: str = field(repr=False)
+    place: str
+    """The URL without password and options, for people."""
+    secrets: tuple[str, ...] = field(repr=False)
+    """The passwords in it, as they are written there and as they are meant."""
+
+
+def parse_database_url(url: str) -> Path | PostgresUrl | None:
     """
-    Return the file that a URL names; None for `sqlite://`, a database in memory.
+    Return the file that a URL names, or the PostgreSQL database; None for `sqlite://`, a database in memory.
 
     `sqlite:///name` is relative to the working directory, `sqlite:////name` absolute.
 
@@ -23,11 +41,26 @@ def parse_database_url(url: str) -> Path | None:
     if scheme is None:
         raise SettingsError(f"{_SETTING} is not a URL; {_EXAMPLES}")
     name = scheme[1].lower()
-    if name.split("+")[0] in {"postgresql", "postgres"}:
-        raise SettingsError(f"{_SETTING}: {name}:// is not supported in this version; {_EXAMPLES}")
+    if name in _POSTGRES:
+        return _postgres_url(url)
+    if name.split("+")[0] in _POSTGRES:
+        raise SettingsError(f"{_SETTING}: {name}:// names a driver; write postgresql:// alone")
     if name != "sqlite":
         raise SettingsError(f"{_SETTING}: unknown scheme {name}://; {_EXAMPLES}")
-    rest = url[scheme.end() :]
+    return _sqlite_path(url[scheme.end() :])
+
+
+def passwords_in(url: str) -> tuple[str, ...]:
+    """Return what a URL holds that nobody may be shown; nothing where it is no URL of a database."""
+    try:
+        found = parse_database_url(url)
+    except SettingsError:
+        # It is refused, with words that show nothing of it.
+        return ()
+    return found.secrets if isinstance(found, PostgresUrl) else ()
+
+
+def _sqlite_path(rest: str) -> Path | None:
     if rest in {"", "/:memory:"}:
         return None
     if not rest.startswith("/"):
@@ -38,3 +71,33 @@ def parse_database_url(url: str) -> Path | None:
     if not path or path.endswith("/"):
         raise SettingsError(f"{_SETTING}: the path names no file; {_EXAMPLES}")
     return Path(path)
+
+
+def _postgres_url(url: str) -> PostgresUrl:
+    # A password that is not encoded ends the URL's parts early: the rest of it would pass for a host or a name,
+    # and be shown.
+    encode = "write @ : / ? # % in a user or password as %40 %3A %2F %3F %23 %25"
+    try:
+        parts = urlsplit(url)
+        is_plain = parts.netloc.count("@") <= 1 and "@" not in parts.path + parts.query and not parts.fragment
+        ports_ok = all(re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?", host) for host in _hosts(parts).split(","))
+    except ValueError:
+        is_plain = ports_ok = False
+    if not is_plain or not ports_ok or "\0" in url:
+        raise SettingsError(f"{_SETTING}: cannot be read as a PostgreSQL URL; {encode}")
+    options = parse_qs(parts.query)
+    name = parts.path.strip("/") or "".join(options.get("dbname", []))
+    if not name:
+        raise SettingsError(f"{_SETTING}: the URL names no database; write postgresql://user:password@host/alertd")
+    found = [parts.password or "", *(value for name in _SECRET_OPTIONS for value in options.get(name, []))]
+    host = _hosts(parts) or ",".join(options.get("host", []))
+    user = f"{parts.username}@" if parts.username else ""
+    return PostgresUrl(
+        url=url,
+        place=f"postgresql://{user}{host}/{name}",
+        secrets=tuple(sorted({text for one in found for text in (one, unquote(one)) if text})),
+    )
+
+
+def _hosts(parts: SplitResult) -> str:
+    return parts.netloc.rpartition("@")[2]

@@ -134,7 +134,7 @@ ROWS_ROUNDED = Family(name="alertd_rows_rounded_total", meaning="Rows with digit
 LEDGER_CHANGES = Family(
     name="alertd_ledger_changes_total", meaning="Times that the bills of an hour and category changed."
 )
-STORE_BYTES = Family(name="alertd_store_bytes", meaning="Size of the database file.")
+STORE_BYTES = Family(name="alertd_store_bytes", meaning="Size of the database file; absent with PostgreSQL.")
 
 ATTEMPTS = Family(
     name="alertd_notification_attempts_total",

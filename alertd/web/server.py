@@ -7,6 +7,7 @@ status, never a stop of the daemon.
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from typing import Protocol
 
 from aiohttp import web
 from aiohttp.typedefs import Middleware
@@ -23,6 +24,13 @@ from alertd.web.metrics import MetricsPage
 
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+class Routed(Protocol):
+    """Whatever answers requests."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return every path and who answers it."""
 
 
 class Pages:
@@ -98,7 +106,7 @@ class Pages:
 
 
 @asynccontextmanager
-async def serve(listen: Listen, pages: Pages) -> AsyncIterator[None]:
+async def serve(listen: Listen, pages: Routed) -> AsyncIterator[None]:
     """
     Serve while the block runs.
 

@@ -1,6 +1,7 @@
 """The outbox worker when things go wrong: crashes, giving up, a failing store, and draining."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -10,7 +11,8 @@ from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
 from alertd.core.message import NotifyReason
-from alertd.core.outbox import EntryState
+from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.errors import StoreError
 from alertd.notify.base import (
     ContentRefused,
     Delivered,
@@ -27,6 +29,7 @@ from tests.outbox_double import (
     SECOND,
     SENDING,
     UNKNOWN,
+    MemoryOutbox,
     PacedNotifier,
     Run,
     ScriptedNotifier,
@@ -219,6 +222,30 @@ def test_worker_when_the_store_fails_for_a_while_then_goes_on(call: str, sends: 
     jumping(run_for(worker(outbox, {"slack": slack}), 30))
     assert [s for s, _ in slack.sent] == sends
     assert outbox[1].state is DELIVERED
+
+
+class DoubtfulOutbox(MemoryOutbox):
+    """Stores every claim in its first ten seconds, and says that it failed: the answer to the commit was lost."""
+
+    async def replace_entry(
+        self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
+    ) -> bool:
+        stored = await super().replace_entry(before, after, add=add, outcome=outcome)
+        if after.state is SENDING and elapsed_s() < 10:
+            raise StoreError("no answer to the commit")
+        return stored
+
+
+def test_claim_when_stored_though_the_store_said_it_failed_then_taken_back_and_sent_once(jumping: Run) -> None:
+    """An entry that counts as being sent, and is not, would be touched by nobody until the next start."""
+    outbox = DoubtfulOutbox()
+    outbox.add(entry(1, group="one"), entry(2, group="two"))
+    slack = ScriptedNotifier(outbox)
+    jumping(run_for(worker(outbox, {"slack": slack}), 120))
+    assert sorted(key for _, key in slack.sent) == ["key-1", "key-2"]
+    assert (outbox[1].state, outbox[2].state) == (DELIVERED, DELIVERED)
+    assert outbox[1].attempts > 1
+    assert outbox[1].unknowns == 0
 
 
 # --- drain ----------------------------------------------------------------------------------------------------------

@@ -1,9 +1,7 @@
 """Alerts, their history, the cycles and the facts about the installation."""
 
-import tempfile
 from contextlib import closing
 from datetime import timedelta
-from pathlib import Path
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,6 +10,7 @@ from alertd.core.alert import Alert, AlertState
 from alertd.store.alerts import AlertEvent
 from alertd.store.cycles import KEPT_CYCLES, CycleRecord
 from alertd.store.store import Store
+from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_events, alert_of, alerts, cycle_records
 
 EXAMPLES = settings(max_examples=20, deadline=None)
@@ -20,24 +19,26 @@ EXAMPLES = settings(max_examples=20, deadline=None)
 @EXAMPLES
 @given(found=st.lists(alerts, max_size=3, unique_by=lambda a: a.fingerprint), events=st.lists(alert_events, max_size=3))
 def test_alerts_when_saved_then_another_connection_reads_them_equal(
-    found: list[Alert], events: list[AlertEvent]
+    place: Place, found: list[Alert], events: list[AlertEvent]
 ) -> None:
     """An alert that changed by being stored would be told again, or its end never."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/alertd.db"
-        with closing(Store.open(url, now=NOW)) as store, closing(Store.open_read_only(url)) as reader:
-            store.alerts.save(found)
-            store.alerts.add_events(events)
-            assert {alert.fingerprint: alert for alert in reader.alerts.all_alerts()} == {
-                alert.fingerprint: alert for alert in found
-            }
-            assert {str(a.value) for a in reader.alerts.all_alerts()} == {str(a.value) for a in found}
-            still_open = {a.fingerprint for a in found if a.state is not AlertState.RESOLVED}
-            assert {a.fingerprint for a in reader.alerts.open_alerts()} == still_open
-            for event in events:
-                same = tuple(e for e in events if e.fingerprint == event.fingerprint)
-                assert reader.alerts.events(event.fingerprint) == same
-            assert reader.check() == []
+    with (
+        place.fresh() as url,
+        closing(Store.open(url, now=NOW)) as store,
+        closing(Store.open_read_only(url)) as reader,
+    ):
+        store.alerts.save(found)
+        store.alerts.add_events(events)
+        assert {alert.fingerprint: alert for alert in reader.alerts.all_alerts()} == {
+            alert.fingerprint: alert for alert in found
+        }
+        assert {str(a.value) for a in reader.alerts.all_alerts()} == {str(a.value) for a in found}
+        still_open = {a.fingerprint for a in found if a.state is not AlertState.RESOLVED}
+        assert {a.fingerprint for a in reader.alerts.open_alerts()} == still_open
+        for event in events:
+            same = tuple(e for e in events if e.fingerprint == event.fingerprint)
+            assert reader.alerts.events(event.fingerprint) == same
+        assert reader.check() == []
 
 
 def test_alert_when_saved_again_then_the_latest_episode_stands(store: Store) -> None:
@@ -65,9 +66,9 @@ def test_prune_when_alerts_are_old_then_they_stay_and_their_history_goes(store: 
 
 @EXAMPLES
 @given(records=st.lists(cycle_records, min_size=1, max_size=4))
-def test_cycles_when_added_then_read_equal_and_newest_first(records: list[CycleRecord]) -> None:
+def test_cycles_when_added_then_read_equal_and_newest_first(place: Place, records: list[CycleRecord]) -> None:
     """`alertd status` shows them as they were."""
-    with closing(Store.open("sqlite://", now=NOW)) as store:
+    with place.fresh() as url, closing(Store.open(url, now=NOW)) as store:
         for record in records:
             store.cycles.add(record)
         assert store.cycles.last(9) == tuple(reversed(records))
@@ -94,11 +95,11 @@ def test_installation_when_opened_again_then_id_and_date_stay(url: str) -> None:
         assert (store.meta.install_id, store.meta.created_at) == ("first", NOW)
 
 
-def test_installation_when_no_id_is_given_then_each_gets_128_bits_of_its_own(tmp_path: Path) -> None:
+def test_installation_when_no_id_is_given_then_each_gets_128_bits_of_its_own(place: Place) -> None:
     """Two installations that share a receiver must not take each other's messages for their own."""
     found = set()
-    for name in ("a", "b"):
-        with closing(Store.open(f"sqlite:///{tmp_path}/{name}.db", now=NOW)) as store:
+    for _ in range(2):
+        with place.fresh() as url, closing(Store.open(url, now=NOW)) as store:
             found.add(store.meta.install_id)
     assert len(found) == 2
     assert all(len(one) == 32 and int(one, 16) >= 0 for one in found)

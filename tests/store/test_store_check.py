@@ -1,6 +1,5 @@
 """`alertd db check`: each kind of contradiction is found, and a sound store has none."""
 
-import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +12,7 @@ from alertd.core.money import Usd
 from alertd.core.outbox import EntryState
 from alertd.store.alerts import AlertEvent
 from alertd.store.store import Decisions, Store
+from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_of, block_of, change_of, entry_of, table_of
 
 ZERO = Usd(0)
@@ -67,20 +67,19 @@ ALIEN = encode(block_of(1, 2, 3, 4)).hex()
         pytest.param("DELETE FROM outbox", "refers to a row of outbox", id="an attempt without entry"),
     ],
 )
-def test_check_when_rows_contradict_then_found(url: str, path: Path, statement: str, finding: str) -> None:
+def test_check_when_rows_contradict_then_found(url: str, place: Place, statement: str, finding: str) -> None:
     """A check that finds nothing in a broken store is worse than none."""
     with closing(Store.open(url, now=NOW)) as store:
         fill(store)
         assert store.check() == []
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(statement)
-        connection.commit()
+    place.run(url, statement)
     with closing(Store.open_read_only(url)) as reader:
         assert finding in "\n".join(reader.check())
 
 
-def test_check_when_a_page_is_garbled_then_found(url: str, path: Path) -> None:
+def test_check_when_a_page_is_garbled_then_found(path: Path) -> None:
     """A reader opens without looking at every page; the check looks at them."""
+    url = f"sqlite:///{path}"
     with closing(Store.open(url, now=NOW)) as store:
         store.save_facts(table_of(500), books=[change_of({HOUR + n: block_of(*range(500)) for n in range(50)})])
     with path.open("r+b") as file:

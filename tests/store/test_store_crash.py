@@ -19,6 +19,13 @@ from alertd.store.store import Store
 from tests.store.child import save
 from tests.store.samples import HOUR, NOW, block_of, change_of, table_of
 
+
+@pytest.fixture
+def url(path: Path) -> str:
+    """A file: its log and its lock are tested here."""
+    return f"sqlite:///{path}"
+
+
 Start = Callable[[str], "subprocess.Popen[str]"]
 
 

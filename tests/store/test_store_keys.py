@@ -1,9 +1,7 @@
 """The second view of the bills and the balances: kept apart, across a restart, pruned with the rest, checked."""
 
-import sqlite3
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -14,6 +12,7 @@ from alertd.core.hours import hour_of
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
+from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, amounts, block_of, book_changes, change_of, names, table_of, texts
 
 DAY = timedelta(days=1)
@@ -32,9 +31,9 @@ balances = st.builds(
 
 @EXAMPLES
 @given(usage=book_changes(), keys=book_changes())
-def test_books_when_saved_in_both_views_then_come_back_apart(usage: BookChange, keys: BookChange) -> None:
+def test_books_when_saved_in_both_views_then_come_back_apart(place: Place, usage: BookChange, keys: BookChange) -> None:
     """The same account, category and hours in both: neither may touch the other."""
-    with closing(Store.open("sqlite://", now=NOW)) as store:
+    with place.fresh() as url, closing(Store.open(url, now=NOW)) as store:
         store.save_facts(table_of(), books=[usage])
         store.save_facts(table_of(7, category="llm"), books=[keys], view=View.API_KEY)
         (of_usage,), (of_keys,) = store.bills.load_books().values(), store.key_bills.load_books().values()
@@ -64,19 +63,21 @@ def test_views_when_reopened_then_books_and_names_are_known_before_any_read(url:
 
 @EXAMPLES
 @given(account=names, key_id=names, name=texts, mask=texts)
-def test_key_when_saved_then_comes_back_as_it_was(account: str, key_id: str, name: str, mask: str) -> None:
+def test_key_when_saved_then_comes_back_as_it_was(
+    place: Place, account: str, key_id: str, name: str, mask: str
+) -> None:
     """Names are anything that people type."""
     key = ApiKey(account=account, key_id=key_id, name=name, mask=mask)
-    with closing(Store.open("sqlite://", now=NOW)) as store:
+    with place.fresh() as url, closing(Store.open(url, now=NOW)) as store:
         store.key_bills.save_keys([key])
         assert store.key_bills.load_keys() == (key,)
 
 
 @EXAMPLES
 @given(st.lists(balances, max_size=6))
-def test_balances_when_saved_then_the_newest_of_each_account_comes_back(saved: list[Balance]) -> None:
+def test_balances_when_saved_then_the_newest_of_each_account_comes_back(place: Place, saved: list[Balance]) -> None:
     """Slowly: the last of the largest read times, account by account."""
-    with closing(Store.open("sqlite://", now=NOW)) as store:
+    with place.fresh() as url, closing(Store.open(url, now=NOW)) as store:
         newest: dict[str, Balance] = {}
         for one in saved:
             store.balances.save(one)
@@ -89,7 +90,7 @@ def balance(at: datetime, account: str = "a") -> Balance:
     return Balance(account=account, available=Usd(-MAX_UNITS), read_at=at)
 
 
-def test_prune_when_old_then_both_views_and_balances_but_the_last_of_each(url: str, path: Path) -> None:
+def test_prune_when_old_then_both_views_and_balances_but_the_last_of_each(url: str, place: Place) -> None:
     """History ends with the spend beside it; the last balance is needed after however long a stop."""
     with closing(Store.open(url, now=NOW)) as store:
         for view in View:
@@ -106,8 +107,7 @@ def test_prune_when_old_then_both_views_and_balances_but_the_last_of_each(url: s
             "a": NOW,
             "b": NOW - 30 * DAY,
         }
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT COUNT(*) FROM balance").fetchone() == (2,)
+    assert place.run(url, "SELECT COUNT(*) FROM balance") == [(2,)]
 
 
 @pytest.mark.parametrize(
@@ -118,14 +118,12 @@ def test_prune_when_old_then_both_views_and_balances_but_the_last_of_each(url: s
     ],
 )
 def test_check_when_the_second_view_contradicts_itself_then_found(
-    url: str, path: Path, statement: str, finding: str
+    url: str, place: Place, statement: str, finding: str
 ) -> None:
     """`alertd db check` looks at both."""
     with closing(Store.open(url, now=NOW)) as store:
         store.save_facts(table_of(), books=[change_of({HOUR: block_of(1, 2, 3)})], view=View.API_KEY)
         assert store.check() == []
-    with closing(sqlite3.connect(path)) as connection:
-        connection.execute(statement)
-        connection.commit()
+    place.run(url, statement)
     with closing(Store.open_read_only(url)) as reader:
         assert finding in "\n".join(reader.check())

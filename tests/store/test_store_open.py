@@ -18,6 +18,12 @@ from alertd.store.url import parse_database_url
 from tests.store.samples import HOUR, NOW, alert_of, block_of, change_of, table_of
 
 
+@pytest.fixture
+def url(path: Path) -> str:
+    """A file: what is tested here is its own."""
+    return f"sqlite:///{path}"
+
+
 @pytest.mark.parametrize(
     ("url", "path"),
     [
@@ -37,8 +43,15 @@ def test_url_when_it_names_a_database_then_its_path(url: str, path: str | None) 
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        pytest.param("postgresql://me:hunter2@db/alertd", "postgresql:// is not supported in this version", id="later"),
-        pytest.param("postgres+psycopg://me:hunter2@db/x", "is not supported in this version", id="with a driver"),
+        pytest.param("postgres+psycopg://me:hunter2@db/x", "names a driver; write postgresql://", id="with a driver"),
+        pytest.param("postgresql://me:hunter2@db", "names no database", id="no database"),
+        pytest.param("postgresql://me:hunter2@db/", "names no database", id="an empty name"),
+        pytest.param("postgresql://me:hun@ter2@db/x", "as %40", id="an @ in the password"),
+        pytest.param("postgresql://me:hun/ter2@db/x", "as %40", id="a slash in the password"),
+        pytest.param("postgresql://me:12/hunter2@db/x", "as %40", id="a slash after digits"),
+        pytest.param("postgresql://me:12?hunter2@db/x", "as %40", id="a question mark in the password"),
+        pytest.param("postgresql://me:12#hunter2@db/x", "as %40", id="a hash in the password"),
+        pytest.param("postgresql://me:hunter2@[::1/x", "as %40", id="half an address"),
         pytest.param("mysql://me:hunter2@db/x", "unknown scheme mysql://", id="never"),
         pytest.param("me:hunter2@db/x", "is not a URL", id="no scheme"),
         pytest.param("", "is not a URL", id="empty"),

@@ -1,11 +1,8 @@
 """The outbox: entries as written, claims that only one can make, and decisions that are stored whole."""
 
-import sqlite3
-import tempfile
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -17,6 +14,7 @@ from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt, EntryMoved, EntryUpdate
 from alertd.store.store import Decisions, Store
+from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_of, entries, entry_of
 
 LATER = NOW + timedelta(minutes=1)
@@ -34,25 +32,29 @@ def claimed(entry: OutboxEntry) -> OutboxEntry:
 
 @settings(max_examples=25, deadline=None)
 @given(found=st.lists(entries, max_size=3, unique_by=lambda e: e.key))
-def test_entries_when_added_then_another_connection_reads_them_equal(found: list[OutboxEntry]) -> None:
+def test_entries_when_added_then_another_connection_reads_them_equal(place: Place, found: list[OutboxEntry]) -> None:
     """What leaves after a restart must be what was decided before it, to the byte."""
-    with tempfile.TemporaryDirectory() as folder:
-        url = f"sqlite:///{folder}/alertd.db"
-        with closing(Store.open(url, now=NOW)) as store, closing(Store.open_read_only(url)) as reader:
-            assert store.outbox.add(found) == len(found)
-            for number, entry in enumerate(found, 1):
-                read = reader.outbox.entry(number)
-                assert read == replace(entry, id=number)
-                assert msgspec.json.encode(read.message) == msgspec.json.encode(entry.message)
-            assert [e.key for e in reader.outbox.open_entries()] == [e.key for e in found if e.state.is_open]
-            assert reader.check() == []
+    with (
+        place.fresh() as url,
+        closing(Store.open(url, now=NOW)) as store,
+        closing(Store.open_read_only(url)) as reader,
+    ):
+        assert store.outbox.add(found) == len(found)
+        for number, entry in enumerate(found, 1):
+            read = reader.outbox.entry(number)
+            assert read == replace(entry, id=number)
+            assert msgspec.json.encode(read.message) == msgspec.json.encode(entry.message)
+        assert [e.key for e in reader.outbox.open_entries()] == [e.key for e in found if e.state.is_open]
+        assert reader.check() == []
 
 
 @settings(max_examples=25, deadline=None)
 @given(first=entries, second=entries)
-def test_entry_when_updated_then_all_that_may_change_is_stored(first: OutboxEntry, second: OutboxEntry) -> None:
+def test_entry_when_updated_then_all_that_may_change_is_stored(
+    place: Place, first: OutboxEntry, second: OutboxEntry
+) -> None:
     """A column left out of the update would forget an attempt or a reference."""
-    with closing(Store.open("sqlite://", now=NOW)) as store:
+    with place.fresh() as url, closing(Store.open(url, now=NOW)) as store:
         store.outbox.add([first])
         before = store.outbox.entry(1)
         assert before is not None
@@ -247,7 +249,9 @@ def test_prune_when_entries_are_old_then_only_finished_ones_of_ended_alerts_go(s
     assert store.check() == []
 
 
-def test_prune_when_an_entry_goes_then_its_attempts_go_and_its_id_is_not_given_again(store: Store, path: Path) -> None:
+def test_prune_when_an_entry_goes_then_its_attempts_go_and_its_id_is_not_given_again(
+    store: Store, place: Place, url: str
+) -> None:
     """Ids order what is sent: one that came again would overtake."""
     entry = added(store, entry_of(created_at=NOW - timedelta(days=9)))
     taken = claimed(entry)
@@ -255,6 +259,5 @@ def test_prune_when_an_entry_goes_then_its_attempts_go_and_its_id_is_not_given_a
     sent = replace(taken, state=EntryState.DELIVERED, finished_at=NOW - timedelta(days=8))
     store.outbox.finish_attempt(taken, sent, finished_at=NOW - timedelta(days=8), outcome="delivered", detail="")
     assert store.prune(before_hour=HOUR, before=NOW).entries == 1
-    with closing(sqlite3.connect(path)) as connection:
-        assert connection.execute("SELECT COUNT(*) FROM attempt").fetchone() == (0,)
+    assert place.run(url, "SELECT COUNT(*) FROM attempt") == [(0,)]
     assert added(store, entry_of("next")).id == entry.id + 1

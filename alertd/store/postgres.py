@@ -1,0 +1,375 @@
+"""
+The PostgreSQL driver: one connection, with the promises of the SQLite one.
+
+It knows sessions, error codes and types, and nothing of what the tables mean. All settings are made inside each
+transaction, so that it works behind a pooler which gives each transaction another session.
+"""
+
+import contextlib
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+import psycopg
+from psycopg import RawCursor
+from psycopg.abc import Buffer
+from psycopg.adapt import Loader
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.pq import Format
+from psycopg.types.string import BytesBinaryDumper
+
+from alertd.clock import monotonic_s
+from alertd.errors import SettingsError, StoreError
+from alertd.store.database import Database, Dialect, ShapeT, Value
+from alertd.store.lease import CHECK_LEASE, LeaseLost
+from alertd.store.postgres_faults import GOES_ON, explained
+from alertd.store.url import PostgresUrl
+
+_DIALECT = Dialect(
+    blob="BYTEA",
+    # The database's own collation may order by language, or call different texts equal.
+    text='TEXT COLLATE "C"',
+    identity="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+)
+_OLDEST_VERSION = 13
+_CONNECTING = {
+    "application_name": "alertd",
+    "connect_timeout": "5",
+    "keepalives_idle": "10",
+    "keepalives_interval": "5",
+    "keepalives_count": "3",
+    "tcp_user_timeout": "20000",
+}
+"""Where the URL says nothing of it: a server that is gone must not be waited for."""
+_LIMITS = (
+    "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '10s'; "
+    "SET LOCAL idle_in_transaction_session_timeout = "
+)
+_BEGIN_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}'60s'"
+# A host that was cut off keeps nothing locked for longer than a replica waits for it.
+# A role or database set to lose commits at a crash does so for other programs only.
+_BEGIN_WRITE = (
+    f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LIMITS}'10s'; "
+    "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
+)
+_COPIED_AT_ONCE = 64
+"""Rows; a block of 10,000 cells has 120 kB."""
+_IN_DOUBT_S = 20.0
+"""How long the fate of a commit whose answer was lost is asked for; the server ends such a session within 10 s."""
+_AGAIN_S = 0.5
+
+
+class _TextLoader(Loader):
+    """Read text back as `_sendable` wrote it."""
+
+    format = Format.BINARY
+
+    def load(self, data: Buffer) -> str:
+        text = bytes(data).decode()
+        return text.replace("\x010", "\0").replace("\x011", "\x01") if "\x01" in text else text
+
+
+def _sendable(value: Value) -> Value:
+    """
+    Write text so that PostgreSQL takes it: it cannot hold U+0000, which owners' names may have.
+
+    U+0000 becomes U+0001 "0", and U+0001 becomes U+0001 "1": texts stay different, and in their order.
+    """
+    if isinstance(value, str) and ("\0" in value or "\x01" in value):
+        return value.replace("\x01", "\x011").replace("\0", "\x010")
+    return value
+
+
+@lru_cache(maxsize=512)
+def _numbered(sql: str) -> bytes:
+    """Return a statement with the marks that PostgreSQL knows: `$1`, `$2` in place of each `?`."""
+    first, *rest = sql.split("?")
+    return (first + "".join(f"${number}{text}" for number, text in enumerate(rest, 1))).encode()
+
+
+class PostgresDatabase:
+    """
+    A connection, made anew after it was cut; used by one thread at a time, until `close`.
+
+    Args:
+        address: Where.
+        is_read_only: Whether it refuses to write.
+        epoch: The lease that every transaction that writes must still hold; None for the lease's own.
+    """
+
+    def __init__(self, address: PostgresUrl, *, is_read_only: bool = False, epoch: int | None = None) -> None:
+        self._address = address
+        self._is_read_only = is_read_only
+        self._epoch = epoch
+        self._connection: psycopg.Connection[tuple[Value, ...]] | None = None
+        self._is_closed = False
+        self._is_inside = False
+        self._session()
+
+    # --- the connection --------------------------------------------------------------------------------------------
+
+    def _session(self) -> psycopg.Connection[tuple[Value, ...]]:
+        """Return the connection, a new one where the last was cut; inside a transaction that one or none."""
+        if self._connection is None or self._connection.closed:
+            if self._is_closed or self._is_inside:
+                what = "is closed" if self._is_closed else "the connection was cut; nothing of the transaction is kept"
+                raise StoreError(f"{self.place}: {what}; {GOES_ON}")
+            self._connection = self._connect()
+        return self._connection
+
+    def _connect(self) -> psycopg.Connection[tuple[Value, ...]]:
+        try:
+            given = conninfo_to_dict(self._address.url)
+        except psycopg.ProgrammingError:
+            # libpq quotes the part that it cannot read, which may be a password.
+            raise SettingsError(
+                "ALERTD_DATABASE_URL: libpq cannot read this PostgreSQL URL; check its host, port and options"
+            ) from None
+        defaults = {name: text for name, text in _CONNECTING.items() if name not in given}
+        with self._explained():
+            # Transactions begin and end where this module says so. Prepared statements are bound to a session.
+            connection = psycopg.connect(
+                make_conninfo(self._address.url, client_encoding="utf8", **defaults),
+                autocommit=True,
+                prepare_threshold=None,
+                cursor_factory=RawCursor,
+            )
+        connection.adapters.register_loader("text", _TextLoader)
+        connection.adapters.register_dumper(bytes, BytesBinaryDumper)
+        return connection
+
+    @property
+    def place(self) -> str:
+        """The URL without its password."""
+        return self._address.place
+
+    @property
+    def dialect(self) -> Dialect:
+        """PostgreSQL's words."""
+        return _DIALECT
+
+    def close(self) -> None:
+        """See `Driver.close`."""
+        self._is_closed = True
+        if self._connection is not None:
+            self._connection.close()
+
+    # --- statements ------------------------------------------------------------------------------------------------
+
+    def rows(self, shape: type[ShapeT], sql: str, values: Sequence[Value] = ()) -> list[ShapeT]:
+        """See `Database.rows`."""
+        with self.snapshot(), self._explained(), self._session().cursor(binary=True) as cursor:
+            found = cursor.execute(_numbered(sql), [_sendable(value) for value in values]).fetchall()
+        try:
+            return msgspec.convert(found, list[shape])  # type: ignore[valid-type] # a type known at run time only
+        except msgspec.ValidationError as error:
+            raise StoreError(f"{self.place}: a row is not as it was written: {error}; restore a backup") from error
+
+    def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
+        """See `Database.execute`."""
+        with self.transaction(), self._explained():
+            return self._session().execute(_numbered(sql), [_sendable(value) for value in values]).rowcount
+
+    def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
+        """See `Database.executemany`."""
+        with self.transaction(), self._explained(), self._session().cursor() as cursor:
+            cursor.executemany(_numbered(sql), [[_sendable(value) for value in row] for row in rows])
+
+    # --- transactions ----------------------------------------------------------------------------------------------
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        """
+        See `Database.transaction`.
+
+        Raises:
+            LeaseLost: Another process holds the lease; nothing is written.
+        """
+        if self._is_inside:
+            yield
+            return
+        if self._is_read_only:
+            raise StoreError(f"{self.place}: it was opened to read and cannot be written")
+        with self._bracket(_BEGIN_WRITE):
+            number = self._begun()
+            yield
+            self._commit(number)
+
+    @contextlib.contextmanager
+    def snapshot(self) -> Iterator[None]:
+        """See `Database.snapshot`."""
+        if self._is_inside:
+            yield
+            return
+        with self._bracket(_BEGIN_READ):
+            yield
+            with self._explained():
+                self._session().execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _bracket(self, begin: str) -> Iterator[None]:
+        connection = self._begin(begin)
+        self._is_inside = True
+        try:
+            yield
+        except BaseException:
+            self._roll_back(connection)
+            raise
+        finally:
+            self._is_inside = False
+
+    def _begin(self, begin: str) -> psycopg.Connection[tuple[Value, ...]]:
+        connection = self._session()
+        try:
+            connection.execute(begin.encode())
+        except psycopg.Error:
+            with self._explained():
+                if not connection.closed:
+                    self._roll_back(connection)
+                    raise
+            # It was cut while nothing was under way: nothing is lost but the connection.
+            connection = self._session()
+            with self._explained():
+                connection.execute(begin.encode())
+        return connection
+
+    @staticmethod
+    def _roll_back(connection: psycopg.Connection[tuple[Value, ...]]) -> None:
+        # Of a connection that was cut the server rolls back by itself.
+        with contextlib.suppress(psycopg.Error):
+            connection.execute("ROLLBACK")
+
+    def _begun(self) -> str:
+        """Return the number of the transaction that has begun, by which its fate can be asked for."""
+        if self._epoch is None:
+            ((number,),) = self.rows(tuple[str], "SELECT pg_current_xact_id()::text")
+            return number
+        found = self.rows(tuple[str], CHECK_LEASE, (self._epoch,))
+        if not found:
+            raise LeaseLost(self.place)
+        return found[0][0]
+
+    def _commit(self, number: str) -> None:
+        connection = self._session()
+        try:
+            with self._explained():
+                said = connection.execute("COMMIT").statusmessage
+        except StoreError:
+            # A cut while the server commits says nothing about whether it did.
+            if not connection.closed or not self._has_committed(number):
+                raise
+        else:
+            # The server says ROLLBACK, and no more, where a statement failed and somebody went on all the same.
+            if said != "COMMIT":
+                raise StoreError(f"{self.place}: the transaction was rolled back; nothing of it is kept")
+
+    def _has_committed(self, number: str) -> bool:
+        """Return what became of a transaction whose commit was not answered, as soon as it is known; else False."""
+        give_up_at = monotonic_s() + _IN_DOUBT_S
+        while monotonic_s() < give_up_at:
+            with contextlib.suppress(StoreError, psycopg.Error):
+                connection = self._connect()
+                with connection:
+                    row = connection.execute(b"SELECT pg_xact_status($1::xid8)", [number]).fetchone()
+                if row is not None and row[0] != "in progress":
+                    return row[0] == "committed"
+            time.sleep(_AGAIN_S)
+        return False
+
+    # --- the database as a whole -----------------------------------------------------------------------------------
+
+    def tables(self) -> frozenset[str]:
+        """See `Database.tables`."""
+        sql = (
+            "SELECT relname::text FROM pg_class "
+            "WHERE relnamespace = to_regnamespace(quote_ident(current_schema())) AND relkind IN ('r', 'p')"
+        )
+        return frozenset(name for (name,) in self.rows(tuple[str], sql))
+
+    def require_sound(self) -> None:
+        """
+        See `Driver.require_sound`: the server's version, encoding, and a schema to put tables into.
+
+        Raises:
+            StoreError: One of them does not do.
+        """
+        version = self._session().info.server_version // 10_000
+        if version < _OLDEST_VERSION:
+            raise StoreError(f"{self.place}: is PostgreSQL {version}; alertd needs {_OLDEST_VERSION} or later")
+        sql = "SELECT current_setting('server_encoding'), current_schema()::text"
+        ((encoding, schema),) = self.rows(tuple[str, str | None], sql)
+        if encoding != "UTF8":
+            raise StoreError(
+                f"{self.place}: its encoding is {encoding}; make one with "
+                "CREATE DATABASE alertd ENCODING 'UTF8' TEMPLATE template0"
+            )
+        if schema is None:
+            raise StoreError(f"{self.place}: its search_path names no schema that is there; create one for this user")
+
+    def make_durable(self) -> None:
+        """See `Driver.make_durable`; each transaction sees to it by itself, as each may have another session."""
+
+    def check(self) -> list[str]:
+        """See `Driver.check`; pages are the server's own to guard, and references may lack after a restore."""
+        with self.snapshot():
+            return [fault for reference in self._references() for fault in self._orphans(*reference)]
+
+    def _references(self) -> list[tuple[str, str, list[str], list[str]]]:
+        sql = """
+            SELECT child.relname::text, parent.relname::text,
+                (SELECT array_agg(attname::text ORDER BY n) FROM unnest(conkey) WITH ORDINALITY AS key (number, n)
+                    JOIN pg_attribute ON attrelid = conrelid AND attnum = key.number),
+                (SELECT array_agg(attname::text ORDER BY n) FROM unnest(confkey) WITH ORDINALITY AS key (number, n)
+                    JOIN pg_attribute ON attrelid = confrelid AND attnum = key.number)
+            FROM pg_constraint
+            JOIN pg_class AS child ON child.oid = conrelid JOIN pg_class AS parent ON parent.oid = confrelid
+            WHERE contype = 'f' AND connamespace = to_regnamespace(quote_ident(current_schema()))
+            ORDER BY 1, 2
+        """
+        return self.rows(tuple[str, str, list[str], list[str]], sql)
+
+    def _orphans(self, child: str, parent: str, columns: list[str], targets: list[str]) -> Iterator[str]:
+        same = " AND ".join(f"p.{target} = c.{column}" for column, target in zip(columns, targets, strict=True))
+        held = " AND ".join(f"c.{column} IS NOT NULL" for column in columns)
+        sql = (
+            f"SELECT COUNT(*) FROM {child} AS c WHERE {held} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})"  # noqa: S608 -- the catalogue's names
+        )
+        ((count,),) = self.rows(tuple[int], sql)
+        if count:
+            yield f"table {child}: {count} rows, each refers to a row of {parent} that is not there"
+
+    def backup(self, path: Path) -> None:
+        """
+        Refuse: PostgreSQL has its own tools.
+
+        Raises:
+            StoreError: Always, with the command to use.
+        """
+        raise StoreError(f"{self.place}: is copied by PostgreSQL's own tool: pg_dump --format=custom --file={path} …")
+
+    def copy_into(self, target: Database) -> None:
+        """
+        Copy every row into the tables of the same schema version in *target*, which are empty, as of one instant.
+
+        Raises:
+            StoreError: Reading here or writing there failed.
+        """
+        with self.snapshot(), target.transaction():
+            target.execute("PRAGMA defer_foreign_keys = ON")
+            for table in sorted(target.tables()):
+                self._copy(table, target)
+
+    def _copy(self, table: str, target: Database) -> None:
+        columns = [name for (name,) in target.rows(tuple[str], "SELECT name FROM pragma_table_info(?)", (table,))]
+        names, marks = ", ".join(columns), ", ".join("?" for _ in columns)
+        connection = self._session()
+        with self._explained(), psycopg.ServerCursor(connection, "copy") as cursor:
+            cursor.itersize = _COPIED_AT_ONCE
+            cursor.execute(f"SELECT {names} FROM {table}".encode(), binary=True)  # noqa: S608 -- names of our own
+            target.execute(f"DELETE FROM {table}")  # noqa: S608
+            target.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", cursor)  # noqa: S608
+
+    def _explained(self) -> contextlib.AbstractContextManager[None]:
+        return explained(self.place, self._address.secrets)

@@ -1,0 +1,62 @@
+"""What PostgreSQL's errors mean for the person who runs alertd, and what to do; never with a password."""
+
+import contextlib
+from collections.abc import Collection, Iterator
+
+import psycopg
+
+from alertd.errors import StoreError
+
+GOES_ON = "check that the server runs and can be reached from here; alertd goes on by itself"
+_REMEDIES = {
+    "08": GOES_ON,
+    "57P": GOES_ON,
+    "28": "check the user and password in ALERTD_DATABASE_URL, and the server's pg_hba.conf",
+    "3D000": "create the database, or name another one in ALERTD_DATABASE_URL",
+    "25006": "it cannot be written: name the primary server in ALERTD_DATABASE_URL",
+    "42501": "give this user the right to create and change tables in its schema",
+    "53100": "the server's disk is full; make room, alertd goes on by itself",
+    "53": "the server is out of connections or memory; alertd goes on by itself",
+    "55P03": "another session keeps it locked; look for it in pg_stat_activity",
+    "57014": "it took too long, or somebody cancelled it; look at the server's load",
+    "XX00": "the server finds damage; see its log and restore a backup",
+}
+
+
+@contextlib.contextmanager
+def explained(place: str, secrets: Collection[str]) -> Iterator[None]:
+    """
+    Turn what the user can mend into StoreError; mistakes of our own stay as they are.
+
+    Args:
+        place: Which database it is.
+        secrets: What the text must not show, whatever the server repeats.
+    """
+    try:
+        yield
+    except psycopg.Error as error:
+        if _is_ours(error):
+            raise
+        text = " ".join((error.diag.message_primary or str(error)).split())
+        for secret in secrets:
+            text = text.replace(secret, "********")
+        raise StoreError(f"{place}: {text}: {_remedy(error.sqlstate)}") from None
+
+
+def _is_ours(error: psycopg.Error) -> bool:
+    """Return whether it is a mistake of alertd's own: a broken constraint, a value that no column takes, misuse."""
+    if isinstance(error, psycopg.IntegrityError):
+        # Two that make the same table at once break a constraint of the catalogue.
+        return error.diag.schema_name != "pg_catalog"
+    return isinstance(error, psycopg.DataError) or (
+        error.sqlstate is None and not isinstance(error, psycopg.OperationalError)
+    )
+
+
+def _remedy(state: str | None) -> str:
+    if state is None:
+        return GOES_ON
+    for length in (5, 4, 3, 2):
+        if state[:length] in _REMEDIES:
+            return _REMEDIES[state[:length]]
+    return "see the server's log, and run `alertd db check`"

@@ -1,0 +1,70 @@
+"""
+What commands on other hosts ask of the daemon, and its answers: a table in place of a socket.
+
+Whoever can write to the database may ask. A request is taken once, and counts for nothing when its time is over; what
+it asks, and what is answered, is decided elsewhere.
+"""
+
+from alertd.store.database import Driver
+from alertd.store.lease import make_table
+
+COUNTS_FOR_S = 20
+"""How long a request may be taken; then the one who asked takes it back."""
+_TABLE = "alertd_request"
+_COLUMNS = """(
+    id TEXT NOT NULL PRIMARY KEY,
+    asked_at TIMESTAMPTZ NOT NULL,
+    request TEXT NOT NULL,
+    taken_at TIMESTAMPTZ,
+    answer TEXT
+)"""
+_DUE = (
+    "SELECT id, request FROM alertd_request "
+    "WHERE taken_at IS NULL AND asked_at > clock_timestamp() - ? * interval '1 second' ORDER BY asked_at"
+)
+
+
+class Requests:
+    """The table `alertd_request` of a database that several hosts reach; there is none in an SQLite file."""
+
+    def __init__(self, database: Driver) -> None:
+        self._database = database
+
+    @property
+    def place(self) -> str:
+        """Which database it is, for people."""
+        return self._database.place
+
+    def prepare(self) -> None:
+        """Make the table unless it is there, and drop what is over."""
+        make_table(self._database, _TABLE, _COLUMNS)
+        self._database.execute("DELETE FROM alertd_request WHERE asked_at < clock_timestamp() - interval '1 day'")
+
+    def take(self) -> tuple[tuple[str, str], ...]:
+        """Return the (id, request) pairs that nobody took yet, oldest first; they are this process's then."""
+        if not self._database.rows(tuple[str, str], _DUE, (COUNTS_FOR_S,)):
+            return ()
+        with self._database.transaction():
+            found = self._database.rows(tuple[str, str], f"{_DUE} FOR UPDATE", (COUNTS_FOR_S,))
+            for name, _ in found:
+                self._database.execute("UPDATE alertd_request SET taken_at = clock_timestamp() WHERE id = ?", (name,))
+        return tuple(found)
+
+    def answer(self, name: str, text: str) -> None:
+        """Answer a request."""
+        self._database.execute("UPDATE alertd_request SET answer = ? WHERE id = ?", (text, name))
+
+    def ask(self, name: str, request: str) -> None:
+        """Put a request under an id of its own."""
+        self._database.execute(
+            "INSERT INTO alertd_request (id, asked_at, request) VALUES (?, clock_timestamp(), ?)", (name, request)
+        )
+
+    def answer_to(self, name: str) -> str | None:
+        """Return the answer to a request; None as long as there is none."""
+        found = self._database.rows(tuple[str | None], "SELECT answer FROM alertd_request WHERE id = ?", (name,))
+        return found[0][0] if found else None
+
+    def withdraw(self, name: str) -> bool:
+        """Take a request back; return False where it is taken, and may be done."""
+        return self._database.execute("DELETE FROM alertd_request WHERE id = ? AND taken_at IS NULL", (name,)) == 1

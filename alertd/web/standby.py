@@ -1,0 +1,31 @@
+"""What a daemon answers over HTTP that stands by for another one: it lives, is not ready, and knows nothing."""
+
+from aiohttp import web
+
+_METRICS = (
+    "# HELP alertd_standing_by Whether this process waits for another one that holds the lease.\n"
+    "# TYPE alertd_standing_by gauge\n"
+    "alertd_standing_by 1\n"
+)
+
+
+class StandbyPages:
+    """The probes' pages, and a metric, so that a scrape of it is no fault."""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return every path and who answers it."""
+        return [
+            web.get("/healthz", self._healthz),
+            web.get("/readyz", self._not_ready),
+            web.get("/metrics", self._metrics),
+            web.get("/api/v1/{name}", self._not_ready),
+        ]
+
+    async def _healthz(self, _: web.Request) -> web.Response:
+        return web.Response(text="standing by\n")
+
+    async def _not_ready(self, _: web.Request) -> web.Response:
+        return web.Response(status=503, text="standing by: another alertd holds the lease\n")
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        return web.Response(text=_METRICS)

@@ -1,0 +1,317 @@
+"""What PostgreSQL has of its own: how it is opened and refused, cut connections, commits in doubt, no session state."""
+
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from alertd.core.bill import ApiKey
+from alertd.errors import SettingsError, StoreError
+from alertd.store.migrate import Migration, migrate, require_current, shipped_migrations
+from alertd.store.postgres import PostgresDatabase
+from alertd.store.store import Decisions, Store
+from alertd.store.url import PostgresUrl, parse_database_url, passwords_in
+from tests.postgres_server import PASSWORD, PostgresServer, name_of
+from tests.store.child import save
+from tests.store.lossy_proxy import Loss, LossyProxy, lossy_proxy
+from tests.store.samples import HOUR, NOW, alert_of, block_of, change_of, entry_of, table_of
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> Iterator[str]:
+    """A database that is nobody's yet."""
+    with postgres.database() as fresh:
+        yield fresh
+
+
+def address(url: str) -> PostgresUrl:
+    found = parse_database_url(url)
+    assert isinstance(found, PostgresUrl)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("url", "place", "secrets"),
+    [
+        pytest.param(
+            "postgresql://me:hunt%40er2@db.example.com:5433/alertd?sslmode=require",
+            "postgresql://me@db.example.com:5433/alertd",
+            ("hunt%40er2", "hunt@er2"),
+            id="a password that is encoded",
+        ),
+        pytest.param("postgres://db/alertd", "postgresql://db/alertd", (), id="no user, and the short scheme"),
+        pytest.param("postgresql:///alertd", "postgresql:///alertd", (), id="no host"),
+        pytest.param("postgresql://me@/a?host=/run/pg", "postgresql://me@/run/pg/a", (), id="a socket"),
+        pytest.param("postgresql://db?dbname=a", "postgresql://db/a", (), id="the database as an option"),
+        pytest.param("postgresql://a:1,[::1]:2/x", "postgresql://a:1,[::1]:2/x", (), id="several hosts"),
+        pytest.param(
+            "postgresql://db/x?password=hunter2&sslpassword=hunter3",
+            "postgresql://db/x",
+            ("hunter2", "hunter3"),
+            id="passwords as options",
+        ),
+    ],
+)
+def test_url_when_postgres_then_its_place_shows_no_password(url: str, place: str, secrets: tuple[str, ...]) -> None:
+    """The place stands in every error, and the passwords are masked in every log."""
+    found = address(url)
+    assert (found.url, found.place) == (url, place)
+    assert passwords_in(url) == secrets
+    assert not any(secret in repr(found) for secret in secrets)
+
+
+def test_driver_when_not_installed_then_said_how_to(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Most installations have their store in a file, and need no library for servers."""
+    monkeypatch.setitem(sys.modules, "psycopg", None)
+    monkeypatch.delitem(sys.modules, "alertd.store.postgres")
+    with pytest.raises(SettingsError, match=r"pip install 'alertd\[postgres\]'"):
+        Store.open(url, now=NOW)
+    with pytest.raises(SettingsError, match=r"pip install 'alertd\[postgres\]'"):
+        Store.open_read_only(url)
+
+
+def other_program(server: PostgresServer, url: str) -> None:
+    server.run("CREATE TABLE customers (name TEXT)", database=name_of(url))
+
+
+def newer(server: PostgresServer, url: str) -> None:
+    Store.open(url, now=NOW).close()
+    server.run("UPDATE meta SET content = '99' WHERE name = 'schema_version'", database=name_of(url))
+
+
+def no_schema(server: PostgresServer, url: str) -> None:
+    server.run("DROP SCHEMA public", database=name_of(url))
+
+
+@pytest.mark.parametrize(
+    ("prepare", "message"),
+    [
+        pytest.param(other_program, "belongs to another program", id="another program's database"),
+        pytest.param(newer, "has schema version 99", id="newer"),
+        pytest.param(no_schema, "names no schema that is there", id="nowhere to put tables"),
+    ],
+)
+def test_database_when_it_cannot_be_used_then_refused_and_nothing_is_left_in_it(
+    postgres: PostgresServer, url: str, prepare: Callable[[PostgresServer, str], None], message: str
+) -> None:
+    """A slip in the URL must not put tables into somebody's database."""
+    prepare(postgres, url)
+    count = "SELECT COUNT(*) FROM pg_class WHERE relkind = 'r'"
+    before = postgres.run(count, database=name_of(url))
+    for opened in (Store.open, Store.open_memory_copy):
+        with pytest.raises(StoreError, match=message) as caught:
+            opened(url, now=NOW)
+        assert PASSWORD not in str(caught.value)
+    assert postgres.run(count, database=name_of(url)) == before
+
+
+def test_database_when_its_encoding_is_not_unicode_then_refused(postgres: PostgresServer) -> None:
+    """Owners have names in every script."""
+    with (
+        postgres.database("ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' LOCALE_PROVIDER libc") as url,
+        pytest.raises(StoreError, match="its encoding is LATIN1; make one with CREATE DATABASE"),
+    ):
+        Store.open(url, now=NOW)
+
+
+def test_user_when_it_may_not_create_tables_then_said_so(postgres: PostgresServer, url: str) -> None:
+    """The rights that are missing are the administrator's to give."""
+    postgres.run("CREATE ROLE reader LOGIN")
+    try:
+        as_reader = url.replace("alertd:", "reader:", 1)
+        with pytest.raises(StoreError, match="permission denied for schema public: give this user the right"):
+            Store.open(as_reader, now=NOW)
+    finally:
+        postgres.run("DROP ROLE reader")
+
+
+def test_reader_when_there_is_nothing_yet_then_told_to_start_one(url: str) -> None:
+    """`alertd spend` before the first run."""
+    with pytest.raises(StoreError, match="has no tables yet; start `alertd run` first"):
+        Store.open_read_only(url)
+
+
+def test_reader_when_it_writes_then_refused(url: str) -> None:
+    """Only who holds the lease may write; the server sees to it too."""
+    Store.open(url, now=NOW).close()
+    with closing(Store.open_read_only(url)) as reader:
+        with pytest.raises(StoreError, match="cannot be written"):
+            reader.meta.put("x", "y")
+        with reader.snapshot(), pytest.raises(StoreError, match="read-only transaction: it cannot be written"):
+            reader.meta.put("x", "y")
+        assert reader.meta.get("x") is None
+
+
+def test_reader_when_a_daemon_commits_meanwhile_then_a_snapshot_stays_as_it_was(url: str) -> None:
+    """Series and blocks read one after the other must belong together."""
+    with closing(Store.open(url, now=NOW)) as store, closing(Store.open_read_only(url)) as reader:
+        with reader.snapshot():
+            assert len(reader.bills.load_series()) == 0
+            store.save_facts(table_of(), books=[change_of({HOUR: block_of(1)})])
+            assert list(reader.bills.iter_blocks(0)) == []
+        assert len(list(reader.bills.iter_blocks(0))) == 1
+
+
+def test_memory_copy_when_written_then_the_database_stays(url: str) -> None:
+    """A dry run sees everything and changes nothing, while the daemon runs."""
+    account = "\0\x01ü"
+    change = change_of({HOUR + n: block_of(n, 2) for n in range(200)}, account=account)
+    with closing(Store.open(url, now=NOW)) as store:
+        store.save_facts(table_of(account=account), books=[change])
+        store.save_decisions(Decisions(alerts=(alert_of(),), entries=(entry_of(),)))
+        with closing(Store.open_memory_copy(url, now=NOW)) as copy:
+            assert copy.meta.install_id == store.meta.install_id
+            assert copy.bills.load_books() == store.bills.load_books()
+            assert [h for h, _ in copy.bills.iter_blocks(0)] == [h for h, _ in store.bills.iter_blocks(0)]
+            assert copy.outbox.open_entries() == store.outbox.open_entries()
+            assert copy.check() == []
+            copy.alerts.save([alert_of("new")])
+        assert [alert.fingerprint for alert in store.alerts.all_alerts()] == ["f1"]
+
+
+def test_memory_copy_when_there_is_nothing_yet_then_empty_and_nothing_is_made(
+    postgres: PostgresServer, url: str
+) -> None:
+    """The first dry run of all leaves nothing behind."""
+    with closing(Store.open_memory_copy(url, now=NOW)) as copy:
+        copy.alerts.save([alert_of()])
+    assert postgres.run("SELECT relname FROM pg_class WHERE relnamespace = 'public'::regnamespace") == []
+
+
+def test_backup_when_asked_for_then_refused_with_the_tool_to_use(url: str, tmp_path: Path) -> None:
+    """A copy of rows would be no backup that PostgreSQL's own tools can restore."""
+    with closing(Store.open(url, now=NOW)) as store, pytest.raises(StoreError, match="pg_dump --format=custom"):
+        store.backup(tmp_path / "copy.db")
+
+
+def test_migrations_when_a_step_fails_in_the_middle_then_the_steps_before_it_stay(url: str) -> None:
+    """Each step is whole, as in a file."""
+    later = Migration(number=2, name="later", sql="CREATE TABLE later (data $blob, name $text, id $identity);\n")
+    broken = Migration(number=3, name="broken", sql="CREATE TABLE half (a TEXT);\nDROP TABLE nonsense;\n")
+    steps = [shipped_migrations()[0], later]
+    with closing(PostgresDatabase(address(url))) as database:
+        with pytest.raises(StoreError, match='table "nonsense" does not exist'):
+            migrate(database, [*steps, broken])
+        assert "later" in database.tables()
+        assert "half" not in database.tables()
+        require_current(database, steps)
+
+
+def test_texts_when_ordered_then_by_their_bytes_as_in_a_file(url: str) -> None:
+    """A language's order puts "a" before "B", and another server would list, and number, otherwise."""
+    names = ["B", "a", "É", "e", "_", "A", "é", "z", "10", "9"]
+    with closing(Store.open(url, now=NOW)) as store:
+        store.key_bills.save_keys(ApiKey(account="a", key_id=name, name="", mask="") for name in names)
+        assert [key.key_id for key in store.key_bills.load_keys()] == sorted(names, key=str.encode)
+
+
+# --- connections ------------------------------------------------------------------------------------------------------
+
+
+def test_connection_when_cut_while_idle_then_nobody_notices(postgres: PostgresServer, url: str) -> None:
+    """Firewalls forget connections, and servers are restarted: between two cycles that costs nothing."""
+    with closing(Store.open(url, now=NOW)) as store:
+        save(store, 0)
+        assert postgres.cut(url) == 2
+        assert store.bills.load_books()["a", "gpu"].hours[HOUR].total == 50
+        assert postgres.cut(url) >= 1
+        save(store, 1)
+        assert len(store.outbox.open_entries()) == 2
+
+
+def test_connection_when_cut_inside_a_transaction_then_nothing_is_kept_and_the_next_call_works(
+    postgres: PostgresServer, url: str
+) -> None:
+    """What follows the cut must not run on a new connection, outside of the transaction."""
+    with closing(Store.open(url, now=NOW)) as store:
+        save(store, 0)
+
+        def cut(*, is_swallowed: bool) -> None:
+            with store.transaction():
+                save(store, 1)
+                postgres.cut(url)
+                if is_swallowed:
+                    with pytest.raises(StoreError):
+                        store.meta.put("half", "yes")
+                store.meta.put("half", "yes")
+
+        with pytest.raises(StoreError, match=r"terminating connection.*alertd goes on by itself"):
+            cut(is_swallowed=False)
+        with pytest.raises(StoreError, match="the connection was cut; nothing of the transaction is kept"):
+            cut(is_swallowed=True)
+        assert store.meta.get("half") is None
+        assert len(store.outbox.open_entries()) == 1
+        save(store, 1)
+        assert len(store.outbox.open_entries()) == 2
+
+
+def test_statement_when_it_failed_and_somebody_went_on_then_the_commit_says_so(url: str) -> None:
+    """The server answers such a COMMIT with "ROLLBACK" and no error: what was to be stored would be lost unseen."""
+    with closing(Store.open(url, now=NOW)) as store:
+
+        def go_on() -> None:
+            with store.transaction():
+                store.meta.put("x", "y")
+                with pytest.raises(StoreError, match="nowhere"):
+                    store._database.execute("DELETE FROM nowhere")
+
+        with pytest.raises(StoreError, match="was rolled back; nothing of it is kept"):
+            go_on()
+        assert store.meta.get("x") is None
+
+
+@pytest.fixture
+def proxied(postgres: PostgresServer, url: str) -> Iterator[tuple[LossyProxy, str]]:
+    """A proxy, and the URL of the database through it."""
+    with lossy_proxy(postgres.folder) as proxy:
+        yield proxy, url.replace(str(postgres.folder), str(proxy.folder))
+
+
+def test_commit_when_only_its_answer_was_lost_then_it_counts(proxied: tuple[LossyProxy, str]) -> None:
+    """A claim that is stored but taken for failed would never be sent, and never be given up."""
+    proxy, url = proxied
+    with closing(Store.open(url, now=NOW)) as store:
+        proxy.loss = Loss.ANSWER
+        save(store, 0)
+        assert proxy.loss is Loss.NOTHING, "it was lost"
+        assert store.bills.load_books()["a", "gpu"].hours[HOUR].total == 50
+
+
+def test_commit_when_it_never_arrived_then_nothing_is_kept_and_said_so(proxied: tuple[LossyProxy, str]) -> None:
+    """Taken for done it would be lost."""
+    proxy, url = proxied
+    with closing(Store.open(url, now=NOW)) as store:
+        proxy.loss = Loss.REQUEST
+        with pytest.raises(StoreError, match="alertd goes on by itself"):
+            store.meta.put("x", "y")
+        assert proxy.loss is Loss.NOTHING, "it was lost"
+        assert store.meta.get("x") is None
+        store.meta.put("x", "y")
+
+
+def test_settings_when_writing_then_made_in_the_transaction_and_gone_after_it(url: str) -> None:
+    """A pooler may give each transaction another session; the test server would lose commits by its own setting."""
+    names = ("synchronous_commit", "statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout")
+    sql = f"SELECT {', '.join(f'current_setting({name!r})' for name in names)}"
+    with closing(Store.open(url, now=NOW)) as store:
+        with store.transaction():
+            assert store._database.rows(tuple[str, str, str, str], sql) == [("on", "1min", "10s", "10s")]
+        connection = store._database._connection  # type: ignore[attr-defined] # this driver's own
+        assert connection.execute(sql.encode()).fetchone() == ("off", "0", "0", "0")
+        assert connection.execute(b"SELECT COUNT(*) FROM pg_prepared_statements").fetchone() == (0,)
+        assert connection.execute(b"SELECT COUNT(*) FROM pg_locks WHERE locktype = 'advisory'").fetchone() == (0,)
+        seen = connection.execute(
+            b"SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database()"
+        )
+        assert seen.fetchall() == [("alertd",)]
+
+
+def test_errors_when_libpq_repeats_the_password_then_masked(postgres: PostgresServer, url: str) -> None:
+    """A role that is named like its password is no reason to show it."""
+    wrong = re.sub(r"//alertd:", f"//{PASSWORD}:", url)
+    with pytest.raises(StoreError) as caught:
+        Store.open(wrong, now=NOW)
+    assert 'role "********" does not exist' in str(caught.value)

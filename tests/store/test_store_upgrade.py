@@ -1,0 +1,113 @@
+"""Databases that released versions left behind, opened by today's alertd; and steps that never change once released."""
+
+import hashlib
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib import resources
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from alertd.core.alert import AlertState
+from alertd.core.bill import View
+from alertd.core.outbox import EntryState
+from alertd.store.migrate import migrate, shipped_migrations
+from alertd.store.postgres import PostgresDatabase
+from alertd.store.store import Store
+from alertd.store.url import PostgresUrl, parse_database_url
+from tests.store.keep_database import FOLDER
+from tests.store.life import LATER, restore
+from tests.store.places import Place
+
+RELEASED = {"0001_initial.sql": "6e89091991fe5eb23b20c46f3488e8263f44f3455738680f86c73a70e25618c3"}
+"""SHA-256 of every step that was released."""
+KEPT = sorted(FOLDER.glob("*.sql"))
+RULES = {"gpu", "slow", "by-key", "overdue", "low"}
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_step_when_released_then_never_edited(name: str) -> None:
+    """Databases in use have taken that step already, and would differ from new ones without anybody noticing."""
+    text = (resources.files("alertd.store") / "migrations" / name).read_bytes()
+    assert hashlib.sha256(text).hexdigest() == RELEASED[name], (
+        f"{name} is released: leave it as it is and add a new migration with what is to change"
+    )
+
+
+def test_steps_when_all_are_listed_then_each_has_its_digest_and_its_database() -> None:
+    """A step that is shipped without either could be edited later, or never be tried on what users have."""
+    numbers = [step.number for step in shipped_migrations()]
+    assert [int(name[:4]) for name in RELEASED] == numbers, "add the new step's SHA-256 to RELEASED before its release"
+    assert [int(path.stem) for path in KEPT] == numbers, "run `python -m tests.store.keep_database` before a release"
+
+
+@pytest.fixture(params=KEPT, ids=[path.stem for path in KEPT])
+def kept(request: pytest.FixtureRequest, place: Place, url: str, tmp_path: Path) -> str:
+    """The URL of a database of each released schema, of each kind."""
+    path = Path(url.removeprefix("sqlite:///")) if place.name == "sqlite" else tmp_path / "kept.db"
+    restore(request.param.read_text(encoding="utf-8"), path)
+    with closing(sqlite3.connect(path)) as connection:
+        held = connection.execute("SELECT content FROM meta WHERE name = 'schema_version'").fetchone()
+        assert held == (str(int(request.param.stem)),), "it is of the schema that its name says"
+        if place.name == "postgres":
+            _into_postgres(connection, url, int(request.param.stem))
+    return url
+
+
+def _into_postgres(file: sqlite3.Connection, url: str, version: int) -> None:
+    """Make the same database in PostgreSQL, by the steps up to that version alone."""
+    address = parse_database_url(url)
+    assert isinstance(address, PostgresUrl)
+    with closing(PostgresDatabase(address)) as database:
+        migrate(database, shipped_migrations()[:version])
+        tables = sorted(name for name in database.tables() if not name.startswith("alertd_"))
+    with psycopg.connect(url, autocommit=True) as server:
+        server.execute("SET session_replication_role = replica")
+        server.execute("DELETE FROM meta")
+        for table in tables:
+            cursor = file.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in cursor.description]
+            marks = ", ".join("%s" for _ in names)
+            insert = f"INSERT INTO {table} ({', '.join(names)}) OVERRIDING SYSTEM VALUE VALUES ({marks})"
+            server.cursor().executemany(insert.encode(), cursor.fetchall())
+
+
+def test_database_when_of_a_released_schema_then_every_fact_is_still_there(kept: str) -> None:
+    """An update forgets neither money, nor what was told, nor what somebody asked for."""
+    with closing(Store.open(kept, now=LATER)) as store:
+        assert store.check() == []
+        assert store.meta.get("schema_version") == str(len(shipped_migrations()))
+        assert store.meta.created_at < datetime(2026, 1, 10, 12, 6, tzinfo=UTC)
+        assert store.views == frozenset(View)
+        spent = {
+            (category, hour): summary.total
+            for (_, category), book in store.bills.load_books().items()
+            for hour, summary in book.hours.items()
+        }
+        assert spent == {
+            ("gpu", 491122): 90_000_000_001,
+            ("gpu", 491152): 612_500_000_000,
+            ("gpu", 491153): 80_000_000_000,
+            ("llm", 491152): 85_000_000_000,
+        }
+        assert sum(block.total for _, block in store.bills.iter_blocks(0)) == sum(spent.values())
+        assert [b.total for _, b in store.key_bills.iter_blocks(0)] == [85_000_000_000]
+        assert [(key.key_id, key.name) for key in store.key_bills.load_keys()] == [("key-7", "ci")]
+        assert [(t.bill.month, t.bill.owed) for t in store.bills.load_monthly()] == [
+            ("2025-11", 0),
+            ("2025-12", 1_230_000_000_000),
+        ]
+        assert [b.available for b in store.balances.since(store.meta.created_at)] == [5 * 10**12, 96 * 10**10]
+        assert len(store.cycles.last(9)) == 2
+        alerts = store.alerts.all_alerts()
+        assert {alert.rule for alert in alerts} == RULES
+        assert sorted(alert.state for alert in alerts) == sorted(
+            [*[AlertState.FIRING] * 5, AlertState.PENDING, AlertState.RESOLVED]
+        )
+        assert all(store.alerts.events(alert.fingerprint) for alert in alerts)
+        assert [s.author for s in store.silences.unended()] == ["kim", "dana"]
+        states = [store.outbox.entry(number) for number in range(1, 14)]
+        assert {entry.state for entry in states if entry is not None} == set(EntryState)
+        assert all(store.outbox.attempts(number) for number in range(1, 7))
