@@ -90,6 +90,23 @@ class Cycle:
         return [alert for alert in known if alert.state is not AlertState.RESOLVED]
 
     @property
+    def plan(self) -> Plan:
+        """What is watched and who is told, the names of API keys included."""
+        return self._plan
+
+    async def known(self, now: datetime) -> tuple[Memory, DataState]:
+        """Return what is held, from the store where nothing is, and how far it is known; reads no bills."""
+        return await self._remember(), self._data(now, View.USAGE)
+
+    async def chart(self, alert: Alert, now: datetime) -> Chart | None:
+        """Return an alert's chart as of now, None where it has none yet; it waits for a decision under way."""
+        async with self._deciding:
+            if not set(self._plan.views) <= self._views.keys():
+                return None
+            rules = {rule.name: rule for rule in self._plan.rules}
+            return self._charts(self._facts(now))(alert, rules.get(alert.rule))
+
+    @property
     def rule_count(self) -> int:
         """How many rules of the rules file are watched by, disabled ones included."""
         return sum(rule.name not in {blindness.NAME, rules_broken.NAME} for rule in self._plan.rules)

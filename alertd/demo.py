@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from importlib.resources import as_file, files
+from importlib.resources import files
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -42,9 +42,10 @@ CADENCE = Cadence(deep_every=timedelta(days=1), full_every=timedelta(days=14))
 SETTLING = timedelta(days=5)
 """After the month, until its last late bill has come."""
 SCENARIO = "busy-month"
+RULES = ("demo.yaml",)
 _LAST_READS = 2
 """Money that vanished is believed only when two reads say so."""
-_API_KEY = "sim-key"
+API_KEY = "sim-key"
 
 
 @dataclass(slots=True)
@@ -84,13 +85,10 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
     clock = Clock(START)
     world = SCENARIOS[SCENARIO](seed, START)
     tally = Tally()
-    say(_heading(world.summary))
-    async with BillingSimulator(world, now=clock, api_key=_API_KEY, faults=demo_faults(seed, START)) as simulator:
-        async with _daemon(simulator.base_url, clock) as app:
-            while clock.now < START + LENGTH:
-                await _turn(app, clock, tally)
-                if clock.now.hour == 0:
-                    say(_day_line(app, clock.now))
+    say(heading(world.summary))
+    async with BillingSimulator(world, now=clock, api_key=API_KEY, faults=demo_faults(seed, START)) as simulator:
+        async with demo_daemon(simulator.base_url, clock, rules=RULES) as app:
+            await live_until(START + LENGTH, app, clock, tally, say)
             say(f"  {clock.now:%b %d}  the month is over; waiting for its last late bills")
             for _ in range(_LAST_READS):
                 await _turn(app, clock, tally, step=SETTLING / _LAST_READS, everything=True)
@@ -103,24 +101,41 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
     return is_equal
 
 
+async def live_until(end: datetime, app: App, clock: Clock, tally: Tally, say: Callable[[str], None]) -> None:
+    """Turn the clock on to an instant, and tell each day."""
+    while clock.now < end:
+        await _turn(app, clock, tally)
+        if clock.now.hour == 0:
+            say(_day_line(app, clock.now))
+
+
 @asynccontextmanager
-async def _daemon(base_url: str, clock: Clock) -> AsyncIterator[App]:
-    """Build the daemon as `alertd run` does, with a temporary store and no waiting between retries."""
-    with TemporaryDirectory(prefix="alertd-demo-") as folder, as_file(files("alertd") / "demo.yaml") as rules_path:
+async def demo_daemon(base_url: str, clock: Clock, *, rules: tuple[str, ...]) -> AsyncIterator[App]:
+    """
+    Build the daemon as `alertd run` does, with a temporary store and no waiting between retries.
+
+    Args:
+        rules: Files of this package, which together are the rules.
+    """
+    with TemporaryDirectory(prefix="alertd-demo-") as folder:
+        rules_path = Path(folder) / "rules"
+        rules_path.mkdir()
+        for name in rules:
+            (rules_path / name).write_bytes((files("alertd") / name).read_bytes())
         # Built without looking at the environment: the demo is the same everywhere.
         settings = Settings.model_construct(
             rules=rules_path,
             database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
-            novita_api_key=SecretStr(_API_KEY),
+            novita_api_key=SecretStr(API_KEY),
             novita_base_url=base_url,
         )
-        rules = load_rules(rules_path)
+        loaded = load_rules(rules_path)
         url = settings.store_url()
         async with (
-            NovitaClient(account="default", api_key=_API_KEY, base_url=base_url, sleep=_no_wait, now=clock) as client,
+            NovitaClient(account="default", api_key=API_KEY, base_url=base_url, sleep=_no_wait, now=clock) as client,
             open_app(
                 settings,
-                rules,
+                loaded,
                 open_store=lambda: Store.open(url, now=clock()),
                 sources={"default": client},
                 cadence=CADENCE,
@@ -138,7 +153,7 @@ async def _no_wait(_seconds: float) -> None:
 async def _turn(app: App, clock: Clock, tally: Tally, *, step: timedelta = STEP, everything: bool = False) -> None:
     """Turn the clock on by a step, and let the daemon do there what it does."""
     clock.now += step
-    report = await run_cycle(app, clock.now, everything=everything)
+    report = await run_cycle(app, clock.now, everything=everything, clock=clock)
     await app.delivery.drain(patience=timedelta())
     tally.cycles += 1
     tally.rows += report.rows
@@ -172,7 +187,8 @@ def _day_line(app: App, now: datetime) -> str:
     )
 
 
-def _heading(story: str) -> str:
+def heading(story: str) -> str:
+    """Return the first lines: what this is, and what will happen."""
     return (
         f"alertd demo: {START:%B %Y} in fast motion. The real daemon reads a simulated billing API over HTTP\n"
         f"(late, revised and vanishing bills, faults) and tells what its rules find.\n\n{story}\n"
@@ -208,6 +224,6 @@ def _summary(
         f"  still firing: {'; '.join(firing) or 'nothing'}",
         "",
         f"Simulated time ended at {format_instant(START + LENGTH + SETTLING)}; nothing was left behind.",
-        "Next: `alertd init` writes a rules file to start from, `alertd check` checks it.",
+        "Next: `alertd demo --serve` shows its status page; `alertd init` writes a rules file to start from.",
     ]
     return "\n".join(lines)

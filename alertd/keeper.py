@@ -7,6 +7,7 @@ It fills the protocols that `cycle` and `notify.deliver` ask for, so that neithe
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import islice
 
 from alertd.core.alert import Alert
 from alertd.core.bill import ApiKey, Balance, TrackedBill, View
@@ -23,6 +24,7 @@ from alertd.core.quieting import Quieted
 from alertd.core.rules.base import RulesFile
 from alertd.core.selection import SpendQuery
 from alertd.core.spend import SpendView
+from alertd.core.spend_steps import Steps, StepSums
 from alertd.memory import CycleReport, Key, Memory, Shelf
 from alertd.status import Status, read_status
 from alertd.store import store as stored
@@ -32,6 +34,7 @@ from alertd.store.cycles import CycleRecord
 from alertd.store.outbox import EntryUpdate
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
+from alertd.story import Story, read_story
 
 _BEGINNINGS = frozenset({NotifyReason.FIRST, NotifyReason.STORM})
 _TELLING = frozenset({NotifyReason.FIRST, NotifyReason.STORM, NotifyReason.RAISED, NotifyReason.REPEAT})
@@ -45,6 +48,8 @@ _CONTINUATIONS = frozenset(
     }
 )
 _REPORT_SENT = "report_sent:"
+_BLOCKS_A_TURN = 1024
+"""Some tens of milliseconds of the store's thread."""
 
 
 class Keeper:
@@ -154,10 +159,14 @@ class Keeper:
 
         return sorted(await self._thread.call(sums), key=lambda pair: (-pair[1], pair[0]))
 
-    async def status(self, *, now: datetime, poll_interval: timedelta, settle_delay: timedelta) -> Status:
-        """Judge the daemon by what it stored."""
+    async def status(
+        self, *, now: datetime, poll_interval: timedelta, settle_delay: timedelta, books: Sequence[CategoryBook]
+    ) -> Status:
+        """Judge the daemon by what it stored; *books* are those that it holds."""
         return await self._thread.call(
-            lambda store: read_status(store, now=now, poll_interval=poll_interval, settle_delay=settle_delay)
+            lambda store: read_status(
+                store, now=now, poll_interval=poll_interval, settle_delay=settle_delay, books=books
+            )
         )
 
     async def alerts(self) -> tuple[tuple[Alert, ...], tuple[OutboxEntry, ...]]:
@@ -168,6 +177,27 @@ class Keeper:
                 return store.alerts.all_alerts(), store.outbox.open_entries()
 
         return await self._thread.call(read)
+
+    async def story(self, alert: Alert, now: datetime) -> Story:
+        """Return all that is stored of an alert."""
+        return await self._thread.call(lambda store: read_story(store, alert, at=now, is_past=False))
+
+    async def step_sums(self, steps: Steps) -> StepSums:
+        """Return the spend of each step of a window, read in small turns: others wait for none of them long."""
+
+        def begin(store: Store) -> tuple[StepSums, Iterator[tuple[int, HourBlock]]]:
+            return StepSums(store.bills.load_series(), steps), store.bills.iter_blocks(steps.span.start)
+
+        def go_on(_: Store) -> bool:
+            turn = list(islice(blocks, _BLOCKS_A_TURN))
+            for hour, block in turn:
+                sums.add(hour, block)
+            return bool(turn)
+
+        sums, blocks = await self._thread.call(begin)
+        while await self._thread.call(go_on):
+            pass
+        return sums
 
     async def note_rules_file(self, rules_file: RulesFile) -> None:
         """Keep how the last reading of the rules file went."""

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from alertd.app import App, open_slack_app
 from alertd.clock import monotonic_s, utc_now
@@ -76,7 +75,11 @@ class Service:
         self._stop = asyncio.Event()
         self._lost = lost or asyncio.Event()
         self._cycles: set[asyncio.Task[object]] = set()
-        self._listen_on = parse_listen(app.settings.http_listen, token=app.settings.plain("http_token") or "")
+        self._listen_on = parse_listen(
+            app.settings.http_listen,
+            token=app.settings.plain("http_token") or "",
+            external_url=app.settings.external_url or "",
+        )
         self._turn = asyncio.Lock()
         """Cycle, maintenance, reports and reload use the same memory: one at a time."""
 
@@ -135,25 +138,14 @@ class Service:
 
     @asynccontextmanager
     async def _web(self) -> AsyncIterator[None]:
-        """Serve health, metrics and JSON where the settings want it."""
-        settings, keeper = self._app.settings, self._app.keeper
+        """Serve the status page, health, metrics and JSON where the settings want it."""
         listen_on = self._listen_on
         if listen_on is None:
             yield
             return
-        from alertd.web.server import Pages, serve  # noqa: PLC0415 -- with `off` nothing of it is loaded
+        from alertd.page import serve_page  # noqa: PLC0415 -- with `off` nothing of it is loaded
 
-        database = parse_database_url(settings.store_url())
-        pages = Pages(
-            status=lambda: keeper.status(
-                now=utc_now(), poll_interval=settings.poll_interval, settle_delay=settings.settle_delay
-            ),
-            stuck=self._pulse.stuck,
-            alerts=keeper.alerts,
-            figures=self._app.figures,
-            store_bytes=lambda: database.stat().st_size if isinstance(database, Path) else 0,
-        )
-        async with serve(listen_on, pages):
+        async with serve_page(self._app, listen_on, quiet=self._quiet, stuck=self._pulse.stuck, now=utc_now):
             self._log.info("listening", address=f"{listen_on.host}:{listen_on.port}")
             yield
 
@@ -368,9 +360,14 @@ class Service:
             self._log.error("maintenance failed", error=str(error))
 
 
-async def run_cycle(app: App, now: datetime, *, everything: bool = False) -> CycleReport:
+async def run_cycle(
+    app: App, now: datetime, *, everything: bool = False, clock: Callable[[], datetime] = utc_now
+) -> CycleReport:
     """
     Run one cycle, keep its figures, log its one line and wake the delivery.
+
+    Args:
+        clock: Says when it finished.
 
     Raises:
         StoreError: The store failed; the cycle did not decide.
@@ -381,7 +378,7 @@ async def run_cycle(app: App, now: datetime, *, everything: bool = False) -> Cyc
     except BaseException:
         app.figures.note_failure()
         raise
-    await app.keeper.record(report, utc_now())
+    await app.keeper.record(report, clock())
     app.figures.note_cycle(report)
     app.delivery.wake()
     for move in report.moves:

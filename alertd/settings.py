@@ -114,9 +114,13 @@ class Settings(BaseSettings):
     external_url: Annotated[str | None, AfterValidator(_page_url)] = Field(
         None, description="Where people reach the status page, e.g. https://alertd.example.com; messages link it"
     )
-    http_listen: str = Field("127.0.0.1:9464", description="Where health, metrics and JSON are served; off for nowhere")
+    http_listen: str = Field(
+        "127.0.0.1:9464", description="Where the status page, health, metrics and JSON are served; off for nowhere"
+    )
     http_token: SecretStr | None = Field(
-        None, description="Bearer token; needed for listening beyond loopback, and then for every request but probes"
+        None,
+        description="Signs people in on the status page, and programs as bearer token; needed for changes, and for "
+        "every request from beyond this host but probes",
     )
     heartbeat_url: SecretStr | None = Field(None, description="Pinged after each good cycle: a dead man's switch")
     log_format: Literal["console", "json"] | None = Field(None, description="Default console on a terminal, else json")

@@ -9,6 +9,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 
+from alertd.clock import monotonic_s
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.service_manager import ServiceManager
@@ -96,12 +97,18 @@ async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
 @asynccontextmanager
 async def _probes(settings: Settings) -> AsyncIterator[None]:
     """Answer probes where the settings want it: alive, and not ready."""
-    listen_on = parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
+    token, external_url = settings.plain("http_token") or "", settings.external_url or ""
+    listen_on = parse_listen(settings.http_listen, token=token, external_url=external_url)
     if listen_on is None:
         yield
         return
-    from alertd.web.server import serve  # noqa: PLC0415 -- with `off` nothing of it is loaded
-    from alertd.web.standby import StandbyPages  # noqa: PLC0415 -- the same
+    # With `off` nothing of it is loaded.
+    from alertd.web.door import Door  # noqa: PLC0415
+    from alertd.web.looks import Looks  # noqa: PLC0415
+    from alertd.web.server import serve  # noqa: PLC0415
+    from alertd.web.session import Sessions  # noqa: PLC0415
+    from alertd.web.standby import StandbyPages  # noqa: PLC0415
 
-    async with serve(listen_on, StandbyPages()):
+    door = Door(listen_on, sessions=Sessions(token, timer=monotonic_s), looks=Looks())
+    async with serve(listen_on, door, StandbyPages()):
         yield

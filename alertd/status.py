@@ -1,6 +1,6 @@
 """What `alertd status` tells: facts from the store, and the judgement whether all is well."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -171,15 +171,26 @@ def _instant(at: datetime | None) -> str | None:
     return at.isoformat().replace("+00:00", "Z") if at is not None else None
 
 
-def read_status(store: Store, *, now: datetime, poll_interval: timedelta, settle_delay: timedelta) -> Status:
+def read_status(
+    store: Store,
+    *,
+    now: datetime,
+    poll_interval: timedelta,
+    settle_delay: timedelta,
+    books: Sequence[CategoryBook] | None = None,
+) -> Status:
     """
     Judge the daemon by what it stored.
+
+    Args:
+        books: Those of the store where they are at hand: with a long history reading them takes a while.
 
     Raises:
         StoreError: The store cannot be read.
     """
     with store.snapshot():
-        books = [book for view in View if view in store.views for book in _books(store, view)]
+        if books is None:
+            books = [book for view in View if view in store.views for book in _books(store, view)]
         last = next(iter(store.cycles.last(1)), None)
         good = store.cycles.last_good()
         open_alerts = store.alerts.open_alerts()

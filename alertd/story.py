@@ -96,13 +96,17 @@ def tell(story: Story, rule: Rule | None, audience: Audience | None) -> Iterator
     yield f"{alert.rule}  {alert.fingerprint}  episode {alert.episode}"
     yield alert.headline
     yield ""
-    facts = _then(story) if story.is_past else _now(story, rule)
-    route = _route(alert, rule, audience)
-    for name, text in [*facts, ("Told to", route)]:
+    for name, text in standing_facts(story, rule, audience):
         yield f"{name:<11}{text}"
     yield from _silences(story)
     yield from _sends(story)
     yield from _events(story.events)
+
+
+def standing_facts(story: Story, rule: Rule | None, audience: Audience | None) -> list[tuple[str, str]]:
+    """Return how the alert stands and whom it goes to, as (name, text) pairs; rule and audience as in `tell`."""
+    facts = _then(story) if story.is_past else _now(story, rule)
+    return [*facts, ("Told to", _route(story.alert, rule, audience))]
 
 
 def _then(story: Story) -> list[tuple[str, str]]:

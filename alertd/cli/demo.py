@@ -5,19 +5,26 @@ import asyncio
 import click
 
 _EPILOG = """\b
-Example:
+Examples:
   alertd demo
+  alertd demo --serve        then look at the status page
 """
 
 
 @click.command("demo", epilog=_EPILOG)
 @click.option("--seed", default=7, show_default=True, help="The same seed tells the same story.")
+@click.option("--serve", is_flag=True, help="Stop the month at its worst hour and keep the status page up.")
+@click.option("--port", default=0, show_default="a free one", type=click.IntRange(0, 65535), help="For --serve.")
 @click.pass_context
-def command(ctx: click.Context, seed: int) -> int:
+def command(ctx: click.Context, seed: int, port: int, *, serve: bool) -> int:
     """Show alertd at work on a simulated month: spend, alerts and messages as they happen; no key, no network."""
     from alertd.demo import run_demo
+    from alertd.demo_page import serve_demo
     from alertd.log import configure_logging
 
     # Faults of the simulated API are part of the show, not of the log.
     configure_logging(style="console", level="debug" if ctx.obj else "error", secrets=())
+    if serve:
+        asyncio.run(serve_demo(click.echo, seed=seed, port=port))
+        return 0
     return 0 if asyncio.run(run_demo(click.echo, seed=seed)) else 1

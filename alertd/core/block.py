@@ -142,6 +142,10 @@ def spread(block: HourBlock, metric: str) -> Iterator[tuple[int, NDArray[np.int3
         (offset from the block's hour, series ids, amounts); a series may come more than once for one offset.
     """
     amounts = block.column(metric)
+    if block.longest == 1:
+        # By far the most blocks: nothing is to be spread.
+        yield 0, block.series, amounts
+        return
     for span in np.unique(block.span).tolist():
         cells = block.span == span
         series = block.series[cells]

@@ -8,25 +8,16 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from alertd.core.calendar import Period, period_of
-from alertd.core.hours import hour_of, start_of
 from alertd.core.labels import Patterns
 from alertd.core.message import AlertFacts, Message, NotifyReason
 from alertd.core.quieting import Acknowledge, AddSilence, ExpireSilence, Request
+from alertd.core.silence_length import SilenceLength
 
 Block = dict[str, object]
 
 _ACK, _SILENCE, _UNSILENCE = "alertd_ack", "alertd_silence", "alertd_unsilence"
-_MONTH_END, _RESOLVED = "month-end", "resolved"
-_TIMES = {"1h": timedelta(hours=1), "24h": timedelta(hours=24)}
-_CHOICES = (
-    ("1h", "for 1 hour"),
-    ("24h", "for 24 hours"),
-    (_MONTH_END, "until the month ends (UTC)"),
-    (_RESOLVED, "until the alert ends"),
-)
 _WITH_BUTTONS = frozenset({NotifyReason.FIRST, NotifyReason.ESCALATED, NotifyReason.CORRECTED, NotifyReason.UPDATED})
 """What stands at the top of a thread and is kept up to date; replies below it are not."""
 
@@ -65,7 +56,7 @@ def _button(action: str, text: str, value: str) -> Block:
 
 
 def _silence_menu(alert: AlertFacts) -> Block:
-    options = [{"text": _plain(text), "value": f"{choice}|{_about(alert)}"} for choice, text in _CHOICES]
+    options = [{"text": _plain(each.words), "value": f"{each}|{_about(alert)}"} for each in SilenceLength]
     return {"type": "static_select", "action_id": _SILENCE, "placeholder": _plain("Silence…"), "options": options}
 
 
@@ -121,21 +112,16 @@ def _request(action: str, value: str, *, by: str, mark: str, now: datetime) -> R
         raise NotOurs
     if action == _ACK:
         return Acknowledge(fingerprint=fingerprint, episode=int(episode), by=by)
-    if action != _SILENCE or choice not in dict(_CHOICES):
+    if action != _SILENCE or choice not in set(SilenceLength):
         raise NotOurs
+    length = SilenceLength(choice)
     return AddSilence(
         # The same press, delivered twice, is the same silence.
         id=hashlib.sha256(json.dumps([mark, value]).encode()).hexdigest()[:8],
         matchers=(("fingerprint", Patterns((fingerprint,))),),
         by=by,
         comment="by button",
-        ends_at=_end(choice, now),
-        until_resolved=choice == _RESOLVED,
+        ends_at=length.ends_at(now),
+        until_resolved=length is SilenceLength.RESOLVED,
         episode=int(episode),
     )
-
-
-def _end(choice: str, now: datetime) -> datetime | None:
-    if choice == _MONTH_END:
-        return start_of(period_of(hour_of(now), Period.MONTH, "UTC").hours.end)
-    return now + _TIMES[choice] if choice in _TIMES else None

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from alertd.core.chart import Chart
+from alertd.core.legible import UNSAFE
 from alertd.core.message import (
     Field,
     Link,
@@ -26,13 +27,6 @@ PLAIN_LIMIT = 3000
 """Characters of the last resort: short enough for any channel."""
 
 _QUOTE_LIMIT = 200
-# C0, DEL and C1 (escape sequences, line ends), lone surrogates (no UTF-8), marks that turn the reading direction
-# (U+202E makes $001 look like $100), line and paragraph separators, and what is no character (an error in HTML).
-_NO_CHARACTERS = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
-_UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef"
-    f"{_NO_CHARACTERS}]"
-)
 _SPACES = re.compile(r"\s+")
 _HTTP_URL = re.compile(r"https?://[^\s<>\"|]+", re.IGNORECASE)
 
@@ -59,7 +53,7 @@ def reason_note(message: Message) -> str:
 
 def one_line(text: str) -> str:
     """Return the text as one line without control characters, lone surrogates and direction marks."""
-    return _SPACES.sub(" ", _UNSAFE.sub(" ", text)).strip()
+    return _SPACES.sub(" ", UNSAFE.sub(" ", text)).strip()
 
 
 def legible(message: Message) -> Message:

@@ -1,8 +1,8 @@
 """
-The HTTP server: health for probes, metrics for Prometheus, JSON for scripts.
+The HTTP server: health for probes, metrics for Prometheus, JSON for scripts, and the status page for people.
 
-It reads the store through the daemon's own thread and writes nothing. A page that cannot be served is an answer with a
-status, never a stop of the daemon.
+It reads the store through the daemon's own thread. A page that cannot be served is an answer with a status, never a
+stop of the daemon.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -10,20 +10,20 @@ from contextlib import asynccontextmanager
 from typing import Protocol
 
 from aiohttp import web
-from aiohttp.typedefs import Middleware
 
 from alertd.alert_json import alert_json
 from alertd.core.alert import Alert, AlertState
 from alertd.core.outbox import OutboxEntry
-from alertd.errors import AlertdError, SettingsError
+from alertd.errors import SettingsError
 from alertd.status import Status
 from alertd.story import why_quiet
+from alertd.web.door import Door
 from alertd.web.figures import Figures
 from alertd.web.listen import Listen
 from alertd.web.metrics import MetricsPage
 
+_LARGEST_FORM = 1 << 16
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 
 class Routed(Protocol):
@@ -106,54 +106,31 @@ class Pages:
 
 
 @asynccontextmanager
-async def serve(listen: Listen, pages: Routed) -> AsyncIterator[None]:
+async def serve(listen: Listen, door: Door, *parts: Routed) -> AsyncIterator[int]:
     """
-    Serve while the block runs.
+    Serve while the block runs; yield the port.
+
+    Args:
+        door: Says who is answered.
+        parts: What is answered.
 
     Raises:
         SettingsError: The address is taken or not this host's.
     """
-    application = web.Application(middlewares=[_guard(listen), _explain])
-    application.add_routes(pages.routes())
+    application = web.Application(middlewares=[door.middleware], client_max_size=_LARGEST_FORM)
+    application.add_routes([*door.routes(), *(route for part in parts for route in part.routes())])
     # Access goes unlogged: Prometheus asks four times a minute, for years.
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()
     try:
         try:
-            await web.TCPSite(runner, listen.host, listen.port).start()
+            site = web.TCPSite(runner, listen.host, listen.port)
+            await site.start()
         except OSError as error:
             raise SettingsError(
                 f"ALERTD_HTTP_LISTEN: cannot listen on {listen.host}:{listen.port}: {error.strerror}; "
                 "choose another address, or off"
             ) from None
-        yield
+        yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
-
-
-def _guard(listen: Listen) -> Middleware:
-    @web.middleware
-    async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-        refusal = listen.refusal(
-            path=request.path,
-            host=request.headers.get("Host", ""),
-            authorization=request.headers.get("Authorization", ""),
-        )
-        if refusal is not None:
-            status, text = refusal
-            challenge = {"WWW-Authenticate": "Bearer"} if status == web.HTTPUnauthorized.status_code else {}
-            return web.Response(status=status, text=text, headers=challenge)
-        response = await handler(request)
-        response.headers.setdefault("X-Content-Type-Options", "nosniff")
-        response.headers.setdefault("Cache-Control", "no-store")
-        return response
-
-    return guard
-
-
-@web.middleware
-async def _explain(request: web.Request, handler: Handler) -> web.StreamResponse:
-    try:
-        return await handler(request)
-    except AlertdError as error:
-        return web.Response(status=503, text=f"{error}\n")

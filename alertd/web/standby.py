@@ -2,6 +2,7 @@
 
 from aiohttp import web
 
+_WHY = "standing by: another alertd holds the lease"
 _METRICS = (
     "# HELP alertd_standing_by Whether this process waits for another one that holds the lease.\n"
     "# TYPE alertd_standing_by gauge\n"
@@ -19,13 +20,17 @@ class StandbyPages:
             web.get("/readyz", self._not_ready),
             web.get("/metrics", self._metrics),
             web.get("/api/v1/{name}", self._not_ready),
+            *(web.get(path, self._no_page) for path in ("/", "/spend", "/alerts/{fingerprint}")),
         ]
 
     async def _healthz(self, _: web.Request) -> web.Response:
         return web.Response(text="standing by\n")
 
     async def _not_ready(self, _: web.Request) -> web.Response:
-        return web.Response(status=503, text="standing by: another alertd holds the lease\n")
+        return web.Response(status=503, text=f"{_WHY}\n")
+
+    async def _no_page(self, _: web.Request) -> web.Response:
+        raise web.HTTPServiceUnavailable(reason=_WHY)
 
     async def _metrics(self, _: web.Request) -> web.Response:
         return web.Response(text=_METRICS)

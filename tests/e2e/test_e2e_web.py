@@ -82,6 +82,30 @@ def test_pages_when_asked_then_tell_what_the_commands_tell(
         assert (checked.returncode, checked.stderr + checked.stdout) == (0, "")
 
 
+def test_page_when_an_alert_is_acknowledged_there_then_every_other_door_shows_it(
+    alertd: Alertd, world: BillingWorld, hook: Hook, port: int
+) -> None:
+    """The page of the real service: what it tells is what the commands tell, and so is what it changes."""
+    alertd.env["ALERTD_HTTP_TOKEN"] = TOKEN
+    alertd.rules(RULES.format(hook=hook.url))
+    spend(world, "gpu-1")
+    with alertd.running():
+        wait_for(lambda: len(hook.posts) == 1, why="the alert")
+        (alert,) = alertd.alerts()
+        status, text = ask(port, f"/alerts/{alert['fingerprint']}", Accept="text/html")
+        assert (status, str(alert["summary"]) in text) == (200, True)
+        assert "1 firing" in ask(port, "/", Accept="text/html")[1]
+        connection = HTTPConnection("127.0.0.1", port, timeout=10)
+        headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/x-www-form-urlencoded"}
+        connection.request("POST", f"/alerts/{alert['fingerprint']}/acknowledge", "by=dana", headers)
+        assert connection.getresponse().status == 200
+        connection.close()
+        (after,) = alertd.alerts()
+        assert after["acknowledged_by"] == "dana (HTTP)"
+        assert "acknowledged by dana (HTTP)" in alertd.run("explain", str(alert["fingerprint"])).out
+    assert TOKEN not in alertd.log.read_text()
+
+
 def test_readyz_when_bills_cannot_be_read_then_not_ready_but_alive(
     alertd: Alertd, world: BillingWorld, hook: Hook, port: int
 ) -> None:

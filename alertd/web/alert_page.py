@@ -1,0 +1,212 @@
+"""
+An alert's own page: how it stands, why it is told or not, what it consists of, and its whole history.
+
+Pure: from what is known of one alert to what is shown.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.chart import Chart, chart_words, labels, limit_text
+from alertd.core.holding import is_held
+from alertd.core.money import format_usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.values import format_value
+from alertd.core.words import format_instant
+from alertd.story import Told, standing_facts
+from alertd.web.drawing import Drawing, chart_drawing, severity_style
+from alertd.web.glance import AlertLine, alert_line
+from alertd.web.knowledge import AlertFile
+
+_MOST_SENDS = 100
+_MOST_EVENTS = 200
+"""The newest; `alertd explain` tells all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChartPanel:
+    """An alert's chart with its words."""
+
+    title: str
+    note: str
+    words: str
+    first: str
+    last: str
+    drawing: Drawing
+    limits: tuple[tuple[str, str], ...]
+    """(style, text) of each line."""
+    points: tuple[tuple[str, str], ...]
+    """(instant, value) of each point, for the table."""
+    data: dict[str, object]
+    """For the script: JSON."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PartRow:
+    """One of the largest parts of the value."""
+
+    who: str
+    what: str
+    amount: str
+    before: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SendRow:
+    """One notification with its attempts."""
+
+    at: datetime
+    reason: str
+    address: str
+    state: str
+    title: str
+    attempts: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventRow:
+    """One thing that happened."""
+
+    at: datetime
+    kind: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertPage:
+    """Everything shown of one alert."""
+
+    title: str
+    line: AlertLine
+    state: str
+    rule: str
+    type: str
+    description: str
+    advice: str
+    """What to do."""
+    runbook_url: str
+    facts: tuple[tuple[str, str], ...]
+    """What answers the reader's questions about the value."""
+    standing: tuple[tuple[str, str], ...]
+    """Why it is told or not, and to whom."""
+    labels: tuple[tuple[str, str], ...]
+    chart: ChartPanel | None
+    parts: tuple[PartRow, ...]
+    parts_note: str
+    sends: tuple[SendRow, ...]
+    events: tuple[EventRow, ...]
+    """The newest first."""
+    is_cut: bool
+    """There are more of either."""
+    silence_id: str
+    """Of the silence that holds it, empty where none does."""
+    is_open: bool
+    now: datetime
+
+
+def alert_page(found: AlertFile) -> AlertPage:
+    """Choose what is shown of an alert."""
+    alert, rule, known = found.story.alert, found.rule, found.known
+    line = alert_line(alert, known)
+    is_firing = alert.state is AlertState.FIRING
+    return AlertPage(
+        title=f"{alert.severity.label if is_firing else alert.state.value}: {alert.headline} · alertd",
+        line=line,
+        state=alert.state.value,
+        rule=alert.rule,
+        type=alert.type,
+        description=rule.description if rule is not None else "",
+        advice=rule.ADVICE if rule is not None else "",
+        runbook_url=rule.runbook_url
+        if rule is not None and rule.runbook_url.startswith(("https://", "http://"))
+        else "",
+        facts=alert.facts,
+        standing=tuple(standing_facts(found.story, rule, known.audience)),
+        labels=tuple((name, text) for name, text in alert.labels if text),
+        chart=_chart(found.chart) if found.chart is not None else None,
+        parts=_parts(alert, known.audience.owners),
+        parts_note=alert.table_note,
+        sends=tuple(_send(told, found.story.at) for told in found.story.told[: -_MOST_SENDS - 1 : -1]),
+        events=tuple(
+            EventRow(
+                at=event.happened_at,
+                kind=event.kind,
+                detail=_known_then(dict(event.detail)),
+            )
+            for event in found.story.events[: -_MOST_EVENTS - 1 : -1]
+        ),
+        is_cut=len(found.story.told) > _MOST_SENDS or len(found.story.events) > _MOST_EVENTS,
+        silence_id=alert.silenced_by.partition(" ")[0] if alert.silenced_by is not None else "",
+        is_open=alert.state is not AlertState.RESOLVED,
+        now=known.now,
+    )
+
+
+def _known_then(detail: dict[str, str]) -> str:
+    """Return what was known when something happened: value and threshold for people, the rest as it is kept."""
+    unit = detail.pop("unit", "")
+    if unit in set(Unit):
+        for name in ("value", "threshold"):
+            if name in detail:
+                detail[name] = format_value(Decimal(detail[name]), Unit(unit))
+    said = [f"{name} {text}" for name in ("value", "threshold") if (text := detail.pop(name, ""))]
+    if as_of := detail.pop("as_of", ""):
+        said.append(f"billed through {format_instant(datetime.fromisoformat(as_of))}")
+    if detail.pop("complete", "") == "no":
+        said.append("not complete")
+    return ", ".join([*said, *(f"{name} {text}" for name, text in detail.items())])
+
+
+def _chart(chart: Chart) -> ChartPanel:
+    names = labels(chart)
+    zone = "" if chart.is_by_day else f" {chart.timezone}"
+    return ChartPanel(
+        title=chart.title,
+        note=chart.note,
+        words=chart_words(chart),
+        first=names[0],
+        last=f"{names[-1]}{zone}",
+        drawing=chart_drawing(chart),
+        limits=tuple((severity_style(limit.severity), limit_text(chart, limit)) for limit in chart.limits),
+        points=tuple((name, point.value) for name, point in zip(names, chart.points, strict=True)),
+        data={
+            "form": chart.form.value,
+            "unit": chart.unit.value,
+            "times": [int(point.at.timestamp()) for point in chart.points],
+            "labels": names,
+            "values": [point.value for point in chart.points],
+            "limits": [{"style": severity_style(limit.severity), "value": limit.value} for limit in chart.limits],
+        },
+    )
+
+
+def _parts(alert: Alert, owners: OwnerDirectory) -> tuple[PartRow, ...]:
+    return tuple(
+        PartRow(
+            who=owners.display(part.owner),
+            what=f"{part.product} ({part.category})" if part.product else part.category,
+            amount=format_usd(part.amount),
+            before=format_usd(part.before) if part.before is not None else "no data",
+        )
+        for part in alert.top
+    )
+
+
+def _send(told: Told, now: datetime) -> SendRow:
+    entry = told.entry
+    held = f", held until {format_instant(entry.not_before)}" if is_held(entry, now) else ""
+    attempts = (
+        f"attempt {one.number} at {one.started_at:%H:%M:%S}: {one.outcome or 'under way'}"
+        f"{f': {one.detail}' if one.detail else ''}"
+        for one in told.attempts
+    )
+    return SendRow(
+        at=entry.created_at,
+        reason=entry.message.reason.value,
+        address=f"{entry.receiver} {entry.recipient}".rstrip(),
+        state=f"{entry.state.value}{held}",
+        title=entry.message.title,
+        attempts=(*attempts, *([entry.error] if entry.error and not told.attempts else [])),
+    )

@@ -1,0 +1,203 @@
+"""
+The geometry of bars and charts as SVG paths: whole numbers in a box that the page stretches to its own size.
+
+Every colour and width is the style sheet's. Pure: from exact amounts to text.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from fractions import Fraction
+from functools import cached_property
+
+from alertd.core.alert import Unit
+from alertd.core.chart import Chart, ChartForm, values
+from alertd.core.money import UNITS_PER_USD, Usd, to_decimal
+from alertd.core.severity import Severity
+from alertd.core.spend_steps import GroupSteps, SpendSteps
+from alertd.core.values import format_value
+
+HEIGHT = 1000
+"""Of every chart's box."""
+WIDTH = 1000
+"""Of a line's and a budget's box."""
+_SLOT, _BAR = 10, 8
+"""A step's share of a box of bars, and what of it is drawn."""
+_HEADROOM = Decimal("1.02")
+_LONGEST_BAR = 2
+"""A budget's bar ends at twice its amount; beyond that the words tell."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """The texts beside a chart, from the upper edge to the lower."""
+
+    high: str
+    middle: str
+    low: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """A flat line across a chart."""
+
+    y: int
+    style: str
+    """The severity's word, or `plain`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drawing:
+    """A chart in its box."""
+
+    width: int
+    height: int
+    axis: Axis
+    paths: tuple[str, ...]
+    """One for each group, in their order."""
+    unknown: str = ""
+    """What covers the steps of which something is missing."""
+    zero: int
+    """How far below the upper edge nothing lies."""
+    limits: tuple[Limit, ...] = ()
+    is_line: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetBar:
+    """A budget as a bar: how far what is spent, forecast and over reaches, in a box of WIDTH."""
+
+    spent: int
+    forecast: int
+    """0 where there is none."""
+    elapsed: int
+    full: int
+    """Where the budget itself ends."""
+
+
+def budget_bar(*, share: Fraction, forecast: Fraction | None, elapsed: Fraction) -> BudgetBar:
+    """Return the bar of a budget, whose longest part fills it."""
+    end = min(max(Fraction(1), share, forecast or Fraction(0)), Fraction(_LONGEST_BAR))
+
+    def reach(part: Fraction) -> int:
+        return max(0, min(WIDTH, int(part / end * WIDTH)))
+
+    return BudgetBar(
+        spent=reach(share), forecast=reach(forecast or Fraction(0)), elapsed=reach(elapsed), full=reach(Fraction(1))
+    )
+
+
+def spend_drawing(found: SpendSteps) -> Drawing:
+    """Return the stacked bars of spend over time, the largest group lowest; credits hang below nothing."""
+    groups = [*found.groups, *([found.rest] if found.rest is not None else [])]
+    high, low = _reach(groups, len(found.steps))
+    scale = _Scale.of([to_decimal(high), to_decimal(low)])
+    above, below = [Usd(0)] * len(found.steps), [Usd(0)] * len(found.steps)
+    paths = []
+    for group in groups:
+        parts = []
+        for step, amount in enumerate(group.amounts):
+            pile = above if amount > 0 else below
+            start, pile[step] = pile[step], Usd(pile[step] + amount)
+            top, bottom = scale.y_of(max(start, pile[step])), scale.y_of(min(start, pile[step]))
+            if bottom > top and found.is_known[step]:
+                parts.append(_rectangle(step * _SLOT + 1, top, _BAR, bottom - top))
+        paths.append("".join(parts))
+    missing = (step for step, is_whole in enumerate(found.is_whole) if not is_whole)
+    return Drawing(
+        width=len(found.steps) * _SLOT,
+        height=HEIGHT,
+        axis=scale.axis(Unit.USD),
+        paths=tuple(paths),
+        unknown="".join(_rectangle(step * _SLOT, 0, _SLOT, HEIGHT) for step in missing),
+        zero=scale.y_of(0),
+    )
+
+
+def chart_drawing(chart: Chart) -> Drawing:
+    """Return an alert's chart: a line with what lies below it, or bars, and its limits."""
+    numbers = values(chart)
+    scale = _Scale.of([*numbers, *(Decimal(limit.value) for limit in chart.limits)])
+    zero = scale.y(Decimal())
+    is_line = chart.form is ChartForm.LINE
+    heights = [scale.y(number) for number in numbers]
+    if is_line:
+        places = _places([point.at for point in chart.points])
+        line = "L".join(f"{x} {y}" for x, y in zip(places, heights, strict=True))
+        paths: tuple[str, ...] = (f"M{line}", f"M{places[0]} {zero}L{line}L{places[-1]} {zero}z")
+    else:
+        bars = (_rectangle(n * _SLOT + 1, min(y, zero), _BAR, abs(zero - y)) for n, y in enumerate(heights))
+        paths = ("".join(bars),)
+    return Drawing(
+        width=WIDTH if is_line else len(heights) * _SLOT,
+        height=HEIGHT,
+        axis=scale.axis(chart.unit),
+        paths=paths,
+        zero=zero,
+        limits=tuple(
+            Limit(y=scale.y(Decimal(limit.value)), style=severity_style(limit.severity)) for limit in chart.limits
+        ),
+        is_line=is_line,
+    )
+
+
+def severity_style(severity: Severity | None) -> str:
+    """Return the style sheet's word for a severity."""
+    return severity.label if severity is not None else "plain"
+
+
+@dataclass(frozen=True)
+class _Scale:
+    """What the upper and the lower edge of a box stand for."""
+
+    low: Decimal
+    high: Decimal
+
+    @classmethod
+    def of(cls, numbers: Sequence[Decimal]) -> "_Scale":
+        low, high = min(*numbers, Decimal()), max(*numbers, Decimal())
+        return cls(
+            -_rounded_up(-low * _HEADROOM) if low else low, _rounded_up(high * _HEADROOM) if high else Decimal(1)
+        )
+
+    def y(self, value: Decimal) -> int:
+        return int((self.high - value) / (self.high - self.low) * HEIGHT)
+
+    def y_of(self, amount: int) -> int:
+        """Return the same of an amount in 1e-10 USD: a year of bars is thousands."""
+        high, low = self._bounds
+        return (high - amount) * HEIGHT // (high - low)
+
+    @cached_property
+    def _bounds(self) -> tuple[int, int]:
+        return int(self.high * UNITS_PER_USD), int(self.low * UNITS_PER_USD)
+
+    def axis(self, unit: Unit) -> Axis:
+        middle = (self.high + self.low) / 2
+        return Axis(
+            high=format_value(self.high, unit), middle=format_value(middle, unit), low=format_value(self.low, unit)
+        )
+
+
+def _rounded_up(number: Decimal) -> Decimal:
+    """Return a number that is not below, of two digits: it is to be read at a glance."""
+    step = Decimal(1).scaleb(number.adjusted() - 1)
+    return (number / step).to_integral_value(ROUND_CEILING) * step
+
+
+def _reach(groups: Sequence[GroupSteps], steps: int) -> tuple[Usd, Usd]:
+    """Return how far the piles of all groups reach above and below nothing."""
+    piles = [[group.amounts[step] for group in groups] for step in range(steps)]
+    high = max((sum(amount for amount in pile if amount > 0) for pile in piles), default=0)
+    low = min((sum(amount for amount in pile if amount < 0) for pile in piles), default=0)
+    return Usd(high), Usd(low)
+
+
+def _places(times: Sequence[datetime]) -> list[int]:
+    length = (times[-1] - times[0]).total_seconds() or 1.0
+    return [int((at - times[0]).total_seconds() / length * WIDTH) for at in times]
+
+
+def _rectangle(x: int, y: int, width: int, height: int) -> str:
+    return f"M{x} {y}h{width}v{height}h-{width}z"

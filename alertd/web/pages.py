@@ -1,0 +1,160 @@
+"""
+The status page for people: everything at a glance, spend as a table, each alert's own page, and what may be asked.
+
+It asks the daemon, lets the models choose the words, and hands them to templates. Nothing is changed but by a POST of
+somebody who showed the token, through the same door as the commands'.
+"""
+
+import asyncio
+import secrets
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+from aiohttp import web
+
+from alertd.core.quieting import ExpireSilence, QuietingError, Request
+from alertd.core.silence_length import SilenceLength
+from alertd.core.spend_steps import SpendSteps, sum_steps
+from alertd.errors import AlertdError
+from alertd.web.alert_page import alert_page
+from alertd.web.door import Door, own_path, see_other
+from alertd.web.glance import glance
+from alertd.web.knowledge import Knowledge, Known
+from alertd.web.looks import Looks
+from alertd.web.quiet_forms import acknowledgement, silence
+from alertd.web.session import Notice, Sessions, Visitor, clean_name
+from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, spend_panel, step_rows
+
+
+class StatusPages:
+    """
+    What people are answered.
+
+    Args:
+        refresh_s: How often an open page looks for news.
+    """
+
+    def __init__(self, knowledge: Knowledge, *, door: Door, sessions: Sessions, looks: Looks, refresh_s: int) -> None:
+        self._knowledge = knowledge
+        self._door = door
+        self._sessions = sessions
+        self._looks = looks
+        self._refresh_s = refresh_s
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return every path and who answers it."""
+        return [
+            web.get("/", self._glance),
+            web.get("/spend", self._spend),
+            web.get("/alerts/{fingerprint}", self._alert),
+            web.post("/alerts/{fingerprint}/acknowledge", self._acknowledge),
+            web.post("/alerts/{fingerprint}/silence", self._silence),
+            web.post("/silences/{id}/expire", self._expire),
+            web.get("/static/{digest}/{name}", self._looks.file),
+        ]
+
+    async def _glance(self, request: web.Request) -> web.StreamResponse:
+        known = await self._knowledge.look()
+        choice = _choice(request)
+        found = await self._spent(known, choice)
+        owners = known.audience.owners
+        return self._page(
+            request,
+            "glance.html",
+            glance=glance(known),
+            panel=spend_panel(found, choice, owners) if found is not None else None,
+            choice=choice,
+            windows=tuple(Window),
+            groupings=tuple(GroupBy),
+            status=known.status,
+        )
+
+    async def _spend(self, request: web.Request) -> web.StreamResponse:
+        known = await self._knowledge.look()
+        choice = _choice(request)
+        found = await self._spent(known, choice)
+        if found is None:
+            return see_other("/")
+        return self._page(
+            request,
+            "spend.html",
+            panel=spend_panel(found, choice, known.audience.owners),
+            rows=step_rows(found),
+            choice=choice,
+            windows=tuple(Window),
+            groupings=tuple(GroupBy),
+        )
+
+    async def _spent(self, known: Known, choice: Choice) -> SpendSteps | None:
+        sums = await self._knowledge.spend(known, choice.window.hours)
+        if sums is None:
+            return None
+        owners = known.audience.owners
+        return await asyncio.to_thread(
+            sum_steps, sums, known.data, by=choice.by.value, owners=owners, most=GROUPS_SHOWN
+        )
+
+    async def _alert(self, request: web.Request) -> web.StreamResponse:
+        try:
+            found = await self._knowledge.file_of(request.match_info["fingerprint"].lower())
+        except QuietingError as error:
+            raise web.HTTPNotFound(reason="No such alert") from error
+        return self._page(request, "alert.html", page=alert_page(found), lengths=tuple(SilenceLength))
+
+    def _page(self, request: web.Request, template: str, **context: object) -> web.Response:
+        visitor = self._door.visitor(request)
+        around: dict[str, object] = {
+            "visitor": visitor if visitor is not None and visitor.mark else None,
+            "can_sign_in": self._sessions.is_possible,
+            "notice": self._sessions.take_notice(visitor),
+            "refresh_s": self._refresh_s,
+            "here": request.path_qs,
+            "mark": secrets.token_hex(8),
+        }
+        return self._looks.page(template, {**around, **context})
+
+    async def _acknowledge(self, request: web.Request) -> web.StreamResponse:
+        def ask(fields: Mapping[str, str], by: str) -> Request:
+            return acknowledgement(request.match_info["fingerprint"], fields, by=by)
+
+        return await self._write(request, ask)
+
+    async def _silence(self, request: web.Request) -> web.StreamResponse:
+        def ask(fields: Mapping[str, str], by: str) -> Request:
+            return silence(request.match_info["fingerprint"], fields, by=by, now=self._knowledge.now())
+
+        return await self._write(request, ask)
+
+    async def _expire(self, request: web.Request) -> web.StreamResponse:
+        def ask(_fields: Mapping[str, str], by: str) -> Request:
+            return ExpireSilence(id=request.match_info["id"], by=by)
+
+        return await self._write(request, ask)
+
+    async def _write(
+        self, request: web.Request, ask: Callable[[Mapping[str, str], str], Request]
+    ) -> web.StreamResponse:
+        """Do what a form or a script asks for, and say what came of it."""
+        visitor = await self._door.require_own(request)
+        fields = {name: text for name, text in (await request.post()).items() if isinstance(text, str)}
+        try:
+            wanted = ask(fields, _author(visitor, fields))
+            notice = Notice(text=(await self._knowledge.quiet(wanted)).text, is_done=True)
+        except (QuietingError, AlertdError) as error:
+            notice = Notice(text=f"Not done: {error}", is_done=False)
+        if not visitor.mark:
+            status = HTTPStatus.OK if notice.is_done else HTTPStatus.BAD_REQUEST
+            return web.Response(status=status, text=f"{notice.text}\n")
+        self._sessions.note(visitor, notice)
+        return see_other(own_path(fields.get("back", "")))
+
+
+def _choice(request: web.Request) -> Choice:
+    return Choice.of(request.query.get("window", ""), request.query.get("by", ""))
+
+
+def _author(visitor: Visitor, fields: Mapping[str, str]) -> str:
+    """Return who asks, as histories tell it."""
+    if visitor.mark:
+        return f"{visitor.name or 'somebody'} (status page)"
+    return f"{clean_name(fields.get('by', '')) or 'a script'} (HTTP)"

@@ -1,0 +1,235 @@
+"""
+Spend over time as the status page shows it: choices of window and grouping, the chart, its figures as a table.
+
+Pure. The chart says no more than the table: whoever does not see it reads the same.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from alertd.core.hours import HOURS_PER_DAY, start_of
+from alertd.core.money import UNITS_PER_USD, Usd, format_usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.spend_steps import GroupSteps, SpendSteps
+from alertd.core.words import group_name
+from alertd.web.drawing import Drawing, spend_drawing
+
+GROUPS_SHOWN = 8
+"""More colours than these nobody tells apart."""
+_OTHERS_LISTED = 100
+_GAPS_TOLD = 4
+_UNITS_DRAWN = UNITS_PER_USD // 10_000
+"""Scripts get 0.0001 USD as whole numbers: finer than a pixel, and exact up to 900 billion."""
+
+
+class Window(StrEnum):
+    """How far back spend is shown."""
+
+    DAY = "24h"
+    WEEK = "7d"
+    MONTH = "30d"
+    QUARTER = "90d"
+    YEAR = "365d"
+
+    @property
+    def hours(self) -> int:
+        """Its length."""
+        number, unit = int(self[:-1]), self[-1]
+        return number if unit == "h" else number * 24
+
+
+class GroupBy(StrEnum):
+    """What spend is grouped by."""
+
+    CATEGORY = "category"
+    OWNER = "owner"
+    TEAM = "team"
+    PRODUCT = "product"
+    ACCOUNT = "account"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """What spend over time is shown for."""
+
+    window: Window
+    by: GroupBy
+
+    @classmethod
+    def of(cls, window: str, by: str) -> "Choice":
+        """Return the choice that two texts name; what names nothing is as if it were not there."""
+        return cls(
+            window=Window(window) if window in set(Window) else Window.MONTH,
+            by=GroupBy(by) if by in set(GroupBy) else GroupBy.CATEGORY,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendRow:
+    """One group in the table below the chart."""
+
+    style: str
+    """The style sheet's word for its colour; empty where it is drawn with the rest."""
+    name: str
+    total: str
+    share: str
+    """Of all spend in the window, in percent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StepRow:
+    """One hour or day in the table of all."""
+
+    label: str
+    amounts: tuple[str, ...]
+    total: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendPanel:
+    """Spend over time."""
+
+    choice: Choice
+    total: str
+    unit: str
+    """`hour` or `day`."""
+    first: str
+    last: str
+    words: str
+    """The chart in a sentence."""
+    gaps: tuple[str, ...]
+    drawing: Drawing
+    styles: tuple[str, ...]
+    """Of the drawing's paths."""
+    rows: tuple[SpendRow, ...]
+    others: tuple[SpendRow, ...]
+    """What is drawn as the rest, one by one."""
+    untold: int
+    """So many more are only counted."""
+    data: dict[str, object]
+    """For the script: JSON."""
+
+
+def spend_panel(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> SpendPanel:
+    """Choose what is shown of spend over time."""
+    named = _named(found, choice, owners)
+    first, last = _label(found, 0), _label(found, len(found.steps) - 1)
+    unit = "day" if found.steps.is_by_day else "hour"
+    gaps = found.gaps[:_GAPS_TOLD]
+    more = (f"and {len(found.gaps) - _GAPS_TOLD} more",) if len(found.gaps) > _GAPS_TOLD else ()
+    return SpendPanel(
+        choice=choice,
+        total=format_usd(found.total),
+        unit=unit,
+        first=first,
+        last=last,
+        words=_words(found, choice, unit, named),
+        gaps=(*gaps, *more),
+        drawing=spend_drawing(found),
+        styles=tuple(style for style, _, _ in named),
+        rows=tuple(_row(style, name, group.total, found.total) for style, name, group in named),
+        others=tuple(
+            _row("", _name(value, choice, owners), total, found.total) for value, total in found.others[:_OTHERS_LISTED]
+        ),
+        untold=max(0, len(found.others) - _OTHERS_LISTED),
+        data=_data(found, named),
+    )
+
+
+def step_rows(found: SpendSteps) -> tuple[StepRow, ...]:
+    """Return the table of every hour or day, the newest first: the columns are those of `SpendPanel.rows`."""
+    groups = _drawn(found)
+    rows = []
+    for step in range(len(found.steps)):
+        amounts = [group.amounts[step] for group in groups]
+        rows.append(
+            StepRow(
+                label=_label(found, step),
+                amounts=tuple(_known_amount(found, step, amount) for amount in amounts),
+                total=_known_amount(found, step, Usd(sum(amounts))),
+                note=_step_note(found, step),
+            )
+        )
+    return tuple(reversed(rows))
+
+
+def _known_amount(found: SpendSteps, step: int, amount: Usd) -> str:
+    """Return an amount of a step; nothing where it would be a zero that nobody read."""
+    is_told = found.is_known[step] and (amount or found.is_whole[step])
+    return format_usd(amount) if is_told else ""
+
+
+def _step_note(found: SpendSteps, step: int) -> str:
+    if not found.is_known[step]:
+        return "not known"
+    start, end = found.steps.edges[step : step + 2]
+    if found.is_whole[step]:
+        return "in part" if found.steps.is_by_day and end - start < HOURS_PER_DAY else ""
+    return "so far" if found.edge is not None and end > found.edge else "not complete"
+
+
+def _drawn(found: SpendSteps) -> tuple[GroupSteps, ...]:
+    return (*found.groups, *([found.rest] if found.rest is not None else []))
+
+
+def _named(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> list[tuple[str, str, GroupSteps]]:
+    """Return style, name and figures of what is drawn."""
+    named = [(f"g{n}", _name(group.value, choice, owners), group) for n, group in enumerate(found.groups)]
+    if found.rest is not None:
+        named.append(("rest", f"{len(found.others)} more", found.rest))
+    return named
+
+
+def _name(value: str, choice: Choice, owners: OwnerDirectory) -> str:
+    return group_name(((choice.by.value, value),), owners)
+
+
+def _row(style: str, name: str, amount: Usd, total: Usd) -> SpendRow:
+    share = f"{_rounded(100 * amount, total)} %" if total > 0 and amount >= 0 else ""
+    return SpendRow(style=style, name=name, total=format_usd(amount), share=share)
+
+
+def _label(found: SpendSteps, step: int) -> str:
+    at = start_of(found.steps.edges[step])
+    return f"{at:%b} {at.day}" if found.steps.is_by_day else f"{at:%b} {at.day} {at:%H:%M}"
+
+
+def _words(found: SpendSteps, choice: Choice, unit: str, named: Sequence[tuple[str, str, GroupSteps]]) -> str:
+    known = [step for step in range(len(found.steps)) if found.is_known[step]]
+    if not known or not named:
+        return "Nothing was spent."
+    sums = {step: sum(group.amounts[step] for _, _, group in named) for step in known}
+    top = max(known, key=lambda step: sums[step])
+    largest = named[0]
+    return (
+        f"{format_usd(found.total)} spent by {unit} from {_label(found, 0)} to {_label(found, known[-1])} (UTC), "
+        f"at most {format_usd(sums[top])} on {_label(found, top)}; "
+        f"the largest {choice.by.value} is {largest[1]} with {format_usd(largest[2].total)}."
+    )
+
+
+def _data(found: SpendSteps, named: Sequence[tuple[str, str, GroupSteps]]) -> dict[str, object]:
+    steps = range(len(found.steps))
+    return {
+        "times": [int(start_of(edge).timestamp()) for edge in found.steps.edges],
+        "byDay": found.steps.is_by_day,
+        "partial": [step for step in steps if not found.is_whole[step]],
+        "groups": [
+            {
+                "style": style,
+                "name": name,
+                "amounts": [
+                    _rounded(amount, _UNITS_DRAWN) if is_known else None
+                    for amount, is_known in zip(group.amounts, found.is_known, strict=True)
+                ],
+            }
+            for style, name, group in named
+        ],
+    }
+
+
+def _rounded(amount: int, unit: int) -> int:
+    """Return how often a unit goes into an amount, to the nearest whole number."""
+    return (2 * amount + unit) // (2 * unit)

@@ -1,0 +1,181 @@
+"""
+A real headless Chromium, driven over its DevTools protocol: no driver to install, only the browser itself.
+
+Source of the protocol: https://chromedevtools.github.io/devtools-protocol/
+"""
+
+import asyncio
+import base64
+import json
+import os
+import shutil
+import signal
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+import aiohttp
+
+CHROMIUM = next(
+    (found for name in ("chromium", "chromium-browser", "google-chrome") if (found := shutil.which(name))), ""
+)
+_FLAGS = (
+    "--headless",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--disable-dev-shm-usage",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+    "--remote-debugging-port=0",
+)
+_PATIENCE_S = 30.0
+
+
+class Page:
+    """One tab; keeps every error that its console showed."""
+
+    def __init__(self, socket: aiohttp.ClientWebSocketResponse) -> None:
+        self._socket = socket
+        self._number = 0
+        self._answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._loaded = asyncio.Event()
+        self.errors: list[str] = []
+        self.requests: list[str] = []
+        self.bytes_received = 0
+
+    async def listen(self) -> None:
+        """Take in what the browser tells, until it closes."""
+        async for message in self._socket:
+            told = json.loads(message.data)
+            if "id" in told:
+                self._answers.pop(told["id"]).set_result(told)
+            else:
+                self._take(told["method"], told["params"])
+
+    def _take(self, method: str, params: dict[str, Any]) -> None:
+        if method == "Page.loadEventFired":
+            self._loaded.set()
+        elif method == "Runtime.exceptionThrown":
+            self.errors.append(str(params["exceptionDetails"]))
+        elif method == "Runtime.consoleAPICalled" and params["type"] in {"error", "warning", "assert"}:
+            self.errors.append(str(params["args"]))
+        elif method == "Log.entryAdded" and params["entry"]["level"] in {"error", "warning"}:
+            self.errors.append(params["entry"]["text"])
+        elif method == "Network.requestWillBeSent":
+            self.requests.append(params["request"]["url"])
+        elif method == "Network.loadingFinished":
+            self.bytes_received += int(params["encodedDataLength"])
+
+    async def call(self, method: str, **params: Any) -> dict[str, Any]:
+        """Ask the browser for something and return its answer."""
+        self._number += 1
+        answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
+        await self._socket.send_json({"id": self._number, "method": method, "params": params})
+        async with asyncio.timeout(_PATIENCE_S):
+            told = await answer
+        if "error" in told:
+            raise AssertionError(f"{method}: {told['error']}")
+        result: dict[str, Any] = told["result"]
+        return result
+
+    async def open(self, url: str) -> None:
+        """Load a page whole."""
+        async with self.loading():
+            await self.call("Page.navigate", url=url)
+
+    @asynccontextmanager
+    async def loading(self) -> AsyncIterator[None]:
+        """Wait at the end of the block until the page that it leads to is loaded."""
+        self._loaded.clear()
+        yield
+        async with asyncio.timeout(_PATIENCE_S):
+            await self._loaded.wait()
+
+    async def run(self, script: str) -> Any:
+        """Return what an expression comes to; a promise is waited for."""
+        found = await self.call("Runtime.evaluate", expression=script, awaitPromise=True, returnByValue=True)
+        if "exceptionDetails" in found:
+            raise AssertionError(str(found["exceptionDetails"]))
+        return found["result"].get("value")
+
+    async def until(self, script: str) -> Any:
+        """Return the first true value of an expression, on whatever page the tab is then."""
+        async with asyncio.timeout(_PATIENCE_S):
+            while True:
+                # A page that is left takes the question with it.
+                with suppress(AssertionError):
+                    if found := await self.run(script):
+                        return found
+                await asyncio.sleep(0.02)
+
+    async def look(self, *, width: int = 1280, height: int = 900, is_dark: bool = False, scale: float = 1) -> None:
+        """Give the page a size and a colour scheme."""
+        await self.call(
+            "Emulation.setDeviceMetricsOverride",
+            width=width,
+            height=height,
+            deviceScaleFactor=scale,
+            mobile=width < 600,
+        )
+        scheme = {"name": "prefers-color-scheme", "value": "dark" if is_dark else "light"}
+        await self.call("Emulation.setEmulatedMedia", features=[scheme])
+
+    async def picture(self, *, is_whole: bool = True) -> bytes:
+        """Return a PNG of the page, beyond the window too."""
+        found = await self.call("Page.captureScreenshot", format="png", captureBeyondViewport=is_whole)
+        return base64.b64decode(found["data"])
+
+
+@asynccontextmanager
+async def browser() -> AsyncIterator[Page]:
+    """Start a browser of its own and offer its one tab."""
+    with tempfile.TemporaryDirectory(prefix="alertd-chromium-", ignore_cleanup_errors=True) as folder:
+        process = await asyncio.create_subprocess_exec(
+            CHROMIUM,
+            *_FLAGS,
+            f"--user-data-dir={folder}",
+            "about:blank",
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.PIPE,
+            start_new_session=True,
+            env={**os.environ, "HOME": folder},
+        )
+        assert process.stderr is not None
+        try:
+            port = await _port(process.stderr)
+            draining = asyncio.create_task(_drain(process.stderr))
+            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/json") as answer:
+                (tab,) = [tab for tab in await answer.json() if tab["type"] == "page"]
+                async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0) as socket:
+                    page = Page(socket)
+                    listening = asyncio.create_task(page.listen())
+                    for domain in ("Page", "Runtime", "Log", "Network"):
+                        await page.call(f"{domain}.enable")
+                    yield page
+                    listening.cancel()
+            draining.cancel()
+        finally:
+            # Its own session: with it go the processes that it started.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            await process.wait()
+
+
+async def _port(told: asyncio.StreamReader) -> int:
+    """Return the port that the browser chose, which it tells once it listens."""
+    async with asyncio.timeout(_PATIENCE_S):
+        async for line in told:
+            if b"DevTools listening on" in line:
+                return int(line.rpartition(b":")[2].partition(b"/")[0])
+    raise AssertionError(f"{CHROMIUM} ended before it listened")
+
+
+async def _drain(told: asyncio.StreamReader) -> None:
+    """Read on, or the browser would wait for a full pipe."""
+    while await told.read(1 << 16):
+        pass

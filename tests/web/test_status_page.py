@@ -1,0 +1,258 @@
+"""The status page over real HTTP, from a real daemon: what it tells, what it refuses, what may be asked there."""
+
+import re
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import html5lib
+import pytest
+
+from alertd.core.alert import AlertState
+from alertd.core.rules.base import RulesFile
+from alertd.keeper import event
+from tests.core.builders import NOW, RUNNING, row
+from tests.web.house import TOKEN, Account, House, house, usual_rows
+
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+async def home(tmp_path: Path) -> AsyncIterator[House]:
+    async with house(tmp_path) as found:
+        yield found
+
+
+def require_valid(text: str) -> None:
+    """No parse error, as a strict parser sees it."""
+    html5lib.HTMLParser(strict=True).parse(text)
+
+
+async def test_page_when_asked_then_tells_everything_at_a_glance(home: House) -> None:
+    """Somebody who writes no YAML finds what fires, what it costs and what is owed, in words."""
+    status, text = await home.get("/")
+    assert status == 200
+    require_valid(text)
+    for told in (
+        "<title>2 firing · alertd</title>",
+        "2 alerts are firing",
+        "trainer-a (gpu-1) spent $84.00 on gpu in 24h",
+        "warning from $50.00",
+        "Bill of 2025-12",
+        "$1,200.00",
+        "Billed through",
+        "Balance of default is $500.00",
+        "monthly-budget",
+        "of $5,000.00",
+        "Nothing is silenced.",
+        "Nothing is wrong.",
+        "4 in force since",
+    ):
+        assert told in text, told
+
+
+@pytest.mark.parametrize(
+    ("window", "hours"),
+    [
+        pytest.param("24h", 23, id="the hour that runs is one of 24"),
+        pytest.param("7d", 6 * 24 + 12, id="from a midnight on"),
+        pytest.param("365d", 239, id="as far back as is known"),
+    ],
+)
+async def test_spend_when_any_choice_is_made_then_the_sums_are_exact(home: House, window: str, hours: int) -> None:
+    """The figures below the chart are what was billed, whatever is chosen."""
+    for by in ("category", "owner", "team", "product", "account"):
+        _, text = await home.get(f"/?window={window}&by={by}")
+        require_valid(text)
+        rows = re.findall(r'class="keyed">.*?<td class="number">(-?)\$([\d,]+)\.(\d\d)', text)
+        assert (
+            sum(int(f"{sign}{dollars.replace(',', '')}{cents}") for sign, dollars, cents in rows) == hours * 425 - 200
+        )
+
+
+async def test_spend_when_the_choice_makes_no_sense_then_as_if_none_was_made(home: House) -> None:
+    """A link that was mistyped shows something."""
+    status, text = await home.get("/?window=<b>&by=everything")
+    assert (status, "30d</a>" in text, "<b>" in text) == (200, True, False)
+
+
+async def test_spend_table_then_has_every_day_and_what_is_not_whole(home: House) -> None:
+    """Who cannot see the chart reads the same, day by day."""
+    status, text = await home.get("/spend?window=7d&by=owner")
+    assert status == 200
+    require_valid(text)
+    assert text.count('<th scope="row">Jan ') == 7
+    assert "in part" in text or "so far" in text
+    assert text.count('<td class="number">$102.00</td>') == 6
+
+
+async def test_page_when_a_category_cannot_be_read_then_says_so_and_shows_a_gap(tmp_path: Path) -> None:
+    """Missing bills are no low spend."""
+    async with house(tmp_path) as home:
+        home.account.broken = {"gpu"}
+        home.account.rows = [*home.account.rows, row(RUNNING + 3, "2", category="llm")]
+        await home.poll(5 * HOUR)
+        _, text = await home.get("/?window=24h")
+        assert "gpu could not be read since" in text
+        assert "alertd needs attention" in text
+        assert "<title>3 firing, 2 problems · alertd</title>" in text
+        assert re.search(r'class="unknown" d="M\d', text)
+        _, table = await home.get("/spend?window=24h")
+        assert "not complete" in table
+        # 15:00 was never read of gpu; what was read of it is told, and nothing as if it were nothing.
+        cells = re.findall(r"<td[^>]*>(.*?)</td>", table.partition("Jan 10 15:00</th>")[2].partition("</tr>")[0])
+        assert cells == ["$2.00", "", "$2.00", "not complete"]
+
+
+async def test_page_before_the_first_poll_then_says_that_nothing_is_known(tmp_path: Path) -> None:
+    """An empty page without a word looks like a broken one."""
+    async with house(tmp_path, polls=0) as home:
+        status, text = await home.get("/")
+        assert status == 200
+        require_valid(text)
+        assert "<h1>No bills were read yet</h1>" in text
+        assert "<title>No bills yet · alertd</title>" in text
+        assert "The first poll is under way." in text
+        assert "Nothing is wrong." not in text
+        assert (await home.get("/spend"))[0] == 303
+
+
+async def test_page_when_the_rules_file_is_broken_then_shows_the_mistake_with_its_place(home: House) -> None:
+    """Who edited it looks here first."""
+    await home.app.keeper.note_rules_file(
+        RulesFile(faults=("rules.yaml:3:1: what is <this>?",), broken_since=NOW, loaded_at=NOW, rules=4)
+    )
+    _, text = await home.get("/")
+    assert "rules.yaml:3:1: what is &lt;this&gt;?" in text
+
+
+async def test_page_when_names_are_hostile_then_they_are_text(tmp_path: Path) -> None:
+    """Owners and products are whatever a customer typed."""
+    owner = "</script><script>alert(1)</script><!--'\"&amp;"
+    async with house(tmp_path, account=Account(rows=usual_rows(owner))) as home:
+        for path in ("/?by=owner", "/spend?by=owner", f"/alerts/{home.alert().fingerprint}"):
+            _, text = await home.get(path)
+            require_valid(text)
+            assert "<script>alert" not in text
+            assert "alert(1)" in text
+
+
+async def test_alert_page_then_tells_its_whole_story(home: House) -> None:
+    """What `alertd explain` tells, with a chart and what it consists of."""
+    fingerprint = home.alert().fingerprint
+    status, text = await home.get(f"/alerts/{fingerprint}")
+    assert status == 200
+    require_valid(text)
+    for told in (
+        "<h1>trainer-a (gpu-1) spent $84.00 on gpu in 24h</h1>",
+        "What to do:",
+        "https://example.com/runbook",
+        "Spend in 24h, rolling",
+        "warning $50.00",
+        "finops, by defaults: no route matches",
+        "none -&gt; firing (warning)",
+        "value $84.00, threshold $50.00, billed through 2026-01-10",
+        'class="limit warning"',
+        fingerprint,
+    ):
+        assert told in text, told
+    assert (await home.get(f"/alerts/{fingerprint[:6]}"))[0] == 200
+    assert (await home.get("/alerts/ffffffffffffffff"))[0] == 404
+
+
+async def test_alert_page_when_it_has_ended_then_offers_nothing_to_do(home: House) -> None:
+    """A link in an old message still tells what it was."""
+    fingerprint = home.alert().fingerprint
+    await home.sign_in()
+    home.account.rows = [row(RUNNING + 20, "1")]
+    for _ in range(4):
+        await home.poll(15 * HOUR)
+    assert home.app.cycle.memory.alerts[fingerprint].state is AlertState.RESOLVED
+    _, text = await home.get(f"/alerts/{fingerprint}")
+    require_valid(text)
+    assert "resolved" in text
+    assert "/acknowledge" not in text
+    assert "ended in the last 7 days" in (await home.get("/"))[1]
+
+
+async def test_acknowledge_by_form_then_it_is_stored_with_its_name_and_told(home: House) -> None:
+    """The same door as the command's: history, outbox and page agree."""
+    csrf = await home.sign_in("Dana <3")
+    alert = home.alert()
+    path = f"/alerts/{alert.fingerprint}"
+    fields = {"csrf": csrf, "episode": str(alert.episode), "back": path}
+    async with home.session.post(f"{home.url}{path}/acknowledge", data=fields) as answer:
+        text = await answer.text()
+    assert (answer.status, answer.url.path) == (200, path)
+    require_valid(text)
+    assert "is acknowledged" in text
+    assert "Dana &lt;3 (status page) looks after it" in text
+    assert home.alert().acknowledged_by == "Dana <3 (status page)"
+    story = await home.app.keeper.story(home.alert(), home.now)
+    assert story.events[-1].kind == "acknowledged by Dana <3 (status page)"
+    # What was said once is not said again.
+    assert "is acknowledged" not in (await home.get(path))[1]
+    fields["undo"] = "1"
+    await home.session.post(f"{home.url}{path}/acknowledge", data=fields)
+    assert home.alert().acknowledged_by is None
+
+
+@pytest.mark.parametrize(
+    ("length", "until"),
+    [
+        pytest.param("1h", "until 2026-01-10 13:05 UTC", id="an hour"),
+        pytest.param("24h", "until 2026-01-11 12:05 UTC", id="a day"),
+        pytest.param("month-end", "until 2026-02-01 00:00 UTC", id="the month"),
+        pytest.param("resolved", "until the alert ends", id="the alert"),
+    ],
+)
+async def test_silence_by_form_then_holds_as_long_as_chosen_and_can_be_ended(
+    home: House, length: str, until: str
+) -> None:
+    """Whoever is on duty chooses from a list; a form sent twice is one silence."""
+    csrf = await home.sign_in()
+    path = f"/alerts/{home.alert().fingerprint}"
+    fields = {"csrf": csrf, "length": length, "comment": "planned\nrun", "mark": "m", "back": path}
+    for _ in range(2):
+        async with home.session.post(f"{home.url}{path}/silence", data=fields) as answer:
+            text = await answer.text()
+    require_valid(text)
+    (silence,) = home.app.cycle.memory.silences.values()
+    assert (silence.author, silence.comment, silence.until) == ("dana (status page)", "planned run", until)
+    assert until in (await home.get("/"))[1]
+    await home.session.post(f"{home.url}/silences/{silence.id}/expire", data={"csrf": csrf, "back": "/"})
+    assert "Nothing is silenced." in (await home.get("/"))[1]
+
+
+async def test_silence_when_it_cannot_be_then_the_page_says_why(home: House) -> None:
+    """A refusal is an answer in words, not a lost click."""
+    csrf = await home.sign_in()
+    path = f"/alerts/{home.alert().fingerprint}"
+    for fields in ({"length": "for ever"}, {"length": "1h", "episode": "7"}):
+        async with home.session.post(f"{home.url}{path}/silence", data={"csrf": csrf, "back": "/", **fields}) as answer:
+            assert "Not done: " in await answer.text()
+    assert home.app.cycle.memory.silences == {}
+
+
+async def test_post_with_the_token_itself_then_scripts_need_no_session(home: House) -> None:
+    """A runbook acknowledges with one line of curl."""
+    path = f"{home.url}/alerts/{home.alert().fingerprint}/acknowledge"
+    bearer = {"Authorization": f"Bearer {TOKEN}"}
+    async with home.session.post(path, data={"by": "runbook"}, headers=bearer) as answer:
+        assert (answer.status, "is acknowledged" in await answer.text()) == (200, True)
+    assert home.alert().acknowledged_by == "runbook (HTTP)"
+    async with home.session.post(f"{home.url}/silences/ffffffff/expire", headers=bearer) as answer:
+        assert (answer.status, (await answer.text()).startswith("Not done: ")) == (400, True)
+
+
+async def test_alert_page_when_its_history_is_very_long_then_shows_the_newest(home: House) -> None:
+    """An alert that was quieted a thousand times has a page that opens all the same."""
+    alert = home.alert()
+    events = [event(alert, f"event {number}", (), NOW + timedelta(seconds=number)) for number in range(300)]
+    await home.app.keeper._thread.call(lambda store: store.alerts.add_events(events))
+    home.now += HOUR
+    _, text = await home.get(f"/alerts/{alert.fingerprint}")
+    require_valid(text)
+    assert text.count("<td>event ") == 200
+    assert "<td>event 299</td>" in text
+    assert f"alertd explain {alert.fingerprint}" in text
