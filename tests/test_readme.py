@@ -130,6 +130,14 @@ def test_every_file_linked_exists() -> None:
         assert (ROOT / target).exists(), target
 
 
+def test_every_heading_linked_exists() -> None:
+    """A contents list that leads nowhere is worse than none."""
+    headings = re.findall(r"^#+ (.+)$", BLOCK.sub("", TEXT), re.MULTILINE)
+    anchors = {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+    assert set(re.findall(r"\]\(#([^)]+)\)", TEXT)) <= anchors
+
+
 def test_every_file_in_shell_blocks_exists() -> None:
     """What is copied from here to a shell works, or the first impression is an error."""
     made = {"deploy/config", "deploy/config/rules.yaml", "deploy/secrets"}
