@@ -8,13 +8,16 @@ seen stays; acknowledging and silencing work.
 import asyncio
 import secrets
 import signal
-from collections.abc import Callable
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from alertd.core.quieting import Quieted, Request
 from alertd.core.rules.base import RulesFile
 from alertd.core.words import format_instant
 from alertd.demo import API_KEY, RULES, SCENARIO, START, Clock, Tally, demo_daemon, heading, live_until
+from alertd.errors import UserError
 from alertd.page import serve_page
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.scenarios import SCENARIOS
@@ -33,37 +36,60 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
         seed: The same one tells the same story.
         port: On 127.0.0.1; 0 for a free one.
         stop: Ends it as Ctrl-C does.
+
+    Raises:
+        UserError: The port is taken.
     """
+    _require_free(port)
     stop = stop or asyncio.Event()
     clock, tally = Clock(START), Tally()
     world = SCENARIOS[SCENARIO](seed, START)
     say(heading(world.summary))
+    async with (
+        BillingSimulator(world, now=clock, api_key=API_KEY, faults=demo_faults(seed, START)) as simulator,
+        demo_daemon(simulator.base_url, clock, rules=(*RULES, "demo_page.yaml")) as app,
+    ):
+        await live_until(WORST_HOUR, app, clock, tally, say)
+        rules = RulesFile(loaded_at=START, rules=app.cycle.rule_count)
+        await app.keeper.note_rules_file(rules)
+        app.figures.overview = await app.cycle.overview(clock.now)
+
+        async def quiet(request: Request) -> Quieted:
+            quieted = await app.cycle.quiet(request, clock.now)
+            await app.delivery.drain(patience=timedelta())
+            return quieted
+
+        token = secrets.token_urlsafe(12)
+        listen = Listen(host="127.0.0.1", port=port, token=token)
+        async with serve_page(app, listen, quiet=quiet, stuck=tuple, now=clock) as bound, _until_asked(stop):
+            say(_invitation(bound, token))
+            await stop.wait()
+
+
+@asynccontextmanager
+async def _until_asked(stop: asyncio.Event) -> AsyncIterator[None]:
+    """Let Ctrl-C end the block in good order; before it, it ends the demo as it ends any command."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
     try:
-        async with (
-            BillingSimulator(world, now=clock, api_key=API_KEY, faults=demo_faults(seed, START)) as simulator,
-            demo_daemon(simulator.base_url, clock, rules=(*RULES, "demo_page.yaml")) as app,
-        ):
-            await live_until(WORST_HOUR, app, clock, tally, say)
-            rules = RulesFile(loaded_at=START, rules=app.cycle.rule_count)
-            await app.keeper.note_rules_file(rules)
-            app.figures.overview = await app.cycle.overview(clock.now)
-
-            async def quiet(request: Request) -> Quieted:
-                quieted = await app.cycle.quiet(request, clock.now)
-                await app.delivery.drain(patience=timedelta())
-                return quieted
-
-            token = secrets.token_urlsafe(12)
-            listen = Listen(host="127.0.0.1", port=port, token=token)
-            async with serve_page(app, listen, quiet=quiet, stuck=tuple, now=clock) as bound:
-                say(_invitation(bound, token))
-                await stop.wait()
+        yield
     finally:
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.remove_signal_handler(number)
+
+
+def _require_free(port: int) -> None:
+    """Fail before the month has run, not after it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(
+                f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}; "
+                "choose another one, or none for a free one"
+            ) from None
 
 
 def _invitation(port: int, token: str) -> str:

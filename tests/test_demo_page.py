@@ -2,12 +2,14 @@
 
 import asyncio
 import re
+import socket
 from datetime import timedelta
 
 import aiohttp
 import pytest
 
 from alertd import demo_page
+from alertd.cli.root import run
 from alertd.demo import START
 
 
@@ -38,3 +40,15 @@ async def test_page_of_the_demo_then_is_up_until_it_is_stopped(monkeypatch: pyte
         assert told in text, told
     stop.set()
     await serving
+
+
+def test_port_when_taken_then_says_so_before_the_month_is_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """Nobody waits ten seconds for an error."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        code = run(["demo", "--serve", "--port", str(port)])
+    words = "Address already in use; choose another one, or none for a free one"
+    shown = capsys.readouterr()
+    assert (code, shown.out, shown.err) == (1, "", f"alertd: --port: cannot listen on 127.0.0.1:{port}: {words}\n")

@@ -104,7 +104,8 @@ def _end_line(alert: Alert, now: datetime) -> str:
 
 
 def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
-    fields = [Field(name="Value", text=format_value(alert.value, alert.unit))]
+    is_new = alert.unit is Unit.DAYS and alert.value == 0 and not alert.is_below
+    fields = [Field(name="Value", text="under a day" if is_new else format_value(alert.value, alert.unit))]
     if alert.threshold is not None:
         name = f"Threshold ({alert.severity.label})"
         fields.append(Field(name=name, text=format_value(alert.threshold, alert.unit)))

@@ -15,6 +15,7 @@ def format_value(value: Decimal, unit: Unit) -> str:
         case Unit.RATIO:
             return format_ratio(value)
         case Unit.DAYS:
-            return f"{plain(round(value, 1)):f} days"
+            days = plain(round(value, 1))
+            return f"{days:f} day" if days == 1 else f"{days:f} days"
         case Unit.HOURS:
             return f"{plain(round(value, 1)):f} h"

@@ -5,6 +5,7 @@ It reads the store through the daemon's own thread. A page that cannot be served
 stop of the daemon.
 """
 
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -128,9 +129,14 @@ async def serve(listen: Listen, door: Door, *parts: Routed) -> AsyncIterator[int
             await site.start()
         except OSError as error:
             raise SettingsError(
-                f"ALERTD_HTTP_LISTEN: cannot listen on {listen.host}:{listen.port}: {error.strerror}; "
+                f"ALERTD_HTTP_LISTEN: cannot listen on {listen.host}:{listen.port}: {_why(error)}; "
                 "choose another address, or off"
             ) from None
         yield int(runner.addresses[0][1])
     finally:
         await runner.cleanup()
+
+
+def _why(error: OSError) -> str:
+    """Return the system's own words: the event loop puts the address before them once more."""
+    return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)

@@ -197,6 +197,23 @@ def test_bill_message_when_composed_then_owed_month_and_invoice() -> None:
     assert over.lines == ("It fired for 1 d, from 2026-01-10 12:05 UTC.",)
 
 
+@pytest.mark.parametrize(
+    ("days", "told"),
+    [
+        pytest.param(0, "under a day", id="new: no number says it"),
+        pytest.param(1, "1 day", id="one"),
+        pytest.param(1.5, "1.5 days", id="and a half"),
+    ],
+)
+def test_bill_when_young_then_its_age_reads_well(days: float, told: str) -> None:
+    """`0 days` would look like a mistake."""
+    rule = MonthlyBillRule(name="bill-overdue")
+    (seen,) = rule.evaluate(Desk().facts(bills=(tracked((NOW - days * DAY, monthly_bill())),)), ())
+    alert = step(None, seen, rule, NOW)
+    assert alert is not None
+    assert compose(alert, NotifyReason.FIRST, rule).fields[0] == Field(name="Value", text=told)
+
+
 # --- storms ---------------------------------------------------------------------------------------------------------
 
 

@@ -202,5 +202,5 @@ def test_listen_when_the_port_is_taken_then_says_so(alertd: Alertd, world: Billi
         port = taken.getsockname()[1]
         alertd.env["ALERTD_HTTP_LISTEN"] = f"127.0.0.1:{port}"
         found = alertd.run("run")
-    said = f"ALERTD_HTTP_LISTEN: cannot listen on 127.0.0.1:{port}:" in found.err
+    said = f"ALERTD_HTTP_LISTEN: cannot listen on 127.0.0.1:{port}: Address already in use; " in found.err
     assert (found.code, said, no_traceback(found.err)) == (1, True, True), found.err

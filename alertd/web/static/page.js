@@ -18,6 +18,7 @@
   const [date, time] = [{month: "short", day: "numeric"}, {hour: "2-digit", minute: "2-digit"}];
   const [day, clock, hour] = [utc(date), utc(time), utc({...date, ...time})];
   const DASHES = {plain: [2, 4], info: [4, 4], warning: [8, 5], critical: [16, 5]};
+  const LINES = {plain: "muted", info: "info", warning: "bar-risk", critical: "bar-over"};
 
   const element = (tag, text, style) => {
     const made = document.createElement(tag);
@@ -116,7 +117,7 @@
     const values = data.values.map(Number);
     const isLine = data.form === "line";
     const main = {stroke: colour("g0"), width: 2, fill: `${colour("g0")}33`, points: {show: false}};
-    const limits = data.limits.map((limit) => ({stroke: colour(limit.style === "plain" ? "muted" : limit.style), width: 2, dash: DASHES[limit.style], points: {show: false}}));
+    const limits = data.limits.map((limit) => ({stroke: colour(LINES[limit.style]), width: 2, dash: DASHES[limit.style], points: {show: false}}));
     return {
       data: [data.times, values, ...data.limits.map((limit) => values.map(() => Number(limit.value)))],
       options: {
