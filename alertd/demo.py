@@ -24,7 +24,7 @@ from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.reading import Cadence
 from alertd.core.selection import SpendQuery
 from alertd.core.spend import SpendView
-from alertd.core.words import format_instant
+from alertd.core.words import format_count, format_instant
 from alertd.novita.client import NovitaClient
 from alertd.rules_file.load import load_rules
 from alertd.service import run_cycle
@@ -219,7 +219,7 @@ def _summary(
         f"  {'total':<24}{format_usd(total):>12}",
         "",
         f"  counted {to_decimal(total):f} USD, billed {billed:f} USD: {'equal' if is_equal else 'NOT EQUAL'}",
-        f"  {read}; {tally.failed_cycles} polls stayed incomplete",
+        f"  {read}; {format_count(tally.failed_cycles, 'poll')} stayed incomplete",
         f"  {told}; {tally.messages} messages",
         f"  still firing: {'; '.join(firing) or 'nothing'}",
         "",

@@ -11,7 +11,7 @@ from alertd.core.hours import start_of
 from alertd.core.ledger import CategoryBook
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.rules.base import RulesFile
-from alertd.core.words import format_age, format_instant
+from alertd.core.words import format_age, format_count, format_instant
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
 
@@ -284,7 +284,6 @@ def _problems(
             (EntryState.GAVE_UP, "given up"),
         ):
             if count := receiver.counts.get(state, 0):
-                problems.append(
-                    f"receiver {receiver.name}: {count} notifications {words}. {receiver.last_error}".rstrip()
-                )
+                what = f"{format_count(count, 'notification')} {words}"
+                problems.append(f"receiver {receiver.name}: {what}. {receiver.last_error}".rstrip())
     return problems

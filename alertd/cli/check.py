@@ -27,6 +27,7 @@ def command(ctx: click.Context, path: Path | None) -> int:
     from alertd.accounts import missing_keys
     from alertd.app import check_settings
     from alertd.contacts import owner_warnings
+    from alertd.core.words import format_count
     from alertd.errors import RulesError, SettingsError
     from alertd.receivers import build_notifiers
     from alertd.rules_file.load import load_rules
@@ -36,8 +37,6 @@ def command(ctx: click.Context, path: Path | None) -> int:
     except SettingsError as error:
         click.echo(str(error), err=True)
         settings = None
-    from alertd.settings import Settings
-
     target = path or (settings.rules_path() if settings is not None else Path("rules.yaml"))
     try:
         rules = load_rules(target)
@@ -46,7 +45,6 @@ def command(ctx: click.Context, path: Path | None) -> int:
         return 1
     if settings is None:
         return 1
-    assert isinstance(settings, Settings)
     try:
         check_settings(rules, settings)
     except SettingsError as error:
@@ -61,5 +59,6 @@ def command(ctx: click.Context, path: Path | None) -> int:
     ):
         click.echo(f"{problem.path}:{problem.line}:{problem.column}: warning: {problem.text}", err=True)
     enabled = sum(rule.enabled for rule in rules.rules)
-    click.echo(f"{target}: ok: {enabled} rules, {len(rules.receivers)} receivers, {len(rules.accounts)} accounts")
+    counts = ((enabled, "rule"), (len(rules.receivers), "receiver"), (len(rules.accounts), "account"))
+    click.echo(f"{target}: ok: {', '.join(format_count(number, noun) for number, noun in counts)}")
     return 0

@@ -102,6 +102,7 @@ async def _once(settings: "Settings") -> int:
 async def _dry_run(settings: "Settings") -> int:
     from alertd.app import open_app
     from alertd.clock import utc_now
+    from alertd.core.words import format_count
     from alertd.receivers import printing_notifiers
     from alertd.rules_file.load import load_rules
     from alertd.service import run_once
@@ -115,5 +116,6 @@ async def _dry_run(settings: "Settings") -> int:
     ) as app:
         is_ok = await run_once(app, utc_now())
         open_alerts = app.cycle.open_alerts()
-    click.echo(f"Dry run: {len(open_alerts)} alerts open, nothing sent, nothing stored.", err=True)
+    alerts = format_count(len(open_alerts), "alert")
+    click.echo(f"Dry run: {alerts} open, nothing sent, nothing stored.", err=True)
     return 0 if is_ok else 1

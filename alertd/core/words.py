@@ -33,6 +33,11 @@ def format_age(duration: timedelta) -> str:
     return f"{minutes} min"
 
 
+def format_count(number: int, noun: str) -> str:
+    """Return how many there are of something whose name takes an `s`: `1 rule`, `3 rules`."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def format_instant(at: datetime) -> str:
     """Return an instant to the minute, in UTC and saying so."""
     return f"{at:%Y-%m-%d %H:%M} UTC"

@@ -15,6 +15,7 @@ from aiohttp import web
 from alertd.alert_json import alert_json
 from alertd.core.alert import Alert, AlertState
 from alertd.core.outbox import OutboxEntry
+from alertd.core.words import format_count
 from alertd.errors import SettingsError
 from alertd.status import Status
 from alertd.story import why_quiet
@@ -87,7 +88,7 @@ class Pages:
         if status.is_healthy:
             return web.Response(text="ok\n")
         # Without the figures that problems name: probes need no token.
-        return web.Response(status=503, text=f"{len(status.problems)} problems; see `alertd status`\n")
+        return web.Response(status=503, text=f"{format_count(len(status.problems), 'problem')}; see `alertd status`\n")
 
     async def _metrics(self, _: web.Request) -> web.Response:
         text = self._metrics_page.text(await self._status(), store_bytes=self._store_bytes())

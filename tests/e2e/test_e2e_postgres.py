@@ -100,7 +100,7 @@ def test_once_when_the_store_is_postgres_then_commands_show_what_a_file_would(
     assert "9.00" in shown["spend"].out
     assert shown["db check"].out.startswith("postgresql://alertd@/")
     assert shown["db check"].out.endswith(": ok\n")
-    assert "Dry run: 1 alerts open, nothing sent, nothing stored.\n" in shown["run --dry-run"].err
+    assert "Dry run: 1 alert open, nothing sent, nothing stored.\n" in shown["run --dry-run"].err
     refused = first.run("db", "backup", "copy.db")
     assert (refused.code, "pg_dump --format=custom --file=copy.db" in refused.err) == (1, True)
     replayed = first.run("backtest", "--since", "2d")
