@@ -34,6 +34,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
+    # Not which libraries in which versions answer.
+    "Server": "alertd",
 }
 
 
@@ -197,7 +199,7 @@ class Door:
 
 
 _WORDS = {
-    HTTPStatus.UNAUTHORIZED: "sign in with the token first",
+    HTTPStatus.UNAUTHORIZED: "sign in with the token first; scripts send Authorization: Bearer and ALERTD_HTTP_TOKEN",
     HTTPStatus.FORBIDDEN: "this was not sent by a page of this alertd, or its session is over: open the page again",
     HTTPStatus.NOT_FOUND: "there is no such page",
     HTTPStatus.METHOD_NOT_ALLOWED: "this page cannot be asked like that",
