@@ -26,8 +26,8 @@ from alertd.core.selection import SpendQuery
 from alertd.core.spend import SpendView
 from alertd.core.words import format_count, format_instant
 from alertd.novita.client import NovitaClient
+from alertd.rounds import run_cycle
 from alertd.rules_file.load import load_rules
-from alertd.service import run_cycle
 from alertd.settings import Settings
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.scenarios import SCENARIOS

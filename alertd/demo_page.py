@@ -19,6 +19,7 @@ from alertd.core.words import format_instant
 from alertd.demo import API_KEY, RULES, SCENARIO, START, Clock, Tally, demo_daemon, heading, live_until
 from alertd.errors import UserError
 from alertd.page import serve_page
+from alertd.rounds import renew_overview
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.scenarios import SCENARIOS
 from alertd.simulator.server import BillingSimulator
@@ -52,7 +53,7 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
         await live_until(WORST_HOUR, app, clock, tally, say)
         rules = RulesFile(loaded_at=START, rules=app.cycle.rule_count)
         await app.keeper.note_rules_file(rules)
-        app.figures.overview = await app.cycle.overview(clock.now)
+        await renew_overview(app, clock.now)
 
         async def quiet(request: Request) -> Quieted:
             quieted = await app.cycle.quiet(request, clock.now)

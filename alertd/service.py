@@ -10,7 +10,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 
 from alertd.app import App, open_slack_app
 from alertd.clock import monotonic_s, utc_now
@@ -21,10 +21,10 @@ from alertd.core.quieting import Quieted, Request
 from alertd.core.rules.base import RulesFile
 from alertd.errors import AlertdError, RulesError
 from alertd.log import get_logger
-from alertd.memory import CycleReport
 from alertd.notify.mirroring import MIRROR_EVERY
 from alertd.pulse import FEEL_EVERY_S, Pulse
 from alertd.requests import serve_requests
+from alertd.rounds import renew_overview, run_cycle
 from alertd.rules_file.watch import RulesWatch
 from alertd.service_manager import ServiceManager
 from alertd.slack_commands import SlackCommands
@@ -33,8 +33,6 @@ from alertd.web.listen import parse_listen
 
 STOP_PATIENCE = timedelta(seconds=8)
 """How long a stop waits for sends in flight; with what follows it stays below ten seconds."""
-ONCE_PATIENCE = timedelta(seconds=30)
-"""How long `--once` waits for retries before it leaves them to the next run."""
 _WATCHDOG_PERIOD_S = 10.0
 _RULES_LOOK_S = 1.0
 """How often the rules files are looked at; an edit is read when two looks agree."""
@@ -295,9 +293,7 @@ class Service:
             async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()):
                 report = await run_cycle(self._app, utc_now())
                 if self._listen_on is not None:
-                    begun = monotonic_s()
-                    overview = await self._app.cycle.overview(utc_now())
-                    self._app.figures.note_overview(overview, monotonic_s() - begun)
+                    await renew_overview(self._app, utc_now())
         except asyncio.CancelledError:
             # A stop takes back what was not committed; APScheduler would log it as a failure.
             if not self._stop.is_set():
@@ -358,46 +354,3 @@ class Service:
                 self._app.cycle.forget()
         except AlertdError as error:
             self._log.error("maintenance failed", error=str(error))
-
-
-async def run_cycle(
-    app: App, now: datetime, *, everything: bool = False, clock: Callable[[], datetime] = utc_now
-) -> CycleReport:
-    """
-    Run one cycle, keep its figures, log its one line and wake the delivery.
-
-    Args:
-        clock: Says when it finished.
-
-    Raises:
-        StoreError: The store failed; the cycle did not decide.
-    """
-    log = get_logger()
-    try:
-        report = await app.cycle.run(now, everything=everything)
-    except BaseException:
-        app.figures.note_failure()
-        raise
-    await app.keeper.record(report, clock())
-    app.figures.note_cycle(report)
-    app.delivery.wake()
-    for move in report.moves:
-        log.info("alert moved", alert=move)
-    figures = {name: value for name, value in report.figures() if value != ""}
-    (log.info if report.is_ok else log.warning)("cycle done", **figures)
-    return report
-
-
-async def run_once(app: App, now: datetime) -> bool:
-    """
-    Run one complete cycle, file the reports that are due, and deliver.
-
-    Returns:
-        Whether everything was read, judged, reported and delivered.
-    """
-    await app.delivery.recover()
-    report = await run_cycle(app, now, everything=True)
-    is_reported = await app.reporter.run(now)
-    is_delivered = await app.delivery.drain(patience=ONCE_PATIENCE)
-    await app.mirroring.mirror()
-    return report.is_ok and is_reported and is_delivered

@@ -22,11 +22,12 @@ MAY_IMPORT = {
     "settings": set[str](),
     "templates": {"core"},
     "status": {"core", "store"},
+    "rounds": {"app", "memory"},
     "service": {
         "core",
         "app",
-        "memory",
         "pulse",
+        "rounds",
         "service_manager",
         "control",
         "requests",

@@ -90,7 +90,7 @@ async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
 async def _once(settings: "Settings") -> int:
     from alertd.app import load_checked_rules, open_app
     from alertd.clock import utc_now
-    from alertd.service import run_once
+    from alertd.rounds import run_once
     from alertd.store.store import Store
 
     rules = load_checked_rules(settings)
@@ -104,8 +104,8 @@ async def _dry_run(settings: "Settings") -> int:
     from alertd.clock import utc_now
     from alertd.core.words import format_count
     from alertd.receivers import printing_notifiers
+    from alertd.rounds import run_once
     from alertd.rules_file.load import load_rules
-    from alertd.service import run_once
     from alertd.store.store import Store
 
     rules = load_rules(settings.rules_path())

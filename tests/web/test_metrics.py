@@ -9,14 +9,15 @@ from typing import cast
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from structlog.testing import capture_logs
 
 from alertd.app import App
 from alertd.core.outbox import EntryState, OutboxEntry
-from alertd.core.overview import overview
+from alertd.core.overview import Overview, overview
 from alertd.core.rules.base import RulesFile
 from alertd.errors import StoreError
 from alertd.memory import CycleReport
-from alertd.service import run_cycle
+from alertd.rounds import renew_overview, run_cycle
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Decisions, Store
@@ -169,6 +170,23 @@ async def test_cycle_when_it_does_not_finish_then_it_counts_as_failed(store: Sto
     with pytest.raises(StoreError):
         await run_cycle(cast("App", SimpleNamespace(cycle=FailingCycle(), figures=figures)), NOW)
     assert samples(page(store, figures), "alertd_cycles_total") == {("ok",): 1, ("failed",): 1}
+
+
+class FailingOverview:
+    """A cycle of which something cannot be summed up."""
+
+    async def overview(self, now: datetime) -> Overview:
+        raise ArithmeticError("the sum of a budget")
+
+
+async def test_overview_when_it_fails_then_the_last_one_stays_and_the_log_says_why() -> None:
+    """What is shown must not cost what is watched: the cycle before it was good."""
+    known = overview(Desk().facts(), [])
+    figures = seen(known)
+    with capture_logs() as logs:
+        await renew_overview(cast("App", SimpleNamespace(cycle=FailingOverview(), figures=figures)), NOW)
+    assert figures.overview is known
+    assert [line["event"] for line in logs] == ["overview failed"]
 
 
 def test_durations_when_told_then_by_part(store: Store) -> None:
