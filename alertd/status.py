@@ -1,5 +1,6 @@
 """What `alertd status` tells: facts from the store, and the judgement whether all is well."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,6 +10,7 @@ from alertd.core.alert import Alert, AlertState
 from alertd.core.bill import View
 from alertd.core.hours import start_of
 from alertd.core.ledger import CategoryBook
+from alertd.core.message import truncate
 from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.rules.base import RulesFile
 from alertd.core.words import format_age, format_count, format_instant
@@ -18,6 +20,8 @@ from alertd.store.store import Store
 _POLLS_MISSED = 3
 """So many intervals without a cycle, and the daemon is not well or does not run."""
 _SLACK = timedelta(minutes=1)
+_WHY_LIMIT = 300
+"""Characters: a poll may meet one error for each range of each category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,6 +264,19 @@ def _error_text(entry: OutboxEntry | None) -> str:
     return entry.error if entry is not None else ""
 
 
+def _unread(edges: tuple[Edge, ...]) -> list[str]:
+    """Return what cannot be read and why, once for all categories of which the same is told."""
+    all_of = Counter(edge.account for edge in edges)
+    found: dict[tuple[str, str], list[str]] = {}
+    for edge in edges:
+        if edge.error:
+            found.setdefault((edge.account, edge.error), []).append(edge.title)
+    return [
+        f"{account}: {'every category' if 1 < len(titles) == all_of[account] else ', '.join(titles)}: {error}"
+        for (account, error), titles in found.items()
+    ]
+
+
 def _problems(
     last: CycleRecord | None,
     good: CycleRecord | None,
@@ -276,8 +293,11 @@ def _problems(
         problems.append(f"no cycle for {format_age(now - last.finished_at)}: is `alertd run` running?")
     if good is None or now - good.finished_at > 2 * poll_interval + settle_delay + _SLACK:
         since = f"since {format_instant(good.finished_at)}" if good is not None else "yet"
-        problems.append(f"no complete cycle {since}: {dict(last.summary).get('errors') or 'see the log'}")
-    problems += [f"{edge.account}: {edge.title}: {edge.error}" for edge in edges if edge.error]
+        unread = _unread(edges)
+        why = truncate(str(dict(last.summary).get("errors") or "see the log"), _WHY_LIMIT)
+        problems += [f"no complete cycle {since}{'' if unread else f': {why}'}", *unread]
+    else:
+        problems += _unread(edges)
     for receiver in receivers:
         for state, words in (
             (EntryState.BLOCKED, "blocked until the receiver is mended"),
