@@ -70,7 +70,8 @@ class Blindness(Rule):
             unit=Unit.HOURS,
             reached=reached,
             held=reached,
-            thresholds=((Severity.CRITICAL, hours_of(self.limit)),),
+            # A refused key waits for no threshold: beside a smaller value it would look like a mistake.
+            thresholds=((Severity.CRITICAL, hours_of(self.limit)),) if refused is None or age >= self.limit else (),
             as_of=read_edge(facts, books),
             is_complete=True,
             facts=_reasons(books, refused),

@@ -48,6 +48,7 @@ class RulesBroken(Rule):
         reached = Severity.WARNING if file.faults else None
         age = facts.now - file.broken_since if file.broken_since is not None else timedelta()
         return [
+            # Without thresholds: it counts from the first moment.
             Sample(
                 group=(),
                 labels=(),
@@ -57,7 +58,7 @@ class RulesBroken(Rule):
                 unit=Unit.HOURS,
                 reached=reached,
                 held=reached,
-                thresholds=((Severity.WARNING, Decimal(0)),),
+                thresholds=(),
                 as_of=facts.now,
                 is_complete=True,
                 facts=_told(file.faults),
