@@ -11,8 +11,8 @@ from pathlib import Path
 from tests.doubles import BOT_TOKEN, SlackDouble
 from tests.e2e.daemon import Alertd, LoopThread, wait_for
 from tests.e2e.test_e2e_once import RULES, spend
-from tests.e2e.test_e2e_web import free_port
 from tests.e2e.world import BillingWorld, Hook
+from tests.ports import free_port
 
 POLLS = 5
 BY_SLACK = RULES.replace(

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
+from tests.ports import free_port
 from tests.postgres_server import PostgresServer, running_server
 
 
@@ -18,6 +19,12 @@ def own_logging() -> Iterator[None]:
     structlog.reset_defaults()
     root.handlers[:] = handlers
     root.setLevel(level)
+
+
+@pytest.fixture
+def unused_tcp_port() -> int:
+    """In place of pytest-asyncio's, whose port may be taken before it is used."""
+    return free_port()
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,9 @@ import pytest
 import yaml
 
 from tests.e2e.daemon import Alertd, wait_for
-from tests.e2e.test_e2e_web import TOKEN, ask, free_port, value
+from tests.e2e.test_e2e_web import TOKEN, ask, value
 from tests.e2e.world import BillingWorld, Fault, Hook, Reply, Row, monthly_bill
+from tests.ports import free_port
 from tests.test_dashboard import EXPRESSIONS
 
 RULES = """

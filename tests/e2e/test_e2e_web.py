@@ -11,14 +11,9 @@ import pytest
 from tests.e2e.daemon import Alertd, no_traceback, wait_for
 from tests.e2e.test_e2e_once import RULES, spend
 from tests.e2e.world import BillingWorld, Fault, Hook
+from tests.ports import free_port
 
 TOKEN = "canary-http-token"
-
-
-def free_port() -> int:
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
 
 
 def ask(port: int, path: str, **headers: str) -> tuple[int, str]:

@@ -2,7 +2,6 @@
 
 import asyncio
 import shutil
-import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -20,6 +19,7 @@ from alertd.core.severity import Severity
 from alertd.notify.alertmanager import AlertmanagerConfig, AlertmanagerNotifier
 from alertd.notify.base import Delivered
 from tests.builders import FakeContext, alert_facts, envelope, firing_message, resolved_message
+from tests.ports import free_port
 
 BINARY = shutil.which("prometheus-alertmanager") or ""
 pytestmark = pytest.mark.skipif(not BINARY, reason="prometheus-alertmanager is not installed (Debian package)")
@@ -34,13 +34,6 @@ receivers:
   - name: people
     webhook_configs: [{url: "URL", send_resolved: true}]
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 @asynccontextmanager

@@ -32,8 +32,8 @@ from alertd.notify.slack import SlackConfig, SlackNotifier
 from tests.builders import KEY, FakeContext, envelope, firing_message, resolved_message, rising_chart
 from tests.core.builders import entry
 from tests.doubles import has_chart
-from tests.notify.test_real_alertmanager import free_port
 from tests.outbox_double import MemoryOutbox
+from tests.ports import free_port
 
 FOLDER = os.environ.get("ALERTD_TEST_EMULATE", "")
 SCRIPT = Path(FOLDER) / "node_modules" / "emulate" / "dist" / "index.js"
