@@ -87,5 +87,6 @@ def ask_daemon(requests: Requests, request: Request, *, holder: str) -> str:
             raise StoreError(
                 f"{requests.place}: alertd on {holder} gave no answer; see `alertd alerts` whether it was done"
             )
+        # In a thread of the command's own: no loop waits for it, and a table cannot wake anybody.
         time.sleep(_LOOK_FOR_ANSWER_S)
     return decode_answer(found.encode())

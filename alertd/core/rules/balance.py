@@ -19,7 +19,7 @@ from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.ledger import Gap
 from alertd.core.money import Usd, format_usd, to_decimal
-from alertd.core.rules.base import Facts, Key, Metric, Rule, hourly_problems, ratio_decimal
+from alertd.core.rules.base import Facts, Key, LimitT, Metric, Rule, hourly_problems, ratio_decimal
 from alertd.core.runway import Floor, Runway, days_text
 from alertd.core.selection import SpendQuery
 from alertd.core.severity import Severity
@@ -95,14 +95,8 @@ class BalanceRule(Rule):
         if not (self.available_below or self.runway_below):
             text = "available_below and runway_below are both missing; write at least one"
             yield "available_below", f"{text}, e.g. available_below: {{warning: $100}}"
-        limits: tuple[tuple[str, Mapping[Severity, int | timedelta]], ...] = (
-            ("available_below", self.available_below),
-            ("runway_below", self.runway_below),
-        )
-        for key, values in limits:
-            for (mild, high), (bad, low) in pairwise(sorted(values.items())):
-                if not low < high:  # type: ignore[operator] # all values of one mapping have one type
-                    yield key, f"{key}: {bad.label} must be below {mild.label}, or it would never be seen"
+        yield from _falling_problems("available_below", self.available_below)
+        yield from _falling_problems("runway_below", self.runway_below)
 
     def lookback(self) -> timedelta:
         """Return two windows: the second is what messages compare with."""
@@ -223,6 +217,13 @@ class BalanceRule(Rule):
         keys = facts.data.select(Patterns((scene.balance.account,)), Patterns())
         known = None if facts.data.gaps(keys, before) else before
         return facts.spend.top(scene.query, self.metric, window, (), before=known)
+
+
+def _falling_problems(key: str, limits: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
+    """Yield a problem where a worse severity has a higher limit than a milder one."""
+    for (mild, high), (bad, low) in pairwise(sorted(limits.items())):
+        if not low < high:
+            yield key, f"{key}: {bad.label} must be below {mild.label}, or it would never be seen"
 
 
 def _caveats(scene: _Scene, *, needs_spend: bool) -> tuple[str, ...]:

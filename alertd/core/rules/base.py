@@ -15,7 +15,7 @@ from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
 from itertools import pairwise
-from typing import Annotated, ClassVar, NewType, get_type_hints
+from typing import Annotated, ClassVar, NewType, TypeVar, get_type_hints
 
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.bill import Balance, TrackedBill, View
@@ -31,6 +31,8 @@ from alertd.core.words import format_duration
 
 Share = NewType("Share", Fraction)
 """A part of something: `80%` is 4/5, exact."""
+LimitT = TypeVar("LimitT", int, Fraction, timedelta)
+"""What a threshold may be: all of one mapping are of one type."""
 
 
 class Metric(StrEnum):
@@ -303,13 +305,13 @@ def hourly_problems(key: str, duration: timedelta) -> Iterator[tuple[str, str]]:
         yield key, f"{format_duration(duration)} is not a whole number of hours; bills come by the hour"
 
 
-def rising_problems(key: str, thresholds: Mapping[Severity, int | Fraction | timedelta]) -> Iterator[tuple[str, str]]:
+def rising_problems(key: str, thresholds: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
     """Yield a problem where thresholds are missing, or a worse severity has a lower threshold than a milder one."""
     if not thresholds:
         yield key, f"{key} is empty; write at least one severity, e.g. {key}: {{warning: …}}"
     ordered = sorted(thresholds.items())
     for (mild, low), (bad, high) in pairwise(ordered):
-        if not low < high:  # type: ignore[operator] # all values of one mapping have one type
+        if not low < high:
             yield key, f"{key}: {bad.label} must be above {mild.label}, or it would never be seen"
 
 

@@ -12,19 +12,18 @@ from typing import Annotated, ClassVar
 import numpy as np
 
 from alertd.core.alert import Alert, Sample, Unit
-from alertd.core.calendar import LONGEST, CalendarPeriod, Period, period_of
+from alertd.core.calendar import LONGEST, Period, period_of
 from alertd.core.chart import Chart, ChartLimit
-from alertd.core.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
+from alertd.core.forecast import HISTORY_DAYS, MOST_DAYS, expected_rest
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of
 from alertd.core.labels import Labels
-from alertd.core.ledger import DataState, Gap
+from alertd.core.ledger import DataState
 from alertd.core.money import Usd, decimal_text, format_usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.planned import Allowances
 from alertd.core.rules.base import Facts, Key, Metric, Share, owner_labels, rising_problems
+from alertd.core.rules.budget_scene import Scene, forecasts_of
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend import GroupSums
 from alertd.core.spend_chart import NOT_COMPLETE, limit_lines, running_chart
 from alertd.core.standing import (
     Criterion,
@@ -47,31 +46,6 @@ _NAMED_BY = (("owner", ("owner", "owner_name")), ("team", ("team",)))
 _LEAST_SHARE = Fraction(1, 1000)
 _NEARLY = 1 - 1e-9
 """Sums of forecasts are floats: what comes this near to a limit is looked at exactly."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scene:
-    """What one evaluation looks at, the same for all groups."""
-
-    facts: Facts
-    period: CalendarPeriod
-    edge: int
-    sums: GroupSums
-    allowances: Allowances
-    history_start: int | None
-    """Where a forecast begins to look; None where data is missing: it is never made from incomplete data."""
-    has_last_day: bool
-    before: HourRange | None
-    """As many hours before the period, None where they are not known."""
-    gaps: tuple[Gap, ...]
-    """What is missing in the window."""
-    looked_at: tuple[Gap, ...]
-    """The same, and what is missing in the history where a forecast looks at it."""
-
-    @property
-    def window(self) -> HourRange:
-        """The hours of the period that are billed."""
-        return HourRange(self.period.hours.start, self.edge)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -207,7 +181,7 @@ class BudgetRule(SpendRule):
         groups = self._worth_a_look(scene) | set(watched)
         # In the order of the sums, then of the watched, so that one evaluation is like another.
         ordered = [g for g in dict.fromkeys((*scene.sums.groups, *watched)) if g in groups] if groups else []
-        forecasts = self._forecasts(scene, ordered)
+        forecasts = forecasts_of(scene, ordered, min_history=self.min_history)
         judged = [(group, self._standing(scene, group, forecasts.get(group))) for group in ordered]
         samples = (self._sample(scene, group, standing) for group, standing in judged)
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
@@ -226,7 +200,8 @@ class BudgetRule(SpendRule):
             return []
         scene = self._scene(facts, categories, edge)
         groups = [group for group in scene.sums.groups if not group or scene.sums.of(group)]
-        known = self._forecasts(scene, groups if forecasts is None else self._largest(scene, groups, forecasts))
+        chosen = groups if forecasts is None else self._largest(scene, groups, forecasts)
+        known = forecasts_of(scene, chosen, min_history=self.min_history)
         is_complete = not facts.data.gaps(categories, scene.window)
         return [
             GroupStanding(
@@ -239,7 +214,7 @@ class BudgetRule(SpendRule):
 
     # --- what is known ----------------------------------------------------------------------------------------------
 
-    def _scene(self, facts: Facts, categories: tuple[tuple[str, str], ...], edge: int) -> _Scene:
+    def _scene(self, facts: Facts, categories: tuple[tuple[str, str], ...], edge: int) -> Scene:
         data = facts.data
         period = period_of(edge - 1, self.period, self.timezone)
         window = HourRange(period.hours.start, edge)
@@ -251,7 +226,7 @@ class BudgetRule(SpendRule):
             # With less known to be used up before, too much would count as planned, and the forecast would be too low.
             with_history = (*with_history, *allowances.gaps(start))
         looked_at = with_history if self.forecast else gaps
-        return _Scene(
+        return Scene(
             facts=facts,
             period=period,
             edge=edge,
@@ -263,19 +238,6 @@ class BudgetRule(SpendRule):
             gaps=gaps,
             looked_at=looked_at,
         )
-
-    def _history(self, scene: _Scene) -> SpendHistory | None:
-        """Return what every group spent unplanned before the edge; it costs more than the rest, so only if needed."""
-        if scene.history_start is None:
-            return None
-        edge, hours_left = scene.edge, scene.period.hours.end - scene.edge
-        first = edge - (edge - scene.history_start) // HOURS_PER_DAY * HOURS_PER_DAY
-        head = hours_left % HOURS_PER_DAY
-        bounds = [bound for day in range(first, edge, HOURS_PER_DAY) for bound in (day, day + head)]
-        parts = scene.allowances.unplanned([*bounds, edge])
-        heads, tails = parts[::2], parts[1::2]
-        hours = scene.allowances.unplanned(range(edge - HOURS_PER_DAY, edge + 1))
-        return SpendHistory(days=heads + tails, heads=heads, hours=hours, hours_left=hours_left)
 
     def _before(self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange) -> HourRange | None:
         before = HourRange(window.start - len(window), window.start)
@@ -295,12 +257,12 @@ class BudgetRule(SpendRule):
             return self.amount
         return self._budget({**labels, "owner_name": owners.find(labels.get("owner", "")).name})
 
-    def _largest(self, scene: _Scene, groups: list[Labels], count: int) -> list[Labels]:
+    def _largest(self, scene: Scene, groups: list[Labels], count: int) -> list[Labels]:
         """Return the groups of the largest spent share."""
         owners = scene.facts.owners
         return nlargest(count, groups, key=lambda group: Fraction(scene.sums.of(group), self._budget_of(group, owners)))
 
-    def _worth_a_look(self, scene: _Scene) -> set[Labels]:
+    def _worth_a_look(self, scene: Scene) -> set[Labels]:
         """Return every group that may hold a severity, at the cost of one pass over the sums; and perhaps some more."""
         elapsed = Fraction(len(scene.window), len(scene.period.hours))
         shares = [*self.thresholds.values(), *(limit * elapsed for limit in self.pace.values())]
@@ -308,7 +270,7 @@ class BudgetRule(SpendRule):
         if shares:
             least = ceil(min(shares) * self.resolve_below * self.amount)
             found.update(group for group, _ in scene.sums.at_least(least))
-        history = self._history(scene) if self.forecast else None
+        history = scene.history() if self.forecast else None
         if history is not None:
             ends = scene.sums.values + expected_rest(history)
             least_end = float(min(self.forecast.values()) * self.resolve_below * self.amount) * _NEARLY
@@ -318,40 +280,7 @@ class BudgetRule(SpendRule):
             found.update(group for group in scene.sums.groups if self._budget_of(group, owners) != self.amount)
         return found
 
-    def _forecasts(self, scene: _Scene, groups: list[Labels]) -> dict[Labels, Forecast]:
-        """Return the forecasts of the groups that have spent long enough."""
-        known = [group for group in groups if group in scene.sums.numbers]
-        everyone = self._history(scene) if known else None
-        if everyone is None:
-            return {}
-        history = everyone.only(np.array([scene.sums.numbers[group] for group in known], np.intp))
-        rest = expected_rest(history).tolist()
-        nothing = np.full(len(known), np.nan)
-        ends = rest_range(history) if scene.facts.is_explained else (nothing, nothing)
-        low, high = (end.tolist() for end in ends)
-        hours = known_hours(history).tolist()
-        found = {}
-        for number, group in enumerate(known):
-            if not self._is_enough(scene, hours[number]):
-                continue
-            # The history knows nothing of what is planned: what is still to come of it is added here, and raises the
-            # limits as much. So it moves what is told and never what is reached.
-            ahead = scene.allowances.ahead(group, scene.period.hours.end)
-            base = scene.sums.of(group) + ahead
-            has_range = low[number] == low[number]
-            found[group] = Forecast(
-                total=Usd(base + round(rest[number])),
-                planned=ahead,
-                range=(Usd(base + round(low[number])), Usd(base + round(high[number]))) if has_range else None,
-            )
-        return found
-
-    def _is_enough(self, scene: _Scene, known_for: int) -> bool:
-        if self.min_history and timedelta(hours=known_for) >= self.min_history:
-            return True
-        return min(len(scene.window), known_for) * 10 >= len(scene.period.hours)
-
-    def _standing(self, scene: _Scene, group: Labels, forecast: Forecast | None) -> Standing:
+    def _standing(self, scene: Scene, group: Labels, forecast: Forecast | None) -> Standing:
         last_day = HourRange(scene.edge - HOURS_PER_DAY, scene.edge)
         sums = scene.facts.spend.sums(self._query(scene.facts.data), self.metric, last_day)
         return Standing(
@@ -380,7 +309,7 @@ class BudgetRule(SpendRule):
             Criterion(name="forecast", limits=self.forecast, measure=standing.forecast_share, raised=by_end),
         )
 
-    def _sample(self, scene: _Scene, group: Labels, standing: Standing) -> Sample:
+    def _sample(self, scene: Scene, group: Labels, standing: Standing) -> Sample:
         criteria = self._criteria(standing)
         spend, *others = criteria
         held = worst(criterion.highest(self.resolve_below) for criterion in criteria)
