@@ -16,7 +16,7 @@ from alertd.web.door import Door
 from alertd.web.listen import Listen
 from alertd.web.looks import Looks
 from alertd.web.pages import StatusPages
-from alertd.web.server import Pages, serve
+from alertd.web.server import Endpoints, serve
 from alertd.web.session import Sessions
 
 
@@ -57,7 +57,7 @@ async def serve_page(
     insight = Insight(cycle=app.cycle, keeper=keeper, figures=app.figures, status=status, quiet=quiet, now=now)
     looks, sessions = Looks(), Sessions(listen.token, timer=monotonic_s)
     door = Door(listen, sessions=sessions, looks=looks)
-    pages = Pages(
+    endpoints = Endpoints(
         status=status,
         stuck=stuck,
         alerts=keeper.alerts,
@@ -71,5 +71,5 @@ async def serve_page(
         looks=looks,
         refresh_s=max(1, int(settings.poll_interval.total_seconds())),
     )
-    async with serve(listen, door, pages, people) as port:
+    async with serve(listen, door, endpoints, people) as port:
         yield port

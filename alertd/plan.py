@@ -8,7 +8,7 @@ from alertd.core.alert import Alert
 from alertd.core.audience import Audience
 from alertd.core.bill import PRODUCT_CATEGORIES
 from alertd.core.blindness import Blindness
-from alertd.core.pages import NO_PAGES, Pages
+from alertd.core.link_targets import NO_TARGETS, LinkTargets
 from alertd.core.rules.base import Rule
 from alertd.core.rules_broken import RulesBroken
 from alertd.log import get_logger
@@ -33,14 +33,16 @@ def build_plan(
         accounts=sources,
         categories=PRODUCT_CATEGORIES,
         rules=(*rules.rules, blindness, RulesBroken.watching(notify=blindness.notify)),
-        audience=build_audience(rules, notifiers, pages=build_pages(rules, settings)),
+        audience=build_audience(rules, notifiers, targets=build_link_targets(rules, settings)),
         headline_of=headlines(rules),
         planned=rules.planned,
         report_reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
     )
 
 
-def build_audience(rules: LoadedRules, notifiers: Mapping[str, Notifier], *, pages: Pages = NO_PAGES) -> Audience:
+def build_audience(
+    rules: LoadedRules, notifiers: Mapping[str, Notifier], *, targets: LinkTargets = NO_TARGETS
+) -> Audience:
     """Put together whom to tell, and where they read on."""
     everyone = tuple(receiver.name for receiver in rules.receivers)
     return Audience(
@@ -52,16 +54,16 @@ def build_audience(rules: LoadedRules, notifiers: Mapping[str, Notifier], *, pag
         editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
         inhibitions=rules.inhibitions,
         quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
-        pages=pages,
+        targets=targets,
     )
 
 
-def build_pages(rules: LoadedRules, settings: Settings) -> Pages:
+def build_link_targets(rules: LoadedRules, settings: Settings) -> LinkTargets:
     """Return where people read on about what they are told."""
     from alertd.novita.endpoint import billing_page  # noqa: PLC0415 -- as for clients
 
     urls = {account.name: account.base_url or settings.novita_base_url for account in rules.accounts}
-    return Pages(
+    return LinkTargets(
         status=settings.external_url or "",
         billing={name: page for name, url in urls.items() if (page := billing_page(url))},
     )

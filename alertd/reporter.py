@@ -154,4 +154,4 @@ class Reporter:
 
     def _compose(self, report: Report, facts: Facts, alerts: Sequence[Alert]) -> Message:
         figures = report_figures(scope_of(report), facts, alerts=alerts, rules=self._plan.rules)
-        return compose_report(figures, owners=facts.owners, pages=self._plan.audience.pages)
+        return compose_report(figures, owners=facts.owners, targets=self._plan.audience.targets)

@@ -13,8 +13,8 @@ from structlog.testing import capture_logs
 from alertd.core.alert import Alert
 from alertd.core.audience import Audience
 from alertd.core.hours import hour_of
+from alertd.core.link_targets import LinkTargets
 from alertd.core.outbox import OutboxEntry
-from alertd.core.pages import Pages
 from alertd.core.rules.base import Facts
 from alertd.keeper import Keeper
 from alertd.memory import Plan
@@ -35,7 +35,7 @@ PLAN = Plan(
     categories=(),
     rules=(),
     audience=Audience(
-        pages=Pages(status="https://alertd.example.com"),
+        targets=LinkTargets(status="https://alertd.example.com"),
         recipients={"finops": ("#finops", "#cto"), "post": ("a@example.com",)},
     ),
     headline_of=lambda alert, _rule: alert.headline,

@@ -79,7 +79,7 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
     from alertd.clock import utc_now
     from alertd.core.report import report_figures
     from alertd.core.report_words import compose_report
-    from alertd.plan import build_pages
+    from alertd.plan import build_link_targets
     from alertd.reporter import scope_of
     from alertd.snapshot import read_snapshot
     from alertd.store.store import Store
@@ -99,7 +99,7 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
     finally:
         store.close()
     figures = report_figures(scope, known.facts, alerts=known.alerts, rules=rules.rules)
-    return compose_report(figures, owners=rules.owners, pages=build_pages(rules, settings))
+    return compose_report(figures, owners=rules.owners, targets=build_link_targets(rules, settings))
 
 
 async def _print(message: "Message", rules: "LoadedRules", settings: "Settings") -> int:

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from alertd.core.alert import Address, Alert
 from alertd.core.inhibition import Inhibition
+from alertd.core.link_targets import NO_TARGETS, LinkTargets
 from alertd.core.message import NotifyReason
 from alertd.core.owners import OwnerDirectory
-from alertd.core.pages import NO_PAGES, Pages
 from alertd.core.quiet import QuietHours, quiet_until
 from alertd.core.routing import OWNER, Route, route
 from alertd.core.rules.base import Rule
@@ -31,7 +31,7 @@ class Audience:
     inhibitions: tuple[Inhibition, ...] = ()
     quiet: Mapping[str, tuple[QuietHours, ...]] = field(default_factory=dict)
     """Receiver to its quiet hours."""
-    pages: Pages = NO_PAGES
+    targets: LinkTargets = NO_TARGETS
     """Where those who are told read on."""
 
     def of(self, alert: Alert, rule: Rule | None, reason: NotifyReason) -> tuple[Address, ...]:

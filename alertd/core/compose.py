@@ -11,10 +11,10 @@ from datetime import datetime
 from alertd.core.alert import Alert, AlertState, Contributor, Unit
 from alertd.core.chart import Chart
 from alertd.core.lifecycle import Move
+from alertd.core.link_targets import NO_TARGETS, LinkTargets
 from alertd.core.message import AlertFacts, Field, Link, Message, NotifyReason, TableRow
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.pages import NO_PAGES, Pages
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
 from alertd.core.values import format_value
@@ -33,7 +33,7 @@ def compose_alert(
     owners: OwnerDirectory,
     now: datetime,
     chart: Chart | None = None,
-    pages: Pages = NO_PAGES,
+    targets: LinkTargets = NO_TARGETS,
 ) -> Message:
     """Say one alert's beginning, rise, repeat or end."""
     is_resolved = alert.state is AlertState.RESOLVED
@@ -47,9 +47,9 @@ def compose_alert(
         table=tuple(_row(part, owners) for part in alert.top),
         table_note=alert.table_note if alert.top else "",
         chart=chart,
-        links=_links(alert, rule, pages),
+        links=_links(alert, rule, targets),
         footer=f"rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}",
-        alerts=(_facts(alert, rule, headline, pages),),
+        alerts=(_facts(alert, rule, headline, targets),),
         slack_owner=owners.find(dict(alert.labels).get("owner", "")).slack,
         created_at=now,
     )
@@ -130,13 +130,13 @@ def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
     )
 
 
-def _links(alert: Alert, rule: Rule | None, pages: Pages) -> tuple[Link, ...]:
-    links = list(_status_link(pages.of_alert(alert.fingerprint)))
+def _links(alert: Alert, rule: Rule | None, targets: LinkTargets) -> tuple[Link, ...]:
+    links = list(_status_link(targets.of_alert(alert.fingerprint)))
     if rule is not None and rule.runbook_url:
         links.append(Link(text="Runbook", url=rule.runbook_url))
     if alert.url:
         links.append(Link(text="Invoice", url=alert.url))
-    billing = pages.billing.get(alert.account, "")
+    billing = targets.billing.get(alert.account, "")
     if billing and rule is not None and rule.NEEDS_PAYMENT and alert.state is not AlertState.RESOLVED:
         links.append(Link(text="Billing console", url=billing))
     return tuple(links)
@@ -146,7 +146,7 @@ def _status_link(url: str) -> tuple[Link, ...]:
     return (Link(text="Status page", url=url),) if url else ()
 
 
-def _facts(alert: Alert, rule: Rule | None, headline: str, pages: Pages) -> AlertFacts:
+def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets) -> AlertFacts:
     labels = {
         "account": alert.account,
         **dict(alert.labels),
@@ -178,7 +178,7 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, pages: Pages) -> Aler
         threshold=f"{alert.threshold:f}" if alert.threshold is not None else None,
         unit=alert.unit.value,
         as_of=alert.as_of,
-        url=alert.url or pages.of_alert(alert.fingerprint),
+        url=alert.url or targets.of_alert(alert.fingerprint),
         episode=alert.episode,
         acknowledged_by=alert.acknowledged_by,
         silenced_by=alert.silenced_by,
@@ -186,7 +186,7 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, pages: Pages) -> Aler
 
 
 def compose_storm(
-    moves: Sequence[tuple[Move, str]], *, is_first_cycle: bool, now: datetime, pages: Pages = NO_PAGES
+    moves: Sequence[tuple[Move, str]], *, is_first_cycle: bool, now: datetime, targets: LinkTargets = NO_TARGETS
 ) -> Message:
     """
     Say many alerts at once: the largest in a list, the rest counted.
@@ -209,9 +209,9 @@ def compose_storm(
         is_resolved=not firing,
         title=_storm_title(alerts, len(firing), is_first_cycle=is_first_cycle),
         lines=tuple(lines),
-        links=_status_link(pages.overview),
+        links=_status_link(targets.overview),
         footer=f"rules {', '.join(sorted({alert.rule for alert in alerts}))}",
-        alerts=tuple(_facts(move.after, move.rule, headline, pages) for move, headline in moves),
+        alerts=tuple(_facts(move.after, move.rule, headline, targets) for move, headline in moves),
         omitted=omitted,
         created_at=now,
     )

@@ -232,10 +232,10 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
 
 
 def _message(bundle: list[_Due], audience: Audience, *, is_first_cycle: bool, now: datetime) -> Message:
-    pages = audience.pages
+    targets = audience.targets
     if len(bundle) > 1:
         moves = [(due.move, due.headline) for due in bundle]
-        return compose_storm(moves, is_first_cycle=is_first_cycle, now=now, pages=pages)
+        return compose_storm(moves, is_first_cycle=is_first_cycle, now=now, targets=targets)
     (due,) = bundle
     # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
     chart = due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None
@@ -247,7 +247,7 @@ def _message(bundle: list[_Due], audience: Audience, *, is_first_cycle: bool, no
         owners=audience.owners,
         now=now,
         chart=chart,
-        pages=pages,
+        targets=targets,
     )
 
 

@@ -9,10 +9,10 @@ from alertd.core.bill import BillStatus, TrackedBill
 from alertd.core.calendar import local_time
 from alertd.core.chart import Chart, ChartForm
 from alertd.core.hours import HourRange, hour_of
+from alertd.core.link_targets import NO_TARGETS, LinkTargets
 from alertd.core.message import Field, Link, Message, NotifyReason, Section, SectionRow
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.pages import NO_PAGES, Pages
 from alertd.core.report import BudgetFigures, Compared, GroupSpend, ReportFigures, ReportScope, SpendFigures
 from alertd.core.severity import Severity
 from alertd.core.sparkline import HOURLY_UP_TO
@@ -30,7 +30,7 @@ _TELLING_SHARE = 10
 """A rise to more than ten times as much is told in dollars only."""
 
 
-def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, pages: Pages = NO_PAGES) -> Message:
+def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: LinkTargets = NO_TARGETS) -> Message:
     """Say what a report tells."""
     scope, spend = figures.scope, figures.spend
     sections = (
@@ -48,7 +48,7 @@ def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, pages: Pag
         fields=_fields(scope, spend) if spend is not None else (),
         sections=tuple(section for section in sections if section.rows or section.note),
         chart=_chart(scope, spend) if spend is not None else None,
-        links=(Link(text="Status page", url=pages.overview),) if pages.overview else (),
+        links=(Link(text="Status page", url=targets.overview),) if targets.overview else (),
         footer=f"report {scope.name}",
         created_at=figures.now,
     )

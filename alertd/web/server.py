@@ -35,7 +35,7 @@ class Routed(Protocol):
         """Return every path and who answers it."""
 
 
-class Pages:
+class Endpoints:
     """
     What is answered.
 

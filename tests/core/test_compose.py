@@ -19,9 +19,9 @@ from alertd.core.due import told
 from alertd.core.hours import HourRange
 from alertd.core.labels import Patterns
 from alertd.core.lifecycle import end, step
+from alertd.core.link_targets import LinkTargets
 from alertd.core.message import Field, Link, Message, NotifyReason, TableRow, plain_text, truncate
 from alertd.core.owners import Owner, OwnerDirectory
-from alertd.core.pages import Pages
 from alertd.core.rules.base import Rule
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -377,7 +377,7 @@ def test_sample_builder_when_used_here_then_agrees_with_the_rule() -> None:
 
 # --- where to read on -------------------------------------------------------------------------------------------------
 
-PAGES = Pages(status="https://alertd.example.com/x", billing={"default": "https://vendor.example.com/billing"})
+TARGETS = LinkTargets(status="https://alertd.example.com/x", billing={"default": "https://vendor.example.com/billing"})
 
 
 def test_message_when_alertd_has_pages_then_links_the_alerts_own() -> None:
@@ -385,7 +385,7 @@ def test_message_when_alertd_has_pages_then_links_the_alerts_own() -> None:
     alert = judged(DESK)
     page = f"https://alertd.example.com/x/alerts/{alert.fingerprint}"
     message = compose_alert(
-        alert, RULE, NotifyReason.FIRST, headline=alert.headline, owners=OWNERS, now=NOW, pages=PAGES
+        alert, RULE, NotifyReason.FIRST, headline=alert.headline, owners=OWNERS, now=NOW, targets=TARGETS
     )
     assert message.links == (
         Link(text="Status page", url=page),
@@ -401,9 +401,9 @@ def test_unpaid_bill_then_links_where_it_is_paid_until_it_is() -> None:
     alert = step(None, seen, rule, NOW)
     assert alert is not None
 
-    def links(alert: Alert, pages: Pages) -> list[str]:
+    def links(alert: Alert, targets: LinkTargets) -> list[str]:
         reason = NotifyReason.RESOLVED if alert.state is AlertState.RESOLVED else NotifyReason.FIRST
-        message = compose_alert(alert, rule, reason, headline="", owners=OWNERS, now=NOW, pages=pages)
+        message = compose_alert(alert, rule, reason, headline="", owners=OWNERS, now=NOW, targets=targets)
         assert message.alerts[0].url == "https://novita.ai/invoice/b-1"
         return [link.url.removeprefix("https://") for link in message.links]
 
@@ -412,17 +412,17 @@ def test_unpaid_bill_then_links_where_it_is_paid_until_it_is() -> None:
         "novita.ai/invoice/b-1",
         "vendor.example.com/billing",
     )
-    assert links(alert, PAGES) == [page, invoice, console]
-    assert links(alert, replace(PAGES, billing={"other": "https://x.example.com"})) == [page, invoice]
-    assert links(end(alert, reason="", now=NOW), PAGES) == [page, invoice]
-    assert links(alert, Pages()) == [invoice]
+    assert links(alert, TARGETS) == [page, invoice, console]
+    assert links(alert, replace(TARGETS, billing={"other": "https://x.example.com"})) == [page, invoice]
+    assert links(end(alert, reason="", now=NOW), TARGETS) == [page, invoice]
+    assert links(alert, LinkTargets()) == [invoice]
 
 
 def test_storm_then_links_the_overview_and_each_alert_its_own_page() -> None:
     """A list of twenty has no one page but the one that lists all."""
     alert = told(firing("120"), NotifyReason.FIRST, (Address("a", ""),), NOW)
     moves = [(move(alert, alert, RULE), alert.headline)] * 6
-    message = compose_storm(moves, is_first_cycle=False, now=NOW, pages=PAGES)
+    message = compose_storm(moves, is_first_cycle=False, now=NOW, targets=TARGETS)
     assert message.links == (Link(text="Status page", url="https://alertd.example.com/x/"),)
     assert {facts.url for facts in message.alerts} == {f"https://alertd.example.com/x/alerts/{alert.fingerprint}"}
     assert compose_storm(moves, is_first_cycle=False, now=NOW).links == ()

@@ -13,9 +13,9 @@ from alertd.core.dispatch import Decisions, dispatch, entries_of_quiet
 from alertd.core.due import told
 from alertd.core.labels import Patterns
 from alertd.core.lifecycle import Move, end
+from alertd.core.link_targets import LinkTargets
 from alertd.core.message import NotifyReason
 from alertd.core.outbox import EntryState, OutboxEntry, delivery_key
-from alertd.core.pages import Pages
 from alertd.core.routing import Route, route
 from alertd.core.rules.base import Rule
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -49,7 +49,7 @@ def decide(
 
 def test_messages_then_link_the_pages_that_those_who_are_told_have() -> None:
     """Alone, in a storm, and in what changes a message in its place."""
-    audience = replace(ALL, pages=Pages(status="https://alertd.example.com"), editors=frozenset({"finops"}))
+    audience = replace(ALL, targets=LinkTargets(status="https://alertd.example.com"), editors=frozenset({"finops"}))
     (one,) = decide(begin(1), audience=audience).entries
     (storm,) = decide(begin(6), audience=audience).entries
     alert = told_alert("finops")
@@ -61,10 +61,10 @@ def test_messages_then_link_the_pages_that_those_who_are_told_have() -> None:
         headline_of=lambda alert, rule: alert.headline,
         now=NOW,
     )
-    pages = [[link.url for link in entry.message.links] for entry in (one, storm, *quiet)]
+    targets = [[link.url for link in entry.message.links] for entry in (one, storm, *quiet)]
     own = [f"https://alertd.example.com/alerts/{one.fingerprints[0]}"]
     told_page = [f"https://alertd.example.com/alerts/{alert.fingerprint}"]
-    assert pages == [own, ["https://alertd.example.com/"], told_page, told_page]
+    assert targets == [own, ["https://alertd.example.com/"], told_page, told_page]
 
 
 def begin(count: int, rule: RollingSpend | None = None, *, value: int = 60) -> list[Move]:

@@ -12,9 +12,9 @@ from alertd.core.calendar import Period
 from alertd.core.chart import chart_line, labels
 from alertd.core.hours import HourRange
 from alertd.core.labels import Patterns
+from alertd.core.link_targets import LinkTargets
 from alertd.core.message import Link, Message, NotifyReason, Section
 from alertd.core.owners import Owner, OwnerDirectory
-from alertd.core.pages import Pages
 from alertd.core.report import ReportFigures, ReportScope, SpendFigures, report_figures
 from alertd.core.report_words import compose_report
 from alertd.core.rules.base import Rule, Share
@@ -346,7 +346,7 @@ def test_bills_when_unreadable_then_says_so() -> None:
 def test_report_when_alertd_has_pages_then_links_the_overview() -> None:
     """What is firing is told in one line each; the page has the rest."""
     found = report_figures(SCOPE, TWO_DAYS.facts(), alerts=(), rules=())
-    message = compose_report(found, owners=OWNERS, pages=Pages(status="https://alertd.example.com"))
+    message = compose_report(found, owners=OWNERS, targets=LinkTargets(status="https://alertd.example.com"))
     assert message.links == (Link(text="Status page", url="https://alertd.example.com/"),)
     assert compose_report(found, owners=OWNERS).links == ()
 

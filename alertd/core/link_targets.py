@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pages:
+class LinkTargets:
     """Addresses of pages, each empty where there is none."""
 
     status: str = ""
@@ -23,4 +23,4 @@ class Pages:
         return f"{self.status}/alerts/{fingerprint}" if self.status else ""
 
 
-NO_PAGES = Pages()
+NO_TARGETS = LinkTargets()

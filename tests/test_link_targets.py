@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from alertd.core.pages import Pages
+from alertd.core.link_targets import LinkTargets
 from alertd.plan import build_plan
 from alertd.rules_file.load import load_rules
 from alertd.settings import load_settings
@@ -21,22 +21,24 @@ rules:
 
 
 @pytest.mark.parametrize(
-    ("settings", "pages"),
+    ("settings", "targets"),
     [
-        pytest.param({}, Pages(billing={"prod": "https://novita.ai/billing"}), id="the vendor's own API alone"),
-        pytest.param({"novita_base_url": "https://proxy.example.com"}, Pages(), id="another brand has another console"),
+        pytest.param({}, LinkTargets(billing={"prod": "https://novita.ai/billing"}), id="the vendor's own API alone"),
+        pytest.param(
+            {"novita_base_url": "https://proxy.example.com"}, LinkTargets(), id="another brand has another console"
+        ),
         pytest.param(
             {"external_url": "https://alertd.example.com/", "novita_base_url": "https://api.novita.ai/"},
-            Pages(status="https://alertd.example.com", billing={"prod": "https://novita.ai/billing"}),
+            LinkTargets(status="https://alertd.example.com", billing={"prod": "https://novita.ai/billing"}),
             id="with a status page",
         ),
     ],
 )
 def test_pages_then_follow_from_settings_and_accounts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], pages: Pages
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: dict[str, object], targets: LinkTargets
 ) -> None:
     """Somebody who pays at another brand must not be led to a console that does not know the account."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
     plan = build_plan(load_rules(tmp_path / "rules.yaml"), load_settings(settings), sources={}, notifiers={})
-    assert plan.audience.pages == pages
+    assert plan.audience.targets == targets
