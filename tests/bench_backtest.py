@@ -13,22 +13,22 @@ from fractions import Fraction
 import numpy as np
 
 from alertd.core.alert import AlertState
-from alertd.core.audience import Audience
-from alertd.core.bill import Series
-from alertd.core.block import HourBlock
+from alertd.core.alerts.audience import Audience
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange, HourSet, hour_of
-from alertd.core.ledger import CategoryBook, SeriesTable
 from alertd.core.money import Usd
-from alertd.core.past import History
-from alertd.core.replay import Replayer, Watch
+from alertd.core.replay.past import History
+from alertd.core.replay.replay import Replayer, Watch
+from alertd.core.replay.suggest import suggestions
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.new_owner import NewOwner
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
-from alertd.core.suggest import suggestions
+from alertd.core.spend.bill import Series
+from alertd.core.spend.block import HourBlock
+from alertd.core.spend.ledger import CategoryBook, SeriesTable
 
 OWNERS, DAYS, RULES = 500, 31, 50
 STORED_DAYS = 100

@@ -10,16 +10,16 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from alertd.core.bill import Series
-from alertd.core.block import EMPTY, HourBlock
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.labels import Patterns
-from alertd.core.ledger import CategoryBook, DataState, HourSummary, SeriesTable
 from alertd.core.money import Usd
-from alertd.core.rules.base import Facts
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
-from alertd.core.spend import SpendView
+from alertd.core.spend.bill import Series
+from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.ledger import CategoryBook, DataState, HourSummary, SeriesTable
+from alertd.core.spend.view import SpendView
 
 OWNERS, HOURS, RULES, ROUNDS = 10_000, 744, 1_000, 9
 NOW = datetime(2026, 3, 1, 12, 30, tzinfo=UTC)

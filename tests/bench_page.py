@@ -16,10 +16,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from alertd.backfill import Backfill, plan_backfill
 from alertd.clock import monotonic_s
-from alertd.core.bill import PRODUCT_CATEGORIES, BillRows, Series
 from alertd.core.hours import HourRange, midnight_before
+from alertd.core.spend.bill import PRODUCT_CATEGORIES, BillRows, Series
+from alertd.history.backfill import Backfill, plan_backfill
 from tests.browser import CHROMIUM, browser
 from tests.core.builders import NOW, RUNNING, bill_rows
 from tests.web.house import RULES, Account, House, house

@@ -13,10 +13,10 @@ from pathlib import Path
 import numpy as np
 
 from alertd.clock import monotonic_s
-from alertd.core.bill import Series
-from alertd.core.block import HourBlock
 from alertd.core.hours import HourRange, HourSet
-from alertd.core.ledger import CategoryBook, SeriesTable, summarise
+from alertd.core.spend.bill import Series
+from alertd.core.spend.block import HourBlock
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
 

@@ -7,17 +7,9 @@ from pathlib import Path
 from typing import TypedDict, Unpack
 
 from alertd.core.alert import Unit
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
-from alertd.core.message import (
-    AlertFacts,
-    Field,
-    Link,
-    Message,
-    NotifyReason,
-    Section,
-    SectionRow,
-    TableRow,
-)
+from alertd.core.messages.message import AlertFacts, Field, Link, Message, Section, SectionRow, TableRow
 from alertd.core.severity import Severity
 from alertd.notify.base import Envelope
 

@@ -9,11 +9,11 @@ from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from alertd.core.message import AlertFacts
-from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.messages.message import AlertFacts
+from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.errors import StoreError
 from alertd.notify.base import CannotLook, ConfigurationRefused, Delivered, Envelope, Lookup, NotSent, Outcome, Unknown
-from alertd.notify.deliver import Delivery
+from alertd.notify.delivery.deliver import Delivery
 from tests.core.builders import NOW, entry
 
 _T = TypeVar("_T")

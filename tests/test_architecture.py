@@ -11,98 +11,28 @@ import pytest
 import alertd
 
 ROOT = Path(alertd.__file__).parent
-FOUNDATION = {"errors", "log", "clock"}
-"""Every part but the core may use these; they use nothing but each other."""
-SIBLINGS = {"novita", "store", "notify", "rules_file"}
-MAY_IMPORT = {
-    "core": set[str](),
-    "errors": set[str](),
-    "clock": set[str](),
-    "log": set[str](),
-    "settings": set[str](),
-    "templates": {"core"},
-    "status": {"core", "store"},
-    "rounds": {"app", "memory"},
-    "service": {
-        "core",
-        "app",
-        "pulse",
-        "rounds",
-        "service_manager",
-        "control",
-        "requests",
-        "slack_commands",
-        "store.url",
-        "rules_file.watch",
-        "notify.mirroring",
-        "page",
-        "web.listen",
-    },
-    "pulse": {"core"},
-    "service_manager": set[str](),
-    "control": {"core"},
-    "requests": {"core", "control", "store.requests"},
-    "standby": {"service_manager", "settings", "store", "web"},
-    "story": {"core", "store"},
-    "alert_json": {"core"},
-    "web": {"core", "memory", "status", "story", "alert_json"},
-    "slack_app": {"core", "notify.slack_actions", "notify.slack_text"},
-    "slack_commands": {"core", "settings"},
-    "snapshot": {"core", "store"},
-    "reporter": {"core", "memory", "rules_file.model"},
-    "contacts": {"core", "notify.base", "rules_file"},
-    "receivers": {"core", "notify", "rules_file", "settings"},
-    "accounts": {"memory", "novita", "rules_file", "settings"},
-    "plan": {
-        "contacts",
-        "core",
-        "memory",
-        "notify",
-        "novita.endpoint",
-        "reporter",
-        "rules_file",
-        "settings",
-        "templates",
-    },
-    "simulator": set[str](),
-    "novita": {"core"},
-    "store": {"core"},
-    "notify": {"core"},
-    "rules_file": {"core", "templates", "notify.registry", "notify.base", "notify.address"},
-    "memory": {"core"},
-    "intake": {"core", "memory"},
-    "cycle": {"core", "memory", "intake"},
-    "keeper": {"core", "store", "memory", "status", "story"},
-    "insight": {"core", "cycle", "keeper", "memory", "status", "story", "web.figures", "web.knowledge"},
-    "page": {"core", "app", "insight", "status", "store.url", "web"},
-    "rules_test": {
-        "core",
-        "cycle",
-        "keeper",
-        "memory",
-        "notify",
-        "plan",
-        "receivers",
-        "rules_file",
-        "settings",
-        "store",
-    },
-    "backfill": {"core", "memory"},
-    "backtest": {
-        "accounts",
-        "backfill",
-        "core",
-        "keeper",
-        "memory",
-        "plan",
-        "receivers",
-        "rules_file",
-        "settings",
-        "store",
-    },
+AT_THE_ROOT = {"__init__", "__main__", "errors", "clock", "log", "settings"}
+FLOORS = (
+    {"errors", "clock", "log"},
+    {"core"},
+    {"core.spend"},
+    {"core.rules"},
+    {"core.alerts"},
+    {"core.messages"},
+    {"core.reports", "core.replay"},
+    {"store", "novita", "settings", "simulator"},
+    {"queries", "notify"},
+    {"web", "rules_file"},
+    {"daemon"},
+    {"demo", "history", "rules_test"},
+    {"cli"},
+    {"__main__"},
+)
+"""The rooms of the house by floor: a room may import what lies below it, and nothing on its own floor but itself."""
+KEPT_APART = {
+    "simulator": "it stands for somebody else's API and shares nothing with what reads it",
 }
-"""What each part may import beside itself and the foundation."""
-EVERYTHING = {"app", "cli", "demo", "demo_page", "__main__"}
+"""Rooms that import nothing of alertd, and why."""
 TIME_CALLS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time")}
 
 
@@ -137,15 +67,21 @@ def imports_of(module: str, *, top_only: bool = False) -> set[str]:
     return {name for node in nodes if isinstance(node, ast.Import | ast.ImportFrom) for name in imported(node)}
 
 
-def part_of(module: str) -> str:
-    """The part of alertd that a module belongs to: `core`, `store`, `app`; empty for the package itself."""
-    return module.partition(".")[2].partition(".")[0]
+def room_of(module: str) -> str:
+    """The room that a module belongs to: `store`, `daemon`, `core.rules`; empty for the package itself."""
+    names = module.split(".")[1:]
+    if names[:1] == ["core"] and (ROOT / "core" / ".".join(names[1:2])).is_dir() and names[1:]:
+        return ".".join(names[:2])
+    return names[0] if names else ""
+
+
+FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
 OURS = {name: {i for i in imports_of(name) if i.partition(".")[0] == "alertd"} for name in MODULES}
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if part_of(m) == "core"])
+@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m).startswith("core")])
 def test_core_when_it_imports_then_only_the_standard_library_numpy_and_itself(module: str) -> None:
     """The core is pure: no I/O, no clock, no log."""
     roots = {name.partition(".")[0] for name in imports_of(module)} - {"alertd"}
@@ -163,30 +99,24 @@ def test_core_when_it_imports_then_only_the_standard_library_numpy_and_itself(mo
         "time",
     }
     assert roots <= {*sys.stdlib_module_names, "numpy"} - impure
-    assert {part_of(name) for name in OURS[module]} <= {"core"}
+    assert all(room_of(name).startswith("core") for name in OURS[module])
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_module_when_it_imports_then_in_one_direction(module: str) -> None:
-    """cli -> app -> {cycle, keeper} -> {novita, store, notify, rules_file} -> core; siblings do not meet."""
-    part = part_of(module)
-    if not part or part in EVERYTHING:
+def test_module_when_it_imports_then_only_from_the_floors_below(module: str) -> None:
+    """Arrows point one way, from the command line down to the core; siblings do not meet."""
+    room = room_of(module)
+    if not room:
         return
-    assert part in MAY_IMPORT, f"say in MAY_IMPORT what alertd.{part} may import"
-    allowed = MAY_IMPORT[part] | {part} | (FOUNDATION if part != "core" else set())
-    wrong = {
-        name
-        for name in OURS[module] - {"alertd"}
-        if part_of(name) not in allowed and name.removeprefix("alertd.") not in allowed
-    }
-    assert not wrong
+    assert room in FLOOR, f"say in FLOORS on which floor {room} lies"
+    others = {name for name in OURS[module] - {"alertd"} if room_of(name) != room}
+    assert {name for name in others if FLOOR[room_of(name)] >= FLOOR[room]} == set()
+    assert room not in KEPT_APART or others == set(), KEPT_APART[room]
 
 
-def test_siblings_when_listed_then_do_not_import_each_other() -> None:
-    """They meet only through a Protocol that app fills; rules_file needs the receivers' keys to validate them."""
-    for part in SIBLINGS:
-        assert {name.partition(".")[0] for name in MAY_IMPORT[part]} & SIBLINGS <= {"notify"}
-        assert "notify" not in MAY_IMPORT[part]
+def test_root_when_listed_then_holds_the_five_modules_that_belong_there() -> None:
+    """Whatever else there is belongs to a room."""
+    assert {path.stem for path in ROOT.glob("*.py")} == AT_THE_ROOT
 
 
 def test_modules_when_imported_then_without_cycles() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from alertd.service import STOP_PATIENCE
+from alertd.daemon.service import STOP_PATIENCE
 from alertd.settings import PREFIX, parse_duration
 
 DEPLOY = Path(__file__).parent.parent / "deploy"
@@ -75,7 +75,7 @@ def test_prometheus_rules_when_read_then_use_documented_metrics_and_each_has_its
     assert fired == {rule["alert"] for rule in rules}
 
 
-UNIT = DEPLOY / "systemd" / "alertd.service"
+UNIT = DEPLOY / "systemd" / "alertd.daemon.service"
 SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 needs_systemd_analyze = pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="systemd-analyze is not installed (systemd)")
 
@@ -92,7 +92,7 @@ def test_unit_by_systemds_own_check_then_without_a_complaint(tmp_path: Path) -> 
     """A directive with a typing error is ignored by systemd, and so is the protection that it was to give."""
     text = UNIT.read_text(encoding="utf-8")
     assert text.count("/opt/alertd/bin/alertd") == 1
-    unit = tmp_path / "alertd.service"
+    unit = tmp_path / "alertd.daemon.service"
     # It also looks for the program, which is not installed here.
     unit.write_text(text.replace("/opt/alertd/bin/alertd", "/bin/true"), encoding="utf-8")
     assert analyzed("verify", str(unit)) == ""

@@ -15,7 +15,7 @@ import click
 import pytest
 
 from alertd.cli.root import cli, run
-from alertd.core.compose import compose_test
+from alertd.core.messages.compose import compose_test
 from alertd.notify.base import Delivered, Envelope
 from alertd.rules_file.load import load_rules
 from tests.builders import FakeContext

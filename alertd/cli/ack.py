@@ -26,7 +26,7 @@ def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int
 
     It is neither repeated nor escalated until its severity rises; its end is told.
     """
-    from alertd.core.quieting import Acknowledge
+    from alertd.core.alerts.requests import Acknowledge
 
     request = Acknowledge(fingerprint=fingerprint.lower(), by=by, undo=undo)
     click.echo(asyncio.run(ask_for_quiet(prepare(ctx), request)))

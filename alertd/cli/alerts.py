@@ -22,11 +22,11 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is firing, worst first, and why it is not told where something keeps it back."""
-    from alertd.alert_json import alert_json
     from alertd.clock import utc_now
     from alertd.core.alert import AlertState
+    from alertd.queries.alert_history import why_quiet
+    from alertd.queries.alert_json import alert_json
     from alertd.store.store import Store
-    from alertd.story import why_quiet
 
     store = Store.open_read_only(prepare(ctx).store_url())
     try:

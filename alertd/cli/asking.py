@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from alertd.cli.common import printable
 
 if TYPE_CHECKING:
-    from alertd.core.quieting import Request
+    from alertd.core.alerts.requests import Request
     from alertd.settings import Settings
     from alertd.store.store import Store
     from alertd.store.url import PostgresUrl
@@ -32,8 +32,8 @@ async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
         UserError: It cannot be done as asked.
         StoreError: The store cannot be opened, or the daemon gave no answer.
     """
-    from alertd.control import NobodyListens, ask, socket_path
-    from alertd.core.quieting import QuietingError
+    from alertd.core.alerts.requests import QuietingError
+    from alertd.daemon.control_socket import NobodyListens, ask, socket_path
     from alertd.errors import UserError
     from alertd.store.url import PostgresUrl, parse_database_url
 
@@ -56,8 +56,8 @@ async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
 
 def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
     """Ask the daemon of a database that several hosts reach, wherever it runs."""
-    from alertd.control import NobodyListens
-    from alertd.requests import ask_daemon
+    from alertd.daemon.control_socket import NobodyListens
+    from alertd.daemon.control_table import ask_daemon
     from alertd.store.opening import LeaseWatch, open_to_ask
 
     with closing(LeaseWatch(database)) as watch:
@@ -70,9 +70,9 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
 
 async def _do(settings: "Settings", request: "Request") -> str:
     from alertd.clock import utc_now
-    from alertd.core.quieting import Situation, quiet
+    from alertd.core.alerts.requests import Situation, quiet
+    from alertd.daemon.store_gateway import Keeper
     from alertd.errors import RulesError
-    from alertd.keeper import Keeper
     from alertd.rules_file.load import load_rules
     from alertd.store.store import Store
     from alertd.store.thread import StoreThread

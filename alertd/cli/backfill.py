@@ -35,7 +35,7 @@ def command(ctx: click.Context, since: timedelta) -> int:
     It can be stopped at any time: what was read is stored, and the next run goes on there. While a daemon runs the
     database is its own: stop it meanwhile.
     """
-    from alertd.service import SPEND_KEPT
+    from alertd.daemon.service import SPEND_KEPT
 
     if since < timedelta(hours=1):
         raise click.BadParameter("write at least 1h", param_hint="--since")
@@ -53,15 +53,15 @@ def command(ctx: click.Context, since: timedelta) -> int:
 async def _backfill(settings: "Settings", since: timedelta) -> int:
     from contextlib import AsyncExitStack
 
-    from alertd.accounts import missing_keys
-    from alertd.backfill import plan_backfill
-    from alertd.backtest import fetch, open_all, with_keys
     from alertd.clock import utc_now
-    from alertd.core.bill import PRODUCT_CATEGORIES
     from alertd.core.hours import HourRange, hour_of, midnight_before, start_of
+    from alertd.core.spend.bill import PRODUCT_CATEGORIES
     from alertd.core.words import format_instant
+    from alertd.daemon.accounts import missing_keys
+    from alertd.daemon.store_gateway import Keeper
     from alertd.errors import StoreError
-    from alertd.keeper import Keeper
+    from alertd.history.backfill import plan_backfill
+    from alertd.history.backtest import fetch, open_all, with_keys
     from alertd.rules_file.load import load_rules
     from alertd.store.lock import StoreLocked
     from alertd.store.store import Store

@@ -10,8 +10,8 @@ import click
 from alertd.cli.common import duration, prepare, print_json, progress
 
 if TYPE_CHECKING:
-    from alertd.backtest import Prepared
-    from alertd.core.replay import Replayer, Watch
+    from alertd.core.replay.replay import Replayer, Watch
+    from alertd.history.backtest import Prepared
     from alertd.settings import Settings
 
 _EPILOG = """\b
@@ -55,9 +55,9 @@ def command(
     where the API key is set. Notes about what is not known go to stderr.
     """
     from alertd.cli.backtest_text import comparison_json, comparison_text, replay_json, replay_text, suggestion_text
-    from alertd.core.rule_edit import compare
-    from alertd.core.suggest import suggestions
-    from alertd.service import SPEND_KEPT
+    from alertd.core.replay.rule_edit import compare
+    from alertd.core.replay.suggest import suggestions
+    from alertd.daemon.service import SPEND_KEPT
 
     if not timedelta(days=1) <= since <= SPEND_KEPT:
         raise click.BadParameter(f"write between 1d and {SPEND_KEPT.days}d", param_hint="--since")
@@ -90,8 +90,8 @@ def command(
 
 
 async def _prepare(settings: "Settings", files: list[Path], since: timedelta) -> "Prepared":
-    from alertd.backtest import prepare_replay
     from alertd.clock import utc_now
+    from alertd.history.backtest import prepare_replay
     from alertd.rules_file.load import load_rules
 
     rules = [load_rules(file) for file in files]
@@ -99,7 +99,7 @@ async def _prepare(settings: "Settings", files: list[Path], since: timedelta) ->
 
 
 def _replayed(prepared: "Prepared", watch: "Watch") -> "Replayer":
-    from alertd.core.replay import Replayer
+    from alertd.core.replay.replay import Replayer
 
     replayer = Replayer(prepared.history_of(watch), watch, prepared.hours)
     with progress("Replaying", len(prepared.hours)) as advance:

@@ -5,10 +5,10 @@ from datetime import datetime
 
 from alertd.cli.common import table
 from alertd.core.alert import Unit
-from alertd.core.replay import Episode, Replay
-from alertd.core.rule_edit import Comparison
+from alertd.core.replay.replay import Episode, Replay
+from alertd.core.replay.rule_edit import Comparison
+from alertd.core.replay.suggest import Level, Suggestion
 from alertd.core.severity import Severity
-from alertd.core.suggest import Level, Suggestion
 from alertd.core.values import format_value
 from alertd.core.words import format_age, format_instant
 

@@ -24,12 +24,11 @@ def command(ctx: click.Context, path: Path | None) -> int:
     set here are warnings, so that rules can be checked where they are not deployed. Exit code 1 when there is
     an error.
     """
-    from alertd.accounts import missing_keys
-    from alertd.app import check_settings
-    from alertd.contacts import owner_warnings
     from alertd.core.words import format_count
+    from alertd.daemon.accounts import missing_keys
+    from alertd.daemon.app import check_settings
+    from alertd.daemon.receivers import build_notifiers, owner_warnings
     from alertd.errors import RulesError, SettingsError
-    from alertd.receivers import build_notifiers
     from alertd.rules_file.load import load_rules
 
     try:

@@ -18,8 +18,8 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, seed: int, port: int, *, serve: bool) -> int:
     """Show alertd at work on a simulated month: spend, alerts and messages as they happen; no key, no network."""
-    from alertd.demo import run_demo
-    from alertd.demo_page import serve_demo
+    from alertd.demo.demo import run_demo
+    from alertd.demo.serve import serve_demo
     from alertd.log import configure_logging
 
     # Faults of the simulated API are part of the show, not of the log.

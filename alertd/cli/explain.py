@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from alertd.core.alert import Alert
-    from alertd.core.audience import Audience
+    from alertd.core.alerts.audience import Audience
     from alertd.core.rules.base import Rule
     from alertd.rules_file.model import LoadedRules
     from alertd.settings import Settings
@@ -41,8 +41,8 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     """
     from alertd.clock import utc_now
     from alertd.errors import UserError
+    from alertd.queries.alert_history import read_story, tell
     from alertd.store.store import Store
-    from alertd.story import read_story, tell
 
     now = utc_now()
     at = _instant(at_text) if at_text is not None else now
@@ -98,7 +98,7 @@ def _rules(settings: "Settings") -> "LoadedRules | None":
 def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None") -> "Sequence[Alert] | str":
     """Return the alerts that a name stands for, open ones first, the newest first; or why there are none."""
     from alertd.core.alert import AlertState
-    from alertd.core.quieting import QuietingError, find_alert
+    from alertd.core.alerts.requests import QuietingError, find_alert
 
     of_rule = [alert for alert in alerts.values() if alert.rule == name]
     if of_rule:
@@ -116,8 +116,8 @@ def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None
 def _judged(store: "Store", settings: "Settings", loaded: "LoadedRules", rule: "Rule", at: datetime) -> list[str]:
     """Return how a rule judges by the bills as they are now, with the groups that come nearest."""
     from alertd.core.words import format_instant
-    from alertd.snapshot import read_snapshot
-    from alertd.story import judgement
+    from alertd.queries.alert_history import judgement
+    from alertd.queries.snapshot import read_snapshot
 
     snapshot = read_snapshot(
         store,
@@ -134,7 +134,7 @@ def _judged(store: "Store", settings: "Settings", loaded: "LoadedRules", rule: "
 
 
 def _audience(loaded: "LoadedRules | None") -> "Audience | None":
-    from alertd.core.audience import Audience
+    from alertd.core.alerts.audience import Audience
 
     if loaded is None:
         return None

@@ -10,7 +10,7 @@ from alertd.cli.common import prepare
 from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
-    from alertd.core.message import Message
+    from alertd.core.messages.message import Message
     from alertd.notify.base import Notifier
     from alertd.rules_file.model import LoadedRules, Report
     from alertd.settings import Settings
@@ -77,11 +77,11 @@ def _default(rules: "LoadedRules") -> "Report":
 
 def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "Message":
     from alertd.clock import utc_now
-    from alertd.core.report import report_figures
-    from alertd.core.report_words import compose_report
-    from alertd.plan import build_link_targets
-    from alertd.reporter import scope_of
-    from alertd.snapshot import read_snapshot
+    from alertd.core.reports.figures import report_figures
+    from alertd.core.reports.words import compose_report
+    from alertd.daemon.plan import build_link_targets
+    from alertd.daemon.reports import scope_of
+    from alertd.queries.snapshot import read_snapshot
     from alertd.store.store import Store
 
     scope = scope_of(report)
@@ -103,8 +103,8 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
 
 
 async def _print(message: "Message", rules: "LoadedRules", settings: "Settings") -> int:
+    from alertd.daemon.receivers import printing_notifier
     from alertd.notify.base import Delivered, Envelope
-    from alertd.receivers import printing_notifier
 
     outcome = await printing_notifier("report", rules, settings).send(Envelope(message=message, key="", recipient=""))
     return 0 if isinstance(outcome, Delivered) else 1
@@ -117,8 +117,8 @@ def _notifiers(rules: "LoadedRules", report: "Report", settings: "Settings") -> 
     Raises:
         RulesError: One of them cannot be built.
     """
+    from alertd.daemon.receivers import build_notifiers
     from alertd.errors import RulesError
-    from alertd.receivers import build_notifiers
 
     notifiers, problems = build_notifiers(rules, settings)
     missing = [name for name in report.notify if name not in notifiers]
@@ -128,7 +128,7 @@ def _notifiers(rules: "LoadedRules", report: "Report", settings: "Settings") -> 
 
 
 async def _send(message: "Message", notifiers: "dict[str, Notifier]") -> int:
-    from alertd.receivers import send_now
+    from alertd.daemon.receivers import send_now
 
     is_delivered = True
     for name, notifier in notifiers.items():

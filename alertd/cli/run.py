@@ -9,7 +9,7 @@ import click
 from alertd.cli.common import prepare
 
 if TYPE_CHECKING:
-    from alertd.service_manager import ServiceManager
+    from alertd.daemon.systemd import ServiceManager
     from alertd.settings import Settings
 
 _EPILOG = """\b
@@ -44,9 +44,9 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
 
 
 async def _serve(settings: "Settings") -> int:
-    from alertd.app import load_checked_rules
-    from alertd.service_manager import ServiceManager
-    from alertd.standby import wait_for_turn
+    from alertd.daemon.app import load_checked_rules
+    from alertd.daemon.standby import wait_for_turn
+    from alertd.daemon.systemd import ServiceManager
     from alertd.store.lease import StoreHeld
 
     # Mistakes show at once, not when it takes over.
@@ -62,10 +62,10 @@ async def _serve(settings: "Settings") -> int:
 
 
 async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
-    from alertd.app import load_checked_rules, open_app, reloader
     from alertd.clock import utc_now
+    from alertd.daemon.app import load_checked_rules, open_app, reloader
+    from alertd.daemon.service import Service
     from alertd.rules_file.watch import RulesWatch
-    from alertd.service import Service
     from alertd.store.lease import LeaseLost
     from alertd.store.store import Store
 
@@ -88,9 +88,9 @@ async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
 
 
 async def _once(settings: "Settings") -> int:
-    from alertd.app import load_checked_rules, open_app
     from alertd.clock import utc_now
-    from alertd.rounds import run_once
+    from alertd.daemon.app import load_checked_rules, open_app
+    from alertd.daemon.service import run_once
     from alertd.store.store import Store
 
     rules = load_checked_rules(settings)
@@ -100,11 +100,11 @@ async def _once(settings: "Settings") -> int:
 
 
 async def _dry_run(settings: "Settings") -> int:
-    from alertd.app import open_app
     from alertd.clock import utc_now
     from alertd.core.words import format_count
-    from alertd.receivers import printing_notifiers
-    from alertd.rounds import run_once
+    from alertd.daemon.app import open_app
+    from alertd.daemon.receivers import printing_notifiers
+    from alertd.daemon.service import run_once
     from alertd.rules_file.load import load_rules
     from alertd.store.store import Store
 

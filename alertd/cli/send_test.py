@@ -23,8 +23,8 @@ Example:
 @click.pass_context
 def command(ctx: click.Context, receiver: str) -> int:
     """Send one test message through RECEIVER, to each of its recipients; 0 if all were delivered."""
+    from alertd.daemon.receivers import build_notifiers
     from alertd.errors import RulesError, UserError
-    from alertd.receivers import build_notifiers
     from alertd.rules_file.load import load_rules
 
     settings = prepare(ctx)
@@ -41,7 +41,7 @@ def command(ctx: click.Context, receiver: str) -> int:
 
 
 async def _send(receiver: str, notifier: "Notifier") -> int:
-    from alertd.receivers import send_test
+    from alertd.daemon.receivers import send_test
 
     results = await send_test(receiver, notifier)
     for recipient, text, is_delivered in results:

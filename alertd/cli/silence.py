@@ -13,9 +13,9 @@ from alertd.cli.common import duration, prepare, print_json, table
 
 if TYPE_CHECKING:
     from alertd.core.alert import Alert
+    from alertd.core.alerts.silence import Silence
     from alertd.core.labels import Patterns
     from alertd.core.money import Usd
-    from alertd.core.silence import Silence
 
 _ADD_EPILOG = """\b
 Examples:
@@ -73,7 +73,7 @@ def add(
     that was told is told all the same.
     """
     from alertd.clock import utc_now
-    from alertd.core.quieting import AddSilence
+    from alertd.core.alerts.requests import AddSilence
 
     now, zone = utc_now(), _zone(timezone)
     if lasting is None and until is None and until_spend is None:
@@ -197,7 +197,7 @@ def _matchers_text(silence: "Silence") -> str:
 
 
 def _json(silence: "Silence", state: str) -> dict[str, object]:
-    from alertd.alert_json import instant
+    from alertd.queries.alert_json import instant
 
     return {
         "id": silence.id,
@@ -222,7 +222,7 @@ def _json(silence: "Silence", state: str) -> dict[str, object]:
 @click.pass_context
 def expire(ctx: click.Context, silence_id: str, by: str) -> int:
     """End the silence ID now; what it withheld and still fires is told at the next poll."""
-    from alertd.core.quieting import ExpireSilence
+    from alertd.core.alerts.requests import ExpireSilence
 
     click.echo(asyncio.run(ask_for_quiet(prepare(ctx), ExpireSilence(id=silence_id.lower(), by=by))))
     return 0

@@ -13,9 +13,9 @@ from alertd.cli.common import bars, duration, prepare, print_json, table
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from alertd.core.bill import View
     from alertd.core.hours import HourRange
     from alertd.core.owners import OwnerDirectory
+    from alertd.core.spend.bill import View
     from alertd.settings import Settings
     from alertd.store.store import Store
 
@@ -76,8 +76,8 @@ class _Row:
 def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json: bool, as_csv: bool) -> int:
     """Show what was spent in the hours stored so far, largest first; amounts in USD, exact in JSON and CSV."""
     from alertd.clock import utc_now
-    from alertd.core.bill import View
     from alertd.core.hours import HourRange, hour_of
+    from alertd.core.spend.bill import View
     from alertd.store.store import Store
 
     settings = prepare(ctx)
@@ -124,7 +124,7 @@ def _owners(settings: "Settings") -> "tuple[OwnerDirectory, str]":
 
 
 def _keys(by: str, owners: "OwnerDirectory", why_no_owners: str) -> tuple[str, ...]:
-    from alertd.core.bill import Series
+    from alertd.core.spend.bill import Series
 
     known = (*Series._fields, "team", *dict.fromkeys(name for owner in owners.entries for name, _ in owner.labels))
     keys = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
@@ -142,9 +142,9 @@ def _rows(
     store: "Store", view: "View", window: "HourRange", keys: tuple[str, ...], owners: "OwnerDirectory"
 ) -> list[_Row]:
     """Return what each group spent, largest amount first; groups without any spend are left out."""
-    from alertd.core.selection import SpendQuery
     from alertd.core.sparkline import bounds
-    from alertd.core.spend import SpendView
+    from alertd.core.spend.selection import SpendQuery
+    from alertd.core.spend.view import SpendView
 
     with store.snapshot():
         books = store.books_of(view)

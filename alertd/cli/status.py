@@ -17,7 +17,7 @@ Examples:
 def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show last polls, data edges, firing alerts, outbox and receivers; 1 if something is not well."""
     from alertd.clock import utc_now
-    from alertd.status import read_status
+    from alertd.queries.status import read_status
     from alertd.store.store import Store
 
     settings = prepare(ctx)

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.clock import utc_now
-from alertd.core.message import AlertFacts
+from alertd.core.messages.message import AlertFacts
 from alertd.notify.base import (
     CannotLook,
     ConfigurationRefused,
@@ -39,8 +39,8 @@ from alertd.notify.config import (
     one_or_more_schema,
     without_repeats,
 )
+from alertd.notify.http_answer import Endpoint
 from alertd.notify.text import legible
-from alertd.notify.webhook import Endpoint
 
 if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost

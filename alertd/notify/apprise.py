@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from alertd.core.message import Message, plain_text
+from alertd.core.messages.message import Message, plain_text
 from alertd.core.severity import Severity
 from alertd.log import get_logger
 from alertd.notify.base import (

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from alertd.core.message import AlertFacts, Message
+from alertd.core.messages.message import AlertFacts, Message
 from alertd.errors import UserError
 
 if TYPE_CHECKING:

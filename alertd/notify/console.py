@@ -14,7 +14,7 @@ from typing import ClassVar, TextIO
 from pydantic import BaseModel
 
 from alertd.core.chart import chart_line, chart_words
-from alertd.core.message import Message, Section
+from alertd.core.messages.message import Message, Section
 from alertd.core.severity import Severity
 from alertd.core.sparkline import ASCII, BLOCKS
 from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, NotifierContext, Outcome, Unknown

@@ -11,8 +11,8 @@ from alertd.core.chart import Chart, limit_words, spend_words
 from alertd.core.severity import Severity
 from alertd.notify.chart_frame import chart_frame
 from alertd.notify.chart_png import chart_png
-from alertd.notify.slack_actions import Block
-from alertd.notify.slack_text import escaped, shortened
+from alertd.notify.slack.actions import Block
+from alertd.notify.slack.text import escaped, shortened
 
 _TITLE_LIMIT = 100
 _CAPTION_LIMIT = 1000

@@ -9,19 +9,10 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart
-from alertd.core.legible import UNSAFE
-from alertd.core.message import (
-    Field,
-    Link,
-    Message,
-    NotifyReason,
-    Section,
-    SectionRow,
-    TableRow,
-    plain_text,
-    truncate,
-)
+from alertd.core.messages.message import Field, Link, Message, Section, SectionRow, TableRow, plain_text, truncate
+from alertd.core.words import UNSAFE
 
 PLAIN_LIMIT = 3000
 """Characters of the last resort: short enough for any channel."""

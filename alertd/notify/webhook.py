@@ -6,7 +6,6 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
@@ -14,23 +13,18 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from alertd.core.message import AlertFacts, Message, plain_text
+from alertd.core.messages.message import AlertFacts, Message, plain_text
 from alertd.notify.base import (
     CannotLook,
-    ConfigurationRefused,
-    ContentRefused,
     Envelope,
     Lookup,
     NotifierContext,
-    NotSent,
     Outcome,
     ReceiverError,
-    Unknown,
     resolve_secret,
 )
 from alertd.notify.config import File, Name, ReceiverConfig, is_http_url
-from alertd.notify.retry_after import retry_after
-from alertd.notify.text import legible, quoted
+from alertd.notify.text import legible
 
 if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
@@ -187,43 +181,6 @@ def _origin(message: Message) -> str:
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}"
     return ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Endpoint:
-    """How outcomes speak of whom is posted to."""
-
-    what: str
-    credentials: str
-    takes: str
-    """What its URL must take."""
-    path: str = ""
-    """What stands in the URL after the one that was set: no secret."""
-
-    def remedy(self, status: int) -> str:
-        """Return what to do about an answer."""
-        if status in {401, 403}:
-            return f"check {self.credentials} and the URL"
-        if status in {404, 410}:
-            return "check the URL"
-        if status < 400:
-            return "redirects are not followed; set the URL that it leads to"
-        return f"check that the URL takes {self.takes}"
-
-
-WEBHOOK = Endpoint(what="the webhook", credentials="the bearer token", takes="Alertmanager's webhook format by POST")
-
-
-def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str, endpoint: Endpoint = WEBHOOK) -> Outcome:
-    """Return what an answer other than 2xx means; *body* must hold no secret."""
-    said = f"{endpoint.what} answered {status}" + (f" ({quoted(body)})" if body else "")
-    if status in {408, 425, 429}:
-        return NotSent(said, retry_after(headers))
-    if status in {400, 413, 422}:
-        return ContentRefused(said)
-    if 300 <= status < 500:
-        return ConfigurationRefused(f"{said}; {endpoint.remedy(status)}")
-    return Unknown(said)
 
 
 class WebhookNotifier:

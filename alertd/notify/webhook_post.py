@@ -9,8 +9,8 @@ import httpx
 
 from alertd import __version__
 from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome, Unknown
+from alertd.notify.http_answer import WEBHOOK, Endpoint, outcome_of_answer
 from alertd.notify.text import quoted
-from alertd.notify.webhook import WEBHOOK, Endpoint, outcome_of_answer
 
 ANSWER_LIMIT_BYTES = 64 * 1024
 _ANSWER_TIMEOUT_S = 2.0

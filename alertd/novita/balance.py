@@ -6,7 +6,7 @@ Decides where its fields are looked for and which of them must be there.
 
 from datetime import datetime
 
-from alertd.core.bill import Balance
+from alertd.core.spend.bill import Balance
 from alertd.novita.monthly import Fields
 from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object
 

@@ -16,8 +16,8 @@ from typing import Self, TypeVar
 import httpx
 
 from alertd.clock import utc_now
-from alertd.core.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, start_of
+from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill
 from alertd.errors import ApiUnavailable
 from alertd.novita.balance import decode_balance
 from alertd.novita.columns import BillColumns

@@ -10,7 +10,7 @@ from typing import ClassVar, TypeAlias
 
 import numpy as np
 
-from alertd.core.bill import BillRows, Series
+from alertd.core.spend.bill import BillRows, Series
 from alertd.novita.amounts import read_amounts
 from alertd.novita.shape import Scalar, text_of
 from alertd.novita.wire import Row, billing_method_of, hours_of

@@ -11,8 +11,8 @@ from typing import Final
 
 import msgspec
 
-from alertd.core.bill import BillStatus, MonthlyBill
 from alertd.core.money import Usd
+from alertd.core.spend.bill import BillStatus, MonthlyBill
 from alertd.novita.amounts import INTEGERS_PER_USD, read_usd
 from alertd.novita.shape import (
     Scalar,

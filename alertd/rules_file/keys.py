@@ -27,7 +27,7 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from alertd.core.inhibition import Matchers
+from alertd.core.alerts.inhibition import Matchers
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of

@@ -12,13 +12,13 @@ from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from alertd.core.alerts.inhibition import Inhibition
+from alertd.core.alerts.routing import OWNER, Route
 from alertd.core.hours import HourRange, first_hour_from, whole_hours
-from alertd.core.inhibition import Inhibition
 from alertd.core.owners import Owner, OwnerDirectory
-from alertd.core.planned import LONGEST_SPAN, PlannedSpend
-from alertd.core.routing import OWNER, Route
 from alertd.core.rules import rule_types
 from alertd.core.rules.base import Rule, hourly_problems
+from alertd.core.spend.planned import LONGEST_SPAN, PlannedSpend
 from alertd.core.words import format_duration
 from alertd.errors import RulesError
 from alertd.rules_file import references
@@ -40,8 +40,8 @@ from alertd.rules_file.receivers import parse_receiver
 from alertd.rules_file.references import Known
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.schema import defaults_model, rule_model
+from alertd.rules_file.summary import SummaryError, compile_summary
 from alertd.rules_file.values import Name, Names
-from alertd.templates import SummaryError, compile_summary
 
 T = TypeVar("T")
 

@@ -13,14 +13,14 @@ from typing import Annotated, NamedTuple
 
 from pydantic import BaseModel
 
-from alertd.core.inhibition import Inhibition, Matchers
+from alertd.core.alerts.inhibition import Inhibition, Matchers
+from alertd.core.alerts.quiet_hours import QuietHours
+from alertd.core.alerts.routing import Route
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.planned import PlannedSpend
-from alertd.core.quiet import QuietHours
-from alertd.core.routing import Route
 from alertd.core.rules.base import Key, Rule
+from alertd.core.spend.planned import PlannedSpend
 from alertd.errors import Problem
 from alertd.rules_file.values import DayHours, Ending, Name, Names, Schedule, Starting, Url, VariableName, Zone
 

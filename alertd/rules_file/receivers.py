@@ -4,7 +4,7 @@ from datetime import time
 
 from pydantic import BaseModel, ValidationError
 
-from alertd.core.quiet import QuietHours, is_always_quiet
+from alertd.core.alerts.quiet_hours import QuietHours, is_always_quiet
 from alertd.errors import UserError
 from alertd.notify.registry import notifier_class, notifier_names
 from alertd.rules_file.entry import Entry, Findings

@@ -7,15 +7,15 @@ A name that cannot exist is an error with the nearest one that does; one that ma
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from alertd.core.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
-from alertd.core.inhibition import Matchers
+from alertd.core.alerts.inhibition import Matchers
+from alertd.core.alerts.routing import OWNER
 from alertd.core.labels import Patterns, is_glob
-from alertd.core.planned import RULE_LABEL
-from alertd.core.routing import OWNER
 from alertd.core.rules.base import Rule
 from alertd.core.rules.spend_rule import GROUP_KEYS
-from alertd.core.selection import SERIES_KEYS
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
+from alertd.core.spend.planned import RULE_LABEL
+from alertd.core.spend.selection import SERIES_KEYS
 from alertd.notify.address import is_address
 from alertd.rules_file.entry import KEY, Entry, Findings
 from alertd.rules_file.model import Account, Place

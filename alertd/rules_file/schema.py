@@ -13,7 +13,7 @@ from pydantic import BaseModel, create_model
 from pydantic.fields import FieldInfo
 from pydantic.json_schema import models_json_schema
 
-from alertd.core.inhibition import Inhibition
+from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.rules import rule_types
 from alertd.core.rules.base import Key, Rule
 from alertd.rules_file.keys import CONFIG, InOrder, Schema, dataclass_fields, described, keys_model, model_field

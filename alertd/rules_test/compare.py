@@ -12,8 +12,8 @@ from enum import StrEnum
 
 from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.hours import start_of
-from alertd.core.message import Message
-from alertd.core.outbox import OutboxEntry
+from alertd.core.messages.message import Message
+from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.words import format_instant
 from alertd.notify.text import legible, plain_with_state
 from alertd.rules_test.model import Expectation, ExpectedAlert, ExpectedMessage, RuleTest

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Annotated
 
 from alertd.core.alert import AlertState
-from alertd.core.bill import BillStatus
-from alertd.core.inhibition import Matchers
+from alertd.core.alerts.inhibition import Matchers
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.labels import Labels, Patterns
-from alertd.core.message import NotifyReason
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import BillStatus
 from alertd.rules_file.model import LoadedRules, Place
 from alertd.rules_file.values import Starting
 from alertd.rules_test.notation import LONGEST, Hours, Month, Offset, Value

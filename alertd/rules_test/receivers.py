@@ -12,7 +12,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
-from alertd.core.message import Message, NotifyReason
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.message import Message
 from alertd.errors import RulesError
 from alertd.notify.base import (
     CannotLook,

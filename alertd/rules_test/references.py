@@ -7,8 +7,8 @@ A name that cannot exist is an error with the nearest one that does; a label tha
 from collections.abc import Iterable
 from datetime import timedelta
 
-from alertd.core.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES
 from alertd.core.labels import Labels, Patterns
+from alertd.core.spend.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_file.references import RESERVED_RULES, Known, check_matchers

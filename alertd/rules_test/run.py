@@ -11,20 +11,20 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert, AlertState
-from alertd.core.bill import PRODUCT_CATEGORIES
+from alertd.core.alerts.silence import Silence, matchable
 from alertd.core.labels import Labels
-from alertd.core.ledger import CategoryBook
-from alertd.core.outbox import OutboxEntry
-from alertd.core.reading import Cadence
-from alertd.core.silence import Silence, matchable
-from alertd.cycle import Cycle
-from alertd.keeper import Keeper
-from alertd.memory import BillSource
+from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.core.spend.ledger import CategoryBook
+from alertd.core.spend.reading import Cadence
+from alertd.daemon.cycle import Cycle
+from alertd.daemon.plan import build_plan
+from alertd.daemon.receivers import fallbacks
+from alertd.daemon.state import BillSource
+from alertd.daemon.store_gateway import Keeper
 from alertd.notify.base import Notifier
-from alertd.notify.deliver import Delivery
-from alertd.notify.order import next_due
-from alertd.plan import build_plan
-from alertd.receivers import fallbacks
+from alertd.notify.delivery.deliver import Delivery
+from alertd.notify.delivery.order import next_due
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_test.inline import InlineExecutor
 from alertd.rules_test.model import Acknowledgement, Expectation, RuleTest, SilenceEntry

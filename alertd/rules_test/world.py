@@ -12,9 +12,9 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.bill import Balance, BillRows, KeyBills, MonthlyBill, Series
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of
 from alertd.core.money import Usd
+from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill, Series
 from alertd.errors import ApiUnavailable
 from alertd.rules_test.model import BilledSeries, MonthlyEntry, RuleTest, StatusChange
 

@@ -3,8 +3,8 @@
 from datetime import datetime
 from typing import NamedTuple
 
-from alertd.core.bill import Balance
 from alertd.core.money import Usd
+from alertd.core.spend.bill import Balance
 from alertd.store.database import Database
 from alertd.store.encoding import from_micros, to_micros
 from alertd.store.table import select, upsert

@@ -1,18 +1,18 @@
 """
 What the bills held, hour by hour: series, books and blocks of either view, and the monthly bills.
 
-Reads of the API are judged in `alertd.core.ledger`; here its results are kept as they are.
+Reads of the API are judged in `alertd.core.spend.ledger`; here its results are kept as they are.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar, NamedTuple
 
-from alertd.core.bill import BillPhase, MonthlyBill, Series, TrackedBill, View
-from alertd.core.block import HourBlock, decode, encode
 from alertd.core.hours import HourRange
-from alertd.core.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
 from alertd.core.money import Usd
+from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill, View
+from alertd.core.spend.block import HourBlock, decode, encode
+from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
 from alertd.store.database import Database, Value
 from alertd.store.encoding import (
     from_json,

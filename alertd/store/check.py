@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.ledger import CategoryBook, summarise
+from alertd.core.spend.ledger import CategoryBook, summarise
 from alertd.errors import StoreError
 from alertd.store.alerts import AlertRow, Alerts
 from alertd.store.bills import Bills, Books

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from alertd.core.bill import ApiKey, View
+from alertd.core.spend.bill import ApiKey, View
 from alertd.store.bills import Books
 from alertd.store.table import select, upsert
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from alertd.core.rules.base import RulesFile
+from alertd.core.rules.facts import RulesFile
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros
 

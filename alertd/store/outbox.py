@@ -11,8 +11,8 @@ from functools import partial
 from typing import NamedTuple
 
 from alertd.core.alert import AlertState
-from alertd.core.message import Message
-from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.messages.message import Message
+from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.errors import StoreError
 from alertd.store.database import Database, Value
 from alertd.store.encoding import (

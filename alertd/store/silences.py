@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import NamedTuple
 
-from alertd.core.silence import Silence
+from alertd.core.alerts.silence import Silence
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_none
 from alertd.store.table import select, upsert

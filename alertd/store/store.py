@@ -12,11 +12,11 @@ from datetime import datetime
 from pathlib import Path
 
 from alertd.core.alert import Alert
-from alertd.core.bill import TrackedBill, View
+from alertd.core.alerts.silence import Silence
 from alertd.core.hours import start_of
-from alertd.core.ledger import SeriesTable
-from alertd.core.outbox import OutboxEntry
-from alertd.core.silence import Silence
+from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.spend.bill import TrackedBill, View
+from alertd.core.spend.ledger import SeriesTable
 from alertd.store.alerts import AlertEvent, Alerts
 from alertd.store.balances import Balances
 from alertd.store.bills import Bills, BookChange, Books

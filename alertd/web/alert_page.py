@@ -10,15 +10,15 @@ from decimal import Decimal
 
 from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.chart import Chart, chart_words, labels, limit_text
-from alertd.core.holding import is_held
+from alertd.core.messages.holding import is_held
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.values import format_value
 from alertd.core.words import format_instant
-from alertd.story import Told, standing_facts
+from alertd.queries.alert_history import Told, standing_facts
 from alertd.web.drawing import Drawing, chart_drawing, severity_style
-from alertd.web.glance import AlertLine, alert_line
-from alertd.web.knowledge import AlertFile
+from alertd.web.overview import AlertLine, alert_line
+from alertd.web.page_context import AlertFile
 
 _MOST_SENDS = 100
 _MOST_EVENTS = 200

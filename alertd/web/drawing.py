@@ -15,7 +15,7 @@ from alertd.core.alert import Unit
 from alertd.core.chart import Chart, ChartForm, values
 from alertd.core.money import UNITS_PER_USD, Usd, to_decimal
 from alertd.core.severity import Severity
-from alertd.core.spend_steps import GroupSteps, SpendSteps
+from alertd.core.spend.steps import GroupSteps, SpendSteps
 from alertd.core.values import format_value
 
 HEIGHT = 1000

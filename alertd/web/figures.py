@@ -3,9 +3,9 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
-from alertd.core.outbox import EntryState
-from alertd.core.overview import Overview
-from alertd.memory import CycleReport
+from alertd.core.messages.outbox import EntryState
+from alertd.core.reports.overview import Overview
+from alertd.queries.cycle_report import CycleReport
 
 
 @dataclass(slots=True)

@@ -14,10 +14,10 @@ from prometheus_client.registry import Collector
 
 from alertd import __version__
 from alertd.core.alert import Alert, AlertState
-from alertd.core.outbox import EntryState
-from alertd.core.overview import Overview
+from alertd.core.messages.outbox import EntryState
+from alertd.core.reports.overview import Overview
 from alertd.core.severity import Severity
-from alertd.status import Status
+from alertd.queries.status import Status
 from alertd.web import families
 from alertd.web.figures import Figures
 from alertd.web.overview_metrics import overview_metrics

@@ -10,12 +10,12 @@ from collections.abc import Iterable, Iterator
 
 from prometheus_client.core import Metric
 
-from alertd.core.bill import BillStatus, TrackedBill
-from alertd.core.budget_lines import RuleBudgets, budget_lines
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD
-from alertd.core.overview import CategorySpend, Overview
-from alertd.core.runway import Runway
+from alertd.core.reports.budget_lines import RuleBudgets, budget_lines
+from alertd.core.reports.overview import CategorySpend, Overview
+from alertd.core.rules.runway import Runway
+from alertd.core.spend.bill import BillStatus, TrackedBill
 from alertd.web import families
 
 OTHER = "other"

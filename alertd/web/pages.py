@@ -12,18 +12,18 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from alertd.core.quieting import ExpireSilence, QuietingError, Request
-from alertd.core.silence_length import SilenceLength
-from alertd.core.spend_steps import SpendSteps, sum_steps
+from alertd.core.alerts.requests import ExpireSilence, QuietingError, Request
+from alertd.core.alerts.silence import SilenceLength
+from alertd.core.spend.steps import SpendSteps, sum_steps
 from alertd.errors import AlertdError
 from alertd.web.alert_page import alert_page
-from alertd.web.door import Door, own_path, see_other
-from alertd.web.glance import glance
-from alertd.web.knowledge import Knowledge, Known
-from alertd.web.looks import Looks
-from alertd.web.quiet_forms import acknowledgement, silence
+from alertd.web.guard import Door, own_path, see_other
+from alertd.web.overview import glance
+from alertd.web.page_context import Knowledge, Known
+from alertd.web.request_forms import acknowledgement, silence
 from alertd.web.session import Notice, Sessions, Visitor, clean_name
 from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, spend_panel, step_rows
+from alertd.web.styles import Looks
 
 
 class StatusPages:

@@ -12,15 +12,15 @@ from typing import Protocol
 
 from aiohttp import web
 
-from alertd.alert_json import alert_json
 from alertd.core.alert import Alert, AlertState
-from alertd.core.outbox import OutboxEntry
+from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.words import format_count
 from alertd.errors import SettingsError
-from alertd.status import Status
-from alertd.story import why_quiet
-from alertd.web.door import Door
+from alertd.queries.alert_history import why_quiet
+from alertd.queries.alert_json import alert_json
+from alertd.queries.status import Status
 from alertd.web.figures import Figures
+from alertd.web.guard import Door
 from alertd.web.listen import Listen
 from alertd.web.metrics import MetricsPage
 

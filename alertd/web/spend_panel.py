@@ -11,7 +11,7 @@ from enum import StrEnum
 from alertd.core.hours import HOURS_PER_DAY, start_of
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend_steps import GroupSteps, SpendSteps
+from alertd.core.spend.steps import GroupSteps, SpendSteps
 from alertd.core.words import group_name
 from alertd.web.drawing import Drawing, spend_drawing
 

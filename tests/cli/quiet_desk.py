@@ -8,9 +8,9 @@ import pytest
 
 from alertd.cli.root import run
 from alertd.core.alert import Alert
-from alertd.core.quiet import QuietHours
-from alertd.core.silence import Silence
-from alertd.keeper import event
+from alertd.core.alerts.quiet_hours import QuietHours
+from alertd.core.alerts.silence import Silence
+from alertd.daemon.store_gateway import event
 from alertd.store.alerts import AlertEvent
 from alertd.store.store import Decisions, Store
 from tests.core.builders import HOUR, rolling

@@ -10,9 +10,9 @@ import pytest
 from freezegun import freeze_time
 
 from alertd.cli.root import run
-from alertd.core.bill import Series
 from alertd.core.hours import HourRange, HourSet, hour_of
-from alertd.core.ledger import CategoryBook, SeriesTable, summarise
+from alertd.core.spend.bill import Series
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from tests.cli.test_reading_commands import block

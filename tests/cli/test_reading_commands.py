@@ -12,10 +12,10 @@ import pytest
 from freezegun import freeze_time
 
 from alertd.cli.root import run
-from alertd.core.bill import ApiKey, Series, View
-from alertd.core.block import HourBlock
 from alertd.core.hours import HourRange, HourSet, hour_of
-from alertd.core.ledger import CategoryBook, SeriesTable, summarise
+from alertd.core.spend.bill import ApiKey, Series, View
+from alertd.core.spend.block import HourBlock
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store

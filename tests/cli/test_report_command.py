@@ -12,7 +12,7 @@ from freezegun import freeze_time
 
 from alertd.cli.root import run
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.ledger import CategoryBook, SeriesTable, file_rows
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_rows
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from tests.core.builders import bill_rows, row

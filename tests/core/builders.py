@@ -8,20 +8,21 @@ from decimal import Decimal
 import numpy as np
 
 from alertd.core.alert import Alert, Sample, Unit
-from alertd.core.bill import BillRows, MonthlyBill, Series, TrackedBill, track
-from alertd.core.block import EMPTY, HourBlock
+from alertd.core.alerts.lifecycle import Move, step
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels
-from alertd.core.ledger import CategoryBook, DataState, SeriesTable, file_failure, file_rows
-from alertd.core.lifecycle import Move, step
-from alertd.core.message import Message, NotifyReason
+from alertd.core.messages.message import Message
+from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import Usd, parse_written
-from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.owners import OwnerDirectory
-from alertd.core.rules.base import Facts
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
-from alertd.core.spend import SpendView
+from alertd.core.spend.bill import BillRows, MonthlyBill, Series, TrackedBill, track
+from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.ledger import CategoryBook, DataState, SeriesTable, file_failure, file_rows
+from alertd.core.spend.view import SpendView
 
 NOW = datetime(2026, 1, 10, 12, 5, tzinfo=UTC)
 RUNNING = hour_of(NOW)

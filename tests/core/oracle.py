@@ -5,8 +5,8 @@ from datetime import datetime
 
 from hypothesis import strategies as st
 
-from alertd.core.bill import Series
 from alertd.core.hours import HourRange
+from alertd.core.spend.bill import Series
 from tests.core.builders import NOW, Row, a_series
 
 Cell = tuple[Series, int]

@@ -6,16 +6,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alertd.core.alert import Address, Alert, AlertState
-from alertd.core.audience import Audience
-from alertd.core.dispatch import Decisions, dispatch
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.lifecycle import Move, end, step
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Quieted, Request, Situation, quiet
+from alertd.core.alerts.silence import Bound, Silence
 from alertd.core.labels import Patterns
-from alertd.core.lifecycle import Move, end, step
-from alertd.core.message import NotifyReason
-from alertd.core.outbox import OutboxEntry
-from alertd.core.quieting import Acknowledge, AddSilence, ExpireSilence, Quieted, Request, Situation, quiet
+from alertd.core.messages.dispatch import Decisions, dispatch
+from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.rules.rolling_spend import RollingSpend
-from alertd.core.silence import Bound, Silence
-from alertd.notify.order import ready
+from alertd.notify.delivery.order import ready
 from tests.core.builders import HOUR, NOW, rolling, sample
 
 TEAM = Audience(default=("finops",), recipients={"finops": ("",), "mail": ("a@x.io", "b@x.io"), "oncall": ("",)})

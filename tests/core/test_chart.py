@@ -21,7 +21,7 @@ from alertd.core.chart import (
     thinned,
     values,
 )
-from alertd.core.message import plain_text
+from alertd.core.messages.message import plain_text
 from alertd.core.severity import Severity
 from tests.builders import day_chart, firing_message, report_message, rising_chart
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from alertd import pulse
-from alertd.core import liveness
+from alertd.daemon import watchdog as liveness
+from alertd.daemon import watchdog as pulse
 from alertd.store.thread import StoreThread
 
 HANG = Path(os.environ["E2E_HANG"])

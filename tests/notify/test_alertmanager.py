@@ -12,7 +12,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
-from alertd.core.message import AlertFacts, Message, NotifyReason
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.message import AlertFacts, Message
 from alertd.core.severity import Severity
 from alertd.notify.alertmanager import AlertmanagerConfig, AlertmanagerNotifier, payload
 from alertd.notify.base import ConfigurationRefused, Delivered, Mirror, Notifier, ReceiverError

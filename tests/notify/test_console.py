@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertd.core.message import Field, Section, SectionRow, TableRow
+from alertd.core.messages.message import Field, Section, SectionRow, TableRow
 from alertd.notify.base import Delivered, Unknown
 from alertd.notify.console import ConsoleConfig, ConsoleNotifier, payload
 from tests.builders import FakeContext, envelope, firing_message, report_message, resolved_message, storm_message

@@ -21,7 +21,7 @@ import trustme
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from alertd.notify import slack_connection, smtp, webhook_post
+from alertd.notify import webhook_post
 from alertd.notify.alertmanager import AlertmanagerConfig, AlertmanagerNotifier
 from alertd.notify.apprise import AppriseConfig, AppriseNotifier
 from alertd.notify.base import (
@@ -34,9 +34,11 @@ from alertd.notify.base import (
     Unknown,
 )
 from alertd.notify.console import ConsoleConfig, ConsoleNotifier
-from alertd.notify.email import EmailConfig, EmailNotifier
+from alertd.notify.email import smtp
+from alertd.notify.email.notifier import EmailConfig, EmailNotifier
 from alertd.notify.registry import notifier_class, notifier_names
-from alertd.notify.slack import SlackConfig, SlackNotifier
+from alertd.notify.slack import connection as slack_connection
+from alertd.notify.slack.notifier import SlackConfig, SlackNotifier
 from alertd.notify.webhook import WebhookConfig, WebhookNotifier
 from tests.builders import FakeContext, envelope
 from tests.doubles import BOT_TOKEN, HOOK_PATH, Fault, SlackDouble, refusal

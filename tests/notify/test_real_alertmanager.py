@@ -14,7 +14,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from alertd.clock import utc_now
-from alertd.core.message import AlertFacts, NotifyReason
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.message import AlertFacts
 from alertd.core.severity import Severity
 from alertd.notify.alertmanager import AlertmanagerConfig, AlertmanagerNotifier
 from alertd.notify.base import Delivered

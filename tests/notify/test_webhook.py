@@ -9,7 +9,8 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 from pydantic import ValidationError
 
-from alertd.core.message import Message, NotifyReason
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.message import Message
 from alertd.core.severity import Severity
 from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError
 from alertd.notify.webhook import WebhookConfig, WebhookNotifier, payload

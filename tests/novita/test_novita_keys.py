@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from alertd.core.bill import ApiKey, Balance
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import Usd
+from alertd.core.spend.bill import ApiKey, Balance
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiThrottled, ApiUnavailable
 from alertd.novita.client import NovitaClient
 from alertd.simulator.scenarios import SCENARIOS

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alertd.core.bill import MonthlyBill
+from alertd.core.spend.bill import MonthlyBill
 from alertd.novita.monthly import decode_monthly_bills
 from alertd.novita.shape import UnexpectedShape
 

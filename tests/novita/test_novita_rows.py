@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from alertd.core.bill import BillRows
+from alertd.core.spend.bill import BillRows
 from alertd.novita.columns import BillColumns
 from alertd.novita.shape import UnexpectedShape
 from alertd.novita.stream import BillStream

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertd.core.bill import BillRows, Series
+from alertd.core.spend.bill import BillRows, Series
 from alertd.novita.columns import BillColumns
 from alertd.novita.shape import UnexpectedShape
 from alertd.novita.stream import CHUNK_BYTES, BillStream

@@ -14,7 +14,8 @@ import pytest
 from alertd.core.alert import Sample
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
-from alertd.core.rules.base import Facts, Key, Rule, Share
+from alertd.core.rules.base import Key, Rule, Share
+from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.errors import RulesError
 from alertd.rules_file import load

@@ -6,16 +6,15 @@ from pathlib import Path
 import pytest
 
 from alertd.cli.root import run
-from alertd.contacts import contacts, owner_warnings
 from alertd.core.alert import Address
-from alertd.core.inhibition import Inhibition
-from alertd.core.message import NotifyReason
-from alertd.core.quiet import QuietHours
+from alertd.core.alerts.inhibition import Inhibition
+from alertd.core.alerts.quiet_hours import QuietHours
+from alertd.core.alerts.reason import NotifyReason
+from alertd.daemon.plan import build_plan
+from alertd.daemon.receivers import build_notifiers, contacts, owner_warnings
+from alertd.daemon.state import Plan
 from alertd.errors import RulesError
-from alertd.memory import Plan
 from alertd.notify.address import is_address
-from alertd.plan import build_plan
-from alertd.receivers import build_notifiers
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings, load_settings

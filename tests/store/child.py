@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from alertd.core.block import HourBlock
 from alertd.core.money import Usd
+from alertd.core.spend.block import HourBlock
 from alertd.errors import StoreError
 from alertd.store.database import Value
 from alertd.store.migrate import Migration, migrate, shipped_migrations

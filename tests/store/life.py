@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
-from alertd.core.outbox import EntryState
+from alertd.core.messages.outbox import EntryState
 from alertd.store.store import Decisions, Store
 from tests.e2e.daemon import Alertd
 from tests.e2e.world import BillingWorld, Hook, Row, monthly_bill

@@ -9,14 +9,15 @@ import numpy as np
 from hypothesis import strategies as st
 
 from alertd.core.alert import Address, Alert, AlertState, Contributor, Unit
-from alertd.core.bill import BillPhase, MonthlyBill, Series, TrackedBill
-from alertd.core.block import HourBlock
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange, HourSet, hour_of
-from alertd.core.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
-from alertd.core.message import AlertFacts, Field, Link, Message, NotifyReason, TableRow
+from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow
+from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import MAX_UNITS, Usd
-from alertd.core.outbox import EntryState, OutboxEntry
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill
+from alertd.core.spend.block import HourBlock
+from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
 from alertd.store.alerts import AlertEvent
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord

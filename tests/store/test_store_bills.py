@@ -11,11 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertd.core.bill import BillRows, Series, TrackedBill
-from alertd.core.block import EMPTY, HourBlock, encode
 from alertd.core.hours import HourRange, HourSet, start_of
-from alertd.core.ledger import CategoryBook, SeriesTable, file_rows
 from alertd.core.money import MAX_UNITS
+from alertd.core.spend.bill import BillRows, Series, TrackedBill
+from alertd.core.spend.block import EMPTY, HourBlock, encode
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_rows
 from alertd.errors import StoreError
 from alertd.store.bills import BookChange
 from alertd.store.store import Store

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from alertd.core.bill import BillPhase, MonthlyBill, TrackedBill
-from alertd.core.block import encode
+from alertd.core.messages.outbox import EntryState
 from alertd.core.money import Usd
-from alertd.core.outbox import EntryState
+from alertd.core.spend.bill import BillPhase, MonthlyBill, TrackedBill
+from alertd.core.spend.block import encode
 from alertd.store.alerts import AlertEvent
 from alertd.store.store import Decisions, Store
 from tests.store.places import Place

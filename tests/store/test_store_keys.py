@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from alertd.core.bill import ApiKey, Balance, View
 from alertd.core.hours import hour_of
 from alertd.core.money import MAX_UNITS, Usd
+from alertd.core.spend.bill import ApiKey, Balance, View
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from tests.store.places import Place

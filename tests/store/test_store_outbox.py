@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from alertd.core.alert import AlertState
-from alertd.core.outbox import EntryState, OutboxEntry
+from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt, EntryMoved, EntryUpdate
 from alertd.store.store import Decisions, Store

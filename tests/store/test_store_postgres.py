@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from alertd.core.bill import ApiKey
+from alertd.core.spend.bill import ApiKey
 from alertd.errors import SettingsError, StoreError
 from alertd.store.migrate import Migration, migrate, require_current, shipped_migrations
 from alertd.store.postgres import PostgresDatabase

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from alertd.core.alert import AlertState
-from alertd.core.bill import View
-from alertd.core.outbox import EntryState
+from alertd.core.messages.outbox import EntryState
+from alertd.core.spend.bill import View
 from alertd.store.migrate import migrate, shipped_migrations
 from alertd.store.postgres import PostgresDatabase
 from alertd.store.store import Store

@@ -9,15 +9,15 @@ from pathlib import Path
 import aiohttp
 from pydantic import SecretStr
 
-from alertd.app import App, open_app
 from alertd.core.alert import Alert
-from alertd.core.bill import Balance, BillRows, KeyBills, MonthlyBill
+from alertd.core.alerts.requests import Quieted, Request
 from alertd.core.hours import HourRange
-from alertd.core.quieting import Quieted, Request
-from alertd.core.rules.base import RulesFile
+from alertd.core.rules.facts import RulesFile
+from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
+from alertd.daemon.app import App, open_app
+from alertd.daemon.receivers import printing_notifiers
+from alertd.daemon.status_page import serve_page
 from alertd.errors import ApiUnavailable
-from alertd.page import serve_page
-from alertd.receivers import printing_notifiers
 from alertd.rules_file.load import load_rules
 from alertd.settings import Settings
 from alertd.store.store import Store

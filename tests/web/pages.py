@@ -6,13 +6,14 @@ from fractions import Fraction
 
 from prometheus_client.parser import text_string_to_metric_families
 
-from alertd.core.bill import Balance, TrackedBill
 from alertd.core.calendar import Period
-from alertd.core.overview import Overview, overview
+from alertd.core.reports.overview import Overview, overview
 from alertd.core.rules.balance import BalanceRule
-from alertd.core.rules.base import Facts, Rule, Share
+from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
-from alertd.status import read_status
+from alertd.core.rules.facts import Facts
+from alertd.core.spend.bill import Balance, TrackedBill
+from alertd.queries.status import read_status
 from alertd.store.store import Store
 from alertd.web.families import families
 from alertd.web.figures import Figures

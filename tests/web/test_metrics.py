@@ -11,13 +11,13 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
-from alertd.app import App
-from alertd.core.outbox import EntryState, OutboxEntry
-from alertd.core.overview import Overview, overview
-from alertd.core.rules.base import RulesFile
+from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.reports.overview import Overview, overview
+from alertd.core.rules.facts import RulesFile
+from alertd.daemon.app import App
+from alertd.daemon.service import renew_overview, run_cycle
 from alertd.errors import StoreError
-from alertd.memory import CycleReport
-from alertd.rounds import renew_overview, run_cycle
+from alertd.queries.cycle_report import CycleReport
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Decisions, Store

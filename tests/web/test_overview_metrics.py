@@ -8,8 +8,8 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alertd.core.hours import HourRange
-from alertd.core.overview import overview
-from alertd.status import read_status
+from alertd.core.reports.overview import overview
+from alertd.queries.status import read_status
 from alertd.store.store import Store
 from alertd.web.metrics import MetricsPage
 from tests.core.builders import (

@@ -9,8 +9,8 @@ import html5lib
 import pytest
 
 from alertd.core.alert import AlertState
-from alertd.core.rules.base import RulesFile
-from alertd.keeper import event
+from alertd.core.rules.facts import RulesFile
+from alertd.daemon.store_gateway import event
 from tests.core.builders import NOW, RUNNING, row
 from tests.web.house import TOKEN, Account, House, house, usual_rows
 

@@ -14,16 +14,17 @@ from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Contributor, Sample, Unit
-from alertd.core.bill import Balance
 from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels, Patterns
-from alertd.core.ledger import Gap
 from alertd.core.money import Usd, format_usd, to_decimal
-from alertd.core.rules.base import Facts, Key, LimitT, Metric, Rule, hourly_problems, ratio_decimal
-from alertd.core.runway import Floor, Runway, days_text
-from alertd.core.selection import SpendQuery
+from alertd.core.rules.base import Key, LimitT, Metric, Rule, hourly_problems, ratio_decimal
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.runway import Floor, Runway, days_text
+from alertd.core.rules.standing import worst
 from alertd.core.severity import Severity
-from alertd.core.standing import worst
+from alertd.core.spend.bill import Balance
+from alertd.core.spend.ledger import Gap
+from alertd.core.spend.selection import SpendQuery
 from alertd.core.words import format_duration, format_instant
 
 _GROUP = ("account",)

@@ -8,7 +8,7 @@ rules file, their types and `Key` notes are the schema, and `evaluate` is its me
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -18,15 +18,13 @@ from itertools import pairwise
 from typing import Annotated, ClassVar, NewType, TypeVar, get_type_hints
 
 from alertd.core.alert import Alert, Sample, Unit
-from alertd.core.bill import Balance, TrackedBill, View
 from alertd.core.chart import Chart
 from alertd.core.labels import Labels, Patterns
-from alertd.core.ledger import DataState
 from alertd.core.money import Usd, plain, to_decimal
 from alertd.core.owners import OwnerDirectory
-from alertd.core.planned import PlannedSpend
+from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
-from alertd.core.spend import SpendView
+from alertd.core.spend.bill import View
 from alertd.core.words import format_duration
 
 Share = NewType("Share", Fraction)
@@ -65,66 +63,6 @@ class Escalation:
 
     after: Annotated[timedelta, Key("How long it must have fired.", example="24h")]
     notify: Annotated[tuple[str, ...], Key("Who is told then.", example=["oncall"])]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RulesFile:
-    """How the last reading of the rules file went."""
-
-    faults: tuple[str, ...] = ()
-    """Why it cannot be used, each with its place; empty where it is in force."""
-    broken_since: datetime | None = None
-    changes: str = ""
-    """What the last good edit changed."""
-    loaded_at: datetime | None = None
-    """When the rules in force were read."""
-    rules: int = 0
-    """How many of them there are, disabled ones included."""
-    failures: int = 0
-    """Readings since the start that could not be used."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Facts:
-    """All that a rule may look at; nothing in it changes while rules are evaluated."""
-
-    now: datetime
-    spend: SpendView
-    data: DataState
-    bills: tuple[TrackedBill, ...] = ()
-    bill_gaps: Mapping[str, str] = field(default_factory=dict)
-    """Accounts whose monthly bills could not be read, and why."""
-    owners: OwnerDirectory = OwnerDirectory()
-    refused: Mapping[str, str] = field(default_factory=dict)
-    """Accounts whose key is refused, and what to do."""
-    watched_since: datetime | None = None
-    """When this store first tried to read anything."""
-    rules_file: RulesFile = RulesFile()
-    keys: tuple[SpendView, DataState] | None = None
-    """Spend and books by API key; None where no rule uses them."""
-    balances: Mapping[str, Balance] = field(default_factory=dict)
-    """By account, as last read."""
-    balance_gaps: Mapping[str, str] = field(default_factory=dict)
-    """Accounts whose balance could not be read now, and why."""
-
-    def of(self, view: View) -> "Facts":
-        """
-        Return the facts as a rule of that view sees them: spend and data are of that view alone.
-
-        Raises:
-            LookupError: Spend by API key was asked for and is not there.
-        """
-        if view is View.USAGE:
-            return self
-        if self.keys is None:
-            raise LookupError("spend by API key is not at hand")
-        spend, data = self.keys
-        return replace(self, spend=spend, data=data)
-
-    planned: tuple[PlannedSpend, ...] = ()
-    """Spend that is known in advance, for every rule."""
-    is_explained: bool = True
-    """Whether anybody reads what explains an alert: largest parts, further facts, ranges. It decides nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,18 +14,15 @@ import numpy as np
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.calendar import LONGEST, Period, period_of
 from alertd.core.chart import Chart, ChartLimit
-from alertd.core.forecast import HISTORY_DAYS, MOST_DAYS, expected_rest
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of
 from alertd.core.labels import Labels
-from alertd.core.ledger import DataState
 from alertd.core.money import Usd, decimal_text, format_usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.rules.base import Facts, Key, Metric, Share, owner_labels, rising_problems
+from alertd.core.rules.base import Key, Metric, Share, owner_labels, rising_problems
 from alertd.core.rules.budget_scene import Scene, forecasts_of
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
-from alertd.core.severity import Severity
-from alertd.core.spend_chart import NOT_COMPLETE, limit_lines, running_chart
-from alertd.core.standing import (
+from alertd.core.rules.standing import (
     Criterion,
     Forecast,
     GroupStanding,
@@ -38,6 +35,10 @@ from alertd.core.standing import (
     share_value,
     worst,
 )
+from alertd.core.severity import Severity
+from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, expected_rest
+from alertd.core.spend.ledger import DataState
+from alertd.core.spend.spend_chart import NOT_COMPLETE, limit_lines, running_chart
 from alertd.core.words import group_name
 
 _HISTORY_HOURS = HISTORY_DAYS * HOURS_PER_DAY

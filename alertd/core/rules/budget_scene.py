@@ -6,15 +6,15 @@ from datetime import timedelta
 import numpy as np
 
 from alertd.core.calendar import CalendarPeriod
-from alertd.core.forecast import SpendHistory, expected_rest, known_hours, rest_range
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.labels import Labels
-from alertd.core.ledger import Gap
 from alertd.core.money import Usd
-from alertd.core.planned import Allowances
-from alertd.core.rules.base import Facts
-from alertd.core.spend import GroupSums
-from alertd.core.standing import Forecast
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.standing import Forecast
+from alertd.core.spend.forecast import SpendHistory, expected_rest, known_hours, rest_range
+from alertd.core.spend.ledger import Gap
+from alertd.core.spend.planned import Allowances
+from alertd.core.spend.view import GroupSums
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -15,10 +15,11 @@ from typing import Annotated, ClassVar
 from alertd.core.alert import ACCOUNT_SEPARATOR, Sample, Unit
 from alertd.core.hours import start_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.ledger import CategoryBook
 from alertd.core.money import plain
-from alertd.core.rules.base import Facts, Key, Rule, highest, rising_problems
+from alertd.core.rules.base import Key, Rule, highest, rising_problems
+from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
+from alertd.core.spend.ledger import CategoryBook
 from alertd.core.words import format_age, format_instant
 
 _GROUPS = ("account", "category")

@@ -7,11 +7,12 @@ from decimal import Decimal
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
-from alertd.core.bill import BillStatus, TrackedBill
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, plain
-from alertd.core.rules.base import Facts, Key, Rule, rising_problems
+from alertd.core.rules.base import Key, Rule, rising_problems
+from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import BillStatus, TrackedBill
 from alertd.core.words import format_age
 
 _DAY_S = Decimal(86400)

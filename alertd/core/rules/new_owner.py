@@ -17,11 +17,12 @@ from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
-from alertd.core.ledger import Gap
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
-from alertd.core.rules.base import Facts, Key, Metric, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.base import Key, Metric, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
+from alertd.core.spend.ledger import Gap
 from alertd.core.words import format_duration, format_instant
 
 _GROUP = ("account", "owner")

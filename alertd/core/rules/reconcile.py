@@ -15,14 +15,15 @@ from functools import cached_property
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
-from alertd.core.bill import BillStatus, MonthlyBill, View
-from alertd.core.comparison import Comparison, hours_of_month, lacking, month_before
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import format_usd
-from alertd.core.rules.base import Facts, Key, Metric, Rule, Share, highest, ratio_decimal, rising_problems
-from alertd.core.selection import SpendQuery
+from alertd.core.rules.base import Key, Metric, Rule, Share, highest, ratio_decimal, rising_problems
+from alertd.core.rules.comparison import Comparison, hours_of_month, lacking, month_before
+from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import BillStatus, MonthlyBill, View
+from alertd.core.spend.selection import SpendQuery
 from alertd.core.words import format_share
 
 _GROUP = ("account", "month", "bill_id")

@@ -12,12 +12,13 @@ from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
-from alertd.core.ledger import DataState, Gap
 from alertd.core.money import Usd, to_decimal
-from alertd.core.planned import Allowance
-from alertd.core.rules.base import Facts, Key, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
+from alertd.core.spend.ledger import DataState, Gap
+from alertd.core.spend.planned import Allowance
 from alertd.core.words import format_duration, group_name
 
 

@@ -8,17 +8,18 @@ from functools import cached_property
 from typing import Annotated
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert
-from alertd.core.bill import View
 from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.ledger import DataState
 from alertd.core.money import Usd, format_usd, to_decimal
-from alertd.core.planned import Allowances
-from alertd.core.rules.base import Facts, Key, Metric, Rule
-from alertd.core.selection import SpendQuery
+from alertd.core.rules.base import Key, Metric, Rule
+from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
-from alertd.core.spend_chart import GroupSpend, rolling_chart, rolling_hours
+from alertd.core.spend.bill import View
+from alertd.core.spend.ledger import DataState
+from alertd.core.spend.planned import Allowances
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.spend_chart import GroupSpend, rolling_chart, rolling_hours
 from alertd.core.words import format_duration
 
 GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", "billing_method")

@@ -18,14 +18,15 @@ from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
-from alertd.core.ledger import Gap
 from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
-from alertd.core.planned import NOTHING_PLANNED, Allowance
-from alertd.core.rules.base import Facts, Key, highest, hourly_problems, owner_labels, ratio_decimal, rising_problems
+from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, ratio_decimal, rising_problems
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend import GroupSums
-from alertd.core.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
+from alertd.core.spend.ledger import Gap
+from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
+from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
+from alertd.core.spend.view import GroupSums
 from alertd.core.words import format_duration, format_ratio, group_name
 
 _WHOLE = Fraction(1)

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta
 import pytest
 
 from alertd.core.alert import Address, Alert, AlertState, Sample, Unit
-from alertd.core.bill import Balance
-from alertd.core.compose import compose_alert
-from alertd.core.due import notify_reason, told
+from alertd.core.alerts.due import notify_reason, told
+from alertd.core.alerts.lifecycle import Move, step
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels, Patterns
-from alertd.core.lifecycle import Move, step
-from alertd.core.message import NotifyReason
+from alertd.core.messages.compose import compose_alert
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Metric
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import Balance
 from tests.core.builders import (
     CRITICAL,
     DAY,

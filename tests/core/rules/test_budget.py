@@ -8,13 +8,13 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import Address, Alert, AlertState, Sample, Unit
+from alertd.core.alerts.due import notify_reason, told
+from alertd.core.alerts.lifecycle import Move, step
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
-from alertd.core.compose import compose_alert
-from alertd.core.due import notify_reason, told
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.lifecycle import Move, step
-from alertd.core.message import NotifyReason
+from alertd.core.messages.compose import compose_alert
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Metric, Share
 from alertd.core.rules.budget import BudgetRule

@@ -8,18 +8,19 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import Alert
-from alertd.core.bill import View
+from alertd.core.alerts.lifecycle import step
 from alertd.core.calendar import Period
 from alertd.core.chart import Chart, ChartForm, labels
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.labels import Patterns
-from alertd.core.lifecycle import step
-from alertd.core.planned import PlannedSpend
-from alertd.core.rules.base import Facts, Metric, Rule, Share
+from alertd.core.rules.base import Metric, Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.data_stale import DataStale
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.new_owner import NewOwner
 from alertd.core.rules.spike import Spike
+from alertd.core.spend.bill import View
+from alertd.core.spend.planned import PlannedSpend
 from tests.core.builders import CRITICAL, HOUR, NOW, RUNNING, WARNING, Desk, Row, desk_with, group, rolling, row, usd
 
 EDGE = RUNNING - 2

@@ -8,8 +8,8 @@ import pytest
 from alertd.core.alert import Sample, Unit
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.rules.base import Facts
 from alertd.core.rules.data_stale import DataStale
+from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from tests.core.builders import CRITICAL, HOUR, NOW, RUNNING, WARNING, Desk
 

@@ -5,12 +5,12 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alertd.core.alert import Sample
-from alertd.core.bill import FIRST_MONTH, MonthlyBill, TrackedBill, oldest_open_month
 from alertd.core.labels import Patterns
 from alertd.core.rules import rule_types
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import FIRST_MONTH, MonthlyBill, TrackedBill, oldest_open_month
 from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, Desk, monthly_bill, tracked, usd
 
 RULE = MonthlyBillRule(name="bill-overdue")

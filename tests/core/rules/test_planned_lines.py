@@ -8,20 +8,20 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import AlertState, Sample
+from alertd.core.alerts.lifecycle import step
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
-from alertd.core.compose import compose_alert
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.lifecycle import step
-from alertd.core.message import NotifyReason
+from alertd.core.messages.compose import compose_alert
 from alertd.core.owners import OwnerDirectory
-from alertd.core.planned import PlannedSpend
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.data_stale import DataStale
 from alertd.core.rules.new_owner import NewOwner
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
+from alertd.core.spend.planned import PlannedSpend
 from tests.core.builders import CRITICAL, NOW, RUNNING, WARNING, Desk, Row, desk_with, group, rolling, row, usd
 
 EDGE = RUNNING - 2

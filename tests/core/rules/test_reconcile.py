@@ -7,13 +7,13 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import AlertState, Sample, Unit
-from alertd.core.bill import MonthlyBill
+from alertd.core.alerts.lifecycle import step
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.lifecycle import step
 from alertd.core.rules.base import Share
 from alertd.core.rules.reconcile import Reconcile
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import MonthlyBill
 from tests.core.builders import (
     CRITICAL,
     DAY,

@@ -7,9 +7,9 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import AlertState, Sample
+from alertd.core.alerts.lifecycle import step
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.lifecycle import step
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Metric
 from alertd.core.rules.spike import Spike

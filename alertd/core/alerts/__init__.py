@@ -1,0 +1,1 @@
+"""The life of an alert: judged, pending, firing, resolved; muted, due and routed."""

@@ -1,0 +1,57 @@
+"""Inhibitions: alerts that are not worth telling while another one fires."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated
+
+from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.silence import matchable
+from alertd.core.labels import Patterns, matches_all
+from alertd.core.rules.base import Key
+
+Matchers = tuple[tuple[str, Patterns], ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inhibition:
+    """One entry of `inhibitions:`: what fires mutes what it matches, where both have the same labels in `equal`."""
+
+    when: Annotated[Matchers, Key("The alert that fires.", example={"severity": "critical"})]
+    mute: Annotated[Matchers, Key("The alerts that it mutes.", example={"severity": "warning"})]
+    equal: Annotated[tuple[str, ...], Key("Labels that both must have in common.", example=["owner"])] = ()
+
+
+class Inhibitors:
+    """
+    The alerts that fire now, sorted by the inhibitions for which they count.
+
+    As in Alertmanager a label that neither has counts as equal, an alert does not mute itself, and one that matches
+    both sides is not muted by another that does: two of a kind would silence each other.
+    """
+
+    def __init__(self, inhibitions: Sequence[Inhibition], alerts: Iterable[Alert]) -> None:
+        self._sources: list[tuple[Inhibition, dict[tuple[str, ...], list[tuple[Alert, bool]]]]] = []
+        fires = (alert for alert in alerts if alert.state is AlertState.FIRING) if inhibitions else ()
+        firing = [(alert, matchable(alert)) for alert in fires]
+        for inhibition in inhibitions:
+            found: dict[tuple[str, ...], list[tuple[Alert, bool]]] = {}
+            for alert, labels in firing:
+                if matches_all(dict(inhibition.when), labels):
+                    is_both = matches_all(dict(inhibition.mute), labels)
+                    found.setdefault(_key(inhibition, labels), []).append((alert, is_both))
+            self._sources.append((inhibition, found))
+
+    def of(self, alert: Alert, labels: Mapping[str, str]) -> Alert | None:
+        """Return a firing alert that mutes this one, the worst of them; None where none does."""
+        muting = [
+            source
+            for inhibition, found in self._sources
+            if matches_all(dict(inhibition.mute), labels)
+            for source, is_both in found.get(_key(inhibition, labels), ())
+            if source.fingerprint != alert.fingerprint and not (is_both and matches_all(dict(inhibition.when), labels))
+        ]
+        return max(muting, key=lambda source: (source.severity, source.fingerprint), default=None)
+
+
+def _key(inhibition: Inhibition, labels: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(labels.get(name, "") for name in inhibition.equal)

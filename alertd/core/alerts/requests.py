@@ -1,0 +1,247 @@
+"""
+What people ask for to have quiet: acknowledge an alert, add and end silences. Pure: from what is known to what changes.
+
+Every change is by somebody, at a time, and says what it did.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.inhibition import Inhibition
+from alertd.core.alerts.mutes import Mutes
+from alertd.core.alerts.silence import Bound, Silence, expire, matchable
+from alertd.core.labels import Patterns, matches_all
+from alertd.core.money import Usd
+from alertd.core.rules.base import Rule
+from alertd.core.words import format_instant
+
+_SHORTEST_PREFIX = 4
+_NAMED = 5
+"""So many alerts are named in an answer; the rest is counted."""
+
+
+class QuietingError(Exception):
+    """It cannot be done as asked; the text says why and what to do instead."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a request for quiet may look at."""
+
+    alerts: Mapping[str, Alert]
+    silences: Mapping[str, Silence]
+    rules: Mapping[str, Rule]
+    inhibitions: Sequence[Inhibition]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acknowledge:
+    """Somebody looks after an alert: it is not repeated and not escalated until its severity rises."""
+
+    fingerprint: str
+    """Or the beginning of one that no other shares."""
+    by: str
+    undo: bool = False
+    """Take an acknowledgement back."""
+    episode: int | None = None
+    """The life of the alert that it is about; None for the present one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AddSilence:
+    """Withhold notifications of what matches; at least one of the three ends is given."""
+
+    id: str
+    matchers: tuple[tuple[str, Patterns], ...]
+    by: str
+    comment: str = ""
+    ends_at: datetime | None = None
+    until_resolved: bool = False
+    """Only of what fires now, until it ends."""
+    until_spend: Usd | None = None
+    """Only of what fires now, until it costs so much more, or ends; in 1e-10 USD."""
+    episode: int | None = None
+    """The life of the alert that it is about, where it is about one; None for the present one."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExpireSilence:
+    """End a silence now."""
+
+    id: str
+    """Or the beginning of one that no other shares."""
+    by: str
+
+
+Request = Acknowledge | AddSilence | ExpireSilence
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quieted:
+    """What a request changes, to be stored in one transaction."""
+
+    text: str
+    """What was done, for the person who asked."""
+    event: str
+    """The same for the history of the alerts."""
+    alerts: tuple[Alert, ...] = ()
+    """Changed ones, as they are now."""
+    silences: tuple[Silence, ...] = ()
+
+
+def quiet(request: Request, situation: Situation) -> Quieted:
+    """
+    Return what a request changes.
+
+    Raises:
+        QuietingError: It names nothing there is, or asks for what makes no sense.
+    """
+    match request:
+        case Acknowledge():
+            return _acknowledge(request, situation)
+        case AddSilence():
+            return _add_silence(request, situation)
+        case ExpireSilence():
+            return _expire_silence(request, situation)
+
+
+def find_alert(alerts: Mapping[str, Alert], fingerprint: str) -> Alert:
+    """
+    Return the alert of a fingerprint, or of the beginning of one.
+
+    Raises:
+        QuietingError: There is none, or more than one.
+    """
+    return alerts[_find(alerts, fingerprint, "alert", "`alertd alerts --all` lists them")]
+
+
+def _find(known: Mapping[str, object], beginning: str, what: str, remedy: str) -> str:
+    if beginning in known:
+        return beginning
+    if len(beginning) < _SHORTEST_PREFIX:
+        raise QuietingError(f'there is no {what} "{beginning}"; write at least {_SHORTEST_PREFIX} of its digits')
+    found = [name for name in known if name.startswith(beginning)]
+    if len(found) > 1:
+        raise QuietingError(f'"{beginning}" is the beginning of {len(found)} {what}s; write more of it')
+    if not found:
+        raise QuietingError(f'there is no {what} "{beginning}"; {remedy}')
+    return found[0]
+
+
+def _acknowledge(request: Acknowledge, situation: Situation) -> Quieted:
+    alert = find_alert(situation.alerts, request.fingerprint)
+    name = f"{alert.rule} ({alert.fingerprint})"
+    if alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}:
+        ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
+        raise QuietingError(f"{name} has ended already{ended}: there is nothing to acknowledge")
+    if request.undo:
+        if alert.acknowledged_by is None:
+            raise QuietingError(f"{name} is not acknowledged")
+        after = replace(alert, acknowledged_by=None, acknowledged_at=None)
+        said = f"acknowledgement taken back by {request.by}"
+        return Quieted(text=f"{name}: {said}. It is repeated again.", event=said, alerts=(after,))
+    if alert.acknowledged_by is not None:
+        # Pressed twice, or by two people: the first one has it.
+        text = f"{name} was acknowledged by {alert.acknowledged_by} already: {alert.headline}"
+        return Quieted(text=text, event="")
+    after = replace(alert, acknowledged_by=request.by, acknowledged_at=situation.now)
+    text = f"{name} is acknowledged: {alert.headline}. It is not repeated until its severity rises."
+    return Quieted(text=text, event=f"acknowledged by {request.by}", alerts=(after,))
+
+
+def _add_silence(request: AddSilence, situation: Situation) -> Quieted:
+    if not request.matchers:
+        raise QuietingError("a silence without matchers would withhold everything; name at least one, like owner=gpu-1")
+    if request.ends_at is None and not request.until_resolved and request.until_spend is None:
+        raise QuietingError("a silence needs an end: a time, the alert's end or an amount")
+    if request.ends_at is not None and request.ends_at <= situation.now:
+        raise QuietingError(
+            f"the silence would have ended at {format_instant(request.ends_at)}, which is past; choose a later time"
+        )
+    if request.id in situation.silences:
+        # The same request, delivered twice.
+        return Quieted(text=f"Silence {request.id} is there already.", event="")
+    matching = _matching(request, situation)
+    if request.episode is not None and request.episode not in {alert.episode for alert in matching}:
+        raise QuietingError("the alert has ended already: there is nothing to silence")
+    is_bound = request.until_resolved or request.until_spend is not None
+    if is_bound and not matching:
+        raise QuietingError(
+            "nothing that fires now matches; without a firing alert the silence needs a time: --for 24h"
+        )
+    silence = Silence(
+        id=request.id,
+        matchers=request.matchers,
+        author=request.by,
+        comment=request.comment,
+        created_at=situation.now,
+        ends_at=request.ends_at,
+        bound=tuple(_bound(alert, request.until_spend, situation) for alert in matching) if is_bound else (),
+        further=request.until_spend,
+    )
+    text = f"Silence {silence.id} {silence.until} withholds {_named(matching)}{_unknown_labels(request, situation)}"
+    return _with_silence(silence, situation, text=text, event=f"silenced by {silence.words}")
+
+
+def _matching(request: AddSilence, situation: Situation) -> list[Alert]:
+    matchers = dict(request.matchers)
+    firing = (alert for alert in situation.alerts.values() if alert.state is AlertState.FIRING)
+    found = [alert for alert in firing if matches_all(matchers, matchable(alert))]
+    return sorted(found, key=lambda alert: (-alert.severity, alert.rule, alert.fingerprint))
+
+
+def _bound(alert: Alert, until_spend: Usd | None, situation: Situation) -> Bound:
+    below = None
+    if until_spend is not None:
+        rule = situation.rules.get(alert.rule)
+        if rule is None:
+            raise QuietingError(
+                f"{alert.rule} ({alert.fingerprint}): its rule cannot be read now, which says what an amount is to it; "
+                "choose a time, or mend the rules file (`alertd check`)"
+            )
+        step = rule.value_of(until_spend, alert)
+        if step is None:
+            raise QuietingError(
+                f"{alert.rule} ({alert.fingerprint}) counts no money, so no amount ends its silence; choose a time"
+            )
+        below = alert.value + step
+    return Bound(fingerprint=alert.fingerprint, episode=alert.episode, below=below)
+
+
+def _named(alerts: Sequence[Alert]) -> str:
+    if not alerts:
+        return "what will match: nothing that fires now does."
+    lines = [f"  {alert.fingerprint}  {alert.severity.label}  {alert.headline}" for alert in alerts[:_NAMED]]
+    more = [f"  … and {len(alerts) - _NAMED} more"] if len(alerts) > _NAMED else []
+    return "\n".join([f"{len(alerts)} firing now:", *lines, *more])
+
+
+def _unknown_labels(request: AddSilence, situation: Situation) -> str:
+    """Return a hint where a matcher names what no alert so far has: most likely it is misspelt."""
+    known = {name for alert in situation.alerts.values() for name in matchable(alert)}
+    unknown = [name for name, _ in request.matchers if known and name not in known]
+    return "".join(
+        f'\nNo alert so far has the label "{name}"; the labels are {", ".join(sorted(known))}.' for name in unknown
+    )
+
+
+def _expire_silence(request: ExpireSilence, situation: Situation) -> Quieted:
+    active = {name: silence for name, silence in situation.silences.items() if silence.is_active(situation.now)}
+    silence = active[_find(active, request.id, "active silence", "`alertd silence list` shows them")]
+    text = f"Silence {silence.id} is ended. What it withheld and still fires is told at the next poll."
+    ended = expire(silence, by=request.by, now=situation.now)
+    return _with_silence(ended, situation, text=text, event=f"silence {silence.id} ended by {request.by}")
+
+
+def _with_silence(silence: Silence, situation: Situation, *, text: str, event: str) -> Quieted:
+    """Return the change, with every alert that is silenced by it now, or is not any more; others are not touched."""
+    silences = {**situation.silences, silence.id: silence}
+    mutes = Mutes(silences.values(), situation.inhibitions, situation.alerts, situation.now)
+    holding = replace(silence, expired_at=None)
+    held = (a for a in situation.alerts.values() if holding.holds(a, matchable(a), situation.now))
+    noted = ((alert, mutes.noted(alert)) for alert in held)
+    changed = tuple(after for before, after in noted if after is not before)
+    return Quieted(text=text, event=event, alerts=changed, silences=(silence,))

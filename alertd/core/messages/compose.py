@@ -1,0 +1,279 @@
+"""
+The words of messages: from alerts to `Message`, once, the same for every channel.
+
+A message answers in this order: what, whose, how much, against which threshold; why; what to do; how sure it is.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from alertd.core.alert import Alert, AlertState, Contributor, Unit
+from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
+from alertd.core.alerts.lifecycle import Move
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.chart import Chart
+from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow
+from alertd.core.money import format_usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.rules.base import Rule
+from alertd.core.severity import Severity
+from alertd.core.values import format_value
+from alertd.core.words import format_age, format_instant
+
+STORM_LISTED = 20
+"""A storm lists its largest alerts and counts the rest."""
+
+
+def compose_alert(
+    alert: Alert,
+    rule: Rule | None,
+    reason: NotifyReason,
+    *,
+    headline: str,
+    owners: OwnerDirectory,
+    now: datetime,
+    chart: Chart | None = None,
+    targets: LinkTargets = NO_TARGETS,
+) -> Message:
+    """Say one alert's beginning, rise, repeat or end."""
+    is_resolved = alert.state is AlertState.RESOLVED
+    return Message(
+        reason=reason,
+        severity=alert.severity,
+        is_resolved=is_resolved,
+        title=_title(alert, reason, headline),
+        lines=_lines(alert, rule, reason, now),
+        fields=_fields(alert, reason),
+        table=tuple(_row(part, owners) for part in alert.top),
+        table_note=alert.table_note if alert.top else "",
+        chart=chart,
+        links=_links(alert, rule, targets),
+        footer=f"rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}",
+        alerts=(_facts(alert, rule, headline, targets),),
+        slack_owner=owners.find(dict(alert.labels).get("owner", "")).slack,
+        created_at=now,
+    )
+
+
+def _title(alert: Alert, reason: NotifyReason, headline: str) -> str:
+    if reason is NotifyReason.RESOLVED:
+        return headline
+    before = {
+        NotifyReason.REPEAT: "Still: ",
+        NotifyReason.ESCALATED: "Nobody acknowledged: ",
+        NotifyReason.ACKNOWLEDGED: f"Acknowledged by {alert.acknowledged_by}: ",
+    }.get(reason, "")
+    return f"{before}{headline}{_against(alert)}"
+
+
+def _against(alert: Alert) -> str:
+    """Name the threshold where it is of the value's kind; days and hours say enough in the headline."""
+    if alert.threshold is None or alert.unit not in {Unit.USD, Unit.RATIO}:
+        return ""
+    reached = "at or below" if alert.is_below else "from"
+    return f" ({alert.severity.label} {reached} {format_value(alert.threshold, alert.unit)})"
+
+
+def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime) -> tuple[str, ...]:
+    lines = [alert.corrected] if alert.corrected and reason.is_edit else []
+    if alert.state is AlertState.RESOLVED:
+        lines.append(_end_line(alert, now))
+    elif reason is not NotifyReason.FIRST and alert.fired_at is not None:
+        lines.append(f"Firing for {format_age(now - alert.fired_at)}, since {format_instant(alert.fired_at)}.")
+    if alert.acknowledged_by is not None and alert.state is not AlertState.RESOLVED:
+        since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
+        lines.append(f"Acknowledged by {alert.acknowledged_by}{since}.")
+    if alert.withheld:
+        lines.append(f"Not told further: {alert.withheld}.")
+    if alert.reason:
+        lines.append(f"Why: {alert.reason}.")
+    if rule is not None and rule.description:
+        lines.append(rule.description)
+    if alert.caveats and alert.state is not AlertState.RESOLVED:
+        lines.append(f"Not complete: {'; '.join(alert.caveats)}.")
+    if rule is not None and rule.ADVICE and alert.state is not AlertState.RESOLVED:
+        lines.append(f"What to do: {rule.ADVICE}")
+    return tuple(lines)
+
+
+def _end_line(alert: Alert, now: datetime) -> str:
+    fired = alert.fired_at or alert.started_at
+    has_peak = alert.unit in {Unit.USD, Unit.RATIO} and not alert.is_below
+    peak = f"; at most {format_value(alert.peak, alert.unit)}" if has_peak else ""
+    return f"It fired for {format_age((alert.resolved_at or now) - fired)}, from {format_instant(fired)}{peak}."
+
+
+def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
+    is_new = alert.unit is Unit.DAYS and alert.value == 0 and not alert.is_below
+    fields = [Field(name="Value", text="under a day" if is_new else format_value(alert.value, alert.unit))]
+    if alert.threshold is not None:
+        name = f"Threshold ({alert.severity.label})"
+        fields.append(Field(name=name, text=format_value(alert.threshold, alert.unit)))
+    fields += (Field(name=name, text=text) for name, text in alert.facts)
+    team = dict(alert.labels).get("team")
+    if team:
+        fields.append(Field(name="Team", text=team))
+    # Later a sentence says it.
+    if alert.fired_at is not None and reason is NotifyReason.FIRST and alert.state is not AlertState.RESOLVED:
+        fields.append(Field(name="Firing since", text=format_instant(alert.fired_at)))
+    is_of_bills = alert.unit in {Unit.USD, Unit.RATIO} and not alert.is_below
+    through = "Billed through" if is_of_bills else "As of"
+    return (*fields, Field(name=through, text=format_instant(alert.as_of)))
+
+
+def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
+    return TableRow(
+        who=owners.display(part.owner),
+        what=f"{part.product} ({part.category})" if part.product else part.category,
+        amount=format_usd(part.amount),
+        before=format_usd(part.before) if part.before is not None else "no data",
+    )
+
+
+def _links(alert: Alert, rule: Rule | None, targets: LinkTargets) -> tuple[Link, ...]:
+    links = list(_status_link(targets.of_alert(alert.fingerprint)))
+    if rule is not None and rule.runbook_url:
+        links.append(Link(text="Runbook", url=rule.runbook_url))
+    if alert.url:
+        links.append(Link(text="Invoice", url=alert.url))
+    billing = targets.billing.get(alert.account, "")
+    if billing and rule is not None and rule.NEEDS_PAYMENT and alert.state is not AlertState.RESOLVED:
+        links.append(Link(text="Billing console", url=billing))
+    return tuple(links)
+
+
+def _status_link(url: str) -> tuple[Link, ...]:
+    return (Link(text="Status page", url=url),) if url else ()
+
+
+def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets) -> AlertFacts:
+    labels = {
+        "account": alert.account,
+        **dict(alert.labels),
+        "alertname": alert.rule,
+        "severity": alert.severity.label,
+        "type": alert.type,
+    }
+    annotations = {"summary": headline}
+    if rule is not None and rule.description:
+        annotations["description"] = rule.description
+    if rule is not None and rule.runbook_url:
+        annotations["runbook_url"] = rule.runbook_url
+    if alert.reason:
+        annotations["reason"] = alert.reason
+    if alert.caveats:
+        annotations["incomplete"] = "; ".join(alert.caveats)
+    if alert.facts:
+        annotations["details"] = "; ".join(f"{name}: {text}" for name, text in alert.facts)
+    return AlertFacts(
+        fingerprint=alert.fingerprint,
+        rule=alert.rule,
+        is_resolved=alert.state is AlertState.RESOLVED,
+        severity=alert.severity,
+        labels=tuple(labels.items()),
+        annotations=tuple(annotations.items()),
+        starts_at=alert.fired_at or alert.started_at,
+        ends_at=alert.resolved_at,
+        value=f"{alert.value:f}",
+        threshold=f"{alert.threshold:f}" if alert.threshold is not None else None,
+        unit=alert.unit.value,
+        as_of=alert.as_of,
+        url=alert.url or targets.of_alert(alert.fingerprint),
+        episode=alert.episode,
+        acknowledged_by=alert.acknowledged_by,
+        silenced_by=alert.silenced_by,
+    )
+
+
+def compose_storm(
+    moves: Sequence[tuple[Move, str]], *, is_first_cycle: bool, now: datetime, targets: LinkTargets = NO_TARGETS
+) -> Message:
+    """
+    Say many alerts at once: the largest in a list, the rest counted.
+
+    Args:
+        moves: With each alert's headline; in the order to be listed.
+        is_first_cycle: Everything is new because alertd is.
+    """
+    alerts = [move.after for move, _ in moves]
+    firing = [alert for alert in alerts if alert.state is not AlertState.RESOLVED]
+    worst = max((alert.severity for alert in firing or alerts), default=Severity.INFO)
+    listed = moves[:STORM_LISTED]
+    omitted = len(moves) - len(listed)
+    lines = [_storm_line(move.after, headline) for move, headline in listed]
+    if omitted:
+        lines.append(f"… and {omitted} more; `alertd alerts` lists all.")
+    return Message(
+        reason=NotifyReason.STORM,
+        severity=worst,
+        is_resolved=not firing,
+        title=_storm_title(alerts, len(firing), is_first_cycle=is_first_cycle),
+        lines=tuple(lines),
+        links=_status_link(targets.overview),
+        footer=f"rules {', '.join(sorted({alert.rule for alert in alerts}))}",
+        alerts=tuple(_facts(move.after, move.rule, headline, targets) for move, headline in moves),
+        omitted=omitted,
+        created_at=now,
+    )
+
+
+def _storm_title(alerts: Sequence[Alert], firing: int, *, is_first_cycle: bool) -> str:
+    rules = sorted({alert.rule for alert in alerts})
+    of = f"of {rules[0]}" if len(rules) == 1 else f"of {len(rules)} rules"
+    if not firing:
+        return f"{len(alerts)} alerts {of} ended"
+    ended = len(alerts) - firing
+    text = f"{firing} alerts {of}"
+    if is_first_cycle:
+        return f"{text} at the first look at these bills"
+    return f"{text} at once{f', {ended} ended' if ended else ''}"
+
+
+def _storm_line(alert: Alert, headline: str) -> str:
+    word = "RESOLVED" if alert.state is AlertState.RESOLVED else alert.severity.label.upper()
+    return f"{word}: {headline}{'' if word == 'RESOLVED' else _against(alert)}"
+
+
+def compose_undelivered(message: Message, *, receiver: str, why: str, now: datetime) -> Message:
+    """Tell the fallback receiver what another one could not take, and why."""
+    return replace(
+        message,
+        reason=NotifyReason.UNDELIVERED,
+        title=f"{message.title} [undelivered to {receiver}]",
+        history=(f'Receiver "{receiver}" did not get this: {why}', *message.history),
+        created_at=now,
+    )
+
+
+def compose_test(receiver: str, *, now: datetime) -> Message:
+    """Say that a receiver works; marked so that nobody takes it for an alert."""
+    return Message(
+        reason=NotifyReason.TEST,
+        severity=Severity.INFO,
+        is_resolved=False,
+        title=f'alertd can reach receiver "{receiver}"',
+        lines=("This is a test message: nothing is wrong, nothing is to be done.",),
+        footer=f"sent {format_instant(now)}",
+        created_at=now,
+    )
+
+
+def fold(waiting: Sequence[Message], newer: Message) -> Message:
+    """Tell with a newer message what waited and was never sent, so that nothing is dropped and nothing told twice."""
+    history = [line for message in waiting for line in (*message.history, *_late_line(message))]
+    reason = newer.reason
+    untold = [message.reason for message in waiting if not message.reason.is_edit]
+    if reason is NotifyReason.CORRECTED and untold:
+        # What was never sent needs no correction: it is sent as it should have been.
+        reason, newer = untold[-1], replace(newer, lines=newer.lines[1:])
+    if any(message.reason is NotifyReason.FIRST for message in waiting) and not newer.is_resolved:
+        reason = NotifyReason.FIRST
+    return replace(newer, history=tuple(history), reason=reason)
+
+
+def _late_line(message: Message) -> tuple[str, ...]:
+    if message.reason.is_edit:
+        return ()
+    said = f"{message.reason.value} ({message.severity.label}) {format_instant(message.created_at)}"
+    return (f"Delivered late: {said}.",)

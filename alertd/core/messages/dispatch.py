@@ -1,0 +1,303 @@
+"""
+From what changed to what is to be sent: what is due, what is withheld and why, who is told, as one message or as a
+storm, and what is folded together.
+
+It builds outbox entries; it sends nothing and stores nothing.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache, partial
+
+from alertd.core.alert import Address, Alert
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.due import corrected, notify_reason, told
+from alertd.core.alerts.lifecycle import Move
+from alertd.core.alerts.mutes import Mutes
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.alerts.silence import Silence
+from alertd.core.chart import Chart
+from alertd.core.messages.compose import compose_alert, compose_storm, fold
+from alertd.core.messages.holding import held
+from alertd.core.messages.message import Message
+from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
+from alertd.core.rules.base import Rule
+
+STORM_OF_RULE = 5
+"""More alerts of one rule than this, due for one receiver in one cycle, go out as one message."""
+STORM_AT_FIRST = 2
+"""In the first cycle of a fresh store, more than this in all."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decisions:
+    """What one cycle decided; stored in one transaction."""
+
+    alerts: tuple[Alert, ...]
+    """Every alert that changed, as it is now."""
+    moves: tuple[Move, ...]
+    """The same with what they were before, for history and log."""
+    entries: tuple[OutboxEntry, ...]
+    folded: Mapping[str, tuple[int, ...]]
+    """Delivery key of a new entry to the ids of the waiting ones that it takes over."""
+    held: Mapping[int, datetime]
+    """Id of a waiting entry that quiet hours hold to when it may be sent, where that changed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Due:
+    move: Move
+    reason: NotifyReason
+    headline: str
+    chart: Callable[[], Chart | None]
+    """Drawn when a message is composed that shows it, once for all who get it."""
+
+
+def no_chart(alert: Alert, rule: Rule | None) -> Chart | None:  # noqa: ARG001 # where there is nothing to draw from
+    """Draw nothing."""
+    return None
+
+
+def dispatch(
+    moves: Sequence[Move],
+    *,
+    alerts: Mapping[str, Alert],
+    audience: Audience,
+    silences: Sequence[Silence],
+    waiting: Sequence[OutboxEntry],
+    install_id: str,
+    headline_of: Callable[[Alert, Rule | None], str],
+    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
+    is_first_cycle: bool,
+    now: datetime,
+) -> Decisions:
+    """
+    Decide what to store and to send after the alerts moved.
+
+    Args:
+        moves: What the evaluation saw of each alert.
+        alerts: By fingerprint, as stored before the moves: what fires and was not evaluated inhibits too.
+        silences: All that may still be active.
+        waiting: Open outbox entries, oldest first.
+        headline_of: The rule's own summary, rendered, or the alert's headline.
+        chart_of: The picture that goes with an alert; asked only for messages that show it.
+        is_first_cycle: The store has never seen a finished cycle.
+    """
+    present = {**alerts, **{move.after.fingerprint: move.after for move in moves}}
+    mutes = Mutes(silences, audience.inhibitions, present, now)
+    dues: dict[Address, list[_Due]] = {}
+    after: list[Move] = []
+    for unmuted in sorted(moves, key=lambda m: (-m.after.severity, m.after.rule, -m.after.value, m.after.fingerprint)):
+        move = replace(unmuted, after=mutes.noted(unmuted.after))
+        reason = _reason(move, mutes, now)
+        addresses = audience.of(move.after, move.rule, reason) if reason is not None else ()
+        if reason is None or not addresses:
+            # Nobody was told: whoever is named later hears of the beginning.
+            after.append(move if reason is None else _unheard(move, reason))
+            continue
+        is_correction = reason is NotifyReason.CORRECTED
+        noted = corrected(move, now) if is_correction else told(move.after, reason, addresses, now)
+        move = replace(move, after=noted)
+        after.append(move)
+        due = _due(move, reason, headline_of, chart_of)
+        for address in addresses:
+            dues.setdefault(address, []).append(due)
+    for move in filter(_looks_different, after):
+        due = _due(move, NotifyReason.UPDATED, headline_of, chart_of)
+        for address in audience.of(move.after, move.rule, NotifyReason.UPDATED):
+            dues.setdefault(address, []).append(due)
+    entries, folded = _entries(
+        dues, audience=audience, waiting=waiting, install_id=install_id, is_first_cycle=is_first_cycle, now=now
+    )
+    changed = tuple(move for move in after if move.is_change)
+    taken = {number for numbers in folded.values() for number in numbers}
+    return Decisions(
+        alerts=tuple(move.after for move in changed),
+        moves=changed,
+        entries=tuple(entries),
+        folded=folded,
+        held=held(
+            [entry for entry in waiting if entry.id not in taken],
+            {**present, **{move.after.fingerprint: move.after for move in after}},
+            audience,
+            now,
+        ),
+    )
+
+
+def _due(
+    move: Move,
+    reason: NotifyReason,
+    headline_of: Callable[[Alert, Rule | None], str],
+    chart_of: Callable[[Alert, Rule | None], Chart | None],
+) -> _Due:
+    headline = headline_of(move.after, move.rule)
+    return _Due(move=move, reason=reason, headline=headline, chart=cache(partial(chart_of, move.after, move.rule)))
+
+
+def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:
+    """Return why an alert is told now, None where nothing is due or it is withheld; an end is never withheld."""
+    reason = notify_reason(move, now)
+    if reason is None and mutes.is_outspent(move.after):
+        reason = NotifyReason.REPEAT
+    return None if move.after.withheld and reason is not NotifyReason.RESOLVED else reason
+
+
+def _unheard(move: Move, reason: NotifyReason) -> Move:
+    """Note that nobody hears of what is due; what was told stays told where no message can take a correction."""
+    if reason in {NotifyReason.RESOLVED, NotifyReason.CORRECTED}:
+        return move
+    return replace(move, after=replace(move.after, withheld="no route leads to a receiver"))
+
+
+def _looks_different(move: Move) -> bool:
+    """Return whether the message that told an alert's beginning shows another state now."""
+    before, after = move.before, move.after
+    if before is None or before.told_at is None or before.episode != after.episode:
+        return False
+    return _shown(before) != _shown(after)
+
+
+def _shown(alert: Alert) -> tuple[object, ...]:
+    return (alert.state, alert.severity, alert.acknowledged_by, alert.silenced_by, alert.withheld, alert.told_at)
+
+
+def entries_of_quiet(
+    changes: Sequence[Move],
+    *,
+    audience: Audience,
+    install_id: str,
+    headline_of: Callable[[Alert, Rule | None], str],
+    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
+    now: datetime,
+) -> list[OutboxEntry]:
+    """
+    Return what receivers that can change messages are to show after somebody acknowledged or silenced.
+
+    The first message shows the present state, and an acknowledgement is told in its thread.
+    """
+    entries = []
+    for move in filter(_looks_different, changes):
+        reasons = [NotifyReason.UPDATED]
+        if move.before is not None and move.after.acknowledged_by not in {None, move.before.acknowledged_by}:
+            reasons.insert(0, NotifyReason.ACKNOWLEDGED)
+        for reason in reasons:
+            bundle = [_due(move, reason, headline_of, chart_of)]
+            message = _message(bundle, audience, is_first_cycle=False, now=now)
+            addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
+            entries += [_entry(bundle, message, address, install_id, now) for address in addresses]
+    return entries
+
+
+def _entries(
+    dues: Mapping[Address, list[_Due]],
+    *,
+    audience: Audience,
+    waiting: Sequence[OutboxEntry],
+    install_id: str,
+    is_first_cycle: bool,
+    now: datetime,
+) -> tuple[list[OutboxEntry], dict[str, tuple[int, ...]]]:
+    """Return the entries for what is due, and which waiting ones each takes over."""
+    entries: list[OutboxEntry] = []
+    folded: dict[str, tuple[int, ...]] = {}
+    for address, of_address in dues.items():
+        for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
+            message = _message(bundle, audience, is_first_cycle=is_first_cycle, now=now)
+            entry = _entry(bundle, message, address, install_id, now)
+            taken = _foldable(entry, waiting)
+            if taken:
+                entry = replace(entry, message=fold([old.message for old in taken], entry.message))
+                folded[entry.key] = tuple(old.id for old in taken)
+            quiet = audience.held_until(address.receiver, entry.message.severity, now)
+            if quiet is not None and not entry.message.reason.is_edit:
+                entry = replace(entry, not_before=quiet)
+            entries.append(entry)
+    return entries, folded
+
+
+def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
+    """Split what is due for one receiver into messages: single alerts and storms."""
+    if is_first_cycle and len(dues) > STORM_AT_FIRST:
+        return [dues]
+    # An edit changes one message in its place, after what is told anew: it is no part of a storm.
+    edits = [[due] for due in dues if due.reason.is_edit]
+    bundles: list[list[_Due]] = []
+    by_rule: dict[str, list[_Due]] = {}
+    for due in (due for due in dues if not due.reason.is_edit):
+        by_rule.setdefault(due.move.after.rule, []).append(due)
+    for of_rule in by_rule.values():
+        bundles += [of_rule] if len(of_rule) > STORM_OF_RULE else [[due] for due in of_rule]
+    return bundles + edits
+
+
+def _message(bundle: list[_Due], audience: Audience, *, is_first_cycle: bool, now: datetime) -> Message:
+    targets = audience.targets
+    if len(bundle) > 1:
+        moves = [(due.move, due.headline) for due in bundle]
+        return compose_storm(moves, is_first_cycle=is_first_cycle, now=now, targets=targets)
+    (due,) = bundle
+    # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
+    chart = due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None
+    return compose_alert(
+        due.move.after,
+        due.move.rule,
+        due.reason,
+        headline=due.headline,
+        owners=audience.owners,
+        now=now,
+        chart=chart,
+        targets=targets,
+    )
+
+
+def _entry(bundle: list[_Due], message: Message, address: Address, install_id: str, now: datetime) -> OutboxEntry:
+    first = bundle[0].move.after
+    group = first.fingerprint if len(bundle) == 1 else f"storm {first.rule}"
+    kind = f"{message.reason.value} {now.isoformat()}"
+    key = delivery_key(install_id, first.rule, group, str(first.episode), kind, *address)
+    return OutboxEntry(
+        key=key,
+        receiver=address.receiver,
+        recipient=address.recipient,
+        group=group,
+        fingerprints=tuple(due.move.after.fingerprint for due in bundle),
+        message=message,
+        created_at=now,
+        not_before=now,
+    )
+
+
+def _foldable(entry: OutboxEntry, waiting: Sequence[OutboxEntry]) -> list[OutboxEntry]:
+    """
+    Return the waiting entries that a new one may tell along: of the same alert, and certainly never sent.
+
+    An entry whose fate is unknown is not touched: the new one waits behind it.
+    """
+    if len(entry.fingerprints) != 1:
+        return []
+    of_alert: list[OutboxEntry] = []
+    for old in waiting:
+        if (old.receiver, old.recipient) != (entry.receiver, entry.recipient):
+            continue
+        if old.fingerprints == entry.fingerprints:
+            if _may_join(old.message.reason, entry.message.reason):
+                of_alert.append(old)
+        elif not set(entry.fingerprints).isdisjoint(old.fingerprints):
+            # What came before a storm that tells of the alert too must not be told after it.
+            of_alert = []
+    is_free = all(old.state in {EntryState.PENDING, EntryState.BLOCKED} and not old.unknowns for old in of_alert)
+    return of_alert if is_free else []
+
+
+def _may_join(old: NotifyReason, new: NotifyReason) -> bool:
+    """
+    Return whether a newer entry may take a waiting one over.
+
+    An edit stands for itself: what comes after it would leave the message wrong that it is to change. It is made anew
+    only by another of its kind; and a correction is needless where what it corrects was never sent.
+    """
+    if new is NotifyReason.UPDATED:
+        return old is NotifyReason.UPDATED
+    return not old.is_edit or old is new

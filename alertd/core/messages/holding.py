@@ -1,0 +1,52 @@
+"""What waits for quiet hours to end: until when, where an alert is withheld or acknowledged meanwhile."""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime, timedelta
+
+from alertd.core.alert import Alert
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.outbox import EntryState, OutboxEntry
+
+_HOLD = timedelta(days=1)
+"""So long it waits on where nobody can say how long an alert will be withheld; renewed in time."""
+_ACKNOWLEDGED = frozenset({NotifyReason.REPEAT, NotifyReason.ESCALATED})
+"""What nobody needs to hear of an alert that somebody looks after."""
+
+
+def is_held(entry: OutboxEntry, now: datetime) -> bool:
+    """Return whether a notification waits for quiet hours to end: due later, and never tried."""
+    # Filed while a cycle runs it is due a moment after the cycle's instant, and waits for nothing.
+    is_shown_at_once = entry.message.reason.is_edit or entry.message.reason is NotifyReason.ACKNOWLEDGED
+    is_untried = entry.state is EntryState.PENDING and not entry.attempts
+    return is_untried and not is_shown_at_once and entry.not_before > now
+
+
+def held(
+    waiting: Iterable[OutboxEntry], alerts: Mapping[str, Alert], audience: Audience, now: datetime
+) -> dict[int, datetime]:
+    """
+    Return for held entries when they may be sent, where that is another time than before.
+
+    What is silenced or inhibited while it is held, or acknowledged before it is repeated, waits on; as soon as nothing
+    withholds it any more, it waits for the quiet hours alone.
+    """
+    times = {}
+    for entry in waiting:
+        if not is_held(entry, now):
+            continue
+        if all(_is_unwanted(entry, alerts.get(fingerprint)) for fingerprint in entry.fingerprints):
+            until = entry.not_before if entry.not_before - now > _HOLD / 2 else now + _HOLD
+        else:
+            quiet = audience.held_until(entry.receiver, entry.message.severity, now)
+            until = min(entry.not_before, quiet or now)
+        if until != entry.not_before:
+            times[entry.id] = until
+    return times
+
+
+def _is_unwanted(entry: OutboxEntry, alert: Alert | None) -> bool:
+    if alert is None:
+        return False
+    is_known = alert.acknowledged_by is not None and entry.message.reason in _ACKNOWLEDGED
+    return bool(alert.withheld) or is_known

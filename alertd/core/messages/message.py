@@ -1,0 +1,155 @@
+"""
+What is said, before any channel decides how it looks: words are chosen here once, channels only lay them out.
+
+All texts are plain: whatever came from a bill is data, and each notifier escapes the whole for its channel.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.chart import Chart, chart_line, chart_words
+from alertd.core.severity import Severity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Field:
+    """A named fact."""
+
+    name: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """A place to go on reading; `url` is http or https."""
+
+    text: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRow:
+    """One contributor, ready to read."""
+
+    who: str
+    """Owner, with its name where known."""
+    what: str
+    """Product and category."""
+    amount: str
+    before: str
+    """The window before, or "no data"."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SectionRow:
+    """One line of a section; read as a sentence it is `name: amount note`."""
+
+    name: str
+    amount: str
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """A titled part of a report."""
+
+    title: str
+    rows: tuple[SectionRow, ...]
+    note: str = ""
+    """What is left out, or why there is little to see."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFacts:
+    """One alert for machines: what the webhook and Alertmanager formats need."""
+
+    fingerprint: str
+    rule: str
+    is_resolved: bool
+    severity: Severity
+    labels: tuple[tuple[str, str], ...]
+    """Includes alertname, severity, account and the group's labels."""
+    annotations: tuple[tuple[str, str], ...]
+    starts_at: datetime
+    ends_at: datetime | None
+    value: str
+    threshold: str | None
+    unit: str
+    as_of: datetime
+    url: str
+    episode: int = 0
+    """Which of the alert's lives it is; 0 where nobody counts them."""
+    acknowledged_by: str | None = None
+    silenced_by: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Message:
+    """
+    A message for any channel.
+
+    `title` is one line that says what, whose, how much against which threshold; with the state's word before it, it is
+    also the phone notification, the mail subject and the fallback text. `lines` say the rest in sentences, most
+    important first. Messages are stored as JSON and sent byte-identical at each attempt.
+    """
+
+    reason: NotifyReason
+    severity: Severity
+    is_resolved: bool
+    title: str
+    lines: tuple[str, ...] = ()
+    fields: tuple[Field, ...] = ()
+    table: tuple[TableRow, ...] = ()
+    table_note: str = ""
+    """What the table's columns compare, e.g. "last 24 hours against the 24 hours before"."""
+    history: tuple[str, ...] = ()
+    """What waited and is told with this message: "fired 10:02 UTC, delivered late"."""
+    sections: tuple[Section, ...] = ()
+    """The parts of a report; alerts have none."""
+    chart: Chart | None = None
+    """How it came to this, where a rule or a report can show it."""
+    links: tuple[Link, ...] = ()
+    footer: str = ""
+    """Rule, account, fingerprint: small print that helps to find it again."""
+    alerts: tuple[AlertFacts, ...] = ()
+    """Every alert that this message speaks of; more than one in a storm."""
+    slack_owner: str = ""
+    """The Slack id, by the rules file, of who owns what it is about; never anything out of a bill."""
+    omitted: int = 0
+    """Alerts counted in a storm but not listed."""
+    created_at: datetime
+
+
+def plain_text(message: Message, *, limit: int = 3000) -> str:
+    """
+    Render the message as plain text of at most *limit* characters: for mail, logs and as the last resort of a channel.
+
+    Nothing is escaped: the caller does that for its channel.
+    """
+    parts: list[str] = [message.title, *message.history, *message.lines]
+    if message.chart is not None:
+        parts += ["", chart_line(message.chart), chart_words(message.chart)]
+    if message.fields:
+        parts += ["", *(f"{field.name}: {field.text}" for field in message.fields)]
+    if message.table:
+        parts += ["", message.table_note] if message.table_note else [""]
+        parts += [f"- {row.who} · {row.what}: {row.amount} (before: {row.before})" for row in message.table]
+    for section in message.sections:
+        parts += ["", f"{section.title}:", *(f"- {section_line(row)}" for row in section.rows)]
+        parts += [section.note] if section.note else []
+    if message.links:
+        parts += ["", *(f"{link.text}: {link.url}" for link in message.links)]
+    if message.footer:
+        parts += ["", message.footer]
+    return truncate("\n".join(parts), limit)
+
+
+def section_line(row: SectionRow) -> str:
+    """Return a row of a section as one line of text."""
+    return f"{row.name}: {' '.join(filter(None, (row.amount, row.note)))}"
+
+
+def truncate(text: str, limit: int) -> str:
+    """Cut a text to at most *limit* characters, showing the cut with an ellipsis."""
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"

@@ -1,0 +1,95 @@
+"""
+The outbox: one entry per notification and recipient, and the states it goes through.
+
+    pending → sending → delivered | unknown | pending (not before …) | blocked | gave up
+
+Source of the states and their figures: README, "What is promised about messages".
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from alertd.core.messages.message import Message
+
+
+class EntryState(StrEnum):
+    """Where an entry is on its way out."""
+
+    PENDING = "pending"
+    """Due, or waiting until `not_before`; no copy can have arrived."""
+    SENDING = "sending"
+    """An attempt is under way; found at start it means `unknown`."""
+    UNKNOWN = "unknown"
+    """An attempt ended without an answer: a copy may have arrived."""
+    DELIVERED = "delivered"
+    BLOCKED = "blocked"
+    """The receiver's configuration must be mended; tried again each hour and at reload."""
+    GAVE_UP = "gave up"
+    FOLDED = "folded"
+    """Told together with a later entry, `folded_into`."""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether something is still to be done."""
+        return self in {EntryState.PENDING, EntryState.SENDING, EntryState.UNKNOWN, EntryState.BLOCKED}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutboxEntry:
+    """One notification for one recipient of one receiver; replaced whole at each change."""
+
+    id: int = 0
+    """Given by the store; entries of one group leave in this order. 0 until stored."""
+    key: str
+    """The delivery key: the same at every attempt."""
+    receiver: str
+    recipient: str
+    """Channel, address or URL label within the receiver; empty where the receiver has but one."""
+    group: str
+    """Entries of one receiver, recipient and group go out in order: an alert's fingerprint or a storm's name."""
+    fingerprints: tuple[str, ...]
+    """The alerts that it tells of."""
+    message: Message
+    state: EntryState = EntryState.PENDING
+    created_at: datetime
+    not_before: datetime
+    attempts: int = 0
+    unknowns: int = 0
+    """Attempts whose outcome could not be learnt."""
+    first_attempt_at: datetime | None = None
+    """Giving up counts from here: time in which alertd did not run is no attempt."""
+    started_at: datetime | None = None
+    """When the last attempt began."""
+    finished_at: datetime | None = None
+    is_plain: bool = False
+    """Send as plain text: the full layout was refused."""
+    fallback_sent: bool = False
+    """A copy went to the fallback receiver."""
+    ref: str = ""
+    """Where the delivered message is: Slack's `channel/ts`, a mail's Message-ID."""
+    error: str = ""
+    """The last failure, in words."""
+    folded_into: int | None = None
+
+    @property
+    def due_since(self) -> datetime:
+        """When it was first to be sent: what quiet hours hold back is not late, what is tried again is."""
+        return self.first_attempt_at or self.not_before
+
+    @property
+    def is_report(self) -> bool:
+        """It tells of no alert, and can wait for those that do."""
+        return not self.fingerprints
+
+
+def delivery_key(*parts: str) -> str:
+    """
+    Return 32 hex digits that stay the same at every attempt of one notification.
+
+    Args:
+        parts: install, rule, group, episode, kind, receiver, recipient.
+    """
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

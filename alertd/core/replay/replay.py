@@ -1,0 +1,250 @@
+"""
+Replay rules over the past: what would have fired, when, for how long, and which messages it would have cost.
+
+The same functions judge and dispatch as in the daemon. Every message counts as delivered at once, or when the quiet
+hours end that held it; nobody silences or acknowledges anything.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.judge import judge
+from alertd.core.hours import HourRange, start_of
+from alertd.core.labels import Labels
+from alertd.core.messages.dispatch import Decisions, dispatch
+from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.replay.past import History, Past
+from alertd.core.rules.base import Rule
+from alertd.core.rules.horizon import horizon_of
+from alertd.core.severity import Severity
+from alertd.core.spend.bill import View
+from alertd.core.spend.ledger import FULL_HOURS
+from alertd.core.spend.planned import PlannedSpend
+
+_INSTALL = "replay"
+_DAY = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """What to replay: rules, and whom they would have told."""
+
+    rules: tuple[Rule, ...]
+    accounts: Collection[str]
+    audience: Audience
+    headline_of: Callable[[Alert, Rule | None], str]
+    settle_delay: timedelta
+    planned: tuple[PlannedSpend, ...] = ()
+
+    @property
+    def replayed(self) -> tuple[Rule, ...]:
+        """The enabled rules that past bills can tell of."""
+        return tuple(rule for rule in self.rules if rule.enabled and not rule.NOT_REPLAYED)
+
+    def first_hour(self, since: int) -> int:
+        """Return the first hour that the rules can see when the replay begins."""
+        now = start_of(since)
+        seen = (horizon_of(self.replayed, now, planned=self.planned, view=view) for view in View)
+        return min(*seen, since - FULL_HOURS)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Episode:
+    """One stretch in which one alert fired."""
+
+    rule: str
+    fingerprint: str
+    account: str
+    labels: Labels
+    severity: Severity
+    """The highest it had."""
+    started_at: datetime
+    ended_at: datetime | None
+    """None where it still fired at the end."""
+    peak: Decimal
+    """The highest value while it fired."""
+    peak_at: datetime
+    unit: Unit
+    headline: str
+    """As it read at the peak."""
+
+    def lasted(self, until: datetime) -> timedelta:
+        """Return how long it fired, to *until* where it still did."""
+        return (self.ended_at or until) - self.started_at
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sent:
+    """One message to one recipient."""
+
+    receiver: str
+    rule: str
+    """The first that it tells of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """What a replay found."""
+
+    since: datetime
+    until: datetime
+    rules: tuple[Rule, ...]
+    """Those that were replayed."""
+    episodes: tuple[Episode, ...]
+    """In the order of their beginnings."""
+    firing_hours: Mapping[str, int]
+    """Rule to the number of hours in which it fired for anybody."""
+    sent: tuple[Sent, ...]
+    faults: Mapping[str, str]
+    """Rules that failed, and how at first."""
+
+    def of(self, rule: str) -> tuple[Episode, ...]:
+        """Return the episodes of a rule."""
+        return tuple(episode for episode in self.episodes if episode.rule == rule)
+
+    def messages(self, rule: str | None = None) -> dict[str, int]:
+        """Return how many messages each receiver would have got, of one rule or of all."""
+        told = Counter(sent.receiver for sent in self.sent if rule in {None, sent.rule})
+        return dict(sorted(told.items()))
+
+    @property
+    def days(self) -> float:
+        """How long a time was replayed."""
+        return (self.until - self.since) / _DAY
+
+
+@dataclass(slots=True)
+class _Journal:
+    """The episodes so far: the open ones by fingerprint, and those that ended."""
+
+    open: dict[str, Episode] = field(default_factory=dict)
+    ended: list[Episode] = field(default_factory=list)
+    firing_hours: Counter[str] = field(default_factory=Counter)
+
+    def note(self, decisions: Decisions, now: datetime) -> None:
+        for alert in decisions.alerts:
+            known = self.open.get(alert.fingerprint)
+            if alert.state is AlertState.FIRING:
+                self.open[alert.fingerprint] = _episode(known, alert, now)
+            elif known is not None:
+                self.ended.append(replace(known, ended_at=now))
+                del self.open[alert.fingerprint]
+        self.firing_hours.update({episode.rule for episode in self.open.values()})
+
+    def episodes(self) -> tuple[Episode, ...]:
+        found = (*self.ended, *self.open.values())
+        return tuple(sorted(found, key=lambda episode: (episode.started_at, episode.rule, episode.fingerprint)))
+
+
+def _episode(known: Episode | None, alert: Alert, now: datetime) -> Episode:
+    if known is None:
+        return Episode(
+            rule=alert.rule,
+            fingerprint=alert.fingerprint,
+            account=alert.account,
+            labels=alert.labels,
+            severity=alert.severity,
+            started_at=now,
+            ended_at=None,
+            peak=alert.value,
+            peak_at=now,
+            unit=alert.unit,
+            headline=alert.headline,
+        )
+    severity = max(known.severity, alert.severity)
+    if alert.value > known.peak:
+        return replace(known, severity=severity, peak=alert.value, peak_at=now, headline=alert.headline)
+    return known if severity == known.severity else replace(known, severity=severity)
+
+
+class Replayer:
+    """
+    Goes through the past hour by hour.
+
+    Args:
+        history: What is stored.
+        hours: The hours to replay, the first and the last of them included; each is judged at its beginning.
+    """
+
+    def __init__(self, history: History, watch: Watch, hours: HourRange) -> None:
+        self.hours = hours
+        self.alerts: dict[str, Alert] = {}
+        """By fingerprint, the latest episode of each."""
+        self._watch = watch
+        self._rules = watch.replayed
+        metrics = {"amount", *(metric.value for rule in self._rules for metric in rule.metrics)}
+        self.past = Past(
+            history,
+            HourRange(watch.first_hour(hours.start), hours.end),
+            hours.start,
+            metrics=metrics,
+            owners=watch.audience.owners,
+            settle_delay=watch.settle_delay,
+            planned=watch.planned,
+        )
+        self._journal = _Journal()
+        self._held: list[OutboxEntry] = []
+        """What quiet hours hold, oldest first."""
+        self._sent: list[Sent] = []
+        self._faults: dict[str, str] = {}
+
+    def step(self, hour: int) -> Decisions:
+        """Judge and decide at the beginning of an hour as the daemon would have; call it for each hour in turn."""
+        facts = self.past.at(hour)
+        moves, faults = judge(self._rules, facts, self.alerts, self._watch.accounts)
+        for rule, fault in faults:
+            self._faults.setdefault(rule, f"{type(fault).__name__}: {fault}")
+        self._deliver(facts.now)
+        decisions = dispatch(
+            moves,
+            alerts=self.alerts,
+            audience=self._watch.audience,
+            silences=(),
+            waiting=self._held,
+            install_id=_INSTALL,
+            headline_of=self._watch.headline_of,
+            is_first_cycle=hour == self.hours.start,
+            now=facts.now,
+        )
+        self.alerts.update({alert.fingerprint: alert for alert in decisions.alerts})
+        self._journal.note(decisions, facts.now)
+        self._take(decisions, facts.now)
+        return decisions
+
+    def _take(self, decisions: Decisions, now: datetime) -> None:
+        """Put new entries behind those that wait, without what they tell along, and deliver what is not held."""
+        folded = {number for numbers in decisions.folded.values() for number in numbers}
+        first = max((entry.id for entry in self._held), default=0) + 1
+        new = [replace(entry, id=number) for number, entry in enumerate(decisions.entries, first)]
+        waiting = [replace(entry, not_before=decisions.held.get(entry.id, entry.not_before)) for entry in self._held]
+        self._held = [entry for entry in (*waiting, *new) if entry.id not in folded]
+        self._deliver(now)
+
+    def _deliver(self, now: datetime | None) -> None:
+        """Count what is due as delivered, everything where no instant is given."""
+        due = [entry for entry in self._held if now is None or entry.not_before <= now]
+        self._held = [entry for entry in self._held if now is not None and entry.not_before > now]
+        # What corrects a message stands in its place: nobody is told anew.
+        self._sent += [
+            Sent(receiver=entry.receiver, rule=entry.message.alerts[0].rule)
+            for entry in due
+            if not entry.message.reason.is_edit
+        ]
+
+    def result(self) -> Replay:
+        """Return what was found; what quiet hours still hold counts as told when they end."""
+        self._deliver(None)
+        return Replay(
+            since=start_of(self.hours.start),
+            until=start_of(self.hours.end - 1),
+            rules=self._rules,
+            episodes=self._journal.episodes(),
+            firing_hours=dict(self._journal.firing_hours),
+            sent=tuple(self._sent),
+            faults=self._faults,
+        )

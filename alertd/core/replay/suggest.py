@@ -1,0 +1,207 @@
+"""
+Thresholds that would have fired about once a week and about once a month, from the values of the past.
+
+It looks at the value of every group at every hour, with `resolve_below` and without `for`; a row of several hours
+counts as spread. Budgets are a decision, not a matter of how much usually comes: nothing is suggested for them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from decimal import ROUND_CEILING, Decimal
+from fractions import Fraction
+from math import ceil
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.alert import Unit
+from alertd.core.hours import HOURS_PER_DAY, HourRange, whole_hours
+from alertd.core.money import Usd, plain, to_decimal
+from alertd.core.replay.past import Past
+from alertd.core.replay.replay import Replayer
+from alertd.core.rules.base import Metric, ratio_decimal
+from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.rules.spike import Spike
+from alertd.core.severity import Severity
+
+LEAST_DAYS = 14
+"""From less than two weeks nothing is suggested: one odd day would decide."""
+_WEEK_DAYS, _MONTH_DAYS = 7, 30
+_CANDIDATES = 200
+"""Values that are tried; with more, every so manieth of them."""
+_DIGITS = 2
+_MOST_OF_THE_TIME = 0.5
+
+Values = NDArray[np.int64] | NDArray[np.float64]
+"""A row for each hour, a column for each group; money in 1e-10 USD."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Level:
+    """A threshold and how many episodes of all groups together it would have begun."""
+
+    threshold: Decimal
+    episodes: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suggestion:
+    """One rule's thresholds as they are, and as they could be."""
+
+    rule: str
+    unit: Unit
+    present: Mapping[Severity, Level]
+    weekly: Level | None
+    monthly: Level | None
+    days: float
+    """How much of the past the values are from."""
+    why_not: str = ""
+    """Why nothing is suggested; empty where something is."""
+
+
+def suggestions(replayer: Replayer) -> tuple[Suggestion, ...]:
+    """Return a suggestion for each rule with thresholds on spend, after all hours were replayed."""
+    rules = replayer.result().rules
+    kinds = (RollingSpend, Spike, NewOwner)
+    return tuple(_suggestion(rule, replayer) for rule in rules if isinstance(rule, kinds))
+
+
+def _suggestion(rule: RollingSpend | Spike | NewOwner, replayer: Replayer) -> Suggestion:
+    unit = Unit.RATIO if isinstance(rule, Spike) else Unit.USD
+    limits: Mapping[Severity, int | Fraction] = _limits(rule)
+    hours = _known_hours(rule, replayer)
+    days = len(hours) / HOURS_PER_DAY
+    if days < LEAST_DAYS:
+        why_not = f"only {days:.1f} days of values with all the hours that it looks back at; it takes {LEAST_DAYS}"
+        return Suggestion(rule=rule.name, unit=unit, present={}, weekly=None, monthly=None, days=days, why_not=why_not)
+    values = _values(rule, replayer.past, hours)
+    share = rule.resolve_below
+    found = [_level(values, share, max(1, round(days / each)), unit) for each in (_WEEK_DAYS, _MONTH_DAYS)]
+    return Suggestion(
+        rule=rule.name,
+        unit=unit,
+        present={
+            s: Level(threshold=_decimal(x, unit), episodes=_begun(_firing(values, x, share))) for s, x in limits.items()
+        },
+        weekly=found[0],
+        monthly=found[1],
+        days=days,
+        why_not="" if found[0] is not None else "nothing that it looks at was ever above zero",
+    )
+
+
+def _limits(rule: RollingSpend | Spike | NewOwner) -> Mapping[Severity, int | Fraction]:
+    if isinstance(rule, NewOwner):
+        return dict(rule.thresholds) or {rule.severity or Severity.WARNING: rule.min_spend}
+    return dict(rule.thresholds)
+
+
+def _known_hours(rule: SpendRule, replayer: Replayer) -> HourRange:
+    """Return the replayed hours at whose beginning everything that the rule looks back at was read."""
+    looks_back = rule.window if isinstance(rule, RollingSpend) else rule.lookback()
+    books = [replayer.past.books[key] for key in rule.categories(replayer.past.state(replayer.hours.start))]
+    first = max((book.covered.ranges[0].start for book in books if book.covered), default=replayer.hours.start)
+    start = max(replayer.hours.start, first + whole_hours(looks_back))
+    return HourRange(min(start, replayer.hours.end), replayer.hours.end)
+
+
+def _values(rule: RollingSpend | Spike | NewOwner, past: Past, hours: HourRange) -> Values:
+    """Return the value of each group at each hour; what fires at no threshold is zero."""
+    window = whole_hours(rule.window)
+    spent = _Windows(rule, rule.metric, past, hours)
+    now = spent.ending(0, window)
+    match rule:
+        case Spike():
+            count = whole_hours(rule.baseline) // window
+            usual = spent.ending(window, count * window) / count
+            is_rise = (usual > 0) & (now - usual >= rule.min_increase)
+            return np.where(is_rise, now / np.where(usual > 0, usual, 1), 0.0)
+        case NewOwner():
+            charges = _Windows(rule, Metric.AMOUNT, past, hours, counted=True)
+            is_new = charges.ending(window, whole_hours(rule.lookback_)) == 0
+            return np.where(is_new & spent.has_owner & (now >= rule.min_spend), now, 0)
+        case RollingSpend():
+            return now
+
+
+class _Windows:
+    """Sums of windows that end at, or so many hours before, each of some hours."""
+
+    def __init__(self, rule: SpendRule, metric: Metric, past: Past, hours: HourRange, *, counted: bool = False) -> None:
+        query = replace(rule.query, group_by=rule.group_keys, accounts=past.state(hours.start).accounts)
+        first = past.spend.span.start
+        each = past.spend.between(query, metric, range(first, hours.end))
+        if counted:
+            each = (each != 0).astype(np.int64)
+        self._running = np.concatenate([np.zeros((1, each.shape[1]), np.int64), np.cumsum(each, axis=0)])
+        self._rows = np.arange(hours.start - first, hours.end - first)
+        groups = past.spend.sums(query, metric, HourRange(first, first)).groups
+        self.has_owner = np.array([bool(dict(group).get("owner")) for group in groups], bool)
+        """Which groups name an owner."""
+
+    def ending(self, before: int, length: int) -> NDArray[np.int64]:
+        """Return the sums of *length* hours that end *before* hours before each hour."""
+        ends = np.maximum(self._rows - before, 0)
+        sums: NDArray[np.int64] = self._running[ends] - self._running[np.maximum(ends - length, 0)]
+        return sums
+
+
+def _level(values: Values, share: Fraction, wanted: int, unit: Unit) -> Level | None:
+    """
+    Return the lowest threshold from which on upwards no more than so many episodes begin, rounded up.
+
+    Nor may a group fire most of the time: that would be its usual spend.
+    """
+    highest = values.max(axis=0, initial=0)
+    order = np.argsort(-highest, kind="stable")
+    # Each group that reaches a threshold begins an episode: more groups than wanted cannot reach it.
+    floor = highest[order[wanted]] if len(order) > wanted else 0
+    top = values[:, order[:wanted]]
+    candidates = np.unique(top[top > max(floor, 0)])[::-1]
+    if not len(candidates):
+        candidates = np.unique(highest[highest > 0])[::-1][:1]
+    if not len(candidates):
+        return None
+    chosen = candidates[0]
+    for value in candidates[:: max(1, len(candidates) // _CANDIDATES)]:
+        firing = _firing(top, value.item(), share)
+        if _begun(firing) > wanted or firing.mean(axis=0).max() > _MOST_OF_THE_TIME:
+            break
+        chosen = value
+    rounded = _rounded_up(_decimal(chosen.item(), unit))
+    limit = _units(rounded) if unit is Unit.USD else Fraction(rounded)
+    return Level(threshold=rounded, episodes=_begun(_firing(values, limit, share)))
+
+
+def _firing(values: Values, limit: float | Fraction, share: Fraction) -> NDArray[np.bool_]:
+    """Return when each group fires: from a value that reaches the limit on, until one is below a share of it."""
+    if values.dtype.kind == "i":
+        reached, left = values >= ceil(limit), values < ceil(limit * share)
+    else:
+        reached, left = values >= float(limit), values < float(limit * share)
+    # In hours in which neither happens it is as it was when one of them last did.
+    hours = np.arange(len(values))[:, None]
+    last = np.maximum.accumulate(np.where(reached | left, hours, 0), axis=0)
+    firing: NDArray[np.bool_] = np.take_along_axis(reached, last, axis=0)
+    return firing
+
+
+def _begun(firing: NDArray[np.bool_]) -> int:
+    """Count the episodes of all groups together."""
+    return int(firing[0].sum() + (firing[1:] & ~firing[:-1]).sum())
+
+
+def _decimal(value: float | Fraction, unit: Unit) -> Decimal:
+    return to_decimal(Usd(int(value))) if unit is Unit.USD else ratio_decimal(Fraction(value))
+
+
+def _units(amount: Decimal) -> int:
+    return int(amount.scaleb(10))
+
+
+def _rounded_up(value: Decimal) -> Decimal:
+    """Return the next number with two digits that is not below: 183.92 gives 190."""
+    step = Decimal(1).scaleb(value.adjusted() - _DIGITS + 1)
+    return plain((value / step).to_integral_value(ROUND_CEILING) * step)

@@ -1,0 +1,1 @@
+"""Reports and overviews: spend of a period, budgets, what is owed."""

@@ -1,0 +1,253 @@
+"""
+The figures of a report: what a period cost against the one before, what moved, and what is open.
+
+It sums and picks; the words are in `report_words`. The period ends at the last full hour that is billed.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alertd.core.alert import Alert, AlertState, Contributor
+from alertd.core.chart import ChartPoint
+from alertd.core.hours import HourRange, hour_of, whole_hours
+from alertd.core.labels import Labels
+from alertd.core.money import UNITS_PER_USD, Usd
+from alertd.core.rules.base import Rule
+from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.standing import GroupStanding
+from alertd.core.sparkline import bounds
+from alertd.core.spend.bill import BillStatus, TrackedBill
+from alertd.core.spend.ledger import DataState, Gap
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.spend_chart import points_of
+from alertd.core.spend.view import SpendView
+
+_METRIC = "amount"
+_LEAST_MOVE = UNITS_PER_USD // 100
+"""Less than a cent is no news."""
+_NOT_DUE = frozenset({BillStatus.PENDING, BillStatus.PAID, BillStatus.VOIDED})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportScope:
+    """What a report is about."""
+
+    name: str
+    period: timedelta
+    """Whole hours."""
+    group_by: tuple[str, ...]
+    timezone: str
+    """Whose days the chart shows."""
+
+    @property
+    def reach(self) -> timedelta:
+        """How far back it looks: the period and as much before."""
+        return 2 * self.period
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """
+    An amount, and that of the period before.
+
+    None where that period is not wholly known, or where it seems that less was spent since and something is missing
+    from the present one: missing data hides spend, so the fall may be none.
+    """
+
+    amount: Usd
+    before: Usd | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpend:
+    """What one group was billed."""
+
+    group: Labels
+    spend: Compared
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetFigures:
+    """Where one group's budget stands."""
+
+    rule: str
+    of_group: GroupStanding
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendFigures:
+    """What the period cost."""
+
+    window: HourRange
+    total: Compared
+    groups: tuple[GroupSpend, ...]
+    """Largest first; empty where the report has no groups."""
+    movers: tuple[Contributor, ...]
+    """Everything that rose or fell by owner, product and category, largest rise first, largest fall last."""
+    points: tuple[ChartPoint, ...]
+    """The days or hours, exact; the first and the last may be there in part."""
+    amounts: tuple[Usd, ...]
+    """Those of the points."""
+    gaps: tuple[str, ...]
+    """What is missing from the period or cannot be read now, a clause each."""
+    gaps_before: tuple[str, ...]
+    """What is missing from the period before."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportFigures:
+    """Everything that a report tells."""
+
+    scope: ReportScope
+    spend: SpendFigures | None
+    """None while nothing is known of any category."""
+    budgets: tuple[BudgetFigures, ...]
+    """The largest spent share first."""
+    alerts: tuple[Alert, ...]
+    """What fires, the worst and then the oldest first."""
+    bills: tuple[TrackedBill, ...]
+    """Monthly bills that somebody has to pay, oldest month first."""
+    bill_gaps: tuple[str, ...]
+    accounts: int
+    now: datetime
+
+
+def report_figures(
+    scope: ReportScope, facts: Facts, *, alerts: Iterable[Alert], rules: Iterable[Rule]
+) -> ReportFigures:
+    """
+    Put together what a report tells.
+
+    Args:
+        facts: Their spend view must reach back `scope.reach` and as far as the budgets look.
+        alerts: Of any state.
+        rules: The enabled budgets among them are told.
+    """
+    return ReportFigures(
+        scope=scope,
+        spend=_spend(scope, facts),
+        budgets=budget_figures(facts, rules),
+        alerts=tuple(sorted((a for a in alerts if a.state is AlertState.FIRING), key=_urgency)),
+        bills=tuple(sorted(filter(_is_unpaid, facts.bills), key=lambda t: (t.bill.month, t.bill.account))),
+        bill_gaps=tuple(sorted(set(facts.bill_gaps.values()))),
+        accounts=len(facts.data.accounts),
+        now=facts.now,
+    )
+
+
+def _urgency(alert: Alert) -> tuple[int, datetime, str]:
+    return -alert.severity, alert.fired_at or alert.started_at, alert.fingerprint
+
+
+def _is_unpaid(tracked: TrackedBill) -> bool:
+    """Tell whether a bill waits for payment: it owes, is issued, or is in a state that alertd does not know."""
+    return tracked.bill.owed > 0 or tracked.bill.status not in _NOT_DUE
+
+
+def _spend(scope: ReportScope, facts: Facts) -> SpendFigures | None:
+    data, view = facts.data, facts.spend
+    edge = data.edge(data.books)
+    if edge is None:
+        return None
+    # The running hour counts for alerts as soon as it has a row; a report compares whole hours.
+    end = min(edge, hour_of(facts.now))
+    window = HourRange(end - whole_hours(scope.period), end)
+    before = HourRange(window.start - len(window), window.start)
+    gaps = _gaps(data, window)
+    gaps_before = _texts(data, data.gaps(data.books, before))
+    compare = _Comparison(view, data.accounts, window, None if gaps_before else before, is_complete=not gaps)
+    edges = bounds(window, scope.timezone)
+    amounts = view.between(SpendQuery(accounts=data.accounts), _METRIC, edges)[:, 0].tolist()
+    return SpendFigures(
+        window=window,
+        total=compare.by(())[0].spend,
+        groups=_largest_first(compare.by(scope.group_by)) if scope.group_by else (),
+        movers=_movers(compare.by(("owner", "product", "category"))),
+        points=points_of(edges[:-1], amounts),
+        amounts=tuple(map(Usd, amounts)),
+        gaps=gaps,
+        gaps_before=gaps_before,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Comparison:
+    """Two windows of one view."""
+
+    view: SpendView
+    accounts: frozenset[str]
+    window: HourRange
+    before: HourRange | None
+    is_complete: bool
+    """Nothing is missing from the window itself."""
+
+    def by(self, group_by: tuple[str, ...]) -> list[GroupSpend]:
+        """Return what each group cost in both windows."""
+        query = SpendQuery(group_by=group_by, accounts=self.accounts)
+        now = self.view.sums(query, _METRIC, self.window)
+        then = self.view.sums(query, _METRIC, self.before) if self.before is not None else None
+        return [
+            GroupSpend(group=group, spend=self._compared(now.of(group), then.of(group) if then is not None else None))
+            for group in now.groups
+        ]
+
+    def _compared(self, amount: Usd, before: Usd | None) -> Compared:
+        is_sure = self.is_complete or (before is not None and amount >= before)
+        return Compared(amount=amount, before=before if is_sure else None)
+
+
+def _largest_first(groups: Sequence[GroupSpend]) -> tuple[GroupSpend, ...]:
+    spent = (found for found in groups if found.spend.amount or found.spend.before)
+    return tuple(sorted(spent, key=lambda found: (-found.spend.amount, -(found.spend.before or 0), found.group)))
+
+
+def _movers(groups: Sequence[GroupSpend]) -> tuple[Contributor, ...]:
+    found = []
+    for each in groups:
+        before = each.spend.before
+        if before is None or abs(each.spend.amount - before) < _LEAST_MOVE:
+            continue
+        labels = dict(each.group)
+        part = Contributor(
+            owner=labels["owner"],
+            product=labels["product"],
+            category=labels["category"],
+            amount=each.spend.amount,
+            before=before,
+        )
+        found.append((before - each.spend.amount, each.group, part))
+    return tuple(part for _, _, part in sorted(found, key=lambda move: move[:2]))
+
+
+def _gaps(data: DataState, window: HourRange) -> tuple[str, ...]:
+    """Return what is missing from the period, and which categories cannot be read now, when newer hours are."""
+    running = hour_of(data.now)
+    found: list[Gap] = []
+    for key, book in data.books.items():
+        span = HourRange(window.start, running + 1) if book.failed_at is not None else window
+        found += data.gaps((key,), span)
+    return _texts(data, found)
+
+
+def _texts(data: DataState, gaps: Iterable[Gap]) -> tuple[str, ...]:
+    """Return the gaps in words, with the account where there are several."""
+    several = len(data.accounts) > 1
+    return tuple(f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps)
+
+
+def budget_figures(facts: Facts, rules: Iterable[Rule], *, forecasts: int | None = None) -> tuple[BudgetFigures, ...]:
+    """
+    Return where every group of the enabled budgets stands, the largest spent share first.
+
+    Args:
+        forecasts: So many groups of each rule have one, those of the largest share; None for all.
+    """
+    found = [
+        BudgetFigures(rule=rule.name, of_group=standing)
+        for rule in rules
+        if isinstance(rule, BudgetRule) and rule.enabled
+        for standing in rule.standings(facts, forecasts=forecasts)
+    ]
+    return tuple(sorted(found, key=lambda b: (-b.of_group.standing.share, b.rule, b.of_group.group)))

@@ -1,0 +1,98 @@
+"""
+What is known at one moment, at a glance: for the status page and for metrics.
+
+It sums and collects; how it looks is decided where it is shown.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from alertd.core.calendar import Period, period_of
+from alertd.core.hours import HOURS_PER_DAY, HourRange
+from alertd.core.money import Usd
+from alertd.core.reports.budget_lines import most_groups
+from alertd.core.reports.figures import BudgetFigures, budget_figures
+from alertd.core.rules.balance import BalanceRule
+from alertd.core.rules.base import Rule
+from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.runway import Runway
+from alertd.core.spend.bill import TrackedBill
+from alertd.core.spend.selection import SpendQuery
+
+OVERVIEW_HOURS = 33 * HOURS_PER_DAY
+"""How far back spend must be known: the longest month, and a data edge that is a day or two behind."""
+_DAY = HOURS_PER_DAY
+_BY_CATEGORY = SpendQuery(group_by=("account", "category"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategorySpend:
+    """What a category of an account was billed, through its data edge. Amounts in 1e-10 USD, vouchers included."""
+
+    account: str
+    category: str
+    edge: int
+    """The hour through which it is billed."""
+    last_day: Usd
+    """In the 24 hours before the edge."""
+    month: Usd
+    """In the calendar month, in UTC, to which the last billed hour belongs."""
+    is_complete: bool
+    """Nothing is missing in either."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Overview:
+    """What is known at one moment."""
+
+    now: datetime
+    spend: tuple[CategorySpend, ...]
+    """By account and category; those of which no bill was ever read are left out."""
+    budgets: tuple[BudgetFigures, ...]
+    """The largest spent share first."""
+    runways: tuple[tuple[str, Runway], ...]
+    """By rule: how long the balances last that a rule watches."""
+    bills: tuple[TrackedBill, ...]
+    """Every monthly bill known, newest month first."""
+
+
+def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
+    """
+    Put together what is known.
+
+    Args:
+        facts: Their spend view must reach back `OVERVIEW_HOURS` and as far as the rules look.
+        rules: The enabled ones among them count.
+    """
+    enabled = [rule for rule in rules if rule.enabled]
+    return Overview(
+        now=facts.now,
+        spend=tuple(_spend(facts)),
+        # Those that have a line of their own; with hundreds of owners the others would cost more than all rules do.
+        budgets=budget_figures(facts, enabled, forecasts=most_groups(sum(isinstance(r, BudgetRule) for r in enabled))),
+        runways=tuple(
+            (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in rule.runways(facts)
+        ),
+        bills=tuple(sorted(facts.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)),
+    )
+
+
+def _spend(facts: Facts) -> Iterable[CategorySpend]:
+    for account, category in sorted(facts.data.books):
+        key = ((account, category),)
+        edge = facts.data.edge(key)
+        if edge is None:
+            continue
+        day = HourRange(edge - _DAY, edge)
+        month = HourRange(period_of(edge - 1, Period.MONTH, "UTC").hours.start, edge)
+        group = (("account", account), ("category", category))
+        yield CategorySpend(
+            account=account,
+            category=category,
+            edge=edge,
+            last_day=facts.spend.sums(_BY_CATEGORY, "amount", day).of(group),
+            month=facts.spend.sums(_BY_CATEGORY, "amount", month).of(group),
+            is_complete=not facts.data.gaps(key, HourRange(min(day.start, month.start), edge)),
+        )

@@ -1,0 +1,252 @@
+"""The words of a report: from its figures to a `Message`, the same for every channel."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from fractions import Fraction
+
+from alertd.core.alert import Alert, Contributor, Unit
+from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.calendar import local_time
+from alertd.core.chart import Chart, ChartForm
+from alertd.core.hours import HourRange, hour_of
+from alertd.core.messages.message import Field, Link, Message, Section, SectionRow
+from alertd.core.money import format_usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.reports.figures import BudgetFigures, Compared, GroupSpend, ReportFigures, ReportScope, SpendFigures
+from alertd.core.rules.standing import share_text
+from alertd.core.severity import Severity
+from alertd.core.sparkline import HOURLY_UP_TO
+from alertd.core.spend.bill import BillStatus, TrackedBill
+from alertd.core.words import format_age, format_duration, group_name
+
+_GROUPS = 12
+_RISES = 5
+_FALLS = 5
+_BUDGETS = 10
+_ALERTS = 10
+_BILLS = 10
+_GAPS = 3
+_TELLING_SHARE = 10
+"""A rise to more than ten times as much is told in dollars only."""
+
+
+def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: LinkTargets = NO_TARGETS) -> Message:
+    """Say what a report tells."""
+    scope, spend = figures.scope, figures.spend
+    sections = (
+        *(_spend_sections(scope, spend, owners) if spend is not None else ()),
+        _budgets(figures.budgets, owners),
+        _alerts(figures),
+        _bills(figures),
+    )
+    return Message(
+        reason=NotifyReason.REPORT,
+        severity=Severity.INFO,
+        is_resolved=False,
+        title=_title(scope, spend),
+        lines=_lines(figures),
+        fields=_fields(scope, spend) if spend is not None else (),
+        sections=tuple(section for section in sections if section.rows or section.note),
+        chart=_chart(scope, spend) if spend is not None else None,
+        links=(Link(text="Status page", url=targets.overview),) if targets.overview else (),
+        footer=f"report {scope.name}",
+        created_at=figures.now,
+    )
+
+
+def _title(scope: ReportScope, spend: SpendFigures | None) -> str:
+    if spend is None:
+        return f"{scope.name}: no bills were read yet"
+    period = format_duration(scope.period)
+    known = " (not complete)" if spend.gaps else ""
+    text = f"{scope.name}: {format_usd(spend.total.amount)} spent in {period}{known}"
+    if spend.total.before is None:
+        return text
+    change = spend.total.amount - spend.total.before
+    if not change:
+        return f"{text}, as much as in the {period} before"
+    share = _share_of_change(spend.total)
+    part = f" ({share})" if share else ""
+    return f"{text}, {format_usd(abs(change))}{part} {'more' if change > 0 else 'less'} than in the {period} before"
+
+
+def _lines(figures: ReportFigures) -> tuple[str, ...]:
+    scope, spend = figures.scope, figures.spend
+    lines = []
+    if spend is not None:
+        if spend.gaps:
+            lines.append(f"Not complete: {_listed(spend.gaps)}: the sum may be low.")
+        if spend.gaps_before:
+            period = format_duration(scope.period)
+            lines.append(f"Not compared with the {period} before: {_listed(spend.gaps_before)}.")
+        lines.append(f"From {_when(spend.window.start, scope)} to {_when(spend.window.end, scope)}.")
+    if figures.bill_gaps:
+        lines.append(f"Not complete: {_listed(figures.bill_gaps)}.")
+    return tuple(lines)
+
+
+def _listed(texts: Sequence[str]) -> str:
+    more = len(texts) - _GAPS
+    return "; ".join((*texts[:_GAPS], *([f"and {more} more"] if more > 0 else [])))
+
+
+def _when(hour: int, scope: ReportScope) -> str:
+    return f"{local_time(hour, scope.timezone):%Y-%m-%d %H:%M %Z}"
+
+
+def _chart(scope: ReportScope, spend: SpendFigures) -> Chart:
+    is_by_day = len(spend.window) > HOURLY_UP_TO
+    return Chart(
+        title="Spend by day" if is_by_day else "Spend by hour",
+        unit=Unit.USD,
+        form=ChartForm.BARS,
+        points=spend.points,
+        timezone=scope.timezone,
+        is_by_day=is_by_day,
+        note=_days_in_part(spend.window, scope) if is_by_day else "",
+    )
+
+
+def _days_in_part(window: HourRange, scope: ReportScope) -> str:
+    """Say where the first and the last bar are of less than a day."""
+    first, last = (local_time(hour, scope.timezone) for hour in (window.start, window.end))
+    return "" if first.hour == last.hour == 0 else "the first and the last day in part"
+
+
+def _fields(scope: ReportScope, spend: SpendFigures) -> tuple[Field, ...]:
+    period, total = format_duration(scope.period), spend.total
+    fields = [Field(name=f"Spent in {period}", text=format_usd(total.amount))]
+    if total.before is not None:
+        fields.append(Field(name=f"The {period} before", text=format_usd(total.before)))
+        fields.append(Field(name="Change", text=_change(total)))
+    unit = "hour" if len(spend.window) <= HOURLY_UP_TO else "day"
+    amount, point = max(zip(spend.amounts, spend.points, strict=True), key=lambda pair: pair[0])
+    at = local_time(hour_of(point.at), scope.timezone)
+    text = f"{at:%b} {at.day}{f' {at:%H:%M %Z}' if unit == 'hour' else ''}: {format_usd(amount)}"
+    fields.append(Field(name=f"Largest {unit}", text=text))
+    fields.append(Field(name="Billed through", text=_when(spend.window.end, scope)))
+    return tuple(fields)
+
+
+def _change(compared: Compared) -> str:
+    """Return a change for people: `up $20.00 (25 %)`; empty where there is nothing to compare with."""
+    if compared.before is None:
+        return ""
+    change = compared.amount - compared.before
+    if not change:
+        return "unchanged"
+    share = _share_of_change(compared)
+    return f"{'up' if change > 0 else 'down'} {format_usd(abs(change))}" + (f" ({share})" if share else "")
+
+
+def _share_of_change(compared: Compared) -> str:
+    """Return the size of a change in percent; empty where it would say nothing."""
+    before = compared.before
+    if before is None or before <= 0 or compared.amount < 0 or compared.amount > _TELLING_SHARE * before:
+        return ""
+    return share_text(Fraction(abs(compared.amount - before), before))
+
+
+def _spend_sections(scope: ReportScope, spend: SpendFigures, owners: OwnerDirectory) -> tuple[Section, ...]:
+    names = [name.replace("_", " ") for name in scope.group_by]
+    return (
+        Section(
+            title=f"By {' and '.join(names)}",
+            rows=tuple(_group_row(found, owners) for found in spend.groups[:_GROUPS]),
+            note=_rest(spend.groups[_GROUPS:]),
+        ),
+        Section(title="What moved most", rows=tuple(_mover_row(part, owners) for part in _extremes(spend.movers))),
+    )
+
+
+def _group_row(found: GroupSpend, owners: OwnerDirectory) -> SectionRow:
+    return SectionRow(
+        name=group_name(found.group, owners), amount=format_usd(found.spend.amount), note=_change(found.spend)
+    )
+
+
+def _rest(groups: Sequence[GroupSpend]) -> str:
+    together = sum(found.spend.amount for found in groups)
+    return f"And {len(groups)} more: {format_usd(together)} together." if groups else ""
+
+
+def _extremes(movers: Sequence[Contributor]) -> list[Contributor]:
+    """Return the largest rises, then the largest falls."""
+    rises = [part for part in movers if part.before is not None and part.amount > part.before]
+    falls = [part for part in reversed(movers) if part.before is not None and part.amount < part.before]
+    return [*rises[:_RISES], *falls[:_FALLS]]
+
+
+def _mover_row(part: Contributor, owners: OwnerDirectory) -> SectionRow:
+    before = part.before or 0
+    change = part.amount - before
+    what = f"{part.product} ({part.category})" if part.product else part.category
+    return SectionRow(
+        name=f"{owners.display(part.owner)} · {what}",
+        amount=f"{'+' if change > 0 else '-'}{format_usd(abs(change))}",
+        note=f"from {format_usd(before)} to {format_usd(part.amount)}",
+    )
+
+
+def _budgets(budgets: Sequence[BudgetFigures], owners: OwnerDirectory) -> Section:
+    more = len(budgets) - _BUDGETS
+    return Section(
+        title="Budgets",
+        rows=tuple(_budget_row(budget, owners) for budget in budgets[:_BUDGETS]),
+        note=f"And {more} more with a smaller share spent." if more > 0 else "",
+    )
+
+
+def _budget_row(budget: BudgetFigures, owners: OwnerDirectory) -> SectionRow:
+    standing = budget.of_group.standing
+    who = group_name(budget.of_group.group, owners)
+    parts = [standing.rest_clause]
+    if standing.forecast is not None and standing.forecast_share is not None:
+        total = format_usd(standing.forecast.total)
+        parts.append(f"forecast to end at {total} ({share_text(standing.forecast_share)})")
+    if not budget.of_group.is_complete:
+        parts.append("not complete, may be low")
+    return SectionRow(
+        name=f"{budget.rule} · {who}" if who else budget.rule,
+        amount=format_usd(standing.spent),
+        note="; ".join(parts),
+    )
+
+
+def _alerts(figures: ReportFigures) -> Section:
+    alerts = figures.alerts
+    if not alerts:
+        return Section(title="Alerts", rows=(), note="Nothing is firing.")
+    more = len(alerts) - _ALERTS
+    return Section(
+        title=f"Alerts: {len(alerts)} firing",
+        rows=tuple(_alert_row(alert, figures) for alert in alerts[:_ALERTS]),
+        note=f"And {more} more; `alertd alerts` lists all." if more > 0 else "",
+    )
+
+
+def _alert_row(alert: Alert, figures: ReportFigures) -> SectionRow:
+    age = max(figures.now - (alert.fired_at or alert.started_at), timedelta())
+    return SectionRow(name=alert.headline, amount=alert.severity.label, note=f"for {format_age(age)}")
+
+
+def _bills(figures: ReportFigures) -> Section:
+    more = len(figures.bills) - _BILLS
+    return Section(
+        title="Monthly bills to be paid",
+        rows=tuple(_bill_row(tracked, figures) for tracked in figures.bills[:_BILLS]),
+        note=f"And {more} more." if more > 0 else "",
+    )
+
+
+def _bill_row(tracked: TrackedBill, figures: ReportFigures) -> SectionRow:
+    bill = tracked.bill
+    state = "issued" if bill.status == BillStatus.OUTED else bill.status
+    age = max(figures.now - tracked.phases[-1].since, timedelta())
+    amount, what = (bill.owed, f"owed of {format_usd(bill.total)}") if bill.owed else (bill.total, "in all")
+    return SectionRow(
+        name=f"{bill.month} · {bill.account}" if figures.accounts > 1 else bill.month,
+        amount=format_usd(amount),
+        note=f"{what}; seen as {state} for {format_age(age)}",
+    )

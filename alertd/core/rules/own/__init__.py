@@ -1,0 +1,1 @@
+"""alertd's rules about itself, which no rules file can name."""

@@ -1,0 +1,80 @@
+"""
+The alert that alertd raises of itself when an edit of the rules file cannot be used: the rules before it stay in force.
+
+Like `alertd-blind` it is no rule of the rules file, and goes to the default receivers; told are its begin and its end.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import ClassVar
+
+from alertd.core.alert import Sample, Unit
+from alertd.core.labels import Labels
+from alertd.core.money import plain
+from alertd.core.rules.base import Rule
+from alertd.core.rules.facts import Facts
+from alertd.core.severity import Severity
+
+NAME = "alertd-rules"
+"""Reserved: no rule of a rules file may have it."""
+_TOLD = 5
+"""So many faults are told; the rest is counted."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RulesBroken(Rule):
+    """Fire while the rules file as it is now cannot be used."""
+
+    TYPE: ClassVar[str] = "rules_file"
+    HELP: ClassVar[str] = "Hours since the rules file was edited into one that cannot be used."
+    ADVICE: ClassVar[str] = "Mend the file; it is read again by itself. `alertd check` finds every mistake at once."
+
+    @classmethod
+    def watching(cls, *, notify: tuple[str, ...]) -> "RulesBroken":
+        """Build the rule."""
+        return cls(
+            name=NAME,
+            description="alertd watches itself: the last edit of its rules file is not in force.",
+            repeat_interval=None,
+            notify=notify,
+        )
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge the last reading of the file."""
+        file = facts.rules_file
+        if not file.faults and () not in watched:
+            return []
+        reached = Severity.WARNING if file.faults else None
+        age = facts.now - file.broken_since if file.broken_since is not None else timedelta()
+        return [
+            # Without thresholds: it counts from the first moment.
+            Sample(
+                group=(),
+                labels=(),
+                account="",
+                headline=_headline(len(file.faults), file.changes),
+                value=plain(Decimal(int(age.total_seconds())) / 3600),
+                unit=Unit.HOURS,
+                reached=reached,
+                held=reached,
+                thresholds=(),
+                as_of=facts.now,
+                is_complete=True,
+                facts=_told(file.faults),
+            )
+        ]
+
+
+def _headline(faults: int, changes: str) -> str:
+    if faults:
+        mistakes = "a mistake" if faults == 1 else f"{faults} mistakes"
+        return f"The rules file has {mistakes}: the rules from before the edit stay in force"
+    return f"The rules file is in force again{f': {changes}' if changes else ''}"
+
+
+def _told(faults: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    told = [(f"Mistake {number}" if len(faults) > 1 else "Mistake", text) for number, text in enumerate(faults, 1)]
+    more = [("And more", f"{len(faults) - _TOLD} mistakes")] if len(faults) > _TOLD else []
+    return (*told[:_TOLD], *more)

@@ -1,0 +1,106 @@
+"""
+How long an account's balance lasts at the pace of late, exactly, and in words for people.
+
+It calculates, compares and words; what the limits are and which data may decide is the rule's to say.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+
+from alertd.core.hours import HOURS_PER_DAY, start_of, whole_hours
+from alertd.core.money import Usd, format_usd, plain
+from alertd.core.rules.standing import share_value
+from alertd.core.severity import Severity
+from alertd.core.spend.bill import Balance
+from alertd.core.words import format_duration, format_instant
+
+_MINUTES_PER_DAY = 24 * 60
+_LONGEST_DAYS = 366
+"""A runway beyond that is told as "more than a year": today's pace says nothing of a day that far off."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Floor:
+    """One of the ways in which a balance reaches a severity: by being at or below a limit."""
+
+    name: str
+    limits: Mapping[Severity, Fraction]
+    measure: Fraction | None
+    """None where it has no end, or cannot be told."""
+
+    def reached(self, part: Fraction = Fraction(1)) -> Severity | None:
+        """Return the highest severity whose limit a part of the measure does not exceed."""
+        if self.measure is None:
+            return None
+        measure = self.measure * part
+        return max((severity for severity, limit in self.limits.items() if measure <= limit), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Runway:
+    """A balance against what was spent in the window that ends at the data edge."""
+
+    balance: Balance
+    window: timedelta
+    """Whole hours, above 0."""
+    edge: int | None
+    """The hour through which is billed; None where no bill was read yet."""
+    spent: Usd
+    """In the window; below zero where credits outweigh it."""
+    is_complete: bool
+    """Nothing is missing in the window."""
+
+    @property
+    def per_day(self) -> Fraction:
+        """The mean spend of a day, in 1e-10 USD."""
+        return Fraction(self.spent * HOURS_PER_DAY, whole_hours(self.window))
+
+    @property
+    def days(self) -> Fraction | None:
+        """How many days the balance lasts; None where nothing is spent, so that it has no end."""
+        return self.balance.available / self.per_day if self.spent > 0 else None
+
+    @property
+    def headline(self) -> str:
+        """What is left and until when, in one clause."""
+        balance = self.balance
+        left = f"Balance of {balance.account} is {format_usd(balance.available)}"
+        if balance.available <= 0:
+            return f"{left}: nothing is left to spend"
+        length = format_duration(self.window)
+        days = self.days
+        if days is None:
+            known = "nothing was spent" if self.is_complete else "no spend is known"
+            return f"{left}; {known} in the last {length}"
+        return f"{left}, enough for {days_text(days)} at the pace of the last {length}{self._end(days)}"
+
+    def _end(self, days: Fraction) -> str:
+        if days > _LONGEST_DAYS:
+            return ""
+        end = self.balance.read_at + timedelta(minutes=int(days * _MINUTES_PER_DAY))
+        return f" (runs out {end:%b} {end.day} {end:%H}:00 UTC)"
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What answers the reader's next questions, as (name, text) pairs."""
+        balance = self.balance
+        amounts = (
+            ("Available", balance.available),
+            ("Cash", balance.cash),
+            ("Credit limit", balance.credit_limit),
+            ("Outstanding invoices", balance.outstanding),
+        )
+        found = [(name, format_usd(amount)) for name, amount in amounts if amount is not None]
+        if self.edge is None:
+            return (*found, ("Spend per day", "not known yet"))
+        through = f"the {format_duration(self.window)} billed through {format_instant(start_of(self.edge))}"
+        return (*found, ("Spend per day", f"{format_usd(round(self.per_day))}, the mean of {through}"))
+
+
+def days_text(days: Fraction) -> str:
+    """Return a number of days for people: `1.8 days`."""
+    if days > _LONGEST_DAYS:
+        return "more than a year"
+    return f"{plain(round(share_value(days), 1)):f} days"

@@ -1,0 +1,248 @@
+"""
+Where one budget stands at the data edge: what is spent, left and expected, exactly, and in words for people.
+
+It calculates, compares and words; what the limits are and which data may decide is the rule's to say.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from alertd.core.calendar import CalendarPeriod, Period, local_time
+from alertd.core.hours import HOURS_PER_DAY
+from alertd.core.labels import Labels
+from alertd.core.money import Usd, format_usd, plain
+from alertd.core.severity import Severity
+from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
+from alertd.core.words import format_age, format_share
+
+_SHARE_DIGITS = 12
+"""More than a written share can have: rounded down to these, a share still tells truly whether it is reached."""
+_TELLING_PART = 10
+"""Before a tenth of the period its pace says little."""
+
+Limits = Mapping[Severity, Fraction]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """What a period is forecast to end at."""
+
+    total: Usd
+    """Spent and still to come, planned or not."""
+    planned: Usd = Usd(0)
+    """What of it is planned and still to come."""
+    range: tuple[Usd, Usd] | None
+    """Where the total lies in 80 % of cases; None where too little is known to say."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """One group's budget at the data edge."""
+
+    budget: Usd
+    """Above 0."""
+    spent: Usd
+    period: CalendarPeriod
+    timezone: str
+    edge: int
+    """The hour through which is billed; after the period's start, at most its end."""
+    last_day: Usd | None
+    """What was spent in the 24 hours before the edge; None where that is not known."""
+    forecast: Forecast | None
+    planned: Allowance = NOTHING_PLANNED
+    """What of the spend was planned: it raises every limit, and stays in what is told as spent."""
+
+    @property
+    def planned_share(self) -> Fraction:
+        """The share of the budget that was planned and is spent."""
+        return Fraction(self.planned.amount, self.budget)
+
+    @property
+    def planned_forecast_share(self) -> Fraction:
+        """The share of the budget that was planned and is forecast to be spent by the end."""
+        ahead = self.forecast.planned if self.forecast is not None else 0
+        return Fraction(self.planned.amount + ahead, self.budget)
+
+    @property
+    def share(self) -> Fraction:
+        """The share of the budget that is spent."""
+        return Fraction(self.spent, self.budget)
+
+    @property
+    def elapsed(self) -> Fraction:
+        """The share of the period that is over."""
+        return Fraction(self.edge - self.period.hours.start, len(self.period.hours))
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether at least a tenth of the period is over."""
+        return self.elapsed * _TELLING_PART >= 1
+
+    @property
+    def pace(self) -> Fraction | None:
+        """The spent share over the elapsed one; None in the first tenth of the period."""
+        return self.share / self.elapsed if self.is_telling else None
+
+    @property
+    def forecast_share(self) -> Fraction | None:
+        """The share of the budget that the period is forecast to end at, None where there is no forecast."""
+        return Fraction(self.forecast.total, self.budget) if self.forecast is not None else None
+
+    @property
+    def hours_left(self) -> int:
+        """How long the period still goes on."""
+        return self.period.hours.end - self.edge
+
+    @property
+    def runs_out(self) -> int | None:
+        """The hour in which the budget runs out if each day costs what the last one did; None where it lasts."""
+        left = self.budget - self.spent
+        if self.last_day is None or self.last_day <= 0 or left <= 0:
+            return None
+        hour = self.edge + left * HOURS_PER_DAY // self.last_day
+        return hour if hour < self.period.hours.end else None
+
+    @property
+    def clause(self) -> str:
+        """How much of the budget is spent and until when the rest lasts: `$4,100.00 of $5,000.00 (82 %) with …`."""
+        return f"{format_usd(self.spent)} {self.rest_clause}"
+
+    @property
+    def rest_clause(self) -> str:
+        """The clause after what is spent: `of $5,000.00 (82 %) with …`."""
+        time_left = (
+            f"with {_days(self.hours_left)} left" if self.hours_left else f"at the end of the {self.period.kind}"
+        )
+        rest = f"of {format_usd(self.budget)} ({share_text(self.share)}) {time_left}"
+        runs_out = self.runs_out
+        return rest if runs_out is None else f"{rest}; at today's pace it runs out {self._when(runs_out)}"
+
+    @property
+    def facts(self) -> tuple[tuple[str, str], ...]:
+        """What answers the reader's next questions, as (name, text) pairs."""
+        left = self.budget - self.spent
+        zone = "" if self.timezone == "UTC" else f" ({self.timezone})"
+        found = [
+            ("Period", f"{self.period.title}{zone}, {share_text(self.elapsed)} over"),
+            ("Left", format_usd(left)) if left >= 0 else ("Over budget by", format_usd(-left)),
+        ]
+        if self.last_day is not None:
+            found.append(("Today's pace", f"{format_usd(self.last_day)} in 24h{self._lasts()}"))
+        if self.pace is not None:
+            found.append(("Against the budgeted pace", f"{number_text(self.pace)} times"))
+        if self.forecast is not None:
+            found.append(("Forecast", self.forecast_text))
+        return (*found, *self.planned.facts)
+
+    @property
+    def forecast_text(self) -> str:
+        """The forecast with its share and range; empty where there is none."""
+        if self.forecast is None or self.forecast_share is None:
+            return ""
+        text = f"{format_usd(self.forecast.total)} ({share_text(self.forecast_share)})"
+        if self.forecast.range is None:
+            return text
+        low, high = self.forecast.range
+        return f"{text}, 80 % range by past errors {format_usd(low)} to {format_usd(high)}"
+
+    def _lasts(self) -> str:
+        runs_out = self.runs_out
+        if runs_out is not None:
+            return f": runs out {self._when(runs_out)}"
+        return f": lasts the {self.period.kind}" if self.spent < self.budget and self.hours_left else ""
+
+    def _when(self, hour: int) -> str:
+        """Name the local day, within a day's budget the local time."""
+        at = local_time(hour, self.timezone)
+        return f"at {at:%H:%M %Z}" if self.period.kind is Period.DAY else f"on {at:%b} {at.day}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupStanding:
+    """Where the budget of one group stands."""
+
+    group: Labels
+    standing: Standing
+    is_complete: bool
+    """Nothing of the period up to the edge is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Criterion:
+    """One of the ways in which a budget reaches a severity."""
+
+    name: str
+    limits: Limits
+    measure: Fraction | None
+    """None where it cannot be judged yet."""
+    raised: Fraction = Fraction(0)
+    """By how much what was planned raises every limit."""
+
+    def line(self, severity: Severity) -> Fraction:
+        """Return what a measure must reach for a severity."""
+        return self.limits[severity] + self.raised
+
+    def highest(self, part: Fraction = Fraction(1)) -> Severity | None:
+        """Return the highest severity of whose limit the measure reaches a part."""
+        if self.measure is None or not self.limits:
+            return None
+        beyond = self.measure - self.raised
+        return max((severity for severity, limit in self.limits.items() if beyond >= limit * part), default=None)
+
+
+def worst(severities: Iterable[Severity | None]) -> Severity | None:
+    """Return the highest of some severities, None where there is none."""
+    return max((severity for severity in severities if severity is not None), default=None)
+
+
+def own_thresholds(
+    spend: Criterion, part: Fraction, held_by_others: Severity | None
+) -> tuple[tuple[Severity, Decimal], ...]:
+    """
+    Return the spend thresholds that stand for severities.
+
+    A severity that only pace or forecast hold has none: told beside the spent share, it would look like a mistake.
+    """
+    by_spend = spend.highest(part)
+    return tuple(
+        (severity, share_value(spend.line(severity)))
+        for severity in sorted(spend.limits)
+        if held_by_others is None or severity > held_by_others or (by_spend is not None and severity <= by_spend)
+    )
+
+
+def reached_by(criteria: Iterable[Criterion]) -> tuple[tuple[str, str], ...]:
+    """Return the fact that says which ways reached which severity; nothing where none did."""
+    found = [(criterion, severity) for criterion in criteria if (severity := criterion.highest()) is not None]
+    texts = [
+        f"{criterion.name} ({severity.label} from {_limit_text(criterion, severity)})" for criterion, severity in found
+    ]
+    return (("Reached by", ", ".join(texts)),) if texts else ()
+
+
+def _limit_text(criterion: Criterion, severity: Severity) -> str:
+    line = criterion.line(severity)
+    return f"{number_text(line)} times" if criterion.name == "pace" else share_text(line)
+
+
+def share_value(share: Fraction) -> Decimal:
+    """Return a share as a decimal, rounded down so finely that no written share is reached by rounding."""
+    return plain(Decimal(f"{share.numerator * 10**_SHARE_DIGITS // share.denominator}e-{_SHARE_DIGITS}"))
+
+
+def share_text(share: Fraction) -> str:
+    """Return a share in percent: `82 %`."""
+    return format_share(share_value(share))
+
+
+def number_text(number: Fraction) -> str:
+    """Return a number to two digits: `1.3`."""
+    return f"{plain(round(share_value(number), 2)):f}"
+
+
+def _days(hours: int) -> str:
+    """Return a time for people: from two days on in whole days."""
+    return f"{hours // HOURS_PER_DAY} d" if hours >= 2 * HOURS_PER_DAY else format_age(timedelta(hours=hours))

@@ -1,0 +1,352 @@
+"""
+The ledger: which hours of which category are known, what each held, and what a new read changes.
+
+It decides replacement, two-read confirmation, data edge and completeness. How rows are fetched or stored it does not
+know.
+Source of the rules: README, "What alertd believes".
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.hours import HourRange, HourSet, hour_of, start_of
+from alertd.core.labels import Patterns
+from alertd.core.money import LARGEST_SUM, Usd
+from alertd.core.spend.bill import BillRows, Series, View
+from alertd.core.spend.block import EMPTY, HourBlock, digest, encode
+
+_NO_HOURS = HourSet()
+DEEP_HOURS = 72
+"""How far back the hourly read for late rows goes."""
+FULL_HOURS = 30 * 24
+"""How far back the daily read for later ones goes: from its midnight to now is one request of at most 31 days."""
+
+
+class SeriesTable:
+    """Every series ever seen, numbered from 0 in the order of arrival; it only grows."""
+
+    def __init__(self, names: Iterable[Series] = ()) -> None:
+        self.names: list[Series] = []
+        self._ids: dict[Series, int] = {}
+        for name in names:
+            self.number(name)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def number(self, name: Series) -> int:
+        """Return the id of a series, giving it the next one when it is new."""
+        known = self._ids.setdefault(name, len(self.names))
+        if known == len(self.names):
+            self.names.append(name)
+        return known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HourSummary:
+    """What is held for one hour without its cells."""
+
+    total: Usd
+    end: int
+    """The hour after the last one that a row filed here covers."""
+    digest: bytes
+    has_credit: bool
+    """Some row is negative."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Suspicion:
+    """An answer in which money vanished, not believed until a later cycle reads the same."""
+
+    digest: bytes
+    """Of the answer's block for this hour."""
+    total: Usd
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CategoryBook:
+    """All that is known of one category of one account; replaced whole at each read."""
+
+    account: str
+    category: str
+    hours: Mapping[int, HourSummary] = field(default_factory=dict)
+    covered: HourSet = _NO_HOURS
+    """Hours that were read successfully at least once."""
+    failed: HourSet = _NO_HOURS
+    """Hours whose latest read failed."""
+    suspicions: Mapping[int, Suspicion] = field(default_factory=dict)
+    read_at: datetime | None = None
+    """The last successful read that reached the running hour."""
+    error: str = ""
+    """Why the latest read failed; empty when it did not."""
+    failed_at: datetime | None = None
+    """When reads of the newest hours began to fail; None while they succeed."""
+    deep_read_at: datetime | None = None
+    """The last successful read of the last days, for late rows."""
+    full_read_at: datetime | None = None
+    """The last successful read of the last month."""
+    view: View = View.USAGE
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(account, category)."""
+        return self.account, self.category
+
+    @property
+    def title(self) -> str:
+        """The category for people, its two views told apart."""
+        return self.category if self.view is View.USAGE else f"{self.category} by API key"
+
+    @property
+    def has_credit(self) -> bool:
+        """Whether a negative row was ever seen here, so that one may lie in what is missing."""
+        return any(hour.has_credit for hour in self.hours.values())
+
+    def edge(self, now: datetime, settle_delay: timedelta) -> int | None:
+        """
+        Return the data edge: billed through the start of this hour; None while nothing is known.
+
+        It is the later of the end of the newest hour with a row (the running hour counts, later ones do not) and the
+        last successful read less the settle delay, down to the hour.
+        """
+        running = hour_of(now)
+        ends = [min(summary.end, running + 1) for hour, summary in self.hours.items() if hour <= running]
+        if self.read_at is not None:
+            ends.append(hour_of(self.read_at - settle_delay))
+        return max(ends, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filing:
+    """What one successful read changes."""
+
+    book: CategoryBook
+    """The book after the read."""
+    blocks: Mapping[int, HourBlock]
+    """Hours whose content changed; an empty block where the rows are gone."""
+    doubted: int
+    """Hours in which money vanished, kept as they were until a later read confirms."""
+    ignored: int
+    """Rows that do not start in the range that was read."""
+
+
+def file_rows(
+    book: CategoryBook,
+    table: SeriesTable,
+    rows: BillRows,
+    span: HourRange,
+    *,
+    read_at: datetime,
+) -> Filing:
+    """
+    File the rows of one successful read: replace exactly the hours of *span*, but doubt money that vanishes.
+
+    An hour that held money and comes back empty or with less than half is replaced only when a read of a later cycle
+    (another *read_at*) brings the same content.
+
+    Raises:
+        OverflowError: The sum of one cell does not fit 64 bits.
+    """
+    blocks, ignored = _blocks(table, rows, span)
+    hours = dict(book.hours)
+    suspicions = {hour: s for hour, s in book.suspicions.items() if hour not in span}
+    changed: dict[int, HourBlock] = {}
+    for hour in sorted({*blocks, *(h for h in book.hours if h in span)}):
+        block = blocks.get(hour, EMPTY)
+        mark = digest(encode(block))
+        held = book.hours.get(hour)
+        if held is not None and held.digest == mark:
+            continue
+        if held is not None and _is_doubtful(held, block):
+            earlier = book.suspicions.get(hour)
+            if earlier is None or earlier.digest != mark or earlier.since >= read_at:
+                since = earlier.since if earlier is not None and earlier.digest == mark else read_at
+                suspicions[hour] = Suspicion(digest=mark, total=Usd(block.total), since=since)
+                continue
+        changed[hour] = block
+        if len(block):
+            hours[hour] = _summary(hour, block, mark)
+        else:
+            del hours[hour]
+    after = replace(
+        book,
+        hours=hours,
+        suspicions=suspicions,
+        covered=book.covered.add(span),
+        failed=book.failed.remove(span),
+    )
+    running = hour_of(read_at)
+    if running in span:
+        after = replace(
+            after,
+            read_at=read_at,
+            error="" if not after.failed else book.error,
+            failed_at=None,
+            deep_read_at=read_at if span.start <= running - DEEP_HOURS else book.deep_read_at,
+            full_read_at=read_at if span.start <= running - FULL_HOURS else book.full_read_at,
+        )
+    return Filing(book=after, blocks=changed, doubted=sum(hour in span for hour in suspicions), ignored=ignored)
+
+
+def file_failure(book: CategoryBook, span: HourRange, *, error: str, failed_at: datetime) -> CategoryBook:
+    """Note that a range could not be read: what was known stays, its hours count as incomplete."""
+    reached_now = hour_of(failed_at) in span
+    return replace(
+        book,
+        failed=book.failed.add(span),
+        error=error,
+        failed_at=(book.failed_at or failed_at) if reached_now else book.failed_at,
+    )
+
+
+def _is_doubtful(held: HourSummary, block: HourBlock) -> bool:
+    return (held.total > 0 and block.total * 2 < held.total) or (held.total != 0 and len(block) == 0)
+
+
+def _summary(hour: int, block: HourBlock, mark: bytes) -> HourSummary:
+    return HourSummary(
+        total=Usd(block.total),
+        end=hour + block.longest,
+        digest=mark,
+        has_credit=bool((block.amount < 0).any()),
+    )
+
+
+def summarise(hour: int, block: HourBlock) -> HourSummary:
+    """Return the summary of a stored block, as the book keeps it."""
+    return _summary(hour, block, digest(encode(block)))
+
+
+def _blocks(table: SeriesTable, rows: BillRows, span: HourRange) -> tuple[dict[int, HourBlock], int]:
+    """Group rows by hour into canonical blocks; also count the rows outside the range."""
+    inside = (rows.hour >= span.start) & (rows.hour < span.end)
+    ignored = len(rows) - int(inside.sum())
+    if ignored == len(rows):
+        return {}, ignored
+    ids = np.array([table.number(name) for name in rows.names], np.int32)
+    chosen = np.flatnonzero(inside)
+    hour, length, series = rows.hour[chosen], rows.span[chosen], ids[rows.series[chosen]]
+    order = np.lexsort((length, series, hour))
+    hour, length, series = hour[order], length[order], series[order]
+    first = np.ones(len(order), bool)
+    first[1:] = (hour[1:] != hour[:-1]) | (series[1:] != series[:-1]) | (length[1:] != length[:-1])
+    starts = np.flatnonzero(first)
+    picked = chosen[order]
+    sums = [_cell_sums(column[picked], starts) for column in (rows.amount, rows.voucher, rows.pay)]
+    hour, length, series = hour[starts], length[starts], series[starts]
+    bounds = np.flatnonzero(np.concatenate(([True], hour[1:] != hour[:-1])))
+    ends = [*bounds[1:].tolist(), len(hour)]
+    return {
+        int(hour[a]): HourBlock(
+            series=series[a:b],
+            span=length[a:b],
+            amount=sums[0][a:b],
+            voucher=sums[1][a:b],
+            pay=sums[2][a:b],
+        )
+        for a, b in zip(bounds.tolist(), ends, strict=True)
+    }, ignored
+
+
+def _cell_sums(values: NDArray[np.int64], starts: NDArray[np.intp]) -> NDArray[np.int64]:
+    sizes = np.add.reduceat(np.abs(values.astype(np.float64)), starts)
+    if float(sizes.max(initial=0.0)) > LARGEST_SUM:
+        raise OverflowError("rows of one hour, owner and product add up to more than 922 million USD")
+    return np.add.reduceat(values, starts)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gap:
+    """Why some hours of a window are not known for sure."""
+
+    account: str
+    category: str
+    text: str
+    """A clause for people: "gpu could not be read since 12:00 UTC (HTTP 500)"."""
+    may_hide_credit: bool
+    """What is missing could also lower the sum."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataState:
+    """The books of every polled category, asked together."""
+
+    books: Mapping[tuple[str, str], CategoryBook]
+    now: datetime
+    settle_delay: timedelta
+    _edges: dict[tuple[str, str], int | None] = field(default_factory=dict, repr=False, compare=False)
+    _selected: dict[tuple[Patterns, Patterns], tuple[tuple[str, str], ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    @property
+    def accounts(self) -> frozenset[str]:
+        """The accounts that are polled."""
+        if not self._accounts:
+            self._accounts.append(frozenset(account for account, _ in self.books))
+        return self._accounts[0]
+
+    def select(self, account: Patterns, category: Patterns) -> tuple[tuple[str, str], ...]:
+        """Return the (account, category) pairs that two filters let through; many rules ask the same."""
+        found = self._selected.get((account, category))
+        if found is None:
+            found = tuple(key for key in self.books if account.matches(key[0]) and category.matches(key[1]))
+            self._selected[account, category] = found
+        return found
+
+    _accounts: list[frozenset[str]] = field(default_factory=list, repr=False, compare=False)
+    _gaps: dict[tuple[tuple[tuple[str, str], ...], HourRange], tuple[Gap, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+
+    def edge(self, keys: Iterable[tuple[str, str]]) -> int | None:
+        """Return the latest data edge of the given categories, None while none has one."""
+        if not self._edges:
+            # Once for all rules: it looks at every hour.
+            self._edges.update({key: book.edge(self.now, self.settle_delay) for key, book in self.books.items()})
+        return max((edge for key in keys if (edge := self._edges[key]) is not None), default=None)
+
+    def gaps(self, keys: Iterable[tuple[str, str]], span: HourRange) -> tuple[Gap, ...]:
+        """Return what is missing or doubted in a window, one gap a category; none means complete. Many ask the same."""
+        asked = tuple(keys), span
+        found = self._gaps.get(asked)
+        if found is None:
+            each = (self._gap(self.books[key], span) for key in asked[0])
+            found = self._gaps[asked] = tuple(gap for gap in each if gap is not None)
+        return found
+
+    def _gap(self, book: CategoryBook, span: HourRange) -> Gap | None:
+        failed = book.failed.within(span)
+        missing = book.covered.missing_from(span)
+        doubted = sorted(hour for hour in book.suspicions if hour in span)
+        if failed:
+            text = f"{book.title} could not be read {_when(book, failed)} ({book.error or 'see the log'})"
+        elif missing:
+            first = start_of(missing.ranges[0].start)
+            text = f"{book.title} was not read yet for {sum(map(len, missing))} hours from {_at(first)}"
+        elif doubted:
+            text = (
+                f"{book.title} spend of {_at(start_of(doubted[0]))} is gone from the bills or less than half; "
+                "it counts as before until a second read says the same"
+            )
+        else:
+            return None
+        # A doubted hour alone hides no credit: what is held was billed, and counts until the bills say twice otherwise.
+        hides = book.has_credit and bool(failed or missing)
+        return Gap(account=book.account, category=book.category, text=text, may_hide_credit=hides)
+
+
+def _when(book: CategoryBook, failed: HourSet) -> str:
+    """Say since when reads fail, or of which hours they did while newer ones come."""
+    if book.failed_at is not None:
+        return f"since {_at(book.failed_at)}"
+    return f"for {sum(map(len, failed))} hours from {_at(start_of(failed.ranges[0].start))}"
+
+
+def _at(instant: datetime) -> str:
+    return f"{instant:%Y-%m-%d %H:%M} UTC"

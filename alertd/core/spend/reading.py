@@ -1,0 +1,89 @@
+"""
+Which hours to read in a cycle: the newest always, older ones less often, and whatever is missing.
+
+Every range begins at a UTC midnight, so that rows billed by the day are read whole.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
+from alertd.core.spend.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook
+
+TAIL_HOURS = 6
+"""Read at each poll."""
+LONGEST_RANGE_HOURS = 31 * HOURS_PER_DAY
+"""The API's own limit for one request."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cadence:
+    """How often the older hours are read again."""
+
+    deep_every: timedelta = timedelta(hours=1)
+    full_every: timedelta = timedelta(hours=24)
+
+    @classmethod
+    def for_interval(cls, poll_interval: timedelta) -> "Cadence":
+        """Return the usual cadence, or a quicker one in step with a quicker poll (every 6th and every 144th)."""
+        return cls(
+            deep_every=min(cls().deep_every, 6 * poll_interval), full_every=min(cls().full_every, 144 * poll_interval)
+        )
+
+
+def plan_reads(
+    book: CategoryBook,
+    now: datetime,
+    *,
+    horizon: int,
+    settle_delay: timedelta,
+    cadence: Cadence,
+    everything: bool = False,
+    first: int = 0,
+) -> tuple[HourRange, ...]:
+    """
+    Return the ranges to read of one category, newest first, each at most 31 days and beginning at a UTC midnight.
+
+    Args:
+        horizon: The first hour that some rule can see.
+        settle_delay: Hours read sooner than this after their end may lack rows and are read again.
+        everything: Read all from the horizon on, whatever is known.
+        first: The first hour, a UTC midnight, that the API has; what lies before is never asked for.
+    """
+    running = hour_of(now)
+    starts = [running - TAIL_HOURS]
+    if book.read_at is not None:
+        starts.append(hour_of(book.read_at - settle_delay))
+    if book.deep_read_at is None or now - book.deep_read_at >= cadence.deep_every:
+        starts.append(running - DEEP_HOURS)
+    if book.full_read_at is None or now - book.full_read_at >= cadence.full_every:
+        starts.append(running - FULL_HOURS)
+    if everything:
+        starts.append(horizon)
+    # After a long stop the gap is older than any rule can see: what nobody looks at is not fetched.
+    start = midnight_before(max(min(starts), min(horizon, running - FULL_HOURS)))
+    newest = HourRange(start, running + 1)
+    wanted = missing_days(book, HourRange(min(midnight_before(horizon), start), start))
+    found = (piece for span in (newest, *reversed(wanted.ranges)) for piece in pieces(span))
+    return tuple(HourRange(max(piece.start, first), piece.end) for piece in found if piece.end > first)
+
+
+def missing_days(book: CategoryBook, span: HourRange) -> HourSet:
+    """Return whole days of the span in which something was never read, failed or is doubted."""
+    hours = [*book.covered.missing_from(span), *book.failed.within(span)]
+    hours += [HourRange(hour, hour + 1) for hour in book.suspicions if hour in span]
+    return HourSet.of(
+        HourRange(midnight_before(part.start), min(midnight_before(part.end - 1) + HOURS_PER_DAY, span.end))
+        for part in hours
+    )
+
+
+def pieces(span: HourRange, longest: int = LONGEST_RANGE_HOURS) -> list[HourRange]:
+    """Split a range at midnights into pieces of so many hours at most, newest first; the newest as long as can be."""
+    found = []
+    end = span.end
+    while end > span.start:
+        start = max(span.start, midnight_before(end - 1) - longest + HOURS_PER_DAY)
+        found.append(HourRange(start, end))
+        end = start
+    return found

@@ -1,0 +1,112 @@
+"""Which series a query means, and how it groups them. It knows names only, no amounts."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.labels import Labels, Patterns
+from alertd.core.owners import OwnerDirectory
+from alertd.core.spend.bill import Series
+
+SERIES_KEYS = Series._fields
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendQuery:
+    """Which series count and how they are grouped. Filters and groups name a series key, `team` or an owner label."""
+
+    filters: tuple[tuple[str, Patterns], ...] = ()
+    group_by: tuple[str, ...] = ()
+    accounts: frozenset[str] | None = None
+    """Only these; None for all. Spend of an account that is polled no more is still held, and counts for no rule."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """A query resolved against the series known now: series ids in group order, where each group starts, its labels."""
+
+    ids: NDArray[np.intp]
+    starts: NDArray[np.intp]
+    groups: tuple[Labels, ...]
+    numbers: dict[Labels, int]
+    is_everything: bool
+    """The ids are 0, 1, 2 … and each is its own group: sums need no gathering."""
+
+
+class _Column:
+    """One attribute of every series: distinct values, and for each series the number of its value."""
+
+    __slots__ = ("codes", "values")
+
+    def __init__(self, texts: Iterable[str]) -> None:
+        numbers: dict[str, int] = {}
+        self.codes = np.fromiter((numbers.setdefault(text, len(numbers)) for text in texts), np.intp)
+        self.values = tuple(numbers)
+
+    def value_of(self, series: int) -> str:
+        return self.values[int(self.codes[series])]
+
+
+class Selector:
+    """
+    Resolves queries against the series known at one moment, and remembers what it found.
+
+    Args:
+        names: Every series, by its number.
+        owners: What owners are called, for `team` and owner labels.
+    """
+
+    def __init__(self, names: Sequence[Series], owners: OwnerDirectory) -> None:
+        self.names = names
+        self._owners = owners
+        self._columns: dict[str, _Column] = {}
+        self._selections: dict[SpendQuery, Selection] = {}
+
+    def select(self, query: SpendQuery) -> Selection:
+        """Return which of the series a query means, and how it groups them."""
+        found = self._selections.get(query)
+        if found is None:
+            found = self._select(query)
+            self._selections[query] = found
+        return found
+
+    def _select(self, query: SpendQuery) -> Selection:
+        chosen = np.ones(len(self.names), bool)
+        if query.accounts is not None:
+            column = self._column("account")
+            known = (name in query.accounts for name in column.values)
+            chosen = np.fromiter(known, bool, len(column.values))[column.codes]
+        for name, patterns in query.filters:
+            column = self._column(name)
+            chosen &= np.fromiter(map(patterns.matches, column.values), bool, len(column.values))[column.codes]
+        ids = np.flatnonzero(chosen)
+        if not query.group_by:
+            return Selection(ids, np.zeros(1, np.intp), ((),), {(): 0}, is_everything=False)
+        numbers = np.zeros(len(ids), np.intp)
+        for name in query.group_by:
+            column = self._column(name)
+            # Numbered anew after each attribute, so that the product of many cannot leave 64 bits.
+            _, numbers = np.unique(numbers * len(column.values) + column.codes[ids], return_inverse=True)
+        order = np.argsort(numbers, kind="stable")
+        ids, numbers = ids[order], numbers[order]
+        starts = np.flatnonzero(np.diff(numbers, prepend=-1))
+        labels = tuple(self._labels(int(number), query.group_by) for number in ids[starts])
+        everything = len(ids) == len(labels) and bool((ids == np.arange(len(ids))).all())
+        return Selection(ids, starts, labels, {label: n for n, label in enumerate(labels)}, everything)
+
+    def _labels(self, number: int, group_by: tuple[str, ...]) -> Labels:
+        return tuple((name, self._column(name).value_of(number)) for name in group_by)
+
+    def _column(self, name: str) -> _Column:
+        """Return an attribute of every series, each distinct value once: filters and groups then cost no loop."""
+        found = self._columns.get(name)
+        if found is None:
+            if name in SERIES_KEYS:
+                position = SERIES_KEYS.index(name)
+                found = _Column(series[position] for series in self.names)
+            else:
+                found = _Column(self._owners.attribute(series.owner, name) for series in self.names)
+            self._columns[name] = found
+        return found

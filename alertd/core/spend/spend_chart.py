@@ -1,0 +1,136 @@
+"""Charts of what one group spent, exact, from the spend view: a rolling sum, a running total, or bars."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+
+from alertd.core.alert import Unit
+from alertd.core.chart import MOST_POINTS, Chart, ChartForm, ChartLimit, ChartPoint
+from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
+from alertd.core.labels import Labels
+from alertd.core.money import decimal_text
+from alertd.core.severity import Severity
+from alertd.core.sparkline import bounds
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.view import SpendView
+from alertd.core.words import format_duration
+
+NOT_COMPLETE = "not complete"
+_STRIDES = (1, 2, 3, 4, 6, 8, 12, 24, 48, 96)
+"""Hours between the points of a rolling sum."""
+_FAR = 2
+"""A limit more than so many times above all points would press the chart flat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSpend:
+    """The hourly spend of one group."""
+
+    view: SpendView
+    query: SpendQuery
+    metric: str
+    group: Labels
+
+    def before(self, hours: Sequence[int]) -> list[int]:
+        """Return running totals, in 1e-10 USD: only their differences mean anything."""
+        return self.view.totals_before(self.query, self.metric, self.group, hours)
+
+
+def limit_lines(limits: Mapping[Severity, int]) -> tuple[ChartLimit, ...]:
+    """Return the lines of limits in 1e-10 USD, lowest first."""
+    ordered = sorted(limits.items())
+    return tuple(
+        ChartLimit(name=severity.label, value=decimal_text(limit), severity=severity) for severity, limit in ordered
+    )
+
+
+def rolling_hours(window: HourRange, view: SpendView) -> HourRange:
+    """
+    Return the hours at whose ends a window's sum is drawn: as many as the window has, a day's at least.
+
+    What the view does not reach is left out.
+    """
+    first = window.end - max(len(window), HOURS_PER_DAY)
+    return HourRange(min(max(first, view.span.start + len(window)), window.end), window.end)
+
+
+def rolling_chart(
+    spend: GroupSpend, *, window: HourRange, limits: Mapping[Severity, int], is_complete: bool
+) -> Chart | None:
+    """
+    Return the window's sum as it was at the end of each hour, up to the window's own end.
+
+    None where the group spent nothing, or the view reaches back too little.
+    """
+    hours, length = rolling_hours(window, spend.view), len(window)
+    stride = next(each for each in _STRIDES if len(hours) <= each * (MOST_POINTS - 1))
+    ends = range(hours.end, hours.start - 1, -stride)[::-1]
+    now, then = spend.before(ends), spend.before([end - length for end in ends])
+    sums = [after - before for after, before in zip(now, then, strict=True)]
+    return _line(
+        f"Spend in {format_duration(timedelta(hours=length))}, rolling",
+        ends,
+        sums,
+        limits=_near(limits, max(sums)),
+        note="" if is_complete else NOT_COMPLETE,
+    )
+
+
+def running_chart(
+    spend: GroupSpend,
+    title: str,
+    *,
+    window: HourRange,
+    timezone: str,
+    limits: tuple[ChartLimit, ...],
+    note: str,
+) -> Chart | None:
+    """Return what was spent since the window's beginning, by the hour or the zone's midnights; None if nothing was."""
+    if window.start < spend.view.span.start or not len(window):
+        return None
+    every = bounds(window, timezone)
+    # One place is kept for the beginning, which the step may miss.
+    step = -(-len(every) // (MOST_POINTS - 1))
+    hours = sorted({every[0], *every[::-1][::step]})
+    totals = spend.before(hours)
+    return _line(title, hours, [each - totals[0] for each in totals], limits=limits, timezone=timezone, note=note)
+
+
+def bar_chart(spend: GroupSpend, title: str, *, edges: Sequence[int], limits: tuple[ChartLimit, ...]) -> Chart | None:
+    """Return what was spent between each of some hours and the next, at most 48; None if nothing was."""
+    edges = edges[-MOST_POINTS - 1 :]
+    amounts = [after - before for before, after in pairwise(spend.before(edges))]
+    if not any(amounts):
+        return None
+    return Chart(title=title, unit=Unit.USD, form=ChartForm.BARS, points=points_of(edges[:-1], amounts), limits=limits)
+
+
+def points_of(hours: Sequence[int], amounts: Sequence[int]) -> tuple[ChartPoint, ...]:
+    """Return amounts in 1e-10 USD as points at their hours."""
+    return tuple(
+        ChartPoint(at=start_of(hour), value=decimal_text(amount)) for hour, amount in zip(hours, amounts, strict=True)
+    )
+
+
+def _near(limits: Mapping[Severity, int], largest: int) -> tuple[ChartLimit, ...]:
+    """Return the lowest line, and of the others those that the points come near to."""
+    lowest = min(limits)
+    return limit_lines({s: limit for s, limit in limits.items() if s is lowest or limit <= _FAR * largest})
+
+
+def _line(
+    title: str,
+    hours: Sequence[int],
+    amounts: Sequence[int],
+    *,
+    limits: tuple[ChartLimit, ...],
+    note: str,
+    timezone: str = "UTC",
+) -> Chart | None:
+    if len(hours) < 2 or not any(amounts):
+        return None
+    points = points_of(hours, amounts)
+    return Chart(
+        title=title, unit=Unit.USD, form=ChartForm.LINE, points=points, limits=limits, timezone=timezone, note=note
+    )

@@ -1,0 +1,230 @@
+"""
+Spend over time: what each group was billed in each hour or day of a window, exact, and what of it is not known.
+
+It sums blocks as they are stored, so that it reaches as far back as the store does, whatever the rules look at. What is
+not known is None, never zero.
+"""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import timedelta
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
+from alertd.core.money import LARGEST_SUM, Usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.spend.block import HourBlock, exact_sum, spread
+from alertd.core.spend.ledger import CategoryBook, DataState, SeriesTable
+from alertd.core.spend.selection import SERIES_KEYS
+
+HOURLY_UP_TO = 3 * HOURS_PER_DAY
+"""So many hours are shown by the hour, longer windows by the day."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Steps:
+    """The hours or UTC days of a window; the first and the last day may be there in part."""
+
+    edges: tuple[int, ...]
+    """The hours between which the steps lie, in rising order."""
+    is_by_day: bool
+
+    @property
+    def span(self) -> HourRange:
+        """The whole window."""
+        return HourRange(self.edges[0], self.edges[-1])
+
+    def __len__(self) -> int:
+        return len(self.edges) - 1
+
+
+def steps_of(hours: int, data: DataState) -> Steps | None:
+    """
+    Return the steps of the last hours, the running one included, from the first hour of which anything is known.
+
+    By day the window begins at a midnight. None while nothing was read.
+    """
+    end = hour_of(data.now) + 1
+    first = min((book.covered.ranges[0].start for book in data.books.values() if book.covered), default=end)
+    if first >= end:
+        return None
+    if hours <= HOURLY_UP_TO:
+        return Steps(edges=tuple(range(max(end - hours, first), end + 1)), is_by_day=False)
+    start = max(midnight_before(end - 1) + HOURS_PER_DAY - hours, first)
+    midnights = range(midnight_before(start) + HOURS_PER_DAY, end, HOURS_PER_DAY)
+    return Steps(edges=(start, *midnights, end), is_by_day=True)
+
+
+class StepSums:
+    """What every series was billed in each step; filled block by block, then only read."""
+
+    def __init__(self, table: SeriesTable, steps: Steps) -> None:
+        self.table = table
+        self.steps = steps
+        self._edges = np.asarray(steps.edges)
+        self._sums = np.zeros((len(steps), len(table)), np.int64)
+        self._magnitude = 0.0
+
+    def add(self, hour: int, block: HourBlock) -> None:
+        """
+        Add the rows that are filed under an hour; what they cover outside the window is left out.
+
+        Rows of a series that the table does not have came while it was read, and are for the next reading.
+
+        Raises:
+            OverflowError: All amounts together do not fit 64 bits.
+        """
+        for offset, series, amounts in spread(block, "amount"):
+            if hour + offset not in self.steps.span:
+                continue
+            if series.max(initial=0) >= len(self._sums[0]):
+                is_listed = series < len(self._sums[0])
+                series, amounts = series[is_listed], amounts[is_listed]  # noqa: PLW2901 -- the part that counts
+            self._magnitude += float(np.abs(amounts.astype(np.float64)).sum())
+            if self._magnitude > LARGEST_SUM:
+                raise OverflowError("the spend of the window adds up to more than 922 million USD")
+            step = int(np.searchsorted(self._edges, hour + offset, "right")) - 1
+            # A block has one cell for a series and length, so no series comes twice here.
+            self._sums[step, series] += amounts
+
+    def by_group(self, numbers: NDArray[np.intp], count: int) -> NDArray[np.int64]:
+        """
+        Return the sum of each group in each step.
+
+        Args:
+            numbers: The group of each series; those of `count` belong to none.
+
+        Returns:
+            A row for each group, a column for each step.
+        """
+        found = np.zeros((count + 1, len(self.steps)), np.int64)
+        np.add.at(found, numbers, self._sums.T)
+        return found[:count]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GroupSteps:
+    """What one group was billed: in all, and in each step."""
+
+    value: str
+    """An owner's id, a team, a category …; empty for the rest together."""
+    total: Usd
+    amounts: tuple[Usd, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpendSteps:
+    """Spend over time by one attribute."""
+
+    steps: Steps
+    groups: tuple[GroupSteps, ...]
+    """Those of the largest totals, largest first."""
+    rest: GroupSteps | None
+    """All others together, None where there are none."""
+    others: tuple[tuple[str, Usd], ...]
+    """The totals of these others, largest first."""
+    total: Usd
+    is_known: tuple[bool, ...]
+    """For each step whether anything of it is known: what is not is no zero."""
+    is_whole: tuple[bool, ...]
+    """For each step whether everything of it is known."""
+    gaps: tuple[str, ...]
+    """What is missing or doubted up to the data edge, a clause each."""
+    edge: int | None
+    """The hour through which is billed."""
+
+
+def sum_steps(sums: StepSums, data: DataState, *, by: str, owners: OwnerDirectory, most: int) -> SpendSteps:
+    """
+    Put together what each group was billed.
+
+    Args:
+        by: A series key, `team` or an owner label.
+        most: So many groups stand by themselves.
+    """
+    values, numbers = _groups(sums.table, data.accounts, by, owners)
+    amounts = sums.by_group(numbers, len(values))
+    totals = [exact_sum(amounts[number]) for number in range(len(values))]
+    order = sorted((n for n in range(len(values)) if amounts[n].any()), key=lambda n: (-totals[n], values[n]))
+    named, others = order[:most], order[most:]
+    edge = data.edge(data.books)
+    known, whole = _knowledge(sums.steps, data, edge)
+    return SpendSteps(
+        steps=sums.steps,
+        groups=tuple(GroupSteps(value=values[n], total=Usd(totals[n]), amounts=_row(amounts[n])) for n in named),
+        rest=GroupSteps(
+            value="",
+            total=Usd(sum(totals[n] for n in others)),
+            amounts=_row(amounts[others].sum(axis=0)),
+        )
+        if others
+        else None,
+        others=tuple((values[n], Usd(totals[n])) for n in others),
+        total=Usd(sum(totals)),
+        is_known=known,
+        is_whole=whole,
+        gaps=_gaps(sums.steps, data, edge),
+        edge=edge,
+    )
+
+
+def _groups(
+    table: SeriesTable, accounts: Collection[str], by: str, owners: OwnerDirectory
+) -> tuple[list[str], NDArray[np.intp]]:
+    """Return the groups' values, and the number of each series' group; spend of an account no more polled has none."""
+    found: dict[str, int] = {}
+    numbers = np.zeros(len(table), np.intp)
+    position = SERIES_KEYS.index(by) if by in SERIES_KEYS else None
+    for number, name in enumerate(table.names):
+        value = name[position] if position is not None else owners.attribute(name.owner, by)
+        numbers[number] = found.setdefault(value, len(found)) if name.account in accounts else -1
+    numbers[numbers < 0] = len(found)
+    return list(found), numbers
+
+
+def _row(amounts: NDArray[np.int64]) -> tuple[Usd, ...]:
+    return tuple(map(Usd, amounts.tolist()))
+
+
+def _knowledge(steps: Steps, data: DataState, edge: int | None) -> tuple[tuple[bool, ...], tuple[bool, ...]]:
+    """Return for each step whether anything of it was read, and whether all of it was, in every category."""
+    billed = HourRange(steps.span.start, min(max(edge or 0, steps.span.start), steps.span.end))
+    read = HourSet.of(span for book in data.books.values() for span in book.covered.within(billed))
+    missing = HourSet.of(
+        span
+        for book in data.books.values()
+        for span in (
+            *book.covered.missing_from(billed),
+            *book.failed.within(_unsettled(book, billed, data.settle_delay)),
+            *(HourRange(hour, hour + 1) for hour in book.suspicions if hour in billed),
+        )
+    )
+    each = [HourRange(start, end) for start, end in pairwise(steps.edges)]
+    known = tuple(bool(read.within(step)) for step in each)
+    # The last step is whole only when all of its hours are billed.
+    whole = tuple(step.end <= billed.end and not missing.within(step) for step in each)
+    return known, whole
+
+
+def _unsettled(book: CategoryBook, billed: HourRange, settle_delay: timedelta) -> HourRange:
+    """
+    Return the hours that were not read yet when their bills had settled.
+
+    A read that fails asked for much that is known by heart: only what was never seen settled is a gap in the chart.
+    """
+    settled = hour_of(book.read_at - settle_delay) if book.read_at is not None else billed.start
+    return HourRange(min(max(billed.start, settled), billed.end), billed.end)
+
+
+def _gaps(steps: Steps, data: DataState, edge: int | None) -> tuple[str, ...]:
+    """Return what is missing up to the edge, and of what cannot be read now up to now."""
+    found: list[str] = []
+    several = len(data.accounts) > 1
+    for key, book in data.books.items():
+        end = steps.span.end if book.failed_at is not None or edge is None else min(edge, steps.span.end)
+        gaps = data.gaps((key,), HourRange(steps.span.start, max(end, steps.span.start)))
+        found += [f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps]
+    return tuple(found)

@@ -1,0 +1,338 @@
+"""
+The spend view: hourly spend of every series in memory, with running totals, so that a window costs the same
+whatever its length.
+
+`totals[h, s]` is the sum of series s over all hours of the view before its h-th, so a window is the difference of two
+rows.
+It knows sums only: completeness and data edge are the ledger's.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.alert import Contributor
+from alertd.core.hours import HourRange
+from alertd.core.labels import Labels
+from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.spend.block import HourBlock, spread
+from alertd.core.spend.ledger import SeriesTable
+from alertd.core.spend.selection import Selection, Selector, SpendQuery
+
+_GROWTH = 1.5
+_ROWS_AT_ONCE = 64
+"""Hours that are gathered together: those of a quarter, of every series, would double the memory."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupSums:
+    """Sums by group in 1e-10 USD; `largest` lets a rule pass over all groups at once."""
+
+    groups: tuple[Labels, ...]
+    values: NDArray[np.int64]
+    numbers: dict[Labels, int]
+    largest: int
+
+    def of(self, group: Labels) -> Usd:
+        """Return a group's sum, 0 where it has no row."""
+        number = self.numbers.get(group)
+        return Usd(0 if number is None else int(self.values[number]))
+
+    def at_least(self, floor: int) -> Iterable[tuple[Labels, Usd]]:
+        """Return the groups whose sum is *floor* or more, in the order of the groups."""
+        if self.largest < floor:
+            return ()
+        return [(self.groups[n], Usd(int(self.values[n]))) for n in np.flatnonzero(self.values >= floor).tolist()]
+
+
+@dataclass(slots=True)
+class _Cache:
+    """Sums that are asked for again; they hold until the spend or the series change."""
+
+    sums: dict[tuple[SpendQuery, str, int, int], GroupSums] = field(default_factory=dict)
+    by_hour: dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]] = field(default_factory=dict)
+
+    def clear(self) -> None:
+        self.sums.clear()
+        self.by_hour.clear()
+
+
+class SpendView:
+    """
+    Hourly spend over a fixed span of hours, for the metrics asked for; hours outside the span are left out.
+
+    Lives as long as the ledger it mirrors, is changed only by `add` (an hour's old and new block), and is rebuilt when
+    time has moved past its span.
+    """
+
+    def __init__(
+        self,
+        table: SeriesTable,
+        span: HourRange,
+        *,
+        metrics: Iterable[str] = ("amount",),
+        owners: OwnerDirectory | None = None,
+    ) -> None:
+        self.span = span
+        self._table = table
+        self._owners = owners or OwnerDirectory()
+        width = max(16, len(table))
+        self._totals = {metric: np.zeros((len(span) + 1, width), np.int64) for metric in metrics}
+        self._cache = _Cache()
+        self._selector = Selector(table.names[:0], self._owners)
+        self._magnitude = dict.fromkeys(self._totals, 0.0)
+
+    @property
+    def metrics(self) -> frozenset[str]:
+        """The metrics that are held."""
+        return frozenset(self._totals)
+
+    def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
+        """
+        Load stored blocks into an empty view: one pass over the cells, one over the hours.
+
+        Raises:
+            OverflowError: All amounts together do not fit 64 bits.
+        """
+        self._fit()
+        for hour, block in blocks:
+            for metric, totals in self._totals.items():
+                for offset, series, amounts in spread(block, metric):
+                    if hour + offset in self.span:
+                        self._grow(metric, amounts, 1)
+                        np.add.at(totals[hour + offset - self.span.start + 1], series, amounts)
+        for totals in self._totals.values():
+            np.cumsum(totals, axis=0, out=totals)
+        self._cache.clear()
+
+    def replace(self, hour: int, old: HourBlock, new: HourBlock) -> None:
+        """
+        Replace what was filed under an hour.
+
+        Raises:
+            OverflowError: All amounts together do not fit 64 bits.
+        """
+        self._fit()
+        for metric in self._totals:
+            for block, sign in ((old, -1), (new, 1)):
+                self._shift(metric, hour, block, sign)
+        self.forget_sums()
+
+    def forget_sums(self) -> None:
+        """Let go of the sums that are kept to be asked for again: each takes memory for every group."""
+        self._cache.clear()
+
+    def _shift(self, metric: str, hour: int, block: HourBlock, sign: int) -> None:
+        """Add a block to the totals, or take it off: to the hours that it covers piece by piece, then to all after."""
+        parts = [part for part in spread(block, metric) if hour + part[0] in self.span and len(part[1])]
+        if not parts:
+            return
+        ids, inverse = np.unique(np.concatenate([series for _, series, _ in parts]), return_inverse=True)
+        offsets = [offset for offset, _, _ in parts]
+        first, last = min(offsets), max(offsets)
+        added = np.zeros((last - first + 1, len(ids)), np.int64)
+        done = 0
+        for offset, series, amounts in parts:
+            self._grow(metric, amounts, sign)
+            np.add.at(added[offset - first], inverse[done : done + len(series)], sign * amounts)
+            done += len(series)
+        running = np.cumsum(added, axis=0)
+        totals, row = self._totals[metric], hour + first - self.span.start + 1
+        after = row + len(running)
+        totals[row:after, ids] += running
+        if running[-1].any():
+            totals[after:, ids] += running[-1]
+
+    def _grow(self, metric: str, amounts: NDArray[np.int64], sign: int) -> None:
+        """
+        Keep the sum of all amounts, whatever their sign: below 64 bits no sum of any group can wrap round.
+
+        A float is enough for that, as the bound leaves more room than it errs.
+        """
+        self._magnitude[metric] += sign * float(np.abs(amounts.astype(np.float64)).sum())
+        if self._magnitude[metric] > LARGEST_SUM:
+            raise OverflowError("the spend that the rules look at adds up to more than 922 million USD")
+
+    def _fit(self) -> None:
+        """Widen the arrays when the table has more series than columns."""
+        for metric, totals in self._totals.items():
+            if len(self._table) > totals.shape[1]:
+                wider = np.zeros((totals.shape[0], int(len(self._table) * _GROWTH)), np.int64)
+                wider[:, : totals.shape[1]] = totals
+                self._totals[metric] = wider
+
+    def sums(self, query: SpendQuery, metric: str, window: HourRange) -> GroupSums:
+        """
+        Return the sum of each group in a window; hours outside the view count as nothing.
+
+        A query without `group_by` has exactly one group, even when no series matches.
+        """
+        self._refresh()
+        key = (query, metric, window.start, window.end)
+        found = self._cache.sums.get(key)
+        if found is None:
+            found = self._sums(self._selector.select(query), metric, window)
+            self._cache.sums[key] = found
+        return found
+
+    def _refresh(self) -> None:
+        """Take notice of new series."""
+        if len(self._selector.names) != len(self._table):
+            self._fit()
+            self._cache.clear()
+            self._selector = Selector(tuple(self._table.names), self._owners)
+
+    def _sums(self, selection: Selection, metric: str, window: HourRange) -> GroupSums:
+        values = self._by_group(selection, self._window(metric, window))
+        return GroupSums(selection.groups, values, selection.numbers, int(values.max(initial=-MAX_UNITS)))
+
+    def _by_group(self, selection: Selection, each: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Add up, along the last axis, what each series has."""
+        if selection.is_everything:
+            return each[..., : len(selection.ids)]
+        if len(selection.ids) == 0:
+            return np.zeros((*each.shape[:-1], len(selection.groups)), np.int64)
+        picked = each[..., selection.ids]
+        is_single = picked.shape[-1] == len(selection.starts)
+        return picked if is_single else np.add.reduceat(picked, selection.starts, axis=-1)
+
+    def between(self, query: SpendQuery, metric: str, bounds: Sequence[int]) -> NDArray[np.int64]:
+        """
+        Return the sum of each group between each of some hours and the next, in 1e-10 USD.
+
+        Args:
+            bounds: Hours in rising order; those outside the view count as its ends.
+
+        Returns:
+            A row for each two neighbouring bounds, a column for each group in the order of `sums`.
+        """
+        self._refresh()
+        rows = np.clip(np.asarray(bounds) - self.span.start, 0, len(self.span))
+        return self._by_group(self._selector.select(query), np.diff(self._totals[metric][rows], axis=0))
+
+    def by_hour(self, query: SpendQuery, metric: str, span: HourRange) -> NDArray[np.int64]:
+        """
+        Return what all series of a query, whatever their groups, spent in each hour of a span, in 1e-10 USD.
+
+        Hours outside the view count as nothing.
+        """
+        self._refresh()
+        found = self._cache.by_hour.get((query, metric, span))
+        if found is None:
+            totals, ids = self._totals[metric], self._selector.select(query).ids
+            rows = np.clip(np.arange(span.start, span.end + 1) - self.span.start, 0, len(self.span))
+            parts = (rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE))
+            found = np.diff(np.concatenate([totals[np.ix_(part, ids)].sum(axis=1) for part in parts]))
+            self._cache.by_hour[query, metric, span] = found
+        return found
+
+    def _window(self, metric: str, window: HourRange) -> NDArray[np.int64]:
+        totals = self._totals[metric]
+        start, end = self._bounds(window)
+        difference: NDArray[np.int64] = totals[end] - totals[start]
+        return difference
+
+    def _bounds(self, window: HourRange) -> tuple[int, int]:
+        """Return the rows of the totals between which a window lies, as far as the view reaches."""
+        last = len(self.span)
+        return min(max(window.start - self.span.start, 0), last), min(max(window.end - self.span.start, 0), last)
+
+    def top(
+        self,
+        query: SpendQuery,
+        metric: str,
+        window: HourRange,
+        group: Labels,
+        *,
+        before: HourRange | None,
+        count: int = 3,
+    ) -> tuple[Contributor, ...]:
+        """
+        Return the largest parts of a group's sum by owner, product and category, largest first.
+
+        Args:
+            before: The window to compare with; None when it is not known.
+            count: At most so many; parts of nothing are left out.
+        """
+        parts = self._parts(query, metric, (window, before or HourRange(0, 0)), group)
+        largest = sorted((pair for pair in parts.items() if pair[1][0] > 0), key=lambda pair: (-pair[1][0], pair[0]))
+        return tuple(
+            Contributor(
+                owner=owner,
+                product=product,
+                category=category,
+                amount=Usd(now),
+                before=Usd(then) if before is not None else None,
+            )
+            for (owner, product, category), (now, then) in largest[:count]
+        )
+
+    def risen(
+        self, query: SpendQuery, metric: str, window: HourRange, group: Labels, *, before: HourRange, count: int = 3
+    ) -> tuple[Contributor, ...]:
+        """
+        Return the parts of a group's sum that rose most over their mean of earlier windows, largest rise first.
+
+        Args:
+            before: The earlier windows, of the same length, end to end.
+            count: At most so many; parts that did not rise are left out.
+        """
+        windows = len(before) // len(window)
+        parts = self._parts(query, metric, (window, before), group)
+        rises = [(now * windows - then, key, now, then) for key, (now, then) in parts.items() if now * windows > then]
+        return tuple(
+            Contributor(
+                owner=owner,
+                product=product,
+                category=category,
+                amount=Usd(now),
+                before=Usd(round(Fraction(then, windows))),
+            )
+            for _, (owner, product, category), now, then in sorted(rises, key=lambda rise: (-rise[0], rise[1]))[:count]
+        )
+
+    def first_hour(self, query: SpendQuery, metric: str, window: HourRange, group: Labels) -> int | None:
+        """Return the first hour of a window in which a group was charged or credited anything; None without one."""
+        ids = self._ids(query, group)
+        start, end = self._bounds(window)
+        charged = np.diff(self._totals[metric][start : end + 1, ids], axis=0).any(axis=1)
+        hours = np.flatnonzero(charged)
+        return self.span.start + start + int(hours[0]) if len(hours) else None
+
+    def totals_before(self, query: SpendQuery, metric: str, group: Labels, hours: Sequence[int]) -> list[int]:
+        """
+        Return what a group spent from the view's beginning up to each of some hours, in 1e-10 USD.
+
+        So the difference of two is the spend between them. Hours outside the view count as its ends.
+        """
+        ids = self._ids(query, group)
+        rows = np.clip(np.asarray(hours) - self.span.start, 0, len(self.span))
+        totals: list[int] = self._totals[metric][np.ix_(rows, ids)].sum(axis=1).tolist()
+        return totals
+
+    def _ids(self, query: SpendQuery, group: Labels) -> NDArray[np.intp]:
+        """Return the series of a group."""
+        self._refresh()
+        selection = self._selector.select(query)
+        number = selection.numbers.get(group)
+        if number is None or len(selection.ids) == 0:
+            return np.zeros(0, np.intp)
+        end = selection.starts[number + 1] if number + 1 < len(selection.starts) else len(selection.ids)
+        return selection.ids[selection.starts[number] : end]
+
+    def _parts(
+        self, query: SpendQuery, metric: str, windows: tuple[HourRange, HourRange], group: Labels
+    ) -> dict[tuple[str, str, str], tuple[int, int]]:
+        """Return a group's sums in two windows by owner, product and category."""
+        ids = self._ids(query, group)
+        now, then = (self._window(metric, window)[ids].tolist() for window in windows)
+        parts: dict[tuple[str, str, str], tuple[int, int]] = {}
+        for position, series in enumerate(self._table.names[n] for n in ids.tolist()):
+            key = (series.owner, series.product, series.category)
+            earlier = parts.get(key, (0, 0))
+            parts[key] = (earlier[0] + now[position], earlier[1] + then[position])
+        return parts

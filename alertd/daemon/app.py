@@ -1,0 +1,214 @@
+"""
+The composition root: builds every object once from settings and rules, and closes them in reverse.
+
+It alone knows all other parts; none of them knows it.
+"""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+
+from alertd.clock import monotonic_s, utc_now
+from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.spend.reading import Cadence
+from alertd.daemon.accounts import missing_keys, open_sources
+from alertd.daemon.cycle import Cycle
+from alertd.daemon.plan import build_plan
+from alertd.daemon.receivers import build_notifiers, fallbacks, open_notifiers
+from alertd.daemon.reports import Reporter
+from alertd.daemon.state import BillSource
+from alertd.daemon.store_gateway import Keeper
+from alertd.errors import RulesError
+from alertd.log import get_logger
+from alertd.notify.base import Notifier
+from alertd.notify.delivery.deliver import Delivery
+from alertd.notify.delivery.mirroring import Mirroring
+from alertd.notify.slack.app import SlackApp, SlackAppConfig
+from alertd.rules_file.changes import changes
+from alertd.rules_file.load import load_rules
+from alertd.rules_file.model import LoadedRules
+from alertd.settings import Settings
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+from alertd.store.url import parse_database_url
+from alertd.web.figures import Figures
+from alertd.web.listen import parse_listen
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class App:
+    """Everything that runs, built and connected; `connections` closes what a reload replaces."""
+
+    settings: Settings
+    rules: LoadedRules
+    keeper: Keeper
+    cycle: Cycle
+    delivery: Delivery
+    reporter: Reporter
+    mirroring: Mirroring
+    figures: Figures
+    connections: AsyncExitStack
+
+
+def load_checked_rules(settings: Settings) -> LoadedRules:
+    """
+    Load the rules and check that every receiver can be built and every account has its key.
+
+    Raises:
+        RulesError: Every problem of the file, or every secret that is missing.
+    """
+    rules = load_rules(settings.rules_path())
+    _, problems = build_notifiers(rules, settings)
+    problems += missing_keys(rules, settings)
+    if problems:
+        raise RulesError(problems)
+    return rules
+
+
+@asynccontextmanager
+async def open_app(
+    settings: Settings,
+    rules: LoadedRules,
+    *,
+    open_store: Callable[[], Store],
+    notifiers: Mapping[str, Notifier] | None = None,
+    sources: Mapping[str, BillSource] | None = None,
+    cadence: Cadence | None = None,
+    now: Callable[[], datetime] = utc_now,
+) -> AsyncIterator[App]:
+    """
+    Build the daemon, and close it in reverse when the block is left.
+
+    Args:
+        open_store: Called in the store's own thread.
+        notifiers: In place of those that the rules name; for showing instead of sending.
+        sources: In place of clients for the accounts that the rules name; the caller closes them.
+        cadence: How often older hours are read again; by default in step with the poll interval.
+        now: The wall clock.
+
+    Raises:
+        RulesError: A receiver cannot be built.
+        SettingsError: A key is missing.
+        StoreError: The store cannot be opened.
+    """
+    async with AsyncExitStack() as stack, AsyncExitStack() as connections:
+        if notifiers is None:
+            notifiers = open_notifiers(rules, settings, connections)
+        if sources is None:
+            sources = open_sources(rules, settings, connections)
+        thread = await StoreThread.start(open_store)
+        stack.push_async_callback(thread.close)
+        keeper, figures = Keeper(thread), Figures()
+        install_id = await keeper.install_id()
+        plan = build_plan(rules, settings, sources=sources, notifiers=notifiers)
+        cycle = Cycle(
+            store=keeper,
+            plan=plan,
+            settle_delay=settings.settle_delay,
+            cadence=cadence or Cadence.for_interval(settings.poll_interval),
+            install_id=install_id,
+            timer=monotonic_s,
+        )
+        delivery = Delivery(
+            outbox=keeper,
+            notifiers=notifiers,
+            fallback=fallbacks(rules),
+            install_id=install_id,
+            now=now,
+            jitter=random.random,
+            on_settled=figures.note_attempt,
+        )
+        yield App(
+            settings=settings,
+            rules=rules,
+            keeper=keeper,
+            cycle=cycle,
+            delivery=delivery,
+            reporter=Reporter(store=keeper, knowledge=cycle, install_id=install_id, reports=rules.reports, plan=plan),
+            mirroring=Mirroring(delivery=delivery, told=keeper, now=now),
+            figures=figures,
+            connections=connections,
+        )
+
+
+def open_slack_app(
+    settings: Settings,
+    *,
+    quiet: Callable[[Request], Awaitable[Quieted]],
+    command: Callable[[str, str], Awaitable[str]],
+) -> SlackApp | None:
+    """
+    Return what listens to buttons and slash commands, None without an app token.
+
+    Args:
+        quiet: Does what a button asks for.
+        command: Answers a slash command for a person.
+    """
+    app_token, bot_token = settings.plain("slack_app_token"), settings.plain("slack_bot_token")
+    if not app_token:
+        return None
+    if not bot_token:
+        get_logger().warning("slack buttons need ALERTD_SLACK_BOT_TOKEN beside ALERTD_SLACK_APP_TOKEN")
+        return None
+    users = frozenset(name.strip() for name in (settings.slack_users or "").split(",") if name.strip())
+    config = SlackAppConfig(app_token=app_token, bot_token=bot_token, base_url=settings.slack_base_url, users=users)
+    return SlackApp(config, quiet=quiet, command=command, now=utc_now)
+
+
+def check_settings(rules: LoadedRules, settings: Settings) -> None:
+    """
+    Check what is only used once the service runs: the store's URL and the API's.
+
+    Raises:
+        SettingsError: One of them can never work.
+    """
+    from alertd.novita.endpoint import checked_base_url  # noqa: PLC0415 -- as below
+
+    parse_database_url(settings.store_url())
+    parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
+    for account in rules.accounts:
+        checked_base_url(account.base_url or settings.novita_base_url, account=account.name)
+
+
+@asynccontextmanager
+async def reloader(app: App) -> AsyncIterator[Callable[[], Awaitable[str]]]:
+    """
+    Offer a function that rereads the rules and swaps them in whole; what they replace is closed once it is idle.
+
+    It returns what the edit changed, in words. It raises RulesError or SettingsError and changes nothing where the new
+    rules cannot be used. It must not run while a cycle does.
+    """
+    present, in_force = app.connections, app.rules
+    closing: set[asyncio.Task[None]] = set()
+
+    async def close(replaced: AsyncExitStack) -> None:
+        await app.delivery.settled()
+        await replaced.aclose()
+
+    async def reload() -> str:
+        nonlocal present, in_force
+        rules = load_rules(app.settings.rules_path())
+        async with AsyncExitStack() as opening:
+            notifiers = open_notifiers(rules, app.settings, opening)
+            sources = open_sources(rules, app.settings, opening)
+            plan = build_plan(rules, app.settings, sources=sources, notifiers=notifiers)
+            app.cycle.use(plan)
+            app.reporter.use(rules.reports, plan)
+            replaced, present = present, opening.pop_all()
+        app.delivery.use(notifiers, fallbacks(rules))
+        task = asyncio.create_task(close(replaced))
+        closing.add(task)
+        task.add_done_callback(closing.discard)
+        await app.delivery.unblock()
+        found, in_force = changes(in_force, rules), rules
+        return found
+
+    try:
+        yield reload
+    finally:
+        for task in closing:
+            task.cancel()
+        await present.aclose()

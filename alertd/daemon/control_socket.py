@@ -1,0 +1,165 @@
+"""
+The door through which commands ask a running daemon for something: a Unix socket beside the database file.
+
+One process writes the store, so acknowledgements and silences go through it. Who may open the socket is decided by
+the file's permissions: the daemon's own user and root. One request and one answer a connection, each a line of JSON.
+"""
+
+import asyncio
+import os
+import stat
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+import msgspec
+
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Quieted, QuietingError, Request
+from alertd.errors import AlertdError, StoreError, UserError
+from alertd.log import get_logger
+
+_KINDS: dict[str, type[Acknowledge | AddSilence | ExpireSilence]] = {
+    "acknowledge": Acknowledge,
+    "add_silence": AddSilence,
+    "expire_silence": ExpireSilence,
+}
+_LONGEST_LINE = 1 << 16
+_LONGEST_PATH = 107
+"""The kernel's own limit for the name of a Unix socket, in bytes."""
+_READ_S = 10
+_ANSWER_S = 60
+_OWNER_ONLY = 0o600
+
+Handler = Callable[[Request], Awaitable[Quieted]]
+
+
+def socket_path(database: Path) -> Path:
+    """Return where the socket of a database's daemon is."""
+    return Path(f"{database.resolve()}.sock")
+
+
+@asynccontextmanager
+async def listen(path: Path, handle: Handler) -> AsyncIterator[None]:
+    """
+    Serve requests while the block runs. Call it only with the database's lock held: whatever is at the path is stale.
+
+    A door that cannot be opened is logged and left closed: watching goes on without it.
+    """
+    server = None
+    try:
+        _clear(path)
+        # Permissions before the first connection: the socket is made closed to others.
+        before = os.umask(~_OWNER_ONLY & 0o777)
+        try:
+            server = await asyncio.start_unix_server(lambda r, w: _serve(r, w, handle), path, limit=_LONGEST_LINE)
+        finally:
+            os.umask(before)
+    except OSError as error:
+        get_logger().warning("control socket not opened", path=str(path), error=_why(path, error))
+    try:
+        yield
+    finally:
+        if server is not None:
+            server.close()
+            with suppress(OSError):
+                _clear(path)
+
+
+def _clear(path: Path) -> None:
+    with suppress(FileNotFoundError):
+        if stat.S_ISSOCK(path.lstat().st_mode):
+            path.unlink()
+
+
+def _why(path: Path, error: OSError) -> str:
+    if len(os.fsencode(path)) > _LONGEST_PATH:
+        return f"the path is longer than {_LONGEST_PATH} bytes; put the database into a folder with a shorter name"
+    return error.strerror or str(error)
+
+
+async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:
+    try:
+        async with asyncio.timeout(_READ_S):
+            line = await reader.readline()
+        writer.write(await answer(line, handle) + b"\n")
+        await writer.drain()
+    except (OSError, TimeoutError, ValueError) as error:
+        # The asker went away, or is none of ours. What was asked before that is done all the same.
+        get_logger().warning("control request dropped", error=str(error) or type(error).__name__)
+    finally:
+        writer.close()
+
+
+async def answer(line: bytes, handle: Handler) -> bytes:
+    """Do what a request asks and return the answer, both in JSON; what cannot be done is an answer too."""
+    return msgspec.json.encode(await _answer(line, handle))
+
+
+async def _answer(line: bytes, handle: Handler) -> dict[str, str]:
+    try:
+        found = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
+        kind = _KINDS[msgspec.json.decode(found.pop("kind"), type=str)]
+        request = msgspec.json.decode(found.pop("request"), type=kind)
+    except (msgspec.MsgspecError, KeyError):
+        return {"error": "this daemon does not know that request; restart it with the same version of alertd"}
+    try:
+        quieted = await handle(request)
+    except (QuietingError, AlertdError) as error:
+        return {"error": str(error)}
+    return {"text": quieted.text}
+
+
+def encode(request: Request) -> bytes:
+    """Return a request in JSON, as `answer` takes it."""
+    kind = next(name for name, known in _KINDS.items() if isinstance(request, known))
+    return msgspec.json.encode({"kind": kind, "request": request})
+
+
+def decode_answer(text: bytes) -> str:
+    """
+    Return what the daemon says of what it did.
+
+    Raises:
+        UserError: It cannot be done as asked.
+        ValueError: It is no answer.
+    """
+    found = msgspec.json.decode(text, type=dict[str, str])
+    if "error" in found:
+        raise UserError(found["error"])
+    return found.get("text", "")
+
+
+class NobodyListens(Exception):
+    """No daemon holds this database."""
+
+
+async def ask(path: Path, request: Request) -> str:
+    """
+    Let the daemon do what is asked and return what it says of it.
+
+    Raises:
+        NobodyListens: There is no daemon.
+        UserError: It cannot be done as asked, or this user may not ask.
+        StoreError: The daemon did not answer.
+    """
+    try:
+        reader, writer = await asyncio.open_unix_connection(path)
+    except (FileNotFoundError, ConnectionRefusedError):
+        raise NobodyListens from None
+    except PermissionError:
+        raise UserError(f"{path}: only the daemon's own user and root may ask it; run this as one of them") from None
+    except OSError as error:
+        if len(os.fsencode(path)) > _LONGEST_PATH:
+            raise NobodyListens from None
+        raise StoreError(f"{path}: cannot be reached: {error.strerror}") from None
+    try:
+        writer.write(encode(request) + b"\n")
+        async with asyncio.timeout(_ANSWER_S):
+            await writer.drain()
+            return decode_answer(await reader.readline())
+    except (OSError, TimeoutError, ValueError, msgspec.MsgspecError):
+        raise StoreError(
+            f"{path}: the daemon gave no answer; see its log and `alertd alerts` whether it was done"
+        ) from None
+    finally:
+        writer.close()

@@ -1,0 +1,93 @@
+"""
+How commands on any host ask the running daemon for something: a table of a database that they share.
+
+What may be asked, and the answers, are those of `alertd.daemon.control_socket`.
+Whoever can write to the database may ask.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager, suppress
+from typing import Protocol
+
+from alertd.clock import monotonic_s
+from alertd.core.alerts.requests import Request
+from alertd.daemon.control_socket import Handler, answer, decode_answer, encode
+from alertd.errors import StoreError
+from alertd.log import get_logger
+from alertd.store.requests import COUNTS_FOR_S, Requests
+
+_LOOK_S = 1.0
+"""How often the daemon looks for requests."""
+_ANSWERED_WITHIN_S = 60.0
+_LOOK_FOR_ANSWER_S = 0.2
+
+
+class Inbox(Protocol):
+    """Where requests arrive at the daemon."""
+
+    async def take_requests(self) -> Sequence[tuple[str, str]]:
+        """Return the (id, request) pairs that are new; nobody else gets them then."""
+
+    async def answer_request(self, name: str, text: str) -> None:
+        """Answer a request."""
+
+
+@asynccontextmanager
+async def serve_requests(inbox: Inbox, handle: Handler) -> AsyncIterator[None]:
+    """Serve requests while the block runs."""
+    serving = asyncio.create_task(_serve(inbox, handle))
+    try:
+        yield
+    finally:
+        serving.cancel()
+        with suppress(asyncio.CancelledError):
+            await serving
+
+
+async def _serve(inbox: Inbox, handle: Handler) -> None:
+    while True:
+        try:
+            for name, request in await inbox.take_requests():
+                text = await answer(request.encode(), handle)
+                await inbox.answer_request(name, text.decode())
+        except StoreError as error:
+            # The asker hears of no answer; cycle and delivery tell of the store by themselves.
+            get_logger().warning("requests not served", error=str(error))
+        except Exception:  # noqa: BLE001 -- the job boundary: one bad request must not shut the door
+            get_logger().exception("requests not served")
+        await asyncio.sleep(_LOOK_S)
+
+
+def ask_daemon(requests: Requests, request: Request, *, holder: str) -> str:
+    """
+    Let the daemon do what is asked and return what it says of it.
+
+    Args:
+        holder: Which process is the daemon, for errors.
+
+    Raises:
+        UserError: It cannot be done as asked.
+        StoreError: The daemon did not answer.
+    """
+    name, asked_at = secrets.token_hex(8), monotonic_s()
+    requests.ask(name, encode(request).decode())
+    is_taken = False
+    while (found := requests.answer_to(name)) is None:
+        waited_s = monotonic_s() - asked_at
+        if waited_s > COUNTS_FOR_S and not is_taken:
+            if requests.withdraw(name):
+                raise StoreError(
+                    f"{requests.place}: alertd on {holder} holds the lease and took no request within "
+                    f"{COUNTS_FOR_S} s; nothing was done. Try again when it has ended, or see its log"
+                )
+            is_taken = True
+        if waited_s > _ANSWERED_WITHIN_S:
+            raise StoreError(
+                f"{requests.place}: alertd on {holder} gave no answer; see `alertd alerts` whether it was done"
+            )
+        # In a thread of the command's own: no loop waits for it, and a table cannot wake anybody.
+        time.sleep(_LOOK_FOR_ANSWER_S)
+    return decode_answer(found.encode())

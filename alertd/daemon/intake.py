@@ -1,0 +1,257 @@
+"""
+Reading and filing: what the billing API answers becomes facts in store and memory.
+
+Every failure ends here as part of the report: the hours count as incomplete, what was known stays.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from alertd.core.hours import HourRange, hour_of
+from alertd.core.spend.bill import FIRST_KEY_HOUR, FIRST_MONTH, BillRows, TrackedBill, View, oldest_open_month, track
+from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
+from alertd.core.spend.reading import Cadence, plan_reads
+from alertd.daemon.state import FactStore, Key, Memory, Plan, Shelf
+from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, StoreError
+from alertd.log import get_logger
+from alertd.queries.cycle_report import CycleReport
+
+_FLUSH_CELLS = 500_000
+"""Changed cells held before they are committed: the first read of a large account must not fill the memory."""
+
+Change = tuple[int, HourBlock, HourBlock]
+"""(hour, the block before, the block now)."""
+
+
+@dataclass(slots=True)
+class _Facts:
+    """What was read and is not committed yet."""
+
+    books: dict[Key, CategoryBook] = field(default_factory=dict)
+    blocks: dict[Key, dict[int, HourBlock]] = field(default_factory=dict)
+    bills: list[TrackedBill] = field(default_factory=list)
+    cells: int = 0
+
+    def add(self, filing: Filing) -> None:
+        key = filing.book.key
+        self.books[key] = filing.book
+        self.blocks.setdefault(key, {}).update(filing.blocks)
+        self.cells += sum(map(len, filing.blocks.values()))
+
+
+@dataclass(slots=True, kw_only=True)
+class _Reading:
+    """One read of everything that is due."""
+
+    memory: Memory
+    plan: Plan
+    now: datetime
+    everything: bool
+    report: CycleReport
+    view: View = View.USAGE
+    """Each view of the bills is read by itself: nothing of one is filed with the other."""
+    facts: _Facts = field(default_factory=_Facts)
+
+    @property
+    def shelf(self) -> Shelf:
+        """The books that this reading fills."""
+        return self.memory.shelf(self.view)
+
+    def book(self, key: Key) -> CategoryBook:
+        """Return the newest state of a book: read just now, held in memory, or empty."""
+        found = self.facts.books.get(key) or self.shelf.books.get(key)
+        return found or CategoryBook(account=key[0], category=key[1], view=self.view)
+
+    def note(self, error: str) -> None:
+        """Report an error, the same one once."""
+        if error not in self.report.errors:
+            self.report.errors.append(error)
+
+
+class Intake:
+    """
+    Reads what is due and files it; lives as long as the cycle that it serves.
+
+    Args:
+        on_change: Told the changed hours after each commit.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: FactStore,
+        settle_delay: timedelta,
+        cadence: Cadence,
+        on_change: Callable[[View, list[Change]], None],
+    ) -> None:
+        self._store = store
+        self._settle_delay = settle_delay
+        self._cadence = cadence
+        self._on_change = on_change
+        self.dropped: set[Key] = set()
+        """Categories that an account does not have: not asked for again in this run."""
+        self.refused: dict[str, str] = {}
+        """Accounts whose key was refused in the last read, and what to do."""
+        self.bill_gaps: dict[str, str] = {}
+        """Accounts whose monthly bills could not be read, and why."""
+        self.balance_gaps: dict[str, str] = {}
+        """Accounts whose balance could not be read, and why."""
+        self._bills_read: set[str] = set()
+        self._filing = asyncio.Lock()
+        """Books change one at a time: they share the series table, and a commit must miss nothing meanwhile."""
+        self._log = get_logger()
+
+    async def read(self, memory: Memory, plan: Plan, now: datetime, report: CycleReport, *, everything: bool) -> None:
+        """
+        Read what is due of every account, file it into store and memory, and count it in the report.
+
+        Args:
+            everything: Every hour that the rules can see and all monthly bills, whatever is known.
+
+        Raises:
+            StoreError: Not all of it could be stored; memory must be read anew.
+        """
+        reading, *others = (
+            _Reading(memory=memory, plan=plan, now=now, everything=everything, report=report, view=view)
+            for view in plan.views
+        )
+        self.refused.clear()
+        try:
+            async with asyncio.TaskGroup() as group:
+                for account in plan.accounts:
+                    for category in plan.categories:
+                        if (account, category) not in self.dropped:
+                            group.create_task(self._read_category(reading, (account, category)))
+                    group.create_task(self._read_monthly(reading, account))
+                    for other in others:
+                        for category in plan.categories_of(other.view):
+                            group.create_task(self._read_category(other, (account, category)))
+                    if plan.needs_balance:
+                        group.create_task(self._read_balance(reading, account))
+        except* StoreError as failed:
+            raise failed.exceptions[0] from None
+        async with self._filing:
+            for one in (reading, *others):
+                await self._commit(one)
+
+    async def _read_category(self, reading: _Reading, key: Key) -> None:
+        account, category = key
+        spans = plan_reads(
+            reading.book(key),
+            reading.now,
+            horizon=reading.plan.horizon(reading.now, reading.view),
+            settle_delay=self._settle_delay,
+            cadence=self._cadence,
+            everything=reading.everything,
+            first=FIRST_KEY_HOUR if reading.view is View.API_KEY else 0,
+        )
+        for span in spans:
+            try:
+                rows = await self._ask(reading, account, category, span)
+                await self._file(reading, key, rows, span)
+            except ApiCategoryUnknown as error:
+                if not reading.book(key).covered:
+                    self.dropped.add(key)
+                    self._log.warning("category dropped", account=account, category=category, error=str(error))
+                    return
+                # It was known before: a category that vanishes is a failure, not the end of its spend.
+                await self._note_failure(reading, key, span, str(error), error.brief)
+                return
+            except ApiError as error:
+                # A key may be refused there alone: then the usage bills are read all the same.
+                if isinstance(error, ApiKeyRefused) and reading.view is View.USAGE:
+                    self.refused[account] = str(error)
+                await self._note_failure(reading, key, span, str(error), error.brief)
+                return
+            except OverflowError as error:
+                text = f'account "{account}": {category}: {error}'
+                await self._note_failure(reading, key, span, text, str(error))
+                return
+
+    async def _ask(self, reading: _Reading, account: str, category: str, span: HourRange) -> BillRows:
+        source = reading.plan.accounts[account]
+        if reading.view is View.USAGE:
+            return await source.read_bills(category, span)
+        found = await source.read_key_bills(category, span)
+        names = reading.memory.key_names
+        changed = []
+        for key in found.keys:
+            known = names.get((key.account, key.key_id))
+            # Older ranges are read after the newest one: what they call a key may be what it was called once.
+            if known is None or (hour_of(reading.now) in span and key.after(known) != known):
+                changed.append(key.after(known))
+        if changed:
+            await self._store.save_keys(changed)
+            names.update({(key.account, key.key_id): key for key in changed})
+        return found.rows
+
+    async def _note_failure(self, reading: _Reading, key: Key, span: HourRange, text: str, brief: str) -> None:
+        reading.note(text)
+        async with self._filing:
+            book = file_failure(reading.book(key), span, error=brief, failed_at=reading.now)
+            reading.facts.books[key] = book
+
+    async def _file(self, reading: _Reading, key: Key, rows: BillRows, span: HourRange) -> None:
+        async with self._filing:
+            # Off the loop: a million rows take a second.
+            filing = await asyncio.to_thread(
+                file_rows, reading.book(key), reading.shelf.table, rows, span, read_at=reading.now
+            )
+            reading.facts.add(filing)
+            if reading.facts.cells > _FLUSH_CELLS:
+                await self._commit(reading)
+        report = reading.report
+        report.ranges += 1
+        report.rows += len(rows)
+        report.rows_rounded += rows.rounded
+        report.hours_changed += len(filing.blocks)
+        report.hours_doubted += filing.doubted
+
+    async def _read_monthly(self, reading: _Reading, account: str) -> None:
+        known = [tracked for (owner, _), tracked in reading.memory.bills.items() if owner == account]
+        is_first = reading.everything or account not in self._bills_read
+        try:
+            source = reading.plan.accounts[account]
+            bills = await source.read_monthly_bills(FIRST_MONTH if is_first else oldest_open_month(known))
+        except ApiError as error:
+            if isinstance(error, ApiKeyRefused):
+                self.refused[account] = str(error)
+            self.bill_gaps[account] = f"monthly bills could not be read ({error.brief})"
+            reading.note(str(error))
+            return
+        self.bill_gaps.pop(account, None)
+        self._bills_read.add(account)
+        held = reading.memory.bills
+        reading.facts.bills += [track(held.get((account, bill.bill_id)), bill, reading.now) for bill in bills]
+
+    async def _read_balance(self, reading: _Reading, account: str) -> None:
+        try:
+            balance = await reading.plan.accounts[account].read_balance(reading.now)
+        except ApiError as error:
+            self.balance_gaps[account] = f"the balance could not be read ({error.brief})"
+            reading.note(str(error))
+            return
+        await self._store.save_balance(balance)
+        self.balance_gaps.pop(account, None)
+        reading.memory.balances[account] = balance
+
+    async def _commit(self, reading: _Reading) -> None:
+        """Store what was read, then take it over into memory; call it with the filing lock held."""
+        facts, memory, shelf = reading.facts, reading.memory, reading.shelf
+        # Monthly bills may come while the store works: they go with the next commit.
+        bills, facts.bills = facts.bills, []
+        if not facts.books and not bills:
+            return
+        before = await self._store.save_facts(shelf.table, facts.books, facts.blocks, bills, reading.view)
+        shelf.books.update(facts.books)
+        memory.bills.update({(tracked.bill.account, tracked.bill.bill_id): tracked for tracked in bills})
+        changes = [
+            (hour, before.get(key, {}).get(hour, EMPTY), block)
+            for key, hours in facts.blocks.items()
+            for hour, block in hours.items()
+        ]
+        facts.books, facts.blocks, facts.cells = {}, {}, 0
+        self._on_change(reading.view, changes)

@@ -1,0 +1,90 @@
+"""What to watch and whom to tell, put together from the rules file, the settings and what is connected."""
+
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+
+from alertd.core.alert import Alert
+from alertd.core.alerts.audience import NO_TARGETS, Audience, LinkTargets
+from alertd.core.rules.base import Rule
+from alertd.core.rules.own.broken_rules import RulesBroken
+from alertd.core.rules.own.unread_bills import Blindness
+from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.daemon.receivers import contacts
+from alertd.daemon.reports import scope_of
+from alertd.daemon.state import BillSource, Plan
+from alertd.log import get_logger
+from alertd.notify.base import Notifier, can_edit
+from alertd.rules_file.model import LoadedRules
+from alertd.settings import Settings
+
+
+def build_plan(
+    rules: LoadedRules, settings: Settings, *, sources: Mapping[str, BillSource], notifiers: Mapping[str, Notifier]
+) -> Plan:
+    """Put together what to watch and whom to tell."""
+    everyone = tuple(receiver.name for receiver in rules.receivers)
+    blindness = Blindness.watching(
+        poll_interval=settings.poll_interval,
+        settle_delay=settings.settle_delay,
+        notify=rules.default_notify or everyone[:1],
+    )
+    return Plan(
+        accounts=sources,
+        categories=PRODUCT_CATEGORIES,
+        rules=(*rules.rules, blindness, RulesBroken.watching(notify=blindness.notify)),
+        audience=build_audience(rules, notifiers, targets=build_link_targets(rules, settings)),
+        headline_of=headlines(rules),
+        planned=rules.planned,
+        report_reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
+    )
+
+
+def build_audience(
+    rules: LoadedRules, notifiers: Mapping[str, Notifier], *, targets: LinkTargets = NO_TARGETS
+) -> Audience:
+    """Put together whom to tell, and where they read on."""
+    everyone = tuple(receiver.name for receiver in rules.receivers)
+    return Audience(
+        routes=rules.routes,
+        default=rules.default_notify or everyone[:1],
+        recipients={name: notifier.recipients for name, notifier in notifiers.items()},
+        owners=rules.owners,
+        contacts=contacts(notifiers),
+        editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
+        inhibitions=rules.inhibitions,
+        quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
+        targets=targets,
+    )
+
+
+def build_link_targets(rules: LoadedRules, settings: Settings) -> LinkTargets:
+    """Return where people read on about what they are told."""
+    from alertd.novita.endpoint import billing_page  # noqa: PLC0415 -- as for clients
+
+    urls = {account.name: account.base_url or settings.novita_base_url for account in rules.accounts}
+    return LinkTargets(
+        status=settings.external_url or "",
+        billing={name: page for name, url in urls.items() if (page := billing_page(url))},
+    )
+
+
+def headlines(rules: LoadedRules) -> Callable[[Alert, Rule | None], str]:
+    """Return what renders an alert's first line: the rule's own summary, or the alert's headline."""
+    with_summary = [rule for rule in rules.rules if rule.summary]
+    if not with_summary:
+        return lambda alert, _rule: alert.headline
+    from alertd.rules_file.summary import SummaryError, compile_summary  # noqa: PLC0415 -- jinja2 only where it is needed
+
+    templates = {rule.name: compile_summary(rule.summary) for rule in with_summary}
+
+    def headline(alert: Alert, _rule: Rule | None) -> str:
+        template = templates.get(alert.rule)
+        if template is None:
+            return alert.headline
+        try:
+            return template.render(alert)
+        except SummaryError as error:
+            get_logger().error("summary failed", rule=alert.rule, error=str(error))
+            return alert.headline
+
+    return headline

@@ -1,0 +1,140 @@
+"""Receivers, built from the rules file and the settings: to send, or only to print; and sending past the outbox."""
+
+import os
+from collections.abc import Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from pathlib import Path
+
+from alertd.clock import utc_now
+from alertd.core.alerts.routing import OWNER
+from alertd.core.messages.compose import compose_test
+from alertd.core.messages.message import Message
+from alertd.core.messages.outbox import delivery_key
+from alertd.errors import Problem, RulesError
+from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, contact_kind
+from alertd.notify.delivery.deliver import attempt
+from alertd.notify.illustrate import illustrate
+from alertd.notify.registry import notifier_class
+from alertd.rules_file.model import LoadedRules
+from alertd.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What notifiers may ask while they are built."""
+
+    settings: Settings
+    environment: Mapping[str, str]
+    base_dir: Path
+
+    def setting(self, name: str) -> str | None:
+        """Return an alertd setting in plain text."""
+        return self.settings.plain(name)
+
+
+def build_notifiers(rules: LoadedRules, settings: Settings) -> tuple[dict[str, Notifier], list[Problem]]:
+    """Build every receiver; what cannot be built is returned as problems with their places."""
+    context = Surroundings(settings, os.environ, rules.folder)
+    notifiers: dict[str, Notifier] = {}
+    problems = []
+    for receiver in rules.receivers:
+        try:
+            notifiers[receiver.name] = notifier_class(receiver.type)(receiver.name, receiver.config, context)
+        except ReceiverError as error:
+            problems.append(rules.problem("receiver", receiver.name, str(error), key=error.key))
+    return notifiers, problems
+
+
+def open_notifiers(rules: LoadedRules, settings: Settings, stack: AsyncExitStack) -> dict[str, Notifier]:
+    """
+    Build every receiver, to be closed with the stack.
+
+    Raises:
+        RulesError: One cannot be built.
+    """
+    notifiers, problems = build_notifiers(rules, settings)
+    for notifier in notifiers.values():
+        stack.push_async_callback(notifier.close)
+    if problems:
+        raise RulesError(problems)
+    return notifiers
+
+
+def printing_notifiers(rules: LoadedRules, settings: Settings) -> dict[str, Notifier]:
+    """Return for every receiver one that prints, so that a dry run shows who would be told what."""
+    return {spec.name: printing_notifier(spec.name, rules, settings) for spec in rules.receivers}
+
+
+def printing_notifier(name: str, rules: LoadedRules, settings: Settings) -> Notifier:
+    """Return a notifier that prints, whatever the rules say."""
+    from alertd.notify.console import ConsoleConfig, ConsoleNotifier  # noqa: PLC0415 -- a few commands alone
+
+    return ConsoleNotifier(name, ConsoleConfig(), Surroundings(settings, os.environ, rules.folder))
+
+
+def fallbacks(rules: LoadedRules) -> dict[str, str]:
+    """Return for each receiver who hears what it cannot take: its own `fallback`, or the next best."""
+    names = [receiver.name for receiver in rules.receivers]
+    chosen = {}
+    for receiver in rules.receivers:
+        candidates = [receiver.fallback, *rules.default_notify, *names]
+        other = next((name for name in candidates if name and name != receiver.name), None)
+        if other is not None:
+            chosen[receiver.name] = other
+    return chosen
+
+
+async def send_test(receiver: str, notifier: Notifier) -> list[tuple[str, str, bool]]:
+    """Send one test message to each recipient; return (recipient, what happened, delivered) for each."""
+    return await send_now(receiver, notifier, compose_test(receiver, now=utc_now()))
+
+
+async def send_now(receiver: str, notifier: Notifier, message: Message) -> list[tuple[str, str, bool]]:
+    """Make one attempt for each recipient, past the outbox; return (recipient, what happened, delivered) for each."""
+    results = []
+    try:
+        for recipient in notifier.recipients:
+            key = delivery_key(message.reason.value, receiver, recipient, message.created_at.isoformat())
+            envelope = Envelope(message=message, key=key, recipient=recipient)
+            outcome = await attempt(notifier, envelope)
+            await illustrate(notifier, envelope, outcome)
+            text = "delivered" if isinstance(outcome, Delivered) else f"not delivered: {outcome.reason}"
+            results.append((recipient, text, isinstance(outcome, Delivered)))
+    finally:
+        await notifier.close()
+    return results
+
+
+_NO_CONTACTS = "only a Slack receiver with a bot token and an email receiver can write to people, and there is none"
+
+
+def contacts(notifiers: Mapping[str, Notifier]) -> dict[str, str]:
+    """Return for each kind of contact of an owner the first receiver that writes to it, Slack before mail."""
+    found: dict[str, str] = {}
+    for name, notifier in notifiers.items():
+        kind = contact_kind(notifier)
+        if kind:
+            found.setdefault(kind, name)
+    return {kind: found[kind] for kind in ("slack", "email") if kind in found}
+
+
+def owner_warnings(rules: LoadedRules, notifiers: Mapping[str, Notifier]) -> list[Problem]:
+    """
+    Return a problem for every rule, and for routes and defaults, that tells the owner where none can be written to.
+
+    Nothing is said where a receiver could not be built: it may be the one that could.
+    """
+    ways = contacts(notifiers)
+    is_known = any(owner.address(kind) for owner in rules.owners.entries for kind in ways)
+    if is_known or len(notifiers) < len(rules.receivers):
+        return []
+    why = "no owner has a slack id or an email that some receiver writes to" if ways else _NO_CONTACTS
+    text = f"notify: owner reaches nobody: {why}; alerts go where routes and defaults lead instead"
+    naming = [rule for rule in rules.rules if rule.enabled and OWNER in rule.notify]
+    escalating = [r for r in rules.rules if r.enabled and r.escalate is not None and OWNER in r.escalate.notify]
+    found = [rules.problem("rule", rule.name, text) for rule in naming]
+    found += [rules.problem("rule", rule.name, f"escalate: {text}") for rule in escalating]
+    if OWNER in rules.default_notify or any(OWNER in route.notify for route in rules.routes):
+        found.append(Problem(str(rules.files[0]), 1, 1, f"routes and defaults: {text}"))
+    return found

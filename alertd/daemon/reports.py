@@ -1,0 +1,157 @@
+"""
+The reports of the daemon: asks which are due, composes them from what is known, and files them for delivery.
+
+What is dealt with is stored together with the messages, so a report is sent once whatever stops in between. It sends
+nothing itself.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Protocol
+
+from alertd.core.alert import Alert
+from alertd.core.messages.message import Message
+from alertd.core.messages.outbox import OutboxEntry, delivery_key
+from alertd.core.reports.due import Mark, Timetable, Trigger, take_turn
+from alertd.core.reports.figures import ReportScope, report_figures
+from alertd.core.reports.words import compose_report
+from alertd.core.rules.facts import Facts
+from alertd.daemon.state import Plan
+from alertd.errors import StoreError
+from alertd.log import get_logger
+from alertd.rules_file.model import Report
+
+
+class ReportStore(Protocol):
+    """What is kept about reports."""
+
+    async def report_marks(self) -> Mapping[str, str]:
+        """Return the mark of every report by its name, as `save_report` was given it."""
+
+    async def save_report(self, name: str, mark: str, entries: Sequence[OutboxEntry]) -> None:
+        """Store a report's mark and its notifications, both or nothing."""
+
+
+class Knowledge(Protocol):
+    """What is known of bills and alerts."""
+
+    async def look(self, now: datetime) -> Facts:
+        """Return what is known, without reading or judging anything."""
+
+    def open_alerts(self) -> list[Alert]:
+        """Return what is pending or firing; only after `look`."""
+
+
+def scope_of(report: Report) -> ReportScope:
+    """Return what a report of the rules file is about."""
+    return ReportScope(name=report.name, period=report.period, group_by=report.group_by, timezone=report.timezone)
+
+
+def cron_trigger(schedule: str) -> Trigger:
+    """Return what names the next time of a cron schedule on the face of a clock, whatever the zone."""
+    # Costs 60 ms; for files with reports only.
+    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 -- see above
+
+    # In UTC, which has no clock changes: what they mean for a schedule is decided in `report_due`.
+    trigger = CronTrigger.from_crontab(schedule, timezone=UTC)
+
+    def following(face: datetime) -> datetime | None:
+        found = trigger.get_next_fire_time(None, face.replace(tzinfo=UTC) + datetime.resolution)
+        return found.replace(tzinfo=None) if found is not None else None
+
+    return following
+
+
+class Reporter:
+    """
+    Files what is due; lives as long as the service.
+
+    Args:
+        install_id: Goes into the delivery keys.
+        reports: Replaced, as is the plan, at reload by `use`.
+    """
+
+    def __init__(
+        self, *, store: ReportStore, knowledge: Knowledge, install_id: str, reports: Sequence[Report], plan: Plan
+    ) -> None:
+        self._store = store
+        self._knowledge = knowledge
+        self._install_id = install_id
+        self._log = get_logger()
+        self.use(reports, plan)
+
+    def use(self, reports: Sequence[Report], plan: Plan) -> None:
+        """Send other reports from now on; one that is not new keeps what it has sent."""
+        self._plan = plan
+        self._reports = [
+            (
+                report,
+                Timetable(schedule=report.schedule, timezone=report.timezone, trigger=cron_trigger(report.schedule)),
+            )
+            for report in reports
+        ]
+
+    async def run(self, now: datetime) -> bool:
+        """
+        File every report that is due; one that fails holds up no other and is tried again at the next call.
+
+        Returns:
+            Whether none failed.
+
+        Raises:
+            StoreError: The store failed; what is filed is filed whole.
+        """
+        if not self._reports:
+            return True
+        marks = await self._store.report_marks()
+        is_ok = True
+        for report, timetable in self._reports:
+            try:
+                text = marks.get(report.name)
+                await self._take_turn(report, timetable, Mark.of(text) if text else None, now)
+            except StoreError:
+                raise
+            except Exception:  # noqa: BLE001 -- as with rules: logged with its trace, the others go on
+                self._log.exception("report failed", report=report.name)
+                is_ok = False
+        return is_ok
+
+    async def _take_turn(self, report: Report, timetable: Timetable, mark: Mark | None, now: datetime) -> None:
+        turn = take_turn(timetable, mark, now)
+        if turn.mark == mark:
+            return
+        entries = await self._entries(report, turn.scheduled, now) if turn.scheduled is not None else []
+        await self._store.save_report(report.name, turn.mark.text, entries)
+        if turn.scheduled is not None:
+            self._log.info(
+                "report filed", report=report.name, scheduled=turn.scheduled.isoformat(), notifications=len(entries)
+            )
+        elif turn.skipped is not None:
+            self._log.warning(
+                "report skipped", report=report.name, scheduled=turn.skipped.isoformat(), why="more than a day late"
+            )
+
+    async def _entries(self, report: Report, scheduled: datetime, now: datetime) -> list[OutboxEntry]:
+        facts = await self._knowledge.look(now)
+        alerts = self._knowledge.open_alerts()
+        message = await asyncio.to_thread(self._compose, report, facts, alerts)
+        recipients = self._plan.audience.recipients
+        return [
+            OutboxEntry(
+                key=delivery_key(self._install_id, "report", report.name, scheduled.isoformat(), receiver, recipient),
+                receiver=receiver,
+                recipient=recipient,
+                group=f"report {report.name}",
+                fingerprints=(),
+                message=message,
+                created_at=now,
+                not_before=now,
+            )
+            for receiver in report.notify
+            for recipient in recipients.get(receiver, ())
+        ]
+
+    def _compose(self, report: Report, facts: Facts, alerts: Sequence[Alert]) -> Message:
+        figures = report_figures(scope_of(report), facts, alerts=alerts, rules=self._plan.rules)
+        return compose_report(figures, owners=facts.owners, targets=self._plan.audience.targets)

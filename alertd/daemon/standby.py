@@ -1,0 +1,114 @@
+"""
+Stand by: wait until no other daemon holds the lease of a database that several hosts reach.
+
+It decides nothing but whose turn it is, and holds nothing meanwhile but one connection and the probes' door.
+"""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+
+from alertd.clock import monotonic_s
+from alertd.daemon.systemd import ServiceManager
+from alertd.errors import StoreError
+from alertd.log import get_logger
+from alertd.settings import Settings
+from alertd.store.opening import LeaseWatch
+from alertd.store.url import PostgresUrl, parse_database_url
+from alertd.web.listen import parse_listen
+
+_LOOK_S = 2.0
+"""How often the lease is looked at: with its own 15 s, a takeover begins at most 17 s after the holder's death."""
+
+
+async def wait_for_turn(settings: Settings, manager: ServiceManager) -> bool:
+    """
+    Return True once nobody holds the lease, at once where the store is a file; False when told to stop meanwhile.
+
+    Another process may still be quicker to take it.
+
+    Args:
+        manager: What started this process: for it, one that stands by has started and is well.
+
+    Raises:
+        SettingsError: The database's URL, or the address to listen on, cannot be used.
+        StoreError: The database cannot be reached at the start; later that is waited out.
+    """
+    address = parse_database_url(settings.store_url())
+    if not isinstance(address, PostgresUrl):
+        return True
+    watch = await asyncio.to_thread(LeaseWatch, address)
+    try:
+        holder = await asyncio.to_thread(watch.holder)
+        if holder is None:
+            return True
+        stop = asyncio.Event()
+        async with _signals(stop), _probes(settings):
+            return await _stand_by(watch, holder, stop, manager)
+    finally:
+        watch.close()
+
+
+async def _stand_by(watch: LeaseWatch, holder: str, stop: asyncio.Event, manager: ServiceManager) -> bool:
+    log = get_logger()
+    log.info("standing by", lease_held_by=holder)
+    manager.ready()
+    manager.status(f"standing by: {holder} holds the lease")
+    is_blind = False
+    while not stop.is_set():
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                await stop.wait()
+        manager.judged(())
+        try:
+            found = await asyncio.to_thread(watch.holder)
+        except StoreError as error:
+            if not is_blind:
+                log.warning("lease cannot be seen", error=str(error))
+            is_blind = True
+            continue
+        is_blind = False
+        if found is None:
+            log.info("taking over", lease_held_by_before=holder)
+            return True
+        if found != holder:
+            log.info("standing by", lease_held_by=found)
+            manager.status(f"standing by: {found} holds the lease")
+            holder = found
+    log.info("stopped")
+    return False
+
+
+@asynccontextmanager
+async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    # The rules are read when it takes over; the signal to read them again must not end it.
+    loop.add_signal_handler(signal.SIGHUP, lambda: None)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.remove_signal_handler(number)
+
+
+@asynccontextmanager
+async def _probes(settings: Settings) -> AsyncIterator[None]:
+    """Answer probes where the settings want it: alive, and not ready."""
+    token, external_url = settings.plain("http_token") or "", settings.external_url or ""
+    listen_on = parse_listen(settings.http_listen, token=token, external_url=external_url)
+    if listen_on is None:
+        yield
+        return
+    # With `off` nothing of it is loaded.
+    from alertd.web.guard import Door  # noqa: PLC0415
+    from alertd.web.server import serve  # noqa: PLC0415
+    from alertd.web.session import Sessions  # noqa: PLC0415
+    from alertd.web.standby import StandbyPages  # noqa: PLC0415
+    from alertd.web.styles import Looks  # noqa: PLC0415
+
+    door = Door(listen_on, sessions=Sessions(token, timer=monotonic_s), looks=Looks())
+    async with serve(listen_on, door, StandbyPages()):
+        yield

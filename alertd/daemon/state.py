@@ -1,0 +1,178 @@
+"""
+What a cycle works with: the memory between cycles, the plan, the report, and the protocols that others fill.
+
+Data and shapes only; `intake` reads and files, `cycle` judges and decides.
+"""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from alertd.core.alert import Alert
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.requests import Quieted
+from alertd.core.alerts.silence import Silence
+from alertd.core.hours import HourRange
+from alertd.core.messages.dispatch import Decisions
+from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.rules.base import Rule
+from alertd.core.rules.horizon import horizon_of
+from alertd.core.spend.bill import KEY_CATEGORIES, ApiKey, Balance, BillRows, KeyBills, MonthlyBill, TrackedBill, View
+from alertd.core.spend.block import HourBlock
+from alertd.core.spend.ledger import CategoryBook, SeriesTable
+from alertd.core.spend.planned import PlannedSpend
+from alertd.core.spend.view import SpendView
+
+Key = tuple[str, str]
+"""(account, category)."""
+
+
+class BillSource(Protocol):
+    """The billing API of one account."""
+
+    async def read_bills(self, category: str, span: HourRange) -> BillRows:
+        """
+        Return every row of a range, whole or not at all.
+
+        Raises:
+            ApiError: It could not be read.
+        """
+
+    async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
+        """
+        Return every monthly bill from a month on.
+
+        Raises:
+            ApiError: They could not be read.
+        """
+
+    async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
+        """
+        Return every row of a range by API key, whole or not at all, and what the keys are called.
+
+        Raises:
+            ApiError: It could not be read.
+        """
+
+    async def read_balance(self, read_at: datetime) -> Balance:
+        """
+        Return the balance as of now.
+
+        Raises:
+            ApiError: It could not be read.
+        """
+
+    @property
+    def clock_skew(self) -> timedelta | None:
+        """How far this system's clock was ahead of the API's at the last answer; None where it told nothing."""
+
+
+class FactStore(Protocol):
+    """What a cycle asks of the store; each call is one transaction and runs on the store's own thread."""
+
+    async def load(self, views: Collection[View]) -> "Memory":
+        """Return what is stored, of the books those of some views, and note that these are the views in use."""
+
+    async def fill(self, spend: SpendView, from_hour: int, view: View = View.USAGE) -> None:
+        """Fill an empty spend view with every stored block of a view that reaches into *from_hour* or later."""
+
+    async def save_facts(
+        self,
+        table: SeriesTable,
+        books: Mapping[Key, CategoryBook],
+        blocks: Mapping[Key, Mapping[int, HourBlock]],
+        bills: Sequence[TrackedBill],
+        view: View = View.USAGE,
+    ) -> Mapping[Key, Mapping[int, HourBlock]]:
+        """Store what was read of a view and return the blocks that were there before, for the hours that changed."""
+
+    async def save_keys(self, keys: Sequence[ApiKey]) -> None:
+        """Store what API keys are called."""
+
+    async def save_balance(self, balance: Balance) -> None:
+        """Append an account's balance."""
+
+    async def save_quieting(self, quieted: Quieted, entries: Sequence[OutboxEntry], now: datetime) -> None:
+        """Store acknowledgements and silences with their history and notifications, in one transaction."""
+
+    async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
+        """Give the open outbox entries to *decide* and store what it returns, in one transaction."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Shelf:
+    """The books of one view of the bills, and the series that their blocks name."""
+
+    table: SeriesTable
+    books: dict[Key, CategoryBook]
+
+
+@dataclass(slots=True, kw_only=True)
+class Memory:
+    """What the daemon holds between cycles; always equal to what is stored."""
+
+    table: SeriesTable
+    books: dict[Key, CategoryBook]
+    bills: dict[tuple[str, str], TrackedBill]
+    alerts: dict[str, Alert]
+    """By fingerprint, the latest episode."""
+    silences: dict[str, Silence]
+    """By id, those that nobody ended; their time may have run out."""
+    watched_since: datetime
+    """When this store was made: blindness counts from here while nothing was read."""
+    is_fresh: bool
+    """No cycle has finished yet."""
+    keys: Shelf | None = None
+    """Spend by API key; None while no rule looks at it."""
+    key_names: dict[Key, ApiKey] = field(default_factory=dict)
+    """By account and key id."""
+    balances: dict[str, Balance] = field(default_factory=dict)
+    """By account, as last read."""
+
+    def shelf(self, view: View) -> Shelf:
+        """
+        Return the books of a view.
+
+        Raises:
+            LookupError: They are not in use.
+        """
+        if view is View.USAGE:
+            return Shelf(table=self.table, books=self.books)
+        if self.keys is None:
+            raise LookupError("spend by API key is not in use")
+        return self.keys
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What to watch: the rules and whom to tell. Replaced whole at reload."""
+
+    accounts: Mapping[str, BillSource]
+    categories: tuple[str, ...]
+    rules: tuple[Rule, ...]
+    audience: Audience
+    headline_of: Callable[[Alert, Rule | None], str]
+    planned: tuple[PlannedSpend, ...] = ()
+    report_reach: timedelta = timedelta()
+    """How far back reports look."""
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views of the bills to read: usage always, spend by API key where an enabled rule looks at it."""
+        wanted = {view for rule in self.rules if rule.enabled for view in rule.views}
+        return tuple(view for view in View if view is View.USAGE or view in wanted)
+
+    def categories_of(self, view: View) -> tuple[str, ...]:
+        """Return the categories to read of a view."""
+        return self.categories if view is View.USAGE else KEY_CATEGORIES
+
+    @property
+    def needs_balance(self) -> bool:
+        """Whether an enabled rule looks at balances."""
+        return any(rule.needs_balance for rule in self.rules if rule.enabled)
+
+    def horizon(self, now: datetime, view: View = View.USAGE) -> int:
+        """Return the first hour of a view that some rule can see; reports look at usage."""
+        reach = self.report_reach if view is View.USAGE else timedelta()
+        return horizon_of(self.rules, now, planned=self.planned, view=view, reach=reach)

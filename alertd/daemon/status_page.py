@@ -1,0 +1,75 @@
+"""Puts the HTTP server of one daemon together, for the service and for the demo."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from pathlib import Path
+
+from alertd.clock import monotonic_s
+from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.spend.bill import View
+from alertd.daemon.app import App
+from alertd.daemon.page_data import Insight
+from alertd.queries.status import Status
+from alertd.store.url import parse_database_url
+from alertd.web.guard import Door
+from alertd.web.listen import Listen
+from alertd.web.pages import StatusPages
+from alertd.web.server import Endpoints, serve
+from alertd.web.session import Sessions
+from alertd.web.styles import Looks
+
+
+@asynccontextmanager
+async def serve_page(
+    app: App,
+    listen: Listen,
+    *,
+    quiet: Callable[[Request], Awaitable[Quieted]],
+    stuck: Callable[[], tuple[str, ...]],
+    now: Callable[[], datetime],
+) -> AsyncIterator[int]:
+    """
+    Serve the status page, health, metrics and JSON while the block runs; yield the port.
+
+    Args:
+        quiet: Does what somebody asks for on the page.
+        stuck: Says which parts of the daemon do not move any more.
+        now: The wall clock.
+
+    Raises:
+        SettingsError: The address is taken or not this host's.
+    """
+    settings, keeper = app.settings, app.keeper
+    database = parse_database_url(settings.store_url())
+
+    async def status() -> Status:
+        at = now()
+        memory, _ = await app.cycle.known(at)
+        shelves = [memory.shelf(view).books for view in View if view is View.USAGE or memory.keys is not None]
+        return await keeper.status(
+            now=at,
+            poll_interval=settings.poll_interval,
+            settle_delay=settings.settle_delay,
+            books=[book for books in shelves for _, book in sorted(books.items())],
+        )
+
+    insight = Insight(cycle=app.cycle, keeper=keeper, figures=app.figures, status=status, quiet=quiet, now=now)
+    looks, sessions = Looks(), Sessions(listen.token, timer=monotonic_s)
+    door = Door(listen, sessions=sessions, looks=looks)
+    endpoints = Endpoints(
+        status=status,
+        stuck=stuck,
+        alerts=keeper.alerts,
+        figures=app.figures,
+        store_bytes=lambda: database.stat().st_size if isinstance(database, Path) else 0,
+    )
+    people = StatusPages(
+        insight,
+        door=door,
+        sessions=sessions,
+        looks=looks,
+        refresh_s=max(1, int(settings.poll_interval.total_seconds())),
+    )
+    async with serve(listen, door, endpoints, people) as port:
+        yield port

@@ -1,0 +1,1 @@
+"""The simulated month that needs no key."""

@@ -1,0 +1,229 @@
+"""
+The demo: the real daemon against the simulator for one simulated month, on a clock that is turned by hand.
+
+Nothing is staged: the bills come over HTTP, late, revised and with faults; the store is a file, the outbox is real.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from importlib.resources import files
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from pydantic import SecretStr
+
+from alertd.core.hours import HourRange, hour_of
+from alertd.core.money import Usd, format_usd, to_decimal
+from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.core.spend.reading import Cadence
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.view import SpendView
+from alertd.core.words import format_count, format_instant
+from alertd.daemon.app import App, open_app
+from alertd.daemon.service import run_cycle
+from alertd.novita.client import NovitaClient
+from alertd.rules_file.load import load_rules
+from alertd.settings import Settings
+from alertd.simulator.faults import demo_faults
+from alertd.simulator.scenarios import SCENARIOS
+from alertd.simulator.server import BillingSimulator
+from alertd.store.store import Store
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+LENGTH = timedelta(days=31)
+STEP = timedelta(hours=4)
+CADENCE = Cadence(deep_every=timedelta(days=1), full_every=timedelta(days=14))
+"""Rarer than by the hour and the day, as the steps are longer than ten minutes: what is late is found all the same."""
+SETTLING = timedelta(days=5)
+"""After the month, until its last late bill has come."""
+SCENARIO = "busy-month"
+RULES = ("demo.yaml",)
+_LAST_READS = 2
+"""Money that vanished is believed only when two reads say so."""
+API_KEY = "sim-key"
+
+
+@dataclass(slots=True)
+class Clock:
+    """The demo's time, turned by hand."""
+
+    now: datetime
+
+    def __call__(self) -> datetime:
+        """Return the simulated instant."""
+        return self.now
+
+
+@dataclass(slots=True)
+class Tally:
+    """What happened, counted for the last lines."""
+
+    cycles: int = 0
+    rows: int = 0
+    failed_cycles: int = 0
+    doubted: int = 0
+    moves: Counter[str] = field(default_factory=Counter)
+    messages: int = 0
+
+
+async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
+    """
+    Run the month and tell it as it happens.
+
+    Args:
+        say: Prints one text.
+        seed: The same one tells the same story.
+
+    Returns:
+        Whether the ledger equals what the simulator billed, to the last digit.
+    """
+    clock = Clock(START)
+    world = SCENARIOS[SCENARIO](seed, START)
+    tally = Tally()
+    say(heading(world.summary))
+    async with BillingSimulator(world, now=clock, api_key=API_KEY, faults=demo_faults(seed, START)) as simulator:
+        async with demo_daemon(simulator.base_url, clock, rules=RULES) as app:
+            await live_until(START + LENGTH, app, clock, tally, say)
+            say(f"  {clock.now:%b %d}  the month is over; waiting for its last late bills")
+            for _ in range(_LAST_READS):
+                await _turn(app, clock, tally, step=SETTLING / _LAST_READS, everything=True)
+            counted = await _counted(app)
+            firing = [alert.headline for alert in app.cycle.open_alerts()]
+        requests, spoilt = len(simulator.requests), sum(bool(record.fault) for record in simulator.requests)
+    billed = {category: world.final_spend(START, START + LENGTH, category=category) for category in PRODUCT_CATEGORIES}
+    is_equal = all(to_decimal(counted[category]) == billed[category] for category in billed)
+    say(_summary(counted, sum(billed.values(), Decimal(0)), tally, firing, requests, spoilt, is_equal=is_equal))
+    return is_equal
+
+
+async def live_until(end: datetime, app: App, clock: Clock, tally: Tally, say: Callable[[str], None]) -> None:
+    """Turn the clock on to an instant, and tell each day."""
+    while clock.now < end:
+        await _turn(app, clock, tally)
+        if clock.now.hour == 0:
+            say(_day_line(app, clock.now))
+
+
+@asynccontextmanager
+async def demo_daemon(base_url: str, clock: Clock, *, rules: tuple[str, ...]) -> AsyncIterator[App]:
+    """
+    Build the daemon as `alertd run` does, with a temporary store and no waiting between retries.
+
+    Args:
+        rules: Files of this package, which together are the rules.
+    """
+    with TemporaryDirectory(prefix="alertd-demo-") as folder:
+        rules_path = Path(folder) / "rules"
+        rules_path.mkdir()
+        for name in rules:
+            (rules_path / name).write_bytes((files("alertd.demo") / name).read_bytes())
+        # Built without looking at the environment: the demo is the same everywhere.
+        settings = Settings.model_construct(
+            rules=rules_path,
+            database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
+            novita_api_key=SecretStr(API_KEY),
+            novita_base_url=base_url,
+        )
+        loaded = load_rules(rules_path)
+        url = settings.store_url()
+        async with (
+            NovitaClient(account="default", api_key=API_KEY, base_url=base_url, sleep=_no_wait, now=clock) as client,
+            open_app(
+                settings,
+                loaded,
+                open_store=lambda: Store.open(url, now=clock()),
+                sources={"default": client},
+                cadence=CADENCE,
+                now=clock,
+            ) as app,
+        ):
+            yield app
+
+
+async def _no_wait(_seconds: float) -> None:
+    """Let retries follow at once: the simulator's time stands still meanwhile."""
+    await asyncio.sleep(0)
+
+
+async def _turn(app: App, clock: Clock, tally: Tally, *, step: timedelta = STEP, everything: bool = False) -> None:
+    """Turn the clock on by a step, and let the daemon do there what it does."""
+    clock.now += step
+    report = await run_cycle(app, clock.now, everything=everything, clock=clock)
+    await app.delivery.drain(patience=timedelta())
+    tally.cycles += 1
+    tally.rows += report.rows
+    tally.failed_cycles += not report.is_ok
+    tally.doubted += report.hours_doubted
+    tally.messages += report.notifications
+    tally.moves.update(move.rpartition(": ")[2].split(" -> ")[1].split(" ")[0] for move in report.moves)
+
+
+async def _counted(app: App) -> dict[str, Usd]:
+    """Sum the month by category from what is stored."""
+    month = HourRange(hour_of(START), hour_of(START + LENGTH))
+    view = SpendView(app.cycle.memory.table, month)
+    await app.keeper.fill(view, month.start)
+    sums = view.sums(SpendQuery(group_by=("category",)), "amount", month)
+    return {category: sums.of((("category", category),)) for category in PRODUCT_CATEGORIES}
+
+
+def _spent(app: App, window: HourRange) -> Usd:
+    return app.cycle.view.sums(SpendQuery(), "amount", window).of(())
+
+
+def _day_line(app: App, now: datetime) -> str:
+    day = HourRange(hour_of(now) - 24, hour_of(now))
+    month = HourRange(hour_of(START), hour_of(now))
+    firing = len(app.cycle.open_alerts())
+    bar = "▇" * min(40, int(_spent(app, day) // (25 * 10**10)))
+    return (
+        f"  {now - timedelta(hours=1):%b %d}  {format_usd(_spent(app, day)):>10} that day  "
+        f"{format_usd(_spent(app, month)):>10} so far  {firing} firing  {bar}"
+    )
+
+
+def heading(story: str) -> str:
+    """Return the first lines: what this is, and what will happen."""
+    return (
+        f"alertd demo: {START:%B %Y} in fast motion. The real daemon reads a simulated billing API over HTTP\n"
+        f"(late, revised and vanishing bills, faults) and tells what its rules find.\n\n{story}\n"
+    )
+
+
+def _summary(
+    counted: dict[str, Usd],
+    billed: Decimal,
+    tally: Tally,
+    firing: list[str],
+    requests: int,
+    spoilt: int,
+    *,
+    is_equal: bool,
+) -> str:
+    total = sum(counted.values())
+    read = f"{tally.cycles} polls, {tally.rows} rows read; the last {requests} requests met {spoilt} faults"
+    told = f"{tally.moves['firing']} times an alert began or changed, {tally.moves['resolved']} ended"
+    lines = [
+        "",
+        f"{START:%B %Y} as alertd counted it:",
+        *(
+            f"  {category:<24}{format_usd(amount):>12}"
+            for category, amount in sorted(counted.items(), key=lambda item: -item[1])
+            if amount
+        ),
+        f"  {'total':<24}{format_usd(total):>12}",
+        "",
+        f"  counted {to_decimal(total):f} USD, billed {billed:f} USD: {'equal' if is_equal else 'NOT EQUAL'}",
+        f"  {read}; {format_count(tally.failed_cycles, 'poll')} stayed incomplete",
+        f"  {told}; {tally.messages} messages",
+        f"  still firing: {'; '.join(firing) or 'nothing'}",
+        "",
+        f"Simulated time ended at {format_instant(START + LENGTH + SETTLING)}; nothing was left behind.",
+        "Next: `alertd demo --serve` shows its status page; `alertd init` writes a rules file to start from.",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,102 @@
+"""
+The demo's status page: the month of the demo, stopped at its worst hour, for looking around.
+
+There a forgotten GPU, a leaking key and an unpaid bill fire at once. The simulated clock stands still, so that what is
+seen stays; acknowledging and silencing work.
+"""
+
+import asyncio
+import secrets
+import signal
+import socket
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.rules.facts import RulesFile
+from alertd.core.words import format_instant
+from alertd.daemon.service import renew_overview
+from alertd.daemon.status_page import serve_page
+from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Clock, Tally, demo_daemon, heading, live_until
+from alertd.errors import UserError
+from alertd.simulator.faults import demo_faults
+from alertd.simulator.scenarios import SCENARIOS
+from alertd.simulator.server import BillingSimulator
+from alertd.web.listen import Listen
+
+WORST_HOUR = START + timedelta(days=12, hours=16)
+
+
+async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: asyncio.Event | None = None) -> None:
+    """
+    Run the month up to its worst hour and serve the status page until Ctrl-C.
+
+    Args:
+        say: Prints one text.
+        seed: The same one tells the same story.
+        port: On 127.0.0.1; 0 for a free one.
+        stop: Ends it as Ctrl-C does.
+
+    Raises:
+        UserError: The port is taken.
+    """
+    _require_free(port)
+    stop = stop or asyncio.Event()
+    clock, tally = Clock(START), Tally()
+    world = SCENARIOS[SCENARIO](seed, START)
+    say(heading(world.summary))
+    async with (
+        BillingSimulator(world, now=clock, api_key=API_KEY, faults=demo_faults(seed, START)) as simulator,
+        demo_daemon(simulator.base_url, clock, rules=(*RULES, "serve.yaml")) as app,
+    ):
+        await live_until(WORST_HOUR, app, clock, tally, say)
+        rules = RulesFile(loaded_at=START, rules=app.cycle.rule_count)
+        await app.keeper.note_rules_file(rules)
+        await renew_overview(app, clock.now)
+
+        async def quiet(request: Request) -> Quieted:
+            quieted = await app.cycle.quiet(request, clock.now)
+            await app.delivery.drain(patience=timedelta())
+            return quieted
+
+        token = secrets.token_urlsafe(12)
+        listen = Listen(host="127.0.0.1", port=port, token=token)
+        async with serve_page(app, listen, quiet=quiet, stuck=tuple, now=clock) as bound, _until_asked(stop):
+            say(_invitation(bound, token))
+            await stop.wait()
+
+
+@asynccontextmanager
+async def _until_asked(stop: asyncio.Event) -> AsyncIterator[None]:
+    """Let Ctrl-C end the block in good order; before it, it ends the demo as it ends any command."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        yield
+    finally:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.remove_signal_handler(number)
+
+
+def _require_free(port: int) -> None:
+    """Fail before the month has run, not after it."""
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise UserError(
+                f"--port: cannot listen on 127.0.0.1:{port}: {error.strerror}; "
+                "choose another one, or none for a free one"
+            ) from None
+
+
+def _invitation(port: int, token: str) -> str:
+    return (
+        f"\nThe clock stands still at {format_instant(WORST_HOUR)}. The status page:\n\n"
+        f"  http://127.0.0.1:{port}/\n\n"
+        f"To acknowledge or silence there, sign in with the token {token}\n"
+        "Ctrl-C ends it; nothing is left behind."
+    )

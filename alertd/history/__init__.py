@@ -1,0 +1,1 @@
+"""Commands that work through stored or fetched history."""

@@ -1,0 +1,139 @@
+"""
+Fetch history: what was never read of the past is read once, newest first, and stored piece by piece.
+
+It decides which hours are missing and in which pieces they are read; what an answer changes is the ledger's to say.
+What was stored stays when it is stopped, so that the next run goes on there.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
+from alertd.core.spend.bill import BillRows
+from alertd.core.spend.ledger import CategoryBook, file_rows
+from alertd.core.spend.reading import missing_days, pieces
+from alertd.daemon.state import BillSource, FactStore, Key, Memory
+from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, StoreError
+
+PIECE_HOURS = 7 * HOURS_PER_DAY
+"""Read and stored at once: a stop loses no more, and a sister endpoint allows no longer ranges by the hour."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """One range of one category to read."""
+
+    key: Key
+    span: HourRange
+
+
+@dataclass(slots=True, kw_only=True)
+class BackfillReport:
+    """What a backfill did."""
+
+    rows: int = 0
+    absent: list[Key] = field(default_factory=list)
+    """Categories that an account does not have."""
+    errors: list[str] = field(default_factory=list)
+
+
+def plan_backfill(
+    books: Mapping[Key, CategoryBook], keys: Sequence[Key], span: HourRange, *, now: datetime, settle_delay: timedelta
+) -> dict[Key, list[Piece]]:
+    """
+    Return for each category what is to be read, newest first; categories of which nothing is missing are absent.
+
+    Args:
+        span: The hours that are wanted; it begins at a UTC midnight.
+        settle_delay: Hours read sooner than this after their end may lack rows, and are read again once it is over.
+    """
+    found = {}
+    for key in keys:
+        book = books.get(key) or CategoryBook(account=key[0], category=key[1])
+        if book.read_at is not None and now - book.read_at > settle_delay:
+            unsettled = HourRange(hour_of(book.read_at - settle_delay), hour_of(now) + 1)
+            book = replace(book, covered=book.covered.remove(unsettled))
+        wanted = missing_days(book, span)
+        spans = [piece for part in reversed(wanted.ranges) for piece in pieces(part, PIECE_HOURS)]
+        if spans:
+            found[key] = [Piece(key=key, span=part) for part in spans]
+    return found
+
+
+class Backfill:
+    """
+    Reads the pieces of a plan into a store; lives for one run.
+
+    Args:
+        memory: As loaded from the store; kept equal to it.
+        accounts: The billing API of each account that is read.
+        on_read: Told each piece after it was stored.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: FactStore,
+        memory: Memory,
+        accounts: Mapping[str, BillSource],
+        on_read: Callable[[Piece], None],
+        now: datetime,
+    ) -> None:
+        self._store = store
+        self._memory = memory
+        self._accounts = accounts
+        self._on_read = on_read
+        self._now = now
+        self._refused: set[str] = set()
+        self._filing = asyncio.Lock()
+        """Books change one at a time: they share the series table."""
+        self._report = BackfillReport()
+
+    async def run(self, plan: Mapping[Key, Sequence[Piece]]) -> BackfillReport:
+        """
+        Read everything of the plan; a category that fails is left where it is, the others go on.
+
+        Raises:
+            StoreError: What was committed before stays.
+        """
+        try:
+            async with asyncio.TaskGroup() as group:
+                for key, wanted in plan.items():
+                    group.create_task(self._read_category(key, wanted))
+        except* StoreError as failed:
+            raise failed.exceptions[0] from None
+        return self._report
+
+    async def _read_category(self, key: Key, wanted: Sequence[Piece]) -> None:
+        account, category = key
+        try:
+            for piece in wanted:
+                if account in self._refused:
+                    return
+                rows = await self._accounts[account].read_bills(category, piece.span)
+                await self._keep(piece, rows)
+        except ApiError as error:
+            book = self._memory.books.get(key)
+            if isinstance(error, ApiCategoryUnknown) and (book is None or not book.covered):
+                self._report.absent.append(key)
+                return
+            if isinstance(error, ApiKeyRefused):
+                if account in self._refused:
+                    return
+                self._refused.add(account)
+            self._report.errors.append(str(error))
+        except OverflowError as error:
+            self._report.errors.append(f'account "{account}": {category}: {error}')
+
+    async def _keep(self, piece: Piece, rows: BillRows) -> None:
+        async with self._filing:
+            account, category = piece.key
+            book = self._memory.books.get(piece.key) or CategoryBook(account=account, category=category)
+            # Off the loop: a million rows take a second.
+            filing = await asyncio.to_thread(file_rows, book, self._memory.table, rows, piece.span, read_at=self._now)
+            await self._store.save_facts(self._memory.table, {piece.key: filing.book}, {piece.key: filing.blocks}, ())
+            self._memory.books[piece.key] = filing.book
+        self._report.rows += len(rows)
+        self._on_read(piece)

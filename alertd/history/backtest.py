@@ -1,0 +1,281 @@
+"""
+From stored or fetched bills and rules files to a replay: what is missing, what is fetched, what must be said.
+
+Nothing is written to the daemon's database: what has to be fetched first goes into a copy in memory.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before, start_of
+from alertd.core.replay.past import History, last_hour
+from alertd.core.replay.replay import Watch
+from alertd.core.spend.bill import PRODUCT_CATEGORIES, View
+from alertd.core.words import format_duration, format_instant
+from alertd.daemon.accounts import missing_keys, open_sources
+from alertd.daemon.plan import build_audience, headlines
+from alertd.daemon.receivers import build_notifiers, printing_notifiers
+from alertd.daemon.state import BillSource, Key
+from alertd.daemon.store_gateway import Keeper
+from alertd.errors import Problem, UserError
+from alertd.history.backfill import Backfill, BackfillReport, Piece, plan_backfill
+from alertd.rules_file.model import LoadedRules
+from alertd.settings import Settings
+from alertd.store.opening import is_there
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+
+Progress = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
+"""Called with a title and a length; gives a function that is told (how much further, what was done)."""
+
+_GAPS_LISTED = 5
+"""So many gaps are told, the rest is counted."""
+_ON_MONTHLY_BILLS = frozenset({"monthly_bill", "reconcile"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prepared:
+    """All that a replay needs, and what its reader has to know."""
+
+    history: History
+    watches: tuple[Watch, ...]
+    """One for each of the rules files."""
+    hours: HourRange
+    notes: tuple[str, ...]
+
+    def history_of(self, watch: Watch) -> History:
+        """Return the part of the history that is of a watch's accounts."""
+        return self.history.of(watch.accounts)
+
+
+class NothingToReplay(UserError):
+    """There are no bills of the time that is asked for, neither stored nor to be fetched."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(f"{why}; fetch bills with `alertd backfill`, or set the API key here and run this again")
+
+
+async def prepare_replay(
+    settings: Settings, rules: Sequence[LoadedRules], *, since: timedelta, now: datetime, progress: Progress
+) -> Prepared:
+    """
+    Gather what is stored, and fetch what is missing where an API key is set.
+
+    Args:
+        rules: One rules file, or two that are compared.
+        since: How far back from now the replay begins.
+
+    Raises:
+        NothingToReplay: Nothing is stored of that time, and nothing could be fetched.
+        SettingsError: The database's URL is none.
+        StoreError: The database cannot be read.
+    """
+    built = [await build_watch(each, settings) for each in rules]
+    watches = tuple(watch for watch, _ in built)
+    notes = [problem.text + "; it counts as one recipient" for _, problems in built for problem in problems]
+    asked = hour_of(now - since)
+    first = min(watch.first_hour(asked) for watch in watches)
+    history, told = await _gather(settings, rules, first=first, now=now, progress=progress)
+    notes += told
+    starts = [span.start for book in history.books.values() for span in book.covered]
+    if not starts:
+        raise NothingToReplay("no bills are stored")
+    begins = min(starts)
+    start, last = max(asked, begins), last_hour(history, now)
+    if start >= last:
+        raise NothingToReplay(f"the stored bills end {format_instant(start_of(last))}")
+    hours = HourRange(start, last + 1)
+    notes += _short_history(watches, begins, hours.start, is_cut=begins > asked)
+    notes += _gaps(history, HourRange(max(first, begins), hours.end - 1))
+    notes += _beyond_bills(watches, history, hours.start)
+    return Prepared(history=history, watches=watches, hours=hours, notes=tuple(dict.fromkeys(notes)))
+
+
+async def build_watch(rules: LoadedRules, settings: Settings) -> tuple[Watch, list[Problem]]:
+    """
+    Return what rules watch and whom they tell, and the receivers that cannot be built here.
+
+    Those count as one recipient each, and write to nobody behind an owner.
+    """
+    notifiers, problems = build_notifiers(rules, settings)
+    stand_ins = printing_notifiers(rules, settings)
+    audience = build_audience(rules, {**stand_ins, **notifiers})
+    for notifier in (*notifiers.values(), *stand_ins.values()):
+        await notifier.close()
+    watch = Watch(
+        rules=rules.rules,
+        accounts=tuple(account.name for account in rules.accounts),
+        audience=audience,
+        headline_of=headlines(rules),
+        settle_delay=settings.settle_delay,
+        planned=rules.planned,
+    )
+    return watch, problems
+
+
+# --- bills ----------------------------------------------------------------------------------------------------------
+
+
+async def _gather(
+    settings: Settings, rules: Sequence[LoadedRules], *, first: int, now: datetime, progress: Progress
+) -> tuple[History, list[str]]:
+    """Return what is stored from an hour on, with what was missing fetched where it can be; and what went wrong."""
+    url = settings.store_url()
+    accounts = {account.name: account for each in rules for account in each.accounts}
+    keys = [(name, category) for name in accounts for category in PRODUCT_CATEGORIES]
+    uses_keys = any(View.API_KEY in rule.views for each in rules for rule in each.rules if rule.enabled)
+    stored = History.empty()
+    if is_there(url):
+        store = Store.open_read_only(url)
+        try:
+            stored = read_history(store, keys, first, uses_keys=uses_keys)
+        finally:
+            store.close()
+    span = HourRange(midnight_before(first), hour_of(now - settings.settle_delay))
+    plan = plan_backfill(stored.books, keys, span, now=now, settle_delay=settings.settle_delay)
+    keyless = {problem for each in rules for problem in missing_keys(each, settings)}
+    notes = [f"{problem.text}: what is not stored cannot be fetched" for problem in sorted(keyless)] if plan else []
+    readable = with_keys(rules, settings)
+    names = {account.name for each in readable for account in each.accounts}
+    wanted = {key: pieces for key, pieces in plan.items() if key[0] in names}
+    if not wanted:
+        return stored, notes
+    thread = await StoreThread.start(lambda: Store.open_memory_copy(url, now=now))
+    try:
+        async with AsyncExitStack() as stack:
+            sources = open_all(readable, settings, stack)
+            report = await fetch(Keeper(thread), sources, wanted, now=now, progress=progress)
+        notes += report.errors
+        return await thread.call(lambda copy: read_history(copy, keys, first, uses_keys=uses_keys)), notes
+    finally:
+        await thread.close()
+
+
+def with_keys(rules: Sequence[LoadedRules], settings: Settings) -> list[LoadedRules]:
+    """Return each of the rules with those of its accounts whose API key is set here, an account of several but once."""
+    readable: list[LoadedRules] = []
+    known: set[str] = set()
+    for each in rules:
+        accounts = [
+            account
+            for account in each.accounts
+            if account.name not in known and not missing_keys(replace(each, accounts=(account,)), settings)
+        ]
+        known |= {account.name for account in accounts}
+        readable.append(replace(each, accounts=tuple(accounts)))
+    return readable
+
+
+def open_all(readable: Sequence[LoadedRules], settings: Settings, stack: AsyncExitStack) -> dict[str, BillSource]:
+    """Open a billing client for every account of all rules."""
+    return {name: source for each in readable for name, source in open_sources(each, settings, stack).items()}
+
+
+async def fetch(
+    keeper: Keeper,
+    sources: Mapping[str, BillSource],
+    plan: Mapping[Key, Sequence[Piece]],
+    *,
+    now: datetime,
+    progress: Progress,
+) -> BackfillReport:
+    """
+    Read the pieces of a plan into a store, showing how far it is.
+
+    Raises:
+        StoreError: What was committed before stays.
+    """
+    days = {key: sum(len(piece.span) for piece in pieces) // HOURS_PER_DAY for key, pieces in plan.items()}
+    done = dict.fromkeys(plan, 0)
+    with progress("Reading bills", sum(len(piece.span) for pieces in plan.values() for piece in pieces)) as advance:
+
+        def on_read(piece: Piece) -> None:
+            done[piece.key] += len(piece.span) // HOURS_PER_DAY
+            advance(len(piece.span), f"{piece.key[1]}: {done[piece.key]} of {days[piece.key]} days")
+
+        backfill = Backfill(store=keeper, memory=await keeper.load(), accounts=sources, on_read=on_read, now=now)
+        return await backfill.run(plan)
+
+
+def read_history(store: Store, keys: Iterable[Key], first: int, *, uses_keys: bool) -> History:
+    """
+    Return what a store holds of some categories, from an hour on.
+
+    Args:
+        uses_keys: Whether a rule looks at the list by API key.
+    """
+    wanted = tuple(keys)
+    with store.snapshot():
+        usage = _read_view(store, View.USAGE, wanted, first)
+        return replace(
+            usage,
+            bills=store.bills.load_monthly(),
+            balances=store.balances.since(start_of(first)),
+            keys=_read_view(store, View.API_KEY, wanted, first) if uses_keys else None,
+        )
+
+
+def _read_view(store: Store, view: View, keys: Iterable[Key], first: int) -> History:
+    tables = store.books_of(view)
+    blocks = list(tables.iter_blocks(first))
+    known = tables.load_books()
+    return History(
+        table=tables.load_series(),
+        books={key: book for key in keys if (book := known.get(key)) and (book.covered or book.failed)},
+        blocks=lambda _: blocks,
+    )
+
+
+# --- what has to be said --------------------------------------------------------------------------------------------
+
+
+def _short_history(watches: Iterable[Watch], begins: int, since: int, *, is_cut: bool) -> Iterator[str]:
+    rules = {rule.name: rule for watch in watches for rule in watch.replayed}
+    short = [
+        f"{rule.name} ({format_duration(rule.lookback())})"
+        for rule in rules.values()
+        if rule.lookback() and start_of(since) - rule.lookback() < start_of(begins)
+    ]
+    if is_cut or short:
+        text = f"history begins {format_instant(start_of(begins))}"
+        yield f"{text}; rules that look back further see less: {', '.join(short)}" if short else text
+
+
+def _gaps(history: History, span: HourRange) -> Iterator[str]:
+    """Say which hours are missing: they count as incomplete, as they would have in the daemon."""
+    found = []
+    for (account, category), book in history.books.items():
+        missing = HourSet.of((*book.covered.missing_from(span), *book.failed.within(span)))
+        found += [
+            f"{account}: {category}: {len(part)} hours from {format_instant(start_of(part.start))} could not be read; "
+            "they count as incomplete"
+            for part in missing
+        ]
+    yield from found[:_GAPS_LISTED]
+    if len(found) > _GAPS_LISTED:
+        yield f"and {len(found) - _GAPS_LISTED} more gaps"
+
+
+def _beyond_bills(watches: Iterable[Watch], history: History, since: int) -> Iterator[str]:
+    """Say which rules past bills cannot tell of, or only in part."""
+    rules = {rule.name: rule for watch in watches for rule in watch.rules if rule.enabled}
+    if history.keys is not None:
+        by_key = ", ".join(rule.name for rule in rules.values() if View.API_KEY in rule.views)
+        yield f"the list by API key is replayed as far as it is stored: {by_key}"
+    balances = [rule.name for rule in rules.values() if rule.needs_balance]
+    if balances:
+        first = history.balances[0].read_at if history.balances else None
+        when = f"balances were read first {format_instant(first)}" if first is not None else "no balance is stored"
+        yield f"{when}: {', '.join(balances)} saw nothing before"
+    for rule in rules.values():
+        if rule.NOT_REPLAYED:
+            yield f'rule "{rule.name}" ({rule.TYPE}) is not replayed: {rule.NOT_REPLAYED}'
+    monthly = [name for name, rule in rules.items() if rule.TYPE in _ON_MONTHLY_BILLS]
+    seen = min((phase.since for tracked in history.bills for phase in tracked.phases), default=None)
+    if monthly and (seen is None or seen > start_of(since)):
+        when = (
+            f"monthly bills were seen first {format_instant(seen)}" if seen is not None else "no monthly bill is stored"
+        )
+        yield f"{when}: {', '.join(monthly)} {'saw nothing before' if seen is not None else 'had nothing to judge'}"

@@ -1,0 +1,389 @@
+"""
+The outbox worker: claim, send, record; one lane per receiver and recipient, so that a dead one holds up no other.
+
+It decides when to try and never what to say. `sending` is stored before the first byte leaves, the outcome after it.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from alertd.core.messages.compose import compose_undelivered
+from alertd.core.messages.message import AlertFacts
+from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
+from alertd.errors import StoreError
+from alertd.log import get_logger
+from alertd.notify.base import CannotLook, Editor, Envelope, Lookup, Mirror, Notifier, NotSent, Outcome, Unknown
+from alertd.notify.delivery.backoff import MOST_UNKNOWNS
+from alertd.notify.delivery.order import Lane, next_due, ready
+from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
+from alertd.notify.illustrate import illustrate
+
+_STORE_RETRY_S = 1.0
+_NOTHING_TO_EDIT = "the message that it was to change was not delivered, or tells of many alerts"
+_LONGEST_NAP_S = 60.0
+"""The worker looks again at least this often, whatever it was told."""
+
+
+class Outbox(Protocol):
+    """What the worker asks of the store; each call is one transaction."""
+
+    async def open_entries(self) -> Sequence[OutboxEntry]:
+        """Return every entry that is not finished, oldest first."""
+
+    async def replace_entry(
+        self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
+    ) -> bool:
+        """
+        Store an entry's next state, and copies for the fallback receiver with it, unless it changed meanwhile.
+
+        Returns:
+            False where state or attempts are not those of *before* any more; nothing is stored then.
+        """
+
+    async def thread_ref(self, entry: OutboxEntry) -> str:
+        """Return the `ref` of the delivered message that began what this entry continues, or an empty text."""
+
+    async def edited_ref(self, entry: OutboxEntry) -> str:
+        """Return the `ref` of the delivered message in whose place an edit is to stand, or an empty text."""
+
+    async def told(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
+        """Return the entry's alerts as its recipient was told of them last while they fired."""
+
+
+class Delivery:
+    """
+    Empties the outbox for as long as the service lives.
+
+    Args:
+        notifiers: By receiver; replaced at reload by `use`.
+        fallback: The receiver that hears what another could not take.
+        install_id: Goes into the delivery keys of fallback copies.
+        now: The wall clock.
+        jitter: Uniform in [0, 1).
+        on_settled: Told the receiver and what became of an entry after each attempt.
+    """
+
+    def __init__(
+        self,
+        *,
+        outbox: Outbox,
+        notifiers: Mapping[str, Notifier],
+        fallback: Mapping[str, str],
+        install_id: str,
+        now: Callable[[], datetime],
+        jitter: Callable[[], float],
+        on_settled: Callable[[str, EntryState], None] | None = None,
+    ) -> None:
+        self._outbox = outbox
+        self._notifiers = notifiers
+        self._fallback = fallback
+        self._install_id = install_id
+        self._now = now
+        self._jitter = jitter
+        self._on_settled = on_settled
+        self._wake = asyncio.Event()
+        self._busy: dict[Lane, asyncio.Task[bool]] = {}
+        self._free_at: dict[Lane, float] = {}
+        self._log = get_logger()
+
+    @property
+    def notifiers(self) -> Mapping[str, Notifier]:
+        """Return the notifiers in use, by receiver."""
+        return self._notifiers
+
+    def wake(self) -> None:
+        """Look at the outbox now: something was added."""
+        self._wake.set()
+
+    def use(self, notifiers: Mapping[str, Notifier], fallback: Mapping[str, str]) -> None:
+        """Deliver through other notifiers from the next attempt on."""
+        self._notifiers = notifiers
+        self._fallback = fallback
+        self.wake()
+
+    async def settled(self) -> None:
+        """Wait until every attempt that is under way now has ended."""
+        if self._busy:
+            await asyncio.wait(set(self._busy.values()))
+
+    async def alone(self, lane: Lane, work: Callable[[], Awaitable[None]]) -> bool:
+        """Do something while nothing is sent in a lane; return False, and do nothing, where something is."""
+        if lane in self._busy and not self._busy[lane].done():
+            return False
+
+        async def run() -> bool:
+            await work()
+            return True
+
+        task = self._busy[lane] = asyncio.create_task(run())
+        await asyncio.wait({task})
+        return True
+
+    async def heads(self) -> frozenset[tuple[int, int]]:
+        """Return (entry, attempts made) of what is due and first in its lane; a lane whose head stays stands still."""
+        first = ready(await self._known_entries(), self._now()).values()
+        return frozenset((entry.id, entry.attempts) for entry in first)
+
+    async def recover(self) -> None:
+        """Take over, once and before `run`, what an earlier process left: `sending` becomes unknown."""
+        now = self._now()
+        for entry in await self._outbox.open_entries():
+            if entry.state is EntryState.SENDING:
+                notifier = self._notifiers.get(entry.receiver)
+                looks = notifier is not None and notifier.can_look_up
+                deadline = notifier.deadline if notifier is not None else timedelta()
+                mirrors = isinstance(notifier, Mirror)
+                settled = found_sending(entry, now=now, can_look_up=looks, deadline=deadline, may_repeat=mirrors)
+                await self._record(entry, settled, "unknown")
+            elif entry.first_attempt_at is not None and entry.not_before < now:
+                # Time in which alertd did not run is no attempt: it does not count towards giving up.
+                later = replace(entry, first_attempt_at=entry.first_attempt_at + (now - entry.not_before))
+                await self._outbox.replace_entry(entry, later, add=(), outcome="")
+        await self.unblock()
+
+    async def unblock(self) -> None:
+        """Try again at once what waits for a receiver to be mended: at start and at reload it may be."""
+        for entry in await self._outbox.open_entries():
+            if entry.state is EntryState.BLOCKED and entry.unknowns < MOST_UNKNOWNS:
+                now = replace(entry, not_before=self._now())
+                await self._outbox.replace_entry(entry, now, add=(), outcome="")
+        self.wake()
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Deliver until *stop* is set; then finish what is in flight."""
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            while not stop.is_set():
+                nap = await self._start_ready()
+                waking = asyncio.create_task(self._wake.wait())
+                await asyncio.wait(
+                    {waking, stopping, *self._busy.values()}, timeout=nap, return_when=asyncio.FIRST_COMPLETED
+                )
+                waking.cancel()
+                self._wake.clear()
+            if self._busy:
+                await asyncio.wait(self._busy.values())
+        finally:
+            stopping.cancel()
+            for task in self._busy.values():
+                task.cancel()
+
+    async def drain(self, *, patience: timedelta) -> bool:
+        """
+        Deliver what is due, and what becomes due within *patience*; then return.
+
+        Returns:
+            Whether everything that was due, now or in an earlier run, was delivered.
+        """
+        give_up_at = self._now() + patience
+        failed: set[int] = set()
+        while True:
+            # What cannot even be claimed would be tried for ever.
+            if self._now() <= give_up_at:
+                await self._start_ready(failed=failed)
+            if self._running():
+                await asyncio.wait(self._busy.values(), return_when=asyncio.FIRST_COMPLETED)
+                continue
+            entries = await self._known_entries()
+            due = next_due(entries)
+            wait_s = self._pause_s(due)
+            if due is None or max(due, self._now()) > give_up_at:
+                # What is left was tried in vain, now or in an earlier run, or is due and had no time.
+                is_left = any(entry.attempts or entry.not_before <= self._now() for entry in entries)
+                return not failed and not is_left
+            await asyncio.sleep(min(max(wait_s, 0.0), _LONGEST_NAP_S))
+
+    def _running(self) -> bool:
+        """Take the result of attempts that ended; return whether any goes on."""
+        for lane in [lane for lane, task in self._busy.items() if task.done()]:
+            self._busy.pop(lane).result()
+        return bool(self._busy)
+
+    def _pause_s(self, due: datetime | None) -> float:
+        """Return the seconds until something may be sent: its time has come, and its lane is free again."""
+        loop_time = asyncio.get_running_loop().time()
+        paces = [free_at - loop_time for free_at in self._free_at.values() if free_at > loop_time]
+        until_due = (due - self._now()).total_seconds() if due is not None else _LONGEST_NAP_S
+        return until_due if until_due > 0 else min(paces, default=0.0)
+
+    async def _known_entries(self) -> list[OutboxEntry]:
+        """Return open entries of receivers that exist; the others wait until their receiver comes back."""
+        return [entry for entry in await self._outbox.open_entries() if entry.receiver in self._notifiers]
+
+    async def _start_ready(self, *, failed: set[int] | None = None) -> float:
+        """Start one attempt in every free lane that has something due; return how long nothing else will be."""
+        self._running()
+        try:
+            entries = await self._take_back(await self._known_entries())
+        except StoreError as error:
+            self._log.error("outbox unreadable", error=str(error))
+            return _STORE_RETRY_S
+        loop_time = asyncio.get_running_loop().time()
+        for lane, entry in ready(entries, self._now()).items():
+            if lane not in self._busy and self._free_at.get(lane, 0.0) <= loop_time:
+                self._busy[lane] = asyncio.create_task(self._attempt(self._notifiers[entry.receiver], entry, failed))
+        waiting = [entry for entry in entries if (entry.receiver, entry.recipient) not in self._busy]
+        return min(max(self._pause_s(next_due(waiting)), 0.0), _LONGEST_NAP_S)
+
+    async def _take_back(self, entries: list[OutboxEntry]) -> list[OutboxEntry]:
+        """
+        Put entries back whose claim was stored although the store said that it failed: nothing of them has left.
+
+        Nobody else would touch them before the next start. Every attempt that is really under way has a busy lane.
+        """
+        sending = [entry for entry in entries if entry.state is EntryState.SENDING]
+        unsent = [entry for entry in sending if (entry.receiver, entry.recipient) not in self._busy]
+        for entry in unsent:
+            back = replace(entry, state=EntryState.PENDING, not_before=self._now(), error="the claim had no answer")
+            await self._outbox.replace_entry(entry, back, add=(), outcome="not sent")
+        return await self._known_entries() if unsent else entries
+
+    async def _attempt(self, notifier: Notifier, entry: OutboxEntry, failed: set[int] | None) -> bool:
+        is_edit = entry.message.reason.is_edit
+        # An edit may be made twice: where its answer was lost it is made again.
+        if entry.state is EntryState.UNKNOWN and notifier.can_look_up and not is_edit:
+            settled = settle_lookup(entry, await self._look_up(notifier, entry), now=self._now())
+            await self._record(entry, settled, "looked up")
+            if settled.entry.state is not EntryState.PENDING:
+                return _tally(settled.entry, failed)
+            entry = settled.entry
+        claimed = claim(entry, self._now())
+        try:
+            edits = await self._outbox.edited_ref(entry) if is_edit else ""
+            if is_edit and not edits:
+                gone = replace(entry, state=EntryState.FOLDED, finished_at=self._now(), error=_NOTHING_TO_EDIT)
+                await self._outbox.replace_entry(entry, gone, add=(), outcome="")
+                return False
+            thread_ref = await self._outbox.thread_ref(entry)
+            told = await self._outbox.told(entry) if isinstance(notifier, Mirror) else ()
+            if not await self._outbox.replace_entry(entry, claimed, add=(), outcome=""):
+                return False
+        except StoreError as error:
+            # Nothing leaves that is not stored as leaving.
+            self._log.error("claim failed", receiver=entry.receiver, error=str(error))
+            await asyncio.sleep(_STORE_RETRY_S)
+            return _tally(entry, failed)
+        envelope = Envelope(
+            message=entry.message,
+            key=entry.key,
+            recipient=entry.recipient,
+            thread_ref=thread_ref,
+            edits=edits,
+            told=told,
+            is_plain=entry.is_plain,
+        )
+        outcome = await attempt(notifier, envelope)
+        if (edits or isinstance(notifier, Mirror)) and isinstance(outcome, Unknown):
+            # Made twice it is the same: no answer means no more than that it is to be made again.
+            outcome = NotSent(outcome.reason)
+        settled = settle(
+            claimed,
+            outcome,
+            now=self._now(),
+            can_look_up=notifier.can_look_up,
+            deadline=notifier.deadline,
+            jitter=self._jitter(),
+        )
+        self._free_at[(entry.receiver, entry.recipient)] = (
+            asyncio.get_running_loop().time() + notifier.pace.total_seconds()
+        )
+        await self._record(claimed, settled, type(outcome).__name__)
+        await illustrate(notifier, envelope, outcome)
+        return _tally(settled.entry, failed)
+
+    async def _look_up(self, notifier: Notifier, entry: OutboxEntry) -> Lookup:
+        try:
+            thread_ref = await self._outbox.thread_ref(entry)
+            async with asyncio.timeout(notifier.deadline.total_seconds()):
+                return await notifier.find(
+                    entry.key, recipient=entry.recipient, since=entry.created_at, thread_ref=thread_ref
+                )
+        except TimeoutError:
+            return CannotLook("no answer to the lookup")
+        except Exception as error:  # noqa: BLE001 -- as in `_send`
+            self._log.exception("lookup raised", receiver=entry.receiver)
+            return CannotLook(f"{type(error).__name__} in the lookup")
+
+    async def _record(self, before: OutboxEntry, settled: Settled, outcome: str) -> None:
+        """Store an outcome; it is known here alone, so it is tried until the store takes it."""
+        after, copies = settled.entry, list[OutboxEntry]()
+        if needs_fallback(settled):
+            after, copies = self._with_fallback(after)
+        while True:
+            try:
+                await self._outbox.replace_entry(before, after, add=copies, outcome=outcome)
+                break
+            except StoreError as error:
+                self._log.error("outcome not stored yet", receiver=before.receiver, error=str(error))
+                await asyncio.sleep(_STORE_RETRY_S)
+        if copies:
+            self.wake()
+        if self._on_settled is not None:
+            self._on_settled(after.receiver, after.state)
+        self._tell(before, after)
+
+    def _with_fallback(self, entry: OutboxEntry) -> tuple[OutboxEntry, list[OutboxEntry]]:
+        """Note that the fallback was told; return the entry, and a copy for each of the fallback's recipients."""
+        name = self._fallback.get(entry.receiver)
+        notifier = self._notifiers.get(name) if name is not None else None
+        if name is None or notifier is None:
+            self._log.error("no fallback receiver", receiver=entry.receiver, title=entry.message.title)
+            return entry, []
+        now = self._now()
+        message = compose_undelivered(entry.message, receiver=entry.receiver, why=entry.error, now=now)
+        copies = [
+            OutboxEntry(
+                key=delivery_key(self._install_id, entry.key, "undelivered", name, recipient),
+                receiver=name,
+                recipient=recipient,
+                group=entry.group,
+                fingerprints=entry.fingerprints,
+                message=message,
+                created_at=now,
+                not_before=now,
+            )
+            for recipient in notifier.recipients
+        ]
+        return replace(entry, fallback_sent=True), copies
+
+    def _tell(self, before: OutboxEntry, after: OutboxEntry) -> None:
+        facts = {
+            "receiver": after.receiver,
+            "recipient": after.recipient,
+            "change": f"{before.state} -> {after.state}",
+            "attempt": after.attempts,
+            "key": after.key,
+        }
+        if after.state is EntryState.DELIVERED:
+            self._log.info("notification delivered", **facts, title=after.message.title)
+        elif after.state is EntryState.GAVE_UP:
+            self._log.error("notification given up", **facts, error=after.error, title=after.message.title)
+        else:
+            self._log.warning(
+                "notification not delivered yet", **facts, error=after.error, next_at=str(after.not_before)
+            )
+
+
+def _tally(entry: OutboxEntry, failed: set[int] | None) -> bool:
+    """Return whether an entry is delivered, and keep the list of those that are not."""
+    is_delivered = entry.state is EntryState.DELIVERED
+    if failed is not None:
+        (failed.discard if is_delivered else failed.add)(entry.id)
+    return is_delivered
+
+
+async def attempt(notifier: Notifier, envelope: Envelope) -> Outcome:
+    """Make one attempt within the notifier's deadline; whatever goes wrong in it has an outcome."""
+    try:
+        async with asyncio.timeout(notifier.deadline.total_seconds()):
+            if envelope.edits and isinstance(notifier, Editor):
+                return await notifier.edit(envelope)
+            return await notifier.send(envelope)
+    except TimeoutError:
+        return Unknown(f"no answer within {notifier.deadline.total_seconds():.0f} s")
+    except Exception as error:  # noqa: BLE001 -- a plugin's fault must not stop the others; unclassified is unknown
+        get_logger().exception("notifier raised", key=envelope.key)
+        return Unknown(f"{type(error).__name__} in the notifier")

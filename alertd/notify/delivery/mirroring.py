@@ -1,0 +1,88 @@
+"""
+Tells receivers that keep alerts themselves again and again what fires: they forget it at a restart, and end what they
+are not told any more.
+
+What is told again is no notification: it is not in the outbox, and what fails is tried at the next round.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Protocol
+
+from alertd.core.messages.message import AlertFacts
+from alertd.errors import StoreError
+from alertd.log import get_logger
+from alertd.notify.base import Delivered, Mirror, Notifier, Outcome, Unknown
+from alertd.notify.delivery.deliver import Delivery
+from alertd.notify.delivery.order import Lane
+
+MIRROR_EVERY = timedelta(minutes=1)
+"""So long a receiver that restarted may lack an alert; Prometheus has the same."""
+
+
+class Told(Protocol):
+    """What mirroring asks of the store."""
+
+    async def mirrored(self, receiver: str, recipient: str, now: datetime) -> tuple[AlertFacts, ...]:
+        """Return what a recipient was told of and fires still, or ended lately, as it stands now."""
+
+
+class Mirroring:
+    """
+    Tells every mirror of the notifiers in use; lives as long as the delivery.
+
+    Args:
+        delivery: Whose lanes it shares, so that no end is overtaken by an older "it fires".
+        now: The wall clock.
+    """
+
+    def __init__(self, *, delivery: Delivery, told: Told, now: Callable[[], datetime]) -> None:
+        self._delivery = delivery
+        self._told = told
+        self._now = now
+        self._failing: dict[Lane, str] = {}
+        self._log = get_logger()
+
+    async def mirror(self) -> None:
+        """Make one round; a lane in which something is being sent is left to the next."""
+        notifiers = self._delivery.notifiers
+        lanes = [(name, recipient) for name, notifier in notifiers.items() for recipient in _mirrored(notifier)]
+        await asyncio.gather(*(self._delivery.alone(lane, partial(self._tell, notifiers, lane)) for lane in lanes))
+
+    async def _tell(self, notifiers: Mapping[str, Notifier], lane: Lane) -> None:
+        """Tell one recipient; where that begins to fail, or works again, the log says so once."""
+        receiver, recipient = lane
+        try:
+            alerts = await self._told.mirrored(receiver, recipient, self._now())
+        except StoreError as fault:
+            self._log.error("alerts to be told again unreadable", receiver=receiver, error=str(fault))
+            return
+        if not alerts:
+            return
+        outcome = await _attempt(notifiers[receiver], alerts, recipient)
+        error = "" if isinstance(outcome, Delivered) else outcome.reason
+        if bool(error) != bool(self._failing.get(lane)):
+            facts = {"receiver": receiver, "recipient": recipient, "alerts": len(alerts)}
+            if error:
+                self._log.warning("alerts not told again", **facts, error=error)
+            else:
+                self._log.info("alerts told again", **facts)
+        self._failing[lane] = error
+
+
+def _mirrored(notifier: Notifier) -> tuple[str, ...]:
+    return notifier.recipients if isinstance(notifier, Mirror) else ()
+
+
+async def _attempt(notifier: Notifier, alerts: Sequence[AlertFacts], recipient: str) -> Outcome:
+    assert isinstance(notifier, Mirror)
+    try:
+        async with asyncio.timeout(notifier.deadline.total_seconds()):
+            return await notifier.mirror(alerts, recipient=recipient)
+    except TimeoutError:
+        return Unknown(f"no answer within {notifier.deadline.total_seconds():.0f} s")
+    except Exception as error:  # noqa: BLE001 -- a plugin's fault must not stop the others
+        get_logger().exception("notifier raised")
+        return Unknown(f"{type(error).__name__} in the notifier")

@@ -1,0 +1,149 @@
+"""What becomes of an outbox entry after an attempt: pure, every outcome in one place."""
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import assert_never
+
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.notify.base import (
+    CannotLook,
+    ConfigurationRefused,
+    ContentRefused,
+    Delivered,
+    Lookup,
+    NotFound,
+    NotSent,
+    Outcome,
+    Unknown,
+)
+from alertd.notify.delivery.backoff import (
+    BLOCKED_WAIT,
+    LOOKUP_PATIENCE,
+    MOST_UNKNOWNS,
+    UNKNOWN_WAIT,
+    is_spent,
+    next_attempt,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settled:
+    """An entry after an attempt, and whether somebody else must hear of it now."""
+
+    entry: OutboxEntry
+    escalates: bool = False
+
+
+def claim(entry: OutboxEntry, now: datetime) -> OutboxEntry:
+    """Return the entry as it is stored before the first byte leaves."""
+    return replace(
+        entry,
+        state=EntryState.SENDING,
+        attempts=entry.attempts + 1,
+        started_at=now,
+        first_attempt_at=entry.first_attempt_at or now,
+    )
+
+
+def settle(
+    entry: OutboxEntry, outcome: Outcome, *, now: datetime, can_look_up: bool, deadline: timedelta, jitter: float
+) -> Settled:
+    """
+    Return what becomes of a claimed entry.
+
+    Args:
+        can_look_up: The receiver can tell later whether the message arrived.
+        deadline: After which nothing of the attempt can still arrive.
+        jitter: Uniform in [0, 1).
+    """
+    match outcome:
+        case Delivered(ref):
+            return Settled(entry=replace(entry, state=EntryState.DELIVERED, ref=ref, finished_at=now, error=""))
+        case NotSent(reason, retry_after):
+            due = next_attempt(entry.attempts, now, retry_after=retry_after, jitter=jitter)
+            return _again(entry, EntryState.PENDING, due, reason, now)
+        case Unknown(reason):
+            return _unknown(entry, reason, now=now, can_look_up=can_look_up, deadline=deadline)
+        case ConfigurationRefused(reason):
+            settled = _again(entry, EntryState.BLOCKED, now + BLOCKED_WAIT, reason, now)
+            return replace(settled, escalates=True)
+        case ContentRefused(reason) if not entry.is_plain:
+            return Settled(entry=replace(entry, state=EntryState.PENDING, is_plain=True, not_before=now, error=reason))
+        case ContentRefused(reason):
+            return _give_up(entry, reason, now)
+        case _:
+            assert_never(outcome)
+
+
+def settle_lookup(entry: OutboxEntry, found: Lookup, *, now: datetime) -> Settled:
+    """
+    Return what becomes of an unknown entry after the receiver was asked whether it arrived.
+
+    A pending result may be sent at once; an unknown one is asked for again later.
+    """
+    match found:
+        case Delivered(ref):
+            return Settled(entry=replace(entry, state=EntryState.DELIVERED, ref=ref, finished_at=now, error=""))
+        case NotFound():
+            # Disproved: this attempt does not count as a possible copy any more.
+            if is_spent(entry.first_attempt_at, now):
+                return _give_up(entry, entry.error, now)
+            unknowns = max(0, entry.unknowns - 1)
+            return Settled(entry=replace(entry, state=EntryState.PENDING, not_before=now, unknowns=unknowns))
+        case CannotLook(reason):
+            waited = now - (entry.started_at or now)
+            if waited >= LOOKUP_PATIENCE:
+                return Settled(entry=replace(entry, state=EntryState.PENDING, not_before=now, error=reason))
+            return Settled(entry=replace(entry, not_before=now + UNKNOWN_WAIT, error=reason))
+        case _:
+            assert_never(found)
+
+
+def found_sending(
+    entry: OutboxEntry, *, now: datetime, can_look_up: bool, deadline: timedelta, may_repeat: bool = False
+) -> Settled:
+    """
+    Return what becomes of an entry that a process left behind in the middle of an attempt.
+
+    Args:
+        may_repeat: A second copy does no harm.
+    """
+    reason = "alertd stopped while it was being sent"
+    if may_repeat:
+        return _again(entry, EntryState.PENDING, now, reason, now)
+    return _unknown(entry, reason, now=now, can_look_up=can_look_up, deadline=deadline)
+
+
+def _unknown(entry: OutboxEntry, reason: str, *, now: datetime, can_look_up: bool, deadline: timedelta) -> Settled:
+    entry = replace(entry, unknowns=entry.unknowns + 1, error=reason)
+    if entry.unknowns > MOST_UNKNOWNS:
+        return _give_up(entry, f"{reason}; {entry.unknowns} copies may have arrived", now)
+    if is_spent(entry.first_attempt_at, now) and not can_look_up:
+        return _give_up(entry, reason, now)
+    if can_look_up:
+        # Only after the deadline can the attempt not arrive any more, so that "not found" means what it says.
+        due = (entry.started_at or now) + deadline
+        return Settled(entry=replace(entry, state=EntryState.UNKNOWN, not_before=max(now, due)))
+    if entry.unknowns == MOST_UNKNOWNS:
+        blocked = replace(entry, state=EntryState.BLOCKED, not_before=now + BLOCKED_WAIT)
+        return Settled(entry=blocked, escalates=True)
+    return Settled(entry=replace(entry, state=EntryState.UNKNOWN, not_before=now + UNKNOWN_WAIT))
+
+
+def _again(entry: OutboxEntry, state: EntryState, due: datetime, reason: str, now: datetime) -> Settled:
+    if is_spent(entry.first_attempt_at, now):
+        return _give_up(entry, reason, now)
+    return Settled(entry=replace(entry, state=state, not_before=due, error=reason))
+
+
+def _give_up(entry: OutboxEntry, reason: str, now: datetime) -> Settled:
+    gone = replace(entry, state=EntryState.GAVE_UP, finished_at=now, error=reason)
+    return Settled(entry=gone, escalates=True)
+
+
+def needs_fallback(settled: Settled) -> bool:
+    """Return whether a copy for the fallback receiver is due: once an entry, and never for a copy or a test."""
+    entry = settled.entry
+    own = entry.message.reason not in {NotifyReason.UNDELIVERED, NotifyReason.TEST}
+    return settled.escalates and own and not entry.fallback_sent

@@ -1,0 +1,259 @@
+"""
+The mail notifier: one mail per address, with text and HTML, over an encrypted connection.
+
+It composes and hands over; the exchange with the server and the meaning of its replies are in `smtp.py`.
+"""
+
+import re
+from datetime import datetime, timedelta
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP as SMTP_POLICY
+from email.utils import format_datetime, parseaddr
+from functools import cache, cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, ClassVar
+
+from pydantic import AfterValidator, BaseModel, Field
+
+from alertd.core.messages.message import Message, truncate
+from alertd.core.severity import Severity
+from alertd.notify.address import ADDRESS_PATTERN, is_address
+from alertd.notify.base import (
+    CannotLook,
+    ConfigurationRefused,
+    Envelope,
+    Lookup,
+    NotifierContext,
+    Outcome,
+    ReceiverError,
+)
+from alertd.notify.chart_frame import chart_frame
+from alertd.notify.chart_png import chart_png
+from alertd.notify.config import ONE_OR_MORE, ReceiverConfig, one_or_more_schema, without_repeats
+from alertd.notify.text import headline, legible, one_line, plain_with_state, reason_note, state_word
+
+if TYPE_CHECKING:
+    from jinja2 import Template
+
+    from alertd.notify.email.smtp import SmtpAccount
+
+_MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
+_SUBJECT_LIMIT = 200
+_TEXT_LIMIT = 50_000
+_SECURITIES = ("starttls", "tls", "none")
+
+# Dark enough for white text on them, bright enough to be seen on black.
+_COLOURS = {Severity.INFO: "#0b63ce", Severity.WARNING: "#a85d00", Severity.CRITICAL: "#c42b1c"}
+_RESOLVED_COLOUR = "#1a7f37"
+
+
+class EmailConfig(ReceiverConfig):
+    """To whom; how mail is sent stands in the settings ALERTD_SMTP_*."""
+
+    to: Annotated[
+        tuple[Annotated[str, Field(pattern=ADDRESS_PATTERN)], ...],
+        Field(min_length=1),
+        ONE_OR_MORE,
+        AfterValidator(without_repeats),
+        one_or_more_schema(ADDRESS_PATTERN),
+    ] = Field(
+        description="Mail address, or a list of them; each gets its own mail.",
+        examples=["billing@example.com", ["billing@example.com", "cto@example.com"]],
+    )
+    subject_prefix: Annotated[str, AfterValidator(one_line)] = Field(
+        default="", max_length=40, description="Stands before every subject.", examples=["[alertd]"]
+    )
+
+
+def payload(envelope: Envelope, *, sender: str, subject_prefix: str, receiver: str) -> bytes:
+    """
+    Return the mail to send: the same bytes, with the same Message-ID, at every attempt.
+
+    Args:
+        sender: The address or "Name <address>" to send from.
+    """
+    message = legible(envelope.message)
+    domain = _address(sender).rpartition("@")[2]
+    mail = EmailMessage(policy=SMTP_POLICY)
+    mail["Subject"] = _header_text(f"{subject_prefix} {headline(message)}".strip())
+    mail["From"] = _mailbox(sender)
+    mail["To"] = Address(addr_spec=envelope.recipient)
+    mail["Date"] = format_datetime(message.created_at)
+    mail["Message-ID"] = message_id(envelope.key, sender)
+    if _MESSAGE_ID.fullmatch(envelope.thread_ref):
+        mail["In-Reply-To"] = envelope.thread_ref
+        mail["References"] = envelope.thread_ref
+    # RFC 3834: vacation notices and ticket systems do not answer such mail.
+    mail["Auto-Submitted"] = "auto-generated"
+    mail["List-Id"] = f"<{re.sub('[^a-z0-9-]', '-', receiver.lower())}.alertd.{domain}>"
+    mail["X-Alertd-Key"] = envelope.key
+    text = plain_with_state(message) if envelope.is_plain else plain_with_state(message, limit=_TEXT_LIMIT)
+    mail.set_content(text, cte="quoted-printable")
+    if not envelope.is_plain:
+        # The library would draw a random one: the mail is to be the same at each attempt.
+        mail.make_alternative(boundary=f"=_alertd_{envelope.key}")
+        mail.attach(_page(message, envelope.key, domain))
+    return mail.as_bytes()
+
+
+def _page(message: Message, key: str, domain: str) -> EmailMessage:
+    """Return the HTML, with the picture of a chart beside it as RFC 2387 and RFC 2392 have it."""
+    picture_id = f"chart.{key}@{domain}"
+    page = EmailMessage(policy=SMTP_POLICY)
+    page.set_content(html(message, picture_id=picture_id), subtype="html", cte="quoted-printable")
+    if message.chart is not None:
+        page.make_related(boundary=f"=_alertd_related_{key}")
+        page.add_related(
+            chart_png(message.chart),
+            maintype="image",
+            subtype="png",
+            cid=f"<{picture_id}>",
+            disposition="inline",
+            filename="chart.png",
+        )
+    return page
+
+
+def _header_text(text: str) -> str:
+    """
+    Return a text for a header, cut to a length that every client shows.
+
+    The library decodes "encoded words" in what it is given, line ends included, and would write a name such as
+    `=?utf-8?q?=0D=0ABcc:...?=` as a header of its own: they are broken.
+    """
+    return truncate(text, _SUBJECT_LIMIT).replace("=?", "= ?")
+
+
+def html(message: Message, *, picture_id: str) -> str:
+    """
+    Render a legible message as HTML; every text is escaped.
+
+    Args:
+        picture_id: The Content-ID of the chart's picture.
+    """
+    return _template().render(
+        message=message,
+        headline=headline(message),
+        word=state_word(message),
+        colour=_RESOLVED_COLOUR if message.is_resolved else _COLOURS[message.severity],
+        note=" · ".join(filter(None, (reason_note(message), message.footer))),
+        chart=chart_frame(message.chart, picture_id) if message.chart is not None else None,
+    )
+
+
+@cache
+def _template() -> "Template":
+    # Jinja2 is imported when the first mail is rendered: `alertd check` does without it.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(
+        loader=FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("email.html")
+
+
+def message_id(key: str, sender: str) -> str:
+    """Return the Message-ID of a notification."""
+    return f"<{key}@{_address(sender).rpartition('@')[2]}>"
+
+
+def _address(sender: str) -> str:
+    return parseaddr(sender)[1]
+
+
+def _mailbox(sender: str) -> Address:
+    name, address = parseaddr(sender)
+    return Address(display_name=_header_text(one_line(name)), addr_spec=address)
+
+
+class EmailNotifier:
+    """Sends one mail per address, each over its own connection."""
+
+    Config: ClassVar[type[BaseModel]] = EmailConfig
+    deadline: ClassVar[timedelta] = timedelta(seconds=120)
+    pace: ClassVar[timedelta] = timedelta()
+    can_look_up = False
+    contact: ClassVar[str] = "email"
+
+    def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
+        self.name = name
+        email = EmailConfig.model_validate(config)
+        self._to = email.to
+        self._subject_prefix = email.subject_prefix
+        self._sender = context.setting("smtp_from") or ""
+        if not is_address(_address(self._sender)):
+            raise ReceiverError(
+                "set ALERTD_SMTP_FROM to the address that mail comes from, such as alertd@example.com"
+                + (f" (got {self._sender!r})" if self._sender else "")
+            )
+        self._host = context.setting("smtp_host") or ""
+        if not self._host:
+            raise ReceiverError("mail needs a server: set ALERTD_SMTP_HOST")
+        self._port = _port(context.setting("smtp_port") or "587")
+        self._security = context.setting("smtp_security") or "starttls"
+        self._username = context.setting("smtp_username")
+        self._password = context.setting("smtp_password")
+        self._check_security()
+
+    def _check_security(self) -> None:
+        if self._security not in _SECURITIES:
+            raise ReceiverError(f'ALERTD_SMTP_SECURITY is "{self._security}"; write starttls, tls or none')
+        if bool(self._username) != bool(self._password):
+            raise ReceiverError("set both ALERTD_SMTP_USERNAME and ALERTD_SMTP_PASSWORD, or neither")
+        if self._username and self._security == "none":
+            raise ReceiverError(
+                "ALERTD_SMTP_SECURITY=none would send the password in clear; "
+                "use starttls or tls, or take ALERTD_SMTP_USERNAME away"
+            )
+
+    def __repr__(self) -> str:
+        return f"EmailNotifier({self.name!r}, to={self._to!r})"
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Return the addresses."""
+        return self._to
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        """Hand one mail for one address to the server."""
+        if not is_address(envelope.recipient):
+            return ConfigurationRefused(
+                f"{one_line(envelope.recipient)!r} is no mail address; mend it in the rules file"
+            )
+        content = payload(envelope, sender=self._sender, subject_prefix=self._subject_prefix, receiver=self.name)
+        return await self._account.send(
+            content,
+            sender=_address(self._sender),
+            recipient=envelope.recipient,
+            ref=message_id(envelope.key, self._sender),
+        )
+
+    @cached_property
+    def _account(self) -> "SmtpAccount":
+        from alertd.notify.email.smtp import SmtpAccount  # noqa: PLC0415 - aiosmtplib only where mail is sent
+
+        return SmtpAccount(
+            host=self._host,
+            port=self._port,
+            security=self._security,
+            username=self._username,
+            password=self._password,
+        )
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
+        """Say that mail cannot be looked up once it is handed over."""
+        return CannotLook("mail cannot be looked up once it is handed over")
+
+    async def close(self) -> None:
+        """Do nothing: each attempt closes its own connection."""
+
+
+def _port(text: str) -> int:
+    if text.isascii() and text.isdigit() and 0 < int(text[:6]) < 65_536:
+        return int(text)
+    raise ReceiverError(f'ALERTD_SMTP_PORT is "{text}"; write a number from 1 to 65535, usually 587')

@@ -1,0 +1,1 @@
+"""The Slack receiver: messages, buttons, commands."""

@@ -1,0 +1,182 @@
+"""
+Talk to Slack: one request per attempt, and what became of it as an outcome. It neither lays out nor retries.
+
+slack-sdk is used without its retry handlers: its default posts twice after a lost answer.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from urllib.parse import urlsplit
+
+import aiohttp
+from slack_sdk.errors import SlackApiError
+from slack_sdk.web.async_client import AsyncWebClient
+from slack_sdk.web.async_slack_response import AsyncSlackResponse
+
+from alertd.notify.base import CannotLook, Delivered, Lookup, NotSent, Outcome, Unknown
+from alertd.notify.config import is_http_url
+from alertd.notify.slack.connection import Exchange, open_session
+from alertd.notify.slack.errors import outcome_of_answer, outcome_of_webhook
+from alertd.notify.slack.lookup import find_message
+from alertd.notify.slack_picture import SlackPicture
+from alertd.notify.text import quoted
+
+# slack-sdk trips with the last three over an answer that is no JSON object.
+_FAILURES = (aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError)
+
+
+class SlackApi:
+    """Slack for one receiver; holds no connection, only the ids of channels that it has learnt."""
+
+    def __init__(self, *, token: str | None, webhook_url: str | None, base_url: str) -> None:
+        self._token = token
+        self._base_url = base_url
+        path = urlsplit(webhook_url or "").path
+        self._secrets = (token, webhook_url, path if len(path) > 1 else None)
+        self._channel_ids: dict[str, str] = {}
+
+    async def post_message(self, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
+        """Call `chat.postMessage` once."""
+        return await self._call("chat.postMessage", arguments, recipient=recipient)
+
+    async def update_message(self, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
+        """Call `chat.update` once."""
+        return await self._call("chat.update", arguments, recipient=recipient)
+
+    async def _call(self, method: str, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
+        exchange = Exchange()
+        try:
+            async with open_session(exchange) as session:
+                answer = await self._client(session).api_call(method, json=dict(arguments))
+        except SlackApiError as error:
+            code, detail = _refusal(error)
+            return outcome_of_answer(
+                status=exchange.status or 0, headers=exchange.headers, code=code, detail=detail, channel=recipient
+            )
+        except _FAILURES as error:
+            if exchange.status is None or exchange.status == 200:
+                return self._failure(exchange, error)
+            return outcome_of_answer(status=exchange.status, headers=exchange.headers, code="", channel=recipient)
+        return Delivered(self._note_ref(answer.data, recipient))
+
+    def _note_ref(self, data: object, recipient: str) -> str:
+        """Return `channel/ts` of the posted message, and remember the channel's id for lookups."""
+        channel, ts = (data.get("channel"), data.get("ts")) if isinstance(data, Mapping) else (None, None)
+        if not isinstance(channel, str) or not isinstance(ts, str):
+            return ""
+        self._channel_ids[recipient] = channel
+        return f"{channel}/{ts}"
+
+    async def upload_picture(self, picture: SlackPicture, *, channel_id: str, thread_ts: str) -> tuple[str, str]:
+        """
+        Upload a picture into a thread, once; nobody sees it before the last of three requests is answered.
+
+        Returns:
+            Slack's error code, empty where it gave none, and what went wrong, empty where nothing did.
+
+        Source: https://docs.slack.dev/messaging/working-with-files#upload
+        """
+        try:
+            place = await self._call_form(
+                "files.getUploadURLExternal",
+                filename=picture.filename,
+                length=str(len(picture.content)),
+                alt_txt=picture.alt_text,
+            )
+            url = str(place.get("upload_url", ""))
+            if not is_http_url(url):
+                return "", "Slack named no place to upload to"
+            if (status := await self._upload(url, picture.content)) != 200:
+                return "", f"the upload was answered {status}"
+            await self._call_form(
+                "files.completeUploadExternal",
+                files=json.dumps([{"id": place.get("file_id"), "title": picture.title}]),
+                channel_id=channel_id,
+                thread_ts=thread_ts,
+                blocks=json.dumps(picture.caption),
+            )
+        except SlackApiError as error:
+            code, detail = _refusal(error)
+            return code, f"Slack says {code or 'nothing readable'}" + (f" ({quoted(detail)})" if detail else "")
+        except _FAILURES as error:
+            return "", self._why(error)
+        return "", ""
+
+    async def _call_form(self, method: str, **arguments: str) -> AsyncSlackResponse:
+        async with open_session(Exchange()) as session:
+            return await self._client(session).api_call(method, data=arguments)
+
+    async def _upload(self, url: str, content: bytes) -> int:
+        """Send bytes to a place that Slack named, without the token; return the answer's status."""
+        async with (
+            open_session(Exchange()) as session,
+            session.post(url, data=content, allow_redirects=False) as answer,
+        ):
+            return answer.status
+
+    async def post_to_webhook(self, url: str, body: Mapping[str, object]) -> Outcome:
+        """Post once to an incoming webhook."""
+        exchange = Exchange()
+        headers = {"Content-Type": "application/json"}
+        text = b""
+        try:
+            async with (
+                open_session(exchange) as session,
+                session.post(url, data=json.dumps(body).encode(), headers=headers, allow_redirects=False) as answer,
+            ):
+                if answer.status == 200:
+                    return Delivered()
+                text = await answer.read()
+        except _FAILURES as error:
+            if exchange.status is None:
+                return self._failure(exchange, error)
+        said = quoted(text.decode("utf-8", "replace"), secrets=self._secrets)
+        return outcome_of_webhook(status=exchange.status or 0, headers=exchange.headers, body=said)
+
+    def _failure(self, exchange: Exchange, error: Exception) -> Outcome:
+        """Return what an exchange without an answer means: nothing can have left before the connection stood."""
+        if exchange.is_connected:
+            return Unknown(f"Slack's answer was lost: {self._why(error)}")
+        return NotSent(f"cannot reach Slack: {self._why(error)}")
+
+    def _why(self, error: Exception) -> str:
+        return quoted(str(error), secrets=self._secrets) or type(error).__name__
+
+    def _client(self, session: aiohttp.ClientSession) -> AsyncWebClient:
+        client = AsyncWebClient(token=self._token, base_url=self._base_url, session=session, retry_handlers=[])
+        # slack-sdk reads proxies from the environment without regard to NO_PROXY; the session does it right.
+        client.proxy = None
+        return client
+
+    async def find(self, key: str, *, recipient: str, thread: tuple[str, str] | None, since: datetime) -> Lookup:
+        """Look a delivery key up; whatever goes wrong with that is no proof of absence."""
+        try:
+            async with open_session(Exchange()) as session:
+                return await find_message(
+                    self._client(session),
+                    key,
+                    recipient=self._channel_ids.get(recipient, recipient),
+                    thread=thread,
+                    since=since,
+                )
+        except SlackApiError as error:
+            code, detail = _refusal(error)
+            said = f" ({quoted(detail)})" if detail else ""
+            return CannotLook(f"Slack says {code or 'nothing readable'} to the lookup{said}")
+        except _FAILURES as error:
+            return CannotLook(f"Slack's history could not be read: {self._why(error)}")
+
+
+def _refusal(error: SlackApiError) -> tuple[str, str]:
+    """Return Slack's error code and what it says besides; the code is "" when the answer is not Slack's."""
+    data = getattr(error.response, "data", None)
+    if not isinstance(data, Mapping):
+        return "", ""
+    code = data.get("error")
+    more = data.get("response_metadata")
+    notes = more.get("messages") if isinstance(more, Mapping) else None
+    detail = "; ".join(map(str, notes)) if isinstance(notes, list) else ""
+    if needed := data.get("needed"):
+        detail = f"needed: {needed}"
+    return (quoted(code) if isinstance(code, str) else ""), detail

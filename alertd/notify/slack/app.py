@@ -1,0 +1,185 @@
+"""
+Slack's other direction: buttons and the slash command, over Socket Mode, so that alertd needs no public address.
+
+slack-sdk keeps the connection and reconnects; here is decided who may ask, what is answered, and when the connection is
+made anew. Without it everything else works.
+"""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from alertd.core.alerts.requests import Quieted, QuietingError, Request
+from alertd.errors import AlertdError
+from alertd.log import get_logger
+from alertd.notify.slack.actions import NotOurs, read_press
+
+if TYPE_CHECKING:
+    from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
+    from slack_sdk.socket_mode.request import SocketModeRequest
+    from slack_sdk.web.async_client import AsyncWebClient
+
+_CONNECT_S = 30.0
+_LOOK_S = 5.0
+_RETRY_S = 30.0
+_REFUSED_RETRY_S = 300.0
+_LOST_AFTER_S = 120.0
+"""slack-sdk reconnects by itself; when it has not for so long, a new client tries."""
+_REMEDIES = {
+    "invalid_auth": "the app token is wrong: copy it from Basic Information, App-Level Tokens (xapp-…)",
+    "not_allowed_token_type": "ALERTD_SLACK_APP_TOKEN needs an app-level token (xapp-…) with connections:write",
+    "missing_scope": "give the app-level token the scope connections:write",
+    "token_revoked": "make a new app-level token and set it",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlackAppConfig:
+    """Tokens and who may use them; never shown."""
+
+    app_token: str
+    bot_token: str
+    base_url: str
+    users: frozenset[str] = frozenset()
+    """Empty: everyone in the workspace."""
+
+    def __repr__(self) -> str:
+        return f"SlackAppConfig(base_url={self.base_url!r})"
+
+
+class SlackApp:
+    """
+    Listens for as long as the service lives.
+
+    Args:
+        quiet: Does what a button asks for.
+        command: Answers the text behind `/alertd` for a person of this name.
+        now: The wall clock.
+    """
+
+    def __init__(
+        self,
+        config: SlackAppConfig,
+        *,
+        quiet: Callable[[Request], Awaitable[Quieted]],
+        command: Callable[[str, str], Awaitable[str]],
+        now: Callable[[], datetime],
+    ) -> None:
+        self._config = config
+        self._quiet = quiet
+        self._command = command
+        self._now = now
+        self._team_id = ""
+        self._log = get_logger()
+
+    async def run(self) -> None:
+        """Listen until cancelled; whatever goes wrong is logged with what to do, and tried again."""
+        while True:
+            wait_s = await self._listen()
+            await asyncio.sleep(wait_s)
+
+    async def _listen(self) -> float:
+        """Keep one client until it is lost; return how many seconds to wait before the next."""
+        import aiohttp  # noqa: PLC0415 -- heavy, and only those with an app token need it
+        from slack_sdk.errors import SlackApiError  # noqa: PLC0415
+        from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415
+
+        web = AsyncWebClient(token=self._config.bot_token, base_url=self._config.base_url, retry_handlers=[])
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                self._team_id = str((await web.auth_test()).get("team_id") or "")
+                # Asked for once before the client does: it would try a refused token for ever without a word.
+                await web.apps_connections_open(app_token=self._config.app_token)
+            await self._serve(web)
+        except SlackApiError as error:
+            code = str(error.response.get("error", "")) if isinstance(error.response.data, Mapping) else ""
+            remedy = _REMEDIES.get(code, "check ALERTD_SLACK_APP_TOKEN and ALERTD_SLACK_BOT_TOKEN")
+            self._log.error("slack buttons do not work", error=code or "no readable answer", remedy=remedy)
+            return _REFUSED_RETRY_S
+        except (aiohttp.ClientError, OSError, TimeoutError) as error:
+            self._log.warning("slack buttons wait for a connection", error=type(error).__name__)
+        return _RETRY_S
+
+    async def _serve(self, web: "AsyncWebClient") -> None:
+        from slack_sdk.socket_mode.aiohttp import SocketModeClient  # noqa: PLC0415
+
+        # It logs each failed attempt with a trace, and at lower levels what people typed.
+        silent = logging.getLogger("alertd.slack_sdk")
+        silent.setLevel(logging.CRITICAL + 1)
+        client = SocketModeClient(app_token=self._config.app_token, web_client=web, logger=silent)
+        client.socket_mode_request_listeners.append(self._on_request)
+        try:
+            async with asyncio.timeout(_CONNECT_S):
+                await client.connect()  # type: ignore[no-untyped-call] # slack-sdk's
+            self._log.info("slack buttons ready")
+            loop = asyncio.get_running_loop()
+            seen_s = loop.time()
+            while loop.time() - seen_s < _LOST_AFTER_S:
+                await asyncio.sleep(_LOOK_S)
+                if await client.is_connected():
+                    seen_s = loop.time()
+            self._log.warning("slack buttons lost their connection")
+        finally:
+            with suppress(Exception):
+                await client.close()  # type: ignore[no-untyped-call] # slack-sdk's
+
+    async def _on_request(self, client: "AsyncBaseSocketModeClient", request: "SocketModeRequest") -> None:
+        """Confirm at once, as Slack wants within three seconds, then do what is asked."""
+        from slack_sdk.socket_mode.response import SocketModeResponse  # noqa: PLC0415
+
+        await client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
+        try:
+            if request.type == "interactive":
+                await self._on_press(client.web_client, request.payload)
+            elif request.type == "slash_commands":
+                await self._on_command(client.web_client, request.payload)
+        except Exception:  # noqa: BLE001 -- the boundary to slack-sdk: one request must not end the listening
+            self._log.exception("slack request failed", type=request.type)
+
+    async def _on_press(self, web: "AsyncWebClient", payload: Mapping[str, object]) -> None:
+        if payload.get("type") != "block_actions":
+            return
+        try:
+            press = read_press(payload, now=self._now())
+        except NotOurs:
+            return
+        refusal = self._refusal(press.user_id, press.team_id)
+        text = refusal or await self._do(press.request)
+        await self._tell(web, press.channel_id, press.user_id, text)
+
+    async def _do(self, request: Request) -> str:
+        try:
+            return (await self._quiet(request)).text
+        except (QuietingError, AlertdError) as error:
+            return f"Not done: {error}"
+
+    async def _on_command(self, web: "AsyncWebClient", payload: Mapping[str, object]) -> None:
+        user, channel, team, name, text = (
+            str(payload.get(key) or "") for key in ("user_id", "channel_id", "team_id", "user_name", "text")
+        )
+        answer = self._refusal(user, team) or await self._command(text, name or user)
+        await self._tell(web, channel, user, answer)
+
+    def _refusal(self, user_id: str, team_id: str) -> str:
+        """Return why somebody may not ask; people of other workspaces share channels, not decisions."""
+        if not user_id or team_id != self._team_id:
+            return "Not done: only members of this workspace may do this."
+        if self._config.users and user_id not in self._config.users:
+            return "Not done: you are not among those who may do this (ALERTD_SLACK_USERS)."
+        return ""
+
+    async def _tell(self, web: "AsyncWebClient", channel: str, user: str, text: str) -> None:
+        """Answer the person alone; the message itself shows what was done to everybody."""
+        from slack_sdk.errors import SlackApiError  # noqa: PLC0415
+
+        from alertd.notify.slack.text import escaped  # noqa: PLC0415
+
+        try:
+            await web.chat_postEphemeral(channel=channel, user=user, text=escaped(text, 3000))
+        except SlackApiError as error:
+            # What was asked for is done all the same, and seen in the message.
+            self._log.warning("slack answer not shown", error=str(error.response.get("error", "")))

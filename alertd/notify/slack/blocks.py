@@ -1,0 +1,260 @@
+"""
+The layout of a message in Slack's Block Kit: pure, and within Slack's limits by construction.
+
+Whatever comes from a message stands in `plain_text` objects, where Slack forms no mention, link or style, and is
+escaped besides; `mrkdwn` holds only the names of facts and sections, the links, and the owner by the rules file.
+
+The state is told by a word, and by a circle before it whose colour repeats it: it changes with the message, grey while
+somebody looks after the alert or silenced it, green at its end. A coloured bar is to be had only around an attachment,
+which always stands below the blocks: it would hold either the message, which clients fold there and charts and buttons
+may not bear, or a line of small print that nobody looks at. Slack calls attachments legacy, with less visibility to
+come: https://docs.slack.dev/messaging/formatting-message-text#when-to-use-attachments.
+
+Source of the limits: https://docs.slack.dev/reference/block-kit/blocks; lengths are counted in UTF-16 units of the
+escaped text, the strictest reading. `msg_blocks_too_long` comes at about 13,200 characters, which is not documented.
+"""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.chart import Chart, chart_line, chart_words
+from alertd.core.messages.message import Field, Message, Section, section_line
+from alertd.core.owners import slack_mention
+from alertd.core.severity import Severity
+from alertd.notify.slack.actions import Block, buttons
+from alertd.notify.slack.chart import native_chart
+from alertd.notify.slack.text import escaped, escaped_units, units
+from alertd.notify.text import headline, legible, plain_with_state, reason_note
+
+BLOCKS_LIMIT = 50
+SERIALIZED_LIMIT = 12_000
+HEADER_LIMIT = 150
+PLAIN_LIMIT = 3000
+_NOTIFICATION_LIMIT = 300
+
+# Small blocks, so that a message with too much to say loses little.
+_TEXT_LIMIT = 1000
+_NAME_LIMIT = 75
+_FACT_LIMIT = 200
+_FACTS_PER_SECTION = 5
+_FOOTER_LIMIT = 300
+_LINKS = 4
+_LINK_TEXT_LIMIT = 60
+_URL_LIMIT = 500
+_SHORTENED = "Shortened to fit into Slack: the status page and `alertd explain` have the whole."
+
+_CLAUSES = (re.compile("; "), re.compile(r" (?=\()"))
+"""Where a title is best broken, and where it may be."""
+_MENTIONING = frozenset({NotifyReason.FIRST, NotifyReason.RAISED})
+_QUIETED = "⚪"
+_REASON_MARKS = {NotifyReason.TEST: "⚪", NotifyReason.REPORT: "📊"}
+_MARKS = {Severity.INFO: "🔵", Severity.WARNING: "🟠", Severity.CRITICAL: "🔴"}
+_ENDED = "🟢"
+_STATE_MARKS = {"RESOLVED": _ENDED, **{severity.label.upper(): mark for severity, mark in _MARKS.items()}}
+
+
+def block_id(key: str) -> str:
+    """Return the id of a message's first block, by which it is found again."""
+    return f"alertd-{key}"
+
+
+def notification(message: Message) -> str:
+    """Return the top-level text: what phones and screen readers say."""
+    return escaped(headline(legible(message)), _NOTIFICATION_LIMIT)
+
+
+def plain(message: Message) -> str:
+    """Return the whole message as escaped plain text of at most 3,000 characters."""
+    return escaped(plain_with_state(legible(message)), PLAIN_LIMIT)
+
+
+def blocks(
+    message: Message, key: str, *, has_buttons: bool = False, has_chart: bool = True, has_mention: bool = True
+) -> list[Block]:
+    """
+    Lay the message out: header, what waited, sentences, facts, chart, contributors, links and small print.
+
+    What does not fit is left out, with a note that says so; header, links, buttons and small print always stand. A
+    chart is drawn where all the rest fits beside it, else it is a line of text.
+
+    Args:
+        has_chart: False where Slack is known to refuse charts.
+        has_mention: False where the owner is not to be notified, or is who gets the message.
+    """
+    message = legible(message)
+    head = [_header(message, key), *(_owner(message) if has_mention else ())]
+    tail = [*_links(message), *(buttons(message) if has_buttons else ()), *_small_print(message)]
+    if message.chart is not None and has_chart:
+        drawn, is_whole = _laid_out(message, head, tail, has_chart=True)
+        if is_whole:
+            return drawn
+    return _laid_out(message, head, tail, has_chart=False)[0]
+
+
+def _laid_out(
+    message: Message, head: Sequence[Block], tail: Sequence[Block], *, has_chart: bool
+) -> tuple[list[Block], bool]:
+    """Return the blocks, and whether nothing had to be left out."""
+    note = _text(_SHORTENED)
+    body = list(_body(message, has_chart=has_chart))
+    count = BLOCKS_LIMIT - len(head) - len(tail) - 1
+    kept = list(_fitting(body, room=SERIALIZED_LIMIT - _size([*head, note, *tail]), count=count))
+    is_whole = len(kept) == len(body)
+    return [*head, *kept, *([] if is_whole else [note]), *tail], is_whole
+
+
+def _fitting(body: Sequence[Block], *, room: int, count: int) -> Iterator[Block]:
+    for block in body[:count]:
+        # Each block costs its own text and the comma and blank before it.
+        cost = _size(block) + 2
+        if cost <= room:
+            room -= cost
+            yield block
+
+
+def _size(value: object) -> int:
+    # As slack-sdk writes it: beyond ASCII each character costs six.
+    return len(json.dumps(value))
+
+
+def _header(message: Message, key: str) -> Block:
+    text = escaped(f"{_mark(message)} {_title(message)[0]}", HEADER_LIMIT)
+    return {"type": "header", "block_id": block_id(key), "text": _plain_text(text)}
+
+
+def _title(message: Message) -> tuple[str, str]:
+    """
+    Return what stands in the header, and what of the title must stand below it.
+
+    A title that is too long goes on below after its last clause that fits; where that leaves little in the header, it
+    is cut, and stands whole below.
+    """
+    whole = headline(message)
+    if _fits_header(whole):
+        return whole, ""
+    for clauses in _CLAUSES:
+        for clause in reversed(list(clauses.finditer(whole, HEADER_LIMIT // 2))):
+            if _fits_header(whole[: clause.start()]):
+                rest = whole[clause.end() :]
+                return whole[: clause.start()], rest[:1].upper() + rest[1:]
+    return whole, message.title
+
+
+def _fits_header(text: str) -> bool:
+    # No mark is longer than this one.
+    marked = f"{_ENDED} {text}"
+    return escaped(marked, HEADER_LIMIT) == escaped(marked, _TEXT_LIMIT)
+
+
+def _mark(message: Message) -> str:
+    if message.reason in _REASON_MARKS:
+        return _REASON_MARKS[message.reason]
+    if message.is_resolved:
+        return _ENDED
+    return _QUIETED if _is_quieted(message) else _MARKS[message.severity]
+
+
+def _is_quieted(message: Message) -> bool:
+    """Return whether somebody acknowledged or silenced every alert that the message is about."""
+    return bool(message.alerts) and all(alert.acknowledged_by or alert.silenced_by for alert in message.alerts)
+
+
+def _owner(message: Message) -> Iterator[Block]:
+    """Name the owner where something begins or gets worse, so that Slack notifies them; else it is only shown."""
+    mention = slack_mention(message.slack_owner)
+    is_news = message.reason in _MENTIONING and not message.is_resolved
+    if mention and is_news and message.severity >= Severity.WARNING and len(message.alerts) == 1:
+        yield {"type": "section", "text": {"type": "mrkdwn", "text": f"Owner: {mention}", "verbatim": True}}
+
+
+def _body(message: Message, *, has_chart: bool) -> Iterator[Block]:
+    yield from _paragraphs(filter(None, (_title(message)[1], *message.history, *_lines(message))))
+    for start in range(0, len(message.fields), _FACTS_PER_SECTION):
+        yield _facts(message.fields[start : start + _FACTS_PER_SECTION])
+    if message.chart is not None:
+        yield from _chart(message.chart, is_drawn=has_chart)
+    if message.table:
+        note = [f"{message.table_note[0].upper()}{message.table_note[1:]}:"] if message.table_note else []
+        rows = [f"• {row.amount}  {row.who} · {row.what} (before: {row.before})" for row in message.table]
+        yield from _paragraphs([*note, *rows])
+    for section in message.sections:
+        yield from _section(section)
+
+
+def _lines(message: Message) -> Iterator[str]:
+    """Yield the sentences; those of a storm begin with each alert's state, and get its mark."""
+    for line in message.lines:
+        mark = _STATE_MARKS.get(line.partition(":")[0]) if message.reason is NotifyReason.STORM else None
+        yield f"{mark} {line}" if mark else line
+
+
+def _chart(chart: Chart, *, is_drawn: bool) -> Iterator[Block]:
+    words = chart_words(chart)
+    if is_drawn:
+        yield native_chart(chart)
+        yield {"type": "context", "elements": [_plain_text(escaped(words, _TEXT_LIMIT))]}
+    else:
+        yield from _paragraphs([chart_line(chart), words])
+
+
+def _section(section: Section) -> Iterator[Block]:
+    title = escaped(section.title.replace("*", ""), _NAME_LIMIT) or "-"
+    yield {"type": "section", "text": {"type": "mrkdwn", "text": f"*{title}*", "verbatim": True}}
+    lines = [f"• {section_line(row)}" for row in section.rows]
+    yield from _paragraphs([*lines, *([section.note] if section.note else [])])
+
+
+def _paragraphs(sentences: Iterable[str]) -> Iterator[Block]:
+    """Set sentences on lines of their own, as many to a section as its limit allows."""
+    lines: list[str] = []
+    length = 0
+    for sentence in sentences:
+        line = escaped(sentence, _TEXT_LIMIT)
+        if lines and length + units(line) + 1 > _TEXT_LIMIT:
+            yield _text("\n".join(lines))
+            lines, length = [], 0
+        lines.append(line)
+        length += units(line) + 1
+    if lines:
+        yield _text("\n".join(lines))
+
+
+def _facts(fields: Sequence[Field]) -> Block:
+    """Set names in the left and values in the right column; a value stays literal, so it cannot be styled."""
+    cells: list[Block] = []
+    for field in fields:
+        name = escaped(field.name.replace("*", ""), _NAME_LIMIT) or "-"
+        cells += [
+            {"type": "mrkdwn", "text": f"*{name}*", "verbatim": True},
+            _plain_text(escaped(field.text, _FACT_LIMIT) or "-"),
+        ]
+    return {"type": "section", "fields": cells}
+
+
+def _links(message: Message) -> Iterator[Block]:
+    # As it is sent: an ampersand costs five, and a link that is cut leads nowhere.
+    fitting = [link for link in message.links if link.url.isascii() and escaped_units(link.url) <= _URL_LIMIT]
+    links = fitting[:_LINKS]
+    if links:
+        texts = (
+            f"<{escaped(link.url, 2 * _URL_LIMIT)}|{escaped(link.text.replace('|', '/'), _LINK_TEXT_LIMIT)}>"
+            for link in links
+        )
+        yield {"type": "section", "text": {"type": "mrkdwn", "text": " · ".join(texts), "verbatim": True}}
+
+
+def _small_print(message: Message) -> Iterator[Block]:
+    note = " · ".join(filter(None, (reason_note(message), message.footer)))
+    if note:
+        yield {"type": "context", "elements": [_plain_text(escaped(note, _FOOTER_LIMIT))]}
+
+
+def _text(text: str) -> Block:
+    return {"type": "section", "text": _plain_text(text)}
+
+
+def _plain_text(text: str) -> Block:
+    # Without `emoji`, ":moneybag:" in a name stays what it is.
+    return {"type": "plain_text", "text": text, "emoji": False}

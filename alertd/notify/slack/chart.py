@@ -1,0 +1,66 @@
+"""
+A chart in Slack: its native block, and the same in words. Pure, and within Slack's limits by construction.
+
+The block has no text of its own for screen readers, so its words stand below it for everybody.
+
+Sources: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block (since 2026-06-16; no scope but
+`chat:write`): a title of 50 characters, 1 to 6 series of 1 to 20 points, names and labels of 20, a point per category,
+axis labels of 50. That a message holds at most two is not documented: https://github.com/vercel/chat/pull/696.
+"""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from alertd.core.chart import Chart, ChartForm, ChartLimit, axis_labels, limit_text, thinned, values
+from alertd.notify.slack.actions import Block
+from alertd.notify.slack.text import shortened, units
+
+_TITLE_LIMIT = 50
+_POINTS = 20
+_NAME_LIMIT = 20
+_AXIS_LIMIT = 50
+_LIMITS = 4
+"""Lines beside the value: each costs as many points, and a message has room for only so much."""
+_DIGITS = 4
+"""After the point: what is drawn need not be exact, the words are."""
+
+
+def native_chart(chart: Chart) -> Block:
+    """Return a legible chart as Slack draws it: bars, or a line where there are limits to draw across."""
+    drawn = thinned(chart, _POINTS)
+    categories = [shortened(label, _NAME_LIMIT) for label in axis_labels(drawn)]
+    limits = drawn.limits[:_LIMITS]
+    # Slack puts the bars of several series side by side, so a limit would be bars too.
+    kind = "bar" if drawn.form is ChartForm.BARS and not limits else "line"
+    series = [_series("Spend", categories, values(drawn))]
+    for limit in limits:
+        name = _name(drawn, limit, {str(each["name"]) for each in series})
+        series.append(_series(name, categories, [Decimal(limit.value)] * len(categories)))
+    return {
+        "type": "data_visualization",
+        "title": shortened(chart.title, _TITLE_LIMIT),
+        "chart": {
+            "type": kind,
+            "series": series,
+            "axis_config": {
+                "categories": categories,
+                "x_label": shortened("; ".join(filter(None, (drawn.timezone, drawn.note))), _AXIS_LIMIT),
+                "y_label": drawn.unit.value,
+            },
+        },
+    }
+
+
+def _series(name: str, categories: Sequence[str], numbers: Sequence[Decimal]) -> Block:
+    points = [
+        {"label": label, "value": float(round(number, _DIGITS))}
+        for label, number in zip(categories, numbers, strict=True)
+    ]
+    return {"name": name, "data": points}
+
+
+def _name(chart: Chart, limit: ChartLimit, taken: set[str]) -> str:
+    """Return what a line is called, its value with it where that fits; Slack refuses two of one name."""
+    whole = limit_text(chart, limit)
+    name = whole if units(whole) <= _NAME_LIMIT else shortened(limit.name, _NAME_LIMIT)
+    return name if name not in taken else f"{shortened(name, _NAME_LIMIT - 2)} {len(taken) + 1}"

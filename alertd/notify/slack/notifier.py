@@ -1,0 +1,344 @@
+"""
+The Slack notifier: by bot token (threads, and a lookup after a lost answer) or by incoming webhook.
+
+slack-sdk never retries here: its default posts twice after a lost answer. What is due again decides the outbox.
+"""
+
+import asyncio
+import re
+from dataclasses import replace
+from datetime import datetime, timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
+
+from pydantic import AfterValidator, BaseModel, Field, model_validator
+
+from alertd.core.alerts.reason import NotifyReason
+from alertd.log import get_logger
+from alertd.notify.base import (
+    CannotLook,
+    ContentRefused,
+    Delivered,
+    Envelope,
+    Lookup,
+    NotifierContext,
+    Outcome,
+    ReceiverError,
+    resolve_secret,
+)
+from alertd.notify.config import (
+    ONE_OR_MORE,
+    File,
+    Name,
+    ReceiverConfig,
+    is_http_url,
+    one_or_more_schema,
+    without_repeats,
+)
+from alertd.notify.slack.blocks import blocks, notification, plain
+from alertd.notify.text import legible
+
+if TYPE_CHECKING:
+    from alertd.notify.slack.api import SlackApi
+
+DEFAULT_BASE_URL = "https://slack.com/api/"
+EVENT_TYPE = "alertd_notification"
+_CHANNEL_PATTERN = r"^[^\s/,]+$"
+_WITHOUT_CHARTS = timedelta(hours=1)
+"""So long no chart is drawn for a workspace that refused one: each would cost a call more."""
+_SCOPE_REMEDY = (
+    "add the scope files:write under OAuth & Permissions in the app's settings, install the app again and reload alertd"
+)
+_NEWS = frozenset({NotifyReason.RAISED, NotifyReason.ESCALATED})
+"""What the channel must hear of although it was told before; the end is news too."""
+_THREAD_REF = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")
+
+
+class SlackConfig(ReceiverConfig):
+    """Either channels, posted to with a bot token, or the URL of one incoming webhook."""
+
+    channel: Annotated[
+        tuple[Annotated[str, Field(pattern=_CHANNEL_PATTERN)], ...],
+        ONE_OR_MORE,
+        AfterValidator(without_repeats),
+        one_or_more_schema(_CHANNEL_PATTERN),
+    ] = Field(
+        default=(),
+        description="Channel, by name or id, or a list of them; needs a bot token. Each gets its own copy.",
+        examples=["#finops", ["#finops", "C0123456789"]],
+    )
+    bot_token_env: Name | None = Field(
+        default=None,
+        description="Environment variable that holds the bot token; default: ALERTD_SLACK_BOT_TOKEN.",
+        examples=["SLACK_BOT_TOKEN"],
+    )
+    bot_token_file: File | None = Field(
+        default=None, description="File that holds the bot token.", examples=["/run/secrets/slack_bot_token"]
+    )
+    webhook_url_env: Name | None = Field(
+        default=None,
+        description="Environment variable that holds the URL of an incoming webhook: no threads, no lookups.",
+        examples=["SLACK_WEBHOOK_URL"],
+    )
+    webhook_url_file: File | None = Field(
+        default=None,
+        description="File that holds the URL of an incoming webhook.",
+        examples=["/run/secrets/slack_webhook_url"],
+    )
+    reply_broadcast: bool = Field(
+        default=True,
+        description="Whether a reply that tells of a higher severity or of the end stands in the channel too, "
+        "not only in its thread.",
+        examples=[False],
+    )
+
+    mention_owners: bool = Field(
+        default=True,
+        description="Whether a message names the owner's Slack member or group, so that Slack notifies them: when an "
+        "alert of severity warning or higher begins, and when its severity rises.",
+        examples=[False],
+    )
+
+    @model_validator(mode="after")
+    def _one_form(self) -> Self:
+        if self.webhook_url_env and self.webhook_url_file:
+            raise ValueError("webhook_url_env and webhook_url_file exclude each other; keep one")
+        if self.bot_token_env and self.bot_token_file:
+            raise ValueError("bot_token_env and bot_token_file exclude each other; keep one")
+        if (self.webhook_url_env or self.webhook_url_file) and (
+            self.channel or self.bot_token_env or self.bot_token_file
+        ):
+            raise ValueError(
+                "an incoming webhook posts to its own channel; "
+                "keep either channel (with a bot token) or the webhook URL"
+            )
+        if (self.bot_token_env or self.bot_token_file) and not self.channel:
+            raise ValueError('a bot token needs a channel to post to; add channel: "#finops"')
+        return self
+
+
+def payload(
+    envelope: Envelope,
+    *,
+    has_buttons: bool = False,
+    has_chart: bool = True,
+    has_broadcast: bool = True,
+    has_mention: bool = True,
+) -> dict[str, object]:
+    """Return the arguments of `chat.postMessage`: nothing unfurls, no name is linked, the key stands in twice."""
+    message = envelope.message
+    arguments: dict[str, object] = {
+        "channel": envelope.recipient,
+        "metadata": {"event_type": EVENT_TYPE, "event_payload": {"key": envelope.key}},
+        "parse": "none",
+        "unfurl_links": False,
+        "unfurl_media": False,
+    }
+    if envelope.is_plain:
+        # The last resort stands by itself: the thread may be what was refused.
+        return {**arguments, "text": plain(message), "mrkdwn": False}
+    arguments |= {
+        "text": notification(message),
+        "blocks": blocks(
+            message,
+            envelope.key,
+            has_buttons=has_buttons,
+            has_chart=has_chart,
+            # Whom a message goes to is notified by the message.
+            has_mention=has_mention and message.slack_owner != envelope.recipient,
+        ),
+    }
+    if thread := thread_of(envelope.thread_ref):
+        arguments |= {
+            "channel": thread[0],
+            "thread_ts": thread[1],
+            "reply_broadcast": has_broadcast and (message.is_resolved or message.reason in _NEWS),
+        }
+    return arguments
+
+
+def update_payload(
+    envelope: Envelope, channel: str, ts: str, *, has_buttons: bool = False, has_chart: bool = True
+) -> dict[str, object]:
+    """Return the arguments of `chat.update`, with which a message takes the place of a delivered one."""
+    arguments = payload(replace(envelope, thread_ref=""), has_buttons=has_buttons, has_chart=has_chart)
+    kept: dict[str, object] = {
+        name: arguments[name] for name in ("text", "blocks", "metadata", "parse") if name in arguments
+    }
+    # Without blocks of its own the text would stand below the old ones.
+    return {"blocks": [], **kept, "channel": channel, "ts": ts}
+
+
+def webhook_payload(envelope: Envelope, *, has_chart: bool = True, has_mention: bool = True) -> dict[str, object]:
+    """Return the body for an incoming webhook, which knows neither threads nor metadata."""
+    message = envelope.message
+    shared: dict[str, object] = {"unfurl_links": False, "unfurl_media": False}
+    if envelope.is_plain:
+        return {**shared, "text": plain(message), "mrkdwn": False}
+    laid_out = blocks(message, envelope.key, has_chart=has_chart, has_mention=has_mention)
+    return {**shared, "text": notification(message), "blocks": laid_out}
+
+
+def thread_of(ref: str) -> tuple[str, str] | None:
+    """Return channel id and `ts` of a delivered message, or None when *ref* is none of Slack's."""
+    match = _THREAD_REF.fullmatch(ref)
+    return (match[1], match[2]) if match else None
+
+
+class _Call(Protocol):
+    """One request to Slack."""
+
+    async def __call__(self, *, has_chart: bool) -> Outcome: ...
+
+
+class SlackNotifier:
+    """Posts messages; holds no connection between attempts."""
+
+    Config: ClassVar[type[BaseModel]] = SlackConfig
+    deadline: ClassVar[timedelta] = timedelta(seconds=30)
+    # About one message a second and channel: https://docs.slack.dev/apis/web-api/rate-limits
+    pace: ClassVar[timedelta] = timedelta(seconds=1)
+
+    def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
+        self.name = name
+        slack = SlackConfig.model_validate(config)
+        self._channels = slack.channel
+        self._has_broadcast = slack.reply_broadcast
+        self._has_mention = slack.mention_owners
+        self._token: str | None = None
+        self._webhook_url: str | None = None
+        if slack.channel:
+            self._token = _bot_token(slack, context)
+        else:
+            self._webhook_url = _webhook_url(slack, context)
+        self._base_url = context.setting("slack_base_url") or DEFAULT_BASE_URL
+        self.can_look_up = self.can_edit = self._token is not None
+        self.contact = "slack" if self._token else ""
+        # Buttons that nobody listens to would only puzzle.
+        self._has_buttons = bool(self._token and context.setting("slack_app_token"))
+        self._no_charts_until = 0.0
+        """On the loop's clock."""
+        self._may_upload = self._token is not None
+        """False once Slack said that the app lacks the scope, for as long as this receiver lives."""
+
+    def __repr__(self) -> str:
+        return f"SlackNotifier({self.name!r}, channels={self._channels!r})"
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Return the channels; the incoming webhook has but one, which has no name here."""
+        return self._channels or ("",)
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        """Post once: by `chat.postMessage`, or to the incoming webhook."""
+
+        async def post(*, has_chart: bool) -> Outcome:
+            if self._webhook_url:
+                body = webhook_payload(envelope, has_chart=has_chart, has_mention=self._has_mention)
+                return await self._api.post_to_webhook(self._webhook_url, body)
+            arguments = payload(
+                envelope,
+                has_buttons=self._has_buttons,
+                has_chart=has_chart,
+                has_broadcast=self._has_broadcast,
+                has_mention=self._has_mention,
+            )
+            return await self._api.post_message(arguments, recipient=envelope.recipient)
+
+        return await self._with_chart_if_taken(envelope, post)
+
+    async def edit(self, envelope: Envelope) -> Outcome:
+        """Put the envelope's message in the place of a delivered one, once."""
+        place = thread_of(envelope.edits)
+        if place is None:
+            return ContentRefused("Slack did not say where the message is")
+        channel, ts = place
+
+        async def update(*, has_chart: bool) -> Outcome:
+            arguments = update_payload(envelope, channel, ts, has_buttons=self._has_buttons, has_chart=has_chart)
+            return await self._api.update_message(arguments, recipient=envelope.recipient)
+
+        return await self._with_chart_if_taken(envelope, update)
+
+    async def _with_chart_if_taken(self, envelope: Envelope, call: _Call) -> Outcome:
+        """
+        Send with the chart drawn; where Slack refuses the content, at once again with the chart as text.
+
+        What was refused was certainly not posted, so nothing is posted twice. Slack does not say that it was the chart:
+        that shows when the message is taken without, and then none is drawn for an hour.
+        """
+        now = asyncio.get_running_loop().time()
+        if envelope.message.chart is None or envelope.is_plain or now < self._no_charts_until:
+            return await call(has_chart=False)
+        outcome = await call(has_chart=True)
+        if not isinstance(outcome, ContentRefused):
+            return outcome
+        second = await call(has_chart=False)
+        if isinstance(second, Delivered):
+            self._no_charts_until = now + _WITHOUT_CHARTS.total_seconds()
+            get_logger().warning("Slack takes no charts", receiver=self.name, error=outcome.reason)
+        return second
+
+    async def illustrate(self, envelope: Envelope, ref: str) -> None:
+        """Upload the chart as a picture into the message's thread, where Slack refuses to draw charts itself."""
+        is_lacking = asyncio.get_running_loop().time() < self._no_charts_until
+        chart, place = legible(envelope.message).chart, thread_of(envelope.thread_ref) or thread_of(ref)
+        if chart is None or place is None or envelope.is_plain or not is_lacking or not self._may_upload:
+            return
+        from alertd.notify.slack_picture import picture_of  # noqa: PLC0415 -- numpy draws it, for few workspaces
+
+        picture = await asyncio.to_thread(picture_of, chart)
+        code, error = await self._api.upload_picture(picture, channel_id=place[0], thread_ts=place[1])
+        if code == "missing_scope":
+            self._may_upload = False
+            get_logger().warning("charts come as words only", receiver=self.name, error=error, remedy=_SCOPE_REMEDY)
+        elif error:
+            get_logger().warning("picture not added", receiver=self.name, key=envelope.key, error=error)
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
+        """Look for the key in the channel's history, and in the thread that the message would continue."""
+        if not self.can_look_up:
+            return CannotLook("an incoming webhook cannot read the channel")
+        return await self._api.find(key, recipient=recipient, thread=thread_of(thread_ref), since=since)
+
+    @cached_property
+    def _api(self) -> "SlackApi":
+        # slack-sdk and aiohttp take a quarter of a second to import, which `alertd check` need not wait for.
+        from alertd.notify.slack.api import SlackApi  # noqa: PLC0415
+
+        return SlackApi(token=self._token, webhook_url=self._webhook_url, base_url=self._base_url)
+
+    async def close(self) -> None:
+        """Do nothing: each attempt closes its own connection."""
+
+
+def _bot_token(config: SlackConfig, context: NotifierContext) -> str:
+    keys = {"bot_token_env": config.bot_token_env, "bot_token_file": config.bot_token_file}
+    token = resolve_secret(keys, "bot_token", context, setting="slack_bot_token")
+    if not token:
+        raise ReceiverError(
+            "channel needs a bot token: set ALERTD_SLACK_BOT_TOKEN, bot_token_env or bot_token_file; "
+            "with an incoming webhook leave channel out",
+            key="channel",
+        )
+    if token.startswith("xapp-"):
+        raise ReceiverError("the bot token is an app-level token (xapp-…); the bot's begins with xoxb-", key="channel")
+    if not token.isascii() or not token.isprintable() or " " in token:
+        raise ReceiverError("the bot token has blanks or characters that no token has; copy it again", key="channel")
+    return token
+
+
+def _webhook_url(config: SlackConfig, context: NotifierContext) -> str:
+    keys = {"webhook_url_env": config.webhook_url_env, "webhook_url_file": config.webhook_url_file}
+    url = resolve_secret(keys, "webhook_url", context, setting="slack_webhook_url")
+    if not url:
+        raise ReceiverError(
+            "a Slack receiver needs channel (with ALERTD_SLACK_BOT_TOKEN), or webhook_url_env or webhook_url_file "
+            "(an incoming webhook), or ALERTD_SLACK_WEBHOOK_URL"
+        )
+    if not is_http_url(url):
+        raise ReceiverError(
+            "the webhook URL is no http(s) URL; copy it from Incoming Webhooks in the app's settings",
+            key=next((key for key, value in keys.items() if value), None),
+        )
+    return url

@@ -1,0 +1,1 @@
+"""What the command line and the status page ask about the stored state."""

@@ -1,0 +1,278 @@
+"""
+The story of one alert, told from what is stored: where it stands, why it is told or not, each send and its answer.
+
+It reads and words; it judges nothing anew.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.due import repeat_interval
+from alertd.core.alerts.routing import OWNER, matching_routes
+from alertd.core.alerts.silence import Silence, matchable
+from alertd.core.labels import Labels, matches_all
+from alertd.core.messages.holding import is_held
+from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.rules.base import Rule
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.values import format_value
+from alertd.core.words import format_duration, format_instant
+from alertd.store.alerts import AlertEvent
+from alertd.store.outbox import Attempt
+from alertd.store.store import Store
+
+_NEAREST = 5
+"""So many groups of a rule are shown."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """One notification with its attempts."""
+
+    entry: OutboxEntry
+    attempts: tuple[Attempt, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """All that is stored of one alert, up to a moment."""
+
+    alert: Alert
+    """As it is now, whatever the moment."""
+    events: tuple[AlertEvent, ...]
+    told: tuple[Told, ...]
+    silences: tuple[Silence, ...]
+    """Those that fit it, ended ones included."""
+    at: datetime
+    is_past: bool
+    """The moment lies in the past: what the alert was then is in its events."""
+
+
+def read_story(store: Store, alert: Alert, *, at: datetime, is_past: bool) -> Story:
+    """
+    Read what is stored of an alert up to a moment.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    labels = matchable(alert)
+    with store.snapshot():
+        entries = [entry for entry in store.outbox.entries_of(alert.fingerprint) if entry.created_at <= at]
+        attempts = {entry.id: store.outbox.attempts(entry.id) for entry in entries}
+        events = store.alerts.events(alert.fingerprint)
+        silences = store.silences.all_silences()
+    told = (
+        Told(entry=entry, attempts=tuple(one for one in attempts[entry.id] if one.started_at <= at))
+        for entry in entries
+    )
+    return Story(
+        alert=alert,
+        events=tuple(event for event in events if event.happened_at <= at),
+        told=tuple(told),
+        silences=tuple(s for s in silences if s.created_at <= at and _fits(s, alert, labels)),
+        at=at,
+        is_past=is_past,
+    )
+
+
+def _fits(silence: Silence, alert: Alert, labels: dict[str, str]) -> bool:
+    # Whether it held at some time, whatever ended it.
+    is_bound = not silence.bound or any(bound.names(alert) for bound in silence.bound)
+    return is_bound and matches_all(dict(silence.matchers), labels)
+
+
+def tell(story: Story, rule: Rule | None, audience: Audience | None) -> Iterator[str]:
+    """
+    Yield the story line by line.
+
+    Args:
+        rule: The alert's rule, None where the rules file has none of that name.
+        audience: Who is told by the rules file; None where it cannot be read.
+    """
+    alert = story.alert
+    yield f"{alert.rule}  {alert.fingerprint}  episode {alert.episode}"
+    yield alert.headline
+    yield ""
+    for name, text in standing_facts(story, rule, audience):
+        yield f"{name:<11}{text}"
+    yield from _silences(story)
+    yield from _sends(story)
+    yield from _events(story.events)
+
+
+def standing_facts(story: Story, rule: Rule | None, audience: Audience | None) -> list[tuple[str, str]]:
+    """Return how the alert stands and whom it goes to, as (name, text) pairs; rule and audience as in `tell`."""
+    facts = _then(story) if story.is_past else _now(story, rule)
+    return [*facts, ("Told to", _route(story.alert, rule, audience))]
+
+
+def _then(story: Story) -> list[tuple[str, str]]:
+    last = next((event for event in reversed(story.events) if " -> " in event.kind), None)
+    if last is None:
+        return [("At", f"{format_instant(story.at)}: nothing was known of it yet")]
+    detail = dict(last.detail)
+    value = f"value {detail['value']} {detail.get('unit', '')}" if "value" in detail else ""
+    edge = f", data to {detail['as_of']}" if "as_of" in detail else ""
+    return [
+        ("At", format_instant(story.at)),
+        ("State", f"{last.kind.rpartition(' -> ')[2]}, since {format_instant(last.happened_at)}"),
+        ("Value", f"{value}{edge}, when it changed"),
+    ]
+
+
+def _now(story: Story, rule: Rule | None) -> list[tuple[str, str]]:
+    alert = story.alert
+    found = [("State", _state(alert)), ("Value", _value(alert)), ("Why told", _told(alert, rule, story.at))]
+    found += [("Not whole", caveat) for caveat in alert.caveats]
+    if alert.reason:
+        found.append(("Why", alert.reason))
+    if alert.withheld:
+        found.append(("Withheld", alert.withheld))
+    if alert.acknowledged_by is not None:
+        since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
+        found.append(("Known to", f"{alert.acknowledged_by}{since}: not repeated until its severity rises"))
+    found += [
+        ("Held", f"{_address(told.entry)}: until {format_instant(told.entry.not_before)}")
+        for told in story.told
+        if is_held(told.entry, story.at)
+    ]
+    return found
+
+
+def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
+    """Yield what a rule says of the groups that reach a severity, or come nearest to one."""
+    groups = _largest(rule, facts) if isinstance(rule, SpendRule) else ()
+    samples = rule.evaluate(facts, groups)
+    samples.sort(key=lambda sample: (-(sample.reached or 0), -sample.value))
+    for sample in samples[:_NEAREST]:
+        limits = ", ".join(f"{s.label} from {format_value(limit, sample.unit)}" for s, limit in sample.thresholds)
+        whole = "complete" if sample.is_complete else "not complete"
+        reached = sample.reached.label if sample.reached is not None else "below every threshold"
+        yield f"  {sample.headline}: {reached}"
+        value = format_value(sample.value, sample.unit)
+        yield f"    {value}{f'; {limits}' if limits else ''}; billed through {format_instant(sample.as_of)}, {whole}"
+        yield from (f"    {caveat}" for caveat in sample.caveats)
+    if not samples:
+        yield "  nothing to judge: no spend fits it, or nothing was read yet"
+    if len(samples) > _NEAREST:
+        yield f"  … and {len(samples) - _NEAREST} more groups"
+
+
+def _largest(rule: SpendRule, facts: Facts) -> list[Labels]:
+    """Return the groups of a rule that spent most in all hours at hand."""
+    seen = facts.of(rule.view)
+    sums = seen.spend.sums(replace(rule.query, accounts=seen.data.accounts), rule.metric, seen.spend.span)
+    return sorted(sums.groups, key=lambda group: (-sums.of(group), group))[:_NEAREST]
+
+
+def why_quiet(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> str:
+    """
+    Return why nothing of a firing alert is told at the moment, empty where nothing keeps it back.
+
+    Args:
+        waiting: Open outbox entries.
+    """
+    if alert.state is not AlertState.FIRING:
+        return ""
+    if alert.withheld:
+        return alert.withheld
+    held = [entry for entry in waiting if alert.fingerprint in entry.fingerprints and is_held(entry, now)]
+    if held:
+        until = max(entry.not_before for entry in held)
+        return f"quiet until {format_instant(until)} ({', '.join(sorted({entry.receiver for entry in held}))})"
+    return f"acknowledged by {alert.acknowledged_by}" if alert.acknowledged_by is not None else ""
+
+
+def _state(alert: Alert) -> str:
+    moments = [("pending since", alert.started_at)] if alert.fired_at is None else [("fired", alert.fired_at)]
+    if alert.resolved_at is not None:
+        moments.append(("resolved", alert.resolved_at))
+    when = ", ".join(f"{word} {format_instant(at)}" for word, at in moments)
+    severity = "" if alert.state is AlertState.RESOLVED else f" ({alert.severity.label})"
+    return f"{alert.state}{severity}; {when}"
+
+
+def _value(alert: Alert) -> str:
+    limit = ""
+    if alert.threshold is not None:
+        limit = f"; {alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
+    whole = "complete" if alert.is_complete else "not complete"
+    value, peak = format_value(alert.value, alert.unit), format_value(alert.peak, alert.unit)
+    return f"{value}{limit}; at most {peak}; billed through {format_instant(alert.as_of)}, {whole}"
+
+
+def _told(alert: Alert, rule: Rule | None, now: datetime) -> str:
+    if alert.fired_at is None:
+        if rule is None or not rule.for_:
+            return "not told: it did not fire"
+        return f"not told: it fires when it has held for {format_duration(rule.for_)}"
+    if alert.told_at is None:
+        return f"not told yet: {alert.withheld or 'the next poll decides'}"
+    value = format_value(alert.told_value, alert.unit) if alert.told_value is not None else ""
+    severity = alert.told_severity.label if alert.told_severity is not None else ""
+    text = f"last {format_instant(alert.told_at)}: {severity} {value}"
+    if alert.state is not AlertState.FIRING or rule is None or alert.acknowledged_by is not None:
+        return text
+    interval = repeat_interval(rule, alert.told_count)
+    if interval is None:
+        return f"{text}; never repeated"
+    due = alert.told_at + interval
+    return f"{text}; repeated {'now' if due <= now else format_instant(due)} if it still fires"
+
+
+def _route(alert: Alert, rule: Rule | None, audience: Audience | None) -> str:
+    if audience is None:
+        return "unknown: the rules file cannot be read"
+    if rule is None:
+        return "nobody new: the rules file has no such rule any more"
+    if rule.notify:
+        how, names = "the rule's own notify", rule.notify
+    else:
+        found = matching_routes(matchable(alert), audience.routes)
+        names = tuple(dict.fromkeys(name for _, entry in found for name in entry.notify)) if found else audience.default
+        how = f"route {', '.join(str(number) for number, _ in found)}" if found else "defaults: no route matches"
+    owner = " (owner: the person or channel behind the owner)" if OWNER in names else ""
+    return f"{', '.join(names) or 'nobody'}, by {how}{owner}"
+
+
+def _silences(story: Story) -> Iterator[str]:
+    for silence in story.silences:
+        ended = f"; ended by {silence.expired_by} {format_instant(silence.expired_at)}" if silence.expired_at else ""
+        yield f"{'Silence':<11}{silence.text}{ended}"
+
+
+def _sends(story: Story) -> Iterator[str]:
+    yield ""
+    yield "Notifications" if story.told else "Notifications: none"
+    for told in story.told:
+        entry = told.entry
+        held = f", held until {format_instant(entry.not_before)}" if is_held(entry, story.at) else ""
+        state = f"{entry.state.value}{held}" if not story.is_past else f"{len(told.attempts)} attempts by then"
+        yield f"  {format_instant(entry.created_at)}  {entry.message.reason.value}, {_address(entry)}: {state}"
+        yield f"    {entry.message.title}"
+        for line in entry.message.history:
+            yield f"    {line}"
+        for attempt in told.attempts:
+            detail = f": {attempt.detail}" if attempt.detail else ""
+            outcome = attempt.outcome or "under way"
+            yield f"    attempt {attempt.number}, {attempt.started_at:%H:%M:%S}: {outcome}{detail}"
+        if entry.ref:
+            yield f"    is at {entry.ref}"
+        if entry.error and not told.attempts:
+            yield f"    {entry.error}"
+
+
+def _address(entry: OutboxEntry) -> str:
+    return f"{entry.receiver} {entry.recipient}".rstrip()
+
+
+def _events(events: Sequence[AlertEvent]) -> Iterator[str]:
+    yield ""
+    yield "History" if events else "History: none is kept"
+    for event in events:
+        detail = ", ".join(f"{name} {text}" for name, text in event.detail)
+        yield f"  {format_instant(event.happened_at)}  {event.kind}{f': {detail}' if detail else ''}"

@@ -1,0 +1,48 @@
+"""What one cycle did, in figures."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+
+@dataclass(slots=True, kw_only=True)
+class CycleReport:
+    """What one cycle did: the one log line, and what `--once` judges by."""
+
+    started_at: datetime
+    rows: int = 0
+    ranges: int = 0
+    hours_changed: int = 0
+    hours_doubted: int = 0
+    rows_rounded: int = 0
+    errors: list[str] = field(default_factory=list)
+    rule_errors: list[str] = field(default_factory=list)
+    firing: int = 0
+    pending: int = 0
+    moves: list[str] = field(default_factory=list)
+    notifications: int = 0
+    read_s: float = 0.0
+    evaluate_s: float = 0.0
+    decide_s: float = 0.0
+
+    @property
+    def is_ok(self) -> bool:
+        """Whether everything was read and every rule judged."""
+        return not self.errors and not self.rule_errors
+
+    def figures(self) -> tuple[tuple[str, str | int], ...]:
+        """Return what log line and history show, in this order."""
+        return (
+            ("rows", self.rows),
+            ("ranges", self.ranges),
+            ("hours_changed", self.hours_changed),
+            ("hours_doubted", self.hours_doubted),
+            ("rows_rounded", self.rows_rounded),
+            ("firing", self.firing),
+            ("pending", self.pending),
+            ("notifications", self.notifications),
+            ("read_ms", int(self.read_s * 1000)),
+            ("evaluate_ms", int(self.evaluate_s * 1000)),
+            ("decide_ms", int(self.decide_s * 1000)),
+            ("errors", "; ".join(self.errors)),
+            ("rule_errors", ", ".join(self.rule_errors)),
+        )

@@ -1,0 +1,309 @@
+"""What `alertd status` tells: facts from the store, and the judgement whether all is well."""
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alertd import __version__
+from alertd.core.alert import Alert, AlertState
+from alertd.core.hours import start_of
+from alertd.core.messages.message import truncate
+from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.rules.facts import RulesFile
+from alertd.core.spend.bill import View
+from alertd.core.spend.ledger import CategoryBook
+from alertd.core.words import format_age, format_count, format_instant
+from alertd.store.cycles import CycleRecord
+from alertd.store.store import Store
+
+_POLLS_MISSED = 3
+"""So many intervals without a cycle, and the daemon is not well or does not run."""
+_SLACK = timedelta(minutes=1)
+_WHY_LIMIT = 300
+"""Characters: a poll may meet one error for each range of each category."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Edge:
+    """One category's data edge in one view of the bills."""
+
+    account: str
+    category: str
+    view: View
+    title: str
+    """The category for people, its two views told apart."""
+    billed_through: datetime | None
+    read_at: datetime | None
+    error: str
+
+    def row(self) -> tuple[str, ...]:
+        """Return the cells of the status table."""
+        through = f"{self.billed_through:%Y-%m-%d %H:%M}" if self.billed_through else "nothing yet"
+        read = f"{self.read_at:%Y-%m-%d %H:%M}" if self.read_at else "never"
+        return self.account, self.title, through, read, self.error or "ok"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReceiverHealth:
+    """How one receiver's notifications fare."""
+
+    name: str
+    counts: Mapping[EntryState, int]
+    last_error: str
+    due_since: datetime | None
+    """Since when the oldest notification is due that has not arrived; None where none is."""
+
+    def row(self) -> tuple[str, ...]:
+        """Return the cells of the status table."""
+        count = self.counts.get
+        waiting = count(EntryState.PENDING, 0) + count(EntryState.SENDING, 0)
+        numbers = (
+            count(EntryState.DELIVERED, 0),
+            waiting,
+            count(EntryState.UNKNOWN, 0),
+            count(EntryState.BLOCKED, 0),
+            count(EntryState.GAVE_UP, 0),
+        )
+        return self.name, *map(str, numbers), self.last_error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Status:
+    """Everything the status shows."""
+
+    version: str
+    problems: tuple[str, ...]
+    last_cycle: CycleRecord | None
+    last_good: CycleRecord | None
+    firing: int
+    pending: int
+    open_alerts: tuple[Alert, ...]
+    edges: tuple[Edge, ...]
+    receivers: tuple[ReceiverHealth, ...]
+    rules_file: RulesFile | None
+    now: datetime
+
+    @property
+    def rules_text(self) -> str:
+        """The rules file for people."""
+        file = self.rules_file
+        if file is None or file.loaded_at is None:
+            return "not read yet"
+        broken = f"; broken since {format_instant(file.broken_since)}" if file.broken_since is not None else ""
+        return f"{file.rules} in force since {format_instant(file.loaded_at)}{broken}"
+
+    @property
+    def is_healthy(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.problems
+
+    @property
+    def last_cycle_text(self) -> str:
+        """The last cycle for people."""
+        return self._cycle_text(self.last_cycle)
+
+    @property
+    def last_good_text(self) -> str:
+        """The last good cycle for people."""
+        return self._cycle_text(self.last_good)
+
+    def _cycle_text(self, cycle: CycleRecord | None) -> str:
+        if cycle is None:
+            return "never"
+        figures = dict(cycle.summary)
+        age = format_age(max(self.now - cycle.finished_at, timedelta()))
+        return f"{format_instant(cycle.finished_at)} ({age} ago, {figures.get('rows', 0)} rows)"
+
+    def json(self) -> dict[str, object]:
+        """Return the status for programs."""
+        return {
+            "version": self.version,
+            "healthy": self.is_healthy,
+            "problems": list(self.problems),
+            "last_cycle": _cycle_json(self.last_cycle),
+            "last_good_cycle": _cycle_json(self.last_good),
+            "rules_file": _rules_json(self.rules_file),
+            "firing": self.firing,
+            "pending": self.pending,
+            "data_edges": [
+                {
+                    "account": edge.account,
+                    "category": edge.category,
+                    "view": edge.view.value,
+                    "billed_through": _instant(edge.billed_through),
+                    "read_at": _instant(edge.read_at),
+                    "error": edge.error or None,
+                }
+                for edge in self.edges
+            ],
+            "outbox": {
+                receiver.name: {state.value: count for state, count in receiver.counts.items()}
+                for receiver in self.receivers
+            },
+            "receivers": [
+                {"name": receiver.name, "last_error": receiver.last_error or None} for receiver in self.receivers
+            ],
+        }
+
+
+def _rules_json(file: RulesFile | None) -> dict[str, object] | None:
+    if file is None:
+        return None
+    return {
+        "rules": file.rules,
+        "loaded_at": _instant(file.loaded_at),
+        "broken_since": _instant(file.broken_since),
+        "faults": list(file.faults),
+        "changes": file.changes or None,
+        "failures": file.failures,
+    }
+
+
+def _cycle_json(cycle: CycleRecord | None) -> dict[str, object] | None:
+    if cycle is None:
+        return None
+    return {
+        "started_at": _instant(cycle.started_at),
+        "finished_at": _instant(cycle.finished_at),
+        "ok": cycle.is_ok,
+        **dict(cycle.summary),
+    }
+
+
+def _instant(at: datetime | None) -> str | None:
+    return at.isoformat().replace("+00:00", "Z") if at is not None else None
+
+
+def read_status(
+    store: Store,
+    *,
+    now: datetime,
+    poll_interval: timedelta,
+    settle_delay: timedelta,
+    books: Sequence[CategoryBook] | None = None,
+) -> Status:
+    """
+    Judge the daemon by what it stored.
+
+    Args:
+        books: Those of the store where they are at hand: with a long history reading them takes a while.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    with store.snapshot():
+        if books is None:
+            books = [book for view in View if view in store.views for book in _books(store, view)]
+        last = next(iter(store.cycles.last(1)), None)
+        good = store.cycles.last_good()
+        open_alerts = store.alerts.open_alerts()
+        receivers = _receivers(store, now)
+        rules_file = store.meta.rules_file
+    edges = tuple(_edge(book, now, settle_delay) for book in books)
+    states = [alert.state for alert in open_alerts]
+    return Status(
+        version=__version__,
+        problems=(
+            *_problems(last, good, receivers, edges, now, poll_interval, settle_delay),
+            *_rules_problems(rules_file),
+        ),
+        last_cycle=last,
+        last_good=good,
+        firing=states.count(AlertState.FIRING),
+        pending=states.count(AlertState.PENDING),
+        open_alerts=open_alerts,
+        edges=edges,
+        receivers=receivers,
+        rules_file=rules_file,
+        now=now,
+    )
+
+
+def _rules_problems(file: RulesFile | None) -> list[str]:
+    if file is None or not file.faults:
+        return []
+    more = f" (and {len(file.faults) - 1} more)" if len(file.faults) > 1 else ""
+    return [f"the rules before the last edit are in force: {file.faults[0]}{more}"]
+
+
+def _books(store: Store, view: View) -> list[CategoryBook]:
+    return [book for _, book in sorted(store.books_of(view).load_books().items())]
+
+
+def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:
+    edge = book.edge(now, settle_delay)
+    return Edge(
+        account=book.account,
+        category=book.category,
+        view=book.view,
+        title=book.title,
+        billed_through=start_of(edge) if edge is not None else None,
+        read_at=book.read_at,
+        error=book.error,
+    )
+
+
+def _receivers(store: Store, now: datetime) -> tuple[ReceiverHealth, ...]:
+    counts: dict[str, dict[EntryState, int]] = {}
+    for (receiver, state), count in store.outbox.counts().items():
+        counts.setdefault(receiver, {})[state] = count
+    entries = store.outbox.open_entries()
+    errors = {entry.receiver: entry for entry in entries if entry.error}
+    due: dict[str, datetime] = {}
+    for entry in entries:
+        if entry.due_since <= now:
+            due[entry.receiver] = min(entry.due_since, due.get(entry.receiver, now))
+    return tuple(
+        ReceiverHealth(name=name, counts=of_receiver, last_error=_error_text(errors.get(name)), due_since=due.get(name))
+        for name, of_receiver in sorted(counts.items())
+    )
+
+
+def _error_text(entry: OutboxEntry | None) -> str:
+    return entry.error if entry is not None else ""
+
+
+def _unread(edges: tuple[Edge, ...]) -> list[str]:
+    """Return what cannot be read and why, once for all categories of which the same is told."""
+    all_of = Counter(edge.account for edge in edges)
+    found: dict[tuple[str, str], list[str]] = {}
+    for edge in edges:
+        if edge.error:
+            found.setdefault((edge.account, edge.error), []).append(edge.title)
+    return [
+        f"{account}: {'every category' if 1 < len(titles) == all_of[account] else ', '.join(titles)}: {error}"
+        for (account, error), titles in found.items()
+    ]
+
+
+def _problems(
+    last: CycleRecord | None,
+    good: CycleRecord | None,
+    receivers: tuple[ReceiverHealth, ...],
+    edges: tuple[Edge, ...],
+    now: datetime,
+    poll_interval: timedelta,
+    settle_delay: timedelta,
+) -> list[str]:
+    problems = []
+    if last is None:
+        return ["no cycle has finished yet: start `alertd run`"]
+    if now - last.finished_at > _POLLS_MISSED * poll_interval + _SLACK:
+        problems.append(f"no cycle for {format_age(now - last.finished_at)}: is `alertd run` running?")
+    if good is None or now - good.finished_at > 2 * poll_interval + settle_delay + _SLACK:
+        since = f"since {format_instant(good.finished_at)}" if good is not None else "yet"
+        unread = _unread(edges)
+        why = truncate(str(dict(last.summary).get("errors") or "see the log"), _WHY_LIMIT)
+        problems += [f"no complete cycle {since}{'' if unread else f': {why}'}", *unread]
+    else:
+        problems += _unread(edges)
+    for receiver in receivers:
+        for state, words in (
+            (EntryState.BLOCKED, "blocked until the receiver is mended"),
+            (EntryState.GAVE_UP, "given up"),
+        ):
+            if count := receiver.counts.get(state, 0):
+                what = f"{format_count(count, 'notification')} {words}"
+                problems.append(f"receiver {receiver.name}: {what}. {receiver.last_error}".rstrip())
+    return problems

@@ -1,0 +1,223 @@
+"""
+The door of the HTTP server: which requests are answered, who asks, and signing in and out.
+
+It refuses foreign host names, requests from beyond this host without the token, and writes that another site had a
+browser send. What is written behind it is for others to decide.
+"""
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from urllib.parse import urlencode, urlsplit
+
+from aiohttp import web
+from aiohttp.typedefs import Middleware
+
+from alertd.errors import AlertdError
+from alertd.log import get_logger
+from alertd.web.listen import Listen
+from alertd.web.session import SESSION_S, Sessions, Visitor
+from alertd.web.styles import Looks
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+COOKIE = "alertd_session"
+STATIC = "/static/"
+LOGIN = "/login"
+_BEARER = "Bearer "
+_HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    # Without a referrer at all browsers would send `Origin: null` with our own forms.
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    # Not which libraries in which versions answer.
+    "Server": "alertd",
+}
+
+
+class Door:
+    """
+    Stands before every handler of one server.
+
+    Args:
+        looks: Draws what is refused for browsers.
+    """
+
+    def __init__(self, listen: Listen, *, sessions: Sessions, looks: Looks) -> None:
+        self._listen = listen
+        self._sessions = sessions
+        self._looks = looks
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the paths of signing in and out."""
+        return [web.get(LOGIN, self._form), web.post(LOGIN, self._sign_in), web.post("/logout", self._sign_out)]
+
+    @property
+    def middleware(self) -> Middleware:
+        """What every request passes."""
+
+        @web.middleware
+        async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
+            response = await self._answer(request, handler)
+            for name, value in _HEADERS.items():
+                response.headers.setdefault(name, value)
+            response.headers.setdefault("Cache-Control", "no-store")
+            if response.content_type == "text/html" and "gzip" in request.headers.get("Accept-Encoding", ""):
+                response.headers["Vary"] = "Accept-Encoding"
+                response.enable_compression(web.ContentCoding.gzip)
+            return response
+
+        return guard
+
+    async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        if self._listen.is_host_refused(request.headers.get("Host", "")):
+            return self._refuse(request, HTTPStatus.MISDIRECTED_REQUEST, "ask for localhost or 127.0.0.1")
+        is_open = request.path == LOGIN or request.path.startswith(STATIC)
+        needs_token = not is_open and self._listen.needs_token(path=request.path, headers=request.headers)
+        if needs_token and self.visitor(request) is None:
+            return self._ask_for_token(request)
+        try:
+            return await handler(request)
+        except web.HTTPException as error:
+            status = HTTPStatus(error.status)
+            refused = self._refuse(request, status, _WORDS.get(status, error.reason))
+            refused.headers.update({name: error.headers[name] for name in ("Allow",) if name in error.headers})
+            return refused
+        except AlertdError as error:
+            return self._refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
+        except Exception:  # noqa: BLE001 -- the boundary to browsers: one page must not end the serving
+            get_logger().exception("page failed", path=request.path)
+            words = "this page failed; alertd itself goes on. Its log has the reason"
+            return self._refuse(request, HTTPStatus.INTERNAL_SERVER_ERROR, words)
+
+    def visitor(self, request: web.Request) -> Visitor | None:
+        """Return who asks; None where nobody showed the token."""
+        authorization = request.headers.get("Authorization", "")
+        if authorization.startswith(_BEARER):
+            return Visitor(name="") if self._sessions.is_token(authorization.removeprefix(_BEARER)) else None
+        return self._sessions.visitor(request.cookies.get(COOKIE, ""))
+
+    def _ask_for_token(self, request: web.Request) -> web.StreamResponse:
+        if not self._sessions.is_possible:
+            words = "a proxy passed this request on: set ALERTD_HTTP_TOKEN, which requests from other hosts need"
+            return self._refuse(request, HTTPStatus.FORBIDDEN, words)
+        if request.method == "GET" and wants_html(request) and not request.headers.get("Authorization"):
+            if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
+                return self._come_again(request.path_qs)
+            return see_other(f"{LOGIN}?{urlencode({'next': request.path_qs})}")
+        words = "send Authorization: Bearer and ALERTD_HTTP_TOKEN"
+        refused = self._refuse(request, HTTPStatus.UNAUTHORIZED, words)
+        refused.headers["WWW-Authenticate"] = "Bearer"
+        return refused
+
+    def _come_again(self, path: str) -> web.Response:
+        """
+        Have the browser ask once more by itself.
+
+        It keeps the session's cookie back where another site's link leads here, from a mail or a chat, and sends it
+        when our own page does.
+        """
+        response = self._looks.page("onward.html", {"path": own_path(path)})
+        response.headers["Refresh"] = f"0; url={own_path(path)}"
+        return response
+
+    def _refuse(self, request: web.Request, status: HTTPStatus, words: str) -> web.Response:
+        if wants_html(request):
+            return self._looks.page("refusal.html", {"heading": status.phrase, "words": words}, status=status)
+        return web.Response(status=status, text=f"{words}\n")
+
+    async def require_own(self, request: web.Request) -> Visitor:
+        """
+        Return who writes, once it is sure that they mean it.
+
+        Raises:
+            HTTPException: Nobody showed the token, or another site had a browser send this.
+        """
+        visitor = self.visitor(request)
+        if visitor is None:
+            raise web.HTTPUnauthorized
+        if not visitor.mark:
+            # The request carries the token itself, which no other site can make a browser do.
+            return visitor
+        form = await request.post()
+        if not self._is_from_here(request) or not self._sessions.is_csrf_of(visitor, str(form.get("csrf", ""))):
+            raise web.HTTPForbidden
+        return visitor
+
+    def _is_from_here(self, request: web.Request) -> bool:
+        """Return whether a browser says that one of our own pages sent the request, as far as it says anything."""
+        site = request.headers.get("Sec-Fetch-Site")
+        if site is not None and site not in {"same-origin", "none"}:
+            return False
+        origin = request.headers.get("Origin")
+        ours = {request.headers.get("Host", "").lower(), self._listen.external_host} - {""}
+        return origin is None or urlsplit(origin).netloc.lower() in ours
+
+    async def _form(self, request: web.Request) -> web.StreamResponse:
+        return self._login_page(request.query.get("next", "/"), HTTPStatus.OK, "")
+
+    def _login_page(self, next_path: str, status: HTTPStatus, words: str) -> web.Response:
+        context = {"words": words, "next_path": own_path(next_path), "is_possible": self._sessions.is_possible}
+        return self._looks.page("login.html", context, status=status)
+
+    async def _sign_in(self, request: web.Request) -> web.StreamResponse:
+        if not self._is_from_here(request):
+            raise web.HTTPForbidden
+        form = await request.post()
+        token, name, next_path = (str(form.get(field, "")) for field in ("token", "name", "next"))
+        wait_s = self._sessions.wait_s
+        if wait_s:
+            words = f"Too many wrong tokens: wait {wait_s} s."
+            refused = self._login_page(next_path, HTTPStatus.TOO_MANY_REQUESTS, words)
+            refused.headers["Retry-After"] = str(wait_s)
+            return refused
+        cookie = self._sessions.open(token.strip(), name)
+        if cookie is None:
+            return self._login_page(next_path, HTTPStatus.UNAUTHORIZED, "That is not the value of ALERTD_HTTP_TOKEN.")
+        answer = see_other(own_path(next_path))
+        self._set_cookie(answer, request, cookie, SESSION_S)
+        return answer
+
+    async def _sign_out(self, request: web.Request) -> web.StreamResponse:
+        visitor = await self.require_own(request)
+        self._sessions.end(visitor)
+        answer = see_other("/")
+        self._set_cookie(answer, request, "", 0)
+        return answer
+
+    def _set_cookie(self, answer: web.Response, request: web.Request, value: str, max_age_s: int) -> None:
+        schemes = {request.scheme, request.headers.get("X-Forwarded-Proto", "")}
+        if request.headers.get("Host", "").lower() == self._listen.external_host:
+            schemes.add(urlsplit(self._listen.external_url).scheme)
+        answer.set_cookie(
+            COOKIE, value, max_age=max_age_s, path="/", httponly=True, samesite="Strict", secure="https" in schemes
+        )
+
+
+_WORDS = {
+    HTTPStatus.UNAUTHORIZED: "sign in with the token first; scripts send Authorization: Bearer and ALERTD_HTTP_TOKEN",
+    HTTPStatus.FORBIDDEN: "this was not sent by a page of this alertd, or its session is over: open the page again",
+    HTTPStatus.NOT_FOUND: "there is no such page",
+    HTTPStatus.METHOD_NOT_ALLOWED: "this page cannot be asked like that",
+    HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "that is more than any form here sends",
+}
+
+
+def wants_html(request: web.Request) -> bool:
+    """Return whether a person's browser asks."""
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def see_other(path: str) -> web.Response:
+    """Return the answer that sends a browser on to another page."""
+    return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})
+
+
+def own_path(text: str) -> str:
+    """Return a path of this server; what leads elsewhere leads to the beginning."""
+    is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
+    return text if is_own else "/"

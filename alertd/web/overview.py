@@ -1,0 +1,376 @@
+"""
+What the status page says at a glance: figures and words, chosen here; the templates only lay them out.
+
+Pure: from what is known to what is shown. What is not known is said to be so, never shown as nothing.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.silence import Silence
+from alertd.core.calendar import Period, period_of
+from alertd.core.hours import start_of
+from alertd.core.money import Usd, format_usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.reports.figures import BudgetFigures
+from alertd.core.reports.overview import Overview
+from alertd.core.rules.runway import Runway, days_text
+from alertd.core.rules.standing import share_text
+from alertd.core.spend.bill import Balance, BillStatus, TrackedBill
+from alertd.core.values import format_value
+from alertd.core.words import format_age, group_name
+from alertd.queries.alert_history import why_quiet
+from alertd.web.drawing import BudgetBar, budget_bar
+from alertd.web.page_context import Known
+
+_BUDGETS = 8
+"""So many stand open, the rest behind a click."""
+_MOST_BUDGETS = 60
+"""Of more than these only the number is told."""
+_MOST_ALERTS = 50
+_MOST_SILENCES = 50
+_ENDED_SHOWN = 10
+_ENDED_LATELY = timedelta(days=7)
+_BILLS = 6
+NOT_COMPLETE = "not complete, may be low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tile:
+    """One figure at the top."""
+
+    name: str
+    value: str
+    note: str = ""
+    is_bad: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertLine:
+    """One alert in a list."""
+
+    fingerprint: str
+    episode: int
+    severity: str
+    is_firing: bool
+    headline: str
+    value: str
+    threshold: str
+    """`critical from $180.00`; empty where it has none."""
+    team: str
+    """Of the owner; empty where none is known."""
+    age: str
+    since: datetime
+    known_to: str
+    """Who looks after it, empty where nobody does."""
+    quiet: str
+    """Why nothing of it is told now, empty where nothing keeps it back."""
+    caveats: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """One group's budget."""
+
+    name: str
+    group: str
+    state: str
+    """`over`, `risk` (the forecast is over) or `ok`, for the style sheet; the words tell it too."""
+    word: str
+    clause: str
+    period: str
+    forecast: str
+    is_complete: bool
+    bar: BudgetBar
+    label: str
+    """The bar in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """All budgets, the largest spent share first."""
+
+    shown: tuple[BudgetLine, ...]
+    folded: tuple[BudgetLine, ...]
+    untold: int
+    """So many more are only counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BillLine:
+    """One monthly bill."""
+
+    month: str
+    account: str
+    state: str
+    since: datetime
+    total: str
+    owed: str
+    """Empty where nothing is."""
+    invoice_url: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BalanceLine:
+    """What an account can still spend."""
+
+    headline: str
+    facts: tuple[tuple[str, str], ...]
+    read_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SilenceLine:
+    """One silence that holds now."""
+
+    id: str
+    matches: str
+    until: str
+    author: str
+    comment: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Glance:
+    """Everything but the spend over time."""
+
+    title: str
+    """Of the window: how it stands, before anything else."""
+    verdict: str
+    state: str
+    """`firing`, `calm`, or `unsure` while something is wrong or nothing known, for the style sheet."""
+    problems: tuple[str, ...]
+    tiles: tuple[Tile, ...]
+    firing: tuple[AlertLine, ...]
+    firing_more: int
+    pending: tuple[AlertLine, ...]
+    ended: tuple[AlertLine, ...]
+    budgets: Budgets
+    bills: tuple[BillLine, ...]
+    bills_more: int
+    balances: tuple[BalanceLine, ...]
+    silences: tuple[SilenceLine, ...]
+    silences_more: int
+    billed_through: datetime | None
+    is_new: bool
+    """No bill was read yet."""
+    now: datetime
+
+
+def glance(known: Known) -> Glance:
+    """Choose what is shown of everything that is known."""
+    firing = sorted((a for a in known.alerts if a.state is AlertState.FIRING), key=_urgency)
+    pending = sorted((a for a in known.alerts if a.state is AlertState.PENDING), key=_urgency)
+    edge = known.data.edge(known.data.books)
+    # The page comes from the daemon itself: before its first poll has ended nothing is wrong with that.
+    problems = known.status.problems if known.status.last_cycle is not None else ()
+    silences = [silence for silence in known.silences if silence.is_active(known.now)]
+    headlines = {alert.fingerprint: alert.headline for alert in known.alerts}
+    bills = sorted(known.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)
+    return Glance(
+        title=_title(len(firing), problems, is_new=edge is None),
+        verdict=_verdict(len(firing), problems, is_new=edge is None),
+        state="firing" if firing else "unsure" if problems or edge is None else "calm",
+        problems=problems,
+        tiles=tuple(_tiles(known, edge)),
+        firing=tuple(alert_line(alert, known) for alert in firing[:_MOST_ALERTS]),
+        firing_more=max(0, len(firing) - _MOST_ALERTS),
+        pending=tuple(alert_line(alert, known) for alert in pending[:_MOST_ALERTS]),
+        ended=tuple(alert_line(alert, known) for alert in _ended(known)),
+        budgets=_budgets(known.overview.budgets if known.overview is not None else (), known.audience.owners),
+        bills=tuple(_bill_line(tracked) for tracked in bills[:_BILLS]),
+        bills_more=max(0, len(bills) - _BILLS),
+        balances=tuple(_balances(known)),
+        silences=tuple(_silence_line(silence, headlines) for silence in silences[:_MOST_SILENCES]),
+        silences_more=max(0, len(silences) - _MOST_SILENCES),
+        billed_through=start_of(edge) if edge is not None else None,
+        is_new=edge is None,
+        now=known.now,
+    )
+
+
+def _urgency(alert: Alert) -> tuple[int, datetime, str]:
+    return -alert.severity, alert.fired_at or alert.started_at, alert.fingerprint
+
+
+def _title(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
+    parts = [f"{firing} firing" if firing else "", _count(len(problems), "problem") if problems else ""]
+    return f"{', '.join(filter(None, parts)) or ('No bills yet' if is_new else 'Nothing firing')} · alertd"
+
+
+def _verdict(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
+    if firing:
+        return "1 alert is firing" if firing == 1 else f"{firing} alerts are firing"
+    if is_new:
+        return "No bills were read yet"
+    return "Nothing is firing, as far as is known" if problems else "Nothing is firing"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def alert_line(alert: Alert, known: Known) -> AlertLine:
+    """Return an alert as it stands in a list."""
+    since = alert.resolved_at or alert.fired_at or alert.started_at
+    quiet = why_quiet(alert, known.waiting, known.now)
+    by = alert.acknowledged_by or ""
+    return AlertLine(
+        fingerprint=alert.fingerprint,
+        episode=alert.episode,
+        severity=alert.severity.label,
+        is_firing=alert.state is AlertState.FIRING,
+        headline=alert.headline,
+        value=format_value(alert.value, alert.unit),
+        threshold=_threshold(alert),
+        team=dict(alert.labels).get("team", ""),
+        age=format_age(max(known.now - since, timedelta())),
+        since=since,
+        known_to=by,
+        # Who looks after it is told by itself.
+        quiet="" if by and quiet == f"acknowledged by {by}" else quiet,
+        caveats=alert.caveats,
+    )
+
+
+def _threshold(alert: Alert) -> str:
+    if alert.threshold is None:
+        return ""
+    return f"{alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
+
+
+def _ended(known: Known) -> list[Alert]:
+    """Return what ended lately, the last first."""
+    since = known.now - _ENDED_LATELY
+    found = [a for a in known.alerts if a.resolved_at is not None and a.fired_at is not None and a.resolved_at >= since]
+    return sorted(found, key=lambda a: (a.resolved_at or since, a.fingerprint), reverse=True)[:_ENDED_SHOWN]
+
+
+def _tiles(known: Known, edge: int | None) -> Iterable[Tile]:
+    if known.overview is not None and edge is not None:
+        yield from _spend_tiles(known.overview, edge)
+    owed = Usd(sum(tracked.bill.owed for tracked in known.bills))
+    if known.bills:
+        count = sum(tracked.bill.owed > 0 for tracked in known.bills)
+        note = f"{_count(count, 'bill')} overdue" if owed else "no bill is overdue"
+        yield Tile(name="Owed", value=format_usd(owed), note=note, is_bad=owed > 0)
+    yield from _balance_tile(known)
+
+
+def _spend_tiles(overview: Overview, edge: int) -> Iterable[Tile]:
+    spend = overview.spend
+    yield Tile(
+        name="Last 24 hours billed",
+        value=format_usd(sum(each.last_day for each in spend)),
+        note="" if all(each.is_complete for each in spend) else NOT_COMPLETE,
+    )
+    month = period_of(edge - 1, Period.MONTH, "UTC")
+    # A category that lags behind into the month before has nothing in this one yet.
+    inside = [each for each in spend if each.edge > month.hours.start]
+    is_complete = len(inside) == len(spend) and all(each.is_complete for each in inside)
+    yield Tile(
+        name=f"{month.title} so far",
+        value=format_usd(sum(each.month for each in inside)),
+        note="UTC month" if is_complete else f"UTC month; {NOT_COMPLETE}",
+    )
+
+
+def _balance_tile(known: Known) -> Iterable[Tile]:
+    runways = [runway for _, runway in known.overview.runways] if known.overview is not None else []
+    ending = [(runway.days, runway) for runway in runways if runway.days is not None]
+    if ending:
+        days, runway = min(ending, key=lambda pair: pair[0])
+        of_account = f" of {runway.balance.account}" if len(known.balances) > 1 else ""
+        note = f"balance{of_account} {format_usd(runway.balance.available)}"
+        yield Tile(name="Balance lasts", value=days_text(max(days, type(days)(0))), note=note)
+    elif known.balances:
+        lowest = min(known.balances, key=lambda balance: balance.available)
+        yield Tile(name="Balance", value=format_usd(lowest.available), note=_of_several(lowest, known.balances))
+
+
+def _of_several(lowest: Balance, balances: Sequence[Balance]) -> str:
+    return f"lowest of {len(balances)} accounts: {lowest.account}" if len(balances) > 1 else ""
+
+
+def _budgets(figures: Sequence[BudgetFigures], owners: OwnerDirectory) -> Budgets:
+    lines = [_budget_line(each, owners) for each in figures[:_MOST_BUDGETS]]
+    return Budgets(
+        shown=tuple(lines[:_BUDGETS]),
+        folded=tuple(lines[_BUDGETS:]),
+        untold=max(0, len(figures) - _MOST_BUDGETS),
+    )
+
+
+def _budget_line(figures: BudgetFigures, owners: OwnerDirectory) -> BudgetLine:
+    of_group = figures.of_group
+    standing = of_group.standing
+    forecast = standing.forecast_share
+    if standing.share >= 1:
+        state, word = "over", "spent"
+    elif forecast is not None and forecast >= 1:
+        state, word = "risk", "forecast over"
+    else:
+        state, word = "ok", "on track"
+    spent, elapsed = share_text(standing.share), share_text(standing.elapsed)
+    ahead = f", forecast {share_text(forecast)}" if forecast is not None else ""
+    ahead_text = ""
+    if standing.forecast is not None and forecast is not None:
+        ahead_text = f"{format_usd(standing.forecast.total)} ({share_text(forecast)})"
+    return BudgetLine(
+        name=figures.rule,
+        group=group_name(of_group.group, owners),
+        state=state,
+        word=word,
+        clause=standing.clause,
+        period=f"{elapsed} of {standing.period.title} over",
+        forecast=ahead_text,
+        is_complete=of_group.is_complete,
+        bar=budget_bar(share=standing.share, forecast=forecast, elapsed=standing.elapsed),
+        label=f"{spent} of the budget spent{ahead}; {elapsed} of the {standing.period.kind} over",
+    )
+
+
+def _bill_line(tracked: TrackedBill) -> BillLine:
+    bill = tracked.bill
+    return BillLine(
+        month=bill.month,
+        account=bill.account,
+        state="issued" if bill.status == BillStatus.OUTED else bill.status,
+        since=tracked.phases[-1].since,
+        total=format_usd(bill.total),
+        owed=format_usd(bill.owed) if bill.owed else "",
+        invoice_url=bill.invoice_url if bill.invoice_url.startswith("https://") else "",
+    )
+
+
+def _balances(known: Known) -> Iterable[BalanceLine]:
+    """Yield every balance, with how long it lasts where a rule says by which pace."""
+    runways: dict[str, Runway] = {}
+    for _, runway in known.overview.runways if known.overview is not None else ():
+        runways.setdefault(runway.balance.account, runway)
+    for balance in known.balances:
+        lasting = runways.get(balance.account)
+        headline = f"Balance of {balance.account} is {format_usd(balance.available)}"
+        yield BalanceLine(
+            headline=lasting.headline if lasting is not None else headline,
+            facts=lasting.facts if lasting is not None else (),
+            read_at=balance.read_at,
+        )
+
+
+def _silence_line(silence: Silence, headlines: Mapping[str, str]) -> SilenceLine:
+    """Return a silence with what it withholds: an alert by its headline where it is about one."""
+    matches = []
+    for name, patterns in silence.matchers:
+        text = ",".join(patterns.texts)
+        headline = headlines.get(text) if name == "fingerprint" else None
+        matches.append(headline or f"{name}={text}")
+    return SilenceLine(
+        id=silence.id,
+        matches=" ".join(matches),
+        until=silence.until,
+        author=silence.author,
+        comment=silence.comment,
+    )

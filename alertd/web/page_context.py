@@ -1,0 +1,91 @@
+"""What the status page is made from, and what it may ask of the daemon. Shapes only: the daemon fills them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from alertd.core.alert import Alert
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.alerts.silence import Silence
+from alertd.core.chart import Chart
+from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.reports.overview import Overview
+from alertd.core.rules.base import Rule
+from alertd.core.spend.bill import Balance, TrackedBill
+from alertd.core.spend.ledger import DataState
+from alertd.core.spend.steps import StepSums
+from alertd.queries.alert_history import Story
+from alertd.queries.status import Status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """Everything that is known at one moment."""
+
+    now: datetime
+    status: Status
+    alerts: tuple[Alert, ...]
+    """Every alert with its latest episode, ended ones included."""
+    waiting: tuple[OutboxEntry, ...]
+    """Open outbox entries."""
+    silences: tuple[Silence, ...]
+    bills: tuple[TrackedBill, ...]
+    """Of the accounts that are watched."""
+    balances: tuple[Balance, ...]
+    data: DataState
+    audience: Audience
+    overview: Overview | None
+    """None until the first cycle has finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AlertFile:
+    """All that is known of one alert."""
+
+    known: Known
+    story: Story
+    rule: Rule | None
+    """None where the rules in force have none of that name."""
+    chart: Chart | None
+
+
+class Knowledge(Protocol):
+    """The daemon as the page sees it."""
+
+    def now(self) -> datetime:
+        """Return the wall clock."""
+
+    async def look(self) -> Known:
+        """
+        Return what is known now.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+
+    async def spend(self, known: Known, hours: int) -> StepSums | None:
+        """
+        Return the spend of the last hours by the hour or day, from the store; None while nothing was read.
+
+        Raises:
+            StoreError: The store cannot be read.
+        """
+
+    async def file_of(self, fingerprint: str) -> AlertFile:
+        """
+        Return what is known of the alert with a fingerprint, or the beginning of one.
+
+        Raises:
+            QuietingError: There is none, or more than one.
+            StoreError: The store cannot be read.
+        """
+
+    async def quiet(self, request: Request) -> Quieted:
+        """
+        Acknowledge or silence.
+
+        Raises:
+            QuietingError: It cannot be done as asked.
+            StoreError: Nothing was kept.
+        """

@@ -1,0 +1,93 @@
+"""
+How pages become HTML, and the files that they load: templates, one style sheet, one script, the chart library.
+
+Files have their content's digest in their path, so that browsers keep them for good.
+"""
+
+import gzip
+import hashlib
+from collections.abc import Mapping
+from datetime import datetime
+from functools import cached_property
+from http import HTTPStatus
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import web
+
+from alertd import __version__
+from alertd.core.words import UNSAFE, format_instant
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+_FOLDER = Path(__file__).parent
+_TYPES: Mapping[str, str] = {
+    "page.css": "text/css",
+    "page.js": "text/javascript",
+    "uplot.min.css": "text/css",
+    "uplot.min.js": "text/javascript",
+    "icon.svg": "image/svg+xml",
+}
+_FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+class Looks:
+    """Templates and files, read once."""
+
+    @cached_property
+    def _files(self) -> dict[str, bytes]:
+        return {name: (_FOLDER / "static" / name).read_bytes() for name in _TYPES}
+
+    @cached_property
+    def _compressed(self) -> dict[str, bytes]:
+        return {name: gzip.compress(content, mtime=0) for name, content in self._files.items()}
+
+    @cached_property
+    def _digest(self) -> str:
+        return hashlib.sha256(b"".join(self._files.values())).hexdigest()[:12]
+
+    @cached_property
+    def _templates(self) -> "Environment":
+        # Jinja2 is imported when the first page is asked for: most daemons are only scraped.
+        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+        environment = Environment(
+            loader=FileSystemLoader(_FOLDER / "templates"),
+            autoescape=True,
+            undefined=StrictUndefined,
+            finalize=_legible,
+            trim_blocks=True,
+            lstrip_blocks=True,
+        )
+        environment.filters["instant"] = format_instant
+        environment.filters["iso"] = datetime.isoformat
+        environment.globals |= {"static": self.path_of, "version": __version__}
+        return environment
+
+    def path_of(self, name: str) -> str:
+        """Return the path under which a file is served."""
+        return f"/static/{self._digest}/{name}"
+
+    def page(self, template: str, context: Mapping[str, object], *, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
+        """Return a page; every text in it is escaped."""
+        text = self._templates.get_template(template).render(context)
+        return web.Response(status=status, text=text, content_type="text/html")
+
+    async def file(self, request: web.Request) -> web.Response:
+        """Answer a request for a file."""
+        name = request.match_info["name"]
+        if name not in _TYPES or request.match_info["digest"] != self._digest:
+            raise web.HTTPNotFound
+        headers = {"Cache-Control": _FOR_GOOD, "Vary": "Accept-Encoding"}
+        if "gzip" in request.headers.get("Accept-Encoding", ""):
+            headers["Content-Encoding"] = "gzip"
+            return web.Response(body=self._compressed[name], content_type=_TYPES[name], headers=headers)
+        return web.Response(body=self._files[name], content_type=_TYPES[name], headers=headers)
+
+
+def _legible(value: object) -> object:
+    """Return a text as HTML can hold it, line by line; what is markup already went through here piece by piece."""
+    if type(value) is not str:
+        return value
+    return "\n".join(UNSAFE.sub("\ufffd", line) for line in value.split("\n"))

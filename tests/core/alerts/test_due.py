@@ -1,0 +1,198 @@
+"""When a notification is due, and why: sequences of moves with what was told noted in between."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from fractions import Fraction
+
+import pytest
+
+from alertd.core.alert import Address, Alert, AlertState, Unit
+from alertd.core.alerts.due import notify_reason, repeat_interval, told
+from alertd.core.alerts.lifecycle import Move, end, step
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.rules.rolling_spend import RollingSpend
+from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, firing, move, rolling, sample, usd
+
+FIRST, RAISED, REPEAT, RESOLVED = (
+    NotifyReason.FIRST,
+    NotifyReason.RAISED,
+    NotifyReason.REPEAT,
+    NotifyReason.RESOLVED,
+)
+NEVER = rolling(repeat_interval=None)
+FINOPS, A, B, C, D = (Address(name, "") for name in ("finops", "a", "b", "c", "d"))
+
+
+def live(values: str, rule: RollingSpend, *, every: timedelta = HOUR) -> list[NotifyReason | None]:
+    """Step an alert through values, noting each notification as told."""
+    alert: Alert | None = None
+    reasons: list[NotifyReason | None] = []
+    for number, value in enumerate(values.split()):
+        now = NOW + number * every
+        after = step(alert, sample(value, rule), rule, now)
+        if after is None or after is alert:
+            reasons.append(None)
+            continue
+        reason = notify_reason(Move(before=alert, after=after, rule=rule), now)
+        alert = told(after, reason, (FINOPS,), now) if reason is not None else after
+        reasons.append(reason)
+    return reasons
+
+
+@pytest.mark.parametrize(
+    ("rule", "values", "reasons"),
+    [
+        pytest.param(NEVER, "60 60 60", [FIRST, None, None], id="told once"),
+        pytest.param(NEVER, "49 60", [None, FIRST], id="nothing before it fires"),
+        pytest.param(NEVER, "60 100", [FIRST, RAISED], id="a higher severity is news"),
+        pytest.param(NEVER, "100 60 60", [FIRST, None, None], id="a lower severity is none"),
+        pytest.param(NEVER, "100 60 100", [FIRST, None, RAISED], id="rising again is news again"),
+        pytest.param(NEVER, "60 44 44", [FIRST, RESOLVED, None], id="the end is told once"),
+        pytest.param(NEVER, "60 44 60", [FIRST, RESOLVED, FIRST], id="a new episode begins anew"),
+        pytest.param(rolling(send_resolved=False), "60 44", [FIRST, None], id="no end where none is wanted"),
+        pytest.param(rolling(for_=HOUR), "60 60 60", [None, FIRST, None], id="pending is not told"),
+        pytest.param(rolling(for_=3 * HOUR), "60 44", [None, None], id="what was only pending has no end to tell"),
+        pytest.param(
+            rolling(repeat_interval=2 * HOUR, repeat_backoff=Fraction(1)),
+            "60 60 60 60 60",
+            [FIRST, None, REPEAT, None, REPEAT],
+            id="repeated while it fires",
+        ),
+        pytest.param(
+            rolling(repeat_interval=2 * HOUR, repeat_backoff=Fraction(2)),
+            "60 60 60 60 60 60 60",
+            [FIRST, None, REPEAT, None, None, None, REPEAT],
+            id="less and less often",
+        ),
+        pytest.param(
+            rolling(repeat_interval=2 * HOUR),
+            "60 60 60 100 100 100",
+            [FIRST, None, REPEAT, RAISED, None, REPEAT],
+            id="a rise begins the intervals anew",
+        ),
+        pytest.param(
+            rolling(repeat_interval=None, repeat_every=usd("10")),
+            "60 69.99 70 79 81 91",
+            [FIRST, None, REPEAT, None, REPEAT, REPEAT],
+            id="further spend repeats it, counted from the value told",
+        ),
+        pytest.param(
+            rolling(repeat_interval=None, repeat_every=usd("10")),
+            "95 105",
+            [FIRST, RAISED],
+            id="a rise comes before a repeat",
+        ),
+    ],
+)
+def test_notification_when_values_come_then_due_for_a_reason(
+    rule: RollingSpend, values: str, reasons: list[NotifyReason | None]
+) -> None:
+    """Each reason once, and silence in between."""
+    assert live(values, rule) == reasons
+
+
+@pytest.mark.parametrize(
+    ("interval", "backoff", "hours"),
+    [
+        pytest.param(DAY, 2, [24, 48, 96, 168, 168, 168], id="doubled up to a week"),
+        pytest.param(DAY, 1, [24, 24, 24], id="never longer"),
+        pytest.param(10 * DAY, 2, [240, 240], id="longer than a week from the start"),
+        pytest.param(HOUR, 100, [1, 100, 168], id="the largest factor"),
+        pytest.param(DAY, Fraction(3, 2), [24, 36, 54, 81], id="a fraction"),
+        pytest.param(None, 2, [None, None], id="never"),
+    ],
+)
+def test_repeat_interval_when_repeated_then_grows(
+    interval: timedelta | None, backoff: int | Fraction, hours: list[int | None]
+) -> None:
+    """Whoever did not act on the third reminder will not on a daily fourth."""
+    rule = rolling(repeat_interval=interval, repeat_backoff=Fraction(backoff))
+    expected = [h if h is None else h * HOUR for h in hours]
+    assert [repeat_interval(rule, count) for count in range(len(hours))] == expected
+
+
+def test_repeat_interval_when_repeated_ten_thousand_times_then_still_a_week() -> None:
+    """A power of that size must neither overflow nor take time."""
+    assert repeat_interval(rolling(repeat_backoff=Fraction(100)), 10_000) == 7 * DAY
+
+
+def told_alert(at: datetime = NOW, value: str = "60", **parts: object) -> Alert:
+    return replace(told(firing(value), FIRST, (FINOPS,), at), **parts)  # type: ignore[arg-type]
+
+
+def test_repeat_when_acknowledged_then_not_due() -> None:
+    """Somebody is on it."""
+    alert = told_alert(acknowledged_by="dana")
+    assert notify_reason(move(alert, alert), NOW + 30 * DAY) is None
+    more = rolling(repeat_every=usd("1"))
+    assert notify_reason(move(alert, replace(alert, value=alert.value + 100), more), NOW) is None
+
+
+def test_repeat_when_acknowledged_and_then_raised_then_told_and_repeated_again() -> None:
+    """An acknowledgement holds until the severity rises: it was for the milder alert."""
+    before = told_alert(acknowledged_by="dana")
+    worse = step(before, sample("100"), rolling(), NOW + HOUR)
+    assert worse is not None
+    assert notify_reason(move(before, worse), NOW + HOUR) is RAISED
+    raised = told(worse, RAISED, (FINOPS,), NOW + HOUR)
+    assert notify_reason(move(raised, raised), NOW + HOUR + DAY) is REPEAT
+
+
+def test_end_when_acknowledged_then_told() -> None:
+    """An acknowledgement stops repeats only."""
+    before = told_alert(acknowledged_by="dana")
+    assert notify_reason(move(before, end(before, reason="", now=NOW)), NOW) is RESOLVED
+
+
+def test_end_when_the_beginning_was_never_told_then_not_due() -> None:
+    """An end without a beginning puzzles its reader."""
+    before = firing()
+    assert notify_reason(move(before, end(before, reason="", now=NOW)), NOW) is None
+
+
+@pytest.mark.parametrize(
+    ("rule", "reason"),
+    [
+        pytest.param(None, RESOLVED, id="the rule is gone: nobody can say it is not wanted"),
+        pytest.param(rolling(enabled=False), RESOLVED, id="the rule is disabled"),
+        pytest.param(rolling(send_resolved=False), None, id="no ends wanted"),
+    ],
+)
+def test_end_when_the_rule_is_removed_then_as_the_rule_wanted(
+    rule: RollingSpend | None, reason: NotifyReason | None
+) -> None:
+    """Who was told that it fires is told that nobody watches it any more."""
+    before = told_alert()
+    gone = Move(before=before, after=end(before, reason="rule removed", now=NOW), rule=rule)
+    assert notify_reason(gone, NOW) is reason
+
+
+def test_first_when_an_earlier_cycle_could_not_tell_it_then_due_now() -> None:
+    """What fires and was never told is told, whatever kept it back."""
+    alert = firing()
+    assert notify_reason(move(alert, alert), NOW + HOUR) is FIRST
+
+
+def test_repeat_every_when_the_value_is_no_money_then_not_due() -> None:
+    """Days and hours grow by themselves."""
+    alert = told_alert(unit=Unit.DAYS)
+    later = replace(alert, value=alert.value + 1000)
+    assert notify_reason(move(alert, later, rolling(repeat_interval=None, repeat_every=usd("1"))), NOW) is None
+
+
+def test_told_when_noted_then_receivers_add_up_and_repeats_count() -> None:
+    """The end goes to everybody who was told since the beginning, each once."""
+    first = told(firing(), FIRST, (A, B), NOW)
+    again = told(first, REPEAT, (A,), NOW + DAY)
+    thrice = told(again, REPEAT, (A,), NOW + 3 * DAY)
+    worse = told(replace(thrice, severity=CRITICAL), RAISED, (C, B), NOW + 4 * DAY)
+    assert [(a.told_count, a.told_to) for a in (first, again, thrice, worse)] == [
+        (0, (A, B)),
+        (1, (A, B)),
+        (2, (A, B)),
+        (0, (A, B, C)),
+    ]
+    assert (worse.told_at, worse.told_value) == (NOW + 4 * DAY, worse.value)
+    assert told(worse, FIRST, (D,), NOW).told_to == (D,)
+    assert first.state is AlertState.FIRING
+    assert first.severity is WARNING

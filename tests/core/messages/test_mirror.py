@@ -1,0 +1,52 @@
+"""What a receiver that keeps alerts is told again: what was told, as it stands."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alertd.core.alert import Alert, AlertState
+from alertd.core.messages.message import AlertFacts
+from alertd.core.messages.mirror import as_it_stands, last_told
+from alertd.core.severity import Severity
+from tests.builders import NOON, alert_facts, firing_message, resolved_message, storm_message
+from tests.core.builders import firing
+
+BEGAN = NOON - timedelta(minutes=5)
+NOW = NOON + timedelta(hours=2)
+ENDED = {"state": AlertState.RESOLVED, "resolved_at": NOW - timedelta(minutes=14)}
+
+
+def of_alert(**changes: object) -> Alert:
+    return replace(firing(), fired_at=BEGAN, **changes)  # type: ignore[arg-type]
+
+
+def test_told_when_its_severity_rose_then_as_it_was_told_last_while_it_fired() -> None:
+    """The end carries the severity that the alert has then, which may never have been told."""
+    risen = firing_message(alerts=(alert_facts(severity=Severity.CRITICAL),))
+    told = last_told((storm_message(), firing_message(), risen, resolved_message()))
+    assert told[alert_facts().fingerprint] == alert_facts(severity=Severity.CRITICAL)
+    assert len(told) == 20
+
+
+def as_ended(facts: AlertFacts) -> AlertFacts:
+    return replace(facts, is_resolved=True, ends_at=NOW - timedelta(minutes=14))
+
+
+@pytest.mark.parametrize(
+    ("alert", "expected"),
+    [
+        pytest.param(of_alert(), (alert_facts(),), id="fires still: as it was told"),
+        pytest.param(of_alert(severity=Severity.INFO), (alert_facts(),), id="lower, which is no news: as it was told"),
+        pytest.param(of_alert(**ENDED), (as_ended(alert_facts()),), id="ended lately: with its end"),
+        pytest.param(of_alert(**ENDED | {"resolved_at": NOW - timedelta(minutes=16)}), (), id="ended long ago"),
+        pytest.param(replace(of_alert(), fired_at=NOW), (), id="another episode, not told yet"),
+        pytest.param(
+            replace(of_alert(), state=AlertState.PENDING, fired_at=None, started_at=NOW), (), id="pending again"
+        ),
+        pytest.param(None, (), id="not known any more"),
+    ],
+)
+def test_alert_when_told_again_then_as_it_stands(alert: Alert | None, expected: tuple[AlertFacts, ...]) -> None:
+    """A receiver knows an alert by the labels that it was told with: others would be another alert."""
+    assert as_it_stands((alert_facts(),), (alert,), NOW) == expected

@@ -1,0 +1,129 @@
+"""The message that told an alert's beginning shows its present state, where a receiver can change messages."""
+
+from dataclasses import replace
+
+import pytest
+
+from alertd.core.alert import Address, Alert
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.due import told
+from alertd.core.alerts.lifecycle import Move, end
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.dispatch import dispatch, entries_of_quiet
+from alertd.core.messages.outbox import OutboxEntry
+from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, firing, move, rolling
+
+SLACK, MAIL = Address("slack", "#finops"), Address("mail", "a@x.io")
+OFFICE = Audience(
+    default=("slack", "mail"),
+    recipients={"slack": ("#finops",), "mail": ("a@x.io",)},
+    editors=frozenset({"slack"}),
+)
+TOLD = told(firing(), NotifyReason.FIRST, (SLACK, MAIL), NOW)
+
+
+def decided(change: Move, *waiting: OutboxEntry) -> list[OutboxEntry]:
+    decisions = dispatch(
+        [change],
+        alerts={TOLD.fingerprint: TOLD},
+        audience=OFFICE,
+        silences=(),
+        waiting=waiting,
+        install_id="install",
+        headline_of=lambda alert, rule: alert.headline,
+        is_first_cycle=False,
+        now=NOW + HOUR,
+    )
+    return list(decisions.entries)
+
+
+def updates(entries: list[OutboxEntry]) -> list[OutboxEntry]:
+    return [entry for entry in entries if entry.message.reason is NotifyReason.UPDATED]
+
+
+@pytest.mark.parametrize(
+    ("after", "word"),
+    [
+        pytest.param(replace(TOLD, severity=CRITICAL), "critical", id="a rise"),
+        pytest.param(end(TOLD, reason="", now=NOW + HOUR), "resolved", id="an end"),
+    ],
+)
+def test_root_when_something_is_told_then_shows_it_after_that(after: Alert, word: str) -> None:
+    """The reply rings; what stands above it must not contradict it, and mail cannot be changed."""
+    entries = decided(move(TOLD, after))
+    assert [(e.receiver, e.message.reason is NotifyReason.UPDATED) for e in entries if e.receiver == "slack"] == [
+        ("slack", False),
+        ("slack", True),
+    ]
+    (root,) = updates(entries)
+    assert root.message.is_resolved == (word == "resolved")
+    assert root.message.severity is (CRITICAL if word == "critical" else WARNING)
+    assert root.not_before == NOW + HOUR
+
+
+def test_root_when_the_severity_falls_then_shows_it_and_nobody_is_told() -> None:
+    """A lower severity is no news, but what stands there should be true."""
+    high = told(firing("120"), NotifyReason.FIRST, (SLACK, MAIL), NOW)
+    entries = decided(move(high, replace(high, severity=WARNING, told_severity=WARNING)))
+    assert [(entry.receiver, entry.message.reason) for entry in entries] == [("slack", NotifyReason.UPDATED)]
+
+
+def test_root_when_only_the_value_moves_then_left_alone() -> None:
+    """A message that is edited every ten minutes costs calls and says nothing."""
+    assert decided(move(TOLD, replace(TOLD, value=TOLD.value + 1))) == []
+
+
+def test_root_when_a_repeat_is_told_then_shows_the_new_value() -> None:
+    """Whoever looks at the channel and not at the thread sees how much it is by now."""
+    rule = rolling(repeat_interval=HOUR)
+    after = replace(TOLD, value=TOLD.value + 5)
+    (root,) = updates(decided(move(TOLD, after, rule)))
+    assert root.message.fields[0].text == "$65.00"
+
+
+def test_root_when_never_told_then_none() -> None:
+    """Where nothing was told there is nothing to change."""
+    assert updates(decided(move(None, firing()))) == []
+
+
+def test_root_when_an_update_waits_already_then_the_newer_one_takes_its_place() -> None:
+    """Slack was down for a day: one edit is enough, and no history is told of edits."""
+    (first,) = updates(decided(move(TOLD, replace(TOLD, severity=CRITICAL))))
+    risen = replace(TOLD, severity=CRITICAL, told_severity=CRITICAL)
+    (second,) = updates(decided(move(risen, replace(risen, severity=WARNING, told_severity=WARNING)), first))
+    assert second.message.history == ()
+    assert second.message.severity is WARNING
+
+
+def test_root_when_acknowledged_then_shows_it_and_the_thread_is_told() -> None:
+    """Everybody in the channel sees that somebody is at it; mail is not written for that."""
+    after = replace(TOLD, acknowledged_by="dana", acknowledged_at=NOW + HOUR)
+    entries = entries_of_quiet(
+        [Move(before=TOLD, after=after, rule=rolling())],
+        audience=OFFICE,
+        install_id="install",
+        headline_of=lambda alert, rule: alert.headline,
+        now=NOW + HOUR,
+    )
+    assert [(entry.receiver, entry.message.reason) for entry in entries] == [
+        ("slack", NotifyReason.ACKNOWLEDGED),
+        ("slack", NotifyReason.UPDATED),
+    ]
+    assert entries[0].message.title.startswith("Acknowledged by dana: gpu-1 spent $60")
+    assert "Acknowledged by dana, 2026-01-10 13:05 UTC." in entries[1].message.lines
+    assert len({entry.key for entry in entries}) == 2
+
+
+def test_root_when_silenced_then_shows_by_whom_and_says_nothing_else() -> None:
+    """A silence that announces itself would not be one."""
+    after = replace(TOLD, silenced_by="1234abcd by dana until x", withheld="silenced by dana until x")
+    entries = entries_of_quiet(
+        [Move(before=TOLD, after=after, rule=rolling())],
+        audience=OFFICE,
+        install_id="install",
+        headline_of=lambda alert, rule: alert.headline,
+        now=NOW + DAY,
+    )
+    (root,) = entries
+    assert root.message.reason is NotifyReason.UPDATED
+    assert "Not told further: silenced by dana until x." in root.message.lines

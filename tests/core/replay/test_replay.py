@@ -1,0 +1,399 @@
+"""Replay against the daemon's own cycle, fed with the same bills hour by hour: alerts and messages must be the same."""
+
+import asyncio
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, time, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from alertd.core.alert import Alert, AlertState, Sample
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.inhibition import Inhibition
+from alertd.core.alerts.quiet_hours import QuietHours
+from alertd.core.calendar import Period
+from alertd.core.hours import HourRange, hour_of, start_of
+from alertd.core.labels import Labels, Patterns
+from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.money import Usd
+from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.replay.past import History
+from alertd.core.replay.replay import Replayer, Watch
+from alertd.core.rules.base import Escalation, Rule, Share
+from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.monthly_bill import MonthlyBillRule
+from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.reconcile import Reconcile
+from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.rules.spike import Spike
+from alertd.core.severity import Severity
+from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
+from alertd.core.spend.reading import Cadence
+from alertd.daemon.cycle import Cycle
+from alertd.daemon.state import Plan
+from alertd.daemon.store_gateway import Keeper
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+from tests.core.builders import RUNNING, SETTLE, Row, a_series, bill_rows, desk_with, monthly_bill, row, usd
+
+INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
+CATEGORIES = ("gpu", "cloud_storage")
+OWNERS = ("gpu-1", "gpu-2", "disk-1", "")
+SINCE = hour_of(datetime(2026, 1, 30, 20, tzinfo=UTC))
+"""Shortly before a month ends, on a Friday."""
+LIVE_HOURS = 44
+
+
+@dataclass(slots=True, kw_only=True)
+class Hourly:
+    """A billing API that shows a row once the last hour that it covers is over."""
+
+    rows: Sequence[Row]
+    bills: Sequence[tuple[int, MonthlyBill]]
+    """(hour from which the bill looks so, the bill)."""
+    now: datetime = start_of(SINCE)
+    clock_skew: timedelta | None = None
+
+    async def read_bills(self, category: str, span: HourRange) -> BillRows:
+        known = (row for row in self.rows if row.hour + row.span <= hour_of(self.now))
+        return bill_rows(row for row in known if row.series.category == category and row.hour in span)
+
+    async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
+        seen = {bill.bill_id: bill for hour, bill in self.bills if hour <= hour_of(self.now)}
+        return tuple(bill for bill in seen.values() if bill.month >= start_month)
+
+    async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
+        raise NotImplementedError("no rule here looks at keys")
+
+    async def read_balance(self, read_at: datetime) -> Balance:
+        raise NotImplementedError("no rule here looks at balances")
+
+
+def audience(*, is_quiet: bool, inhibits: bool) -> Audience:
+    """Three receivers, one with quiet hours; `gpu-1` has a person behind it."""
+    everything = Patterns(("*",))
+    return Audience(
+        default=("finops",),
+        recipients={"finops": ("",), "mail": ("a@example.com", "b@example.com"), "oncall": ("",)},
+        owners=OwnerDirectory((Owner(match=Patterns(("gpu-1",)), name="trainer", team="research", email="x@y.z"),)),
+        contacts={"email": "mail"},
+        editors=frozenset({"finops"}),
+        inhibitions=(
+            Inhibition(
+                when=(("severity", Patterns(("critical",))),),
+                mute=(("severity", Patterns(("warning",))), ("rule", everything)),
+                equal=("owner",),
+            ),
+        )
+        * inhibits,
+        quiet={"mail": (QuietHours(days=frozenset(range(7)), start=time(22), end=time(7)),) * is_quiet},
+    )
+
+
+Told = tuple[str, str, str, str, str]
+"""(delivery key, receiver, recipient, reason, title)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lived:
+    """What the daemon did: its alerts after each hour, the messages of each, and what was stored in the end."""
+
+    alerts: Sequence[Mapping[str, Alert]]
+    told: Sequence[Sequence[Told]]
+    received: Mapping[str, int]
+    """Receiver to messages that were delivered, corrections left out."""
+    history: History
+
+
+async def live(source: Hourly, rules: tuple[Rule, ...], who: Audience) -> Lived:
+    """Run the real cycle hour by hour over a real store; whatever is due is delivered at once."""
+    thread = await StoreThread.start(lambda: Store.open("sqlite://", now=start_of(SINCE)))
+    try:
+        keeper = Keeper(thread)
+        plan = Plan(
+            accounts={"default": source},
+            categories=CATEGORIES,
+            rules=rules,
+            audience=who,
+            headline_of=lambda alert, _: alert.headline,
+        )
+        cycle = Cycle(
+            store=keeper, plan=plan, settle_delay=SETTLE, cadence=Cadence(), install_id="replay", timer=lambda: 0.0
+        )
+        alerts, told, known = [], [], set[int]()
+        for hour in range(SINCE, SINCE + LIVE_HOURS):
+            source.now = start_of(hour)
+            await deliver(keeper, source.now)
+            report = await cycle.run(source.now)
+            assert report.is_ok
+            await keeper.record(report, source.now)
+            alerts.append({name: plain(alert) for name, alert in cycle.memory.alerts.items()})
+            entries = [entry for entry in await thread.call(all_entries) if entry.id not in known]
+            known |= {entry.id for entry in entries}
+            told.append(sorted(map(as_told, entries)))
+            await deliver(keeper, source.now)
+        await deliver(keeper, start_of(SINCE + 10_000))
+        received = [e.receiver for e in await thread.call(all_entries) if counts(e)]
+        return Lived(
+            alerts=alerts,
+            told=told,
+            received={name: received.count(name) for name in sorted(set(received))},
+            history=await thread.call(history_of),
+        )
+    finally:
+        await thread.close()
+
+
+async def deliver(keeper: Keeper, now: datetime) -> None:
+    """Let everything that is due arrive."""
+    for entry in await keeper.open_entries():
+        if entry.not_before <= now:
+            after = replace(entry, state=EntryState.DELIVERED, finished_at=now)
+            assert await keeper.replace_entry(entry, after, add=(), outcome="")
+
+
+def all_entries(store: Store) -> list[OutboxEntry]:
+    """Every entry ever made."""
+    names = {alert.fingerprint for alert in store.alerts.all_alerts()}
+    found = {entry.id: entry for name in names for entry in store.outbox.entries_of(name)}
+    return [found[number] for number in sorted(found)]
+
+
+def counts(entry: OutboxEntry) -> bool:
+    """Whether somebody got a new message."""
+    return entry.state is EntryState.DELIVERED and not entry.message.reason.is_edit
+
+
+def history_of(store: Store) -> History:
+    """What a backtest reads of a store."""
+    blocks = list(store.bills.iter_blocks(0))
+    return History(
+        table=store.bills.load_series(),
+        books=store.bills.load_books(),
+        blocks=lambda _: blocks,
+        bills=store.bills.load_monthly(),
+    )
+
+
+def as_told(entry: OutboxEntry) -> Told:
+    return entry.key, entry.receiver, entry.recipient, entry.message.reason.value, entry.message.title
+
+
+def plain(alert: Alert) -> Alert:
+    """The alert without what only explains it: a replay leaves that out."""
+    return replace(alert, top=(), facts=())
+
+
+# --- bills and rules to try -----------------------------------------------------------------------------------------
+
+CENTS = st.integers(1, 900).map(lambda cents: cents * 10**8)
+
+
+@st.composite
+def bills_of_hours(draw: st.DrawFn) -> list[Row]:
+    """Stretches of hourly spend before and during the replay, storage by the day, and now and then a credit."""
+    rows = []
+    for owner in OWNERS:
+        stretches = st.tuples(st.integers(-24 * 40, LIVE_HOURS), st.integers(1, 300), CENTS)
+        for start, length, amount in draw(st.lists(stretches, max_size=3)):
+            hours = range(SINCE + start, min(SINCE + start + length, SINCE + LIVE_HOURS))
+            rows += [Row(series=a_series(owner), hour=hour, amount=amount + hour % 7) for hour in hours]
+    daily = draw(st.lists(CENTS, max_size=6))
+    midnight = SINCE - SINCE % 24
+    for day, amount in enumerate(daily, -3):
+        series = a_series("disk-1", category="cloud_storage", product="disk")
+        rows.append(Row(series=series, hour=midnight + 24 * day, span=24, amount=amount * 24 + 5))
+    for hour in draw(st.lists(st.integers(-30, LIVE_HOURS - 1), max_size=2)):
+        rows.append(Row(series=a_series("gpu-2", product="credit"), hour=SINCE + hour, amount=usd("-3"), voucher=0))
+    return rows
+
+
+@st.composite
+def monthly_bills(draw: st.DrawFn) -> list[tuple[int, MonthlyBill]]:
+    """December's bill: due, then perhaps overdue, then perhaps paid."""
+    at = sorted(draw(st.lists(st.integers(-5, LIVE_HOURS), min_size=3, max_size=3, unique=True)))
+    debt = usd(draw(st.sampled_from(["40", "100"])))
+    states = [
+        monthly_bill(status="outed", debt=Usd(0), repaid=Usd(0)),
+        monthly_bill(status="overdue", debt=debt, repaid=Usd(0)),
+        monthly_bill(status="paid", debt=debt, repaid=debt),
+    ]
+    return [(SINCE + hour, bill) for hour, bill in zip(at, states, strict=True)]
+
+
+def limits(low: str, high: str) -> st.SearchStrategy[dict[Severity, Usd]]:
+    return st.sampled_from([{WARNING: usd(low)}, {INFO: usd(low), CRITICAL: usd(high)}, {WARNING: usd(high)}])
+
+
+RATIOS = [{WARNING: Fraction(2)}, {INFO: Fraction(3, 2), CRITICAL: Fraction(4)}]
+SHARES = [{WARNING: Share(Fraction(8, 10))}, {INFO: Share(Fraction(1, 2)), CRITICAL: Share(Fraction(1))}]
+GROUPS = st.sampled_from([(), ("owner",), ("team",), ("category",), ("category", "owner")])
+SPEND: dict[str, st.SearchStrategy[object]] = {
+    "group_by": GROUPS,
+    "category": st.sampled_from([Patterns(), Patterns(("gpu",)), Patterns(("cloud_*",))]),
+}
+WINDOWS = st.sampled_from([1, 6, 24, 72]).map(lambda hours: timedelta(hours=hours))
+SHARED: dict[str, st.SearchStrategy[object]] = {
+    "name": st.sampled_from(["a", "b", "c", "d"]),
+    "for_": st.sampled_from([timedelta(), timedelta(hours=2)]),
+    "resolve_below": st.sampled_from([Share(Fraction(9, 10)), Share(Fraction(1)), Share(Fraction(1, 2))]),
+    "repeat_interval": st.sampled_from([timedelta(hours=24), timedelta(hours=3), None]),
+    "send_resolved": st.booleans(),
+    "notify": st.sampled_from([(), ("mail",), ("owner",), ("finops", "mail")]),
+    "escalate": st.sampled_from([None, Escalation(after=timedelta(hours=5), notify=("oncall",))]),
+}
+RULES = st.one_of(
+    st.builds(
+        RollingSpend,
+        **SHARED,
+        **SPEND,
+        window=WINDOWS,
+        thresholds=limits("20", "90"),
+        repeat_every=st.sampled_from([None, usd("30")]),
+    ),
+    st.builds(
+        Spike,
+        **SHARED,
+        **SPEND,
+        window=st.sampled_from([timedelta(hours=6), timedelta(hours=24)]),
+        thresholds=st.sampled_from(RATIOS),
+    ),
+    st.builds(NewOwner, **SHARED, min_spend=st.just(usd("5")), lookback_=st.just(timedelta(days=7))),
+    st.builds(
+        BudgetRule,
+        **SHARED,
+        **SPEND,
+        period=st.sampled_from(Period),
+        amount=st.sampled_from([usd("50"), usd("500")]),
+        thresholds=st.sampled_from([{}, *SHARES]),
+        forecast=st.sampled_from(SHARES),
+        pace=st.sampled_from([{}, *RATIOS]),
+    ),
+    st.builds(MonthlyBillRule, **SHARED, min_debt=st.just(usd("50"))),
+    st.builds(Reconcile, **SHARED, severity=st.just(WARNING)),
+)
+
+
+def stretch(owner: str, start: int, length: int, amount: str) -> list[Row]:
+    return [Row(series=a_series(owner), hour=SINCE + start + n, amount=usd(amount)) for n in range(length)]
+
+
+MIDNIGHT = SINCE - SINCE % 24
+BUSY_ROWS = [
+    *stretch("gpu-1", -24 * 40, 24 * 42, "1"),
+    *stretch("gpu-1", 10, 9, "8"),
+    *stretch("gpu-2", 3, 20, "15"),
+    *(
+        Row(series=a_series("disk-1", category="cloud_storage"), hour=MIDNIGHT + 24 * day, span=24, amount=usd("48"))
+        for day in range(-3, 2)
+    ),
+    Row(series=a_series("gpu-2", product="credit"), hour=SINCE + 25, amount=usd("-3")),
+]
+BUSY_BILLS = [
+    (SINCE - 2, monthly_bill(status="outed", debt=Usd(0), repaid=Usd(0))),
+    (SINCE + 4, monthly_bill(status="overdue", debt=usd("80"), repaid=Usd(0))),
+    (SINCE + 30, monthly_bill(status="paid", debt=usd("80"), repaid=usd("80"))),
+]
+BUSY_RULES: list[Rule] = [
+    RollingSpend(
+        name="a",
+        group_by=("owner",),
+        window=timedelta(hours=24),
+        thresholds={WARNING: usd("30"), CRITICAL: usd("70")},
+        repeat_every=usd("20"),
+        escalate=Escalation(after=timedelta(hours=5), notify=("oncall",)),
+        notify=("finops", "mail", "owner"),
+    ),
+    RollingSpend(
+        name="b",
+        category=Patterns(("cloud_storage",)),
+        window=timedelta(hours=72),
+        thresholds={WARNING: usd("90")},
+        for_=timedelta(hours=2),
+        repeat_interval=timedelta(hours=3),
+    ),
+    Spike(
+        name="c", group_by=("owner",), window=timedelta(hours=6), thresholds={WARNING: Fraction(2)}, notify=("mail",)
+    ),
+    NewOwner(name="d", min_spend=usd("5"), lookback_=timedelta(days=7), notify=("mail",)),
+    BudgetRule(name="e", period=Period.DAY, amount=usd("50"), thresholds=SHARES[1], forecast=SHARES[0], pace=RATIOS[0]),
+    MonthlyBillRule(name="f", min_debt=usd("50"), thresholds={WARNING: timedelta(), CRITICAL: timedelta(hours=8)}),
+    Reconcile(name="g", severity=WARNING),
+    RollingSpend(name="h", group_by=("category",), window=timedelta(hours=72), thresholds={INFO: usd("20")}),
+    RollingSpend(name="i", window=timedelta(hours=24), thresholds={INFO: usd("20")}),
+]
+
+
+@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=True, inhibits=False))
+@example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=False, inhibits=True))
+@given(
+    rows=bills_of_hours(),
+    bills=monthly_bills(),
+    rules=st.lists(RULES, min_size=1, max_size=4, unique_by=lambda rule: rule.name),
+    who=st.builds(audience, is_quiet=st.booleans(), inhibits=st.booleans()),
+)
+def test_replay_when_bills_are_those_that_the_daemon_saw_then_alerts_and_messages_are_the_same(
+    rows: list[Row], bills: list[tuple[int, MonthlyBill]], rules: list[Rule], who: Audience
+) -> None:
+    """A backtest that says something else than the daemon would have said is worse than none."""
+    lived = asyncio.run(live(Hourly(rows=rows, bills=bills), tuple(rules), who))
+    watch = Watch(
+        rules=tuple(rules),
+        accounts=("default",),
+        audience=who,
+        headline_of=lambda alert, _: alert.headline,
+        settle_delay=SETTLE,
+    )
+
+    replayer = Replayer(lived.history, watch, HourRange(SINCE, SINCE + LIVE_HOURS))
+
+    for number, hour in enumerate(range(SINCE, SINCE + LIVE_HOURS)):
+        decisions = replayer.step(hour)
+        assert {name: plain(alert) for name, alert in replayer.alerts.items()} == lived.alerts[number]
+        assert sorted(map(as_told, decisions.entries)) == lived.told[number]
+    replay = replayer.result()
+    assert replay.messages() == lived.received
+    assert not replay.faults
+    firing = {e.fingerprint: e for e in replay.episodes if e.ended_at is None}
+    last = {n: a for n, a in lived.alerts[-1].items() if a.state is AlertState.FIRING}
+    assert {n: e.severity >= last[n].severity for n, e in firing.items()} == dict.fromkeys(last, True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Broken(RollingSpend):
+    """A rule with a fault in it."""
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        raise ZeroDivisionError("division by zero")
+
+
+def test_replay_when_a_rule_fails_then_says_so_and_the_others_go_on() -> None:
+    """One faulty rule must not hide what the others found."""
+    desk = desk_with(*(row(RUNNING - 20 + n, "5") for n in range(10)))
+    history = History(
+        table=desk.table, books=desk.books, blocks=lambda _: [(hour, held) for (*_, hour), held in desk.blocks.items()]
+    )
+    good = RollingSpend(name="good", window=timedelta(hours=6), thresholds={WARNING: usd("20")})
+    broken = Broken(name="broken", window=timedelta(hours=6), thresholds={WARNING: usd("20")})
+    watch = Watch(
+        rules=(broken, good),
+        accounts=("default",),
+        audience=Audience(),
+        headline_of=lambda alert, _: alert.headline,
+        settle_delay=SETTLE,
+    )
+    replayer = Replayer(history, watch, HourRange(RUNNING - 30, RUNNING + 1))
+
+    for hour in range(RUNNING - 30, RUNNING + 1):
+        replayer.step(hour)
+
+    replay = replayer.result()
+    assert replay.faults == {"broken": "ZeroDivisionError: division by zero"}
+    assert [(episode.rule, episode.peak) for episode in replay.episodes] == [("good", Decimal(30))]
+    # From $20 on, and after the last row while the edge waits two hours for more, until less than $18 is left.
+    assert replay.firing_hours == {"good": 11}

@@ -1,0 +1,117 @@
+"""What is known at a glance, by hand-computed figures."""
+
+from dataclasses import replace
+from fractions import Fraction
+
+from alertd.core.calendar import Period
+from alertd.core.hours import HourRange
+from alertd.core.labels import Patterns
+from alertd.core.reports.overview import CategorySpend, overview
+from alertd.core.rules.balance import BalanceRule
+from alertd.core.rules.base import Share
+from alertd.core.rules.budget import BudgetRule
+from alertd.core.spend.bill import Balance
+from tests.core.builders import HOUR, NOW, RUNNING, WARNING, Desk, desk_with, monthly_bill, row, tracked, usd
+
+EDGE = RUNNING - 2
+"""2026-01-10 10:00 UTC, as bills settle two hours late."""
+MONTH_START = EDGE - 9 * 24 - 10
+BUDGET = BudgetRule(
+    name="month", period=Period.MONTH, amount=usd("100"), group_by=("owner",), thresholds={WARNING: Share(Fraction(1))}
+)
+BALANCE = BalanceRule(name="balance", available_below={WARNING: usd("10")})
+
+
+def test_spend_when_summed_then_the_last_day_and_the_month_through_each_category_s_own_edge() -> None:
+    """An hour before a window counts in no sum; a category that lags is shown through where it is billed."""
+    desk = desk_with(
+        row(EDGE - 1, "1"),
+        row(EDGE - 24, "2"),
+        row(EDGE - 25, "4"),
+        row(MONTH_START, "8"),
+        row(MONTH_START - 1, "16"),
+        row(RUNNING - 1, "32", category="llm"),
+    )
+    assert overview(desk.facts(), []).spend == (
+        CategorySpend(
+            account="default",
+            category="gpu",
+            edge=EDGE,
+            last_day=usd("3"),
+            month=usd("15"),
+            is_complete=True,
+        ),
+        CategorySpend(
+            account="default",
+            category="llm",
+            edge=RUNNING,
+            last_day=usd("32"),
+            month=usd("32"),
+            is_complete=True,
+        ),
+    )
+
+
+def test_month_when_the_last_billed_hour_ends_it_then_it_is_still_that_month() -> None:
+    """At midnight of the first nothing of the new month is billed: zero would read as nothing spent."""
+    now = NOW.replace(day=1, hour=0, minute=30)
+    edge = RUNNING - 9 * 24 - 12
+    desk = desk_with(row(edge - 1, "5"), now=now)
+    (spend,) = overview(desk.facts(now), []).spend
+    assert (spend.edge, spend.month) == (edge, usd("5"))
+
+
+def test_spend_when_hours_could_not_be_read_then_says_so() -> None:
+    """A sum that may be low is told apart from one that is known."""
+    desk = desk_with(row(EDGE - 1, "1"))
+    desk.fail(HourRange(EDGE - 5, EDGE - 3), NOW - HOUR)
+    assert [spend.is_complete for spend in overview(desk.facts(), []).spend] == [False]
+
+
+def test_spend_when_nothing_was_ever_read_then_is_absent() -> None:
+    """Unknown is not zero."""
+    desk = Desk()
+    desk.fail(HourRange(RUNNING - 24, RUNNING), NOW)
+    assert overview(desk.facts(), []).spend == ()
+
+
+def test_budgets_when_collected_then_largest_share_first_and_disabled_rules_left_out() -> None:
+    """What is nearest to its end stands first."""
+    desk = desk_with(row(EDGE - 1, "20"), row(EDGE - 2, "70", owner="gpu-2"))
+    found = overview(desk.facts(), [BUDGET, replace(BUDGET, name="off", enabled=False)]).budgets
+    assert [(b.rule, dict(b.of_group.group)["owner"], b.of_group.standing.share) for b in found] == [
+        ("month", "gpu-2", Fraction(7, 10)),
+        ("month", "gpu-1", Fraction(1, 5)),
+    ]
+
+
+def test_runways_when_collected_then_of_the_accounts_that_a_rule_watches() -> None:
+    """A balance that nobody watches is not read."""
+
+    def read(account: str) -> Balance:
+        return Balance(account=account, available=usd("90"), read_at=NOW)
+
+    facts = replace(desk_with(row(EDGE - 1, "72")).facts(), balances={"default": read("default"), "dev": read("dev")})
+    found = overview(facts, [replace(BALANCE, account=Patterns(("default",)))]).runways
+    assert [(rule, runway.balance.account, runway.days) for rule, runway in found] == [
+        ("balance", "default", Fraction(15, 4))
+    ]
+
+
+def test_bills_when_collected_then_the_newest_month_first() -> None:
+    """The bill that is open now is looked for most often."""
+    bills = tuple(
+        tracked((NOW, monthly_bill(bill_id=month, month=month))) for month in ("2025-11", "2025-12", "2025-10")
+    )
+    assert [t.bill.month for t in overview(desk_with().facts(bills=bills), []).bills] == [
+        "2025-12",
+        "2025-11",
+        "2025-10",
+    ]
+
+
+def test_budgets_when_a_rule_has_many_groups_then_the_largest_have_a_forecast() -> None:
+    """A forecast costs more than a sum: those that nobody sees one by one go without."""
+    spent = [row(hour, str(1 + owner), owner=f"gpu-{owner}") for owner in range(60) for hour in (EDGE - 240, EDGE - 1)]
+    budgets = overview(desk_with(*spent).facts(), [replace(BUDGET, forecast={WARNING: Share(Fraction(1))})]).budgets
+    assert [b.of_group.standing.forecast is not None for b in budgets] == [True] * 50 + [False] * 10

@@ -1,0 +1,67 @@
+"""The alert that alertd raises of itself about its rules file."""
+
+from datetime import timedelta
+
+import pytest
+
+from alertd.core.alert import AlertState
+from alertd.core.alerts.due import notify_reason, told
+from alertd.core.alerts.lifecycle import Move, step
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.rules.facts import Facts, RulesFile
+from alertd.core.rules.own.broken_rules import RulesBroken
+from alertd.core.severity import Severity
+from tests.core.builders import NOW, Desk
+
+RULE = RulesBroken.watching(notify=("finops",))
+BROKEN = RulesFile(faults=("rules.yaml:3:5: unknown key",), broken_since=NOW - timedelta(hours=2))
+
+
+def facts(file: RulesFile) -> Facts:
+    base = Desk().facts()
+    return Facts(now=base.now, spend=base.spend, data=base.data, rules_file=file)
+
+
+def test_file_when_in_force_then_no_alert() -> None:
+    """Most of the time there is nothing to say."""
+    assert RULE.evaluate(facts(RulesFile(changes="1 rule added (a)")), ()) == []
+
+
+@pytest.mark.parametrize(
+    ("count", "headline", "told_facts"),
+    [
+        pytest.param(1, "The rules file has a mistake", ["Mistake"], id="one"),
+        pytest.param(2, "The rules file has 2 mistakes", ["Mistake 1", "Mistake 2"], id="two"),
+        pytest.param(7, "The rules file has 7 mistakes", [f"Mistake {n}" for n in range(1, 6)] + ["And more"], id="7"),
+    ],
+)
+def test_file_when_broken_then_says_where(count: int, headline: str, told_facts: list[str]) -> None:
+    """Whoever edits the file is told the place of each mistake, up to a bound."""
+    file = RulesFile(faults=tuple(f"rules.yaml:{n}:1: wrong" for n in range(1, count + 1)), broken_since=NOW)
+    (sample,) = RULE.evaluate(facts(file), ())
+    assert sample.headline == f"{headline}: the rules from before the edit stay in force"
+    assert [name for name, _ in sample.facts] == told_facts
+    assert sample.facts[0][1] == "rules.yaml:1:1: wrong"
+    assert sample.reached is Severity.WARNING
+
+
+def test_file_when_broken_for_long_then_told_once_and_its_end_with_what_changed() -> None:
+    """A forgotten typo is no reason to nag; that it is mended is news."""
+    (sample,) = RULE.evaluate(facts(BROKEN), ())
+    assert sample.value == 2
+    alert = step(None, sample, RULE, NOW)
+    assert alert is not None
+    assert notify_reason(Move(before=None, after=alert, rule=RULE), NOW) is NotifyReason.FIRST
+    alert = told(alert, NotifyReason.FIRST, (), NOW)
+    later = NOW + timedelta(days=30)
+    (sample,) = RULE.evaluate(facts(BROKEN), ((),))
+    again = step(alert, sample, RULE, later)
+    assert again is not None
+    assert notify_reason(Move(before=alert, after=again, rule=RULE), later) is None
+    (sample,) = RULE.evaluate(facts(RulesFile(changes="1 rule added (a)")), ((),))
+    ended = step(again, sample, RULE, later)
+    assert ended is not None
+    assert (ended.state, ended.headline) == (
+        AlertState.RESOLVED,
+        "The rules file is in force again: 1 rule added (a)",
+    )

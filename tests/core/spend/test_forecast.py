@@ -1,0 +1,193 @@
+"""The forecast: better than drawing the month so far out, never negative, and a range that holds what it says."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as arrays
+from numpy.typing import NDArray
+
+from alertd.core.spend.forecast import SpendHistory, expected_rest, known_hours, rest_range
+
+Floats = NDArray[np.float64]
+BEFORE, MONTH, GROUPS = 35, 30, 200
+
+
+def history(days: Floats, hours_left: int, heads: Floats | None = None, hours: Floats | None = None) -> SpendHistory:
+    """Days whose spend is even over their hours, unless said otherwise."""
+    return SpendHistory(
+        days=days,
+        heads=days * (hours_left % 24 / 24) if heads is None else heads,
+        hours=np.repeat(days[-1:] / 24, 24, axis=0) if hours is None else hours,
+        hours_left=hours_left,
+    )
+
+
+def made(kind: str) -> Floats:
+    """Random series of one kind: (days, groups), each with its own weekday to begin with."""
+    random = np.random.default_rng(7)
+    size = (BEFORE + MONTH, GROUPS)
+    day = np.arange(size[0])[:, None]
+    days = 100 * random.lognormal(0, 0.15, size)
+    if "weekdays" in kind:
+        days *= np.where((day + random.integers(0, 7, (1, GROUPS))) % 7 < 5, 1, 0.25)
+    if "growth" in kind:
+        days *= np.exp(0.012 * day)
+    if "decline" in kind:
+        days *= np.exp(-0.012 * day)
+    if "spikes" in kind:
+        days += (random.random(size) < 0.03) * random.uniform(500, 1500, size)
+    if "step" in kind:
+        days *= np.where(day < random.integers(20, 60, (1, GROUPS)), 1, 2)
+    return days
+
+
+def error(forecast: Floats, actual: Floats) -> float:
+    """The mean absolute error over the actual sum."""
+    return float((np.abs(forecast - actual) / actual).mean())
+
+
+def errors_of(days: Floats) -> float:
+    """Our mean error over that of the month so far drawn out, at six days of the month."""
+    ours, plain = [], []
+    for elapsed in (3, 6, 10, 15, 20, 25):
+        now = BEFORE + elapsed
+        actual, spent = days[BEFORE:].sum(axis=0), days[BEFORE:now].sum(axis=0)
+        ours.append(error(spent + expected_rest(history(days[:now], (MONTH - elapsed) * 24)), actual))
+        plain.append(error(spent / elapsed * MONTH, actual))
+    return float(np.mean(ours) / np.mean(plain))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["weekdays", "weekdays growth", "weekdays decline", "weekdays spikes", "weekdays step", "growth spikes"],
+)
+def test_forecast_when_compared_with_the_month_so_far_drawn_out_then_errs_less(kind: str) -> None:
+    """That is what it is for: the plain pace knows no weekends and takes every spike for the rule."""
+    assert errors_of(made(kind)) < 0.95
+
+
+def test_forecast_when_spend_is_noise_around_one_level_then_no_better_and_little_worse() -> None:
+    """Its price: where there is nothing to learn, the mean of all days is the best there is."""
+    assert 0.9 < errors_of(made("flat")) < 1.1
+
+
+@pytest.mark.parametrize(
+    ("kind", "least"),
+    [
+        pytest.param("weekdays", 0.68, id="weekends"),
+        pytest.param("flat", 0.68, id="noise"),
+        pytest.param("weekdays spikes", 0.5, id="rare spikes: a history without one foresees none"),
+        pytest.param("weekdays growth", 0.5, id="growth: it goes on longer than any past error"),
+    ],
+)
+@pytest.mark.parametrize("elapsed", [3, 10, 20, 27])
+def test_range_when_months_are_made_then_holds_what_is_said_of_it(kind: str, least: float, elapsed: int) -> None:
+    """The forecast's own description names these shares; one that holds everything would say nothing."""
+    days = made(kind)
+    now = BEFORE + elapsed
+    low, high = rest_range(history(days[:now], (MONTH - elapsed) * 24))
+    rest = days[now:].sum(axis=0)
+    assert least <= float(((low <= rest) & (rest <= high)).mean()) <= 0.92
+
+
+def test_rest_when_amounts_differ_absurdly_then_no_rounding_below_zero() -> None:
+    """A sum less its largest part may come out negative in floats."""
+    days = np.zeros((21, 1))
+    days[[0, 7, 14], 0] = 8.0, 0.3, 1.714682624395026e18
+    assert expected_rest(history(days, 24)).tolist()[0] >= 0
+
+
+def column(*days: float) -> Floats:
+    return np.array(days, np.float64)[:, None]
+
+
+@pytest.mark.parametrize(
+    ("days", "hours_left", "rest"),
+    [
+        pytest.param([10.0] * 35, 72, 30, id="even spend goes on"),
+        pytest.param([5, 5, 5, 5, 5, 1, 1] * 5, 7 * 24, 27, id="a whole week of the rhythm"),
+        pytest.param([5, 5, 5, 5, 5, 1, 1] * 5, 6 * 24, 26, id="six days of it, the weekend at their end"),
+        pytest.param([1, 5, 5, 5, 5, 5, 1] * 5, 24, 1, id="tomorrow is a Sunday"),
+        pytest.param([1, 5, 5, 5, 5, 5, 1] * 5, 36, 3.5, id="and half of Monday"),
+        pytest.param([10] * 20 + [500] + [10] * 14, 7 * 24, 70, id="a spike two weeks ago counts for nothing"),
+        pytest.param([10] * 31 + [500] + [10] * 3, 7 * 24, 80, id="one of the last week as double at most"),
+        pytest.param([10] * 28 + [15] * 7, 7 * 24, 105, id="a new level is followed within a week"),
+        pytest.param([10] * 28 + [0] * 7, 7 * 24, 0, id="what has stopped for a week is over"),
+        pytest.param([0] * 30 + [3, 8, 8, 8, 8], 48, 16, id="zeros before the first spend tell nothing"),
+        pytest.param([0] * 35, 48, 0, id="nothing comes of nothing"),
+        pytest.param([10.0] * 35, 0, 0, id="at the end nothing is left"),
+    ],
+)
+def test_rest_when_computed_by_hand_then_the_same(days: list[float], hours_left: int, rest: float) -> None:
+    """Each rule of the method in a series that can be added up by eye."""
+    assert expected_rest(history(column(*days), hours_left)).tolist() == pytest.approx([rest])
+
+
+def test_rest_when_the_day_has_a_rhythm_then_the_last_part_follows_it() -> None:
+    """Nothing is spent in the morning: four hours of it cost nothing."""
+    days = column(*[24.0] * 35)
+    assert expected_rest(history(days, 28, heads=days * 0)).tolist() == [24]
+    assert expected_rest(history(days, 28, heads=days)).tolist() == [48]
+
+
+def test_rest_when_a_group_began_an_hour_ago_then_its_rate_by_the_hour() -> None:
+    """Where no whole day is known, the day's mean would say a 24th of it."""
+    young = history(column(*[0.0] * 34, 6), 10, hours=column(*[0.0] * 21, 1, 2, 3))
+    assert (expected_rest(young).tolist(), known_hours(young).tolist()) == ([20], [3])
+
+
+def test_known_hours_when_counted_then_since_the_first_spend() -> None:
+    """It tells how far a forecast can be trusted."""
+    days = np.hstack([column(*[0.0] * 10, *[1.0] * 25), column(*[1.0] * 35), column(*[0.0] * 35)])
+    assert known_hours(history(days, 5)).tolist() == [25 * 24, 35 * 24, 0]
+
+
+def test_range_when_little_is_known_then_none() -> None:
+    """Of fewer than nine errors the extremes hold less than 80 %."""
+    days = np.hstack([column(*[0.0] * 15, *[1.0] * 20), column(*[1.0] * 35)])
+    low, _ = rest_range(history(days, 7 * 24))
+    assert np.isnan(low).tolist() == [True, False]
+    assert np.isnan(rest_range(history(column(*[1.0] * 22), 7 * 24))[0]).tolist() == [True]
+
+
+def test_range_when_spend_is_even_then_has_no_width() -> None:
+    """Past forecasts were right to the cent."""
+    low, high = rest_range(history(column(*[10.0] * 40), 100))
+    assert [*low, *high] == pytest.approx([10 * 100 / 24] * 2)
+
+
+def test_only_when_taken_then_the_same_as_alone() -> None:
+    """Groups do not speak of each other."""
+    days = made("weekdays spikes")
+    whole = history(days, 100)
+    part = whole.only(np.array([5, 3], np.intp))
+    assert expected_rest(part).tolist() == pytest.approx(expected_rest(whole)[[5, 3]].tolist())
+    assert np.array(rest_range(part)) == pytest.approx(np.array(rest_range(whole))[:, [5, 3]])
+
+
+@given(
+    days=arrays.arrays(
+        np.float64,
+        st.tuples(st.integers(7, 56), st.integers(1, 3)),
+        elements=st.one_of(st.just(0.0), st.integers(0, 10).map(float), st.integers(0, 2**62).map(float)),
+    ),
+    hours_left=st.integers(0, 2209),
+)
+def test_forecast_when_spend_is_never_negative_then_neither(days: Floats, hours_left: int) -> None:
+    """No rounding, no empty week and no absurd amount leads below zero or to no number."""
+    made_up = history(days, hours_left)
+    rest, (low, high) = expected_rest(made_up), rest_range(made_up)
+    assert np.isfinite(rest).all()
+    assert (rest >= 0).all()
+    told = ~np.isnan(low)
+    assert ((low[told] >= 0) & (low[told] <= rest[told]) & (rest[told] <= high[told])).all()
+
+
+@given(
+    days=arrays.arrays(np.float64, (35, 2), elements=st.integers(-(2**62), 2**62).map(float)),
+    hours_left=st.integers(0, 800),
+)
+def test_forecast_when_there_are_credits_then_still_a_number(days: Floats, hours_left: int) -> None:
+    """Credits may make a day negative; the forecast may be wrong then, but not absent."""
+    assert np.isfinite(expected_rest(history(days, hours_left))).all()

@@ -1,0 +1,134 @@
+"""The door by a table: both ends over a real database, and everything that may go wrong between them."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, closing
+from datetime import UTC, datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from alertd.core.alerts.requests import Acknowledge, Quieted, QuietingError, Request
+from alertd.daemon import control_table as requests_module
+from alertd.daemon.control_table import ask_daemon, serve_requests
+from alertd.daemon.store_gateway import Keeper
+from alertd.errors import StoreError, UserError
+from alertd.store.opening import open_to_ask
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+from alertd.store.url import PostgresUrl, parse_database_url
+from tests.postgres_server import PostgresServer, name_of
+
+NOW = datetime(2026, 1, 10, 12, 5, tzinfo=UTC)
+DONE = Quieted(text="done", event="done")
+ACK = Acknowledge(fingerprint="1c00", by="dänä \0")
+
+
+@pytest.fixture
+def url(postgres: PostgresServer) -> Iterator[str]:
+    """A database that an alertd has used."""
+    with postgres.database() as fresh:
+        Store.open(fresh, now=NOW).close()
+        yield fresh
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look often and lose patience soon, so that tests need not wait."""
+    monkeypatch.setattr(requests_module, "_LOOK_S", 0.02)
+    monkeypatch.setattr(requests_module, "_LOOK_FOR_ANSWER_S", 0.02)
+    monkeypatch.setattr(requests_module, "COUNTS_FOR_S", 0.5)
+    monkeypatch.setattr(requests_module, "_ANSWERED_WITHIN_S", 3.0)
+
+
+async def ask(url: str) -> str:
+    """Ask as a command does."""
+    address = parse_database_url(url)
+    assert isinstance(address, PostgresUrl)
+
+    def run() -> str:
+        with open_to_ask(address) as requests:
+            return ask_daemon(requests, ACK, holder="web-1 (pid 7)")
+
+    return await asyncio.to_thread(run)
+
+
+@asynccontextmanager
+async def daemon(url: str, answer: Callable[[], Quieted]) -> AsyncIterator[list[Request]]:
+    """Serve requests, each with the same answer; yield what was asked."""
+    asked: list[Request] = []
+
+    async def handle(request: Request) -> Quieted:
+        asked.append(request)
+        return answer()
+
+    thread = await StoreThread.start(lambda: Store.open(url, now=NOW))
+    try:
+        async with serve_requests(Keeper(thread), handle):
+            yield asked
+    finally:
+        await thread.close()
+
+
+def fail(error: Exception) -> Quieted:
+    raise error
+
+
+async def test_request_when_the_daemon_does_it_then_its_words_come_back_once(url: str) -> None:
+    """What was asked arrives whole, and is done once however often the daemon looks."""
+    async with daemon(url, lambda: Quieted(text="done: ü \0", event="done")) as asked:
+        assert [*await asyncio.gather(ask(url), ask(url))] == ["done: ü \0"] * 2
+        await asyncio.sleep(0.1)
+    assert asked == [ACK, ACK]
+
+
+async def test_request_when_it_cannot_be_done_then_the_asker_hears_why(url: str) -> None:
+    """The user's mistake is the user's to see."""
+    async with daemon(url, lambda: fail(QuietingError("there is no such alert"))):
+        with pytest.raises(UserError, match="there is no such alert"):
+            await ask(url)
+
+
+async def test_request_when_the_daemon_fails_at_it_then_the_next_is_served(url: str) -> None:
+    """A mistake of alertd's own must not shut the door for good."""
+    answers: Iterator[Callable[[], Quieted]] = iter([lambda: fail(KeyError("bug")), lambda: DONE])
+
+    def answer() -> Quieted:
+        return next(answers)()
+
+    with capture_logs() as log:
+        async with daemon(url, answer):
+            with pytest.raises(StoreError, match=r"alertd on web-1 \(pid 7\) gave no answer; see `alertd alerts`"):
+                await ask(url)
+            assert await ask(url) == "done"
+    assert [line["event"] for line in log] == ["requests not served"]
+
+
+async def test_request_when_nobody_takes_it_then_taken_back_and_never_done(url: str) -> None:
+    """A backfill holds the lease and answers nobody: what was given up must not happen an hour later."""
+    with pytest.raises(StoreError, match=r"took no request within .* nothing was done"):
+        await ask(url)
+    async with daemon(url, lambda: DONE) as asked:
+        await asyncio.sleep(0.1)
+    assert asked == []
+
+
+async def test_request_when_its_time_is_over_then_never_done(url: str, postgres: PostgresServer) -> None:
+    """The asker was killed before it could take it back."""
+    with closing(Store.open(url, now=NOW)) as store:
+        store.requests.ask("late", "{}")
+        postgres.run("UPDATE alertd_request SET asked_at = asked_at - interval '1 minute'", database=name_of(url))
+        assert store.requests.take() == ()
+        store.requests.ask("new", "{}")
+        assert store.requests.take() == (("new", "{}"),)
+        assert store.requests.take() == ()
+        assert not store.requests.withdraw("new"), "it may be done"
+
+
+async def test_requests_when_a_day_old_then_dropped_at_the_next_start(url: str, postgres: PostgresServer) -> None:
+    """The table must not grow for years."""
+    with closing(Store.open(url, now=NOW)) as store:
+        store.requests.ask("old", "{}")
+    postgres.run("UPDATE alertd_request SET asked_at = asked_at - interval '2 days'", database=name_of(url))
+    Store.open(url, now=NOW).close()
+    assert postgres.run("SELECT COUNT(*) FROM alertd_request", database=name_of(url)) == [(0,)]

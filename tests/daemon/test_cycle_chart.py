@@ -1,0 +1,139 @@
+"""Charts through the cycle: drawn from what was judged, kept in the store, and never the reason for a lost message."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+import pytest
+
+from alertd.core.alert import Alert
+from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.alerts.requests import Acknowledge
+from alertd.core.chart import Chart
+from alertd.core.hours import HourRange
+from alertd.core.messages.message import Message
+from alertd.core.owners import OwnerDirectory
+from alertd.core.rules.base import Rule
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
+from alertd.core.spend.reading import Cadence
+from alertd.daemon.cycle import Cycle
+from alertd.daemon.plan import build_plan
+from alertd.daemon.store_gateway import Keeper
+from alertd.rules_file.model import Account, LoadedRules
+from alertd.settings import load_settings
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+from tests.core.builders import HOUR, NOW, RUNNING, Row, bill_rows, rolling, row
+
+AUDIENCE = Audience(default=("finops",), recipients={"finops": ("#finops",)}, editors=frozenset({"finops"}))
+
+
+@dataclass(slots=True)
+class Source:
+    """An API that has these rows of GPUs, and nothing else."""
+
+    rows: Sequence[Row]
+    clock_skew: timedelta | None = None
+
+    async def read_bills(self, category: str, span: HourRange) -> BillRows:
+        return bill_rows([each for each in self.rows if category == "gpu" and each.hour in span])
+
+    async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
+        return ()
+
+    async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
+        return KeyBills(rows=bill_rows([]), keys=())
+
+    async def read_balance(self, read_at: object) -> Balance:
+        raise NotImplementedError("no rule asks for it")
+
+
+class Undrawable(RollingSpend):
+    """A rule whose chart is broken, as a plugin's may be."""
+
+    def chart(self, facts: Facts, alert: Alert) -> Chart | None:
+        raise OverflowError("too many colours")
+
+
+@pytest.fixture
+async def keeper() -> AsyncIterator[Keeper]:
+    thread = await StoreThread.start(lambda: Store.open("sqlite://", now=NOW))
+    try:
+        yield Keeper(thread)
+    finally:
+        await thread.close()
+
+
+def cycle_of(keeper: Keeper, *rules: Rule) -> Cycle:
+    rows = [row(RUNNING - 3, "61.25"), row(RUNNING - 30, "3")]
+    loaded = LoadedRules(
+        accounts=(Account(name="default"),),  # type: ignore[arg-type] # a plain name
+        owners=OwnerDirectory(),
+        receivers=(),
+        default_notify=(),
+        routes=(),
+        rules=rules,
+        planned=(),
+        inhibitions=(),
+        reports=(),
+        warnings=(),
+        files=(),
+        places={},
+    )
+    plan = build_plan(loaded, load_settings(), sources={"default": Source(rows)}, notifiers={})
+    return Cycle(
+        store=keeper,
+        plan=replace(plan, audience=AUDIENCE),
+        settle_delay=2 * HOUR,
+        cadence=Cadence(),
+        install_id="install",
+        timer=lambda: 0.0,
+    )
+
+
+async def told(keeper: Keeper) -> list[Message]:
+    return [entry.message for entry in await keeper.open_entries()]
+
+
+async def test_alert_when_told_then_its_chart_comes_back_from_the_store_as_it_was_drawn(keeper: Keeper) -> None:
+    """It ends with the value that the message tells, and is the same at each attempt."""
+    cycle = cycle_of(keeper, rolling())
+    await cycle.run(NOW)
+    (message,) = await told(keeper)
+    assert message.chart is not None
+    assert message.chart.points[-1].value == message.alerts[0].value == "61.25"
+    assert message.chart.points[-1].at == message.alerts[0].as_of
+
+
+async def test_chart_when_it_cannot_be_drawn_then_the_alert_goes_without(keeper: Keeper) -> None:
+    """A picture is worth no message."""
+    broken = Undrawable(name="broken", window=timedelta(hours=24), thresholds=rolling().thresholds, group_by=("owner",))
+    await cycle_of(keeper, broken, rolling()).run(NOW)
+    assert {message.alerts[0].rule: message.chart is not None for message in await told(keeper)} == {
+        "broken": False,
+        "gpu-24h": True,
+    }
+
+
+async def test_acknowledgement_then_changes_the_message_with_its_chart_and_tells_it_without(keeper: Keeper) -> None:
+    """The message keeps its picture; the line in its thread says only who took it."""
+    cycle = cycle_of(keeper, rolling())
+    await cycle.run(NOW)
+    (alert,) = cycle.open_alerts()
+    await cycle.quiet(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
+    first, *later = await told(keeper)
+    charts = {message.reason: message.chart for message in later}
+    assert charts == {NotifyReason.ACKNOWLEDGED: None, NotifyReason.UPDATED: first.chart}
+
+
+async def test_acknowledgement_when_nothing_was_judged_yet_then_needs_no_chart(keeper: Keeper) -> None:
+    """Right after a start somebody may press a button."""
+    cycle = cycle_of(keeper, rolling())
+    await cycle.run(NOW)
+    (alert,) = cycle.open_alerts()
+    again = cycle_of(keeper, rolling())
+    await again.quiet(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
+    assert [message.chart for message in (await told(keeper))[1:]] == [None, None]

@@ -1,0 +1,115 @@
+"""Which delivered message a correction replaces and a reply continues, asked of a real store."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+
+import pytest
+
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.daemon.store_gateway import Keeper
+from alertd.store.store import Decisions, Store
+from alertd.store.thread import StoreThread
+from tests.core.builders import HOUR, NOW, rolling
+from tests.core.stage import TEAM, Stage
+
+EDITING = replace(TEAM, default=("finops", "oncall"), editors=frozenset({"finops", "oncall"}))
+
+
+@pytest.fixture
+async def thread() -> AsyncIterator[StoreThread]:
+    opened = await StoreThread.start(lambda: Store.open("sqlite://", now=NOW))
+    yield opened
+    await opened.close()
+
+
+async def kept(thread: StoreThread, entries: list[OutboxEntry]) -> list[OutboxEntry]:
+    """Store entries as delivered, each at a ref that names its receiver and place; return them with their ids."""
+    placed = [
+        replace(
+            entry,
+            id=0,
+            state=EntryState.DELIVERED if not entry.ref else entry.state,
+            finished_at=NOW,
+            ref=f"{entry.receiver}/{number}" if entry.ref != "none" else "",
+        )
+        for number, entry in enumerate(entries, 1)
+    ]
+    await thread.call(lambda store: store.save_decisions(Decisions(alerts=(), events=(), entries=tuple(placed))))
+    found = await thread.call(lambda store: [store.outbox.entry(number) for number in range(1, len(placed) + 1)])
+    return [entry for entry in found if entry is not None]
+
+
+def corrections(entries: list[OutboxEntry]) -> list[OutboxEntry]:
+    return [entry for entry in entries if entry.message.reason is NotifyReason.CORRECTED]
+
+
+async def refs(thread: StoreThread, stage: Stage, reason: NotifyReason) -> list[str]:
+    """Return for each entry of a reason what it corrects, or continues."""
+    keeper = Keeper(thread)
+    entries = [entry for entry in await kept(thread, stage.decided) if entry.message.reason is reason]
+    ask = keeper.edited_ref if reason is NotifyReason.CORRECTED else keeper.thread_ref
+    return [await ask(entry) for entry in entries]
+
+
+async def test_correction_when_told_once_then_replaces_that(thread: StoreThread) -> None:
+    """Each recipient's own message."""
+    stage = Stage(audience=EDITING)
+    stage.cycle({"gpu-1": "60"})
+    stage.cycle({"gpu-1": "60"}, restated="90")
+    assert await refs(thread, stage, NotifyReason.CORRECTED) == ["finops/1", "oncall/2"]
+
+
+@pytest.mark.parametrize(("values", "number"), [("60 120", 3), ("60 60", 3)], ids=["a rise", "a repeat"])
+async def test_correction_when_told_again_then_replaces_the_last(thread: StoreThread, values: str, number: int) -> None:
+    """The value that stands in it is the one that is wrong."""
+    stage = Stage(audience=EDITING, rule=rolling(repeat_interval=HOUR))
+    stage.lives(values)
+    stage.rule = rolling(repeat_interval=None)
+    stage.cycle({"gpu-1": values.rsplit(maxsplit=1)[-1]}, restated="300")
+    assert await refs(thread, stage, NotifyReason.CORRECTED) == [f"finops/{number}", f"oncall/{number + 1}"]
+
+
+async def test_correction_when_an_earlier_episode_was_told_singly_then_its_message_is_left_alone(
+    thread: StoreThread,
+) -> None:
+    """This episode began in a storm: no message of its own stands anywhere, and the old one was right."""
+    stage = Stage(audience=EDITING)
+    stage.cycle({"gpu-1": "60"})
+    stage.cycle({"gpu-1": "44"})
+    stage.cycle({f"gpu-{n}": "60" for n in range(6)})
+    stage.cycle({"gpu-1": "60"}, restated="90")
+    assert len(corrections(stage.decided)) == 2
+    assert await refs(thread, stage, NotifyReason.CORRECTED) == ["", ""]
+
+
+async def test_correction_when_the_message_was_never_delivered_then_there_is_none(thread: StoreThread) -> None:
+    """What gave up stands nowhere."""
+    stage = Stage(audience=EDITING)
+    stage.cycle({"gpu-1": "60"})
+    stage.cycle({"gpu-1": "60"}, restated="90")
+    stage.decided = [
+        replace(entry, state=EntryState.GAVE_UP, ref="none") if entry.message.reason is NotifyReason.FIRST else entry
+        for entry in stage.decided
+    ]
+    assert await refs(thread, stage, NotifyReason.CORRECTED) == ["", ""]
+
+
+async def test_end_when_this_episode_began_then_continues_its_own_beginning(thread: StoreThread) -> None:
+    """An end in the thread of an older episode would be read as its end."""
+    stage = Stage(audience=EDITING)
+    stage.lives("60 44 60 44")
+    assert await refs(thread, stage, NotifyReason.RESOLVED) == ["finops/1", "oncall/2", "finops/5", "oncall/6"]
+
+
+async def test_rise_when_this_recipient_was_told_of_an_older_episode_only_then_begins_its_own_thread(
+    thread: StoreThread,
+) -> None:
+    """A receiver that a route adds at critical has no beginning of this episode."""
+    stage = Stage(audience=EDITING)
+    stage.lives("60 44")
+    stage.audience = replace(EDITING, default=("finops",))
+    stage.lives("60")
+    stage.audience = EDITING
+    stage.lives("120")
+    assert await refs(thread, stage, NotifyReason.RAISED) == ["finops/5", ""]

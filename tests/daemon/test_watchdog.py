@@ -1,0 +1,191 @@
+"""The pulse with a real store thread, and a clock that the test moves."""
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Callable, Collection
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from alertd.daemon import watchdog as pulse_module
+from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.watchdog import SENDING_PATIENCE, STORE_PATIENCE, Pulse
+from alertd.errors import StoreError
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+
+POLL = timedelta(minutes=10)
+NOW = datetime(2026, 1, 10, tzinfo=UTC)
+MUTE, UNTRIED = "store: it does not answer", "sending: what is due is not tried"
+
+
+class Clock:
+    """Seconds that pass when the test says so."""
+
+    now_s = 0.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+    def pass_by(self, time: timedelta) -> None:
+        self.now_s += time.total_seconds() + 1
+
+
+class Heads:
+    """What is due, as the test wants it; counts how often it was asked."""
+
+    def __init__(self) -> None:
+        self.due: Collection[tuple[int, int]] = ()
+        self.fault: Exception | None = None
+        self.asked = 0
+
+    async def __call__(self) -> Collection[tuple[int, int]]:
+        self.asked += 1
+        if self.fault is not None:
+            raise self.fault
+        return self.due
+
+    async def again(self) -> None:
+        """Wait until what is due now has been seen."""
+        goal = self.asked + 2
+        await until(lambda: self.asked >= goal)
+
+
+async def until(what: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not what():  # noqa: ASYNC110 -- what is waited for sets no event
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture(autouse=True)
+def often(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Feel it without pauses."""
+    monkeypatch.setattr(pulse_module, "FEEL_EVERY_S", 0.001)
+
+
+@asynccontextmanager
+async def felt(pulse: Pulse) -> AsyncIterator[None]:
+    task = asyncio.create_task(pulse.feel())
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def test_stuck_when_the_stores_thread_hangs_then_told_until_it_goes_on(tmp_path: Path) -> None:
+    """A disk that does not answer blocks the thread, and no error ever comes of it."""
+    clock, gate = Clock(), threading.Event()
+    thread = await StoreThread.start(lambda: Store.open(f"sqlite:///{tmp_path / 'alertd.db'}", now=NOW))
+    keeper, asked = Keeper(thread), 0
+
+    async def heads() -> Collection[tuple[int, int]]:
+        nonlocal asked
+        found = await keeper.open_entries()
+        asked += 1
+        return [(entry.id, entry.attempts) for entry in found]
+
+    pulse = Pulse(heads=heads, poll_interval=POLL * 10, timer=clock)
+    try:
+        async with felt(pulse):
+            await until(lambda: asked > 1)
+            hanging = asyncio.create_task(thread.call(lambda _store: gate.wait(20)))
+            before = -1
+            while before != asked:
+                before = asked
+                await asyncio.sleep(0.05)
+            assert pulse.stuck() == ()
+            clock.pass_by(STORE_PATIENCE)
+            assert pulse.stuck() == (MUTE,)
+            gate.set()
+            await until(lambda: pulse.stuck() == ())
+            await hanging
+    finally:
+        gate.set()
+        await thread.close()
+
+
+async def test_stuck_when_the_store_refuses_then_it_answers_all_the_same() -> None:
+    """A full disk is told elsewhere; a restart would not empty it."""
+    clock, heads = Clock(), Heads()
+    heads.fault = StoreError("the disk is full")
+    pulse = Pulse(heads=heads, poll_interval=POLL * 10, timer=clock)
+    async with felt(pulse):
+        for _ in range(3):
+            await heads.again()
+            clock.pass_by(STORE_PATIENCE / 2)
+            assert pulse.stuck() == ()
+
+
+async def test_stuck_when_the_same_entry_stays_due_then_told_and_not_while_its_lane_moves() -> None:
+    """Many messages take their time in a lane; one that is never tried is another thing."""
+    clock, heads = Clock(), Heads()
+    pulse = Pulse(heads=heads, poll_interval=POLL * 10, timer=clock)
+    async with felt(pulse):
+        for number in range(4):
+            heads.due = [(number, 0)]
+            await heads.again()
+            clock.pass_by(SENDING_PATIENCE / 2)
+            assert pulse.stuck() == ()
+        # Seen again, it is as old as when it was seen first.
+        await heads.again()
+        clock.pass_by(SENDING_PATIENCE / 2)
+        assert pulse.stuck() == (UNTRIED,)
+        heads.due = [(3, 1)]
+        await heads.again()
+        assert pulse.stuck() == ()
+
+
+async def test_stuck_when_cycles_come_and_go_then_only_an_endless_or_a_missing_one() -> None:
+    """A cycle that was rung for starts the time anew; one that ended no longer counts as running."""
+    clock = Clock()
+    pulse = Pulse(heads=Heads(), poll_interval=POLL, timer=clock)
+    pulse.cycle_began()
+    clock.pass_by(POLL * 3)
+    assert pulse.stuck() == ()
+    clock.pass_by(POLL)
+    assert pulse.stuck() == ("polling: a cycle does not end",)
+    pulse.cycle_ended()
+    assert pulse.stuck() == ("polling: no cycle begins",)
+    pulse.cycle_began()
+    assert pulse.stuck() == ()
+    assert pulse.silent_s == 0
+
+
+async def test_watch_when_something_is_stuck_then_logged_when_it_changes_and_told_each_time() -> None:
+    """The log says why a restart comes, once; whoever decides about it hears every judgement."""
+    clock, judged = Clock(), list[tuple[str, ...]]()
+    pulse = Pulse(heads=Heads(), poll_interval=POLL, timer=clock)
+    with capture_logs() as logs:
+        watching = asyncio.create_task(pulse.watch(judged.append, every_s=0.001))
+        await until(lambda: len(judged) > 1)
+        clock.pass_by(POLL * 3)
+        await until(lambda: len(judged) > 1 and all(judged[-2:]))
+        pulse.cycle_began()
+        await until(lambda: not judged[-1])
+        watching.cancel()
+        with suppress(asyncio.CancelledError):
+            await watching
+    assert [line["event"] for line in logs] == ["stuck", "not stuck any more"]
+    assert logs[0]["parts"] == "polling: no cycle begins"
+    assert judged[0] == ()
+
+
+async def test_feel_when_asking_fails_in_an_unknown_way_then_logged_and_asked_again() -> None:
+    """Whoever watches must not end because of what it watches."""
+    clock, heads = Clock(), Heads()
+    pulse = Pulse(heads=heads, poll_interval=POLL * 10, timer=clock)
+    with capture_logs() as logs:
+        heads.fault = ValueError("a bug")
+        async with felt(pulse):
+            await heads.again()
+            heads.fault = None
+            heads.due = [(1, 0)]
+            await heads.again()
+            clock.pass_by(SENDING_PATIENCE)
+            assert pulse.stuck() == (UNTRIED,)
+    assert {line["event"] for line in logs} == {"pulse not felt"}

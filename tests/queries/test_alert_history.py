@@ -1,0 +1,229 @@
+"""The story of one alert, word for word: a repeat that failed twice, a silence that somebody ended, a history."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from alertd.core.alert import AlertState
+from alertd.core.alerts.routing import Route
+from alertd.core.alerts.silence import Silence
+from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.daemon.store_gateway import event
+from alertd.queries.alert_history import Story, Told, read_story, tell, why_quiet
+from alertd.store.outbox import Attempt
+from alertd.store.store import Decisions, Store
+from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
+from tests.core.stage import TEAM, Stage, a_silence, bound_to, match
+
+SECOND = timedelta(seconds=1)
+THROUGH = "billed through 2026-01-10 12:00 UTC, not complete"
+
+
+def an_attempt(number: int, outcome: str, detail: str = "") -> Attempt:
+    at = NOW + HOUR + number * SECOND
+    return Attempt(entry_id=1, number=number, started_at=at, finished_at=at, outcome=outcome, detail=detail)
+
+
+def a_story(**parts: object) -> Story:
+    """An acknowledged alert of gpu-1, told once after two failures, silenced for an hour."""
+    stage = Stage(rule=rolling())
+    stage.lives("60")
+    (told,) = stage.told
+    stage.ack()
+    alert = replace(stage.of(), caveats=("gpu could not be read since 11:00 UTC",), is_complete=False)
+    sent = replace(
+        told.entry,
+        state=EntryState.DELIVERED,
+        recipient="#finops",
+        ref="C0000FINOPS/1.000100",
+        message=replace(told.entry.message, history=("Delivered late: firing (warning) 2026-01-10 12:05 UTC.",)),
+    )
+    attempts = (an_attempt(1, "NotSent", "busy"), an_attempt(2, ""), an_attempt(3, "Delivered"))
+    plain = Story(
+        alert=alert,
+        events=(
+            event(alert, "none -> firing (warning)", [("value", "60"), ("as_of", "2026-01-10T12:00:00+00:00")], NOW),
+            event(alert, "acknowledged by dana", [], NOW + HOUR),
+        ),
+        told=(Told(entry=sent, attempts=attempts),),
+        silences=(a_silence(comment="run 12", expired_by="kim", expired_at=NOW + HOUR),),
+        at=NOW + 2 * HOUR,
+        is_past=False,
+    )
+    return replace(plain, **parts)  # type: ignore[arg-type]
+
+
+def test_story_when_told_then_reads_so() -> None:
+    """Value, state, why, route, silence, sends with their answers, history: in this order, in these words."""
+    audience = replace(TEAM, routes=(Route(match=match(owner="gpu-*"), notify=("finops", "owner")),))
+    assert "\n".join(tell(a_story(), rolling(), audience)) == (
+        "gpu-24h  a0189caff68cf5aa  episode 1\n"
+        "gpu-1 spent $60\n"
+        "\n"
+        "State      firing (warning); fired 2026-01-10 13:05 UTC\n"
+        "Value      $60.00; warning from $50.00; at most $60.00; billed through 2026-01-10 12:00 UTC, not complete\n"
+        "Why told   last 2026-01-10 13:05 UTC: warning $60.00\n"
+        "Not whole  gpu could not be read since 11:00 UTC\n"
+        "Known to   dana, 2026-01-10 13:05 UTC: not repeated until its severity rises\n"
+        "Told to    finops, owner, by route 1 (owner: the person or channel behind the owner)\n"
+        "Silence    51133ce0 by dana until 2026-01-11 12:05 UTC (run 12); ended by kim 2026-01-10 13:05 UTC\n"
+        "\n"
+        "Notifications\n"
+        "  2026-01-10 13:05 UTC  firing, finops #finops: delivered\n"
+        "    gpu-1 spent $60 (warning from $50.00)\n"
+        "    Delivered late: firing (warning) 2026-01-10 12:05 UTC.\n"
+        "    attempt 1, 13:05:01: NotSent: busy\n"
+        "    attempt 2, 13:05:02: under way\n"
+        "    attempt 3, 13:05:03: Delivered\n"
+        "    is at C0000FINOPS/1.000100\n"
+        "\n"
+        "History\n"
+        "  2026-01-10 12:05 UTC  none -> firing (warning): value 60, as_of 2026-01-10T12:00:00+00:00\n"
+        "  2026-01-10 13:05 UTC  acknowledged by dana"
+    )
+
+
+def lines(story: Story, **parts: object) -> list[str]:
+    rule = replace(rolling(), **parts)  # type: ignore[arg-type]
+    return list(tell(story, rule, TEAM))
+
+
+@pytest.mark.parametrize(
+    ("parts", "rule", "line"),
+    [
+        pytest.param({}, {}, "Why told   last 2026-01-10 13:05 UTC: warning $60.00", id="acknowledged"),
+        pytest.param(
+            {"acknowledged_by": None},
+            {},
+            "Why told   last 2026-01-10 13:05 UTC: warning $60.00; repeated 2026-01-11 13:05 UTC if it still fires",
+            id="the next repeat",
+        ),
+        pytest.param(
+            {"acknowledged_by": None},
+            {"repeat_interval": HOUR},
+            "Why told   last 2026-01-10 13:05 UTC: warning $60.00; repeated now if it still fires",
+            id="due now",
+        ),
+        pytest.param(
+            {"acknowledged_by": None},
+            {"repeat_interval": None},
+            "Why told   last 2026-01-10 13:05 UTC: warning $60.00; never repeated",
+            id="never",
+        ),
+        pytest.param({"told_at": None}, {}, "Why told   not told yet: the next poll decides", id="not yet"),
+        pytest.param(
+            {"told_at": None, "withheld": "no route leads to a receiver"},
+            {},
+            "Why told   not told yet: no route leads to a receiver",
+            id="nobody",
+        ),
+        pytest.param(
+            {"fired_at": None, "state": AlertState.PENDING},
+            {"for_": 2 * HOUR},
+            "Why told   not told: it fires when it has held for 2h",
+            id="pending",
+        ),
+        pytest.param({"fired_at": None}, {}, "Why told   not told: it did not fire", id="never fired"),
+        pytest.param({"reason": "rule edited"}, {}, "Why        rule edited", id="the reason"),
+        pytest.param({"threshold": None}, {}, f"Value      $60.00; at most $60.00; {THROUGH}", id="no threshold"),
+    ],
+)  # fmt: skip
+def test_story_when_the_alert_differs_then_the_line_does(
+    parts: dict[str, object], rule: dict[str, object], line: str
+) -> None:
+    """Each state of telling has its own words."""
+    story = a_story()
+    assert line in lines(replace(story, alert=replace(story.alert, **parts)), **rule)  # type: ignore[arg-type]
+
+
+# --- what is read ---------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    opened = Store.open("sqlite://", now=NOW)
+    yield opened
+    opened.close()
+
+
+def kept(store: Store, stage: Stage, *silences: Silence) -> None:
+    alerts = tuple(stage.alerts.values())
+    events = tuple(event(alert, "none -> firing (warning)", [], alert.started_at) for alert in alerts)
+    entries = tuple(replace(entry, id=0) for entry in stage.decided)
+    store.save_decisions(Decisions(alerts=alerts, events=events, entries=entries))
+    store.save_quieting(silences=silences)
+
+
+def test_story_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> None:
+    """Of others nothing, of later nothing."""
+    stage = Stage()
+    stage.cycle({"gpu-1": "60", "gpu-2": "60"})
+    stage.cycle({"gpu-1": "120", "gpu-2": "60"})
+    alert = stage.of("gpu-1")
+    kept(store, stage, a_silence(), a_silence(id="0ther000", matchers=match(owner="gpu-2")))
+    whole = read_story(store, alert, at=NOW + 9 * HOUR, is_past=False)
+    assert [told.entry.message.severity.label for told in whole.told] == ["warning", "critical"]
+    assert [silence.id for silence in whole.silences] == ["51133ce0"]
+    assert len(whole.events) == 1
+    early = read_story(store, alert, at=NOW + HOUR, is_past=True)
+    assert [told.entry.message.severity.label for told in early.told] == ["warning"]
+    none = read_story(store, alert, at=NOW - HOUR, is_past=True)
+    assert (none.told, none.events, none.silences) == ((), (), ())
+
+
+@pytest.mark.parametrize(
+    ("silence", "is_told"),
+    [
+        pytest.param(a_silence(expired_at=NOW, expired_by="kim"), True, id="ended by somebody"),
+        pytest.param(a_silence(ends_at=NOW + timedelta(seconds=1)), True, id="ended by its time"),
+        pytest.param(a_silence(bound=(bound_to(firing(), "1"),)), True, id="its amount was reached"),
+        pytest.param(a_silence(bound=(bound_to(replace(firing(), episode=7)),)), False, id="of another episode"),
+        pytest.param(a_silence(bound=(bound_to(firing(owner="x")),)), False, id="of another alert"),
+        pytest.param(a_silence(matchers=match(owner="x")), False, id="of another owner"),
+    ],
+)
+def test_silences_in_the_story_when_they_are_over_then_still_told(
+    store: Store, silence: Silence, is_told: bool
+) -> None:
+    """They are why nobody heard of it then."""
+    stage = Stage()
+    stage.lives("60")
+    kept(store, stage, silence)
+    story = read_story(store, stage.of(), at=NOW + 9 * HOUR, is_past=False)
+    assert bool(story.silences) is is_told
+
+
+@pytest.mark.parametrize(
+    ("parts", "waiting", "why"),
+    [
+        pytest.param({}, {}, "", id="nothing keeps it back"),
+        pytest.param({"state": AlertState.RESOLVED, "withheld": "x"}, {}, "", id="it does not fire"),
+        pytest.param(
+            {"withheld": "silenced by x", "acknowledged_by": "dana"}, {}, "silenced by x", id="silenced first"
+        ),
+        pytest.param({"acknowledged_by": "dana"}, {}, "acknowledged by dana", id="acknowledged"),
+        pytest.param(
+            {"acknowledged_by": "dana"},
+            {"not_before": NOW + HOUR},
+            "quiet until 2026-01-10 13:05 UTC (finops)",
+            id="held",
+        ),
+        pytest.param({}, {"not_before": NOW + HOUR, "attempts": 1}, "", id="a retry is not quiet"),
+        pytest.param({}, {"not_before": NOW}, "", id="due now"),
+        pytest.param({}, {"not_before": NOW + HOUR, "fingerprints": ("other",)}, "", id="of another alert"),
+    ],
+)
+def test_why_quiet_when_asked_then_the_first_reason(
+    parts: dict[str, object], waiting: dict[str, object], why: str
+) -> None:
+    """One reason is enough; a person's wish comes first."""
+    stage = Stage()
+    stage.lives("60")
+    entry: OutboxEntry = replace(stage.decided[0], **{"not_before": NOW - HOUR, **waiting})  # type: ignore[arg-type]
+    alert = replace(stage.of(), **parts)  # type: ignore[arg-type]
+    assert why_quiet(alert, [entry], NOW) == why
+    assert alert.severity < CRITICAL
+    assert alert.value == Decimal(60)
