@@ -75,7 +75,7 @@ def test_prometheus_rules_when_read_then_use_documented_metrics_and_each_has_its
     assert fired == {rule["alert"] for rule in rules}
 
 
-UNIT = DEPLOY / "systemd" / "alertd.daemon.service"
+UNIT = DEPLOY / "systemd" / "alertd.service"
 SYSTEMD_ANALYZE = shutil.which("systemd-analyze")
 needs_systemd_analyze = pytest.mark.skipif(SYSTEMD_ANALYZE is None, reason="systemd-analyze is not installed (systemd)")
 
@@ -92,7 +92,7 @@ def test_unit_by_systemds_own_check_then_without_a_complaint(tmp_path: Path) -> 
     """A directive with a typing error is ignored by systemd, and so is the protection that it was to give."""
     text = UNIT.read_text(encoding="utf-8")
     assert text.count("/opt/alertd/bin/alertd") == 1
-    unit = tmp_path / "alertd.daemon.service"
+    unit = tmp_path / "alertd.service"
     # It also looks for the program, which is not installed here.
     unit.write_text(text.replace("/opt/alertd/bin/alertd", "/bin/true"), encoding="utf-8")
     assert analyzed("verify", str(unit)) == ""
