@@ -51,11 +51,11 @@ class Page:
     async def listen(self) -> None:
         """Take in what the browser tells, until it closes."""
         async for message in self._socket:
-            told = json.loads(message.data)
-            if "id" in told:
-                self._answers.pop(told["id"]).set_result(told)
+            notified = json.loads(message.data)
+            if "id" in notified:
+                self._answers.pop(notified["id"]).set_result(notified)
             else:
-                self._take(told["method"], told["params"])
+                self._take(notified["method"], notified["params"])
 
     def _take(self, method: str, params: dict[str, Any]) -> None:
         if method == "Page.loadEventFired":
@@ -77,10 +77,10 @@ class Page:
         answer = self._answers[self._number] = asyncio.get_running_loop().create_future()
         await self._socket.send_json({"id": self._number, "method": method, "params": params})
         async with asyncio.timeout(_PATIENCE_S):
-            told = await answer
-        if "error" in told:
-            raise AssertionError(f"{method}: {told['error']}")
-        result: dict[str, Any] = told["result"]
+            notified = await answer
+        if "error" in notified:
+            raise AssertionError(f"{method}: {notified['error']}")
+        result: dict[str, Any] = notified["result"]
         return result
 
     async def open(self, url: str) -> None:
@@ -166,16 +166,16 @@ async def browser() -> AsyncIterator[Page]:
             await process.wait()
 
 
-async def _port(told: asyncio.StreamReader) -> int:
+async def _port(notified: asyncio.StreamReader) -> int:
     """Return the port that the browser chose, which it tells once it listens."""
     async with asyncio.timeout(_PATIENCE_S):
-        async for line in told:
+        async for line in notified:
             if b"DevTools listening on" in line:
                 return int(line.rpartition(b":")[2].partition(b"/")[0])
     raise AssertionError(f"{CHROMIUM} ended before it listened")
 
 
-async def _drain(told: asyncio.StreamReader) -> None:
+async def _drain(notified: asyncio.StreamReader) -> None:
     """Read on, or the browser would wait for a full pipe."""
-    while await told.read(1 << 16):
+    while await notified.read(1 << 16):
         pass

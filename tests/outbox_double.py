@@ -76,7 +76,7 @@ class MemoryOutbox:
 
     entries: dict[int, OutboxEntry] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
-    told_facts: tuple[AlertFacts, ...] = ()
+    notified_facts: tuple[AlertFacts, ...] = ()
     broken: Callable[[str], bool] = lambda call: False
     history: list[str] = field(default_factory=list)
 
@@ -117,8 +117,8 @@ class MemoryOutbox:
     async def edited_ref(self, entry: OutboxEntry) -> str:
         return self.threads.get(entry.group, "")
 
-    async def told(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
-        return self.told_facts
+    async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
+        return self.notified_facts
 
 
 Step = Outcome | Exception | Literal["hang"]

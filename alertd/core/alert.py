@@ -143,17 +143,17 @@ class Alert:
     """When the calendar period began that the value counts."""
     is_below: bool = False
     """The lower the value, the worse."""
-    told_at: datetime | None = None
-    told_value: Decimal | None = None
-    told_as_of: datetime | None = None
+    notified_at: datetime | None = None
+    notified_value: Decimal | None = None
+    notified_as_of: datetime | None = None
     """The data edge of the told value; None where the rule was edited since."""
     corrected: str = ""
     """How the told value was put right since it was told, in a sentence."""
-    told_severity: Severity | None = None
+    notified_severity: Severity | None = None
     """The severity that was told, lowered with the alert's own: above it is news."""
-    told_count: int = 0
+    repeat_count: int = 0
     """Repeats told since the beginning or the last rise: the exponent of `repeat_backoff`."""
-    told_to: tuple[Address, ...] = ()
+    notified_to: tuple[Address, ...] = ()
     """Who was told of this episode: they are told its end."""
     escalated_at: datetime | None = None
     """When the further receivers of `escalate` were told."""

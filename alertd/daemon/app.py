@@ -128,7 +128,7 @@ async def open_app(
             cycle=cycle,
             delivery=delivery,
             reporter=Reporter(store=keeper, knowledge=cycle, install_id=install_id, reports=rules.reports, plan=plan),
-            mirroring=Mirroring(delivery=delivery, told=keeper, now=now),
+            mirroring=Mirroring(delivery=delivery, notified=keeper, now=now),
             figures=figures,
             connections=connections,
         )

@@ -16,7 +16,7 @@ from alertd.core.alerts.requests import Quieted
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.message import AlertFacts
-from alertd.core.messages.mirror import ENDS_TOLD_FOR, as_it_stands, last_told
+from alertd.core.messages.mirror import ENDS_TOLD_FOR, as_it_stands, last_notified
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import Usd
 from alertd.core.rules.facts import RulesFile
@@ -289,7 +289,7 @@ class Keeper:
         reasons = _TELLING if entry.message.reason is NotifyReason.CORRECTED else _BEGINNINGS
         return await self._thread.call(lambda store: _last_ref(store, entry, reasons, alone=True))
 
-    async def told(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
+    async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
         """Return the entry's alerts as its recipient was told of them last while they fired."""
         known = await self._thread.call(
             lambda store: _told(store, entry.receiver, entry.recipient, entry.created_at - ENDS_TOLD_FOR)
@@ -301,15 +301,15 @@ class Keeper:
 
         def read(store: Store) -> tuple[AlertFacts, ...]:
             with store.snapshot():
-                told = _told(store, receiver, recipient, now - ENDS_TOLD_FOR)
-                return as_it_stands(told.values(), map(store.alerts.alert, told), now)
+                notified = _told(store, receiver, recipient, now - ENDS_TOLD_FOR)
+                return as_it_stands(notified.values(), map(store.alerts.alert, notified), now)
 
         return await self._thread.call(read)
 
 
 def _told(store: Store, receiver: str, recipient: str, since: datetime) -> dict[str, AlertFacts]:
     entries = store.outbox.delivered(receiver, recipient, since=since)
-    return last_told(entry.message for entry in entries)
+    return last_notified(entry.message for entry in entries)
 
 
 def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason], *, alone: bool = False) -> str:

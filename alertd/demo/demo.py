@@ -207,7 +207,7 @@ def _summary(
 ) -> str:
     total = sum(counted.values())
     read = f"{tally.cycles} polls, {tally.rows} rows read; the last {requests} requests met {spoilt} faults"
-    told = f"{tally.moves['firing']} times an alert began or changed, {tally.moves['resolved']} ended"
+    notified = f"{tally.moves['firing']} times an alert began or changed, {tally.moves['resolved']} ended"
     lines = [
         "",
         f"{START:%B %Y} as alertd counted it:",
@@ -220,7 +220,7 @@ def _summary(
         "",
         f"  counted {to_decimal(total):f} USD, billed {billed:f} USD: {'equal' if is_equal else 'NOT EQUAL'}",
         f"  {read}; {format_count(tally.failed_cycles, 'poll')} stayed incomplete",
-        f"  {told}; {tally.messages} messages",
+        f"  {notified}; {tally.messages} messages",
         f"  still firing: {'; '.join(firing) or 'nothing'}",
         "",
         f"Simulated time ended at {format_instant(START + LENGTH + SETTLING)}; nothing was left behind.",

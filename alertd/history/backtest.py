@@ -77,8 +77,8 @@ async def prepare_replay(
     notes = [problem.text + "; it counts as one recipient" for _, problems in built for problem in problems]
     asked = hour_of(now - since)
     first = min(watch.first_hour(asked) for watch in watches)
-    history, told = await _gather(settings, rules, first=first, now=now, progress=progress)
-    notes += told
+    history, notified = await _gather(settings, rules, first=first, now=now, progress=progress)
+    notes += notified
     starts = [span.start for book in history.books.values() for span in book.covered]
     if not starts:
         raise NothingToReplay("no bills are stored")

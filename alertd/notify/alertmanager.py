@@ -157,10 +157,10 @@ def payload(envelope: Envelope, *, labels: dict[str, str], now: datetime) -> lis
     """
     if not envelope.message.alerts:
         return [_notice(envelope, labels, now)]
-    told = {facts.fingerprint: facts for facts in envelope.told}
+    notified = {facts.fingerprint: facts for facts in envelope.notified}
     alerts: list[AlertFacts] = []
     for facts in envelope.message.alerts:
-        before = told.get(facts.fingerprint)
+        before = notified.get(facts.fingerprint)
         if before is None or before.starts_at != facts.starts_at or dict(before.labels) == dict(facts.labels):
             alerts.append(facts)
         elif facts.is_resolved:

@@ -85,7 +85,7 @@ class Envelope:
     """The `ref` of the message that this one continues."""
     edits: str = ""
     """The `ref` of the message in whose place this one is to stand; only notifiers that can edit get such a task."""
-    told: tuple[AlertFacts, ...] = ()
+    notified: tuple[AlertFacts, ...] = ()
     """The message's alerts as they were told last while they fired; only notifiers that mirror are given them."""
     is_plain: bool = False
     """Send plain text of at most 3,000 characters: the full layout was refused."""

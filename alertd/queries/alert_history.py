@@ -44,7 +44,7 @@ class Story:
     alert: Alert
     """As it is now, whatever the moment."""
     events: tuple[AlertEvent, ...]
-    told: tuple[Told, ...]
+    notified: tuple[Told, ...]
     silences: tuple[Silence, ...]
     """Those that fit it, ended ones included."""
     at: datetime
@@ -65,14 +65,14 @@ def read_story(store: Store, alert: Alert, *, at: datetime, is_past: bool) -> St
         attempts = {entry.id: store.outbox.attempts(entry.id) for entry in entries}
         events = store.alerts.events(alert.fingerprint)
         silences = store.silences.all_silences()
-    told = (
+    notified = (
         Told(entry=entry, attempts=tuple(one for one in attempts[entry.id] if one.started_at <= at))
         for entry in entries
     )
     return Story(
         alert=alert,
         events=tuple(event for event in events if event.happened_at <= at),
-        told=tuple(told),
+        notified=tuple(notified),
         silences=tuple(s for s in silences if s.created_at <= at and _fits(s, alert, labels)),
         at=at,
         is_past=is_past,
@@ -136,9 +136,9 @@ def _now(story: Story, rule: Rule | None) -> list[tuple[str, str]]:
         since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
         found.append(("Known to", f"{alert.acknowledged_by}{since}: not repeated until its severity rises"))
     found += [
-        ("Held", f"{_address(told.entry)}: until {format_instant(told.entry.not_before)}")
-        for told in story.told
-        if is_held(told.entry, story.at)
+        ("Held", f"{_address(notified.entry)}: until {format_instant(notified.entry.not_before)}")
+        for notified in story.notified
+        if is_held(notified.entry, story.at)
     ]
     return found
 
@@ -210,17 +210,17 @@ def _told(alert: Alert, rule: Rule | None, now: datetime) -> str:
         if rule is None or not rule.for_:
             return "not told: it did not fire"
         return f"not told: it fires when it has held for {format_duration(rule.for_)}"
-    if alert.told_at is None:
+    if alert.notified_at is None:
         return f"not told yet: {alert.withheld or 'the next poll decides'}"
-    value = format_value(alert.told_value, alert.unit) if alert.told_value is not None else ""
-    severity = alert.told_severity.label if alert.told_severity is not None else ""
-    text = f"last {format_instant(alert.told_at)}: {severity} {value}"
+    value = format_value(alert.notified_value, alert.unit) if alert.notified_value is not None else ""
+    severity = alert.notified_severity.label if alert.notified_severity is not None else ""
+    text = f"last {format_instant(alert.notified_at)}: {severity} {value}"
     if alert.state is not AlertState.FIRING or rule is None or alert.acknowledged_by is not None:
         return text
-    interval = repeat_interval(rule, alert.told_count)
+    interval = repeat_interval(rule, alert.repeat_count)
     if interval is None:
         return f"{text}; never repeated"
-    due = alert.told_at + interval
+    due = alert.notified_at + interval
     return f"{text}; repeated {'now' if due <= now else format_instant(due)} if it still fires"
 
 
@@ -247,22 +247,22 @@ def _silences(story: Story) -> Iterator[str]:
 
 def _sends(story: Story) -> Iterator[str]:
     yield ""
-    yield "Notifications" if story.told else "Notifications: none"
-    for told in story.told:
-        entry = told.entry
+    yield "Notifications" if story.notified else "Notifications: none"
+    for notified in story.notified:
+        entry = notified.entry
         held = f", held until {format_instant(entry.not_before)}" if is_held(entry, story.at) else ""
-        state = f"{entry.state.value}{held}" if not story.is_past else f"{len(told.attempts)} attempts by then"
+        state = f"{entry.state.value}{held}" if not story.is_past else f"{len(notified.attempts)} attempts by then"
         yield f"  {format_instant(entry.created_at)}  {entry.message.reason.value}, {_address(entry)}: {state}"
         yield f"    {entry.message.title}"
         for line in entry.message.history:
             yield f"    {line}"
-        for attempt in told.attempts:
+        for attempt in notified.attempts:
             detail = f": {attempt.detail}" if attempt.detail else ""
             outcome = attempt.outcome or "under way"
             yield f"    attempt {attempt.number}, {attempt.started_at:%H:%M:%S}: {outcome}{detail}"
         if entry.ref:
             yield f"    is at {entry.ref}"
-        if entry.error and not told.attempts:
+        if entry.error and not notified.attempts:
             yield f"    {entry.error}"
 
 

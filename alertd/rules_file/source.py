@@ -246,8 +246,8 @@ class _Builder:
         top.key = text
         first = top.node.keys.get(text)
         if first is not None:
-            told = f"first at line {first[0]}, column {first[1]}; keep one of them"
-            self._problem(line, column, f"key {show_key(text)} is written twice; {told}")
+            notified = f"first at line {first[0]}, column {first[1]}; keep one of them"
+            self._problem(line, column, f"key {show_key(text)} is written twice; {notified}")
             top.is_dropped = True
         elif is_plain and text == "<<":
             self._problem(

@@ -168,8 +168,8 @@ def _rows_of(number: int, one: BilledSeries) -> Iterator[_Row]:
             shown_from = max(int(revision.at.total_seconds()), (hour + 1) * SECONDS_PER_HOUR)
             versions.setdefault(hour, []).append((shown_from, amount))
     # A version that would come later than the one that replaces it shows for no time at all.
-    for hour, told in versions.items():
-        for (shown_from, amount), (shown_until, _) in pairwise([*told, (_NEVER, None)]):
+    for hour, notified in versions.items():
+        for (shown_from, amount), (shown_until, _) in pairwise([*notified, (_NEVER, None)]):
             if amount is not None:
                 yield _Row(number, hour, amount, int(amount * one.voucher), shown_from, shown_until)
 

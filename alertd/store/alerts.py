@@ -36,7 +36,7 @@ class AlertRow(NamedTuple):
     started_at: int
     fired_at: int | None
     resolved_at: int | None
-    told_at: int | None
+    notified_at: int | None
     body: str
 
     @classmethod
@@ -52,7 +52,7 @@ class AlertRow(NamedTuple):
             started_at=to_micros(alert.started_at),
             fired_at=to_micros_or_none(alert.fired_at),
             resolved_at=to_micros_or_none(alert.resolved_at),
-            told_at=to_micros_or_none(alert.told_at),
+            notified_at=to_micros_or_none(alert.notified_at),
             body=to_json(alert),
         )
 

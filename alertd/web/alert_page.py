@@ -128,7 +128,7 @@ def alert_page(found: AlertFile) -> AlertPage:
         chart=_chart(found.chart) if found.chart is not None else None,
         parts=_parts(alert, known.audience.owners),
         parts_note=alert.table_note,
-        sends=tuple(_send(told, found.story.at) for told in found.story.told[: -_MOST_SENDS - 1 : -1]),
+        sends=tuple(_send(notified, found.story.at) for notified in found.story.notified[: -_MOST_SENDS - 1 : -1]),
         events=tuple(
             EventRow(
                 at=event.happened_at,
@@ -137,7 +137,7 @@ def alert_page(found: AlertFile) -> AlertPage:
             )
             for event in found.story.events[: -_MOST_EVENTS - 1 : -1]
         ),
-        is_cut=len(found.story.told) > _MOST_SENDS or len(found.story.events) > _MOST_EVENTS,
+        is_cut=len(found.story.notified) > _MOST_SENDS or len(found.story.events) > _MOST_EVENTS,
         silence_id=alert.silenced_by.partition(" ")[0] if alert.silenced_by is not None else "",
         is_open=alert.state is not AlertState.RESOLVED,
         now=known.now,
@@ -194,13 +194,13 @@ def _parts(alert: Alert, owners: OwnerDirectory) -> tuple[PartRow, ...]:
     )
 
 
-def _send(told: Told, now: datetime) -> SendRow:
-    entry = told.entry
+def _send(notified: Told, now: datetime) -> SendRow:
+    entry = notified.entry
     held = f", held until {format_instant(entry.not_before)}" if is_held(entry, now) else ""
     attempts = (
         f"attempt {one.number} at {one.started_at:%H:%M:%S}: {one.outcome or 'under way'}"
         f"{f': {one.detail}' if one.detail else ''}"
-        for one in told.attempts
+        for one in notified.attempts
     )
     return SendRow(
         at=entry.created_at,
@@ -208,5 +208,5 @@ def _send(told: Told, now: datetime) -> SendRow:
         address=f"{entry.receiver} {entry.recipient}".rstrip(),
         state=f"{entry.state.value}{held}",
         title=entry.message.title,
-        attempts=(*attempts, *([entry.error] if entry.error and not told.attempts else [])),
+        attempts=(*attempts, *([entry.error] if entry.error and not notified.attempts else [])),
     )

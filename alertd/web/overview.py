@@ -94,7 +94,7 @@ class Budgets:
 
     shown: tuple[BudgetLine, ...]
     folded: tuple[BudgetLine, ...]
-    untold: int
+    unsent: int
     """So many more are only counted."""
 
 
@@ -299,7 +299,7 @@ def _budgets(figures: Sequence[BudgetFigures], owners: OwnerDirectory) -> Budget
     return Budgets(
         shown=tuple(lines[:_BUDGETS]),
         folded=tuple(lines[_BUDGETS:]),
-        untold=max(0, len(figures) - _MOST_BUDGETS),
+        unsent=max(0, len(figures) - _MOST_BUDGETS),
     )
 
 

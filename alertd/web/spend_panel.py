@@ -106,7 +106,7 @@ class SpendPanel:
     rows: tuple[SpendRow, ...]
     others: tuple[SpendRow, ...]
     """What is drawn as the rest, one by one."""
-    untold: int
+    unsent: int
     """So many more are only counted."""
     data: dict[str, object]
     """For the script: JSON."""
@@ -133,7 +133,7 @@ def spend_panel(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> Sp
         others=tuple(
             _row("", _name(value, choice, owners), total, found.total) for value, total in found.others[:_OTHERS_LISTED]
         ),
-        untold=max(0, len(found.others) - _OTHERS_LISTED),
+        unsent=max(0, len(found.others) - _OTHERS_LISTED),
         data=_data(found, named),
     )
 
@@ -157,8 +157,8 @@ def step_rows(found: SpendSteps) -> tuple[StepRow, ...]:
 
 def _known_amount(found: SpendSteps, step: int, amount: Usd) -> str:
     """Return an amount of a step; nothing where it would be a zero that nobody read."""
-    is_told = found.is_known[step] and (amount or found.is_whole[step])
-    return format_usd(amount) if is_told else ""
+    is_notified = found.is_known[step] and (amount or found.is_whole[step])
+    return format_usd(amount) if is_notified else ""
 
 
 def _step_note(found: SpendSteps, step: int) -> str:

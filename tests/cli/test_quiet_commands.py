@@ -358,8 +358,8 @@ def test_explain_when_an_alert_is_quiet_then_says_why(full: Desk, owner: str, li
     """One answer to "why did I not hear of it"."""
     code, out, _ = full.run("explain", name_of(full, owner))
     assert code == 0
-    told = out.splitlines()
-    assert [line for line in lines if line not in told] == []
+    notified = out.splitlines()
+    assert [line for line in lines if line not in notified] == []
 
 
 @pytest.mark.parametrize(

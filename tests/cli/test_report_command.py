@@ -157,9 +157,9 @@ def test_report_when_a_receiver_refuses_then_exits_1_and_names_it(
         )
         assert run(["report", "weekly"]) == 1
         assert hook.attempts == 1
-    told = capsys.readouterr()
-    assert told.err.startswith("bridge: not delivered: ")
-    assert "terminal: delivered" in told.out
+    notified = capsys.readouterr()
+    assert notified.err.startswith("bridge: not delivered: ")
+    assert "terminal: delivered" in notified.out
 
 
 def test_report_when_a_receiver_lacks_its_secret_then_says_which_setting(

@@ -55,7 +55,7 @@ class Stage:
     """Everything that ever became due, in order."""
     folded: dict[str, list[OutboxEntry]] = field(default_factory=dict)
     """What an entry tells along, by its key."""
-    told: list[Told] = field(default_factory=list)
+    notified: list[Told] = field(default_factory=list)
     is_fresh: bool = False
 
     def cycle(
@@ -73,7 +73,7 @@ class Stage:
         Args:
             restated: What the told value of each alert is by now.
         """
-        begin = len(self.told)
+        begin = len(self.notified)
         self._deliver(self.now + after)
         judging = rule or self.rule
         moves = [
@@ -84,7 +84,7 @@ class Stage:
         decisions = self.decide(moves)
         self._deliver(self.now)
         assert decisions.alerts == tuple(m.after for m in decisions.moves)
-        return [told.word for told in self.told[begin:]]
+        return [notified.word for notified in self.notified[begin:]]
 
     def decide(self, moves: list[Move]) -> Decisions:
         """Dispatch moves and keep what is decided, as the store does."""
@@ -136,7 +136,7 @@ class Stage:
             while chosen := ready(self.waiting, moment):
                 for entry in chosen.values():
                     self.waiting.remove(entry)
-                    self.told.append(Told(moment, Address(entry.receiver, entry.recipient), entry))
+                    self.notified.append(Told(moment, Address(entry.receiver, entry.recipient), entry))
         self.now = until
 
     def lives(self, values: str, *, owner: str = "gpu-1", after: timedelta = HOUR) -> list[list[str]]:
@@ -177,7 +177,7 @@ class Stage:
 
     def reached(self, owner: str = "gpu-1") -> list[tuple[Address, str]]:
         """Return who was told what of an owner, in order."""
-        return [(told.to, told.word) for told in self.told if owner in told.owners]
+        return [(notified.to, notified.word) for notified in self.notified if owner in notified.owners]
 
     @property
     def is_silent(self) -> bool:

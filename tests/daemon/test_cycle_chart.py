@@ -94,7 +94,7 @@ def cycle_of(keeper: Keeper, *rules: Rule) -> Cycle:
     )
 
 
-async def told(keeper: Keeper) -> list[Message]:
+async def notified(keeper: Keeper) -> list[Message]:
     return [entry.message for entry in await keeper.open_entries()]
 
 
@@ -102,7 +102,7 @@ async def test_alert_when_told_then_its_chart_comes_back_from_the_store_as_it_wa
     """It ends with the value that the message tells, and is the same at each attempt."""
     cycle = cycle_of(keeper, rolling())
     await cycle.run(NOW)
-    (message,) = await told(keeper)
+    (message,) = await notified(keeper)
     assert message.chart is not None
     assert message.chart.points[-1].value == message.alerts[0].value == "61.25"
     assert message.chart.points[-1].at == message.alerts[0].as_of
@@ -112,7 +112,7 @@ async def test_chart_when_it_cannot_be_drawn_then_the_alert_goes_without(keeper:
     """A picture is worth no message."""
     broken = Undrawable(name="broken", window=timedelta(hours=24), thresholds=rolling().thresholds, group_by=("owner",))
     await cycle_of(keeper, broken, rolling()).run(NOW)
-    assert {message.alerts[0].rule: message.chart is not None for message in await told(keeper)} == {
+    assert {message.alerts[0].rule: message.chart is not None for message in await notified(keeper)} == {
         "broken": False,
         "gpu-24h": True,
     }
@@ -124,7 +124,7 @@ async def test_acknowledgement_then_changes_the_message_with_its_chart_and_tells
     await cycle.run(NOW)
     (alert,) = cycle.open_alerts()
     await cycle.quiet(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
-    first, *later = await told(keeper)
+    first, *later = await notified(keeper)
     charts = {message.reason: message.chart for message in later}
     assert charts == {NotifyReason.ACKNOWLEDGED: None, NotifyReason.UPDATED: first.chart}
 
@@ -136,4 +136,4 @@ async def test_acknowledgement_when_nothing_was_judged_yet_then_needs_no_chart(k
     (alert,) = cycle.open_alerts()
     again = cycle_of(keeper, rolling())
     await again.quiet(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
-    assert [message.chart for message in (await told(keeper))[1:]] == [None, None]
+    assert [message.chart for message in (await notified(keeper))[1:]] == [None, None]

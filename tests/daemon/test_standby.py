@@ -82,17 +82,17 @@ async def test_turn_when_the_holder_ends_then_it_comes_and_both_are_logged(url: 
 
 async def test_service_manager_when_standing_by_then_told_that_it_started_and_is_well(url: str, tmp_path: Path) -> None:
     """systemd starts again what never becomes ready, and what its watchdog does not hear of."""
-    path, told = tmp_path / "notify", list[str]()
+    path, notified = tmp_path / "notify", list[str]()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening, closing(Store.open(url, now=NOW)) as holder:
         listening.bind(str(path))
         listening.settimeout(20)
         manager = ServiceManager(str(path), watchdog_s=60)
         task = asyncio.create_task(wait_for_turn(settings_of(url), manager))
         for _ in range(4):
-            told.append((await asyncio.to_thread(listening.recv, 1000)).decode())
+            notified.append((await asyncio.to_thread(listening.recv, 1000)).decode())
         holder.close()
         assert await task
-    assert told == ["READY=1", f"STATUS=standing by: {this_process()} holds the lease", "WATCHDOG=1", "WATCHDOG=1"]
+    assert notified == ["READY=1", f"STATUS=standing by: {this_process()} holds the lease", "WATCHDOG=1", "WATCHDOG=1"]
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

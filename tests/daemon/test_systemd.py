@@ -22,7 +22,7 @@ def manager_socket(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[t
         yield name, bound
 
 
-def told(bound: socket.socket) -> list[str]:
+def notified(bound: socket.socket) -> list[str]:
     return bound.recv(4096).decode().split("\n")
 
 
@@ -33,22 +33,22 @@ def test_manager_when_told_then_datagrams_as_the_protocol_wants_them(
     address, bound = manager_socket
     manager = ServiceManager.from_environment({"NOTIFY_SOCKET": address, "WATCHDOG_USEC": "20000000"})
     manager.ready()
-    assert told(bound) == ["READY=1"]
+    assert notified(bound) == ["READY=1"]
     before = int(monotonic_s() * 1e6)
     manager.reloading()
-    reloading, at = told(bound)
+    reloading, at = notified(bound)
     assert reloading == "RELOADING=1"
     name, _, usec = at.partition("=")
     assert name == "MONOTONIC_USEC"
     assert before <= int(usec) <= int(monotonic_s() * 1e6)
     manager.status("3 firing")
-    assert told(bound) == ["STATUS=3 firing"]
+    assert notified(bound) == ["STATUS=3 firing"]
     manager.judged(())
-    assert told(bound) == ["WATCHDOG=1"]
+    assert notified(bound) == ["WATCHDOG=1"]
     manager.judged(("store: it does not answer", "sending: x"))
-    assert told(bound) == ["STATUS=stuck: store: it does not answer; sending: x"]
+    assert notified(bound) == ["STATUS=stuck: store: it does not answer; sending: x"]
     manager.stopping()
-    assert told(bound) == ["STOPPING=1"]
+    assert notified(bound) == ["STOPPING=1"]
     assert manager.alive_every_s == 5
 
 

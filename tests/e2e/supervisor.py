@@ -28,7 +28,7 @@ class Supervisor:
         self._socket.bind(f"\0{address[1:]}" if address.startswith("@") else address)
         self._socket.settimeout(0.05)
         self._done = threading.Event()
-        self.told: list[tuple[float, list[str]]] = []
+        self.notified: list[tuple[float, list[str]]] = []
         """When, on the monotonic clock, and the lines of each datagram."""
         self.killed = 0
         self.child: subprocess.Popen[bytes] | None = None
@@ -50,11 +50,11 @@ class Supervisor:
 
     def count(self, line: str) -> int:
         """Return how many datagrams held a line that begins so."""
-        return sum(any(one.startswith(line) for one in lines) for _, lines in list(self.told))
+        return sum(any(one.startswith(line) for one in lines) for _, lines in list(self.notified))
 
     def wait(self, line: str, count: int = 1) -> None:
         """Wait until so many datagrams held such a line."""
-        wait_for(lambda: self.count(line) >= count, why=f"{count} times {line}, of {self.told[-5:]}")
+        wait_for(lambda: self.count(line) >= count, why=f"{count} times {line}, of {self.notified[-5:]}")
 
     def _listen(self, restarts: bool) -> None:
         heard_at: float | None = None
@@ -78,6 +78,6 @@ class Supervisor:
     def _receive(self) -> list[str]:
         with suppress(TimeoutError):
             lines = self._socket.recv(4096).decode().split("\n")
-            self.told.append((time.monotonic(), lines))
+            self.notified.append((time.monotonic(), lines))
             return lines
         return []

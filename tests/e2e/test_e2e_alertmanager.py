@@ -11,7 +11,7 @@ from tests.e2e.world import BillingWorld, Hook
 ALERTMANAGER = RULES.replace("type: webhook", "type: alertmanager")
 
 
-def told(hook: Hook) -> list[list[dict[str, Any]]]:
+def notified(hook: Hook) -> list[list[dict[str, Any]]]:
     """Return the alerts of each post."""
     return [json.loads(post.body) for post in hook.posts]
 
@@ -25,7 +25,7 @@ def test_once_when_run_again_then_what_fires_is_told_again_and_no_message_is_mad
     assert alertd.run("run", "--once").code == 0
     first = len(hook.posts)
     assert alertd.run("run", "--once").code == 0
-    alerts = [alert for post in told(hook) for alert in post]
+    alerts = [alert for post in notified(hook) for alert in post]
     assert len(hook.posts) == first + 1
     assert {(alert["labels"]["owner"], alert["labels"]["severity"]) for alert in alerts} == {("gpu-1", "warning")}
     ends = [datetime.fromisoformat(alert["endsAt"]) for alert in alerts]
@@ -44,5 +44,5 @@ def test_service_when_alertmanager_forgot_then_it_is_told_at_once_after_a_start(
     hook.posts.clear()
     with alertd.running():
         wait_for(lambda: hook.posts, why="the alert, told again")
-    [alert] = told(hook)[0]
+    [alert] = notified(hook)[0]
     assert alert["labels"]["owner"] == "gpu-1"

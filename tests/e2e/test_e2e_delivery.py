@@ -56,8 +56,8 @@ def test_lives_of_two_alerts_when_restarted_between_then_every_receiver_hears_ea
         # What began a thread shows how it stands: the first is no longer critical, the second is over.
         wait_for(lambda: roots(slack) == ["WARNING", "RESOLVED"], why="the roots")
         alertd.wait_cycles(3)
-    told = Counter(owners_told(hook))
-    assert told == {("gpu-1", "firing"): 2, ("gpu-2", "firing"): 1, ("gpu-2", "resolved"): 1}
+    notified = Counter(owners_told(hook))
+    assert notified == {("gpu-1", "firing"): 2, ("gpu-2", "firing"): 1, ("gpu-2", "resolved"): 1}
     assert (len(slack.shown()), len(mail.received)) == (4, 4)
     ids = [mail_.message["Message-ID"] for mail_ in mail.received]
     assert len(set(ids)) == 4

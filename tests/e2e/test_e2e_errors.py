@@ -20,12 +20,12 @@ WRITERS = (("run",), ("run", "--once"), ("run", "--dry-run"), ("db", "prune"))
 def assert_told(alertd: Alertd, arguments: tuple[str, ...], words: str, *, env: dict[str, str] | None = None) -> None:
     """Run a command that must fail with one line holding the words."""
     ran = alertd.run(*arguments, env=env)
-    told = f"{' '.join(arguments)} {env}: {ran}"
-    assert ran.code == 1, told
-    assert no_traceback(ran.err + ran.out), told
-    assert len(ran.err.strip().splitlines()) == 1, told
-    assert words in ran.err, told
-    assert ran.out == "", told
+    notified = f"{' '.join(arguments)} {env}: {ran}"
+    assert ran.code == 1, notified
+    assert no_traceback(ran.err + ran.out), notified
+    assert len(ran.err.strip().splitlines()) == 1, notified
+    assert words in ran.err, notified
+    assert ran.out == "", notified
 
 
 @pytest.mark.parametrize(
@@ -145,11 +145,11 @@ def test_database_when_unreadable_then_every_command_says_so_in_one_line(
             assert (ran.code, no_traceback(ran.err)) == (1, True)
             continue
         ran = alertd.run(*arguments)
-        told = f"{' '.join(arguments)}: {ran}"
-        assert ran.code == 1, told
-        assert no_traceback(ran.err), told
-        assert len(ran.err.strip().splitlines()) == 1, told
-        assert str(template) in ran.err, told
+        notified = f"{' '.join(arguments)}: {ran}"
+        assert ran.code == 1, notified
+        assert no_traceback(ran.err), notified
+        assert len(ran.err.strip().splitlines()) == 1, notified
+        assert str(template) in ran.err, notified
     assert (template.read_bytes() if template.is_file() else b"") == before
     assert hook.posts == []
 

@@ -32,7 +32,7 @@ LOW = """
 """
 
 
-def told(hook: Hook) -> list[tuple[str, str, str, str]]:
+def notified(hook: Hook) -> list[tuple[str, str, str, str]]:
     """Rule, status, severity and summary of each alert told, in order."""
     found = []
     for post in hook.posts:
@@ -65,7 +65,7 @@ def test_leaked_key_when_it_burns_money_then_told_by_its_name_and_counted_once(
         spend(world, "key-leak", "61.25", name="ci")
         wait_for(lambda: len(hook.posts) == 2, why="the leaked key")
         alertd.wait_cycles(2)
-        assert sorted(told(hook)) == [
+        assert sorted(notified(hook)) == [
             ("by-key", "firing", "critical", "ci (key-leak) spent $61.25 in 24h"),
             ("by-usage", "firing", "info", "Spend on llm in 24h is $70.25"),
         ]
@@ -88,7 +88,7 @@ def test_key_when_alertd_restarts_blind_then_its_alert_and_name_stay(
     alertd.rules((HEAD + BY_KEY).format(hook=hook.url))
     spend(world, "key-leak", "60", name="ci")
     assert alertd.run("run", "--once").code == 0
-    assert [one[1:3] for one in told(hook)] == [("firing", "critical")]
+    assert [one[1:3] for one in notified(hook)] == [("firing", "critical")]
     world.broken = dict.fromkeys(world.of_keys(), BUSY)
     with alertd.running():
         alertd.wait_cycles(2)
@@ -108,7 +108,7 @@ def test_account_when_it_has_no_list_by_key_then_said_so_and_usage_rules_go_on(
     ran = alertd.run("run", "--once")
     assert ran.code == 1
     assert "the API does not tell llm spend by API key for this account (404 NOT_FOUND" in ran.err
-    assert [one[0] for one in told(hook)] == ["by-usage"]
+    assert [one[0] for one in notified(hook)] == ["by-usage"]
     shown = alertd.run("status").out
     assert "llm by API key: the API does not tell llm spend by API key" in shown
 
@@ -152,7 +152,7 @@ def test_balance_when_it_shrinks_then_told_early_held_while_unknown_and_ended_by
         assert hook.posts == []
         world.balance = {"data": {"availableBalance": "960000", "cashBalance": "460000", "creditLimit": "500000"}}
         wait_for(lambda: hook.posts, why="the low balance")
-    (first,) = told(hook)
+    (first,) = notified(hook)
     assert first[:3] == ("low", "firing", "critical")
     assert first[3].startswith("Balance of default is $96.00, enough for 2 days at the pace of the last 24h (runs out ")
     world.broken[BALANCE] = BUSY
@@ -164,8 +164,8 @@ def test_balance_when_it_shrinks_then_told_early_held_while_unknown_and_ended_by
         assert len(hook.posts) == 1
         del world.broken[BALANCE]
         wait_for(lambda: len(hook.posts) == 2, why="the top-up")
-    assert told(hook)[1][:3] == ("low", "resolved", "critical")
-    assert told(hook)[1][3].startswith("Balance of default is $900.00, enough for 18.8 days")
+    assert notified(hook)[1][:3] == ("low", "resolved", "critical")
+    assert notified(hook)[1][3].startswith("Balance of default is $900.00, enough for 18.8 days")
 
 
 def test_balance_when_the_account_has_none_then_said_so_and_no_alert_is_made_up(
@@ -191,6 +191,6 @@ def test_reconcile_when_a_month_differs_between_the_lists_then_both_sums_are_tol
     world.keys_only.append(Row(category="llm", start=last_month, owner="key-2", pay=Decimal(20)))
     ran = alertd.run("run", "--once")
     assert ran.code == 0, ran.err
-    (one,) = told(hook)
+    (one,) = notified(hook)
     assert one[:3] == ("agree", "firing", "warning")
     assert one[3].endswith("is $20.00 (20 %) less in the usage bills than by API key: $100.00 against $120.00")

@@ -69,8 +69,8 @@ def test_killed_at_random_moments_when_started_again_then_every_alert_is_told(
     # Whatever was sent again is the same to the byte.
     assert len({post.body for post in hook.posts}) == len(keys)
     assert {key for key, bodies in _bodies(hook).items() if len(bodies) > 1} == set()
-    told = Counter(owner for bodies in _bodies(hook).values() for body in bodies for owner in _owners(body))
-    assert told == dict.fromkeys(owners, 1)
+    notified = Counter(owner for bodies in _bodies(hook).values() for body in bodies for owner in _owners(body))
+    assert notified == dict.fromkeys(owners, 1)
     assert {alert["labels"]["owner"] for alert in alertd.alerts() if alert["rule"] == "gpu"} == set(owners)
     assert alertd.run("db", "check").code == 0
 

@@ -45,8 +45,8 @@ def test_manager_when_the_service_lives_then_hears_each_step_of_it(
         manager.wait("RELOADING=1")
         manager.wait("READY=1", 2)
         world.broken["gpu"] = Fault(status=500)
-        wait_for(lambda: "not complete" in str(manager.told[-20:]), why="the failed poll in the status")
-    lines = [line.partition("=")[0] for _, datagram in manager.told for line in datagram]
+        wait_for(lambda: "not complete" in str(manager.notified[-20:]), why="the failed poll in the status")
+    lines = [line.partition("=")[0] for _, datagram in manager.notified for line in datagram]
     assert lines.index("READY") < lines.index("RELOADING") < lines.index("STOPPING")
     assert lines[lines.index("RELOADING") + 1] == "MONOTONIC_USEC"
     assert lines.count("STOPPING") == 1
@@ -59,7 +59,7 @@ def test_manager_when_the_rules_are_broken_at_start_then_never_ready(alertd: Ale
     manager = Supervisor(alertd, str(alertd.folder / "notify"))
     with manager.running() as child:
         assert child.wait(20) == 1
-    assert manager.told == []
+    assert manager.notified == []
 
 
 def test_store_when_it_hangs_then_unhealthy_and_silent_to_the_watchdog_until_it_answers(

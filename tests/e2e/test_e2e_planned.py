@@ -35,7 +35,7 @@ def planned(world: BillingWorld, amount: str) -> str:
     return PLANNED.format(amount=amount, start=start, end=end)
 
 
-def told(hook: Hook) -> list[tuple[str, str, str]]:
+def notified(hook: Hook) -> list[tuple[str, str, str]]:
     """(owner, firing or resolved, value) of each message, as they came."""
     alerts = [alert for post in hook.posts for alert in json.loads(post.body)["alerts"]]
     return [(alert["labels"]["owner"], alert["status"], alert["annotations"]["value"]) for alert in alerts]
@@ -53,11 +53,11 @@ def test_planned_spend_when_its_amount_was_used_up_weeks_ago_then_only_the_rest_
     alertd.rules(RULES.format(hook=hook.url, planned=planned(world, "$1,000")))
     world.add(row(world, "gpu-2", "700", 39 * 24), row(world, "gpu-1", "320"), row(world, "gpu-9", "60"))
     first = alertd.run("run", "--once")
-    assert (first.code, told(hook)) == (0, [("gpu-9", "firing", "60")]), first.err
+    assert (first.code, notified(hook)) == (0, [("gpu-9", "firing", "60")]), first.err
     alertd.step(HOUR)
     world.add(row(world, "gpu-1", "40"))
     second = alertd.run("run", "--once")
-    assert (second.code, told(hook)[1:]) == (0, [("gpu-1", "firing", "360")]), second.err
+    assert (second.code, notified(hook)[1:]) == (0, [("gpu-1", "firing", "360")]), second.err
     annotations = json.loads(hook.posts[-1].body)["alerts"][0]["annotations"]
     assert "Planned: $300.00 of $1,000.00 expected until " in annotations["details"]
     assert annotations["details"].endswith(" UTC (training run 12); all of it is used up")
@@ -73,9 +73,9 @@ def test_open_alert_when_its_spend_is_planned_by_an_edit_then_it_ends(
     alertd.rules(RULES.format(hook=hook.url, planned=""))
     world.add(row(world, "gpu-1", "320"), row(world, "gpu-9", "60"))
     with alertd.running() as child:
-        wait_for(lambda: len(told(hook)) == 2, why="the alerts")
+        wait_for(lambda: len(notified(hook)) == 2, why="the alerts")
         alertd.rules(RULES.format(hook=hook.url, planned=planned(world, "300")))
         child.send_signal(signal.SIGHUP)
-        wait_for(lambda: len(told(hook)) == 3, why="the end")
+        wait_for(lambda: len(notified(hook)) == 3, why="the end")
         alertd.wait_cycles(2)
-    assert told(hook)[2:] == [("gpu-1", "resolved", "320")]
+    assert notified(hook)[2:] == [("gpu-1", "resolved", "320")]

@@ -244,10 +244,10 @@ def test_killed_at_random_moments_when_started_again_then_every_alert_is_told(
     keys = Counter(post.headers["idempotency-key"] for post in hook.posts)
     assert len({post.body for post in hook.posts}) == len(keys), "what was sent again is the same to the byte"
     assert sum(keys.values()) - len(keys) <= KILLS
-    told = Counter(
+    notified = Counter(
         alert["labels"]["owner"] for body in {post.body for post in hook.posts} for alert in json.loads(body)["alerts"]
     )
-    assert told == dict.fromkeys(owners, 1)
+    assert notified == dict.fromkeys(owners, 1)
     assert secret_free(first)
 
 

@@ -61,8 +61,8 @@ def test_quiet_when_asked_of_the_running_service_then_holds_over_a_crash(
     assert (added.code, added.err) == (0, "")
     silence = added.out.split()[1]
     spend(world, "gpu-2")
-    told = f"{silence} by kim until "
-    assert wait_firing(alertd, "gpu-2")["silenced_by"].startswith(told)
+    notified = f"{silence} by kim until "
+    assert wait_firing(alertd, "gpu-2")["silenced_by"].startswith(notified)
 
     child.send_signal(signal.SIGKILL)
     child.wait()
@@ -72,7 +72,7 @@ def test_quiet_when_asked_of_the_running_service_then_holds_over_a_crash(
         assert owners_told(hook) == [("gpu-1", "firing")]
         found = {alert["labels"]["owner"]: alert for alert in alertd.alerts()}
         assert found["gpu-1"]["acknowledged_by"] == "dana"
-        assert found["gpu-2"]["silenced_by"].startswith(told)
+        assert found["gpu-2"]["silenced_by"].startswith(notified)
         assert found["gpu-2"]["withheld"] == f"silenced by {found['gpu-2']['silenced_by'][12:]}"
         (listed,) = json.loads(alertd.run("silence", "list", "--json").out)
         assert (listed["id"], listed["matchers"], listed["comment"]) == (silence, {"owner": ["gpu-2"]}, "run 12")

@@ -94,7 +94,7 @@ def test_second_daemon_when_one_runs_then_is_refused_with_its_pid(
     assert hook.posts == []
 
 
-def told(hook: Hook) -> list[tuple[str, str]]:
+def notified(hook: Hook) -> list[tuple[str, str]]:
     """(rule, state) of every alert told so far, in order."""
     alerts = [alert for post in hook.posts for alert in json.loads(post.body)["alerts"]]
     return [(alert["labels"]["alertname"], alert["status"]) for alert in alerts]
@@ -117,24 +117,24 @@ def test_edit_when_bad_then_good_then_keeps_the_old_and_takes_the_new(
         edit("version: 1\nrules:\n  - {name: gpu, type: rollin_spend}\n")
         event = wait_for(lambda: alertd.events("rules not reloaded"), why="the refusal")[0]
         assert "rules.yaml:3:" in event["error"]
-        wait_for(lambda: told(hook) == [("alertd-rules", "firing")], why="the default receiver hears of it")
+        wait_for(lambda: notified(hook) == [("alertd-rules", "firing")], why="the default receiver hears of it")
         assert b"rules.yaml:3:" in hook.posts[0].body
         edit("version: 1\nrules:\n  - {name: gpu, type: rolling_spend, windw: 3h}\n")
         wait_for(lambda: any("windw" in one["error"] for one in alertd.events("rules not reloaded")), why="another")
         spend(world, "gpu-1")
-        wait_for(lambda: told(hook)[1:] == [("gpu", "firing")], why="the old rules, and nothing more of the file")
+        wait_for(lambda: notified(hook)[1:] == [("gpu", "firing")], why="the old rules, and nothing more of the file")
         edit(RULES.format(hook=hook.url).replace("name: gpu,", "name: llm,").replace("category: gpu", "category: llm"))
-        wait_for(lambda: len(told(hook)) == 4, why="the end of both")
-        assert sorted(told(hook)[2:]) == [("alertd-rules", "resolved"), ("gpu", "resolved")]
+        wait_for(lambda: len(notified(hook)) == 4, why="the end of both")
+        assert sorted(notified(hook)[2:]) == [("alertd-rules", "resolved"), ("gpu", "resolved")]
         bodies = b"".join(post.body for post in hook.posts[2:])
         assert b"rule removed" in bodies
         assert b"1 rule added (llm), 1 rule removed (gpu)" in bodies
         (event,) = alertd.events("rules reloaded")
         assert event["changes"] == "1 rule added (llm), 1 rule removed (gpu)"
         spend(world, "llm-1", category="llm")
-        wait_for(lambda: told(hook)[4:] == [("llm", "firing")], why="the new rule")
+        wait_for(lambda: notified(hook)[4:] == [("llm", "firing")], why="the new rule")
         alertd.wait_cycles(2)
-    assert len(told(hook)) == 5
+    assert len(notified(hook)) == 5
 
 
 def test_sighup_when_a_send_is_in_flight_then_it_is_not_sent_again(

@@ -160,14 +160,14 @@ def test_random_world_when_polled_once_then_every_value_is_the_oracles(
         for group, value in groups.items():
             if value > 0:
                 wanted[spec.name, group] = (value, end)
-    told = {}
+    notified = {}
     for alert in got.values():
         spec = next(spec for spec in SPECS if spec.name == alert["rule"])
         group = tuple((name, alert["labels"].get(name)) for name in spec.group_by)
         edge_s = int(_seconds(alert["as_of"]))
-        told[spec.name, group] = (oracle.exact(alert["value"]), edge_s // HOUR)
+        notified[spec.name, group] = (oracle.exact(alert["value"]), edge_s // HOUR)
         assert (alert["state"], alert["severity"], alert["unit"], alert["complete"]) == ("firing", "info", "USD", True)
-    assert told == wanted
+    assert notified == wanted
     _check_spend(alertd, world)
 
 

@@ -23,9 +23,9 @@ NOW = NOON + timedelta(hours=3)
 
 
 def posted(
-    message: Message | None = None, *, told: tuple[AlertFacts, ...] = (), is_plain: bool = False
+    message: Message | None = None, *, notified: tuple[AlertFacts, ...] = (), is_plain: bool = False
 ) -> list[dict[str, Any]]:
-    sent = replace(envelope(message, is_plain=is_plain), told=told)
+    sent = replace(envelope(message, is_plain=is_plain), notified=notified)
     found: list[dict[str, Any]] = json.loads(json.dumps(payload(sent, labels={"source": "alertd"}, now=NOW)))
     return found
 
@@ -75,7 +75,7 @@ def test_storm_then_holds_every_alert() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "told", "expected"),
+    ("message", "notified", "expected"),
     [
         pytest.param(firing_message(), Severity.WARNING, {"warning": "fires"}, id="told again"),
         pytest.param(firing_message(), Severity.CRITICAL, {"critical": "ended", "warning": "fires"}, id="told lower"),
@@ -86,20 +86,20 @@ def test_storm_then_holds_every_alert() -> None:
             id="told higher",
         ),
         pytest.param(resolved_message(), Severity.WARNING, {"warning": "ended"}, id="ends"),
-        pytest.param(resolved_message(), Severity.CRITICAL, {"critical": "ended"}, id="ends after it fell, untold"),
+        pytest.param(resolved_message(), Severity.CRITICAL, {"critical": "ended"}, id="ends after it fell, unsent"),
     ],
 )
 def test_severity_when_it_changed_then_the_alert_told_before_ends(
-    message: Message, told: Severity, expected: dict[str, str]
+    message: Message, notified: Severity, expected: dict[str, str]
 ) -> None:
     """With another severity it is another alert to Alertmanager: the one told would fire on beside it."""
-    assert severities(posted(message, told=(alert_facts(severity=told),))) == expected
+    assert severities(posted(message, notified=(alert_facts(severity=notified),))) == expected
 
 
 def test_alert_when_told_in_an_earlier_episode_then_that_one_is_left_alone() -> None:
     """It ended long ago."""
     earlier = replace(alert_facts(severity=Severity.CRITICAL), starts_at=NOON - timedelta(days=3))
-    assert severities(posted(told=(earlier,))) == {"warning": "fires"}
+    assert severities(posted(notified=(earlier,))) == {"warning": "fires"}
 
 
 def test_test_message_then_is_marked_and_ends_within_a_minute() -> None:

@@ -133,7 +133,7 @@ async def test_alert_when_told_raised_restarted_and_ended_then_people_hear_each_
             await until(lambda: heard_of(("firing", "warning")))
 
             risen = envelope(firing_message(alerts=(critical,)), recipient=recipient)
-            assert await notifier.send(replace(risen, told=(warning,))) == Delivered()
+            assert await notifier.send(replace(risen, notified=(warning,))) == Delivered()
             assert await active(url) == [("gpu-24h-per-owner", "critical")]
             await until(lambda: heard_of(("firing", "warning"), ("resolved", "warning"), ("firing", "critical")))
         heard.clear()
@@ -144,7 +144,7 @@ async def test_alert_when_told_raised_restarted_and_ended_then_people_hear_each_
 
             # It fell to a warning, which was not told, and ended.
             end = envelope(resolved_message(alerts=(replace(ended, ends_at=utc_now()),)), recipient=recipient)
-            assert await notifier.send(replace(end, told=(critical,))) == Delivered()
+            assert await notifier.send(replace(end, notified=(critical,))) == Delivered()
             assert await active(url) == []
             await until(lambda: heard_of(("resolved", "critical")))
 

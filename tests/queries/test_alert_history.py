@@ -31,15 +31,15 @@ def a_story(**parts: object) -> Story:
     """An acknowledged alert of gpu-1, told once after two failures, silenced for an hour."""
     stage = Stage(rule=rolling())
     stage.lives("60")
-    (told,) = stage.told
+    (notified,) = stage.notified
     stage.ack()
     alert = replace(stage.of(), caveats=("gpu could not be read since 11:00 UTC",), is_complete=False)
     sent = replace(
-        told.entry,
+        notified.entry,
         state=EntryState.DELIVERED,
         recipient="#finops",
         ref="C0000FINOPS/1.000100",
-        message=replace(told.entry.message, history=("Delivered late: firing (warning) 2026-01-10 12:05 UTC.",)),
+        message=replace(notified.entry.message, history=("Delivered late: firing (warning) 2026-01-10 12:05 UTC.",)),
     )
     attempts = (an_attempt(1, "NotSent", "busy"), an_attempt(2, ""), an_attempt(3, "Delivered"))
     plain = Story(
@@ -48,7 +48,7 @@ def a_story(**parts: object) -> Story:
             event(alert, "none -> firing (warning)", [("value", "60"), ("as_of", "2026-01-10T12:00:00+00:00")], NOW),
             event(alert, "acknowledged by dana", [], NOW + HOUR),
         ),
-        told=(Told(entry=sent, attempts=attempts),),
+        notified=(Told(entry=sent, attempts=attempts),),
         silences=(a_silence(comment="run 12", expired_by="kim", expired_at=NOW + HOUR),),
         at=NOW + 2 * HOUR,
         is_past=False,
@@ -113,9 +113,9 @@ def lines(story: Story, **parts: object) -> list[str]:
             "Why told   last 2026-01-10 13:05 UTC: warning $60.00; never repeated",
             id="never",
         ),
-        pytest.param({"told_at": None}, {}, "Why told   not told yet: the next poll decides", id="not yet"),
+        pytest.param({"notified_at": None}, {}, "Why told   not told yet: the next poll decides", id="not yet"),
         pytest.param(
-            {"told_at": None, "withheld": "no route leads to a receiver"},
+            {"notified_at": None, "withheld": "no route leads to a receiver"},
             {},
             "Why told   not told yet: no route leads to a receiver",
             id="nobody",
@@ -165,17 +165,17 @@ def test_story_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> N
     alert = stage.of("gpu-1")
     kept(store, stage, a_silence(), a_silence(id="0ther000", matchers=match(owner="gpu-2")))
     whole = read_story(store, alert, at=NOW + 9 * HOUR, is_past=False)
-    assert [told.entry.message.severity.label for told in whole.told] == ["warning", "critical"]
+    assert [notified.entry.message.severity.label for notified in whole.notified] == ["warning", "critical"]
     assert [silence.id for silence in whole.silences] == ["51133ce0"]
     assert len(whole.events) == 1
     early = read_story(store, alert, at=NOW + HOUR, is_past=True)
-    assert [told.entry.message.severity.label for told in early.told] == ["warning"]
+    assert [notified.entry.message.severity.label for notified in early.notified] == ["warning"]
     none = read_story(store, alert, at=NOW - HOUR, is_past=True)
-    assert (none.told, none.events, none.silences) == ((), (), ())
+    assert (none.notified, none.events, none.silences) == ((), (), ())
 
 
 @pytest.mark.parametrize(
-    ("silence", "is_told"),
+    ("silence", "is_notified"),
     [
         pytest.param(a_silence(expired_at=NOW, expired_by="kim"), True, id="ended by somebody"),
         pytest.param(a_silence(ends_at=NOW + timedelta(seconds=1)), True, id="ended by its time"),
@@ -186,14 +186,14 @@ def test_story_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> N
     ],
 )
 def test_silences_in_the_story_when_they_are_over_then_still_told(
-    store: Store, silence: Silence, is_told: bool
+    store: Store, silence: Silence, is_notified: bool
 ) -> None:
     """They are why nobody heard of it then."""
     stage = Stage()
     stage.lives("60")
     kept(store, stage, silence)
     story = read_story(store, stage.of(), at=NOW + 9 * HOUR, is_past=False)
-    assert bool(story.silences) is is_told
+    assert bool(story.silences) is is_notified
 
 
 @pytest.mark.parametrize(

@@ -23,18 +23,18 @@ def store(tmp_path: Path) -> Iterator[Store]:
     opened.close()
 
 
-def problems(store: Store, errors: Mapping[tuple[str, str], str], *, told: str = "a; b") -> tuple[str, ...]:
+def problems(store: Store, errors: Mapping[tuple[str, str], str], *, notified: str = "a; b") -> tuple[str, ...]:
     """What is wrong where the books of some (account, category) hold an error, after one cycle that was not good."""
     books = [
         CategoryBook(account=account, category=category, error=error) for (account, category), error in errors.items()
     ]
     store.save_facts(SeriesTable(), books=[BookChange(book=book, blocks={}) for book in books])
-    store.cycles.add(CycleRecord(started_at=NOW, finished_at=NOW, is_ok=False, summary=(("errors", told),)))
+    store.cycles.add(CycleRecord(started_at=NOW, finished_at=NOW, is_ok=False, summary=(("errors", notified),)))
     return read_status(store, now=NOW, poll_interval=POLL, settle_delay=SETTLE).problems
 
 
 @pytest.mark.parametrize(
-    ("errors", "told"),
+    ("errors", "notified"),
     [
         pytest.param(
             {("default", "gpu"): REFUSED, ("default", "llm"): REFUSED},
@@ -59,14 +59,14 @@ def problems(store: Store, errors: Mapping[tuple[str, str], str], *, told: str =
     ],
 )
 def test_problems_when_reads_fail_then_the_same_is_told_once(
-    errors: Mapping[tuple[str, str], str], told: tuple[str, ...], store: Store
+    errors: Mapping[tuple[str, str], str], notified: tuple[str, ...], store: Store
 ) -> None:
     """Ten lines of the same would hide what is different."""
-    assert problems(store, errors) == told
+    assert problems(store, errors) == notified
 
 
 def test_problems_when_the_poll_met_many_errors_then_shortened(store: Store) -> None:
     """The log has the whole."""
-    (found,) = problems(store, {("default", "gpu"): ""}, told="monthly bills: HTTP 500; " * 40)
+    (found,) = problems(store, {("default", "gpu"): ""}, notified="monthly bills: HTTP 500; " * 40)
     assert len(found) < 350
     assert found.endswith("…")

@@ -208,9 +208,9 @@ def test_files_when_run_together_then_summed_up_and_written_as_junit(capsys: pyt
 
     assert run(["test", good, failing, broken, "--junit", "report.xml"]) == 1
 
-    told = capsys.readouterr()
-    assert told.out.endswith("\n2 tests, 1 passed, 1 failed; 1 file with mistakes\n")
-    assert told.err == 'broken_test.yaml:4:22: test "one": expect: unknown key "alert"; did you mean "alerts"?\n'
+    notified = capsys.readouterr()
+    assert notified.out.endswith("\n2 tests, 1 passed, 1 failed; 1 file with mistakes\n")
+    assert notified.err == 'broken_test.yaml:4:22: test "one": expect: unknown key "alert"; did you mean "alerts"?\n'
     root = ET.parse("report.xml").getroot()
     assert (root.tag, root.get("tests"), root.get("failures"), root.get("errors")) == ("testsuites", "3", "1", "1")
     suites = {suite.get("name"): suite for suite in root.findall("testsuite")}
@@ -263,9 +263,9 @@ def test_file_when_it_cannot_be_read_then_says_why(name: str, text: str, capsys:
     """Names and permissions are the user's to mend."""
     Path("loop.yaml").symlink_to("loop.yaml")
     assert run(["test", name]) == 1
-    told = capsys.readouterr()
-    assert text in told.err
-    assert told.out == "0 tests, 0 passed; 1 file with mistakes\n"
+    notified = capsys.readouterr()
+    assert text in notified.err
+    assert notified.out == "0 tests, 0 passed; 1 file with mistakes\n"
 
 
 def test_report_when_it_cannot_be_written_then_fails_in_words(capsys: pytest.CaptureFixture[str]) -> None:

@@ -29,7 +29,7 @@ def save(store: Store, number: int) -> None:
     """One cycle's facts and decisions that belong together."""
     cells: HourBlock = block_of(*[number + 1] * 50)
     store.save_facts(table_of(50 + number), books=[change_of({HOUR + number: cells})])
-    alert = replace(alert_of(), told_count=number, top=())
+    alert = replace(alert_of(), repeat_count=number, top=())
     store.save_decisions(Decisions(alerts=(alert,), entries=(entry_of(f"k{number}"),)))
 
 
@@ -77,7 +77,7 @@ def upgrade(url: str) -> None:
     path = Path(url.removeprefix("sqlite:///"))
     database = _Halting.open(path)
     steps = ";\n".join(["CREATE TABLE later (name TEXT)", "DROP TABLE cycle", ""])
-    migrate(database, [*shipped_migrations(), Migration(number=2, name="later", sql=steps)])
+    migrate(database, [*shipped_migrations(), Migration(number=len(shipped_migrations()) + 1, name="later", sql=steps)])
 
 
 def limit(url: str) -> None:

@@ -105,11 +105,11 @@ def test_holder_when_another_took_the_lease_then_it_writes_nothing_and_is_told(
     postgres: PostgresServer, url: str
 ) -> None:
     """A host that slept comes back in the middle of its work: no claim, no decision, no fact of it may count."""
-    told = threading.Event()
-    with closing(Store.open(url, now=NOW, on_lost=told.set)) as store:
+    notified = threading.Event()
+    with closing(Store.open(url, now=NOW, on_lost=notified.set)) as store:
         save(store, 0)
         seize(postgres, url)
-        assert told.wait(PATIENCE_S)
+        assert notified.wait(PATIENCE_S)
         for write in (
             partial(save, store, 1),
             partial(store.meta.put, "x", "y"),

@@ -130,7 +130,11 @@ def cut_short(path: Path) -> None:
         pytest.param(os.mkfifo, "is not a file", id="a pipe, which would block for ever"),
         pytest.param(other_program, "belongs to another program", id="another program's database"),
         pytest.param(other_program_with_meta, "belongs to another program", id="another program's with a like table"),
-        pytest.param(newer, "has schema version 99, this alertd knows up to 1; run the newer alertd", id="newer"),
+        pytest.param(
+            newer,
+            f"has schema version 99, this alertd knows up to {len(shipped_migrations())}; run the newer alertd",
+            id="newer",
+        ),
         pytest.param(flipped_page, "damaged", id="a garbled page"),
         pytest.param(cut_short, "damaged", id="cut short"),
     ],
@@ -278,9 +282,10 @@ def test_backup_when_it_cannot_be_written_then_refused(store: Store, tmp_path: P
     assert store.check() == []
 
 
+SHIPPED = len(shipped_migrations())
 STEPS = (
-    Migration(number=1, name="initial", sql=shipped_migrations()[0].sql),
-    Migration(number=2, name="later", sql="CREATE TABLE later (data $blob);\n"),
+    *shipped_migrations(),
+    Migration(number=SHIPPED + 1, name="later", sql="CREATE TABLE later (data $blob);\n"),
 )
 
 
@@ -294,7 +299,7 @@ def test_migrations_when_the_database_is_older_then_only_the_new_steps_run(path:
         require_current(database, STEPS)
         assert "later" in database.tables()
         assert Store(database).alerts.all_alerts() == (alert_of(),)
-    with pytest.raises(StoreError, match="has schema version 2, this alertd knows up to 1"):
+    with pytest.raises(StoreError, match=f"has schema version {SHIPPED + 1}, this alertd knows up to {SHIPPED}"):
         Store.open(url, now=NOW)
 
 
@@ -310,7 +315,7 @@ def test_migrations_when_the_file_is_older_then_a_reader_asks_for_the_daemon(pat
 
 def test_migrations_when_a_step_fails_in_the_middle_then_the_steps_before_it_stay(path: Path) -> None:
     """Each step is whole; the next start tries the failed one again."""
-    broken = Migration(number=3, name="broken", sql="CREATE TABLE half (a TEXT);\nDROP TABLE nonsense;\n")
+    broken = Migration(number=SHIPPED + 2, name="broken", sql="CREATE TABLE half (a TEXT);\nDROP TABLE nonsense;\n")
     with closing(SqliteDatabase.open(path)) as database:
         with pytest.raises(StoreError, match="no such table: nonsense"):
             migrate(database, [*STEPS, broken])

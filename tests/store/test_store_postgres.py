@@ -189,9 +189,15 @@ def test_backup_when_asked_for_then_refused_with_the_tool_to_use(url: str, tmp_p
 
 def test_migrations_when_a_step_fails_in_the_middle_then_the_steps_before_it_stay(url: str) -> None:
     """Each step is whole, as in a file."""
-    later = Migration(number=2, name="later", sql="CREATE TABLE later (data $blob, name $text, id $identity);\n")
-    broken = Migration(number=3, name="broken", sql="CREATE TABLE half (a TEXT);\nDROP TABLE nonsense;\n")
-    steps = [shipped_migrations()[0], later]
+    later = Migration(
+        number=len(shipped_migrations()) + 1,
+        name="later",
+        sql="CREATE TABLE later (data $blob, name $text, id $identity);\n",
+    )
+    broken = Migration(
+        number=later.number + 1, name="broken", sql="CREATE TABLE half (a TEXT);\nDROP TABLE nonsense;\n"
+    )
+    steps = [*shipped_migrations(), later]
     with closing(PostgresDatabase(address(url))) as database:
         with pytest.raises(StoreError, match='table "nonsense" does not exist'):
             migrate(database, [*steps, broken])

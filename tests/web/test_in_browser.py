@@ -81,10 +81,18 @@ async def test_chart_when_pointed_at_then_tells_the_exact_amounts(home: House, p
         "return [box.left + box.width * 0.5, box.top + box.height / 2] })()"
     )
     await page.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
-    told = await page.run(
+    notified = await page.run(
         "new Promise((tell) => requestAnimationFrame(() => tell(document.querySelector('.tip').innerText)))"
     )
-    assert [line for line in told.split("\n") if line] == ["Jan 7", "All", "$102.00", "gpu", "$84.00", "llm", "$18.00"]
+    assert [line for line in notified.split("\n") if line] == [
+        "Jan 7",
+        "All",
+        "$102.00",
+        "gpu",
+        "$84.00",
+        "llm",
+        "$18.00",
+    ]
 
 
 async def test_page_when_news_come_then_it_shows_them_by_itself_and_keeps_what_was_opened(
@@ -100,12 +108,12 @@ async def test_page_when_news_come_then_it_shows_them_by_itself_and_keeps_what_w
     await page.run("document.getElementById('others').open = true")
     home.account.rows = [*home.account.rows, *(row(RUNNING - 3, "60", owner=f"gpu-new-{n}") for n in range(2))]
     await home.poll(timedelta(minutes=10))
-    told = await page.run(
+    notified = await page.run(
         "new Promise((tell) => { const look = () => document.title.startsWith('4 ')"
         " ? tell([document.getElementById('news').textContent, document.getElementById('others').open,"
         " document.querySelector('figure').classList.contains('drawn')]) : requestAnimationFrame(look); look(); })"
     )
-    assert told == ["4 firing · alertd", True, True]
+    assert notified == ["4 firing · alertd", True, True]
     assert page.errors == []
 
 
@@ -124,8 +132,8 @@ async def test_page_when_another_site_links_it_then_who_is_signed_in_stays_so(tm
         await page.run(f"document.body.innerHTML = '<a href=\"{url}\">the alert</a>'")
         async with page.loading():
             await page.run("document.querySelector('a').click()")
-        told = await page.until("document.querySelector('form.silence') && location.href")
-        assert told == url
+        notified = await page.until("document.querySelector('form.silence') && location.href")
+        assert notified == url
 
 
 async def test_page_when_scripts_are_off_then_has_the_chart_and_its_figures(home: House, page: Page) -> None:

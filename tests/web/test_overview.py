@@ -250,7 +250,7 @@ def test_budgets_when_there_are_many_then_the_largest_stand_open() -> None:
     rows = [row(RUNNING - 2, "1", owner=f"gpu-{n}") for n in range(70)]
     desk.read(rows, HourRange(RUNNING - 1440, RUNNING + 1))
     found = a_glance(desk, rules=(budget("100", group_by=("owner",)),)).budgets
-    assert (len(found.shown), len(found.folded), found.untold) == (8, 52, 10)
+    assert (len(found.shown), len(found.folded), found.unsent) == (8, 52, 10)
 
 
 def test_silence_then_names_what_it_withholds() -> None:

@@ -33,7 +33,7 @@ async def test_page_when_asked_then_tells_everything_at_a_glance(home: House) ->
     status, text = await home.get("/")
     assert status == 200
     require_valid(text)
-    for told in (
+    for notified in (
         "<title>2 firing · alertd</title>",
         "2 alerts are firing",
         "trainer-a (gpu-1) spent $84.00 on gpu in 24h",
@@ -48,7 +48,7 @@ async def test_page_when_asked_then_tells_everything_at_a_glance(home: House) ->
         "Nothing is wrong.",
         "4 in force since",
     ):
-        assert told in text, told
+        assert notified in text, notified
 
 
 @pytest.mark.parametrize(
@@ -143,7 +143,7 @@ async def test_alert_page_then_tells_its_whole_story(home: House) -> None:
     status, text = await home.get(f"/alerts/{fingerprint}")
     assert status == 200
     require_valid(text)
-    for told in (
+    for notified in (
         "<h1>trainer-a (gpu-1) spent $84.00 on gpu in 24h</h1>",
         "What to do:",
         "https://example.com/runbook",
@@ -155,7 +155,7 @@ async def test_alert_page_then_tells_its_whole_story(home: House) -> None:
         'class="limit warning"',
         fingerprint,
     ):
-        assert told in text, told
+        assert notified in text, notified
     assert (await home.get(f"/alerts/{fingerprint[:6]}"))[0] == 200
     assert (await home.get("/alerts/ffffffffffffffff"))[0] == 404
 

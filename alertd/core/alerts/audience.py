@@ -58,9 +58,9 @@ class Audience:
     def of(self, alert: Alert, rule: Rule | None, reason: NotifyReason) -> tuple[Address, ...]:
         """Return who is to be told of an alert for a reason; an end and a correction go to those who were told."""
         if reason is NotifyReason.RESOLVED:
-            return tuple(address for address in alert.told_to if address.receiver in self.recipients)
+            return tuple(address for address in alert.notified_to if address.receiver in self.recipients)
         if reason.is_edit:
-            return tuple(address for address in alert.told_to if address.receiver in self.editors)
+            return tuple(address for address in alert.notified_to if address.receiver in self.editors)
         further = rule.escalate.notify if rule is not None and rule.escalate is not None else ()
         if reason is NotifyReason.ESCALATED:
             return self._addresses(further, alert, otherwise=self._routed(alert))

@@ -33,9 +33,9 @@ def notify_reason(move: Move, now: datetime) -> NotifyReason | None:
 
 def _firing_reason(move: Move, now: datetime) -> NotifyReason | None:
     after = move.after
-    if after.told_at is None:
+    if after.notified_at is None:
         return NotifyReason.FIRST
-    if after.told_severity is None or after.severity > after.told_severity:
+    if after.notified_severity is None or after.severity > after.notified_severity:
         return NotifyReason.RAISED
     if move.rule is not None and after.acknowledged_by is None:
         # Where both are due the repeat goes first: the further receivers would get it too, right after the escalation.
@@ -49,35 +49,35 @@ def _firing_reason(move: Move, now: datetime) -> NotifyReason | None:
 def _end_reason(before: Alert | None, after: Alert, rule: Rule | None) -> NotifyReason | None:
     was_firing = before is not None and before.state is AlertState.FIRING
     wanted = rule is None or rule.send_resolved
-    return NotifyReason.RESOLVED if was_firing and after.told_at is not None and wanted else None
+    return NotifyReason.RESOLVED if was_firing and after.notified_at is not None and wanted else None
 
 
-def repeat_interval(rule: Rule, told_count: int) -> timedelta | None:
-    """Return the wait before the repeat number *told_count* + 1, None for never."""
+def repeat_interval(rule: Rule, repeat_count: int) -> timedelta | None:
+    """Return the wait before the repeat number *repeat_count* + 1, None for never."""
     if rule.repeat_interval is None:
         return None
     longest = max(LONGEST_REPEAT, rule.repeat_interval)
     # From 64 repeats on every factor above 1 has long met the longest interval, or is too slow to matter.
-    factor = rule.repeat_backoff ** min(told_count, 64)
+    factor = rule.repeat_backoff ** min(repeat_count, 64)
     if rule.repeat_interval.total_seconds() * factor >= longest.total_seconds():
         return longest
     return rule.repeat_interval * float(factor)
 
 
 def _is_repeat_due(alert: Alert, rule: Rule, now: datetime) -> bool:
-    if alert.told_at is None:
+    if alert.notified_at is None:
         return False
-    interval = repeat_interval(rule, alert.told_count)
-    if interval is not None and now - alert.told_at >= interval:
+    interval = repeat_interval(rule, alert.repeat_count)
+    if interval is not None and now - alert.notified_at >= interval:
         return True
     step = rule.repeat_step(alert)
-    told = alert.told_value if alert.told_value is not None else Decimal(0)
-    grown = told - alert.value if alert.is_below else alert.value - told
+    notified = alert.notified_value if alert.notified_value is not None else Decimal(0)
+    grown = notified - alert.value if alert.is_below else alert.value - notified
     return step is not None and grown >= step
 
 
 def _is_correction_due(move: Move) -> bool:
-    was, is_now = move.after.told_value, move.restated
+    was, is_now = move.after.notified_value, move.restated
     if was is None or is_now is None or was == is_now:
         return False
     return abs(is_now - was) > abs(was) * TELLING_CHANGE
@@ -86,12 +86,12 @@ def _is_correction_due(move: Move) -> bool:
 def corrected(move: Move, now: datetime) -> Alert:
     """Note on the alert that its told value was put right, and how."""
     alert = move.after
-    if move.restated is None or alert.told_value is None or alert.told_as_of is None:
+    if move.restated is None or alert.notified_value is None or alert.notified_as_of is None:
         return alert
-    was, is_now = (format_value(value, alert.unit) for value in (alert.told_value, move.restated))
-    through = format_instant(alert.told_as_of)
+    was, is_now = (format_value(value, alert.unit) for value in (alert.notified_value, move.restated))
+    through = format_instant(alert.notified_as_of)
     text = f"Corrected {format_instant(now)}: told {was}, now {is_now} for the same hours, to {through}."
-    return replace(alert, told_value=move.restated, corrected=text)
+    return replace(alert, notified_value=move.restated, corrected=text)
 
 
 def _is_escalation_due(alert: Alert, rule: Rule, now: datetime) -> bool:
@@ -100,24 +100,24 @@ def _is_escalation_due(alert: Alert, rule: Rule, now: datetime) -> bool:
     return now - alert.fired_at >= rule.escalate.after
 
 
-def told(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...], now: datetime) -> Alert:
+def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...], now: datetime) -> Alert:
     """Note on the alert that a notification became due: when, with which value, for whom."""
-    known = () if reason is NotifyReason.FIRST else alert.told_to
+    known = () if reason is NotifyReason.FIRST else alert.notified_to
     to = tuple(dict.fromkeys((*known, *addresses)))
     if reason is NotifyReason.ESCALATED:
         # Others go on being told in their own time.
-        return replace(alert, escalated_at=now, told_to=to)
+        return replace(alert, escalated_at=now, notified_to=to)
     is_rise = reason is NotifyReason.RAISED
     return replace(
         alert,
-        told_at=now,
-        told_value=alert.value,
-        told_as_of=alert.as_of,
-        told_severity=alert.severity,
+        notified_at=now,
+        notified_value=alert.value,
+        notified_as_of=alert.as_of,
+        notified_severity=alert.severity,
         corrected="",
-        told_count=alert.told_count + 1 if reason is NotifyReason.REPEAT else 0,
+        repeat_count=alert.repeat_count + 1 if reason is NotifyReason.REPEAT else 0,
         # An acknowledgement is of what was told then: a rise is news, and is repeated until it is acknowledged itself.
         acknowledged_by=None if is_rise else alert.acknowledged_by,
         acknowledged_at=None if is_rise else alert.acknowledged_at,
-        told_to=to,
+        notified_to=to,
     )

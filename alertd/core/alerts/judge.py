@@ -48,6 +48,6 @@ def judge(
 
 def _restated(move: Move, rule: Rule, facts: Facts) -> Move:
     alert = move.after
-    if alert.state is not AlertState.FIRING or alert.told_as_of is None:
+    if alert.state is not AlertState.FIRING or alert.notified_as_of is None:
         return move
-    return replace(move, restated=rule.restated(facts, alert, alert.told_as_of))
+    return replace(move, restated=rule.restated(facts, alert, alert.notified_as_of))

@@ -127,13 +127,13 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         is_judged: The rule's text has had its full effect; until then an edit stays to be named as the reason.
     """
     threshold = sample.threshold_of(alert.severity) if is_judged else None
-    told = alert.told_severity
+    notified = alert.notified_severity
     return replace(
         alert,
         # A severity that was left and comes again is news again.
-        told_severity=min(told, alert.severity) if told is not None else None,
+        notified_severity=min(notified, alert.severity) if notified is not None else None,
         # What the rule's new text makes of the told hours is no correction of them.
-        told_as_of=alert.told_as_of if alert.rule_digest == rule.digest() else None,
+        notified_as_of=alert.notified_as_of if alert.rule_digest == rule.digest() else None,
         type=rule.TYPE,
         account=sample.account,
         labels=sample.labels,

@@ -35,13 +35,13 @@ class Bound:
     def holds(self, alert: Alert, since: datetime) -> bool:
         """Return whether an alert is the one and never cost the amount since an instant: once told of it stays over."""
         is_below = self.below is None or alert.value < self.below
-        return self.names(alert) and is_below and not self.is_told(alert, since)
+        return self.names(alert) and is_below and not self.is_notified(alert, since)
 
-    def is_told(self, alert: Alert, since: datetime) -> bool:
+    def is_notified(self, alert: Alert, since: datetime) -> bool:
         """Return whether the value that ends it was told since an instant."""
-        if self.below is None or alert.told_at is None or alert.told_value is None:
+        if self.below is None or alert.notified_at is None or alert.notified_value is None:
             return False
-        return alert.told_at > since and alert.told_value >= self.below
+        return alert.notified_at > since and alert.notified_value >= self.below
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +79,9 @@ class Silence:
         if not self.is_active(now) or not matches_all(dict(self.matchers), labels):
             return False
         return any(
-            bound.names(alert) and not bound.holds(alert, self.created_at) and not bound.is_told(alert, self.created_at)
+            bound.names(alert)
+            and not bound.holds(alert, self.created_at)
+            and not bound.is_notified(alert, self.created_at)
             for bound in self.bound
         )
 

@@ -263,10 +263,10 @@ def fold(waiting: Sequence[Message], newer: Message) -> Message:
     """Tell with a newer message what waited and was never sent, so that nothing is dropped and nothing told twice."""
     history = [line for message in waiting for line in (*message.history, *_late_line(message))]
     reason = newer.reason
-    untold = [message.reason for message in waiting if not message.reason.is_edit]
-    if reason is NotifyReason.CORRECTED and untold:
+    unsent = [message.reason for message in waiting if not message.reason.is_edit]
+    if reason is NotifyReason.CORRECTED and unsent:
         # What was never sent needs no correction: it is sent as it should have been.
-        reason, newer = untold[-1], replace(newer, lines=newer.lines[1:])
+        reason, newer = unsent[-1], replace(newer, lines=newer.lines[1:])
     if any(message.reason is NotifyReason.FIRST for message in waiting) and not newer.is_resolved:
         reason = NotifyReason.FIRST
     return replace(newer, history=tuple(history), reason=reason)

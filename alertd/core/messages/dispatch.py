@@ -12,7 +12,7 @@ from functools import cache, partial
 
 from alertd.core.alert import Address, Alert
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.due import corrected, notify_reason, told
+from alertd.core.alerts.due import corrected, notified, notify_reason
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.mutes import Mutes
 from alertd.core.alerts.reason import NotifyReason
@@ -97,7 +97,7 @@ def dispatch(
             after.append(move if reason is None else _unheard(move, reason))
             continue
         is_correction = reason is NotifyReason.CORRECTED
-        noted = corrected(move, now) if is_correction else told(move.after, reason, addresses, now)
+        noted = corrected(move, now) if is_correction else notified(move.after, reason, addresses, now)
         move = replace(move, after=noted)
         after.append(move)
         due = _due(move, reason, headline_of, chart_of)
@@ -154,13 +154,13 @@ def _unheard(move: Move, reason: NotifyReason) -> Move:
 def _looks_different(move: Move) -> bool:
     """Return whether the message that told an alert's beginning shows another state now."""
     before, after = move.before, move.after
-    if before is None or before.told_at is None or before.episode != after.episode:
+    if before is None or before.notified_at is None or before.episode != after.episode:
         return False
     return _shown(before) != _shown(after)
 
 
 def _shown(alert: Alert) -> tuple[object, ...]:
-    return (alert.state, alert.severity, alert.acknowledged_by, alert.silenced_by, alert.withheld, alert.told_at)
+    return (alert.state, alert.severity, alert.acknowledged_by, alert.silenced_by, alert.withheld, alert.notified_at)
 
 
 def entries_of_quiet(

@@ -16,7 +16,7 @@ ENDS_TOLD_FOR = timedelta(minutes=15)
 """An end is told again for so long, as Prometheus does: the receiver may restart before it has told anybody."""
 
 
-def last_told(messages: Iterable[Message]) -> dict[str, AlertFacts]:
+def last_notified(messages: Iterable[Message]) -> dict[str, AlertFacts]:
     """
     Return by fingerprint how each alert was told last while it fired.
 
@@ -26,14 +26,18 @@ def last_told(messages: Iterable[Message]) -> dict[str, AlertFacts]:
     return {facts.fingerprint: facts for message in messages for facts in message.alerts if not facts.is_resolved}
 
 
-def as_it_stands(told: Iterable[AlertFacts], alerts: Iterable[Alert | None], now: datetime) -> tuple[AlertFacts, ...]:
+def as_it_stands(
+    notified: Iterable[AlertFacts], alerts: Iterable[Alert | None], now: datetime
+) -> tuple[AlertFacts, ...]:
     """
     Return what was told of alerts that fire still, and with its end what ended lately; nothing of earlier episodes.
 
     Args:
         alerts: Of the same fingerprints in the same order, None where one is not known any more.
     """
-    standing = (_standing(facts, alert, now) for facts, alert in zip(told, alerts, strict=True) if alert is not None)
+    standing = (
+        _standing(facts, alert, now) for facts, alert in zip(notified, alerts, strict=True) if alert is not None
+    )
     return tuple(facts for facts in standing if facts is not None)
 
 

@@ -109,8 +109,8 @@ class Replay:
 
     def messages(self, rule: str | None = None) -> dict[str, int]:
         """Return how many messages each receiver would have got, of one rule or of all."""
-        told = Counter(sent.receiver for sent in self.sent if rule in {None, sent.rule})
-        return dict(sorted(told.items()))
+        notified = Counter(sent.receiver for sent in self.sent if rule in {None, sent.rule})
+        return dict(sorted(notified.items()))
 
     @property
     def days(self) -> float:

@@ -141,7 +141,7 @@ class SpendRule(Rule):
             return None
         value = value_of(facts.spend.sums(self._query(facts.data), self.metric, window).of(alert.group))
         gaps = facts.data.gaps(self.categories(facts.data), window)
-        is_higher = alert.told_value is not None and value > alert.told_value
+        is_higher = alert.notified_value is not None and value > alert.notified_value
         is_sure = not any(gap.may_hide_credit for gap in gaps) if is_higher else not gaps
         return value if is_sure else None
 

@@ -49,7 +49,7 @@ class Outbox(Protocol):
     async def edited_ref(self, entry: OutboxEntry) -> str:
         """Return the `ref` of the delivered message in whose place an edit is to stand, or an empty text."""
 
-    async def told(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
+    async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
         """Return the entry's alerts as its recipient was told of them last while they fired."""
 
 
@@ -258,7 +258,7 @@ class Delivery:
                 await self._outbox.replace_entry(entry, gone, add=(), outcome="")
                 return False
             thread_ref = await self._outbox.thread_ref(entry)
-            told = await self._outbox.told(entry) if isinstance(notifier, Mirror) else ()
+            notified = await self._outbox.notified(entry) if isinstance(notifier, Mirror) else ()
             if not await self._outbox.replace_entry(entry, claimed, add=(), outcome=""):
                 return False
         except StoreError as error:
@@ -272,7 +272,7 @@ class Delivery:
             recipient=entry.recipient,
             thread_ref=thread_ref,
             edits=edits,
-            told=told,
+            notified=notified,
             is_plain=entry.is_plain,
         )
         outcome = await attempt(notifier, envelope)

@@ -38,9 +38,9 @@ class Mirroring:
         now: The wall clock.
     """
 
-    def __init__(self, *, delivery: Delivery, told: Told, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, delivery: Delivery, notified: Told, now: Callable[[], datetime]) -> None:
         self._delivery = delivery
-        self._told = told
+        self._told = notified
         self._now = now
         self._failing: dict[Lane, str] = {}
         self._log = get_logger()

@@ -92,8 +92,8 @@ def test_audience_when_the_reason_differs_then_others_are_told(
     reason: NotifyReason, addresses: tuple[Address, ...]
 ) -> None:
     """What was told binds more than what the file says now; a receiver that was removed cannot be told."""
-    told_to = (DANA, Address("mail", "old@x.io"), Address("removed", ""))
-    alert = replace(firing(), told_to=told_to, escalated_at=NOW)
+    notified_to = (DANA, Address("mail", "old@x.io"), Address("removed", ""))
+    alert = replace(firing(), notified_to=notified_to, escalated_at=NOW)
     rule = rolling(notify=("finops",), escalate=Escalation(after=HOUR, notify=("oncall", "oncall")))
     assert OFFICE.of(alert, rule, reason) == addresses
 
@@ -134,7 +134,7 @@ def test_owners_when_each_has_alerts_then_each_is_told_of_their_own_only() -> No
     """Nobody reads of other people's spend; what nobody stands behind goes to finance."""
     stage = Stage(rule=TO_OWNER, audience=OFFICE)
     stage.cycle({"gpu-dana-1": "60", "gpu-dana-2": "60", "gpu-kim-1": "60", "gpu-9": "60"})
-    assert sorted((one.to, one.owners) for one in stage.told) == [
+    assert sorted((one.to, one.owners) for one in stage.notified) == [
         (FINOPS, ("gpu-9",)),
         (DANA, ("gpu-dana-1",)),
         (DANA, ("gpu-dana-2",)),
@@ -146,11 +146,11 @@ def test_owners_when_one_has_many_then_that_persons_storm_lists_only_theirs() ->
     """Storms are counted for each address, not for the receiver."""
     stage = Stage(rule=TO_OWNER, audience=OFFICE)
     stage.cycle({**{f"gpu-dana-{n}": "60" for n in range(6)}, **{f"gpu-kim-{n}": "60" for n in range(5)}})
-    told = [(one.to, one.entry.message.reason, len(one.owners)) for one in stage.told]
-    assert told.count((DANA, NotifyReason.STORM, 6)) == 1
-    assert told.count((KIM, NotifyReason.FIRST, 1)) == 5
-    assert len(told) == 6
-    (storm,) = (one for one in stage.told if one.to == DANA)
+    notified = [(one.to, one.entry.message.reason, len(one.owners)) for one in stage.notified]
+    assert notified.count((DANA, NotifyReason.STORM, 6)) == 1
+    assert notified.count((KIM, NotifyReason.FIRST, 1)) == 5
+    assert len(notified) == 6
+    (storm,) = (one for one in stage.notified if one.to == DANA)
     assert not any("kim" in line for line in storm.entry.message.lines)
 
 
@@ -158,7 +158,7 @@ def test_first_look_when_owners_are_told_then_each_gets_one_list_of_their_own() 
     """A fresh install must not show everybody everything."""
     stage = Stage(rule=TO_OWNER, audience=OFFICE, is_fresh=True)
     stage.cycle({**{f"gpu-dana-{n}": "60" for n in range(3)}, **{f"gpu-kim-{n}": "60" for n in range(3)}})
-    assert {(one.to, len(one.owners)) for one in stage.told} == {(DANA, 3), (KIM, 3)}
+    assert {(one.to, len(one.owners)) for one in stage.notified} == {(DANA, 3), (KIM, 3)}
 
 
 def test_end_when_the_owner_has_changed_since_then_goes_to_whom_was_told() -> None:
@@ -181,7 +181,7 @@ def test_nobody_when_a_route_leads_nowhere_then_said_beside_the_alert_and_told_w
     """An empty list tells nobody; whoever is named later hears of the beginning, not of a rise or an end."""
     stage = Stage(audience=replace(OFFICE, routes=(Route(notify=()),)))
     stage.lives("60 120 44 60")
-    assert stage.told == []
+    assert stage.notified == []
     assert stage.of().withheld == "no route leads to a receiver"
     stage.audience = OFFICE
     assert stage.lives("60 44") == [["firing warning"], ["resolved warning"]]

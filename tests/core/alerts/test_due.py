@@ -7,7 +7,7 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import Address, Alert, AlertState, Unit
-from alertd.core.alerts.due import notify_reason, repeat_interval, told
+from alertd.core.alerts.due import notified, notify_reason, repeat_interval
 from alertd.core.alerts.lifecycle import Move, end, step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -34,7 +34,7 @@ def live(values: str, rule: RollingSpend, *, every: timedelta = HOUR) -> list[No
             reasons.append(None)
             continue
         reason = notify_reason(Move(before=alert, after=after, rule=rule), now)
-        alert = told(after, reason, (FINOPS,), now) if reason is not None else after
+        alert = notified(after, reason, (FINOPS,), now) if reason is not None else after
         reasons.append(reason)
     return reasons
 
@@ -116,13 +116,13 @@ def test_repeat_interval_when_repeated_ten_thousand_times_then_still_a_week() ->
     assert repeat_interval(rolling(repeat_backoff=Fraction(100)), 10_000) == 7 * DAY
 
 
-def told_alert(at: datetime = NOW, value: str = "60", **parts: object) -> Alert:
-    return replace(told(firing(value), FIRST, (FINOPS,), at), **parts)  # type: ignore[arg-type]
+def notified_alert(at: datetime = NOW, value: str = "60", **parts: object) -> Alert:
+    return replace(notified(firing(value), FIRST, (FINOPS,), at), **parts)  # type: ignore[arg-type]
 
 
 def test_repeat_when_acknowledged_then_not_due() -> None:
     """Somebody is on it."""
-    alert = told_alert(acknowledged_by="dana")
+    alert = notified_alert(acknowledged_by="dana")
     assert notify_reason(move(alert, alert), NOW + 30 * DAY) is None
     more = rolling(repeat_every=usd("1"))
     assert notify_reason(move(alert, replace(alert, value=alert.value + 100), more), NOW) is None
@@ -130,17 +130,17 @@ def test_repeat_when_acknowledged_then_not_due() -> None:
 
 def test_repeat_when_acknowledged_and_then_raised_then_told_and_repeated_again() -> None:
     """An acknowledgement holds until the severity rises: it was for the milder alert."""
-    before = told_alert(acknowledged_by="dana")
+    before = notified_alert(acknowledged_by="dana")
     worse = step(before, sample("100"), rolling(), NOW + HOUR)
     assert worse is not None
     assert notify_reason(move(before, worse), NOW + HOUR) is RAISED
-    raised = told(worse, RAISED, (FINOPS,), NOW + HOUR)
+    raised = notified(worse, RAISED, (FINOPS,), NOW + HOUR)
     assert notify_reason(move(raised, raised), NOW + HOUR + DAY) is REPEAT
 
 
 def test_end_when_acknowledged_then_told() -> None:
     """An acknowledgement stops repeats only."""
-    before = told_alert(acknowledged_by="dana")
+    before = notified_alert(acknowledged_by="dana")
     assert notify_reason(move(before, end(before, reason="", now=NOW)), NOW) is RESOLVED
 
 
@@ -162,7 +162,7 @@ def test_end_when_the_rule_is_removed_then_as_the_rule_wanted(
     rule: RollingSpend | None, reason: NotifyReason | None
 ) -> None:
     """Who was told that it fires is told that nobody watches it any more."""
-    before = told_alert()
+    before = notified_alert()
     gone = Move(before=before, after=end(before, reason="rule removed", now=NOW), rule=rule)
     assert notify_reason(gone, NOW) is reason
 
@@ -175,24 +175,24 @@ def test_first_when_an_earlier_cycle_could_not_tell_it_then_due_now() -> None:
 
 def test_repeat_every_when_the_value_is_no_money_then_not_due() -> None:
     """Days and hours grow by themselves."""
-    alert = told_alert(unit=Unit.DAYS)
+    alert = notified_alert(unit=Unit.DAYS)
     later = replace(alert, value=alert.value + 1000)
     assert notify_reason(move(alert, later, rolling(repeat_interval=None, repeat_every=usd("1"))), NOW) is None
 
 
 def test_told_when_noted_then_receivers_add_up_and_repeats_count() -> None:
     """The end goes to everybody who was told since the beginning, each once."""
-    first = told(firing(), FIRST, (A, B), NOW)
-    again = told(first, REPEAT, (A,), NOW + DAY)
-    thrice = told(again, REPEAT, (A,), NOW + 3 * DAY)
-    worse = told(replace(thrice, severity=CRITICAL), RAISED, (C, B), NOW + 4 * DAY)
-    assert [(a.told_count, a.told_to) for a in (first, again, thrice, worse)] == [
+    first = notified(firing(), FIRST, (A, B), NOW)
+    again = notified(first, REPEAT, (A,), NOW + DAY)
+    thrice = notified(again, REPEAT, (A,), NOW + 3 * DAY)
+    worse = notified(replace(thrice, severity=CRITICAL), RAISED, (C, B), NOW + 4 * DAY)
+    assert [(a.repeat_count, a.notified_to) for a in (first, again, thrice, worse)] == [
         (0, (A, B)),
         (1, (A, B)),
         (2, (A, B)),
         (0, (A, B, C)),
     ]
-    assert (worse.told_at, worse.told_value) == (NOW + 4 * DAY, worse.value)
-    assert told(worse, FIRST, (D,), NOW).told_to == (D,)
+    assert (worse.notified_at, worse.notified_value) == (NOW + 4 * DAY, worse.value)
+    assert notified(worse, FIRST, (D,), NOW).notified_to == (D,)
     assert first.state is AlertState.FIRING
     assert first.severity is WARNING

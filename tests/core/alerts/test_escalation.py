@@ -98,7 +98,7 @@ def test_escalation_when_nobody_acknowledges_then_further_receivers_are_told_onc
         (FINOPS, "resolved warning"),
         (ONCALL, "resolved warning"),
     ]
-    assert stage.told[1].at - stage.told[0].at == 3 * HOUR
+    assert stage.notified[1].at - stage.notified[0].at == 3 * HOUR
 
 
 def test_escalation_when_told_then_later_rises_and_repeats_go_to_both() -> None:
@@ -118,8 +118,8 @@ def test_escalation_when_told_then_later_rises_and_repeats_go_to_both() -> None:
 def test_escalation_when_told_then_repeats_keep_their_own_time() -> None:
     """It is no repeat for those who were told before."""
     stage = Stage(rule=replace(ESCALATING, repeat_interval=4 * HOUR))
-    told = stage.lives("60 60 60 60 60")
-    assert told == [["firing warning"], [], [], ["escalated warning"], ["still firing warning"] * 2]
+    notified = stage.lives("60 60 60 60 60")
+    assert notified == [["firing warning"], [], [], ["escalated warning"], ["still firing warning"] * 2]
 
 
 def test_escalation_when_acknowledged_in_time_then_nobody_further_is_told() -> None:
@@ -183,5 +183,8 @@ def test_escalation_when_a_repeat_is_due_with_it_then_nobody_hears_twice() -> No
     rule = rolling(repeat_interval=3 * HOUR, escalate=Escalation(after=3 * HOUR, notify=("oncall",)))
     stage = Stage(rule=rule, audience=TEAM)
     stage.lives("60 60 60 60 60 60")
-    assert [told.word for told in stage.told if told.to == ONCALL] == ["escalated warning"]
-    assert [told.word for told in stage.told if told.to == FINOPS] == ["firing warning", "still firing warning"]
+    assert [notified.word for notified in stage.notified if notified.to == ONCALL] == ["escalated warning"]
+    assert [notified.word for notified in stage.notified if notified.to == FINOPS] == [
+        "firing warning",
+        "still firing warning",
+    ]

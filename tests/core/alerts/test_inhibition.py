@@ -121,21 +121,21 @@ BIG_MUTES_SMALL = replace(
 )
 
 
-def told(stage: Stage, **values: str) -> list[tuple[str, str]]:
+def notified(stage: Stage, **values: str) -> list[tuple[str, str]]:
     """What one cycle told of whom, in the order of names."""
-    begin = len(stage.told)
+    begin = len(stage.notified)
     stage.cycle(values)
-    return sorted((one.owners[0], one.word) for one in stage.told[begin:])
+    return sorted((one.owners[0], one.word) for one in stage.notified[begin:])
 
 
 def test_muted_when_its_source_ends_then_told() -> None:
     """What was withheld comes when nothing withholds it."""
     stage = Stage(audience=BIG_MUTES_SMALL)
-    assert told(stage, big="150", small="60") == [("big", "firing critical")]
+    assert notified(stage, big="150", small="60") == [("big", "firing critical")]
     assert stage.of("small").withheld == (f"inhibited by gpu-24h ({stage.of('big').fingerprint}): big spent $150")
     assert stage.of("small").silenced_by is None
-    assert told(stage, big="150", small="60") == []
-    assert told(stage, big="44", small="60") == [("big", "resolved critical"), ("small", "firing warning")]
+    assert notified(stage, big="150", small="60") == []
+    assert notified(stage, big="44", small="60") == [("big", "resolved critical"), ("small", "firing warning")]
     assert stage.of("small").withheld == ""
 
 
@@ -143,52 +143,52 @@ def test_muted_when_both_begin_in_one_cycle_then_the_source_alone_is_told() -> N
     """The order within a cycle must not matter."""
     for values in ({"small": "60", "big": "150"}, {"big": "150", "small": "60"}):
         stage = Stage(audience=BIG_MUTES_SMALL)
-        assert told(stage, **values) == [("big", "firing critical")]
+        assert notified(stage, **values) == [("big", "firing critical")]
 
 
 def test_muted_when_it_ends_while_muted_then_its_end_is_told_only_if_it_was() -> None:
     """As with a silence."""
     stage = Stage(audience=BIG_MUTES_SMALL)
-    assert told(stage, early="60") == [("early", "firing warning")]
-    assert told(stage, big="150", early="60", late="60") == [("big", "firing critical")]
-    assert told(stage, big="150", early="44", late="44") == [("early", "resolved warning")]
+    assert notified(stage, early="60") == [("early", "firing warning")]
+    assert notified(stage, big="150", early="60", late="60") == [("big", "firing critical")]
+    assert notified(stage, big="150", early="44", late="44") == [("early", "resolved warning")]
 
 
 def test_muted_when_it_becomes_a_source_itself_then_told() -> None:
     """A rise takes it out of what is muted."""
     stage = Stage(audience=BIG_MUTES_SMALL)
-    told(stage, big="150", small="60")
-    assert told(stage, big="150", small="150") == [("small", "firing critical")]
+    notified(stage, big="150", small="60")
+    assert notified(stage, big="150", small="150") == [("small", "firing critical")]
 
 
 @pytest.mark.parametrize("quieting", ["silence", "ack"])
 def test_muted_when_its_source_is_silenced_or_acknowledged_then_still_muted(quieting: str) -> None:
     """Both are about telling; the source fires all the same."""
     stage = Stage(audience=BIG_MUTES_SMALL)
-    told(stage, big="150", small="60")
+    notified(stage, big="150", small="60")
     stage.silence(matchers=match(owner="big")) if quieting == "silence" else stage.ack("big")
-    assert told(stage, big="150", small="60") == []
+    assert notified(stage, big="150", small="60") == []
 
 
 def test_muted_when_its_source_is_muted_too_then_still_muted() -> None:
     """A chain needs no special case: what fires counts, whether it is told or not."""
     chain = (muting({"owner": "a"}, {"owner": "b"}), muting({"owner": "b"}, {"owner": "c"}))
     stage = Stage(audience=replace(TEAM, inhibitions=chain))
-    assert told(stage, a="60", b="60", c="60") == [("a", "firing warning")]
-    assert told(stage, a="44", b="60", c="60") == [("a", "resolved warning"), ("b", "firing warning")]
+    assert notified(stage, a="60", b="60", c="60") == [("a", "firing warning")]
+    assert notified(stage, a="44", b="60", c="60") == [("a", "resolved warning"), ("b", "firing warning")]
 
 
 def test_muted_when_its_source_was_not_judged_in_this_cycle_then_still_muted() -> None:
     """A category that cannot be read ends no alert, so it ends no inhibition either."""
     stage = Stage(audience=BIG_MUTES_SMALL)
-    told(stage, big="150", small="60")
-    assert told(stage, small="60") == []
+    notified(stage, big="150", small="60")
+    assert notified(stage, small="60") == []
 
 
 def test_muted_and_silenced_when_asked_then_the_silence_is_named() -> None:
     """A person's wish explains more than a rule's."""
     stage = Stage(audience=BIG_MUTES_SMALL)
-    told(stage, big="150", small="60")
+    notified(stage, big="150", small="60")
     stage.silence(matchers=match(owner="small"))
     assert stage.of("small").withheld.startswith("silenced by dana")
     stage.expire()

@@ -144,15 +144,17 @@ def test_alert_when_resolve_below_differs_then_its_share_counts(share: Fraction,
 def test_alert_when_it_fires_again_then_a_new_episode() -> None:
     """Its key and its thread must be new, and whoever was told of the old one was not told of this."""
     rule = rolling()
-    old = replace(firing(), told_at=NOW, told_to=(Address("finops", ""),), told_count=3, acknowledged_by="dana")
+    old = replace(
+        firing(), notified_at=NOW, notified_to=(Address("finops", ""),), repeat_count=3, acknowledged_by="dana"
+    )
     ended = step(old, sample("0"), rule, NOW + NEXT)
     again = step(ended, sample("70"), rule, NOW + 2 * NEXT)
     assert ended is not None
     assert again is not None
     assert (old.episode, ended.episode, again.episode) == (1, 1, 2)
-    assert (ended.resolved_at, ended.told_to) == (NOW + NEXT, (Address("finops", ""),))
+    assert (ended.resolved_at, ended.notified_to) == (NOW + NEXT, (Address("finops", ""),))
     assert (again.started_at, again.fired_at, again.resolved_at) == (NOW + 2 * NEXT, NOW + 2 * NEXT, None)
-    assert (again.told_at, again.told_to, again.told_count, again.acknowledged_by) == (None, (), 0, None)
+    assert (again.notified_at, again.notified_to, again.repeat_count, again.acknowledged_by) == (None, (), 0, None)
     assert again.fingerprint == old.fingerprint
 
 

@@ -123,18 +123,18 @@ def evening(**parts: object) -> Stage:
 
 def until_morning(stage: Stage, values: str = "") -> list[str]:
     """What arrives from now to eight in the morning, cycles of an hour going on with the last value."""
-    begin, given = len(stage.told), values.split()
+    begin, given = len(stage.notified), values.split()
     last = given[-1] if given else f"{stage.of().value}"
     while stage.now < MORNING + HOUR:
         stage.cycle({"gpu-1": given.pop(0) if given else last})
-    return [f"{one.at:%H:%M} {one.word}" for one in stage.told[begin:]]
+    return [f"{one.at:%H:%M} {one.word}" for one in stage.notified[begin:]]
 
 
 def test_held_when_the_night_ends_then_sent_once() -> None:
     """Held, not lost."""
     stage = evening()
     assert until_morning(stage, "60") == ["07:00 firing warning"]
-    assert stage.told[0].entry.message.history == ()
+    assert stage.notified[0].entry.message.history == ()
 
 
 def test_critical_when_it_is_night_then_passes() -> None:
@@ -146,14 +146,14 @@ def test_held_when_it_rises_to_critical_then_told_at_once_with_what_waited() -> 
     """Its reader hears of it for the first time, so it is a beginning."""
     stage = evening()
     assert until_morning(stage, "60 60 120") == ["00:00 firing critical"]
-    assert stage.told[0].entry.message.history == ("Delivered late: firing (warning) 2026-01-12 22:00 UTC.",)
+    assert stage.notified[0].entry.message.history == ("Delivered late: firing (warning) 2026-01-12 22:00 UTC.",)
 
 
 def test_held_when_it_ends_in_the_night_then_one_message_tells_both() -> None:
     """Nothing is lost, and nobody is told in the morning of what is over as if it were not."""
     stage = evening()
     assert until_morning(stage, "60 60 44") == ["07:00 resolved warning"]
-    assert stage.told[0].entry.message.history == ("Delivered late: firing (warning) 2026-01-12 22:00 UTC.",)
+    assert stage.notified[0].entry.message.history == ("Delivered late: firing (warning) 2026-01-12 22:00 UTC.",)
 
 
 def test_end_when_the_beginning_was_told_by_day_then_held_too() -> None:
@@ -173,7 +173,7 @@ def test_repeats_when_held_then_one_in_the_morning() -> None:
     stage = evening(rule=rolling(repeat_interval=3 * HOUR, repeat_backoff=Fraction(1)), now=EVENING - HOUR)
     assert stage.cycle({"gpu-1": "60"}) == ["firing warning"]
     assert until_morning(stage, "60") == ["07:00 still firing warning"]
-    assert stage.told[1].entry.message.history == (
+    assert stage.notified[1].entry.message.history == (
         "Delivered late: still firing (warning) 2026-01-13 00:00 UTC.",
         "Delivered late: still firing (warning) 2026-01-13 03:00 UTC.",
     )
@@ -184,12 +184,12 @@ def test_receivers_when_only_one_is_quiet_then_the_other_is_told() -> None:
     stage = evening(audience=replace(QUIET, default=("finops", "oncall")))
     stage.cycle({"gpu-1": "60"})
     stage.cycle({"gpu-1": "44"})
-    assert [(one.to.receiver, one.word) for one in stage.told] == [
+    assert [(one.to.receiver, one.word) for one in stage.notified] == [
         ("oncall", "firing warning"),
         ("oncall", "resolved warning"),
     ]
     stage.cycle(after=DAY)
-    assert [(one.to.receiver, one.word) for one in stage.told[2:]] == [("finops", "resolved warning")]
+    assert [(one.to.receiver, one.word) for one in stage.notified[2:]] == [("finops", "resolved warning")]
 
 
 def owners(count: int, value: str) -> dict[str, str | None]:
@@ -200,9 +200,9 @@ def test_storm_when_held_and_one_rises_to_critical_then_both_are_told_at_once() 
     """The storm must go first, so it may not keep the critical one until the morning."""
     stage = evening()
     stage.cycle(owners(6, "60"))
-    assert stage.told == []
+    assert stage.notified == []
     assert stage.cycle({**owners(6, "60"), "gpu-3": "120"}) == ["many alerts warning", "severity raised critical"]
-    assert stage.told[-1].owners == ("gpu-3",)
+    assert stage.notified[-1].owners == ("gpu-3",)
 
 
 def test_storm_when_held_and_one_ends_then_both_in_the_morning_in_order() -> None:
@@ -210,9 +210,9 @@ def test_storm_when_held_and_one_ends_then_both_in_the_morning_in_order() -> Non
     stage = evening()
     stage.cycle(owners(6, "60"))
     stage.cycle({"gpu-3": "44"})
-    assert stage.told == []
+    assert stage.notified == []
     stage.cycle(after=DAY)
-    assert [(f"{one.at:%H:%M}", one.word) for one in stage.told] == [
+    assert [(f"{one.at:%H:%M}", one.word) for one in stage.notified] == [
         ("07:00", "many alerts warning"),
         ("07:00", "resolved warning"),
     ]
@@ -224,9 +224,9 @@ def test_held_when_it_is_silenced_before_the_morning_then_waits_for_the_silence(
     stage.cycle({"gpu-1": "60"})
     stage.silence(ends_at=MORNING + timedelta(hours=5))
     assert until_morning(stage) == []
-    told = [stage.cycle({"gpu-1": "60"}) for _ in range(6)]
-    assert [words for words in told if words] == [["firing warning"]]
-    assert stage.told[0].at == MORNING + timedelta(hours=5)
+    notified = [stage.cycle({"gpu-1": "60"}) for _ in range(6)]
+    assert [words for words in notified if words] == [["firing warning"]]
+    assert stage.notified[0].at == MORNING + timedelta(hours=5)
 
 
 def test_held_when_the_silence_ends_in_the_night_then_told_in_the_morning() -> None:
@@ -255,9 +255,9 @@ def test_held_when_inhibited_in_the_night_then_waits_for_its_source() -> None:
     stage.cycle({"gpu-1": "60"})
     while stage.now < MORNING + HOUR:
         stage.cycle({"gpu-1": "60", "cause": "150"})
-    assert [one.owners for one in stage.told] == [("cause",)]
+    assert [one.owners for one in stage.notified] == [("cause",)]
     stage.cycle({"gpu-1": "60", "cause": "44"})
-    assert [(one.owners[0], one.word) for one in stage.told[1:]] == [
+    assert [(one.owners[0], one.word) for one in stage.notified[1:]] == [
         ("gpu-1", "firing warning"),
         ("cause", "resolved critical"),
     ]
@@ -284,8 +284,8 @@ def test_held_when_the_receivers_quiet_hours_are_taken_away_then_sent_at_the_nex
 def test_held_when_quiet_all_week_then_is_sent_after_all() -> None:
     """Held for ever would be lost."""
     stage = evening(audience=replace(QUIET, quiet={"finops": (quiet(),)}))
-    told = [word for _ in range(40) for word in stage.cycle({"gpu-1": "60"}, after=6 * HOUR)]
-    assert told == ["firing warning"]
+    notified = [word for _ in range(40) for word in stage.cycle({"gpu-1": "60"}, after=6 * HOUR)]
+    assert notified == ["firing warning"]
 
 
 def test_correction_when_it_is_night_then_made() -> None:
@@ -302,7 +302,7 @@ def test_correction_when_the_beginning_is_held_then_the_beginning_is_told_right(
     stage.cycle({"gpu-1": "60"})
     stage.cycle({"gpu-1": "70"}, restated="70")
     assert until_morning(stage) == ["07:00 firing warning"]
-    message = stage.told[0].entry.message
+    message = stage.notified[0].entry.message
     assert message.reason is NotifyReason.FIRST
     assert message.severity is Severity.WARNING
     assert not any("Corrected" in line for line in message.lines)

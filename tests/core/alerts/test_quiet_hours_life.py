@@ -155,11 +155,11 @@ class Oracle:
 
     def arrived(self, stage: Stage, begin: int) -> None:
         """Check what arrived since: nothing that was withheld at the last cycle, but ends."""
-        for told in stage.told[begin:]:
-            is_late = told.entry.created_at < told.at
-            names = {facts.fingerprint for facts in told.entry.message.alerts if not facts.is_resolved}
-            if is_late and names and not told.entry.message.is_resolved:
-                assert names - self.withheld or told.entry.message.severity is Severity.CRITICAL, "held, then told"
+        for notified in stage.notified[begin:]:
+            is_late = notified.entry.created_at < notified.at
+            names = {facts.fingerprint for facts in notified.entry.message.alerts if not facts.is_resolved}
+            if is_late and names and not notified.entry.message.is_resolved:
+                assert names - self.withheld or notified.entry.message.severity is Severity.CRITICAL, "held, then told"
 
     def check_order(self, stage: Stage) -> None:
         """Check what each address saw: beginnings first, nothing after an end, nothing lost."""
@@ -182,8 +182,8 @@ class Oracle:
                 begun.add(one)
             return lines
 
-        for told in stage.told:
-            tell(told.entry)
+        for notified in stage.notified:
+            tell(notified.entry)
         told_of = {(to, episode) for episode, addresses in self.known.items() for to in addresses}
         assert begun == told_of, "lost"
         assert over == {(to, episode) for episode, addresses in self.ends.items() for to in addresses}, "an end lost"
@@ -204,7 +204,7 @@ def play(script: list[Step]) -> None:
 
 
 def run(stage: Stage, oracle: Oracle, cycle: Cycle) -> None:
-    begin = len(stage.told)
+    begin = len(stage.notified)
     # First what arrives on the way there, then the cycle itself.
     stage._deliver(stage.now + cycle.hours * HOUR)
     oracle.arrived(stage, begin)

@@ -52,14 +52,14 @@ def holds(silence: Silence, alert: Alert = ALERT, after: timedelta = HOUR) -> bo
         pytest.param(a_silence(bound=(bound_to(ALERT, "60"),)), ALERT, HOUR, False, id="the amount is reached"),
         pytest.param(
             a_silence(bound=(bound_to(ALERT, "100"),)),
-            replace(ALERT, told_at=NOW + HOUR, told_value=Decimal(100)),
+            replace(ALERT, notified_at=NOW + HOUR, notified_value=Decimal(100)),
             2 * HOUR,
             False,
             id="the amount was told since: over, though it costs less again",
         ),
         pytest.param(
             a_silence(bound=(bound_to(ALERT, "100"),)),
-            replace(ALERT, told_at=NOW - HOUR, told_value=Decimal(500)),
+            replace(ALERT, notified_at=NOW - HOUR, notified_value=Decimal(500)),
             2 * HOUR,
             True,
             id="what was told before it does not end it",
@@ -175,10 +175,10 @@ def test_silence_when_only_repeats_were_withheld_then_one_is_told_at_the_end() -
     stage = Stage(rule=rolling(repeat_interval=HOUR, repeat_backoff=Fraction(1)))
     stage.lives("60")
     stage.silence(ends_at=stage.now + 20 * HOUR)
-    told = stage.lives("60 " * 22)
-    assert told[:19] == [[]] * 19
-    assert told[19:] == [["still firing warning"]] * 3
-    assert len(stage.told) == 4
+    notified = stage.lives("60 " * 22)
+    assert notified[:19] == [[]] * 19
+    assert notified[19:] == [["still firing warning"]] * 3
+    assert len(stage.notified) == 4
 
 
 def test_silence_when_it_ends_with_nothing_new_then_nothing_is_told() -> None:

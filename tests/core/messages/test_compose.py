@@ -9,7 +9,7 @@ import pytest
 
 from alertd.core.alert import Address, Alert, AlertState, Unit
 from alertd.core.alerts.audience import LinkTargets
-from alertd.core.alerts.due import told
+from alertd.core.alerts.due import notified
 from alertd.core.alerts.lifecycle import end, step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange
@@ -199,20 +199,20 @@ def test_bill_message_when_composed_then_owed_month_and_invoice() -> None:
 
 
 @pytest.mark.parametrize(
-    ("days", "told"),
+    ("days", "notified"),
     [
         pytest.param(0, "under a day", id="new: no number says it"),
         pytest.param(1, "1 day", id="one"),
         pytest.param(1.5, "1.5 days", id="and a half"),
     ],
 )
-def test_bill_when_young_then_its_age_reads_well(days: float, told: str) -> None:
+def test_bill_when_young_then_its_age_reads_well(days: float, notified: str) -> None:
     """`0 days` would look like a mistake."""
     rule = MonthlyBillRule(name="bill-overdue")
     (seen,) = rule.evaluate(Desk().facts(bills=(tracked((NOW - days * DAY, monthly_bill())),)), ())
     alert = step(None, seen, rule, NOW)
     assert alert is not None
-    assert compose(alert, NotifyReason.FIRST, rule).fields[0] == Field(name="Value", text=told)
+    assert compose(alert, NotifyReason.FIRST, rule).fields[0] == Field(name="Value", text=notified)
 
 
 # --- storms ---------------------------------------------------------------------------------------------------------
@@ -223,7 +223,7 @@ def storm(values: Sequence[str], *, ended: int = 0, rules: int = 1, first: bool 
     moves = []
     for n, value in enumerate(values):
         rule = rolling(name=f"rule-{n % rules}")
-        alert = told(firing(value, owner=f"gpu-{n}", rule=rule), NotifyReason.FIRST, (Address("a", ""),), NOW)
+        alert = notified(firing(value, owner=f"gpu-{n}", rule=rule), NotifyReason.FIRST, (Address("a", ""),), NOW)
         after = end(alert, reason="", now=NOW) if n >= len(values) - ended else alert
         moves.append((move(alert, after, rule), after.headline))
     return compose_storm(moves, is_first_cycle=first, now=NOW)
@@ -421,7 +421,7 @@ def test_unpaid_bill_then_links_where_it_is_paid_until_it_is() -> None:
 
 def test_storm_then_links_the_overview_and_each_alert_its_own_page() -> None:
     """A list of twenty has no one page but the one that lists all."""
-    alert = told(firing("120"), NotifyReason.FIRST, (Address("a", ""),), NOW)
+    alert = notified(firing("120"), NotifyReason.FIRST, (Address("a", ""),), NOW)
     moves = [(move(alert, alert, RULE), alert.headline)] * 6
     message = compose_storm(moves, is_first_cycle=False, now=NOW, targets=TARGETS)
     assert message.links == (Link(text="Status page", url="https://alertd.example.com/x/"),)

@@ -38,7 +38,7 @@ NEVER = rolling(repeat_interval=None)
 WARNING_ONLY = rolling("50", None, repeat_interval=None)
 
 
-def told(value: str = "60") -> Stage:
+def notified(value: str = "60") -> Stage:
     """Finops and mail were told."""
     stage = Stage(audience=EDITING)
     stage.cycle({"gpu-1": value})
@@ -60,14 +60,14 @@ def told(value: str = "60") -> Stage:
 )
 def test_told_value_when_later_data_changes_it_then_corrected_or_not(restated: str | None, is_corrected: bool) -> None:
     """More than a tenth: less would be noise."""
-    assert told().cycle({"gpu-1": "60"}, restated=restated) == (["corrected warning"] if is_corrected else [])
+    assert notified().cycle({"gpu-1": "60"}, restated=restated) == (["corrected warning"] if is_corrected else [])
 
 
 def test_correction_when_made_then_only_editors_get_it_and_it_says_both_values() -> None:
     """A mail cannot be taken back; a second one would be a second alert."""
-    stage = told()
+    stage = notified()
     stage.cycle({"gpu-1": "70"}, restated="80")
-    (correction,) = stage.told[-1:]
+    (correction,) = stage.notified[-1:]
     assert correction.to == Address("finops", "")
     message = correction.entry.message
     assert message.reason is NotifyReason.CORRECTED
@@ -79,20 +79,20 @@ def test_correction_when_made_then_only_editors_get_it_and_it_says_both_values()
 
 def test_correction_when_made_then_not_made_again_until_it_changes_again() -> None:
     """It counts from what the message says now."""
-    stage = told()
+    stage = notified()
     told_words = [stage.cycle({"gpu-1": "60"}, restated=value) for value in ("70", "70", "76", "78", "90")]
     assert told_words == [["corrected warning"], [], [], ["corrected warning"], ["corrected warning"]]
 
 
 def test_correction_when_the_alert_rises_at_once_then_the_rise_tells_it() -> None:
     """News has the value of now; the message before it is put right after."""
-    stage = told()
+    stage = notified()
     assert stage.cycle({"gpu-1": "120"}, restated="90") == ["severity raised critical"] * 3
 
 
 def test_correction_when_acknowledged_then_made() -> None:
     """Whoever looks after it should see the right figure."""
-    stage = told()
+    stage = notified()
     stage.ack()
     assert stage.cycle({"gpu-1": "60"}, restated="90") == ["corrected warning"]
     assert stage.of().acknowledged_by == "dana"
@@ -100,7 +100,7 @@ def test_correction_when_acknowledged_then_made() -> None:
 
 def test_correction_when_silenced_then_made_after_it() -> None:
     """Nothing of it is told meanwhile, and nothing is forgotten."""
-    stage = told()
+    stage = notified()
     stage.silence(ends_at=stage.now + 2 * HOUR)
     assert stage.cycle({"gpu-1": "60"}, restated="90") == []
     assert stage.cycle({"gpu-1": "60"}, restated="90") == ["corrected warning"]
@@ -113,13 +113,13 @@ def test_correction_when_nobody_can_edit_then_what_was_told_stays_told() -> None
     )
     stage.cycle({"gpu-1": "60"})
     assert stage.cycle({"gpu-1": "67"}, restated="67") == []
-    assert stage.of().told_value == Decimal(60)
+    assert stage.of().notified_value == Decimal(60)
     assert stage.cycle({"gpu-1": "70"}, restated="67") == ["still firing warning"] * 3
 
 
 def test_correction_when_the_alert_ends_then_the_end_is_all() -> None:
     """It says what it came to."""
-    assert told().cycle({"gpu-1": "44"}, restated="90") == ["resolved warning"] * 3
+    assert notified().cycle({"gpu-1": "44"}, restated="90") == ["resolved warning"] * 3
 
 
 def test_correction_when_never_told_then_nothing() -> None:
@@ -141,9 +141,9 @@ def test_corrections_when_many_then_each_by_itself() -> None:
 
 def test_rise_when_a_correction_waits_then_it_is_not_folded_into_it() -> None:
     """The told message would stay wrong."""
-    stage = told()
+    stage = notified()
     stage.cycle({"gpu-1": "60"}, restated="90")
-    stage.waiting.append(stage.told[-1].entry)
+    stage.waiting.append(stage.notified[-1].entry)
     before = stage.of()
     decisions = stage.decide([Move(before=before, after=replace(before, severity=CRITICAL), rule=NEVER)])
     reasons = [entry.message.reason for entry in decisions.entries if not entry.message.reason.is_edit]
@@ -153,8 +153,8 @@ def test_rise_when_a_correction_waits_then_it_is_not_folded_into_it() -> None:
 
 def test_correction_when_a_rise_waits_behind_another_correction_then_the_rise_is_still_told_as_one() -> None:
     """What people were to hear must not vanish into an edit."""
-    stage = told()
-    raised, corrected = stage.told[0].entry, stage.told[0].entry
+    stage = notified()
+    raised, corrected = stage.notified[0].entry, stage.notified[0].entry
     raised = replace(raised, id=7, message=replace(raised.message, reason=NotifyReason.RAISED))
     corrected = replace(corrected, id=8, message=replace(corrected.message, reason=NotifyReason.CORRECTED))
     stage.waiting = [raised, corrected]
@@ -255,8 +255,8 @@ def test_told_value_when_its_hours_are_not_held_any_more_then_nobody_can_say() -
     """Old hours are dropped in time."""
     facts = desk(FIRST).facts(LATER)
     oldest = facts.spend.span.start + 24
-    assert NEVER.restated(facts, told().of(), start_of(oldest - 1)) is None
-    assert NEVER.restated(facts, told().of(), start_of(RUNNING)) == Decimal(60)
+    assert NEVER.restated(facts, notified().of(), start_of(oldest - 1)) is None
+    assert NEVER.restated(facts, notified().of(), start_of(RUNNING)) == Decimal(60)
 
 
 def test_told_value_when_the_rule_is_edited_then_is_no_correction() -> None:

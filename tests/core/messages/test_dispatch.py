@@ -8,7 +8,7 @@ import pytest
 
 from alertd.core.alert import Address, Alert
 from alertd.core.alerts.audience import Audience, LinkTargets
-from alertd.core.alerts.due import told
+from alertd.core.alerts.due import notified
 from alertd.core.alerts.lifecycle import Move, end
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.routing import Route, route
@@ -51,7 +51,7 @@ def test_messages_then_link_the_pages_that_those_who_are_told_have() -> None:
     audience = replace(ALL, targets=LinkTargets(status="https://alertd.example.com"), editors=frozenset({"finops"}))
     (one,) = decide(begin(1), audience=audience).entries
     (storm,) = decide(begin(6), audience=audience).entries
-    alert = told_alert("finops")
+    alert = notified_alert("finops")
     acked = move(alert, replace(alert, acknowledged_by="dana"))
     quiet = entries_of_quiet(
         [acked],
@@ -71,9 +71,9 @@ def begin(count: int, rule: RollingSpend | None = None, *, value: int = 60) -> l
     return [move(None, firing(str(value + n), owner=f"gpu-{n}", rule=rule), rule) for n in range(count)]
 
 
-def told_alert(*receivers: str, **parts: object) -> Alert:
+def notified_alert(*receivers: str, **parts: object) -> Alert:
     addresses = tuple(Address(name, to) for name in receivers for to in ALL.recipients.get(name, ("",)))
-    return replace(told(firing(), NotifyReason.FIRST, addresses, NOW), **parts)  # type: ignore[arg-type]
+    return replace(notified(firing(), NotifyReason.FIRST, addresses, NOW), **parts)  # type: ignore[arg-type]
 
 
 def ended(alert: Alert, rule: RollingSpend | None = None) -> Move:
@@ -182,7 +182,7 @@ def test_dispatch_when_routes_match_then_alert_labels_and_built_in_names_count()
 
 def test_dispatch_when_nothing_is_due_then_changes_are_stored_and_nothing_is_sent() -> None:
     """An observed value is a change; an untouched alert is none."""
-    alert = told_alert("finops")
+    alert = notified_alert("finops")
     seen = replace(alert, value=alert.value + 1)
     decisions = decide([move(alert, seen), move(alert, alert)])
     assert (decisions.alerts, decisions.entries, [m.before for m in decisions.moves]) == ((seen,), (), [alert])
@@ -193,7 +193,7 @@ def test_dispatch_when_nothing_is_due_then_changes_are_stored_and_nothing_is_sen
 
 def test_end_when_routes_have_changed_then_goes_to_those_who_were_told() -> None:
     """Whoever heard the alarm hears that it is over, and nobody else."""
-    (sent,) = decide([ended(told_alert("oncall", "gone"), rolling(notify=("finops",)))]).entries
+    (sent,) = decide([ended(notified_alert("oncall", "gone"), rolling(notify=("finops",)))]).entries
     assert (sent.receiver, sent.message.reason, sent.message.is_resolved) == ("oncall", NotifyReason.RESOLVED, True)
 
 
@@ -265,7 +265,7 @@ def test_storm_when_sent_then_the_worst_and_largest_come_first() -> None:
 def test_key_when_decided_again_then_the_same_and_else_never() -> None:
     """The key tells repeats of one message from another message, for ever."""
     audience = replace(ALL, default=("finops", "mail"))
-    alert = told_alert("finops", "mail")
+    alert = notified_alert("finops", "mail")
     worse = replace(alert, severity=CRITICAL)
     situations = [[move(None, firing())], [move(alert, worse)], [ended(alert)], begin(6), begin(6, OTHER)]
     situations += [[move(None, replace(firing(), episode=2))], [move(None, firing(owner="gpu-2"))]]
@@ -308,7 +308,7 @@ def waits(**parts: object) -> OutboxEntry:
 
 def test_fold_when_the_beginning_waits_then_the_end_tells_both() -> None:
     """What waited is folded, not dropped, and not told twice."""
-    decisions = decide([ended(told_alert("finops"))], waiting=[waits()], now=NOW + HOUR)
+    decisions = decide([ended(notified_alert("finops"))], waiting=[waits()], now=NOW + HOUR)
     (sent,) = decisions.entries
     assert (sent.message.history, sent.message.reason) == ((LATE,), NotifyReason.RESOLVED)
     assert decisions.folded == {sent.key: (7,)}
@@ -316,14 +316,14 @@ def test_fold_when_the_beginning_waits_then_the_end_tells_both() -> None:
 
 def test_fold_when_the_beginning_waits_then_a_repeat_becomes_the_beginning() -> None:
     """Its reader hears of the alert for the first time."""
-    alert = told_alert("finops")
+    alert = notified_alert("finops")
     (sent,) = decide([move(alert, alert)], waiting=[waits()], now=NOW + 24 * HOUR).entries
     assert (sent.message.reason, sent.message.history) == (NotifyReason.FIRST, (LATE,))
 
 
 def test_fold_when_several_wait_then_all_are_told_in_order() -> None:
     """A receiver that was down for long is told the whole story once."""
-    alert = told_alert("finops")
+    alert = notified_alert("finops")
     worse = replace(alert, severity=CRITICAL)
     raised = decide([move(alert, worse)], waiting=[waits()], now=NOW + HOUR)
     again = replace(raised.entries[0], id=8)
@@ -353,7 +353,7 @@ def test_fold_when_several_wait_then_all_are_told_in_order() -> None:
 )
 def test_fold_when_the_waiting_one_may_have_arrived_then_left_alone(parts: dict[str, object], folds: bool) -> None:
     """What may have been seen is not told again as new; the newer one waits behind it."""
-    decisions = decide([ended(told_alert("finops"))], waiting=[waits(**parts)])
+    decisions = decide([ended(notified_alert("finops"))], waiting=[waits(**parts)])
     assert bool(decisions.folded) is folds
     assert decisions.entries[0].message.history == ((LATE,) if folds else ())
 
@@ -361,7 +361,7 @@ def test_fold_when_the_waiting_one_may_have_arrived_then_left_alone(parts: dict[
 def test_fold_when_one_of_several_may_have_arrived_then_none_is_folded() -> None:
     """Order would break otherwise."""
     waiting = [waits(state=EntryState.UNKNOWN, unknowns=1), waits(id=8)]
-    assert decide([ended(told_alert("finops"))], waiting=waiting).folded == {}
+    assert decide([ended(notified_alert("finops"))], waiting=waiting).folded == {}
 
 
 def test_fold_when_a_storm_is_new_then_it_takes_nothing_over() -> None:
@@ -374,4 +374,4 @@ def test_dispatch_when_repeated_with_another_clock_then_created_at_follows() -> 
     later = NOW + timedelta(days=3)
     decisions = decide([move(None, firing())], now=later)
     assert decisions.entries[0].message.created_at == later
-    assert decisions.alerts[0].told_at == later
+    assert decisions.alerts[0].notified_at == later

@@ -7,7 +7,7 @@ import pytest
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.messages.message import AlertFacts
-from alertd.core.messages.mirror import as_it_stands, last_told
+from alertd.core.messages.mirror import as_it_stands, last_notified
 from alertd.core.severity import Severity
 from tests.builders import NOON, alert_facts, firing_message, resolved_message, storm_message
 from tests.core.builders import firing
@@ -24,9 +24,9 @@ def of_alert(**changes: object) -> Alert:
 def test_told_when_its_severity_rose_then_as_it_was_told_last_while_it_fired() -> None:
     """The end carries the severity that the alert has then, which may never have been told."""
     risen = firing_message(alerts=(alert_facts(severity=Severity.CRITICAL),))
-    told = last_told((storm_message(), firing_message(), risen, resolved_message()))
-    assert told[alert_facts().fingerprint] == alert_facts(severity=Severity.CRITICAL)
-    assert len(told) == 20
+    notified = last_notified((storm_message(), firing_message(), risen, resolved_message()))
+    assert notified[alert_facts().fingerprint] == alert_facts(severity=Severity.CRITICAL)
+    assert len(notified) == 20
 
 
 def as_ended(facts: AlertFacts) -> AlertFacts:

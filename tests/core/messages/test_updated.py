@@ -6,7 +6,7 @@ import pytest
 
 from alertd.core.alert import Address, Alert
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.due import told
+from alertd.core.alerts.due import notified
 from alertd.core.alerts.lifecycle import Move, end
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.dispatch import dispatch, entries_of_quiet
@@ -19,7 +19,7 @@ OFFICE = Audience(
     recipients={"slack": ("#finops",), "mail": ("a@x.io",)},
     editors=frozenset({"slack"}),
 )
-TOLD = told(firing(), NotifyReason.FIRST, (SLACK, MAIL), NOW)
+TOLD = notified(firing(), NotifyReason.FIRST, (SLACK, MAIL), NOW)
 
 
 def decided(change: Move, *waiting: OutboxEntry) -> list[OutboxEntry]:
@@ -63,8 +63,8 @@ def test_root_when_something_is_told_then_shows_it_after_that(after: Alert, word
 
 def test_root_when_the_severity_falls_then_shows_it_and_nobody_is_told() -> None:
     """A lower severity is no news, but what stands there should be true."""
-    high = told(firing("120"), NotifyReason.FIRST, (SLACK, MAIL), NOW)
-    entries = decided(move(high, replace(high, severity=WARNING, told_severity=WARNING)))
+    high = notified(firing("120"), NotifyReason.FIRST, (SLACK, MAIL), NOW)
+    entries = decided(move(high, replace(high, severity=WARNING, notified_severity=WARNING)))
     assert [(entry.receiver, entry.message.reason) for entry in entries] == [("slack", NotifyReason.UPDATED)]
 
 
@@ -89,8 +89,8 @@ def test_root_when_never_told_then_none() -> None:
 def test_root_when_an_update_waits_already_then_the_newer_one_takes_its_place() -> None:
     """Slack was down for a day: one edit is enough, and no history is told of edits."""
     (first,) = updates(decided(move(TOLD, replace(TOLD, severity=CRITICAL))))
-    risen = replace(TOLD, severity=CRITICAL, told_severity=CRITICAL)
-    (second,) = updates(decided(move(risen, replace(risen, severity=WARNING, told_severity=WARNING)), first))
+    risen = replace(TOLD, severity=CRITICAL, notified_severity=CRITICAL)
+    (second,) = updates(decided(move(risen, replace(risen, severity=WARNING, notified_severity=WARNING)), first))
     assert second.message.history == ()
     assert second.message.severity is WARNING
 

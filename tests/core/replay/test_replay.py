@@ -103,7 +103,7 @@ class Lived:
     """What the daemon did: its alerts after each hour, the messages of each, and what was stored in the end."""
 
     alerts: Sequence[Mapping[str, Alert]]
-    told: Sequence[Sequence[Told]]
+    notified: Sequence[Sequence[Told]]
     received: Mapping[str, int]
     """Receiver to messages that were delivered, corrections left out."""
     history: History
@@ -124,7 +124,7 @@ async def live(source: Hourly, rules: tuple[Rule, ...], who: Audience) -> Lived:
         cycle = Cycle(
             store=keeper, plan=plan, settle_delay=SETTLE, cadence=Cadence(), install_id="replay", timer=lambda: 0.0
         )
-        alerts, told, known = [], [], set[int]()
+        alerts, notified, known = [], [], set[int]()
         for hour in range(SINCE, SINCE + LIVE_HOURS):
             source.now = start_of(hour)
             await deliver(keeper, source.now)
@@ -134,13 +134,13 @@ async def live(source: Hourly, rules: tuple[Rule, ...], who: Audience) -> Lived:
             alerts.append({name: plain(alert) for name, alert in cycle.memory.alerts.items()})
             entries = [entry for entry in await thread.call(all_entries) if entry.id not in known]
             known |= {entry.id for entry in entries}
-            told.append(sorted(map(as_told, entries)))
+            notified.append(sorted(map(as_told, entries)))
             await deliver(keeper, source.now)
         await deliver(keeper, start_of(SINCE + 10_000))
         received = [e.receiver for e in await thread.call(all_entries) if counts(e)]
         return Lived(
             alerts=alerts,
-            told=told,
+            notified=notified,
             received={name: received.count(name) for name in sorted(set(received))},
             history=await thread.call(history_of),
         )
@@ -355,7 +355,7 @@ def test_replay_when_bills_are_those_that_the_daemon_saw_then_alerts_and_message
     for number, hour in enumerate(range(SINCE, SINCE + LIVE_HOURS)):
         decisions = replayer.step(hour)
         assert {name: plain(alert) for name, alert in replayer.alerts.items()} == lived.alerts[number]
-        assert sorted(map(as_told, decisions.entries)) == lived.told[number]
+        assert sorted(map(as_told, decisions.entries)) == lived.notified[number]
     replay = replayer.result()
     assert replay.messages() == lived.received
     assert not replay.faults

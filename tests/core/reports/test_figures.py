@@ -60,7 +60,7 @@ def spend(desk: Desk, scope: ReportScope = SCOPE) -> SpendFigures:
     return found
 
 
-def told(desk: Desk, scope: ReportScope = SCOPE, **parts: object) -> Message:
+def notified(desk: Desk, scope: ReportScope = SCOPE, **parts: object) -> Message:
     return compose_report(figures(desk, scope, **parts), owners=OWNERS)
 
 
@@ -128,7 +128,7 @@ def test_period_when_a_category_cannot_be_read_then_says_that_the_sum_may_be_low
     """The failing hours are newer than the edge: the report must say so all the same."""
     desk = desk_with(row(EDGE - 1, "30"), row(EDGE - 1, "1", category="llm"))
     desk.fail(HourRange(RUNNING - 1, RUNNING + 1), NOW - HOUR, category="llm")
-    message = told(desk)
+    message = notified(desk)
     assert message.lines[0] == (
         "Not complete: llm could not be read since 2026-01-10 11:05 UTC (HTTP 500): the sum may be low."
     )
@@ -143,7 +143,7 @@ def test_spend_when_incomplete_then_rises_are_told_and_falls_are_not() -> None:
         row(EDGE - 25, "90", owner="key-1", category="llm"),
     )
     desk.fail(HourRange(EDGE - 6, RUNNING + 1), NOW - HOUR, category="llm")
-    message = told(desk)
+    message = notified(desk)
     assert message.title == "daily: $30.00 spent in 24h (not complete)"
     assert lines(message, "By category") == [("gpu", "$30.00", "up $20.00 (200 %)")]
     assert [line[1] for line in lines(message, "What moved most")] == ["+$20.00"]
@@ -155,7 +155,7 @@ def test_period_before_when_not_wholly_known_then_nothing_is_compared() -> None:
     desk.read([row(EDGE - 1, "30")], HourRange(EDGE - 40, RUNNING + 1), NOW)
     found = spend(desk)
     assert (found.total.before, found.groups[0].spend.before, found.movers) == (None, None, ())
-    message = told(desk)
+    message = notified(desk)
     assert message.title == "daily: $30.00 spent in 24h"
     assert message.lines[0] == (
         "Not compared with the 24h before: gpu was not read yet for 8 hours from 2026-01-08 10:00 UTC."
@@ -165,7 +165,7 @@ def test_period_before_when_not_wholly_known_then_nothing_is_compared() -> None:
 
 def test_everything_when_nothing_was_read_then_says_so() -> None:
     """A report of $0.00 would be a lie."""
-    message = told(Desk())
+    message = notified(Desk())
     assert message.title == "daily: no bills were read yet"
     assert message.chart is None
 
@@ -175,7 +175,7 @@ def test_everything_when_nothing_was_read_then_says_so() -> None:
 
 def test_report_when_told_then_reads_like_this() -> None:
     """The words of the whole report, as every channel lays them out."""
-    message = told(TWO_DAYS)
+    message = notified(TWO_DAYS)
     assert (message.reason, message.severity, message.alerts) == (NotifyReason.REPORT, Severity.INFO, ())
     assert message.title == "daily: $55.50 spent in 24h, $30.00 (35.1 %) less than in the 24h before"
     assert message.lines == ("From 2026-01-09 10:00 UTC to 2026-01-10 10:00 UTC.",)
@@ -211,14 +211,14 @@ def test_report_when_told_then_reads_like_this() -> None:
 )
 def test_title_when_compared_then_says_by_how_much(now: str, before: str, words: str) -> None:
     """The first line is what a phone shows."""
-    message = told(desk_with(row(EDGE - 1, now), row(EDGE - 25, before)))
+    message = notified(desk_with(row(EDGE - 1, now), row(EDGE - 25, before)))
     assert message.title.endswith(f" spent in 24h{words}")
 
 
 def test_groups_when_there_are_many_then_the_rest_is_one_sum() -> None:
     """Twelve lines are read; the thirteenth and later ones are counted, so that the sums still agree."""
     desk = desk_with(*(row(EDGE - 1, str(100 - n), owner=f"key-{n:02}") for n in range(15)))
-    message = told(desk, replace(SCOPE, group_by=("owner",)))
+    message = notified(desk, replace(SCOPE, group_by=("owner",)))
     assert [row.name for row in section(message, "By owner").rows] == [f"key-{n:02}" for n in range(12)]
     assert section(message, "By owner").note == "And 3 more: $261.00 together."
     assert len(section(message, "What moved most").rows) == 5
@@ -226,18 +226,18 @@ def test_groups_when_there_are_many_then_the_rest_is_one_sum() -> None:
 
 def test_groups_when_none_are_asked_for_then_there_is_no_such_section() -> None:
     """`group_by` is optional."""
-    assert [s.title for s in told(TWO_DAYS, replace(SCOPE, group_by=())).sections] == ["What moved most", "Alerts"]
+    assert [s.title for s in notified(TWO_DAYS, replace(SCOPE, group_by=())).sections] == ["What moved most", "Alerts"]
 
 
 def test_teams_when_grouped_then_by_the_owners_of_the_rules_file() -> None:
     """Ids without a team are shown as such."""
-    message = told(TWO_DAYS, replace(SCOPE, group_by=("category", "team")))
+    message = notified(TWO_DAYS, replace(SCOPE, group_by=("category", "team")))
     assert [row[0] for row in lines(message, "By category and team")] == ["gpu · research", "llm · (no team)"]
 
 
 def test_days_when_the_period_is_longer_then_the_chart_is_by_the_day_in_the_zone() -> None:
     """A week has eight days where it does not begin at midnight, and says so."""
-    message = told(TWO_DAYS, replace(SCOPE, period=7 * DAY, timezone="Asia/Tokyo"))
+    message = notified(TWO_DAYS, replace(SCOPE, period=7 * DAY, timezone="Asia/Tokyo"))
     assert message.lines[0] == "From 2026-01-03 19:00 JST to 2026-01-10 19:00 JST."
     assert message.chart is not None
     assert chart_line(message.chart) == "▁▁▁▁▁█▂▂ Spend by day; the first and the last day in part"
@@ -257,7 +257,7 @@ def test_budgets_when_enabled_then_each_group_stands_by_its_share() -> None:
     ]
     # key-0 was charged in the week before, and nothing since Monday.
     desk = desk_with(*TWO_DAYS_ROWS, row(EDGE - 131, "3", owner="key-0"))
-    told_lines = lines(told(desk, rules=rules), "Budgets")
+    told_lines = lines(notified(desk, rules=rules), "Budgets")
     assert [line[:2] for line in told_lines] == [
         ("week · trainer (gpu-1)", "$1,039.00"),
         ("week · trainer (gpu-3)", "$70.00"),
@@ -273,7 +273,7 @@ def test_budget_when_its_period_has_a_gap_then_says_that_it_may_be_low() -> None
     """The gap may lie before the report's own period."""
     desk = desk_with(row(EDGE - 1, "30"))
     desk.fail(HourRange(EDGE - 100, EDGE - 99), NOW - 90 * HOUR)
-    [(_, _, note)] = lines(told(desk, rules=[budget()]), "Budgets")
+    [(_, _, note)] = lines(notified(desk, rules=[budget()]), "Budgets")
     assert note.endswith("not complete, may be low")
 
 
@@ -287,7 +287,7 @@ def test_alerts_when_firing_then_the_worst_and_oldest_first_with_their_age() -> 
         replace(young, fingerprint="p", state=AlertState.PENDING),
         replace(young, fingerprint="r", state=AlertState.RESOLVED),
     ]
-    assert lines(told(TWO_DAYS, alerts=alerts), "Alerts: 3 firing") == [
+    assert lines(notified(TWO_DAYS, alerts=alerts), "Alerts: 3 firing") == [
         ("gpu-3 spent $120", "critical", "for 1 h"),
         ("gpu-1 spent $60", "warning", "for 1 d 4 h"),
         ("gpu-2 spent $60", "warning", "for 5 h"),

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 import pytest
 
 from alertd.core.alert import Address, Alert, AlertState, Sample, Unit
-from alertd.core.alerts.due import notify_reason, told
+from alertd.core.alerts.due import notified, notify_reason
 from alertd.core.alerts.lifecycle import Move, step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange
@@ -332,7 +332,7 @@ def test_edit_when_a_floor_is_moved_then_the_reason_is_the_right_way_round(
 def test_repeat_every_when_the_balance_falls_by_it_then_told_again(available: str, reason: NotifyReason | None) -> None:
     """A balance that falls is further spend."""
     rule = replace(AVAILABLE, available_below={WARNING: usd("100")}, repeat_every=usd("30"))
-    alert = told(firing(rule, "90"), NotifyReason.FIRST, (Address("ops", ""),), NOW)
+    alert = notified(firing(rule, "90"), NotifyReason.FIRST, (Address("ops", ""),), NOW)
     after = step(alert, judge(rule, available), rule, NOW + HOUR)
     assert after is not None
     assert notify_reason(Move(before=alert, after=after, rule=rule), NOW + HOUR) is reason

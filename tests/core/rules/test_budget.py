@@ -8,7 +8,7 @@ from fractions import Fraction
 import pytest
 
 from alertd.core.alert import Address, Alert, AlertState, Sample, Unit
-from alertd.core.alerts.due import notify_reason, told
+from alertd.core.alerts.due import notified, notify_reason
 from alertd.core.alerts.lifecycle import Move, step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
@@ -236,7 +236,7 @@ def test_forecast_when_spend_goes_on_then_its_end_is_compared(
 
 
 @pytest.mark.parametrize(
-    ("parts", "now", "first", "is_told"),
+    ("parts", "now", "first", "is_notified"),
     [
         pytest.param({}, "2026-04-04T02:05", APRIL - 40 * 24, True, id="a tenth of the month"),
         pytest.param({}, "2026-04-04T01:05", APRIL - 40 * 24, False, id="an hour less"),
@@ -251,12 +251,12 @@ def test_forecast_when_spend_goes_on_then_its_end_is_compared(
     ],
 )
 def test_forecast_when_little_is_known_then_not_made(
-    parts: dict[str, object], now: str, first: int, is_told: bool
+    parts: dict[str, object], now: str, first: int, is_notified: bool
 ) -> None:
     """A tenth of the period must be over and known of the group, or so much history as the rule asks for."""
     rule = budget("1", thresholds={}, forecast=FORECAST, **parts)
     sample = one(rule, *steady("10", first, hour_of(at(now)) - 2), now=at(now))
-    assert (sample.reached is not None, "Forecast" in dict(sample.facts)) == (is_told, is_told)
+    assert (sample.reached is not None, "Forecast" in dict(sample.facts)) == (is_notified, is_notified)
 
 
 def test_forecast_when_most_lies_ahead_then_found_before_anything_is_spent_of_the_budget() -> None:
@@ -395,7 +395,7 @@ def test_repeat_every_when_the_budget_is_a_groups_own_then_its_share() -> None:
     (first,), (less,), (enough,) = (rule.evaluate(f, ()) for f in facts)
     alert = step(None, first, rule, NOON)
     assert alert is not None
-    alert = told(replace(alert, severity=CRITICAL), NotifyReason.FIRST, (Address("a", ""),), NOON)
+    alert = notified(replace(alert, severity=CRITICAL), NotifyReason.FIRST, (Address("a", ""),), NOON)
     reasons = []
     for sample in (less, enough):
         after = step(alert, sample, rule, NOON)

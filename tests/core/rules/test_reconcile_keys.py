@@ -38,7 +38,7 @@ def judge(usage: Desk, keys: Desk, *watched: Labels, rule: Reconcile = RULE, now
 
 
 @pytest.mark.parametrize(
-    ("usage", "keys", "told"),
+    ("usage", "keys", "notified"),
     [
         pytest.param([llm(FIRST, "100")], [llm(FIRST, "100")], {}, id="equal"),
         pytest.param([llm(FIRST, "100")], [llm(FIRST + 5, "99")], {}, id="the tolerance met exactly is none"),
@@ -62,13 +62,13 @@ def judge(usage: Desk, keys: Desk, *watched: Labels, rule: Reconcile = RULE, now
     ],
 )
 def test_difference_when_the_lists_differ_then_as_a_share_of_usage(
-    usage: list[Row], keys: list[Row], told: dict[str, str]
+    usage: list[Row], keys: list[Row], notified: dict[str, str]
 ) -> None:
     """Per account, category and UTC month."""
     found = {
         f"{dict(s.group)['category']} {dict(s.group)['month']}": s for s in judge(month_of(*usage), month_of(*keys))
     }
-    assert {name: str(sample.value) for name, sample in found.items() if sample.reached} == told
+    assert {name: str(sample.value) for name, sample in found.items() if sample.reached} == notified
 
 
 def with_gap(start: int) -> Desk:

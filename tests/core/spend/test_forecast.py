@@ -180,8 +180,8 @@ def test_forecast_when_spend_is_never_negative_then_neither(days: Floats, hours_
     rest, (low, high) = expected_rest(made_up), rest_range(made_up)
     assert np.isfinite(rest).all()
     assert (rest >= 0).all()
-    told = ~np.isnan(low)
-    assert ((low[told] >= 0) & (low[told] <= rest[told]) & (rest[told] <= high[told])).all()
+    notified = ~np.isnan(low)
+    assert ((low[notified] >= 0) & (low[notified] <= rest[notified]) & (rest[notified] <= high[notified])).all()
 
 
 @given(

@@ -45,7 +45,7 @@ def spent(rows: list[Row], length: int) -> dict[str, Decimal]:
     return {owner: to_decimal(units) for owner, units in sums.items() if units > 0}
 
 
-def told(rule: RollingSpend, facts: Facts) -> dict[str, Decimal]:
+def notified(rule: RollingSpend, facts: Facts) -> dict[str, Decimal]:
     return {dict(s.group)["owner"]: s.value for s in rule.evaluate(facts, ()) if s.reached}
 
 
@@ -70,8 +70,8 @@ def test_rules_when_of_two_views_then_each_tells_its_own_to_the_last_digit(
     """The same money stands in both; a sum of the two would be spend that never was."""
     facts = facts_of(desk_with(*usage, *NEWEST), desk_with(*keys, *NEWEST))
     window = timedelta(hours=length)
-    assert told(replace(BY_KEY, window=window), facts) == spent([*keys, *NEWEST], length)
-    assert told(replace(BY_USAGE, window=window), facts) == spent([*usage, *NEWEST], length)
+    assert notified(replace(BY_KEY, window=window), facts) == spent([*keys, *NEWEST], length)
+    assert notified(replace(BY_USAGE, window=window), facts) == spent([*usage, *NEWEST], length)
 
 
 def failing(desk: Desk) -> Desk:

@@ -42,10 +42,10 @@ def correction(number: int = 1, **parts: object) -> OutboxEntry:
     return reasoned(entry(number, **{**same, **parts}), NotifyReason.CORRECTED)
 
 
-def outbox_of(*entries: OutboxEntry, told: bool = True) -> MemoryOutbox:
+def outbox_of(*entries: OutboxEntry, notified: bool = True) -> MemoryOutbox:
     outbox = MemoryOutbox()
     outbox.add(*entries)
-    if told:
+    if notified:
         outbox.threads[f"{1:016x}"] = WHERE
     return outbox
 
@@ -99,7 +99,9 @@ def test_correction_when_what_it_corrects_is_under_way_then_waits_for_it(jumping
 
 def test_correction_when_there_is_nothing_to_correct_then_folded_and_what_follows_goes_on(jumping: Run) -> None:
     """A storm told it, or nobody could be told: the next message has the right value."""
-    outbox = outbox_of(correction(), reasoned(entry(2, fingerprints=(f"{1:016x}",)), NotifyReason.RESOLVED), told=False)
+    outbox = outbox_of(
+        correction(), reasoned(entry(2, fingerprints=(f"{1:016x}",)), NotifyReason.RESOLVED), notified=False
+    )
     slack = EditingNotifier(outbox)
     jumping(run_for(worker(outbox, {"slack": slack}), 60))
     assert (slack.edited, slack.sent) == ([], [(0, "key-2")])

@@ -32,12 +32,12 @@ class MirrorNotifier(ScriptedNotifier):
     def __init__(self, outbox: MemoryOutbox, *script: Outcome, answers: Sequence[Outcome] = ()) -> None:
         super().__init__(outbox, *script, recipients=("a", "b"))
         self._answers = list(answers)
-        self.told: list[tuple[str, int]] = []
+        self.notified: list[tuple[str, int]] = []
         self.gate = asyncio.Event()
         self.gate.set()
 
     async def mirror(self, alerts: Sequence[AlertFacts], *, recipient: str) -> Outcome:
-        self.told.append((recipient, len(alerts)))
+        self.notified.append((recipient, len(alerts)))
         await self.gate.wait()
         return self._answers.pop(0) if self._answers else Delivered()
 
@@ -61,10 +61,10 @@ def test_round_when_made_then_tells_each_mirror_what_fires_there() -> None:
         outbox = MemoryOutbox()
         mirror, other = MirrorNotifier(outbox), ScriptedNotifier(outbox)
         delivery = worker(outbox, {"am": mirror, "finops": other})
-        mirroring = Mirroring(delivery=delivery, told=Facts(a=(FACTS,), b=()), now=wall_clock)
+        mirroring = Mirroring(delivery=delivery, notified=Facts(a=(FACTS,), b=()), now=wall_clock)
         await mirroring.mirror()
         await mirroring.mirror()
-        assert mirror.told == [("a", 1), ("a", 1)]
+        assert mirror.notified == [("a", 1), ("a", 1)]
         assert other.sent == []
 
     run_jumping(main())
@@ -76,11 +76,11 @@ def test_round_when_it_fails_then_the_log_says_so_once_and_again_when_it_works()
     async def main() -> list[str]:
         outbox = MemoryOutbox()
         mirror = MirrorNotifier(outbox, answers=[NotSent("down"), Unknown("cut"), Delivered()])
-        mirroring = Mirroring(delivery=worker(outbox, {"am": mirror}), told=Facts(a=(FACTS,), b=()), now=wall_clock)
+        mirroring = Mirroring(delivery=worker(outbox, {"am": mirror}), notified=Facts(a=(FACTS,), b=()), now=wall_clock)
         with structlog.testing.capture_logs() as lines:
             for _ in range(4):
                 await mirroring.mirror()
-        assert len(mirror.told) == 4
+        assert len(mirror.notified) == 4
         return [str(line["event"]) for line in lines]
 
     assert run_jumping(main()) == ["alerts not told again", "alerts told again"]
@@ -100,8 +100,8 @@ def test_round_when_a_notifier_misbehaves_then_the_others_are_told(fault: str) -
         mirror = MirrorNotifier(outbox)
         delivery = worker(outbox, {"faulty": Faulty(outbox), "am": mirror})
         with structlog.testing.capture_logs() as lines:
-            await Mirroring(delivery=delivery, told=Facts(a=(FACTS,)), now=wall_clock).mirror()
-        assert mirror.told == [("a", 1)]
+            await Mirroring(delivery=delivery, notified=Facts(a=(FACTS,)), now=wall_clock).mirror()
+        assert mirror.notified == [("a", 1)]
         assert "alerts not told again" in {line["event"] for line in lines}
 
     run_jumping(main())
@@ -114,7 +114,7 @@ def test_lane_when_it_is_told_again_then_messages_wait_and_the_other_way_round()
         outbox = MemoryOutbox()
         mirror = MirrorNotifier(outbox)
         delivery = worker(outbox, {"am": mirror})
-        mirroring = Mirroring(delivery=delivery, told=Facts(a=(FACTS,), b=()), now=wall_clock)
+        mirroring = Mirroring(delivery=delivery, notified=Facts(a=(FACTS,), b=()), now=wall_clock)
         running = asyncio.create_task(run_for(delivery, 100))
         mirror.gate.clear()
         round_ = asyncio.create_task(mirroring.mirror())
@@ -142,8 +142,8 @@ def test_lane_when_a_message_is_under_way_then_is_told_again_next_time() -> None
         delivery = worker(outbox, {"am": mirror})
         running = asyncio.create_task(run_for(delivery, 60))
         await asyncio.sleep(1)
-        await Mirroring(delivery=delivery, told=Facts(a=(FACTS,), b=(FACTS,)), now=wall_clock).mirror()
-        assert mirror.told == [("b", 1)]
+        await Mirroring(delivery=delivery, notified=Facts(a=(FACTS,), b=(FACTS,)), now=wall_clock).mirror()
+        assert mirror.notified == [("b", 1)]
         await running
 
     run_jumping(main())
@@ -183,7 +183,7 @@ def test_entry_when_found_sending_then_is_sent_again_at_once() -> None:
 
 def test_attempt_when_the_receiver_mirrors_then_is_given_what_was_told() -> None:
     """Only by that can it end what it was told under another severity."""
-    outbox = MemoryOutbox(told_facts=(FACTS,))
+    outbox = MemoryOutbox(notified_facts=(FACTS,))
     outbox.add(entry(1, receiver="am", recipient="a"), entry(2, receiver="finops"))
 
     async def main() -> tuple[MirrorNotifier, ScriptedNotifier]:
@@ -192,17 +192,19 @@ def test_attempt_when_the_receiver_mirrors_then_is_given_what_was_told() -> None
         return mirror, other
 
     mirror, other = run_jumping(main())
-    assert [envelope.told for envelope in (*mirror.envelopes, *other.envelopes)] == [(FACTS,), ()]
+    assert [envelope.notified for envelope in (*mirror.envelopes, *other.envelopes)] == [(FACTS,), ()]
 
 
 async def test_store_when_asked_what_was_told_then_by_lane_and_only_what_arrived() -> None:
     """What did not arrive there, or arrived elsewhere, is nothing that can be ended or told again."""
-    alert = replace(firing(), fingerprint=FACTS.fingerprint, fired_at=FACTS.starts_at, told_to=(Address("am", "a"),))
+    alert = replace(
+        firing(), fingerprint=FACTS.fingerprint, fired_at=FACTS.starts_at, notified_to=(Address("am", "a"),)
+    )
     critical = replace(FACTS, severity=Severity.CRITICAL)
     lane = {"receiver": "am", "recipient": "a", "group": alert.fingerprint, "fingerprints": (alert.fingerprint,)}
-    told = entry(1, **lane, state=EntryState.DELIVERED, message=firing_message())
+    notified = entry(1, **lane, state=EntryState.DELIVERED, message=firing_message())
     entries = (
-        told,
+        notified,
         entry(2, **lane, state=EntryState.GAVE_UP, message=firing_message(alerts=(critical,))),
         entry(3, **lane | {"recipient": "b"}, state=EntryState.DELIVERED, message=firing_message(alerts=(critical,))),
         entry(4, **lane, message=resolved_message()),
@@ -212,7 +214,7 @@ async def test_store_when_asked_what_was_told_then_by_lane_and_only_what_arrived
     try:
         keeper = Keeper(thread)
         await keeper.decide(lambda _: Decided(alerts=(alert,), moves=(), entries=entries, folded={}, held={}), NOW)
-        assert await keeper.told(entries[3]) == (FACTS,)
+        assert await keeper.notified(entries[3]) == (FACTS,)
         assert await keeper.mirrored("am", "a", NOW) == (FACTS,)
         assert await keeper.mirrored("am", "b", NOW) == (critical,)
         assert await keeper.mirrored("am", "c", NOW) == ()

@@ -51,10 +51,10 @@ def uploads(slack: SlackDouble) -> int:
 
 async def test_message_when_its_chart_was_refused_then_the_picture_stands_in_its_thread(slack: SlackDouble) -> None:
     """The middle rung: who reads it sees the curve, who cannot see it hears its words."""
-    told = await tell(notifier_of(slack))
+    notified = await tell(notifier_of(slack))
     [picture] = slack.pictures
     assert picture["content"] == chart_png(rising_chart())
-    assert f"C0000FINOPS/{picture['thread_ts']}" == told.ref
+    assert f"C0000FINOPS/{picture['thread_ts']}" == notified.ref
     assert picture["alt_txt"].startswith(
         "From $3.10 (Jan 9 12:00) to $61.25 (Jan 10 12:00 UTC); warning $50.00 reached"
     )
@@ -118,8 +118,8 @@ async def test_message_when_no_picture_is_due_then_none_is_uploaded(
 async def test_edit_then_adds_no_further_picture(slack: SlackDouble) -> None:
     """What is put right in its place comes often; its thread would fill with pictures."""
     notifier = notifier_of(slack)
-    told = await tell(notifier)
-    edited = replace(SENT, edits=told.ref)
+    notified = await tell(notifier)
+    edited = replace(SENT, edits=notified.ref)
     await illustrate(notifier, edited, await notifier.edit(edited))
     assert len(slack.pictures) == 1
 
@@ -131,9 +131,9 @@ async def test_app_without_the_scope_then_says_so_once_and_asks_no_more(slack: S
     with capture_logs() as logs:
         for number in range(3):
             await tell(notifier, replace(SENT, key=f"{number:032x}"))
-    told = [line for line in logs if line["event"] == "charts come as words only"]
-    assert [(line["receiver"], "needed: files:write" in line["error"]) for line in told] == [("finops", True)]
-    assert "add the scope files:write" in told[0]["remedy"]
+    notified = [line for line in logs if line["event"] == "charts come as words only"]
+    assert [(line["receiver"], "needed: files:write" in line["error"]) for line in notified] == [("finops", True)]
+    assert "add the scope files:write" in notified[0]["remedy"]
     assert uploads(slack) == 1
     assert len(slack.shown()) == 3
 

@@ -75,6 +75,6 @@ def _headline(faults: int, changes: str) -> str:
 
 
 def _told(faults: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
-    told = [(f"Mistake {number}" if len(faults) > 1 else "Mistake", text) for number, text in enumerate(faults, 1)]
+    notified = [(f"Mistake {number}" if len(faults) > 1 else "Mistake", text) for number, text in enumerate(faults, 1)]
     more = [("And more", f"{len(faults) - _TOLD} mistakes")] if len(faults) > _TOLD else []
-    return (*told[:_TOLD], *more)
+    return (*notified[:_TOLD], *more)

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from alertd.core.alert import AlertState
-from alertd.core.alerts.due import notify_reason, told
+from alertd.core.alerts.due import notified, notify_reason
 from alertd.core.alerts.lifecycle import Move, step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.rules.facts import Facts, RulesFile
@@ -28,19 +28,19 @@ def test_file_when_in_force_then_no_alert() -> None:
 
 
 @pytest.mark.parametrize(
-    ("count", "headline", "told_facts"),
+    ("count", "headline", "notified_facts"),
     [
         pytest.param(1, "The rules file has a mistake", ["Mistake"], id="one"),
         pytest.param(2, "The rules file has 2 mistakes", ["Mistake 1", "Mistake 2"], id="two"),
         pytest.param(7, "The rules file has 7 mistakes", [f"Mistake {n}" for n in range(1, 6)] + ["And more"], id="7"),
     ],
 )
-def test_file_when_broken_then_says_where(count: int, headline: str, told_facts: list[str]) -> None:
+def test_file_when_broken_then_says_where(count: int, headline: str, notified_facts: list[str]) -> None:
     """Whoever edits the file is told the place of each mistake, up to a bound."""
     file = RulesFile(faults=tuple(f"rules.yaml:{n}:1: wrong" for n in range(1, count + 1)), broken_since=NOW)
     (sample,) = RULE.evaluate(facts(file), ())
     assert sample.headline == f"{headline}: the rules from before the edit stay in force"
-    assert [name for name, _ in sample.facts] == told_facts
+    assert [name for name, _ in sample.facts] == notified_facts
     assert sample.facts[0][1] == "rules.yaml:1:1: wrong"
     assert sample.reached is Severity.WARNING
 
@@ -52,7 +52,7 @@ def test_file_when_broken_for_long_then_told_once_and_its_end_with_what_changed(
     alert = step(None, sample, RULE, NOW)
     assert alert is not None
     assert notify_reason(Move(before=None, after=alert, rule=RULE), NOW) is NotifyReason.FIRST
-    alert = told(alert, NotifyReason.FIRST, (), NOW)
+    alert = notified(alert, NotifyReason.FIRST, (), NOW)
     later = NOW + timedelta(days=30)
     (sample,) = RULE.evaluate(facts(BROKEN), ((),))
     again = step(alert, sample, RULE, later)
