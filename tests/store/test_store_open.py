@@ -98,6 +98,9 @@ def other_program_with_meta(path: Path) -> None:
         connection.execute("CREATE TABLE meta (name TEXT, content TEXT)")
 
 
+SHIPPED = len(shipped_migrations())
+
+
 def newer(path: Path) -> None:
     Store.open(f"sqlite:///{path}", now=NOW).close()
     with closing(sqlite3.connect(path)) as connection:
@@ -282,7 +285,6 @@ def test_backup_when_it_cannot_be_written_then_refused(store: Store, tmp_path: P
     assert store.check() == []
 
 
-SHIPPED = len(shipped_migrations())
 STEPS = (
     *shipped_migrations(),
     Migration(number=SHIPPED + 1, name="later", sql="CREATE TABLE later (data $blob);\n"),
