@@ -1,4 +1,4 @@
-"""The program's door: answers `--version` at once, and hands everything else to the command line."""
+"""The program's entry point: answers `--version` at once, and hands everything else to the command line."""
 
 import sys
 

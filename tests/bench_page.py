@@ -76,13 +76,13 @@ async def _timed(home: House, path: str) -> tuple[float, float, int]:
 
 async def _fill(home: House) -> None:
     """Read the whole year into the store, as `alertd backfill` does, then let the daemon look at it."""
-    memory = await home.app.keeper.load()
+    state = await home.app.gateway.load()
     span = HourRange(midnight_before(RUNNING) - 24 * DAYS, RUNNING + 1)
     keys = [("default", category) for category in PRODUCT_CATEGORIES]
-    plan = plan_backfill(memory.books, keys, span, now=NOW, settle_delay=timedelta(hours=2))
+    plan = plan_backfill(state.books, keys, span, now=NOW, settle_delay=timedelta(hours=2))
     accounts = {"default": home.account}
     reading = Backfill(
-        store=home.app.keeper, memory=memory, accounts=accounts, on_read=lambda _: None, now=NOW - timedelta(hours=1)
+        store=home.app.gateway, state=state, accounts=accounts, on_read=lambda _: None, now=NOW - timedelta(hours=1)
     )
     await reading.run(plan)
     home.app.cycle.forget()

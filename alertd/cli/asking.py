@@ -71,7 +71,7 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
 async def _do(settings: "Settings", request: "Request") -> str:
     from alertd.clock import utc_now
     from alertd.core.alerts.requests import Situation, quiet
-    from alertd.daemon.store_gateway import Keeper
+    from alertd.daemon.store_gateway import StoreGateway
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
     from alertd.store.store import Store
@@ -92,13 +92,13 @@ async def _do(settings: "Settings", request: "Request") -> str:
 
     thread = await StoreThread.start(opened)
     try:
-        keeper = Keeper(thread)
-        memory = await keeper.load()
+        gateway = StoreGateway(thread)
+        state = await gateway.load()
         quieted = quiet(
             request,
-            Situation(alerts=memory.alerts, silences=memory.silences, rules=rules, inhibitions=inhibitions, now=now),
+            Situation(alerts=state.alerts, silences=state.silences, rules=rules, inhibitions=inhibitions, now=now),
         )
-        await keeper.save_quieting(quieted, (), now)
+        await gateway.save_quieting(quieted, (), now)
     finally:
         await thread.close()
     return f"{quieted.text}\nNo daemon runs on this store; it will know when it starts."

@@ -58,7 +58,7 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
     from alertd.core.spend.bill import PRODUCT_CATEGORIES
     from alertd.core.words import format_instant
     from alertd.daemon.accounts import missing_keys
-    from alertd.daemon.store_gateway import Keeper
+    from alertd.daemon.store_gateway import StoreGateway
     from alertd.errors import StoreError
     from alertd.history.backfill import plan_backfill
     from alertd.history.backtest import fetch, open_all, with_keys
@@ -81,17 +81,17 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
     except StoreLocked as locked:
         raise StoreError(f"{locked}. A daemon can be stopped, and started again after the backfill") from None
     try:
-        keeper = Keeper(thread)
+        gateway = StoreGateway(thread)
         span = HourRange(midnight_before(hour_of(now - since)), hour_of(now) + 1)
         keys = [(name, category) for name in names for category in PRODUCT_CATEGORIES]
-        books = (await keeper.load()).books
+        books = (await gateway.load()).books
         plan = plan_backfill(books, keys, span, now=now, settle_delay=settings.settle_delay)
         if not plan:
             click.echo(f"Nothing is missing since {format_instant(start_of(span.start))}.")
             return 1 if problems else 0
         async with AsyncExitStack() as stack:
             sources = open_all(readable, settings, stack)
-            report = await fetch(keeper, sources, plan, now=now, progress=progress)
+            report = await fetch(gateway, sources, plan, now=now, progress=progress)
     finally:
         await thread.close()
     for account, category in sorted(report.absent):

@@ -41,7 +41,7 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     """
     from alertd.clock import utc_now
     from alertd.errors import UserError
-    from alertd.queries.alert_history import read_story, tell
+    from alertd.queries.alert_history import read_history, tell
     from alertd.store.store import Store
 
     now = utc_now()
@@ -58,17 +58,17 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
             raise UserError(found)
         rules = {rule.name: rule for rule in loaded.rules} if loaded is not None else {}
         judged = _judged(store, settings, loaded, rules[name], at) if loaded is not None and name in rules else []
-        stories = [read_story(store, alert, at=at, is_past=at_text is not None) for alert in found[:_MOST]]
+        histories = [read_history(store, alert, at=at, is_past=at_text is not None) for alert in found[:_MOST]]
     finally:
         store.close()
     for line in judged:
         click.echo(line)
-    if not stories:
+    if not histories:
         click.echo("  No alert of it is known.")
-    for number, story in enumerate(stories):
+    for number, history in enumerate(histories):
         if number or judged:
             click.echo(f"\n{'-' * 80}\n")
-        for line in tell(story, rules.get(story.alert.rule), _audience(loaded)):
+        for line in tell(history, rules.get(history.alert.rule), _audience(loaded)):
             click.echo(printable(line.rstrip()))
     for alert in found[_MOST:]:
         click.echo(printable(f"Not told whole: {alert.fingerprint}  {alert.state}  {alert.headline}"))

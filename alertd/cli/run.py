@@ -81,7 +81,7 @@ async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
 
     async with open_app(settings, rules, open_store=opened) as app, reloader(app) as reload:
         await Service(app, reload=reload, watch=watch, manager=manager, lost=lost).run()
-        place = await app.keeper.place()
+        place = await app.gateway.place()
     if lost.is_set():
         raise LeaseLost(place)
     return 0

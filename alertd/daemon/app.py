@@ -20,7 +20,7 @@ from alertd.daemon.plan import build_plan
 from alertd.daemon.receivers import build_notifiers, fallbacks, open_notifiers
 from alertd.daemon.reports import Reporter
 from alertd.daemon.state import BillSource
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import RulesError
 from alertd.log import get_logger
 from alertd.notify.base import Notifier
@@ -44,7 +44,7 @@ class App:
 
     settings: Settings
     rules: LoadedRules
-    keeper: Keeper
+    gateway: StoreGateway
     cycle: Cycle
     delivery: Delivery
     reporter: Reporter
@@ -101,11 +101,11 @@ async def open_app(
             sources = open_sources(rules, settings, connections)
         thread = await StoreThread.start(open_store)
         stack.push_async_callback(thread.close)
-        keeper, figures = Keeper(thread), Figures()
-        install_id = await keeper.install_id()
+        gateway, figures = StoreGateway(thread), Figures()
+        install_id = await gateway.install_id()
         plan = build_plan(rules, settings, sources=sources, notifiers=notifiers)
         cycle = Cycle(
-            store=keeper,
+            store=gateway,
             plan=plan,
             settle_delay=settings.settle_delay,
             cadence=cadence or Cadence.for_interval(settings.poll_interval),
@@ -113,7 +113,7 @@ async def open_app(
             timer=monotonic_s,
         )
         delivery = Delivery(
-            outbox=keeper,
+            outbox=gateway,
             notifiers=notifiers,
             fallback=fallbacks(rules),
             install_id=install_id,
@@ -124,11 +124,11 @@ async def open_app(
         yield App(
             settings=settings,
             rules=rules,
-            keeper=keeper,
+            gateway=gateway,
             cycle=cycle,
             delivery=delivery,
-            reporter=Reporter(store=keeper, knowledge=cycle, install_id=install_id, reports=rules.reports, plan=plan),
-            mirroring=Mirroring(delivery=delivery, notified=keeper, now=now),
+            reporter=Reporter(store=gateway, source=cycle, install_id=install_id, reports=rules.reports, plan=plan),
+            mirroring=Mirroring(delivery=delivery, notified=gateway, now=now),
             figures=figures,
             connections=connections,
         )

@@ -1,5 +1,5 @@
 """
-The door through which commands ask a running daemon for something: a Unix socket beside the database file.
+The socket through which commands ask a running daemon for something: a Unix socket beside the database file.
 
 One process writes the store, so acknowledgements and silences go through it. Who may open the socket is decided by
 the file's permissions: the daemon's own user and root. One request and one answer a connection, each a line of JSON.
@@ -43,7 +43,7 @@ async def listen(path: Path, handle: Handler) -> AsyncIterator[None]:
     """
     Serve requests while the block runs. Call it only with the database's lock held: whatever is at the path is stale.
 
-    A door that cannot be opened is logged and left closed: watching goes on without it.
+    A socket that cannot be opened is logged and left closed: watching goes on without it.
     """
     server = None
     try:

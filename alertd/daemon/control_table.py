@@ -56,7 +56,7 @@ async def _serve(inbox: Inbox, handle: Handler) -> None:
         except StoreError as error:
             # The asker hears of no answer; cycle and delivery tell of the store by themselves.
             get_logger().warning("requests not served", error=str(error))
-        except Exception:  # noqa: BLE001 -- the job boundary: one bad request must not shut the door
+        except Exception:  # noqa: BLE001 -- the job boundary: one bad request must not end the serving
             get_logger().exception("requests not served")
         await asyncio.sleep(_LOOK_S)
 

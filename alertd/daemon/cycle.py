@@ -27,7 +27,7 @@ from alertd.core.spend.ledger import CategoryBook, DataState
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
 from alertd.daemon.intake import Change, Intake
-from alertd.daemon.state import FactStore, Memory, Plan
+from alertd.daemon.state import DaemonState, FactStore, Plan
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
@@ -41,7 +41,7 @@ LARGEST_SKEW = timedelta(hours=1)
 
 class Cycle:
     """
-    Runs cycles one after another over one memory; lives as long as the service.
+    Runs cycles one after another over one state; lives as long as the service.
 
     Args:
         settle_delay: How late a bill may usually be.
@@ -64,7 +64,7 @@ class Cycle:
         self._intake = Intake(store=store, settle_delay=settle_delay, cadence=cadence, on_change=self._take_over)
         self._install_id = install_id
         self._timer = timer
-        self._memory: Memory | None = None
+        self._state: DaemonState | None = None
         self._loading = asyncio.Lock()
         self._deciding = asyncio.Lock()
         """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
@@ -74,11 +74,11 @@ class Cycle:
         self._log = get_logger()
 
     @property
-    def memory(self) -> Memory:
+    def state(self) -> DaemonState:
         """What is known; only after the first cycle began."""
-        if self._memory is None:
+        if self._state is None:
             raise RuntimeError("no cycle has begun")
-        return self._memory
+        return self._state
 
     @property
     def view(self) -> SpendView:
@@ -89,7 +89,7 @@ class Cycle:
 
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing after the last cycle."""
-        known = self._memory.alerts.values() if self._memory is not None else ()
+        known = self._state.alerts.values() if self._state is not None else ()
         return [alert for alert in known if alert.state is not AlertState.RESOLVED]
 
     @property
@@ -97,7 +97,7 @@ class Cycle:
         """What is watched and who is told, the names of API keys included."""
         return self._plan
 
-    async def known(self, now: datetime) -> tuple[Memory, DataState]:
+    async def known(self, now: datetime) -> tuple[DaemonState, DataState]:
         """Return what is held, from the store where nothing is, and how far it is known; reads no bills."""
         return await self._remember(), self._data(now, View.USAGE)
 
@@ -136,7 +136,7 @@ class Cycle:
 
     def forget(self) -> None:
         """Read everything from the store anew at the next cycle: something else changed it."""
-        self._memory = None
+        self._state = None
         self._views.clear()
 
     async def quiet(self, request: Request, now: datetime) -> Quieted:
@@ -148,13 +148,13 @@ class Cycle:
             StoreError: Nothing was kept.
         """
         async with self._deciding:
-            memory = await self._remember()
+            state = await self._remember()
             rules = {rule.name: rule for rule in self._plan.rules}
             quieted = quiet(
                 request,
                 Situation(
-                    alerts=memory.alerts,
-                    silences=memory.silences,
+                    alerts=state.alerts,
+                    silences=state.silences,
                     rules=rules,
                     inhibitions=self._plan.audience.inhibitions,
                     now=now,
@@ -162,7 +162,7 @@ class Cycle:
             )
             entries = entries_of_quiet(
                 [
-                    Move(before=memory.alerts[alert.fingerprint], after=alert, rule=rules.get(alert.rule))
+                    Move(before=state.alerts[alert.fingerprint], after=alert, rule=rules.get(alert.rule))
                     for alert in quieted.alerts
                 ],
                 audience=self._plan.audience,
@@ -172,16 +172,16 @@ class Cycle:
                 now=now,
             )
             await self._store.save_quieting(quieted, entries, now)
-            memory.alerts.update({alert.fingerprint: alert for alert in quieted.alerts})
-            memory.silences.update({silence.id: silence for silence in quieted.silences})
+            state.alerts.update({alert.fingerprint: alert for alert in quieted.alerts})
+            state.silences.update({silence.id: silence for silence in quieted.silences})
         return quieted
 
-    async def _remember(self) -> Memory:
+    async def _remember(self) -> DaemonState:
         """Return what is known, from the store where nothing is held."""
         async with self._loading:
-            if self._memory is None:
-                self._memory = await self._store.load(self._plan.views)
-            return self._memory
+            if self._state is None:
+                self._state = await self._store.load(self._plan.views)
+            return self._state
 
     async def run(self, now: datetime, *, everything: bool = False) -> CycleReport:
         """
@@ -202,10 +202,10 @@ class Cycle:
 
     async def _run(self, now: datetime, *, everything: bool) -> CycleReport:
         report = CycleReport(started_at=now)
-        memory = await self._remember()
+        state = await self._remember()
         begun = self._timer()
-        await self._intake.read(memory, self._plan, now, report, everything=everything)
-        self._name_keys(memory)
+        await self._intake.read(state, self._plan, now, report, everything=everything)
+        self._name_keys(state)
         report.read_s = self._timer() - begun
         skew = self._skew(now)
         if skew is not None:
@@ -218,7 +218,7 @@ class Cycle:
             begun = self._timer()
             await self._decide(moves, facts, now, report)
             report.decide_s = self._timer() - begun
-        self.memory.is_fresh = False
+        self.state.is_fresh = False
         return report
 
     def _take_over(self, view: View, changes: list[Change]) -> None:
@@ -229,9 +229,9 @@ class Cycle:
         for hour, before, after in changes:
             self._views[view].replace(hour, before, after)
 
-    def _name_keys(self, memory: Memory) -> None:
+    def _name_keys(self, state: DaemonState) -> None:
         """Let owners that are API keys be called as their bills call them."""
-        names = {key_id: key.label for (_, key_id), key in memory.key_names.items()}
+        names = {key_id: key.label for (_, key_id), key in state.key_names.items()}
         audience = self._plan.audience
         if audience.owners.names != names:
             self._plan = replace(self._plan, audience=replace(audience, owners=audience.owners.named(names)))
@@ -252,7 +252,7 @@ class Cycle:
             await self._fit_view(now, view)
         facts = self._facts(now)
         moves, faults = await asyncio.to_thread(
-            judge, self._plan.rules, facts, self.memory.alerts, self._plan.accounts.keys()
+            judge, self._plan.rules, facts, self.state.alerts, self._plan.accounts.keys()
         )
         for rule, fault in faults:
             report.rule_errors.append(rule)
@@ -261,7 +261,7 @@ class Cycle:
 
     def _data(self, now: datetime, view: View) -> DataState:
         """Return the books of every category of a view that is polled."""
-        held = self.memory.shelf(view).books
+        held = self.state.shelf(view).books
         dropped = self._intake.dropped if view is View.USAGE else ()
         polled = {
             key: held.get(key) or CategoryBook(account=key[0], category=key[1], view=view)
@@ -277,14 +277,14 @@ class Cycle:
             now=now,
             spend=self.view,
             data=self._data(now, View.USAGE),
-            bills=tuple(t for (account, _), t in self.memory.bills.items() if account in self._plan.accounts),
+            bills=tuple(t for (account, _), t in self.state.bills.items() if account in self._plan.accounts),
             bill_gaps=dict(self._intake.bill_gaps),
             owners=self._plan.audience.owners,
             refused=dict(self._intake.refused),
-            watched_since=self.memory.watched_since,
+            watched_since=self.state.watched_since,
             rules_file=self.rules_file,
             keys=(keys, self._data(now, View.API_KEY)) if keys is not None else None,
-            balances={name: b for name, b in self.memory.balances.items() if name in self._plan.accounts},
+            balances={name: b for name, b in self.state.balances.items() if name in self._plan.accounts},
             balance_gaps=dict(self._intake.balance_gaps),
             planned=self._plan.planned,
         )
@@ -297,7 +297,7 @@ class Cycle:
         start = min(self._plan.horizon(now, view), running - OVERVIEW_HOURS)
         metrics = {"amount", *(m.value for rule in self._plan.rules if view in rule.views for m in rule.metrics)}
         span = HourRange(start, running + _VIEW_AHEAD_HOURS)
-        table = self.memory.shelf(view).table
+        table = self.state.shelf(view).table
         spend = SpendView(table, span, metrics=sorted(metrics), owners=self._plan.audience.owners)
         await self._store.fill(spend, start, view)
         self._views[view] = spend
@@ -318,23 +318,23 @@ class Cycle:
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
             return dispatch(
                 moves,
-                alerts=self.memory.alerts,
+                alerts=self.state.alerts,
                 audience=self._plan.audience,
-                silences=tuple(self.memory.silences.values()),
+                silences=tuple(self.state.silences.values()),
                 waiting=waiting,
                 install_id=self._install_id,
                 headline_of=self._plan.headline_of,
                 chart_of=self._charts(facts),
-                is_first_cycle=self.memory.is_fresh,
+                is_first_cycle=self.state.is_fresh,
                 now=now,
             )
 
         decisions = await self._store.decide(decide, now)
-        self.memory.alerts.update({alert.fingerprint: alert for alert in decisions.alerts})
+        self.state.alerts.update({alert.fingerprint: alert for alert in decisions.alerts})
         report.notifications = len(decisions.entries)
         report.moves = [
             f"{move.after.rule} {move.after.fingerprint}: {move.arrow}" for move in decisions.moves if move.arrow
         ]
-        states = [alert.state for alert in self.memory.alerts.values()]
+        states = [alert.state for alert in self.state.alerts.values()]
         report.firing = states.count(AlertState.FIRING)
         report.pending = states.count(AlertState.PENDING)

@@ -1,5 +1,5 @@
 """
-Reading and filing: what the billing API answers becomes facts in store and memory.
+Reading and filing: what the billing API answers becomes facts in store and state.
 
 Every failure ends here as part of the report: the hours count as incomplete, what was known stays.
 """
@@ -14,7 +14,7 @@ from alertd.core.spend.bill import FIRST_KEY_HOUR, FIRST_MONTH, BillRows, Tracke
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
-from alertd.daemon.state import FactStore, Key, Memory, Plan, Shelf
+from alertd.daemon.state import DaemonState, FactStore, Key, Plan, Shelf
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, StoreError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
@@ -46,7 +46,7 @@ class _Facts:
 class _Reading:
     """One read of everything that is due."""
 
-    memory: Memory
+    state: DaemonState
     plan: Plan
     now: datetime
     everything: bool
@@ -58,7 +58,7 @@ class _Reading:
     @property
     def shelf(self) -> Shelf:
         """The books that this reading fills."""
-        return self.memory.shelf(self.view)
+        return self.state.shelf(self.view)
 
     def book(self, key: Key) -> CategoryBook:
         """Return the newest state of a book: read just now, held in memory, or empty."""
@@ -104,7 +104,9 @@ class Intake:
         """Books change one at a time: they share the series table, and a commit must miss nothing meanwhile."""
         self._log = get_logger()
 
-    async def read(self, memory: Memory, plan: Plan, now: datetime, report: CycleReport, *, everything: bool) -> None:
+    async def read(
+        self, state: DaemonState, plan: Plan, now: datetime, report: CycleReport, *, everything: bool
+    ) -> None:
         """
         Read what is due of every account, file it into store and memory, and count it in the report.
 
@@ -115,7 +117,7 @@ class Intake:
             StoreError: Not all of it could be stored; memory must be read anew.
         """
         reading, *others = (
-            _Reading(memory=memory, plan=plan, now=now, everything=everything, report=report, view=view)
+            _Reading(state=state, plan=plan, now=now, everything=everything, report=report, view=view)
             for view in plan.views
         )
         self.refused.clear()
@@ -176,7 +178,7 @@ class Intake:
         if reading.view is View.USAGE:
             return await source.read_bills(category, span)
         found = await source.read_key_bills(category, span)
-        names = reading.memory.key_names
+        names = reading.state.key_names
         changed = []
         for key in found.keys:
             known = names.get((key.account, key.key_id))
@@ -211,7 +213,7 @@ class Intake:
         report.hours_doubted += filing.doubted
 
     async def _read_monthly(self, reading: _Reading, account: str) -> None:
-        known = [tracked for (owner, _), tracked in reading.memory.bills.items() if owner == account]
+        known = [tracked for (owner, _), tracked in reading.state.bills.items() if owner == account]
         is_first = reading.everything or account not in self._bills_read
         try:
             source = reading.plan.accounts[account]
@@ -224,7 +226,7 @@ class Intake:
             return
         self.bill_gaps.pop(account, None)
         self._bills_read.add(account)
-        held = reading.memory.bills
+        held = reading.state.bills
         reading.facts.bills += [track(held.get((account, bill.bill_id)), bill, reading.now) for bill in bills]
 
     async def _read_balance(self, reading: _Reading, account: str) -> None:
@@ -236,18 +238,18 @@ class Intake:
             return
         await self._store.save_balance(balance)
         self.balance_gaps.pop(account, None)
-        reading.memory.balances[account] = balance
+        reading.state.balances[account] = balance
 
     async def _commit(self, reading: _Reading) -> None:
         """Store what was read, then take it over into memory; call it with the filing lock held."""
-        facts, memory, shelf = reading.facts, reading.memory, reading.shelf
+        facts, state, shelf = reading.facts, reading.state, reading.shelf
         # Monthly bills may come while the store works: they go with the next commit.
         bills, facts.bills = facts.bills, []
         if not facts.books and not bills:
             return
         before = await self._store.save_facts(shelf.table, facts.books, facts.blocks, bills, reading.view)
         shelf.books.update(facts.books)
-        memory.bills.update({(tracked.bill.account, tracked.bill.bill_id): tracked for tracked in bills})
+        state.bills.update({(tracked.bill.account, tracked.bill.bill_id): tracked for tracked in bills})
         changes = [
             (hour, before.get(key, {}).get(hour, EMPTY), block)
             for key, hours in facts.blocks.items()

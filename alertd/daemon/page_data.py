@@ -1,5 +1,5 @@
 """
-The running daemon as the status page sees it: what is known now, without waiting for a cycle, and the door to quiet.
+The running daemon as the status page sees it: what is known now, without waiting for a cycle, and requests to it.
 
 It fills the protocol that the page asks for, so that the page knows neither the cycle nor the store.
 """
@@ -11,14 +11,14 @@ from datetime import datetime
 from alertd.core.alerts.requests import Quieted, Request, find_alert
 from alertd.core.spend.steps import Steps, StepSums, steps_of
 from alertd.daemon.cycle import Cycle
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import StoreError
 from alertd.queries.status import Status
 from alertd.web.figures import Figures
-from alertd.web.page_context import AlertFile, Known
+from alertd.web.page_context import AlertFile, PageFacts
 
 
-class Insight:
+class PageData:
     """
     Looks at one daemon for as long as it runs.
 
@@ -32,14 +32,14 @@ class Insight:
         self,
         *,
         cycle: Cycle,
-        keeper: Keeper,
+        gateway: StoreGateway,
         figures: Figures,
         status: Callable[[], Awaitable[Status]],
         quiet: Callable[[Request], Awaitable[Quieted]],
         now: Callable[[], datetime],
     ) -> None:
         self._cycle = cycle
-        self._keeper = keeper
+        self._gateway = gateway
         self._figures = figures
         self._status = status
         self._quiet = quiet
@@ -51,25 +51,25 @@ class Insight:
         """Return the wall clock."""
         return self._now()
 
-    async def look(self) -> Known:
+    async def look(self) -> PageFacts:
         """Return what is known now."""
         now = self._now()
         status = await self._status()
-        memory, data = await self._cycle.known(now)
-        return Known(
+        state, data = await self._cycle.known(now)
+        return PageFacts(
             now=now,
             status=status,
-            alerts=tuple(memory.alerts.values()),
-            waiting=tuple(await self._keeper.open_entries()),
-            silences=tuple(memory.silences.values()),
-            bills=tuple(tracked for tracked in memory.bills.values() if tracked.bill.account in data.accounts),
-            balances=tuple(b for name, b in sorted(memory.balances.items()) if name in data.accounts),
+            alerts=tuple(state.alerts.values()),
+            waiting=tuple(await self._gateway.open_entries()),
+            silences=tuple(state.silences.values()),
+            bills=tuple(tracked for tracked in state.bills.values() if tracked.bill.account in data.accounts),
+            balances=tuple(b for name, b in sorted(state.balances.items()) if name in data.accounts),
             data=data,
             audience=self._cycle.plan.audience,
             overview=self._figures.overview,
         )
 
-    async def spend(self, known: Known, hours: int) -> StepSums | None:
+    async def spend(self, known: PageFacts, hours: int) -> StepSums | None:
         """Return the spend of the last hours; read once for each cycle and window, however many look."""
         steps = steps_of(hours, known.data)
         if steps is None:
@@ -86,7 +86,7 @@ class Insight:
 
     async def _read(self, steps: Steps) -> StepSums:
         try:
-            return await self._keeper.step_sums(steps)
+            return await self._gateway.step_sums(steps)
         except OverflowError as error:
             raise StoreError(f"{error}; choose a shorter one") from None
 
@@ -97,7 +97,7 @@ class Insight:
         rules = {rule.name: rule for rule in self._cycle.plan.rules}
         return AlertFile(
             known=known,
-            story=await self._keeper.story(alert, known.now),
+            history=await self._gateway.history(alert, known.now),
             rule=rules.get(alert.rule),
             chart=await self._cycle.chart(alert, known.now),
         )

@@ -33,7 +33,7 @@ class ReportStore(Protocol):
         """Store a report's mark and its notifications, both or nothing."""
 
 
-class Knowledge(Protocol):
+class FactSource(Protocol):
     """What is known of bills and alerts."""
 
     async def look(self, now: datetime) -> Facts:
@@ -73,10 +73,10 @@ class Reporter:
     """
 
     def __init__(
-        self, *, store: ReportStore, knowledge: Knowledge, install_id: str, reports: Sequence[Report], plan: Plan
+        self, *, store: ReportStore, source: FactSource, install_id: str, reports: Sequence[Report], plan: Plan
     ) -> None:
         self._store = store
-        self._knowledge = knowledge
+        self._source = source
         self._install_id = install_id
         self._log = get_logger()
         self.use(reports, plan)
@@ -133,8 +133,8 @@ class Reporter:
             )
 
     async def _entries(self, report: Report, scheduled: datetime, now: datetime) -> list[OutboxEntry]:
-        facts = await self._knowledge.look(now)
-        alerts = self._knowledge.open_alerts()
+        facts = await self._source.look(now)
+        alerts = self._source.open_alerts()
         message = await asyncio.to_thread(self._compose, report, facts, alerts)
         recipients = self._plan.audience.recipients
         return [

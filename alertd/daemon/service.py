@@ -20,7 +20,7 @@ from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.control_socket import listen, socket_path
 from alertd.daemon.control_table import serve_requests
 from alertd.daemon.systemd import ServiceManager
-from alertd.daemon.watchdog import CYCLE_DEADLINE, FEEL_EVERY_S, Pulse
+from alertd.daemon.watchdog import CYCLE_DEADLINE, FEEL_EVERY_S, Watchdog
 from alertd.errors import AlertdError, RulesError
 from alertd.log import get_logger
 from alertd.notify.delivery.mirroring import MIRROR_EVERY
@@ -68,7 +68,7 @@ class Service:
         self._rules_watch = watch
         self._ring: Callable[[], None] = lambda: None
         self._log = get_logger()
-        self._pulse = Pulse(heads=app.delivery.heads, poll_interval=app.settings.poll_interval, timer=monotonic_s)
+        self._watchdog = Watchdog(heads=app.delivery.heads, poll_interval=app.settings.poll_interval, timer=monotonic_s)
         self._stop = asyncio.Event()
         self._lost = lost or asyncio.Event()
         self._cycles: set[asyncio.Task[object]] = set()
@@ -78,7 +78,7 @@ class Service:
             external_url=app.settings.external_url or "",
         )
         self._turn = asyncio.Lock()
-        """Cycle, maintenance, reports and reload use the same memory: one at a time."""
+        """Cycle, maintenance, reports and reload use the same state: one at a time."""
 
     def stop(self) -> None:
         """Ask for a clean stop; may be called more than once."""
@@ -87,7 +87,7 @@ class Service:
     async def run(self) -> None:
         """Serve until `stop`; then let sends in flight finish."""
         # Signals first and to the very end: one that comes while alertd starts or stops must not kill it.
-        async with self._signals(), self._door(), self._web():
+        async with self._signals(), self._control(), self._web():
             await self._app.delivery.recover()
             self._app.cycle.rules_file = RulesFile(loaded_at=utc_now(), rules=self._app.cycle.rule_count)
             await self._note_rules_file()
@@ -119,18 +119,18 @@ class Service:
         self._log.info("stopped")
 
     @asynccontextmanager
-    async def _door(self) -> AsyncIterator[None]:
+    async def _control(self) -> AsyncIterator[None]:
         """Let commands ask for quiet: by a socket beside the file, else by a table; not in a database in memory."""
         database = parse_database_url(self._app.settings.store_url())
         if database is None:
             yield
             return
-        door: AbstractAsyncContextManager[None]
+        control: AbstractAsyncContextManager[None]
         if isinstance(database, PostgresUrl):
-            door = serve_requests(self._app.keeper, self._quiet)
+            control = serve_requests(self._app.gateway, self._quiet)
         else:
-            door = listen(socket_path(database), self._quiet)
-        async with door:
+            control = listen(socket_path(database), self._quiet)
+        async with control:
             yield
 
     @asynccontextmanager
@@ -142,7 +142,7 @@ class Service:
             return
         from alertd.daemon.status_page import serve_page  # noqa: PLC0415 -- with `off` nothing of it is loaded
 
-        async with serve_page(self._app, listen_on, quiet=self._quiet, stuck=self._pulse.stuck, now=utc_now):
+        async with serve_page(self._app, listen_on, quiet=self._quiet, stuck=self._watchdog.stuck, now=utc_now):
             self._log.info("listening", address=f"{listen_on.host}:{listen_on.port}")
             yield
 
@@ -150,7 +150,7 @@ class Service:
     async def _slack(self) -> AsyncIterator[None]:
         """Listen to buttons and slash commands where there is a token for it."""
         commands = SlackCommands(
-            alerts=self._app.cycle.open_alerts, spent=self._app.keeper.spent, quiet=self._quiet, now=utc_now
+            alerts=self._app.cycle.open_alerts, spent=self._app.gateway.spent, quiet=self._quiet, now=utc_now
         )
         slack = open_slack_app(self._app.settings, quiet=self._quiet, command=commands.answer)
         listening = asyncio.create_task(slack.run()) if slack is not None else None
@@ -194,8 +194,8 @@ class Service:
         watching = (
             self._watch(interval),
             self._watch_rules(),
-            self._pulse.feel(),
-            self._pulse.watch(self._manager.judged, every_s=every_s),
+            self._watchdog.feel(),
+            self._watchdog.watch(self._manager.judged, every_s=every_s),
         )
         watchers = [asyncio.create_task(task) for task in watching]
         try:
@@ -262,7 +262,7 @@ class Service:
     async def _note_rules_file(self) -> None:
         """Keep how the reading went for those who look at the store; it can do without."""
         try:
-            await self._app.keeper.note_rules_file(self._app.cycle.rules_file)
+            await self._app.gateway.note_rules_file(self._app.cycle.rules_file)
         except AlertdError as error:
             self._log.error("state of the rules file not stored", error=str(error))
 
@@ -272,7 +272,7 @@ class Service:
         while True:
             await asyncio.sleep(_WATCHDOG_PERIOD_S)
             moved_s = utc_now().timestamp() - monotonic_s() - offset_s
-            silent_s = self._pulse.silent_s
+            silent_s = self._watchdog.silent_s
             if abs(moved_s) > _LARGEST_STEP_S:
                 offset_s += moved_s
                 self._log.warning("clock was set", moved_s=round(moved_s))
@@ -286,7 +286,7 @@ class Service:
         if task is not None:
             self._cycles.add(task)
             task.add_done_callback(self._cycles.discard)
-        self._pulse.cycle_began()
+        self._watchdog.cycle_began()
         outcome = "failed"
         try:
             async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()):
@@ -305,10 +305,10 @@ class Service:
             self._log.exception("cycle failed")
         else:
             outcome = "ok" if report.is_ok else "not complete"
-            if report.is_ok and not self._pulse.stuck():
+            if report.is_ok and not self._watchdog.stuck():
                 await self._beat()
         finally:
-            self._pulse.cycle_ended()
+            self._watchdog.cycle_ended()
             firing = sum(alert.state is AlertState.FIRING for alert in self._app.cycle.open_alerts())
             if not self._stop.is_set():
                 self._manager.status(f"{firing} firing, last poll {utc_now():%H:%M} UTC {outcome}")
@@ -349,7 +349,7 @@ class Service:
         now = utc_now()
         try:
             async with self._turn:
-                await self._app.keeper.prune(spend_before=now - SPEND_KEPT, before=now - MESSAGES_KEPT)
+                await self._app.gateway.prune(spend_before=now - SPEND_KEPT, before=now - MESSAGES_KEPT)
                 self._app.cycle.forget()
         except AlertdError as error:
             self._log.error("maintenance failed", error=str(error))
@@ -377,7 +377,7 @@ async def run_cycle(
     except BaseException:
         app.figures.note_failure()
         raise
-    await app.keeper.record(report, clock())
+    await app.gateway.record(report, clock())
     app.figures.note_cycle(report)
     app.delivery.wake()
     for move in report.moves:

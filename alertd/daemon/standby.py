@@ -1,7 +1,7 @@
 """
 Stand by: wait until no other daemon holds the lease of a database that several hosts reach.
 
-It decides nothing but whose turn it is, and holds nothing meanwhile but one connection and the probes' door.
+It decides nothing but whose turn it is, and holds nothing meanwhile but one connection and the server for probes.
 """
 
 import asyncio
@@ -103,12 +103,12 @@ async def _probes(settings: Settings) -> AsyncIterator[None]:
         yield
         return
     # With `off` nothing of it is loaded.
-    from alertd.web.guard import Door  # noqa: PLC0415
+    from alertd.web.guard import Guard  # noqa: PLC0415
     from alertd.web.server import serve  # noqa: PLC0415
     from alertd.web.session import Sessions  # noqa: PLC0415
     from alertd.web.standby import StandbyPages  # noqa: PLC0415
-    from alertd.web.styles import Looks  # noqa: PLC0415
+    from alertd.web.styles import Styles  # noqa: PLC0415
 
-    door = Door(listen_on, sessions=Sessions(token, timer=monotonic_s), looks=Looks())
-    async with serve(listen_on, door, StandbyPages()):
+    guard = Guard(listen_on, sessions=Sessions(token, timer=monotonic_s), styles=Styles())
+    async with serve(listen_on, guard, StandbyPages()):
         yield

@@ -1,5 +1,5 @@
 """
-What a cycle works with: the memory between cycles, the plan, the report, and the protocols that others fill.
+What a cycle works with: the state between cycles, the plan, the report, and the protocols that others fill.
 
 Data and shapes only; `intake` reads and files, `cycle` judges and decides.
 """
@@ -71,7 +71,7 @@ class BillSource(Protocol):
 class FactStore(Protocol):
     """What a cycle asks of the store; each call is one transaction and runs on the store's own thread."""
 
-    async def load(self, views: Collection[View]) -> "Memory":
+    async def load(self, views: Collection[View]) -> "DaemonState":
         """Return what is stored, of the books those of some views, and note that these are the views in use."""
 
     async def fill(self, spend: SpendView, from_hour: int, view: View = View.USAGE) -> None:
@@ -109,7 +109,7 @@ class Shelf:
 
 
 @dataclass(slots=True, kw_only=True)
-class Memory:
+class DaemonState:
     """What the daemon holds between cycles; always equal to what is stored."""
 
     table: SeriesTable

@@ -9,15 +9,15 @@ from alertd.clock import monotonic_s
 from alertd.core.alerts.requests import Quieted, Request
 from alertd.core.spend.bill import View
 from alertd.daemon.app import App
-from alertd.daemon.page_data import Insight
+from alertd.daemon.page_data import PageData
 from alertd.queries.status import Status
 from alertd.store.url import parse_database_url
-from alertd.web.guard import Door
+from alertd.web.guard import Guard
 from alertd.web.listen import Listen
 from alertd.web.pages import StatusPages
 from alertd.web.server import Endpoints, serve
 from alertd.web.session import Sessions
-from alertd.web.styles import Looks
+from alertd.web.styles import Styles
 
 
 @asynccontextmanager
@@ -40,36 +40,36 @@ async def serve_page(
     Raises:
         SettingsError: The address is taken or not this host's.
     """
-    settings, keeper = app.settings, app.keeper
+    settings, gateway = app.settings, app.gateway
     database = parse_database_url(settings.store_url())
 
     async def status() -> Status:
         at = now()
-        memory, _ = await app.cycle.known(at)
-        shelves = [memory.shelf(view).books for view in View if view is View.USAGE or memory.keys is not None]
-        return await keeper.status(
+        state, _ = await app.cycle.known(at)
+        shelves = [state.shelf(view).books for view in View if view is View.USAGE or state.keys is not None]
+        return await gateway.status(
             now=at,
             poll_interval=settings.poll_interval,
             settle_delay=settings.settle_delay,
             books=[book for books in shelves for _, book in sorted(books.items())],
         )
 
-    insight = Insight(cycle=app.cycle, keeper=keeper, figures=app.figures, status=status, quiet=quiet, now=now)
-    looks, sessions = Looks(), Sessions(listen.token, timer=monotonic_s)
-    door = Door(listen, sessions=sessions, looks=looks)
+    page_data = PageData(cycle=app.cycle, gateway=gateway, figures=app.figures, status=status, quiet=quiet, now=now)
+    styles, sessions = Styles(), Sessions(listen.token, timer=monotonic_s)
+    guard = Guard(listen, sessions=sessions, styles=styles)
     endpoints = Endpoints(
         status=status,
         stuck=stuck,
-        alerts=keeper.alerts,
+        alerts=gateway.alerts,
         figures=app.figures,
         store_bytes=lambda: database.stat().st_size if isinstance(database, Path) else 0,
     )
     people = StatusPages(
-        insight,
-        door=door,
+        page_data,
+        guard=guard,
         sessions=sessions,
-        looks=looks,
+        styles=styles,
         refresh_s=max(1, int(settings.poll_interval.total_seconds())),
     )
-    async with serve(listen, door, endpoints, people) as port:
+    async with serve(listen, guard, endpoints, people) as port:
         yield port

@@ -26,8 +26,8 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.core.spend.view import SpendView
-from alertd.daemon.state import Key, Memory, Shelf
-from alertd.queries.alert_history import Story, read_story
+from alertd.daemon.state import DaemonState, Key, Shelf
+from alertd.queries.alert_history import AlertHistory, read_history
 from alertd.queries.cycle_report import CycleReport
 from alertd.queries.status import Status, read_status
 from alertd.store import store as stored
@@ -54,7 +54,7 @@ _BLOCKS_A_TURN = 1024
 """Some tens of milliseconds of the store's thread."""
 
 
-class Keeper:
+class StoreGateway:
     """The store as cycle and delivery see it; lives as long as the store's thread."""
 
     def __init__(self, thread: StoreThread) -> None:
@@ -70,7 +70,7 @@ class Keeper:
 
     # --- for the cycle ---------------------------------------------------------------------------------------------
 
-    async def load(self, views: Collection[View] | None = None) -> Memory:
+    async def load(self, views: Collection[View] | None = None) -> DaemonState:
         """
         Return everything that is held between cycles.
 
@@ -180,9 +180,9 @@ class Keeper:
 
         return await self._thread.call(read)
 
-    async def story(self, alert: Alert, now: datetime) -> Story:
+    async def history(self, alert: Alert, now: datetime) -> AlertHistory:
         """Return all that is stored of an alert."""
-        return await self._thread.call(lambda store: read_story(store, alert, at=now, is_past=False))
+        return await self._thread.call(lambda store: read_history(store, alert, at=now, is_past=False))
 
     async def step_sums(self, steps: Steps) -> StepSums:
         """Return the spend of each step of a window, read in small turns: others wait for none of them long."""
@@ -336,12 +336,12 @@ def _began(entry: OutboxEntry, fingerprint: str) -> datetime | None:
     return next((facts.starts_at for facts in entry.message.alerts if facts.fingerprint == fingerprint), None)
 
 
-def _load(store: Store, views: Collection[View] | None) -> Memory:
+def _load(store: Store, views: Collection[View] | None) -> DaemonState:
     if views is not None:
         store.use_views(views)
     uses_keys = View.API_KEY in store.views
     with store.snapshot():
-        return Memory(
+        return DaemonState(
             table=store.bills.load_series(),
             books=store.bills.load_books(),
             bills={(t.bill.account, t.bill.bill_id): t for t in store.bills.load_monthly()},

@@ -1,5 +1,5 @@
 """
-The pulse of the running daemon: notes what moves, asks the store now and then, and says what is stuck.
+The watchdog of the running daemon: notes what moves, asks the store now and then, and says what is stuck.
 
 It judges by `core.liveness` and changes nothing. That the event loop does not turn shows by itself: then nobody answers
 at `/healthz`, and nobody tells the service manager that all is well.
@@ -20,7 +20,7 @@ Head = tuple[int, int]
 """The entry that is first in its lane, and the attempts made at it."""
 
 
-class Pulse:
+class Watchdog:
     """
     Lives as long as the service.
 
@@ -80,7 +80,7 @@ class Pulse:
                 # It answers, and the delivery, which reads the same, logs what is wrong with it.
                 pass
             except Exception:  # noqa: BLE001 -- whoever watches must not end because of what it watches
-                self._log.exception("pulse not felt")
+                self._log.exception("watchdog could not ask the store")
             else:
                 now_s = self._timer()
                 self._due_since_s = {head: self._due_since_s.get(head, now_s) for head in heads}

@@ -166,8 +166,8 @@ async def _turn(app: App, clock: Clock, tally: Tally, *, step: timedelta = STEP,
 async def _counted(app: App) -> dict[str, Usd]:
     """Sum the month by category from what is stored."""
     month = HourRange(hour_of(START), hour_of(START + LENGTH))
-    view = SpendView(app.cycle.memory.table, month)
-    await app.keeper.fill(view, month.start)
+    view = SpendView(app.cycle.state.table, month)
+    await app.gateway.fill(view, month.start)
     sums = view.sums(SpendQuery(group_by=("category",)), "amount", month)
     return {category: sums.of((("category", category),)) for category in PRODUCT_CATEGORIES}
 

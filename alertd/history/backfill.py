@@ -14,7 +14,7 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.spend.bill import BillRows
 from alertd.core.spend.ledger import CategoryBook, file_rows
 from alertd.core.spend.reading import missing_days, pieces
-from alertd.daemon.state import BillSource, FactStore, Key, Memory
+from alertd.daemon.state import BillSource, DaemonState, FactStore, Key
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, StoreError
 
 PIECE_HOURS = 7 * HOURS_PER_DAY
@@ -67,7 +67,7 @@ class Backfill:
     Reads the pieces of a plan into a store; lives for one run.
 
     Args:
-        memory: As loaded from the store; kept equal to it.
+        state: As loaded from the store; kept equal to it.
         accounts: The billing API of each account that is read.
         on_read: Told each piece after it was stored.
     """
@@ -76,13 +76,13 @@ class Backfill:
         self,
         *,
         store: FactStore,
-        memory: Memory,
+        state: DaemonState,
         accounts: Mapping[str, BillSource],
         on_read: Callable[[Piece], None],
         now: datetime,
     ) -> None:
         self._store = store
-        self._memory = memory
+        self._state = state
         self._accounts = accounts
         self._on_read = on_read
         self._now = now
@@ -115,7 +115,7 @@ class Backfill:
                 rows = await self._accounts[account].read_bills(category, piece.span)
                 await self._keep(piece, rows)
         except ApiError as error:
-            book = self._memory.books.get(key)
+            book = self._state.books.get(key)
             if isinstance(error, ApiCategoryUnknown) and (book is None or not book.covered):
                 self._report.absent.append(key)
                 return
@@ -130,10 +130,10 @@ class Backfill:
     async def _keep(self, piece: Piece, rows: BillRows) -> None:
         async with self._filing:
             account, category = piece.key
-            book = self._memory.books.get(piece.key) or CategoryBook(account=account, category=category)
+            book = self._state.books.get(piece.key) or CategoryBook(account=account, category=category)
             # Off the loop: a million rows take a second.
-            filing = await asyncio.to_thread(file_rows, book, self._memory.table, rows, piece.span, read_at=self._now)
-            await self._store.save_facts(self._memory.table, {piece.key: filing.book}, {piece.key: filing.blocks}, ())
-            self._memory.books[piece.key] = filing.book
+            filing = await asyncio.to_thread(file_rows, book, self._state.table, rows, piece.span, read_at=self._now)
+            await self._store.save_facts(self._state.table, {piece.key: filing.book}, {piece.key: filing.blocks}, ())
+            self._state.books[piece.key] = filing.book
         self._report.rows += len(rows)
         self._on_read(piece)

@@ -18,7 +18,7 @@ from alertd.daemon.accounts import missing_keys, open_sources
 from alertd.daemon.plan import build_audience, headlines
 from alertd.daemon.receivers import build_notifiers, printing_notifiers
 from alertd.daemon.state import BillSource, Key
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import Problem, UserError
 from alertd.history.backfill import Backfill, BackfillReport, Piece, plan_backfill
 from alertd.rules_file.model import LoadedRules
@@ -146,7 +146,7 @@ async def _gather(
     try:
         async with AsyncExitStack() as stack:
             sources = open_all(readable, settings, stack)
-            report = await fetch(Keeper(thread), sources, wanted, now=now, progress=progress)
+            report = await fetch(StoreGateway(thread), sources, wanted, now=now, progress=progress)
         notes += report.errors
         return await thread.call(lambda copy: read_history(copy, keys, first, uses_keys=uses_keys)), notes
     finally:
@@ -174,7 +174,7 @@ def open_all(readable: Sequence[LoadedRules], settings: Settings, stack: AsyncEx
 
 
 async def fetch(
-    keeper: Keeper,
+    gateway: StoreGateway,
     sources: Mapping[str, BillSource],
     plan: Mapping[Key, Sequence[Piece]],
     *,
@@ -195,7 +195,7 @@ async def fetch(
             done[piece.key] += len(piece.span) // HOURS_PER_DAY
             advance(len(piece.span), f"{piece.key[1]}: {done[piece.key]} of {days[piece.key]} days")
 
-        backfill = Backfill(store=keeper, memory=await keeper.load(), accounts=sources, on_read=on_read, now=now)
+        backfill = Backfill(store=gateway, state=await gateway.load(), accounts=sources, on_read=on_read, now=now)
         return await backfill.run(plan)
 
 

@@ -38,7 +38,7 @@ class Told:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Story:
+class AlertHistory:
     """All that is stored of one alert, up to a moment."""
 
     alert: Alert
@@ -52,7 +52,7 @@ class Story:
     """The moment lies in the past: what the alert was then is in its events."""
 
 
-def read_story(store: Store, alert: Alert, *, at: datetime, is_past: bool) -> Story:
+def read_history(store: Store, alert: Alert, *, at: datetime, is_past: bool) -> AlertHistory:
     """
     Read what is stored of an alert up to a moment.
 
@@ -69,7 +69,7 @@ def read_story(store: Store, alert: Alert, *, at: datetime, is_past: bool) -> St
         Told(entry=entry, attempts=tuple(one for one in attempts[entry.id] if one.started_at <= at))
         for entry in entries
     )
-    return Story(
+    return AlertHistory(
         alert=alert,
         events=tuple(event for event in events if event.happened_at <= at),
         notified=tuple(notified),
@@ -85,7 +85,7 @@ def _fits(silence: Silence, alert: Alert, labels: dict[str, str]) -> bool:
     return is_bound and matches_all(dict(silence.matchers), labels)
 
 
-def tell(story: Story, rule: Rule | None, audience: Audience | None) -> Iterator[str]:
+def tell(history: AlertHistory, rule: Rule | None, audience: Audience | None) -> Iterator[str]:
     """
     Yield the story line by line.
 
@@ -93,40 +93,40 @@ def tell(story: Story, rule: Rule | None, audience: Audience | None) -> Iterator
         rule: The alert's rule, None where the rules file has none of that name.
         audience: Who is told by the rules file; None where it cannot be read.
     """
-    alert = story.alert
+    alert = history.alert
     yield f"{alert.rule}  {alert.fingerprint}  episode {alert.episode}"
     yield alert.headline
     yield ""
-    for name, text in standing_facts(story, rule, audience):
+    for name, text in standing_facts(history, rule, audience):
         yield f"{name:<11}{text}"
-    yield from _silences(story)
-    yield from _sends(story)
-    yield from _events(story.events)
+    yield from _silences(history)
+    yield from _sends(history)
+    yield from _events(history.events)
 
 
-def standing_facts(story: Story, rule: Rule | None, audience: Audience | None) -> list[tuple[str, str]]:
+def standing_facts(history: AlertHistory, rule: Rule | None, audience: Audience | None) -> list[tuple[str, str]]:
     """Return how the alert stands and whom it goes to, as (name, text) pairs; rule and audience as in `tell`."""
-    facts = _then(story) if story.is_past else _now(story, rule)
-    return [*facts, ("Told to", _route(story.alert, rule, audience))]
+    facts = _then(history) if history.is_past else _now(history, rule)
+    return [*facts, ("Told to", _route(history.alert, rule, audience))]
 
 
-def _then(story: Story) -> list[tuple[str, str]]:
-    last = next((event for event in reversed(story.events) if " -> " in event.kind), None)
+def _then(history: AlertHistory) -> list[tuple[str, str]]:
+    last = next((event for event in reversed(history.events) if " -> " in event.kind), None)
     if last is None:
-        return [("At", f"{format_instant(story.at)}: nothing was known of it yet")]
+        return [("At", f"{format_instant(history.at)}: nothing was known of it yet")]
     detail = dict(last.detail)
     value = f"value {detail['value']} {detail.get('unit', '')}" if "value" in detail else ""
     edge = f", data to {detail['as_of']}" if "as_of" in detail else ""
     return [
-        ("At", format_instant(story.at)),
+        ("At", format_instant(history.at)),
         ("State", f"{last.kind.rpartition(' -> ')[2]}, since {format_instant(last.happened_at)}"),
         ("Value", f"{value}{edge}, when it changed"),
     ]
 
 
-def _now(story: Story, rule: Rule | None) -> list[tuple[str, str]]:
-    alert = story.alert
-    found = [("State", _state(alert)), ("Value", _value(alert)), ("Why told", _told(alert, rule, story.at))]
+def _now(history: AlertHistory, rule: Rule | None) -> list[tuple[str, str]]:
+    alert = history.alert
+    found = [("State", _state(alert)), ("Value", _value(alert)), ("Why told", _told(alert, rule, history.at))]
     found += [("Not whole", caveat) for caveat in alert.caveats]
     if alert.reason:
         found.append(("Why", alert.reason))
@@ -137,8 +137,8 @@ def _now(story: Story, rule: Rule | None) -> list[tuple[str, str]]:
         found.append(("Known to", f"{alert.acknowledged_by}{since}: not repeated until its severity rises"))
     found += [
         ("Held", f"{_address(notified.entry)}: until {format_instant(notified.entry.not_before)}")
-        for notified in story.notified
-        if is_held(notified.entry, story.at)
+        for notified in history.notified
+        if is_held(notified.entry, history.at)
     ]
     return found
 
@@ -239,19 +239,19 @@ def _route(alert: Alert, rule: Rule | None, audience: Audience | None) -> str:
     return f"{', '.join(names) or 'nobody'}, by {how}{owner}"
 
 
-def _silences(story: Story) -> Iterator[str]:
-    for silence in story.silences:
+def _silences(history: AlertHistory) -> Iterator[str]:
+    for silence in history.silences:
         ended = f"; ended by {silence.expired_by} {format_instant(silence.expired_at)}" if silence.expired_at else ""
         yield f"{'Silence':<11}{silence.text}{ended}"
 
 
-def _sends(story: Story) -> Iterator[str]:
+def _sends(history: AlertHistory) -> Iterator[str]:
     yield ""
-    yield "Notifications" if story.notified else "Notifications: none"
-    for notified in story.notified:
+    yield "Notifications" if history.notified else "Notifications: none"
+    for notified in history.notified:
         entry = notified.entry
-        held = f", held until {format_instant(entry.not_before)}" if is_held(entry, story.at) else ""
-        state = f"{entry.state.value}{held}" if not story.is_past else f"{len(notified.attempts)} attempts by then"
+        held = f", held until {format_instant(entry.not_before)}" if is_held(entry, history.at) else ""
+        state = f"{entry.state.value}{held}" if not history.is_past else f"{len(notified.attempts)} attempts by then"
         yield f"  {format_instant(entry.created_at)}  {entry.message.reason.value}, {_address(entry)}: {state}"
         yield f"    {entry.message.title}"
         for line in entry.message.history:

@@ -21,7 +21,7 @@ from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.receivers import fallbacks
 from alertd.daemon.state import BillSource
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.notify.base import Notifier
 from alertd.notify.delivery.deliver import Delivery
 from alertd.notify.delivery.order import next_due
@@ -86,9 +86,9 @@ async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notif
     store = Store.open(_IN_MEMORY, now=test.start, new_id=lambda: _INSTALL_ID)
     thread = StoreThread(InlineExecutor(), store)
     try:
-        keeper = Keeper(thread)
+        gateway = StoreGateway(thread)
         cycle = Cycle(
-            store=keeper,
+            store=gateway,
             plan=replace(
                 build_plan(rules, settings, sources=sources, notifiers=notifiers), categories=_categories(test)
             ),
@@ -98,14 +98,14 @@ async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notif
             timer=lambda: 0.0,
         )
         delivery = Delivery(
-            outbox=keeper,
+            outbox=gateway,
             notifiers=notifiers,
             fallback=fallbacks(rules),
             install_id=_INSTALL_ID,
             now=clock,
             jitter=lambda: 0.0,
         )
-        yield _Daemon(test=test, clock=clock, thread=thread, keeper=keeper, cycle=cycle, delivery=delivery, sent=sent)
+        yield _Daemon(test=test, clock=clock, thread=thread, gateway=gateway, cycle=cycle, delivery=delivery, sent=sent)
     finally:
         await thread.close()
 
@@ -129,7 +129,7 @@ class _Daemon:
     test: RuleTest
     clock: Clock
     thread: StoreThread
-    keeper: Keeper
+    gateway: StoreGateway
     cycle: Cycle
     delivery: Delivery
     sent: list[SentMessage]
@@ -158,7 +158,7 @@ class _Daemon:
         alerts, books = await self.thread.call(
             lambda store: (tuple(store.alerts.all_alerts()), tuple(store.bills.load_books().values()))
         )
-        waiting = tuple(await self.keeper.open_entries())
+        waiting = tuple(await self.gateway.open_entries())
         return Observation(at=until, alerts=alerts, messages=messages, waiting=waiting, books=books, faults=faults)
 
     async def _poll(self, now: datetime) -> None:
@@ -168,14 +168,14 @@ class _Daemon:
         await self._silence(now)
         self.clock.now = now
         report = await self.cycle.run(now)
-        await self.keeper.record(report, now)
+        await self.gateway.record(report, now)
         self.faults += (f'rule "{name}" failed; `alertd -v test` logs where' for name in report.rule_errors)
         await self._deliver(now)
         await self._acknowledge(now)
 
     async def _deliver(self, until: datetime) -> None:
         """Deliver all that is due, each at its own time: what quiet hours hold leaves when they end."""
-        while (due := next_due(await self.keeper.open_entries())) is not None and due <= until:
+        while (due := next_due(await self.gateway.open_entries())) is not None and due <= until:
             self.clock.now = max(self.clock.now, due)
             await self.delivery.drain(patience=_AT_ONCE)
 

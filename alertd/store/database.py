@@ -1,5 +1,5 @@
 """
-The door to a database: what the tables' modules ask of a driver, so that each of them is written once.
+The interface of a database: what the tables' modules ask of a driver, so that each of them is written once.
 
 SQL here is what SQLite and PostgreSQL share: `?` marks values in order and appears nowhere else, columns are named,
 upserts are ON CONFLICT. A driver turns every failure that a user can mend into StoreError.

@@ -108,7 +108,7 @@ class AlertPage:
 
 def alert_page(found: AlertFile) -> AlertPage:
     """Choose what is shown of an alert."""
-    alert, rule, known = found.story.alert, found.rule, found.known
+    alert, rule, known = found.history.alert, found.rule, found.known
     line = alert_line(alert, known)
     is_firing = alert.state is AlertState.FIRING
     return AlertPage(
@@ -123,21 +123,21 @@ def alert_page(found: AlertFile) -> AlertPage:
         if rule is not None and rule.runbook_url.startswith(("https://", "http://"))
         else "",
         facts=alert.facts,
-        standing=tuple(standing_facts(found.story, rule, known.audience)),
+        standing=tuple(standing_facts(found.history, rule, known.audience)),
         labels=tuple((name, text) for name, text in alert.labels if text),
         chart=_chart(found.chart) if found.chart is not None else None,
         parts=_parts(alert, known.audience.owners),
         parts_note=alert.table_note,
-        sends=tuple(_send(notified, found.story.at) for notified in found.story.notified[: -_MOST_SENDS - 1 : -1]),
+        sends=tuple(_send(notified, found.history.at) for notified in found.history.notified[: -_MOST_SENDS - 1 : -1]),
         events=tuple(
             EventRow(
                 at=event.happened_at,
                 kind=event.kind,
                 detail=_known_then(dict(event.detail)),
             )
-            for event in found.story.events[: -_MOST_EVENTS - 1 : -1]
+            for event in found.history.events[: -_MOST_EVENTS - 1 : -1]
         ),
-        is_cut=len(found.story.notified) > _MOST_SENDS or len(found.story.events) > _MOST_EVENTS,
+        is_cut=len(found.history.notified) > _MOST_SENDS or len(found.history.events) > _MOST_EVENTS,
         silence_id=alert.silenced_by.partition(" ")[0] if alert.silenced_by is not None else "",
         is_open=alert.state is not AlertState.RESOLVED,
         now=known.now,

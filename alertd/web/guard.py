@@ -1,5 +1,5 @@
 """
-The door of the HTTP server: which requests are answered, who asks, and signing in and out.
+The guard of the HTTP server: which requests are answered, who asks, and signing in and out.
 
 It refuses foreign host names, requests from beyond this host without the token, and writes that another site had a
 browser send. What is written behind it is for others to decide.
@@ -16,7 +16,7 @@ from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.web.listen import Listen
 from alertd.web.session import SESSION_S, Sessions, Visitor
-from alertd.web.styles import Looks
+from alertd.web.styles import Styles
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 COOKIE = "alertd_session"
@@ -39,18 +39,18 @@ _HEADERS = {
 }
 
 
-class Door:
+class Guard:
     """
     Stands before every handler of one server.
 
     Args:
-        looks: Draws what is refused for browsers.
+        styles: Draws what is refused for browsers.
     """
 
-    def __init__(self, listen: Listen, *, sessions: Sessions, looks: Looks) -> None:
+    def __init__(self, listen: Listen, *, sessions: Sessions, styles: Styles) -> None:
         self._listen = listen
         self._sessions = sessions
-        self._looks = looks
+        self._styles = styles
 
     def routes(self) -> list[web.RouteDef]:
         """Return the paths of signing in and out."""
@@ -121,13 +121,13 @@ class Door:
         It keeps the session's cookie back where another site's link leads here, from a mail or a chat, and sends it
         when our own page does.
         """
-        response = self._looks.page("onward.html", {"path": own_path(path)})
+        response = self._styles.page("onward.html", {"path": own_path(path)})
         response.headers["Refresh"] = f"0; url={own_path(path)}"
         return response
 
     def _refuse(self, request: web.Request, status: HTTPStatus, words: str) -> web.Response:
         if wants_html(request):
-            return self._looks.page("refusal.html", {"heading": status.phrase, "words": words}, status=status)
+            return self._styles.page("refusal.html", {"heading": status.phrase, "words": words}, status=status)
         return web.Response(status=status, text=f"{words}\n")
 
     async def require_own(self, request: web.Request) -> Visitor:
@@ -162,7 +162,7 @@ class Door:
 
     def _login_page(self, next_path: str, status: HTTPStatus, words: str) -> web.Response:
         context = {"words": words, "next_path": own_path(next_path), "is_possible": self._sessions.is_possible}
-        return self._looks.page("login.html", context, status=status)
+        return self._styles.page("login.html", context, status=status)
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         if not self._is_from_here(request):

@@ -23,7 +23,7 @@ from alertd.core.values import format_value
 from alertd.core.words import format_age, group_name
 from alertd.queries.alert_history import why_quiet
 from alertd.web.drawing import BudgetBar, budget_bar
-from alertd.web.page_context import Known
+from alertd.web.page_context import PageFacts
 
 _BUDGETS = 8
 """So many stand open, the rest behind a click."""
@@ -94,7 +94,7 @@ class Budgets:
 
     shown: tuple[BudgetLine, ...]
     folded: tuple[BudgetLine, ...]
-    unsent: int
+    unlisted: int
     """So many more are only counted."""
 
 
@@ -133,7 +133,7 @@ class SilenceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Glance:
+class OverviewPage:
     """Everything but the spend over time."""
 
     title: str
@@ -159,7 +159,7 @@ class Glance:
     now: datetime
 
 
-def glance(known: Known) -> Glance:
+def overview_page(known: PageFacts) -> OverviewPage:
     """Choose what is shown of everything that is known."""
     firing = sorted((a for a in known.alerts if a.state is AlertState.FIRING), key=_urgency)
     pending = sorted((a for a in known.alerts if a.state is AlertState.PENDING), key=_urgency)
@@ -169,7 +169,7 @@ def glance(known: Known) -> Glance:
     silences = [silence for silence in known.silences if silence.is_active(known.now)]
     headlines = {alert.fingerprint: alert.headline for alert in known.alerts}
     bills = sorted(known.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)
-    return Glance(
+    return OverviewPage(
         title=_title(len(firing), problems, is_new=edge is None),
         verdict=_verdict(len(firing), problems, is_new=edge is None),
         state="firing" if firing else "unsure" if problems or edge is None else "calm",
@@ -212,7 +212,7 @@ def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def alert_line(alert: Alert, known: Known) -> AlertLine:
+def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
     """Return an alert as it stands in a list."""
     since = alert.resolved_at or alert.fired_at or alert.started_at
     quiet = why_quiet(alert, known.waiting, known.now)
@@ -241,14 +241,14 @@ def _threshold(alert: Alert) -> str:
     return f"{alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
 
 
-def _ended(known: Known) -> list[Alert]:
+def _ended(known: PageFacts) -> list[Alert]:
     """Return what ended lately, the last first."""
     since = known.now - _ENDED_LATELY
     found = [a for a in known.alerts if a.resolved_at is not None and a.fired_at is not None and a.resolved_at >= since]
     return sorted(found, key=lambda a: (a.resolved_at or since, a.fingerprint), reverse=True)[:_ENDED_SHOWN]
 
 
-def _tiles(known: Known, edge: int | None) -> Iterable[Tile]:
+def _tiles(known: PageFacts, edge: int | None) -> Iterable[Tile]:
     if known.overview is not None and edge is not None:
         yield from _spend_tiles(known.overview, edge)
     owed = Usd(sum(tracked.bill.owed for tracked in known.bills))
@@ -277,7 +277,7 @@ def _spend_tiles(overview: Overview, edge: int) -> Iterable[Tile]:
     )
 
 
-def _balance_tile(known: Known) -> Iterable[Tile]:
+def _balance_tile(known: PageFacts) -> Iterable[Tile]:
     runways = [runway for _, runway in known.overview.runways] if known.overview is not None else []
     ending = [(runway.days, runway) for runway in runways if runway.days is not None]
     if ending:
@@ -299,7 +299,7 @@ def _budgets(figures: Sequence[BudgetFigures], owners: OwnerDirectory) -> Budget
     return Budgets(
         shown=tuple(lines[:_BUDGETS]),
         folded=tuple(lines[_BUDGETS:]),
-        unsent=max(0, len(figures) - _MOST_BUDGETS),
+        unlisted=max(0, len(figures) - _MOST_BUDGETS),
     )
 
 
@@ -345,7 +345,7 @@ def _bill_line(tracked: TrackedBill) -> BillLine:
     )
 
 
-def _balances(known: Known) -> Iterable[BalanceLine]:
+def _balances(known: PageFacts) -> Iterable[BalanceLine]:
     """Yield every balance, with how long it lasts where a rule says by which pace."""
     runways: dict[str, Runway] = {}
     for _, runway in known.overview.runways if known.overview is not None else ():

@@ -15,12 +15,12 @@ from alertd.core.rules.base import Rule
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.steps import StepSums
-from alertd.queries.alert_history import Story
+from alertd.queries.alert_history import AlertHistory
 from alertd.queries.status import Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class PageFacts:
     """Everything that is known at one moment."""
 
     now: datetime
@@ -43,20 +43,20 @@ class Known:
 class AlertFile:
     """All that is known of one alert."""
 
-    known: Known
-    story: Story
+    known: PageFacts
+    history: AlertHistory
     rule: Rule | None
     """None where the rules in force have none of that name."""
     chart: Chart | None
 
 
-class Knowledge(Protocol):
+class PageContext(Protocol):
     """The daemon as the page sees it."""
 
     def now(self) -> datetime:
         """Return the wall clock."""
 
-    async def look(self) -> Known:
+    async def look(self) -> PageFacts:
         """
         Return what is known now.
 
@@ -64,7 +64,7 @@ class Knowledge(Protocol):
             StoreError: The store cannot be read.
         """
 
-    async def spend(self, known: Known, hours: int) -> StepSums | None:
+    async def spend(self, known: PageFacts, hours: int) -> StepSums | None:
         """
         Return the spend of the last hours by the hour or day, from the store; None while nothing was read.
 

@@ -17,13 +17,13 @@ from alertd.core.alerts.silence import SilenceLength
 from alertd.core.spend.steps import SpendSteps, sum_steps
 from alertd.errors import AlertdError
 from alertd.web.alert_page import alert_page
-from alertd.web.guard import Door, own_path, see_other
-from alertd.web.overview import glance
-from alertd.web.page_context import Knowledge, Known
+from alertd.web.guard import Guard, own_path, see_other
+from alertd.web.overview import overview_page
+from alertd.web.page_context import PageContext, PageFacts
 from alertd.web.request_forms import acknowledgement, silence
 from alertd.web.session import Notice, Sessions, Visitor, clean_name
 from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, spend_panel, step_rows
-from alertd.web.styles import Looks
+from alertd.web.styles import Styles
 
 
 class StatusPages:
@@ -34,34 +34,36 @@ class StatusPages:
         refresh_s: How often an open page looks for news.
     """
 
-    def __init__(self, knowledge: Knowledge, *, door: Door, sessions: Sessions, looks: Looks, refresh_s: int) -> None:
-        self._knowledge = knowledge
-        self._door = door
+    def __init__(
+        self, context: PageContext, *, guard: Guard, sessions: Sessions, styles: Styles, refresh_s: int
+    ) -> None:
+        self._context = context
+        self._guard = guard
         self._sessions = sessions
-        self._looks = looks
+        self._styles = styles
         self._refresh_s = refresh_s
 
     def routes(self) -> list[web.RouteDef]:
         """Return every path and who answers it."""
         return [
-            web.get("/", self._glance),
+            web.get("/", self._overview),
             web.get("/spend", self._spend),
             web.get("/alerts/{fingerprint}", self._alert),
             web.post("/alerts/{fingerprint}/acknowledge", self._acknowledge),
             web.post("/alerts/{fingerprint}/silence", self._silence),
             web.post("/silences/{id}/expire", self._expire),
-            web.get("/static/{digest}/{name}", self._looks.file),
+            web.get("/static/{digest}/{name}", self._styles.file),
         ]
 
-    async def _glance(self, request: web.Request) -> web.StreamResponse:
-        known = await self._knowledge.look()
+    async def _overview(self, request: web.Request) -> web.StreamResponse:
+        known = await self._context.look()
         choice = _choice(request)
         found = await self._spent(known, choice)
         owners = known.audience.owners
         return self._page(
             request,
-            "glance.html",
-            glance=glance(known),
+            "overview.html",
+            overview=overview_page(known),
             panel=spend_panel(found, choice, owners) if found is not None else None,
             choice=choice,
             windows=tuple(Window),
@@ -70,7 +72,7 @@ class StatusPages:
         )
 
     async def _spend(self, request: web.Request) -> web.StreamResponse:
-        known = await self._knowledge.look()
+        known = await self._context.look()
         choice = _choice(request)
         found = await self._spent(known, choice)
         if found is None:
@@ -85,8 +87,8 @@ class StatusPages:
             groupings=tuple(GroupBy),
         )
 
-    async def _spent(self, known: Known, choice: Choice) -> SpendSteps | None:
-        sums = await self._knowledge.spend(known, choice.window.hours)
+    async def _spent(self, known: PageFacts, choice: Choice) -> SpendSteps | None:
+        sums = await self._context.spend(known, choice.window.hours)
         if sums is None:
             return None
         owners = known.audience.owners
@@ -96,13 +98,13 @@ class StatusPages:
 
     async def _alert(self, request: web.Request) -> web.StreamResponse:
         try:
-            found = await self._knowledge.file_of(request.match_info["fingerprint"].lower())
+            found = await self._context.file_of(request.match_info["fingerprint"].lower())
         except QuietingError as error:
             raise web.HTTPNotFound(reason="No such alert") from error
         return self._page(request, "alert.html", page=alert_page(found), lengths=tuple(SilenceLength))
 
     def _page(self, request: web.Request, template: str, **context: object) -> web.Response:
-        visitor = self._door.visitor(request)
+        visitor = self._guard.visitor(request)
         around: dict[str, object] = {
             "visitor": visitor if visitor is not None and visitor.mark else None,
             "can_sign_in": self._sessions.is_possible,
@@ -111,7 +113,7 @@ class StatusPages:
             "here": request.path_qs,
             "mark": secrets.token_hex(8),
         }
-        return self._looks.page(template, {**around, **context})
+        return self._styles.page(template, {**around, **context})
 
     async def _acknowledge(self, request: web.Request) -> web.StreamResponse:
         def ask(fields: Mapping[str, str], by: str) -> Request:
@@ -121,7 +123,7 @@ class StatusPages:
 
     async def _silence(self, request: web.Request) -> web.StreamResponse:
         def ask(fields: Mapping[str, str], by: str) -> Request:
-            return silence(request.match_info["fingerprint"], fields, by=by, now=self._knowledge.now())
+            return silence(request.match_info["fingerprint"], fields, by=by, now=self._context.now())
 
         return await self._write(request, ask)
 
@@ -135,11 +137,11 @@ class StatusPages:
         self, request: web.Request, ask: Callable[[Mapping[str, str], str], Request]
     ) -> web.StreamResponse:
         """Do what a form or a script asks for, and say what came of it."""
-        visitor = await self._door.require_own(request)
+        visitor = await self._guard.require_own(request)
         fields = {name: text for name, text in (await request.post()).items() if isinstance(text, str)}
         try:
             wanted = ask(fields, _author(visitor, fields))
-            notice = Notice(text=(await self._knowledge.quiet(wanted)).text, is_done=True)
+            notice = Notice(text=(await self._context.quiet(wanted)).text, is_done=True)
         except (QuietingError, AlertdError) as error:
             notice = Notice(text=f"Not done: {error}", is_done=False)
         if not visitor.mark:

@@ -20,7 +20,7 @@ from alertd.queries.alert_history import why_quiet
 from alertd.queries.alert_json import alert_json
 from alertd.queries.status import Status
 from alertd.web.figures import Figures
-from alertd.web.guard import Door
+from alertd.web.guard import Guard
 from alertd.web.listen import Listen
 from alertd.web.metrics import MetricsPage
 
@@ -108,19 +108,19 @@ class Endpoints:
 
 
 @asynccontextmanager
-async def serve(listen: Listen, door: Door, *parts: Routed) -> AsyncIterator[int]:
+async def serve(listen: Listen, guard: Guard, *parts: Routed) -> AsyncIterator[int]:
     """
     Serve while the block runs; yield the port.
 
     Args:
-        door: Says who is answered.
+        guard: Says who is answered.
         parts: What is answered.
 
     Raises:
         SettingsError: The address is taken or not this host's.
     """
-    application = web.Application(middlewares=[door.middleware], client_max_size=_LARGEST_FORM)
-    application.add_routes([*door.routes(), *(route for part in parts for route in part.routes())])
+    application = web.Application(middlewares=[guard.middleware], client_max_size=_LARGEST_FORM)
+    application.add_routes([*guard.routes(), *(route for part in parts for route in part.routes())])
     # Access goes unlogged: Prometheus asks four times a minute, for years.
     runner = web.AppRunner(application, access_log=None)
     await runner.setup()

@@ -106,7 +106,7 @@ class SpendPanel:
     rows: tuple[SpendRow, ...]
     others: tuple[SpendRow, ...]
     """What is drawn as the rest, one by one."""
-    unsent: int
+    unlisted: int
     """So many more are only counted."""
     data: dict[str, object]
     """For the script: JSON."""
@@ -133,7 +133,7 @@ def spend_panel(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> Sp
         others=tuple(
             _row("", _name(value, choice, owners), total, found.total) for value, total in found.others[:_OTHERS_LISTED]
         ),
-        unsent=max(0, len(found.others) - _OTHERS_LISTED),
+        unlisted=max(0, len(found.others) - _OTHERS_LISTED),
         data=_data(found, named),
     )
 

@@ -32,7 +32,7 @@ _TYPES: Mapping[str, str] = {
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
-class Looks:
+class Styles:
     """Templates and files, read once."""
 
     @cached_property

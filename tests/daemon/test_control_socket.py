@@ -62,7 +62,7 @@ def daemon() -> Daemon:
 
 
 @pytest.fixture
-async def door(path: Path, daemon: Daemon) -> AsyncIterator[Path]:
+async def served(path: Path, daemon: Daemon) -> AsyncIterator[Path]:
     async with listen(path, daemon.handle):
         yield path
 
@@ -91,18 +91,18 @@ async def say(path: Path, line: bytes) -> bytes:
 
 @pytest.mark.parametrize("request_", [ACK, SILENCE, EXPIRE], ids=lambda request: type(request).__name__)
 async def test_request_when_asked_then_arrives_whole_and_is_answered(
-    door: Path, daemon: Daemon, request_: Request
+    served: Path, daemon: Daemon, request_: Request
 ) -> None:
     """Every field as it was: instants to the microsecond, patterns, line ends and umlauts."""
     daemon.answer = "zwei\nZeilen: ä"
-    assert await ask(door, request_) == "zwei\nZeilen: ä"
+    assert await ask(served, request_) == "zwei\nZeilen: ä"
     assert daemon.asked == [request_]
 
 
-async def test_requests_when_many_come_at_once_then_each_has_its_own_answer(door: Path, daemon: Daemon) -> None:
+async def test_requests_when_many_come_at_once_then_each_has_its_own_answer(served: Path, daemon: Daemon) -> None:
     """A script may acknowledge fifty alerts."""
     requests = [ExpireSilence(id=f"{number:08x}", by="kim") for number in range(50)]
-    assert await asyncio.gather(*(ask(door, request) for request in requests)) == ["done"] * 50
+    assert await asyncio.gather(*(ask(served, request) for request in requests)) == ["done"] * 50
     assert sorted(map(str, daemon.asked)) == sorted(map(str, requests))
 
 
@@ -114,14 +114,14 @@ async def test_requests_when_many_come_at_once_then_each_has_its_own_answer(door
     ],
 )
 async def test_request_when_it_cannot_be_done_then_the_reason_is_told(
-    door: Path, daemon: Daemon, error: Exception
+    served: Path, daemon: Daemon, error: Exception
 ) -> None:
     """The person who asked reads it, not the log."""
     daemon.answer = error
     with pytest.raises(UserError, match=str(error)):
-        await ask(door, ACK)
+        await ask(served, ACK)
     daemon.answer = "done"
-    assert await ask(door, ACK) == "done"
+    assert await ask(served, ACK) == "done"
 
 
 @pytest.mark.parametrize(
@@ -141,41 +141,41 @@ async def test_request_when_it_cannot_be_done_then_the_reason_is_told(
     ],
 )
 async def test_line_when_it_is_junk_then_refused_and_the_door_stays_open(
-    door: Path, daemon: Daemon, line: bytes
+    served: Path, daemon: Daemon, line: bytes
 ) -> None:
     """Whatever talks to it by mistake, the daemon goes on."""
-    answer = json.loads(await say(door, line))
+    answer = json.loads(await say(served, line))
     assert answer == {"error": "this daemon does not know that request; restart it with the same version of alertd"}
     assert daemon.asked == []
-    assert await ask(door, ACK) == "done"
+    assert await ask(served, ACK) == "done"
 
 
-async def test_line_when_it_is_oversized_then_dropped_and_the_door_stays_open(door: Path, daemon: Daemon) -> None:
+async def test_line_when_it_is_oversized_then_dropped_and_the_door_stays_open(served: Path, daemon: Daemon) -> None:
     """Nobody's mistake may fill the memory."""
     with capture_logs() as logs:
-        assert await say(door, b"x" * 300_000 + b"\n") == b""
+        assert await say(served, b"x" * 300_000 + b"\n") == b""
     assert [log["event"] for log in logs] == ["control request dropped"]
     with pytest.raises(StoreError, match="the daemon gave no answer"):
-        await ask(door, Acknowledge(fingerprint="1c00", by="x" * 300_000))
+        await ask(served, Acknowledge(fingerprint="1c00", by="x" * 300_000))
     assert daemon.asked == []
-    assert await ask(door, ACK) == "done"
+    assert await ask(served, ACK) == "done"
 
 
 async def test_asker_when_it_goes_away_then_what_it_asked_is_done_and_the_door_stays_open(
-    door: Path, daemon: Daemon
+    served: Path, daemon: Daemon
 ) -> None:
     """Ctrl-C after Enter: the request was made."""
     daemon.gate.clear()
-    waiting = asyncio.create_task(ask(door, ACK))
+    waiting = asyncio.create_task(ask(served, ACK))
     await daemon.is_asked.wait()
     waiting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await waiting
-    _, silent = await asyncio.open_unix_connection(door)
+    _, silent = await asyncio.open_unix_connection(served)
     silent.close()
     daemon.gate.set()
     daemon.answer = "done"
-    assert await ask(door, EXPIRE) == "done"
+    assert await ask(served, EXPIRE) == "done"
     assert daemon.asked == [ACK, EXPIRE]
 
 

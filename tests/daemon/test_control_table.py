@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 from alertd.core.alerts.requests import Acknowledge, Quieted, QuietingError, Request
 from alertd.daemon import control_table as requests_module
 from alertd.daemon.control_table import ask_daemon, serve_requests
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import StoreError, UserError
 from alertd.store.opening import open_to_ask
 from alertd.store.store import Store
@@ -64,7 +64,7 @@ async def daemon(url: str, answer: Callable[[], Quieted]) -> AsyncIterator[list[
 
     thread = await StoreThread.start(lambda: Store.open(url, now=NOW))
     try:
-        async with serve_requests(Keeper(thread), handle):
+        async with serve_requests(StoreGateway(thread), handle):
             yield asked
     finally:
         await thread.close()

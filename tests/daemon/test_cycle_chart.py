@@ -21,7 +21,7 @@ from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings import load_settings
 from alertd.store.store import Store
@@ -59,15 +59,15 @@ class Undrawable(RollingSpend):
 
 
 @pytest.fixture
-async def keeper() -> AsyncIterator[Keeper]:
+async def gateway() -> AsyncIterator[StoreGateway]:
     thread = await StoreThread.start(lambda: Store.open("sqlite://", now=NOW))
     try:
-        yield Keeper(thread)
+        yield StoreGateway(thread)
     finally:
         await thread.close()
 
 
-def cycle_of(keeper: Keeper, *rules: Rule) -> Cycle:
+def cycle_of(gateway: StoreGateway, *rules: Rule) -> Cycle:
     rows = [row(RUNNING - 3, "61.25"), row(RUNNING - 30, "3")]
     loaded = LoadedRules(
         accounts=(Account(name="default"),),  # type: ignore[arg-type] # a plain name
@@ -85,7 +85,7 @@ def cycle_of(keeper: Keeper, *rules: Rule) -> Cycle:
     )
     plan = build_plan(loaded, load_settings(), sources={"default": Source(rows)}, notifiers={})
     return Cycle(
-        store=keeper,
+        store=gateway,
         plan=replace(plan, audience=AUDIENCE),
         settle_delay=2 * HOUR,
         cadence=Cadence(),
@@ -94,46 +94,48 @@ def cycle_of(keeper: Keeper, *rules: Rule) -> Cycle:
     )
 
 
-async def notified(keeper: Keeper) -> list[Message]:
-    return [entry.message for entry in await keeper.open_entries()]
+async def notified(gateway: StoreGateway) -> list[Message]:
+    return [entry.message for entry in await gateway.open_entries()]
 
 
-async def test_alert_when_told_then_its_chart_comes_back_from_the_store_as_it_was_drawn(keeper: Keeper) -> None:
+async def test_alert_when_told_then_its_chart_comes_back_from_the_store_as_it_was_drawn(gateway: StoreGateway) -> None:
     """It ends with the value that the message tells, and is the same at each attempt."""
-    cycle = cycle_of(keeper, rolling())
+    cycle = cycle_of(gateway, rolling())
     await cycle.run(NOW)
-    (message,) = await notified(keeper)
+    (message,) = await notified(gateway)
     assert message.chart is not None
     assert message.chart.points[-1].value == message.alerts[0].value == "61.25"
     assert message.chart.points[-1].at == message.alerts[0].as_of
 
 
-async def test_chart_when_it_cannot_be_drawn_then_the_alert_goes_without(keeper: Keeper) -> None:
+async def test_chart_when_it_cannot_be_drawn_then_the_alert_goes_without(gateway: StoreGateway) -> None:
     """A picture is worth no message."""
     broken = Undrawable(name="broken", window=timedelta(hours=24), thresholds=rolling().thresholds, group_by=("owner",))
-    await cycle_of(keeper, broken, rolling()).run(NOW)
-    assert {message.alerts[0].rule: message.chart is not None for message in await notified(keeper)} == {
+    await cycle_of(gateway, broken, rolling()).run(NOW)
+    assert {message.alerts[0].rule: message.chart is not None for message in await notified(gateway)} == {
         "broken": False,
         "gpu-24h": True,
     }
 
 
-async def test_acknowledgement_then_changes_the_message_with_its_chart_and_tells_it_without(keeper: Keeper) -> None:
+async def test_acknowledgement_then_changes_the_message_with_its_chart_and_tells_it_without(
+    gateway: StoreGateway,
+) -> None:
     """The message keeps its picture; the line in its thread says only who took it."""
-    cycle = cycle_of(keeper, rolling())
+    cycle = cycle_of(gateway, rolling())
     await cycle.run(NOW)
     (alert,) = cycle.open_alerts()
     await cycle.quiet(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
-    first, *later = await notified(keeper)
+    first, *later = await notified(gateway)
     charts = {message.reason: message.chart for message in later}
     assert charts == {NotifyReason.ACKNOWLEDGED: None, NotifyReason.UPDATED: first.chart}
 
 
-async def test_acknowledgement_when_nothing_was_judged_yet_then_needs_no_chart(keeper: Keeper) -> None:
+async def test_acknowledgement_when_nothing_was_judged_yet_then_needs_no_chart(gateway: StoreGateway) -> None:
     """Right after a start somebody may press a button."""
-    cycle = cycle_of(keeper, rolling())
+    cycle = cycle_of(gateway, rolling())
     await cycle.run(NOW)
     (alert,) = cycle.open_alerts()
-    again = cycle_of(keeper, rolling())
+    again = cycle_of(gateway, rolling())
     await again.quiet(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
-    assert [message.chart for message in (await notified(keeper))[1:]] == [None, None]
+    assert [message.chart for message in (await notified(gateway))[1:]] == [None, None]

@@ -12,7 +12,7 @@ from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import ApiUnavailable
 from alertd.queries.cycle_report import CycleReport
 from alertd.rules_file.model import Account, LoadedRules
@@ -65,7 +65,7 @@ async def run(skew: timedelta | None) -> tuple[CycleReport, list[AlertState]]:
     try:
         plan = build_plan(RULES, load_settings(), sources={"default": DeadSource(skew)}, notifiers={})
         cycle = Cycle(
-            store=Keeper(thread),
+            store=StoreGateway(thread),
             plan=plan,
             settle_delay=2 * HOUR,
             cadence=Cadence(),

@@ -17,7 +17,7 @@ from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.rules.facts import Facts
 from alertd.daemon.reports import Reporter
 from alertd.daemon.state import Plan
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.rules_file.model import Report
 from alertd.rules_file.values import Name, Names, Schedule, Zone
 from alertd.store.store import Store
@@ -66,10 +66,10 @@ class Daemon:
     @asynccontextmanager
     async def running(self, *reports: Report, plan: Plan = PLAN) -> AsyncIterator[Reporter]:
         thread = await StoreThread.start(lambda: Store.open(self.url, now=MONDAY))
-        keeper = Keeper(thread)
+        gateway = StoreGateway(thread)
         try:
             yield Reporter(
-                store=keeper, knowledge=self.known, install_id=await keeper.install_id(), reports=reports, plan=plan
+                store=gateway, source=self.known, install_id=await gateway.install_id(), reports=reports, plan=plan
             )
         finally:
             await thread.close()

@@ -7,7 +7,7 @@ import pytest
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState, OutboxEntry
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.store.store import Decisions, Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import HOUR, NOW, rolling
@@ -46,9 +46,9 @@ def corrections(entries: list[OutboxEntry]) -> list[OutboxEntry]:
 
 async def refs(thread: StoreThread, stage: Stage, reason: NotifyReason) -> list[str]:
     """Return for each entry of a reason what it corrects, or continues."""
-    keeper = Keeper(thread)
+    gateway = StoreGateway(thread)
     entries = [entry for entry in await kept(thread, stage.decided) if entry.message.reason is reason]
-    ask = keeper.edited_ref if reason is NotifyReason.CORRECTED else keeper.thread_ref
+    ask = gateway.edited_ref if reason is NotifyReason.CORRECTED else gateway.thread_ref
     return [await ask(entry) for entry in entries]
 
 

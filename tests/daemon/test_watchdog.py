@@ -1,4 +1,4 @@
-"""The pulse with a real store thread, and a clock that the test moves."""
+"""The watchdog with a real store thread, and a clock that the test moves."""
 
 import asyncio
 import threading
@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from alertd.daemon import watchdog as pulse_module
-from alertd.daemon.store_gateway import Keeper
-from alertd.daemon.watchdog import SENDING_PATIENCE, STORE_PATIENCE, Pulse
+from alertd.daemon import watchdog as watchdog_module
+from alertd.daemon.store_gateway import StoreGateway
+from alertd.daemon.watchdog import SENDING_PATIENCE, STORE_PATIENCE, Watchdog
 from alertd.errors import StoreError
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
@@ -63,12 +63,12 @@ async def until(what: Callable[[], bool]) -> None:
 @pytest.fixture(autouse=True)
 def often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Feel it without pauses."""
-    monkeypatch.setattr(pulse_module, "FEEL_EVERY_S", 0.001)
+    monkeypatch.setattr(watchdog_module, "FEEL_EVERY_S", 0.001)
 
 
 @asynccontextmanager
-async def felt(pulse: Pulse) -> AsyncIterator[None]:
-    task = asyncio.create_task(pulse.feel())
+async def felt(watchdog: Watchdog) -> AsyncIterator[None]:
+    task = asyncio.create_task(watchdog.feel())
     try:
         yield
     finally:
@@ -81,28 +81,28 @@ async def test_stuck_when_the_stores_thread_hangs_then_told_until_it_goes_on(tmp
     """A disk that does not answer blocks the thread, and no error ever comes of it."""
     clock, gate = Clock(), threading.Event()
     thread = await StoreThread.start(lambda: Store.open(f"sqlite:///{tmp_path / 'alertd.db'}", now=NOW))
-    keeper, asked = Keeper(thread), 0
+    gateway, asked = StoreGateway(thread), 0
 
     async def heads() -> Collection[tuple[int, int]]:
         nonlocal asked
-        found = await keeper.open_entries()
+        found = await gateway.open_entries()
         asked += 1
         return [(entry.id, entry.attempts) for entry in found]
 
-    pulse = Pulse(heads=heads, poll_interval=POLL * 10, timer=clock)
+    watchdog = Watchdog(heads=heads, poll_interval=POLL * 10, timer=clock)
     try:
-        async with felt(pulse):
+        async with felt(watchdog):
             await until(lambda: asked > 1)
             hanging = asyncio.create_task(thread.call(lambda _store: gate.wait(20)))
             before = -1
             while before != asked:
                 before = asked
                 await asyncio.sleep(0.05)
-            assert pulse.stuck() == ()
+            assert watchdog.stuck() == ()
             clock.pass_by(STORE_PATIENCE)
-            assert pulse.stuck() == (MUTE,)
+            assert watchdog.stuck() == (MUTE,)
             gate.set()
-            await until(lambda: pulse.stuck() == ())
+            await until(lambda: watchdog.stuck() == ())
             await hanging
     finally:
         gate.set()
@@ -113,59 +113,59 @@ async def test_stuck_when_the_store_refuses_then_it_answers_all_the_same() -> No
     """A full disk is told elsewhere; a restart would not empty it."""
     clock, heads = Clock(), Heads()
     heads.fault = StoreError("the disk is full")
-    pulse = Pulse(heads=heads, poll_interval=POLL * 10, timer=clock)
-    async with felt(pulse):
+    watchdog = Watchdog(heads=heads, poll_interval=POLL * 10, timer=clock)
+    async with felt(watchdog):
         for _ in range(3):
             await heads.again()
             clock.pass_by(STORE_PATIENCE / 2)
-            assert pulse.stuck() == ()
+            assert watchdog.stuck() == ()
 
 
 async def test_stuck_when_the_same_entry_stays_due_then_told_and_not_while_its_lane_moves() -> None:
     """Many messages take their time in a lane; one that is never tried is another thing."""
     clock, heads = Clock(), Heads()
-    pulse = Pulse(heads=heads, poll_interval=POLL * 10, timer=clock)
-    async with felt(pulse):
+    watchdog = Watchdog(heads=heads, poll_interval=POLL * 10, timer=clock)
+    async with felt(watchdog):
         for number in range(4):
             heads.due = [(number, 0)]
             await heads.again()
             clock.pass_by(SENDING_PATIENCE / 2)
-            assert pulse.stuck() == ()
+            assert watchdog.stuck() == ()
         # Seen again, it is as old as when it was seen first.
         await heads.again()
         clock.pass_by(SENDING_PATIENCE / 2)
-        assert pulse.stuck() == (UNTRIED,)
+        assert watchdog.stuck() == (UNTRIED,)
         heads.due = [(3, 1)]
         await heads.again()
-        assert pulse.stuck() == ()
+        assert watchdog.stuck() == ()
 
 
 async def test_stuck_when_cycles_come_and_go_then_only_an_endless_or_a_missing_one() -> None:
     """A cycle that was rung for starts the time anew; one that ended no longer counts as running."""
     clock = Clock()
-    pulse = Pulse(heads=Heads(), poll_interval=POLL, timer=clock)
-    pulse.cycle_began()
+    watchdog = Watchdog(heads=Heads(), poll_interval=POLL, timer=clock)
+    watchdog.cycle_began()
     clock.pass_by(POLL * 3)
-    assert pulse.stuck() == ()
+    assert watchdog.stuck() == ()
     clock.pass_by(POLL)
-    assert pulse.stuck() == ("polling: a cycle does not end",)
-    pulse.cycle_ended()
-    assert pulse.stuck() == ("polling: no cycle begins",)
-    pulse.cycle_began()
-    assert pulse.stuck() == ()
-    assert pulse.silent_s == 0
+    assert watchdog.stuck() == ("polling: a cycle does not end",)
+    watchdog.cycle_ended()
+    assert watchdog.stuck() == ("polling: no cycle begins",)
+    watchdog.cycle_began()
+    assert watchdog.stuck() == ()
+    assert watchdog.silent_s == 0
 
 
 async def test_watch_when_something_is_stuck_then_logged_when_it_changes_and_told_each_time() -> None:
     """The log says why a restart comes, once; whoever decides about it hears every judgement."""
     clock, judged = Clock(), list[tuple[str, ...]]()
-    pulse = Pulse(heads=Heads(), poll_interval=POLL, timer=clock)
+    watchdog = Watchdog(heads=Heads(), poll_interval=POLL, timer=clock)
     with capture_logs() as logs:
-        watching = asyncio.create_task(pulse.watch(judged.append, every_s=0.001))
+        watching = asyncio.create_task(watchdog.watch(judged.append, every_s=0.001))
         await until(lambda: len(judged) > 1)
         clock.pass_by(POLL * 3)
         await until(lambda: len(judged) > 1 and all(judged[-2:]))
-        pulse.cycle_began()
+        watchdog.cycle_began()
         await until(lambda: not judged[-1])
         watching.cancel()
         with suppress(asyncio.CancelledError):
@@ -178,14 +178,14 @@ async def test_watch_when_something_is_stuck_then_logged_when_it_changes_and_tol
 async def test_feel_when_asking_fails_in_an_unknown_way_then_logged_and_asked_again() -> None:
     """Whoever watches must not end because of what it watches."""
     clock, heads = Clock(), Heads()
-    pulse = Pulse(heads=heads, poll_interval=POLL * 10, timer=clock)
+    watchdog = Watchdog(heads=heads, poll_interval=POLL * 10, timer=clock)
     with capture_logs() as logs:
         heads.fault = ValueError("a bug")
-        async with felt(pulse):
+        async with felt(watchdog):
             await heads.again()
             heads.fault = None
             heads.due = [(1, 0)]
             await heads.again()
             clock.pass_by(SENDING_PATIENCE)
-            assert pulse.stuck() == (UNTRIED,)
-    assert {line["event"] for line in logs} == {"pulse not felt"}
+            assert watchdog.stuck() == (UNTRIED,)
+    assert {line["event"] for line in logs} == {"watchdog could not ask the store"}

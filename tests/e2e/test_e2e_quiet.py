@@ -86,10 +86,10 @@ def test_quiet_when_asked_of_the_running_service_then_holds_over_a_crash(
         refused = alertd.run("ack", "ffffffff")
         assert (refused.code, refused.out) == (1, "")
         assert refused.err == 'alertd: there is no alert "ffffffff"; `alertd alerts --all` lists them\n'
-        story = alertd.run("explain", name)
-    assert story.code == 0
+        history = alertd.run("explain", name)
+    assert history.code == 0
     for line in ("acknowledged by dana", "acknowledgement taken back by kim", "delivered", "by defaults"):
-        assert line in story.out
+        assert line in history.out
     assert next(event["what"] for event in alertd.events("quieted")) == "acknowledged by dana"
     assert owners_told(hook).count(("gpu-2", "firing")) == 1
     assert no_traceback(alertd.log.read_text())

@@ -61,9 +61,9 @@ def test_update_when_commands_look_then_they_show_what_was_stored(updated: Alert
     }
     by_key = json.loads(updated.run("spend", "--view", "api_key", "--by", "owner", "--json").out)
     assert [(row["owner"], row["owner_name"]) for row in by_key] == [("key-7", "ci")]
-    story = updated.run("explain", found["gpu-1"]["fingerprint"])
-    assert "none -> firing (warning)" in story.out
-    assert "acknowledged by dana" in story.out
+    history = updated.run("explain", found["gpu-1"]["fingerprint"])
+    assert "none -> firing (warning)" in history.out
+    assert "acknowledged by dana" in history.out
     status = updated.run("status", "--json")
     assert status.code == 1, "what the old version gave up is still a fault"
     assert json.loads(status.out)["outbox"]["gone"]["gave up"] == 1

@@ -12,7 +12,7 @@ from alertd.core.alerts.routing import Route
 from alertd.core.alerts.silence import Silence
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.daemon.store_gateway import event
-from alertd.queries.alert_history import Story, Told, read_story, tell, why_quiet
+from alertd.queries.alert_history import AlertHistory, Told, read_history, tell, why_quiet
 from alertd.store.outbox import Attempt
 from alertd.store.store import Decisions, Store
 from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
@@ -27,7 +27,7 @@ def an_attempt(number: int, outcome: str, detail: str = "") -> Attempt:
     return Attempt(entry_id=1, number=number, started_at=at, finished_at=at, outcome=outcome, detail=detail)
 
 
-def a_story(**parts: object) -> Story:
+def a_history(**parts: object) -> AlertHistory:
     """An acknowledged alert of gpu-1, told once after two failures, silenced for an hour."""
     stage = Stage(rule=rolling())
     stage.lives("60")
@@ -42,7 +42,7 @@ def a_story(**parts: object) -> Story:
         message=replace(notified.entry.message, history=("Delivered late: firing (warning) 2026-01-10 12:05 UTC.",)),
     )
     attempts = (an_attempt(1, "NotSent", "busy"), an_attempt(2, ""), an_attempt(3, "Delivered"))
-    plain = Story(
+    plain = AlertHistory(
         alert=alert,
         events=(
             event(alert, "none -> firing (warning)", [("value", "60"), ("as_of", "2026-01-10T12:00:00+00:00")], NOW),
@@ -59,7 +59,7 @@ def a_story(**parts: object) -> Story:
 def test_story_when_told_then_reads_so() -> None:
     """Value, state, why, route, silence, sends with their answers, history: in this order, in these words."""
     audience = replace(TEAM, routes=(Route(match=match(owner="gpu-*"), notify=("finops", "owner")),))
-    assert "\n".join(tell(a_story(), rolling(), audience)) == (
+    assert "\n".join(tell(a_history(), rolling(), audience)) == (
         "gpu-24h  a0189caff68cf5aa  episode 1\n"
         "gpu-1 spent $60\n"
         "\n"
@@ -86,9 +86,9 @@ def test_story_when_told_then_reads_so() -> None:
     )
 
 
-def lines(story: Story, **parts: object) -> list[str]:
+def lines(history: AlertHistory, **parts: object) -> list[str]:
     rule = replace(rolling(), **parts)  # type: ignore[arg-type]
-    return list(tell(story, rule, TEAM))
+    return list(tell(history, rule, TEAM))
 
 
 @pytest.mark.parametrize(
@@ -135,8 +135,8 @@ def test_story_when_the_alert_differs_then_the_line_does(
     parts: dict[str, object], rule: dict[str, object], line: str
 ) -> None:
     """Each state of telling has its own words."""
-    story = a_story()
-    assert line in lines(replace(story, alert=replace(story.alert, **parts)), **rule)  # type: ignore[arg-type]
+    history = a_history()
+    assert line in lines(replace(history, alert=replace(history.alert, **parts)), **rule)  # type: ignore[arg-type]
 
 
 # --- what is read ---------------------------------------------------------------------------------------------------
@@ -164,13 +164,13 @@ def test_story_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> N
     stage.cycle({"gpu-1": "120", "gpu-2": "60"})
     alert = stage.of("gpu-1")
     kept(store, stage, a_silence(), a_silence(id="0ther000", matchers=match(owner="gpu-2")))
-    whole = read_story(store, alert, at=NOW + 9 * HOUR, is_past=False)
+    whole = read_history(store, alert, at=NOW + 9 * HOUR, is_past=False)
     assert [notified.entry.message.severity.label for notified in whole.notified] == ["warning", "critical"]
     assert [silence.id for silence in whole.silences] == ["51133ce0"]
     assert len(whole.events) == 1
-    early = read_story(store, alert, at=NOW + HOUR, is_past=True)
+    early = read_history(store, alert, at=NOW + HOUR, is_past=True)
     assert [notified.entry.message.severity.label for notified in early.notified] == ["warning"]
-    none = read_story(store, alert, at=NOW - HOUR, is_past=True)
+    none = read_history(store, alert, at=NOW - HOUR, is_past=True)
     assert (none.notified, none.events, none.silences) == ((), (), ())
 
 
@@ -192,8 +192,8 @@ def test_silences_in_the_story_when_they_are_over_then_still_told(
     stage = Stage()
     stage.lives("60")
     kept(store, stage, silence)
-    story = read_story(store, stage.of(), at=NOW + 9 * HOUR, is_past=False)
-    assert bool(story.silences) is is_notified
+    history = read_history(store, stage.of(), at=NOW + 9 * HOUR, is_past=False)
+    assert bool(history.silences) is is_notified
 
 
 @pytest.mark.parametrize(

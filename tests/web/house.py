@@ -116,7 +116,7 @@ class House:
         """Run a cycle, as the service does each interval."""
         self.now += later
         report = await self.app.cycle.run(self.now)
-        await self.app.keeper.record(report, self.now)
+        await self.app.gateway.record(report, self.now)
         self.app.figures.overview = await self.app.cycle.overview(self.now)
 
     def alert(self, rule: str = "gpu-24h") -> Alert:
@@ -179,7 +179,7 @@ async def house(
             return await app.cycle.quiet(request, now())
 
         listen = Listen(host="127.0.0.1", port=port, token=token, external_url=external_url)
-        await app.keeper.note_rules_file(RulesFile(loaded_at=NOW, rules=app.cycle.rule_count))
+        await app.gateway.note_rules_file(RulesFile(loaded_at=NOW, rules=app.cycle.rule_count))
         async with serve_page(app, listen, quiet=quiet, stuck=tuple, now=now) as bound:
             found = House(app=app, port=bound, account=source, session=session)
             living.append(found)

@@ -11,12 +11,12 @@ import pytest
 from yarl import URL
 
 from alertd.errors import StoreError
-from alertd.web.guard import Door
+from alertd.web.guard import Guard
 from alertd.web.listen import Listen
 from alertd.web.server import serve
 from alertd.web.session import SESSION_S, Sessions, clean_name
 from alertd.web.standby import StandbyPages
-from alertd.web.styles import Looks
+from alertd.web.styles import Styles
 from tests.web.house import TOKEN, House, house
 
 EXTERNAL = "https://alertd.example.com"
@@ -234,10 +234,10 @@ async def test_page_when_the_store_fails_then_says_what_to_do(home: House, monke
     async def fail() -> None:
         raise StoreError("alertd.db is damaged; restore a copy: `alertd db backup` makes them")
 
-    monkeypatch.setattr(home.app.keeper, "open_entries", fail)
+    monkeypatch.setattr(home.app.gateway, "open_entries", fail)
     status, text = await home.get("/")
     assert (status, "restore a copy" in text) == (503, True)
-    monkeypatch.setattr(home.app.keeper, "open_entries", SimpleNamespace())
+    monkeypatch.setattr(home.app.gateway, "open_entries", SimpleNamespace())
     status, text = await home.get("/")
     assert (status, "TypeError" in text) == (500, False)
 
@@ -312,8 +312,8 @@ def test_name_then_fits_a_history(text: str, name: str) -> None:
 async def test_page_of_a_daemon_that_stands_by_then_says_so() -> None:
     """Who opens it on the wrong host is told why there is nothing to see."""
     listen = Listen(host="127.0.0.1", port=0)
-    door = Door(listen, sessions=Sessions("", timer=Watch()), looks=Looks())
-    async with serve(listen, door, StandbyPages()) as port, aiohttp.ClientSession() as session:
+    guard = Guard(listen, sessions=Sessions("", timer=Watch()), styles=Styles())
+    async with serve(listen, guard, StandbyPages()) as port, aiohttp.ClientSession() as session:
         for accept in ("text/html", "*/*"):
             async with session.get(f"http://127.0.0.1:{port}/", headers={"Accept": accept}) as answer:
                 text = await answer.text()

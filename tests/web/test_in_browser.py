@@ -67,7 +67,7 @@ async def test_page_when_opened_then_its_charts_are_drawn_and_an_alert_is_acknow
     assert home.alert().acknowledged_by == "Dana (status page)"
     async with page.loading():
         await page.run("document.querySelector('form.silence').requestSubmit()")
-    assert [silence.author for silence in home.app.cycle.memory.silences.values()] == ["Dana (status page)"]
+    assert [silence.author for silence in home.app.cycle.state.silences.values()] == ["Dana (status page)"]
     assert page.errors == []
     assert {url.split("/")[2] for url in page.requests} == {f"127.0.0.1:{home.port}"}
 

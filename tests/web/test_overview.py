@@ -20,8 +20,8 @@ from alertd.core.severity import Severity
 from alertd.core.spend.bill import Balance, BillPhase, TrackedBill
 from alertd.queries.status import Status
 from alertd.store.cycles import CycleRecord
-from alertd.web.overview import Glance, glance
-from alertd.web.page_context import Known
+from alertd.web.overview import OverviewPage, overview_page
+from alertd.web.page_context import PageFacts
 from tests.core.builders import DAY, HOUR, NOW, RUNNING, Desk, firing, monthly_bill, row, usd
 
 CYCLE = CycleRecord(started_at=NOW, finished_at=NOW, is_ok=True)
@@ -55,14 +55,14 @@ def a_desk() -> Desk:
     return desk
 
 
-def a_glance(
+def an_overview(
     desk: Desk | None = None, *, now: datetime = NOW, rules: tuple[BudgetRule | BalanceRule, ...] = (), **parts: object
-) -> Glance:
+) -> OverviewPage:
     """A glance at what a desk filed, with the parts that matter replaced."""
     filed = desk or a_desk()
     balances = parts.get("balances", ())
     facts = replace(filed.facts(now), balances={b.account: b for b in balances})  # type: ignore[attr-defined]
-    known = Known(
+    known = PageFacts(
         now=now,
         status=status(),
         alerts=(),
@@ -74,7 +74,7 @@ def a_glance(
         audience=Audience(),
         overview=overview(facts, rules),
     )
-    return glance(replace(known, **parts))  # type: ignore[arg-type]
+    return overview_page(replace(known, **parts))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_title_then_says_how_it_stands_before_anything_else(
 ) -> None:
     """A tab in the background is read by its first letters; green means that somebody looked."""
     firing = tuple(an_alert(fingerprint=f"{n:016x}") for n in range(alerts))
-    found = a_glance(alerts=firing, status=status(*problems))
+    found = an_overview(alerts=firing, status=status(*problems))
     assert (found.title, found.verdict, found.state) == (title, verdict, state)
 
 
@@ -107,7 +107,7 @@ def test_alerts_then_the_worst_and_the_oldest_first() -> None:
         an_alert(fingerprint="e" * 16, state=AlertState.RESOLVED, fired_at=NOW - DAY, resolved_at=NOW - HOUR),
         an_alert(fingerprint="f" * 16, state=AlertState.RESOLVED, fired_at=NOW - 9 * DAY, resolved_at=NOW - 8 * DAY),
     )
-    found = a_glance(alerts=alerts)
+    found = an_overview(alerts=alerts)
     assert [line.fingerprint[0] for line in found.firing] == ["c", "b", "a"]
     assert [line.fingerprint[0] for line in found.pending] == ["d"]
     assert [line.fingerprint[0] for line in found.ended] == ["e"]
@@ -116,7 +116,7 @@ def test_alerts_then_the_worst_and_the_oldest_first() -> None:
 
 def test_alerts_when_there_are_very_many_then_counted() -> None:
     """Ten thousand lines are no glance."""
-    found = a_glance(alerts=tuple(an_alert(fingerprint=f"{n:016x}") for n in range(60)))
+    found = an_overview(alerts=tuple(an_alert(fingerprint=f"{n:016x}") for n in range(60)))
     assert (len(found.firing), found.firing_more) == (50, 10)
 
 
@@ -131,17 +131,17 @@ def test_alerts_when_there_are_very_many_then_counted() -> None:
 )
 def test_alert_then_says_who_knows_and_why_it_is_quiet(changes: dict[str, str], known_to: str, quiet: str) -> None:
     """A second person must not start over, and silence must not look like peace."""
-    (line,) = a_glance(alerts=(replace(an_alert(), **changes),)).firing  # type: ignore[arg-type]
+    (line,) = an_overview(alerts=(replace(an_alert(), **changes),)).firing  # type: ignore[arg-type]
     assert (line.known_to, line.quiet) == (known_to, quiet)
 
 
-def tiles(found: Glance) -> dict[str, tuple[str, str]]:
+def tiles(found: OverviewPage) -> dict[str, tuple[str, str]]:
     return {tile.name: (tile.value, tile.note) for tile in found.tiles}
 
 
 def test_tiles_then_tell_the_day_and_the_month_exactly() -> None:
     """The first figures that anybody looks at."""
-    assert tiles(a_glance()) == {
+    assert tiles(an_overview()) == {
         "Last 24 hours billed": ("$24.00", ""),
         "January 2026 so far": ("$228.00", "UTC month"),
     }
@@ -166,7 +166,7 @@ def test_tiles_when_a_category_lags_into_the_month_before_then_it_adds_nothing_t
     desk = Desk()
     desk.read([row(hour_of(first) - 1, "1")], HourRange(hour_of(first) - 30, hour_of(first) + 1), at=first)
     known = Overview(now=first, spend=spend, budgets=(), runways=(), bills=())
-    found = tiles(a_glance(desk, now=first, overview=known))
+    found = tiles(an_overview(desk, now=first, overview=known))
     assert found["February 2026 so far"] == ("$2.00", "UTC month; not complete, may be low")
     assert found["Last 24 hours billed"] == ("$34.00", "")
 
@@ -174,14 +174,14 @@ def test_tiles_when_a_category_lags_into_the_month_before_then_it_adds_nothing_t
 def test_tiles_when_money_is_owed_then_it_stands_out() -> None:
     """An unpaid bill stops everything."""
     owing = tracked("2025-12", debt=usd("75"), repaid=usd("25"))
-    found = a_glance(bills=(owing, tracked("2025-11", status="paid", debt=usd("0"))))
+    found = an_overview(bills=(owing, tracked("2025-11", status="paid", debt=usd("0"))))
     (tile,) = [tile for tile in found.tiles if tile.name == "Owed"]
     assert (tile.value, tile.note, tile.is_bad) == ("$50.00", "1 bill overdue", True)
     assert [(line.month, line.state, line.owed) for line in found.bills] == [
         ("2025-12", "overdue", "$50.00"),
         ("2025-11", "paid", ""),
     ]
-    assert tiles(a_glance(bills=(tracked("2025-11", status="paid"),)))["Owed"] == ("$0.00", "no bill is overdue")
+    assert tiles(an_overview(bills=(tracked("2025-11", status="paid"),)))["Owed"] == ("$0.00", "no bill is overdue")
 
 
 @pytest.mark.parametrize(
@@ -194,7 +194,7 @@ def test_tiles_when_money_is_owed_then_it_stands_out() -> None:
 )
 def test_bill_then_links_only_what_may_be_opened(url: str, shown: str) -> None:
     """What the API calls a URL is data."""
-    (line,) = a_glance(bills=(tracked("2025-12", invoice_url=url),)).bills
+    (line,) = an_overview(bills=(tracked("2025-12", invoice_url=url),)).bills
     assert line.invoice_url == shown
 
 
@@ -208,10 +208,10 @@ def test_balance_when_a_rule_says_by_which_pace_then_tells_how_long_it_lasts() -
     """The shortest of several accounts is the one to look at."""
     balance = Balance(account="default", available=usd("240"), read_at=NOW)
     rule = BalanceRule(name="low", available_below={Severity.WARNING: usd("1")}, window=timedelta(hours=72))
-    found = a_glance(rules=(rule,), balances=(balance,))
+    found = an_overview(rules=(rule,), balances=(balance,))
     assert tiles(found)["Balance lasts"] == ("10 days", "balance $240.00")
     assert found.balances[0].headline.startswith("Balance of default is $240.00, enough for 10 days")
-    without = a_glance(balances=(balance,))
+    without = an_overview(balances=(balance,))
     assert tiles(without)["Balance"] == ("$240.00", "")
     assert without.balances[0].headline == "Balance of default is $240.00"
 
@@ -238,7 +238,7 @@ def budget(amount: str, **changes: object) -> BudgetRule:
 )
 def test_budget_then_its_state_is_told_in_a_word(amount: str, state: str, word: str) -> None:
     """Not by colour alone."""
-    (line,) = a_glance(rules=(budget(amount),)).budgets.shown
+    (line,) = an_overview(rules=(budget(amount),)).budgets.shown
     assert (line.state, line.word) == (state, word)
     assert line.clause.startswith(f"$228.00 of ${float(amount):,.2f}")
     assert line.label.startswith(f"{round(22800 / float(amount), 1):g} % of the budget spent")
@@ -249,8 +249,8 @@ def test_budgets_when_there_are_many_then_the_largest_stand_open() -> None:
     desk = Desk()
     rows = [row(RUNNING - 2, "1", owner=f"gpu-{n}") for n in range(70)]
     desk.read(rows, HourRange(RUNNING - 1440, RUNNING + 1))
-    found = a_glance(desk, rules=(budget("100", group_by=("owner",)),)).budgets
-    assert (len(found.shown), len(found.folded), found.unsent) == (8, 52, 10)
+    found = an_overview(desk, rules=(budget("100", group_by=("owner",)),)).budgets
+    assert (len(found.shown), len(found.folded), found.unlisted) == (8, 52, 10)
 
 
 def test_silence_then_names_what_it_withholds() -> None:
@@ -264,5 +264,5 @@ def test_silence_then_names_what_it_withholds() -> None:
         Silence(id="3", matchers=(("fingerprint", Patterns(("0" * 16,))),), author="kim", created_at=NOW),
         Silence(id="4", matchers=(("team", Patterns(("x",))),), author="kim", created_at=NOW - DAY, ends_at=NOW),
     )
-    found = a_glance(alerts=(alert,), silences=silences).silences
+    found = an_overview(alerts=(alert,), silences=silences).silences
     assert [line.matches for line in found] == [alert.headline, "team=research,x", f"fingerprint={'0' * 16}"]

@@ -119,7 +119,7 @@ async def test_page_before_the_first_poll_then_says_that_nothing_is_known(tmp_pa
 
 async def test_page_when_the_rules_file_is_broken_then_shows_the_mistake_with_its_place(home: House) -> None:
     """Who edited it looks here first."""
-    await home.app.keeper.note_rules_file(
+    await home.app.gateway.note_rules_file(
         RulesFile(faults=("rules.yaml:3:1: what is <this>?",), broken_since=NOW, loaded_at=NOW, rules=4)
     )
     _, text = await home.get("/")
@@ -167,7 +167,7 @@ async def test_alert_page_when_it_has_ended_then_offers_nothing_to_do(home: Hous
     home.account.rows = [row(RUNNING + 20, "1")]
     for _ in range(4):
         await home.poll(15 * HOUR)
-    assert home.app.cycle.memory.alerts[fingerprint].state is AlertState.RESOLVED
+    assert home.app.cycle.state.alerts[fingerprint].state is AlertState.RESOLVED
     _, text = await home.get(f"/alerts/{fingerprint}")
     require_valid(text)
     assert "resolved" in text
@@ -188,8 +188,8 @@ async def test_acknowledge_by_form_then_it_is_stored_with_its_name_and_told(home
     assert "is acknowledged" in text
     assert "Dana &lt;3 (status page) looks after it" in text
     assert home.alert().acknowledged_by == "Dana <3 (status page)"
-    story = await home.app.keeper.story(home.alert(), home.now)
-    assert story.events[-1].kind == "acknowledged by Dana <3 (status page)"
+    history = await home.app.gateway.history(home.alert(), home.now)
+    assert history.events[-1].kind == "acknowledged by Dana <3 (status page)"
     # What was said once is not said again.
     assert "is acknowledged" not in (await home.get(path))[1]
     fields["undo"] = "1"
@@ -217,7 +217,7 @@ async def test_silence_by_form_then_holds_as_long_as_chosen_and_can_be_ended(
         async with home.session.post(f"{home.url}{path}/silence", data=fields) as answer:
             text = await answer.text()
     require_valid(text)
-    (silence,) = home.app.cycle.memory.silences.values()
+    (silence,) = home.app.cycle.state.silences.values()
     assert (silence.author, silence.comment, silence.until) == ("dana (status page)", "planned run", until)
     assert until in (await home.get("/"))[1]
     await home.session.post(f"{home.url}/silences/{silence.id}/expire", data={"csrf": csrf, "back": "/"})
@@ -231,7 +231,7 @@ async def test_silence_when_it_cannot_be_then_the_page_says_why(home: House) -> 
     for fields in ({"length": "for ever"}, {"length": "1h", "episode": "7"}):
         async with home.session.post(f"{home.url}{path}/silence", data={"csrf": csrf, "back": "/", **fields}) as answer:
             assert "Not done: " in await answer.text()
-    assert home.app.cycle.memory.silences == {}
+    assert home.app.cycle.state.silences == {}
 
 
 async def test_post_with_the_token_itself_then_scripts_need_no_session(home: House) -> None:
@@ -249,7 +249,7 @@ async def test_alert_page_when_its_history_is_very_long_then_shows_the_newest(ho
     """An alert that was quieted a thousand times has a page that opens all the same."""
     alert = home.alert()
     events = [event(alert, f"event {number}", (), NOW + timedelta(seconds=number)) for number in range(300)]
-    await home.app.keeper._thread.call(lambda store: store.alerts.add_events(events))
+    await home.app.gateway._thread.call(lambda store: store.alerts.add_events(events))
     home.now += HOUR
     _, text = await home.get(f"/alerts/{alert.fingerprint}")
     require_valid(text)

@@ -17,15 +17,15 @@ from alertd.core.spend.ledger import DataState
 from alertd.core.spend.steps import SpendSteps, StepSums, steps_of, sum_steps
 from alertd.web.drawing import WIDTH, budget_bar, spend_drawing
 from alertd.web.spend_panel import Choice, GroupBy, Window, spend_panel, step_rows
-from alertd.web.styles import Looks
+from alertd.web.styles import Styles
 from tests.core.builders import NOW, RUNNING, SETTLE, Desk, Row, a_series
 
 CHOICE = Choice(window=Window.DAY, by=GroupBy.OWNER)
 
 
 @cache
-def looks() -> Looks:
-    return Looks()
+def styles() -> Styles:
+    return Styles()
 
 
 def found_of(desk: Desk, most: int = 8) -> SpendSteps:
@@ -58,7 +58,7 @@ def spend_page(names: list[str]) -> str:
         "here": "/spend",
         "mark": "m",
     }
-    text = looks().page("spend.html", context).text
+    text = styles().page("spend.html", context).text
     assert text is not None
     return text
 

@@ -35,7 +35,7 @@ from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.state import Plan
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import RUNNING, SETTLE, Row, a_series, bill_rows, desk_with, monthly_bill, row, usd
@@ -113,7 +113,7 @@ async def live(source: Hourly, rules: tuple[Rule, ...], who: Audience) -> Lived:
     """Run the real cycle hour by hour over a real store; whatever is due is delivered at once."""
     thread = await StoreThread.start(lambda: Store.open("sqlite://", now=start_of(SINCE)))
     try:
-        keeper = Keeper(thread)
+        gateway = StoreGateway(thread)
         plan = Plan(
             accounts={"default": source},
             categories=CATEGORIES,
@@ -122,21 +122,21 @@ async def live(source: Hourly, rules: tuple[Rule, ...], who: Audience) -> Lived:
             headline_of=lambda alert, _: alert.headline,
         )
         cycle = Cycle(
-            store=keeper, plan=plan, settle_delay=SETTLE, cadence=Cadence(), install_id="replay", timer=lambda: 0.0
+            store=gateway, plan=plan, settle_delay=SETTLE, cadence=Cadence(), install_id="replay", timer=lambda: 0.0
         )
         alerts, notified, known = [], [], set[int]()
         for hour in range(SINCE, SINCE + LIVE_HOURS):
             source.now = start_of(hour)
-            await deliver(keeper, source.now)
+            await deliver(gateway, source.now)
             report = await cycle.run(source.now)
             assert report.is_ok
-            await keeper.record(report, source.now)
-            alerts.append({name: plain(alert) for name, alert in cycle.memory.alerts.items()})
+            await gateway.record(report, source.now)
+            alerts.append({name: plain(alert) for name, alert in cycle.state.alerts.items()})
             entries = [entry for entry in await thread.call(all_entries) if entry.id not in known]
             known |= {entry.id for entry in entries}
             notified.append(sorted(map(as_told, entries)))
-            await deliver(keeper, source.now)
-        await deliver(keeper, start_of(SINCE + 10_000))
+            await deliver(gateway, source.now)
+        await deliver(gateway, start_of(SINCE + 10_000))
         received = [e.receiver for e in await thread.call(all_entries) if counts(e)]
         return Lived(
             alerts=alerts,
@@ -148,12 +148,12 @@ async def live(source: Hourly, rules: tuple[Rule, ...], who: Audience) -> Lived:
         await thread.close()
 
 
-async def deliver(keeper: Keeper, now: datetime) -> None:
+async def deliver(gateway: StoreGateway, now: datetime) -> None:
     """Let everything that is due arrive."""
-    for entry in await keeper.open_entries():
+    for entry in await gateway.open_entries():
         if entry.not_before <= now:
             after = replace(entry, state=EntryState.DELIVERED, finished_at=now)
-            assert await keeper.replace_entry(entry, after, add=(), outcome="")
+            assert await gateway.replace_entry(entry, after, add=(), outcome="")
 
 
 def all_entries(store: Store) -> list[OutboxEntry]:

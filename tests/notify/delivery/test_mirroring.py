@@ -13,7 +13,7 @@ from alertd.core.messages.dispatch import Decisions as Decided
 from alertd.core.messages.message import AlertFacts
 from alertd.core.messages.outbox import EntryState
 from alertd.core.severity import Severity
-from alertd.daemon.store_gateway import Keeper
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import StoreError
 from alertd.notify.base import Delivered, NotSent, Outcome, Unknown
 from alertd.notify.delivery.mirroring import Mirroring
@@ -212,16 +212,16 @@ async def test_store_when_asked_what_was_told_then_by_lane_and_only_what_arrived
 
     thread = await StoreThread.start(lambda: Store.open("sqlite://", now=NOW))
     try:
-        keeper = Keeper(thread)
-        await keeper.decide(lambda _: Decided(alerts=(alert,), moves=(), entries=entries, folded={}, held={}), NOW)
-        assert await keeper.notified(entries[3]) == (FACTS,)
-        assert await keeper.mirrored("am", "a", NOW) == (FACTS,)
-        assert await keeper.mirrored("am", "b", NOW) == (critical,)
-        assert await keeper.mirrored("am", "c", NOW) == ()
+        gateway = StoreGateway(thread)
+        await gateway.decide(lambda _: Decided(alerts=(alert,), moves=(), entries=entries, folded={}, held={}), NOW)
+        assert await gateway.notified(entries[3]) == (FACTS,)
+        assert await gateway.mirrored("am", "a", NOW) == (FACTS,)
+        assert await gateway.mirrored("am", "b", NOW) == (critical,)
+        assert await gateway.mirrored("am", "c", NOW) == ()
         over = replace(alert, state=AlertState.RESOLVED, resolved_at=NOW)
-        await keeper.decide(lambda _: Decided(alerts=(over,), moves=(), entries=(), folded={}, held={}), NOW)
+        await gateway.decide(lambda _: Decided(alerts=(over,), moves=(), entries=(), folded={}, held={}), NOW)
         later = NOW + timedelta(minutes=15)
-        assert await keeper.mirrored("am", "a", later) == (replace(FACTS, is_resolved=True, ends_at=NOW),)
-        assert await keeper.mirrored("am", "a", later + timedelta(seconds=1)) == ()
+        assert await gateway.mirrored("am", "a", later) == (replace(FACTS, is_resolved=True, ends_at=NOW),)
+        assert await gateway.mirrored("am", "a", later + timedelta(seconds=1)) == ()
     finally:
         await thread.close()
