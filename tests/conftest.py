@@ -5,9 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from tests.ports import free_port
 from tests.postgres_server import PostgresServer, running_server
+
+# A loaded machine is no fault of what is tested.
+settings.register_profile("alertd", deadline=None)
+settings.load_profile("alertd")
 
 
 @pytest.fixture(autouse=True)
