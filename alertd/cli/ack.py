@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from alertd.cli.asking import ask_for_quiet, this_person
+from alertd.cli.asking import submit, this_person
 from alertd.cli.common import prepare
 
 _EPILOG = """\b
@@ -29,5 +29,5 @@ def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int
     from alertd.core.alerts.requests import Acknowledge
 
     request = Acknowledge(fingerprint=fingerprint.lower(), by=by, undo=undo)
-    click.echo(asyncio.run(ask_for_quiet(prepare(ctx), request)))
+    click.echo(asyncio.run(submit(prepare(ctx), request)))
     return 0

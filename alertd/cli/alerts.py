@@ -24,7 +24,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is firing, worst first, and why it is not told where something keeps it back."""
     from alertd.clock import utc_now
     from alertd.core.alert import AlertState
-    from alertd.queries.alert_history import why_quiet
+    from alertd.queries.alert_history import why_withheld
     from alertd.queries.alert_json import alert_json
     from alertd.store.store import Store
 
@@ -39,7 +39,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     if not show_all:
         shown = [alert for alert in shown if alert.state is AlertState.FIRING]
     shown.sort(key=lambda a: (a.state is AlertState.RESOLVED, -a.severity, a.rule, a.fingerprint))
-    reasons = {alert.fingerprint: why_quiet(alert, waiting, utc_now()) for alert in shown}
+    reasons = {alert.fingerprint: why_withheld(alert, waiting, utc_now()) for alert in shown}
     if as_json:
         print_json([alert_json(alert, reasons[alert.fingerprint]) for alert in shown])
     elif shown:

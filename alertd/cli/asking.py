@@ -1,4 +1,4 @@
-"""How commands ask for quiet: the running daemon where there is one, else the store itself."""
+"""How commands hand in what people ask for: the running daemon where there is one, else the store itself."""
 
 import asyncio
 import getpass
@@ -24,7 +24,7 @@ def this_person() -> str:
         return "somebody"
 
 
-async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
+async def submit(settings: "Settings", request: "Request") -> str:
     """
     Let the daemon do it, or do it in the store where none runs; return what was done.
 
@@ -32,7 +32,7 @@ async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
         UserError: It cannot be done as asked.
         StoreError: The store cannot be opened, or the daemon gave no answer.
     """
-    from alertd.core.alerts.requests import QuietingError
+    from alertd.core.alerts.requests import RequestError
     from alertd.daemon.control_socket import NobodyListens, ask, socket_path
     from alertd.errors import UserError
     from alertd.store.url import PostgresUrl, parse_database_url
@@ -48,7 +48,7 @@ async def ask_for_quiet(settings: "Settings", request: "Request") -> str:
     except NobodyListens:
         try:
             text = await _do(settings, request)
-        except QuietingError as error:
+        except RequestError as error:
             raise UserError(str(error)) from None
     # It names owners as the bills have them.
     return "\n".join(map(printable, text.split("\n")))
@@ -70,7 +70,7 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
 
 async def _do(settings: "Settings", request: "Request") -> str:
     from alertd.clock import utc_now
-    from alertd.core.alerts.requests import Situation, quiet
+    from alertd.core.alerts.requests import Situation, carry_out
     from alertd.daemon.store_gateway import StoreGateway
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
@@ -82,7 +82,7 @@ async def _do(settings: "Settings", request: "Request") -> str:
         loaded = load_rules(settings.rules_path())
         rules, inhibitions = {rule.name: rule for rule in loaded.rules}, loaded.inhibitions
     except RulesError:
-        # Quiet must be had while the rules are being mended, too; only an amount needs them, and says so.
+        # Rules that cannot be read keep nobody from a silence; only an amount needs them, and says so.
         rules, inhibitions = {}, ()
 
     def opened() -> "Store":
@@ -94,11 +94,11 @@ async def _do(settings: "Settings", request: "Request") -> str:
     try:
         gateway = StoreGateway(thread)
         state = await gateway.load()
-        quieted = quiet(
+        outcome = carry_out(
             request,
             Situation(alerts=state.alerts, silences=state.silences, rules=rules, inhibitions=inhibitions, now=now),
         )
-        await gateway.save_quieting(quieted, (), now)
+        await gateway.save_request(outcome, (), now)
     finally:
         await thread.close()
-    return f"{quieted.text}\nNo daemon runs on this store; it will know when it starts."
+    return f"{outcome.text}\nNo daemon runs on this store; it will know when it starts."

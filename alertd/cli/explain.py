@@ -98,7 +98,7 @@ def _rules(settings: "Settings") -> "LoadedRules | None":
 def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None") -> "Sequence[Alert] | str":
     """Return the alerts that a name stands for, open ones first, the newest first; or why there are none."""
     from alertd.core.alert import AlertState
-    from alertd.core.alerts.requests import QuietingError, find_alert
+    from alertd.core.alerts.requests import RequestError, find_alert
 
     of_rule = [alert for alert in alerts.values() if alert.rule == name]
     if of_rule:
@@ -109,7 +109,7 @@ def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None
         return []
     try:
         return [find_alert(alerts, name.lower())]
-    except QuietingError as error:
+    except RequestError as error:
         return f"{error}; nor is there a rule of that name"
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.asking import ask_for_quiet, this_person
+from alertd.cli.asking import submit, this_person
 from alertd.cli.common import duration, prepare, print_json, table
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ def add(
         until_resolved=until == _RESOLVED,
         until_spend=_amount(until_spend) if until_spend is not None else None,
     )
-    click.echo(asyncio.run(ask_for_quiet(prepare(ctx), request)))
+    click.echo(asyncio.run(submit(prepare(ctx), request)))
     return 0
 
 
@@ -224,5 +224,5 @@ def expire(ctx: click.Context, silence_id: str, by: str) -> int:
     """End the silence ID now; what it withheld and still fires is told at the next poll."""
     from alertd.core.alerts.requests import ExpireSilence
 
-    click.echo(asyncio.run(ask_for_quiet(prepare(ctx), ExpireSilence(id=silence_id.lower(), by=by))))
+    click.echo(asyncio.run(submit(prepare(ctx), ExpireSilence(id=silence_id.lower(), by=by))))
     return 0

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alertd.clock import monotonic_s, utc_now
-from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.alerts.requests import Request, RequestOutcome
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.accounts import missing_keys, open_sources
 from alertd.daemon.cycle import Cycle
@@ -137,14 +137,14 @@ async def open_app(
 def open_slack_app(
     settings: Settings,
     *,
-    quiet: Callable[[Request], Awaitable[Quieted]],
+    carry_out: Callable[[Request], Awaitable[RequestOutcome]],
     command: Callable[[str, str], Awaitable[str]],
 ) -> SlackApp | None:
     """
     Return what listens to buttons and slash commands, None without an app token.
 
     Args:
-        quiet: Does what a button asks for.
+        carry_out: Does what a button asks for.
         command: Answers a slash command for a person.
     """
     app_token, bot_token = settings.plain("slack_app_token"), settings.plain("slack_bot_token")
@@ -155,7 +155,7 @@ def open_slack_app(
         return None
     users = frozenset(name.strip() for name in (settings.slack_users or "").split(",") if name.strip())
     config = SlackAppConfig(app_token=app_token, bot_token=bot_token, base_url=settings.slack_base_url, users=users)
-    return SlackApp(config, quiet=quiet, command=command, now=utc_now)
+    return SlackApp(config, carry_out=carry_out, command=command, now=utc_now)
 
 
 def check_settings(rules: LoadedRules, settings: Settings) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import msgspec
 
-from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Quieted, QuietingError, Request
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, RequestOutcome
 from alertd.errors import AlertdError, StoreError, UserError
 from alertd.log import get_logger
 
@@ -30,7 +30,7 @@ _READ_S = 10
 _ANSWER_S = 60
 _OWNER_ONLY = 0o600
 
-Handler = Callable[[Request], Awaitable[Quieted]]
+Handler = Callable[[Request], Awaitable[RequestOutcome]]
 
 
 def socket_path(database: Path) -> Path:
@@ -103,10 +103,10 @@ async def _answer(line: bytes, handle: Handler) -> dict[str, str]:
     except (msgspec.MsgspecError, KeyError):
         return {"error": "this daemon does not know that request; restart it with the same version of alertd"}
     try:
-        quieted = await handle(request)
-    except (QuietingError, AlertdError) as error:
+        outcome = await handle(request)
+    except (RequestError, AlertdError) as error:
         return {"error": str(error)}
-    return {"text": quieted.text}
+    return {"text": outcome.text}
 
 
 def encode(request: Request) -> bytes:

@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.lifecycle import Move
-from alertd.core.alerts.requests import Quieted, Request, Situation, quiet
+from alertd.core.alerts.requests import Request, RequestOutcome, Situation, carry_out
 from alertd.core.chart import Chart
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
-from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_quiet, no_chart
+from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_request, no_chart
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.rules.base import Rule
@@ -139,18 +139,18 @@ class Cycle:
         self._state = None
         self._views.clear()
 
-    async def quiet(self, request: Request, now: datetime) -> Quieted:
+    async def carry_out(self, request: Request, now: datetime) -> RequestOutcome:
         """
         Acknowledge or silence because somebody asked; it waits for a decision that is under way, not for a read.
 
         Raises:
-            QuietingError: It cannot be done as asked.
+            RequestError: It cannot be done as asked.
             StoreError: Nothing was kept.
         """
         async with self._deciding:
             state = await self._remember()
             rules = {rule.name: rule for rule in self._plan.rules}
-            quieted = quiet(
+            outcome = carry_out(
                 request,
                 Situation(
                     alerts=state.alerts,
@@ -160,10 +160,10 @@ class Cycle:
                     now=now,
                 ),
             )
-            entries = entries_of_quiet(
+            entries = entries_of_request(
                 [
                     Move(before=state.alerts[alert.fingerprint], after=alert, rule=rules.get(alert.rule))
-                    for alert in quieted.alerts
+                    for alert in outcome.alerts
                 ],
                 audience=self._plan.audience,
                 install_id=self._install_id,
@@ -171,10 +171,10 @@ class Cycle:
                 chart_of=self._charts(self._facts(now)) if set(self._plan.views) <= self._views.keys() else no_chart,
                 now=now,
             )
-            await self._store.save_quieting(quieted, entries, now)
-            state.alerts.update({alert.fingerprint: alert for alert in quieted.alerts})
-            state.silences.update({silence.id: silence for silence in quieted.silences})
-        return quieted
+            await self._store.save_request(outcome, entries, now)
+            state.alerts.update({alert.fingerprint: alert for alert in outcome.alerts})
+            state.silences.update({silence.id: silence for silence in outcome.silences})
+        return outcome
 
     async def _remember(self) -> DaemonState:
         """Return what is known, from the store where nothing is held."""

@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from alertd.core.alerts.requests import Quieted, Request, find_alert
+from alertd.core.alerts.requests import Request, RequestOutcome, find_alert
 from alertd.core.spend.steps import Steps, StepSums, steps_of
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.store_gateway import StoreGateway
@@ -24,7 +24,7 @@ class PageData:
 
     Args:
         status: Judges the daemon.
-        quiet: Does what somebody asks for.
+        carry_out: Does what somebody asks for.
         now: The wall clock.
     """
 
@@ -35,14 +35,14 @@ class PageData:
         gateway: StoreGateway,
         figures: Figures,
         status: Callable[[], Awaitable[Status]],
-        quiet: Callable[[Request], Awaitable[Quieted]],
+        carry_out: Callable[[Request], Awaitable[RequestOutcome]],
         now: Callable[[], datetime],
     ) -> None:
         self._cycle = cycle
         self._gateway = gateway
         self._figures = figures
         self._status = status
-        self._quiet = quiet
+        self._carry_out = carry_out
         self._now = now
         self._reading = asyncio.Lock()
         self._readings: dict[tuple[datetime | None, Steps], StepSums] = {}
@@ -102,6 +102,6 @@ class PageData:
             chart=await self._cycle.chart(alert, known.now),
         )
 
-    async def quiet(self, request: Request) -> Quieted:
+    async def carry_out(self, request: Request) -> RequestOutcome:
         """Acknowledge or silence."""
-        return await self._quiet(request)
+        return await self._carry_out(request)

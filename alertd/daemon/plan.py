@@ -52,7 +52,7 @@ def build_audience(
         contacts=contacts(notifiers),
         editors=frozenset(name for name, notifier in notifiers.items() if can_edit(notifier)),
         inhibitions=rules.inhibitions,
-        quiet={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
+        quiet_hours={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
         targets=targets,
     )
 

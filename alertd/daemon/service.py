@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 
 from alertd.clock import monotonic_s, utc_now
 from alertd.core.alert import AlertState
-from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.alerts.requests import Request, RequestOutcome
 from alertd.core.rules.facts import RulesFile
 from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.control_socket import listen, socket_path
@@ -120,16 +120,16 @@ class Service:
 
     @asynccontextmanager
     async def _control(self) -> AsyncIterator[None]:
-        """Let commands ask for quiet: by a socket beside the file, else by a table; not in a database in memory."""
+        """Take the requests of commands: by a socket beside the file, else by a table; not in a database in memory."""
         database = parse_database_url(self._app.settings.store_url())
         if database is None:
             yield
             return
         control: AbstractAsyncContextManager[None]
         if isinstance(database, PostgresUrl):
-            control = serve_requests(self._app.gateway, self._quiet)
+            control = serve_requests(self._app.gateway, self._carry_out)
         else:
-            control = listen(socket_path(database), self._quiet)
+            control = listen(socket_path(database), self._carry_out)
         async with control:
             yield
 
@@ -142,7 +142,7 @@ class Service:
             return
         from alertd.daemon.status_page import serve_page  # noqa: PLC0415 -- with `off` nothing of it is loaded
 
-        async with serve_page(self._app, listen_on, quiet=self._quiet, stuck=self._watchdog.stuck, now=utc_now):
+        async with serve_page(self._app, listen_on, carry_out=self._carry_out, stuck=self._watchdog.stuck, now=utc_now):
             self._log.info("listening", address=f"{listen_on.host}:{listen_on.port}")
             yield
 
@@ -150,9 +150,9 @@ class Service:
     async def _slack(self) -> AsyncIterator[None]:
         """Listen to buttons and slash commands where there is a token for it."""
         commands = SlackCommands(
-            alerts=self._app.cycle.open_alerts, spent=self._app.gateway.spent, quiet=self._quiet, now=utc_now
+            alerts=self._app.cycle.open_alerts, spent=self._app.gateway.spent, carry_out=self._carry_out, now=utc_now
         )
-        slack = open_slack_app(self._app.settings, quiet=self._quiet, command=commands.answer)
+        slack = open_slack_app(self._app.settings, carry_out=self._carry_out, command=commands.answer)
         listening = asyncio.create_task(slack.run()) if slack is not None else None
         try:
             yield
@@ -162,12 +162,12 @@ class Service:
                 with suppress(asyncio.CancelledError):
                     await listening
 
-    async def _quiet(self, request: Request) -> Quieted:
-        quieted = await self._app.cycle.quiet(request, utc_now())
+    async def _carry_out(self, request: Request) -> RequestOutcome:
+        outcome = await self._app.cycle.carry_out(request, utc_now())
         self._app.delivery.wake()
-        if quieted.event:
-            self._log.info("quieted", what=quieted.event, alerts=len(quieted.alerts))
-        return quieted
+        if outcome.event:
+            self._log.info("request carried out", what=outcome.event, alerts=len(outcome.alerts))
+        return outcome
 
     @asynccontextmanager
     async def _ringing(self) -> AsyncIterator[None]:

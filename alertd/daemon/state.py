@@ -11,7 +11,7 @@ from typing import Protocol
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.requests import Quieted
+from alertd.core.alerts.requests import RequestOutcome
 from alertd.core.alerts.silence import Silence
 from alertd.core.hours import HourRange
 from alertd.core.messages.dispatch import Decisions
@@ -93,7 +93,7 @@ class FactStore(Protocol):
     async def save_balance(self, balance: Balance) -> None:
         """Append an account's balance."""
 
-    async def save_quieting(self, quieted: Quieted, entries: Sequence[OutboxEntry], now: datetime) -> None:
+    async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
         """Store acknowledgements and silences with their history and notifications, in one transaction."""
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:

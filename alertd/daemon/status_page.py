@@ -6,7 +6,7 @@ from datetime import datetime
 from pathlib import Path
 
 from alertd.clock import monotonic_s
-from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.alerts.requests import Request, RequestOutcome
 from alertd.core.spend.bill import View
 from alertd.daemon.app import App
 from alertd.daemon.page_data import PageData
@@ -25,7 +25,7 @@ async def serve_page(
     app: App,
     listen: Listen,
     *,
-    quiet: Callable[[Request], Awaitable[Quieted]],
+    carry_out: Callable[[Request], Awaitable[RequestOutcome]],
     stuck: Callable[[], tuple[str, ...]],
     now: Callable[[], datetime],
 ) -> AsyncIterator[int]:
@@ -33,7 +33,7 @@ async def serve_page(
     Serve the status page, health, metrics and JSON while the block runs; yield the port.
 
     Args:
-        quiet: Does what somebody asks for on the page.
+        carry_out: Does what somebody asks for on the page.
         stuck: Says which parts of the daemon do not move any more.
         now: The wall clock.
 
@@ -54,7 +54,9 @@ async def serve_page(
             books=[book for books in shelves for _, book in sorted(books.items())],
         )
 
-    page_data = PageData(cycle=app.cycle, gateway=gateway, figures=app.figures, status=status, quiet=quiet, now=now)
+    page_data = PageData(
+        cycle=app.cycle, gateway=gateway, figures=app.figures, status=status, carry_out=carry_out, now=now
+    )
     styles, sessions = Styles(), Sessions(listen.token, timer=monotonic_s)
     guard = Guard(listen, sessions=sessions, styles=styles)
     endpoints = Endpoints(

@@ -12,7 +12,7 @@ from itertools import islice
 from alertd.core.alert import Alert
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.alerts.requests import Quieted
+from alertd.core.alerts.requests import RequestOutcome
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.message import AlertFacts
@@ -140,12 +140,12 @@ class StoreGateway:
 
         return await self._thread.call(run)
 
-    async def save_quieting(self, quieted: Quieted, entries: Sequence[OutboxEntry], now: datetime) -> None:
+    async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
         """Store what somebody asked for, with what is shown of it and the history of the alerts that it touches."""
-        events = [event(alert, quieted.event, (), now) for alert in quieted.alerts]
+        events = [event(alert, outcome.event, (), now) for alert in outcome.alerts]
         await self._thread.call(
-            lambda store: store.save_quieting(
-                alerts=quieted.alerts, silences=quieted.silences, events=events, entries=entries
+            lambda store: store.save_request(
+                alerts=outcome.alerts, silences=outcome.silences, events=events, entries=entries
             )
         )
 

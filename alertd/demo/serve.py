@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.alerts.requests import Request, RequestOutcome
 from alertd.core.rules.facts import RulesFile
 from alertd.core.words import format_instant
 from alertd.daemon.service import renew_overview
@@ -55,14 +55,14 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
         await app.gateway.note_rules_file(rules)
         await renew_overview(app, clock.now)
 
-        async def quiet(request: Request) -> Quieted:
-            quieted = await app.cycle.quiet(request, clock.now)
+        async def carry_out(request: Request) -> RequestOutcome:
+            outcome = await app.cycle.carry_out(request, clock.now)
             await app.delivery.drain(patience=timedelta())
-            return quieted
+            return outcome
 
         token = secrets.token_urlsafe(12)
         listen = Listen(host="127.0.0.1", port=port, token=token)
-        async with serve_page(app, listen, quiet=quiet, stuck=tuple, now=clock) as bound, _until_asked(stop):
+        async with serve_page(app, listen, carry_out=carry_out, stuck=tuple, now=clock) as bound, _until_asked(stop):
             say(_invitation(bound, token))
             await stop.wait()
 

@@ -169,7 +169,7 @@ def _largest(rule: SpendRule, facts: Facts) -> list[Labels]:
     return sorted(sums.groups, key=lambda group: (-sums.of(group), group))[:_NEAREST]
 
 
-def why_quiet(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> str:
+def why_withheld(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> str:
     """
     Return why nothing of a firing alert is told at the moment, empty where nothing keeps it back.
 
@@ -183,7 +183,7 @@ def why_quiet(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> st
     held = [entry for entry in waiting if alert.fingerprint in entry.fingerprints and is_held(entry, now)]
     if held:
         until = max(entry.not_before for entry in held)
-        return f"quiet until {format_instant(until)} ({', '.join(sorted({entry.receiver for entry in held}))})"
+        return f"quiet hours until {format_instant(until)} ({', '.join(sorted({entry.receiver for entry in held}))})"
     return f"acknowledged by {alert.acknowledged_by}" if alert.acknowledged_by is not None else ""
 
 

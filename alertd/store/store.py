@@ -215,7 +215,7 @@ class Store:
             self.outbox.update_all(decisions.updates)
         return added
 
-    def save_quieting(
+    def save_request(
         self,
         *,
         alerts: Iterable[Alert] = (),

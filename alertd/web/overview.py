@@ -21,7 +21,7 @@ from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, BillStatus, TrackedBill
 from alertd.core.values import format_value
 from alertd.core.words import format_age, group_name
-from alertd.queries.alert_history import why_quiet
+from alertd.queries.alert_history import why_withheld
 from alertd.web.drawing import BudgetBar, budget_bar
 from alertd.web.page_context import PageFacts
 
@@ -65,7 +65,7 @@ class AlertLine:
     since: datetime
     known_to: str
     """Who looks after it, empty where nobody does."""
-    quiet: str
+    withheld: str
     """Why nothing of it is told now, empty where nothing keeps it back."""
     caveats: tuple[str, ...]
 
@@ -215,7 +215,7 @@ def _count(number: int, noun: str) -> str:
 def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
     """Return an alert as it stands in a list."""
     since = alert.resolved_at or alert.fired_at or alert.started_at
-    quiet = why_quiet(alert, known.waiting, known.now)
+    withheld = why_withheld(alert, known.waiting, known.now)
     by = alert.acknowledged_by or ""
     return AlertLine(
         fingerprint=alert.fingerprint,
@@ -230,7 +230,7 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         since=since,
         known_to=by,
         # Who looks after it is told by itself.
-        quiet="" if by and quiet == f"acknowledged by {by}" else quiet,
+        withheld="" if by and withheld == f"acknowledged by {by}" else withheld,
         caveats=alert.caveats,
     )
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.alerts.requests import Request, RequestOutcome
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
 from alertd.core.messages.outbox import OutboxEntry
@@ -77,15 +77,15 @@ class PageContext(Protocol):
         Return what is known of the alert with a fingerprint, or the beginning of one.
 
         Raises:
-            QuietingError: There is none, or more than one.
+            RequestError: There is none, or more than one.
             StoreError: The store cannot be read.
         """
 
-    async def quiet(self, request: Request) -> Quieted:
+    async def carry_out(self, request: Request) -> RequestOutcome:
         """
         Acknowledge or silence.
 
         Raises:
-            QuietingError: It cannot be done as asked.
+            RequestError: It cannot be done as asked.
             StoreError: Nothing was kept.
         """

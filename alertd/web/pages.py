@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from alertd.core.alerts.requests import ExpireSilence, QuietingError, Request
+from alertd.core.alerts.requests import ExpireSilence, Request, RequestError
 from alertd.core.alerts.silence import SilenceLength
 from alertd.core.spend.steps import SpendSteps, sum_steps
 from alertd.errors import AlertdError
@@ -99,7 +99,7 @@ class StatusPages:
     async def _alert(self, request: web.Request) -> web.StreamResponse:
         try:
             found = await self._context.file_of(request.match_info["fingerprint"].lower())
-        except QuietingError as error:
+        except RequestError as error:
             raise web.HTTPNotFound(reason="No such alert") from error
         return self._page(request, "alert.html", page=alert_page(found), lengths=tuple(SilenceLength))
 
@@ -141,8 +141,8 @@ class StatusPages:
         fields = {name: text for name, text in (await request.post()).items() if isinstance(text, str)}
         try:
             wanted = ask(fields, _author(visitor, fields))
-            notice = Notice(text=(await self._context.quiet(wanted)).text, is_done=True)
-        except (QuietingError, AlertdError) as error:
+            notice = Notice(text=(await self._context.carry_out(wanted)).text, is_done=True)
+        except (RequestError, AlertdError) as error:
             notice = Notice(text=f"Not done: {error}", is_done=False)
         if not visitor.mark:
             status = HTTPStatus.OK if notice.is_done else HTTPStatus.BAD_REQUEST

@@ -1,10 +1,10 @@
-"""What the forms of the status page ask for: from their fields to requests for quiet. Pure."""
+"""What the forms of the status page ask for: from their fields to requests. Pure."""
 
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from alertd.core.alerts.requests import Acknowledge, AddSilence, QuietingError
+from alertd.core.alerts.requests import Acknowledge, AddSilence, RequestError
 from alertd.core.alerts.silence import SilenceLength
 from alertd.core.labels import Patterns
 
@@ -23,11 +23,11 @@ def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: dateti
     Return the request to silence one alert.
 
     Raises:
-        QuietingError: The form does not say for how long.
+        RequestError: The form does not say for how long.
     """
     chosen = fields.get("length", "")
     if chosen not in set(SilenceLength):
-        raise QuietingError(f"choose how long: {', '.join(SilenceLength)}")
+        raise RequestError(f"choose how long: {', '.join(SilenceLength)}")
     length = SilenceLength(chosen)
     mark = "\n".join((fingerprint, length, fields.get("mark", "") or now.isoformat()))
     return AddSilence(

@@ -16,7 +16,7 @@ from alertd.core.alert import Alert, AlertState
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.words import format_count
 from alertd.errors import SettingsError
-from alertd.queries.alert_history import why_quiet
+from alertd.queries.alert_history import why_withheld
 from alertd.queries.alert_json import alert_json
 from alertd.queries.status import Status
 from alertd.web.figures import Figures
@@ -104,7 +104,7 @@ class Endpoints:
         shown = [alert for alert in alerts if alert.state is AlertState.FIRING]
         if request.query.get("all") in {"1", "true"}:
             shown = [alert for alert in alerts if alert.state is not AlertState.RESOLVED or alert.fired_at is not None]
-        return web.json_response([alert_json(alert, why_quiet(alert, waiting, now)) for alert in shown])
+        return web.json_response([alert_json(alert, why_withheld(alert, waiting, now)) for alert in shown])
 
 
 @asynccontextmanager

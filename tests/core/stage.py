@@ -9,7 +9,15 @@ from alertd.core.alert import Address, Alert, AlertState
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.lifecycle import Move, end, step
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Quieted, Request, Situation, quiet
+from alertd.core.alerts.requests import (
+    Acknowledge,
+    AddSilence,
+    ExpireSilence,
+    Request,
+    RequestOutcome,
+    Situation,
+    carry_out,
+)
 from alertd.core.alerts.silence import Bound, Silence
 from alertd.core.labels import Patterns
 from alertd.core.messages.dispatch import Decisions, dispatch
@@ -143,8 +151,8 @@ class Stage:
         """Return what each cycle told of one owner."""
         return [self.cycle({owner: value}, after=after) for value in values.split()]
 
-    def ask(self, request: Request) -> Quieted:
-        """Ask for quiet, as a person does."""
+    def ask(self, request: Request) -> RequestOutcome:
+        """Carry out what a person asks for."""
         situation = Situation(
             alerts=self.alerts,
             silences=self.silences,
@@ -152,22 +160,22 @@ class Stage:
             inhibitions=self.audience.inhibitions,
             now=self.now,
         )
-        quieted = quiet(request, situation)
-        self.alerts |= {alert.fingerprint: alert for alert in quieted.alerts}
-        self.silences |= {silence.id: silence for silence in quieted.silences}
-        return quieted
+        outcome = carry_out(request, situation)
+        self.alerts |= {alert.fingerprint: alert for alert in outcome.alerts}
+        self.silences |= {silence.id: silence for silence in outcome.silences}
+        return outcome
 
-    def ack(self, owner: str = "gpu-1", *, undo: bool = False) -> Quieted:
+    def ack(self, owner: str = "gpu-1", *, undo: bool = False) -> RequestOutcome:
         """Dana acknowledges."""
         return self.ask(Acknowledge(fingerprint=self.of(owner).fingerprint, by="dana", undo=undo))
 
-    def silence(self, name: str = "51133ce0", /, **parts: object) -> Quieted:
+    def silence(self, name: str = "51133ce0", /, **parts: object) -> RequestOutcome:
         """Dana silences gpu-1, for a day where no end is given."""
         ends = {} if {"ends_at", "until_resolved", "until_spend"} & set(parts) else {"ends_at": self.now + 24 * HOUR}
         plain = AddSilence(id=name, matchers=match(owner="gpu-1"), by="dana")
         return self.ask(replace(plain, **{**ends, **parts}))  # type: ignore[arg-type]
 
-    def expire(self, name: str = "51133ce0") -> Quieted:
+    def expire(self, name: str = "51133ce0") -> RequestOutcome:
         """Dana ends a silence."""
         return self.ask(ExpireSilence(id=name, by="dana"))
 

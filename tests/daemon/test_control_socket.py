@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Quieted, QuietingError, Request
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, RequestOutcome
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd
 from alertd.daemon.control_socket import NobodyListens, ask, listen, socket_path
@@ -42,13 +42,13 @@ class Daemon:
         self.gate = asyncio.Event()
         self.gate.set()
 
-    async def handle(self, request: Request) -> Quieted:
+    async def handle(self, request: Request) -> RequestOutcome:
         self.asked.append(request)
         self.is_asked.set()
         await self.gate.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
-        return Quieted(text=self.answer, event="")
+        return RequestOutcome(text=self.answer, event="")
 
 
 @pytest.fixture
@@ -109,7 +109,7 @@ async def test_requests_when_many_come_at_once_then_each_has_its_own_answer(serv
 @pytest.mark.parametrize(
     "error",
     [
-        pytest.param(QuietingError('there is no alert "1c00"'), id="it cannot be done as asked"),
+        pytest.param(RequestError('there is no alert "1c00"'), id="it cannot be done as asked"),
         pytest.param(StoreError("the disk is full"), id="the store failed"),
     ],
 )

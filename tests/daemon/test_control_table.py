@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
-from alertd.core.alerts.requests import Acknowledge, Quieted, QuietingError, Request
+from alertd.core.alerts.requests import Acknowledge, Request, RequestError, RequestOutcome
 from alertd.daemon import control_table as requests_module
 from alertd.daemon.control_table import ask_daemon, serve_requests
 from alertd.daemon.store_gateway import StoreGateway
@@ -20,7 +20,7 @@ from alertd.store.url import PostgresUrl, parse_database_url
 from tests.postgres_server import PostgresServer, name_of
 
 NOW = datetime(2026, 1, 10, 12, 5, tzinfo=UTC)
-DONE = Quieted(text="done", event="done")
+DONE = RequestOutcome(text="done", event="done")
 ACK = Acknowledge(fingerprint="1c00", by="dänä \0")
 
 
@@ -54,11 +54,11 @@ async def ask(url: str) -> str:
 
 
 @asynccontextmanager
-async def daemon(url: str, answer: Callable[[], Quieted]) -> AsyncIterator[list[Request]]:
+async def daemon(url: str, answer: Callable[[], RequestOutcome]) -> AsyncIterator[list[Request]]:
     """Serve requests, each with the same answer; yield what was asked."""
     asked: list[Request] = []
 
-    async def handle(request: Request) -> Quieted:
+    async def handle(request: Request) -> RequestOutcome:
         asked.append(request)
         return answer()
 
@@ -70,13 +70,13 @@ async def daemon(url: str, answer: Callable[[], Quieted]) -> AsyncIterator[list[
         await thread.close()
 
 
-def fail(error: Exception) -> Quieted:
+def fail(error: Exception) -> RequestOutcome:
     raise error
 
 
 async def test_request_when_the_daemon_does_it_then_its_words_come_back_once(url: str) -> None:
     """What was asked arrives whole, and is done once however often the daemon looks."""
-    async with daemon(url, lambda: Quieted(text="done: ü \0", event="done")) as asked:
+    async with daemon(url, lambda: RequestOutcome(text="done: ü \0", event="done")) as asked:
         assert [*await asyncio.gather(ask(url), ask(url))] == ["done: ü \0"] * 2
         await asyncio.sleep(0.1)
     assert asked == [ACK, ACK]
@@ -84,16 +84,16 @@ async def test_request_when_the_daemon_does_it_then_its_words_come_back_once(url
 
 async def test_request_when_it_cannot_be_done_then_the_asker_hears_why(url: str) -> None:
     """The user's mistake is the user's to see."""
-    async with daemon(url, lambda: fail(QuietingError("there is no such alert"))):
+    async with daemon(url, lambda: fail(RequestError("there is no such alert"))):
         with pytest.raises(UserError, match="there is no such alert"):
             await ask(url)
 
 
 async def test_request_when_the_daemon_fails_at_it_then_the_next_is_served(url: str) -> None:
     """A mistake of alertd's own must not shut the door for good."""
-    answers: Iterator[Callable[[], Quieted]] = iter([lambda: fail(KeyError("bug")), lambda: DONE])
+    answers: Iterator[Callable[[], RequestOutcome]] = iter([lambda: fail(KeyError("bug")), lambda: DONE])
 
-    def answer() -> Quieted:
+    def answer() -> RequestOutcome:
         return next(answers)()
 
     with capture_logs() as log:

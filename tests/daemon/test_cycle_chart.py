@@ -125,7 +125,7 @@ async def test_acknowledgement_then_changes_the_message_with_its_chart_and_tells
     cycle = cycle_of(gateway, rolling())
     await cycle.run(NOW)
     (alert,) = cycle.open_alerts()
-    await cycle.quiet(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
+    await cycle.carry_out(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
     first, *later = await notified(gateway)
     charts = {message.reason: message.chart for message in later}
     assert charts == {NotifyReason.ACKNOWLEDGED: None, NotifyReason.UPDATED: first.chart}
@@ -137,5 +137,5 @@ async def test_acknowledgement_when_nothing_was_judged_yet_then_needs_no_chart(g
     await cycle.run(NOW)
     (alert,) = cycle.open_alerts()
     again = cycle_of(gateway, rolling())
-    await again.quiet(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
+    await again.carry_out(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
     assert [message.chart for message in (await notified(gateway))[1:]] == [None, None]

@@ -12,7 +12,7 @@ import pytest
 
 from tests.e2e.daemon import Alertd, no_traceback, wait_for
 from tests.e2e.test_e2e_once import RULES, spend
-from tests.e2e.test_e2e_quiet import alert_of
+from tests.e2e.test_e2e_requests import alert_of
 from tests.e2e.test_e2e_service import owners_told
 from tests.e2e.world import BillingWorld, Hook
 from tests.postgres_server import PASSWORD, PostgresServer, name_of
@@ -251,7 +251,7 @@ def test_killed_at_random_moments_when_started_again_then_every_alert_is_told(
     assert secret_free(first)
 
 
-def test_quiet_when_asked_from_another_host_then_the_daemon_does_it(
+def test_request_when_made_from_another_host_then_the_daemon_does_it(
     first: Alertd, second: Alertd, world: BillingWorld, hook: Hook, unused_tcp_port: int
 ) -> None:
     """There is no socket between hosts; and without a daemon the store is written as ever."""

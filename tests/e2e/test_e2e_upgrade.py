@@ -46,7 +46,7 @@ def test_update_when_the_daemon_starts_then_what_is_open_stays_and_nothing_is_to
 
 
 def test_update_when_commands_look_then_they_show_what_was_stored(updated: Alertd, hook: Hook) -> None:
-    """Whoever looks after an update sees the same money, the same alerts and the same quiet as before."""
+    """Whoever looks after an update sees the same money, the same alerts and the same silences as before."""
     assert updated.run("run", "--once").code == 0
     found = {alert["labels"].get("owner"): alert for alert in updated.alerts()}
     assert (found["gpu-1"]["value"], found["gpu-1"]["acknowledged_by"]) == ("61.25", "dana")

@@ -12,7 +12,7 @@ from alertd.core.alerts.routing import Route
 from alertd.core.alerts.silence import Silence
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.daemon.store_gateway import event
-from alertd.queries.alert_history import AlertHistory, Told, read_history, tell, why_quiet
+from alertd.queries.alert_history import AlertHistory, Told, read_history, tell, why_withheld
 from alertd.store.outbox import Attempt
 from alertd.store.store import Decisions, Store
 from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
@@ -154,7 +154,7 @@ def kept(store: Store, stage: Stage, *silences: Silence) -> None:
     events = tuple(event(alert, "none -> firing (warning)", [], alert.started_at) for alert in alerts)
     entries = tuple(replace(entry, id=0) for entry in stage.decided)
     store.save_decisions(Decisions(alerts=alerts, events=events, entries=entries))
-    store.save_quieting(silences=silences)
+    store.save_request(silences=silences)
 
 
 def test_story_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> None:
@@ -208,10 +208,10 @@ def test_silences_in_the_story_when_they_are_over_then_still_told(
         pytest.param(
             {"acknowledged_by": "dana"},
             {"not_before": NOW + HOUR},
-            "quiet until 2026-01-10 13:05 UTC (finops)",
+            "quiet hours until 2026-01-10 13:05 UTC (finops)",
             id="held",
         ),
-        pytest.param({}, {"not_before": NOW + HOUR, "attempts": 1}, "", id="a retry is not quiet"),
+        pytest.param({}, {"not_before": NOW + HOUR, "attempts": 1}, "", id="a retry is not withheld"),
         pytest.param({}, {"not_before": NOW}, "", id="due now"),
         pytest.param({}, {"not_before": NOW + HOUR, "fingerprints": ("other",)}, "", id="of another alert"),
     ],
@@ -224,6 +224,6 @@ def test_why_quiet_when_asked_then_the_first_reason(
     stage.lives("60")
     entry: OutboxEntry = replace(stage.decided[0], **{"not_before": NOW - HOUR, **waiting})  # type: ignore[arg-type]
     alert = replace(stage.of(), **parts)  # type: ignore[arg-type]
-    assert why_quiet(alert, [entry], NOW) == why
+    assert why_withheld(alert, [entry], NOW) == why
     assert alert.severity < CRITICAL
     assert alert.value == Decimal(60)

@@ -10,7 +10,7 @@ import aiohttp
 from pydantic import SecretStr
 
 from alertd.core.alert import Alert
-from alertd.core.alerts.requests import Quieted, Request
+from alertd.core.alerts.requests import Request, RequestOutcome
 from alertd.core.hours import HourRange
 from alertd.core.rules.facts import RulesFile
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
@@ -175,12 +175,12 @@ async def house(
         ) as app,
     ):
 
-        async def quiet(request: Request) -> Quieted:
-            return await app.cycle.quiet(request, now())
+        async def carry_out(request: Request) -> RequestOutcome:
+            return await app.cycle.carry_out(request, now())
 
         listen = Listen(host="127.0.0.1", port=port, token=token, external_url=external_url)
         await app.gateway.note_rules_file(RulesFile(loaded_at=NOW, rules=app.cycle.rule_count))
-        async with serve_page(app, listen, quiet=quiet, stuck=tuple, now=now) as bound:
+        async with serve_page(app, listen, carry_out=carry_out, stuck=tuple, now=now) as bound:
             found = House(app=app, port=bound, account=source, session=session)
             living.append(found)
             for _ in range(polls):

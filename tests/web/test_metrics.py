@@ -79,7 +79,7 @@ def test_outbox_when_several_wait_then_the_oldest_of_each_receiver(store: Store)
     }
 
 
-def test_alerts_when_quieted_then_counted_by_severity_while_they_fire(store: Store) -> None:
+def test_alerts_when_acknowledged_or_silenced_then_counted_by_severity_while_they_fire(store: Store) -> None:
     """Whether somebody looks after what fires is half of the picture."""
     alerts = (
         firing(owner="gpu-1"),

@@ -121,7 +121,7 @@ def test_alerts_when_there_are_very_many_then_counted() -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "known_to", "quiet"),
+    ("changes", "known_to", "withheld"),
     [
         pytest.param({}, "", "", id="it is told"),
         pytest.param({"acknowledged_by": "dana"}, "dana", "", id="somebody looks after it, said once"),
@@ -129,10 +129,12 @@ def test_alerts_when_there_are_very_many_then_counted() -> None:
         pytest.param({"acknowledged_by": "dana", "withheld": "inhibited by x"}, "dana", "inhibited by x", id="both"),
     ],
 )
-def test_alert_then_says_who_knows_and_why_it_is_quiet(changes: dict[str, str], known_to: str, quiet: str) -> None:
+def test_alert_then_says_who_knows_and_why_it_is_withheld(
+    changes: dict[str, str], known_to: str, withheld: str
+) -> None:
     """A second person must not start over, and silence must not look like peace."""
     (line,) = an_overview(alerts=(replace(an_alert(), **changes),)).firing  # type: ignore[arg-type]
-    assert (line.known_to, line.quiet) == (known_to, quiet)
+    assert (line.known_to, line.withheld) == (known_to, withheld)
 
 
 def tiles(found: OverviewPage) -> dict[str, tuple[str, str]]:

@@ -246,7 +246,7 @@ async def test_post_with_the_token_itself_then_scripts_need_no_session(home: Hou
 
 
 async def test_alert_page_when_its_history_is_very_long_then_shows_the_newest(home: House) -> None:
-    """An alert that was quieted a thousand times has a page that opens all the same."""
+    """An alert that was acknowledged a thousand times has a page that opens all the same."""
     alert = home.alert()
     events = [event(alert, f"event {number}", (), NOW + timedelta(seconds=number)) for number in range(300)]
     await home.app.gateway._thread.call(lambda store: store.alerts.add_events(events))

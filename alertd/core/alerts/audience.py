@@ -1,4 +1,4 @@
-"""Who is told of an alert: routes, defaults, the people behind owners, and when a receiver wants quiet."""
+"""Who is told of an alert: routes, defaults, the people behind owners, and its quiet hours."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -50,7 +50,7 @@ class Audience:
     editors: frozenset[str] = frozenset()
     """Receivers that can change what they sent."""
     inhibitions: tuple[Inhibition, ...] = ()
-    quiet: Mapping[str, tuple[QuietHours, ...]] = field(default_factory=dict)
+    quiet_hours: Mapping[str, tuple[QuietHours, ...]] = field(default_factory=dict)
     """Receiver to its quiet hours."""
     targets: LinkTargets = NO_TARGETS
     """Where those who are told read on."""
@@ -105,4 +105,4 @@ class Audience:
         """Return when a receiver's quiet hours end for a message of a severity, None where they hold nothing back."""
         if severity >= Severity.CRITICAL:
             return None
-        return quiet_until(self.quiet.get(receiver, ()), now)
+        return quiet_until(self.quiet_hours.get(receiver, ()), now)

@@ -1,5 +1,5 @@
 """
-What people ask for to have quiet: acknowledge an alert, add and end silences. Pure: from what is known to what changes.
+What people ask for: to acknowledge an alert, to add and end silences. Pure: from what is known to what changes.
 
 Every change is by somebody, at a time, and says what it did.
 """
@@ -22,13 +22,13 @@ _NAMED = 5
 """So many alerts are named in an answer; the rest is counted."""
 
 
-class QuietingError(Exception):
+class RequestError(Exception):
     """It cannot be done as asked; the text says why and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that a request for quiet may look at."""
+    """All that a request may look at."""
 
     alerts: Mapping[str, Alert]
     silences: Mapping[str, Silence]
@@ -80,7 +80,7 @@ Request = Acknowledge | AddSilence | ExpireSilence
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quieted:
+class RequestOutcome:
     """What a request changes, to be stored in one transaction."""
 
     text: str
@@ -92,12 +92,12 @@ class Quieted:
     silences: tuple[Silence, ...] = ()
 
 
-def quiet(request: Request, situation: Situation) -> Quieted:
+def carry_out(request: Request, situation: Situation) -> RequestOutcome:
     """
     Return what a request changes.
 
     Raises:
-        QuietingError: It names nothing there is, or asks for what makes no sense.
+        RequestError: It names nothing there is, or asks for what makes no sense.
     """
     match request:
         case Acknowledge():
@@ -113,7 +113,7 @@ def find_alert(alerts: Mapping[str, Alert], fingerprint: str) -> Alert:
     Return the alert of a fingerprint, or of the beginning of one.
 
     Raises:
-        QuietingError: There is none, or more than one.
+        RequestError: There is none, or more than one.
     """
     return alerts[_find(alerts, fingerprint, "alert", "`alertd alerts --all` lists them")]
 
@@ -122,56 +122,54 @@ def _find(known: Mapping[str, object], beginning: str, what: str, remedy: str) -
     if beginning in known:
         return beginning
     if len(beginning) < _SHORTEST_PREFIX:
-        raise QuietingError(f'there is no {what} "{beginning}"; write at least {_SHORTEST_PREFIX} of its digits')
+        raise RequestError(f'there is no {what} "{beginning}"; write at least {_SHORTEST_PREFIX} of its digits')
     found = [name for name in known if name.startswith(beginning)]
     if len(found) > 1:
-        raise QuietingError(f'"{beginning}" is the beginning of {len(found)} {what}s; write more of it')
+        raise RequestError(f'"{beginning}" is the beginning of {len(found)} {what}s; write more of it')
     if not found:
-        raise QuietingError(f'there is no {what} "{beginning}"; {remedy}')
+        raise RequestError(f'there is no {what} "{beginning}"; {remedy}')
     return found[0]
 
 
-def _acknowledge(request: Acknowledge, situation: Situation) -> Quieted:
+def _acknowledge(request: Acknowledge, situation: Situation) -> RequestOutcome:
     alert = find_alert(situation.alerts, request.fingerprint)
     name = f"{alert.rule} ({alert.fingerprint})"
     if alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}:
         ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
-        raise QuietingError(f"{name} has ended already{ended}: there is nothing to acknowledge")
+        raise RequestError(f"{name} has ended already{ended}: there is nothing to acknowledge")
     if request.undo:
         if alert.acknowledged_by is None:
-            raise QuietingError(f"{name} is not acknowledged")
+            raise RequestError(f"{name} is not acknowledged")
         after = replace(alert, acknowledged_by=None, acknowledged_at=None)
         said = f"acknowledgement taken back by {request.by}"
-        return Quieted(text=f"{name}: {said}. It is repeated again.", event=said, alerts=(after,))
+        return RequestOutcome(text=f"{name}: {said}. It is repeated again.", event=said, alerts=(after,))
     if alert.acknowledged_by is not None:
         # Pressed twice, or by two people: the first one has it.
         text = f"{name} was acknowledged by {alert.acknowledged_by} already: {alert.headline}"
-        return Quieted(text=text, event="")
+        return RequestOutcome(text=text, event="")
     after = replace(alert, acknowledged_by=request.by, acknowledged_at=situation.now)
     text = f"{name} is acknowledged: {alert.headline}. It is not repeated until its severity rises."
-    return Quieted(text=text, event=f"acknowledged by {request.by}", alerts=(after,))
+    return RequestOutcome(text=text, event=f"acknowledged by {request.by}", alerts=(after,))
 
 
-def _add_silence(request: AddSilence, situation: Situation) -> Quieted:
+def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
     if not request.matchers:
-        raise QuietingError("a silence without matchers would withhold everything; name at least one, like owner=gpu-1")
+        raise RequestError("a silence without matchers would withhold everything; name at least one, like owner=gpu-1")
     if request.ends_at is None and not request.until_resolved and request.until_spend is None:
-        raise QuietingError("a silence needs an end: a time, the alert's end or an amount")
+        raise RequestError("a silence needs an end: a time, the alert's end or an amount")
     if request.ends_at is not None and request.ends_at <= situation.now:
-        raise QuietingError(
+        raise RequestError(
             f"the silence would have ended at {format_instant(request.ends_at)}, which is past; choose a later time"
         )
     if request.id in situation.silences:
         # The same request, delivered twice.
-        return Quieted(text=f"Silence {request.id} is there already.", event="")
+        return RequestOutcome(text=f"Silence {request.id} is there already.", event="")
     matching = _matching(request, situation)
     if request.episode is not None and request.episode not in {alert.episode for alert in matching}:
-        raise QuietingError("the alert has ended already: there is nothing to silence")
+        raise RequestError("the alert has ended already: there is nothing to silence")
     is_bound = request.until_resolved or request.until_spend is not None
     if is_bound and not matching:
-        raise QuietingError(
-            "nothing that fires now matches; without a firing alert the silence needs a time: --for 24h"
-        )
+        raise RequestError("nothing that fires now matches; without a firing alert the silence needs a time: --for 24h")
     silence = Silence(
         id=request.id,
         matchers=request.matchers,
@@ -198,13 +196,13 @@ def _bound(alert: Alert, until_spend: Usd | None, situation: Situation) -> Bound
     if until_spend is not None:
         rule = situation.rules.get(alert.rule)
         if rule is None:
-            raise QuietingError(
+            raise RequestError(
                 f"{alert.rule} ({alert.fingerprint}): its rule cannot be read now, which says what an amount is to it; "
                 "choose a time, or mend the rules file (`alertd check`)"
             )
         step = rule.value_of(until_spend, alert)
         if step is None:
-            raise QuietingError(
+            raise RequestError(
                 f"{alert.rule} ({alert.fingerprint}) counts no money, so no amount ends its silence; choose a time"
             )
         below = alert.value + step
@@ -228,7 +226,7 @@ def _unknown_labels(request: AddSilence, situation: Situation) -> str:
     )
 
 
-def _expire_silence(request: ExpireSilence, situation: Situation) -> Quieted:
+def _expire_silence(request: ExpireSilence, situation: Situation) -> RequestOutcome:
     active = {name: silence for name, silence in situation.silences.items() if silence.is_active(situation.now)}
     silence = active[_find(active, request.id, "active silence", "`alertd silence list` shows them")]
     text = f"Silence {silence.id} is ended. What it withheld and still fires is told at the next poll."
@@ -236,7 +234,7 @@ def _expire_silence(request: ExpireSilence, situation: Situation) -> Quieted:
     return _with_silence(ended, situation, text=text, event=f"silence {silence.id} ended by {request.by}")
 
 
-def _with_silence(silence: Silence, situation: Situation, *, text: str, event: str) -> Quieted:
+def _with_silence(silence: Silence, situation: Situation, *, text: str, event: str) -> RequestOutcome:
     """Return the change, with every alert that is silenced by it now, or is not any more; others are not touched."""
     silences = {**situation.silences, silence.id: silence}
     mutes = Mutes(silences.values(), situation.inhibitions, situation.alerts, situation.now)
@@ -244,4 +242,4 @@ def _with_silence(silence: Silence, situation: Situation, *, text: str, event: s
     held = (a for a in situation.alerts.values() if holding.holds(a, matchable(a), situation.now))
     noted = ((alert, mutes.noted(alert)) for alert in held)
     changed = tuple(after for before, after in noted if after is not before)
-    return Quieted(text=text, event=event, alerts=changed, silences=(silence,))
+    return RequestOutcome(text=text, event=event, alerts=changed, silences=(silence,))

@@ -163,7 +163,7 @@ def _shown(alert: Alert) -> tuple[object, ...]:
     return (alert.state, alert.severity, alert.acknowledged_by, alert.silenced_by, alert.withheld, alert.notified_at)
 
 
-def entries_of_quiet(
+def entries_of_request(
     changes: Sequence[Move],
     *,
     audience: Audience,
@@ -210,9 +210,9 @@ def _entries(
             if taken:
                 entry = replace(entry, message=fold([old.message for old in taken], entry.message))
                 folded[entry.key] = tuple(old.id for old in taken)
-            quiet = audience.held_until(address.receiver, entry.message.severity, now)
-            if quiet is not None and not entry.message.reason.is_edit:
-                entry = replace(entry, not_before=quiet)
+            held_until = audience.held_until(address.receiver, entry.message.severity, now)
+            if held_until is not None and not entry.message.reason.is_edit:
+                entry = replace(entry, not_before=held_until)
             entries.append(entry)
     return entries, folded
 

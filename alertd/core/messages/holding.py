@@ -38,8 +38,8 @@ def held(
         if all(_is_unwanted(entry, alerts.get(fingerprint)) for fingerprint in entry.fingerprints):
             until = entry.not_before if entry.not_before - now > _HOLD / 2 else now + _HOLD
         else:
-            quiet = audience.held_until(entry.receiver, entry.message.severity, now)
-            until = min(entry.not_before, quiet or now)
+            held_until = audience.held_until(entry.receiver, entry.message.severity, now)
+            until = min(entry.not_before, held_until or now)
         if until != entry.not_before:
             times[entry.id] = until
     return times

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from alertd.core.alerts.requests import Quieted, QuietingError, Request
+from alertd.core.alerts.requests import Request, RequestError, RequestOutcome
 from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.notify.slack.actions import NotOurs, read_press
@@ -56,7 +56,7 @@ class SlackApp:
     Listens for as long as the service lives.
 
     Args:
-        quiet: Does what a button asks for.
+        carry_out: Does what a button asks for.
         command: Answers the text behind `/alertd` for a person of this name.
         now: The wall clock.
     """
@@ -65,12 +65,12 @@ class SlackApp:
         self,
         config: SlackAppConfig,
         *,
-        quiet: Callable[[Request], Awaitable[Quieted]],
+        carry_out: Callable[[Request], Awaitable[RequestOutcome]],
         command: Callable[[str, str], Awaitable[str]],
         now: Callable[[], datetime],
     ) -> None:
         self._config = config
-        self._quiet = quiet
+        self._carry_out = carry_out
         self._command = command
         self._now = now
         self._team_id = ""
@@ -153,8 +153,8 @@ class SlackApp:
 
     async def _do(self, request: Request) -> str:
         try:
-            return (await self._quiet(request)).text
-        except (QuietingError, AlertdError) as error:
+            return (await self._carry_out(request)).text
+        except (RequestError, AlertdError) as error:
             return f"Not done: {error}"
 
     async def _on_command(self, web: "AsyncWebClient", payload: Mapping[str, object]) -> None:

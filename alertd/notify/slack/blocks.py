@@ -48,7 +48,7 @@ _SHORTENED = "Shortened to fit into Slack: the status page and `alertd explain` 
 _CLAUSES = (re.compile("; "), re.compile(r" (?=\()"))
 """Where a title is best broken, and where it may be."""
 _MENTIONING = frozenset({NotifyReason.FIRST, NotifyReason.RAISED})
-_QUIETED = "⚪"
+_MUTED = "⚪"
 _REASON_MARKS = {NotifyReason.TEST: "⚪", NotifyReason.REPORT: "📊"}
 _MARKS = {Severity.INFO: "🔵", Severity.WARNING: "🟠", Severity.CRITICAL: "🔴"}
 _ENDED = "🟢"
@@ -153,10 +153,10 @@ def _mark(message: Message) -> str:
         return _REASON_MARKS[message.reason]
     if message.is_resolved:
         return _ENDED
-    return _QUIETED if _is_quieted(message) else _MARKS[message.severity]
+    return _MUTED if _is_muted(message) else _MARKS[message.severity]
 
 
-def _is_quieted(message: Message) -> bool:
+def _is_muted(message: Message) -> bool:
     """Return whether somebody acknowledged or silenced every alert that the message is about."""
     return bool(message.alerts) and all(alert.acknowledged_by or alert.silenced_by for alert in message.alerts)
 

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
-from alertd.core.alerts.requests import AddSilence, Quieted, QuietingError, Request
+from alertd.core.alerts.requests import AddSilence, Request, RequestError, RequestOutcome
 from alertd.core.calendar import Period, period_of
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Patterns
@@ -27,7 +27,7 @@ class SlackCommands:
     Args:
         alerts: The open alerts.
         spent: What each category cost in a span of hours, largest first.
-        quiet: Does what somebody asks for.
+        carry_out: Does what somebody asks for.
     """
 
     def __init__(
@@ -35,12 +35,12 @@ class SlackCommands:
         *,
         alerts: Callable[[], Sequence[Alert]],
         spent: Callable[[HourRange], Awaitable[Sequence[tuple[str, Usd]]]],
-        quiet: Callable[[Request], Awaitable[Quieted]],
+        carry_out: Callable[[Request], Awaitable[RequestOutcome]],
         now: Callable[[], datetime],
     ) -> None:
         self._alerts = alerts
         self._spent = spent
-        self._quiet = quiet
+        self._carry_out = carry_out
         self._now = now
 
     async def answer(self, text: str, person: str) -> str:
@@ -55,8 +55,8 @@ class SlackCommands:
                 case ["spend", "month"]:
                     return await self._spend("this month", Period.MONTH)
                 case ["silence", *rest]:
-                    return (await self._quiet(self._silence(rest, person))).text
-        except (QuietingError, AlertdError) as error:
+                    return (await self._carry_out(self._silence(rest, person))).text
+        except (RequestError, AlertdError) as error:
             return f"Not done: {error}"
         return HELP
 
@@ -87,7 +87,7 @@ class SlackCommands:
         try:
             lasting = parse_duration(rest.pop(0) if matchers and rest else "")
         except ValueError:
-            raise QuietingError("write /alertd silence owner=gpu-1 24h, and why") from None
+            raise RequestError("write /alertd silence owner=gpu-1 24h, and why") from None
         now = self._now()
         mark = f"{now.isoformat()} {person} {' '.join(words)}"
         return AddSilence(

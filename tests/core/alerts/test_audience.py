@@ -121,7 +121,7 @@ def test_routes_when_they_match_a_fingerprint_then_taken() -> None:
 def test_held_until_when_critical_or_another_receiver_then_not() -> None:
     """Only what is below critical, and only who asked for it."""
     always = QuietHours(days=frozenset(range(7)))
-    audience = replace(OFFICE, quiet={"finops": (always,)})
+    audience = replace(OFFICE, quiet_hours={"finops": (always,)})
     assert audience.held_until("finops", Severity.WARNING, NOW) is not None
     assert audience.held_until("finops", CRITICAL, NOW) is None
     assert audience.held_until("mail", Severity.WARNING, NOW) is None

@@ -161,12 +161,12 @@ def test_muted_when_it_becomes_a_source_itself_then_told() -> None:
     assert notified(stage, big="150", small="150") == [("small", "firing critical")]
 
 
-@pytest.mark.parametrize("quieting", ["silence", "ack"])
-def test_muted_when_its_source_is_silenced_or_acknowledged_then_still_muted(quieting: str) -> None:
+@pytest.mark.parametrize("request_kind", ["silence", "ack"])
+def test_muted_when_its_source_is_silenced_or_acknowledged_then_still_muted(request_kind: str) -> None:
     """Both are about telling; the source fires all the same."""
     stage = Stage(audience=BIG_MUTES_SMALL)
     notified(stage, big="150", small="60")
-    stage.silence(matchers=match(owner="big")) if quieting == "silence" else stage.ack("big")
+    stage.silence(matchers=match(owner="big")) if request_kind == "silence" else stage.ack("big")
     assert notified(stage, big="150", small="60") == []
 
 

@@ -112,7 +112,7 @@ def test_always_quiet_when_there_is_no_gap_then_says_so(hours: list[QuietHours],
 
 # --- what is told ---------------------------------------------------------------------------------------------------
 
-QUIET = replace(TEAM, quiet={"finops": (NIGHT,)})
+QUIET = replace(TEAM, quiet_hours={"finops": (NIGHT,)})
 EVENING, MORNING = at("2026-01-12 21:00"), at("2026-01-13 07:00")
 
 
@@ -283,7 +283,7 @@ def test_held_when_the_receivers_quiet_hours_are_taken_away_then_sent_at_the_nex
 
 def test_held_when_quiet_all_week_then_is_sent_after_all() -> None:
     """Held for ever would be lost."""
-    stage = evening(audience=replace(QUIET, quiet={"finops": (quiet(),)}))
+    stage = evening(audience=replace(QUIET, quiet_hours={"finops": (quiet(),)}))
     notified = [word for _ in range(40) for word in stage.cycle({"gpu-1": "60"}, after=6 * HOUR)]
     assert notified == ["firing warning"]
 

@@ -18,7 +18,7 @@ from alertd.core.alert import Address, Alert, AlertState
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.quiet_hours import QuietHours
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.alerts.requests import QuietingError
+from alertd.core.alerts.requests import RequestError
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.rules.base import Escalation
 from alertd.core.severity import Severity
@@ -37,7 +37,7 @@ HOUSE = replace(
     default=("finops", "mail"),
     editors=frozenset({"finops"}),
     inhibitions=(Inhibition(when=match(owner="gpu-0", severity="critical"), mute=match(owner="gpu-1,gpu-2")),),
-    quiet={"mail": (QuietHours(days=QUIET_DAYS), QuietHours(days=frozenset({0, 1})))},
+    quiet_hours={"mail": (QuietHours(days=QUIET_DAYS), QuietHours(days=frozenset({0, 1})))},
 )
 EVERYBODY = frozenset({Address("finops", ""), Address("mail", "a@x.io"), Address("mail", "b@x.io")})
 ONCALL = Address("oncall", "")
@@ -239,7 +239,7 @@ def match_step(stage: Stage, oracle: Oracle, step: Step, name: str) -> None:
         case Ack(owner=number, undo=undo):
             try:
                 stage.ack(OWNERS[number], undo=undo)
-            except (QuietingError, StopIteration):
+            except (RequestError, StopIteration):
                 # There is nothing to acknowledge: nothing changes.
                 return
 

@@ -11,9 +11,9 @@ from alertd.core.alerts.requests import (
     Acknowledge,
     AddSilence,
     ExpireSilence,
-    Quieted,
-    QuietingError,
     Request,
+    RequestError,
+    RequestOutcome,
     find_alert,
 )
 from alertd.core.alerts.silence import Silence
@@ -34,7 +34,7 @@ def stage(*owners: str, **parts: object) -> Stage:
 
 def refused(made: Stage, request: Request) -> str:
     alerts, silences = dict(made.alerts), dict(made.silences)
-    with pytest.raises(QuietingError) as caught:
+    with pytest.raises(RequestError) as caught:
         made.ask(request)
     assert (made.alerts, made.silences) == (alerts, silences)
     return str(caught.value)
@@ -78,11 +78,11 @@ def test_fingerprint_when_it_names_no_alert_then_says_what_to_write(written: str
 def test_ack_when_it_fires_then_noted_with_who_and_when() -> None:
     """One alert changes, and its history says so."""
     made = stage()
-    quieted = made.ack()
-    assert quieted.text == (
+    outcome = made.ack()
+    assert outcome.text == (
         f"gpu-24h ({NAME}) is acknowledged: gpu-1 spent $60. It is not repeated until its severity rises."
     )
-    assert (quieted.event, len(quieted.alerts), quieted.silences) == ("acknowledged by dana", 1, ())
+    assert (outcome.event, len(outcome.alerts), outcome.silences) == ("acknowledged by dana", 1, ())
     assert (made.of().acknowledged_by, made.of().acknowledged_at) == ("dana", made.now)
 
 
@@ -98,7 +98,7 @@ def test_ack_when_done_already_then_the_first_one_keeps_it() -> None:
     made = stage()
     made.ack()
     again = made.ask(Acknowledge(fingerprint=NAME, by="kim"))
-    assert again == Quieted(text=f"gpu-24h ({NAME}) was acknowledged by dana already: gpu-1 spent $60", event="")
+    assert again == RequestOutcome(text=f"gpu-24h ({NAME}) was acknowledged by dana already: gpu-1 spent $60", event="")
     assert made.of().acknowledged_by == "dana"
 
 
@@ -181,26 +181,26 @@ def test_silence_when_it_is_to_end_by_an_amount_then_only_money_can_be_counted()
 def test_silence_when_added_then_says_what_it_withholds() -> None:
     """The answer shows a matcher that catches more than was meant."""
     made = stage(*(f"gpu-{n}" for n in range(7)))
-    quieted = made.silence(matchers=match(rule="gpu-*"), ends_at=ENDS)
-    lines = quieted.text.splitlines()
+    outcome = made.silence(matchers=match(rule="gpu-*"), ends_at=ENDS)
+    lines = outcome.text.splitlines()
     assert lines[0] == "Silence 51133ce0 until 2026-01-11 12:05 UTC withholds 7 firing now:"
     assert [line.split()[1] for line in lines[1:6]] == ["warning"] * 5
     assert lines[6] == "  … and 2 more"
-    assert len(quieted.alerts) == 7
-    assert quieted.event == "silenced by dana until 2026-01-11 12:05 UTC"
+    assert len(outcome.alerts) == 7
+    assert outcome.event == "silenced by dana until 2026-01-11 12:05 UTC"
 
 
 def test_silence_when_nothing_matches_yet_then_says_so_and_waits() -> None:
     """A silence before the training run begins is the usual case."""
-    quieted = stage().silence(matchers=match(owner="gpu-9"), ends_at=ENDS)
-    assert quieted.text.endswith("withholds what will match: nothing that fires now does.")
-    assert quieted.alerts == ()
+    outcome = stage().silence(matchers=match(owner="gpu-9"), ends_at=ENDS)
+    assert outcome.text.endswith("withholds what will match: nothing that fires now does.")
+    assert outcome.alerts == ()
 
 
 def test_silence_when_a_label_is_misspelt_then_says_which_there_are() -> None:
     """It would withhold nothing, and nobody would know why."""
-    quieted = stage().silence(matchers=match(onwer="gpu-1"), ends_at=ENDS)
-    assert 'No alert so far has the label "onwer"; the labels are account, fingerprint, owner, rule' in quieted.text
+    outcome = stage().silence(matchers=match(onwer="gpu-1"), ends_at=ENDS)
+    assert 'No alert so far has the label "onwer"; the labels are account, fingerprint, owner, rule' in outcome.text
     assert "No alert so far" not in Stage().silence(matchers=match(onwer="gpu-1"), ends_at=ENDS).text
 
 
@@ -208,11 +208,11 @@ def test_silence_when_bound_then_to_what_fires_now_with_its_amount() -> None:
     """Each alert has its own limit: its value of now and the amount."""
     made = stage("gpu-1", "gpu-2")
     made.cycle({"gpu-2": "80"})
-    quieted = made.silence(matchers=match(owner="gpu-*"), until_spend=usd("200"))
-    (silence,) = quieted.silences
+    outcome = made.silence(matchers=match(owner="gpu-*"), until_spend=usd("200"))
+    (silence,) = outcome.silences
     limits = {bound.fingerprint: str(bound.below) for bound in silence.bound}
     assert limits == {made.of("gpu-1").fingerprint: "260", made.of("gpu-2").fingerprint: "280"}
-    assert quieted.text.startswith("Silence 51133ce0 until $200.00 more are spent withholds 2 firing now:")
+    assert outcome.text.startswith("Silence 51133ce0 until $200.00 more are spent withholds 2 firing now:")
 
 
 def test_silence_when_another_alert_is_touched_by_something_else_then_it_has_no_part_in_the_history() -> None:
@@ -221,8 +221,8 @@ def test_silence_when_another_alert_is_touched_by_something_else_then_it_has_no_
     made.silence("aaaaaaaa", matchers=match(owner="gpu-2"), ends_at=made.now + HOUR)
     made.alerts[made.of("gpu-3").fingerprint] = replace(made.of("gpu-3"), withheld="no route leads to a receiver")
     made.now += 2 * HOUR
-    quieted = made.silence(ends_at=ENDS)
-    assert [alert.fingerprint for alert in quieted.alerts] == [NAME]
+    outcome = made.silence(ends_at=ENDS)
+    assert [alert.fingerprint for alert in outcome.alerts] == [NAME]
     assert made.of("gpu-3").withheld == "no route leads to a receiver"
 
 
@@ -260,11 +260,11 @@ def test_expire_when_named_then_ended_or_refused(written: str, text: str | None)
     if text is not None:
         assert refused(made, request) == text
         return
-    quieted = made.ask(request)
-    assert quieted.text == "Silence 51133ce0 is ended. What it withheld and still fires is told at the next poll."
-    assert quieted.event == "silence 51133ce0 ended by kim"
+    outcome = made.ask(request)
+    assert outcome.text == "Silence 51133ce0 is ended. What it withheld and still fires is told at the next poll."
+    assert outcome.event == "silence 51133ce0 ended by kim"
     assert made.silences["51133ce0"].expired_at == made.now
-    assert [(alert.fingerprint, alert.withheld) for alert in quieted.alerts] == [(NAME, "")]
+    assert [(alert.fingerprint, alert.withheld) for alert in outcome.alerts] == [(NAME, "")]
 
 
 def test_silence_when_the_alert_is_inhibited_too_then_shown_by_the_silence() -> None:

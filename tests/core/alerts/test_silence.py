@@ -123,7 +123,7 @@ def test_matchable_when_a_label_has_a_built_in_name_then_the_built_in_counts() -
     ],
 )
 def test_silence_when_told_then_says_who_until_when_and_why(parts: dict[str, object], text: str) -> None:
-    """Whoever wonders about the quiet finds the person to ask."""
+    """Whoever misses a notification finds the person to ask."""
     assert a_silence(**parts).text == text
 
 

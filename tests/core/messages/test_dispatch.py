@@ -14,7 +14,7 @@ from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.routing import Route, route
 from alertd.core.chart import Chart
 from alertd.core.labels import Patterns
-from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_quiet
+from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_request
 from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.core.rules.base import Rule
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -53,14 +53,14 @@ def test_messages_then_link_the_pages_that_those_who_are_told_have() -> None:
     (storm,) = decide(begin(6), audience=audience).entries
     alert = notified_alert("finops")
     acked = move(alert, replace(alert, acknowledged_by="dana"))
-    quiet = entries_of_quiet(
+    requested = entries_of_request(
         [acked],
         audience=audience,
         install_id="install",
         headline_of=lambda alert, rule: alert.headline,
         now=NOW,
     )
-    targets = [[link.url for link in entry.message.links] for entry in (one, storm, *quiet)]
+    targets = [[link.url for link in entry.message.links] for entry in (one, storm, *requested)]
     own = [f"https://alertd.example.com/alerts/{one.fingerprints[0]}"]
     told_page = [f"https://alertd.example.com/alerts/{alert.fingerprint}"]
     assert targets == [own, ["https://alertd.example.com/"], told_page, told_page]

@@ -9,7 +9,7 @@ from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import notified
 from alertd.core.alerts.lifecycle import Move, end
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.messages.dispatch import dispatch, entries_of_quiet
+from alertd.core.messages.dispatch import dispatch, entries_of_request
 from alertd.core.messages.outbox import OutboxEntry
 from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, firing, move, rolling
 
@@ -98,7 +98,7 @@ def test_root_when_an_update_waits_already_then_the_newer_one_takes_its_place() 
 def test_root_when_acknowledged_then_shows_it_and_the_thread_is_told() -> None:
     """Everybody in the channel sees that somebody is at it; mail is not written for that."""
     after = replace(TOLD, acknowledged_by="dana", acknowledged_at=NOW + HOUR)
-    entries = entries_of_quiet(
+    entries = entries_of_request(
         [Move(before=TOLD, after=after, rule=rolling())],
         audience=OFFICE,
         install_id="install",
@@ -117,7 +117,7 @@ def test_root_when_acknowledged_then_shows_it_and_the_thread_is_told() -> None:
 def test_root_when_silenced_then_shows_by_whom_and_says_nothing_else() -> None:
     """A silence that announces itself would not be one."""
     after = replace(TOLD, silenced_by="1234abcd by dana until x", withheld="silenced by dana until x")
-    entries = entries_of_quiet(
+    entries = entries_of_request(
         [Move(before=TOLD, after=after, rule=rolling())],
         audience=OFFICE,
         install_id="install",

@@ -90,7 +90,7 @@ def audience(*, is_quiet: bool, inhibits: bool) -> Audience:
             ),
         )
         * inhibits,
-        quiet={"mail": (QuietHours(days=frozenset(range(7)), start=time(22), end=time(7)),) * is_quiet},
+        quiet_hours={"mail": (QuietHours(days=frozenset(range(7)), start=time(22), end=time(7)),) * is_quiet},
     )
 
 

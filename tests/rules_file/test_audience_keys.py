@@ -1,4 +1,4 @@
-"""What the rules file says of quiet and of owners reaches those who decide; what is hardly meant is a warning."""
+"""What the rules file says of quiet hours and of owners reaches those who decide; what is hardly meant is a warning."""
 
 from datetime import time, timedelta
 from pathlib import Path
@@ -56,7 +56,7 @@ def warnings(text: str, tmp_path: Path) -> list[str]:
     return [f"{one.line}:{one.column}: {one.text}" for one in loaded(text, tmp_path).warnings]
 
 
-def test_quiet_when_written_then_the_plan_has_it(tmp_path: Path, settings: Settings) -> None:
+def test_audience_keys_when_written_then_the_plan_has_it(tmp_path: Path, settings: Settings) -> None:
     """From text to those who decide, once, whole."""
     rules = loaded(
         "receivers:\n"
@@ -82,7 +82,7 @@ def test_quiet_when_written_then_the_plan_has_it(tmp_path: Path, settings: Setti
         ),
     )
     every_day = frozenset(range(7))
-    assert audience.quiet == {
+    assert audience.quiet_hours == {
         "finops": (QuietHours(days=frozenset({5, 6}), timezone="Europe/Berlin"),),
         "mail": (
             QuietHours(days=every_day, start=time(22), end=time(7)),
@@ -253,8 +253,8 @@ def test_check_when_it_finds_them_then_prints_each_as_a_warning(
     tmp_path: Path, settings: Settings, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Where people look before they deploy; warnings do not fail it."""
-    quiet = CONSOLE.replace("console}", "console, quiet_hours: {}}")
-    loaded("receivers:\n" + quiet + RULE % ", notify: [owner]", tmp_path)
+    never_ends = CONSOLE.replace("console}", "console, quiet_hours: {}}")
+    loaded("receivers:\n" + never_ends + RULE % ", notify: [owner]", tmp_path)
     assert run(["check"]) == 0
     lines = capsys.readouterr().err.splitlines()
     assert [line.partition(": warning: ")[0] for line in lines][:2] == ["rules.yaml:3:45", "rules.yaml:4:9"]

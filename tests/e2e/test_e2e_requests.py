@@ -1,4 +1,4 @@
-"""Quiet from outside: commands beside the running service, after a crash, and without it."""
+"""Requests from outside: commands beside the running service, after a crash, and without it."""
 
 import json
 import signal
@@ -38,7 +38,7 @@ def wait_firing(alertd: Alertd, owner: str) -> dict[str, Any]:
     return alert_of(alertd, owner)
 
 
-def test_quiet_when_asked_of_the_running_service_then_holds_over_a_crash(
+def test_requests_when_made_to_the_running_service_then_holds_over_a_crash(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """What somebody asked for at night must survive the power cut of the same night."""
@@ -90,14 +90,14 @@ def test_quiet_when_asked_of_the_running_service_then_holds_over_a_crash(
     assert history.code == 0
     for line in ("acknowledged by dana", "acknowledgement taken back by kim", "delivered", "by defaults"):
         assert line in history.out
-    assert next(event["what"] for event in alertd.events("quieted")) == "acknowledged by dana"
+    assert next(event["what"] for event in alertd.events("request carried out")) == "acknowledged by dana"
     assert owners_told(hook).count(("gpu-2", "firing")) == 1
     assert no_traceback(alertd.log.read_text())
     assert alertd.run("db", "check").code == 0
     assert not (alertd.folder / "alertd.db.sock").exists()
 
 
-def test_quiet_when_no_service_runs_then_the_next_one_knows(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
+def test_requests_when_no_service_runs_then_the_next_one_knows(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     """From cron there is no daemon, ever."""
     alertd.is_stepped = True
     alertd.rules(RULES.format(hook=hook.url))

@@ -1,4 +1,4 @@
-"""A store with alerts in every state of quiet, for tests of the commands that ask for it and show it."""
+"""A store with alerts that are withheld in every way, for tests of the commands that ask for that and show it."""
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -47,7 +47,7 @@ class Desk:
                     entries=tuple(replace(entry, id=0) for entry in self.stage.decided),
                 )
             )
-            store.save_quieting(silences=self.stage.silences.values())
+            store.save_request(silences=self.stage.silences.values())
         finally:
             store.close()
 
@@ -106,7 +106,9 @@ def full(desk: Desk) -> Desk:
     stage.ack("acked")
     stage.silence("51133ce0", matchers=match(owner="hushed"), ends_at=NOW + HOUR, comment="run 12")
     stage.cycle({"plain": "60", "acked": "70", "over": "44", "hushed": "120"})
-    stage.audience = replace(TEAM, quiet={"finops": (QuietHours(days=frozenset({5}), start=(BEGAN + HOUR).time()),)})
+    stage.audience = replace(
+        TEAM, quiet_hours={"finops": (QuietHours(days=frozenset({5}), start=(BEGAN + HOUR).time()),)}
+    )
     stage.cycle({"plain": "60", "acked": "70", "hushed": "120", "held": "90"})
     stage.now = NOW
     hushed = stage.of("hushed")

@@ -1,4 +1,4 @@
-"""`ack`, `silence`, `explain` and what `alerts` says of quiet, without a daemon, at a fixed instant."""
+"""`ack`, `silence`, `explain` and why `alerts` says they are withheld, without a daemon, at a fixed instant."""
 
 import json
 
@@ -6,7 +6,7 @@ import pytest
 
 from alertd.core.labels import Patterns
 from alertd.store.store import Store
-from tests.cli.quiet_desk import NOW, RULES, URL, Desk, desk, full
+from tests.cli.request_desk import NOW, RULES, URL, Desk, desk, full
 from tests.core.builders import HOUR
 from tests.e2e.daemon import no_traceback
 
@@ -21,7 +21,7 @@ def name_of(made: Desk, owner: str) -> str:
 # --- alerts ---------------------------------------------------------------------------------------------------------
 
 
-def test_alerts_when_some_are_quiet_then_json_says_why(full: Desk) -> None:
+def test_alerts_when_some_are_withheld_then_json_says_why(full: Desk) -> None:
     """Dashboards colour by these fields."""
     code, out, _ = full.run("alerts", "--all", "--json")
     found = {alert["labels"]["owner"]: alert for alert in json.loads(out)}
@@ -31,22 +31,22 @@ def test_alerts_when_some_are_quiet_then_json_says_why(full: Desk) -> None:
         "plain": (None, None, None),
         "acked": (None, "dana", "acknowledged by dana"),
         "hushed": (silence, None, f"silenced by {silence[12:]}"),
-        "held": (None, None, "quiet until 2026-01-11 00:00 UTC (finops)"),
+        "held": (None, None, "quiet hours until 2026-01-11 00:00 UTC (finops)"),
         "over": (None, None, None),
     }
     assert found["acked"]["acknowledged_at"] == "2026-01-10T12:00:00Z"
 
 
-def test_alerts_when_some_are_quiet_then_the_table_names_them_below(full: Desk) -> None:
+def test_alerts_when_some_are_withheld_then_the_table_names_them_below(full: Desk) -> None:
     """Whoever wonders why nothing came finds it where they look first."""
     code, out, _ = full.run("alerts")
-    table, _, quiet = out.partition("\nNot told at the moment:\n")
+    table, _, reasons = out.partition("\nNot told at the moment:\n")
     assert code == 0
     assert [line.split()[-1] for line in table.splitlines()[1:]] == [
         name_of(full, owner)
         for owner in ("hushed", *sorted(("plain", "acked", "held"), key=lambda o: name_of(full, o)))
     ]
-    assert sorted(line.split("  ")[0] for line in quiet.splitlines()) == sorted(
+    assert sorted(line.split("  ")[0] for line in reasons.splitlines()) == sorted(
         name_of(full, owner) for owner in ("hushed", "acked", "held")
     )
 
@@ -287,8 +287,8 @@ def test_command_when_the_database_is_in_memory_then_says_so(desk: Desk, monkeyp
     assert (code, "a database in memory; nothing in it can be asked for" in err) == (1, True)
 
 
-def test_commands_when_the_rules_are_broken_then_quiet_can_be_had_all_the_same(full: Desk) -> None:
-    """Somebody mends the rules, and meanwhile it should be quiet; only an amount needs them."""
+def test_commands_when_the_rules_are_broken_then_requests_are_carried_out_all_the_same(full: Desk) -> None:
+    """Who fixes the rules may want a silence meanwhile; only an amount needs the rules."""
     (full.folder / "rules.yaml").write_text("rules: [")
     name = name_of(full, "plain")
     assert full.run("ack", name)[0] == 0
