@@ -41,7 +41,7 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     """
     from alertd.clock import utc_now
     from alertd.errors import UserError
-    from alertd.queries.alert_history import read_history, tell
+    from alertd.queries.alert_history import history_lines, read_history
     from alertd.store.store import Store
 
     now = utc_now()
@@ -68,7 +68,7 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     for number, history in enumerate(histories):
         if number or judged:
             click.echo(f"\n{'-' * 80}\n")
-        for line in tell(history, rules.get(history.alert.rule), _audience(loaded)):
+        for line in history_lines(history, rules.get(history.alert.rule), _audience(loaded)):
             click.echo(printable(line.rstrip()))
     for alert in found[_MOST:]:
         click.echo(printable(f"Not told whole: {alert.fingerprint}  {alert.state}  {alert.headline}"))
@@ -85,7 +85,7 @@ def _instant(text: str) -> datetime:
 
 
 def _rules(settings: "Settings") -> "LoadedRules | None":
-    """Return the rules, None where they cannot be read; the story is told all the same."""
+    """Return the rules, None where they cannot be read; the history is shown all the same."""
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
 

@@ -20,7 +20,7 @@ from alertd.web.page_context import AlertFile, PageFacts
 
 class PageData:
     """
-    Looks at one daemon for as long as it runs.
+    Reads one daemon for as long as it runs.
 
     Args:
         status: Judges the daemon.

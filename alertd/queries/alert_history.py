@@ -1,5 +1,5 @@
 """
-The story of one alert, told from what is stored: where it stands, why it is told or not, each send and its answer.
+The history of one alert, from what is stored: its state, why it is notified or not, each send and its answer.
 
 It reads and words; it judges nothing anew.
 """
@@ -30,7 +30,7 @@ _NEAREST = 5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class SentNotification:
     """One notification with its attempts."""
 
     entry: OutboxEntry
@@ -44,7 +44,7 @@ class AlertHistory:
     alert: Alert
     """As it is now, whatever the moment."""
     events: tuple[AlertEvent, ...]
-    notified: tuple[Told, ...]
+    notified: tuple[SentNotification, ...]
     silences: tuple[Silence, ...]
     """Those that fit it, ended ones included."""
     at: datetime
@@ -66,7 +66,7 @@ def read_history(store: Store, alert: Alert, *, at: datetime, is_past: bool) -> 
         events = store.alerts.events(alert.fingerprint)
         silences = store.silences.all_silences()
     notified = (
-        Told(entry=entry, attempts=tuple(one for one in attempts[entry.id] if one.started_at <= at))
+        SentNotification(entry=entry, attempts=tuple(one for one in attempts[entry.id] if one.started_at <= at))
         for entry in entries
     )
     return AlertHistory(
@@ -85,9 +85,9 @@ def _fits(silence: Silence, alert: Alert, labels: dict[str, str]) -> bool:
     return is_bound and matches_all(dict(silence.matchers), labels)
 
 
-def tell(history: AlertHistory, rule: Rule | None, audience: Audience | None) -> Iterator[str]:
+def history_lines(history: AlertHistory, rule: Rule | None, audience: Audience | None) -> Iterator[str]:
     """
-    Yield the story line by line.
+    Yield the history line by line.
 
     Args:
         rule: The alert's rule, None where the rules file has none of that name.
@@ -105,7 +105,7 @@ def tell(history: AlertHistory, rule: Rule | None, audience: Audience | None) ->
 
 
 def standing_facts(history: AlertHistory, rule: Rule | None, audience: Audience | None) -> list[tuple[str, str]]:
-    """Return how the alert stands and whom it goes to, as (name, text) pairs; rule and audience as in `tell`."""
+    """Return how the alert stands and whom it goes to, as (name, text) pairs; arguments as in `history_lines`."""
     facts = _then(history) if history.is_past else _now(history, rule)
     return [*facts, ("Told to", _route(history.alert, rule, audience))]
 

@@ -15,7 +15,7 @@ from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.values import format_value
 from alertd.core.words import format_instant
-from alertd.queries.alert_history import Told, standing_facts
+from alertd.queries.alert_history import SentNotification, standing_facts
 from alertd.web.drawing import Drawing, chart_drawing, severity_style
 from alertd.web.overview import AlertLine, alert_line
 from alertd.web.page_context import AlertFile
@@ -194,7 +194,7 @@ def _parts(alert: Alert, owners: OwnerDirectory) -> tuple[PartRow, ...]:
     )
 
 
-def _send(notified: Told, now: datetime) -> SendRow:
+def _send(notified: SentNotification, now: datetime) -> SendRow:
     entry = notified.entry
     held = f", held until {format_instant(entry.not_before)}" if is_held(entry, now) else ""
     attempts = (

@@ -26,7 +26,7 @@ _SLOT, _BAR = 10, 8
 """A step's share of a box of bars, and what of it is drawn."""
 _HEADROOM = Decimal("1.02")
 _LONGEST_BAR = 2
-"""A budget's bar ends at twice its amount; beyond that the words tell."""
+"""A budget's bar ends at twice its amount; beyond that the words say how much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -181,7 +181,7 @@ class _Scale:
 
 
 def _rounded_up(number: Decimal) -> Decimal:
-    """Return a number that is not below, of two digits: it is to be read at a glance."""
+    """Return a number that is not below, of two digits: it is to be read quickly."""
     step = Decimal(1).scaleb(number.adjusted() - 1)
     return (number / step).to_integral_value(ROUND_CEILING) * step
 

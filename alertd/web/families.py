@@ -105,7 +105,7 @@ ALERTS = Family(
     name="alertd_alerts", labels=("rule", "severity", "state"), meaning="Alerts that are pending or firing."
 )
 ALERTS_ACKNOWLEDGED = Family(
-    name="alertd_alerts_acknowledged", labels=("severity",), meaning="Firing alerts that somebody looks after."
+    name="alertd_alerts_acknowledged", labels=("severity",), meaning="Firing alerts that somebody acknowledged."
 )
 ALERTS_SILENCED = Family(
     name="alertd_alerts_silenced", labels=("severity",), meaning="Firing alerts that a silence withholds."

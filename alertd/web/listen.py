@@ -14,7 +14,7 @@ _PATTERN = re.compile(r"(?P<host>\[[0-9a-fA-F:.]+\]|[^:\[\]\s]+):(?P<port>[0-9]{
 _LARGEST_PORT = 65535
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
-"""What probes ask without a token: they tell no figures."""
+"""What probes ask without a token: they show no figures."""
 _PROXY_HEADERS = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
 
 

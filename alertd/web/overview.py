@@ -1,5 +1,5 @@
 """
-What the status page says at a glance: figures and words, chosen here; the templates only lay them out.
+What the overview of the status page says: figures and words, chosen here; the templates only lay them out.
 
 Pure: from what is known to what is shown. What is not known is said to be so, never shown as nothing.
 """
@@ -28,7 +28,7 @@ from alertd.web.page_context import PageFacts
 _BUDGETS = 8
 """So many stand open, the rest behind a click."""
 _MOST_BUDGETS = 60
-"""Of more than these only the number is told."""
+"""Of more than these only the number is shown."""
 _MOST_ALERTS = 50
 _MOST_SILENCES = 50
 _ENDED_SHOWN = 10
@@ -64,7 +64,7 @@ class AlertLine:
     age: str
     since: datetime
     known_to: str
-    """Who looks after it, empty where nobody does."""
+    """Who acknowledged it, empty where nobody does."""
     withheld: str
     """Why nothing of it is told now, empty where nothing keeps it back."""
     caveats: tuple[str, ...]
@@ -77,7 +77,7 @@ class BudgetLine:
     name: str
     group: str
     state: str
-    """`over`, `risk` (the forecast is over) or `ok`, for the style sheet; the words tell it too."""
+    """`over`, `risk` (the forecast is over) or `ok`, for the style sheet; the words say it too."""
     word: str
     clause: str
     period: str
@@ -229,7 +229,7 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         age=format_age(max(known.now - since, timedelta())),
         since=since,
         known_to=by,
-        # Who looks after it is told by itself.
+        # Who acknowledged it is said by itself.
         withheld="" if by and withheld == f"acknowledged by {by}" else withheld,
         caveats=alert.caveats,
     )

@@ -1,8 +1,8 @@
 """
-The status page for people: everything at a glance, spend as a table, each alert's own page, and what may be asked.
+The status page for people: an overview, spend as a table, each alert's own page, and what may be asked.
 
 It asks the daemon, lets the models choose the words, and hands them to templates. Nothing is changed but by a POST of
-somebody who showed the token, through the same door as the commands'.
+somebody who showed the token, by the same way as the commands'.
 """
 
 import asyncio
@@ -31,7 +31,7 @@ class StatusPages:
     What people are answered.
 
     Args:
-        refresh_s: How often an open page looks for news.
+        refresh_s: How often an open page is read again.
     """
 
     def __init__(
@@ -156,7 +156,7 @@ def _choice(request: web.Request) -> Choice:
 
 
 def _author(visitor: Visitor, fields: Mapping[str, str]) -> str:
-    """Return who asks, as histories tell it."""
+    """Return who asks, as histories name them."""
     if visitor.mark:
         return f"{visitor.name or 'somebody'} (status page)"
     return f"{clean_name(fields.get('by', '')) or 'a script'} (HTTP)"

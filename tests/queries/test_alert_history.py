@@ -1,4 +1,4 @@
-"""The story of one alert, word for word: a repeat that failed twice, a silence that somebody ended, a history."""
+"""The history of one alert, word for word: a repeat that failed twice, a silence that somebody ended, a history."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -12,7 +12,7 @@ from alertd.core.alerts.routing import Route
 from alertd.core.alerts.silence import Silence
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.daemon.store_gateway import event
-from alertd.queries.alert_history import AlertHistory, Told, read_history, tell, why_withheld
+from alertd.queries.alert_history import AlertHistory, SentNotification, history_lines, read_history, why_withheld
 from alertd.store.outbox import Attempt
 from alertd.store.store import Decisions, Store
 from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
@@ -48,7 +48,7 @@ def a_history(**parts: object) -> AlertHistory:
             event(alert, "none -> firing (warning)", [("value", "60"), ("as_of", "2026-01-10T12:00:00+00:00")], NOW),
             event(alert, "acknowledged by dana", [], NOW + HOUR),
         ),
-        notified=(Told(entry=sent, attempts=attempts),),
+        notified=(SentNotification(entry=sent, attempts=attempts),),
         silences=(a_silence(comment="run 12", expired_by="kim", expired_at=NOW + HOUR),),
         at=NOW + 2 * HOUR,
         is_past=False,
@@ -59,7 +59,7 @@ def a_history(**parts: object) -> AlertHistory:
 def test_story_when_told_then_reads_so() -> None:
     """Value, state, why, route, silence, sends with their answers, history: in this order, in these words."""
     audience = replace(TEAM, routes=(Route(match=match(owner="gpu-*"), notify=("finops", "owner")),))
-    assert "\n".join(tell(a_history(), rolling(), audience)) == (
+    assert "\n".join(history_lines(a_history(), rolling(), audience)) == (
         "gpu-24h  a0189caff68cf5aa  episode 1\n"
         "gpu-1 spent $60\n"
         "\n"
@@ -88,7 +88,7 @@ def test_story_when_told_then_reads_so() -> None:
 
 def lines(history: AlertHistory, **parts: object) -> list[str]:
     rule = replace(rolling(), **parts)  # type: ignore[arg-type]
-    return list(tell(history, rule, TEAM))
+    return list(history_lines(history, rule, TEAM))
 
 
 @pytest.mark.parametrize(

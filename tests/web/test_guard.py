@@ -1,4 +1,4 @@
-"""The door over real HTTP: who is answered, how one signs in, and that no other site's page can have anything done."""
+"""The guard over real HTTP: who is answered, how one signs in, and that no other site's page can have anything done."""
 
 import gzip
 from collections.abc import AsyncIterator
@@ -279,7 +279,7 @@ def test_session_when_anything_of_the_cookie_is_changed_then_it_is_none() -> Non
 
 
 def test_sign_in_when_a_minute_has_passed_then_possible_again() -> None:
-    """Guessing slows the door, it does not lock it."""
+    """Guessing slows signing in, it does not lock it."""
     watch = Watch()
     sessions = Sessions(TOKEN, timer=watch)
     for _ in range(10):

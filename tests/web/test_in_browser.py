@@ -62,7 +62,7 @@ async def test_page_when_opened_then_its_charts_are_drawn_and_an_alert_is_acknow
     assert await page.run(COLOURED) > 3
     async with page.loading():
         await page.run("document.querySelector('form[action$=acknowledge] button').click()")
-    assert "Dana (status page) looks after it" in await page.run("document.querySelector('main').innerText")
+    assert "Dana (status page) acknowledged it" in await page.run("document.querySelector('main').innerText")
     assert await page.run("document.activeElement.className") == "notice done"
     assert home.alert().acknowledged_by == "Dana (status page)"
     async with page.loading():

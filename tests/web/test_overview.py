@@ -58,7 +58,7 @@ def a_desk() -> Desk:
 def an_overview(
     desk: Desk | None = None, *, now: datetime = NOW, rules: tuple[BudgetRule | BalanceRule, ...] = (), **parts: object
 ) -> OverviewPage:
-    """A glance at what a desk filed, with the parts that matter replaced."""
+    """The overview of what a desk filed, with the parts that matter replaced."""
     filed = desk or a_desk()
     balances = parts.get("balances", ())
     facts = replace(filed.facts(now), balances={b.account: b for b in balances})  # type: ignore[attr-defined]
@@ -115,7 +115,7 @@ def test_alerts_then_the_worst_and_the_oldest_first() -> None:
 
 
 def test_alerts_when_there_are_very_many_then_counted() -> None:
-    """Ten thousand lines are no glance."""
+    """Ten thousand lines are no overview."""
     found = an_overview(alerts=tuple(an_alert(fingerprint=f"{n:016x}") for n in range(60)))
     assert (len(found.firing), found.firing_more) == (50, 10)
 
@@ -124,7 +124,7 @@ def test_alerts_when_there_are_very_many_then_counted() -> None:
     ("changes", "known_to", "withheld"),
     [
         pytest.param({}, "", "", id="it is told"),
-        pytest.param({"acknowledged_by": "dana"}, "dana", "", id="somebody looks after it, said once"),
+        pytest.param({"acknowledged_by": "dana"}, "dana", "", id="somebody acknowledged it, said once"),
         pytest.param({"withheld": "silenced by kim until …"}, "", "silenced by kim until …", id="silenced"),
         pytest.param({"acknowledged_by": "dana", "withheld": "inhibited by x"}, "dana", "inhibited by x", id="both"),
     ],

@@ -1,4 +1,4 @@
-"""What the metrics tell of spend, budgets, balances and bills: every figure by hand, every label bounded."""
+"""What the metrics say of spend, budgets, balances and bills: every figure by hand, every label bounded."""
 
 from collections import Counter
 from dataclasses import replace

@@ -176,7 +176,7 @@ async def test_alert_page_when_it_has_ended_then_offers_nothing_to_do(home: Hous
 
 
 async def test_acknowledge_by_form_then_it_is_stored_with_its_name_and_told(home: House) -> None:
-    """The same door as the command's: history, outbox and page agree."""
+    """The same way as the command's: history, outbox and page agree."""
     csrf = await home.sign_in("Dana <3")
     alert = home.alert()
     path = f"/alerts/{alert.fingerprint}"
@@ -186,7 +186,7 @@ async def test_acknowledge_by_form_then_it_is_stored_with_its_name_and_told(home
     assert (answer.status, answer.url.path) == (200, path)
     require_valid(text)
     assert "is acknowledged" in text
-    assert "Dana &lt;3 (status page) looks after it" in text
+    assert "Dana &lt;3 (status page) acknowledged it" in text
     assert home.alert().acknowledged_by == "Dana <3 (status page)"
     history = await home.app.gateway.history(home.alert(), home.now)
     assert history.events[-1].kind == "acknowledged by Dana <3 (status page)"
