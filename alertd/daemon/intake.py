@@ -10,7 +10,16 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.spend.bill import FIRST_KEY_HOUR, FIRST_MONTH, BillRows, TrackedBill, View, oldest_open_month, track
+from alertd.core.spend.bill import (
+    FIRST_KEY_HOUR,
+    FIRST_MONTH,
+    BillRows,
+    TrackedBill,
+    View,
+    gone_from,
+    oldest_open_month,
+    track,
+)
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
@@ -21,6 +30,8 @@ from alertd.queries.cycle_report import CycleReport
 
 _FLUSH_CELLS = 500_000
 """Changed cells held before they are committed: the first read of a large account must not fill the memory."""
+
+_ALL_MONTHS_EVERY = timedelta(days=1)
 
 Change = tuple[int, HourBlock, HourBlock]
 """(hour, the block before, the block now)."""
@@ -99,7 +110,8 @@ class Intake:
         """Accounts whose monthly bills could not be read, and why."""
         self.balance_gaps: dict[str, str] = {}
         """Accounts whose balance could not be read, and why."""
-        self._bills_read: set[str] = set()
+        self._all_months_read: dict[str, datetime] = {}
+        """When every month of an account was last read: a settled one can become overdue again."""
         self._filing = asyncio.Lock()
         """Books change one at a time: they share the series table, and a commit must miss nothing meanwhile."""
         self._log = get_logger()
@@ -214,10 +226,11 @@ class Intake:
 
     async def _read_monthly(self, reading: _Reading, account: str) -> None:
         known = [tracked for (owner, _), tracked in reading.state.bills.items() if owner == account]
-        is_first = reading.everything or account not in self._bills_read
+        last = self._all_months_read.get(account)
+        is_all = reading.everything or last is None or not timedelta() <= reading.now - last < _ALL_MONTHS_EVERY
+        start = FIRST_MONTH if is_all else oldest_open_month(known)
         try:
-            source = reading.plan.accounts[account]
-            bills = await source.read_monthly_bills(FIRST_MONTH if is_first else oldest_open_month(known))
+            bills = await reading.plan.accounts[account].read_monthly_bills(start)
         except ApiError as error:
             if isinstance(error, ApiKeyRefused):
                 self.refused[account] = str(error)
@@ -225,9 +238,11 @@ class Intake:
             reading.note(str(error))
             return
         self.bill_gaps.pop(account, None)
-        self._bills_read.add(account)
+        if is_all:
+            self._all_months_read[account] = reading.now
         held = reading.state.bills
         reading.facts.bills += [track(held.get((account, bill.bill_id)), bill, reading.now) for bill in bills]
+        reading.facts.bills += gone_from(known, bills, start_month=start, at=reading.now)
 
     async def _read_balance(self, reading: _Reading, account: str) -> None:
         try:

@@ -18,7 +18,7 @@ from alertd.core.reports.figures import BudgetFigures
 from alertd.core.reports.overview import Overview
 from alertd.core.rules.runway import Runway, days_text
 from alertd.core.rules.standing import share_text
-from alertd.core.spend.bill import Balance, BillStatus, TrackedBill
+from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.values import format_value
 from alertd.core.words import format_age, group_name
 from alertd.queries.alert_history import why_withheld
@@ -337,7 +337,7 @@ def _bill_line(tracked: TrackedBill) -> BillLine:
     return BillLine(
         month=bill.month,
         account=bill.account,
-        state="issued" if bill.status == BillStatus.OUTED else bill.status,
+        state=tracked.state,
         since=tracked.phases[-1].since,
         total=format_usd(bill.total),
         owed=format_usd(bill.owed) if bill.owed else "",

@@ -17,7 +17,7 @@ from alertd.core.reports.figures import BudgetFigures, Compared, GroupSpend, Rep
 from alertd.core.rules.standing import share_text
 from alertd.core.severity import Severity
 from alertd.core.sparkline import HOURLY_UP_TO
-from alertd.core.spend.bill import BillStatus, TrackedBill
+from alertd.core.spend.bill import TrackedBill
 from alertd.core.words import format_age, format_duration, group_name
 
 _GROUPS = 12
@@ -242,11 +242,10 @@ def _bills(figures: ReportFigures) -> Section:
 
 def _bill_row(tracked: TrackedBill, figures: ReportFigures) -> SectionRow:
     bill = tracked.bill
-    state = "issued" if bill.status == BillStatus.OUTED else bill.status
     age = max(figures.now - tracked.phases[-1].since, timedelta())
     amount, what = (bill.owed, f"owed of {format_usd(bill.total)}") if bill.owed else (bill.total, "in all")
     return SectionRow(
         name=f"{bill.month} · {bill.account}" if figures.accounts > 1 else bill.month,
         amount=format_usd(amount),
-        note=f"{what}; seen as {state} for {format_age(age)}",
+        note=f"{what}; seen as {tracked.state} for {format_age(age)}",
     )

@@ -3,7 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
@@ -13,9 +13,10 @@ from alertd.core.rules.base import Key, Rule, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillStatus, TrackedBill
-from alertd.core.words import format_age
+from alertd.core.words import format_age, format_instant
 
 _DAY_S = Decimal(86400)
+_MICRODAY = Decimal("0.000001")
 _GROUP = ("account", "month", "bill_id")
 
 
@@ -77,23 +78,24 @@ class MonthlyBillRule(Rule):
 
     def _sample(self, facts: Facts, tracked: TrackedBill, group: Labels, since: datetime | None) -> Sample:
         bill = tracked.bill
-        age = facts.now - since if since is not None else timedelta()
+        # What is not in the list any more is not known to be paid, and not known to be owed either: it ages no further.
+        age = (tracked.gone_since or facts.now) - since if since is not None else timedelta()
         reached = max((s for s, limit in self.thresholds.items() if age >= limit), default=None) if since else None
-        gap = facts.bill_gaps.get(bill.account)
+        gaps = tuple(filter(None, (facts.bill_gaps.get(bill.account), _gone(tracked))))
         return Sample(
             group=group,
             labels=(*self.labels, *group, ("status", bill.status)),
             account=bill.account,
             headline=_headline(tracked, age if since else None),
-            value=plain(Decimal(int(age.total_seconds())) / _DAY_S),
+            value=_days(age),
             unit=Unit.DAYS,
             reached=reached,
             # Days only grow: a severity is left when the bill leaves the states, not by a share of the threshold.
             held=reached,
             thresholds=tuple((s, _days(limit)) for s, limit in sorted(self.thresholds.items())),
             as_of=tracked.last_seen_at,
-            is_complete=gap is None,
-            caveats=(gap,) if gap else (),
+            is_complete=not gaps,
+            caveats=gaps,
             facts=(
                 ("Owed", format_usd(bill.owed)),
                 ("Bill total", format_usd(bill.total)),
@@ -110,7 +112,17 @@ def _group(tracked: TrackedBill) -> Labels:
 
 
 def _days(limit: timedelta) -> Decimal:
-    return plain(Decimal(int(limit.total_seconds())) / _DAY_S)
+    return plain((Decimal(int(limit.total_seconds())) / _DAY_S).quantize(_MICRODAY, ROUND_FLOOR))
+
+
+def _gone(tracked: TrackedBill) -> str:
+    """Say that a bill is no longer listed, and what that means; empty while it is."""
+    if tracked.gone_since is None:
+        return ""
+    return (
+        f"the bill is missing from Novita's list since {format_instant(tracked.gone_since)}; "
+        "whether it was paid is not known, so its age stays as it was then"
+    )
 
 
 def _headline(tracked: TrackedBill, age: timedelta | None) -> str:

@@ -179,6 +179,8 @@ class BillPhase:
     status: str
     owes: bool
     since: datetime
+    is_gone: bool = False
+    """Whether complete reads no longer had it; status and owing are what it had last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,14 +191,43 @@ class TrackedBill:
     phases: tuple[BillPhase, ...]
     last_seen_at: datetime
 
+    @property
+    def gone_since(self) -> datetime | None:
+        """Since when complete reads no longer have it; None while they do."""
+        return self.phases[-1].since if self.phases[-1].is_gone else None
+
+    @property
+    def state(self) -> str:
+        """Its status in a word for people, and that it is no longer listed where it is not."""
+        status = "issued" if self.bill.status == BillStatus.OUTED else self.bill.status
+        return f"{status}, then missing from the list" if self.gone_since is not None else status
+
 
 def track(earlier: TrackedBill | None, bill: MonthlyBill, seen_at: datetime) -> TrackedBill:
     """Return the bill with the phase it is in now: a new one only when its status or owing changed."""
     phase = BillPhase(status=bill.status, owes=bill.owed > 0, since=seen_at)
     phases = earlier.phases if earlier is not None else ()
-    if not phases or (phases[-1].status, phases[-1].owes) != (phase.status, phase.owes):
+    if not phases or replace(phases[-1], since=seen_at) != phase:
         phases = (*phases, phase)
     return TrackedBill(bill=bill, phases=phases, last_seen_at=seen_at)
+
+
+def gone_from(
+    known: Iterable[TrackedBill], bills: Iterable[MonthlyBill], *, start_month: str, at: datetime
+) -> list[TrackedBill]:
+    """
+    Return the known bills that a complete read from a month on no longer has and had before: gone is not paid.
+
+    Args:
+        known: The bills of one account.
+        start_month: `YYYY-MM`; older bills were not asked for.
+    """
+    listed = {bill.bill_id for bill in bills}
+    return [
+        replace(tracked, phases=(*tracked.phases, replace(tracked.phases[-1], since=at, is_gone=True)))
+        for tracked in known
+        if tracked.bill.month >= start_month and tracked.bill.bill_id not in listed and tracked.gone_since is None
+    ]
 
 
 FIRST_MONTH = "2025-10"

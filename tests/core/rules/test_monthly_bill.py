@@ -10,7 +10,7 @@ from alertd.core.rules import rule_types
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import FIRST_MONTH, MonthlyBill, TrackedBill, oldest_open_month
+from alertd.core.spend.bill import FIRST_MONTH, MonthlyBill, TrackedBill, gone_from, oldest_open_month, track
 from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, Desk, monthly_bill, tracked, usd
 
 RULE = MonthlyBillRule(name="bill-overdue")
@@ -36,7 +36,7 @@ def judge(
         pytest.param([(0, OVERDUE)], "0", WARNING, id="overdue since now: 0d is met exactly"),
         pytest.param([(36, OVERDUE)], "1.5", WARNING, id="overdue for a day and a half"),
         pytest.param([(7 * 24, OVERDUE)], "7", CRITICAL, id="the threshold met exactly"),
-        pytest.param([(7 * 24 - 1, OVERDUE)], "6.958333333333333333333333333", WARNING, id="an hour short of it"),
+        pytest.param([(7 * 24 - 1, OVERDUE)], "6.958333", WARNING, id="an hour short of it"),
         pytest.param([(48, OWES)], "2", WARNING, id="owes money, whatever its state says"),
         pytest.param([(72, OWES), (24, OVERDUE)], "3", WARNING, id="first owing, then overdue: since the first"),
         pytest.param([(72, OVERDUE), (48, OUTED), (24, OVERDUE)], "1", WARNING, id="a break starts the count anew"),
@@ -52,6 +52,55 @@ def test_days_when_phases_differ_then_counted_from_the_first_of_an_unbroken_stre
     """Days since the bill was first seen in one of the states."""
     samples = judge(tracked(*((NOW - hours * HOUR, bill) for hours, bill in phases)))
     assert [(str(s.value), s.reached, s.held) for s in samples] == ([(days, reached, reached)] if days else [])
+
+
+def vanished(*phases: tuple[datetime, MonthlyBill], at: datetime) -> TrackedBill:
+    """A bill that a complete read no longer had."""
+    (gone,) = gone_from([tracked(*phases)], [], start_month=FIRST_MONTH, at=at)
+    return gone
+
+
+def test_bill_when_it_vanished_from_the_list_then_neither_ends_nor_ages() -> None:
+    """Gone is not paid; and nobody knows that it is still owed either."""
+    bill = vanished((NOW - 5 * DAY, OVERDUE), at=NOW - 2 * DAY)
+    (later,) = judge(bill, watched=True, now=NOW + 30 * DAY)
+    assert (str(later.value), later.held, later.is_complete) == ("3", WARNING, False)
+    (caveat,) = later.caveats
+    assert "missing from Novita's list since 2026-01-08 12:05 UTC" in caveat
+
+
+@pytest.mark.parametrize(
+    ("again", "days", "reached"),
+    [
+        pytest.param(OVERDUE, "8", CRITICAL, id="still overdue: since it was first"),
+        pytest.param(PAID, "0", None, id="paid meanwhile: it ends"),
+    ],
+)
+def test_bill_when_it_comes_back_then_judged_as_if_it_had_never_gone(
+    again: MonthlyBill, days: str, reached: Severity | None
+) -> None:
+    """A list that was cut once is no payment and no new debt."""
+    bill = track(vanished((NOW - 8 * DAY, OVERDUE), at=NOW - DAY), again, NOW)
+    (sample,) = judge(bill, watched=True)
+    assert (str(sample.value), sample.held, sample.is_complete) == (days, reached, True)
+
+
+@pytest.mark.parametrize(
+    ("start", "listed", "gone"),
+    [
+        pytest.param("2025-10", [], ["b-1"], id="every month was read, and it is in none"),
+        pytest.param("2025-12", [], ["b-1"], id="its own month was read"),
+        pytest.param("2026-01", [], [], id="its month was not asked for"),
+        pytest.param("2025-10", [OVERDUE], [], id="it is there"),
+    ],
+)
+def test_gone_when_a_read_was_complete_then_what_it_asked_for_and_did_not_get(
+    start: str, listed: list[MonthlyBill], gone: list[str]
+) -> None:
+    """A read of some months says nothing of the others."""
+    found = gone_from([tracked((NOW - DAY, OVERDUE))], listed, start_month=start, at=NOW)
+    assert [one.bill.bill_id for one in found] == gone
+    assert gone_from(found, listed, start_month=start, at=NOW) == []
 
 
 @pytest.mark.parametrize("bill", [PAID, VOIDED, OUTED])
