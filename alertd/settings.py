@@ -195,7 +195,7 @@ def _fault_text(kind: str, text: str) -> str:
 
 
 def describe_settings() -> list[tuple[str, str, str]]:
-    """Return (variable, default, meaning) of every setting, for `--help` and the README."""
+    """Return (variable, default, meaning) of every setting, for the help page."""
     return [
         (f"{PREFIX}{name.upper()}", _default_text(field.default), field.description or "")
         for name, field in Settings.model_fields.items()

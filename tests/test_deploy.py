@@ -12,8 +12,9 @@ import yaml
 
 from alertd.daemon.service import STOP_PATIENCE
 from alertd.settings import PREFIX, parse_duration
+from tests.help.documents import DOCUMENTS, ROOT, text_of
 
-DEPLOY = Path(__file__).parent.parent / "deploy"
+DEPLOY = ROOT / "deploy"
 
 
 def test_slack_manifest_asks_for_what_is_used_and_stays_within_slacks_limits() -> None:
@@ -41,13 +42,15 @@ def test_slack_manifest_asks_for_what_is_used_and_stays_within_slacks_limits() -
     assert settings["interactivity"]["is_enabled"] is settings["socket_mode_enabled"] is True
 
 
-def test_pictures_of_the_readme_then_are_there_small_and_told_in_words() -> None:
+def test_pictures_of_the_documents_then_are_there_small_and_described() -> None:
     """A page that loads slowly, or says nothing to who cannot see it, is not read."""
-    readme = (DEPLOY.parent / "README.md").read_text(encoding="utf-8")
-    pictures = re.findall(r'<img src="(deploy/pictures/[^"]+)" width="480" alt="([^"]{80,})">', readme)
-    assert {Path(name).name for name, _ in pictures} == {path.name for path in (DEPLOY / "pictures").iterdir()}
-    assert readme.count("<img") == len(pictures)
-    assert all((DEPLOY.parent / name).stat().st_size < 120_000 for name, _ in pictures)
+    shown = []
+    for path in DOCUMENTS:
+        pictures = re.findall(r'<img src="([^"]+)" width="480" alt="[^"]{80,}">', text_of(path))
+        assert text_of(path).count("<img") == len(pictures), path
+        shown += [(path.parent / name).resolve() for name in pictures]
+    assert sorted(shown) == sorted((DEPLOY / "pictures").iterdir())
+    assert all(picture.stat().st_size < 120_000 for picture in shown)
 
 
 PROMTOOL = shutil.which("promtool")
@@ -66,10 +69,10 @@ def test_prometheus_rules_by_promtool_when_something_breaks_then_fire_and_only_t
 def test_prometheus_rules_when_read_then_use_documented_metrics_and_each_has_its_test() -> None:
     """A rule on a metric that was renamed never fires again, and nobody notices."""
     rules = yaml.safe_load((DEPLOY / "prometheus-rules.yaml").read_text(encoding="utf-8"))["groups"][0]["rules"]
-    readme = (DEPLOY.parent / "README.md").read_text(encoding="utf-8")
+    reference = text_of(ROOT / "alertd" / "help" / "metrics.md")
     used = {name for rule in rules for name in re.findall(r"alertd_[a-z_]+", rule["expr"])}
     assert used
-    assert {name for name in used if name not in readme} == set()
+    assert {name for name in used if name not in reference} == set()
     tests = yaml.safe_load((Path(__file__).parent / "prometheus_rules.test.yaml").read_text(encoding="utf-8"))["tests"]
     fired = {one["alertname"] for test in tests for one in test["alert_rule_test"] if one["exp_alerts"]}
     assert fired == {rule["alert"] for rule in rules}

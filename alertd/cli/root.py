@@ -32,6 +32,7 @@ COMMANDS = {
     "backfill": "Fetch history into the store.",
     "simulate": "Serve a simulated billing API.",
     "db": "Check, back up or prune the store.",
+    "help": "Show the reference: rules, settings, metrics, receivers and more.",
     "completion": "Print a script that completes commands and names in bash, zsh or fish.",
 }
 """Name and short help of each command; the module is named alike, with underscores."""
@@ -70,14 +71,9 @@ class _Commands(click.Group):
             formatter.write_dl(list(COMMANDS.items()))
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
-        from alertd.settings import describe_settings
-
-        with formatter.section("Settings (environment, .env file or secret files)"):
-            formatter.write_dl(
-                [(name, f"{text}{f' [{default}]' if default else ''}") for name, default, text in describe_settings()]
-            )
         formatter.write("\nExit codes: 0 done, 1 failed, 2 wrong usage.\n")
-        formatter.write("\nStart with `alertd demo`, then `alertd init`.\n")
+        formatter.write("\nStart with `alertd demo`, then `alertd init`. `alertd help` lists the reference,\n")
+        formatter.write("`alertd help settings` all settings.\n")
 
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})

@@ -35,7 +35,7 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
     stands by and takes over when the first has gone.
 
     The settings that matter most are ALERTD_RULES, ALERTD_DATABASE_URL, ALERTD_NOVITA_API_KEY, ALERTD_POLL_INTERVAL and
-    ALERTD_HTTP_LISTEN; `alertd --help` lists all.
+    ALERTD_HTTP_LISTEN; `alertd help settings` lists all.
     """
     settings = prepare(ctx)
     if dry_run:

@@ -1,5 +1,5 @@
 """
-Every metric by name, labels and meaning: what dashboards and alerts are built on, and what the README shows.
+Every metric by name, labels and meaning: what dashboards and alerts are built on, and what the help page shows.
 
 Names say their unit; amounts are in USD. Which samples a metric has is decided in `metrics` and `overview_metrics`.
 """

@@ -1,5 +1,5 @@
 """
-Metrics in Prometheus' text form: names and labels are fixed, documented in the README, and bounded.
+Metrics in Prometheus' text form: names and labels are fixed, documented on the help page, and bounded.
 
 Owners appear only in the budgets of groups, where the largest are named and the others summed.
 """

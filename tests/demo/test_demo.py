@@ -2,11 +2,11 @@
 
 import re
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from alertd.demo import demo
+from tests.help.documents import README, ROOT, blocks, text_of
 
 
 async def test_demo_when_shortened_then_counts_exactly_what_was_billed(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -20,12 +20,15 @@ async def test_demo_when_shortened_then_counts_exactly_what_was_billed(monkeypat
     assert ": equal" in said[-1]
 
 
-async def test_demo_when_run_whole_then_costs_as_many_messages_as_the_readme_says() -> None:
-    """A channel that is told too much is muted; who changes how often alertd speaks should see it here."""
-    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
-    (stated,) = re.findall(r"costs its channel (\d+) messages", readme)
+async def test_demo_when_run_whole_then_costs_as_many_messages_as_the_help_says(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Whoever changes how often or how alertd notifies sees it here: the count, and the message in the README."""
+    (stated,) = re.findall(r"costs its channel (\d+) messages", text_of(ROOT / "alertd" / "help" / "slack.md"))
     said: list[str] = []
 
     await demo.run_demo(said.append, seed=7)
 
     assert f"; {stated} messages\n" in said[-1]
+    (shown,) = blocks(README, "text")
+    assert set(shown.splitlines()) <= set(capsys.readouterr().out.splitlines())

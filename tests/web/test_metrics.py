@@ -131,7 +131,7 @@ def everything(store: Store) -> str:
 
 
 def test_page_when_complete_then_every_documented_metric_and_no_other_with_just_its_labels(store: Store) -> None:
-    """The README's table is made from these: what it promises is there, and what is there it tells."""
+    """The help page's table is made from these: what it promises is there, and what is there it tells."""
     found = {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(everything(store))

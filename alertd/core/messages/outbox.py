@@ -3,7 +3,7 @@ The outbox: one entry per notification and recipient, and the states it goes thr
 
     pending → sending → delivered | unknown | pending (not before …) | blocked | gave up
 
-Source of the states and their figures: README, "What is promised about messages".
+Source of the states and their figures: the help page "delivery".
 """
 
 import hashlib

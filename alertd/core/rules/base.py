@@ -72,7 +72,7 @@ class Rule(ABC):
     TYPE: ClassVar[str]
     """The word in `type:`."""
     HELP: ClassVar[str]
-    """One sentence for the schema and the README."""
+    """One sentence for the schema and the help page."""
     ADVICE: ClassVar[str] = ""
     """What the reader of an alert can do, in one sentence."""
     NEEDS_PAYMENT: ClassVar[bool] = False

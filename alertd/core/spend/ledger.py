@@ -3,7 +3,7 @@ The ledger: which hours of which category are known, what each held, and what a 
 
 It decides replacement, two-read confirmation, data edge and completeness. How rows are fetched or stored it does not
 know.
-Source of the rules: README, "What alertd believes".
+Source of the rules: the help page "data".
 """
 
 from collections.abc import Iterable, Mapping

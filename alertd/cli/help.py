@@ -1,0 +1,112 @@
+"""`alertd help`: the pages of the reference, as shipped in the package; they are files, so that nothing is imported."""
+
+import difflib
+import os
+import re
+import shutil
+import sys
+from importlib.resources import files
+
+import click
+
+from alertd.cli.help_text import render, styled
+
+TOPICS = (
+    ("Rules", ("rules", "budgets", "balance", "api-keys", "planned", "reports", "tests", "backtest")),
+    ("Notifications", ("receivers", "slack", "email", "silences", "delivery", "data")),
+    ("Operation", ("settings", "commands", "running", "postgresql", "page", "http", "metrics")),
+    ("Getting started", ("demo", "faq", "troubleshooting")),
+)
+"""The pages in the order in which they are listed, by heading."""
+NAMES = tuple(name for _, names in TOPICS for name in names)
+_WIDEST = 100
+"""Longer lines are hard to read, however wide the terminal is."""
+_NEAR = 0.7
+"""How alike a typing error and the name meant are; with less, "PagerDuty" would mean "page"."""
+_EPILOG = """\b
+Examples:
+  alertd help                       list the topics
+  alertd help rules                 rule types and keys
+  alertd help settings --markdown > settings.md
+"""
+
+
+def read_page(name: str) -> str:
+    """Return the Markdown of a page in `NAMES`."""
+    return files("alertd").joinpath("help", f"{name}.md").read_text(encoding="utf-8")
+
+
+def summary_of(page: str) -> str:
+    """Return the line under a page's title, which says what the page holds."""
+    return page.split("\n", 3)[2]
+
+
+def _complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [name for name in NAMES if name.startswith(incomplete)]
+
+
+@click.command("help", epilog=_EPILOG)
+@click.argument("topic", required=False, shell_complete=_complete)
+@click.option("--markdown", "is_markdown", is_flag=True, help="Write the page as Markdown.")
+@click.pass_context
+def command(ctx: click.Context, topic: str | None, *, is_markdown: bool) -> None:
+    """
+    Show a page of the reference, or list the topics.
+
+    TOPIC is a page, or a command whose --help is shown.
+    """
+    if topic is None:
+        click.echo(_list_markdown() if is_markdown else _list())
+    elif topic in NAMES:
+        page = read_page(topic)
+        click.echo(page if is_markdown else render(page, width=_width(), has_colour=_has_colour()), nl=False)
+    else:
+        click.echo(_help_of(ctx, topic))
+
+
+def _help_of(ctx: click.Context, name: str) -> str:
+    """Return the --help of a command, or fail with the nearest topic."""
+    root = ctx.find_root().command
+    assert isinstance(root, click.Group)
+    if name in root.list_commands(ctx):
+        found = root.get_command(ctx, name)
+        assert found is not None
+        return found.get_help(click.Context(found, info_name=f"alertd {name}"))
+    return ctx.fail(f'There is no topic "{name}". {_remedy(name.lower(), root.list_commands(ctx))}')
+
+
+def _remedy(name: str, commands: list[str]) -> str:
+    near = difflib.get_close_matches(name, [*NAMES, *commands], n=1, cutoff=_NEAR)
+    if near:
+        return f'Did you mean "{near[0]}"?'
+    on = [topic for topic in NAMES if _is_about(read_page(topic), name)]
+    if on:
+        return f"Read about it with: {', '.join(f'alertd help {topic}' for topic in on[:3])}."
+    return "`alertd help` lists all."
+
+
+def _is_about(page: str, word: str) -> bool:
+    """Whether a heading, or the first cell of a table's row, names the word."""
+    named = re.findall(r"^(?:#+ |\*\*|\| )([^|\n*]+)", page, re.MULTILINE)
+    return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text.lower()) for text in named)
+
+
+def _list() -> str:
+    lines = ["`alertd help TOPIC` shows a page, `alertd COMMAND --help` a command's options."]
+    longest = max(map(len, NAMES))
+    for heading, names in TOPICS:
+        lines += ["", styled(heading, "1", has_colour=_has_colour())]
+        lines += [f"  {name:<{longest}}  {summary_of(read_page(name))}" for name in names]
+    return "\n".join(lines)
+
+
+def _list_markdown() -> str:
+    return "\n".join(f"- [{name}]({name}.md): {summary_of(read_page(name))}" for name in NAMES)
+
+
+def _width() -> int:
+    return min(shutil.get_terminal_size().columns, _WIDEST)
+
+
+def _has_colour() -> bool:
+    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")

@@ -1,0 +1,1 @@
+"""Tests of the documents, and what writes their generated parts."""
