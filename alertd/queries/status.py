@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from alertd import __version__
 from alertd.core.alert import Alert, AlertState
 from alertd.core.hours import start_of
+from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.rules.facts import RulesFile
@@ -251,9 +252,8 @@ def _receivers(store: Store, now: datetime) -> tuple[ReceiverHealth, ...]:
     entries = store.outbox.open_entries()
     errors = {entry.receiver: entry for entry in entries if entry.error}
     due: dict[str, datetime] = {}
-    for entry in entries:
-        if entry.due_since <= now:
-            due[entry.receiver] = min(entry.due_since, due.get(entry.receiver, now))
+    for entry in overdue(entries, now):
+        due[entry.receiver] = min(entry.due_since, due.get(entry.receiver, now))
     return tuple(
         ReceiverHealth(name=name, counts=of_receiver, last_error=_error_text(errors.get(name)), due_since=due.get(name))
         for name, of_receiver in sorted(counts.items())

@@ -7,6 +7,7 @@ from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.severity import Severity
 
 _HOLD = timedelta(days=1)
 """So long it waits on where nobody can say how long an alert will be withheld; renewed in time."""
@@ -20,6 +21,27 @@ def is_held(entry: OutboxEntry, now: datetime) -> bool:
     is_shown_at_once = entry.message.reason.is_edit or entry.message.reason is NotifyReason.ACKNOWLEDGED
     is_untried = entry.state is EntryState.PENDING and not entry.attempts
     return is_untried and not is_shown_at_once and entry.not_before > now
+
+
+def overdue(entries: Iterable[OutboxEntry], now: datetime) -> list[OutboxEntry]:
+    """
+    Return the entries that could have arrived by now and have not; what quiet hours hold is not late.
+
+    What follows a held entry of the same alert waits with it and is not late either; a critical one does not wait.
+
+    Args:
+        entries: Open ones, in the order of their ids.
+    """
+    places: set[tuple[str, str, str]] = set()
+    late = []
+    for entry in entries:
+        own = {(entry.receiver, entry.recipient, fingerprint) for fingerprint in entry.fingerprints}
+        is_urgent = entry.message.severity is Severity.CRITICAL and not entry.message.reason.is_edit
+        if is_held(entry, now):
+            places |= own
+        elif entry.due_since <= now and (is_urgent or entry.attempts or places.isdisjoint(own)):
+            late.append(entry)
+    return late
 
 
 def held(

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alertd.core.messages.compose import compose_undelivered
+from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import AlertFacts
 from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.errors import StoreError
@@ -192,8 +193,7 @@ class Delivery:
             wait_s = self._pause_s(due)
             if due is None or max(due, self._now()) > give_up_at:
                 # What is left was tried in vain, now or in an earlier run, or is due and had no time.
-                is_left = any(entry.attempts or entry.not_before <= self._now() for entry in entries)
-                return not failed and not is_left
+                return not failed and not overdue(entries, self._now())
             await asyncio.sleep(min(max(wait_s, 0.0), _LONGEST_NAP_S))
 
     def _running(self) -> bool:

@@ -1,15 +1,17 @@
 """What waits for quiet hours is held on while its alert is withheld; what shows how an alert stands never waits."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.messages.holding import held
-from tests.core.builders import NOW, entry, firing
+from alertd.core.messages.holding import held, overdue
+from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.severity import Severity
+from tests.core.builders import HOUR, NOW, entry, firing
 
 SILENCED = replace(firing(), withheld="silenced by dana")
 AUDIENCE = Audience(recipients={"slack": ("",)})
@@ -41,3 +43,41 @@ def test_notification_when_it_waits_for_quiet_hours_then_waits_as_long_as_it_is_
 ) -> None:
     """A night's notification of an alert that is silenced in the night wakes nobody in the morning."""
     assert held_until(NotifyReason.FIRST, alert, filed_after=timedelta(hours=1)) == until
+
+
+MORNING = NOW + 9 * HOUR
+
+
+def about(
+    number: int, reason: NotifyReason = NotifyReason.FIRST, not_before: datetime = NOW - HOUR, **parts: object
+) -> OutboxEntry:
+    """An entry of one and the same alert, an hour old."""
+    made = entry(number, fingerprints=("f",), not_before=not_before, **parts)
+    severity = Severity.CRITICAL if reason is NotifyReason.RAISED else Severity.WARNING
+    return replace(made, message=replace(made.message, reason=reason, severity=severity))
+
+
+@pytest.mark.parametrize(
+    ("entries", "late"),
+    [
+        pytest.param([about(1)], [1], id="due and not sent"),
+        pytest.param([about(1, not_before=MORNING)], [], id="held by quiet hours"),
+        pytest.param(
+            [about(1, not_before=MORNING), about(2, NotifyReason.CORRECTED)], [], id="an edit of what is held"
+        ),
+        pytest.param([about(1, not_before=MORNING), about(2, NotifyReason.RESOLVED)], [], id="the end of what is held"),
+        pytest.param(
+            [about(1, not_before=MORNING), about(2, NotifyReason.RAISED)], [2], id="critical: it does not wait"
+        ),
+        pytest.param(
+            [about(1, not_before=MORNING), about(2, receiver="mail")], [2], id="another receiver holds nothing"
+        ),
+        pytest.param([about(1, not_before=MORNING), entry(3, not_before=NOW - HOUR)], [3], id="another alert"),
+        pytest.param([about(1, attempts=2, first_attempt_at=NOW - HOUR, not_before=MORNING)], [1], id="tried in vain"),
+    ],
+)
+def test_overdue_when_quiet_hours_hold_something_then_only_what_could_have_arrived(
+    entries: list[OutboxEntry], late: list[int]
+) -> None:
+    """Metrics, health and exit codes go by it: a night of quiet hours is no failure."""
+    assert [one.id for one in overdue(entries, NOW)] == late

@@ -294,6 +294,16 @@ def test_drain_when_its_patience_ends_before_all_are_tried_then_false(jumping: R
     assert len(slack.sent) == 4
 
 
+def test_drain_when_a_correction_waits_behind_what_quiet_hours_hold_then_nothing_failed(jumping: Run) -> None:
+    """`run --once` exited 1 until morning although everything was as it should be."""
+    held = of_alert(1, "a1")
+    correction = replace(of_alert(2, "a1"), message=replace(held.message, reason=NotifyReason.CORRECTED))
+    outbox = outbox_of(replace(held, not_before=NOW + 9 * HOUR), correction)
+    slack = ScriptedNotifier(outbox)
+    assert jumping(worker(outbox, {"slack": slack}).drain(patience=PATIENCE)) is True
+    assert slack.sent == []
+
+
 def test_drain_when_nothing_is_due_then_returns_at_once(jumping: Run) -> None:
     """What waits for tomorrow is no failure of today."""
     outbox = outbox_of(entry(not_before=NOW + HOUR), entry(2, receiver="gone"))
