@@ -1,5 +1,6 @@
 """`alertd explain`: why an alert was told or not."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ if TYPE_CHECKING:
 
     from alertd.core.alert import Alert
     from alertd.core.alerts.audience import Audience
+    from alertd.core.owners import OwnerDirectory
     from alertd.core.rules.base import Rule
+    from alertd.core.rules.watched import Watched
     from alertd.rules_file.model import LoadedRules
     from alertd.settings import Settings
     from alertd.store.store import Store
@@ -40,6 +43,7 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     ones first.
     """
     from alertd.clock import utc_now
+    from alertd.daemon.plan import build_watched
     from alertd.errors import UserError
     from alertd.queries.alert_history import history_lines, read_history
     from alertd.store.store import Store
@@ -56,8 +60,11 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
         found = _found(alerts, name, loaded)
         if isinstance(found, str):
             raise UserError(found)
-        rules = {rule.name: rule for rule in loaded.rules} if loaded is not None else {}
-        judged = _judged(store, settings, loaded, rules[name], at) if loaded is not None and name in rules else []
+        watched = build_watched(loaded, settings) if loaded is not None else None
+        rules = {rule.name: rule for rule in watched.rules} if watched is not None else {}
+        judged = []
+        if loaded is not None and watched is not None and name in rules:
+            judged = _judged(store, watched, loaded.owners, rules[name], at, is_past=at_text is not None)
         histories = [read_history(store, alert, at=at, is_past=at_text is not None) for alert in found[:_MOST]]
     finally:
         store.close()
@@ -113,29 +120,31 @@ def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None
         return f"{error}; nor is there a rule of that name"
 
 
-def _judged(store: "Store", settings: "Settings", loaded: "LoadedRules", rule: "Rule", at: datetime) -> list[str]:
+def _judged(
+    store: "Store", watched: "Watched", owners: "OwnerDirectory", rule: "Rule", at: datetime, *, is_past: bool
+) -> list[str]:
     """Return how a rule judges by the bills as they are now, with the groups that come nearest."""
     from alertd.core.words import format_instant
     from alertd.queries.alert_history import judgement
-    from alertd.queries.snapshot import read_snapshot
+    from alertd.queries.snapshot import read_past, read_snapshot
 
-    snapshot = read_snapshot(
-        store,
-        accounts={account.name for account in loaded.accounts},
-        owners=loaded.owners,
-        rules=[rule],
-        reach=timedelta(),
-        now=at,
-        settle_delay=settings.settle_delay,
-    )
     state = "" if rule.enabled else ", disabled"
-    heading = f"Rule {rule.name} ({rule.TYPE}{state}), judged for {format_instant(at)} by the bills known now"
-    return [heading, *judgement(rule, snapshot.facts)]
+    when, edge = format_instant(at), "" if not is_past else ", as far as they were billed then"
+    heading = f"Rule {rule.name} ({rule.TYPE}{state}), judged for {when} by the bills known now{edge}"
+    if is_past and rule.NOT_REPLAYED:
+        return [heading, f"  not judged: {rule.NOT_REPLAYED}"]
+    # A rule that is disabled is judged as if it were not.
+    asked = replace(rule, enabled=True)
+    only = replace(watched, rules=(asked,), reach=timedelta())
+    if is_past:
+        return [heading, *judgement(asked, read_past(store, only, owners=owners, at=at))]
+    return [heading, *judgement(asked, read_snapshot(store, only, owners=owners, now=at).facts)]
 
 
 def _audience(loaded: "LoadedRules | None") -> "Audience | None":
     from alertd.core.alerts.audience import Audience
+    from alertd.daemon.plan import default_receivers
 
     if loaded is None:
         return None
-    return Audience(routes=loaded.routes, default=loaded.default_notify, owners=loaded.owners)
+    return Audience(routes=loaded.routes, default=default_receivers(loaded), owners=loaded.owners)

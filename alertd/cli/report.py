@@ -2,6 +2,7 @@
 
 import asyncio
 import difflib
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import click
@@ -79,7 +80,7 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
     from alertd.clock import utc_now
     from alertd.core.reports.figures import report_figures
     from alertd.core.reports.words import compose_report
-    from alertd.daemon.plan import build_link_targets
+    from alertd.daemon.plan import build_link_targets, build_watched
     from alertd.daemon.reports import scope_of
     from alertd.queries.snapshot import read_snapshot
     from alertd.store.store import Store
@@ -87,19 +88,13 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
     scope = scope_of(report)
     store = Store.open_read_only(settings.store_url())
     try:
-        known = read_snapshot(
-            store,
-            accounts=[account.name for account in rules.accounts],
-            owners=rules.owners,
-            rules=rules.rules,
-            reach=scope.reach,
-            now=utc_now(),
-            settle_delay=settings.settle_delay,
-        )
+        watched = build_watched(rules, settings)
+        watched = replace(watched, reach=max(watched.reach, scope.reach))
+        known = read_snapshot(store, watched, owners=rules.owners, now=utc_now())
     finally:
         store.close()
-    figures = report_figures(scope, known.facts, alerts=known.alerts, rules=rules.rules)
-    return compose_report(figures, owners=rules.owners, targets=build_link_targets(rules, settings))
+    figures = report_figures(scope, known.facts, alerts=known.alerts, rules=watched.rules)
+    return compose_report(figures, owners=known.facts.owners, targets=build_link_targets(rules, settings))
 
 
 async def _print(message: "Message", rules: "LoadedRules", settings: "Settings") -> int:

@@ -77,6 +77,7 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
     """Show what was spent in the hours stored so far, largest first; amounts in USD, exact in JSON and CSV."""
     from alertd.clock import utc_now
     from alertd.core.hours import HourRange, hour_of
+    from alertd.core.rules.held import with_key_names
     from alertd.core.spend.bill import View
     from alertd.store.store import Store
 
@@ -91,7 +92,7 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
     window = HourRange(hour_of(utc_now() - since), running + 1)
     store = Store.open_read_only(settings.store_url())
     try:
-        owners = owners.named({key.key_id: key.label for key in store.key_bills.load_keys()})
+        owners = with_key_names(owners, store.key_bills.load_keys())
         rows = _rows(store, View(view), window, keys, owners)
         is_read = View(view) in store.views
     finally:

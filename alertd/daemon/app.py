@@ -107,7 +107,6 @@ async def open_app(
         cycle = Cycle(
             store=gateway,
             plan=plan,
-            settle_delay=settings.settle_delay,
             cadence=cadence or Cadence.for_interval(settings.poll_interval),
             install_id=install_id,
             timer=monotonic_s,

@@ -20,10 +20,10 @@ from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts, RulesFile
+from alertd.core.rules.held import Held, build_facts, with_key_names
 from alertd.core.rules.own import broken_rules as rules_broken
 from alertd.core.rules.own import unread_bills as blindness
 from alertd.core.spend.bill import View
-from alertd.core.spend.ledger import CategoryBook, DataState
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
 from alertd.daemon.intake import Change, Intake
@@ -44,7 +44,6 @@ class Cycle:
     Runs cycles one after another over one state; lives as long as the service.
 
     Args:
-        settle_delay: How late a bill may usually be.
         timer: Seconds on a clock that never steps, for durations in the report.
     """
 
@@ -53,15 +52,13 @@ class Cycle:
         *,
         store: FactStore,
         plan: Plan,
-        settle_delay: timedelta,
         cadence: Cadence,
         install_id: str,
         timer: Callable[[], float],
     ) -> None:
         self._store = store
         self._plan = plan
-        self._settle_delay = settle_delay
-        self._intake = Intake(store=store, settle_delay=settle_delay, cadence=cadence, on_change=self._take_over)
+        self._intake = Intake(store=store, cadence=cadence, on_change=self._take_over)
         self._install_id = install_id
         self._timer = timer
         self._state: DaemonState | None = None
@@ -97,9 +94,10 @@ class Cycle:
         """What is watched and who is told, the names of API keys included."""
         return self._plan
 
-    async def known(self, now: datetime) -> tuple[DaemonState, DataState]:
-        """Return what is held, from the store where nothing is, and how far it is known; reads no bills."""
-        return await self._remember(), self._data(now, View.USAGE)
+    async def held(self) -> Held:
+        """Return what is held and watched, from the store where nothing is; reads no bills."""
+        await self._remember()
+        return self._held().of(self._plan)
 
     async def chart(self, alert: Alert, now: datetime) -> Chart | None:
         """Return an alert's chart as of now, None where it has none yet; it waits for a decision under way."""
@@ -231,10 +229,10 @@ class Cycle:
 
     def _name_keys(self, state: DaemonState) -> None:
         """Let owners that are API keys be called as their bills call them."""
-        names = {key_id: key.label for (_, key_id), key in state.key_names.items()}
         audience = self._plan.audience
-        if audience.owners.names != names:
-            self._plan = replace(self._plan, audience=replace(audience, owners=audience.owners.named(names)))
+        owners = with_key_names(audience.owners, state.key_names.values())
+        if owners is not audience.owners:
+            self._plan = replace(self._plan, audience=replace(audience, owners=owners))
 
     def _skew(self, now: datetime) -> str | None:
         """Return what is wrong with the system clock, None when it is near the API's or the API told nothing."""
@@ -259,35 +257,12 @@ class Cycle:
             self._log.error("rule failed", rule=rule, exc_info=fault)
         return moves, facts
 
-    def _data(self, now: datetime, view: View) -> DataState:
-        """Return the books of every category of a view that is polled."""
-        held = self.state.shelf(view).books
-        dropped = self._intake.dropped if view is View.USAGE else ()
-        polled = {
-            key: held.get(key) or CategoryBook(account=key[0], category=key[1], view=view)
-            for account in self._plan.accounts
-            for category in self._plan.categories_of(view)
-            if (key := (account, category)) not in dropped
-        }
-        return DataState(books=polled, now=now, settle_delay=self._settle_delay)
+    def _held(self) -> Held:
+        owners = self._plan.audience.owners
+        return self.state.held(owners, last_read=self._intake.last_read, rules_file=self.rules_file)
 
     def _facts(self, now: datetime) -> Facts:
-        keys = self._views.get(View.API_KEY)
-        return Facts(
-            now=now,
-            spend=self.view,
-            data=self._data(now, View.USAGE),
-            bills=tuple(t for (account, _), t in self.state.bills.items() if account in self._plan.accounts),
-            bill_gaps=dict(self._intake.bill_gaps),
-            owners=self._plan.audience.owners,
-            refused=dict(self._intake.refused),
-            watched_since=self.state.watched_since,
-            rules_file=self.rules_file,
-            keys=(keys, self._data(now, View.API_KEY)) if keys is not None else None,
-            balances={name: b for name, b in self.state.balances.items() if name in self._plan.accounts},
-            balance_gaps=dict(self._intake.balance_gaps),
-            planned=self._plan.planned,
-        )
+        return build_facts(self._held(), self._plan, self._views, now)
 
     async def _fit_view(self, now: datetime, view: View) -> None:
         """Build the spend view from the store when there is none, or time has moved past its end."""
@@ -295,10 +270,9 @@ class Cycle:
         if view in self._views and running + HOURS_PER_DAY < self._views[view].span.end:
             return
         start = min(self._plan.horizon(now, view), running - OVERVIEW_HOURS)
-        metrics = {"amount", *(m.value for rule in self._plan.rules if view in rule.views for m in rule.metrics)}
         span = HourRange(start, running + _VIEW_AHEAD_HOURS)
         table = self.state.shelf(view).table
-        spend = SpendView(table, span, metrics=sorted(metrics), owners=self._plan.audience.owners)
+        spend = SpendView(table, span, metrics=self._plan.metrics_of(view), owners=self._plan.audience.owners)
         await self._store.fill(spend, start, view)
         self._views[view] = spend
 

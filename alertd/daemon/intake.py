@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alertd.core.hours import HourRange, hour_of
+from alertd.core.rules.held import LastRead
 from alertd.core.spend.bill import (
     FIRST_KEY_HOUR,
     FIRST_MONTH,
@@ -94,22 +95,18 @@ class Intake:
         self,
         *,
         store: FactStore,
-        settle_delay: timedelta,
         cadence: Cadence,
         on_change: Callable[[View, list[Change]], None],
     ) -> None:
         self._store = store
-        self._settle_delay = settle_delay
         self._cadence = cadence
         self._on_change = on_change
-        self.dropped: set[Key] = set()
-        """Categories that an account does not have: not asked for again in this run."""
-        self.refused: dict[str, str] = {}
-        """Accounts whose key was refused in the last read, and what to do."""
-        self.bill_gaps: dict[str, str] = {}
-        """Accounts whose monthly bills could not be read, and why."""
-        self.balance_gaps: dict[str, str] = {}
-        """Accounts whose balance could not be read, and why."""
+        self._dropped: set[tuple[View, str, str]] = set()
+        """Those of a category that an account does not have are not asked for again in this run."""
+        self._refused: dict[str, str] = {}
+        self._bill_gaps: dict[str, str] = {}
+        self._balance_gaps: dict[str, str] = {}
+        self._last_read = self._stored = LastRead()
         self._all_months_read: dict[str, datetime] = {}
         """When every month of an account was last read: a settled one can become overdue again."""
         self._filing = asyncio.Lock()
@@ -132,17 +129,15 @@ class Intake:
             _Reading(state=state, plan=plan, now=now, everything=everything, report=report, view=view)
             for view in plan.views
         )
-        self.refused.clear()
+        self._refused.clear()
         try:
             async with asyncio.TaskGroup() as group:
                 for account in plan.accounts:
-                    for category in plan.categories:
-                        if (account, category) not in self.dropped:
-                            group.create_task(self._read_category(reading, (account, category)))
+                    for one in (reading, *others):
+                        for category in plan.categories_of(one.view):
+                            if (one.view, account, category) not in self._dropped:
+                                group.create_task(self._read_category(one, (account, category)))
                     group.create_task(self._read_monthly(reading, account))
-                    for other in others:
-                        for category in plan.categories_of(other.view):
-                            group.create_task(self._read_category(other, (account, category)))
                     if plan.needs_balance:
                         group.create_task(self._read_balance(reading, account))
         except* StoreError as failed:
@@ -150,6 +145,24 @@ class Intake:
         async with self._filing:
             for one in (reading, *others):
                 await self._commit(one)
+        self._last_read = self._result(plan)
+        if self._last_read != self._stored:
+            await self._store.save_last_read(self._last_read)
+            self._stored = self._last_read
+
+    @property
+    def last_read(self) -> LastRead:
+        """How the last read went; nothing is wrong before the first."""
+        return self._last_read
+
+    def _result(self, plan: Plan) -> LastRead:
+        return LastRead(
+            accounts=frozenset(plan.accounts),
+            dropped=frozenset(self._dropped),
+            refused=dict(self._refused),
+            bill_gaps=dict(self._bill_gaps),
+            balance_gaps=dict(self._balance_gaps),
+        )
 
     async def _read_category(self, reading: _Reading, key: Key) -> None:
         account, category = key
@@ -157,7 +170,7 @@ class Intake:
             reading.book(key),
             reading.now,
             horizon=reading.plan.horizon(reading.now, reading.view),
-            settle_delay=self._settle_delay,
+            settle_delay=reading.plan.settle_delay,
             cadence=self._cadence,
             everything=reading.everything,
             first=FIRST_KEY_HOUR if reading.view is View.API_KEY else 0,
@@ -168,7 +181,7 @@ class Intake:
                 await self._file(reading, key, rows, span)
             except ApiCategoryUnknown as error:
                 if not reading.book(key).covered:
-                    self.dropped.add(key)
+                    self._dropped.add((reading.view, *key))
                     self._log.warning("category dropped", account=account, category=category, error=str(error))
                     return
                 # It was known before: a category that vanishes is a failure, not the end of its spend.
@@ -177,7 +190,7 @@ class Intake:
             except ApiError as error:
                 # A key may be refused there alone: then the usage bills are read all the same.
                 if isinstance(error, ApiKeyRefused) and reading.view is View.USAGE:
-                    self.refused[account] = str(error)
+                    self._refused[account] = str(error)
                 await self._note_failure(reading, key, span, str(error), error.brief)
                 return
             except OverflowError as error:
@@ -233,11 +246,11 @@ class Intake:
             bills = await reading.plan.accounts[account].read_monthly_bills(start)
         except ApiError as error:
             if isinstance(error, ApiKeyRefused):
-                self.refused[account] = str(error)
-            self.bill_gaps[account] = f"monthly bills could not be read ({error.brief})"
+                self._refused[account] = str(error)
+            self._bill_gaps[account] = f"monthly bills could not be read ({error.brief})"
             reading.note(str(error))
             return
-        self.bill_gaps.pop(account, None)
+        self._bill_gaps.pop(account, None)
         if is_all:
             self._all_months_read[account] = reading.now
         held = reading.state.bills
@@ -248,11 +261,11 @@ class Intake:
         try:
             balance = await reading.plan.accounts[account].read_balance(reading.now)
         except ApiError as error:
-            self.balance_gaps[account] = f"the balance could not be read ({error.brief})"
+            self._balance_gaps[account] = f"the balance could not be read ({error.brief})"
             reading.note(str(error))
             return
         await self._store.save_balance(balance)
-        self.balance_gaps.pop(account, None)
+        self._balance_gaps.pop(account, None)
         reading.state.balances[account] = balance
 
     async def _commit(self, reading: _Reading) -> None:

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from alertd.core.alerts.requests import Request, RequestOutcome, find_alert
+from alertd.core.spend.bill import View
 from alertd.core.spend.steps import Steps, StepSums, steps_of
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.store_gateway import StoreGateway
@@ -55,17 +56,18 @@ class PageData:
         """Return what is known now."""
         now = self._now()
         status = await self._status()
-        state, data = await self._cycle.known(now)
+        held = await self._cycle.held()
+        state, plan = self._cycle.state, self._cycle.plan
         return PageFacts(
             now=now,
             status=status,
             alerts=tuple(state.alerts.values()),
             waiting=tuple(await self._gateway.open_entries()),
             silences=tuple(state.silences.values()),
-            bills=tuple(tracked for tracked in state.bills.values() if tracked.bill.account in data.accounts),
-            balances=tuple(b for name, b in sorted(state.balances.items()) if name in data.accounts),
-            data=data,
-            audience=self._cycle.plan.audience,
+            bills=held.bills,
+            balances=tuple(balance for _, balance in sorted(held.balances.items())),
+            data=held.data(View.USAGE, now, plan.settle_delay),
+            audience=plan.audience,
             overview=self._figures.overview,
         )
 

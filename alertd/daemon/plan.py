@@ -8,7 +8,7 @@ from alertd.core.alerts.audience import NO_TARGETS, Audience, LinkTargets
 from alertd.core.rules.base import Rule
 from alertd.core.rules.own.broken_rules import RulesBroken
 from alertd.core.rules.own.unread_bills import Blindness
-from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.core.rules.watched import Watched
 from alertd.daemon.receivers import contacts
 from alertd.daemon.reports import scope_of
 from alertd.daemon.state import BillSource, Plan
@@ -22,31 +22,46 @@ def build_plan(
     rules: LoadedRules, settings: Settings, *, sources: Mapping[str, BillSource], notifiers: Mapping[str, Notifier]
 ) -> Plan:
     """Put together what to watch and whom to tell."""
-    everyone = tuple(receiver.name for receiver in rules.receivers)
+    watched = build_watched(rules, settings)
+    return Plan(
+        accounts=sources,
+        rules=watched.rules,
+        settle_delay=watched.settle_delay,
+        planned=watched.planned,
+        reach=watched.reach,
+        audience=build_audience(rules, notifiers, targets=build_link_targets(rules, settings)),
+        headline_of=headlines(rules),
+    )
+
+
+def build_watched(rules: LoadedRules, settings: Settings) -> Watched:
+    """Return what is watched of the bills, by the rules of the file and alertd's own."""
     blindness = Blindness.watching(
         poll_interval=settings.poll_interval,
         settle_delay=settings.settle_delay,
-        notify=rules.default_notify or everyone[:1],
+        notify=default_receivers(rules),
     )
-    return Plan(
-        accounts=sources,
-        categories=PRODUCT_CATEGORIES,
+    return Watched(
+        accounts=frozenset(account.name for account in rules.accounts),
         rules=(*rules.rules, blindness, RulesBroken.watching(notify=blindness.notify)),
-        audience=build_audience(rules, notifiers, targets=build_link_targets(rules, settings)),
-        headline_of=headlines(rules),
+        settle_delay=settings.settle_delay,
         planned=rules.planned,
-        report_reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
+        reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
     )
+
+
+def default_receivers(rules: LoadedRules) -> tuple[str, ...]:
+    """Return who is notified where no route matches: `defaults.notify`, else the first receiver."""
+    return rules.default_notify or tuple(receiver.name for receiver in rules.receivers[:1])
 
 
 def build_audience(
     rules: LoadedRules, notifiers: Mapping[str, Notifier], *, targets: LinkTargets = NO_TARGETS
 ) -> Audience:
     """Put together whom to tell, and where they read on."""
-    everyone = tuple(receiver.name for receiver in rules.receivers)
     return Audience(
         routes=rules.routes,
-        default=rules.default_notify or everyone[:1],
+        default=default_receivers(rules),
         recipients={name: notifier.recipients for name, notifier in notifiers.items()},
         owners=rules.owners,
         contacts=contacts(notifiers),

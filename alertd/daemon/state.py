@@ -16,15 +16,17 @@ from alertd.core.alerts.silence import Silence
 from alertd.core.hours import HourRange
 from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
-from alertd.core.rules.horizon import horizon_of
-from alertd.core.spend.bill import KEY_CATEGORIES, ApiKey, Balance, BillRows, KeyBills, MonthlyBill, TrackedBill, View
+from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.held import CategoryKey, Held, LastRead
+from alertd.core.rules.watched import Watched
+from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, TrackedBill, View
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
-from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.view import SpendView
 
-Key = tuple[str, str]
+Key = CategoryKey
 """(account, category)."""
 
 
@@ -93,6 +95,9 @@ class FactStore(Protocol):
     async def save_balance(self, balance: Balance) -> None:
         """Append an account's balance."""
 
+    async def save_last_read(self, last_read: LastRead) -> None:
+        """Keep how the last read went, for commands that look at the store."""
+
     async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
         """Store acknowledgements and silences with their history and notifications, in one transaction."""
 
@@ -130,6 +135,23 @@ class DaemonState:
     balances: dict[str, Balance] = field(default_factory=dict)
     """By account, as last read."""
 
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views of the bills of which there are books."""
+        return tuple(view for view in View if view is View.USAGE or self.keys is not None)
+
+    def held(self, owners: OwnerDirectory, *, last_read: LastRead, rules_file: RulesFile) -> Held:
+        """Return what is held of the bills, from which facts are built."""
+        return Held(
+            books={view: self.shelf(view).books for view in self.views},
+            bills=tuple(self.bills.values()),
+            balances=self.balances,
+            owners=owners,
+            last_read=last_read,
+            rules_file=rules_file,
+            watched_since=self.watched_since,
+        )
+
     def shelf(self, view: View) -> Shelf:
         """
         Return the books of a view.
@@ -145,34 +167,9 @@ class DaemonState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Plan:
-    """What to watch: the rules and whom to tell. Replaced whole at reload."""
+class Plan(Watched):
+    """What to watch, through which clients, and whom to notify."""
 
     accounts: Mapping[str, BillSource]
-    categories: tuple[str, ...]
-    rules: tuple[Rule, ...]
     audience: Audience
     headline_of: Callable[[Alert, Rule | None], str]
-    planned: tuple[PlannedSpend, ...] = ()
-    report_reach: timedelta = timedelta()
-    """How far back reports look."""
-
-    @property
-    def views(self) -> tuple[View, ...]:
-        """The views of the bills to read: usage always, spend by API key where an enabled rule looks at it."""
-        wanted = {view for rule in self.rules if rule.enabled for view in rule.views}
-        return tuple(view for view in View if view is View.USAGE or view in wanted)
-
-    def categories_of(self, view: View) -> tuple[str, ...]:
-        """Return the categories to read of a view."""
-        return self.categories if view is View.USAGE else KEY_CATEGORIES
-
-    @property
-    def needs_balance(self) -> bool:
-        """Whether an enabled rule looks at balances."""
-        return any(rule.needs_balance for rule in self.rules if rule.enabled)
-
-    def horizon(self, now: datetime, view: View = View.USAGE) -> int:
-        """Return the first hour of a view that some rule can see; reports look at usage."""
-        reach = self.report_reach if view is View.USAGE else timedelta()
-        return horizon_of(self.rules, now, planned=self.planned, view=view, reach=reach)

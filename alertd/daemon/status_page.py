@@ -7,7 +7,6 @@ from pathlib import Path
 
 from alertd.clock import monotonic_s
 from alertd.core.alerts.requests import Request, RequestOutcome
-from alertd.core.spend.bill import View
 from alertd.daemon.app import App
 from alertd.daemon.page_data import PageData
 from alertd.queries.status import Status
@@ -45,13 +44,12 @@ async def serve_page(
 
     async def status() -> Status:
         at = now()
-        state, _ = await app.cycle.known(at)
-        shelves = [state.shelf(view).books for view in View if view is View.USAGE or state.keys is not None]
+        held = await app.cycle.held()
         return await gateway.status(
             now=at,
             poll_interval=settings.poll_interval,
             settle_delay=settings.settle_delay,
-            books=[book for books in shelves for _, book in sorted(books.items())],
+            books=[book for books in held.books.values() for _, book in sorted(books.items()) if book.is_asked],
         )
 
     page_data = PageData(

@@ -20,6 +20,7 @@ from alertd.core.messages.mirror import ENDS_TOLD_FOR, as_it_stands, last_notifi
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import Usd
 from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.held import LastRead
 from alertd.core.spend.bill import ApiKey, Balance, TrackedBill, View
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
@@ -108,6 +109,10 @@ class StoreGateway:
     async def save_balance(self, balance: Balance) -> None:
         """Append an account's balance."""
         await self._thread.call(lambda store: store.balances.save(balance))
+
+    async def save_last_read(self, last_read: LastRead) -> None:
+        """Keep how the last read went, for commands that look at the store."""
+        await self._thread.call(lambda store: store.meta.put_last_read(last_read))
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
         """Let *decide* see the open entries and store what it returns; nothing is claimed in between."""

@@ -21,6 +21,7 @@ from alertd.daemon.state import BillSource, Key
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import Problem, UserError
 from alertd.history.backfill import Backfill, BackfillReport, Piece, plan_backfill
+from alertd.queries.snapshot import read_history
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings
 from alertd.store.opening import is_there
@@ -197,35 +198,6 @@ async def fetch(
 
         backfill = Backfill(store=gateway, state=await gateway.load(), accounts=sources, on_read=on_read, now=now)
         return await backfill.run(plan)
-
-
-def read_history(store: Store, keys: Iterable[Key], first: int, *, uses_keys: bool) -> History:
-    """
-    Return what a store holds of some categories, from an hour on.
-
-    Args:
-        uses_keys: Whether a rule looks at the list by API key.
-    """
-    wanted = tuple(keys)
-    with store.snapshot():
-        usage = _read_view(store, View.USAGE, wanted, first)
-        return replace(
-            usage,
-            bills=store.bills.load_monthly(),
-            balances=store.balances.since(start_of(first)),
-            keys=_read_view(store, View.API_KEY, wanted, first) if uses_keys else None,
-        )
-
-
-def _read_view(store: Store, view: View, keys: Iterable[Key], first: int) -> History:
-    tables = store.books_of(view)
-    blocks = list(tables.iter_blocks(first))
-    known = tables.load_books()
-    return History(
-        table=tables.load_series(),
-        books={key: book for key in keys if (book := known.get(key)) and (book.covered or book.failed)},
-        blocks=lambda _: blocks,
-    )
 
 
 # --- what has to be said --------------------------------------------------------------------------------------------

@@ -1,16 +1,17 @@
-"""What is known, read from the store at one moment: for commands that look beside a running daemon."""
+"""What is known, read from the store: now, as a command sees it beside a daemon, or at an instant of the past."""
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime
 
 from alertd.core.alert import Alert
-from alertd.core.hours import HourRange, hour_of
+from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.owners import OwnerDirectory
-from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import Facts
+from alertd.core.replay.past import History, Past
+from alertd.core.rules.facts import Facts, RulesFile
+from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_key_names
+from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import View
-from alertd.core.spend.ledger import DataState
 from alertd.core.spend.view import SpendView
 from alertd.store.store import Store
 
@@ -23,51 +24,84 @@ class Snapshot:
     alerts: tuple[Alert, ...]
 
 
-def read_snapshot(
-    store: Store,
-    *,
-    accounts: Collection[str],
-    owners: OwnerDirectory,
-    rules: Iterable[Rule],
-    reach: timedelta,
-    now: datetime,
-    settle_delay: timedelta,
-) -> Snapshot:
+def read_snapshot(store: Store, watched: Watched, *, owners: OwnerDirectory, now: datetime) -> Snapshot:
     """
     Read everything that rules and reports look at.
 
     Args:
-        accounts: Only these; the store may still hold others.
-        reach: How far before now spend is needed, beside what the rules look at.
+        watched: The store may still hold other accounts.
+        owners: Those of the rules file.
 
     Raises:
         StoreError: The store cannot be read.
     """
-    enabled = [rule for rule in rules if rule.enabled]
-    furthest = max((reach, *(rule.lookback() for rule in enabled)))
-    running = hour_of(now)
-    # The data edge may lie a day behind.
-    span = HourRange(hour_of(now - furthest - timedelta(days=1)), running + 1)
-    metrics = sorted({"amount", *(metric.value for rule in enabled for metric in rule.metrics)})
-
-    def read(view: View) -> tuple[SpendView, DataState]:
-        tables = store.books_of(view)
-        spend = SpendView(tables.load_series(), span, metrics=metrics, owners=named)
-        spend.fill(tables.iter_blocks(span.start))
-        books = {key: book for key, book in tables.load_books().items() if key[0] in accounts}
-        return spend, DataState(books=books, now=now, settle_delay=settle_delay)
-
+    spend: dict[View, SpendView] = {}
     with store.snapshot():
-        named = owners.named({key.key_id: key.label for key in store.key_bills.load_keys()})
-        spend, data = read(View.USAGE)
-        facts = Facts(
-            now=now,
-            spend=spend,
-            data=data,
-            bills=tuple(tracked for tracked in store.bills.load_monthly() if tracked.bill.account in accounts),
-            owners=named,
-            keys=read(View.API_KEY) if any(View.API_KEY in rule.views for rule in enabled) else None,
-            balances={name: balance for name, balance in store.balances.last().items() if name in accounts},
-            watched_since=store.meta.created_at,
+        held = _read_held(store, watched, owners)
+        for view in watched.views:
+            span = HourRange(watched.horizon(now, view), hour_of(now) + 1)
+            tables = store.books_of(view)
+            spend[view] = SpendView(tables.load_series(), span, metrics=watched.metrics_of(view), owners=held.owners)
+            spend[view].fill(tables.iter_blocks(span.start))
+        return Snapshot(facts=build_facts(held, watched, spend, now), alerts=tuple(store.alerts.open_alerts()))
+
+
+def _read_held(store: Store, watched: Watched, owners: OwnerDirectory) -> Held:
+    books = {view: store.books_of(view).load_books() for view in watched.views}
+    return Held(
+        books=books,
+        bills=store.bills.load_monthly(),
+        balances=store.balances.last(),
+        owners=with_key_names(owners, store.key_bills.load_keys()),
+        last_read=store.meta.last_read or LastRead(dropped=never_asked(books, watched)),
+        rules_file=store.meta.rules_file or RulesFile(),
+        watched_since=store.meta.created_at,
+    )
+
+
+def read_past(store: Store, watched: Watched, *, owners: OwnerDirectory, at: datetime) -> Facts:
+    """
+    Return what was known at an instant of the past, as far as the bills that are stored now tell.
+
+    Args:
+        watched: The store may still hold other accounts.
+        owners: Those of the rules file.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    hour = hour_of(at)
+    span = HourRange(min(watched.horizon(at, view) for view in watched.views), hour + 1)
+    keys = [(account, category) for account in watched.accounts for category in watched.categories]
+    history = read_history(store, keys, span.start, uses_keys=View.API_KEY in watched.views)
+    return Past(history, watched, span, hour, owners=owners, is_explained=True).at(at)
+
+
+def read_history(store: Store, keys: Iterable[CategoryKey], first: int, *, uses_keys: bool) -> History:
+    """
+    Return what a store holds of some categories, from an hour on.
+
+    Args:
+        uses_keys: Whether a rule looks at the list by API key.
+    """
+    wanted = tuple(keys)
+    with store.snapshot():
+        usage = _read_view(store, View.USAGE, wanted, first)
+        return replace(
+            usage,
+            bills=store.bills.load_monthly(),
+            balances=store.balances.since(start_of(first)),
+            key_names=store.key_bills.load_keys(),
+            keys=_read_view(store, View.API_KEY, wanted, first) if uses_keys else None,
         )
-        return Snapshot(facts=facts, alerts=tuple(store.alerts.open_alerts()))
+
+
+def _read_view(store: Store, view: View, keys: Iterable[CategoryKey], first: int) -> History:
+    tables = store.books_of(view)
+    blocks = list(tables.iter_blocks(first))
+    known = tables.load_books()
+    return History(
+        table=tables.load_series(),
+        books={key: book for key in keys if (book := known.get(key)) and book.is_asked},
+        blocks=lambda _: blocks,
+    )

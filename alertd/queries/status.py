@@ -229,7 +229,10 @@ def _rules_problems(file: RulesFile | None) -> list[str]:
 
 
 def _books(store: Store, view: View) -> list[CategoryBook]:
-    return [book for _, book in sorted(store.books_of(view).load_books().items())]
+    """Return the books of the accounts that the daemon reads; the store may still hold others."""
+    last = store.meta.last_read
+    known = sorted(store.books_of(view).load_books().items())
+    return [book for (account, _), book in known if last is None or account in last.accounts]
 
 
 def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:

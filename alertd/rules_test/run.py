@@ -92,7 +92,6 @@ async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notif
             plan=replace(
                 build_plan(rules, settings, sources=sources, notifiers=notifiers), categories=_categories(test)
             ),
-            settle_delay=test.settle_delay,
             cadence=Cadence.for_interval(test.poll_interval),
             install_id=_INSTALL_ID,
             timer=lambda: 0.0,

@@ -4,12 +4,14 @@ from collections.abc import Callable
 from datetime import datetime
 
 from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.held import LastRead
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros
 
 _INSTALL_ID = "install_id"
 _CREATED_AT = "created_at"
 _RULES_FILE = "rules_file"
+_LAST_READ = "last_read"
 
 
 class Meta:
@@ -48,6 +50,16 @@ class Meta:
         """How the last reading of the rules file went; None before the first."""
         content = self.get(_RULES_FILE)
         return from_json(content, RulesFile, where="meta rules_file") if content is not None else None
+
+    def put_last_read(self, last_read: LastRead) -> None:
+        """Write how the last read of the billing API went."""
+        self.put(_LAST_READ, to_json(last_read))
+
+    @property
+    def last_read(self) -> LastRead | None:
+        """How the last read of the billing API went; None before the first."""
+        content = self.get(_LAST_READ)
+        return from_json(content, LastRead, where="meta last_read") if content is not None else None
 
     def establish(self, *, now: datetime, new_id: Callable[[], str]) -> None:
         """Give the installation its id and date of birth at the first open; later calls change nothing."""

@@ -26,7 +26,7 @@ from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings import load_settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
-from tests.core.builders import HOUR, NOW, RUNNING, Row, bill_rows, rolling, row
+from tests.core.builders import NOW, RUNNING, Row, bill_rows, rolling, row
 
 AUDIENCE = Audience(default=("finops",), recipients={"finops": ("#finops",)}, editors=frozenset({"finops"}))
 
@@ -87,7 +87,6 @@ def cycle_of(gateway: StoreGateway, *rules: Rule) -> Cycle:
     return Cycle(
         store=gateway,
         plan=replace(plan, audience=AUDIENCE),
-        settle_delay=2 * HOUR,
         cadence=Cadence(),
         install_id="install",
         timer=lambda: 0.0,

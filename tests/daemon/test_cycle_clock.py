@@ -67,7 +67,6 @@ async def run(skew: timedelta | None) -> tuple[CycleReport, list[AlertState]]:
         cycle = Cycle(
             store=StoreGateway(thread),
             plan=plan,
-            settle_delay=2 * HOUR,
             cadence=Cadence(),
             install_id="install",
             timer=lambda: 0.0,

@@ -75,7 +75,6 @@ async def polls(source: Source, *instants: datetime) -> Cycle:
         cycle = Cycle(
             store=StoreGateway(thread),
             plan=plan,
-            settle_delay=timedelta(hours=2),
             cadence=Cadence(),
             install_id="install",
             timer=lambda: 0.0,

@@ -22,7 +22,7 @@ from alertd.rules_file.model import Report
 from alertd.rules_file.values import Name, Names, Schedule, Zone
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
-from tests.core.builders import Desk, desk_with, firing, row
+from tests.core.builders import SETTLE, Desk, desk_with, firing, row
 
 MONDAY = datetime(2026, 1, 12, 9, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -31,7 +31,7 @@ WEEKLY = Report(
 )
 PLAN = Plan(
     accounts={},
-    categories=(),
+    settle_delay=SETTLE,
     rules=(),
     audience=Audience(
         targets=LinkTargets(status="https://alertd.example.com"),

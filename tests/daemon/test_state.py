@@ -9,7 +9,7 @@ from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import Usd
 from alertd.core.spend.planned import PlannedSpend
 from alertd.daemon.state import Plan
-from tests.core.builders import NOW, rolling
+from tests.core.builders import NOW, SETTLE, rolling
 
 MIDNIGHT = hour_of(NOW) - hour_of(NOW) % 24
 FIRST = MIDNIGHT - 3 * 24
@@ -33,7 +33,7 @@ def test_horizon_when_spend_is_planned_then_from_the_start_of_the_span(spans: li
     """How much of an amount is left depends on every hour since its span began."""
     plan = Plan(
         accounts={},
-        categories=(),
+        settle_delay=SETTLE,
         rules=(rolling(), rolling(name="off", enabled=False, window=timedelta(days=30))),
         audience=Audience(),
         headline_of=lambda alert, _rule: alert.headline,

@@ -7,9 +7,9 @@ been. It knows nothing of rules: it gives them their facts.
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,16 +18,14 @@ from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
-from alertd.core.spend.bill import Balance, BillPhase, TrackedBill
+from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_key_names
+from alertd.core.rules.watched import Watched
+from alertd.core.spend.bill import ApiKey, Balance, BillPhase, TrackedBill, View
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, DataState, HourSummary, SeriesTable
-from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.view import SpendView
 
 _LONG_AGO = -(2**62)
-
-Key = tuple[str, str]
-"""(account, category)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,13 +33,15 @@ class History:
     """All that is stored of the past."""
 
     table: SeriesTable
-    books: Mapping[Key, CategoryBook]
+    books: Mapping[CategoryKey, CategoryBook]
     """Of every category that is polled and was ever asked for."""
     blocks: Callable[[int], Iterable[tuple[int, HourBlock]]]
     """Gives (hour, block) of everything that reaches into an hour or later; may be asked more than once."""
     bills: tuple[TrackedBill, ...] = ()
     balances: tuple[Balance, ...] = ()
     """In the order in which they were read."""
+    key_names: tuple[ApiKey, ...] = ()
+    """What API keys are called now."""
     keys: "History | None" = None
     """The same of the list by API key; None where no rule looks at it."""
 
@@ -95,36 +95,37 @@ class Past:
 
     Args:
         history: What is stored.
+        watched: What of it is watched, and by which rules.
         span: The hours that the spend view holds: from the first that a rule can see to the last that is asked for.
         first: The first hour that is asked for.
-        metrics: Those that the rules sum.
-        settle_delay: How late a bill may usually be.
+        view: Which list of the bills the history is of.
+        is_explained: As in `Facts`.
     """
 
     def __init__(
         self,
         history: History,
+        watched: Watched,
         span: HourRange,
         first: int,
         *,
-        metrics: Iterable[str],
         owners: OwnerDirectory,
-        settle_delay: timedelta,
-        planned: tuple[PlannedSpend, ...] = (),
+        view: View = View.USAGE,
+        is_explained: bool = False,
     ) -> None:
-        metrics = sorted(metrics)
+        self._owners = with_key_names(owners, history.key_names) if history.key_names else owners
         self._keys: Past | None = None
         if history.keys is not None:
-            self._keys = Past(history.keys, span, first, metrics=metrics, owners=owners, settle_delay=settle_delay)
-        self._planned = planned
+            self._keys = Past(history.keys, watched, span, first, owners=self._owners, view=View.API_KEY)
         self._history = history
+        self._watched = watched
         self._first = first
-        self._owners = owners
-        self._settle_delay = settle_delay
+        self._view = view
+        self._is_explained = is_explained
         self._marks = {key: _Marks() for key in history.books}
         self._coming: list[tuple[int, int, HourBlock]] = []
         """(hour in which it is known, hour of its start, rows of that start and end), the last first."""
-        self.spend = SpendView(history.table, span, metrics=metrics, owners=owners)
+        self.spend = SpendView(history.table, span, metrics=watched.metrics_of(view), owners=self._owners)
         self.spend.fill(self._known_at_first(span))
         for key, book in history.books.items():
             self._marks[key].ends.sort()
@@ -153,42 +154,56 @@ class Past:
             for end in np.unique(ends[is_late]).tolist():
                 self._coming.append((end, hour, _part(block, ends == end)))
 
-    def at(self, hour: int) -> Facts:
-        """Return what the daemon knew at the beginning of an hour; a later one than at the last call."""
+    def at(self, now: datetime) -> Facts:
+        """Return what the daemon knew at an instant, not before that of the last call."""
+        parts = {View.USAGE: self} | ({View.API_KEY: self._keys} if self._keys is not None else {})
+        for part in parts.values():
+            part._advance(hour_of(now))  # noqa: SLF001 -- another of this class
+        bills = (_bill_at(tracked, now) for tracked in self._history.bills)
+        known = bisect_right(self._history.balances, now, key=lambda balance: balance.read_at)
+        books = {view: part._books(now) for view, part in parts.items()}  # noqa: SLF001 -- as above
+        held = Held(
+            books=books,
+            bills=tuple(bill for bill in bills if bill is not None),
+            balances={balance.account: balance for balance in self._history.balances[:known]},
+            owners=self._owners,
+            last_read=LastRead(dropped=never_asked(books, self._watched)),
+            watched_since=min(now, start_of(self._first)),
+        )
+        spend = {view: part.spend for view, part in parts.items()}
+        return build_facts(held, self._watched, spend, now, is_explained=self._is_explained)
+
+    def of(self, view: View) -> "Past":
+        """
+        Return the past of one list of the bills.
+
+        Raises:
+            LookupError: Spend by API key was asked for and is not there.
+        """
+        if view is self._view:
+            return self
+        if self._keys is None:
+            raise LookupError("spend by API key is not at hand")
+        return self._keys
+
+    def _advance(self, hour: int) -> None:
+        """Let the spend view show what is known at the beginning of an hour."""
         self.spend.forget_sums()
         while self._coming and self._coming[-1][0] <= hour:
             _, start, part = self._coming.pop()
             self.spend.replace(start, EMPTY, part)
-        now = start_of(hour)
-        bills = (_bill_at(tracked, now) for tracked in self._history.bills)
-        keys = self._keys.at(hour) if self._keys is not None else None
-        return Facts(
-            now=now,
-            spend=self.spend,
-            data=self.state(hour),
-            bills=tuple(bill for bill in bills if bill is not None),
-            owners=self._owners,
-            watched_since=start_of(self._first),
-            keys=(keys.spend, keys.data) if keys is not None else None,
-            balances={balance.account: balance for balance in self._balances(now)},
-            planned=self._planned,
-            is_explained=False,
-        )
-
-    def _balances(self, now: datetime) -> Sequence[Balance]:
-        known = self._history.balances
-        return known[: bisect_right(known, now, key=lambda balance: balance.read_at)]
 
     @property
-    def books(self) -> Mapping[Key, CategoryBook]:
+    def books(self) -> Mapping[CategoryKey, CategoryBook]:
         """The books as they are stored now."""
         return self._history.books
 
-    def state(self, hour: int) -> DataState:
-        """Return what was read at the beginning of an hour, and through when is billed."""
-        now = start_of(hour)
-        books = {key: self._book(book, hour, now) for key, book in self._history.books.items()}
-        return DataState(books=books, now=now, settle_delay=self._settle_delay)
+    def state(self, now: datetime) -> DataState:
+        """Return what was read at an instant, and through when is billed."""
+        return DataState(books=self._books(now), now=now, settle_delay=self._watched.settle_delay)
+
+    def _books(self, now: datetime) -> dict[CategoryKey, CategoryBook]:
+        return {key: self._book(book, hour_of(now), now) for key, book in self._history.books.items()}
 
     def _book(self, book: CategoryBook, hour: int, now: datetime) -> CategoryBook:
         begun = HourRange(_LONG_AGO, hour + 1)

@@ -6,7 +6,7 @@ hours end that held it; nobody silences or acknowledges anything.
 """
 
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -20,26 +20,21 @@ from alertd.core.messages.dispatch import Decisions, dispatch
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.replay.past import History, Past
 from alertd.core.rules.base import Rule
-from alertd.core.rules.horizon import horizon_of
+from alertd.core.rules.watched import Watched
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import FULL_HOURS
-from alertd.core.spend.planned import PlannedSpend
 
 _INSTALL = "replay"
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """What to replay: rules, and whom they would have told."""
+class Watch(Watched):
+    """What to replay, and whom the rules would have notified."""
 
-    rules: tuple[Rule, ...]
-    accounts: Collection[str]
     audience: Audience
     headline_of: Callable[[Alert, Rule | None], str]
-    settle_delay: timedelta
-    planned: tuple[PlannedSpend, ...] = ()
 
     @property
     def replayed(self) -> tuple[Rule, ...]:
@@ -48,8 +43,8 @@ class Watch:
 
     def first_hour(self, since: int) -> int:
         """Return the first hour that the rules can see when the replay begins."""
-        now = start_of(since)
-        seen = (horizon_of(self.replayed, now, planned=self.planned, view=view) for view in View)
+        watched = replace(self, rules=self.replayed)
+        seen = (watched.horizon(start_of(since), view) for view in View)
         return min(*seen, since - FULL_HOURS)
 
 
@@ -177,16 +172,9 @@ class Replayer:
         """By fingerprint, the latest episode of each."""
         self._watch = watch
         self._rules = watch.replayed
-        metrics = {"amount", *(metric.value for rule in self._rules for metric in rule.metrics)}
-        self.past = Past(
-            history,
-            HourRange(watch.first_hour(hours.start), hours.end),
-            hours.start,
-            metrics=metrics,
-            owners=watch.audience.owners,
-            settle_delay=watch.settle_delay,
-            planned=watch.planned,
-        )
+        span = HourRange(watch.first_hour(hours.start), hours.end)
+        owners = watch.audience.owners
+        self.past = Past(history, replace(watch, rules=self._rules), span, hours.start, owners=owners)
         self._journal = _Journal()
         self._held: list[OutboxEntry] = []
         """What quiet hours hold, oldest first."""
@@ -195,7 +183,7 @@ class Replayer:
 
     def step(self, hour: int) -> Decisions:
         """Judge and decide at the beginning of an hour as the daemon would have; call it for each hour in turn."""
-        facts = self.past.at(hour)
+        facts = self.past.at(start_of(hour))
         moves, faults = judge(self._rules, facts, self.alerts, self._watch.accounts)
         for rule, fault in faults:
             self._faults.setdefault(rule, f"{type(fault).__name__}: {fault}")

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alertd.core.alert import Unit
-from alertd.core.hours import HOURS_PER_DAY, HourRange, whole_hours
+from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of, whole_hours
 from alertd.core.money import Usd, plain, to_decimal
 from alertd.core.replay.past import Past
 from alertd.core.replay.replay import Replayer
@@ -76,7 +76,7 @@ def _suggestion(rule: RollingSpend | Spike | NewOwner, replayer: Replayer) -> Su
     if days < LEAST_DAYS:
         why_not = f"only {days:.1f} days of values with all the hours that it looks back at; it takes {LEAST_DAYS}"
         return Suggestion(rule=rule.name, unit=unit, present={}, weekly=None, monthly=None, days=days, why_not=why_not)
-    values = _values(rule, replayer.past, hours)
+    values = _values(rule, replayer.past.of(rule.view), hours)
     share = rule.resolve_below
     found = [_level(values, share, max(1, round(days / each)), unit) for each in (_WEEK_DAYS, _MONTH_DAYS)]
     return Suggestion(
@@ -101,7 +101,8 @@ def _limits(rule: RollingSpend | Spike | NewOwner) -> Mapping[Severity, int | Fr
 def _known_hours(rule: SpendRule, replayer: Replayer) -> HourRange:
     """Return the replayed hours at whose beginning everything that the rule looks back at was read."""
     looks_back = rule.window if isinstance(rule, RollingSpend) else rule.lookback()
-    books = [replayer.past.books[key] for key in rule.categories(replayer.past.state(replayer.hours.start))]
+    past = replayer.past.of(rule.view)
+    books = [past.books[key] for key in rule.categories(past.state(start_of(replayer.hours.start)))]
     first = max((book.covered.ranges[0].start for book in books if book.covered), default=replayer.hours.start)
     start = max(replayer.hours.start, first + whole_hours(looks_back))
     return HourRange(min(start, replayer.hours.end), replayer.hours.end)
@@ -130,7 +131,7 @@ class _Windows:
     """Sums of windows that end at, or so many hours before, each of some hours."""
 
     def __init__(self, rule: SpendRule, metric: Metric, past: Past, hours: HourRange, *, counted: bool = False) -> None:
-        query = replace(rule.query, group_by=rule.group_keys, accounts=past.state(hours.start).accounts)
+        query = replace(rule.query, group_by=rule.group_keys, accounts=past.state(start_of(hours.start)).accounts)
         first = past.spend.span.start
         each = past.spend.between(query, metric, range(first, hours.end))
         if counted:

@@ -98,6 +98,11 @@ class CategoryBook:
         return self.account, self.category
 
     @property
+    def is_asked(self) -> bool:
+        """Whether its bills were ever asked for."""
+        return bool(self.covered or self.failed)
+
+    @property
     def title(self) -> str:
         """The category for people, its two views told apart."""
         return self.category if self.view is View.USAGE else f"{self.category} by API key"

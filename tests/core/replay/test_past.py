@@ -10,6 +10,7 @@ from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.replay.past import History, Past, last_hour
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import Balance, View
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.selection import SpendQuery
@@ -28,7 +29,8 @@ def history(rows: Sequence[Row], *, covered: HourRange) -> History:
 
 def past_of(stored: History, *, first: int = RUNNING - 40) -> Past:
     span = HourRange(RUNNING - 100, RUNNING + 1)
-    return Past(stored, span, first, metrics={"amount"}, owners=OwnerDirectory(), settle_delay=SETTLE)
+    watched = Watched(accounts=("default",), rules=(), settle_delay=SETTLE)
+    return Past(stored, watched, span, first, owners=OwnerDirectory())
 
 
 def spent(facts: Facts) -> int:
@@ -48,7 +50,7 @@ def test_row_of_a_day_when_it_is_not_over_then_it_is_not_known(ago: int, amount:
     whole_day = row(RUNNING - 53, "24", span=24)
     past = past_of(history([whole_day], covered=HourRange(RUNNING - 100, RUNNING + 1)))
 
-    facts = past.at(RUNNING - ago)
+    facts = past.at(start_of(RUNNING - ago))
 
     assert spent(facts) == usd(amount)
     assert facts.data.edge([KEY]) == RUNNING - edge_ago
@@ -59,7 +61,7 @@ def test_hours_when_never_read_then_they_are_missing_from_windows_that_hold_them
     stored = history([row(RUNNING - 50, "1")], covered=HourRange(RUNNING - 60, RUNNING + 1))
     past = past_of(stored)
 
-    data = past.at(RUNNING - 20).data
+    data = past.at(start_of(RUNNING - 20)).data
 
     assert not data.gaps([KEY], HourRange(RUNNING - 60, RUNNING - 20))
     assert data.gaps([KEY], HourRange(RUNNING - 61, RUNNING - 20))
@@ -78,7 +80,7 @@ def test_credit_when_seen_then_what_is_missing_may_hide_one(ago: int, hides: boo
     credit = Row(series=a_series(), hour=RUNNING - 31, amount=usd("-1"))
     past = past_of(history([credit], covered=HourRange(RUNNING - 60, RUNNING + 1)))
 
-    (gap,) = past.at(RUNNING - ago).data.gaps([KEY], HourRange(RUNNING - 70, RUNNING - ago))
+    (gap,) = past.at(start_of(RUNNING - ago)).data.gaps([KEY], HourRange(RUNNING - 70, RUNNING - ago))
 
     assert gap.may_hide_credit is hides
 
@@ -88,7 +90,7 @@ def test_credit_when_it_lies_before_the_view_then_it_was_seen_all_the_same() -> 
     credit = Row(series=a_series(), hour=RUNNING - 150, amount=usd("-1"))
     past = past_of(history([credit], covered=HourRange(RUNNING - 160, RUNNING - 60)))
 
-    (gap,) = past.at(RUNNING - 30).data.gaps([KEY], HourRange(RUNNING - 70, RUNNING - 30))
+    (gap,) = past.at(start_of(RUNNING - 30)).data.gaps([KEY], HourRange(RUNNING - 70, RUNNING - 30))
 
     assert gap.may_hide_credit
 
@@ -103,7 +105,7 @@ def test_monthly_bill_when_replayed_then_in_the_phase_of_then() -> None:
     ]
     past = past_of(History(table=SeriesTable(), books={}, blocks=lambda _: (), bills=(tracked(*phases),)))
 
-    seen = {ago: past.at(hour_of(NOW - timedelta(hours=ago)) + 1).bills for ago in (35, 25, 15, 5)}
+    seen = {ago: past.at(start_of(hour_of(NOW - timedelta(hours=ago)) + 1)).bills for ago in (35, 25, 15, 5)}
 
     assert seen[35] == ()
     assert [(t.bill.status, t.bill.owed) for ago in (25, 15, 5) for t in seen[ago]] == [
@@ -134,7 +136,7 @@ def test_keys_and_balances_when_they_are_stored_then_each_hour_sees_those_of_its
 
     seen = []
     for ago in (36, 35, 29, 25):
-        facts = past.at(RUNNING - ago)
+        facts = past.at(start_of(RUNNING - ago))
         left = facts.balances.get("default")
         by_view = [
             of.spend.sums(SpendQuery(), "amount", HourRange(RUNNING - 100, RUNNING - ago)).of(())

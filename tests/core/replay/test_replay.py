@@ -117,13 +117,12 @@ async def live(source: Hourly, rules: tuple[Rule, ...], who: Audience) -> Lived:
         plan = Plan(
             accounts={"default": source},
             categories=CATEGORIES,
+            settle_delay=SETTLE,
             rules=rules,
             audience=who,
             headline_of=lambda alert, _: alert.headline,
         )
-        cycle = Cycle(
-            store=gateway, plan=plan, settle_delay=SETTLE, cadence=Cadence(), install_id="replay", timer=lambda: 0.0
-        )
+        cycle = Cycle(store=gateway, plan=plan, cadence=Cadence(), install_id="replay", timer=lambda: 0.0)
         alerts, notified, known = [], [], set[int]()
         for hour in range(SINCE, SINCE + LIVE_HOURS):
             source.now = start_of(hour)

@@ -1,0 +1,54 @@
+"""What is watched of the bills, and how far back that reaches: the part of a plan that decides what must be known."""
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from alertd.core.hours import HOURS_PER_DAY, hour_of, midnight_before
+from alertd.core.rules.base import Rule
+from alertd.core.spend.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
+from alertd.core.spend.planned import PlannedSpend
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watched:
+    """Accounts, the rules that watch them, and what is planned; replaced whole at reload."""
+
+    accounts: Collection[str]
+    rules: tuple[Rule, ...]
+    settle_delay: timedelta
+    """How late a bill may usually be."""
+    categories: tuple[str, ...] = PRODUCT_CATEGORIES
+    """Those of the usage bills."""
+    planned: tuple[PlannedSpend, ...] = ()
+    reach: timedelta = timedelta()
+    """How far back reports look, which read the usage bills."""
+
+    @property
+    def views(self) -> tuple[View, ...]:
+        """The views of the bills to read: usage always, spend by API key where an enabled rule looks at it."""
+        wanted = {view for rule in self.rules if rule.enabled for view in rule.views}
+        return tuple(view for view in View if view is View.USAGE or view in wanted)
+
+    def categories_of(self, view: View) -> tuple[str, ...]:
+        """Return the categories to read of a view."""
+        return self.categories if view is View.USAGE else KEY_CATEGORIES
+
+    def metrics_of(self, view: View) -> list[str]:
+        """Return the metrics that are summed in a view: the amount always, others where a rule sums them."""
+        return sorted({"amount", *(m.value for rule in self.rules if view in rule.views for m in rule.metrics)})
+
+    @property
+    def needs_balance(self) -> bool:
+        """Whether an enabled rule looks at balances."""
+        return any(rule.needs_balance for rule in self.rules if rule.enabled)
+
+    def horizon(self, now: datetime, view: View = View.USAGE) -> int:
+        """Return the first hour of a view that some enabled rule or a report can see."""
+        reach = self.reach if view is View.USAGE else timedelta()
+        furthest = max((reach, *(rule.lookback() for rule in self.rules if rule.enabled and view in rule.views)))
+        # The data edge may lie a day behind; the day before is what its window begins in.
+        first = midnight_before(hour_of(now - furthest)) - HOURS_PER_DAY
+        # How much of a planned amount is left depends on all that was spent since its span began.
+        spans = (plan.hours for plan in self.planned if plan.hours.end > first)
+        return min([first, *(midnight_before(span.start) for span in spans)])
