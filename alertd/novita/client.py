@@ -7,7 +7,7 @@ asked for, or raises.
 
 import asyncio
 import random
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
@@ -16,9 +16,10 @@ from typing import Self, TypeVar
 import httpx
 
 from alertd.clock import utc_now
-from alertd.core.hours import SECONDS_PER_HOUR, HourRange, start_of
+from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of, start_of
 from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill
-from alertd.errors import ApiUnavailable
+from alertd.core.spend.subscription import Term
+from alertd.errors import ApiCategoryUnknown, ApiUnavailable
 from alertd.novita.balance import decode_balance
 from alertd.novita.columns import BillColumns
 from alertd.novita.keys import KeyColumns
@@ -26,10 +27,12 @@ from alertd.novita.monthly import decode_monthly_bills
 from alertd.novita.ranges import KEY_BILLS_LIMIT_DAYS, RangeLimit, first_piece, shorter
 from alertd.novita.refusal import RangeRefused
 from alertd.novita.stream import BillStream
+from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES, decode_terms
 from alertd.novita.transport import DEFAULT_BOUNDS, Bounds, Request, Transport, decode_apart
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
 KEY_BILL_LIST = "/openapi/v1/billing/apikey/bill/list"
+SUBSCRIPTION_BILL_LIST = "/openapi/v1/billing/bill/monthly/list"
 BALANCE = "/openapi/v1/billing/balance/detail"
 MONTHLY_BILL = "/openapi/v1/billing/monthly/bill"
 
@@ -38,6 +41,7 @@ MAX_PAGES = 100
 """10,000 monthly bills: a service that goes on beyond repeats itself or counts wrongly."""
 
 Columns = TypeVar("Columns", bound=BillColumns)
+AnswerT = TypeVar("AnswerT")
 
 
 class NovitaClient:
@@ -86,6 +90,7 @@ class NovitaClient:
         )
         self._limit = RangeLimit()
         self._key_limit = RangeLimit(KEY_BILLS_LIMIT_DAYS)
+        self._term_limit = RangeLimit()
 
     def __repr__(self) -> str:
         return f"NovitaClient(account={self.account!r}, base_url={self._transport.base_url!r})"
@@ -156,6 +161,42 @@ class NovitaClient:
         )
         return await self._transport.read_whole(request, partial(decode_balance, account=self.account, read_at=read_at))
 
+    async def read_terms(self, span: HourRange) -> tuple[Term, ...]:
+        """
+        Read the fixed terms that were bought in a range, of every category that the account has.
+
+        Args:
+            span: Any length; asked for in pieces of at most 31 days.
+
+        Raises:
+            ApiError: One of its kinds; ApiRequestRefused where the API does not have such bills. Nothing of what was
+                read before is returned then.
+        """
+        terms: list[Term] = []
+        for category in SUBSCRIPTION_CATEGORIES:
+            try:
+                async for _, found in _in_pieces(span, self._term_limit, partial(self._read_term_piece, category)):
+                    terms += found
+            except ApiCategoryUnknown:
+                # This brand does not sell that by the month; the other categories are whole without it.
+                continue
+        return tuple(term for term in terms if hour_of(term.bought_at) in span)
+
+    async def _read_term_piece(self, category: str, piece: HourRange) -> list[Term]:
+        request = Request(
+            path=SUBSCRIPTION_BILL_LIST,
+            parameters={
+                "category": category,
+                "startTime": str(piece.start * SECONDS_PER_HOUR),
+                "endTime": str(piece.end * SECONDS_PER_HOUR - 1),
+            },
+            what=f"{category} subscriptions {_span_text(piece)}",
+            lacking="the API does not tell the subscriptions of this account",
+            has_range=True,
+            is_one_of_several=True,
+        )
+        return await self._transport.read_whole(request, partial(decode_terms, account=self.account, category=category))
+
     async def _read_range(
         self,
         category: str,
@@ -165,19 +206,7 @@ class NovitaClient:
     ) -> BillRows:
         """Read a range in as many pieces as the limit takes, which is learnt from refusals."""
         columns: BillColumns | None = None
-        position, days = span.start, limit.days
-        while position < span.end:
-            piece = first_piece(HourRange(position, span.end), days)
-            try:
-                rows = await read(category, piece)
-            except RangeRefused as refused:
-                fewer = shorter(piece, refused.text)
-                if fewer is None:
-                    raise refused.as_final() from None
-                days = fewer
-                continue
-            limit.learn(days)
-            position = piece.end
+        async for piece, rows in _in_pieces(span, limit, partial(read, category)):
             if piece == span:
                 return rows
             columns = columns or BillColumns(account=self.account, category=category)
@@ -264,6 +293,26 @@ class NovitaClient:
             what=f"monthly bills from {start_month}, page {page}",
         )
         return await self._transport.read_whole(request, partial(decode_monthly_bills, account=self.account))
+
+
+async def _in_pieces(
+    span: HourRange, limit: RangeLimit, ask: Callable[[HourRange], Awaitable[AnswerT]]
+) -> AsyncIterator[tuple[HourRange, AnswerT]]:
+    """Yield a range's pieces with what was answered for each, as long as the limit takes, learnt from refusals."""
+    position, days = span.start, limit.days
+    while position < span.end:
+        piece = first_piece(HourRange(position, span.end), days)
+        try:
+            answer = await ask(piece)
+        except RangeRefused as refused:
+            fewer = shorter(piece, refused.text)
+            if fewer is None:
+                raise refused.as_final() from None
+            days = fewer
+            continue
+        limit.learn(days)
+        position = piece.end
+        yield piece, answer
 
 
 def _span_text(piece: HourRange) -> str:

@@ -60,6 +60,10 @@ class Request:
     what: str
     lacking: str = ""
     """What is said where the API does not have it: not every account or brand has every endpoint."""
+    has_range: bool = False
+    """A shorter range of hours may be asked for where this one is refused."""
+    is_one_of_several: bool = False
+    """A category that the API does not know says nothing of the endpoint: others are asked for too."""
 
 
 class Transport:
@@ -114,10 +118,10 @@ class Transport:
 
     async def read_whole(self, request: Request, decode: Callable[[bytes], Result]) -> Result:
         """
-        Ask for an answer that is small enough to be held whole; it has no range that could be made shorter.
+        Ask for an answer that is small enough to be held whole.
 
         Raises:
-            ApiError: One of its kinds.
+            ApiError: One of its kinds; RangeRefused only for a request that has a range.
         """
 
         async def read(response: httpx.Response, _: asyncio.Timeout) -> Result:
@@ -129,6 +133,8 @@ class Transport:
         try:
             return await self.ask(request, read)
         except RangeRefused as refused:
+            if request.has_range:
+                raise
             raise refused.as_final() from None
 
     async def ask(
@@ -194,7 +200,12 @@ class Transport:
             self._redact(body[:MAX_REFUSAL_BYTES].decode("utf-8", "replace")).encode(),
             location=self._redact(shown_location(location)),
         )
-        if request.lacking and (refusal.status == 404 or refusal.reason == CATEGORY_REASON):
+        is_unknown_category = refusal.reason == CATEGORY_REASON
+        if (
+            request.lacking
+            and (is_unknown_category or refusal.status == 404)
+            and not (is_unknown_category and request.is_one_of_several)
+        ):
             text = f"{request.lacking} ({refusal}); if it should, is base_url right?"
             return ApiRequestRefused(text, account=self.account, what=request.what)
         return error_of(

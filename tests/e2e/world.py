@@ -32,12 +32,15 @@ DAY = 24 * HOUR
 MONTHLY = "monthly"
 BALANCE = "balance"
 KEYS = "keys"
+TERMS = "terms"
 PATHS = {
     "/openapi/v1/billing/bill/list": "",
     "/openapi/v1/billing/monthly/bill": MONTHLY,
     "/openapi/v1/billing/apikey/bill/list": KEYS,
     "/openapi/v1/billing/balance/detail": BALANCE,
+    "/openapi/v1/billing/bill/monthly/list": TERMS,
 }
+TERM_CATEGORIES = ("gpu", "serverless", "cloud_storage", "local_storage", "image", "bare_metal")
 KEY_CATEGORIES = ("llm", "gen_api", "web_search")
 KEYS_SINCE = 1767225600
 """2026-01-01: there is no spend by API key before."""
@@ -158,6 +161,8 @@ class BillingWorld:
     monthly: list[dict[str, Any]] = field(default_factory=list)
     balance: dict[str, Any] | None = None
     """The answer of balance/detail; None where the account has no such endpoint."""
+    terms: list[dict[str, Any]] | None = None
+    """Bills of subscriptions, with `createTime` in Unix seconds; None where the account has no such endpoint."""
     has_keys: bool = True
     """Whether there is a list by API key: the rows of its categories that have an owner."""
     keys_only: list[Row] = field(default_factory=list)
@@ -227,8 +232,8 @@ class BillingWorld:
         """Return what one request gets."""
         place = PATHS.get(path)
         name = place or query.get("productCategory", "?")
-        if place == KEYS:
-            name = f"{KEYS}:{query.get('category', '?')}"
+        if place in {KEYS, TERMS}:
+            name = f"{place}:{query.get('category', '?')}"
         with self.lock:
             fault = self.faults[name].popleft() if self.faults[name] else self.broken.get(name, Fault())
             is_refused = headers.get("authorization") != f"Bearer {self.key}"
@@ -236,7 +241,12 @@ class BillingWorld:
             self.asked.append(asked)
             if is_refused:
                 return refusal(401, "FAILED_TO_AUTH", f"bad key {headers.get('authorization', '')}")
-            has_it = {None: False, BALANCE: self.balance is not None, KEYS: self.has_keys}
+            has_it = {
+                None: False,
+                BALANCE: self.balance is not None,
+                KEYS: self.has_keys,
+                TERMS: self.terms is not None,
+            }
             if not has_it.get(place, True):
                 return refusal(404, "NOT_FOUND")
             if fault.body is not None:
@@ -251,7 +261,22 @@ class BillingWorld:
             return self._monthly_page(query)
         if place == BALANCE:
             return Fault(body=dumps(self.balance).encode())
+        if place == TERMS:
+            return self._term_list(query)
         return self._key_list(query) if place == KEYS else self._bill_list(query)
+
+    def _term_list(self, query: dict[str, str]) -> Fault:
+        category, start, end = query["category"], int(query["startTime"]), int(query["endTime"])
+        if category not in (*TERM_CATEGORIES, "summary"):
+            return refusal(400, "INVALID_PRODUCT_CATEGORY")
+        if end + 1 - start > self.longest_days * DAY:
+            return refusal(400, "INVALID_PARAM", f"time range must not exceed {self.longest_days} days")
+        found = [
+            term
+            for term in self.terms or []
+            if start <= int(term["createTime"]) <= end and category in {"summary", term["productCategory"]}
+        ]
+        return Fault(body=dumps({"bills": found or (None if self.null_when_empty else [])}).encode())
 
     def _key_list(self, query: dict[str, str]) -> Fault:
         category, start, end = query["category"], int(query["startTime"]), int(query["endTime"])
