@@ -31,7 +31,6 @@ from alertd.daemon.state import DaemonState, Key, Shelf
 from alertd.queries.alert_history import AlertHistory, read_history
 from alertd.queries.cycle_report import CycleReport
 from alertd.queries.status import Status, read_status
-from alertd.store import store as stored
 from alertd.store.alerts import AlertEvent
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
@@ -134,12 +133,10 @@ class StoreGateway:
                 for number, until in decisions.held.items()
             )
             store.save_decisions(
-                stored.Decisions(
-                    alerts=decisions.alerts,
-                    events=tuple(event for move in decisions.moves for event in _events(move, now)),
-                    entries=decisions.entries,
-                    updates=updates,
-                )
+                alerts=decisions.alerts,
+                events=[event for move in decisions.moves for event in _events(move, now)],
+                entries=decisions.entries,
+                updates=updates,
             )
             return decisions
 
@@ -149,7 +146,7 @@ class StoreGateway:
         """Store what somebody asked for, with what is shown of it and the history of the alerts that it touches."""
         events = [event(alert, outcome.event, (), now) for alert in outcome.alerts]
         await self._thread.call(
-            lambda store: store.save_request(
+            lambda store: store.save_decisions(
                 alerts=outcome.alerts, silences=outcome.silences, events=events, entries=entries
             )
         )

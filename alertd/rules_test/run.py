@@ -197,7 +197,7 @@ class _Daemon:
             await self._save(alerts=[replace(alert, acknowledged_by=wish.by, acknowledged_at=at) for alert in firing])
 
     async def _save(self, *, alerts: Sequence[Alert] = (), silences: Sequence[Silence] = ()) -> None:
-        await self.thread.call(lambda store: store.save_request(alerts=alerts, silences=silences))
+        await self.thread.call(lambda store: store.save_decisions(alerts=alerts, silences=silences))
         self.cycle.forget()
 
 

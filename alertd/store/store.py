@@ -35,16 +35,6 @@ _VIEWS = "views"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Decisions:
-    """What a cycle decided: alerts, their history, new notifications, and what becomes of waiting ones."""
-
-    alerts: tuple[Alert, ...] = ()
-    events: tuple[AlertEvent, ...] = ()
-    entries: tuple[OutboxEntry, ...] = ()
-    updates: tuple[EntryUpdate, ...] = ()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
     """How much was deleted."""
 
@@ -200,40 +190,34 @@ class Store:
             self.books_of(view).save(table, books)
             self.bills.save_monthly(monthly)
 
-    def save_decisions(self, decisions: Decisions) -> int:
-        """
-        Commit what a cycle decided, whole, and return how many notifications were new.
-
-        Raises:
-            EntryMoved: An entry to be changed was no longer as it was read; nothing was kept.
-            StoreError: Nothing was kept.
-        """
-        with self._database.transaction():
-            self.alerts.save(decisions.alerts)
-            self.alerts.add_events(decisions.events)
-            added = self.outbox.add(decisions.entries)
-            self.outbox.update_all(decisions.updates)
-        return added
-
-    def save_request(
+    def save_decisions(
         self,
         *,
         alerts: Iterable[Alert] = (),
         silences: Iterable[Silence] = (),
         events: Iterable[AlertEvent] = (),
         entries: Iterable[OutboxEntry] = (),
-    ) -> None:
+        updates: Iterable[EntryUpdate] = (),
+    ) -> int:
         """
-        Commit what somebody asked for, whole: acknowledgements and silences, their history and what is shown of it.
+        Commit what a cycle or a request decided, whole, and return how many notifications were new.
+
+        Args:
+            events: The history of the alerts.
+            entries: New notifications.
+            updates: What becomes of waiting ones.
 
         Raises:
+            EntryMoved: An entry to be changed was no longer as it was read; nothing was kept.
             StoreError: Nothing was kept.
         """
         with self._database.transaction():
             self.alerts.save(alerts)
             self.silences.save(silences)
             self.alerts.add_events(events)
-            self.outbox.add(entries)
+            added = self.outbox.add(entries)
+            self.outbox.update_all(updates)
+        return added
 
     def prune(self, *, before_hour: int, before: datetime) -> Pruned:
         """

@@ -12,7 +12,7 @@ from alertd.core.alerts.quiet_hours import QuietHours
 from alertd.core.alerts.silence import Silence
 from alertd.daemon.store_gateway import event
 from alertd.store.alerts import AlertEvent
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from tests.core.builders import HOUR, rolling
 from tests.core.stage import TEAM, Stage, match
 
@@ -41,13 +41,11 @@ class Desk:
         store = Store.open(URL, now=BEGAN)
         try:
             store.save_decisions(
-                Decisions(
-                    alerts=tuple(self.stage.alerts.values()),
-                    events=events,
-                    entries=tuple(replace(entry, id=0) for entry in self.stage.decided),
-                )
+                alerts=tuple(self.stage.alerts.values()),
+                events=events,
+                entries=tuple(replace(entry, id=0) for entry in self.stage.decided),
             )
-            store.save_request(silences=self.stage.silences.values())
+            store.save_decisions(silences=self.stage.silences.values())
         finally:
             store.close()
 

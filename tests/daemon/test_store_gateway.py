@@ -8,7 +8,7 @@ import pytest
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.daemon.store_gateway import StoreGateway
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import HOUR, NOW, rolling
 from tests.core.stage import TEAM, Stage
@@ -35,7 +35,7 @@ async def kept(thread: StoreThread, entries: list[OutboxEntry]) -> list[OutboxEn
         )
         for number, entry in enumerate(entries, 1)
     ]
-    await thread.call(lambda store: store.save_decisions(Decisions(alerts=(), events=(), entries=tuple(placed))))
+    await thread.call(lambda store: store.save_decisions(alerts=(), events=(), entries=tuple(placed)))
     found = await thread.call(lambda store: [store.outbox.entry(number) for number in range(1, len(placed) + 1)])
     return [entry for entry in found if entry is not None]
 

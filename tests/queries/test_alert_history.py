@@ -14,7 +14,7 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.daemon.store_gateway import event
 from alertd.queries.alert_history import AlertHistory, SentNotification, history_lines, read_history, why_withheld
 from alertd.store.outbox import Attempt
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
 from tests.core.stage import TEAM, Stage, a_silence, bound_to, match
 
@@ -153,8 +153,8 @@ def kept(store: Store, stage: Stage, *silences: Silence) -> None:
     alerts = tuple(stage.alerts.values())
     events = tuple(event(alert, "none -> firing (warning)", [], alert.started_at) for alert in alerts)
     entries = tuple(replace(entry, id=0) for entry in stage.decided)
-    store.save_decisions(Decisions(alerts=alerts, events=events, entries=entries))
-    store.save_request(silences=silences)
+    store.save_decisions(alerts=alerts, events=events, entries=entries)
+    store.save_decisions(silences=silences)
 
 
 def test_story_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> None:

@@ -12,7 +12,7 @@ from alertd.errors import StoreError
 from alertd.store.database import Value
 from alertd.store.migrate import Migration, migrate, shipped_migrations
 from alertd.store.sqlite import SqliteDatabase
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from tests.store.samples import HOUR, NOW, alert_of, block_of, change_of, entry_of, table_of
 
 
@@ -30,7 +30,7 @@ def save(store: Store, number: int) -> None:
     cells: HourBlock = block_of(*[number + 1] * 50)
     store.save_facts(table_of(50 + number), books=[change_of({HOUR + number: cells})])
     alert = replace(alert_of(), repeat_count=number, top=())
-    store.save_decisions(Decisions(alerts=(alert,), entries=(entry_of(f"k{number}"),)))
+    store.save_decisions(alerts=(alert,), entries=(entry_of(f"k{number}"),))
 
 
 def hold(url: str) -> None:

@@ -13,7 +13,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from alertd.core.messages.outbox import EntryState
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from tests.e2e.daemon import Alertd
 from tests.e2e.world import BillingWorld, Hook, Row, monthly_bill
 from tests.store.samples import entry_of
@@ -100,7 +100,7 @@ def _stray(path: Path) -> None:
             )
             for state in STRAYS
         ]
-        store.save_decisions(Decisions(entries=tuple(known)))
+        store.save_decisions(entries=tuple(known))
         (kept,) = [entry for entry in store.outbox.open_entries() if entry.state is EntryState.PENDING]
         folded = entry_of("stray folded", receiver="gone", recipient="pending", group="pending")
         store.outbox.add([replace(folded, state=EntryState.FOLDED, finished_at=BEGAN, folded_into=kept.id)])

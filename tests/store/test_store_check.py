@@ -11,7 +11,7 @@ from alertd.core.money import Usd
 from alertd.core.spend.bill import BillPhase, MonthlyBill, TrackedBill
 from alertd.core.spend.block import encode
 from alertd.store.alerts import AlertEvent
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_of, block_of, change_of, entry_of, table_of
 
@@ -37,7 +37,7 @@ def fill(store: Store) -> None:
     tracked = TrackedBill(bill=BILL, phases=(BillPhase(status="pending", owes=False, since=NOW),), last_seen_at=NOW)
     store.save_facts(table, books=[change_of({HOUR: block_of(1, 2, 3)})], monthly=[tracked])
     event = AlertEvent(fingerprint="f1", episode=1, happened_at=NOW, kind="firing")
-    store.save_decisions(Decisions(alerts=(alert_of(),), events=(event,), entries=(entry_of(),)))
+    store.save_decisions(alerts=(alert_of(),), events=(event,), entries=(entry_of(),))
     (entry,) = store.outbox.open_entries()
     store.outbox.start_attempt(entry, replace(entry, state=EntryState.SENDING, attempts=1, started_at=NOW))
 

@@ -13,7 +13,7 @@ from alertd.core.alert import AlertState
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt, EntryMoved, EntryUpdate
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_of, entries, entry_of
 
@@ -184,8 +184,8 @@ def test_decisions_when_saved_then_alerts_events_entries_and_folds_together(stor
         before=old, after=replace(old, state=EntryState.FOLDED, finished_at=LATER), folded_into_key="new"
     )
     event = AlertEvent(fingerprint="f1", episode=1, happened_at=NOW, kind="firing -> resolved")
-    decisions = Decisions(alerts=(alert_of(),), events=(event,), entries=(entry_of("new"),), updates=(fold,))
-    assert store.save_decisions(decisions) == 1
+    new = store.save_decisions(alerts=(alert_of(),), events=(event,), entries=(entry_of("new"),), updates=(fold,))
+    assert new == 1
     folded = store.outbox.entry(old.id)
     assert folded is not None
     assert (folded.state, folded.folded_into) == (EntryState.FOLDED, store.outbox.entries_of("f1")[1].id)
@@ -199,7 +199,7 @@ def test_decisions_when_an_entry_was_claimed_meanwhile_then_nothing_is_kept(stor
     store.outbox.start_attempt(old, claimed(old))
     fold = EntryUpdate(before=old, after=replace(old, state=EntryState.FOLDED), folded_into_key="new")
     with pytest.raises(EntryMoved, match="no longer pending after 0 attempts") as caught:
-        store.save_decisions(Decisions(alerts=(alert_of(),), entries=(entry_of("new"),), updates=(fold,)))
+        store.save_decisions(alerts=(alert_of(),), entries=(entry_of("new"),), updates=(fold,))
     assert caught.value.entry == old
     assert store.alerts.all_alerts() == ()
     assert [entry.key for entry in store.outbox.open_entries()] == ["old"]
@@ -210,7 +210,7 @@ def test_decisions_when_folded_into_nothing_then_refused_whole(store: Store) -> 
     old = added(store, entry_of("old"))
     fold = EntryUpdate(before=old, after=replace(old, state=EntryState.FOLDED), folded_into_key="typo")
     with pytest.raises(ValueError, match="delivery key typo"):
-        store.save_decisions(Decisions(entries=(entry_of("new"),), updates=(fold,)))
+        store.save_decisions(entries=(entry_of("new"),), updates=(fold,))
     assert [entry.key for entry in store.outbox.open_entries()] == ["old"]
 
 

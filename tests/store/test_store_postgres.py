@@ -12,7 +12,7 @@ from alertd.core.spend.bill import ApiKey
 from alertd.errors import SettingsError, StoreError
 from alertd.store.migrate import Migration, migrate, require_current, shipped_migrations
 from alertd.store.postgres import PostgresDatabase
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from alertd.store.url import PostgresUrl, parse_database_url, passwords_in
 from tests.postgres_server import PASSWORD, PostgresServer, name_of
 from tests.store.child import save
@@ -161,7 +161,7 @@ def test_memory_copy_when_written_then_the_database_stays(url: str) -> None:
     change = change_of({HOUR + n: block_of(n, 2) for n in range(200)}, account=account)
     with closing(Store.open(url, now=NOW)) as store:
         store.save_facts(table_of(account=account), books=[change])
-        store.save_decisions(Decisions(alerts=(alert_of(),), entries=(entry_of(),)))
+        store.save_decisions(alerts=(alert_of(),), entries=(entry_of(),))
         with closing(Store.open_memory_copy(url, now=NOW)) as copy:
             assert copy.meta.install_id == store.meta.install_id
             assert copy.bills.load_books() == store.bills.load_books()

@@ -20,7 +20,7 @@ from alertd.errors import StoreError
 from alertd.queries.cycle_report import CycleReport
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
-from alertd.store.store import Decisions, Store
+from alertd.store.store import Store
 from alertd.web.families import families
 from alertd.web.figures import Figures
 from tests.core.builders import (
@@ -38,7 +38,7 @@ from tests.web.pages import BALANCE, BUDGET, EDGE, of, owing, page, samples, see
 def decide(store: Store, *entries: OutboxEntry) -> None:
     # Entries name alerts that must be there.
     alerts = tuple(replace(firing(owner=name), fingerprint=name) for one in entries for name in one.fingerprints)
-    store.save_decisions(Decisions(alerts=alerts, events=(), entries=entries, updates=()))
+    store.save_decisions(alerts=alerts, events=(), entries=entries, updates=())
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_alerts_when_acknowledged_or_silenced_then_counted_by_severity_while_the
         replace(firing("200", owner="gpu-2"), acknowledged_by="ann", acknowledged_at=NOW),
         replace(firing("200", owner="gpu-3"), acknowledged_by="ann", acknowledged_at=NOW, silenced_by="s-1"),
     )
-    store.save_decisions(Decisions(alerts=alerts, events=(), entries=(), updates=()))
+    store.save_decisions(alerts=alerts, events=(), entries=(), updates=())
     text = page(store, Figures())
     assert samples(text, "alertd_alerts") == {
         ("gpu-24h", "critical", "firing"): 2,
