@@ -9,7 +9,7 @@ from pathlib import Path
 from alertd.errors import Problem
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.remedy import closest, known_words, show
-from alertd.rules_file.schema import SECTIONS, TOP_LEVEL_KEYS, VERSION
+from alertd.rules_file.sections import SECTIONS, TOP_LEVEL_KEYS, VERSION
 from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
 
 _ENDINGS = (".yaml", ".yml")

@@ -1,31 +1,19 @@
 """
-Dataclasses whose fields carry `Key` notes -> pydantic models that check a mapping of the rules file and build them.
+Dataclasses whose fields carry `Key` notes -> how a mapping of the rules file is read into them.
 
-One table says, for each type that a key may have, how it is read, what its JSON Schema is and how a default is written.
-A rule type that keeps to these types needs nothing else.
+One table says, for each type that a key may have, how its node is read, what its JSON Schema is and how a default is
+written. A rule type that keeps to these types needs nothing else. What is wrong is collected with its place, never
+raised at the first fault.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import MISSING, dataclass, fields, is_dataclass
 from datetime import date, datetime, timedelta
 from enum import Enum
 from fractions import Fraction
 from functools import cache, partial
 from types import NoneType, UnionType
-from typing import Annotated, Union, get_args, get_origin, get_type_hints
-
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainValidator,
-    WithJsonSchema,
-    create_model,
-)
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
+from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from alertd.core.alerts.inhibition import Matchers
 from alertd.core.labels import Labels, Patterns
@@ -33,32 +21,128 @@ from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of
 from alertd.core.severity import Severity
 from alertd.rules_file import values
-from alertd.rules_file.remedy import show
+from alertd.rules_file.faults import Fault, Faults, faults_at, not_a_mapping
+from alertd.rules_file.remedy import flow, show, unknown_key
+from alertd.rules_file.source import Node
 
 Schema = dict[str, object]
-
-CONFIG = ConfigDict(extra="forbid", frozen=True, arbitrary_types_allowed=True)
-
-
-class InOrder(GenerateJsonSchema):
-    """JSON Schemas whose keys, and those of their examples, stay in the order of the language."""
-
-    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002 # as inherited
-        """Leave the order as it is."""
-        return value
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class ValueType:
-    """A type that a key may have: pydantic's annotation, its JSON Schema, and how a value of it is written."""
+    """A type that a key may have."""
 
-    annotation: object
+    read: Callable[[Node], object]
+    """
+    Return what a node stands for.
+
+    Raises:
+        ValueError: The node itself is wrong; its text is for the author.
+        Faults: Something inside of it is.
+    """
     schema: Schema
     write: Callable[..., object] = str
+    """Return a value of it as the file writes it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableRow:
+    """One key of a mapping and the field that it fills."""
+
+    field: str
+    note: Key
+    type: ValueType
+    is_required: bool
+    default: object
+    """As the file writes it; None where there is nothing to show."""
+
+
+Table = Mapping[str, TableRow]
+"""The keys that a mapping may have, as written, in the order in which editors offer them."""
+
+
+def read_keys(node: Node, table: Table, *, also_known: tuple[str, ...] = ()) -> dict[str, object]:
+    """
+    Return the values of the keys that are written, by field name.
+
+    Args:
+        node: Any node.
+        table: What it may hold.
+        also_known: Keys that may be written too and that somebody else reads.
+
+    Raises:
+        Faults: A key is missing, unknown or wrong, or the node is no mapping; all of it.
+    """
+    if not isinstance(node.value, dict):
+        raise not_a_mapping(node)
+    found: dict[str, object] = {}
+    faults: list[Fault] = []
+    for name, child in node.value.items():
+        row = table.get(name)
+        if row is not None:
+            try:
+                found[row.field] = row.type.read(child)
+            except (ValueError, Faults) as error:
+                faults += faults_at(error, child, (name,), example=row.note.example)
+        elif name not in also_known:
+            faults.append(Fault(*node.keys[name], (), unknown_key(name, (*also_known, *table))))
+    for name, row in table.items():
+        if row.is_required and name not in node.value:
+            text = f"{name} is missing; write e.g. {name}: {flow(row.note.example)}"
+            faults.append(Fault(node.line, node.column, (), text))
+    if faults:
+        raise Faults(faults)
+    return found
+
+
+def read(kind: Callable[..., T], node: Node) -> T:
+    """
+    Return the dataclass that a mapping stands for.
+
+    Raises:
+        Faults: As `read_keys` does.
+    """
+    return kind(**read_keys(node, key_table(kind)))
+
+
+@cache
+def key_table(kind: Callable[..., object]) -> Table:
+    """
+    Return the keys of a dataclass: every field that has a `Key` note.
+
+    Raises:
+        TypeError: A field has a type that keys cannot have; a programming error of the dataclass's author.
+    """
+    hints = get_type_hints(kind, include_extras=True)
+    is_ours = kind.__module__.startswith(("alertd.rules_file.", "alertd.rules_test."))
+    found = {}
+    for one in fields(kind):  # type: ignore[arg-type] # callers hand in dataclasses
+        key = key_of(hints[one.name])
+        if key is None:
+            continue
+        hint = get_args(hints[one.name])[0]
+        if not is_ours:
+            hint = _REFINED.get((one.name, hint), hint)
+        is_required = one.default is MISSING and one.default_factory is MISSING
+        default = one.default if one.default_factory is MISSING else one.default_factory()
+        found[key.name or one.name] = table_row(one.name, hint, key, is_required=is_required, default=default)
+    return found
+
+
+def table_row(name: str, hint: object, key: Key, *, is_required: bool = False, default: object = None) -> TableRow:
+    """Return one key of a table."""
+    found = value_type(hint, key)
+    written = found.write(default) if not is_required and (default or isinstance(default, bool)) else None
+    if not is_required and default is None and timedelta in get_args(hint):
+        written = "never"
+    return TableRow(
+        field=name, note=key, type=found, is_required=is_required, default=None if written == [] else written
+    )
 
 
 def _leaf(parse: Callable[[object], object], schema: Schema, write: Callable[..., object] = str) -> ValueType:
-    return ValueType(Annotated[object, PlainValidator(parse), WithJsonSchema(schema)], schema, write)
+    return ValueType(lambda node: parse(node.value), schema, write)
 
 
 _TEXT: Schema = {"type": ["string", "number"]}
@@ -116,9 +200,9 @@ def value_type(hint: object, key: Key) -> ValueType:
         names, held = (values.LabelName, str) if hint == Labels else (str, Patterns)
         return _mapping(names, held, key, lambda found: tuple(sorted(found.items())))
     if hint is Patterns:
-        return _list_of(value_type(str, key), _patterns)
+        return _list_of(value_type(str, key), key, _patterns)
     if hint is values.Names:
-        return _list_of(value_type(str, key), tuple, at_least=1)
+        return _list_of(value_type(str, key), key, tuple, at_least=1)
     return _generic(hint, key)
 
 
@@ -131,9 +215,9 @@ def _generic(hint: object, key: Key) -> ValueType:
         words: Schema = {"enum": [values.written_word(member) for member in hint]}
         return _leaf(partial(values.parse_enum, kind=hint), words, values.written_word)
     if isinstance(hint, type) and is_dataclass(hint):
-        return _nested(hint)
+        return _nested(hint, key)
     if origin is tuple and len(arguments) == 2 and arguments[1] is ...:
-        return _list_of(value_type(arguments[0], key), tuple)
+        return _list_of(value_type(arguments[0], key), key, tuple)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _mapping(arguments[0], arguments[1], key, lambda found: dict(sorted(found.items())))
     if origin in {Union, UnionType} and NoneType in arguments and len(arguments) == 2:
@@ -186,21 +270,30 @@ def _within(parse: Callable[[object], object], key: Key, write: Callable[..., ob
     return parse_within
 
 
-def _patterns(texts: tuple[str, ...]) -> Patterns:
+def _patterns(texts: Iterable[str]) -> Patterns:
     # Order and repetition mean nothing: in one order, an edit of them leaves the rule's digest as it was.
     return Patterns(tuple(sorted(set(texts))))
 
 
-def _list_of(item: ValueType, build: Callable[..., object], *, at_least: int = 0) -> ValueType:
+def _list_of(item: ValueType, key: Key, build: Callable[..., object], *, at_least: int = 0) -> ValueType:
+    """Return the type of lists of something, of which a single one may stand without a list."""
     array: Schema = {"type": "array", "items": item.schema}
     if at_least:
         array["minItems"] = at_least
-    schema: Schema = {"anyOf": [item.schema, array]}
+    example = key.example[0] if isinstance(key.example, list) and key.example else key.example
 
-    def as_list(value: object) -> object:
-        return value if isinstance(value, list) or value is None else [value]
-
-    def checked(found: tuple[object, ...]) -> object:
+    def read_list(node: Node) -> object:
+        if not isinstance(node.value, list):
+            return build((item.read(node),))
+        found = []
+        faults: list[Fault] = []
+        for one in node.value:
+            try:
+                found.append(item.read(one))
+            except (ValueError, Faults) as error:
+                faults += faults_at(error, one, example=example)
+        if faults:
+            raise Faults(faults)
         if len(found) < at_least:
             raise ValueError("the list is empty; write at least one name, or remove the key")
         return build(found)
@@ -208,19 +301,13 @@ def _list_of(item: ValueType, build: Callable[..., object], *, at_least: int = 0
     def written(found: Patterns | tuple[object, ...]) -> object:
         return [item.write(one) for one in (found.texts if isinstance(found, Patterns) else found)]
 
-    annotation = Annotated[
-        tuple[item.annotation, ...],  # type: ignore[name-defined] # built from the dataclass's types
-        BeforeValidator(as_list),
-        AfterValidator(checked),
-        WithJsonSchema(schema),
-    ]
-    return ValueType(annotation, schema, written)
+    return ValueType(read_list, {"anyOf": [item.schema, array]}, written)
 
 
 def _mapping(names: object, held: object, key: Key, build: Callable[..., object]) -> ValueType:
-    name_type = _leaf(*_SIMPLE[names])
+    parse_name, name_schema, write_name = _SIMPLE[names]
     value = value_type(held, key)
-    words = name_type.schema.get("enum")
+    words = name_schema.get("enum")
     closed = words if isinstance(words, list) else []
     schema: Schema = {"type": "object"}
     if closed:
@@ -228,96 +315,68 @@ def _mapping(names: object, held: object, key: Key, build: Callable[..., object]
         schema["minProperties"] = 1
     else:
         schema["additionalProperties"] = value.schema
-        if pattern := name_type.schema.get("pattern"):
+        if pattern := name_schema.get("pattern"):
             schema["propertyNames"] = {"pattern": pattern}
 
-    def checked(found: dict[object, object]) -> object:
+    def read_mapping(node: Node) -> object:
+        if not isinstance(node.value, dict):
+            raise not_a_mapping(node, key.example)
+        found: dict[object, object] = {}
+        faults: list[Fault] = []
+        for name, child in node.value.items():
+            held: object = None
+            try:
+                held = value.read(child)
+            except (ValueError, Faults) as error:
+                faults += faults_at(error, child, (name,))
+            try:
+                found[parse_name(name)] = held
+            except ValueError as error:
+                faults.append(Fault(*node.keys[name], (), str(error)))
+        if faults:
+            raise Faults(faults)
         if closed and not found:
             raise ValueError(f"the mapping is empty; write at least one of {', '.join(closed)}")
         return build(found)
 
-    annotation = Annotated[
-        dict[name_type.annotation, value.annotation],  # type: ignore[name-defined] # built from the dataclass's types
-        AfterValidator(checked),
-        WithJsonSchema(schema),
-    ]
     return ValueType(
-        annotation, schema, lambda found: {name_type.write(name): value.write(one) for name, one in found.items()}
+        read_mapping, schema, lambda found: {write_name(name): value.write(one) for name, one in found.items()}
     )
 
 
-def _nested(kind: type) -> ValueType:
-    model = keys_model(kind)
-    schema = model.model_json_schema(schema_generator=InOrder)
-    annotation = Annotated[
-        model,  # type: ignore[valid-type] # built from the dataclass's types
-        AfterValidator(partial(build, kind)),
-        WithJsonSchema(schema),
-    ]
-    return ValueType(annotation, schema)
+def _nested(kind: type, key: Key) -> ValueType:
+    table = key_table(kind)
+    example = key.example[0] if isinstance(key.example, list) and key.example else key.example
+
+    def read_nested(node: Node) -> object:
+        if not isinstance(node.value, dict):
+            raise not_a_mapping(node, example)
+        return kind(**read_keys(node, table))
+
+    return ValueType(read_nested, object_schema(kind.__name__, table))
 
 
-def model_field(
-    name: str, hint: object, key: Key, *, is_required: bool = False, default: object = None
-) -> tuple[object, FieldInfo]:
-    """Return one field of a pydantic model: annotation and everything that its key's note says."""
-    found = value_type(hint, key)
-    if is_required:
-        return found.annotation, described(..., key, name)
-    written = found.write(default) if default or isinstance(default, bool) else None
-    if default is None and timedelta in get_args(hint):
-        written = "never"
-    return found.annotation, described(None, key, name, written=None if written == [] else written)
+def object_schema(title: str, table: Table, extra: Mapping[str, Schema] | None = None) -> Schema:
+    """
+    Return the JSON Schema of a mapping with these keys.
+
+    Args:
+        title: What editors call it.
+        table: Its keys.
+        extra: Required keys that stand before them.
+    """
+    properties = {**(extra or {}), **{name: _described(row) for name, row in table.items()}}
+    required = [*(extra or ()), *(name for name, row in table.items() if row.is_required)]
+    return {
+        "title": title,
+        "type": "object",
+        "properties": properties,
+        **({"required": required} if required else {}),
+        "additionalProperties": False,
+    }
 
 
-def described(default: object, key: Key, name: str, *, written: object = None) -> FieldInfo:
-    """Return what a schema says of a key: its note, and its default as written."""
-
-    def tell_default(schema: Schema) -> None:
-        schema.pop("default", None)
-        if written is not None:
-            schema["default"] = written
-
-    return Field(  # type: ignore[return-value] # declared as of the default's type
-        default,
-        alias=key.name or name,
-        description=key.help,
-        examples=[key.example],
-        json_schema_extra=tell_default,  # type: ignore[arg-type] # what is written is JSON
-    )
-
-
-def dataclass_fields(kind: type) -> dict[str, tuple[object, FieldInfo]]:
-    """Return a model's fields for every field of a dataclass that has a `Key` note."""
-    hints = get_type_hints(kind, include_extras=True)
-    is_ours = kind.__module__.startswith(("alertd.rules_file.", "alertd.rules_test."))
-    found = {}
-    for one in fields(kind):
-        hint = hints[one.name]
-        key = key_of(hint)
-        if key is None:
-            continue
-        bare = get_args(hint)[0]
-        if not is_ours:
-            bare = _REFINED.get((one.name, bare), bare)
-        is_required = one.default is MISSING and one.default_factory is MISSING
-        default = one.default if one.default_factory is MISSING else one.default_factory()
-        found[one.name] = model_field(one.name, bare, key, is_required=is_required, default=default)
-    return found
-
-
-@cache
-def keys_model(kind: type) -> type[BaseModel]:
-    """Return the pydantic model that checks the keys of a dataclass."""
-    model: type[BaseModel] = create_model(kind.__name__, __config__=CONFIG, **dataclass_fields(kind))  # type: ignore[call-overload] # fields from a table
-    return model
-
-
-def written_keys(model: BaseModel) -> dict[str, object]:
-    """Return the values of the keys that the author wrote, by field name."""
-    return {name: getattr(model, name) for name in model.model_fields_set}
-
-
-def build(kind: Callable[..., object], model: BaseModel) -> object:
-    """Return the dataclass that a checked model stands for."""
-    return kind(**written_keys(model))
+def _described(row: TableRow) -> Schema:
+    """Return what a schema says of a key: its type, its note, and its default as written."""
+    default = {} if row.default is None else {"default": row.default}
+    return {**row.type.schema, **default, "description": row.note.help, "examples": [row.note.example]}

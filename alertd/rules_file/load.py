@@ -5,27 +5,24 @@ Decides in which order things are checked and put together; what a key may hold 
 say of another in `references.py`. Reads the rules files and nothing else: secrets are looked up later.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypeVar
-
-from pydantic import BaseModel, ValidationError
 
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.routing import OWNER, Route
 from alertd.core.hours import HourRange, first_hour_from, whole_hours
 from alertd.core.owners import Owner, OwnerDirectory
-from alertd.core.rules import rule_types
 from alertd.core.rules.base import Rule, hourly_problems
 from alertd.core.spend.planned import LONGEST_SPAN, PlannedSpend
 from alertd.core.words import format_duration
-from alertd.errors import RulesError
+from alertd.errors import RulesError, UserError
 from alertd.rules_file import references
 from alertd.rules_file.entry import Entry, Findings
-from alertd.rules_file.faults import faults
+from alertd.rules_file.faults import Faults
 from alertd.rules_file.files import Joined, collector_paused, read_files
-from alertd.rules_file.keys import build, keys_model, written_keys
+from alertd.rules_file.keys import Table, key_table, read, read_keys
 from alertd.rules_file.model import (
     Account,
     LoadedRules,
@@ -39,7 +36,8 @@ from alertd.rules_file.model import (
 from alertd.rules_file.receivers import parse_receiver
 from alertd.rules_file.references import Known
 from alertd.rules_file.remedy import closest, known_words, show
-from alertd.rules_file.schema import defaults_model, rule_model
+from alertd.rules_file.rule_types import broken_rule_types, rule_type, rule_type_names
+from alertd.rules_file.sections import defaults_table
 from alertd.rules_file.summary import SummaryError, compile_summary
 from alertd.rules_file.values import Name, Names
 
@@ -70,6 +68,8 @@ class _Loader:
     joined: Joined
     findings: Findings
     places: dict[tuple[str, str], Place] = field(default_factory=dict)
+    broken_types: set[str] = field(default_factory=set)
+    """Rule types of plugins that rules ask for and that cannot be used."""
 
     def load(self) -> LoadedRules:
         sections = self.joined.sections
@@ -84,7 +84,8 @@ class _Loader:
         references.check_accounts(accounts, self.findings)
         for entry, _ in owners:
             references.check_owner(entry, self.findings)
-        default_notify = _told(defaults.get("notify"))
+        default_notify = _names(defaults.get("notify"))
+        self._warn_of_types()
         self._warn_of_silence(rules, has_receivers=bool(sections["receivers"]), has_ways=bool(routes or default_notify))
         return LoadedRules(
             accounts=tuple(account for _, account in accounts) or (_DEFAULT_ACCOUNT,),
@@ -131,29 +132,34 @@ class _Loader:
         pairs = ((entry, self._build(entry, kind)) for entry in self.joined.sections[section])
         return [(entry, found) for entry, found in pairs if found is not None]
 
-    def _build(self, entry: Entry, kind: type[T]) -> T | None:
-        model = self._checked(entry, keys_model(kind))  # type: ignore[arg-type] # classes are hashable
-        found = build(kind, model) if model is not None else None
-        return found if isinstance(found, kind) else None
-
-    def _checked(self, entry: Entry, model: type[BaseModel]) -> BaseModel | None:
+    def _build(self, entry: Entry, kind: Callable[..., T]) -> T | None:
         try:
-            return model.model_validate(entry.node.plain())
-        except ValidationError as error:
-            for problem in faults(error, entry, model):
-                self.findings.add(problem)
+            return read(kind, entry.node)
+        except Faults as faults:
+            self._add(entry, faults)
         return None
+
+    def _read_keys(self, entry: Entry, table: Table, *, also_known: tuple[str, ...] = ()) -> dict[str, object] | None:
+        try:
+            return read_keys(entry.node, table, also_known=also_known)
+        except Faults as faults:
+            self._add(entry, faults)
+        return None
+
+    def _add(self, entry: Entry, faults: Faults) -> None:
+        for fault in faults.found:
+            self.findings.add(fault.problem(entry))
 
     def _defaults(self, known: Known) -> dict[str, object]:
         """Return the values of `defaults:` of all files, by field name."""
         found: dict[str, object] = {}
         first: dict[str, Place] = {}
         for entry in self.joined.defaults:
-            model = self._checked(entry, defaults_model())
+            written = self._read_keys(entry, defaults_table())
             for key in ("notify", "fallback"):
                 references.check_receivers(entry, (key,), known, self.findings)
             references.check_receivers(entry, ("escalate", "notify"), known, self.findings)
-            for name, value in (written_keys(model) if model is not None else {}).items():
+            for name, value in (written or {}).items():
                 key = name.rstrip("_")
                 place = entry.find((key,))[1]
                 if found.get(name, value) != value:
@@ -188,40 +194,65 @@ class _Loader:
             for _, text in entry.texts("summary"):
                 self._check_summary(entry, text)
             if rule is not None:
-                references.check_rule(entry, rule, known, self.findings)
+                self._check_rule(entry, rule, known)
                 found.append((entry, rule))
         return found
 
+    def _check_rule(self, entry: Entry, rule: Rule, known: Known) -> None:
+        try:
+            references.check_rule(entry, rule, known, self.findings)
+        except RulesError:
+            raise
+        except Exception as error:  # noqa: BLE001 # a plugin's own check may raise anything
+            self.findings.add(entry.problem((), _own_fault(type(rule), error)))
+
     def _rule(self, entry: Entry, defaults: Mapping[str, object]) -> Rule | None:
         kind = self._rule_type(entry)
-        model = self._checked(entry, rule_model(kind)) if kind is not None else None
-        if kind is None or model is None:
+        written = self._read_keys(entry, key_table(kind), also_known=("type",)) if kind is not None else None
+        if kind is None or written is None:
             return None
-        written = written_keys(model)
-        del written["type"]
-        if "notify" in written:
-            written["notify"] = _told(written["notify"])
-        return kind(**{**defaults, **written})  # type: ignore[arg-type] # the model has checked them
+        try:
+            return kind(**{**defaults, **written})  # type: ignore[arg-type] # the table has checked them
+        except Exception as error:  # noqa: BLE001 # a plugin's own check may raise anything
+            self.findings.add(entry.problem((), _own_fault(kind, error)))
+        return None
 
     def _rule_type(self, entry: Entry) -> type[Rule] | None:
-        types = rule_types()
         if not isinstance(entry.node.value, dict):
             text = f"{show(entry.node.plain())} is not a rule; write name:, type: and what the type needs"
             self.findings.add(entry.problem((), text))
             return None
         node, _, keys = entry.find(("type",))
-        names = tuple(types)
+        names = rule_type_names()
         if not keys:
             self.findings.add(
                 entry.problem((), f"type is missing; write type: followed by one of {known_words(names)}")
             )
-        elif isinstance(node.value, str) and node.value in types:
-            return types[node.value]
+        elif isinstance(node.value, str) and node.value in names:
+            return self._installed_type(entry, node.value)
         else:
             near = closest(node.value, names) if isinstance(node.value, str) else ""
             text = f"unknown rule type {show(node.plain())}{near or f'; there are {known_words(names)}'}"
             self.findings.add(entry.problem(("type",), text, has_keys=False))
         return None
+
+    def _installed_type(self, entry: Entry, name: str) -> type[Rule] | None:
+        try:
+            return rule_type(name)
+        except UserError as error:
+            # Many rules may be of it; what has to be put right is one thing.
+            if name not in self.broken_types:
+                self.findings.add(entry.problem(("type",), str(error), has_keys=False))
+            self.broken_types.add(name)
+        return None
+
+    def _warn_of_types(self) -> None:
+        """Name the plugins that cannot be used, although no rule asks for them."""
+        if self.joined.files:
+            top = Place(str(self.joined.files[0]), 1, 1)
+            for name, text in broken_rule_types():
+                if name not in self.broken_types:
+                    self.findings.warn(top.problem(text))
 
     def _check_summary(self, entry: Entry, text: str) -> None:
         try:
@@ -234,7 +265,7 @@ class _Loader:
         for entry, route in self._built("routes", RouteEntry):
             references.check_matchers(entry, "match", route.match, known, self.findings)
             references.check_receivers(entry, ("notify",), known, self.findings)
-            found.append(Route(match=route.match, notify=_told(route.notify), continue_=route.continue_))
+            found.append(Route(match=route.match, notify=route.notify, continue_=route.continue_))
         return found
 
     def _planned(self, known: Known) -> Iterable[PlannedSpend]:
@@ -268,7 +299,7 @@ class _Loader:
             references.check_report(entry, everybody, self.findings)
             for key, text in hourly_problems("period", report.period):
                 self.findings.add(entry.problem((key,), text))
-            yield replace(report, notify=Names(_told(report.notify) or everybody))
+            yield replace(report, notify=Names(report.notify or everybody))
 
     def _warn_of_silence(self, rules: list[tuple[Entry, Rule]], *, has_receivers: bool, has_ways: bool) -> None:
         if not self.joined.files:
@@ -283,6 +314,11 @@ class _Loader:
                 if rule.enabled and not rule.notify:
                     text = "nobody is told: it has no notify, and there are no routes and no defaults.notify"
                     self.findings.warn(entry.problem((), text))
+
+
+def _own_fault(kind: type[Rule], error: Exception) -> str:
+    """Return the words for a rule type that fails where it should judge what is written."""
+    return f"the rule type {kind.TYPE} failed on this rule: {type(error).__name__}: {error}; report it to its author"
 
 
 def _owner(entry: OwnerEntry) -> Owner:
@@ -308,7 +344,7 @@ def _span_problem(written: PlannedEntry) -> str:
     return ""
 
 
-def _told(names: object) -> tuple[str, ...]:
+def _names(names: object) -> tuple[str, ...]:
     """Return the names of a `notify`."""
     return tuple(map(str, names)) if isinstance(names, tuple) else ()
 

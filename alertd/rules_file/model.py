@@ -9,9 +9,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, NamedTuple
-
-from pydantic import BaseModel
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 from alertd.core.alerts.inhibition import Inhibition, Matchers
 from alertd.core.alerts.quiet_hours import QuietHours
@@ -23,6 +21,9 @@ from alertd.core.rules.base import Key, Rule
 from alertd.core.spend.planned import PlannedSpend
 from alertd.errors import Problem
 from alertd.rules_file.values import DayHours, Ending, Name, Names, Schedule, Starting, Url, VariableName, Zone
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 _MATCH = {"team": "research"}
 
@@ -157,6 +158,16 @@ class Report:
     notify: Annotated[Names, Key("Receivers; without it those of `defaults`.", example=["finops"])] = Names(())
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DefaultsEntry:
+    """What `defaults:` may hold besides keys of rules."""
+
+    notify: Annotated[Names, Key("Receivers where no rule or route names any.", example=["finops"])] = Names(())
+    fallback: Annotated[
+        Name | None, Key("Who is notified of what another receiver could not take.", example="billing-mail")
+    ] = None
+
+
 class Place(NamedTuple):
     """Where something stands in a file; lines and columns count from 1."""
 
@@ -175,7 +186,7 @@ class ReceiverSpec:
 
     name: str
     type: str
-    config: BaseModel
+    config: "BaseModel"
     fallback: str | None
     quiet_hours: tuple[QuietHours, ...]
     place: Place

@@ -1,23 +1,21 @@
 """The `receivers:` section: each entry is checked by its type's own `Config`, which the notifier registry finds."""
 
 from datetime import time
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING
 
 from alertd.core.alerts.quiet_hours import QuietHours, is_always_quiet
 from alertd.errors import UserError
 from alertd.notify.registry import notifier_class, notifier_names
 from alertd.rules_file.entry import Entry, Findings
-from alertd.rules_file.faults import faults
-from alertd.rules_file.keys import InOrder, Schema, build, keys_model
+from alertd.rules_file.faults import Faults
+from alertd.rules_file.keys import key_table, read_keys
 from alertd.rules_file.model import QuietHoursEntry, ReceiverEntry, ReceiverSpec, Weekday
 from alertd.rules_file.remedy import closest, known_words, show
 
-_OWN_KEYS = ("name", "type", "fallback", "quiet_hours")
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
-
-def _config(type_name: str) -> type[BaseModel]:
-    return notifier_class(type_name).Config
+OWN_KEYS = ("name", "type", "fallback", "quiet_hours")
 
 
 def parse_receiver(entry: Entry, findings: Findings) -> ReceiverSpec | None:
@@ -27,20 +25,13 @@ def parse_receiver(entry: Entry, findings: Findings) -> ReceiverSpec | None:
         findings.add(entry.problem((), f"{show(entry.node.plain())} is not a receiver; write name: and type:"))
         return None
     config_type = _config_type(entry, findings)
-    config = _parse_config(entry, config_type, findings) if config_type is not None else None
-    own = {key: node.plain() for key, node in written.items() if key in _OWN_KEYS and key != "type"}
-    model = keys_model(ReceiverEntry)
-    try:
-        checked = build(ReceiverEntry, model.model_validate(own))
-    except ValidationError as error:
-        for problem in faults(error, entry, model):
-            findings.add(problem)
-        return None
-    if config is None or not isinstance(checked, ReceiverEntry):
+    config = _read_config(entry, config_type, findings) if config_type is not None else None
+    checked = _read_own(entry, findings, type_keys=tuple(key for key in written if key not in OWN_KEYS))
+    if config is None or checked is None:
         return None
     quiet_hours = tuple(map(_quiet_hours, checked.quiet_hours))
     if is_always_quiet(quiet_hours):
-        text = "these cover the whole week, so nothing below critical would ever be told in time; leave a gap"
+        text = "these cover the whole week, so nothing below critical would ever be sent in time; leave a gap"
         findings.warn(entry.problem(("quiet_hours",), text))
     return ReceiverSpec(
         name=checked.name,
@@ -52,13 +43,25 @@ def parse_receiver(entry: Entry, findings: Findings) -> ReceiverSpec | None:
     )
 
 
+def _read_own(entry: Entry, findings: Findings, *, type_keys: tuple[str, ...]) -> ReceiverEntry | None:
+    """Return the keys that every receiver has."""
+    try:
+        return ReceiverEntry(
+            **read_keys(entry.node, key_table(ReceiverEntry), also_known=("type", *type_keys))  # type: ignore[arg-type] # the table has checked them
+        )
+    except Faults as faults:
+        for fault in faults.found:
+            findings.add(fault.problem(entry))
+    return None
+
+
 def _quiet_hours(entry: QuietHoursEntry) -> QuietHours:
     start, end = entry.hours or (time(), time())
     days = frozenset(number for number, day in enumerate(Weekday) if day in entry.days)
     return QuietHours(days=days, start=start, end=end, timezone=entry.timezone)
 
 
-def _config_type(entry: Entry, findings: Findings) -> type[BaseModel] | None:
+def _config_type(entry: Entry, findings: Findings) -> "type[BaseModel] | None":
     node, _, keys = entry.find(("type",))
     names = notifier_names()
     if not keys:
@@ -72,43 +75,19 @@ def _config_type(entry: Entry, findings: Findings) -> type[BaseModel] | None:
         )
         return None
     try:
-        return _config(node.value)
+        return notifier_class(node.value).Config
     except UserError as error:
         findings.add(entry.problem(("type",), str(error), has_keys=False))
     return None
 
 
-def _parse_config(entry: Entry, config_type: type[BaseModel], findings: Findings) -> BaseModel | None:
-    assert isinstance(entry.node.value, dict)
-    values = {key: node.native() for key, node in entry.node.value.items() if key not in _OWN_KEYS}
-    try:
-        return config_type.model_validate(values)
-    except ValidationError as error:
-        for problem in faults(error, entry, config_type, also_known=_OWN_KEYS):
+def _read_config(entry: Entry, config_type: "type[BaseModel]", findings: Findings) -> "BaseModel | None":
+    # pydantic takes longer to import than a small file to check: only files with receivers pay for it.
+    from alertd.rules_file.config_faults import read_config  # noqa: PLC0415 # see above
+
+    found = read_config(entry, config_type, OWN_KEYS)
+    if isinstance(found, list):
+        for problem in found:
             findings.add(problem)
-    return None
-
-
-def receivers_schema() -> tuple[Schema, dict[str, object]]:
-    """Return the JSON Schema of one receiver, and the definitions that it refers to."""
-    own = keys_model(ReceiverEntry).model_json_schema(schema_generator=InOrder)["properties"]
-    options: list[object] = []
-    definitions: dict[str, object] = {}
-    for type_name in notifier_names():
-        try:
-            config = _config(type_name)
-        except UserError:
-            # A plugin that cannot be imported: `check` says so, the editor lets its keys pass.
-            options.append(
-                {"type": "object", "properties": {"type": {"const": type_name}}, "required": ["type", "name"]}
-            )
-            continue
-        schema = config.model_json_schema(schema_generator=InOrder, ref_template=f"#/$defs/{type_name}_{{model}}")
-        for name, definition in schema.pop("$defs", {}).items():
-            definitions[f"{type_name}_{name}"] = definition
-        what = {"const": type_name, "description": "What kind of receiver it is.", "examples": [type_name]}
-        schema["properties"] = {"name": own["name"], "type": what, **schema.get("properties", {}), **own}
-        schema["required"] = ["name", "type", *schema.get("required", [])]
-        schema["title"] = f"{type_name} receiver"
-        options.append(schema)
-    return {"oneOf": options}, definitions
+        return None
+    return found

@@ -1,6 +1,7 @@
 """How problems quote what was written, and what they propose instead. Knows no rules."""
 
 import json
+import re
 from difflib import get_close_matches
 from functools import lru_cache
 
@@ -38,3 +39,28 @@ def closest(word: str, known: tuple[str, ...]) -> str:
 def known_words(known: tuple[str, ...], *, most: int = 20) -> str:
     """Return what may be written instead, in a row; the first ones where there are many."""
     return ", ".join(known[:most]) + (", …" if len(known) > most else "")
+
+
+def unknown_key(key: str, known: tuple[str, ...]) -> str:
+    """Return the words for a key that does not exist, with the nearest or all that do; a secret's with the remedy."""
+    if f"{key}_env" in known:
+        remedy = f"write {key}_env: NAME_OF_VARIABLE"
+        also = f" or {key}_file: /path" if f"{key}_file" in known else ""
+        return f"{key}: a secret never stands in this file; {remedy}{also}"
+    near = closest(key, known)
+    return f"unknown key {show(key)}{near or f'; it has {known_words(known)}'}"
+
+
+def flow(example: object) -> str:
+    """Return an example as YAML writes it on one line."""
+    match example:
+        case dict():
+            return "{" + ", ".join(f"{key}: {flow(value)}" for key, value in example.items()) + "}"
+        case list() | tuple():
+            return "[" + ", ".join(map(flow, example)) + "]"
+        case bool():
+            return "true" if example else "false"
+        case str() if not re.fullmatch(r"[\w$./@-][\w $./@:+-]*", example):
+            return json.dumps(example, ensure_ascii=False)
+        case _:
+            return str(example)

@@ -1,110 +1,35 @@
 """
-The shape of a rules file: its sections, the models that check their entries, and the JSON Schema that editors use.
+The JSON Schema of a rules file, for editors and `alertd schema`; made of the key tables that the loader reads with.
 
-Rule types and receiver types are found, not listed. What one entry says of another is checked in `references.py`.
+Imports every rule and receiver type; checking a file needs only those that it names.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from functools import cache
-from typing import Literal
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
-from pydantic import BaseModel, create_model
-from pydantic.fields import FieldInfo
-from pydantic.json_schema import models_json_schema
-
-from alertd.core.alerts.inhibition import Inhibition
-from alertd.core.rules import rule_types
-from alertd.core.rules.base import Key, Rule
-from alertd.rules_file.keys import CONFIG, InOrder, Schema, dataclass_fields, described, keys_model, model_field
-from alertd.rules_file.model import (
-    Account,
-    OwnerEntry,
-    PlannedEntry,
-    Report,
-    RouteEntry,
-)
-from alertd.rules_file.receivers import receivers_schema
-from alertd.rules_file.values import Name, Names
-
-VERSION = "1"
-
-_DEFAULTS_OF_RULES = (
-    "repeat_interval",
-    "repeat_backoff",
-    "repeat_every",
-    "resolve_below",
-    "send_resolved",
-    "for_",
-    "escalate",
-)
+from alertd.core.rules.base import Rule
+from alertd.errors import UserError
+from alertd.notify.registry import notifier_class, notifier_names
+from alertd.rules_file.keys import Schema, key_table, object_schema
+from alertd.rules_file.model import ReceiverEntry
+from alertd.rules_file.rule_types import rule_types
+from alertd.rules_file.sections import SECTIONS, VERSION, defaults_table
 
 
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A top-level key that holds entries."""
-
-    singular: str
-    help: str
-    kind: type | None = None
-    """The dataclass of its entries; None where the entry's `type` decides."""
-
-
-SECTIONS: Mapping[str, Section] = {
-    "accounts": Section("account", "Novita accounts; without any, one uses ALERTD_NOVITA_API_KEY.", Account),
-    "owners": Section("owner", "Who stands behind an id; the first match wins.", OwnerEntry),
-    "receivers": Section("receiver", "Who can be told, and how."),
-    "planned": Section(
-        "planned spend", "Spend known in advance: it raises the lines of rules and hides nothing.", PlannedEntry
-    ),
-    "routes": Section("route", "Who is told of alerts whose rule has no notify; the first match wins.", RouteEntry),
-    "inhibitions": Section("inhibition", "Alerts that mute others while they fire.", Inhibition),
-    "reports": Section("report", "Reports at set times.", Report),
-    "rules": Section("rule", "What to watch, and from which value on to tell."),
-}
-TOP_LEVEL_KEYS = ("version", *SECTIONS, "defaults")
-
-
-@cache
-def rule_model(kind: type[Rule]) -> type[BaseModel]:
-    """Return the model that checks a rule's keys, `type` included."""
-    found: dict[str, tuple[object, FieldInfo]] = {
-        "type": (Literal[kind.TYPE], described(..., Key(kind.HELP, example=kind.TYPE), "type")),
-        **dataclass_fields(kind),
-    }
-    model: type[BaseModel] = create_model(kind.__name__, __config__=CONFIG, **found)  # type: ignore[call-overload] # fields from a table
-    return model
-
-
-@cache
-def defaults_model() -> type[BaseModel]:
-    """Return the model of `defaults:`: keys of every rule with the same bounds, and receivers."""
-    of_rules = dataclass_fields(Rule)
-    found = {
-        "notify": model_field("notify", Names, Key("Receivers where no rule or route names any.", example=["finops"])),
-        "fallback": model_field(
-            "fallback", Name, Key("Who is told what another receiver could not take.", example="billing-mail")
-        ),
-        **{name: of_rules[name] for name in _DEFAULTS_OF_RULES},
-    }
-    model: type[BaseModel] = create_model("Defaults", __config__=CONFIG, **found)  # type: ignore[call-overload] # fields from a table
-    return model
-
-
-def rules_schema() -> dict[str, object]:
-    """Return the JSON Schema (2020-12) of the rules file, for editors and `alertd schema`."""
-    rules = [rule_model(kind) for kind in rule_types().values()]
-    entries = {name: keys_model(section.kind) for name, section in SECTIONS.items() if section.kind is not None}
-    models = [*rules, *entries.values(), defaults_model()]
-    references, definitions = models_json_schema([(model, "validation") for model in models], schema_generator=InOrder)
-    receiver, of_receivers = receivers_schema()
-    items: Schema = {name: references[model, "validation"] for name, model in entries.items()}
-    items["receivers"] = receiver
-    items["rules"] = {"oneOf": [references[model, "validation"] for model in rules]}
+def rules_schema() -> Schema:
+    """Return the JSON Schema (2020-12) of the rules file."""
+    definitions: Schema = {"Defaults": object_schema("defaults", defaults_table())}
+    items: Schema = {}
+    for name, section in SECTIONS.items():
+        if section.kind is not None:
+            definitions[section.kind.__name__] = object_schema(section.singular, key_table(section.kind))
+            items[name] = _reference(section.kind.__name__)
+    items["receivers"] = _by_type("receiver", "What kind of receiver it is.", _receivers(definitions), definitions)
+    rules = {name: (kind.HELP, rule_schema(kind)) for name, kind in rule_types().items()}
+    items["rules"] = _by_type("rule", "What the rule compares.", rules, definitions)
     properties: Schema = {
         "version": {"const": int(VERSION), "description": "The version of this format.", "examples": [int(VERSION)]},
         "defaults": {
-            "anyOf": [references[defaults_model(), "validation"], {"type": "null"}],
+            "anyOf": [_reference("Defaults"), {"type": "null"}],
             "description": "What holds for rules and receivers that do not say otherwise.",
         },
     }
@@ -115,10 +40,80 @@ def rules_schema() -> dict[str, object]:
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": f"urn:alertd:rules-file:{VERSION}",
         "title": "alertd rules",
-        "description": "What alertd watches, from which value on it tells, and whom.",
+        "description": "What alertd watches, from which value on it notifies, and whom.",
         "type": "object",
         "properties": properties,
         "required": ["version"],
         "additionalProperties": False,
-        "$defs": definitions["$defs"] | of_receivers,
+        "$defs": definitions,
     }
+
+
+def rule_schema(kind: type[Rule]) -> Schema:
+    """Return the JSON Schema of a rule of one type."""
+    what: Schema = {"const": kind.TYPE, "description": kind.HELP, "examples": [kind.TYPE]}
+    return object_schema(f"{kind.TYPE} rule", key_table(kind), {"type": what})
+
+
+def _reference(name: str) -> Schema:
+    return {"$ref": f"#/$defs/{name}"}
+
+
+def _by_type(noun: str, help_: str, kinds: dict[str, tuple[str, Schema]], definitions: Schema) -> Schema:
+    """
+    Return the schema of entries whose keys depend on their `type`.
+
+    Not a choice of alternatives: with `if` and `then` an editor offers every type where none is written, and marks the
+    key that is wrong instead of the whole entry.
+    """
+    for name, (_, schema) in kinds.items():
+        definitions[f"{noun}_{name}"] = schema
+    return {
+        "type": "object",
+        "properties": {
+            "type": {
+                "enum": list(kinds),
+                "description": help_,
+                "markdownEnumDescriptions": [text for text, _ in kinds.values()],
+            }
+        },
+        "required": ["name", "type"],
+        "allOf": [
+            {
+                "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
+                "then": _reference(f"{noun}_{name}"),
+            }
+            for name in kinds
+        ],
+    }
+
+
+class _InOrder(GenerateJsonSchema):
+    """JSON Schemas whose keys, and those of their examples, stay in the order of the language."""
+
+    def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:  # noqa: ARG002 # as inherited
+        """Leave the order as it is."""
+        return value
+
+
+def _receivers(definitions: Schema) -> dict[str, tuple[str, Schema]]:
+    """Return what each receiver type is and its schema; the definitions that they refer to are added."""
+    own = object_schema("receiver", key_table(ReceiverEntry))["properties"]
+    assert isinstance(own, dict)
+    found: dict[str, tuple[str, Schema]] = {}
+    for word in notifier_names():
+        what = {"const": word, "description": "What kind of receiver it is.", "examples": [word]}
+        try:
+            config = notifier_class(word).Config
+        except UserError:
+            # A plugin that cannot be imported: `check` says so, the editor lets its keys pass.
+            found[word] = ("", {"type": "object", "properties": {"type": what}, "required": ["type", "name"]})
+            continue
+        schema = config.model_json_schema(schema_generator=_InOrder, ref_template=f"#/$defs/{word}_{{model}}")
+        for name, definition in schema.pop("$defs", {}).items():
+            definitions[f"{word}_{name}"] = definition
+        schema["properties"] = {"name": own["name"], "type": what, **schema.get("properties", {}), **own}
+        schema["required"] = ["name", "type", *schema.get("required", [])]
+        schema["title"] = f"{word} receiver"
+        found[word] = (str(schema.get("description", "")), schema)
+    return found

@@ -6,17 +6,15 @@ Reads the test file and the rules that it names; what a test may say of the rule
 
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from alertd.errors import Problem, RulesError
 from alertd.rules_file.entry import Entry, Findings
-from alertd.rules_file.faults import faults, unknown_key
+from alertd.rules_file.faults import Faults
 from alertd.rules_file.files import collector_paused
-from alertd.rules_file.keys import build, keys_model
+from alertd.rules_file.keys import read
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_file.references import check_unique
-from alertd.rules_file.remedy import show
+from alertd.rules_file.remedy import show, unknown_key
 from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
 from alertd.rules_test import references
 from alertd.rules_test.model import LoadedTest, LoadedTests, RuleTest
@@ -132,14 +130,12 @@ def _entries(path: Path, root: Node, findings: Findings) -> list[Entry]:
 
 
 def _test(entry: Entry, rules: LoadedRules | None, findings: Findings) -> LoadedTest | None:
-    model = keys_model(RuleTest)
     try:
-        test = build(RuleTest, model.model_validate(entry.node.plain()))
-    except ValidationError as error:
-        for problem in faults(error, entry, model):
-            findings.add(problem)
+        test = read(RuleTest, entry.node)
+    except Faults as faults:
+        for fault in faults.found:
+            findings.add(fault.problem(entry))
         return None
-    assert isinstance(test, RuleTest)
     references.check_times(entry, test, findings)
     if rules is not None:
         references.check_names(entry, test, rules, findings)

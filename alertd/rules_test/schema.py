@@ -1,6 +1,6 @@
-"""The JSON Schema of test files, for `alertd schema --for tests`; made of the models that the loader uses."""
+"""The JSON Schema of test files, for `alertd schema --for tests`; made of the key tables that the loader reads with."""
 
-from alertd.rules_file.keys import InOrder, keys_model
+from alertd.rules_file.keys import key_table, object_schema
 from alertd.rules_test.model import RuleTest
 
 RULES = "rules"
@@ -26,7 +26,7 @@ def schema_of_tests() -> dict[str, object]:
                 "type": "array",
                 "minItems": 1,
                 "description": "The tests; each begins with an empty store.",
-                "items": keys_model(RuleTest).model_json_schema(schema_generator=InOrder),
+                "items": object_schema("test", key_table(RuleTest)),
             },
         },
         "required": [RULES, TESTS],

@@ -19,8 +19,8 @@ from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.errors import RulesError
 from alertd.rules_file import load
-from alertd.rules_file.keys import InOrder, value_type
-from alertd.rules_file.schema import rule_model
+from alertd.rules_file.keys import value_type
+from alertd.rules_file.schema import rule_schema
 
 USD = 10**10
 
@@ -75,7 +75,8 @@ rules:
 
 @pytest.fixture(autouse=True)
 def _only_everything(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(load, "rule_types", lambda: {"everything": Everything})
+    monkeypatch.setattr(load, "rule_type_names", lambda: ("everything",))
+    monkeypatch.setattr(load, "rule_type", {"everything": Everything}.__getitem__)
 
 
 def loaded(tmp_path: Path, text: str) -> Rule:
@@ -127,9 +128,11 @@ def test_new_rule_type_when_wrong_then_is_told_in_words(tmp_path: Path, right: s
 
 def test_new_rule_type_when_described_then_its_examples_fit_its_schema() -> None:
     """Editors insert the examples."""
-    schema = rule_model(Everything).model_json_schema(schema_generator=InOrder)
+    schema = rule_schema(Everything)
     validator = jsonschema.Draft202012Validator(schema)
-    rule = {key: described["examples"][0] for key, described in schema["properties"].items()}
+    properties = schema["properties"]
+    assert isinstance(properties, dict)
+    rule = {key: described["examples"][0] for key, described in properties.items()}
     assert [error.message for error in validator.iter_errors(rule)] == []
     for key, wrong in (("count", 10), ("period", "week"), ("factor", {"bad": 2}), ("factor", {"warning": 0.5})):
         assert list(validator.iter_errors({**rule, key: wrong})), key

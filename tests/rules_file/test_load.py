@@ -17,7 +17,7 @@ from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.errors import RulesError, UserError
-from alertd.rules_file import receivers
+from alertd.rules_file import receivers, schema
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules, Place
 from alertd.rules_file.schema import rules_schema
@@ -237,8 +237,9 @@ def _plugin(monkeypatch: pytest.MonkeyPatch) -> None:
             raise UserError('receiver type "broken" of package acme cannot be imported: no module')
         return FakeNotifier
 
-    monkeypatch.setattr(receivers, "notifier_names", lambda: ("broken", "pager"))
-    monkeypatch.setattr(receivers, "notifier_class", find)
+    for module in (receivers, schema):
+        monkeypatch.setattr(module, "notifier_names", lambda: ("broken", "pager"))
+        monkeypatch.setattr(module, "notifier_class", find)
 
 
 @pytest.mark.usefixtures("_plugin")

@@ -6,7 +6,6 @@ import pytest
 
 from alertd.core.alert import Sample
 from alertd.core.labels import Patterns
-from alertd.core.rules import rule_types
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
@@ -239,11 +238,3 @@ def test_days_when_february_has_29_then_counted_as_time() -> None:
     begun = datetime(2028, 2, 28, 12, tzinfo=UTC)
     (sample,) = judge(tracked((begun, OVERDUE)), now=begun + timedelta(days=2))
     assert (str(sample.value), begun + 2 * DAY) == ("2", datetime(2028, 3, 1, 12, tzinfo=UTC))
-
-
-def test_rule_types_when_listed_then_by_their_word() -> None:
-    """A module of the package is found by itself."""
-    found = rule_types()
-    assert {"monthly_bill": MonthlyBillRule, "rolling_spend": RollingSpend}.items() <= found.items()
-    assert list(found) == sorted(found)
-    assert all(kind.HELP for kind in found.values())

@@ -1,0 +1,114 @@
+"""
+Find rule types by the word in `type:`; built-in ones and plugins come through the same entry point group.
+
+Built-in types are imported when a rule names them, so that checking a small file stays fast; plugins are imported at
+once, so that a broken one is named before anybody needs it.
+"""
+
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from inspect import isabstract
+
+from alertd.core.rules.base import Rule
+from alertd.errors import UserError
+from alertd.rules_file.keys import key_table
+from alertd.rules_file.remedy import show
+
+GROUP = "alertd.rule_types"
+_OURS = "alertd"
+
+
+@cache
+def _points() -> dict[str, tuple[EntryPoint, ...]]:
+    """Return who offers each type, in the order of their claim: alertd itself, then packages by name."""
+    found: dict[str, dict[str, EntryPoint]] = {}
+    for point in sorted(entry_points(group=GROUP), key=lambda one: (_package(one) != _OURS, _package(one), one.value)):
+        # A package that stands twice on the path is one package.
+        found.setdefault(point.name, {}).setdefault(point.value, point)
+    if not any(_package(point) == _OURS for points in found.values() for point in points.values()):
+        raise UserError(
+            "alertd's own rule types are not registered: this installation is older than its code; "
+            "install alertd again (in a source tree: pip install -e .)"
+        )
+    return {name: tuple(points.values()) for name, points in sorted(found.items())}
+
+
+def _package(point: EntryPoint) -> str:
+    return point.dist.name if point.dist is not None else point.value
+
+
+def rule_type_names() -> tuple[str, ...]:
+    """
+    Return the words of all installed rule types, sorted; importing none.
+
+    Raises:
+        UserError: alertd's own are not among them: it is not installed properly.
+    """
+    return tuple(_points())
+
+
+@cache
+def rule_type(name: str) -> type[Rule]:
+    """
+    Import the rule type of this word.
+
+    Raises:
+        UserError: A plugin cannot be imported or is no rule type; the text is one line that names the package.
+        KeyError: There is no such type.
+    """
+    return _loaded(_points()[name][0])
+
+
+def _loaded(point: EntryPoint) -> type[Rule]:
+    subject = f"rule type {show(point.name)} of package {_package(point)}"
+    try:
+        kind: object = point.load()
+    except (Exception, SystemExit) as error:
+        # Whatever somebody else's code does at import must not stop the other types.
+        raise UserError(f"{subject} cannot be imported: {type(error).__name__}: {error}") from error
+    if not isinstance(kind, type) or not issubclass(kind, Rule):
+        raise UserError(f"{subject} cannot be used: {point.value} does not derive from alertd.core.rules.base.Rule")
+    wrong = _wrong(kind, point.name)
+    if wrong:
+        raise UserError(f"{subject} cannot be used: {wrong}")
+    return kind
+
+
+def _wrong(kind: type[Rule], name: str) -> str:
+    """Return what a rule type lacks, empty for nothing."""
+    word = getattr(kind, "TYPE", None)
+    if word != name:
+        return f"its TYPE is {show(word)}; it must be the entry point's name"
+    if not isinstance(getattr(kind, "HELP", None), str):
+        return "it has no HELP; say in one sentence what it compares"
+    if isabstract(kind):
+        return f"it lacks {', '.join(sorted(kind.__abstractmethods__))}"
+    if "__dataclass_fields__" not in vars(kind):
+        return "it is not a dataclass; write @dataclass(frozen=True, kw_only=True) above the class"
+    try:
+        key_table(kind)
+    except Exception as error:  # noqa: BLE001 # annotations of somebody else's class can raise anything
+        return f"its keys cannot be read: {error}"
+    return ""
+
+
+def rule_types() -> dict[str, type[Rule]]:
+    """Return every rule type that can be used by its word, sorted; all of them are imported."""
+    broken = {name for name, _ in broken_rule_types()}
+    return {name: rule_type(name) for name in rule_type_names() if name not in broken}
+
+
+@cache
+def broken_rule_types() -> tuple[tuple[str, str], ...]:
+    """Return why rule types of plugins cannot be used, a line each; with its word where the word has no other type."""
+    found = []
+    for name, (first, *others) in _points().items():
+        if _package(first) != _OURS:
+            try:
+                rule_type(name)
+            except UserError as error:
+                found.append((name, str(error)))
+        for other in others:
+            subject = f"rule type {show(name)} of package {_package(other)}"
+            found.append(("", f"{subject} is not used: package {_package(first)} has one of that name; rename it"))
+    return tuple(found)

@@ -1,0 +1,54 @@
+"""The top-level keys of a rules file: which sections there are and what their entries are."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+
+from alertd.core.alerts.inhibition import Inhibition
+from alertd.core.rules.base import Rule
+from alertd.rules_file.keys import Table, key_table
+from alertd.rules_file.model import Account, DefaultsEntry, OwnerEntry, PlannedEntry, Report, RouteEntry
+
+VERSION = "1"
+
+_DEFAULTS_OF_RULES = (
+    "repeat_interval",
+    "repeat_backoff",
+    "repeat_every",
+    "resolve_below",
+    "send_resolved",
+    "for",
+    "escalate",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A top-level key that holds entries."""
+
+    singular: str
+    help: str
+    kind: type | None = None
+    """The dataclass of its entries; None where the entry's `type` decides."""
+
+
+SECTIONS: Mapping[str, Section] = {
+    "accounts": Section("account", "Novita accounts; without any, one uses ALERTD_NOVITA_API_KEY.", Account),
+    "owners": Section("owner", "Who stands behind an id; the first match wins.", OwnerEntry),
+    "receivers": Section("receiver", "Who can be notified, and how."),
+    "planned": Section(
+        "planned spend", "Spend known in advance: it raises the lines of rules and hides nothing.", PlannedEntry
+    ),
+    "routes": Section("route", "Who is notified of alerts whose rule has no notify; the first match wins.", RouteEntry),
+    "inhibitions": Section("inhibition", "Alerts that mute others while they fire.", Inhibition),
+    "reports": Section("report", "Reports at set times.", Report),
+    "rules": Section("rule", "What to watch, and from which value on to notify."),
+}
+TOP_LEVEL_KEYS = ("version", *SECTIONS, "defaults")
+
+
+@cache
+def defaults_table() -> Table:
+    """Return the keys of `defaults:`: receivers, and keys of every rule with the same bounds."""
+    of_rules = key_table(Rule)
+    return {**key_table(DefaultsEntry), **{name: of_rules[name] for name in _DEFAULTS_OF_RULES}}
