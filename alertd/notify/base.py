@@ -1,6 +1,9 @@
 """
 The notifier protocol: what a receiver type must offer, and the outcomes that an attempt may have.
 
+Receiver types of other packages import all that they need from here: the protocol, the message and its parts, plain and
+safe texts of them, `ReceiverConfig` and `ONE_OR_MORE` for their keys, `resolve_secret` for their secrets.
+
 A notifier file keeps one order: `Config`, pure `payload()` functions, thin `send()`. It never retries, never waits and
 never raises for a failed send: it says what happened, and the outbox decides.
 """
@@ -11,11 +14,57 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
-from alertd.core.messages.message import AlertFacts, Message
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.message import AlertFacts, Message, plain_text
+from alertd.core.severity import Severity
 from alertd.errors import UserError
+from alertd.notify.text import headline, legible, one_line
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from alertd.notify.config import ONE_OR_MORE, ReceiverConfig
+
+__all__ = [
+    "ONE_OR_MORE",
+    "AlertFacts",
+    "CannotLook",
+    "ConfigurationRefused",
+    "Contact",
+    "ContentRefused",
+    "Delivered",
+    "Editor",
+    "Envelope",
+    "Lookup",
+    "Message",
+    "Mirror",
+    "NotFound",
+    "NotSent",
+    "Notifier",
+    "NotifierContext",
+    "NotifyReason",
+    "Outcome",
+    "ReceiverConfig",
+    "ReceiverError",
+    "Severity",
+    "Unknown",
+    "can_edit",
+    "contact_kind",
+    "headline",
+    "legible",
+    "one_line",
+    "plain_text",
+    "resolve_secret",
+]
+
+
+def __getattr__(name: str) -> object:
+    """Import what configurations are made of when a receiver type asks for it: most of alertd runs without pydantic."""
+    if name in {"ONE_OR_MORE", "ReceiverConfig"}:
+        from alertd.notify import config  # noqa: PLC0415 # see above
+
+        return getattr(config, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 @dataclass(frozen=True, slots=True)

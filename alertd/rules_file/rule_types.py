@@ -83,8 +83,9 @@ def _wrong(kind: type[Rule], name: str) -> str:
         return "it has no HELP; say in one sentence what it compares"
     if isabstract(kind):
         return f"it lacks {', '.join(sorted(kind.__abstractmethods__))}"
-    if "__dataclass_fields__" not in vars(kind):
-        return "it is not a dataclass; write @dataclass(frozen=True, kw_only=True) above the class"
+    parameters = vars(kind).get("__dataclass_params__")
+    if parameters is None or not parameters.frozen:
+        return "it is not a frozen dataclass; write @dataclass(frozen=True, kw_only=True) above the class"
     try:
         key_table(kind)
     except Exception as error:  # noqa: BLE001 # annotations of somebody else's class can raise anything

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any, get_type_hints
 from alertd.cli.help import TOPICS, read_page, summary_of
 from alertd.cli.root import COMMANDS
 from alertd.core.money import format_usd
-from alertd.core.rules import rule_types
 from alertd.core.rules.base import Key, Rule, key_of
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.words import format_duration
 from alertd.notify.registry import GROUP, notifier_class
 from alertd.rules_file.model import QuietHoursEntry, ReceiverEntry
-from alertd.rules_file.schema import SECTIONS
+from alertd.rules_file.rule_types import rule_types
+from alertd.rules_file.sections import SECTIONS
 from alertd.rules_test import model as test_model
 from alertd.settings import describe_settings
 from alertd.web.families import families

@@ -1,279 +1,89 @@
 """
-What every rule has, and what a rule type must offer.
+All that a rule type needs, from one place: rule types of other packages import from here and nowhere else in core.
 
-A rule type is one module of this package: a frozen dataclass that derives from `Rule`. Its fields are the keys of the
-rules file, their types and `Key` notes are the schema, and `evaluate` is its meaning. Nothing else has to be edited.
+The names below stay; what they stand for is described where they are defined. `SpendRule` is the base of rule types
+that compare hourly spend: it brings the filters, `group_by`, `metric` and `view`.
 """
-
-import hashlib
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields
-from datetime import datetime, timedelta
-from decimal import Decimal
-from enum import StrEnum
-from fractions import Fraction
-from functools import cached_property
-from itertools import pairwise
-from typing import Annotated, ClassVar, NewType, TypeVar, get_type_hints
 
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.chart import Chart
+from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels, Patterns
-from alertd.core.money import Usd, plain, to_decimal
-from alertd.core.owners import OwnerDirectory
+from alertd.core.money import UNITS_PER_USD, Usd, format_usd, plain, to_decimal
+from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.rule import (
+    Escalation,
+    Key,
+    LimitT,
+    Metric,
+    Rule,
+    Share,
+    highest,
+    hourly_problems,
+    key_of,
+    owner_labels,
+    ratio_decimal,
+    rising_problems,
+)
+from alertd.core.rules.spend_rule import GROUP_KEYS, SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import View
-from alertd.core.words import format_duration
+from alertd.core.spend.bill import Balance, BillStatus, MonthlyBill, TrackedBill, View
+from alertd.core.spend.ledger import CategoryBook, DataState, Gap
+from alertd.core.spend.planned import Allowance, Allowances, PlannedSpend
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.view import SpendView
+from alertd.core.words import format_count, format_duration, format_instant, group_name
 
-Share = NewType("Share", Fraction)
-"""A part of something: `80%` is 4/5, exact."""
-LimitT = TypeVar("LimitT", int, Fraction, timedelta)
-"""What a threshold may be: all of one mapping are of one type."""
-
-
-class Metric(StrEnum):
-    """Which of a charge's amounts counts."""
-
-    AMOUNT = "amount"
-    PAY = "pay"
-    VOUCHER = "voucher"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What the rules file's schema says of a key beyond its type."""
-
-    help: str
-    """A sentence for the editor's hover text."""
-    example: object
-    """As written in YAML."""
-    name: str | None = None
-    """How the key is written, where Python reserves the word."""
-    at_least: timedelta | int | Fraction | None = None
-    at_most: timedelta | int | Fraction | None = None
-    is_meaning: bool = True
-    """False for keys that change words and receivers only: an edit of them leaves open alerts alone."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Escalation:
-    """Further receivers for an alert that nobody acknowledged."""
-
-    after: Annotated[timedelta, Key("How long it must have fired.", example="24h")]
-    notify: Annotated[tuple[str, ...], Key("Who is told then.", example=["oncall"])]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Rule(ABC):
-    """A rule of the rules file; frozen, compared by content. Without slots, so that what follows from it is kept."""
-
-    TYPE: ClassVar[str]
-    """The word in `type:`."""
-    HELP: ClassVar[str]
-    """One sentence for the schema and the help page."""
-    ADVICE: ClassVar[str] = ""
-    """What the reader of an alert can do, in one sentence."""
-    NEEDS_PAYMENT: ClassVar[bool] = False
-    """Whether what it tells is put right by paying."""
-    NOT_REPLAYED: ClassVar[str] = ""
-    """Why past bills cannot tell when it would have fired, in a clause; empty where they can."""
-
-    name: Annotated[str, Key("Unique name.", example="gpu-24h-per-owner")]
-    description: Annotated[str, Key("Shown in the alert.", example="GPU budget of research", is_meaning=False)] = ""
-    runbook_url: Annotated[
-        str,
-        Key(
-            "A page that says what to do; linked in the alert.", example="https://example.com/runbook", is_meaning=False
-        ),
-    ] = ""
-    labels: Annotated[
-        Labels, Key("Matched by routes, silences and inhibitions.", example={"team": "research"}, is_meaning=False)
-    ] = ()
-    for_: Annotated[
-        timedelta,
-        Key("How long the condition must hold before it fires.", example="2h", name="for", at_least=timedelta()),
-    ] = timedelta()
-    resolve_below: Annotated[
-        Share,
-        Key(
-            "Share of a threshold under which its severity is left again.",
-            example="90%",
-            at_least=Fraction(0),
-            at_most=Fraction(1),
-        ),
-    ] = Share(Fraction(9, 10))
-    notify: Annotated[
-        tuple[str, ...], Key("Receivers; without it the routes decide.", example=["finops"], is_meaning=False)
-    ] = ()
-    send_resolved: Annotated[bool, Key("Whether the end is told.", example=True, is_meaning=False)] = True
-    repeat_interval: Annotated[
-        timedelta | None,
-        Key(
-            "How often a firing alert is repeated, or `never`.",
-            example="24h",
-            at_least=timedelta(minutes=1),
-            is_meaning=False,
-        ),
-    ] = timedelta(hours=24)
-    repeat_backoff: Annotated[
-        Fraction,
-        Key(
-            "The factor by which the interval grows, up to a week.",
-            example=2,
-            at_least=Fraction(1),
-            at_most=Fraction(100),
-            is_meaning=False,
-        ),
-    ] = Fraction(2)
-    repeat_every: Annotated[
-        Usd | None,
-        Key("An amount of further spend that also repeats it.", example="$500", at_least=1, is_meaning=False),
-    ] = None
-    escalate: Annotated[
-        Escalation | None,
-        Key(
-            "Further receivers when it fires long unacknowledged.",
-            example={"after": "24h", "notify": ["oncall"]},
-            is_meaning=False,
-        ),
-    ] = None
-    summary: Annotated[
-        str, Key("Jinja2 template for the first line.", example="{{ owner }} spent {{ value }}", is_meaning=False)
-    ] = ""
-    enabled: Annotated[bool, Key("Whether the rule counts at all.", example=True)] = True
-
-    @abstractmethod
-    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """
-        Judge every group of this rule.
-
-        Args:
-            facts: What is known.
-            watched: Groups with an open alert: they get a sample even when they spend nothing, unless nothing is known.
-
-        Returns:
-            Samples of the groups that reach or hold a severity, and of the watched ones.
-        """
-
-    def problems(self) -> Iterator[tuple[str, str]]:
-        """Yield (key, what is wrong and the remedy) for faults that a single key cannot show."""
-        yield from ()
-
-    def lookback(self) -> timedelta:
-        """Return how far back from now the rule looks at hourly spend."""
-        return timedelta()
-
-    def repeat_step(self, alert: Alert) -> Decimal | None:
-        """Return how far an alert's value must grow for `repeat_every` to repeat it, None where it never does."""
-        return None if self.repeat_every is None else self.value_of(self.repeat_every, alert)
-
-    def value_of(self, amount: Usd, alert: Alert) -> Decimal | None:
-        """Return what so much further spend adds to an alert's value, None where the value counts no money."""
-        return to_decimal(amount) if alert.unit is Unit.USD else None
-
-    def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:  # noqa: ARG002 # for those who can
-        """
-        Return what an alert's value was at an earlier data edge, by the bills as they are now.
-
-        None where it cannot be said for sure: a lower value only from complete data, a higher one unless a credit may
-        be missing.
-        """
-        return None
-
-    def chart(self, facts: Facts, alert: Alert) -> Chart | None:  # noqa: ARG002 # for those who can
-        """Return a picture of how an alert came to its value, up to the data edge at which it was judged."""
-        return None
-
-    @property
-    def metrics(self) -> frozenset[Metric]:
-        """The metrics that the spend view must hold for this rule."""
-        return frozenset()
-
-    @property
-    def views(self) -> frozenset[View]:
-        """The views of the bills that must be read for this rule."""
-        return frozenset({View.USAGE})
-
-    @property
-    def needs_balance(self) -> bool:
-        """Whether the accounts' balances must be read for this rule."""
-        return False
-
-    @property
-    def group_keys(self) -> tuple[str, ...]:
-        """The names of the labels that tell its alerts apart."""
-        return ()
-
-    def digest(self) -> str:
-        """Return 16 hex digits that change when the rule's meaning does, and not for words and receivers."""
-        return self._digest
-
-    @cached_property
-    def _digest(self) -> str:
-        hints = get_type_hints(type(self), include_extras=True)
-        notes = {name: key_of(hint) for name, hint in hints.items()}
-        kept = {
-            f.name: _canonical(getattr(self, f.name))
-            for f in fields(self)
-            if (note := notes[f.name]) is not None and note.is_meaning
-        }
-        text = repr((self.TYPE, sorted(kept.items())))
-        return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:16]
-
-
-def _canonical(value: object) -> str:
-    """Return a text that is the same for values that mean the same: order counts in none of a rule's keys."""
-    if isinstance(value, Mapping):
-        return repr(sorted((str(name), repr(item)) for name, item in value.items()))
-    if isinstance(value, Patterns):
-        return repr(sorted(value.texts))
-    return repr(sorted(map(repr, value))) if isinstance(value, tuple) else repr(value)
-
-
-def key_of(hint: object) -> Key | None:
-    """Return the `Key` note of an annotated type, None where it has none."""
-    return next((note for note in getattr(hint, "__metadata__", ()) if isinstance(note, Key)), None)
-
-
-def hourly_problems(key: str, duration: timedelta) -> Iterator[tuple[str, str]]:
-    """Yield a problem where a stretch of spend does not end on an hour."""
-    if duration % timedelta(hours=1):
-        yield key, f"{format_duration(duration)} is not a whole number of hours; bills come by the hour"
-
-
-def rising_problems(key: str, thresholds: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
-    """Yield a problem where thresholds are missing, or a worse severity has a lower threshold than a milder one."""
-    if not thresholds:
-        yield key, f"{key} is empty; write at least one severity, e.g. {key}: {{warning: …}}"
-    ordered = sorted(thresholds.items())
-    for (mild, low), (bad, high) in pairwise(ordered):
-        if not low < high:
-            yield key, f"{key}: {bad.label} must be above {mild.label}, or it would never be seen"
-
-
-def highest(limits: Mapping[Severity, int | Fraction], value: int | Fraction) -> Severity | None:
-    """Return the highest severity whose limit the value reaches (`>=`)."""
-    return max((severity for severity, limit in limits.items() if value >= limit), default=None)
-
-
-def ratio_decimal(ratio: Fraction) -> Decimal:
-    """Return a share or ratio as a value of a sample, to six digits after the point."""
-    return plain(round(Decimal(ratio.numerator) / ratio.denominator, 6))
-
-
-def owner_labels(group: Labels, rule: Rule, owners: OwnerDirectory) -> Labels:
-    """
-    Return what people and routes see of a group: the rule's labels, its own, and its owner's name, team and labels.
-
-    A group's own label wins over the owner's, and both over the rule's.
-    """
-    labels = dict(rule.labels)
-    owner_id = dict(group).get("owner")
-    if owner_id:
-        owner = owners.find(owner_id)
-        labels.update(owner.labels)
-        labels.update({name: text for name, text in (("owner_name", owner.name), ("team", owner.team)) if text})
-    labels.update(group)
-    return tuple(labels.items())
+__all__ = [
+    "GROUP_KEYS",
+    "UNITS_PER_USD",
+    "Alert",
+    "Allowance",
+    "Allowances",
+    "Balance",
+    "BillStatus",
+    "CategoryBook",
+    "Chart",
+    "DataState",
+    "Escalation",
+    "Facts",
+    "Gap",
+    "HourRange",
+    "Key",
+    "Labels",
+    "LimitT",
+    "Metric",
+    "MonthlyBill",
+    "Owner",
+    "OwnerDirectory",
+    "Patterns",
+    "PlannedSpend",
+    "Rule",
+    "Sample",
+    "Severity",
+    "Share",
+    "SpendQuery",
+    "SpendRule",
+    "SpendView",
+    "TrackedBill",
+    "Unit",
+    "Usd",
+    "View",
+    "format_count",
+    "format_duration",
+    "format_instant",
+    "format_usd",
+    "group_name",
+    "highest",
+    "hour_of",
+    "hourly_problems",
+    "key_of",
+    "owner_labels",
+    "plain",
+    "ratio_decimal",
+    "rising_problems",
+    "start_of",
+    "to_decimal",
+    "whole_hours",
+]

@@ -12,8 +12,8 @@ from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
-from alertd.core.rules.base import Key, Metric, Rule
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.rule import Key, Metric, Rule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import DataState

@@ -7,7 +7,6 @@ import pytest
 from alertd.core.alert import Sample
 from alertd.core.labels import Patterns
 from alertd.core.rules.monthly_bill import MonthlyBillRule
-from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import FIRST_MONTH, MonthlyBill, TrackedBill, gone_from, oldest_open_month, track
 from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, Desk, monthly_bill, tracked, usd
