@@ -172,7 +172,7 @@ def test_quiet_hours_when_they_never_end_then_a_warning(tmp_path: Path, hours: s
     """Nobody means never; at its place, with what follows from it."""
     text = f"receivers: [{{name: ops, type: console, quiet_hours: {hours}}}]\n" + RULE % ", notify: [ops]"
     expected = (
-        '2:53: receiver "ops": quiet_hours: these cover the whole week, so nothing below critical would ever be told '
+        '2:53: receiver "ops": quiet_hours: these cover the whole week, so nothing below critical would ever be sent '
         "in time; leave a gap"
     )
     assert warnings(text, tmp_path) == ([expected] if is_always else [])
