@@ -63,7 +63,7 @@ async def _serve(settings: "Settings") -> int:
 
 async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
     from alertd.clock import utc_now
-    from alertd.daemon.app import load_checked_rules, open_app, reloader
+    from alertd.daemon.app import load_checked_rules, open_app
     from alertd.daemon.service import Service
     from alertd.rules_file.watch import RulesWatch
     from alertd.store.lease import LeaseLost
@@ -71,18 +71,21 @@ async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
 
     watch = RulesWatch(settings.rules_path())
     rules = load_checked_rules(settings)
-    url, loop, lost = settings.store_url(), asyncio.get_running_loop(), asyncio.Event()
+    url, loop, stop = settings.store_url(), asyncio.get_running_loop(), asyncio.Event()
+    is_lost = False
 
     def lose() -> None:
-        loop.call_soon_threadsafe(lost.set)
+        nonlocal is_lost
+        is_lost = True
+        loop.call_soon_threadsafe(stop.set)
 
     def opened() -> Store:
         return Store.open(url, now=utc_now(), on_lost=lose)
 
-    async with open_app(settings, rules, open_store=opened) as app, reloader(app) as reload:
-        await Service(app, reload=reload, watch=watch, manager=manager, lost=lost).run()
+    async with open_app(settings, rules, open_store=opened) as app:
+        await Service(app, watch=watch, manager=manager, stop=stop).run()
         place = await app.gateway.place()
-    if lost.is_set():
+    if is_lost:
         raise LeaseLost(place)
     return 0
 
@@ -90,7 +93,7 @@ async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
 async def _once(settings: "Settings") -> int:
     from alertd.clock import utc_now
     from alertd.daemon.app import load_checked_rules, open_app
-    from alertd.daemon.service import run_once
+    from alertd.daemon.poll import run_once
     from alertd.store.store import Store
 
     rules = load_checked_rules(settings)
@@ -103,8 +106,8 @@ async def _dry_run(settings: "Settings") -> int:
     from alertd.clock import utc_now
     from alertd.core.words import format_count
     from alertd.daemon.app import open_app
+    from alertd.daemon.poll import run_once
     from alertd.daemon.receivers import printing_notifiers
-    from alertd.daemon.service import run_once
     from alertd.rules_file.load import load_rules
     from alertd.store.store import Store
 

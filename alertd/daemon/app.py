@@ -4,7 +4,6 @@ The composition root: builds every object once from settings and rules, and clos
 It alone knows all other parts; none of them knows it.
 """
 
-import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -18,16 +17,16 @@ from alertd.daemon.accounts import missing_keys, open_sources
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.receivers import build_notifiers, fallbacks, open_notifiers
-from alertd.daemon.reports import Reporter
+from alertd.daemon.reports import Reporter, timetables
 from alertd.daemon.state import BillSource
 from alertd.daemon.store_gateway import StoreGateway
+from alertd.daemon.supervisor import Supervisor
 from alertd.errors import RulesError
 from alertd.log import get_logger
 from alertd.notify.base import Notifier
 from alertd.notify.delivery.deliver import Delivery
 from alertd.notify.delivery.mirroring import Mirroring
 from alertd.notify.slack.app import SlackApp, SlackAppConfig
-from alertd.rules_file.changes import changes
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings
@@ -50,6 +49,7 @@ class App:
     reporter: Reporter
     mirroring: Mirroring
     figures: Figures
+    tasks: Supervisor
     connections: AsyncExitStack
 
 
@@ -119,16 +119,21 @@ async def open_app(
             now=now,
             jitter=random.random,
             on_settled=figures.note_attempt,
+            on_fault=figures.note_task_failure,
         )
+        tasks = await stack.enter_async_context(Supervisor(on_failure=figures.note_task_failure))
         yield App(
             settings=settings,
             rules=rules,
             gateway=gateway,
             cycle=cycle,
             delivery=delivery,
-            reporter=Reporter(store=gateway, source=cycle, install_id=install_id, reports=rules.reports, plan=plan),
+            reporter=Reporter(
+                store=gateway, source=cycle, install_id=install_id, reports=timetables(rules.reports), plan=plan
+            ),
             mirroring=Mirroring(delivery=delivery, notified=gateway, now=now),
             figures=figures,
+            tasks=tasks,
             connections=connections,
         )
 
@@ -170,44 +175,3 @@ def check_settings(rules: LoadedRules, settings: Settings) -> None:
     parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
     for account in rules.accounts:
         checked_base_url(account.base_url or settings.novita_base_url, account=account.name)
-
-
-@asynccontextmanager
-async def reloader(app: App) -> AsyncIterator[Callable[[], Awaitable[str]]]:
-    """
-    Offer a function that rereads the rules and swaps them in whole; what they replace is closed once it is idle.
-
-    It returns what the edit changed, in words. It raises RulesError or SettingsError and changes nothing where the new
-    rules cannot be used. It must not run while a cycle does.
-    """
-    present, in_force = app.connections, app.rules
-    closing: set[asyncio.Task[None]] = set()
-
-    async def close(replaced: AsyncExitStack) -> None:
-        await app.delivery.settled()
-        await replaced.aclose()
-
-    async def reload() -> str:
-        nonlocal present, in_force
-        rules = load_rules(app.settings.rules_path())
-        async with AsyncExitStack() as opening:
-            notifiers = open_notifiers(rules, app.settings, opening)
-            sources = open_sources(rules, app.settings, opening)
-            plan = build_plan(rules, app.settings, sources=sources, notifiers=notifiers)
-            app.cycle.use(plan)
-            app.reporter.use(rules.reports, plan)
-            replaced, present = present, opening.pop_all()
-        app.delivery.use(notifiers, fallbacks(rules))
-        task = asyncio.create_task(close(replaced))
-        closing.add(task)
-        task.add_done_callback(closing.discard)
-        await app.delivery.unblock()
-        found, in_force = changes(in_force, rules), rules
-        return found
-
-    try:
-        yield reload
-    finally:
-        for task in closing:
-            task.cancel()
-        await present.aclose()

@@ -106,6 +106,9 @@ async def _answer(line: bytes, handle: Handler) -> dict[str, str]:
         outcome = await handle(request)
     except (RequestError, AlertdError) as error:
         return {"error": str(error)}
+    except Exception:  # noqa: BLE001 -- the boundary of a request: a mistake of alertd's own must not leave it unanswered
+        get_logger().exception("request failed", kind=type(request).__name__)
+        return {"error": "alertd failed at it; its log says why. See `alertd alerts` whether it was done"}
     return {"text": outcome.text}
 
 

@@ -8,8 +8,7 @@ Whoever can write to the database may ask.
 import asyncio
 import secrets
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Sequence
 from typing import Protocol
 
 from alertd.clock import monotonic_s
@@ -35,29 +34,16 @@ class Inbox(Protocol):
         """Answer a request."""
 
 
-@asynccontextmanager
-async def serve_requests(inbox: Inbox, handle: Handler) -> AsyncIterator[None]:
-    """Serve requests while the block runs."""
-    serving = asyncio.create_task(_serve(inbox, handle))
-    try:
-        yield
-    finally:
-        serving.cancel()
-        with suppress(asyncio.CancelledError):
-            await serving
-
-
-async def _serve(inbox: Inbox, handle: Handler) -> None:
+async def serve_requests(inbox: Inbox, handle: Handler) -> None:
+    """Serve requests until cancelled."""
     while True:
         try:
             for name, request in await inbox.take_requests():
                 text = await answer(request.encode(), handle)
                 await inbox.answer_request(name, text.decode())
         except StoreError as error:
-            # The asker hears of no answer; cycle and delivery tell of the store by themselves.
+            # The asker hears of no answer; cycle and delivery report the store by themselves.
             get_logger().warning("requests not served", error=str(error))
-        except Exception:  # noqa: BLE001 -- the job boundary: one bad request must not end the serving
-            get_logger().exception("requests not served")
         await asyncio.sleep(_LOOK_S)
 
 

@@ -63,6 +63,14 @@ def cron_trigger(schedule: str) -> Trigger:
     return following
 
 
+def timetables(reports: Sequence[Report]) -> list[tuple[Report, Timetable]]:
+    """Return each report with its times."""
+    return [
+        (report, Timetable(schedule=report.schedule, timezone=report.timezone, trigger=cron_trigger(report.schedule)))
+        for report in reports
+    ]
+
+
 class Reporter:
     """
     Files what is due; lives as long as the service.
@@ -73,7 +81,13 @@ class Reporter:
     """
 
     def __init__(
-        self, *, store: ReportStore, source: FactSource, install_id: str, reports: Sequence[Report], plan: Plan
+        self,
+        *,
+        store: ReportStore,
+        source: FactSource,
+        install_id: str,
+        reports: Sequence[tuple[Report, Timetable]],
+        plan: Plan,
     ) -> None:
         self._store = store
         self._source = source
@@ -81,16 +95,10 @@ class Reporter:
         self._log = get_logger()
         self.use(reports, plan)
 
-    def use(self, reports: Sequence[Report], plan: Plan) -> None:
+    def use(self, reports: Sequence[tuple[Report, Timetable]], plan: Plan) -> None:
         """Send other reports from now on; one that is not new keeps what it has sent."""
         self._plan = plan
-        self._reports = [
-            (
-                report,
-                Timetable(schedule=report.schedule, timezone=report.timezone, trigger=cron_trigger(report.schedule)),
-            )
-            for report in reports
-        ]
+        self._reports = reports
 
     async def run(self, now: datetime) -> bool:
         """

@@ -6,10 +6,11 @@ It decides nothing but whose turn it is, and holds nothing meanwhile but one con
 
 import asyncio
 import signal
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 
 from alertd.clock import monotonic_s
+from alertd.daemon.supervisor import Supervisor
 from alertd.daemon.systemd import ServiceManager
 from alertd.errors import StoreError
 from alertd.log import get_logger
@@ -44,23 +45,37 @@ async def wait_for_turn(settings: Settings, manager: ServiceManager) -> bool:
         if holder is None:
             return True
         stop = asyncio.Event()
-        async with _signals(stop), _probes(settings):
-            return await _stand_by(watch, holder, stop, manager)
+        async with Supervisor(on_failure=lambda _task: None) as tasks, _signals(stop), _probes(settings, tasks.failing):
+            return await _stand_by(watch, holder, stop, manager, tasks)
     finally:
         watch.close()
 
 
-async def _stand_by(watch: LeaseWatch, holder: str, stop: asyncio.Event, manager: ServiceManager) -> bool:
+async def _stand_by(
+    watch: LeaseWatch, holder: str, stop: asyncio.Event, manager: ServiceManager, tasks: Supervisor
+) -> bool:
     log = get_logger()
     log.info("standing by", lease_held_by=holder)
     manager.ready()
     manager.status(f"standing by: {holder} holds the lease")
-    is_blind = False
-    while not stop.is_set():
-        with suppress(TimeoutError):
-            async with asyncio.timeout(_LOOK_S):
-                await stop.wait()
-        manager.judged(())
+    watching = tasks.keep("watching the lease", lambda: _until_free(watch, holder, manager, tasks.failing))
+    stopping = asyncio.create_task(stop.wait())
+    await asyncio.wait({watching, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not stop.is_set():
+        return True
+    log.info("stopped")
+    return False
+
+
+async def _until_free(
+    watch: LeaseWatch, holder: str, manager: ServiceManager, failing: Callable[[], tuple[str, ...]]
+) -> None:
+    """Look at the lease until nobody holds it; a database that cannot be asked is waited out."""
+    log, is_blind = get_logger(), False
+    while True:
+        await asyncio.sleep(_LOOK_S)
+        manager.judged(failing())
         try:
             found = await asyncio.to_thread(watch.holder)
         except StoreError as error:
@@ -71,13 +86,11 @@ async def _stand_by(watch: LeaseWatch, holder: str, stop: asyncio.Event, manager
         is_blind = False
         if found is None:
             log.info("taking over", lease_held_by_before=holder)
-            return True
+            return
         if found != holder:
             log.info("standing by", lease_held_by=found)
             manager.status(f"standing by: {found} holds the lease")
             holder = found
-    log.info("stopped")
-    return False
 
 
 @asynccontextmanager
@@ -95,8 +108,8 @@ async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def _probes(settings: Settings) -> AsyncIterator[None]:
-    """Answer probes where the settings want it: alive, and not ready."""
+async def _probes(settings: Settings, failing: Callable[[], tuple[str, ...]]) -> AsyncIterator[None]:
+    """Answer probes where the settings want it: alive, unless a task fails again and again, and not ready."""
     token, external_url = settings.plain("http_token") or "", settings.external_url or ""
     listen_on = parse_listen(settings.http_listen, token=token, external_url=external_url)
     if listen_on is None:
@@ -110,5 +123,5 @@ async def _probes(settings: Settings) -> AsyncIterator[None]:
     from alertd.web.styles import Styles  # noqa: PLC0415
 
     guard = Guard(listen_on, sessions=Sessions(token, timer=monotonic_s), styles=Styles())
-    async with serve(listen_on, guard, StandbyPages()):
+    async with serve(listen_on, guard, StandbyPages(failing)):
         yield

@@ -1,8 +1,9 @@
 """
-The watchdog of the running daemon: notes what moves, asks the store now and then, and says what is stuck.
+The watchdog of the running daemon: what has stopped moving, though the process lives.
 
-It judges by `core.liveness` and changes nothing. That the event loop does not turn shows by itself: then nobody answers
-at `/healthz`, and nobody tells the service manager that all is well.
+It notes when cycles begin and end, asks the store now and then what is due, and judges by age alone; it changes
+nothing. `/healthz` and the service manager hear what it finds. That the event loop does not turn shows by itself: then
+nobody answers at `/healthz`, and the service manager hears nothing more.
 """
 
 import asyncio
@@ -13,98 +14,6 @@ from datetime import timedelta
 from alertd.errors import StoreError
 from alertd.log import get_logger
 
-FEEL_EVERY_S = 10.0
-"""How often the store is asked what is due."""
-
-Head = tuple[int, int]
-"""The entry that is first in its lane, and the attempts made at it."""
-
-
-class Watchdog:
-    """
-    Lives as long as the service.
-
-    Args:
-        heads: Asks the store what is due and first in its lane.
-        timer: Seconds on a clock that never steps.
-    """
-
-    def __init__(
-        self,
-        *,
-        heads: Callable[[], Awaitable[Collection[Head]]],
-        poll_interval: timedelta,
-        timer: Callable[[], float],
-    ) -> None:
-        self._heads = heads
-        self._poll_interval = poll_interval
-        self._timer = timer
-        self._rung_at_s = timer()
-        self._cycle_runs = False
-        self._asked_at_s: float | None = None
-        self._due_since_s: dict[Head, float] = {}
-        self._log = get_logger()
-
-    @property
-    def silent_s(self) -> float:
-        """Return the seconds since a cycle was rung for."""
-        return self._timer() - self._rung_at_s
-
-    def cycle_began(self) -> None:
-        """Note that a cycle was rung for."""
-        self._rung_at_s = self._timer()
-        self._cycle_runs = True
-
-    def cycle_ended(self) -> None:
-        """Note that it ended, however it went."""
-        self._cycle_runs = False
-
-    def stuck(self) -> tuple[str, ...]:
-        """Return what is stuck, in words; it asks nobody, so it answers at once."""
-        now_s = self._timer()
-        signs = Signs(
-            since_cycle=timedelta(seconds=now_s - self._rung_at_s),
-            cycle_runs=self._cycle_runs,
-            store_silent=_age(now_s, self._asked_at_s),
-            longest_due=_age(now_s, min(self._due_since_s.values(), default=None)),
-        )
-        return stuck(signs, poll_interval=self._poll_interval)
-
-    async def feel(self) -> None:
-        """Ask the store what is due, again and again, until cancelled."""
-        while True:
-            self._asked_at_s = self._timer()
-            try:
-                heads = await self._heads()
-            except StoreError:
-                # It answers, and the delivery, which reads the same, logs what is wrong with it.
-                pass
-            except Exception:  # noqa: BLE001 -- whoever watches must not end because of what it watches
-                self._log.exception("watchdog could not ask the store")
-            else:
-                now_s = self._timer()
-                self._due_since_s = {head: self._due_since_s.get(head, now_s) for head in heads}
-            self._asked_at_s = None
-            await asyncio.sleep(FEEL_EVERY_S)
-
-    async def watch(self, judged: Callable[[tuple[str, ...]], None], *, every_s: float) -> None:
-        """Tell *judged* what is stuck, or that nothing is, until cancelled; log it when it changes."""
-        before: tuple[str, ...] = ()
-        while True:
-            found = self.stuck()
-            if found and found != before:
-                self._log.error("stuck", parts="; ".join(found))
-            elif before and not found:
-                self._log.info("not stuck any more")
-            before = found
-            judged(found)
-            await asyncio.sleep(every_s)
-
-
-def _age(now_s: float, since_s: float | None) -> timedelta:
-    return timedelta(seconds=now_s - since_s) if since_s is not None else timedelta()
-
-
 CYCLE_DEADLINE = timedelta(minutes=30)
 """A cycle that takes longer hangs: each of its requests has a much shorter deadline of its own."""
 CYCLE_SLACK = timedelta(minutes=5)
@@ -114,6 +23,11 @@ STORE_PATIENCE = timedelta(minutes=5)
 SENDING_PATIENCE = timedelta(minutes=15)
 """What may be sent is tried within a minute; attempts have deadlines of half a minute."""
 _POLLS_MISSED = 2
+ASK_EVERY_S = 10.0
+"""How often the store is asked what is due."""
+
+Head = tuple[int, int]
+"""The entry that is first in its lane, and the attempts made at it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,7 +35,7 @@ class Signs:
     """What was seen of the parts that move; ages on a clock that never steps."""
 
     since_cycle: timedelta
-    """Since the last cycle was rung for, or the service began."""
+    """Since the last cycle began, or the service did."""
     cycle_runs: bool
     store_silent: timedelta
     """How long a question to the store has waited for its answer; zero where none waits."""
@@ -141,3 +55,85 @@ def stuck(signs: Signs, *, poll_interval: timedelta) -> tuple[str, ...]:
     if signs.longest_due > SENDING_PATIENCE:
         reasons.append("sending: what is due is not tried")
     return tuple(reasons)
+
+
+class Watchdog:
+    """
+    Lives as long as the service.
+
+    Args:
+        heads: Asks the store what is due and first in its lane.
+        failing: Says which tasks fail again and again, in words; it waits for nothing.
+        timer: Seconds on a clock that never steps.
+    """
+
+    def __init__(
+        self,
+        *,
+        heads: Callable[[], Awaitable[Collection[Head]]],
+        failing: Callable[[], tuple[str, ...]],
+        poll_interval: timedelta,
+        timer: Callable[[], float],
+    ) -> None:
+        self._heads = heads
+        self._failing = failing
+        self._poll_interval = poll_interval
+        self._timer = timer
+        self._cycle_at_s = timer()
+        self._cycle_runs = False
+        self._asked_at_s: float | None = None
+        self._due_since_s: dict[Head, float] = {}
+        self._log = get_logger()
+
+    def cycle_began(self) -> None:
+        """Note that a cycle waits for its turn, or runs."""
+        self._cycle_at_s = self._timer()
+        self._cycle_runs = True
+
+    def cycle_ended(self) -> None:
+        """Note that it ended, however it went."""
+        self._cycle_runs = False
+
+    def stuck(self) -> tuple[str, ...]:
+        """Return what is stuck or fails again and again, in words; it asks nobody, so it answers at once."""
+        now_s = self._timer()
+        signs = Signs(
+            since_cycle=timedelta(seconds=now_s - self._cycle_at_s),
+            cycle_runs=self._cycle_runs,
+            store_silent=_age(now_s, self._asked_at_s),
+            longest_due=_age(now_s, min(self._due_since_s.values(), default=None)),
+        )
+        return (*stuck(signs, poll_interval=self._poll_interval), *self._failing())
+
+    async def ask(self) -> None:
+        """Ask the store what is due, again and again, until cancelled."""
+        while True:
+            self._asked_at_s = self._timer()
+            try:
+                heads = await self._heads()
+            except StoreError:
+                # It answers, and the delivery, which reads the same, logs what is wrong with it.
+                pass
+            else:
+                now_s = self._timer()
+                self._due_since_s = {head: self._due_since_s.get(head, now_s) for head in heads}
+            finally:
+                self._asked_at_s = None
+            await asyncio.sleep(ASK_EVERY_S)
+
+    async def watch(self, judged: Callable[[tuple[str, ...]], None], *, every_s: float) -> None:
+        """Call *judged* with what is stuck, or with nothing, until cancelled; log it when it changes."""
+        before: tuple[str, ...] = ()
+        while True:
+            found = self.stuck()
+            if found and found != before:
+                self._log.error("stuck", parts="; ".join(found))
+            elif before and not found:
+                self._log.info("not stuck any more")
+            before = found
+            judged(found)
+            await asyncio.sleep(every_s)
+
+
+def _age(now_s: float, since_s: float | None) -> timedelta:
+    return timedelta(seconds=now_s - since_s) if since_s is not None else timedelta()

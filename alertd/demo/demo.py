@@ -25,7 +25,7 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import SpendView
 from alertd.core.words import format_count, format_instant
 from alertd.daemon.app import App, open_app
-from alertd.daemon.service import run_cycle
+from alertd.daemon.poll import run_cycle
 from alertd.novita.client import NovitaClient
 from alertd.rules_file.load import load_rules
 from alertd.settings import Settings

@@ -16,7 +16,7 @@ from datetime import timedelta
 from alertd.core.alerts.requests import Request, RequestOutcome
 from alertd.core.rules.facts import RulesFile
 from alertd.core.words import format_instant
-from alertd.daemon.service import renew_overview
+from alertd.daemon.poll import renew_overview
 from alertd.daemon.status_page import serve_page
 from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Clock, Tally, demo_daemon, heading, live_until
 from alertd.errors import UserError

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from alertd.errors import StoreError
+from alertd.log import get_logger
 from alertd.store.database import Driver
 from alertd.store.lock import StoreLocked
 
@@ -117,10 +118,17 @@ class Lease:
     def _keep(self) -> None:
         while not self._ending.wait(RENEW_S):
             # What fails here is tried again: as long as nobody takes the lease, nothing is lost.
-            with suppress(StoreError):
-                if not self._database.execute(_RENEW, (LEASE_S, self.epoch)):
-                    self._on_lost()
-                    return
+            try:
+                is_ours = self._database.execute(_RENEW, (LEASE_S, self.epoch))
+            except StoreError:
+                # The store itself logs what is wrong with the database.
+                continue
+            except Exception:  # noqa: BLE001 -- the boundary of the thread: it must not end without a word
+                get_logger().exception("lease not renewed")
+                continue
+            if not is_ours:
+                self._on_lost()
+                return
 
     def release(self) -> None:
         """Let the next one take the lease at once; may be called more than once."""

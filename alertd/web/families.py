@@ -111,6 +111,11 @@ ALERTS_SILENCED = Family(
     name="alertd_alerts_silenced", labels=("severity",), meaning="Firing alerts that a silence withholds."
 )
 RULE_ERRORS = Family(name="alertd_rule_errors_total", labels=("rule",), meaning="Evaluations that failed.")
+TASK_FAILURES = Family(
+    name="alertd_task_failures_total",
+    labels=("task",),
+    meaning="Unexpected failures of the daemon's tasks; each is logged with its trace and the task started again.",
+)
 
 CYCLES = Family(name="alertd_cycles_total", labels=("result",), meaning="Polls by result: `ok` or `failed`.")
 LAST_CYCLE = Family(name="alertd_cycle_last_timestamp_seconds", meaning="When the last poll finished.")

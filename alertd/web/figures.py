@@ -19,6 +19,8 @@ class Figures:
     rows_rounded: int = 0
     rule_errors: Counter[str] = field(default_factory=Counter)
     """By rule."""
+    task_failures: Counter[str] = field(default_factory=Counter)
+    """By task."""
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By receiver and what became of an attempt."""
     durations_s: dict[str, float] = field(default_factory=dict)
@@ -38,6 +40,10 @@ class Figures:
     def note_failure(self) -> None:
         """Count a cycle that did not finish."""
         self.cycles["failed"] += 1
+
+    def note_task_failure(self, task: str) -> None:
+        """Count a task of the daemon that failed and is started again."""
+        self.task_failures[task] += 1
 
     def note_overview(self, overview: Overview, seconds: float) -> None:
         """Keep what is known after a cycle, and how long it took to put together."""

@@ -1,5 +1,7 @@
 """What a daemon answers over HTTP that stands by for another one: it lives, is not ready, and knows nothing."""
 
+from collections.abc import Callable
+
 from aiohttp import web
 
 _WHY = "standing by: another alertd holds the lease"
@@ -11,7 +13,15 @@ _METRICS = (
 
 
 class StandbyPages:
-    """The probes' pages, and a metric, so that a scrape of it is no fault."""
+    """
+    The probes' pages, and a metric, so that a scrape of it is no fault.
+
+    Args:
+        failing: Says which tasks fail again and again, in words.
+    """
+
+    def __init__(self, failing: Callable[[], tuple[str, ...]]) -> None:
+        self._failing = failing
 
     def routes(self) -> list[web.RouteDef]:
         """Return every path and who answers it."""
@@ -24,6 +34,9 @@ class StandbyPages:
         ]
 
     async def _healthz(self, _: web.Request) -> web.Response:
+        failing = self._failing()
+        if failing:
+            return web.Response(status=503, text=f"stuck: {'; '.join(failing)}\n")
         return web.Response(text="standing by\n")
 
     async def _not_ready(self, _: web.Request) -> web.Response:

@@ -12,6 +12,7 @@ from alertd.core.alerts.requests import Acknowledge, Request, RequestError, Requ
 from alertd.daemon import control_table as requests_module
 from alertd.daemon.control_table import ask_daemon, serve_requests
 from alertd.daemon.store_gateway import StoreGateway
+from alertd.daemon.supervisor import Supervisor
 from alertd.errors import StoreError, UserError
 from alertd.store.opening import open_to_ask
 from alertd.store.store import Store
@@ -64,7 +65,8 @@ async def daemon(url: str, answer: Callable[[], RequestOutcome]) -> AsyncIterato
 
     thread = await StoreThread.start(lambda: Store.open(url, now=NOW))
     try:
-        async with serve_requests(StoreGateway(thread), handle):
+        async with Supervisor(on_failure=lambda _task: None) as tasks:
+            tasks.keep("requests", lambda: serve_requests(StoreGateway(thread), handle))
             yield asked
     finally:
         await thread.close()
@@ -90,7 +92,7 @@ async def test_request_when_it_cannot_be_done_then_the_asker_hears_why(url: str)
 
 
 async def test_request_when_the_daemon_fails_at_it_then_the_next_is_served(url: str) -> None:
-    """A mistake of alertd's own must not shut the door for good."""
+    """A mistake of alertd's own must not end the serving, nor leave the asker without an answer."""
     answers: Iterator[Callable[[], RequestOutcome]] = iter([lambda: fail(KeyError("bug")), lambda: DONE])
 
     def answer() -> RequestOutcome:
@@ -98,10 +100,10 @@ async def test_request_when_the_daemon_fails_at_it_then_the_next_is_served(url: 
 
     with capture_logs() as log:
         async with daemon(url, answer):
-            with pytest.raises(StoreError, match=r"alertd on web-1 \(pid 7\) gave no answer; see `alertd alerts`"):
+            with pytest.raises(UserError, match="alertd failed at it; its log says why"):
                 await ask(url)
             assert await ask(url) == "done"
-    assert [line["event"] for line in log] == ["requests not served"]
+    assert [line["event"] for line in log] == ["request failed"]
 
 
 async def test_request_when_nobody_takes_it_then_taken_back_and_never_done(url: str) -> None:

@@ -15,7 +15,7 @@ from alertd.core.alerts.audience import Audience, LinkTargets
 from alertd.core.hours import hour_of
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.rules.facts import Facts
-from alertd.daemon.reports import Reporter
+from alertd.daemon.reports import Reporter, timetables
 from alertd.daemon.state import Plan
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.rules_file.model import Report
@@ -69,7 +69,11 @@ class Daemon:
         gateway = StoreGateway(thread)
         try:
             yield Reporter(
-                store=gateway, source=self.known, install_id=await gateway.install_id(), reports=reports, plan=plan
+                store=gateway,
+                source=self.known,
+                install_id=await gateway.install_id(),
+                reports=timetables(reports),
+                plan=plan,
             )
         finally:
             await thread.close()
@@ -153,7 +157,7 @@ async def test_report_when_edited_and_reloaded_after_it_was_sent_then(
     async with daemon.running(WEEKLY) as reporter:
         await reporter.run(MONDAY - MINUTE)
         await reporter.run(MONDAY)
-        reporter.use([changed], PLAN)
+        reporter.use(timetables([changed]), PLAN)
         for minutes in (1, 2, 5, 30):
             await reporter.run(MONDAY + minutes * MINUTE)
     assert len(daemon.filed()) == copies

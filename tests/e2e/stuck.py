@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 from alertd.daemon import watchdog
-from alertd.daemon import watchdog as liveness
 from alertd.store.thread import StoreThread
 
 HANG = Path(os.environ["E2E_HANG"])
@@ -30,8 +29,8 @@ async def _held_call(self: StoreThread, function: Callable[..., Any], *args: Any
 
 if __name__ == "__main__":
     StoreThread.call = _held_call  # type: ignore[method-assign]
-    liveness.STORE_PATIENCE = liveness.SENDING_PATIENCE = timedelta(seconds=1)
-    watchdog.FEEL_EVERY_S = 0.1
+    watchdog.STORE_PATIENCE = watchdog.SENDING_PATIENCE = timedelta(seconds=1)
+    watchdog.ASK_EVERY_S = 0.1
     from alertd.__main__ import main
 
     main()

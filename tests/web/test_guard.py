@@ -313,7 +313,7 @@ async def test_page_of_a_daemon_that_stands_by_then_says_so() -> None:
     """Who opens it on the wrong host is told why there is nothing to see."""
     listen = Listen(host="127.0.0.1", port=0)
     guard = Guard(listen, sessions=Sessions("", timer=Watch()), styles=Styles())
-    async with serve(listen, guard, StandbyPages()) as port, aiohttp.ClientSession() as session:
+    async with serve(listen, guard, StandbyPages(tuple)) as port, aiohttp.ClientSession() as session:
         for accept in ("text/html", "*/*"):
             async with session.get(f"http://127.0.0.1:{port}/", headers={"Accept": accept}) as answer:
                 text = await answer.text()

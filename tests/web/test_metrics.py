@@ -15,7 +15,7 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.reports.overview import Overview, overview
 from alertd.core.rules.facts import RulesFile
 from alertd.daemon.app import App
-from alertd.daemon.service import renew_overview, run_cycle
+from alertd.daemon.poll import renew_overview, run_cycle
 from alertd.errors import StoreError
 from alertd.queries.cycle_report import CycleReport
 from alertd.store.bills import BookChange

@@ -23,6 +23,8 @@ from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_f
 from alertd.notify.illustrate import illustrate
 
 _STORE_RETRY_S = 1.0
+_FAULT_RETRY_S = 30.0
+"""How long a lane rests in which something failed that nobody foresaw."""
 _NOTHING_TO_EDIT = "the message that it was to change was not delivered, or tells of many alerts"
 _LONGEST_NAP_S = 60.0
 """The worker looks again at least this often, whatever it was told."""
@@ -64,7 +66,8 @@ class Delivery:
         install_id: Goes into the delivery keys of fallback copies.
         now: The wall clock.
         jitter: Uniform in [0, 1).
-        on_settled: Told the receiver and what became of an entry after each attempt.
+        on_settled: Called with the receiver and what became of an entry after each attempt.
+        on_fault: Called with the task's name when an attempt fails in a way that nobody foresaw.
     """
 
     def __init__(
@@ -77,6 +80,7 @@ class Delivery:
         now: Callable[[], datetime],
         jitter: Callable[[], float],
         on_settled: Callable[[str, EntryState], None] | None = None,
+        on_fault: Callable[[str], None] = lambda _task: None,
     ) -> None:
         self._outbox = outbox
         self._notifiers = notifiers
@@ -85,9 +89,12 @@ class Delivery:
         self._now = now
         self._jitter = jitter
         self._on_settled = on_settled
+        self._on_fault = on_fault
         self._wake = asyncio.Event()
         self._busy: dict[Lane, asyncio.Task[bool]] = {}
         self._free_at: dict[Lane, float] = {}
+        self._leaving: set[int] = set()
+        """Entries whose claim is stored and whose outcome is not: they may have left."""
         self._log = get_logger()
 
     @property
@@ -133,17 +140,21 @@ class Delivery:
         now = self._now()
         for entry in await self._outbox.open_entries():
             if entry.state is EntryState.SENDING:
-                notifier = self._notifiers.get(entry.receiver)
-                looks = notifier is not None and notifier.can_look_up
-                deadline = notifier.deadline if notifier is not None else timedelta()
-                mirrors = isinstance(notifier, Mirror)
-                settled = found_sending(entry, now=now, can_look_up=looks, deadline=deadline, may_repeat=mirrors)
-                await self._record(entry, settled, "unknown")
+                await self._record_cut(entry)
             elif entry.first_attempt_at is not None and entry.not_before < now:
                 # Time in which alertd did not run is no attempt: it does not count towards giving up.
                 later = replace(entry, first_attempt_at=entry.first_attempt_at + (now - entry.not_before))
                 await self._outbox.replace_entry(entry, later, add=(), outcome="")
         await self.unblock()
+
+    async def _record_cut(self, entry: OutboxEntry) -> None:
+        """Record that an attempt ended in the middle: what became of it is unknown."""
+        notifier = self._notifiers.get(entry.receiver)
+        looks = notifier is not None and notifier.can_look_up
+        deadline = notifier.deadline if notifier is not None else timedelta()
+        mirrors = isinstance(notifier, Mirror)
+        settled = found_sending(entry, now=self._now(), can_look_up=looks, deadline=deadline, may_repeat=mirrors)
+        await self._record(entry, settled, "unknown")
 
     async def unblock(self) -> None:
         """Try again at once what waits for a receiver to be mended: at start and at reload it may be."""
@@ -167,10 +178,14 @@ class Delivery:
                 self._wake.clear()
             if self._busy:
                 await asyncio.wait(self._busy.values())
-        finally:
-            stopping.cancel()
+                self._running()
+        except asyncio.CancelledError:
             for task in self._busy.values():
                 task.cancel()
+            raise
+        finally:
+            # Where anything else failed, attempts go on: what is under way is taken up when it runs again.
+            stopping.cancel()
 
     async def drain(self, *, patience: timedelta) -> bool:
         """
@@ -197,9 +212,15 @@ class Delivery:
             await asyncio.sleep(min(max(wait_s, 0.0), _LONGEST_NAP_S))
 
     def _running(self) -> bool:
-        """Take the result of attempts that ended; return whether any goes on."""
+        """Take the attempts that ended and return whether any goes on; one that failed holds up no other lane."""
         for lane in [lane for lane, task in self._busy.items() if task.done()]:
-            self._busy.pop(lane).result()
+            task = self._busy.pop(lane)
+            fault = None if task.cancelled() else task.exception()
+            if fault is not None:
+                receiver, recipient = lane
+                self._log.error("attempt failed", receiver=receiver, recipient=recipient, exc_info=fault)
+                self._on_fault("delivery attempt")
+                self._free_at[lane] = asyncio.get_running_loop().time() + _FAULT_RETRY_S
         return bool(self._busy)
 
     def _pause_s(self, due: datetime | None) -> float:
@@ -232,11 +253,15 @@ class Delivery:
         """
         Put entries back whose claim was stored although the store said that it failed: nothing of them has left.
 
-        Nobody else would touch them before the next start. Every attempt that is really under way has a busy lane.
+        What may have left in an attempt that failed half-way becomes unknown, as after a crash. Nobody else would touch
+        either before the next start. Every attempt that is really under way has a busy lane.
         """
         sending = [entry for entry in entries if entry.state is EntryState.SENDING]
         unsent = [entry for entry in sending if (entry.receiver, entry.recipient) not in self._busy]
         for entry in unsent:
+            if entry.id in self._leaving:
+                await self._record_cut(entry)
+                continue
             back = replace(entry, state=EntryState.PENDING, not_before=self._now(), error="the claim had no answer")
             await self._outbox.replace_entry(entry, back, add=(), outcome="not sent")
         return await self._known_entries() if unsent else entries
@@ -261,6 +286,7 @@ class Delivery:
             notified = await self._outbox.notified(entry) if isinstance(notifier, Mirror) else ()
             if not await self._outbox.replace_entry(entry, claimed, add=(), outcome=""):
                 return False
+            self._leaving.add(entry.id)
         except StoreError as error:
             # Nothing leaves that is not stored as leaving.
             self._log.error("claim failed", receiver=entry.receiver, error=str(error))
@@ -315,6 +341,7 @@ class Delivery:
         while True:
             try:
                 await self._outbox.replace_entry(before, after, add=copies, outcome=outcome)
+                self._leaving.discard(before.id)
                 break
             except StoreError as error:
                 self._log.error("outcome not stored yet", receiver=before.receiver, error=str(error))

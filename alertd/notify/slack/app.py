@@ -131,8 +131,8 @@ class SlackApp:
         """Confirm at once, as Slack wants within three seconds, then do what is asked."""
         from slack_sdk.socket_mode.response import SocketModeResponse  # noqa: PLC0415
 
-        await client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
         try:
+            await client.send_socket_mode_response(SocketModeResponse(envelope_id=request.envelope_id))
             if request.type == "interactive":
                 await self._on_press(client.web_client, request.payload)
             elif request.type == "slash_commands":

@@ -1,7 +1,7 @@
 """The outbox worker when things go wrong: crashes, giving up, a failing store, and draining."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
@@ -16,8 +16,10 @@ from alertd.errors import StoreError
 from alertd.notify.base import (
     ContentRefused,
     Delivered,
+    Envelope,
     NotFound,
     NotSent,
+    Outcome,
 )
 from tests.core.builders import HOUR, NOW, entry
 from tests.outbox_double import (
@@ -322,3 +324,91 @@ def test_drain_when_many_are_due_then_all_lanes_and_paces_are_kept(jumping: Run)
     assert [s for s, _ in slack.sent] == [0, 1, 2, 3, 4]
     assert {e.state for e in outbox.entries.values()} == {DELIVERED}
     assert replace(outbox[1], id=0).finished_at is not None
+
+
+class Buggy(MemoryOutbox):
+    """An outbox some of whose calls fail in a way that nobody foresaw."""
+
+    def _call(self, name: str) -> None:
+        if self.broken(name):
+            raise RuntimeError(f"{name}: a bug")
+
+
+def once(*calls: str) -> Callable[[str], bool]:
+    """Return what lets the named calls fail once each."""
+    left = list(calls)
+
+    def is_broken(call: str) -> bool:
+        if call not in left:
+            return False
+        left.remove(call)
+        return True
+
+    return is_broken
+
+
+def buggy(*calls: str) -> Buggy:
+    """An outbox with an entry for each of two lanes, whose named calls fail once each."""
+    outbox = Buggy(broken=once(*calls))
+    outbox.add(of_alert(1, "a"), of_alert(2, "b", recipient="dana"))
+    return outbox
+
+
+@pytest.mark.parametrize("call", ["claim", "record"])
+def test_attempt_when_it_fails_unforeseen_then_logged_and_other_lanes_go_on(jumping: Run, call: str) -> None:
+    """One lane's bug must not end the worker, nor cut what the others send."""
+    outbox, counted = buggy(call), list[str]()
+    notifier = ScriptedNotifier(outbox, recipients=("", "dana"))
+    with capture_logs() as log:
+        delivery = worker(outbox, {"slack": notifier})
+        delivery._on_fault = counted.append
+        jumping(run_for(delivery, 1))
+    assert counted == ["delivery attempt"]
+    (line,) = [line for line in log if line["event"] == "attempt failed"]
+    assert isinstance(line["exc_info"], RuntimeError)
+    assert [outbox[number].state for number in (1, 2)].count(DELIVERED) == 1
+
+
+def test_attempt_when_its_outcome_cannot_be_recorded_by_a_bug_then_unknown_and_never_sent_for_ever(
+    jumping: Run,
+) -> None:
+    """It may have arrived: as after a crash one more copy is sent, and then a person looks."""
+    outbox = buggy("record")
+    outbox.entries.pop(2)
+    notifier = ScriptedNotifier(outbox)
+    jumping(run_for(worker(outbox, {"slack": notifier}), 24 * 3600))
+    assert outbox[1].state is DELIVERED
+    assert outbox[1].unknowns == 1
+    assert len(notifier.sent) == 2
+
+
+def test_worker_when_it_fails_then_what_is_under_way_goes_on_and_is_taken_up(jumping: Run) -> None:
+    """It is started again by its supervisor; an answer that comes meanwhile counts."""
+    outbox = buggy()
+    outbox.entries.pop(2)
+    notifier = ScriptedNotifier(outbox)
+    delivery = worker(outbox, {"slack": notifier})
+
+    async def scene() -> None:
+        answer = asyncio.Event()
+        sent = list[str]()
+
+        async def slow(envelope: Envelope) -> Outcome:
+            sent.append(envelope.key)
+            await answer.wait()
+            return Delivered("ref")
+
+        notifier.send = slow  # type: ignore[method-assign]
+        running = asyncio.create_task(run_for(delivery, 10))
+        await asyncio.sleep(1)
+        outbox.broken = once("read")
+        delivery.wake()
+        with pytest.raises(RuntimeError, match="a bug"):
+            await running
+        again = asyncio.create_task(run_for(delivery, 10))
+        answer.set()
+        await again
+        assert sent == ["key-1"]
+
+    jumping(scene())
+    assert outbox[1].state is DELIVERED

@@ -1,0 +1,70 @@
+"""
+One poll of the daemon: a cycle with its figures, its line in the log and the wake-up of the delivery.
+
+The service, `run --once`, the dry run and the demo all poll by this.
+"""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from alertd.clock import monotonic_s, utc_now
+from alertd.daemon.app import App
+from alertd.log import get_logger
+from alertd.queries.cycle_report import CycleReport
+
+ONCE_PATIENCE = timedelta(seconds=30)
+"""How long `--once` waits for retries before it leaves them to the next run."""
+
+
+async def run_cycle(
+    app: App, now: datetime, *, everything: bool = False, clock: Callable[[], datetime] = utc_now
+) -> CycleReport:
+    """
+    Run one cycle, keep its figures, log its one line and wake the delivery.
+
+    Args:
+        clock: Says when it finished.
+
+    Raises:
+        StoreError: The store failed; the cycle did not decide.
+    """
+    log = get_logger()
+    try:
+        report = await app.cycle.run(now, everything=everything)
+    except BaseException:
+        app.figures.note_failure()
+        raise
+    await app.gateway.record(report, clock())
+    app.figures.note_cycle(report)
+    app.delivery.wake()
+    for move in report.moves:
+        log.info("alert moved", alert=move)
+    figures = {name: value for name, value in report.figures() if value != ""}
+    (log.info if report.is_ok else log.warning)("cycle done", **figures)
+    return report
+
+
+async def run_once(app: App, now: datetime) -> bool:
+    """
+    Run one complete cycle, file the reports that are due, and deliver.
+
+    Returns:
+        Whether everything was read, judged, reported and delivered.
+    """
+    await app.delivery.recover()
+    report = await run_cycle(app, now, everything=True)
+    is_reported = await app.reporter.run(now)
+    is_delivered = await app.delivery.drain(patience=ONCE_PATIENCE)
+    await app.mirroring.mirror()
+    return report.is_ok and is_reported and is_delivered
+
+
+async def renew_overview(app: App, now: datetime) -> None:
+    """Renew what status page and metrics show; that it fails takes nothing else with it."""
+    begun = monotonic_s()
+    try:
+        overview = await app.cycle.overview(now)
+    except Exception:  # noqa: BLE001 -- as with rules: logged with its trace, the last one stays and says of when it is
+        get_logger().exception("overview failed")
+    else:
+        app.figures.note_overview(overview, monotonic_s() - begun)

@@ -1,0 +1,156 @@
+"""
+Rereading the rules: notices edits and SIGHUP, swaps the new rules in whole, or keeps those in force and says why.
+
+Whatever goes wrong while they are read, by a mistake in the file or by a plugin's, leaves the old rules in force, fires
+`alertd-rules` with the reason, and does not end the watching.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
+
+from alertd.clock import utc_now
+from alertd.core.rules.facts import RulesFile
+from alertd.daemon.accounts import open_sources
+from alertd.daemon.app import App
+from alertd.daemon.plan import build_plan
+from alertd.daemon.receivers import fallbacks, open_notifiers
+from alertd.daemon.reports import timetables
+from alertd.daemon.systemd import ServiceManager
+from alertd.errors import AlertdError, RulesError, StoreError
+from alertd.log import get_logger
+from alertd.rules_file.changes import changes
+from alertd.rules_file.load import load_rules
+from alertd.rules_file.watch import RulesWatch
+
+_LOOK_S = 1.0
+"""How often the rules files are looked at; an edit is read when two looks agree."""
+
+
+class RulesReloader:
+    """
+    Rereads the rules of one app for as long as the service runs.
+
+    Args:
+        watch: Notices edits of the rules files.
+        manager: Hears of each reload.
+        turn: Held while the rules are swapped: no cycle may run meanwhile.
+        on_reread: Called after each rereading, however it went: whoever edited the file waits for what comes of it.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        *,
+        watch: RulesWatch,
+        manager: ServiceManager,
+        turn: asyncio.Lock,
+        on_reread: Callable[[], None],
+    ) -> None:
+        self._app = app
+        self._watch = watch
+        self._manager = manager
+        self._turn = turn
+        self._on_reread = on_reread
+        self._asked = asyncio.Event()
+        self._rules, self._connections = app.rules, app.connections
+        self._log = get_logger()
+
+    def ask(self) -> None:
+        """Have the rules reread soon, edited or not."""
+        self._asked.set()
+
+    async def close(self) -> None:
+        """Close the connections of the rules in force."""
+        await self._connections.aclose()
+
+    async def run(self) -> None:
+        """Reread the rules whenever they were edited or somebody asked, until cancelled."""
+        while True:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_LOOK_S):
+                    await self._asked.wait()
+            if self._asked.is_set() or await asyncio.to_thread(self._watch.has_changed):
+                self._asked.clear()
+                await self.reread()
+
+    async def reread(self) -> None:
+        """Read the rules now; keep those in force where the new ones cannot be used, and note how it went."""
+        cycle = self._app.cycle
+        async with self._turn:
+            self._manager.reloading()
+            try:
+                # Noted before it is read: an edit meanwhile is one more.
+                await asyncio.to_thread(self._watch.note)
+                found = await self._reload()
+            except Exception as error:  # noqa: BLE001 -- a plugin's mistake is no reason to stop watching the file
+                self._keep_old(error)
+            else:
+                failures = cycle.rules_file.failures
+                cycle.rules_file = RulesFile(
+                    changes=found, loaded_at=utc_now(), rules=cycle.rule_count, failures=failures
+                )
+                self._log.info("rules reloaded", changes=found or "none")
+            await self.note()
+            self._manager.ready()
+        self._on_reread()
+
+    async def note(self) -> None:
+        """Keep how the reading went for those who look at the store; it can do without."""
+        try:
+            await self._app.gateway.note_rules_file(self._app.cycle.rules_file)
+        except AlertdError as error:
+            self._log.error("state of the rules file not stored", error=str(error))
+
+    def _keep_old(self, error: Exception) -> None:
+        cycle, faults = self._app.cycle, _faults(error)
+        before = cycle.rules_file
+        since, failures = before.broken_since or utc_now(), before.failures + 1
+        cycle.rules_file = replace(before, faults=faults, broken_since=since, failures=failures)
+        self._log.error(
+            "rules not reloaded",
+            error="\n".join(faults),
+            kept="the rules loaded before stay in force",
+            # Of an error of our own its text says everything; of another one only its trace says where it arose.
+            exc_info=None if isinstance(error, AlertdError) else error,
+        )
+
+    async def _reload(self) -> str:
+        """
+        Swap in what the file says now, and return what that changed, in words.
+
+        Raises:
+            Exception: Whatever reading and building raise; nothing is changed then.
+        """
+        app = self._app
+        rules = load_rules(app.settings.rules_path())
+        async with AsyncExitStack() as opening:
+            notifiers = open_notifiers(rules, app.settings, opening)
+            sources = open_sources(rules, app.settings, opening)
+            plan = build_plan(rules, app.settings, sources=sources, notifiers=notifiers)
+            reports, fallback, found = timetables(rules.reports), fallbacks(rules), changes(self._rules, rules)
+            # Nothing may fail from here on: half of the new rules are worse than the old ones.
+            app.cycle.use(plan)
+            app.reporter.use(reports, plan)
+            app.delivery.use(notifiers, fallback)
+            self._rules, replaced, self._connections = rules, self._connections, opening.pop_all()
+        app.tasks.once("closing replaced connections", lambda: self._close(replaced))
+        try:
+            await app.delivery.unblock()
+        except StoreError as error:
+            self._log.error("blocked notifications wait for their next attempt", error=str(error))
+        return found
+
+    async def _close(self, replaced: AsyncExitStack) -> None:
+        """Close what the new rules replaced, once what is sent through it has ended."""
+        await self._app.delivery.settled()
+        await replaced.aclose()
+
+
+def _faults(error: Exception) -> tuple[str, ...]:
+    if isinstance(error, RulesError):
+        return tuple(map(str, error.problems))
+    if isinstance(error, AlertdError):
+        return (str(error),)
+    return (f"{type(error).__name__} while the rules were read: {error}; see the trace in alertd's log",)
