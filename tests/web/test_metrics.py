@@ -127,6 +127,7 @@ def everything(store: Store) -> str:
     report = CycleReport(started_at=NOW, rows=3, rule_errors=["month"])
     figures.note_cycle(report)
     figures.note_attempt("slack", EntryState.DELIVERED)
+    figures.note_task_failure("slack")
     return page(store, figures)
 
 

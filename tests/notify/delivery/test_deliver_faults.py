@@ -355,14 +355,14 @@ def buggy(*calls: str) -> Buggy:
 
 
 @pytest.mark.parametrize("call", ["claim", "record"])
-def test_attempt_when_it_fails_unforeseen_then_logged_and_other_lanes_go_on(jumping: Run, call: str) -> None:
+def test_attempt_when_it_fails_unforeseen_then_logged_and_other_lanes_go_on(call: str) -> None:
     """One lane's bug must not end the worker, nor cut what the others send."""
     outbox, counted = buggy(call), list[str]()
     notifier = ScriptedNotifier(outbox, recipients=("", "dana"))
     with capture_logs() as log:
         delivery = worker(outbox, {"slack": notifier})
         delivery._on_fault = counted.append
-        jumping(run_for(delivery, 1))
+        run_jumping(run_for(delivery, 1))
     assert counted == ["delivery attempt"]
     (line,) = [line for line in log if line["event"] == "attempt failed"]
     assert isinstance(line["exc_info"], RuntimeError)
