@@ -1,5 +1,5 @@
 # The minor version is pinned, so that fixes of Python and Debian come with a rebuild; to pin a build to the byte, pass
-# --build-arg PYTHON_IMAGE=python:3.13-slim-bookworm@sha256:… (`docker buildx imagetools inspect` tells the digest).
+# --build-arg PYTHON_IMAGE=python:3.13-slim-bookworm@sha256:… (`docker buildx imagetools inspect` shows the digest).
 ARG PYTHON_IMAGE=python:3.13-slim-bookworm
 
 # Build the wheel and its environment in one stage, take only the environment into the next.
@@ -29,7 +29,7 @@ ENV PATH=/opt/alertd/bin:$PATH \
     ALERTD_RULES=/etc/alertd/rules.yaml
 VOLUME /var/lib/alertd
 WORKDIR /var/lib/alertd
-# Numeric, so that an orchestrator can tell that it is not root.
+# Numeric, so that an orchestrator can see that it is not root.
 USER 10001:10001
 # Health is served on the container's own loopback, which needs no token. For probes from outside set
 # ALERTD_HTTP_LISTEN=0.0.0.0:9464 and ALERTD_HTTP_TOKEN; this check works with both.

@@ -1,4 +1,4 @@
-"""`alertd ack`: somebody looks after an alert."""
+"""`alertd ack`: acknowledge an alert."""
 
 import asyncio
 
@@ -24,7 +24,7 @@ def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int
     """
     Acknowledge the alert FINGERPRINT, or the one whose fingerprint begins so (`alertd alerts` shows them).
 
-    It is neither repeated nor escalated until its severity rises; its end is told.
+    It is neither repeated nor escalated until its severity rises; when it resolves, a notification is sent.
     """
     from alertd.core.alerts.requests import Acknowledge
 

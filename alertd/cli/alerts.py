@@ -21,7 +21,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @click.pass_context
 def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
-    """Show what is firing, worst first, and why it is not told where something keeps it back."""
+    """Show what is firing, worst first, and what withholds its notifications."""
     from alertd.clock import utc_now
     from alertd.core.alert import AlertState
     from alertd.queries.alert_history import why_withheld
@@ -34,7 +34,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
             alerts, waiting = store.alerts.all_alerts(), store.outbox.open_entries()
     finally:
         store.close()
-    # One that was only ever pending has no story to tell once it ended.
+    # One that was only ever pending is of no interest once it has ended.
     shown = [alert for alert in alerts if alert.state is not AlertState.RESOLVED or alert.fired_at is not None]
     if not show_all:
         shown = [alert for alert in shown if alert.state is AlertState.FIRING]
@@ -46,7 +46,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
         click.echo(_table(shown))
         lines = [f"{fingerprint}  {reason}" for fingerprint, reason in reasons.items() if reason]
         if lines:
-            click.echo("\nNot told at the moment:")
+            click.echo("\nNotifications withheld at the moment:")
             click.echo("\n".join(map(printable, lines)))
     else:
         click.echo("Nothing is firing." if not show_all else "There are no alerts.")

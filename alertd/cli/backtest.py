@@ -49,7 +49,7 @@ def command(
     as_json: bool,
 ) -> int:
     """
-    Replay the rules hour by hour over past bills: what would have fired, when, for how long, how often told.
+    Replay the rules hour by hour over past bills: what would have fired, when, for how long, with how many messages.
 
     It reads the store beside a running daemon and writes nothing to it; bills that are missing are fetched into memory
     where the API key is set. Notes about what is not known go to stderr.

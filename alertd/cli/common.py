@@ -90,7 +90,7 @@ def progress(title: str, length: int) -> Iterator[Callable[[int, str], None]]:
     Show on stderr how far something is, where that is a terminal.
 
     Yields:
-        A function that is told how much further it is, and what was done last.
+        A function that takes how much further it is, and what was done last.
     """
     if not sys.stderr.isatty():
         yield lambda _further, _what: None

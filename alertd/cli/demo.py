@@ -12,7 +12,7 @@ Examples:
 
 
 @click.command("demo", epilog=_EPILOG)
-@click.option("--seed", default=7, show_default=True, help="The same seed tells the same story.")
+@click.option("--seed", default=7, show_default=True, help="The same seed gives the same month.")
 @click.option("--serve", is_flag=True, help="Stop the month at its worst hour and keep the status page up.")
 @click.option("--port", default=0, show_default="a free one", type=click.IntRange(0, 65535), help="For --serve.")
 @click.pass_context

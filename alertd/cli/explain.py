@@ -1,4 +1,4 @@
-"""`alertd explain`: why an alert was told or not."""
+"""`alertd explain`: why an alert was notified or not."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -28,7 +28,7 @@ Examples:
   alertd explain 1c00 --at 2026-03-11T08:00Z
 """
 _MOST = 5
-"""So many alerts of one rule are told whole; the rest is named."""
+"""So many alerts of one rule are explained in full; the rest is named."""
 
 
 @click.command("explain", epilog=_EPILOG)
@@ -37,9 +37,9 @@ _MOST = 5
 @click.pass_context
 def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     """
-    Tell why an alert was told or not: value and data edge, state, what withholds it, route, each send and its answer.
+    Show why an alert was notified or not: value, data edge, state, what withholds it, route, each send and its answer.
 
-    A fingerprint may be cut after four of its digits. A rule's name tells how it judges now and of its alerts, firing
+    A fingerprint may be cut after four of its digits. A rule's name shows how it evaluates now and its alerts, firing
     ones first.
     """
     from alertd.clock import utc_now
@@ -78,7 +78,7 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
         for line in history_lines(history, rules.get(history.alert.rule), _audience(loaded)):
             click.echo(printable(line.rstrip()))
     for alert in found[_MOST:]:
-        click.echo(printable(f"Not told whole: {alert.fingerprint}  {alert.state}  {alert.headline}"))
+        click.echo(printable(f"Not explained in full: {alert.fingerprint}  {alert.state}  {alert.headline}"))
     return 0
 
 

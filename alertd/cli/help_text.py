@@ -98,7 +98,7 @@ def _heading(line: str, *, has_colour: bool) -> str:
 def _inline(text: str, *, has_colour: bool) -> str:
     def shown(found: re.Match[str]) -> str:
         if found["code"]:
-            # Without colour the quotes stay: they are what tells a word of the program from one of the sentence.
+            # Without colour the quotes stay: they set a word of the program apart from the sentence.
             return styled(found["code"], _CODE, has_colour=True) if has_colour else f"`{found['code']}`"
         if found["bold"] or found["italic"]:
             style = _BOLD if found["bold"] else _ITALIC

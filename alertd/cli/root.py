@@ -22,7 +22,7 @@ COMMANDS = {
     "alerts": "Show what is firing.",
     "ack": "Acknowledge an alert: no repeats until it gets worse.",
     "silence": "Withhold notifications for a while.",
-    "explain": "Tell the whole story of an alert.",
+    "explain": "Show why an alert was notified or not, with its history.",
     "spend": "Show what was spent.",
     "report": "Send or print a report now.",
     "status": "Show polls, data edges, receivers and health.",
@@ -81,7 +81,7 @@ class _Commands(click.Group):
 @click.option("-v", "--verbose", count=True, help="More log; once for debug.")
 @click.pass_context
 def cli(ctx: click.Context, verbose: int) -> None:
-    """alertd tells Slack and email when a Novita AI account spends too much, or leaves a bill unpaid."""
+    """alertd notifies Slack and email when a Novita AI account spends too much or leaves a bill unpaid."""
     ctx.obj = verbose
 
 

@@ -31,7 +31,7 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
     Run the service: poll bills, judge them by the rules, deliver alerts.
 
     SIGHUP rereads the rules; SIGTERM and SIGINT finish the send in flight and stop. Where systemd started it
-    (Type=notify), it tells when it serves, reloads and stops, and that it is not stuck. With PostgreSQL a second one
+    (Type=notify), it reports when it serves, reloads and stops, and that it is not stuck. With PostgreSQL a second one
     stands by and takes over when the first has gone.
 
     The settings that matter most are ALERTD_RULES, ALERTD_DATABASE_URL, ALERTD_NOVITA_API_KEY, ALERTD_POLL_INTERVAL and

@@ -30,7 +30,7 @@ _RESOLVED = "resolved"
 
 @click.group("silence", epilog="\b\nExample:\n  alertd silence list\n")
 def command() -> None:
-    """Withhold notifications for a while; alerts go on, and what still fires at the end is told then."""
+    """Withhold notifications for a while; alerts go on, and what still fires when the silence ends is sent then."""
 
 
 @command.command("add", epilog=_ADD_EPILOG)
@@ -69,8 +69,8 @@ def add(
     Withhold the notifications of alerts that every MATCHER fits.
 
     A MATCHER is label=value with the labels of `alertd alerts --json`, or rule, type, account, severity; values may be
-    lists (a,b), globs (gpu-*) and exclusions (!x). A bare fingerprint stands for that one alert. The end of an alert
-    that was told is told all the same.
+    lists (a,b), globs (gpu-*) and exclusions (!x). A bare fingerprint stands for that one alert. The resolved
+    notification of an alert that was announced is always sent.
     """
     from alertd.clock import utc_now
     from alertd.core.alerts.requests import AddSilence
@@ -221,7 +221,7 @@ def _json(silence: "Silence", state: str) -> dict[str, object]:
 @click.option("--by", metavar="NAME", default=this_person, show_default="you", help="Who ends it.")
 @click.pass_context
 def expire(ctx: click.Context, silence_id: str, by: str) -> int:
-    """End the silence ID now; what it withheld and still fires is told at the next poll."""
+    """End the silence ID now; what it withheld and still fires is sent at the next poll."""
     from alertd.core.alerts.requests import ExpireSilence
 
     click.echo(asyncio.run(submit(prepare(ctx), ExpireSilence(id=silence_id.lower(), by=by))))

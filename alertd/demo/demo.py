@@ -73,11 +73,11 @@ class Tally:
 
 async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
     """
-    Run the month and tell it as it happens.
+    Run the month and show it as it happens.
 
     Args:
         say: Prints one text.
-        seed: The same one tells the same story.
+        seed: The same one gives the same month.
 
     Returns:
         Whether the ledger equals what the simulator billed, to the last digit.
@@ -102,7 +102,7 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
 
 
 async def live_until(end: datetime, app: App, clock: Clock, tally: Tally, say: Callable[[str], None]) -> None:
-    """Turn the clock on to an instant, and tell each day."""
+    """Turn the clock on to an instant, and show each day."""
     while clock.now < end:
         await _turn(app, clock, tally)
         if clock.now.hour == 0:
@@ -187,11 +187,11 @@ def _day_line(app: App, now: datetime) -> str:
     )
 
 
-def heading(story: str) -> str:
+def heading(summary: str) -> str:
     """Return the first lines: what this is, and what will happen."""
     return (
         f"alertd demo: {START:%B %Y} in fast motion. The real daemon reads a simulated billing API over HTTP\n"
-        f"(late, revised and vanishing bills, faults) and tells what its rules find.\n\n{story}\n"
+        f"(late, revised and vanishing bills, faults) and sends what its rules find.\n\n{summary}\n"
     )
 
 

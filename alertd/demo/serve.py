@@ -34,7 +34,7 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
 
     Args:
         say: Prints one text.
-        seed: The same one tells the same story.
+        seed: The same one gives the same month.
         port: On 127.0.0.1; 0 for a free one.
         stop: Ends it as Ctrl-C does.
 

@@ -40,7 +40,7 @@ def test_alerts_when_some_are_withheld_then_json_says_why(full: Desk) -> None:
 def test_alerts_when_some_are_withheld_then_the_table_names_them_below(full: Desk) -> None:
     """Whoever wonders why nothing came finds it where they look first."""
     code, out, _ = full.run("alerts")
-    table, _, reasons = out.partition("\nNot told at the moment:\n")
+    table, _, reasons = out.partition("\nNotifications withheld at the moment:\n")
     assert code == 0
     assert [line.split()[-1] for line in table.splitlines()[1:]] == [
         name_of(full, owner)
@@ -400,9 +400,9 @@ def test_explain_when_a_rule_has_many_alerts_then_the_first_are_told_whole_and_t
     assert code == 0
     assert out.startswith("Rule gpu-24h (rolling_spend), judged for ")
     assert out.count("-" * 80) == 5
-    rest = [line for line in out.splitlines() if line.startswith("Not told whole: ")]
+    rest = [line for line in out.splitlines() if line.startswith("Not explained in full: ")]
     assert len(rest) == 2
-    assert rest[-1] == f"Not told whole: {name_of(desk, 'gpu-0')}  resolved  gpu-0 spent $44"
+    assert rest[-1] == f"Not explained in full: {name_of(desk, 'gpu-0')}  resolved  gpu-0 spent $44"
 
 
 def test_explain_when_a_rule_has_had_no_alert_then_says_how_it_judges(full: Desk) -> None:
