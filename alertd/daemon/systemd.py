@@ -75,4 +75,4 @@ class ServiceManager:
                 sending.setblocking(False)
                 sending.sendto("\n".join(lines).encode(), self._address)
         except OSError as error:
-            self._log.warning("service manager not told", what=lines[0], error=error.strerror or str(error))
+            self._log.warning("service manager not notified", what=lines[0], error=error.strerror or str(error))

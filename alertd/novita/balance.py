@@ -16,7 +16,7 @@ def decode_balance(body: bytes, *, account: str, read_at: datetime) -> Balance:
     Decode the answer: the fields stand at the top level, or under `data`.
 
     Raises:
-        UnexpectedShape: The body is cut, tells an error, has no available balance, or one that is no amount.
+        UnexpectedShape: The body is cut, reports an error, has no available balance, or one that is no amount.
     """
     envelope = decode_object(body)
     data = envelope.pop("data", None)

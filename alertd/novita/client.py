@@ -154,10 +154,10 @@ class NovitaClient:
             read_at: The present.
 
         Raises:
-            ApiError: One of its kinds; ApiRequestRefused also where the API does not tell it.
+            ApiError: One of its kinds; ApiRequestRefused also where the API does not offer it.
         """
         request = Request(
-            path=BALANCE, parameters={}, what="balance", lacking="the API does not tell the balance of this account"
+            path=BALANCE, parameters={}, what="balance", lacking="the API does not offer the balance of this account"
         )
         return await self._transport.read_whole(request, partial(decode_balance, account=self.account, read_at=read_at))
 
@@ -191,7 +191,7 @@ class NovitaClient:
                 "endTime": str(piece.end * SECONDS_PER_HOUR - 1),
             },
             what=f"{category} subscriptions {_span_text(piece)}",
-            lacking="the API does not tell the subscriptions of this account",
+            lacking="the API does not offer the subscriptions of this account",
             has_range=True,
             is_one_of_several=True,
         )
@@ -264,7 +264,7 @@ class NovitaClient:
                 "endTime": str(piece.end * SECONDS_PER_HOUR - 1),
             },
             what=f"{category} bills by API key {_span_text(piece)}",
-            lacking=f"the API does not tell {category} spend by API key for this account",
+            lacking=f"the API does not offer {category} spend by API key for this account",
         )
         new = partial(KeyColumns, account=self.account, category=category)
         return (await self._read_columns(request, new)).to_bills()

@@ -41,7 +41,7 @@ def decode_monthly_bills(body: bytes, *, account: str) -> list[MonthlyBill]:
     A `data` that is null or missing is an empty page, if nothing else could hold bills.
 
     Raises:
-        UnexpectedShape: The body is cut, tells an error, or a bill has no month or no amount.
+        UnexpectedShape: The body is cut, reports an error, or a bill has no month or no amount.
     """
     envelope = decode_object(body)
     data = envelope.pop("data", None)
@@ -118,7 +118,7 @@ def _month(fields: Fields) -> str:
         raise UnexpectedShape(f"{fields.where}.billingMonth: {shown(written)} is not a month like 2025-12")
     start = read_seconds(fields.scalar("startTime"), f"{fields.where}.startTime")
     if start is None or start <= 0:
-        raise UnexpectedShape(f"{fields.where}: neither billingMonth nor startTime tells the month")
+        raise UnexpectedShape(f"{fields.where}: neither billingMonth nor startTime gives the month")
     return f"{datetime.fromtimestamp(start, UTC):%Y-%m}"
 
 

@@ -94,7 +94,7 @@ def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
         return msgspec.json.decode(mend_text(body), type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError) as error:
         start = shorten(body[:200].decode("utf-8", "replace"), 40)
-        raise UnexpectedShape(f"{start!r} is not one whole JSON object ({shorten(str(error))})") from None
+        raise UnexpectedShape(f"{start!r} is not one complete JSON object ({shorten(str(error))})") from None
 
 
 def check_envelope(envelope: dict[str, msgspec.Raw], *, rows_key: str, has_list: bool, has_rows: bool) -> None:
@@ -115,7 +115,7 @@ def check_envelope(envelope: dict[str, msgspec.Raw], *, rows_key: str, has_list:
     }
     signs = ("code",) if has_rows else ("code", "reason", "error")
     if any(told.get(sign, "").lower() not in SIGNS_OF_SUCCESS for sign in signs):
-        raise UnexpectedShape(f"the answer tells an error: {shorten(' '.join(told.values()), 200)}")
+        raise UnexpectedShape(f"the answer reports an error: {shorten(' '.join(told.values()), 200)}")
     if has_list:
         return
     for key, value in envelope.items():

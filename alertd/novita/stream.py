@@ -85,7 +85,7 @@ class BillStream:
         Decode the rest and prove that the body was whole.
 
         Raises:
-            UnexpectedShape: The body is cut off, is not JSON, tells an error, or is not a list of rows.
+            UnexpectedShape: The body is cut off, is not JSON, reports an error, or is not a list of rows.
         """
         while self._advance():
             pass

@@ -27,7 +27,7 @@ def decode_terms(body: bytes, *, account: str, category: str) -> list[Term]:
         category: The category that was asked for; a row's own `productCategory` wins.
 
     Raises:
-        UnexpectedShape: The body is cut, tells an error, or a row has no instant or no amount.
+        UnexpectedShape: The body is cut, reports an error, or a row has no instant or no amount.
     """
     envelope = decode_object(body)
     bills = envelope.pop("bills", None)
@@ -57,7 +57,7 @@ def _term(fields: Fields, account: str, category: str) -> Term:
     bought_at, starts_at = _instant(fields, "createTime"), _instant(fields, "startTime")
     when = bought_at or starts_at
     if when is None:
-        raise UnexpectedShape(f"{fields.where}: neither createTime nor startTime tells when it was bought")
+        raise UnexpectedShape(f"{fields.where}: neither createTime nor startTime says when it was bought")
     ends_at = _instant(fields, "endTime")
     return Term(
         account=account,

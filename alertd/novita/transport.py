@@ -170,7 +170,7 @@ class Transport:
         except httpx.TimeoutException as error:
             failure = f"no answer in time ({type(error).__name__})"
         except TimeoutError:
-            failure = "the answer was not whole in time"
+            failure = "the answer was not complete in time"
         except httpx.HTTPError as error:
             failure = f"{type(error).__name__}: {shorten(str(error)) or 'no further word'}"
         # Raised outside of the handlers: httpx's exceptions hold the request, and with it the key.

@@ -156,7 +156,7 @@ def _check_category(entry: Entry, keys: tuple[str, ...], findings: Findings, *, 
 
 
 def _check_key_categories(entry: Entry, findings: Findings) -> None:
-    """Find categories that the API does not tell by API key, those that it has not at all included."""
+    """Find categories that the API does not offer by API key, those that it has not at all included."""
     for place, text in entry.texts("category"):
         bare = text.removeprefix("!")
         if bare == _CONTROL_TOTAL or any(Patterns((bare,)).matches(name) for name in KEY_CATEGORIES):

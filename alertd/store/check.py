@@ -115,7 +115,7 @@ def _entry(outbox: Outbox, number: int, linked: set[str]) -> Iterator[str]:
     if entry is None:
         return
     if set(entry.fingerprints) != linked:
-        yield f"outbox entry {number}: cannot be found by every alert that it tells of"
+        yield f"outbox entry {number}: cannot be found by every alert that it is about"
     last = max((attempt.number for attempt in outbox.attempts(number)), default=0)
     if last > entry.attempts:
         yield f"outbox entry {number}: counts {entry.attempts} attempts, but attempt {last} is recorded"

@@ -87,7 +87,7 @@ def test_manager_when_its_socket_is_gone_or_full_then_logged_and_nothing_waits(t
     with capture_logs() as logs:
         ServiceManager(str(tmp_path / "gone")).ready()
         ServiceManager("vsock:2:1234").ready()
-    assert [(line["event"], line["what"]) for line in logs] == [("service manager not told", "READY=1")] * 2
+    assert [(line["event"], line["what"]) for line in logs] == [("service manager not notified", "READY=1")] * 2
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bound, capture_logs() as logs:
         bound.bind(str(tmp_path / "full"))
         manager = ServiceManager(str(tmp_path / "full"))

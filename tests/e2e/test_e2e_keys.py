@@ -107,10 +107,10 @@ def test_account_when_it_has_no_list_by_key_then_said_so_and_usage_rules_go_on(
     spend(world, "key-leak", "60")
     ran = alertd.run("run", "--once")
     assert ran.code == 1
-    assert "the API does not tell llm spend by API key for this account (404 NOT_FOUND" in ran.err
+    assert "the API does not offer llm spend by API key for this account (404 NOT_FOUND" in ran.err
     assert [one[0] for one in notified(hook)] == ["by-usage"]
     shown = alertd.run("status").out
-    assert "llm by API key: the API does not tell llm spend by API key" in shown
+    assert "llm by API key: the API does not offer llm spend by API key" in shown
 
 
 def test_second_view_and_balance_when_no_rule_needs_them_then_never_asked_for(
@@ -175,7 +175,7 @@ def test_balance_when_the_account_has_none_then_said_so_and_no_alert_is_made_up(
     alertd.rules((HEAD + LOW).format(hook=hook.url))
     ran = alertd.run("run", "--once")
     assert ran.code == 1
-    assert "the API does not tell the balance of this account (404 NOT_FOUND" in ran.err
+    assert "the API does not offer the balance of this account (404 NOT_FOUND" in ran.err
     assert hook.posts == []
 
 

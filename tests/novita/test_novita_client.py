@@ -261,7 +261,7 @@ STATUSES = [
         3,
         id="a row of garbage",
     ),
-    pytest.param(204, "", ApiUnavailable, "not one whole JSON object", 3, id="no content"),
+    pytest.param(204, "", ApiUnavailable, "not one complete JSON object", 3, id="no content"),
 ]
 
 
@@ -399,7 +399,7 @@ async def test_server_when_it_drips_then_the_deadline_ends_the_answer(api: Api) 
 
     api.script = [drip]
     async with connect(api, bounds=Bounds(answer_s=0.1)) as client:
-        with pytest.raises(ApiUnavailable, match="not whole in time"):
+        with pytest.raises(ApiUnavailable, match="not complete in time"):
             await client.read_bills("gpu", DAY)
     released.set()
     assert len(api.requests) == 3
@@ -421,7 +421,7 @@ async def test_bill_list_when_it_streams_then_has_the_longer_deadline(api: Api) 
     async with connect(api, bounds=Bounds(answer_s=0.2, stream_s=20, stream_from_bytes=100)) as client:
         assert len(await client.read_bills("gpu", DAY)) == 10
     async with connect(api, bounds=Bounds(answer_s=0.2, stream_s=20, stream_from_bytes=1000)) as client:
-        with pytest.raises(ApiUnavailable, match="not whole in time"):
+        with pytest.raises(ApiUnavailable, match="not complete in time"):
             await client.read_bills("gpu", DAY)
 
 

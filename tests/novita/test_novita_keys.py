@@ -205,11 +205,11 @@ async def test_balance_when_told_then_exact(answer: dict[str, object], expected:
         pytest.param(
             Fault(body=json.dumps({**FULL, "reason": "LIST_BILL_ERROR"}).encode()),
             ApiUnavailable,
-            "tells an error",
+            "reports an error",
             id="an error dressed as an answer",
         ),
-        pytest.param(Fault(body=b'{"availableBalance": "84'), ApiUnavailable, "not one whole JSON", id="half a body"),
-        pytest.param(refusal(404, "NOT_FOUND"), ApiRequestRefused, "does not tell the balance", id="no endpoint"),
+        pytest.param(Fault(body=b'{"availableBalance": "84'), ApiUnavailable, "one complete JSON", id="half a body"),
+        pytest.param(refusal(404, "NOT_FOUND"), ApiRequestRefused, "does not offer the balance", id="no endpoint"),
         pytest.param(BUSY, ApiUnavailable, "LIST_BILL_ERROR", id="500"),
     ],
 )

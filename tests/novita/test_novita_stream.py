@@ -256,15 +256,15 @@ BROKEN = [
     pytest.param('{"data":{"bills":[{"startTime":1,"amount":1}]}}', "may hold them", id="rows elsewhere"),
     pytest.param('{"bills":null,"items":[{"amount":1}]}', "may hold them", id="rows under another name"),
     pytest.param('{"code":500,"reason":"LIST_BILL_ERROR","message":"no"}', "LIST_BILL_ERROR", id="error as answer"),
-    pytest.param('{"code":429,"bills":[]}', "tells an error", id="error beside an empty list"),
-    pytest.param('{"code":"500","bills":[{"startTime":1,"amount":1}]}', "tells an error", id="error beside rows"),
-    pytest.param('{"error":"no","bills":[]}', "tells an error", id="error text beside an empty list"),
-    pytest.param('[{"startTime":1,"amount":1}]', "one whole JSON object", id="a list"),
-    pytest.param("<html>502</html>", "one whole JSON object", id="HTML"),
-    pytest.param("", "one whole JSON object", id="nothing"),
-    pytest.param('{"bills":[{"startTime":1,"amount":1}]}x', "one whole JSON object", id="text after"),
+    pytest.param('{"code":429,"bills":[]}', "reports an error", id="error beside an empty list"),
+    pytest.param('{"code":"500","bills":[{"startTime":1,"amount":1}]}', "reports an error", id="error beside rows"),
+    pytest.param('{"error":"no","bills":[]}', "reports an error", id="error text beside an empty list"),
+    pytest.param('[{"startTime":1,"amount":1}]', "one complete JSON object", id="a list"),
+    pytest.param("<html>502</html>", "one complete JSON object", id="HTML"),
+    pytest.param("", "one complete JSON object", id="nothing"),
+    pytest.param('{"bills":[{"startTime":1,"amount":1}]}x', "one complete JSON object", id="text after"),
     pytest.param('{"bills":[' + '{"x":' * 100_000 + "1" + "}" * 100_000 + "]}", "not a list of rows", id="too deep"),
-    pytest.param('{"a":' * 100_000 + "1" + "}" * 100_000, "one whole JSON object", id="too deep around"),
+    pytest.param('{"a":' * 100_000 + "1" + "}" * 100_000, "one complete JSON object", id="too deep around"),
 ]
 
 

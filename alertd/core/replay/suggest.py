@@ -88,7 +88,7 @@ def _suggestion(rule: RollingSpend | Spike | NewOwner, replayer: Replayer) -> Su
         weekly=found[0],
         monthly=found[1],
         days=days,
-        why_not="" if found[0] is not None else "nothing that it looks at was ever above zero",
+        why_not="" if found[0] is not None else "nothing that it evaluates was ever above zero",
     )
 
 
