@@ -10,7 +10,7 @@ from alertd.cli.common import prepare, printable
 from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from alertd.core.alert import Alert
     from alertd.core.alerts.audience import Audience
@@ -57,11 +57,11 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     store = Store.open_read_only(settings.store_url())
     try:
         alerts = {alert.fingerprint: alert for alert in store.alerts.all_alerts()}
-        found = _found(alerts, name, loaded)
-        if isinstance(found, str):
-            raise UserError(found)
         watched = build_watched(loaded, settings) if loaded is not None else None
         rules = {rule.name: rule for rule in watched.rules} if watched is not None else {}
+        found = _found(alerts, name, rules)
+        if isinstance(found, str):
+            raise UserError(found)
         judged = []
         if loaded is not None and watched is not None and name in rules:
             judged = _judged(store, watched, loaded.owners, rules[name], at, is_past=at_text is not None)
@@ -102,7 +102,7 @@ def _rules(settings: "Settings") -> "LoadedRules | None":
         return None
 
 
-def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None") -> "Sequence[Alert] | str":
+def _found(alerts: "Mapping[str, Alert]", name: str, rules: "Collection[str]") -> "Sequence[Alert] | str":
     """Return the alerts that a name stands for, open ones first, the newest first; or why there are none."""
     from alertd.core.alert import AlertState
     from alertd.core.alerts.requests import RequestError, find_alert
@@ -112,7 +112,7 @@ def _found(alerts: "Mapping[str, Alert]", name: str, loaded: "LoadedRules | None
         return sorted(
             of_rule, key=lambda a: (a.state is AlertState.RESOLVED, -(a.fired_at or a.started_at).timestamp())
         )
-    if loaded is not None and name in {rule.name for rule in loaded.rules}:
+    if name in rules:
         return []
     try:
         return [find_alert(alerts, name.lower())]

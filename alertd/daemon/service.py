@@ -102,8 +102,12 @@ class Service:
         tasks.keep("watchdog questions", self._watchdog.ask)
         every_s = min(self._manager.alive_every_s or ASK_EVERY_S, ASK_EVERY_S)
         tasks.keep("watchdog", lambda: self._watchdog.watch(self._manager.judged, every_s=every_s))
+        cycle, gateway = self._app.cycle, self._app.gateway
         commands = SlackCommands(
-            alerts=self._app.cycle.open_alerts, spent=self._app.gateway.spent, carry_out=self._carry_out, now=utc_now
+            alerts=cycle.open_alerts,
+            spent=lambda span: gateway.spent(span, cycle.plan.accounts),
+            carry_out=self._carry_out,
+            now=utc_now,
         )
         slack = open_slack_app(self._app.settings, carry_out=self._carry_out, command=commands.answer)
         if slack is not None:

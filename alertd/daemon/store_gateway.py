@@ -151,14 +151,15 @@ class StoreGateway:
             )
         )
 
-    async def spent(self, span: HourRange) -> list[tuple[str, Usd]]:
-        """Return what each category cost in a span, largest first."""
+    async def spent(self, span: HourRange, accounts: Collection[str]) -> list[tuple[str, Usd]]:
+        """Return what each category of some accounts cost in a span, largest first; the store may hold others."""
 
         def sums(store: Store) -> list[tuple[str, Usd]]:
             with store.snapshot():
                 view = SpendView(store.bills.load_series(), span)
                 view.fill(store.bills.iter_blocks(span.start))
-            found = view.sums(SpendQuery(group_by=("category",)), "amount", span)
+            query = SpendQuery(group_by=("category",), accounts=frozenset(accounts))
+            found = view.sums(query, "amount", span)
             return [(dict(group)["category"], found.of(group)) for group in found.groups]
 
         return sorted(await self._thread.call(sums), key=lambda pair: (-pair[1], pair[0]))
