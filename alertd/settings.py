@@ -11,32 +11,23 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
+from alertd.core.times import parse_duration
 from alertd.errors import SettingsError
 
 PREFIX = "ALERTD_"
-_DURATION = re.compile(r"([0-9]+)\s*(s|m|h|d|w)", re.ASCII)
-_MOST_DIGITS = 7
 _PAGE_URL = re.compile(r"https?://[A-Za-z0-9._~:/%\[\]-]+")
 """Without credentials, query or fragment, which have no place before a path."""
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 SYSTEM_RULES = Path("/etc/alertd/rules.yaml")
 
 
-def parse_duration(text: str) -> timedelta:
-    """
-    Read `30s`, `10m`, `2h`, `1d`, `4w`.
-
-    Raises:
-        ValueError: It is no such duration.
-    """
-    match = _DURATION.fullmatch(text.strip())
-    if match is None or len(match[1]) > _MOST_DIGITS:
-        raise ValueError("not a duration; write 30s, 10m, 2h or 1d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
-
-
 def _duration(value: object) -> object:
-    return parse_duration(value) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return parse_duration(value.strip())
+    except ValueError:
+        # The value is not repeated: it may be the secret of the variable beside it.
+        raise ValueError("not a duration; write 30s, 10m, 2h or 1d") from None
 
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from alertd.core.times import parse_duration
 from alertd.daemon.service import STOP_PATIENCE
-from alertd.settings import PREFIX, parse_duration
+from alertd.settings import PREFIX
 from tests.help.documents import DOCUMENTS, ROOT, text_of
 
 DEPLOY = ROOT / "deploy"

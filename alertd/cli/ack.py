@@ -4,7 +4,7 @@ import asyncio
 
 import click
 
-from alertd.cli.asking import submit, this_person
+from alertd.cli.asking import reading, submit, this_person
 from alertd.cli.common import prepare
 
 _EPILOG = """\b
@@ -26,8 +26,9 @@ def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int
 
     It is neither repeated nor escalated until its severity rises; when it resolves, a notification is sent.
     """
-    from alertd.core.alerts.requests import Acknowledge
+    from alertd.core.alerts.requests import parse_acknowledgement
 
-    request = Acknowledge(fingerprint=fingerprint.lower(), by=by, undo=undo)
+    with reading(by="--by"):
+        request = parse_acknowledgement(fingerprint, by=by, undo=undo)
     click.echo(asyncio.run(submit(prepare(ctx), request)))
     return 0

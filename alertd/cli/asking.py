@@ -3,8 +3,11 @@
 import asyncio
 import getpass
 import os
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING
+
+import click
 
 from alertd.cli.common import printable
 
@@ -22,6 +25,29 @@ def this_person() -> str:
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         return "somebody"
+
+
+@contextmanager
+def reading(**places: str) -> Iterator[None]:
+    """
+    Say where a request was written that cannot be read.
+
+    Args:
+        places: Part of the request to the argument or option that holds it.
+
+    Raises:
+        BadParameter: It cannot be read.
+        UserError: It can be read, and cannot be done.
+    """
+    from alertd.core.alerts.requests import RequestError, RequestTextError
+    from alertd.errors import UserError
+
+    try:
+        yield
+    except RequestTextError as error:
+        raise click.BadParameter(str(error), param_hint=places.get(error.part)) from None
+    except RequestError as error:
+        raise UserError(str(error)) from None
 
 
 async def submit(settings: "Settings", request: "Request") -> str:
@@ -70,7 +96,7 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
 
 async def _do(settings: "Settings", request: "Request") -> str:
     from alertd.clock import utc_now
-    from alertd.core.alerts.requests import Situation, carry_out
+    from alertd.core.alerts.request_outcome import Situation, carry_out
     from alertd.daemon.store_gateway import StoreGateway
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules

@@ -73,12 +73,12 @@ def printable(cell: str) -> str:
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
     """Read an option such as `7d`, `24h`, `90m`; refuse what is none with an example."""
-    from alertd.settings import parse_duration
+    from alertd.core.times import parse_duration
 
     try:
-        found = parse_duration(value)
-    except ValueError:
-        raise click.BadParameter(f'"{value}" is not a duration; write 90m, 24h, 7d or 4w') from None
+        found = parse_duration(value.strip())
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
     if found > LONGEST:
         raise click.BadParameter(f'"{value}" is too long; the longest is {LONGEST.days}d')
     return found

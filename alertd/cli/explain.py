@@ -83,7 +83,7 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
 
 
 def _instant(text: str) -> datetime:
-    from alertd.rules_file.values import parse_instant
+    from alertd.core.times import parse_instant
 
     try:
         return parse_instant(text)
@@ -105,7 +105,8 @@ def _rules(settings: "Settings") -> "LoadedRules | None":
 def _found(alerts: "Mapping[str, Alert]", name: str, rules: "Collection[str]") -> "Sequence[Alert] | str":
     """Return the alerts that a name stands for, open ones first, the newest first; or why there are none."""
     from alertd.core.alert import AlertState
-    from alertd.core.alerts.requests import RequestError, find_alert
+    from alertd.core.alerts.request_outcome import find_alert
+    from alertd.core.alerts.requests import RequestError
 
     of_rule = [alert for alert in alerts.values() if alert.rule == name]
     if of_rule:

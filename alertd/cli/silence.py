@@ -1,21 +1,18 @@
 """`alertd silence`: withhold notifications for a while, see which are withheld, end it."""
 
 import asyncio
-import re
 import secrets
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.asking import submit, this_person
-from alertd.cli.common import duration, prepare, print_json, table
+from alertd.cli.asking import reading, submit, this_person
+from alertd.cli.common import prepare, print_json, table
 
 if TYPE_CHECKING:
     from alertd.core.alert import Alert
     from alertd.core.alerts.silence import Silence
-    from alertd.core.labels import Patterns
-    from alertd.core.money import Usd
 
 _ADD_EPILOG = """\b
 Examples:
@@ -24,8 +21,6 @@ Examples:
   alertd silence add 1c00c82c6fe2430d --until resolved
   alertd silence add team=research --until-spend +$200 --for 3d
 """
-_PERIOD_ENDS = {"day-end": "day", "week-end": "week", "month-end": "month", "quarter-end": "quarter"}
-_RESOLVED = "resolved"
 
 
 @click.group("silence", epilog="\b\nExample:\n  alertd silence list\n")
@@ -35,20 +30,17 @@ def command() -> None:
 
 @command.command("add", epilog=_ADD_EPILOG)
 @click.argument("matchers", nargs=-1, required=True, metavar="MATCHER...")
-@click.option(
-    "--for",
-    "lasting",
-    metavar="DURATION",
-    callback=lambda c, p, v: duration(c, p, v) if v else None,
-    help="How long, like 24h.",
-)
+@click.option("--for", "lasting", metavar="DURATION", default="", help="How long, like 24h.")
 @click.option(
     "--until",
     metavar="TIME",
+    default="",
     help="A time with its zone (2026-12-01T08:00Z), day-end, week-end, month-end, quarter-end, or resolved: "
     "until what fires now ends.",
 )
-@click.option("--until-spend", metavar="AMOUNT", help="Until what fires now costs so much more, like +$200, or ends.")
+@click.option(
+    "--until-spend", metavar="AMOUNT", default="", help="Until what fires now costs so much more, like +$200, or ends."
+)
 @click.option(
     "--timezone", metavar="ZONE", default="UTC", show_default=True, help="Whose calendar day-end and its like are of."
 )
@@ -58,9 +50,9 @@ def command() -> None:
 def add(
     ctx: click.Context,
     matchers: tuple[str, ...],
-    lasting: timedelta | None,
-    until: str | None,
-    until_spend: str | None,
+    lasting: str,
+    until: str,
+    until_spend: str,
     timezone: str,
     comment: str,
     by: str,
@@ -73,82 +65,29 @@ def add(
     notification of an alert that was announced is always sent.
     """
     from alertd.clock import utc_now
-    from alertd.core.alerts.requests import AddSilence
+    from alertd.core.alerts.requests import SilenceText, parse_silence
 
-    now, zone = utc_now(), _zone(timezone)
-    if lasting is None and until is None and until_spend is None:
-        raise click.UsageError("a silence needs an end: --for 24h, --until month-end, --until resolved, …")
-    ends = [now + lasting] if lasting is not None else []
-    if until is not None and until != _RESOLVED:
-        ends.append(_end(until, zone, now))
-    request = AddSilence(
-        id=secrets.token_hex(4),
-        matchers=_matchers(matchers),
+    written = SilenceText(
+        matchers=matchers,
         by=by,
+        lasting=lasting,
+        until=until,
+        until_spend=until_spend,
         comment=comment,
-        ends_at=min(ends, default=None),
-        until_resolved=until == _RESOLVED,
-        until_spend=_amount(until_spend) if until_spend is not None else None,
+        timezone=timezone,
     )
+    with reading(
+        matchers="MATCHER",
+        lasting="--for",
+        until="--until",
+        until_spend="--until-spend",
+        timezone="--timezone",
+        comment="--comment",
+        by="--by",
+    ):
+        request = parse_silence(written, id=secrets.token_hex(4), now=utc_now())
     click.echo(asyncio.run(submit(prepare(ctx), request)))
     return 0
-
-
-def _matchers(texts: tuple[str, ...]) -> "tuple[tuple[str, Patterns], ...]":
-    from alertd.core.labels import Patterns
-
-    found: dict[str, Patterns] = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        beginning = text.lower()
-        if not equals and not re.fullmatch("[0-9a-f]{4,16}", beginning):
-            wrong = f'"{text}" is neither label=value, like owner={text}, nor the fingerprint of an alert'
-            raise click.BadParameter(wrong, param_hint="MATCHER")
-        if not equals:
-            name, value = "fingerprint", beginning if len(beginning) == 16 else f"{beginning}*"
-        if not name or name in found:
-            wrong = f'"{name}" is matched twice; join its values: {name}=a,b' if name else f'"{text}" names no label'
-            raise click.BadParameter(wrong, param_hint="MATCHER")
-        found[name] = Patterns(tuple(part.strip() for part in value.split(",")))
-    return tuple(sorted(found.items()))
-
-
-def _zone(name: str) -> str:
-    from alertd.rules_file.values import parse_zone
-
-    try:
-        return parse_zone(name)
-    except ValueError as error:
-        raise click.BadParameter(str(error), param_hint="--timezone") from None
-
-
-def _end(text: str, zone: str, now: datetime) -> datetime:
-    from alertd.core.calendar import Period, period_of
-    from alertd.core.hours import hour_of, start_of
-    from alertd.rules_file.values import parse_instant
-
-    if text in _PERIOD_ENDS:
-        return start_of(period_of(hour_of(now), Period(_PERIOD_ENDS[text]), zone).hours.end)
-    try:
-        return parse_instant(text)
-    except ValueError as error:
-        ways = f"{', '.join(_PERIOD_ENDS)} or {_RESOLVED}"
-        raise click.BadParameter(f"{error}; or {ways}", param_hint="--until") from None
-
-
-def _amount(text: str) -> "Usd":
-    from alertd.core.money import Usd
-    from alertd.rules_file.values import parse_money
-
-    try:
-        amount = parse_money(text.removeprefix("+"))
-    except ValueError:
-        amount = Usd(0)
-    if not amount:
-        raise click.BadParameter(
-            f'"{text}" is not an amount above zero; write it like +$200', param_hint="--until-spend"
-        )
-    return amount
 
 
 @command.command("list", epilog="\b\nExamples:\n  alertd silence list\n  alertd silence list --all --json\n")
@@ -222,7 +161,9 @@ def _json(silence: "Silence", state: str) -> dict[str, object]:
 @click.pass_context
 def expire(ctx: click.Context, silence_id: str, by: str) -> int:
     """End the silence ID now; what it withheld and still fires is sent at the next poll."""
-    from alertd.core.alerts.requests import ExpireSilence
+    from alertd.core.alerts.requests import parse_expiry
 
-    click.echo(asyncio.run(submit(prepare(ctx), ExpireSilence(id=silence_id.lower(), by=by))))
+    with reading(by="--by"):
+        request = parse_expiry(silence_id, by=by)
+    click.echo(asyncio.run(submit(prepare(ctx), request)))
     return 0

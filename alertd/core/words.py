@@ -1,5 +1,6 @@
 """The small phrases that every message shares: durations, instants, groups."""
 
+import json
 import re
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -10,7 +11,15 @@ from alertd.core.owners import OwnerDirectory
 
 _TIMES_ABOVE = 10
 _WHOLE_FROM = 100
+_LONGEST_QUOTED = 60
 _UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
+
+
+def quote(text: str) -> str:
+    """Return what somebody wrote as errors quote it: in quotes, cut when long, what cannot be seen as its escape."""
+    cut = text[:_LONGEST_QUOTED] + ("…" if len(text) > _LONGEST_QUOTED else "")
+    seen = json.dumps(cut, ensure_ascii=False)
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in seen)
 
 
 def format_duration(duration: timedelta) -> str:

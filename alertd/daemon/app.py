@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alertd.clock import monotonic_s, utc_now
-from alertd.core.alerts.requests import Request, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Request
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.accounts import missing_keys, open_sources
 from alertd.daemon.cycle import Cycle

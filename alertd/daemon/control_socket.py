@@ -14,7 +14,8 @@ from pathlib import Path
 
 import msgspec
 
-from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.errors import AlertdError, StoreError, UserError
 from alertd.log import get_logger
 

@@ -12,7 +12,8 @@ from datetime import datetime, timedelta
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.lifecycle import Move
-from alertd.core.alerts.requests import Request, RequestOutcome, Situation, carry_out
+from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_out
+from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_request, no_chart

@@ -8,7 +8,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
-from alertd.core.alerts.requests import Request, RequestOutcome, find_alert
+from alertd.core.alerts.request_outcome import RequestOutcome, find_alert
+from alertd.core.alerts.requests import Request
 from alertd.core.spend.bill import View
 from alertd.core.spend.steps import Steps, StepSums, steps_of
 from alertd.daemon.cycle import Cycle

@@ -13,7 +13,8 @@ from datetime import timedelta
 
 from alertd.clock import monotonic_s, utc_now
 from alertd.core.alert import AlertState
-from alertd.core.alerts.requests import Request, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Request
 from alertd.core.rules.facts import RulesFile
 from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.control_socket import listen, socket_path

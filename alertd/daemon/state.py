@@ -11,7 +11,7 @@ from typing import Protocol
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.requests import RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.silence import Silence
 from alertd.core.hours import HourRange
 from alertd.core.messages.dispatch import Decisions

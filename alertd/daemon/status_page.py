@@ -6,7 +6,8 @@ from datetime import datetime
 from pathlib import Path
 
 from alertd.clock import monotonic_s
-from alertd.core.alerts.requests import Request, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Request
 from alertd.daemon.app import App
 from alertd.daemon.page_data import PageData
 from alertd.queries.status import Status

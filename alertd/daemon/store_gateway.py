@@ -12,7 +12,7 @@ from itertools import islice
 from alertd.core.alert import Alert
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.alerts.requests import RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.message import AlertFacts

@@ -15,6 +15,7 @@ from functools import cache, partial
 from types import NoneType, UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
 
+from alertd.core import times
 from alertd.core.alerts.inhibition import Matchers
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
@@ -146,12 +147,12 @@ def _leaf(parse: Callable[[object], object], schema: Schema, write: Callable[...
 
 
 _TEXT: Schema = {"type": ["string", "number"]}
-_DURATION: Schema = {"anyOf": [{"type": "string", "pattern": values.DURATION}, {"const": 0}]}
+_DURATION: Schema = {"anyOf": [{"type": "string", "pattern": times.DURATION}, {"const": 0}]}
 _SHARE: Schema = {
     "anyOf": [{"type": "string", "pattern": values.SHARE}, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}]
 }
 _MONEY: Schema = {"anyOf": [{"type": "string", "pattern": values.MONEY}, {"type": "number", "minimum": 0}]}
-_MOMENT: Schema = {"type": "string", "anyOf": [{"pattern": values.DATE}, {"pattern": values.INSTANT}]}
+_MOMENT: Schema = {"type": "string", "anyOf": [{"pattern": values.DATE}, {"pattern": times.INSTANT}]}
 
 # The parse function and schema of each simple type. Bounds are added where a key has them.
 _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., object]]] = {
@@ -164,7 +165,7 @@ _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., ob
     Share: (values.parse_share, _SHARE, values.write_share),
     Severity: (values.parse_severity, {"enum": [severity.label for severity in Severity]}, values.written_word),
     date: (values.parse_date, {"type": "string", "pattern": values.DATE}, str),
-    datetime: (values.parse_instant, {"type": "string", "pattern": values.INSTANT}, datetime.isoformat),
+    datetime: (values.parse_instant, {"type": "string", "pattern": times.INSTANT}, datetime.isoformat),
     values.Name: (values.parse_name, {"type": ["string", "integer"], "pattern": values.NAME}, str),
     values.LabelName: (values.parse_label_name, {"type": "string", "pattern": values.LABEL_NAME}, str),
     values.VariableName: (values.parse_variable_name, {"type": "string", "pattern": values.VARIABLE_NAME}, str),

@@ -5,6 +5,7 @@ import re
 from difflib import get_close_matches
 from functools import lru_cache
 
+from alertd.core.words import quote
 from alertd.rules_file.source import Number
 
 _LONGEST_SHOWN = 60
@@ -20,8 +21,7 @@ def show(value: object) -> str:
         case Number() | int() | float():
             return str(value)[:_LONGEST_SHOWN]
         case str():
-            cut = value[:_LONGEST_SHOWN] + ("…" if len(value) > _LONGEST_SHOWN else "")
-            return json.dumps(cut, ensure_ascii=False)
+            return quote(value)
         case dict():
             return "a mapping"
         case _:

@@ -14,8 +14,9 @@ from fractions import Fraction
 from functools import cache
 from typing import ClassVar, NewType, Self, TypeVar
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import available_timezones
 
+from alertd.core import times
 from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
 from alertd.core.rules.base import Share
 from alertd.core.severity import Severity
@@ -42,13 +43,11 @@ Ending = NewType("Ending", datetime)
 DayHours = NewType("DayHours", tuple[time, time])
 """From and until within a day; midnight as the end is the day's end, and an end before the start is on the next day."""
 
-DURATION = r"^(?!$)([0-9]{1,5}w)?([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
 MONEY = (
     r"^\s*(\$\s?|[Uu][Ss][Dd]\s)?([0-9]{1,3}(,[0-9]{3})+|[0-9]+)(\.[0-9]+)?(\s?[Uu][Ss][Dd])?\s*$"  # as parse_written
 )
 SHARE = r"^[0-9]{1,9}(\.[0-9]{1,9})?\s?%$"
 DATE = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}$"
-INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
 NAME = r"^[a-z0-9][a-z0-9_-]{0,99}$"
 LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"
 # Keys of the API begin with sk_: such a text is the secret itself, not the name of the variable that holds it.
@@ -57,7 +56,6 @@ URL = r"^https?://[^\s@/]+(/\S*)?$"
 DAY_HOURS = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
 _LONGEST_SHOWN = 60
-_SECONDS = (604800, 86400, 3600, 60, 1)
 
 E = TypeVar("E", bound=Enum)
 
@@ -123,11 +121,9 @@ def parse_duration(value: object) -> timedelta:
             return timedelta()
         number = str(value)[:9]
         raise ValueError(f"{show(value)} needs a unit: write {number}m, {number}h, {number}d or {number}w")
-    match = re.fullmatch(DURATION, value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError(f"{show(value)} is not a duration; write 90m, 24h, 7d or 4w")
-    counts = [int(part[:-1]) if part else 0 for part in match.groups()]
-    return timedelta(seconds=sum(count * unit for count, unit in zip(counts, _SECONDS, strict=True)))
+    if isinstance(value, str):
+        return times.parse_duration(value)
+    raise ValueError(f"{show(value)} is not a duration; write 90m, 24h, 7d or 4w")
 
 
 def parse_duration_or_never(value: object) -> timedelta | None:
@@ -218,11 +214,8 @@ def parse_date(value: object) -> date:
 
 def parse_instant(value: object) -> datetime:
     """Read an ISO 8601 instant with its zone; returned in UTC."""
-    if isinstance(value, str) and re.fullmatch(INSTANT, value):
-        try:
-            return datetime.fromisoformat(value.upper()).astimezone(UTC)
-        except (ValueError, OverflowError):
-            raise ValueError(f"{show(value)} is not a time of the calendar") from None
+    if isinstance(value, str):
+        return times.parse_instant(value)
     raise ValueError(f"{show(value)} is not a time; write it with its zone, like 2026-12-01T08:00:00Z")
 
 
@@ -296,11 +289,10 @@ def parse_zone(value: object) -> Zone:
     """Read the name of an IANA time zone."""
     text = parse_text(value)
     try:
-        ZoneInfo(text)
-    except (OSError, ValueError, KeyError):
-        remedy = closest(text, _zones()) or "; write UTC, or one like Europe/Berlin"
-        raise ValueError(f"{show(text)} is not a time zone{remedy}") from None
-    return Zone(text)
+        return Zone(times.parse_zone(text))
+    except ValueError as error:
+        meant = closest(text, _zones())
+        raise ValueError(f"{show(text)} is not a time zone{meant}" if meant else str(error)) from None
 
 
 @cache

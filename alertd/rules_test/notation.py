@@ -13,6 +13,7 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import ClassVar, Self
 
+from alertd.core import times
 from alertd.core.alert import Unit
 from alertd.core.money import Usd, parse_exact, parse_written, to_decimal
 from alertd.core.words import format_duration
@@ -32,7 +33,7 @@ _PART_GROUPS = re.compile(
     rf"(?:(?P<none>_)|(?P<first>-?{_AMOUNT})(?P<step>[+-]{_AMOUNT})?)(?:x(?P<count>[1-9][0-9]{{0,3}})(?P<unit>[hdw])?)?"
 )
 _HOURS_REMEDY = "write 4.2 for one hour, 4.2x6 for six, _ or _x3 for hours without a row, 1+0.5x6 for rising ones"
-OFFSET = values.DURATION.replace("^", "^-?")
+OFFSET = times.DURATION.replace("^", "^-?")
 MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 
@@ -135,7 +136,7 @@ class Value(values.Written):
         "anyOf": [
             {"type": "string", "pattern": values.MONEY},
             {"type": "string", "pattern": values.SHARE},
-            {"type": "string", "pattern": values.DURATION},
+            {"type": "string", "pattern": times.DURATION},
             {"type": "number"},
         ]
     }
@@ -155,7 +156,7 @@ class Value(values.Written):
         text = value if isinstance(value, str) else ""
         if re.fullmatch(values.SHARE, text):
             return cls(text, _Kind.SHARE, Fraction(values.parse_share(text)), _places(text))
-        if re.fullmatch(values.DURATION, text):
+        if re.fullmatch(times.DURATION, text):
             return cls(text, _Kind.DURATION, Fraction(values.parse_duration(text) // timedelta(seconds=1)))
         try:
             return cls(text, _Kind.MONEY, Fraction(to_decimal(parse_written(text))))

@@ -6,7 +6,8 @@ from typing import Protocol
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.requests import Request, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Request
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
 from alertd.core.messages.outbox import OutboxEntry

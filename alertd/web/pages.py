@@ -12,7 +12,7 @@ from http import HTTPStatus
 
 from aiohttp import web
 
-from alertd.core.alerts.requests import ExpireSilence, Request, RequestError
+from alertd.core.alerts.requests import Request, RequestError, parse_expiry
 from alertd.core.alerts.silence import SilenceLength
 from alertd.core.spend.steps import SpendSteps, sum_steps
 from alertd.errors import AlertdError
@@ -129,7 +129,7 @@ class StatusPages:
 
     async def _expire(self, request: web.Request) -> web.StreamResponse:
         def ask(_fields: Mapping[str, str], by: str) -> Request:
-            return ExpireSilence(id=request.match_info["id"], by=by)
+            return parse_expiry(request.match_info["id"], by=by)
 
         return await self._write(request, ask)
 

@@ -4,18 +4,24 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
-from alertd.core.alerts.requests import Acknowledge, AddSilence, RequestError
-from alertd.core.alerts.silence import SilenceLength
-from alertd.core.labels import Patterns
-
-_LONGEST_COMMENT = 200
+from alertd.core.alerts.requests import (
+    Acknowledge,
+    AddSilence,
+    SilenceText,
+    end_parts,
+    parse_acknowledgement,
+    parse_silence,
+)
 
 
 def acknowledgement(fingerprint: str, fields: Mapping[str, str], *, by: str) -> Acknowledge:
-    """Return the request to acknowledge an alert, or to take that back."""
-    return Acknowledge(
-        fingerprint=fingerprint, by=by, undo=fields.get("undo") == "1", episode=_episode(fields.get("episode", ""))
-    )
+    """
+    Return the request to acknowledge an alert, or to take that back.
+
+    Raises:
+        RequestError: The form asks for what cannot be.
+    """
+    return parse_acknowledgement(fingerprint, by=by, undo=fields.get("undo") == "1", episode=fields.get("episode", ""))
 
 
 def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: datetime) -> AddSilence:
@@ -23,24 +29,16 @@ def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: dateti
     Return the request to silence one alert.
 
     Raises:
-        RequestError: The form does not say for how long.
+        RequestError: The form asks for what cannot be.
     """
-    chosen = fields.get("length", "")
-    if chosen not in set(SilenceLength):
-        raise RequestError(f"choose how long: {', '.join(SilenceLength)}")
-    length = SilenceLength(chosen)
+    length = fields.get("length", "")
     mark = "\n".join((fingerprint, length, fields.get("mark", "") or now.isoformat()))
-    return AddSilence(
-        # The same form, sent twice, is the same silence.
-        id=hashlib.sha256(mark.encode(errors="surrogateescape")).hexdigest()[:8],
-        matchers=(("fingerprint", Patterns((fingerprint,))),),
+    written = SilenceText(
+        alert=fingerprint,
         by=by,
-        comment=" ".join(fields.get("comment", "").split())[:_LONGEST_COMMENT],
-        ends_at=length.ends_at(now),
-        until_resolved=length is SilenceLength.RESOLVED,
-        episode=_episode(fields.get("episode", "")),
+        comment=fields.get("comment", ""),
+        episode=fields.get("episode", ""),
+        **end_parts(length),
     )
-
-
-def _episode(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else None
+    # The same form, sent twice, is the same silence.
+    return parse_silence(written, id=hashlib.sha256(mark.encode(errors="surrogateescape")).hexdigest()[:8], now=now)

@@ -9,15 +9,8 @@ from alertd.core.alert import Address, Alert, AlertState
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.lifecycle import Move, end, step
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.alerts.requests import (
-    Acknowledge,
-    AddSilence,
-    ExpireSilence,
-    Request,
-    RequestOutcome,
-    Situation,
-    carry_out,
-)
+from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_out
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request
 from alertd.core.alerts.silence import Bound, Silence
 from alertd.core.labels import Patterns
 from alertd.core.messages.dispatch import Decisions, dispatch

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd
 from alertd.daemon.control_socket import NobodyListens, ask, listen, socket_path

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
-from alertd.core.alerts.requests import Acknowledge, Request, RequestError, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Acknowledge, Request, RequestError
 from alertd.daemon import control_table as requests_module
 from alertd.daemon.control_table import ask_daemon, serve_requests
 from alertd.daemon.store_gateway import StoreGateway

@@ -10,7 +10,8 @@ import aiohttp
 from pydantic import SecretStr
 
 from alertd.core.alert import Alert
-from alertd.core.alerts.requests import Request, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Request
 from alertd.core.hours import HourRange
 from alertd.core.rules.facts import RulesFile
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill

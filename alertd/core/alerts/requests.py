@@ -1,40 +1,59 @@
 """
-What people ask for: to acknowledge an alert, to add and end silences. Pure: from what is known to what changes.
+What people ask for: to acknowledge an alert, to add and to end silences. Pure: from what somebody wrote to a request.
 
-Every change is by somebody, at a time, and says what it did.
+Commands, Slack and the status page hand in text, and everything that they accept is decided here, so that all of them
+accept the same. `check` holds the bounds; requests that another process made are held to them as well.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime
+import re
+import unicodedata
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import TypeVar
 
-from alertd.core.alert import Alert, AlertState
-from alertd.core.alerts.inhibition import Inhibition
-from alertd.core.alerts.mutes import Mutes
-from alertd.core.alerts.silence import Bound, Silence, expire, matchable
-from alertd.core.labels import Patterns, matches_all
-from alertd.core.money import Usd
-from alertd.core.rules.base import Rule
-from alertd.core.words import format_instant
+from alertd.core.calendar import Period, period_of
+from alertd.core.hours import hour_of, start_of
+from alertd.core.labels import Patterns
+from alertd.core.money import Usd, parse_written
+from alertd.core.times import parse_duration, parse_instant, parse_zone
+from alertd.core.words import format_instant, quote
 
-_SHORTEST_PREFIX = 4
-_NAMED = 5
-"""So many alerts are named in an answer; the rest is counted."""
+LONGEST_SILENCE = timedelta(days=3660)
+"""Ten years: whoever writes more has mistyped, and an end beyond the calendar cannot be stored."""
+LONGEST_COMMENT = 200
+"""In characters: it is shown in one line of a list and of a message."""
+LONGEST_NAME = 100
+"""In characters: of who asks."""
+LONGEST_PATTERNS = 2000
+"""In characters: of the values of one matcher."""
+MOST_MATCHERS = 20
+"""Each is a label; no alert has so many."""
+PERIOD_ENDS = {
+    "day-end": Period.DAY,
+    "week-end": Period.WEEK,
+    "month-end": Period.MONTH,
+    "quarter-end": Period.QUARTER,
+}
+RESOLVED = "resolved"
+"""The end of a silence that lasts until what fires now has ended."""
+_FINGERPRINT = re.compile("[0-9a-f]{4,16}")
+_WHOLE_FINGERPRINT = 16
+_HEX_DIGITS = frozenset("0123456789abcdef")
+_LABEL_NAME = re.compile("[a-zA-Z_][a-zA-Z0-9_]{0,99}")
+_EXAMPLE_VALUE = re.compile(r"[A-Za-z0-9_.@*?!,-]{1,60}")
+_EPISODE = re.compile("[0-9]{1,9}")
+_ENDS = "24h, month-end, resolved, a time like 2026-12-01T08:00Z, or an amount like +$200"
+# Format characters that turn the order of what is read: an author could be made to look like another one.
+_TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
+_TOO_LONG = f"the longest is {LONGEST_SILENCE.days}d"
+
+T = TypeVar("T")
 
 
 class RequestError(Exception):
     """It cannot be done as asked; the text says why and what to do instead."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Situation:
-    """All that a request may look at."""
-
-    alerts: Mapping[str, Alert]
-    silences: Mapping[str, Silence]
-    rules: Mapping[str, Rule]
-    inhibitions: Sequence[Inhibition]
-    now: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,167 +98,285 @@ class ExpireSilence:
 Request = Acknowledge | AddSilence | ExpireSilence
 
 
+class RequestTextError(RequestError):
+    """
+    What was written is no request.
+
+    Args:
+        part: The part of the request that is wrong, named as the field that holds it.
+    """
+
+    def __init__(self, part: str, text: str) -> None:
+        super().__init__(text)
+        self.part = part
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RequestOutcome:
-    """What a request changes, to be stored in one transaction."""
+class SilenceText:
+    """A silence as somebody wrote it; what was not written is empty. Where there are several ends, the first counts."""
 
-    text: str
-    """What was done, for the person who asked."""
-    event: str
-    """The same for the history of the alerts."""
-    alerts: tuple[Alert, ...] = ()
-    """Changed ones, as they are now."""
-    silences: tuple[Silence, ...] = ()
+    matchers: Sequence[str] = ()
+    """Each `label=value`, or a fingerprint, or the beginning of one."""
+    alert: str = ""
+    """The fingerprint of the one alert that it is about, in place of matchers."""
+    by: str
+    lasting: str = ""
+    """A duration."""
+    until: str = ""
+    """A time with its zone, the end of a period, or `resolved`."""
+    until_spend: str = ""
+    """An amount in USD."""
+    comment: str = ""
+    timezone: str = "UTC"
+    """Whose calendar the periods are of."""
+    episode: str = ""
+    """Which life of the alert it is about; the present one where it is empty."""
 
 
-def carry_out(request: Request, situation: Situation) -> RequestOutcome:
+def end_parts(text: str) -> dict[str, str]:
+    """Return an end of any kind as the field of `SilenceText` that it belongs to."""
+    if text.startswith(("+", "$")):
+        return {"until_spend": text}
+    if text in {*PERIOD_ENDS, RESOLVED} or "-" in text[1:]:
+        return {"until": text}
+    return {"lasting": text}
+
+
+def split_silence(words: Sequence[str], *, by: str) -> SilenceText:
     """
-    Return what a request changes.
+    Read a silence as a sentence: matchers, then its end, then why.
 
     Raises:
-        RequestError: It names nothing there is, or asks for what makes no sense.
+        RequestTextError: There are no matchers, or nothing comes after them.
     """
-    match request:
-        case Acknowledge():
-            return _acknowledge(request, situation)
-        case AddSilence():
-            return _add_silence(request, situation)
-        case ExpireSilence():
-            return _expire_silence(request, situation)
+    rest, matchers = list(words), list[str]()
+    while rest and _is_matcher(rest[0], is_first=not matchers):
+        matchers.append(rest.pop(0))
+    if not matchers or not rest:
+        raise RequestTextError("matchers", "write /alertd silence owner=gpu-1 24h, and why")
+    end, *why = rest
+    return SilenceText(matchers=matchers, by=by, comment=" ".join(why), **end_parts(end))
 
 
-def find_alert(alerts: Mapping[str, Alert], fingerprint: str) -> Alert:
+def _is_matcher(word: str, *, is_first: bool) -> bool:
+    if "=" in word:
+        return True
+    # 1000d could be the beginning of a fingerprint as well: behind a matcher it is how long.
+    is_end = not is_first and re.fullmatch("[0-9]+d", word) is not None
+    return _FINGERPRINT.fullmatch(word.lower()) is not None and not is_end
+
+
+def parse_silence(written: SilenceText, *, id: str, now: datetime) -> AddSilence:  # noqa: A002 -- the field's name
     """
-    Return the alert of a fingerprint, or of the beginning of one.
+    Read a silence.
 
     Raises:
-        RequestError: There is none, or more than one.
+        RequestTextError: A part of it cannot be read, or is out of bounds.
+        RequestError: It would be over already.
     """
-    return alerts[_find(alerts, fingerprint, "alert", "`alertd alerts --all` lists them")]
+    request = AddSilence(
+        id=id,
+        matchers=tuple(sorted(_matchers(written), key=lambda matcher: matcher[0])),
+        by=_line(written.by),
+        comment=_line(written.comment),
+        ends_at=min(_ends(written, now), default=None),
+        until_resolved=written.until == RESOLVED,
+        until_spend=_amount(written.until_spend) if written.until_spend else None,
+        episode=_episode(written.episode),
+    )
+    check(request, now)
+    return request
 
 
-def _find(known: Mapping[str, object], beginning: str, what: str, remedy: str) -> str:
-    if beginning in known:
-        return beginning
-    if len(beginning) < _SHORTEST_PREFIX:
-        raise RequestError(f'there is no {what} "{beginning}"; write at least {_SHORTEST_PREFIX} of its digits')
-    found = [name for name in known if name.startswith(beginning)]
-    if len(found) > 1:
-        raise RequestError(f'"{beginning}" is the beginning of {len(found)} {what}s; write more of it')
-    if not found:
-        raise RequestError(f'there is no {what} "{beginning}"; {remedy}')
-    return found[0]
+def parse_acknowledgement(fingerprint: str, *, by: str, undo: bool = False, episode: str = "") -> Acknowledge:
+    """
+    Read the request to acknowledge an alert, or to take that back.
+
+    Raises:
+        RequestTextError: A part of it cannot be read.
+        RequestError: There can be no alert of that name.
+    """
+    name = _digits(fingerprint, "alert", "`alertd alerts --all` lists them")
+    request = Acknowledge(fingerprint=name, by=_line(by), undo=undo, episode=_episode(episode))
+    _check_line("by", request.by)
+    return request
 
 
-def _acknowledge(request: Acknowledge, situation: Situation) -> RequestOutcome:
-    alert = find_alert(situation.alerts, request.fingerprint)
-    name = f"{alert.rule} ({alert.fingerprint})"
-    if alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}:
-        ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
-        raise RequestError(f"{name} has ended already{ended}: there is nothing to acknowledge")
-    if request.undo:
-        if alert.acknowledged_by is None:
-            raise RequestError(f"{name} is not acknowledged")
-        after = replace(alert, acknowledged_by=None, acknowledged_at=None)
-        said = f"acknowledgement taken back by {request.by}"
-        return RequestOutcome(text=f"{name}: {said}. It is repeated again.", event=said, alerts=(after,))
-    if alert.acknowledged_by is not None:
-        # Pressed twice, or by two people: the first one has it.
-        text = f"{name} was acknowledged by {alert.acknowledged_by} already: {alert.headline}"
-        return RequestOutcome(text=text, event="")
-    after = replace(alert, acknowledged_by=request.by, acknowledged_at=situation.now)
-    text = f"{name} is acknowledged: {alert.headline}. It is not repeated until its severity rises."
-    return RequestOutcome(text=text, event=f"acknowledged by {request.by}", alerts=(after,))
+def parse_expiry(id: str, *, by: str) -> ExpireSilence:  # noqa: A002 -- the field's name
+    """
+    Read the request to end a silence.
+
+    Raises:
+        RequestTextError: A part of it cannot be read.
+        RequestError: There can be no silence of that name.
+    """
+    request = ExpireSilence(id=_digits(id, "active silence", "`alertd silence list` shows them"), by=_line(by))
+    _check_line("by", request.by)
+    return request
 
 
-def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
-    if not request.matchers:
-        raise RequestError("a silence without matchers would withhold everything; name at least one, like owner=gpu-1")
+def check(request: Request, now: datetime) -> None:
+    """
+    Hold a request to the bounds, whoever made it.
+
+    Raises:
+        RequestTextError: It is out of bounds.
+        RequestError: It would be over already.
+    """
+    _check_line("by", request.by)
+    if not isinstance(request, AddSilence):
+        return
+    _check_line("comment", request.comment)
+    _check_matchers(request.matchers)
     if request.ends_at is None and not request.until_resolved and request.until_spend is None:
-        raise RequestError("a silence needs an end: a time, the alert's end or an amount")
-    if request.ends_at is not None and request.ends_at <= situation.now:
+        raise RequestTextError("lasting", f"a silence needs an end: {_ENDS}")
+    if request.until_spend is not None and request.until_spend <= 0:
+        raise RequestTextError("until_spend", "the amount that ends a silence must be above zero; write it like +$200")
+    if request.ends_at is None:
+        return
+    if request.ends_at <= now:
         raise RequestError(
             f"the silence would have ended at {format_instant(request.ends_at)}, which is past; choose a later time"
         )
-    if request.id in situation.silences:
-        # The same request, delivered twice.
-        return RequestOutcome(text=f"Silence {request.id} is there already.", event="")
-    matching = _matching(request, situation)
-    if request.episode is not None and request.episode not in {alert.episode for alert in matching}:
-        raise RequestError("the alert has ended already: there is nothing to silence")
-    is_bound = request.until_resolved or request.until_spend is not None
-    if is_bound and not matching:
-        raise RequestError("nothing that fires now matches; without a firing alert the silence needs a time: --for 24h")
-    silence = Silence(
-        id=request.id,
-        matchers=request.matchers,
-        author=request.by,
-        comment=request.comment,
-        created_at=situation.now,
-        ends_at=request.ends_at,
-        bound=tuple(_bound(alert, request.until_spend, situation) for alert in matching) if is_bound else (),
-        further=request.until_spend,
-    )
-    text = f"Silence {silence.id} {silence.until} withholds {_named(matching)}{_unknown_labels(request, situation)}"
-    return _with_silence(silence, situation, text=text, event=f"silenced by {silence.words}")
+    if request.ends_at - now > LONGEST_SILENCE:
+        raise RequestTextError("until", f"the silence would end on {request.ends_at:%Y-%m-%d}; {_TOO_LONG}")
 
 
-def _matching(request: AddSilence, situation: Situation) -> list[Alert]:
-    matchers = dict(request.matchers)
-    firing = (alert for alert in situation.alerts.values() if alert.state is AlertState.FIRING)
-    found = [alert for alert in firing if matches_all(matchers, matchable(alert))]
-    return sorted(found, key=lambda alert: (-alert.severity, alert.rule, alert.fingerprint))
+def _check_matchers(matchers: Sequence[tuple[str, Patterns]]) -> None:
+    if not matchers:
+        raise RequestTextError(
+            "matchers", "a silence without matchers would withhold everything; name at least one, like owner=gpu-1"
+        )
+    if len(matchers) > MOST_MATCHERS:
+        raise RequestTextError("matchers", f"these are {len(matchers)} matchers; write at most {MOST_MATCHERS}")
+    names = [name for name, _ in matchers]
+    for name, patterns in matchers:
+        if names.count(name) > 1:
+            raise RequestTextError("matchers", f'"{name}" is matched twice; join its values: {name}=a,b')
+        _check_patterns(name, patterns)
+    if not any(text for _, patterns in matchers for text in patterns.texts):
+        fits = " and ".join(names)
+        raise RequestTextError(
+            "matchers", f"without a value this fits every alert that has no {fits}; name a value, like {names[0]}=gpu-1"
+        )
 
 
-def _bound(alert: Alert, until_spend: Usd | None, situation: Situation) -> Bound:
-    below = None
-    if until_spend is not None:
-        rule = situation.rules.get(alert.rule)
-        if rule is None:
-            raise RequestError(
-                f"{alert.rule} ({alert.fingerprint}): its rule cannot be read now, which says what an amount is to it; "
-                "choose a time, or mend the rules file (`alertd check`)"
+def _check_patterns(name: str, patterns: Patterns) -> None:
+    if not _LABEL_NAME.fullmatch(name):
+        remedy = f", like {name[:-1]}=!gpu-1" if name.endswith("!") else ""
+        raise RequestTextError("matchers", f"{quote(name)} is not the name of a label; write name=value{remedy}")
+    if sum(map(len, patterns.texts)) > LONGEST_PATTERNS:
+        raise RequestTextError("matchers", f"the values of {name} are longer than {LONGEST_PATTERNS} characters; use *")
+    for text in patterns.texts:
+        if _unseen(text):
+            raise RequestTextError(
+                "matchers", f"{name}={quote(text)} has characters that cannot be seen; write ? for each of them"
             )
-        step = rule.value_of(until_spend, alert)
-        if step is None:
-            raise RequestError(
-                f"{alert.rule} ({alert.fingerprint}) counts no money, so no amount ends its silence; choose a time"
+
+
+def _check_line(part: str, text: str) -> None:
+    what, longest = ("the comment", LONGEST_COMMENT) if part == "comment" else ("the name of who asks", LONGEST_NAME)
+    if part == "by" and not text.strip():
+        raise RequestTextError(part, f"{what} is empty; say who asks")
+    if len(text) > longest:
+        raise RequestTextError(part, f"{what} has {len(text)} characters; write at most {longest}")
+    if _unseen(text):
+        raise RequestTextError(part, f"{what}, {quote(text)}, has characters that cannot be seen; leave them out")
+
+
+def _unseen(text: str) -> bool:
+    return any(unicodedata.category(letter) in _UNSEEN or letter in _TURNING for letter in text)
+
+
+def _line(text: str) -> str:
+    """Return a text in one line."""
+    return " ".join(text.split())
+
+
+def _digits(text: str, what: str, remedy: str) -> str:
+    digits = text.strip().lower()
+    if len(digits) > _WHOLE_FINGERPRINT or not _HEX_DIGITS.issuperset(digits):
+        raise RequestError(f"there is no {what} {quote(text)}; {remedy}")
+    return digits
+
+
+def _episode(text: str) -> int | None:
+    if text and not _EPISODE.fullmatch(text):
+        raise RequestTextError("episode", f"{quote(text)} is no episode of an alert")
+    return int(text) if text else None
+
+
+def _matchers(written: SilenceText) -> Iterator[tuple[str, Patterns]]:
+    if written.alert or not written.matchers:
+        digits = _digits(written.alert, "alert", "`alertd alerts --all` lists them")
+        if not _FINGERPRINT.fullmatch(digits):
+            raise RequestError(f"there is no alert {quote(digits)}; write at least 4 of its digits")
+        yield _one_alert(digits)
+    yield from map(_matcher, written.matchers)
+
+
+def _one_alert(digits: str) -> tuple[str, Patterns]:
+    return "fingerprint", Patterns((digits if len(digits) == _WHOLE_FINGERPRINT else f"{digits}*",))
+
+
+def _matcher(text: str) -> tuple[str, Patterns]:
+    name, equals, value = (part.strip() for part in text.partition("="))
+    digits = name.lower()
+    if not equals and not _FINGERPRINT.fullmatch(digits):
+        example = f", like owner={name}, " if _EXAMPLE_VALUE.fullmatch(name) else " "
+        raise RequestTextError(
+            "matchers", f"{quote(text)} is neither label=value{example}nor the fingerprint of an alert"
+        )
+    if not equals:
+        return _one_alert(digits)
+    if not name:
+        raise RequestTextError("matchers", f"{quote(text)} names no label; write it like owner=gpu-1")
+    return name, Patterns(tuple(_values(name, value)))
+
+
+def _values(name: str, value: str) -> Iterator[str]:
+    parts = [part.strip() for part in value.split(",")]
+    for part in parts:
+        if not part and len(parts) > 1:
+            raise RequestTextError("matchers", f"{name}={quote(value)} has a comma without a value beside it")
+        if part.startswith(("=", "~")):
+            raise RequestTextError(
+                "matchers", f"{name}={quote(value)}: write values and globs behind one =, like {name}=gpu-*"
             )
-        below = alert.value + step
-    return Bound(fingerprint=alert.fingerprint, episode=alert.episode, below=below)
+        if part.startswith(('"', "'", "\u201c")):
+            raise RequestTextError("matchers", f"{name}={quote(value)}: write the value without quotes; ? fits a blank")
+        yield part
 
 
-def _named(alerts: Sequence[Alert]) -> str:
-    if not alerts:
-        return "what will match: nothing that fires now does."
-    lines = [f"  {alert.fingerprint}  {alert.severity.label}  {alert.headline}" for alert in alerts[:_NAMED]]
-    more = [f"  … and {len(alerts) - _NAMED} more"] if len(alerts) > _NAMED else []
-    return "\n".join([f"{len(alerts)} firing now:", *lines, *more])
+def _ends(written: SilenceText, now: datetime) -> Iterator[datetime]:
+    """Yield the instants that end a silence; those that its alerts decide are none."""
+    zone = _read("timezone", parse_zone, written.timezone)
+    if written.lasting:
+        lasting = _read("lasting", parse_duration, written.lasting)
+        if lasting > LONGEST_SILENCE:
+            raise RequestTextError("lasting", f"{quote(written.lasting)} is too long; {_TOO_LONG}")
+        yield now + lasting
+    if written.until in PERIOD_ENDS:
+        yield start_of(period_of(hour_of(now), PERIOD_ENDS[written.until], zone).hours.end)
+    elif written.until and written.until != RESOLVED:
+        yield _read("until", parse_instant, written.until, ways=f"; or {', '.join(PERIOD_ENDS)} or {RESOLVED}")
 
 
-def _unknown_labels(request: AddSilence, situation: Situation) -> str:
-    """Return a hint where a matcher names what no alert so far has: most likely it is misspelt."""
-    known = {name for alert in situation.alerts.values() for name in matchable(alert)}
-    unknown = [name for name, _ in request.matchers if known and name not in known]
-    return "".join(
-        f'\nNo alert so far has the label "{name}"; the labels are {", ".join(sorted(known))}.' for name in unknown
-    )
+def _amount(text: str) -> Usd:
+    try:
+        amount = parse_written(text.removeprefix("+"))
+    except ValueError as error:
+        reason = str(error) if "USD" in str(error) and "is not an amount" not in str(error) else ""
+        shown = f"{quote(text)} is not an amount above zero"
+        raise RequestTextError("until_spend", reason or f"{shown}; write it like +$200") from None
+    if amount <= 0:
+        raise RequestTextError("until_spend", f"{quote(text)} is not an amount above zero; write it like +$200")
+    return amount
 
 
-def _expire_silence(request: ExpireSilence, situation: Situation) -> RequestOutcome:
-    active = {name: silence for name, silence in situation.silences.items() if silence.is_active(situation.now)}
-    silence = active[_find(active, request.id, "active silence", "`alertd silence list` shows them")]
-    text = f"Silence {silence.id} is ended. What it withheld and still fires is told at the next poll."
-    ended = expire(silence, by=request.by, now=situation.now)
-    return _with_silence(ended, situation, text=text, event=f"silence {silence.id} ended by {request.by}")
-
-
-def _with_silence(silence: Silence, situation: Situation, *, text: str, event: str) -> RequestOutcome:
-    """Return the change, with every alert that is silenced by it now, or is not any more; others are not touched."""
-    silences = {**situation.silences, silence.id: silence}
-    mutes = Mutes(silences.values(), situation.inhibitions, situation.alerts, situation.now)
-    holding = replace(silence, expired_at=None)
-    held = (a for a in situation.alerts.values() if holding.holds(a, matchable(a), situation.now))
-    noted = ((alert, mutes.noted(alert)) for alert in held)
-    changed = tuple(after for before, after in noted if after is not before)
-    return RequestOutcome(text=text, event=event, alerts=changed, silences=(silence,))
+def _read(part: str, parse: Callable[[str], T], text: str, *, ways: str = "") -> T:
+    """Read a part with a parser that raises ValueError."""
+    try:
+        return parse(text)
+    except ValueError as error:
+        raise RequestTextError(part, f"{error}{ways}") from None

@@ -11,9 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request
+from alertd.core.alerts.requests import (
+    Request,
+    SilenceText,
+    end_parts,
+    parse_acknowledgement,
+    parse_expiry,
+    parse_silence,
+)
 from alertd.core.alerts.silence import SilenceLength
-from alertd.core.labels import Patterns
 from alertd.core.messages.message import AlertFacts, Message
 
 Block = dict[str, object]
@@ -29,9 +35,13 @@ class NotOurs(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """A button that somebody pressed."""
+    """A button that somebody pressed, and what it carries."""
 
-    request: Request
+    action: str
+    value: str
+    by: str
+    mark: str
+    """The same for the same press, delivered twice."""
     user_id: str
     team_id: str
     channel_id: str
@@ -69,9 +79,9 @@ def _plain(text: str) -> Block:
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
-def read_press(payload: Mapping[str, object], *, now: datetime) -> Press:
+def read_press(payload: Mapping[str, object]) -> Press:
     """
-    Return what a `block_actions` payload asks for.
+    Return what was pressed by a `block_actions` payload.
 
     Source of its shape: https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 
@@ -83,9 +93,17 @@ def read_press(payload: Mapping[str, object], *, now: datetime) -> Press:
     mark = f"{_text(action, 'action_ts')} {_text(user, 'id')} {_text(_part(payload, 'message'), 'ts')}"
     chosen = _part(action, "selected_option")
     value = _text(chosen, "value") or _text(action, "value")
-    request = _request(_text(action, "action_id"), value, by=name, mark=mark, now=now)
+    pressed = _text(action, "action_id")
+    if pressed not in {_ACK, _SILENCE, _UNSILENCE} or not value:
+        raise NotOurs
+    if pressed != _UNSILENCE and not value.rpartition("|")[2].isdecimal():
+        # Without the episode it could be about yesterday's alert.
+        raise NotOurs
     return Press(
-        request=request,
+        action=pressed,
+        value=value,
+        by=name,
+        mark=mark,
         user_id=_text(user, "id"),
         team_id=_text(user, "team_id"),
         channel_id=_text(channel, "id"),
@@ -104,25 +122,19 @@ def _text(part: Mapping[str, object], name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _request(action: str, value: str, *, by: str, mark: str, now: datetime) -> Request:
-    if action == _UNSILENCE and value:
-        return ExpireSilence(id=value, by=by)
-    choice, about = ("", value) if action == _ACK else (value.partition("|")[0], value.partition("|")[2])
+def request_of(press: Press, *, now: datetime) -> Request:
+    """
+    Return what a press asks for.
+
+    Raises:
+        RequestError: It asks for what cannot be.
+    """
+    if press.action == _UNSILENCE:
+        return parse_expiry(press.value, by=press.by)
+    end, about = ("", press.value) if press.action == _ACK else press.value.partition("|")[::2]
     fingerprint, _, episode = about.partition("|")
-    if not fingerprint or not episode.isdigit():
-        raise NotOurs
-    if action == _ACK:
-        return Acknowledge(fingerprint=fingerprint, episode=int(episode), by=by)
-    if action != _SILENCE or choice not in set(SilenceLength):
-        raise NotOurs
-    length = SilenceLength(choice)
-    return AddSilence(
-        # The same press, delivered twice, is the same silence.
-        id=hashlib.sha256(json.dumps([mark, value]).encode()).hexdigest()[:8],
-        matchers=(("fingerprint", Patterns((fingerprint,))),),
-        by=by,
-        comment="by button",
-        ends_at=length.ends_at(now),
-        until_resolved=length is SilenceLength.RESOLVED,
-        episode=int(episode),
-    )
+    if press.action == _ACK:
+        return parse_acknowledgement(fingerprint, by=press.by, episode=episode)
+    written = SilenceText(alert=fingerprint, by=press.by, comment="by button", episode=episode, **end_parts(end))
+    name = hashlib.sha256(json.dumps([press.mark, press.value]).encode()).hexdigest()[:8]
+    return parse_silence(written, id=name, now=now)

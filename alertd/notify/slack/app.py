@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
-from alertd.core.alerts.requests import Request, RequestError, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Request, RequestError
 from alertd.errors import AlertdError
 from alertd.log import get_logger
-from alertd.notify.slack.actions import NotOurs, read_press
+from alertd.notify.slack.actions import NotOurs, Press, read_press, request_of
 
 if TYPE_CHECKING:
     from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -144,24 +145,31 @@ class SlackApp:
         if payload.get("type") != "block_actions":
             return
         try:
-            press = read_press(payload, now=self._now())
+            press = read_press(payload)
         except NotOurs:
             return
         refusal = self._refusal(press.user_id, press.team_id)
-        text = refusal or await self._do(press.request)
+        text = refusal or await self._answer(self._do(press))
         await self._tell(web, press.channel_id, press.user_id, text)
 
-    async def _do(self, request: Request) -> str:
+    async def _do(self, press: Press) -> str:
+        return (await self._carry_out(request_of(press, now=self._now()))).text
+
+    async def _answer(self, answer: Awaitable[str]) -> str:
+        """Return the answer, or why there is none: whoever asks hears of it in any case."""
         try:
-            return (await self._carry_out(request)).text
+            return await answer
         except (RequestError, AlertdError) as error:
             return f"Not done: {error}"
+        except Exception:  # noqa: BLE001 -- the boundary to people: a fault of ours is an answer, too
+            self._log.exception("slack request failed")
+            return "Not done: alertd failed at it; the trace is in its log."
 
     async def _on_command(self, web: "AsyncWebClient", payload: Mapping[str, object]) -> None:
         user, channel, team, name, text = (
             str(payload.get(key) or "") for key in ("user_id", "channel_id", "team_id", "user_name", "text")
         )
-        answer = self._refusal(user, team) or await self._command(text, name or user)
+        answer = self._refusal(user, team) or await self._answer(self._command(text, name or user))
         await self._tell(web, channel, user, answer)
 
     def _refusal(self, user_id: str, team_id: str) -> str:

@@ -5,13 +5,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
-from alertd.core.alerts.requests import AddSilence, Request, RequestError, RequestOutcome
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import AddSilence, Request, RequestError, parse_silence, split_silence
 from alertd.core.calendar import Period, period_of
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.labels import Patterns
 from alertd.core.money import Usd, format_usd
 from alertd.errors import AlertdError
-from alertd.settings import parse_duration
 
 HELP = """\
 /alertd alerts: what is firing
@@ -78,26 +77,7 @@ class SlackCommands:
         return "\n".join([f"{total} {name} (UTC), as far as it is billed", *lines])
 
     def _silence(self, words: Sequence[str], person: str) -> AddSilence:
-        matchers: dict[str, Patterns] = {}
-        rest = list(words)
-        while rest and ("=" in rest[0] or _is_fingerprint(rest[0])):
-            name, equals, value = rest.pop(0).partition("=")
-            name, value = (name, value) if equals else ("fingerprint", f"{name}*")
-            matchers[name] = Patterns(tuple(value.split(",")))
-        try:
-            lasting = parse_duration(rest.pop(0) if matchers and rest else "")
-        except ValueError:
-            raise RequestError("write /alertd silence owner=gpu-1 24h, and why") from None
         now = self._now()
         mark = f"{now.isoformat()} {person} {' '.join(words)}"
-        return AddSilence(
-            id=hashlib.sha256(mark.encode()).hexdigest()[:8],
-            matchers=tuple(sorted(matchers.items())),
-            by=person,
-            comment=" ".join(rest),
-            ends_at=now + lasting,
-        )
-
-
-def _is_fingerprint(word: str) -> bool:
-    return len(word) == 16 and all(character in "0123456789abcdef" for character in word)
+        name = hashlib.sha256(mark.encode(errors="surrogatepass")).hexdigest()[:8]
+        return parse_silence(split_silence(words, by=person), id=name, now=now)

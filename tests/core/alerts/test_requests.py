@@ -7,15 +7,8 @@ import pytest
 
 from alertd.core.alert import AlertState, Unit
 from alertd.core.alerts.inhibition import Inhibition
-from alertd.core.alerts.requests import (
-    Acknowledge,
-    AddSilence,
-    ExpireSilence,
-    Request,
-    RequestError,
-    RequestOutcome,
-    find_alert,
-)
+from alertd.core.alerts.request_outcome import RequestOutcome, find_alert
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.core.alerts.silence import Silence
 from tests.core.builders import HOUR, NOW, firing, rolling, usd
 from tests.core.stage import TEAM, Stage, a_silence, match
@@ -136,7 +129,11 @@ def test_ack_when_it_makes_no_sense_then_refused() -> None:
             "a silence without matchers would withhold everything; name at least one, like owner=gpu-1",
             id="no matchers",
         ),
-        pytest.param({}, "a silence needs an end: a time, the alert's end or an amount", id="no end"),
+        pytest.param(
+            {},
+            "a silence needs an end: 24h, month-end, resolved, a time like 2026-12-01T08:00Z, or an amount like +$200",
+            id="no end",
+        ),
         pytest.param(
             {"ends_at": NOW},
             "the silence would have ended at 2026-01-10 12:05 UTC, which is past; choose a later time",
@@ -174,7 +171,7 @@ def test_silence_when_it_is_to_end_by_an_amount_then_only_money_can_be_counted()
     made.rule = rolling(name="another")
     assert refused(made, request) == (
         f"gpu-24h ({NAME}): its rule cannot be read now, which says what an amount is to it; "
-        "choose a time, or mend the rules file (`alertd check`)"
+        "choose a time, or fix the rules file (`alertd check`)"
     )
 
 

@@ -1,0 +1,211 @@
+"""
+What a request changes: from what is known to what is stored in one transaction. Pure.
+
+Every change is by somebody, at a time, and says what it did.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.inhibition import Inhibition
+from alertd.core.alerts.mutes import Mutes
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, check
+from alertd.core.alerts.silence import Bound, Silence, expire, matchable
+from alertd.core.labels import Patterns, matches_all
+from alertd.core.money import Usd
+from alertd.core.rules.base import Rule
+from alertd.core.words import format_instant, quote
+
+_SHORTEST_PREFIX = 4
+_ONE_ALERT = re.compile(r"[0-9a-f]{16}|[0-9a-f]{4,15}\*")
+"""A fingerprint, or the beginning of one; other patterns may fit several."""
+_NAMED = 5
+"""So many alerts are named in an answer; the rest is counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Situation:
+    """All that a request may look at."""
+
+    alerts: Mapping[str, Alert]
+    silences: Mapping[str, Silence]
+    rules: Mapping[str, Rule]
+    inhibitions: Sequence[Inhibition]
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RequestOutcome:
+    """What a request changes, to be stored in one transaction."""
+
+    text: str
+    """What was done, for the person who asked."""
+    event: str
+    """The same for the history of the alerts."""
+    alerts: tuple[Alert, ...] = ()
+    """Changed ones, as they are now."""
+    silences: tuple[Silence, ...] = ()
+
+
+def carry_out(request: Request, situation: Situation) -> RequestOutcome:
+    """
+    Return what a request changes.
+
+    Raises:
+        RequestError: It names nothing there is, or asks for what makes no sense.
+    """
+    check(request, situation.now)
+    match request:
+        case Acknowledge():
+            return _acknowledge(request, situation)
+        case AddSilence():
+            return _add_silence(request, situation)
+        case ExpireSilence():
+            return _expire_silence(request, situation)
+
+
+def find_alert(alerts: Mapping[str, Alert], fingerprint: str) -> Alert:
+    """
+    Return the alert of a fingerprint, or of the beginning of one.
+
+    Raises:
+        RequestError: There is none, or more than one.
+    """
+    return alerts[_find(alerts, fingerprint, "alert", "`alertd alerts --all` lists them")]
+
+
+def _find(known: Mapping[str, object], beginning: str, what: str, remedy: str) -> str:
+    if beginning in known:
+        return beginning
+    if len(beginning) < _SHORTEST_PREFIX:
+        raise RequestError(f"there is no {what} {quote(beginning)}; write at least {_SHORTEST_PREFIX} of its digits")
+    found = [name for name in known if name.startswith(beginning)]
+    if len(found) > 1:
+        raise RequestError(f'"{beginning}" is the beginning of {len(found)} {what}s; write more of it')
+    if not found:
+        raise RequestError(f"there is no {what} {quote(beginning)}; {remedy}")
+    return found[0]
+
+
+def _acknowledge(request: Acknowledge, situation: Situation) -> RequestOutcome:
+    alert = find_alert(situation.alerts, request.fingerprint)
+    name = f"{alert.rule} ({alert.fingerprint})"
+    if alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}:
+        ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
+        raise RequestError(f"{name} has ended already{ended}: there is nothing to acknowledge")
+    if request.undo:
+        if alert.acknowledged_by is None:
+            raise RequestError(f"{name} is not acknowledged")
+        after = replace(alert, acknowledged_by=None, acknowledged_at=None)
+        said = f"acknowledgement taken back by {request.by}"
+        return RequestOutcome(text=f"{name}: {said}. It is repeated again.", event=said, alerts=(after,))
+    if alert.acknowledged_by is not None:
+        # Pressed twice, or by two people: the first one has it.
+        text = f"{name} was acknowledged by {alert.acknowledged_by} already: {alert.headline}"
+        return RequestOutcome(text=text, event="")
+    after = replace(alert, acknowledged_by=request.by, acknowledged_at=situation.now)
+    text = f"{name} is acknowledged: {alert.headline}. It is not repeated until its severity rises."
+    return RequestOutcome(text=text, event=f"acknowledged by {request.by}", alerts=(after,))
+
+
+def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
+    if request.id in situation.silences:
+        # The same request, delivered twice.
+        return RequestOutcome(text=f"Silence {request.id} is there already.", event="")
+    request = replace(request, matchers=tuple(_named_alert(matcher, situation) for matcher in request.matchers))
+    matching = _matching(request, situation)
+    if request.episode is not None and request.episode not in {alert.episode for alert in matching}:
+        raise RequestError("the alert has ended already: there is nothing to silence")
+    is_bound = request.until_resolved or request.until_spend is not None
+    if is_bound and not matching:
+        raise RequestError("nothing that fires now matches; without a firing alert the silence needs a time: --for 24h")
+    silence = Silence(
+        id=request.id,
+        matchers=request.matchers,
+        author=request.by,
+        comment=request.comment,
+        created_at=situation.now,
+        ends_at=request.ends_at,
+        bound=tuple(_bound(alert, request.until_spend, situation) for alert in matching) if is_bound else (),
+        further=request.until_spend,
+    )
+    text = f"Silence {silence.id} {silence.until} withholds {_named(matching)}{_unknown_labels(request, situation)}"
+    return _with_silence(silence, situation, text=text, event=f"silenced by {silence.words}")
+
+
+def _named_alert(matcher: tuple[str, Patterns], situation: Situation) -> tuple[str, Patterns]:
+    """
+    Return a matcher with the whole fingerprint where it names one alert by the beginning of it.
+
+    Raises:
+        RequestError: No alert begins so, or more than one.
+    """
+    name, patterns = matcher
+    if name != "fingerprint" or len(patterns.texts) != 1 or not _ONE_ALERT.fullmatch(patterns.texts[0]):
+        return matcher
+    alert = find_alert(situation.alerts, patterns.texts[0].rstrip("*"))
+    return name, Patterns((alert.fingerprint,))
+
+
+def _matching(request: AddSilence, situation: Situation) -> list[Alert]:
+    matchers = dict(request.matchers)
+    firing = (alert for alert in situation.alerts.values() if alert.state is AlertState.FIRING)
+    found = [alert for alert in firing if matches_all(matchers, matchable(alert))]
+    return sorted(found, key=lambda alert: (-alert.severity, alert.rule, alert.fingerprint))
+
+
+def _bound(alert: Alert, until_spend: Usd | None, situation: Situation) -> Bound:
+    below = None
+    if until_spend is not None:
+        rule = situation.rules.get(alert.rule)
+        if rule is None:
+            raise RequestError(
+                f"{alert.rule} ({alert.fingerprint}): its rule cannot be read now, which says what an amount is to it; "
+                "choose a time, or fix the rules file (`alertd check`)"
+            )
+        step = rule.value_of(until_spend, alert)
+        if step is None:
+            raise RequestError(
+                f"{alert.rule} ({alert.fingerprint}) counts no money, so no amount ends its silence; choose a time"
+            )
+        below = alert.value + step
+    return Bound(fingerprint=alert.fingerprint, episode=alert.episode, below=below)
+
+
+def _named(alerts: Sequence[Alert]) -> str:
+    if not alerts:
+        return "what will match: nothing that fires now does."
+    lines = [f"  {alert.fingerprint}  {alert.severity.label}  {alert.headline}" for alert in alerts[:_NAMED]]
+    more = [f"  … and {len(alerts) - _NAMED} more"] if len(alerts) > _NAMED else []
+    return "\n".join([f"{len(alerts)} firing now:", *lines, *more])
+
+
+def _unknown_labels(request: AddSilence, situation: Situation) -> str:
+    """Return a hint where a matcher names what no alert so far has: most likely it is misspelt."""
+    known = {name for alert in situation.alerts.values() for name in matchable(alert)}
+    unknown = [name for name, _ in request.matchers if known and name not in known]
+    return "".join(
+        f'\nNo alert so far has the label "{name}"; the labels are {", ".join(sorted(known))}.' for name in unknown
+    )
+
+
+def _expire_silence(request: ExpireSilence, situation: Situation) -> RequestOutcome:
+    active = {name: silence for name, silence in situation.silences.items() if silence.is_active(situation.now)}
+    silence = active[_find(active, request.id, "active silence", "`alertd silence list` shows them")]
+    text = f"Silence {silence.id} is ended. What it withheld and still fires is told at the next poll."
+    ended = expire(silence, by=request.by, now=situation.now)
+    return _with_silence(ended, situation, text=text, event=f"silence {silence.id} ended by {request.by}")
+
+
+def _with_silence(silence: Silence, situation: Situation, *, text: str, event: str) -> RequestOutcome:
+    """Return the change, with every alert that is silenced by it now, or is not any more; others are not touched."""
+    silences = {**situation.silences, silence.id: silence}
+    mutes = Mutes(silences.values(), situation.inhibitions, situation.alerts, situation.now)
+    holding = replace(silence, expired_at=None)
+    held = (a for a in situation.alerts.values() if holding.holds(a, matchable(a), situation.now))
+    noted = ((alert, mutes.noted(alert)) for alert in held)
+    changed = tuple(after for before, after in noted if after is not before)
+    return RequestOutcome(text=text, event=event, alerts=changed, silences=(silence,))

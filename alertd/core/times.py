@@ -1,0 +1,55 @@
+"""Durations, instants and time zones as people write them; each parser takes text and says what to write instead."""
+
+import re
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from alertd.core.words import quote
+
+DURATION = r"^(?!$)([0-9]{1,5}w)?([0-9]{1,5}d)?([0-9]{1,6}h)?([0-9]{1,6}m)?([0-9]{1,6}s)?$"
+"""An ECMA regular expression as well: editors use the same one."""
+INSTANT = r"^[0-9]{4}-[0-9]{2}-[0-9]{2}[Tt ][0-9]{2}:[0-9]{2}(:[0-9]{2}(\.[0-9]{1,6})?)?([Zz]|[+-][0-9]{2}:[0-9]{2})$"
+_SECONDS = (604800, 86400, 3600, 60, 1)
+
+
+def parse_duration(text: str) -> timedelta:
+    """
+    Read a duration: `90m 24h 7d 4w`, or several joined as in `1d12h`.
+
+    Raises:
+        ValueError: It is none.
+    """
+    match = re.fullmatch(DURATION, text)
+    if match is None:
+        raise ValueError(f"{quote(text)} is not a duration; write 90m, 24h, 7d or 4w")
+    counts = [int(part[:-1]) if part else 0 for part in match.groups()]
+    return timedelta(seconds=sum(count * unit for count, unit in zip(counts, _SECONDS, strict=True)))
+
+
+def parse_instant(text: str) -> datetime:
+    """
+    Read an ISO 8601 instant with its zone; returned in UTC.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if not re.fullmatch(INSTANT, text):
+        raise ValueError(f"{quote(text)} is not a time; write it with its zone, like 2026-12-01T08:00:00Z")
+    try:
+        return datetime.fromisoformat(text.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{quote(text)} is not a time of the calendar") from None
+
+
+def parse_zone(text: str) -> str:
+    """
+    Read the name of an IANA time zone.
+
+    Raises:
+        ValueError: There is none of that name.
+    """
+    try:
+        ZoneInfo(text)
+    except (OSError, ValueError, KeyError):
+        raise ValueError(f"{quote(text)} is not a time zone; write UTC, or one like Europe/Berlin") from None
+    return text

@@ -1,0 +1,62 @@
+"""The Slack app answers whoever asks, also where something is wrong with alertd itself."""
+
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from slack_sdk.socket_mode.request import SocketModeRequest
+
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Request
+from alertd.notify.slack.app import SlackApp, SlackAppConfig
+
+NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
+USER = {"id": "U1", "username": "dana", "team_id": "T1"}
+PRESS = {
+    "type": "block_actions",
+    "user": USER,
+    "channel": {"id": "C1"},
+    "actions": [{"action_id": "alertd_silence", "action_ts": "1.2", "value": "99999w|1c00c82c6fe2430d|1"}],
+}
+COMMAND = {"user_id": "U1", "channel_id": "C1", "team_id": "T1", "user_name": "dana", "text": "silence owner=a 1h"}
+
+
+class Client:
+    """Slack's end: keeps what each person was answered."""
+
+    def __init__(self) -> None:
+        self.heard: list[str] = []
+        self.web_client = self
+
+    async def send_socket_mode_response(self, _response: object) -> None:
+        """Confirm."""
+
+    async def chat_postEphemeral(self, *, channel: str, user: str, text: str) -> None:  # noqa: N802 -- slack-sdk's
+        assert (channel, user) == ("C1", "U1")
+        self.heard.append(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "payload", "words"),
+    [
+        pytest.param("slash_commands", COMMAND, "Not done: alertd failed at it", id="a fault of ours"),
+        pytest.param("interactive", PRESS, 'Not done: "99999w" is too long', id="a button with a wrong value"),
+    ],
+)
+async def test_request_when_it_fails_then_the_person_is_answered(
+    kind: str, payload: dict[str, Any], words: str
+) -> None:
+    """Silence after a command reads as success."""
+
+    async def carry_out(_request: Request) -> RequestOutcome:
+        raise OverflowError
+
+    async def command(_text: str, _person: str) -> str:
+        raise OverflowError
+
+    config = SlackAppConfig(app_token="xapp-1", bot_token="xoxb-1", base_url="http://localhost")
+    app, client = SlackApp(config, carry_out=carry_out, command=command, now=lambda: NOW), Client()
+    app._team_id = "T1"
+    await app._on_request(client, SocketModeRequest(type=kind, envelope_id="e", payload=payload))  # type: ignore[arg-type]
+    (text,) = client.heard
+    assert text.startswith(words)
