@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+from collections.abc import Iterator
 from contextlib import closing
 from datetime import UTC, datetime
 from importlib import resources
@@ -46,17 +47,24 @@ def test_steps_when_all_are_listed_then_each_has_its_digest_and_its_database() -
     assert [int(path.stem) for path in KEPT] == numbers, "run `python -m tests.store.keep_database` before a release"
 
 
+@pytest.fixture
+def blank(place: Place) -> Iterator[str]:
+    """A database without the tables of today's schema, which those have that another test used before."""
+    with place.blank() as url:
+        yield url
+
+
 @pytest.fixture(params=KEPT, ids=[path.stem for path in KEPT])
-def kept(request: pytest.FixtureRequest, place: Place, url: str, tmp_path: Path) -> str:
+def kept(request: pytest.FixtureRequest, place: Place, blank: str, tmp_path: Path) -> str:
     """The URL of a database of each released schema, of each kind."""
-    path = Path(url.removeprefix("sqlite:///")) if place.name == "sqlite" else tmp_path / "kept.db"
+    path = Path(blank.removeprefix("sqlite:///")) if place.name == "sqlite" else tmp_path / "kept.db"
     restore(request.param.read_text(encoding="utf-8"), path)
     with closing(sqlite3.connect(path)) as connection:
         held = connection.execute("SELECT content FROM meta WHERE name = 'schema_version'").fetchone()
         assert held == (str(int(request.param.stem)),), "it is of the schema that its name says"
         if place.name == "postgres":
-            _into_postgres(connection, url, int(request.param.stem))
-    return url
+            _into_postgres(connection, blank, int(request.param.stem))
+    return blank
 
 
 def _into_postgres(file: sqlite3.Connection, url: str, version: int) -> None:
