@@ -6,8 +6,6 @@ from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
-import pytest
-
 import alertd
 
 ROOT = Path(alertd.__file__).parent
@@ -78,40 +76,50 @@ def room_of(module: str) -> str:
 FLOOR = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
 
-OURS = {name: {i for i in imports_of(name) if i.partition(".")[0] == "alertd"} for name in MODULES}
+@cache
+def ours(module: str) -> frozenset[str]:
+    """What a module imports of alertd."""
+    return frozenset(name for name in imports_of(module) if name.partition(".")[0] == "alertd")
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if room_of(m).startswith("core")])
-def test_core_when_it_imports_then_only_the_standard_library_numpy_and_itself(module: str) -> None:
+IMPURE = {
+    "asyncio",
+    "io",
+    "logging",
+    "os",
+    "pathlib",
+    "random",
+    "secrets",
+    "socket",
+    "sqlite3",
+    "subprocess",
+    "time",
+}
+
+
+def test_core_when_it_imports_then_only_the_standard_library_numpy_and_itself() -> None:
     """The core is pure: no I/O, no clock, no log."""
-    roots = {name.partition(".")[0] for name in imports_of(module)} - {"alertd"}
-    impure = {
-        "asyncio",
-        "io",
-        "logging",
-        "os",
-        "pathlib",
-        "random",
-        "secrets",
-        "socket",
-        "sqlite3",
-        "subprocess",
-        "time",
+    pure = {*sys.stdlib_module_names, "numpy", "alertd"} - IMPURE
+    core = [module for module in MODULES if room_of(module).startswith("core")]
+    assert len(core) > 50
+    reached = {
+        module: {name for name in imports_of(module) if name.partition(".")[0] not in pure}
+        | {name for name in ours(module) if not room_of(name).startswith("core")}
+        for module in core
     }
-    assert roots <= {*sys.stdlib_module_names, "numpy"} - impure
-    assert all(room_of(name).startswith("core") for name in OURS[module])
+    assert {module: names for module, names in reached.items() if names} == {}
 
 
-@pytest.mark.parametrize("module", MODULES)
-def test_module_when_it_imports_then_only_from_the_floors_below(module: str) -> None:
+def test_modules_when_they_import_then_only_from_the_floors_below() -> None:
     """Arrows point one way, from the command line down to the core; siblings do not meet."""
-    room = room_of(module)
-    if not room:
-        return
-    assert room in FLOOR, f"say in FLOORS on which floor {room} lies"
-    others = {name for name in OURS[module] - {"alertd"} if room_of(name) != room}
-    assert {name for name in others if FLOOR[room_of(name)] >= FLOOR[room]} == set()
-    assert room not in KEPT_APART or others == set(), KEPT_APART[room]
+    rooms = {room_of(module) for module in MODULES} - {""}
+    assert rooms - FLOOR.keys() == set(), "say in FLOORS on which floor each lies"
+    wrong: dict[str, set[str]] = {}
+    for module in MODULES:
+        if room := room_of(module):
+            others = {name for name in ours(module) - {"alertd"} if room_of(name) != room}
+            wrong[module] = {name for name in others if FLOOR[room_of(name)] >= FLOOR[room] or room in KEPT_APART}
+    assert {module: names for module, names in wrong.items() if names} == {}
 
 
 def test_root_when_listed_then_holds_the_five_modules_that_belong_there() -> None:
@@ -153,10 +161,10 @@ def asked(module: str) -> set[tuple[str, str]]:
     return found & TIME_CALLS
 
 
-@pytest.mark.parametrize("module", [m for m in MODULES if m != "alertd.clock"])
-def test_module_when_it_needs_the_time_then_from_the_clock(module: str) -> None:
+def test_modules_when_they_need_the_time_then_from_the_clock() -> None:
     """`now` is taken once, at the edge, and handed down."""
-    assert asked(module) == set()
+    found = {module: asked(module) for module in MODULES if module != "alertd.clock"}
+    assert {module: calls for module, calls in found.items() if calls} == {}
 
 
 def test_clock_when_searched_then_the_search_finds_it() -> None:
