@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterator
 
+import freezegun
 import pytest
 import structlog
 from hypothesis import settings
@@ -13,6 +14,9 @@ from tests.postgres_server import PostgresServer, running_server
 # A loaded machine is no fault of what is tested.
 settings.register_profile("alertd", deadline=None)
 settings.load_profile("alertd")
+
+# A fixture that stops the clock must not stop pytest's own, by which it measures durations and finds what hangs.
+freezegun.configure(extend_ignore_list=["_pytest.timing", "pytest_timeout"])  # type: ignore[no-untyped-call]
 
 
 @pytest.fixture(autouse=True)
