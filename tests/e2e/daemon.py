@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,13 +14,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.e2e.forked import Forked
 from tests.e2e.world import API_KEY
 
 T = TypeVar("T")
+Child = Forked | subprocess.Popen[bytes]
 STEPPED = Path(__file__).with_name("stepped.py")
 ROOT = Path(__file__).parents[2]
-PATIENCE_S = 30.0
-"""Far more than anything here takes: what is late by this much does not come."""
+PROGRAM = ("-m", "alertd")
+PATIENCE_S = 90.0
+"""Far more than anything here takes, on a machine that does much else: what is late by this much does not come."""
 
 
 def wait_for(what: Callable[[], T], *, why: str, patience_s: float = PATIENCE_S) -> T:
@@ -40,9 +44,11 @@ class Alertd:
     env: dict[str, str] = field(default_factory=dict)
     is_stepped: bool = False
     """With a clock that `step` moves."""
-    program: tuple[str, ...] = ("-m", "alertd")
+    program: tuple[str, ...] = PROGRAM
     """What Python runs when the clock is the system's."""
-    children: list[subprocess.Popen[bytes]] = field(default_factory=list)
+    is_fresh: bool = False
+    """Started by a Python of its own, where the start or the end of a process is what is tested; else forked."""
+    children: list[Child] = field(default_factory=list)
 
     @property
     def database(self) -> Path:
@@ -95,40 +101,48 @@ class Alertd:
             clean |= {"E2E_CLOCK": str(self.folder / "clock")}
         return {name: value for name, value in {**clean, **self.env}.items() if value != "(unset)"}
 
-    def _command(self, arguments: tuple[str, ...]) -> list[str]:
+    def _launch(self, arguments: tuple[str, ...], *, env: dict[str, str], out: Path, err: Path) -> Child:
         if self.is_stepped and not (self.folder / "clock").exists():
             self.step(0)
-        return [sys.executable, *([str(STEPPED)] if self.is_stepped else self.program), *arguments]
+        for path in (out, err):
+            path.touch()
+        # How Python starts is up to it alone.
+        is_plain = self.program == PROGRAM and not any(n.startswith("PYTHON") and n != "PYTHONPATH" for n in env)
+        if is_plain and not self.is_fresh:
+            return Forked(arguments, folder=self.folder, env=env, out=out, err=err)
+        with out.open("ab") as to_out, err.open("ab") as to_err:
+            return subprocess.Popen(
+                [sys.executable, *([str(STEPPED)] if self.is_stepped else self.program), *arguments],
+                cwd=self.folder,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=to_out,
+                stderr=to_err,
+            )
 
     def run(self, *arguments: str, env: dict[str, str] | None = None, patience_s: float = PATIENCE_S) -> "Ran":
         """Run a command to its end."""
-        done = subprocess.run(
-            self._command(arguments),
-            cwd=self.folder,
-            env={**self.environment(), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=patience_s,
-            check=False,
-        )
-        return Ran(done.returncode, done.stdout.decode(), done.stderr.decode())
+        with tempfile.TemporaryDirectory(prefix="alertd-ran-") as streams:
+            out, err = Path(streams, "out"), Path(streams, "err")
+            child = self._launch(arguments, env={**self.environment(), **(env or {})}, out=out, err=err)
+            try:
+                code = child.wait(patience_s)
+            finally:
+                if child.poll() is None:
+                    child.kill()
+                    child.wait()
+            return Ran(code, out.read_text(encoding="utf-8"), err.read_text(encoding="utf-8"))
 
-    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def start(self, *arguments: str) -> Child:
         """Start the service; its log is appended to `log`."""
-        with (self.folder / "stdout.log").open("ab") as out, self.log.open("ab") as err:
-            child = subprocess.Popen(
-                self._command(arguments or ("run",)),
-                cwd=self.folder,
-                env=self.environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-            )
+        child = self._launch(
+            arguments or ("run",), env=self.environment(), out=self.folder / "stdout.log", err=self.log
+        )
         self.children.append(child)
         return child
 
     @contextmanager
-    def running(self, *arguments: str) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, *arguments: str) -> Iterator[Child]:
         """Run the service for a block, and stop it cleanly after."""
         child = self.start(*arguments)
         try:
@@ -138,12 +152,12 @@ class Alertd:
             self.stop(child)
         assert child.returncode == 0, self.log.read_text()
 
-    def stop(self, child: subprocess.Popen[bytes]) -> None:
+    def stop(self, child: Child) -> None:
         """Ask a child to stop, and wait for it."""
         if child.poll() is None:
             child.send_signal(signal.SIGTERM)
         try:
-            child.wait(15)
+            child.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             child.kill()
             child.wait()

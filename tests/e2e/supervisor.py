@@ -2,13 +2,12 @@
 
 import signal
 import socket
-import subprocess
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from tests.e2e.daemon import Alertd, wait_for
+from tests.e2e.daemon import Alertd, Child, wait_for
 
 WATCHDOG_S = 4.0
 
@@ -31,10 +30,10 @@ class Supervisor:
         self.notified: list[tuple[float, list[str]]] = []
         """When, on the monotonic clock, and the lines of each datagram."""
         self.killed = 0
-        self.child: subprocess.Popen[bytes] | None = None
+        self.child: Child | None = None
 
     @contextmanager
-    def running(self, *, restarts: bool = False) -> Iterator[subprocess.Popen[bytes]]:
+    def running(self, *, restarts: bool = False) -> Iterator[Child]:
         """Start alertd and listen; with *restarts* kill it by SIGABRT when it falls silent, and start it again."""
         self.child = self._alertd.start()
         listening = threading.Thread(target=self._listen, args=(restarts,), daemon=True)

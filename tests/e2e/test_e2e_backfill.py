@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from alertd.store.store import Store
-from tests.e2e.daemon import Alertd, wait_for
+from tests.e2e.daemon import PATIENCE_S, Alertd, wait_for
 from tests.e2e.world import BillingWorld, Fault, Row
 
 RULES = """
@@ -35,7 +35,7 @@ def test_backfill_when_stopped_in_the_middle_then_the_next_goes_on_there(
     wait_for(lambda: world.polls() == 3, why="two weeks stored, the third under way")
 
     child.send_signal(how)
-    child.wait(15)
+    child.wait(PATIENCE_S)
 
     hold.set()
     assert child.returncode == code

@@ -45,6 +45,8 @@ def assert_told(alertd: Alertd, arguments: tuple[str, ...], words: str, *, env: 
 )
 def test_usage_when_wrong_then_exits_2_without_a_traceback(arguments: tuple[str, ...], alertd: Alertd) -> None:
     """Shells and units tell a wrong call from a failed run by the code."""
+    # One of them in a process that Python started, to see that its code gets through.
+    alertd.is_fresh = arguments == ("nonsense",)
     ran = alertd.run(*arguments)
     assert ran.code == 2
     assert ran.out == "" or not arguments

@@ -11,7 +11,7 @@ import pytest
 
 from tests.doubles import BOT_TOKEN, HOOK_PATH, SlackDouble
 from tests.doubles import Fault as SlackFault
-from tests.e2e.daemon import Alertd, no_traceback, wait_for
+from tests.e2e.daemon import PATIENCE_S, Alertd, no_traceback, wait_for
 from tests.e2e.test_e2e_delivery import ALL_RECEIVERS
 from tests.e2e.test_e2e_once import RULES
 from tests.e2e.world import API_KEY, HTML, BillingWorld, Hook, Reply, Row, refusal
@@ -150,7 +150,7 @@ rules:
     child.send_signal(signal.SIGHUP)
     wait_for(lambda: alertd.events("rules reloaded"), why="the reload")
     child.send_signal(signal.SIGTERM)
-    assert child.wait(15) == 0
+    assert child.wait(PATIENCE_S) == 0
     shown += [str(alertd.run("-v", "send-test", name)) for name in ("gone", "nowhere", "post")]
     shown += [str(alertd.run("-v", *words)) for words in (("status",), ("status", "--json"))]
     shown += [path.read_bytes().decode("latin-1") for path in alertd.folder.iterdir() if path.name != "rules.yaml"]
