@@ -61,6 +61,7 @@ def test_heartbeat_when_a_category_fails_then_falls_silent_until_all_is_well_aga
         wait_for(lambda: len(pings) > silent_at, why="the heartbeat again")
 
 
+@pytest.mark.slow
 def test_heartbeat_when_a_lane_stands_still_then_falls_silent_until_it_moves(
     alertd: Alertd, world: BillingWorld, hook: Hook, pings: list[str]
 ) -> None:

@@ -8,11 +8,14 @@ from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
 
+import pytest
+
 from tests.doubles import SlackDouble
 from tests.e2e.daemon import Alertd, wait_for
 from tests.e2e.test_e2e_once import spend
 from tests.e2e.world import BillingWorld, Hook, Reply
 
+pytestmark = pytest.mark.slow
 KILLS = 15
 RULES = """
 version: 1

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.e2e.daemon import Alertd, wait_for
+from tests.e2e.daemon import PATIENCE_S, Alertd, wait_for
 from tests.e2e.plugin import PLUGIN_RULES, install_notifier
 from tests.e2e.supervisor import WATCHDOG_S, Supervisor
 from tests.e2e.test_e2e_once import RULES, spend
@@ -16,6 +16,7 @@ from tests.e2e.test_e2e_web import ask
 from tests.e2e.world import BillingWorld, Fault, Hook
 from tests.ports import free_port
 
+pytestmark = pytest.mark.slow
 STUCK = Path(__file__).with_name("stuck.py")
 HANGING_SEND = """
         while not self._gate.exists():
@@ -58,7 +59,7 @@ def test_manager_when_the_rules_are_broken_at_start_then_never_ready(alertd: Ale
     alertd.rules("version: 1\nrules: [{name: x}]\n")
     manager = Supervisor(alertd, str(alertd.folder / "notify"))
     with manager.running() as child:
-        assert child.wait(20) == 1
+        assert child.wait(PATIENCE_S) == 1
     assert manager.notified == []
 
 

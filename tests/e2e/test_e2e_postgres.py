@@ -10,7 +10,7 @@ from contextlib import contextmanager, suppress
 
 import pytest
 
-from tests.e2e.daemon import Alertd, no_traceback, wait_for
+from tests.e2e.daemon import PATIENCE_S, Alertd, no_traceback, wait_for
 from tests.e2e.test_e2e_once import RULES, spend
 from tests.e2e.test_e2e_requests import alert_of
 from tests.e2e.test_e2e_service import owners_told
@@ -42,7 +42,7 @@ def another(first: Alertd, hook: Hook, name: str) -> Iterator[Alertd]:
     """The same installation on another host."""
     folder = first.folder / name
     folder.mkdir()
-    other = Alertd(folder, env=dict(first.env))
+    other = Alertd(folder, env=dict(first.env), is_fresh=first.is_fresh)
     other.rules(RULES.format(hook=hook.url))
     yield other
     for child in other.children:
@@ -130,6 +130,7 @@ def test_database_when_it_cannot_be_reached_then_said_so_without_the_password(
         assert no_traceback(ran.err)
 
 
+@pytest.mark.slow
 def test_three_daemons_when_one_dies_then_one_other_takes_over_and_tells_what_is_new(
     first: Alertd, second: Alertd, third: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -166,6 +167,7 @@ def test_three_daemons_when_one_dies_then_one_other_takes_over_and_tells_what_is
     assert first.run("db", "check").code == 0
 
 
+@pytest.mark.slow
 def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_tells_nothing(
     first: Alertd, second: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str
 ) -> None:
@@ -183,7 +185,7 @@ def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_tells_nothing(
     spend(world, "gpu-1")
     wait_for(lambda: owners_told(hook) == [("gpu-1", "firing")], why="the new one tells it")
     sleeper.send_signal(signal.SIGCONT)
-    assert sleeper.wait(25) == 1
+    assert sleeper.wait(PATIENCE_S) == 1
     assert "another alertd has taken over the lease" in first.log.read_text()
     second.wait_cycles(2)
     assert owners_told(hook) == [("gpu-1", "firing")]
@@ -191,6 +193,7 @@ def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_tells_nothing(
     assert secret_free(first, second)
 
 
+@pytest.mark.slow
 def test_connections_when_cut_while_running_then_it_goes_on_and_tells_each_once(
     first: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str
 ) -> None:
@@ -215,6 +218,7 @@ def test_connections_when_cut_while_running_then_it_goes_on_and_tells_each_once(
     assert first.run("db", "check").code == 0
 
 
+@pytest.mark.slow
 def test_killed_at_random_moments_when_started_again_then_every_alert_is_told(
     first: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str
 ) -> None:

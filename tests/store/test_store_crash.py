@@ -73,6 +73,7 @@ def kept(store: Store) -> int:
     return count
 
 
+@pytest.mark.slow
 def test_kill_when_committed_then_all_is_there(start: Start, url: str) -> None:
     """A reader sees it before anybody repairs, and the next daemon too."""
     child = start("commit")
@@ -86,6 +87,7 @@ def test_kill_when_committed_then_all_is_there(start: Start, url: str) -> None:
         assert store.alerts.all_alerts()[0].repeat_count == 1
 
 
+@pytest.mark.slow
 def test_kill_when_inside_a_transaction_then_nothing_of_it_is_there(start: Start, url: str) -> None:
     """Facts without decisions, or half an hour's rows, would be believed."""
     child = start("interrupt")
@@ -97,6 +99,7 @@ def test_kill_when_inside_a_transaction_then_nothing_of_it_is_there(start: Start
 
 
 @pytest.mark.parametrize("commits", [0, 1, 3, 7])
+@pytest.mark.slow
 def test_kill_when_writing_at_full_speed_then_what_was_said_is_there(start: Start, url: str, commits: int) -> None:
     """The moment of the kill is wherever the child happens to be."""
     child = start("run")
@@ -112,6 +115,7 @@ def test_kill_when_writing_at_full_speed_then_what_was_said_is_there(start: Star
         assert said <= len(store.outbox.open_entries()) <= said + 1
 
 
+@pytest.mark.slow
 def test_kill_when_migrating_then_the_version_before_is_whole(start: Start, url: str) -> None:
     """A half-changed schema could be opened by no version at all."""
     with closing(Store.open(url, now=NOW)) as store:
@@ -126,6 +130,7 @@ def test_kill_when_migrating_then_the_version_before_is_whole(start: Start, url:
         assert "later" not in store._database.tables()
 
 
+@pytest.mark.slow
 def test_log_when_its_tail_is_torn_then_the_commit_before_stands(start: Start, url: str, path: Path) -> None:
     """A power cut may leave the last write unfinished."""
     child = start("commit")

@@ -165,6 +165,7 @@ def test_lease_when_many_start_at_once_on_an_empty_database_then_one_has_it(url:
     assert len(stores) == 1
 
 
+@pytest.mark.slow
 def test_kill_when_committing_then_what_was_said_to_be_stored_is(postgres: PostgresServer, url: str) -> None:
     """SIGKILL in the middle of work: each transaction is whole or not there, and the lease ends by itself."""
     child = subprocess.Popen(
