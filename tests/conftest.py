@@ -16,7 +16,7 @@ settings.register_profile("alertd", deadline=None)
 settings.load_profile("alertd")
 
 # A fixture that stops the clock must not stop pytest's own, by which it measures durations and finds what hangs.
-freezegun.configure(extend_ignore_list=["_pytest.timing", "pytest_timeout"])  # type: ignore[no-untyped-call]
+freezegun.configure(extend_ignore_list=["_pytest.timing", "pytest_timeout"])
 
 
 @pytest.fixture(autouse=True)

@@ -29,7 +29,7 @@ class _Moved(datetime):
 def move_clock() -> None:
     """Put the file's clock in place of the system's, in this process."""
     # Its function may have been imported by name.
-    alertd.clock.datetime = _Moved  # type: ignore[misc,attr-defined]
+    alertd.clock.datetime = _Moved  # type: ignore[attr-defined]
     apscheduler.schedulers.base.datetime = _Moved
     apscheduler.triggers.interval.datetime = _Moved
 
