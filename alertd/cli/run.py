@@ -84,7 +84,7 @@ async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
 
     async with open_app(settings, rules, open_store=opened) as app:
         await Service(app, watch=watch, manager=manager, stop=stop).run()
-        place = await app.gateway.place()
+        place = await app.gateway.call(lambda store: store.place)
     if is_lost:
         raise LeaseLost(place)
     return 0

@@ -103,7 +103,7 @@ async def open_app(
         thread = await StoreThread.start(open_store)
         stack.push_async_callback(thread.close)
         gateway, figures = StoreGateway(thread), Figures()
-        install_id = await gateway.install_id()
+        install_id = await gateway.call(lambda store: store.meta.install_id)
         plan = build_plan(rules, settings, sources=sources, notifiers=notifiers)
         cycle = Cycle(
             store=gateway,

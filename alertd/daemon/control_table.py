@@ -8,15 +8,15 @@ Whoever can write to the database may ask.
 import asyncio
 import secrets
 import time
-from collections.abc import Sequence
-from typing import Protocol
 
 from alertd.clock import monotonic_s
 from alertd.core.alerts.requests import Request
 from alertd.daemon.control_socket import Handler, answer, decode_answer, encode
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.store.requests import COUNTS_FOR_S, Requests
+from alertd.store.store import Store
 
 _LOOK_S = 1.0
 """How often the daemon looks for requests."""
@@ -24,27 +24,21 @@ _ANSWERED_WITHIN_S = 60.0
 _LOOK_FOR_ANSWER_S = 0.2
 
 
-class Inbox(Protocol):
-    """Where requests arrive at the daemon."""
-
-    async def take_requests(self) -> Sequence[tuple[str, str]]:
-        """Return the (id, request) pairs that are new; nobody else gets them then."""
-
-    async def answer_request(self, name: str, text: str) -> None:
-        """Answer a request."""
-
-
-async def serve_requests(inbox: Inbox, handle: Handler) -> None:
+async def serve_requests(gateway: StoreGateway, handle: Handler) -> None:
     """Serve requests until cancelled."""
     while True:
         try:
-            for name, request in await inbox.take_requests():
+            for name, request in await gateway.call(lambda store: store.requests.take()):
                 text = await answer(request.encode(), handle)
-                await inbox.answer_request(name, text.decode())
+                await gateway.call(_answer, name, text.decode())
         except StoreError as error:
             # The asker hears of no answer; cycle and delivery report the store by themselves.
             get_logger().warning("requests not served", error=str(error))
         await asyncio.sleep(_LOOK_S)
+
+
+def _answer(store: Store, name: str, text: str) -> None:
+    store.requests.answer(name, text)
 
 
 def ask_daemon(requests: Requests, request: Request, *, holder: str) -> str:

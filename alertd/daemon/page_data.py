@@ -15,6 +15,7 @@ from alertd.core.spend.steps import Steps, StepSums, steps_of
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import StoreError
+from alertd.queries.alert_history import read_history
 from alertd.queries.status import Status
 from alertd.web.figures import Figures
 from alertd.web.page_context import AlertFile, PageFacts
@@ -100,7 +101,7 @@ class PageData:
         rules = {rule.name: rule for rule in self._cycle.plan.rules}
         return AlertFile(
             known=known,
-            history=await self._gateway.history(alert, known.now),
+            history=await self._gateway.call(read_history, alert, at=known.now, is_past=False),
             rule=rules.get(alert.rule),
             chart=await self._cycle.chart(alert, known.now),
         )

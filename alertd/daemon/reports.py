@@ -6,7 +6,7 @@ nothing itself.
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -18,19 +18,14 @@ from alertd.core.reports.figures import ReportScope, report_figures
 from alertd.core.reports.words import compose_report
 from alertd.core.rules.facts import Facts
 from alertd.daemon.state import Plan
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.rules_file.model import Report
+from alertd.store.store import Store
 
-
-class ReportStore(Protocol):
-    """What is kept about reports."""
-
-    async def report_marks(self) -> Mapping[str, str]:
-        """Return the mark of every report by its name, as `save_report` was given it."""
-
-    async def save_report(self, name: str, mark: str, entries: Sequence[OutboxEntry]) -> None:
-        """Store a report's mark and its notifications, both or nothing."""
+_SENT = "report_sent:"
+"""What the marks of reports are stored under."""
 
 
 class FactSource(Protocol):
@@ -83,7 +78,7 @@ class Reporter:
     def __init__(
         self,
         *,
-        store: ReportStore,
+        store: StoreGateway,
         source: FactSource,
         install_id: str,
         reports: Sequence[tuple[Report, Timetable]],
@@ -112,7 +107,7 @@ class Reporter:
         """
         if not self._reports:
             return True
-        marks = await self._store.report_marks()
+        marks = await self._store.call(lambda store: store.meta.with_prefix(_SENT))
         is_ok = True
         for report, timetable in self._reports:
             try:
@@ -130,7 +125,7 @@ class Reporter:
         if turn.mark == mark:
             return
         entries = await self._entries(report, turn.scheduled, now) if turn.scheduled is not None else []
-        await self._store.save_report(report.name, turn.mark.text, entries)
+        await self._store.call(_save, report.name, turn.mark.text, entries)
         if turn.scheduled is not None:
             self._log.info(
                 "report filed", report=report.name, scheduled=turn.scheduled.isoformat(), notifications=len(entries)
@@ -163,3 +158,10 @@ class Reporter:
     def _compose(self, report: Report, facts: Facts, alerts: Sequence[Alert]) -> Message:
         figures = report_figures(scope_of(report), facts, alerts=alerts, rules=self._plan.rules)
         return compose_report(figures, owners=facts.owners, targets=self._plan.audience.targets)
+
+
+def _save(store: Store, name: str, mark: str, entries: Sequence[OutboxEntry]) -> None:
+    """Store what a report has sent, and the notifications themselves, both or nothing."""
+    with store.transaction():
+        store.outbox.add(entries)
+        store.meta.put(f"{_SENT}{name}", mark)

@@ -15,6 +15,7 @@ from alertd.clock import monotonic_s, utc_now
 from alertd.core.alert import AlertState
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
+from alertd.core.hours import hour_of
 from alertd.core.rules.facts import RulesFile
 from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.control_socket import listen, socket_path
@@ -29,6 +30,7 @@ from alertd.log import get_logger
 from alertd.notify.delivery.mirroring import MIRROR_EVERY
 from alertd.notify.slack.commands import SlackCommands
 from alertd.rules_file.watch import RulesWatch
+from alertd.store.store import Store
 from alertd.store.url import PostgresUrl, parse_database_url
 from alertd.web.listen import parse_listen
 
@@ -226,7 +228,9 @@ class Service:
         now = utc_now()
         try:
             async with self._turn:
-                await self._app.gateway.prune(spend_before=now - SPEND_KEPT, before=now - MESSAGES_KEPT)
+                await self._app.gateway.call(
+                    Store.prune, before_hour=hour_of(now - SPEND_KEPT), before=now - MESSAGES_KEPT
+                )
                 self._app.cycle.forget()
         except AlertdError as error:
             self._log.error("maintenance failed", error=str(error))

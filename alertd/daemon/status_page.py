@@ -10,7 +10,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.daemon.app import App
 from alertd.daemon.page_data import PageData
-from alertd.queries.status import Status
+from alertd.queries.status import Status, read_status
 from alertd.store.url import parse_database_url
 from alertd.web.guard import Guard
 from alertd.web.listen import Listen
@@ -46,7 +46,8 @@ async def serve_page(
     async def status() -> Status:
         at = now()
         held = await app.cycle.held()
-        return await gateway.status(
+        return await gateway.call(
+            read_status,
             now=at,
             poll_interval=settings.poll_interval,
             settle_delay=settings.settle_delay,

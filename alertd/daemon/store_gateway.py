@@ -1,22 +1,20 @@
 """
 Between the daemon and its store: which store calls make one transaction, and that all run on the store's thread.
 
-It fills the protocols that `cycle` and `notify.deliver` ask for, so that neither knows the store.
+It fills the protocol that `cycle` and `intake` ask for; others hand `call` a function of the store.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
+from typing import Concatenate
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.lifecycle import Move
-from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.request_outcome import RequestOutcome
-from alertd.core.hours import HourRange, hour_of
+from alertd.core.hours import HourRange
 from alertd.core.messages.dispatch import Decisions
-from alertd.core.messages.message import AlertFacts
-from alertd.core.messages.mirror import ENDS_TOLD_FOR, as_it_stands, last_notified
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import Usd
 from alertd.core.rules.facts import RulesFile
@@ -28,45 +26,27 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.core.spend.view import SpendView
 from alertd.daemon.state import DaemonState, Key, Shelf
-from alertd.queries.alert_history import AlertHistory, read_history
 from alertd.queries.cycle_report import CycleReport
-from alertd.queries.status import Status, read_status
 from alertd.store.alerts import AlertEvent
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
 from alertd.store.outbox import EntryUpdate
 from alertd.store.store import Store
-from alertd.store.thread import StoreThread
+from alertd.store.stored_outbox import StoredOutbox
+from alertd.store.thread import P, ResultT
 
-_BEGINNINGS = frozenset({NotifyReason.FIRST, NotifyReason.STORM})
-_TELLING = frozenset({NotifyReason.FIRST, NotifyReason.STORM, NotifyReason.RAISED, NotifyReason.REPEAT})
-_CONTINUATIONS = frozenset(
-    {
-        NotifyReason.RAISED,
-        NotifyReason.REPEAT,
-        NotifyReason.ESCALATED,
-        NotifyReason.ACKNOWLEDGED,
-        NotifyReason.RESOLVED,
-    }
-)
-_REPORT_SENT = "report_sent:"
 _BLOCKS_A_TURN = 1024
 """Some tens of milliseconds of the store's thread."""
 
 
-class StoreGateway:
-    """The store as cycle and delivery see it; lives as long as the store's thread."""
+class StoreGateway(StoredOutbox):
+    """The store as the daemon sees it; lives as long as the store's thread."""
 
-    def __init__(self, thread: StoreThread) -> None:
-        self._thread = thread
-
-    async def install_id(self) -> str:
-        """Return the id that delivery keys begin with."""
-        return await self._thread.call(lambda store: store.meta.install_id)
-
-    async def place(self) -> str:
-        """Return which database it is, for people."""
-        return await self._thread.call(lambda store: store.place)
+    async def call(
+        self, function: Callable[Concatenate[Store, P], ResultT], *args: P.args, **kwargs: P.kwargs
+    ) -> ResultT:
+        """Run `function(store, *args)` on the store's thread: for whatever needs no transaction of its own."""
+        return await self._thread.call(function, *args, **kwargs)
 
     # --- for the cycle ---------------------------------------------------------------------------------------------
 
@@ -164,16 +144,6 @@ class StoreGateway:
 
         return sorted(await self._thread.call(sums), key=lambda pair: (-pair[1], pair[0]))
 
-    async def status(
-        self, *, now: datetime, poll_interval: timedelta, settle_delay: timedelta, books: Sequence[CategoryBook]
-    ) -> Status:
-        """Judge the daemon by what it stored; *books* are those that it holds."""
-        return await self._thread.call(
-            lambda store: read_status(
-                store, now=now, poll_interval=poll_interval, settle_delay=settle_delay, books=books
-            )
-        )
-
     async def alerts(self) -> tuple[tuple[Alert, ...], tuple[OutboxEntry, ...]]:
         """Return every alert's latest episode, and the open outbox entries."""
 
@@ -182,10 +152,6 @@ class StoreGateway:
                 return store.alerts.all_alerts(), store.outbox.open_entries()
 
         return await self._thread.call(read)
-
-    async def history(self, alert: Alert, now: datetime) -> AlertHistory:
-        """Return all that is stored of an alert."""
-        return await self._thread.call(lambda store: read_history(store, alert, at=now, is_past=False))
 
     async def step_sums(self, steps: Steps) -> StepSums:
         """Return the spend of each step of a window, read in small turns: others wait for none of them long."""
@@ -217,126 +183,6 @@ class StoreGateway:
             summary=report.figures(),
         )
         await self._thread.call(lambda store: store.cycles.add(record))
-
-    async def prune(self, *, spend_before: datetime, before: datetime) -> None:
-        """Delete old spend, and old messages and history; what is in memory must be read anew then."""
-        hour = hour_of(spend_before)
-        await self._thread.call(lambda store: store.prune(before_hour=hour, before=before))
-
-    # --- for commands on other hosts -------------------------------------------------------------------------------
-
-    async def take_requests(self) -> Sequence[tuple[str, str]]:
-        """Return the (id, request) pairs that are new; nobody else gets them then."""
-        return await self._thread.call(lambda store: store.requests.take())
-
-    async def answer_request(self, name: str, text: str) -> None:
-        """Answer a request."""
-        await self._thread.call(lambda store: store.requests.answer(name, text))
-
-    # --- for reports -----------------------------------------------------------------------------------------------
-
-    async def report_marks(self) -> Mapping[str, str]:
-        """Return what each report has sent, by its name."""
-        return await self._thread.call(lambda store: store.meta.with_prefix(_REPORT_SENT))
-
-    async def save_report(self, name: str, mark: str, entries: Sequence[OutboxEntry]) -> None:
-        """Store what a report has sent, and the notifications themselves, in one transaction."""
-
-        def save(store: Store) -> None:
-            with store.transaction():
-                store.outbox.add(entries)
-                store.meta.put(f"{_REPORT_SENT}{name}", mark)
-
-        await self._thread.call(save)
-
-    # --- for the delivery ------------------------------------------------------------------------------------------
-
-    async def open_entries(self) -> Sequence[OutboxEntry]:
-        """Return every entry that is not finished, oldest first."""
-        return await self._thread.call(lambda store: store.outbox.open_entries())
-
-    async def replace_entry(
-        self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
-    ) -> bool:
-        """Store an entry's next state with its attempt, and fallback copies, in one transaction."""
-
-        def run(store: Store) -> bool:
-            with store.transaction():
-                if after.state is EntryState.SENDING:
-                    written = store.outbox.start_attempt(before, after)
-                elif before.state is EntryState.SENDING:
-                    written = store.outbox.finish_attempt(
-                        before,
-                        after,
-                        finished_at=after.finished_at or after.not_before,
-                        outcome=outcome,
-                        detail=after.error,
-                    )
-                else:
-                    written = store.outbox.update(before, after)
-                if written:
-                    store.outbox.add(add)
-            return written
-
-        return await self._thread.call(run)
-
-    async def thread_ref(self, entry: OutboxEntry) -> str:
-        """Return the `ref` of the delivered message in which this alert's present episode began, or an empty text."""
-        if len(entry.fingerprints) != 1 or entry.message.reason not in _CONTINUATIONS:
-            return ""
-
-        return await self._thread.call(lambda store: _last_ref(store, entry, _BEGINNINGS))
-
-    async def edited_ref(self, entry: OutboxEntry) -> str:
-        """Return the `ref` of the delivered message that an edit is to change, or an empty text; storms stay."""
-        reasons = _TELLING if entry.message.reason is NotifyReason.CORRECTED else _BEGINNINGS
-        return await self._thread.call(lambda store: _last_ref(store, entry, reasons, alone=True))
-
-    async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
-        """Return the entry's alerts as its recipient was told of them last while they fired."""
-        known = await self._thread.call(
-            lambda store: _told(store, entry.receiver, entry.recipient, entry.created_at - ENDS_TOLD_FOR)
-        )
-        return tuple(known[fingerprint] for fingerprint in entry.fingerprints if fingerprint in known)
-
-    async def mirrored(self, receiver: str, recipient: str, now: datetime) -> tuple[AlertFacts, ...]:
-        """Return what a recipient was told of and fires still, or ended lately, as it stands now."""
-
-        def read(store: Store) -> tuple[AlertFacts, ...]:
-            with store.snapshot():
-                notified = _told(store, receiver, recipient, now - ENDS_TOLD_FOR)
-                return as_it_stands(notified.values(), map(store.alerts.alert, notified), now)
-
-        return await self._thread.call(read)
-
-
-def _told(store: Store, receiver: str, recipient: str, since: datetime) -> dict[str, AlertFacts]:
-    entries = store.outbox.delivered(receiver, recipient, since=since)
-    return last_notified(entry.message for entry in entries)
-
-
-def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason], *, alone: bool = False) -> str:
-    """Return the `ref` of the last entry for such a reason before this one, of its alert's episode and recipient."""
-    fingerprint = entry.fingerprints[0]
-    began = _began(entry, fingerprint)
-    earlier = [
-        known
-        for known in store.outbox.entries_of(fingerprint)
-        if known.id < entry.id
-        and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
-        and _began(known, fingerprint) == began
-    ]
-    # Whom only the escalation told, for them it is the beginning.
-    found = [known for known in earlier if known.message.reason in reasons] or [
-        known for known in earlier if known.message.reason is NotifyReason.ESCALATED
-    ]
-    last = found[-1] if found else None
-    return "" if last is None or (alone and len(last.fingerprints) > 1) else last.ref
-
-
-def _began(entry: OutboxEntry, fingerprint: str) -> datetime | None:
-    """Return when the episode of an alert began of which an entry speaks: what tells it from another one."""
-    return next((facts.starts_at for facts in entry.message.alerts if facts.fingerprint == fingerprint), None)
 
 
 def _load(store: Store, views: Collection[View] | None) -> DaemonState:

@@ -71,7 +71,7 @@ class Daemon:
             yield Reporter(
                 store=gateway,
                 source=self.known,
-                install_id=await gateway.install_id(),
+                install_id=await gateway.call(lambda store: store.meta.install_id),
                 reports=timetables(reports),
                 plan=plan,
             )

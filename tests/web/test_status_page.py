@@ -11,6 +11,7 @@ import pytest
 from alertd.core.alert import AlertState
 from alertd.core.rules.facts import RulesFile
 from alertd.daemon.store_gateway import event
+from alertd.queries.alert_history import read_history
 from tests.core.builders import NOW, RUNNING, row
 from tests.web.house import TOKEN, Account, House, house, usual_rows
 
@@ -188,7 +189,7 @@ async def test_acknowledge_by_form_then_it_is_stored_with_its_name_and_told(home
     assert "is acknowledged" in text
     assert "Dana &lt;3 (status page) acknowledged it" in text
     assert home.alert().acknowledged_by == "Dana <3 (status page)"
-    history = await home.app.gateway.history(home.alert(), home.now)
+    history = await home.app.gateway.call(read_history, home.alert(), at=home.now, is_past=False)
     assert history.events[-1].kind == "acknowledged by Dana <3 (status page)"
     # What was said once is not said again.
     assert "is acknowledged" not in (await home.get(path))[1]
@@ -249,7 +250,7 @@ async def test_alert_page_when_its_history_is_very_long_then_shows_the_newest(ho
     """An alert that was acknowledged a thousand times has a page that opens all the same."""
     alert = home.alert()
     events = [event(alert, f"event {number}", (), NOW + timedelta(seconds=number)) for number in range(300)]
-    await home.app.gateway._thread.call(lambda store: store.alerts.add_events(events))
+    await home.app.gateway.call(lambda store: store.alerts.add_events(events))
     home.now += HOUR
     _, text = await home.get(f"/alerts/{alert.fingerprint}")
     require_valid(text)

@@ -1,0 +1,122 @@
+"""The outbox of the store as the delivery sees it: each call is one transaction on the store's own thread."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.message import AlertFacts
+from alertd.core.messages.mirror import ENDS_TOLD_FOR, as_it_stands, last_notified
+from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.store.store import Store
+from alertd.store.thread import StoreThread
+
+_BEGINNINGS = frozenset({NotifyReason.FIRST, NotifyReason.STORM})
+_TELLING = frozenset({NotifyReason.FIRST, NotifyReason.STORM, NotifyReason.RAISED, NotifyReason.REPEAT})
+_CONTINUATIONS = frozenset(
+    {
+        NotifyReason.RAISED,
+        NotifyReason.REPEAT,
+        NotifyReason.ESCALATED,
+        NotifyReason.ACKNOWLEDGED,
+        NotifyReason.RESOLVED,
+    }
+)
+
+
+class StoredOutbox:
+    """
+    Fills what `notify.delivery` asks for, so that it knows no store; lives as long as the store's thread.
+
+    Args:
+        thread: Closed by who opened it.
+    """
+
+    def __init__(self, thread: StoreThread) -> None:
+        self._thread = thread
+
+    async def open_entries(self) -> Sequence[OutboxEntry]:
+        """Return every entry that is not finished, oldest first."""
+        return await self._thread.call(lambda store: store.outbox.open_entries())
+
+    async def replace_entry(
+        self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
+    ) -> bool:
+        """Store an entry's next state with its attempt, and fallback copies, in one transaction."""
+
+        def run(store: Store) -> bool:
+            with store.transaction():
+                if after.state is EntryState.SENDING:
+                    written = store.outbox.start_attempt(before, after)
+                elif before.state is EntryState.SENDING:
+                    written = store.outbox.finish_attempt(
+                        before,
+                        after,
+                        finished_at=after.finished_at or after.not_before,
+                        outcome=outcome,
+                        detail=after.error,
+                    )
+                else:
+                    written = store.outbox.update(before, after)
+                if written:
+                    store.outbox.add(add)
+            return written
+
+        return await self._thread.call(run)
+
+    async def thread_ref(self, entry: OutboxEntry) -> str:
+        """Return the `ref` of the delivered message in which this alert's present episode began, or an empty text."""
+        if len(entry.fingerprints) != 1 or entry.message.reason not in _CONTINUATIONS:
+            return ""
+
+        return await self._thread.call(lambda store: _last_ref(store, entry, _BEGINNINGS))
+
+    async def edited_ref(self, entry: OutboxEntry) -> str:
+        """Return the `ref` of the delivered message that an edit is to change, or an empty text; storms stay."""
+        reasons = _TELLING if entry.message.reason is NotifyReason.CORRECTED else _BEGINNINGS
+        return await self._thread.call(lambda store: _last_ref(store, entry, reasons, alone=True))
+
+    async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
+        """Return the entry's alerts as its recipient was told of them last while they fired."""
+        known = await self._thread.call(
+            lambda store: _told(store, entry.receiver, entry.recipient, entry.created_at - ENDS_TOLD_FOR)
+        )
+        return tuple(known[fingerprint] for fingerprint in entry.fingerprints if fingerprint in known)
+
+    async def mirrored(self, receiver: str, recipient: str, now: datetime) -> tuple[AlertFacts, ...]:
+        """Return what a recipient was told of and fires still, or ended lately, as it stands now."""
+
+        def read(store: Store) -> tuple[AlertFacts, ...]:
+            with store.snapshot():
+                notified = _told(store, receiver, recipient, now - ENDS_TOLD_FOR)
+                return as_it_stands(notified.values(), map(store.alerts.alert, notified), now)
+
+        return await self._thread.call(read)
+
+
+def _told(store: Store, receiver: str, recipient: str, since: datetime) -> dict[str, AlertFacts]:
+    entries = store.outbox.delivered(receiver, recipient, since=since)
+    return last_notified(entry.message for entry in entries)
+
+
+def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason], *, alone: bool = False) -> str:
+    """Return the `ref` of the last entry for such a reason before this one, of its alert's episode and recipient."""
+    fingerprint = entry.fingerprints[0]
+    began = _began(entry, fingerprint)
+    earlier = [
+        known
+        for known in store.outbox.entries_of(fingerprint)
+        if known.id < entry.id
+        and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
+        and _began(known, fingerprint) == began
+    ]
+    # Whom only the escalation told, for them it is the beginning.
+    found = [known for known in earlier if known.message.reason in reasons] or [
+        known for known in earlier if known.message.reason is NotifyReason.ESCALATED
+    ]
+    last = found[-1] if found else None
+    return "" if last is None or (alone and len(last.fingerprints) > 1) else last.ref
+
+
+def _began(entry: OutboxEntry, fingerprint: str) -> datetime | None:
+    """Return when the episode of an alert began of which an entry speaks: what tells it from another one."""
+    return next((facts.starts_at for facts in entry.message.alerts if facts.fingerprint == fingerprint), None)
