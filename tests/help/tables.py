@@ -23,6 +23,7 @@ from alertd.core.words import format_duration
 from alertd.notify.registry import GROUP, notifier_class
 from alertd.rules_file.model import QuietHoursEntry, ReceiverEntry
 from alertd.rules_file.rule_types import rule_types
+from alertd.rules_file.schema import rules_schema
 from alertd.rules_file.sections import SECTIONS
 from alertd.rules_test import model as test_model
 from alertd.settings import describe_settings
@@ -164,21 +165,28 @@ def _section(name: str) -> str:
 
 def _sections() -> str:
     written = [_section(name).rstrip("\n") for name, section in SECTIONS.items() if section.kind is not None]
-    return "\n".join(written) + "\n\n"
+    return "\n".join(written) + "\n" + _defaults() + "\n"
+
+
+def _defaults() -> str:
+    schema = rules_schema()
+    entry, definition = schema["properties"]["defaults"], schema["$defs"]["Defaults"]  # type: ignore[index] # JSON
+    rows = [_schema_key(key, value, definition) for key, value in definition["properties"].items()]
+    return f"\n**`defaults:`** {entry['description']}\n\n" + _table(_KEY_HEADING, rows)
 
 
 def _receivers() -> str:
     parts = []
     for name in sorted(point.name for point in distribution("alertd").entry_points.select(group=GROUP)):
         schema = notifier_class(name).Config.model_json_schema()
-        rows = [_receiver_key(key, entry, schema) for key, entry in schema.get("properties", {}).items()]
+        rows = [_schema_key(key, entry, schema) for key, entry in schema.get("properties", {}).items()]
         parts.append(f"\n**`{name}`**\n\n" + (_table(_KEY_HEADING, rows) if rows else "It has no keys of its own.\n"))
     parts.append("\n**Every receiver**\n\n" + _table(_KEY_HEADING, _keys(ReceiverEntry)))
     parts.append("\n**An entry of `quiet_hours:`**\n\n" + _table(_KEY_HEADING, _keys(QuietHoursEntry)))
     return "".join(parts) + "\n"
 
 
-def _receiver_key(key: str, entry: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, str, str, str]:
+def _schema_key(key: str, entry: Mapping[str, Any], schema: Mapping[str, Any]) -> tuple[str, str, str, str]:
     default = "required" if key in schema.get("required", ()) else entry.get("default")
     shown = str(default).lower() if isinstance(default, bool) else str(default or "")
     return f"`{key}`", entry["description"], _yaml(entry["examples"][0]), "" if shown == "[]" else shown
