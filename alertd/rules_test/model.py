@@ -151,7 +151,8 @@ class ExpectedAlert:
     ] = None
     headline: Annotated[str | None, Key("A part of its first line.", example="gpu-1 spent")] = None
     withheld: Annotated[
-        str | None, Key("A part of why nobody is told now; empty text: it is told.", example="silenced by dana")
+        str | None,
+        Key("A part of what withholds its notifications now; empty text: nothing does.", example="silenced by dana"),
     ] = None
 
 

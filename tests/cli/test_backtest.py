@@ -107,7 +107,7 @@ def test_backtest_when_asked_as_json_then_episodes_with_times_and_messages(
         "summary": "gpu-1 spent $36.00 on gpu in 6h",
     }
     assert found["messages_per_day"] == {"finops": 0.1, "oncall": 0.07}
-    assert 'rule "stale" (data_stale) is not replayed: it looks at reads, not at bills' in said.err
+    assert 'rule "stale" (data_stale) is not replayed: it depends on reads, not on bills' in said.err
 
 
 def test_backtest_when_shown_then_a_table_of_rules_and_one_of_episodes(

@@ -41,7 +41,7 @@ class DataStale(Rule):
     ADVICE: ClassVar[str] = (
         "Until they are read again new spend raises no alarm: see the errors below and `alertd status`."
     )
-    NOT_REPLAYED: ClassVar[str] = "it looks at reads, not at bills"
+    NOT_REPLAYED: ClassVar[str] = "it depends on reads, not on bills"
 
     account: Annotated[Patterns, Key("A value, a glob or a list of them; `!x` excludes.", example="prod")] = Patterns()
     category: Annotated[
@@ -49,7 +49,7 @@ class DataStale(Rule):
     ] = Patterns()
     group_by: Annotated[
         tuple[str, ...],
-        Key("`account`, `category` or both. Empty: one alert for the whole.", example=["account", "category"]),
+        Key("`account`, `category` or both. Empty: one alert for everything.", example=["account", "category"]),
     ] = ("account",)
     thresholds: Annotated[
         Mapping[Severity, timedelta],
@@ -63,7 +63,7 @@ class DataStale(Rule):
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with groups and thresholds."""
         if not set(self.group_by) <= set(_GROUPS):
-            yield "group_by", "data_stale looks at reads: it can group by account and category only"
+            yield "group_by", "data_stale depends on reads: it can group by account and category only"
         yield from rising_problems("thresholds", self.thresholds)
 
     @property

@@ -86,7 +86,7 @@ class NewOwner(SpendRule):
         yield from hourly_problems("window", self.window)
         yield from hourly_problems("lookback", self.lookback_)
         if not set(self.group_by) <= set(_GROUP):
-            yield "group_by", "new_owner is always told by account and owner; remove group_by"
+            yield "group_by", "new_owner always alerts by account and owner; remove group_by"
         if self.severity is not None and self.thresholds:
             yield "severity", "the thresholds say the severity already; keep one of them"
         if self.thresholds:

@@ -62,7 +62,7 @@ class Escalation:
     """Further receivers for an alert that nobody acknowledged."""
 
     after: Annotated[timedelta, Key("How long it must have fired.", example="24h")]
-    notify: Annotated[tuple[str, ...], Key("Who is told then.", example=["oncall"])]
+    notify: Annotated[tuple[str, ...], Key("Who is notified then.", example=["oncall"])]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -107,7 +107,9 @@ class Rule(ABC):
     notify: Annotated[
         tuple[str, ...], Key("Receivers; without it the routes decide.", example=["finops"], is_meaning=False)
     ] = ()
-    send_resolved: Annotated[bool, Key("Whether the end is told.", example=True, is_meaning=False)] = True
+    send_resolved: Annotated[
+        bool, Key("Whether a notification is sent when it resolves.", example=True, is_meaning=False)
+    ] = True
     repeat_interval: Annotated[
         timedelta | None,
         Key(

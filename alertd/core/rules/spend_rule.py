@@ -48,7 +48,7 @@ class SpendRule(Rule):
     group_by: Annotated[
         tuple[str, ...],
         Key(
-            "One alert per group: series keys, `team` or an owner label. Empty: one alert for the whole.",
+            "One alert per group: series keys, `team` or an owner label. Empty: one alert for everything.",
             example=["owner"],
         ),
     ] = ()
@@ -58,7 +58,7 @@ class SpendRule(Rule):
     view: Annotated[
         View,
         Key(
-            "`usage` looks at the usage bills; `api_key` at spend by API key, where the owner is the key: llm, gen_api "
+            "`usage` reads the usage bills; `api_key` spend by API key, where the owner is the key: llm, gen_api "
             "and web_search only.",
             example="api_key",
         ),

@@ -29,8 +29,8 @@ class RulesBroken(Rule):
 
     TYPE: ClassVar[str] = "rules_file"
     HELP: ClassVar[str] = "Hours since the rules file was edited into one that cannot be used."
-    NOT_REPLAYED: ClassVar[str] = "it looks at the rules file, not at bills"
-    ADVICE: ClassVar[str] = "Mend the file; it is read again by itself. `alertd check` finds every mistake at once."
+    NOT_REPLAYED: ClassVar[str] = "it depends on the rules file, not on bills"
+    ADVICE: ClassVar[str] = "Fix the file; it is read again automatically. `alertd check` finds every mistake at once."
 
     @classmethod
     def watching(cls, *, notify: tuple[str, ...]) -> "RulesBroken":

@@ -30,7 +30,7 @@ class Blindness(Rule):
     TYPE: ClassVar[str] = "blind"
     HELP: ClassVar[str] = "Hours since the last complete read of an account."
     ADVICE: ClassVar[str] = "Until it reads again, new spend of this account raises no alarm."
-    NOT_REPLAYED: ClassVar[str] = "it looks at reads, not at bills"
+    NOT_REPLAYED: ClassVar[str] = "it depends on reads, not on bills"
 
     limit: timedelta
 
