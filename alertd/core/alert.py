@@ -159,6 +159,8 @@ class Alert:
     """When the further receivers of `escalate` were told."""
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
+    silence_id: str = ""
+    """The silence that withholds its notifications now; empty where none does."""
     silenced_by: str | None = None
     """The silence that withholds its notifications now: id, author, until when and why."""
     withheld: str = ""

@@ -171,11 +171,19 @@ def _largest(rule: SpendRule, facts: Facts) -> list[Labels]:
 
 def why_withheld(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> str:
     """
-    Return why nothing of a firing alert is told at the moment, empty where nothing keeps it back.
+    Return why no notification of a firing alert is sent at the moment, empty where nothing withholds it.
 
     Args:
         waiting: Open outbox entries.
     """
+    is_acknowledged = alert.state is AlertState.FIRING and alert.acknowledged_by is not None
+    return why_suppressed(alert, waiting, now) or (
+        f"acknowledged by {alert.acknowledged_by}" if is_acknowledged else ""
+    )
+
+
+def why_suppressed(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> str:
+    """Return the same, leaving out that somebody acknowledged it, for where that stands beside it."""
     if alert.state is not AlertState.FIRING:
         return ""
     if alert.withheld:
@@ -184,7 +192,7 @@ def why_withheld(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) ->
     if held:
         until = max(entry.not_before for entry in held)
         return f"quiet hours until {format_instant(until)} ({', '.join(sorted({entry.receiver for entry in held}))})"
-    return f"acknowledged by {alert.acknowledged_by}" if alert.acknowledged_by is not None else ""
+    return ""
 
 
 def _state(alert: Alert) -> str:

@@ -21,7 +21,7 @@ from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.values import format_value
 from alertd.core.words import format_age, group_name
-from alertd.queries.alert_history import why_withheld
+from alertd.queries.alert_history import why_suppressed
 from alertd.web.drawing import BudgetBar, budget_bar
 from alertd.web.page_context import PageFacts
 
@@ -215,8 +215,6 @@ def _count(number: int, noun: str) -> str:
 def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
     """Return an alert as it stands in a list."""
     since = alert.resolved_at or alert.fired_at or alert.started_at
-    withheld = why_withheld(alert, known.waiting, known.now)
-    by = alert.acknowledged_by or ""
     return AlertLine(
         fingerprint=alert.fingerprint,
         episode=alert.episode,
@@ -228,9 +226,9 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         team=dict(alert.labels).get("team", ""),
         age=format_age(max(known.now - since, timedelta())),
         since=since,
-        known_to=by,
+        known_to=alert.acknowledged_by or "",
         # Who acknowledged it is said by itself.
-        withheld="" if by and withheld == f"acknowledged by {by}" else withheld,
+        withheld=why_suppressed(alert, known.waiting, known.now),
         caveats=alert.caveats,
     )
 

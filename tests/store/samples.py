@@ -140,6 +140,7 @@ alerts = st.builds(
     repeat_count=st.integers(0, 9),
     notified_to=st.lists(st.builds(Address, texts, texts), max_size=2).map(tuple),
     acknowledged_by=st.none() | texts,
+    silence_id=texts,
     silenced_by=st.none() | texts,
 )
 alert_events = st.builds(

@@ -30,17 +30,17 @@ class Mutes:
 
     def noted(self, alert: Alert) -> Alert:
         """Return the alert with what withholds it now; one that does not fire is withheld by nothing."""
-        silenced, withheld = None, ""
+        silence_id, silenced, withheld = "", None, ""
         if alert.state is AlertState.FIRING:
             labels = matchable(alert)
             silence = silence_of(self._silences, alert, labels, self._now)
             if silence is not None:
-                silenced, withheld = silence.text, f"silenced by {silence.words}"
+                silence_id, silenced, withheld = silence.id, silence.text, f"silenced by {silence.words}"
             elif (source := self._inhibitors.of(alert, labels)) is not None:
                 withheld = f"inhibited by {source.rule} ({source.fingerprint}): {source.headline}"
-        if (alert.silenced_by, alert.withheld) == (silenced, withheld):
+        if (alert.silence_id, alert.silenced_by, alert.withheld) == (silence_id, silenced, withheld):
             return alert
-        return replace(alert, silenced_by=silenced, withheld=withheld)
+        return replace(alert, silence_id=silence_id, silenced_by=silenced, withheld=withheld)
 
     def is_outspent(self, alert: Alert) -> bool:
         """Return whether an alert cost the further amount until which somebody wanted to hear no more of it."""

@@ -183,6 +183,7 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets)
         episode=alert.episode,
         acknowledged_by=alert.acknowledged_by,
         silenced_by=alert.silenced_by,
+        silence_id=alert.silence_id,
     )
 
 

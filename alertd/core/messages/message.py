@@ -82,6 +82,8 @@ class AlertFacts:
     """Which of the alert's lives it is; 0 where nobody counts them."""
     acknowledged_by: str | None = None
     silenced_by: str | None = None
+    silence_id: str = ""
+    """What ends the silence that holds it; empty where none does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -55,11 +55,12 @@ def buttons(message: Message) -> Iterator[Block]:
     elements: list[Block] = []
     if alert.acknowledged_by is None:
         elements.append({**_button(_ACK, "Acknowledge", _about(alert)), "style": "primary"})
-    if alert.silenced_by is None:
+    if alert.silence_id:
+        elements.append(_button(_UNSILENCE, "Unsilence", alert.silence_id))
+    elif alert.silenced_by is None:
         elements.append(_silence_menu(alert))
-    else:
-        elements.append(_button(_UNSILENCE, "Unsilence", alert.silenced_by.partition(" ")[0]))
-    yield {"type": "actions", "elements": elements}
+    if elements:
+        yield {"type": "actions", "elements": elements}
 
 
 def _button(action: str, text: str, value: str) -> Block:

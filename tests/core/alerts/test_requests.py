@@ -230,6 +230,7 @@ def test_silence_when_a_longer_one_holds_then_ending_either_leaves_the_other() -
     assert made.silence("bbbbbbbb", ends_at=ENDS - HOUR).alerts == ()
     made.expire("aaaaaaaa")
     assert str(made.of().silenced_by).startswith("bbbbbbbb")
+    assert made.of().silence_id == "bbbbbbbb"
     made.expire("bbbbbbbb")
     assert made.of().withheld == ""
 

@@ -1,5 +1,6 @@
 """The Slack app answers whoever asks, also where something is wrong with alertd itself."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -7,8 +8,10 @@ import pytest
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from alertd.core.alerts.request_outcome import RequestOutcome
-from alertd.core.alerts.requests import Request
+from alertd.core.alerts.requests import ExpireSilence, Request
+from alertd.notify.slack.actions import buttons, read_press, request_of
 from alertd.notify.slack.app import SlackApp, SlackAppConfig
+from tests.builders import alert_facts, firing_message
 
 NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
 USER = {"id": "U1", "username": "dana", "team_id": "T1"}
@@ -60,3 +63,14 @@ async def test_request_when_it_fails_then_the_person_is_answered(
     await app._on_request(client, SocketModeRequest(type=kind, envelope_id="e", payload=payload))  # type: ignore[arg-type]
     (text,) = client.heard
     assert text.startswith(words)
+
+
+def test_unsilence_when_pressed_then_ends_the_silence_whatever_its_words_are() -> None:
+    """Who silenced it, and why, is for people to read; the button carries the silence itself."""
+    facts = replace(alert_facts(), silence_id="51133ce0", silenced_by="dana silenced it")
+    (row,) = buttons(firing_message(alerts=(facts,)))
+    elements = row["elements"]
+    assert isinstance(elements, list)
+    pressed = {**elements[-1], "action_ts": "1.2"}
+    press = read_press({"user": USER, "channel": {"id": "C1"}, "actions": [pressed]})
+    assert request_of(press, now=NOW) == ExpireSilence(id="51133ce0", by="dana")
