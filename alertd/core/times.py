@@ -41,15 +41,25 @@ def parse_instant(text: str) -> datetime:
         raise ValueError(f"{quote(text)} is not a time of the calendar") from None
 
 
+NO_ZONES = frozenset({"localtime", "posixrules", "Factory"})
+"""Files among the zones: whatever the machine's zone is, a default of old rules, and "not set yet"."""
+OTHER_CLOCKS = ("posix/", "right/")
+"""Folders with copies of all zones, the second with leap seconds, which no other clock here counts."""
+
+
 def parse_zone(text: str) -> str:
     """
-    Read the name of an IANA time zone.
+    Read the name of an IANA time zone; files beside them that name no place are none.
 
     Raises:
         ValueError: There is none of that name.
     """
+    if text.startswith(OTHER_CLOCKS):
+        raise ValueError(f"{quote(text)} is not a time zone; write {text.partition('/')[2]}")
     try:
-        ZoneInfo(text)
+        is_zone = text not in NO_ZONES and ZoneInfo(text).key == text
     except (OSError, ValueError, KeyError):
-        raise ValueError(f"{quote(text)} is not a time zone; write UTC, or one like Europe/Berlin") from None
+        is_zone = False
+    if not is_zone:
+        raise ValueError(f"{quote(text)} is not a time zone; write UTC, or one like Europe/Berlin")
     return text

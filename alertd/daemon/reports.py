@@ -7,7 +7,7 @@ nothing itself.
 
 import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Protocol
 
 from alertd.core.alert import Alert
@@ -45,17 +45,10 @@ def scope_of(report: Report) -> ReportScope:
 
 def cron_trigger(schedule: str) -> Trigger:
     """Return what names the next time of a cron schedule on the face of a clock, whatever the zone."""
-    # Costs 60 ms; for files with reports only.
-    from apscheduler.triggers.cron import CronTrigger  # noqa: PLC0415 -- see above
+    # What changes of the clock mean for a schedule is decided in `report_due`.
+    from alertd.rules_file.schedule import next_time  # noqa: PLC0415 # for files with reports only
 
-    # In UTC, which has no clock changes: what they mean for a schedule is decided in `report_due`.
-    trigger = CronTrigger.from_crontab(schedule, timezone=UTC)
-
-    def following(face: datetime) -> datetime | None:
-        found = trigger.get_next_fire_time(None, face.replace(tzinfo=UTC) + datetime.resolution)
-        return found.replace(tzinfo=None) if found is not None else None
-
-    return following
+    return lambda face: next_time(schedule, face)
 
 
 def timetables(reports: Sequence[Report]) -> list[tuple[Report, Timetable]]:

@@ -13,7 +13,7 @@ class ReceiverConfig(BaseModel):
 
 
 def _as_sequence(value: object) -> object:
-    return [value] if isinstance(value, str) else value
+    return [value] if isinstance(value, str | int | float) else value
 
 
 def without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:

@@ -36,7 +36,13 @@ def read_config(entry: Entry, model: type[BaseModel], own_keys: tuple[str, ...])
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        for detail in error.errors(include_url=False):
+        details = error.errors(include_url=False)
+        places = {detail["loc"] for detail in details}
+        for detail in details:
+            location = detail["loc"]
+            if detail["type"] == "too_short" and any(place[:-1] == location for place in places):
+                # What is wrong in a list is left out of it, and then pydantic misses it.
+                continue
             problem = _fault(detail, entry, model, own_keys)
             # The branches of a union complain one by one of the same value: the first one is enough.
             found.setdefault((problem.line, problem.column, detail["type"] == "missing" and problem.text), problem)

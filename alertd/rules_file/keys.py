@@ -167,6 +167,8 @@ _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., ob
     date: (values.parse_date, {"type": "string", "pattern": values.DATE}, str),
     datetime: (values.parse_instant, {"type": "string", "pattern": times.INSTANT}, datetime.isoformat),
     values.Name: (values.parse_name, {"type": ["string", "integer"], "pattern": values.NAME}, str),
+    values.Pattern: (values.parse_pattern, _TEXT, str),
+    values.SlackId: (values.parse_slack_id, {"type": "string", "pattern": values.SLACK_ID}, str),
     values.LabelName: (values.parse_label_name, {"type": "string", "pattern": values.LABEL_NAME}, str),
     values.VariableName: (values.parse_variable_name, {"type": "string", "pattern": values.VARIABLE_NAME}, str),
     values.Url: (values.parse_url, {"type": "string", "pattern": values.URL}, str),
@@ -201,7 +203,7 @@ def value_type(hint: object, key: Key) -> ValueType:
         names, held = (values.LabelName, str) if hint == Labels else (str, Patterns)
         return _mapping(names, held, key, lambda found: tuple(sorted(found.items())))
     if hint is Patterns:
-        return _list_of(value_type(str, key), key, _patterns)
+        return _list_of(value_type(values.Pattern, key), key, _patterns)
     if hint is values.Names:
         return _list_of(value_type(str, key), key, tuple, at_least=1)
     return _generic(hint, key)

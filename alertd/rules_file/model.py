@@ -20,7 +20,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Key, Rule
 from alertd.core.spend.planned import PlannedSpend
 from alertd.errors import Problem
-from alertd.rules_file.values import DayHours, Ending, Name, Names, Schedule, Starting, Url, VariableName, Zone
+from alertd.rules_file.values import DayHours, Ending, Name, Names, Schedule, SlackId, Starting, Url, VariableName, Zone
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -55,8 +55,8 @@ class OwnerEntry:
     name: Annotated[str, Key("What people call it.", example="trainer-a")] = ""
     team: Annotated[str, Key("The team that pays for it.", example="research")] = ""
     slack: Annotated[
-        str, Key("The Slack id of a member, user group or channel that stands for it.", example="U04ABCDEF")
-    ] = ""
+        SlackId, Key("The Slack id of a member, user group or channel that stands for it.", example="U04ABCDEF")
+    ] = SlackId("")
     email: Annotated[str, Key("An address for mail.", example="dana@example.com")] = ""
     labels: Annotated[
         Labels, Key("Further labels; `group_by` and matchers may name them.", example={"env": "prod"})
@@ -143,7 +143,9 @@ class Report:
     """A report at set times."""
 
     name: Annotated[Name, Key("Unique name; `alertd report NAME` sends it.", example="weekly")]
-    schedule: Annotated[Schedule, Key("Five cron fields; weekdays as words.", example="0 9 * * mon")]
+    schedule: Annotated[
+        Schedule, Key("Five cron fields; day of month and weekday together mean either.", example="0 9 * * mon")
+    ]
     period: Annotated[
         timedelta,
         Key(

@@ -20,6 +20,7 @@ from alertd.notify.address import is_address
 from alertd.rules_file.entry import KEY, Entry, Findings
 from alertd.rules_file.model import Account, Place
 from alertd.rules_file.remedy import closest, known_words, show
+from alertd.rules_file.values import LIKELY_EXPRESSION
 
 RESERVED_RULES = {
     "alertd-blind": "the alert that bills cannot be read",
@@ -91,6 +92,7 @@ def check_accounts(accounts: Sequence[tuple[Entry, Account]], findings: Findings
 def check_rule_names(entry: Entry, known: Known, findings: Findings) -> None:
     """Find what a rule names that does not exist, as far as that is known whatever else is wrong with it."""
     _check_patterns(entry, ("account",), known.accounts, findings)
+    check_globs(entry, (*GROUP_KEYS, "product_id"), findings)
     check_groups(entry, known, findings)
     check_receivers(entry, ("notify",), known, findings)
     check_receivers(entry, ("escalate", "notify"), known, findings)
@@ -108,6 +110,18 @@ def check_rule(entry: Entry, rule: Rule, known: Known, findings: Findings) -> No
         _check_team(entry, ("team",), known, findings)
 
 
+def check_globs(entry: Entry, keys: Iterable[str], findings: Findings) -> None:
+    """Warn of patterns that are globs and look like regular expressions."""
+    for key in keys:
+        node = entry.node.children.get(key)
+        places = [(key, name) for name in node.children] if node is not None and node.children else [(key,)]
+        for location in places:
+            for place, text in entry.texts(*location):
+                if LIKELY_EXPRESSION.search(text):
+                    remedy = "a . and a | stand for themselves in globs; write * alone, or a list of values"
+                    findings.warn(entry.problem(place, f"{show(text)} looks like a regular expression; {remedy}"))
+
+
 def _check_team(entry: Entry, keys: tuple[str, ...], known: Known, findings: Findings) -> None:
     for place, text in entry.texts(*keys):
         team = text.removeprefix("!")
@@ -119,6 +133,7 @@ def _check_team(entry: Entry, keys: tuple[str, ...], known: Known, findings: Fin
 def check_owner(entry: Entry, findings: Findings) -> None:
     """Find labels of an owner that would hide what alertd itself says, and an address that no mail can be sent to."""
     _check_label_names(entry, (*_RULE_LABELS, *GROUP_KEYS), findings)
+    check_globs(entry, ("match",), findings)
     for place, text in entry.texts("email"):
         if text and not is_address(text):
             findings.add(entry.problem(place, f"{show(text)} is not a mail address; write one like dana@example.com"))
@@ -200,6 +215,7 @@ def check_groups(entry: Entry, known: Known, findings: Findings) -> None:
 def check_matchers(entry: Entry, key: str, matchers: Matchers, known: Known, findings: Findings) -> None:
     """Find severities that do not exist; warn of labels that no alert can carry and of unknown rules."""
     labels = (*_ALERT_LABELS, *known.owner_labels, *known.rule_labels)
+    check_globs(entry, (key,), findings)
     for name, _ in matchers:
         if name not in labels:
             remedy = closest(name, labels) or _listed(tuple(sorted(set(labels))), "")
@@ -216,6 +232,7 @@ def check_matchers(entry: Entry, key: str, matchers: Matchers, known: Known, fin
 def check_planned(entry: Entry, match: Matchers, known: Known, findings: Findings) -> None:
     """Find labels that no series carries, and names that do not exist; warn of teams that nobody is in."""
     labels = (*SERIES_KEYS, "team", *known.owner_labels, RULE_LABEL)
+    check_globs(entry, ("match",), findings)
     for name, _ in match:
         if name not in labels:
             remedy = closest(name, labels) or f"; write {known_words(labels)}"

@@ -37,6 +37,8 @@ _CONSTANTS: dict[str, bool | None] = {
     **dict.fromkeys(("true", "True", "TRUE"), True),
     **dict.fromkeys(("false", "False", "FALSE"), False),
 }
+_BEFORE_COMMA = re.compile(r"(\$\s?|[Uu][Ss][Dd]\s)?[0-9]{1,3}(,[0-9]{3})*")
+_AFTER_COMMA = re.compile(r"[0-9]+(\.[0-9]+)?(\s?[Uu][Ss][Dd])?")
 _MAY_BE_SPECIAL = frozenset("0123456789+-.~nNtTfF")
 # Longer digits are an id, not a quantity; int() refuses beyond 4,300 of them.
 _NUMBER_LENGTH = 64
@@ -178,6 +180,9 @@ class _Open:
     anchor: str | None
     nodes_before: int
     key: str | None = None
+    last_key: str = ""
+    is_flow: bool = False
+    """A mapping in braces."""
     is_dropped: bool = False
     """The value that comes next belongs to a key that was refused."""
     height: int = 0
@@ -243,7 +248,11 @@ class _Builder:
         self._add(node)
 
     def _take_key(self, top: _Open, text: str, line: int, column: int, *, is_plain: bool) -> None:
-        top.key = text
+        before = top.node.value.get(top.last_key) if isinstance(top.node.value, dict) else None
+        if is_plain and top.is_flow and before is not None and self._joins_amount(before, text):
+            top.key, top.is_dropped = text, True
+            return
+        top.key = top.last_key = text
         first = top.node.keys.get(text)
         if first is not None:
             notified = f"first at line {first[0]}, column {first[1]}; keep one of them"
@@ -258,6 +267,20 @@ class _Builder:
             self._problem(line, column, f'key {show_key(text)} is no text; write it in quotes: "{text[:40]}"')
         top.node.keys[text] = (line, column) if first is None else first
 
+    def _joins_amount(self, before: Node, text: str) -> bool:
+        """Return whether a key in braces is the rest of an amount that a comma cut, as in `{warning: $1,200}`."""
+        start = before.value
+        if not isinstance(start, str) or not _BEFORE_COMMA.fullmatch(start) or not _AFTER_COMMA.fullmatch(text):
+            return False
+        whole = f"{start},{text}"
+        if "," in start:
+            # The comma before it was found already; the remedy is the whole amount.
+            self.problems.pop()
+        self._problem(before.line, before.column, f'inside of {{ }} a comma ends the value; quote it: "{whole}"')
+        if re.match("[0-9]{3}(?![0-9])", text):
+            before.value = whole
+        return True
+
     def _take_start(self, event: yaml.CollectionStartEvent) -> None:
         line, column = _mark(event)
         if event.tag is not None:
@@ -267,7 +290,8 @@ class _Builder:
             self.stop(line, column, f"lists and mappings are nested more than {MAX_DEPTH} deep")
         self._count(line, column)
         value: list[Node] | dict[str, Node] = {} if isinstance(event, yaml.MappingStartEvent) else []
-        self._open.append(_Open(Node(line, column, value), event.anchor, self._nodes - 1))
+        opened = _Open(Node(line, column, value), event.anchor, self._nodes - 1, is_flow=bool(event.flow_style))
+        self._open.append(opened)
 
     def _take_end(self) -> None:
         done = self._open.pop()

@@ -178,7 +178,7 @@ def test_quiet_hours_when_they_never_end_then_a_warning(tmp_path: Path, hours: s
     assert warnings(text, tmp_path) == ([expected] if is_always else [])
 
 
-OWNERS = "owners: [{match: x, slack: U1, email: x@example.com}]\n"
+OWNERS = "owners: [{match: x, slack: U04DANA, email: x@example.com}]\n"
 WHERE = "; alerts go where routes and defaults lead instead"
 NO_WAY = (
     "notify: owner reaches nobody: only a Slack receiver with a bot token and an email receiver can write to people, "
@@ -199,7 +199,7 @@ NO_OWNER = f"notify: owner reaches nobody: no owner has a slack id or an email t
             "receivers:\n" + SLACK + RULE % ", notify: [owner]", [f'4:9: rule "gpu": {NO_OWNER}'], id="no owner"
         ),
         pytest.param(
-            "receivers:\n" + SLACK + OWNERS.replace("slack: U1, ", "") + RULE % ", notify: [owner, finops]",
+            "receivers:\n" + SLACK + OWNERS.replace("slack: U04DANA, ", "") + RULE % ", notify: [owner, finops]",
             [f'5:9: rule "gpu": {NO_OWNER}'],
             id="owners with mail, receivers with Slack",
         ),

@@ -150,6 +150,16 @@ def test_owner_in_notify_when_written_then_kept_as_it_is(tmp_path: Path) -> None
             ['7:26: planned spend 1: no owner has the team "reserch"; did you mean "research"?'],
             id="planned spend of a team that nobody is in",
         ),
+        pytest.param(
+            OPS + RULE.replace("name: a,", "name: a, owner: gpu.*,"),
+            ['5:22: rule "a": owner: "gpu.*" looks like a regular expression; a . and a | stand for'],
+            id="a glob that looks like a regular expression",
+        ),
+        pytest.param(
+            OPS + RULE + "inhibitions: [{when: {owner: 'a|b'}, mute: {owner: x}}]\n",
+            ['6:30: inhibition 1: when.owner: "a|b" looks like a regular expression'],
+            id="alternatives in a matcher",
+        ),
         pytest.param(OPS + RULE, [], id="nothing to say"),
     ],
 )

@@ -168,3 +168,80 @@ def test_url_when_it_holds_a_password_then_is_not_repeated() -> None:
     with pytest.raises(ValueError, match="user or password") as caught:
         values.parse_url("https://dana:hunter2@example.com/")
     assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["0 9 * * mon", "0 9 * * 1-5", "0 9 * * 7", "0 9 * * Tuesday", "0 9 * * fri-mon", "0 9 * * mon-sun", "0 9 L * *",
+     "0 9 1 jan,July *", "*/15 9-17 * * mon-fri", "0 9 29 2 *", "0 9 31 2 mon", "0 9 31 nov-feb *", "0 9 * * mon#1"],
+)  # fmt: skip
+def test_schedule_when_cron_takes_it_then_so_does_the_rules_file(text: str) -> None:
+    """People copy them from a crontab."""
+    assert values.parse_schedule(text) == text
+
+
+@pytest.mark.parametrize("text", ["0 9 31 2 *", "0 9 30 feb *", "0 9 31 apr,jun *"])
+def test_schedule_when_its_day_never_comes_then_is_refused(text: str) -> None:
+    """A report that is never sent should not pass for one that is."""
+    with pytest.raises(ValueError, match="never comes"):
+        values.parse_schedule(text)
+
+
+@pytest.mark.parametrize("text", ["localtime", "Factory", "posixrules", "leapseconds", "tzdata.zi", "Europe", ""])
+def test_zone_when_the_name_stands_for_no_place_then_is_refused(text: str) -> None:
+    """They are files beside the zones, and what they mean depends on the machine."""
+    with pytest.raises(ValueError, match="is not a time zone"):
+        values.parse_zone(text)
+
+
+@pytest.mark.parametrize(("text", "zone"), [("right/Europe/Berlin", "Europe/Berlin"), ("posix/UTC", "UTC")])
+def test_zone_when_of_a_copy_of_the_zones_then_the_zone_is_proposed(text: str, zone: str) -> None:
+    """One of the copies counts leap seconds."""
+    with pytest.raises(ValueError, match=f"write {zone}$"):
+        values.parse_zone(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "slack_id"),
+    [
+        ("U04ABCDEF", "U04ABCDEF"),
+        ("W04ABCDEF", "W04ABCDEF"),
+        ("<@U04ABCDEF>", "U04ABCDEF"),
+        ("<@U04ABCDEF|dana>", "U04ABCDEF"),
+        ("<!subteam^S0123456|@oncall>", "S0123456"),
+        ("<#C0123456|finops>", "C0123456"),
+        ("https://acme.slack.com/team/U04ABCDEF", "U04ABCDEF"),
+        ("https://acme.slack.com/archives/C0123456/p1700000000000000", "C0123456"),
+        ("https://app.slack.com/client/T0123456/C0123456", "C0123456"),
+    ],
+)
+def test_slack_id_when_pasted_then_is_the_id_in_it(text: str, slack_id: str) -> None:
+    """Slack's menus copy mentions and links, not ids."""
+    assert values.parse_slack_id(text) == slack_id
+
+
+@pytest.mark.parametrize(
+    "text", ["@dana", "dana", "#finops", "u04abcdef", "B04ABCDEF", "U1", "<@dana>", "https://x.de/U04ABCDEF"]
+)
+def test_slack_id_when_it_is_none_then_is_refused(text: str) -> None:
+    """A name notifies nobody: Slack shows it as plain text."""
+    with pytest.raises(ValueError, match="is not a Slack id; write one like U04ABCDEF"):
+        values.parse_slack_id(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["gpu-*", "!gpu", "llama-3.*", "a+b", "gpu[0-9]", "a(b)", "$x", "*H100*", "gpu.*", "a|b"]
+)
+def test_pattern_when_a_glob_can_mean_it_then_is_taken(text: str) -> None:
+    """Names of products have points, plus signs and brackets."""
+    assert values.parse_pattern(text) == text
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["=~gpu", "!~gpu", "~gpu", "=gpu", "!=gpu", "^gpu", "!^gpu", "gpu$", "gpu.+", ".*", "!.*x", r"gpu-\d", "(a|b)"],
+)
+def test_pattern_when_only_a_regular_expression_can_mean_it_then_is_refused(text: str) -> None:
+    """As a glob it matches nothing, and the rule watches nothing."""
+    with pytest.raises(ValueError, match=r"is a regular expression|is not needed"):
+        values.parse_pattern(text)

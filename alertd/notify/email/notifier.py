@@ -14,7 +14,7 @@ from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from alertd.core.messages.message import Message, truncate
 from alertd.core.severity import Severity
@@ -48,11 +48,25 @@ _COLOURS = {Severity.INFO: "#0b63ce", Severity.WARNING: "#a85d00", Severity.CRIT
 _RESOLVED_COLOUR = "#1a7f37"
 
 
+def _address_alone(value: object) -> object:
+    """Refuse what is no bare address, with what to write."""
+    if not isinstance(value, str | int | float):
+        raise ValueError("this is not a mail address; write one like dana@example.com")  # noqa: TRY004 # for pydantic
+    text = str(value)
+    if is_address(text):
+        return text
+    parts = [parseaddr(part)[1] for part in text.split(",")]
+    if not all(map(is_address, parts)):
+        raise ValueError(f'"{text}" is not a mail address; write one like dana@example.com')
+    remedy = f"the address alone: {parts[0]}" if len(parts) == 1 else f"a list: [{', '.join(parts)}]"
+    raise ValueError(f'"{text}" is not one mail address; write {remedy}')
+
+
 class EmailConfig(ReceiverConfig):
     """To whom; how mail is sent stands in the settings ALERTD_SMTP_*."""
 
     to: Annotated[
-        tuple[Annotated[str, Field(pattern=ADDRESS_PATTERN)], ...],
+        tuple[Annotated[str, BeforeValidator(_address_alone)], ...],
         Field(min_length=1),
         ONE_OR_MORE,
         AfterValidator(without_repeats),

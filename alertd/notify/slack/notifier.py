@@ -36,6 +36,7 @@ from alertd.notify.config import (
     without_repeats,
 )
 from alertd.notify.slack.blocks import blocks, notification, plain
+from alertd.notify.slack_ids import parse_channel
 from alertd.notify.text import legible
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 DEFAULT_BASE_URL = "https://slack.com/api/"
 EVENT_TYPE = "alertd_notification"
-_CHANNEL_PATTERN = r"^[^\s/,]+$"
+_CHANNEL_PATTERN = r"^(#?[^\s/,.A-Z<>@#|:]{1,80}|[CGDUW][A-Z0-9]{5,30}|<[#@][^\s>]+>|https://\S+)$"
 _WITHOUT_CHARTS = timedelta(hours=1)
 """So long no chart is drawn for a workspace that refused one: each would cost a call more."""
 _SCOPE_REMEDY = (
@@ -58,7 +59,7 @@ class SlackConfig(ReceiverConfig):
     """Either channels, posted to with a bot token, or the URL of one incoming webhook."""
 
     channel: Annotated[
-        tuple[Annotated[str, Field(pattern=_CHANNEL_PATTERN)], ...],
+        tuple[Annotated[str, AfterValidator(parse_channel)], ...],
         ONE_OR_MORE,
         AfterValidator(without_repeats),
         one_or_more_schema(_CHANNEL_PATTERN),

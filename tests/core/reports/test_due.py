@@ -28,6 +28,11 @@ def mark(text: str, table: Timetable | None = None) -> Mark:
     [
         pytest.param("0 9 * * mon", "UTC", "2026-03-01T00:00", ["03-02T09:00", "03-09T09:00"], id="weekly"),
         pytest.param("0 9 * * mon", "UTC", "2026-03-02T09:00", ["03-09T09:00"], id="never the same instant again"),
+        pytest.param("0 9 5 * mon", "UTC", "2026-03-01T00:00", ["03-02T09:00", "03-05T09:00"], id="either day"),
+        pytest.param("0 9 * * 1", "UTC", "2026-03-01T00:00", ["03-02T09:00", "03-09T09:00"], id="1 is Monday"),
+        pytest.param("0 9 * * Monday", "UTC", "2026-03-01T00:00", ["03-02T09:00", "03-09T09:00"], id="a word in full"),
+        pytest.param("0 9 * * sat-mon", "UTC", "2026-02-28T12:00", ["03-01T09:00", "03-02T09:00"], id="a weekend"),
+        pytest.param("0 9 1 february *", "UTC", "2026-03-01T00:00", ["02-01T09:00"], id="a month in full"),
         pytest.param(
             "0 9 * * *", "Europe/Berlin", "2026-03-27T12:00", ["03-28T08:00", "03-29T07:00"], id="Berlin, to summer"
         ),

@@ -284,7 +284,7 @@ async def test_repeated_attempt_then_is_byte_identical(slack: SlackDouble) -> No
         pytest.param({"webhook_url_env": "X", "webhook_url_file": "x"}, "exclude each other", id="two webhooks"),
         pytest.param({"channel": "#a", "bot_token_env": "X", "bot_token_file": "x"}, "exclude", id="two tokens"),
         pytest.param({"bot_token_env": "X"}, "needs a channel", id="token without channel"),
-        pytest.param({"channel": "#a b"}, "pattern", id="blank in a name"),
+        pytest.param({"channel": "#a b"}, "is not a channel", id="blank in a name"),
         pytest.param({"channel": "#a", "icon": "x"}, "Extra inputs", id="unknown key"),
     ],
 )

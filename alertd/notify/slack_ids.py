@@ -1,0 +1,54 @@
+"""Which texts are ids of Slack, and what people paste in their place; no workspace is asked."""
+
+import re
+
+_FORMS = (
+    # An id as such, a mention as messages hold it, and a link as Slack's menus copy it.
+    re.compile(r"(?P<id>[A-Z][A-Z0-9]{5,30})", re.ASCII),
+    re.compile(r"<(?:@|#|!subteam\^)(?P<id>[A-Z][A-Z0-9]{5,30})(?:\|[^<>]*)?>", re.ASCII),
+    re.compile(
+        r"https://[a-z0-9.-]*slack\.com/(?:archives|team|client/T[A-Z0-9]+)/(?P<id>[A-Z][A-Z0-9]{5,30})(?:[/?].*)?",
+        re.ASCII,
+    ),
+)
+_CHANNEL_NAME = re.compile(r"#?[^\s/,.A-Z<>@#|:]{1,80}")
+"""Slack's channel names have no capitals, blanks or points, in any script."""
+_CHANNELS = "CGDUW"
+"""A member's id opens a direct message."""
+_OWNERS = "UWSCGD"
+
+
+def _id(text: str) -> str:
+    found = (form.fullmatch(text.strip()) for form in _FORMS)
+    return next((match["id"] for match in found if match is not None), "")
+
+
+def parse_owner_id(text: str) -> str:
+    """
+    Return the id of a member, user group or channel; a pasted mention or link stands for the id in it.
+
+    Raises:
+        ValueError: It is none of them; the text says where the id is found.
+    """
+    found = _id(text)
+    if found[:1] and found[0] in _OWNERS:
+        return found
+    raise ValueError(
+        f'"{text}" is not a Slack id; write one like U04ABCDEF (in Slack: profile, "Copy member ID") '
+        "or a channel's like C0123456789"
+    )
+
+
+def parse_channel(text: str) -> str:
+    """
+    Return a channel by its name or id; a pasted mention or link stands for the id in it.
+
+    Raises:
+        ValueError: It is none; the text says what to write.
+    """
+    found = _id(text)
+    if found and found[0] in _CHANNELS:
+        return found
+    if not found and _CHANNEL_NAME.fullmatch(text):
+        return text
+    raise ValueError(f'"{text}" is not a channel; write its name, like "#finops", or its id, like C0123456789')
