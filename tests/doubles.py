@@ -62,16 +62,12 @@ class SlackDouble:
             "C0000ARCHIVE": SlackChannel(name="old", is_archived=True),
             "C0000OUTSIDE": SlackChannel(name="outside", is_member=False),
         }
-        self.scopes = {"chat:write", "channels:read", "channels:history", "groups:read", "im:write", "files:write"}
+        self.scopes = {"chat:write", "channels:read", "channels:history", "groups:read", "im:write"}
         self.faults: deque[Fault] = deque()
         self.lookup_faults: deque[Fault] = deque()
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.webhook_posts: list[dict[str, Any]] = []
         self.page_size = 100
-        self.uploads: dict[str, dict[str, Any]] = {}
-        """By file id: what was announced, its bytes, and where it was shown."""
-        self.upload_faults: dict[str, Fault] = {}
-        """By step: `getUploadURLExternal`, `put`, `completeUploadExternal`."""
         self.takes_charts = True
         """False is a workspace that does not know the block."""
         self._ts = EPOCH
@@ -80,8 +76,6 @@ class SlackDouble:
         application.router.add_post("/api/chat.postMessage", self._post_message)
         application.router.add_post("/api/chat.update", self._update_message)
         application.router.add_route("*", "/api/conversations.{method}", self._conversations)
-        application.router.add_post("/api/files.{method}", self._files)
-        application.router.add_post("/upload/{file_id}", self._put)
         application.router.add_post(HOOK_PATH, self._incoming_webhook)
         self._add_routes(application)
         self._server = TestServer(application)
@@ -197,50 +191,6 @@ class SlackDouble:
                 return _answer(channel={"id": channel_id})
             case _:
                 return self._read(method, arguments)
-
-    async def _files(self, request: web.Request) -> web.StreamResponse:
-        method = request.match_info["method"]
-        arguments = {key: str(value) for key, value in (await request.post()).items()}
-        self.calls.append((f"files.{method}", arguments))
-        if method in self.upload_faults:
-            return await self._break(request, self.upload_faults[method])
-        if request.headers.get("Authorization") != f"Bearer {BOT_TOKEN}":
-            return _answer(error="invalid_auth")
-        if "files:write" not in self.scopes:
-            return _answer(error="missing_scope", needed="files:write")
-        if method == "getUploadURLExternal":
-            file_id = f"F{len(self.uploads):08d}"
-            self.uploads[file_id] = arguments
-            return _answer(upload_url=str(self._server.make_url(f"/upload/{file_id}")), file_id=file_id)
-        return self._show_files(arguments)
-
-    async def _put(self, request: web.Request) -> web.StreamResponse:
-        if "put" in self.upload_faults:
-            return await self._break(request, self.upload_faults["put"])
-        upload, content = self.uploads[request.match_info["file_id"]], await request.read()
-        if "Authorization" in request.headers or len(content) != int(upload["length"]):
-            return web.Response(status=400)
-        upload["content"] = content
-        return web.Response(text="OK")
-
-    def _show_files(self, arguments: dict[str, str]) -> web.Response:
-        channel = self.channels.get(arguments["channel_id"])  # it takes no names
-        if channel is None:
-            return _answer(error="channel_not_found")
-        caption = json.loads(arguments["blocks"])
-        if broken := violations(caption):
-            return _answer(error="invalid_blocks", response_metadata={"messages": broken})
-        if arguments["thread_ts"] not in {message["ts"] for message in channel.messages}:
-            return _answer(error="thread_not_found")
-        for file in json.loads(arguments["files"]):
-            assert "content" in self.uploads[file["id"]]
-            self.uploads[file["id"]] |= {"title": file["title"], "thread_ts": arguments["thread_ts"], "blocks": caption}
-        return _answer(files=[{"id": file["id"]} for file in json.loads(arguments["files"])])
-
-    @property
-    def pictures(self) -> list[dict[str, Any]]:
-        """What of the uploads a member sees, oldest first."""
-        return [upload for upload in self.uploads.values() if "thread_ts" in upload]
 
     def _list(self, arguments: dict[str, str]) -> web.Response:
         is_private = arguments["types"] == "private_channel"

@@ -30,7 +30,6 @@ def test_slack_manifest_asks_for_what_is_used_and_stays_within_slacks_limits() -
     assert "url" not in command, "with Socket Mode there is none"
     assert set(manifest["oauth_config"]["scopes"]["bot"]) == {
         "chat:write",
-        "files:write",
         "channels:read",
         "channels:history",
         "groups:read",

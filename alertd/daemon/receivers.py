@@ -14,7 +14,6 @@ from alertd.core.messages.outbox import delivery_key
 from alertd.errors import Problem, RulesError
 from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, contact_kind
 from alertd.notify.delivery.deliver import attempt
-from alertd.notify.illustrate import illustrate
 from alertd.notify.registry import notifier_class
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings
@@ -98,7 +97,6 @@ async def send_now(receiver: str, notifier: Notifier, message: Message) -> list[
             key = delivery_key(message.reason.value, receiver, recipient, message.created_at.isoformat())
             envelope = Envelope(message=message, key=key, recipient=recipient)
             outcome = await attempt(notifier, envelope)
-            await illustrate(notifier, envelope, outcome)
             text = "delivered" if isinstance(outcome, Delivered) else f"not delivered: {outcome.reason}"
             results.append((recipient, text, isinstance(outcome, Delivered)))
     finally:

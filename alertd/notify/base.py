@@ -233,19 +233,6 @@ class Editor(Protocol):
 
 
 @runtime_checkable
-class Illustrator(Protocol):
-    """A notifier that may add a picture to what it delivered, where the message itself had to do without."""
-
-    async def illustrate(self, envelope: Envelope, ref: str) -> None:
-        """
-        Add the picture that a delivered message lacks, or do nothing; asked once, after the delivery is recorded.
-
-        Args:
-            ref: The delivered message's own.
-        """
-
-
-@runtime_checkable
 class Contact(Protocol):
     """A notifier that can write to the person or channel that stands behind an owner, as to any recipient."""
 

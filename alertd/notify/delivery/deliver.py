@@ -20,7 +20,6 @@ from alertd.notify.base import CannotLook, Editor, Envelope, Lookup, Mirror, Not
 from alertd.notify.delivery.backoff import MOST_UNKNOWNS
 from alertd.notify.delivery.order import Lane, next_due, ready
 from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
-from alertd.notify.illustrate import illustrate
 
 _STORE_RETRY_S = 1.0
 _FAULT_RETRY_S = 30.0
@@ -317,7 +316,6 @@ class Delivery:
             asyncio.get_running_loop().time() + notifier.pace.total_seconds()
         )
         await self._record(claimed, settled, type(outcome).__name__)
-        await illustrate(notifier, envelope, outcome)
         return _tally(settled.entry, failed)
 
     async def _look_up(self, notifier: Notifier, entry: OutboxEntry) -> Lookup:

@@ -12,14 +12,11 @@ from urllib.parse import urlsplit
 import aiohttp
 from slack_sdk.errors import SlackApiError
 from slack_sdk.web.async_client import AsyncWebClient
-from slack_sdk.web.async_slack_response import AsyncSlackResponse
 
 from alertd.notify.base import CannotLook, Delivered, Lookup, NotSent, Outcome, Unknown
-from alertd.notify.config import is_http_url
 from alertd.notify.slack.connection import Exchange, open_session
 from alertd.notify.slack.errors import outcome_of_answer, outcome_of_webhook
 from alertd.notify.slack.lookup import find_message
-from alertd.notify.slack_picture import SlackPicture
 from alertd.notify.text import quoted
 
 # slack-sdk trips with the last three over an answer that is no JSON object.
@@ -67,53 +64,6 @@ class SlackApi:
             return ""
         self._channel_ids[recipient] = channel
         return f"{channel}/{ts}"
-
-    async def upload_picture(self, picture: SlackPicture, *, channel_id: str, thread_ts: str) -> tuple[str, str]:
-        """
-        Upload a picture into a thread, once; nobody sees it before the last of three requests is answered.
-
-        Returns:
-            Slack's error code, empty where it gave none, and what went wrong, empty where nothing did.
-
-        Source: https://docs.slack.dev/messaging/working-with-files#upload
-        """
-        try:
-            place = await self._call_form(
-                "files.getUploadURLExternal",
-                filename=picture.filename,
-                length=str(len(picture.content)),
-                alt_txt=picture.alt_text,
-            )
-            url = str(place.get("upload_url", ""))
-            if not is_http_url(url):
-                return "", "Slack named no place to upload to"
-            if (status := await self._upload(url, picture.content)) != 200:
-                return "", f"the upload was answered {status}"
-            await self._call_form(
-                "files.completeUploadExternal",
-                files=json.dumps([{"id": place.get("file_id"), "title": picture.title}]),
-                channel_id=channel_id,
-                thread_ts=thread_ts,
-                blocks=json.dumps(picture.caption),
-            )
-        except SlackApiError as error:
-            code, detail = _refusal(error)
-            return code, f"Slack says {code or 'nothing readable'}" + (f" ({quoted(detail)})" if detail else "")
-        except _FAILURES as error:
-            return "", self._why(error)
-        return "", ""
-
-    async def _call_form(self, method: str, **arguments: str) -> AsyncSlackResponse:
-        async with open_session(Exchange()) as session:
-            return await self._client(session).api_call(method, data=arguments)
-
-    async def _upload(self, url: str, content: bytes) -> int:
-        """Send bytes to a place that Slack named, without the token; return the answer's status."""
-        async with (
-            open_session(Exchange()) as session,
-            session.post(url, data=content, allow_redirects=False) as answer,
-        ):
-            return answer.status
 
     async def post_to_webhook(self, url: str, body: Mapping[str, object]) -> Outcome:
         """Post once to an incoming webhook."""

@@ -37,7 +37,6 @@ from alertd.notify.config import (
 )
 from alertd.notify.slack.blocks import blocks, notification, plain
 from alertd.notify.slack_ids import parse_channel
-from alertd.notify.text import legible
 
 if TYPE_CHECKING:
     from alertd.notify.slack.api import SlackApi
@@ -47,9 +46,6 @@ EVENT_TYPE = "alertd_notification"
 _CHANNEL_PATTERN = r"^(#?[^\s/,.A-Z<>@#|:]{1,80}|[CGDUW][A-Z0-9]{5,30}|<[#@][^\s>]+>|https://\S+)$"
 _WITHOUT_CHARTS = timedelta(hours=1)
 """So long no chart is drawn for a workspace that refused one: each would cost a call more."""
-_SCOPE_REMEDY = (
-    "add the scope files:write under OAuth & Permissions in the app's settings, install the app again and reload alertd"
-)
 _NEWS = frozenset({NotifyReason.RAISED, NotifyReason.ESCALATED})
 """What the channel must hear of although it was told before; the end is news too."""
 _THREAD_REF = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")
@@ -219,8 +215,6 @@ class SlackNotifier:
         self._has_buttons = bool(self._token and context.setting("slack_app_token"))
         self._no_charts_until = 0.0
         """On the loop's clock."""
-        self._may_upload = self._token is not None
-        """False once Slack said that the app lacks the scope, for as long as this receiver lives."""
 
     def __repr__(self) -> str:
         return f"SlackNotifier({self.name!r}, channels={self._channels!r})"
@@ -279,22 +273,6 @@ class SlackNotifier:
             self._no_charts_until = now + _WITHOUT_CHARTS.total_seconds()
             get_logger().warning("Slack takes no charts", receiver=self.name, error=outcome.reason)
         return second
-
-    async def illustrate(self, envelope: Envelope, ref: str) -> None:
-        """Upload the chart as a picture into the message's thread, where Slack refuses to draw charts itself."""
-        is_lacking = asyncio.get_running_loop().time() < self._no_charts_until
-        chart, place = legible(envelope.message).chart, thread_of(envelope.thread_ref) or thread_of(ref)
-        if chart is None or place is None or envelope.is_plain or not is_lacking or not self._may_upload:
-            return
-        from alertd.notify.slack_picture import picture_of  # noqa: PLC0415 -- numpy draws it, for few workspaces
-
-        picture = await asyncio.to_thread(picture_of, chart)
-        code, error = await self._api.upload_picture(picture, channel_id=place[0], thread_ts=place[1])
-        if code == "missing_scope":
-            self._may_upload = False
-            get_logger().warning("charts come as words only", receiver=self.name, error=error, remedy=_SCOPE_REMEDY)
-        elif error:
-            get_logger().warning("picture not added", receiver=self.name, key=envelope.key, error=error)
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
         """Look for the key in the channel's history, and in the thread that the message would continue."""

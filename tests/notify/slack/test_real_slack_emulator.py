@@ -1,7 +1,7 @@
 """
 Against a Slack not written here: `emulate` from npm, where ALERTD_TEST_EMULATE names the folder of its node_modules.
 
-It keeps messages, threads, metadata and files, and insists on scopes; it judges no blocks (`tests/block_kit.py` does).
+It keeps messages, threads and metadata, and insists on scopes; it judges no blocks (`tests/block_kit.py` does).
 Made by `npm install emulate@0.12.2 node@24` in that folder.
 """
 
@@ -25,9 +25,7 @@ from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState
 from alertd.core.severity import Severity
 from alertd.notify.base import CannotLook, ConfigurationRefused, Delivered, NotFound
-from alertd.notify.chart_png import chart_png
 from alertd.notify.delivery.deliver import Delivery
-from alertd.notify.illustrate import illustrate
 from alertd.notify.slack.notifier import SlackConfig, SlackNotifier
 from tests.builders import KEY, FakeContext, envelope, firing_message, resolved_message, rising_chart
 from tests.core.builders import entry
@@ -44,14 +42,14 @@ pytestmark = pytest.mark.skipif(
 )
 
 FULL, LESSER = "xoxb-full-token", "xoxb-lesser-token"
-CHANNELS = ("life", "lost", "never", "picture", "lesser")
+CHANNELS = ("life", "lost", "never", "lesser")
 SEED = f"""
 slack:
   strict_scopes: true
   channels: [{", ".join(f"{{name: {name}}}" for name in CHANNELS)}]
   bots: [{{name: alertd}}]
   tokens:
-    - {{token: {FULL}, user: admin, scopes: [chat:write, files:write, files:read, channels:read, channels:history]}}
+    - {{token: {FULL}, user: admin, scopes: [chat:write, channels:read, channels:history]}}
     - {{token: {LESSER}, user: admin, scopes: [chat:write]}}
 """
 
@@ -219,32 +217,8 @@ async def test_answer_when_lost_then_the_message_stands_once(emulator: Emulator,
     assert [f"{channel}/{message['ts']}" for message in found] == [outbox[1].ref]
 
 
-async def test_chart_when_refused_then_its_picture_is_in_the_thread(emulator: Emulator) -> None:
-    """All three steps of an upload as somebody else read Slack's documents."""
-    channel = await emulator.channel("picture")
-    sent = envelope(firing_message(chart=rising_chart()), recipient=channel)
-    async with between(emulator) as way:
-        way.takes_charts = False
-        notifier = notifier_of(str(way.server.make_url("/")), channel)
-        outcome = await notifier.send(sent)
-        assert isinstance(outcome, Delivered)
-        with capture_logs() as logs:
-            await illustrate(notifier, sent, outcome)
-    assert logs == []
-    root, below = await emulator.thread(channel, outcome.ref.partition("/")[2])
-    assert not has_chart(root)
-    [file] = below["files"]
-    assert (file["name"], file["title"], file["size"]) == (
-        "chart.png",
-        "Spend in 24h, rolling",
-        len(chart_png(rising_chart())),
-    )
-    async with httpx.AsyncClient(headers={"Authorization": f"Bearer {FULL}"}) as client:
-        assert (await client.get(file["url_private"])).content == chart_png(rising_chart())
-
-
-async def test_app_with_fewer_scopes_then_tells_and_cannot_look(emulator: Emulator) -> None:
-    """Messages need `chat:write` alone; what is lacking is said, once."""
+async def test_app_with_fewer_scopes_then_sends_and_cannot_look(emulator: Emulator) -> None:
+    """A message needs `chat:write` alone, and its chart in words no scope more."""
     channel = await emulator.channel("lesser")
     sent = envelope(firing_message(chart=rising_chart()), recipient=channel)
     async with between(emulator) as way:
@@ -252,14 +226,11 @@ async def test_app_with_fewer_scopes_then_tells_and_cannot_look(emulator: Emulat
         notifier = notifier_of(str(way.server.make_url("/")), channel, token=LESSER)
         outcome = await notifier.send(sent)
         assert isinstance(outcome, Delivered)
-        with capture_logs() as logs:
-            await illustrate(notifier, sent, outcome)
-            await illustrate(notifier, sent, outcome)
         looked = await notifier.find(KEY, recipient=channel, since=utc_now() - timedelta(minutes=1))
-    assert [line["event"] for line in logs] == ["charts come as words only"]
     assert isinstance(looked, CannotLook)
     assert "missing_scope" in looked.reason
-    assert len(await emulator.shown(channel)) == 1
+    [shown] = await emulator.shown(channel)
+    assert not has_chart(shown)
 
 
 async def test_what_nobody_sent_then_is_not_found(emulator: Emulator) -> None:
