@@ -14,6 +14,8 @@ from typing import TextIO, cast
 import structlog
 from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
 
+from alertd.core.printable import escape_controls
+
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _CHATTY = ("httpx", "httpcore", "slack_sdk", "aiohttp", "aiosmtplib", "apscheduler", "asyncio")
 """Held at WARNING: some of them print URLs that are secrets."""
@@ -48,7 +50,7 @@ class _Masker:
 def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """Show control characters of data instead of obeying them: one event, one line."""
     return {
-        key: value.encode("unicode_escape").decode() if isinstance(value, str) and not value.isprintable() else value
+        key: escape_controls(value) if isinstance(value, str) else value
         for key, value in event.items()
         if key != "exception"
     } | ({"exception": event["exception"]} if "exception" in event else {})

@@ -1,22 +1,20 @@
 """Settings from the environment, a `.env` file and secret files, read once into one frozen object."""
 
 import os
-import re
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
+from alertd.core.http_url import split_http_url
 from alertd.core.times import parse_duration
 from alertd.errors import SettingsError
 
 PREFIX = "ALERTD_"
-_PAGE_URL = re.compile(r"https?://[A-Za-z0-9._~:/%\[\]-]+")
-"""Without credentials, query or fragment, which have no place before a path."""
+_NOT_IN_PAGE_URLS = frozenset("@?#\\\"<>|'")
 SYSTEM_RULES = Path("/etc/alertd/rules.yaml")
 
 
@@ -42,11 +40,9 @@ def _page_url(value: str | None) -> str | None:
     """
     if not value:
         return None
-    try:
-        is_usable = bool(_PAGE_URL.fullmatch(value) and urlsplit(value).hostname) and urlsplit(value).port != 0
-    except ValueError:
-        is_usable = False
-    if not is_usable:
+    # A login, a query or a fragment has no place before a path.
+    is_plain = value.isascii() and not _NOT_IN_PAGE_URLS & set(value)
+    if not is_plain or split_http_url(value) is None:
         raise ValueError("not an address that people can open; write https://alertd.example.com")
     return value.rstrip("/")
 

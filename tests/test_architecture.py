@@ -11,13 +11,14 @@ import alertd
 ROOT = Path(alertd.__file__).parent
 AT_THE_ROOT = {"__init__", "__main__", "errors", "clock", "log", "settings"}
 FLOORS = (
-    {"errors", "clock", "log"},
+    {"errors", "clock"},
     {"core"},
     {"core.spend"},
     {"core.rules"},
     {"core.alerts"},
     {"core.messages"},
     {"core.reports", "core.replay"},
+    {"log"},
     {"store", "novita", "settings", "simulator"},
     {"queries", "notify"},
     {"web", "rules_file"},

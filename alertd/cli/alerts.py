@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, print_json, printable, table
+from alertd.cli.common import prepare, print_json, table
+from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
     from alertd.core.alert import Alert
@@ -47,7 +48,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
         lines = [f"{fingerprint}  {reason}" for fingerprint, reason in reasons.items() if reason]
         if lines:
             click.echo("\nNotifications withheld at the moment:")
-            click.echo("\n".join(map(printable, lines)))
+            click.echo("\n".join(map(escape_controls, lines)))
     else:
         click.echo("Nothing is firing." if not show_all else "There are no alerts.")
     return 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import printable
+from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
     from alertd.core.alerts.requests import Request
@@ -77,7 +77,7 @@ async def submit(settings: "Settings", request: "Request") -> str:
         except RequestError as error:
             raise UserError(str(error)) from None
     # It names owners as the bills have them.
-    return "\n".join(map(printable, text.split("\n")))
+    return "\n".join(map(escape_controls, text.split("\n")))
 
 
 def _ask_shared(database: "PostgresUrl", request: "Request") -> str:

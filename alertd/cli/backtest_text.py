@@ -5,12 +5,13 @@ from datetime import datetime
 
 from alertd.cli.common import table
 from alertd.core.alert import Unit
+from alertd.core.instant import iso_instant_or_none
 from alertd.core.replay.replay import Episode, Replay
 from alertd.core.replay.rule_edit import Comparison
 from alertd.core.replay.suggest import Level, Suggestion
 from alertd.core.severity import Severity
 from alertd.core.values import format_value
-from alertd.core.words import format_age, format_instant
+from alertd.core.words import format_age, format_count, format_instant
 
 _LISTED = 20
 """The largest episodes; `--all` lists the rest too."""
@@ -26,7 +27,7 @@ def replay_text(replay: Replay, *, show_all: bool) -> str:
 
 def _period(replay: Replay) -> str:
     since, until = format_instant(replay.since), format_instant(replay.until)
-    count = f"{len(replay.rules)} rule{'' if len(replay.rules) == 1 else 's'}"
+    count = format_count(len(replay.rules), "rule")
     return f"Replayed hour by hour: {count}, {since} to {until} ({replay.days:.1f} days)."
 
 
@@ -156,8 +157,8 @@ def _level(level: Level | None, unit: Unit) -> str:
 def replay_json(replay: Replay) -> dict[str, object]:
     """Return what fired as `--json` shows it; values are decimal texts, instants ISO 8601."""
     return {
-        "since": _instant(replay.since),
-        "until": _instant(replay.until),
+        "since": iso_instant_or_none(replay.since),
+        "until": iso_instant_or_none(replay.until),
         "rules": [
             {
                 "name": rule.name,
@@ -192,14 +193,10 @@ def _episode_json(episode: Episode) -> dict[str, object]:
         "account": episode.account,
         "labels": dict(episode.labels),
         "severity": episode.severity.label,
-        "started_at": _instant(episode.started_at),
-        "ended_at": _instant(episode.ended_at),
+        "started_at": iso_instant_or_none(episode.started_at),
+        "ended_at": iso_instant_or_none(episode.ended_at),
         "peak": f"{episode.peak:f}",
-        "peak_at": _instant(episode.peak_at),
+        "peak_at": iso_instant_or_none(episode.peak_at),
         "unit": episode.unit.value,
         "summary": episode.headline,
     }
-
-
-def _instant(at: datetime | None) -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at is not None else None

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from alertd.core.printable import escape_controls
+
 if TYPE_CHECKING:
     from alertd.settings import Settings
 
@@ -57,18 +59,13 @@ def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset())
         rows: The first one is the heading.
         right: Columns that hold numbers.
     """
-    clean = [[printable(cell) for cell in row] for row in rows]
+    clean = [[escape_controls(cell) for cell in row] for row in rows]
     widths = [max(len(row[n]) for row in clean) for n in range(len(clean[0]))]
     lines = [
         "  ".join(cell.rjust(widths[n]) if n in right else cell.ljust(widths[n]) for n, cell in enumerate(row)).rstrip()
         for row in clean
     ]
     return "\n".join(lines)
-
-
-def printable(cell: str) -> str:
-    """Show control characters of data instead of obeying them."""
-    return cell if cell.isprintable() else cell.encode("unicode_escape").decode()
 
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:

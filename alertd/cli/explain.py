@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, printable
+from alertd.cli.common import prepare
 from alertd.cli.completing import names_in
+from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -76,9 +77,9 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
         if number or judged:
             click.echo(f"\n{'-' * 80}\n")
         for line in history_lines(history, rules.get(history.alert.rule), _audience(loaded)):
-            click.echo(printable(line.rstrip()))
+            click.echo(escape_controls(line.rstrip()))
     for alert in found[_MOST:]:
-        click.echo(printable(f"Not explained in full: {alert.fingerprint}  {alert.state}  {alert.headline}"))
+        click.echo(escape_controls(f"Not explained in full: {alert.fingerprint}  {alert.state}  {alert.headline}"))
     return 0
 
 

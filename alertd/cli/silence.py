@@ -9,6 +9,7 @@ import click
 
 from alertd.cli.asking import reading, submit, this_person
 from alertd.cli.common import prepare, print_json, table
+from alertd.core.instant import iso_instant_or_none
 
 if TYPE_CHECKING:
     from alertd.core.alert import Alert
@@ -136,7 +137,6 @@ def _matchers_text(silence: "Silence") -> str:
 
 
 def _json(silence: "Silence", state: str) -> dict[str, object]:
-    from alertd.queries.alert_json import instant
 
     return {
         "id": silence.id,
@@ -144,9 +144,9 @@ def _json(silence: "Silence", state: str) -> dict[str, object]:
         "matchers": {name: list(patterns.texts) for name, patterns in silence.matchers},
         "author": silence.author,
         "comment": silence.comment,
-        "created_at": instant(silence.created_at),
-        "ends_at": instant(silence.ends_at),
-        "ended_at": instant(silence.expired_at),
+        "created_at": iso_instant_or_none(silence.created_at),
+        "ends_at": iso_instant_or_none(silence.ends_at),
+        "ended_at": iso_instant_or_none(silence.expired_at),
         "ended_by": silence.expired_by or None,
         "alerts": [
             {"fingerprint": bound.fingerprint, "below": f"{bound.below:f}" if bound.below is not None else None}

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from alertd.core.calendar import Period, period_of
 from alertd.core.hours import HourRange
+from alertd.core.words import format_count
 
 BLOCKS = "▁▂▃▄▅▆▇█"
 ASCII = "_.:-=+*#"
@@ -37,7 +38,7 @@ def bar_length(window: HourRange, timezone: str, *, width: int) -> str:
     if len(window) <= HOURLY_UP_TO:
         return "hour"
     days = _together(len(bounds(window, timezone)) - 1, width)
-    return "day" if days == 1 else f"{days} days"
+    return "day" if days == 1 else format_count(days, "day")
 
 
 def sparkline(amounts: Sequence[int], *, width: int, levels: str = BLOCKS) -> str:

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from alertd.core.alert import Unit
 from alertd.core.money import UNITS_PER_USD, format_usd, plain
-from alertd.core.words import format_ratio
+from alertd.core.words import format_count, format_ratio
 
 
 def format_value(value: Decimal, unit: Unit) -> str:
@@ -16,6 +16,6 @@ def format_value(value: Decimal, unit: Unit) -> str:
             return format_ratio(value)
         case Unit.DAYS:
             days = plain(round(value, 1))
-            return f"{days:f} day" if days == 1 else f"{days:f} days"
+            return format_count(days, "day")
         case Unit.HOURS:
             return f"{plain(round(value, 1)):f} h"

@@ -1,7 +1,6 @@
 """The small phrases that every message shares: durations, instants, groups."""
 
 import json
-import re
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
@@ -43,9 +42,10 @@ def format_age(duration: timedelta) -> str:
     return f"{minutes} min"
 
 
-def format_count(number: int, noun: str) -> str:
-    """Return how many there are of something whose name takes an `s`: `1 rule`, `3 rules`."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def format_count(number: int | Decimal, noun: str) -> str:
+    """Return how many there are of something whose name takes an `s`: `1 rule`, `3 rules`, `0.5 days`."""
+    shown = f"{number:f}" if isinstance(number, Decimal) else str(number)
+    return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
 
 
 def format_instant(at: datetime) -> str:
@@ -75,12 +75,3 @@ def _label_text(name: str, value: str, owners: OwnerDirectory) -> str:
     if name == "owner":
         return owners.display(value)
     return value or f"(no {name})"
-
-
-_NO_CHARACTERS = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
-# C0, DEL and C1 (escape sequences, line ends), lone surrogates (no UTF-8), marks that turn the reading direction
-# (U+202E makes $001 look like $100), line and paragraph separators, and what is no character (an error in HTML).
-UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef"
-    f"{_NO_CHARACTERS}]"
-)

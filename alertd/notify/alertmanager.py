@@ -10,7 +10,7 @@ Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from urllib.parse import urlsplit, urlunsplit
@@ -18,6 +18,8 @@ from urllib.parse import urlsplit, urlunsplit
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.clock import utc_now
+from alertd.core.http_url import has_login, is_http_url
+from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts
 from alertd.notify.base import (
     CannotLook,
@@ -35,12 +37,11 @@ from alertd.notify.config import (
     File,
     Name,
     ReceiverConfig,
-    is_http_url,
     one_or_more_schema,
     without_repeats,
 )
 from alertd.notify.http_answer import Endpoint
-from alertd.notify.text import legible
+from alertd.notify.text import printable
 
 if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
@@ -68,7 +69,7 @@ _Posted = dict[str, object]
 def _base_url(url: str) -> str:
     if not is_http_url(url):
         raise ValueError("not an http(s) URL; write http://alertmanager:9093")
-    if "@" in urlsplit(url).netloc:
+    if has_login(urlsplit(url)):
         raise ValueError("a login in the URL stands here for all to read; use basic_auth_username or url_env")
     return url
 
@@ -176,36 +177,32 @@ def postable(facts: AlertFacts, *, labels: dict[str, str], now: datetime, is_pla
     if is_plain:
         annotations = {"summary": annotations["summary"][:_PLAIN_SUMMARY_LIMIT]}
     else:
-        annotations |= {"value": facts.value, "unit": facts.unit, "as_of": _instant(facts.as_of)}
+        annotations |= {"value": facts.value, "unit": facts.unit, "as_of": iso_instant(facts.as_of)}
         annotations |= {"threshold": facts.threshold} if facts.threshold is not None else {}
         annotations["fingerprint"] = facts.fingerprint
     ends_at = (facts.ends_at or now) if facts.is_resolved else now + HOLD
     posted: _Posted = {
         "labels": {**labels, **dict(facts.labels)},
         "annotations": annotations,
-        "startsAt": _instant(facts.starts_at),
+        "startsAt": iso_instant(facts.starts_at),
         # An end before the beginning is refused, and with it the whole request.
-        "endsAt": _instant(max(ends_at, facts.starts_at)),
+        "endsAt": iso_instant(max(ends_at, facts.starts_at)),
     }
     return posted | ({"generatorURL": facts.url} if is_http_url(facts.url) else {})
 
 
 def _notice(envelope: Envelope, labels: dict[str, str], now: datetime) -> _Posted:
     """Return what speaks of no alert, a test message for one, as a marked alert that soon ends by itself."""
-    message = legible(envelope.message)
+    message = printable(envelope.message)
     annotations = {"summary": message.title[:_PLAIN_SUMMARY_LIMIT] if envelope.is_plain else message.title}
     if not envelope.is_plain:
         annotations["description"] = "\n".join((*message.history, *message.lines))
     return {
         "labels": {**labels, "alertname": f"alertd {message.reason.value}", "severity": message.severity.label},
         "annotations": annotations,
-        "startsAt": _instant(min(message.created_at, now)),
-        "endsAt": _instant(now + NOTICE_HOLD),
+        "startsAt": iso_instant(min(message.created_at, now)),
+        "endsAt": iso_instant(now + NOTICE_HOLD),
     }
-
-
-def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat()
 
 
 class AlertmanagerNotifier:

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.message import AlertFacts, Message, plain_text
+from alertd.core.printable import one_line
 from alertd.core.severity import Severity
 from alertd.errors import UserError
-from alertd.notify.text import headline, legible, one_line
+from alertd.notify.text import headline, printable
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -51,9 +52,9 @@ __all__ = [
     "can_edit",
     "contact_kind",
     "headline",
-    "legible",
     "one_line",
     "plain_text",
+    "printable",
     "resolve_secret",
 ]
 

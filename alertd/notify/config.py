@@ -1,7 +1,6 @@
 """What the configurations of all receiver types share; it knows no receiver type."""
 
 from typing import Annotated
-from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
@@ -19,16 +18,6 @@ def _as_sequence(value: object) -> object:
 def without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
     """Keep the first of equal values: nobody gets two copies for being named twice."""
     return tuple(dict.fromkeys(values))
-
-
-def is_http_url(url: str) -> bool:
-    """Tell whether a text can be requested as it is: http or https, with a host, ASCII, without blanks."""
-    try:
-        parts = urlsplit(url)
-        has_place = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
-    except ValueError:
-        return False
-    return has_place and url.isascii() and url.isprintable() and " " not in url
 
 
 def one_or_more_schema(pattern: str) -> WithJsonSchema:

@@ -19,7 +19,7 @@ from alertd.core.severity import Severity
 from alertd.core.sparkline import ASCII, BLOCKS
 from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, NotifierContext, Outcome, Unknown
 from alertd.notify.config import ReceiverConfig
-from alertd.notify.text import legible, reason_note, state_word
+from alertd.notify.text import printable, reason_note, state_word
 
 WIDTH = 80
 _BAR = "│ "
@@ -44,7 +44,7 @@ def payload(message: Message, *, has_colour: bool, levels: str = BLOCKS) -> str:
     Args:
         levels: The bars of a chart, lowest first.
     """
-    message = legible(message)
+    message = printable(message)
     colour = _GREEN if message.is_resolved else _COLOURS[message.severity]
     word = state_word(message)
     title, *title_rest = wrap(message.title, _INNER - len(word) - 2)

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from alertd.clock import utc_now
+from alertd.core.retry_after import retry_after
 from alertd.notify.base import (
     ConfigurationRefused,
     ContentRefused,
@@ -10,7 +12,6 @@ from alertd.notify.base import (
     Outcome,
     Unknown,
 )
-from alertd.notify.retry_after import retry_after
 from alertd.notify.text import quoted
 
 
@@ -43,7 +44,7 @@ def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str, end
     """Return what an answer other than 2xx means; *body* must hold no secret."""
     said = f"{endpoint.what} answered {status}" + (f" ({quoted(body)})" if body else "")
     if status in {408, 425, 429}:
-        return NotSent(said, retry_after(headers))
+        return NotSent(said, retry_after(headers, now=utc_now()))
     if status in {400, 413, 422}:
         return ContentRefused(said)
     if 300 <= status < 500:

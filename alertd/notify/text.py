@@ -12,13 +12,12 @@ from dataclasses import replace
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart
 from alertd.core.messages.message import Field, Link, Message, Section, SectionRow, TableRow, plain_text, truncate
-from alertd.core.words import UNSAFE
+from alertd.core.printable import one_line
 
 PLAIN_LIMIT = 3000
 """Characters of the last resort: short enough for any channel."""
 
 _QUOTE_LIMIT = 200
-_SPACES = re.compile(r"\s+")
 _HTTP_URL = re.compile(r"https?://[^\s<>\"|]+", re.IGNORECASE)
 
 
@@ -38,16 +37,11 @@ def headline(message: Message) -> str:
 
 
 def reason_note(message: Message) -> str:
-    """Return why this is told again, or "" where the state's word says it already."""
+    """Return why this is notified again, or "" where the state's word says it already."""
     return message.reason.value if message.reason in _NOTED else ""
 
 
-def one_line(text: str) -> str:
-    """Return the text as one line without control characters, lone surrogates and direction marks."""
-    return _SPACES.sub(" ", UNSAFE.sub(" ", text)).strip()
-
-
-def legible(message: Message) -> Message:
+def printable(message: Message) -> Message:
     """
     Return the message with every text that people read on one safe line each; links that are not http(s) are dropped.
 
@@ -58,11 +52,11 @@ def legible(message: Message) -> Message:
         title=one_line(message.title) or "(no title)",
         lines=_filled(message.lines),
         fields=tuple(Field(name=one_line(f.name), text=one_line(f.text)) for f in message.fields),
-        table=tuple(map(_legible_row, message.table)),
+        table=tuple(map(_printable_row, message.table)),
         table_note=one_line(message.table_note),
-        sections=tuple(map(_legible_section, message.sections)),
+        sections=tuple(map(_printable_section, message.sections)),
         history=_filled(message.history),
-        chart=_legible_chart(message.chart) if message.chart is not None else None,
+        chart=_printable_chart(message.chart) if message.chart is not None else None,
         links=tuple(
             Link(text=one_line(link.text) or link.url, url=link.url)
             for link in message.links
@@ -76,13 +70,13 @@ def _filled(texts: Iterable[str]) -> tuple[str, ...]:
     return tuple(filter(None, map(one_line, texts)))
 
 
-def _legible_row(row: TableRow) -> TableRow:
+def _printable_row(row: TableRow) -> TableRow:
     return TableRow(
         who=one_line(row.who), what=one_line(row.what), amount=one_line(row.amount), before=one_line(row.before)
     )
 
 
-def _legible_section(section: Section) -> Section:
+def _printable_section(section: Section) -> Section:
     rows = (
         SectionRow(name=one_line(row.name), amount=one_line(row.amount), note=one_line(row.note))
         for row in section.rows
@@ -90,13 +84,13 @@ def _legible_section(section: Section) -> Section:
     return Section(title=one_line(section.title), rows=tuple(rows), note=one_line(section.note))
 
 
-def _legible_chart(chart: Chart) -> Chart:
+def _printable_chart(chart: Chart) -> Chart:
     limits = tuple(replace(limit, name=one_line(limit.name) or "-") for limit in chart.limits)
     return replace(chart, title=one_line(chart.title) or "-", note=one_line(chart.note), limits=limits)
 
 
 def plain_with_state(message: Message, *, limit: int = PLAIN_LIMIT) -> str:
-    """Render a legible message as plain text of at most *limit* characters, its state first."""
+    """Render a printable message as plain text of at most *limit* characters, its state first."""
     return plain_text(replace(message, title=headline(message)), limit=limit)
 
 

@@ -6,13 +6,15 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
+from alertd.core.http_url import is_http_url
+from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts, Message, plain_text
 from alertd.notify.base import (
     CannotLook,
@@ -23,8 +25,8 @@ from alertd.notify.base import (
     ReceiverError,
     resolve_secret,
 )
-from alertd.notify.config import File, Name, ReceiverConfig, is_http_url
-from alertd.notify.text import legible
+from alertd.notify.config import File, Name, ReceiverConfig
+from alertd.notify.text import printable
 
 if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
@@ -112,10 +114,10 @@ def payload(envelope: Envelope, *, receiver: str) -> bytes:
 def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, object]:
     annotations = dict(facts.annotations)
     if len(message.alerts) == 1:
-        readable = legible(message)
+        readable = printable(message)
         annotations.setdefault("summary", readable.title)
         annotations.setdefault("description", "\n".join((*readable.history, *readable.lines)))
-    annotations |= {"value": facts.value, "unit": facts.unit, "as_of": _time(facts.as_of)}
+    annotations |= {"value": facts.value, "unit": facts.unit, "as_of": iso_instant(facts.as_of)}
     if facts.threshold is not None:
         annotations["threshold"] = facts.threshold
     if is_plain:
@@ -124,8 +126,8 @@ def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, 
         "status": _status(is_resolved=facts.is_resolved),
         "labels": dict(facts.labels),
         "annotations": annotations,
-        "startsAt": _time(facts.starts_at),
-        "endsAt": _time(facts.ends_at) if facts.is_resolved and facts.ends_at else _NEVER,
+        "startsAt": iso_instant(facts.starts_at),
+        "endsAt": iso_instant(facts.ends_at) if facts.is_resolved and facts.ends_at else _NEVER,
         "generatorURL": facts.url,
         "fingerprint": facts.fingerprint,
     }
@@ -137,20 +139,20 @@ def _message_as_alert(envelope: Envelope) -> dict[str, object]:
 
     It fires and never ends; a report's text is in `description`, its chart in `series` as `time=USD` pairs.
     """
-    message = legible(envelope.message)
+    message = printable(envelope.message)
     annotations = {"summary": message.title[:_PLAIN_SUMMARY_LIMIT] if envelope.is_plain else message.title}
     if not envelope.is_plain:
         annotations["description"] = "\n".join((*message.history, *message.lines))
         if message.sections:
             annotations["description"] = plain_text(message, limit=_REPORT_LIMIT)
         if message.chart is not None:
-            annotations["series"] = " ".join(f"{_time(point.at)}={point.value}" for point in message.chart.points)
+            annotations["series"] = " ".join(f"{iso_instant(point.at)}={point.value}" for point in message.chart.points)
     return {
         "status": _status(is_resolved=message.is_resolved),
         "labels": {"alertname": f"alertd {message.reason.value}", "severity": message.severity.label},
         "annotations": annotations,
-        "startsAt": _time(message.created_at),
-        "endsAt": _time(message.created_at) if message.is_resolved else _NEVER,
+        "startsAt": iso_instant(message.created_at),
+        "endsAt": iso_instant(message.created_at) if message.is_resolved else _NEVER,
         "generatorURL": "",
         "fingerprint": envelope.key[:16],
     }
@@ -169,10 +171,6 @@ def _common(sets: Sequence[object]) -> _Labels:
 
 def _status(*, is_resolved: bool) -> str:
     return "resolved" if is_resolved else "firing"
-
-
-def _time(at: datetime) -> str:
-    return at.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 def _origin(message: Message) -> str:

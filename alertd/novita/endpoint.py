@@ -6,6 +6,7 @@ Decides what could never work, or would give the key away, while it can still be
 
 from urllib.parse import urlsplit, urlunsplit
 
+from alertd.core.http_url import split_http_url
 from alertd.errors import SettingsError
 from alertd.novita.shape import shorten
 
@@ -36,14 +37,10 @@ def checked_base_url(base_url: str, *, account: str) -> str:
         SettingsError: It is no http or https URL, or holds credentials, which would be sent in place of the key.
     """
     base_url = base_url.strip().rstrip("/")
-    try:
-        url = urlsplit(base_url)
-        usable = url.scheme in {"http", "https"} and bool(url.hostname) and url.port != 0
-    except ValueError:
-        raise SettingsError(f'account "{account}": base_url is not a URL; write https://api.novita.ai') from None
-    if "@" in url.netloc:
+    url = split_http_url(base_url)
+    if "@" in base_url:
         raise SettingsError(f'account "{account}": base_url must not hold credentials; write https://api.novita.ai')
-    if not usable or url.query or url.fragment or not base_url.isprintable() or " " in base_url:
+    if url is None or url.query or url.fragment:
         raise SettingsError(
             f'account "{account}": base_url "{shorten(base_url)}" cannot be used; write https://api.novita.ai'
         )

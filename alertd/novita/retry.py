@@ -5,10 +5,8 @@ Decides waits and counts within one call; what comes after (the next cycle) is n
 """
 
 import random
-import re
 from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
+from datetime import timedelta
 from typing import TypeVar
 
 from alertd.errors import ApiThrottled, ApiUnavailable
@@ -21,8 +19,6 @@ BASE_WAIT_S = 0.5
 MAX_WAIT_S = 8.0
 MAX_RETRY_AFTER = timedelta(seconds=60)
 """A longer wait is left to the next cycle: it would hold up the other categories."""
-
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?", re.ASCII)
 
 Result = TypeVar("Result")
 
@@ -58,33 +54,3 @@ async def retry(
 def jittered_s(failures: int, rng: random.Random) -> float:
     """Return an exponential wait with full jitter, so that clients that failed together do not return together."""
     return rng.uniform(0, min(MAX_WAIT_S, BASE_WAIT_S * 2 ** (failures - 1)))
-
-
-def parse_retry_after(value: str | None, *, now: datetime) -> timedelta | None:
-    """
-    Read a `Retry-After` header, in seconds or as an HTTP date.
-
-    Args:
-        value: The header, None when there is none.
-        now: The instant against which a date counts, aware; best the answer's own `Date`.
-
-    Returns:
-        The wait, never negative; None when nothing readable was said. Source: RFC 9110, 10.2.3.
-    """
-    if value is None:
-        return None
-    if _SECONDS.fullmatch(value.strip()):
-        return timedelta(seconds=float(value))
-    at = parse_http_date(value)
-    return None if at is None else max(at - now, timedelta(0))
-
-
-def parse_http_date(value: str | None) -> datetime | None:
-    """Read an HTTP date as an aware UTC datetime; None when there is none or it cannot be read."""
-    if value is None:
-        return None
-    try:
-        at = parsedate_to_datetime(value)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -9,6 +9,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from alertd.core.printable import one_line
 from alertd.errors import AlertdError
 
 Scalar: TypeAlias = str | int | None
@@ -19,7 +20,6 @@ SHOWN_CHARACTERS = 80
 
 SIGNS_OF_SUCCESS = frozenset({"", "0", "200", "ok", "success"})
 
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u2069\ud800-\udfff\ufeff]+")
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -32,7 +32,7 @@ class UnexpectedShape(AlertdError):
 
 def shorten(text: str, limit: int = SHOWN_CHARACTERS) -> str:
     """Return foreign text fit for an error: one line, no control characters, at most *limit* characters."""
-    clean = _UNPRINTABLE.sub(" ", text[: 4 * limit]).strip()
+    clean = one_line(text[: 4 * limit])
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
 

@@ -18,10 +18,11 @@ from typing import TypeVar
 import httpx
 
 from alertd import __version__
+from alertd.core.retry_after import parse_http_date, retry_after
 from alertd.errors import ApiError, ApiRequestRefused, ApiUnavailable
 from alertd.novita.endpoint import checked_base_url, checked_key, shown_location
 from alertd.novita.refusal import CATEGORY_REASON, MAX_REFUSAL_BYTES, RangeRefused, error_of, read_refusal
-from alertd.novita.retry import parse_http_date, parse_retry_after, retry
+from alertd.novita.retry import retry
 from alertd.novita.shape import UnexpectedShape, shorten
 
 CONCURRENT_REQUESTS = 4
@@ -214,9 +215,7 @@ class Transport:
             what=request.what,
             parameters=" ".join(f"{name}={value}" for name, value in request.parameters.items()),
             key_source=self._key_source,
-            retry_after=parse_retry_after(
-                response.headers.get("Retry-After"), now=parse_http_date(response.headers.get("Date")) or self._now()
-            ),
+            retry_after=retry_after(response.headers, now=self._now()),
         )
 
     def _redact(self, text: str) -> str:

@@ -1,8 +1,7 @@
 """An alert as JSON: for `alertd alerts --json` and `/api/v1/alerts`."""
 
-from datetime import datetime
-
 from alertd.core.alert import Alert
+from alertd.core.instant import iso_instant_or_none
 from alertd.core.money import decimal_text
 
 
@@ -24,13 +23,13 @@ def alert_json(alert: Alert, withheld: str) -> dict[str, object]:
         "value": f"{alert.value:f}",
         "threshold": f"{alert.threshold:f}" if alert.threshold is not None else None,
         "unit": alert.unit.value,
-        "as_of": instant(alert.as_of),
+        "as_of": iso_instant_or_none(alert.as_of),
         "complete": alert.is_complete,
-        "started_at": instant(alert.started_at),
-        "fired_at": instant(alert.fired_at),
-        "resolved_at": instant(alert.resolved_at),
+        "started_at": iso_instant_or_none(alert.started_at),
+        "fired_at": iso_instant_or_none(alert.fired_at),
+        "resolved_at": iso_instant_or_none(alert.resolved_at),
         "acknowledged_by": alert.acknowledged_by,
-        "acknowledged_at": instant(alert.acknowledged_at),
+        "acknowledged_at": iso_instant_or_none(alert.acknowledged_at),
         "silenced_by": alert.silenced_by,
         "withheld": withheld or None,
         "summary": alert.headline,
@@ -47,8 +46,3 @@ def alert_json(alert: Alert, withheld: str) -> dict[str, object]:
             for part in alert.top
         ],
     }
-
-
-def instant(at: datetime | None) -> str | None:
-    """Return an instant as JSON has it, in UTC."""
-    return at.isoformat().replace("+00:00", "Z") if at is not None else None

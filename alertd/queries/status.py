@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from alertd import __version__
 from alertd.core.alert import Alert, AlertState
 from alertd.core.hours import start_of
+from alertd.core.instant import iso_instant_or_none
 from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
 from alertd.core.messages.outbox import EntryState, OutboxEntry
@@ -132,8 +133,8 @@ class Status:
                     "account": edge.account,
                     "category": edge.category,
                     "view": edge.view.value,
-                    "billed_through": _instant(edge.billed_through),
-                    "read_at": _instant(edge.read_at),
+                    "billed_through": iso_instant_or_none(edge.billed_through),
+                    "read_at": iso_instant_or_none(edge.read_at),
                     "error": edge.error or None,
                 }
                 for edge in self.edges
@@ -153,8 +154,8 @@ def _rules_json(file: RulesFile | None) -> dict[str, object] | None:
         return None
     return {
         "rules": file.rules,
-        "loaded_at": _instant(file.loaded_at),
-        "broken_since": _instant(file.broken_since),
+        "loaded_at": iso_instant_or_none(file.loaded_at),
+        "broken_since": iso_instant_or_none(file.broken_since),
         "faults": list(file.faults),
         "changes": file.changes or None,
         "failures": file.failures,
@@ -165,15 +166,11 @@ def _cycle_json(cycle: CycleRecord | None) -> dict[str, object] | None:
     if cycle is None:
         return None
     return {
-        "started_at": _instant(cycle.started_at),
-        "finished_at": _instant(cycle.finished_at),
+        "started_at": iso_instant_or_none(cycle.started_at),
+        "finished_at": iso_instant_or_none(cycle.finished_at),
         "ok": cycle.is_ok,
         **dict(cycle.summary),
     }
-
-
-def _instant(at: datetime | None) -> str | None:
-    return at.isoformat().replace("+00:00", "Z") if at is not None else None
 
 
 def read_status(

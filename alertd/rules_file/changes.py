@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
+from alertd.core.words import format_count
 from alertd.rules_file.model import LoadedRules
 
 _NAMED = 5
@@ -54,4 +55,4 @@ def _changed(what: str, old: Mapping[str, object], new: Mapping[str, object]) ->
 
 def _counted(what: str, how: str, names: list[str]) -> str:
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{len(names)} {what}{'s' if len(names) > 1 else ''} {how} ({', '.join(names[:_NAMED])}{more})"
+    return f"{format_count(len(names), what)} {how} ({', '.join(names[:_NAMED])}{more})"

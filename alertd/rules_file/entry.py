@@ -7,6 +7,7 @@ Knows how problems are worded (subject first, one line, bounded), not what is a 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
+from alertd.core.printable import one_line
 from alertd.errors import Problem, RulesError
 from alertd.rules_file.model import Place
 from alertd.rules_file.remedy import show
@@ -47,7 +48,7 @@ class Findings:
 
 
 def _one_line(problem: Problem) -> Problem:
-    text = "".join(c if c.isprintable() else " " for c in problem.text[:_LONGEST])
+    text = one_line(problem.text[:_LONGEST])
     cut = "…" if len(problem.text) > _LONGEST else ""
     return Problem(problem.path, problem.line, problem.column, text + cut)
 

@@ -13,10 +13,10 @@ from enum import Enum
 from fractions import Fraction
 from functools import cache
 from typing import ClassVar, NewType, Self, TypeVar
-from urllib.parse import urlsplit
 from zoneinfo import available_timezones
 
 from alertd.core import times
+from alertd.core.http_url import has_login, split_http_url
 from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
 from alertd.core.rules.base import Share
 from alertd.core.severity import Severity
@@ -306,13 +306,10 @@ def parse_variable_name(value: object) -> VariableName:
 def parse_url(value: object) -> Url:
     """Read an http or https address without user or password, which are not quoted either."""
     text = parse_text(value)
-    if re.match("https?://[^/]*@", text):
+    parts = split_http_url(text)
+    if parts is not None and has_login(parts):
         raise ValueError("this address holds a user or password; secrets never stand in this file")
-    try:
-        is_whole = bool(re.fullmatch(URL, text) and urlsplit(text).hostname and urlsplit(text).port != 0)
-    except ValueError:
-        is_whole = False
-    if not is_whole:
+    if parts is None:
         raise ValueError(f"{show(text)} is not an address; write it whole, like https://example.com/page")
     return Url(text)
 

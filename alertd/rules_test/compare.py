@@ -15,7 +15,7 @@ from alertd.core.hours import start_of
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.words import format_instant
-from alertd.notify.text import legible, plain_with_state
+from alertd.notify.text import plain_with_state, printable
 from alertd.rules_test.model import Expectation, ExpectedAlert, ExpectedMessage, RuleTest
 from alertd.rules_test.notation import offset_text, value_text
 from alertd.rules_test.pairing import pair
@@ -262,7 +262,7 @@ def _joined(messages: Sequence[SentMessage]) -> list[_Sent]:
 
 def _text(message: Message) -> str:
     """Return a message as people read it, its state first."""
-    return plain_with_state(legible(message))
+    return plain_with_state(printable(message))
 
 
 def _message_distance(expected: ExpectedMessage, sent: _Sent) -> int | None:

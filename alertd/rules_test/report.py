@@ -3,6 +3,8 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from alertd.core.printable import escape_controls
+from alertd.core.words import format_count
 from alertd.errors import Problem
 from alertd.rules_test.compare import Difference, Mark, at_text
 from alertd.rules_test.model import LoadedTest
@@ -40,7 +42,7 @@ class Outcome:
     def title(self) -> str:
         """Place and name."""
         place = self.loaded.place
-        return f"{place.path}:{place.line}:{place.column}: {_shown(self.loaded.test.name)}"
+        return f"{place.path}:{place.line}:{place.column}: {escape_controls(self.loaded.test.name)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,7 +71,7 @@ def difference_lines(outcome: Outcome, *, has_colour: bool) -> Iterator[str]:
         line = outcome.loaded.expectation_places[difference.number].line
         yield f"  at {at_text(difference)}, line {line}: {difference.what}"
         for one in difference.lines:
-            text = f"    {one.mark.value:<{_WIDTH}}{_shown(one.text)}"
+            text = f"    {one.mark.value:<{_WIDTH}}{escape_controls(one.text)}"
             yield _styled(text, _COLOURS.get(one.mark, ""), has_colour=has_colour)
 
 
@@ -79,14 +81,9 @@ def summary(files: Sequence[FileOutcome]) -> str:
     passed = sum(test.passed for test in tests)
     broken = sum(bool(file.problems) for file in files)
     failed = f", {len(tests) - passed} failed" if passed < len(tests) else ""
-    unusable = f"; {broken} {'file' if broken == 1 else 'files'} with mistakes" if broken else ""
-    return f"{len(tests)} {'test' if len(tests) == 1 else 'tests'}, {passed} passed{failed}{unusable}"
+    unusable = f"; {format_count(broken, 'file')} with mistakes" if broken else ""
+    return f"{format_count(len(tests), 'test')}, {passed} passed{failed}{unusable}"
 
 
 def _styled(text: str, style: str, *, has_colour: bool) -> str:
     return f"{style}{text}{_RESET}" if has_colour and style else text
-
-
-def _shown(text: str) -> str:
-    """Show control characters of data instead of obeying them."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -20,7 +20,7 @@ from alertd.core.rules.runway import Runway, days_text
 from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.values import format_value
-from alertd.core.words import format_age, group_name
+from alertd.core.words import format_age, format_count, group_name
 from alertd.queries.alert_history import why_suppressed
 from alertd.web.drawing import BudgetBar, budget_bar
 from alertd.web.page_context import PageFacts
@@ -196,7 +196,7 @@ def _urgency(alert: Alert) -> tuple[int, datetime, str]:
 
 
 def _title(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
-    parts = [f"{firing} firing" if firing else "", _count(len(problems), "problem") if problems else ""]
+    parts = [f"{firing} firing" if firing else "", format_count(len(problems), "problem") if problems else ""]
     return f"{', '.join(filter(None, parts)) or ('No bills yet' if is_new else 'Nothing firing')} · alertd"
 
 
@@ -206,10 +206,6 @@ def _verdict(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
     if is_new:
         return "No bills were read yet"
     return "Nothing is firing, as far as is known" if problems else "Nothing is firing"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
 def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
@@ -252,7 +248,7 @@ def _tiles(known: PageFacts, edge: int | None) -> Iterable[Tile]:
     owed = Usd(sum(tracked.bill.owed for tracked in known.bills))
     if known.bills:
         count = sum(tracked.bill.owed > 0 for tracked in known.bills)
-        note = f"{_count(count, 'bill')} overdue" if owed else "no bill is overdue"
+        note = f"{format_count(count, 'bill')} overdue" if owed else "no bill is overdue"
         yield Tile(name="Owed", value=format_usd(owed), note=note, is_bad=owed > 0)
     yield from _balance_tile(known)
 

@@ -13,6 +13,8 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from alertd.core.printable import one_line
+
 SESSION_S = 12 * 3600
 """A working day and a night's duty; then the token is asked for again."""
 _MOST_FAILURES = 10
@@ -124,7 +126,7 @@ class Notice:
 
 def clean_name(text: str) -> str:
     """Return a name as it may stand in a history: one line of printable characters."""
-    return "".join(letter for letter in " ".join(text.split()) if letter.isprintable())[:_LONGEST_NAME]
+    return one_line(text)[:_LONGEST_NAME]
 
 
 def _bytes(text: str) -> bytes:

@@ -7,7 +7,6 @@ Files have their content's digest in their path, so that browsers keep them for 
 import gzip
 import hashlib
 from collections.abc import Mapping
-from datetime import datetime
 from functools import cached_property
 from http import HTTPStatus
 from pathlib import Path
@@ -16,7 +15,9 @@ from typing import TYPE_CHECKING
 from aiohttp import web
 
 from alertd import __version__
-from alertd.core.words import UNSAFE, format_instant
+from alertd.core.instant import iso_instant
+from alertd.core.printable import UNSAFE
+from alertd.core.words import format_instant
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -56,12 +57,12 @@ class Styles:
             loader=FileSystemLoader(_FOLDER / "templates"),
             autoescape=True,
             undefined=StrictUndefined,
-            finalize=_legible,
+            finalize=_printable,
             trim_blocks=True,
             lstrip_blocks=True,
         )
         environment.filters["instant"] = format_instant
-        environment.filters["iso"] = datetime.isoformat
+        environment.filters["iso"] = iso_instant
         environment.globals |= {"static": self.path_of, "version": __version__}
         return environment
 
@@ -86,7 +87,7 @@ class Styles:
         return web.Response(body=self._files[name], content_type=_TYPES[name], headers=headers)
 
 
-def _legible(value: object) -> object:
+def _printable(value: object) -> object:
     """Return a text as HTML can hold it, line by line; what is markup already went through here piece by piece."""
     if type(value) is not str:
         return value

@@ -52,12 +52,12 @@ def test_firing_alert_then_is_what_alertmanager_takes() -> None:
                 "description": "GPU spend per owner",
                 "value": "61.25",
                 "unit": "USD",
-                "as_of": "2026-01-10T12:00:00+00:00",
+                "as_of": "2026-01-10T12:00:00Z",
                 "threshold": "50",
                 "fingerprint": "0000000000000001",
             },
-            "startsAt": "2026-01-10T12:00:00+00:00",
-            "endsAt": "2026-01-11T15:05:00+00:00",
+            "startsAt": "2026-01-10T12:00:00Z",
+            "endsAt": "2026-01-11T15:05:00Z",
             "generatorURL": "https://alertd.example.com/alerts/0000000000000001",
         }
     ]
@@ -66,7 +66,7 @@ def test_firing_alert_then_is_what_alertmanager_takes() -> None:
 def test_resolved_alert_then_ends_when_it_ended() -> None:
     """It may be told late, and it is over since then."""
     [alert] = posted(resolved_message())
-    assert alert["endsAt"] == "2026-01-10T15:05:00+00:00"
+    assert alert["endsAt"] == "2026-01-10T15:05:00Z"
 
 
 def test_storm_then_holds_every_alert() -> None:

@@ -19,7 +19,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
 from alertd.core.values import format_value
-from alertd.core.words import format_age, format_instant
+from alertd.core.words import format_age, format_count, format_instant
 
 STORM_LISTED = 20
 """A storm lists its largest alerts and counts the rest."""
@@ -221,7 +221,7 @@ def compose_storm(
 
 def _storm_title(alerts: Sequence[Alert], firing: int, *, is_first_cycle: bool) -> str:
     rules = sorted({alert.rule for alert in alerts})
-    of = f"of {rules[0]}" if len(rules) == 1 else f"of {len(rules)} rules"
+    of = f"of {rules[0]}" if len(rules) == 1 else f"of {format_count(len(rules), 'rule')}"
     if not firing:
         return f"{len(alerts)} alerts {of} ended"
     ended = len(alerts) - firing

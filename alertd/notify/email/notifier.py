@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
 from alertd.core.messages.message import Message, truncate
+from alertd.core.printable import one_line
 from alertd.core.severity import Severity
 from alertd.notify.address import ADDRESS_PATTERN, is_address
 from alertd.notify.base import (
@@ -31,7 +32,7 @@ from alertd.notify.base import (
 from alertd.notify.chart_frame import chart_frame
 from alertd.notify.chart_png import chart_png
 from alertd.notify.config import ONE_OR_MORE, ReceiverConfig, one_or_more_schema, without_repeats
-from alertd.notify.text import headline, legible, one_line, plain_with_state, reason_note, state_word
+from alertd.notify.text import headline, plain_with_state, printable, reason_note, state_word
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -87,7 +88,7 @@ def payload(envelope: Envelope, *, sender: str, subject_prefix: str, receiver: s
     Args:
         sender: The address or "Name <address>" to send from.
     """
-    message = legible(envelope.message)
+    message = printable(envelope.message)
     domain = _address(sender).rpartition("@")[2]
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["Subject"] = _header_text(f"{subject_prefix} {headline(message)}".strip())
@@ -141,7 +142,7 @@ def _header_text(text: str) -> str:
 
 def html(message: Message, *, picture_id: str) -> str:
     """
-    Render a legible message as HTML; every text is escaped.
+    Render a printable message as HTML; every text is escaped.
 
     Args:
         picture_id: The Content-ID of the chart's picture.

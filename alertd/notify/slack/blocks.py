@@ -26,7 +26,7 @@ from alertd.core.severity import Severity
 from alertd.notify.slack.actions import Block, buttons
 from alertd.notify.slack.chart import native_chart
 from alertd.notify.slack.text import escaped, escaped_units, units
-from alertd.notify.text import headline, legible, plain_with_state, reason_note
+from alertd.notify.text import headline, plain_with_state, printable, reason_note
 
 BLOCKS_LIMIT = 50
 SERIALIZED_LIMIT = 12_000
@@ -62,12 +62,12 @@ def block_id(key: str) -> str:
 
 def notification(message: Message) -> str:
     """Return the top-level text: what phones and screen readers say."""
-    return escaped(headline(legible(message)), _NOTIFICATION_LIMIT)
+    return escaped(headline(printable(message)), _NOTIFICATION_LIMIT)
 
 
 def plain(message: Message) -> str:
     """Return the whole message as escaped plain text of at most 3,000 characters."""
-    return escaped(plain_with_state(legible(message)), PLAIN_LIMIT)
+    return escaped(plain_with_state(printable(message)), PLAIN_LIMIT)
 
 
 def blocks(
@@ -83,7 +83,7 @@ def blocks(
         has_chart: False where Slack is known to refuse charts.
         has_mention: False where the owner is not to be notified, or is who gets the message.
     """
-    message = legible(message)
+    message = printable(message)
     head = [_header(message, key), *(_owner(message) if has_mention else ())]
     tail = [*_links(message), *(buttons(message) if has_buttons else ()), *_small_print(message)]
     if message.chart is not None and has_chart:

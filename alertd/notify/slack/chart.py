@@ -26,7 +26,7 @@ _DIGITS = 4
 
 
 def native_chart(chart: Chart) -> Block:
-    """Return a legible chart as Slack draws it: bars, or a line where there are limits to draw across."""
+    """Return a printable chart as Slack draws it: bars, or a line where there are limits to draw across."""
     drawn = thinned(chart, _POINTS)
     categories = [shortened(label, _NAME_LIMIT) for label in axis_labels(drawn)]
     limits = drawn.limits[:_LIMITS]

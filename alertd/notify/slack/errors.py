@@ -7,8 +7,9 @@ Source of the codes: https://docs.slack.dev/reference/methods/chat.postMessage#e
 import re
 from collections.abc import Mapping
 
+from alertd.clock import utc_now
+from alertd.core.retry_after import retry_after
 from alertd.notify.base import ConfigurationRefused, ContentRefused, Delivered, NotSent, Outcome, Unknown
-from alertd.notify.retry_after import retry_after
 from alertd.notify.text import quoted
 
 # Slack did nothing, and asks to come again.
@@ -92,7 +93,7 @@ def outcome_of_answer(*, status: int, headers: Mapping[str, str], code: str, det
     said = f"Slack says {code} for {channel}" if code else f"Slack answered {status} for {channel}"
     said += f" ({quoted(detail)})" if detail else ""
     if status in {408, 429} or code in _LATER:
-        return NotSent(said, retry_after(headers))
+        return NotSent(said, retry_after(headers, now=utc_now()))
     if status >= 500 or code in _AMBIGUOUS:
         return Unknown(said)
     if code:
@@ -121,7 +122,7 @@ def outcome_of_webhook(*, status: int, headers: Mapping[str, str], body: str) ->
     """
     said = f"Slack's incoming webhook answered {status}" + (f" ({quoted(body)})" if body else "")
     if status in {408, 429}:
-        return NotSent(said, retry_after(headers))
+        return NotSent(said, retry_after(headers, now=utc_now()))
     if status == 400:
         return ContentRefused(said)
     if 300 <= status < 400:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.http_url import is_http_url
 from alertd.log import get_logger
 from alertd.notify.base import (
     CannotLook,
@@ -31,7 +32,6 @@ from alertd.notify.config import (
     File,
     Name,
     ReceiverConfig,
-    is_http_url,
     one_or_more_schema,
     without_repeats,
 )

@@ -14,10 +14,11 @@ from pydantic import ValidationError
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.message import Field, Link, TableRow
+from alertd.core.printable import one_line
 from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError
 from alertd.notify.chart_png import chart_png
 from alertd.notify.email.notifier import EmailConfig, EmailNotifier, html, payload
-from alertd.notify.text import legible, one_line
+from alertd.notify.text import printable
 from tests.builders import KEY, FakeContext, envelope, firing_message, resolved_message, rising_chart, storm_message
 from tests.mail_double import MailDouble
 
@@ -79,7 +80,7 @@ def test_text_and_html_then_say_the_same() -> None:
 
 def test_html_then_loads_nothing_and_runs_nothing() -> None:
     """No pixel tells a stranger that the mail was read, and no client blocks it."""
-    page = html(legible(storm_message()), picture_id="")
+    page = html(printable(storm_message()), picture_id="")
     assert not re.search(r"<(?:img|script|link|iframe|object|style)|src=|@import|url\(", page, re.IGNORECASE)
 
 
@@ -180,7 +181,7 @@ class Tags(HTMLParser):
 ALLOWED = {
     tag
     for message in (resolved_message(), firing_message())
-    for tag in Tags(html(legible(message), picture_id="")).found
+    for tag in Tags(html(printable(message), picture_id="")).found
 }
 
 

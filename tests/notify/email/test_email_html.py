@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from alertd.core.messages.compose import compose_test
 from alertd.core.messages.message import Message
 from alertd.notify.email.notifier import html
-from alertd.notify.text import legible
+from alertd.notify.text import printable
 from tests.builders import firing_message, resolved_message, storm_message
 from tests.core.builders import NOW
 from tests.notify.slack.test_blocks import messages
@@ -16,7 +16,7 @@ from tests.notify.slack.test_blocks import messages
 def errors(message: Message) -> list[str]:
     """What the HTML standard calls parse errors, and elements that did not come out as they were written."""
     parser = html5lib.HTMLParser()
-    parser.parse(html(legible(message), picture_id="chart@alertd"))
+    parser.parse(html(printable(message), picture_id="chart@alertd"))
     return [f"{place}: {code} {details}" for place, code, details in parser.errors]
 
 

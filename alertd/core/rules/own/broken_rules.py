@@ -16,6 +16,7 @@ from alertd.core.money import plain
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
+from alertd.core.words import format_count
 
 NAME = "alertd-rules"
 """Reserved: no rule of a rules file may have it."""
@@ -70,12 +71,12 @@ class RulesBroken(Rule):
 
 def _headline(faults: int, changes: str) -> str:
     if faults:
-        mistakes = "a mistake" if faults == 1 else f"{faults} mistakes"
+        mistakes = "a mistake" if faults == 1 else format_count(faults, "mistake")
         return f"The rules file has {mistakes}: the rules from before the edit stay in force"
     return f"The rules file is in force again{f': {changes}' if changes else ''}"
 
 
 def _told(faults: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     notified = [(f"Mistake {number}" if len(faults) > 1 else "Mistake", text) for number, text in enumerate(faults, 1)]
-    more = [("And more", f"{len(faults) - _TOLD} mistakes")] if len(faults) > _TOLD else []
+    more = [("And more", format_count(len(faults) - _TOLD, "mistake"))] if len(faults) > _TOLD else []
     return (*notified[:_TOLD], *more)

@@ -1,0 +1,47 @@
+"""
+Ping a dead man's switch, and say whether it heard.
+
+Whoever listens raises the alarm when pings stay away, so a ping that went elsewhere must not pass for one that arrived.
+"""
+
+import asyncio
+from urllib.parse import urlsplit
+
+import httpx
+
+from alertd import __version__
+from alertd.notify.http_answer import doubt
+from alertd.notify.text import quoted, without_secrets
+from alertd.notify.webhook_post import read_start
+
+_DEADLINE_S = 30.0
+_TIMEOUT = httpx.Timeout(10.0)
+_UNHEARD = ("ok (not found)", "ok (rate limited)")
+"""What Healthchecks answers with status 200 to a ping that it does not count: https://healthchecks.io/docs/http_api/."""
+
+
+async def ping(url: str) -> str:
+    """Ask for the URL once; return what went wrong, without the URL, which is a secret; empty where it arrived."""
+    secrets = [url, urlsplit(url).path.strip("/"), urlsplit(url).query]
+    try:
+        async with (
+            asyncio.timeout(_DEADLINE_S),
+            httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
+            client.stream("GET", url, headers={"User-Agent": f"alertd/{__version__}"}) as answer,
+        ):
+            text = without_secrets((await read_start(answer)).decode("utf-8", "replace"), secrets)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError, ValueError) as error:
+        return quoted(str(error), secrets=secrets) or type(error).__name__
+    return _fault(answer.status_code, text)
+
+
+def _fault(status: int, text: str) -> str:
+    said = f"it was answered {status}" + (f" ({quoted(text)})" if text.strip() else "")
+    if 300 <= status < 400:
+        return f"{said}: redirects are not followed; set ALERTD_HEARTBEAT_URL to where it leads"
+    if not 200 <= status < 300:
+        return f"{said}; check ALERTD_HEARTBEAT_URL"
+    why = doubt(status, text)
+    if not why and text.strip().casefold() in _UNHEARD:
+        why = "which says that the ping does not count"
+    return f"{said}, {why}; check ALERTD_HEARTBEAT_URL" if why else ""

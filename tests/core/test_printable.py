@@ -1,0 +1,29 @@
+"""Foreign text in a terminal, a log or a header does nothing but be read."""
+
+import pytest
+
+from alertd.core.printable import escape_controls, one_line
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "shown"),
+    [
+        pytest.param("trainer-a", "trainer-a", "trainer-a", id="plain"),
+        pytest.param("größe 日本 🙂", "größe 日本 🙂", "größe 日本 🙂", id="letters of the world"),
+        pytest.param("a\nb", "a b", r"a\nb", id="a second line"),
+        pytest.param("a\r\nBcc: x", "a Bcc: x", r"a\r\nBcc: x", id="a forged header"),
+        pytest.param("ä\x1b[31mred", "ä [31mred", r"ä\x1b[31mred", id="a colour; the letters beside it stay"),
+        pytest.param("\x9b31m", "31m", r"\x9b31m", id="C1: one byte is an escape sequence too"),
+        pytest.param("$\u202e001", "$ 001", r"$\u202e001", id="the reading direction"),
+        pytest.param("a\u2028b", "a b", r"a\u2028b", id="a line separator"),
+        pytest.param("a\ud800b", "a b", r"a\ud800b", id="half of a pair, which has no UTF-8"),
+        pytest.param("a\ufeffb", "a b", r"a\ufeffb", id="a byte-order mark"),
+        pytest.param("1\u00a0000", "1 000", "1 000", id="a space of another width is a space"),
+        pytest.param("", "", "", id="nothing"),
+    ],
+)
+def test_text_then_nothing_in_it_is_obeyed(text: str, line: str, shown: str) -> None:
+    """One line each: what messages carry, and what terminals and logs show."""
+    assert (one_line(text), escape_controls(text)) == (line, shown)
+    assert one_line(text).isprintable()
+    assert escape_controls(text).isprintable()
