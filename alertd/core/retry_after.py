@@ -5,8 +5,10 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
-# Some servers send fractions, which the RFC does not know; nine digits are 31 years.
-_SECONDS = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+# Some servers send fractions, which the RFC does not know.
+_SECONDS = re.compile(r"[0-9]+(?:\.[0-9]+)?")
+_MOST_SECONDS = 999_999_999
+"""31 years; whatever is longer counts as this."""
 
 
 def parse_http_date(text: str | None) -> datetime | None:
@@ -30,7 +32,7 @@ def retry_after(headers: Mapping[str, str], *, now: datetime) -> timedelta | Non
     """
     text = headers.get("Retry-After", "").strip()
     if _SECONDS.fullmatch(text):
-        return timedelta(seconds=float(text))
+        return timedelta(seconds=min(float(text), _MOST_SECONDS))
     at = parse_http_date(text)
     if at is None:
         return None

@@ -1,23 +1,61 @@
-"""The dead man's switch: a URL that is requested after each poll that went well, so that silence is noticed."""
+"""
+Ping a dead man's switch, and say whether it heard.
+
+Whoever listens raises the alarm when pings stay away, so a ping that went elsewhere must not pass for one that arrived.
+"""
 
 import asyncio
 
-from alertd.log import get_logger
+import httpx
 
-_WITHIN_S = 30.0
-_TIMEOUT_S = 10.0
-"""For each step of the request."""
+from alertd import __version__
+from alertd.core.http_url import split_http_url
+from alertd.log import get_logger
+from alertd.notify.http_answer import doubt
+from alertd.notify.text import quoted, without_secrets
+from alertd.notify.webhook_post import read_start
+
+_DEADLINE_S = 30.0
+_TIMEOUT = httpx.Timeout(10.0)
+_UNHEARD = ("ok (not found)", "ok (rate limited)")
+"""What Healthchecks answers with status 200 to a ping that it does not count: https://healthchecks.io/docs/http_api/."""
 
 
 async def send_heartbeat(url: str) -> None:
-    """Request the URL; that it fails is logged, without the URL, which is a secret."""
-    import httpx  # noqa: PLC0415 -- loaded already by the billing client
-
+    """Ping once; that it did not arrive is logged, without the URL, which is a secret."""
     try:
-        async with asyncio.timeout(_WITHIN_S), httpx.AsyncClient(timeout=_TIMEOUT_S) as client:
-            response = await client.get(url)
-    except Exception as error:  # noqa: BLE001 -- whatever is wrong with it, the poll went well; a trace may hold the URL
-        get_logger().warning("heartbeat failed", error=type(error).__name__)
-    else:
-        if response.is_error:
-            get_logger().warning("heartbeat refused", status=response.status_code)
+        error = await ping(url)
+    except Exception as fault:  # noqa: BLE001 -- whatever is wrong, the poll went well; a trace may hold the URL
+        error = type(fault).__name__
+    if error:
+        get_logger().warning("heartbeat did not arrive", error=error)
+
+
+async def ping(url: str) -> str:
+    """Ask for the URL once; return what went wrong, without the URL, which is a secret; empty where it arrived."""
+    parts = split_http_url(url)
+    if parts is None:
+        return "ALERTD_HEARTBEAT_URL is no http(s) URL"
+    secrets = [url, parts.path.strip("/"), parts.query, parts.password]
+    try:
+        async with (
+            asyncio.timeout(_DEADLINE_S),
+            httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
+            client.stream("GET", url, headers={"User-Agent": f"alertd/{__version__}"}) as answer,
+        ):
+            text = without_secrets((await read_start(answer)).decode("utf-8", "replace"), secrets)
+    except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        return quoted(str(error), secrets=secrets) or type(error).__name__
+    return _fault(answer.status_code, text)
+
+
+def _fault(status: int, text: str) -> str:
+    said = f"it was answered {status}" + (f" ({quoted(text)})" if text.strip() else "")
+    if 300 <= status < 400:
+        return f"{said}: redirects are not followed; set ALERTD_HEARTBEAT_URL to where it leads"
+    if not 200 <= status < 300:
+        return f"{said}; check ALERTD_HEARTBEAT_URL"
+    why = doubt(status, text)
+    if not why and text.strip().casefold() in _UNHEARD:
+        why = "which says that the ping does not count"
+    return f"{said}, {why}; check ALERTD_HEARTBEAT_URL" if why else ""

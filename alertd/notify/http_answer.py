@@ -1,5 +1,10 @@
-"""What an answer over HTTP means for a delivery."""
+"""
+What an answer over HTTP means for a delivery.
 
+A status alone proves little: proxies, sign-in pages and gateways answer 200 for a program that never saw the request.
+"""
+
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -8,6 +13,7 @@ from alertd.core.retry_after import retry_after
 from alertd.notify.base import (
     ConfigurationRefused,
     ContentRefused,
+    Delivered,
     NotSent,
     Outcome,
     Unknown,
@@ -40,9 +46,42 @@ class Endpoint:
 WEBHOOK = Endpoint(what="the webhook", credentials="the bearer token", takes="Alertmanager's webhook format by POST")
 
 
+ARRIVED = frozenset({200, 201, 202, 204})
+"""Statuses that say that a request was taken whole; 203 comes from a proxy, 206 and 207 speak of parts."""
+_PAGES = ("<!doctype html", "<html")
+_FAILED = frozenset({"error", "fail", "failed", "failure"})
+
+
+def doubt(status: int, body: str) -> str:
+    """
+    Return why an answer of 2xx is no proof that the request arrived; empty where nothing speaks against it.
+
+    Args:
+        body: Its beginning.
+    """
+    if status not in ARRIVED:
+        return "which is no answer to a request that was taken whole"
+    text = body.lstrip("\ufeff \t\r\n")
+    if text.casefold().startswith(_PAGES):
+        return "with a web page, as sign-in pages and proxies do"
+    try:
+        answer = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        return ""
+    if not isinstance(answer, dict):
+        return ""
+    is_failure = answer.get("ok") is False or answer.get("success") is False
+    if is_failure or str(answer.get("status")).casefold() in _FAILED:
+        return "and its body says that it failed"
+    return ""
+
+
 def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str, endpoint: Endpoint = WEBHOOK) -> Outcome:
-    """Return what an answer other than 2xx means; *body* must hold no secret."""
+    """Return what an answer means; *body* must hold no secret."""
     said = f"{endpoint.what} answered {status}" + (f" ({quoted(body)})" if body else "")
+    if 200 <= status < 300:
+        why = doubt(status, body)
+        return Unknown(f"{said}, {why}; check the URL and what stands before it") if why else Delivered()
     if status in {408, 425, 429}:
         return NotSent(said, retry_after(headers, now=utc_now()))
     if status in {400, 413, 422}:

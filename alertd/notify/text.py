@@ -96,6 +96,11 @@ def plain_with_state(message: Message, *, limit: int = PLAIN_LIMIT) -> str:
 
 def quoted(text: str, *, secrets: Iterable[str | None] = ()) -> str:
     """Return what a server said, for an outcome: one short line in which no secret stands."""
+    return truncate(one_line(without_secrets(text, secrets)), _QUOTE_LIMIT)
+
+
+def without_secrets(text: str, secrets: Iterable[str | None]) -> str:
+    """Return a text with stars in the place of secrets."""
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
-    return truncate(one_line(text), _QUOTE_LIMIT)
+    return text

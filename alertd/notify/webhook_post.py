@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 import httpx
 
 from alertd import __version__
-from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome, Unknown
+from alertd.notify.base import ConfigurationRefused, NotSent, Outcome, Unknown
 from alertd.notify.http_answer import WEBHOOK, Endpoint, outcome_of_answer
-from alertd.notify.text import quoted
+from alertd.notify.text import quoted, without_secrets
 
 ANSWER_LIMIT_BYTES = 64 * 1024
 _ANSWER_TIMEOUT_S = 2.0
@@ -60,24 +60,22 @@ class WebhookPost:
                 httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
                 client.stream("POST", self._url, content=body, headers=headers) as answer,
             ):
-                if answer.is_success:
-                    return Delivered()
-                text = await _read_start(answer)
+                text = await read_start(answer)
         except _NOT_CONNECTED as error:
             return NotSent(f"cannot reach {what}: {self._why(error)}")
         except httpx.InvalidURL:
             return ConfigurationRefused(f"{what}'s URL has a host that cannot exist; check it")
         except httpx.HTTPError as error:
             return Unknown(f"{what}'s answer was lost: {self._why(error)}")
-        said = quoted(text.decode("utf-8", "replace"), secrets=self._secrets)
+        said = without_secrets(text.decode("utf-8", "replace"), self._secrets)
         return outcome_of_answer(status=answer.status_code, headers=answer.headers, body=said, endpoint=self._endpoint)
 
     def _why(self, error: Exception) -> str:
         return quoted(str(error), secrets=self._secrets) or type(error).__name__
 
 
-async def _read_start(answer: httpx.Response) -> bytes:
-    """Read the beginning of an error's body; that it is cut or slow changes nothing about the status."""
+async def read_start(answer: httpx.Response) -> bytes:
+    """Read the beginning of a body; that it is cut or slow changes nothing about the status."""
     text = bytearray()
     with suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):

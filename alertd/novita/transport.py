@@ -163,7 +163,7 @@ class Transport:
                 url = self.base_url + request.path
                 async with self._http.stream("GET", url, params=request.parameters) as response:
                     self._note_clock(response.headers.get("Date"))
-                    if response.is_success:
+                    if response.status_code == httpx.codes.OK:
                         return await read(response, deadline)
                     raise await self._refused(response, request)
         except UnexpectedShape as error:
@@ -188,8 +188,12 @@ class Transport:
             yield data
 
     async def _refused(self, response: httpx.Response, request: Request) -> ApiError:
+        if response.is_success:
+            # 206 is a part, 203 a proxy's, 204 nothing: none is the whole that was asked for.
+            text = f"the answer is not whole: HTTP {response.status_code} in place of 200"
+            return ApiUnavailable(text, account=self.account, what=request.what)
         body = b""
-        # The status has been told; a body that breaks off only leaves the error with fewer words.
+        # The status is known; a body that breaks off only leaves the error with fewer words.
         with suppress(httpx.HTTPError):
             async for data in response.aiter_bytes():
                 body += data

@@ -261,7 +261,9 @@ STATUSES = [
         3,
         id="a row of garbage",
     ),
-    pytest.param(204, "", ApiUnavailable, "not one complete JSON object", 3, id="no content"),
+    pytest.param(204, "", ApiUnavailable, "HTTP 204 in place of 200", 3, id="no content"),
+    pytest.param(206, '{"bills":[]}', ApiUnavailable, "HTTP 206 in place of 200", 3, id="a part that looks whole"),
+    pytest.param(203, '{"bills":[]}', ApiUnavailable, "HTTP 203 in place of 200", 3, id="what a proxy made of it"),
 ]
 
 

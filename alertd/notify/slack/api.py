@@ -17,7 +17,7 @@ from alertd.notify.base import CannotLook, Delivered, Lookup, NotSent, Outcome, 
 from alertd.notify.slack.connection import Exchange, open_session
 from alertd.notify.slack.errors import outcome_of_answer, outcome_of_webhook
 from alertd.notify.slack.lookup import find_message
-from alertd.notify.text import quoted
+from alertd.notify.text import quoted, without_secrets
 
 # slack-sdk trips with the last three over an answer that is no JSON object.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError)
@@ -55,10 +55,14 @@ class SlackApi:
             if exchange.status is None or exchange.status == 200:
                 return self._failure(exchange, error)
             return outcome_of_answer(status=exchange.status, headers=exchange.headers, code="", channel=recipient)
-        return Delivered(self._note_ref(answer.data, recipient))
+        # slack-sdk takes whatever is not false for a yes.
+        ref = self._note_ref(answer.data, recipient) if answer.get("ok") is True else ""
+        if ref:
+            return Delivered(ref)
+        return outcome_of_answer(status=200, headers=exchange.headers, code="", channel=recipient)
 
     def _note_ref(self, data: object, recipient: str) -> str:
-        """Return `channel/ts` of the posted message, and remember the channel's id for lookups."""
+        """Return `channel/ts` of the posted message, empty where Slack names none; keep the channel's id."""
         channel, ts = (data.get("channel"), data.get("ts")) if isinstance(data, Mapping) else (None, None)
         if not isinstance(channel, str) or not isinstance(ts, str):
             return ""
@@ -75,13 +79,11 @@ class SlackApi:
                 open_session(exchange) as session,
                 session.post(url, data=json.dumps(body).encode(), headers=headers, allow_redirects=False) as answer,
             ):
-                if answer.status == 200:
-                    return Delivered()
                 text = await answer.read()
         except _FAILURES as error:
-            if exchange.status is None:
+            if exchange.status is None or exchange.status == 200:
                 return self._failure(exchange, error)
-        said = quoted(text.decode("utf-8", "replace"), secrets=self._secrets)
+        said = without_secrets(text.decode("utf-8", "replace"), self._secrets)
         return outcome_of_webhook(status=exchange.status or 0, headers=exchange.headers, body=said)
 
     def _failure(self, exchange: Exchange, error: Exception) -> Outcome:

@@ -4,6 +4,7 @@ What Slack's answers mean for a message, and what somebody must do about them; p
 Source of the codes: https://docs.slack.dev/reference/methods/chat.postMessage#errors
 """
 
+import json
 import re
 from collections.abc import Mapping
 
@@ -76,6 +77,24 @@ _REMEDIES = {
     "user_not_found": "there is no person {channel}: check the owner's Slack id",
 }
 _RESTRICTED_REMEDY = "only some people may post in {channel}: let the app post there in the channel's settings"
+_WEBHOOK_REMEDY = "make a new webhook under Incoming Webhooks in the app's settings and set its URL"
+# Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
+_WEBHOOK_GONE = frozenset(
+    {
+        "action_prohibited",
+        "channel_is_archived",
+        "channel_not_found",
+        "invalid_token",
+        "no_active_hooks",
+        "no_service",
+        "no_service_id",
+        "no_team",
+        "posting_to_general_channel_denied",
+        "team_disabled",
+        "user_not_found",
+    }
+)
+_WEBHOOK_CONTENT = _CONTENT | {"invalid_payload", "missing_text_or_fallback_or_attachments"}
 _UNKNOWN_REMEDY = "see https://docs.slack.dev/reference/methods/chat.postMessage#errors"
 
 
@@ -120,7 +139,10 @@ def outcome_of_webhook(*, status: int, headers: Mapping[str, str], body: str) ->
 
     Source: https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks#handling_errors
     """
-    said = f"Slack's incoming webhook answered {status}" + (f" ({quoted(body)})" if body else "")
+    text = body.strip()
+    said = f"Slack's incoming webhook answered {status}" + (f" ({quoted(text)})" if text else "")
+    if status == 200:
+        return _outcome_of_taken_post(text, said)
     if status in {408, 429}:
         return NotSent(said, retry_after(headers, now=utc_now()))
     if status == 400:
@@ -128,7 +150,29 @@ def outcome_of_webhook(*, status: int, headers: Mapping[str, str], body: str) ->
     if 300 <= status < 400:
         return ConfigurationRefused(f"{said}: redirects are not followed; set the webhook URL that Slack shows now")
     if 400 <= status < 500:
-        return ConfigurationRefused(
-            f"{said}; make a new webhook under Incoming Webhooks in the app's settings and set its URL"
-        )
+        return ConfigurationRefused(f"{said}; {_WEBHOOK_REMEDY}")
     return Unknown(said)
+
+
+def _outcome_of_taken_post(text: str, said: str) -> Outcome:
+    """Return what a webhook's 200 means: Slack's yes is the text `ok`, and many a proxy answers 200 for it."""
+    if text == "ok":
+        return Delivered()
+    code = _code_of(text)
+    if code in _LATER:
+        return NotSent(said)
+    if code in _WEBHOOK_CONTENT or _ABOUT_BLOCKS.match(code):
+        return ContentRefused(said)
+    if code in _WEBHOOK_GONE:
+        return ConfigurationRefused(f"{said}; {_WEBHOOK_REMEDY}")
+    return Unknown(f"{said} instead of ok; check the webhook URL and the proxy")
+
+
+def _code_of(text: str) -> str:
+    """Return Slack's code, which webhooks answer as bare text, and proxies of them as the Web API's JSON."""
+    try:
+        answer = json.loads(text) if text.startswith("{") else None
+    except (ValueError, RecursionError):
+        return ""
+    code = answer.get("error") if isinstance(answer, dict) and answer.get("ok") is False else text
+    return code if isinstance(code, str) else ""

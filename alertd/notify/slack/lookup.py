@@ -148,7 +148,7 @@ async def _paged(
 
 
 def _items(data: object, name: str) -> list[Mapping[str, object]]:
-    items = data.get(name) if isinstance(data, Mapping) else None
+    items = data.get(name) if isinstance(data, Mapping) and data.get("ok") is True else None
     if not isinstance(items, list):
         # An answer without the list is no empty list: the message may be in what is missing.
         raise IncompleteLookup(f"Slack's answer has no {name}")
