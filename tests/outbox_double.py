@@ -2,6 +2,7 @@
 
 import asyncio
 import selectors
+from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -79,6 +80,7 @@ class MemoryOutbox:
     notified_facts: tuple[AlertFacts, ...] = ()
     broken: Callable[[str], bool] = lambda call: False
     history: list[str] = field(default_factory=list)
+    calls: Counter[str] = field(default_factory=Counter)
 
     def add(self, *entries: OutboxEntry) -> None:
         for added in entries:
@@ -92,6 +94,7 @@ class MemoryOutbox:
         return next(entry for entry in self.entries.values() if entry.key == key)
 
     def _call(self, name: str) -> None:
+        self.calls[name] += 1
         if self.broken(name):
             raise StoreError(f"{name}: database is locked")
 
@@ -114,8 +117,14 @@ class MemoryOutbox:
     async def thread_ref(self, entry: OutboxEntry) -> str:
         return self.threads.get(entry.group, "")
 
-    async def edited_ref(self, entry: OutboxEntry) -> str:
-        return self.threads.get(entry.group, "")
+    async def edited_refs(self, edits: Sequence[OutboxEntry]) -> Mapping[int, str]:
+        self.calls["edited_refs"] += 1
+        return {edit.id: self.threads.get(edit.group, "") for edit in edits}
+
+    async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
+        self._call("fold")
+        for gone in entries:
+            self.entries[gone.id] = replace(gone, state=EntryState.FOLDED, finished_at=now, error=why)
 
     async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
         return self.notified_facts
@@ -184,6 +193,22 @@ class PacedNotifier(ScriptedNotifier):
     """One message a second, as Slack asks for."""
 
     pace: ClassVar[timedelta] = timedelta(seconds=1)
+
+
+class EditingNotifier(ScriptedNotifier):
+    """Edits by a script of its own; what is only sent goes the usual way."""
+
+    def __init__(self, outbox: MemoryOutbox, *edits: Outcome, **more: object) -> None:
+        super().__init__(outbox, **more)  # type: ignore[arg-type]
+        self.can_edit = True
+        self._edits = list(edits)
+        self.edited: list[tuple[int, str]] = []
+        """(second, ref of the message that was replaced)."""
+
+    async def edit(self, envelope: Envelope) -> Outcome:
+        self.edited.append((elapsed_s(), envelope.edits))
+        self.envelopes.append(envelope)
+        return self._edits.pop(0) if self._edits else Delivered(envelope.edits)
 
 
 def worker(

@@ -13,7 +13,7 @@ from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import delivery_key
 from alertd.errors import Problem, RulesError
 from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, contact_kind
-from alertd.notify.delivery.deliver import attempt
+from alertd.notify.delivery.attempt import attempt
 from alertd.notify.registry import notifier_class
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings

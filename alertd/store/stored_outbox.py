@@ -1,7 +1,9 @@
 """The outbox of the store as the delivery sees it: each call is one transaction on the store's own thread."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
+from functools import partial
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.message import AlertFacts
@@ -21,6 +23,9 @@ _CONTINUATIONS = frozenset(
         NotifyReason.RESOLVED,
     }
 )
+
+_EDITS_A_TURN = 200
+"""Some tens of milliseconds of the store's thread."""
 
 
 class StoredOutbox:
@@ -70,10 +75,24 @@ class StoredOutbox:
 
         return await self._thread.call(lambda store: _last_ref(store, entry, _BEGINNINGS))
 
-    async def edited_ref(self, entry: OutboxEntry) -> str:
-        """Return the `ref` of the delivered message that an edit is to change, or an empty text; storms stay."""
-        reasons = _TELLING if entry.message.reason is NotifyReason.CORRECTED else _BEGINNINGS
-        return await self._thread.call(lambda store: _last_ref(store, entry, reasons, alone=True))
+    async def edited_refs(self, edits: Sequence[OutboxEntry]) -> Mapping[int, str]:
+        """Return by id the `ref` of the delivered message that each edit is to change, or an empty text."""
+        found: dict[int, str] = {}
+        for start in range(0, len(edits), _EDITS_A_TURN):
+            turn = edits[start : start + _EDITS_A_TURN]
+            found |= await self._thread.call(partial(_edited_refs, edits=turn))
+        return found
+
+    async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
+        """Close entries that have nothing to do, in one transaction, but none that changed meanwhile."""
+
+        def run(store: Store) -> None:
+            with store.transaction():
+                for entry in entries:
+                    gone = replace(entry, state=EntryState.FOLDED, finished_at=now, error=why)
+                    store.outbox.update(entry, gone)
+
+        await self._thread.call(run)
 
     async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
         """Return the entry's alerts as its recipient was told of them last while they fired."""
@@ -96,6 +115,16 @@ class StoredOutbox:
 def _told(store: Store, receiver: str, recipient: str, since: datetime) -> dict[str, AlertFacts]:
     entries = store.outbox.delivered(receiver, recipient, since=since)
     return last_notified(entry.message for entry in entries)
+
+
+def _edited_refs(store: Store, *, edits: Sequence[OutboxEntry]) -> dict[int, str]:
+    """Return by id what each edit is to change; a message of many alerts stays as it is."""
+    return {
+        edit.id: _last_ref(
+            store, edit, _TELLING if edit.message.reason is NotifyReason.CORRECTED else _BEGINNINGS, alone=True
+        )
+        for edit in edits
+    }
 
 
 def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason], *, alone: bool = False) -> str:

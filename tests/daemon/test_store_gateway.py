@@ -48,8 +48,10 @@ async def refs(thread: StoreThread, stage: Stage, reason: NotifyReason) -> list[
     """Return for each entry of a reason what it corrects, or continues."""
     gateway = StoreGateway(thread)
     entries = [entry for entry in await kept(thread, stage.decided) if entry.message.reason is reason]
-    ask = gateway.edited_ref if reason is NotifyReason.CORRECTED else gateway.thread_ref
-    return [await ask(entry) for entry in entries]
+    if reason is NotifyReason.CORRECTED:
+        found = await gateway.edited_refs(entries)
+        return [found[entry.id] for entry in entries]
+    return [await gateway.thread_ref(entry) for entry in entries]
 
 
 async def test_correction_when_told_once_then_replaces_that(thread: StoreThread) -> None:

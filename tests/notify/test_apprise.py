@@ -19,7 +19,7 @@ from alertd.core.severity import Severity
 from alertd.errors import RulesError
 from alertd.notify.apprise import AppriseConfig, AppriseNotifier, kind_of, title_and_body
 from alertd.notify.base import ConfigurationRefused, Delivered, Notifier, ReceiverError, Unknown
-from alertd.notify.delivery.deliver import attempt
+from alertd.notify.delivery.attempt import attempt
 from alertd.rules_file.load import load_rules
 from tests.builders import FakeContext, envelope, firing_message, resolved_message
 

@@ -5,7 +5,7 @@ storm, and what is folded together.
 It builds outbox entries; it sends nothing and stores nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
@@ -202,11 +202,12 @@ def _entries(
     """Return the entries for what is due, and which waiting ones each takes over."""
     entries: list[OutboxEntry] = []
     folded: dict[str, tuple[int, ...]] = {}
+    waiting_for = _by_place(waiting)
     for address, of_address in dues.items():
         for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
             message = _message(bundle, audience, is_first_cycle=is_first_cycle, now=now)
             entry = _entry(bundle, message, address, install_id, now)
-            taken = _foldable(entry, waiting)
+            taken = _foldable(entry, waiting_for)
             if taken:
                 entry = replace(entry, message=fold([old.message for old in taken], entry.message))
                 folded[entry.key] = tuple(old.id for old in taken)
@@ -269,7 +270,20 @@ def _entry(bundle: list[_Due], message: Message, address: Address, install_id: s
     )
 
 
-def _foldable(entry: OutboxEntry, waiting: Sequence[OutboxEntry]) -> list[OutboxEntry]:
+_Place = tuple[str, str, str]
+"""Receiver, recipient and an alert's fingerprint."""
+
+
+def _by_place(waiting: Iterable[OutboxEntry]) -> dict[_Place, list[OutboxEntry]]:
+    """Return the waiting entries of each alert and recipient, oldest first: a new entry asks for its own alone."""
+    found: dict[_Place, list[OutboxEntry]] = {}
+    for old in waiting:
+        for fingerprint in old.fingerprints:
+            found.setdefault((old.receiver, old.recipient, fingerprint), []).append(old)
+    return found
+
+
+def _foldable(entry: OutboxEntry, waiting: Mapping[_Place, Sequence[OutboxEntry]]) -> list[OutboxEntry]:
     """
     Return the waiting entries that a new one may tell along: of the same alert, and certainly never sent.
 
@@ -278,13 +292,11 @@ def _foldable(entry: OutboxEntry, waiting: Sequence[OutboxEntry]) -> list[Outbox
     if len(entry.fingerprints) != 1:
         return []
     of_alert: list[OutboxEntry] = []
-    for old in waiting:
-        if (old.receiver, old.recipient) != (entry.receiver, entry.recipient):
-            continue
+    for old in waiting.get((entry.receiver, entry.recipient, entry.fingerprints[0]), ()):
         if old.fingerprints == entry.fingerprints:
             if _may_join(old.message.reason, entry.message.reason):
                 of_alert.append(old)
-        elif not set(entry.fingerprints).isdisjoint(old.fingerprints):
+        else:
             # What came before a storm that tells of the alert too must not be told after it.
             of_alert = []
     is_free = all(old.state in {EntryState.PENDING, EntryState.BLOCKED} and not old.unknowns for old in of_alert)

@@ -10,9 +10,26 @@ import hashlib
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.message import Message
+
+
+class Urgency(IntEnum):
+    """Which of two entries of one recipient leaves first, where neither waits for the other; the lowest does."""
+
+    NEW = 0
+    """Somebody must hear of an alert, or of one that is worse by now; or waits for a test."""
+    RESOLVED = 1
+    REPEAT = 2
+    """What was announced already, said again or acknowledged."""
+    REPORT = 3
+    EDIT = 4
+    """A delivered message shows another state: nobody is notified."""
+
+
+_REPEATS = frozenset({NotifyReason.REPEAT, NotifyReason.ACKNOWLEDGED})
 
 
 class EntryState(StrEnum):
@@ -78,6 +95,18 @@ class OutboxEntry:
     def due_since(self) -> datetime:
         """When it was first to be sent: what quiet hours hold back is not late, what is tried again is."""
         return self.first_attempt_at or self.not_before
+
+    @property
+    def urgency(self) -> Urgency:
+        """What kind of news it holds."""
+        message = self.message
+        if message.reason.is_edit:
+            return Urgency.EDIT
+        if self.is_report:
+            return Urgency.REPORT
+        if message.is_resolved:
+            return Urgency.RESOLVED
+        return Urgency.REPEAT if message.reason in _REPEATS else Urgency.NEW
 
     @property
     def is_report(self) -> bool:

@@ -13,12 +13,13 @@ from typing import Protocol
 from alertd.core.messages.compose import compose_undelivered
 from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import AlertFacts
-from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
+from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency, delivery_key
 from alertd.errors import StoreError
 from alertd.log import get_logger
-from alertd.notify.base import CannotLook, Editor, Envelope, Lookup, Mirror, Notifier, NotSent, Outcome, Unknown
+from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, Unknown
+from alertd.notify.delivery.attempt import attempt
 from alertd.notify.delivery.backoff import MOST_UNKNOWNS
-from alertd.notify.delivery.order import Lane, next_due, ready
+from alertd.notify.delivery.order import Lane, due_edits, next_due, ready
 from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
 
 _STORE_RETRY_S = 1.0
@@ -48,8 +49,11 @@ class Outbox(Protocol):
     async def thread_ref(self, entry: OutboxEntry) -> str:
         """Return the `ref` of the delivered message that began what this entry continues, or an empty text."""
 
-    async def edited_ref(self, entry: OutboxEntry) -> str:
-        """Return the `ref` of the delivered message in whose place an edit is to stand, or an empty text."""
+    async def edited_refs(self, edits: Sequence[OutboxEntry]) -> Mapping[int, str]:
+        """Return by id the `ref` of the delivered message in whose place each edit is to stand, or an empty text."""
+
+    async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
+        """Close entries that have nothing to do, in one transaction, but none that changed meanwhile."""
 
     async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
         """Return the entry's alerts as its recipient was told of them last while they fired."""
@@ -94,6 +98,8 @@ class Delivery:
         self._free_at: dict[Lane, float] = {}
         self._leaving: set[int] = set()
         """Entries whose claim is stored and whose outcome is not: they may have left."""
+        self._targets: dict[int, str] = {}
+        """By id of an edit that is due: the message that it is to change, which stays the same."""
         self._log = get_logger()
 
     @property
@@ -238,6 +244,7 @@ class Delivery:
         self._running()
         try:
             entries = await self._take_back(await self._known_entries())
+            entries = await self._with_targets(entries)
         except StoreError as error:
             self._log.error("outbox unreadable", error=str(error))
             return _STORE_RETRY_S
@@ -265,6 +272,29 @@ class Delivery:
             await self._outbox.replace_entry(entry, back, add=(), outcome="not sent")
         return await self._known_entries() if unsent else entries
 
+    async def _with_targets(self, entries: list[OutboxEntry]) -> list[OutboxEntry]:
+        """
+        Look up which messages the edits that are due now are to change; close those that have none, and leave them out.
+
+        All in one go: after a storm there are hundreds, and none of them may cost a look at the whole outbox.
+        """
+        now = self._now()
+        while True:
+            # While a lane has news to send, its edits wait, and with them this question.
+            lanes = {lane for lane, head in ready(entries, now).items() if head.urgency is Urgency.EDIT}
+            due = [e for e in due_edits(entries, now) if (e.receiver, e.recipient) in lanes - self._busy.keys()]
+            unknown = [entry for entry in due if entry.id not in self._targets]
+            if not unknown:
+                return entries
+            found = await self._outbox.edited_refs(unknown)
+            self._targets |= {number: ref for number, ref in found.items() if ref}
+            gone = [entry for entry in unknown if entry.id not in self._targets]
+            if gone:
+                await self._outbox.fold(gone, why=_NOTHING_TO_EDIT, now=now)
+            # What waited behind one of them is due now.
+            closed = {entry.id for entry in gone}
+            entries = [entry for entry in entries if entry.id not in closed]
+
     async def _attempt(self, notifier: Notifier, entry: OutboxEntry, failed: set[int] | None) -> bool:
         is_edit = entry.message.reason.is_edit
         # An edit may be made twice: where its answer was lost it is made again.
@@ -276,10 +306,9 @@ class Delivery:
             entry = settled.entry
         claimed = claim(entry, self._now())
         try:
-            edits = await self._outbox.edited_ref(entry) if is_edit else ""
+            edits = self._targets.pop(entry.id, "") if is_edit else ""
             if is_edit and not edits:
-                gone = replace(entry, state=EntryState.FOLDED, finished_at=self._now(), error=_NOTHING_TO_EDIT)
-                await self._outbox.replace_entry(entry, gone, add=(), outcome="")
+                # Due since a moment: which message it is to change is asked at the next turn.
                 return False
             thread_ref = await self._outbox.thread_ref(entry)
             notified = await self._outbox.notified(entry) if isinstance(notifier, Mirror) else ()
@@ -398,17 +427,3 @@ def _tally(entry: OutboxEntry, failed: set[int] | None) -> bool:
     if failed is not None:
         (failed.discard if is_delivered else failed.add)(entry.id)
     return is_delivered
-
-
-async def attempt(notifier: Notifier, envelope: Envelope) -> Outcome:
-    """Make one attempt within the notifier's deadline; whatever goes wrong in it has an outcome."""
-    try:
-        async with asyncio.timeout(notifier.deadline.total_seconds()):
-            if envelope.edits and isinstance(notifier, Editor):
-                return await notifier.edit(envelope)
-            return await notifier.send(envelope)
-    except TimeoutError:
-        return Unknown(f"no answer within {notifier.deadline.total_seconds():.0f} s")
-    except Exception as error:  # noqa: BLE001 -- a plugin's fault must not stop the others; unclassified is unknown
-        get_logger().exception("notifier raised", key=envelope.key)
-        return Unknown(f"{type(error).__name__} in the notifier")

@@ -1,43 +1,63 @@
-"""In which order entries leave, and when the next one is due; pure."""
+"""In which order entries leave, and when the next one is due; pure, and linear in the entries."""
 
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
-from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency
 from alertd.core.severity import Severity
 
 Lane = tuple[str, str]
 """(receiver, recipient)."""
+_Place = tuple[str, str, str]
+"""A lane and an alert."""
 
 
-def _free(entries: Iterable[OutboxEntry]) -> Iterator[tuple[Lane, OutboxEntry, datetime]]:
+@dataclass(frozen=True, slots=True)
+class _Free:
+    """An entry that waits for nothing but its time."""
+
+    entry: OutboxEntry
+    lane: Lane
+    due: datetime
+    rank: tuple[int, int]
+    """Urgency, and where it is new the severity: the lowest leaves first."""
+
+
+def _free(entries: Iterable[OutboxEntry]) -> Iterator[_Free]:
     """
-    Yield the entries that wait for nothing but their time, in order, with that time.
+    Yield the entries that wait for nothing but their time, in the order of their ids.
 
-    An entry waits for every earlier open one of its lane that speaks of the same alert, so that an end is never told
-    before its beginning; entries of other alerts pass.
+    An entry waits for every earlier open one of its lane that speaks of the same alert, so that an end is never
+    announced before its beginning; entries of other alerts pass. Edits hold up nothing but later edits: each changes
+    a message that was sent before it, whatever is sent meanwhile.
     """
-    ahead: dict[Lane, set[str]] = {}
+    ahead: set[_Place] = set()
+    edits_ahead: set[_Place] = set()
     known = list(entries)
-    for entry, due in zip(known, _due_times(known), strict=True):
-        lane = (entry.receiver, entry.recipient)
-        earlier = ahead.setdefault(lane, set())
-        is_free = earlier.isdisjoint(entry.fingerprints)
-        earlier.update(entry.fingerprints)
+    for entry, due, rank in zip(known, _due_times(known), _ranks(known), strict=True):
+        places = _places(entry)
+        is_edit = entry.urgency is Urgency.EDIT
+        is_free = ahead.isdisjoint(places) and not (is_edit and not edits_ahead.isdisjoint(places))
+        (edits_ahead if is_edit else ahead).update(places)
         if is_free and entry.state is not EntryState.SENDING:
-            yield lane, entry, due
+            yield _Free(entry, (entry.receiver, entry.recipient), due, rank)
+
+
+def _places(entry: OutboxEntry) -> list[_Place]:
+    return [(entry.receiver, entry.recipient, fingerprint) for fingerprint in entry.fingerprints]
 
 
 def _due_times(entries: Sequence[OutboxEntry]) -> list[datetime]:
     """
     Return when each entry is due: one that quiet hours hold, no later than a critical one that waits for it.
 
-    Otherwise an alert of a held storm that rises to critical would be told in the morning.
+    Otherwise an alert of a held storm that rises to critical would be announced in the morning.
     """
-    behind: dict[tuple[str, str, str], datetime] = {}
+    behind: dict[_Place, datetime] = {}
     times = []
     for entry in reversed(entries):
-        places = [(entry.receiver, entry.recipient, fingerprint) for fingerprint in entry.fingerprints]
+        places = _places(entry)
         due = entry.not_before
         if not entry.attempts:
             due = min([due, *(behind[place] for place in places if place in behind)])
@@ -48,16 +68,35 @@ def _due_times(entries: Sequence[OutboxEntry]) -> list[datetime]:
     return times[::-1]
 
 
+def _ranks(entries: Sequence[OutboxEntry]) -> list[tuple[int, int]]:
+    """Return what each entry's turn depends on: as urgent as the most urgent that waits for it."""
+    behind: dict[_Place, tuple[int, int]] = {}
+    ranks = []
+    for entry in reversed(entries):
+        urgency, places = entry.urgency, _places(entry)
+        rank = (urgency.value, -entry.message.severity if urgency is Urgency.NEW else 0)
+        if urgency is not Urgency.EDIT:
+            rank = min([rank, *(behind[place] for place in places if place in behind)])
+            behind.update((place, rank) for place in places)
+        ranks.append(rank)
+    return ranks[::-1]
+
+
 def ready(entries: Iterable[OutboxEntry], now: datetime) -> dict[Lane, OutboxEntry]:
-    """Return the entry that each lane may send now; alerts go ahead of reports."""
-    chosen: dict[Lane, OutboxEntry] = {}
-    for lane, entry, due in _free(entries):
-        first = chosen.get(lane)
-        if due <= now and (first is None or (first.is_report and not entry.is_report)):
-            chosen[lane] = entry
-    return chosen
+    """Return the entry that each lane may send now: news before repeats, those before reports, edits last."""
+    chosen: dict[Lane, _Free] = {}
+    for free in _free(entries):
+        first = chosen.get(free.lane)
+        if free.due <= now and (first is None or free.rank < first.rank):
+            chosen[free.lane] = free
+    return {lane: free.entry for lane, free in chosen.items()}
+
+
+def due_edits(entries: Iterable[OutboxEntry], now: datetime) -> list[OutboxEntry]:
+    """Return the edits that wait for nothing but their turn, in the order of their ids."""
+    return [free.entry for free in _free(entries) if free.due <= now and free.entry.urgency is Urgency.EDIT]
 
 
 def next_due(entries: Iterable[OutboxEntry]) -> datetime | None:
     """Return when the next entry may be tried, None where nothing waits."""
-    return min((due for _, _, due in _free(entries)), default=None)
+    return min((free.due for free in _free(entries)), default=None)

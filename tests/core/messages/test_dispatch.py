@@ -1,6 +1,6 @@
 """From moves to outbox entries: who is told, storms, folding, keys."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
@@ -312,6 +312,27 @@ def test_fold_when_the_beginning_waits_then_the_end_tells_both() -> None:
     (sent,) = decisions.entries
     assert (sent.message.history, sent.message.reason) == ((LATE,), NotifyReason.RESOLVED)
     assert decisions.folded == {sent.key: (7,)}
+
+
+class Counted(list[OutboxEntry]):
+    """Waiting entries that count how often somebody goes through them all."""
+
+    passes = 0
+
+    def __iter__(self) -> Iterator[OutboxEntry]:
+        self.passes += 1
+        return super().__iter__()
+
+
+@pytest.mark.parametrize("number", [3, 300])
+def test_fold_when_many_end_then_the_outbox_is_gone_through_as_often_as_for_few(number: int) -> None:
+    """Each new message went through the whole outbox: after an outage of Slack, minutes for nothing."""
+    beginnings = [firing(owner=f"gpu-{n}") for n in range(number)]
+    waiting = Counted(replace(decide([move(None, alert)]).entries[0], id=n) for n, alert in enumerate(beginnings, 1))
+    moves = [ended(replace(notified_alert("finops"), fingerprint=alert.fingerprint)) for alert in beginnings[:3]]
+    decisions = decide(moves, waiting=waiting, now=NOW + HOUR)
+    assert sorted(decisions.folded.values()) == [(1,), (2,), (3,)]
+    assert waiting.passes <= 2
 
 
 def test_fold_when_the_beginning_waits_then_a_repeat_becomes_the_beginning() -> None:

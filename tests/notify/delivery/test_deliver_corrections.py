@@ -8,29 +8,13 @@ import pytest
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.severity import Severity
-from alertd.notify.base import ConfigurationRefused, ContentRefused, Delivered, Envelope, NotFound, NotSent, Unknown
+from alertd.notify.base import ConfigurationRefused, ContentRefused, NotFound, NotSent, Unknown
 from alertd.notify.base import Outcome as Answer
 from alertd.notify.delivery.order import next_due, ready
 from tests.core.builders import HOUR, NOW, entry
-from tests.outbox_double import MemoryOutbox, Run, ScriptedNotifier, elapsed_s, run_for, worker
+from tests.outbox_double import EditingNotifier, MemoryOutbox, Run, ScriptedNotifier, run_for, worker
 
 WHERE = "C1/1.0"
-
-
-class EditingNotifier(ScriptedNotifier):
-    """Edits by a script of its own; what is only sent goes the usual way."""
-
-    def __init__(self, outbox: MemoryOutbox, *edits: Answer, **more: object) -> None:
-        super().__init__(outbox, **more)  # type: ignore[arg-type]
-        self.can_edit = True
-        self._edits = list(edits)
-        self.edited: list[tuple[int, str]] = []
-        """(second, ref of the message that was replaced)."""
-
-    async def edit(self, envelope: Envelope) -> Answer:
-        self.edited.append((elapsed_s(), envelope.edits))
-        self.envelopes.append(envelope)
-        return self._edits.pop(0) if self._edits else Delivered(envelope.edits)
 
 
 def reasoned(made: OutboxEntry, reason: NotifyReason, severity: Severity = Severity.WARNING) -> OutboxEntry:
@@ -139,11 +123,11 @@ def test_correction_when_its_layout_is_refused_then_once_more_as_plain_text(jump
 
 
 def test_correction_when_its_receiver_cannot_edit_any_more_then_the_lane_is_not_stuck(jumping: Run) -> None:
-    """The receiver was changed to a webhook meanwhile: it is told as a message."""
+    """The receiver was changed to a webhook meanwhile: it goes out as a message."""
     outbox = outbox_of(correction(), entry(2))
     slack = ScriptedNotifier(outbox)
     jumping(run_for(worker(outbox, {"slack": slack}), 60))
-    assert [key for _, key in slack.sent] == ["key-1", "key-2"]
+    assert [key for _, key in slack.sent] == ["key-2", "key-1"]
 
 
 # --- order of what quiet hours hold ---------------------------------------------------------------------------------
