@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
 from functools import cache, lru_cache
+from math import isfinite
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Alert, AlertState, Unit
@@ -213,6 +214,9 @@ def _check(tree: "nodes.Template") -> None:
             _check_name(str(fields["name"]), FILTERS, line, "filter")
         elif kind == "Test":
             _check_name(str(fields["name"]), ("defined",), line, "test")
+        elif kind == "Const" and isinstance(fields["value"], float) and not isfinite(fields["value"]):
+            # Jinja would write it into the code that it makes as a name, which nothing defines.
+            raise SummaryError(f"{line}a number in it is too large")
         elif kind in {"Getattr", "Getitem"} and getattr(fields["node"], "name", "") != "labels":
             raise SummaryError(f"{line}only labels has parts, like labels.env")
 

@@ -127,3 +127,10 @@ def test_threshold_when_absent_then_reads_empty_and_does_not_divide() -> None:
     assert compile_summary("{{ value }} of {{ threshold | usd }}").render(bare) == "$61.25 of"
     with pytest.raises(SummaryError, match="not a number"):
         compile_summary("{{ value / threshold }}").render(bare)
+
+
+@pytest.mark.parametrize("template", ["{{ 1e999 }}", "{% if value > 1e999 %}x{% endif %}", "{{ 1e999 | usd }}"])
+def test_number_when_it_is_endless_then_refused_with_its_line(template: str) -> None:
+    """It ended `alertd check` with a traceback."""
+    with pytest.raises(SummaryError, match="line 1 of the template: a number in it is too large"):
+        compile_summary(template)
