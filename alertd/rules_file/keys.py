@@ -7,7 +7,7 @@ raised at the first fault.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass
+from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -21,6 +21,8 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.notify.address import ADDRESS_PATTERN
 from alertd.rules_file import values
 from alertd.rules_file.faults import Fault, Faults, faults_at, not_a_mapping
 from alertd.rules_file.remedy import flow, show, unknown_key
@@ -154,6 +156,8 @@ _SHARE: Schema = {
 _MONEY: Schema = {"anyOf": [{"type": "string", "pattern": values.MONEY}, {"type": "number", "minimum": 0}]}
 _MOMENT: Schema = {"type": "string", "anyOf": [{"pattern": values.DATE}, {"pattern": times.INSTANT}]}
 
+_PATTERN: Schema = {**_TEXT, "not": {"type": "string", "pattern": f"^{values.OPERATOR}|{values.REGULAR}"}}
+
 # The parse function and schema of each simple type. Bounds are added where a key has them.
 _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., object]]] = {
     str: (values.parse_text, _TEXT, str),
@@ -167,13 +171,14 @@ _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., ob
     date: (values.parse_date, {"type": "string", "pattern": values.DATE}, str),
     datetime: (values.parse_instant, {"type": "string", "pattern": times.INSTANT}, datetime.isoformat),
     values.Name: (values.parse_name, {"type": ["string", "integer"], "pattern": values.NAME}, str),
-    values.Pattern: (values.parse_pattern, _TEXT, str),
+    values.Pattern: (values.parse_pattern, _PATTERN, str),
+    values.Address: (values.parse_address, {"type": "string", "pattern": f"^$|{ADDRESS_PATTERN}"}, str),
     values.SlackId: (values.parse_slack_id, {"type": "string", "pattern": values.SLACK_ID}, str),
     values.LabelName: (values.parse_label_name, {"type": "string", "pattern": values.LABEL_NAME}, str),
     values.VariableName: (values.parse_variable_name, {"type": "string", "pattern": values.VARIABLE_NAME}, str),
     values.Url: (values.parse_url, {"type": "string", "pattern": values.URL}, str),
-    values.Zone: (values.parse_zone, {"type": "string"}, str),
-    values.Schedule: (values.parse_schedule, {"type": "string"}, str),
+    values.Zone: (values.parse_zone, {"type": "string", "pattern": values.ZONE}, str),
+    values.Schedule: (values.parse_schedule, {"type": "string", "pattern": values.SCHEDULE}, str),
     values.Starting: (values.parse_starting, _MOMENT, datetime.isoformat),
     values.Ending: (values.parse_ending, _MOMENT, str),
     values.DayHours: (values.parse_day_hours, {"type": "string", "pattern": values.DAY_HOURS}, str),
@@ -240,6 +245,8 @@ def _duration_or_never(key: Key) -> ValueType:
 
 def _bounded(hint: object, key: Key) -> ValueType:
     parse, schema, write = _SIMPLE[hint]
+    if key.words and hint in {str, values.Pattern}:
+        schema = _offering(schema, key, is_pattern=hint is values.Pattern)
     if key.at_least is None and key.at_most is None:
         return _leaf(parse, schema, write)
     if hint in {int, Fraction}:
@@ -253,6 +260,18 @@ def _bounded(hint: object, key: Key) -> ValueType:
 
 
 _ZERO = r"^[^1-9]*$"
+_GLOB = r"[*?\[]"
+
+
+def _offering(schema: Schema, key: Key, *, is_pattern: bool) -> Schema:
+    """Return a text's schema with the words that editors offer; patterns may exclude them, and have globs."""
+    excluded = [f"!{word}" for word in key.words] if is_pattern else []
+    options: list[Schema] = [{"enum": [*key.words, *excluded]}]
+    if not key.is_closed:
+        options.append(schema)
+    elif is_pattern:
+        options.append({"type": "string", "pattern": _GLOB})
+    return {"anyOf": options}
 
 
 def _within(parse: Callable[[object], object], key: Key, write: Callable[..., object]) -> Callable[[object], object]:
@@ -309,7 +328,7 @@ def _list_of(item: ValueType, key: Key, build: Callable[..., object], *, at_leas
 
 def _mapping(names: object, held: object, key: Key, build: Callable[..., object]) -> ValueType:
     parse_name, name_schema, write_name = _SIMPLE[names]
-    value = value_type(held, key)
+    value = value_type(held, replace(key, words=()))
     words = name_schema.get("enum")
     closed = words if isinstance(words, list) else []
     schema: Schema = {"type": "object"}
@@ -318,6 +337,8 @@ def _mapping(names: object, held: object, key: Key, build: Callable[..., object]
         schema["minProperties"] = 1
     else:
         schema["additionalProperties"] = value.schema
+        if key.words:
+            schema["properties"] = {word: _values_of(word, value, held) for word in key.words}
         if pattern := name_schema.get("pattern"):
             schema["propertyNames"] = {"pattern": pattern}
 
@@ -345,6 +366,16 @@ def _mapping(names: object, held: object, key: Key, build: Callable[..., object]
     return ValueType(
         read_mapping, schema, lambda found: {write_name(name): value.write(one) for name, one in found.items()}
     )
+
+
+_SEVERITIES = Key("", example="", words=tuple(severity.label for severity in Severity), is_closed=True)
+_CATEGORIES = Key("", example="", words=PRODUCT_CATEGORIES, is_closed=True)
+
+
+def _values_of(label: str, value: ValueType, held: object) -> Schema:
+    """Return the schema of what a matcher may ask of a label: some labels have few values."""
+    key = {"severity": _SEVERITIES, "category": _CATEGORIES}.get(label)
+    return value.schema if key is None else value_type(held, key).schema
 
 
 def _nested(kind: type, key: Key) -> ValueType:

@@ -14,13 +14,27 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from alertd.core.alerts.inhibition import Inhibition, Matchers
 from alertd.core.alerts.quiet_hours import QuietHours
 from alertd.core.alerts.routing import Route
+from alertd.core.alerts.silence import ALERT_LABELS
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.rules.base import Key, Rule
-from alertd.core.spend.planned import PlannedSpend
+from alertd.core.rules.base import GROUP_KEYS, Key, Rule
+from alertd.core.spend.planned import RULE_LABEL, PlannedSpend
+from alertd.core.spend.selection import SERIES_KEYS
 from alertd.errors import Problem
-from alertd.rules_file.values import DayHours, Ending, Name, Names, Schedule, SlackId, Starting, Url, VariableName, Zone
+from alertd.rules_file.values import (
+    Address,
+    DayHours,
+    Ending,
+    Name,
+    Names,
+    Schedule,
+    SlackId,
+    Starting,
+    Url,
+    VariableName,
+    Zone,
+)
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -57,7 +71,7 @@ class OwnerEntry:
     slack: Annotated[
         SlackId, Key("The Slack id of a member, user group or channel that stands for it.", example="U04ABCDEF")
     ] = SlackId("")
-    email: Annotated[str, Key("An address for mail.", example="dana@example.com")] = ""
+    email: Annotated[Address, Key("An address for mail.", example="dana@example.com")] = Address("")
     labels: Annotated[
         Labels, Key("Further labels; `group_by` and matchers may name them.", example={"env": "prod"})
     ] = ()
@@ -115,6 +129,7 @@ class PlannedEntry:
             "Whose spend: series key, `team` or owner label to value, glob or list; `rule` for some rules only. "
             "Without it all spend.",
             example=_MATCH,
+            words=(*SERIES_KEYS, "team", RULE_LABEL),
         ),
     ] = ()
     amount: Annotated[Usd, Key("How much of it is expected in all, in USD.", example="$2,000", at_least=1)]
@@ -132,7 +147,12 @@ class RouteEntry:
     """One entry of `routes:`, as written."""
 
     match: Annotated[
-        Matchers, Key("Label to value, glob or list; all must match, none match all.", example={"severity": "critical"})
+        Matchers,
+        Key(
+            "Label to value, glob or list; all must match, none match all.",
+            example={"severity": "critical"},
+            words=ALERT_LABELS,
+        ),
     ] = ()
     notify: Annotated[tuple[str, ...], Key("Receivers; an empty list tells nobody.", example=["finops"])]
     continue_: Annotated[bool, Key("Go on to later routes too.", example=True, name="continue")] = False
@@ -155,7 +175,9 @@ class Report:
             at_most=timedelta(days=92),
         ),
     ] = timedelta(days=7)
-    group_by: Annotated[tuple[str, ...], Key("How spend is split.", example=["category", "team"])] = ()
+    group_by: Annotated[
+        tuple[str, ...], Key("How spend is split.", example=["category", "team"], words=GROUP_KEYS)
+    ] = ()
     timezone: Annotated[Zone, Key("IANA time zone of the schedule.", example="Europe/Berlin")] = Zone("UTC")
     notify: Annotated[Names, Key("Receivers; without it those of `defaults`.", example=["finops"])] = Names(())
 

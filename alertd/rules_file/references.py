@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from alertd.core.alerts.inhibition import Matchers
 from alertd.core.alerts.routing import OWNER
+from alertd.core.alerts.silence import ALERT_LABELS, RULE_LABELS
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.rules.base import Rule
 from alertd.core.rules.spend_rule import GROUP_KEYS
@@ -16,7 +17,6 @@ from alertd.core.severity import Severity
 from alertd.core.spend.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
 from alertd.core.spend.planned import RULE_LABEL
 from alertd.core.spend.selection import SERIES_KEYS
-from alertd.notify.address import is_address
 from alertd.rules_file.entry import KEY, Entry, Findings
 from alertd.rules_file.model import Account, Place
 from alertd.rules_file.remedy import closest, known_words, show
@@ -28,8 +28,6 @@ RESERVED_RULES = {
 }
 """The alerts that alertd raises by itself, and what they say."""
 _CONTROL_TOTAL = "summary"
-_RULE_LABELS = ("rule", "type", "severity", "account")
-_ALERT_LABELS = (*GROUP_KEYS, *_RULE_LABELS, "product_id", "owner_name", "status", "month", "bill_id")
 _SEVERITIES = tuple(severity.label for severity in Severity)
 
 
@@ -96,7 +94,7 @@ def check_rule_names(entry: Entry, known: Known, findings: Findings) -> None:
     check_groups(entry, known, findings)
     check_receivers(entry, ("notify",), known, findings)
     check_receivers(entry, ("escalate", "notify"), known, findings)
-    _check_label_names(entry, _RULE_LABELS, findings)
+    _check_label_names(entry, RULE_LABELS, findings)
 
 
 def check_rule(entry: Entry, rule: Rule, known: Known, findings: Findings) -> None:
@@ -131,12 +129,9 @@ def _check_team(entry: Entry, keys: tuple[str, ...], known: Known, findings: Fin
 
 
 def check_owner(entry: Entry, findings: Findings) -> None:
-    """Find labels of an owner that would hide what alertd itself says, and an address that no mail can be sent to."""
-    _check_label_names(entry, (*_RULE_LABELS, *GROUP_KEYS), findings)
+    """Find labels of an owner that would hide what alertd itself says."""
+    _check_label_names(entry, (*RULE_LABELS, *GROUP_KEYS), findings)
     check_globs(entry, ("match",), findings)
-    for place, text in entry.texts("email"):
-        if text and not is_address(text):
-            findings.add(entry.problem(place, f"{show(text)} is not a mail address; write one like dana@example.com"))
 
 
 def check_report(entry: Entry, default_notify: tuple[str, ...], findings: Findings) -> None:
@@ -214,7 +209,7 @@ def check_groups(entry: Entry, known: Known, findings: Findings) -> None:
 
 def check_matchers(entry: Entry, key: str, matchers: Matchers, known: Known, findings: Findings) -> None:
     """Find severities that do not exist; warn of labels that no alert can carry and of unknown rules."""
-    labels = (*_ALERT_LABELS, *known.owner_labels, *known.rule_labels)
+    labels = (*ALERT_LABELS, *known.owner_labels, *known.rule_labels)
     check_globs(entry, (key,), findings)
     for name, _ in matchers:
         if name not in labels:

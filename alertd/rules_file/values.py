@@ -21,6 +21,7 @@ from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
 from alertd.core.rules.base import Share
 from alertd.core.severity import Severity
 from alertd.core.words import format_duration
+from alertd.notify.address import is_address
 from alertd.notify.slack_ids import parse_owner_id
 from alertd.rules_file.remedy import closest, show
 from alertd.rules_file.source import Number
@@ -37,6 +38,8 @@ Schedule = NewType("Schedule", str)
 """Five cron fields."""
 Pattern = NewType("Pattern", str)
 """A value or a glob, `!` before it where it excludes."""
+Address = NewType("Address", str)
+"""A mail address."""
 SlackId = NewType("SlackId", str)
 """The id of a Slack member, user group or channel."""
 Names = NewType("Names", tuple[str, ...])
@@ -59,16 +62,21 @@ LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"
 VARIABLE_NAME = r"^(?!sk_)[A-Za-z_][A-Za-z0-9_]{0,199}$"
 URL = r"^https?://[^\s@/]+(/\S*)?$"
 SLACK_ID = r"^([UWSCGD][A-Z0-9]{5,30}|<(@|#|!subteam\^)[A-Z0-9]{6,31}(\|[^<>]*)?>|https://\S+)$"
+SCHEDULE = r"^\s*(\S+\s+){4}\S+\s*$"
+ZONE = r"^(?!(posix|right)/|(localtime|posixrules|Factory)$)[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"
 DAY_HOURS = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
 _LONGEST_SHOWN = 60
 _LONGEST_SCHEDULE = 100
 
 # Alertmanager's operators, and what no glob or name of the API has.
-_OPERATOR = re.compile(r"(=~|!~|!=|==?|~)\s*")
+OPERATOR = r"(=~|!~|!=|==?|~)\s*"
+_OPERATOR = re.compile(OPERATOR)
 LIKELY_EXPRESSION = re.compile(r"(?<![0-9.])\.\*|\|")
 """What a glob may have and hardly means: `gpu.*`, `a|b`; after a digit it is a version, like `llama-3.*`."""
-_EXPRESSION = re.compile(r"^!?\^|\$$|\\[dwsDWSb.]|\.\+|^!?\.\*|\([^()]*\|[^()]*\)")
+REGULAR = r"^!?\^|\$$|\\[dwsDWSb.]|\.\+|^!?\.\*|\([^()]*\|[^()]*\)"
+"""What neither a glob nor a name of the API has."""
+_EXPRESSION = re.compile(REGULAR)
 
 E = TypeVar("E", bound=Enum)
 
@@ -265,6 +273,14 @@ def parse_name(value: object) -> Name:
         example = f", like {show(made)}" if made else ""
         raise ValueError(f"{show(text)} is not a name; use lower-case letters, digits, - and _{example}")
     return Name(text)
+
+
+def parse_address(value: object) -> Address:
+    """Read a mail address, or empty text."""
+    text = parse_text(value)
+    if text and not is_address(text):
+        raise ValueError(f"{show(text)} is not a mail address; write one like dana@example.com")
+    return Address(text)
 
 
 def parse_slack_id(value: object) -> SlackId:

@@ -2,12 +2,15 @@
 
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
 import jsonschema  # type: ignore[import-untyped] # its stubs are a package of their own
 import pytest
 
+from alertd.core.spend.bill import PRODUCT_CATEGORIES
 from alertd.errors import RulesError
+from alertd.notify.registry import notifier_names
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.rule_types import rule_type_names, rule_types
 from alertd.rules_file.schema import rules_schema
@@ -28,7 +31,7 @@ SAID_BY_SCHEMA = re.compile(
     "|duration-(?!too|part|list)|duration-list|repeat-interval-word|money-(?!too|hexadecimal)|share-(?!too)|number|flag"
     "|text|enum|severity|thresholds-(empty|bare)|labels|label-name|url|view|key-view-of|balance-(thresholds|group|runway-money)|reconcile-against|notify-empty|escalate-(without|key|not)"
     "|bill-days|spike-(ratio|without)|owner-severity|stale-(without|days)|reconcile-(tolerance-words|category)|account-(with-key|key-in-env|url)|owner-without|receiver-(type|without|not|key|slack|quiet-(hours|day))"
-    "|route-without|planned-(time|without)|budget-(without-(period|amount)|period|amounts?-zero|threshold-money|pace)"
+    "|route-(without|severity)|category-(typo|excluded|summary)|pattern|owner-(email|slack)|report-(zone|schedule$)|stale-group|planned-category|planned-(time|without)|budget-(without-(period|amount)|period|amounts?-zero|threshold-money|pace)"
 )
 
 
@@ -162,3 +165,51 @@ def test_examples_in_the_schema_when_written_into_a_file_then_are_accepted(
             for example in described.get("examples", []):
                 part = validator.evolve(schema={"$defs": definitions, **described})
                 assert [error.message for error in part.iter_errors(example)] == [], f"{name}.{key}"
+
+
+def completions(part: Mapping[str, object]) -> set[str]:
+    """The words that an editor offers for a value of a schema."""
+    found = {word for word in (*_listed(part, "enum"), part.get("const")) if isinstance(word, str)}
+    for option in _listed(part, "anyOf"):
+        assert isinstance(option, Mapping)
+        found |= completions(option)
+    return found
+
+
+def _listed(part: Mapping[str, object], key: str) -> list[object]:
+    value = part.get(key)
+    return value if isinstance(value, list) else []
+
+
+def _items(part: Mapping[str, object]) -> Mapping[str, object]:
+    """The schema of the items where a list is written."""
+    (array,) = (one for one in _listed(part, "anyOf") if isinstance(one, Mapping) and one.get("type") == "array")
+    items = array["items"]
+    assert isinstance(items, Mapping)
+    return items
+
+
+def test_editor_when_it_completes_then_offers_every_word_alone_and_in_lists() -> None:
+    """What is not offered is looked up, or misspelt."""
+    schema = rules_schema()
+    definitions, properties = schema["$defs"], schema["properties"]
+    assert isinstance(definitions, dict)
+    assert isinstance(properties, dict)
+    for section, names in (("rules", rule_type_names()), ("receivers", notifier_names())):
+        assert completions(properties[section]["items"]["properties"]["type"]) == set(names)
+    for word in rule_type_names():
+        keys = definitions[f"rule_{word}"]["properties"]
+        for key, words in (("category", PRODUCT_CATEGORIES), ("group_by", ("account", "category"))):
+            if key in keys:
+                assert set(words) <= completions(keys[key]), f"{word}.{key}"
+                assert set(words) <= completions(_items(keys[key])), f"{word}.{key}"
+    for entry, key in (("RouteEntry", "match"), ("Inhibition", "when"), ("Inhibition", "mute")):
+        severity = definitions[entry]["properties"][key]["properties"]["severity"]
+        assert {"info", "warning", "critical"} <= completions(severity) & completions(_items(severity))
+
+
+def test_editor_when_a_key_of_a_rule_is_wrong_then_marks_that_key(validator: jsonschema.Draft202012Validator) -> None:
+    """Not the entry, with a sentence for each of the types that it is not."""
+    rule = {"name": "a", "type": "rolling_spend", "window": "24h", "thresholds": {"warning": 5}, "category": "gpuu"}
+    (error,) = validator.iter_errors({"version": 1, "rules": [rule]})
+    assert list(error.absolute_path) == ["rules", 0, "category"]

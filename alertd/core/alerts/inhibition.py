@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from alertd.core.alert import Alert, AlertState
-from alertd.core.alerts.silence import matchable
+from alertd.core.alerts.silence import ALERT_LABELS, matchable
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.rules.base import Key
 
@@ -16,9 +16,11 @@ Matchers = tuple[tuple[str, Patterns], ...]
 class Inhibition:
     """One entry of `inhibitions:`: what fires mutes what it matches, where both have the same labels in `equal`."""
 
-    when: Annotated[Matchers, Key("The alert that fires.", example={"severity": "critical"})]
-    mute: Annotated[Matchers, Key("The alerts that it mutes.", example={"severity": "warning"})]
-    equal: Annotated[tuple[str, ...], Key("Labels that both must have in common.", example=["owner"])] = ()
+    when: Annotated[Matchers, Key("The alert that fires.", example={"severity": "critical"}, words=ALERT_LABELS)]
+    mute: Annotated[Matchers, Key("The alerts that it mutes.", example={"severity": "warning"}, words=ALERT_LABELS)]
+    equal: Annotated[
+        tuple[str, ...], Key("Labels that both must have in common.", example=["owner"], words=ALERT_LABELS)
+    ] = ()
 
 
 class Inhibitors:

@@ -16,6 +16,7 @@ from alertd.core.calendar import Period, period_of
 from alertd.core.hours import hour_of, start_of
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.money import Usd, format_usd
+from alertd.core.rules.base import GROUP_KEYS
 from alertd.core.words import format_instant
 
 
@@ -110,6 +111,12 @@ class Silence:
 def expire(silence: Silence, *, by: str, now: datetime) -> Silence:
     """End a silence before its time."""
     return replace(silence, expired_at=now, expired_by=by)
+
+
+RULE_LABELS = ("rule", "type", "severity", "account")
+"""What alertd itself says of every alert."""
+ALERT_LABELS = (*GROUP_KEYS, *RULE_LABELS, "product_id", "owner_name", "status", "month", "bill_id")
+"""The labels that alerts of alertd's own rule types may have, besides those of owners and rules."""
 
 
 def matchable(alert: Alert) -> dict[str, str]:

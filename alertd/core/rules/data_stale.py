@@ -19,6 +19,7 @@ from alertd.core.money import plain
 from alertd.core.rules.base import Key, Rule, highest, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
+from alertd.core.spend.bill import PRODUCT_CATEGORIES
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.words import format_age, format_instant
 
@@ -45,11 +46,22 @@ class DataStale(Rule):
 
     account: Annotated[Patterns, Key("A value, a glob or a list of them; `!x` excludes.", example="prod")] = Patterns()
     category: Annotated[
-        Patterns, Key("The productCategory polled. A value, a glob or a list of them; `!x` excludes.", example="gpu")
+        Patterns,
+        Key(
+            "The productCategory polled. A value, a glob or a list of them; `!x` excludes.",
+            example="gpu",
+            words=PRODUCT_CATEGORIES,
+            is_closed=True,
+        ),
     ] = Patterns()
     group_by: Annotated[
         tuple[str, ...],
-        Key("`account`, `category` or both. Empty: one alert for everything.", example=["account", "category"]),
+        Key(
+            "`account`, `category` or both. Empty: one alert for everything.",
+            example=["account", "category"],
+            words=("account", "category"),
+            is_closed=True,
+        ),
     ] = ("account",)
     thresholds: Annotated[
         Mapping[Severity, timedelta],

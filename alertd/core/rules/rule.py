@@ -53,6 +53,10 @@ class Key:
     """How the key is written, where Python reserves the word."""
     at_least: timedelta | int | Fraction | None = None
     at_most: timedelta | int | Fraction | None = None
+    words: tuple[str, ...] = ()
+    """What editors offer: values of the key, or names in its mapping; others may be written too."""
+    is_closed: bool = False
+    """Whether nothing but these words, and globs of them, can be right."""
     is_meaning: bool = True
     """False for keys that change words and receivers only: an edit of them leaves open alerts alone."""
 

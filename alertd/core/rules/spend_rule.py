@@ -15,7 +15,7 @@ from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rule import Key, Metric, Rule
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import View
+from alertd.core.spend.bill import PRODUCT_CATEGORIES, View
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.selection import SpendQuery
@@ -36,20 +36,28 @@ class SpendRule(Rule):
     """
 
     account: Annotated[Patterns, Key(_FILTER, example="prod")] = Patterns()
-    category: Annotated[Patterns, Key(f"The productCategory polled. {_FILTER}", example="gpu")] = Patterns()
+    category: Annotated[
+        Patterns, Key(f"The productCategory polled. {_FILTER}", example="gpu", words=PRODUCT_CATEGORIES, is_closed=True)
+    ] = Patterns()
     subcategory: Annotated[Patterns, Key(f"The row's own category. {_FILTER}", example="Compute")] = Patterns()
     owner: Annotated[Patterns, Key(f"Instance, endpoint or key id. {_FILTER}", example="gpu-7f3a*")] = Patterns()
     team: Annotated[Patterns, Key(f"The owner's team. {_FILTER}", example="research")] = Patterns()
     product: Annotated[Patterns, Key(f"The product's name. {_FILTER}", example="*H100*")] = Patterns()
     product_id: Annotated[Patterns, Key(_FILTER, example="h100-sxm")] = Patterns()
     billing_method: Annotated[
-        Patterns, Key("`on-demand`, `subscription` or `spot`. " + _FILTER, example="!subscription")
+        Patterns,
+        Key(
+            "`on-demand`, `subscription` or `spot`. " + _FILTER,
+            example="!subscription",
+            words=("on-demand", "subscription", "spot"),
+        ),
     ] = Patterns()
     group_by: Annotated[
         tuple[str, ...],
         Key(
             "One alert per group: series keys, `team` or an owner label. Empty: one alert for everything.",
             example=["owner"],
+            words=GROUP_KEYS,
         ),
     ] = ()
     metric: Annotated[
