@@ -109,6 +109,9 @@ class Settings(BaseSettings):
         description="Signs people in on the status page, and programs as bearer token; needed for changes, and for "
         "every request from beyond this host but probes",
     )
+    http_public_read: bool = Field(
+        False, description="true: with a token set, reading the status page, metrics and JSON needs none"
+    )
     heartbeat_url: SecretStr | None = Field(None, description="Pinged after each good cycle: a dead man's switch")
     log_format: Literal["console", "json"] | None = Field(None, description="Default console on a terminal, else json")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged")
