@@ -1,8 +1,8 @@
 """
 The service: polls, delivers, answers and obeys signals at once, each as a supervised task, and stops cleanly.
 
-What to read and what to send comes from the store; here is only when. A poll is asked for anew when the wall clock
-jumped or none began for too long.
+What to read and what to send comes from the store; here is only when, and APScheduler triggers it. A poll is asked for
+anew when the wall clock was set.
 """
 
 import asyncio
@@ -23,6 +23,8 @@ from alertd.daemon.control_table import serve_requests
 from alertd.daemon.heartbeat import send_heartbeat
 from alertd.daemon.poll import renew_overview, run_cycle
 from alertd.daemon.reload import RulesReloader
+from alertd.daemon.schedule import GRACE, Schedule
+from alertd.daemon.supervisor import Job
 from alertd.daemon.systemd import ServiceManager
 from alertd.daemon.watchdog import ASK_EVERY_S, CYCLE_DEADLINE, Watchdog
 from alertd.errors import AlertdError
@@ -64,6 +66,7 @@ class Service:
         self._turn = asyncio.Lock()
         """Cycle, maintenance, reports and reload use the same state: one at a time."""
         self._poll_asked = asyncio.Event()
+        self._schedule = Schedule()
         self._watchdog = Watchdog(
             heads=app.delivery.heads,
             failing=app.tasks.failing,
@@ -83,23 +86,27 @@ class Service:
         """Serve until asked to stop; then let sends in flight finish."""
         # Signals first and to the very end: one that comes while alertd starts or stops must not kill it.
         async with self._signals(), self._requests(), self._web(), self._reloading():
-            await self._app.delivery.recover()
-            self._app.cycle.rules_file = RulesFile(loaded_at=utc_now(), rules=self._app.cycle.rule_count)
-            await self._reloader.note()
-            delivering = self._tasks.keep("delivery", lambda: self._app.delivery.run(self._stop))
-            self._start_tasks()
-            # Not only after the first poll: a billing API that is down is no reason to start again.
-            self._manager.ready()
-            await self._stop.wait()
-            await self._finish(delivering)
+            with self._schedule:
+                await self._serve()
+
+    async def _serve(self) -> None:
+        await self._app.delivery.recover()
+        self._app.cycle.rules_file = RulesFile(loaded_at=utc_now(), rules=self._app.cycle.rule_count)
+        await self._reloader.note()
+        delivering = self._tasks.keep("delivery", lambda: self._app.delivery.run(self._stop))
+        self._start_tasks()
+        # Not only after the first poll: a billing API that is down is no reason to start again.
+        self._manager.ready()
+        await self._stop.wait()
+        await self._finish(delivering)
 
     def _start_tasks(self) -> None:
-        tasks, interval = self._tasks, self._app.settings.poll_interval
-        tasks.repeat("poll", self._poll, every=interval, asked=self._poll_asked)
+        tasks = self._tasks
+        self._repeat("poll", self._poll, every=self._app.settings.poll_interval, asked=self._poll_asked)
         # Begun after the poll, which has the turn before it: a report that was missed is to speak of now.
-        tasks.repeat("reports", self._report, every=_REPORTS_EVERY)
-        tasks.repeat("mirroring", self._app.mirroring.mirror, every=MIRROR_EVERY)
-        tasks.repeat("maintenance", self._maintain, every=_MAINTAIN_EVERY, at_once=False)
+        self._repeat("reports", self._report, every=_REPORTS_EVERY)
+        self._repeat("mirroring", self._app.mirroring.mirror, every=MIRROR_EVERY)
+        self._repeat("maintenance", self._maintain, every=_MAINTAIN_EVERY, at_once=False)
         tasks.keep("clock", self._watch_clock)
         tasks.keep("rules file", self._reloader.run)
         tasks.keep("watchdog questions", self._watchdog.ask)
@@ -115,6 +122,14 @@ class Service:
         slack = open_slack_app(self._app.settings, carry_out=self._carry_out, command=commands.answer)
         if slack is not None:
             tasks.keep("slack", slack.run)
+
+    def _repeat(
+        self, name: str, job: Job, *, every: timedelta, asked: asyncio.Event | None = None, at_once: bool = True
+    ) -> None:
+        """Do a job when its turn is triggered, or a little later where no trigger came."""
+        due = asked or asyncio.Event()
+        self._schedule.every(name, every, due)
+        self._tasks.repeat(name, job, every=every * (1 + GRACE), asked=due, at_once=at_once)
 
     async def _finish(self, delivering: asyncio.Task[None]) -> None:
         """Let sends in flight end, as long as a stop may take."""
@@ -187,6 +202,7 @@ class Service:
             if abs(moved_s) > _LARGEST_STEP_S:
                 offset_s += moved_s
                 self._log.warning("clock was set", moved_s=round(moved_s))
+                self._schedule.rearm()
                 self._poll_asked.set()
 
     async def _poll(self) -> None:
