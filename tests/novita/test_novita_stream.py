@@ -7,13 +7,14 @@ from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any, Self
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.spend.bill import BillRows, Series
 from alertd.novita.columns import BillColumns
 from alertd.novita.shape import UnexpectedShape
 from alertd.novita.stream import CHUNK_BYTES, BillStream
+from tests.examples import examples
 
 START = 1764547200
 ROW = {"startTime": str(START), "endTime": str(START + 3599), "ownerID": "gpu-1", "amountDecimal": "1.5"}
@@ -172,7 +173,7 @@ def bodies(draw: st.DrawFn) -> str:
     return dump({key: around[key] for key in draw(st.permutations(sorted(around)))})
 
 
-@settings(max_examples=100, deadline=None)
+@examples(60, thorough=100)
 @given(bodies(), st.data())
 def test_bill_list_when_cut_anyhow_then_equals_the_slow_oracle(body: str, data: st.DataObject) -> None:
     """Speed must not cost a digit: whatever the spelling and the chunks, the money is that of Decimal."""

@@ -7,7 +7,7 @@ from functools import cache
 
 import html5lib
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange
@@ -19,6 +19,7 @@ from alertd.web.drawing import WIDTH, budget_bar, spend_drawing
 from alertd.web.spend_panel import Choice, GroupBy, Window, spend_panel, step_rows
 from alertd.web.styles import Styles
 from tests.core.builders import NOW, RUNNING, SETTLE, Desk, Row, a_series
+from tests.examples import examples
 
 CHOICE = Choice(window=Window.DAY, by=GroupBy.OWNER)
 
@@ -64,7 +65,7 @@ def spend_page(names: list[str]) -> str:
 
 
 @given(names=st.lists(st.text(max_size=30), min_size=1, max_size=12, unique=True))
-@settings(max_examples=60, deadline=None)
+@examples(20, thorough=60)
 def test_page_whatever_owners_are_called_then_is_valid_html(names: list[str]) -> None:
     """A strict parser finds no error, and no name becomes an element or the end of a script."""
     text = spend_page(names)
@@ -88,7 +89,7 @@ def test_page_when_a_name_is_no_text_for_html_then_is_readable_all_the_same(name
     amounts=st.lists(st.integers(-(10**13), 10**13), min_size=1, max_size=20),
 )
 @example(amounts=[-1, 2])
-@settings(max_examples=60, deadline=None)
+@examples(20, thorough=60)
 def test_bars_then_stay_inside_their_box_and_stand_on_nothing(amounts: list[int]) -> None:
     """Piles of spend and of credits never leave the picture."""
     desk = Desk()

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Address, Alert, AlertState
@@ -24,6 +24,7 @@ from alertd.core.rules.base import Escalation
 from alertd.core.severity import Severity
 from tests.core.builders import HOUR, rolling
 from tests.core.stage import TEAM, Stage, match
+from tests.examples import examples
 
 OWNERS = tuple(f"gpu-{number}" for number in range(7))
 RULE = rolling(
@@ -249,7 +250,7 @@ def all_at(value: str, hours: int = 1) -> Cycle:
 
 
 @given(script=st.lists(steps, min_size=4, max_size=30))
-@settings(max_examples=250, deadline=None)
+@examples(80, thorough=250)
 @example([all_at("60"), Cycle(hours=3, values=("120", *[None] * 6), complete=True, restated=None), all_at("44")])
 @example([Hush(owner=0, hours=9), all_at("120"), Unhush(), all_at("60"), all_at("44")])
 @example(

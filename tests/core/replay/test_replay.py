@@ -39,6 +39,7 @@ from alertd.daemon.store_gateway import StoreGateway
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import RUNNING, SETTLE, Row, a_series, bill_rows, desk_with, monthly_bill, row, usd
+from tests.examples import examples
 
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 CATEGORIES = ("gpu", "cloud_storage")
@@ -327,7 +328,7 @@ BUSY_RULES: list[Rule] = [
 ]
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(examples(3, thorough=8), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=True, inhibits=False))
 @example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=False, inhibits=True))
 @given(

@@ -131,8 +131,18 @@ def test_turn_when_taken_then_sends_each_time_once_and_none_too_late(
     assert turn.skipped == (at(skipped) if skipped else None)
 
 
-@pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "UTC"])
-@pytest.mark.parametrize("change", ["2026-03-29", "2026-10-25", "2026-03-08", "2026-11-01", "2026-04-05", "2026-10-04"])
+@pytest.mark.parametrize(
+    ("zone", "change"),
+    [
+        ("Europe/Berlin", "2026-03-29"),
+        ("Europe/Berlin", "2026-10-25"),
+        ("America/New_York", "2026-03-08"),
+        ("America/New_York", "2026-11-01"),
+        ("Australia/Lord_Howe", "2026-04-05"),
+        ("Australia/Lord_Howe", "2026-10-04"),
+        ("UTC", "2026-03-29"),
+    ],
+)
 def test_turns_when_taken_each_minute_over_a_clock_change_then_one_report_a_day(zone: str, change: str) -> None:
     """The daemon looks each minute; no local day may bring none or two."""
     table = timetable("30 2 * * *", zone)

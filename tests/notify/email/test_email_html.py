@@ -2,7 +2,7 @@
 
 import html5lib
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from alertd.core.messages.compose import compose_test
 from alertd.core.messages.message import Message
@@ -10,6 +10,7 @@ from alertd.notify.email.notifier import html
 from alertd.notify.text import printable
 from tests.builders import firing_message, resolved_message, storm_message
 from tests.core.builders import NOW
+from tests.examples import examples
 from tests.notify.slack.test_blocks import messages
 
 
@@ -34,7 +35,7 @@ def test_html_when_parsed_strictly_then_without_error(message: Message) -> None:
     assert errors(message) == []
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15, thorough=60)
 @given(messages)
 def test_html_when_the_content_is_hostile_then_still_without_error(message: Message) -> None:
     """Names from bills cannot break out of their places."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Unit
@@ -20,6 +20,7 @@ from alertd.notify.slack.notifier import payload
 from alertd.notify.slack.text import escaped
 from tests.block_kit import markup_problems, texts, units, violations
 from tests.builders import KEY, alert_facts, envelope, firing_message, report_message, resolved_message, storm_message
+from tests.examples import examples
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
 
@@ -120,7 +121,7 @@ messages = st.builds(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(20, thorough=50)
 @given(messages)
 def test_any_message_then_keeps_every_limit_and_pings_nobody(message: Message) -> None:
     """A message that Slack refuses, or that wakes a whole channel, must not be writable from a bill."""
@@ -132,7 +133,7 @@ def test_any_message_then_keeps_every_limit_and_pings_nobody(message: Message) -
     assert laid_out[0]["type"] == "header"
 
 
-@settings(max_examples=100, deadline=None)
+@examples(40, thorough=100)
 @given(hostile_text, st.integers(min_value=2, max_value=200))
 def test_escaped_then_is_a_cut_of_the_whole_escape(text: str, limit: int) -> None:
     """A cut inside `&amp;` would show half an escape, and one too long would be refused."""
