@@ -3,17 +3,18 @@
 from contextlib import closing
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Alert, AlertState
 from alertd.store.alerts import AlertEvent
 from alertd.store.cycles import KEPT_CYCLES, CycleRecord
 from alertd.store.store import Store
+from tests.examples import examples
 from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_events, alert_of, alerts, cycle_records
 
-EXAMPLES = settings(max_examples=20, deadline=None)
+EXAMPLES = examples(10, thorough=20)
 
 
 @EXAMPLES

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange, HourSet, start_of
@@ -19,10 +19,11 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_rows
 from alertd.errors import StoreError
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
+from tests.examples import examples
 from tests.store.places import Place, SqliteFiles
 from tests.store.samples import HOUR, NOW, block_of, book_changes, change_of, names, table_of, texts, tracked_bills
 
-EXAMPLES = settings(max_examples=20, deadline=None)
+EXAMPLES = examples(10, thorough=20)
 
 
 @contextmanager

@@ -4,7 +4,7 @@ from contextlib import closing
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import hour_of
@@ -12,11 +12,12 @@ from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.spend.bill import ApiKey, Balance, View
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
+from tests.examples import examples
 from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, amounts, block_of, book_changes, change_of, names, table_of, texts
 
 DAY = timedelta(days=1)
-EXAMPLES = settings(max_examples=15, deadline=None)
+EXAMPLES = examples(8, thorough=15)
 maybe_amounts = st.none() | amounts
 balances = st.builds(
     Balance,

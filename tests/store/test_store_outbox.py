@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alert import AlertState
@@ -14,6 +14,7 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt, EntryMoved, EntryUpdate
 from alertd.store.store import Store
+from tests.examples import examples
 from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_of, entries, entry_of
 
@@ -30,7 +31,7 @@ def claimed(entry: OutboxEntry) -> OutboxEntry:
     return replace(entry, state=EntryState.SENDING, attempts=entry.attempts + 1, started_at=LATER)
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12, thorough=25)
 @given(found=st.lists(entries, max_size=3, unique_by=lambda e: e.key))
 def test_entries_when_added_then_another_connection_reads_them_equal(place: Place, found: list[OutboxEntry]) -> None:
     """What leaves after a restart must be what was decided before it, to the byte."""
@@ -48,7 +49,7 @@ def test_entries_when_added_then_another_connection_reads_them_equal(place: Plac
         assert reader.check() == []
 
 
-@settings(max_examples=25, deadline=None)
+@examples(12, thorough=25)
 @given(first=entries, second=entries)
 def test_entry_when_updated_then_all_that_may_change_is_stored(
     place: Place, first: OutboxEntry, second: OutboxEntry

@@ -19,6 +19,7 @@ from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance, Allowances, Cover, PlannedSpend
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import NOW, SETTLE, Desk, Row, a_series, desk_with, group, row, usd
+from tests.examples import examples
 
 END = hour_of(datetime(2026, 1, 10, tzinfo=UTC))
 """The data edge of these tests: a midnight."""
@@ -405,7 +406,7 @@ def slowly(rows: Sequence[Row], entry: PlannedSpend, window: HourRange, key: tup
     return capped
 
 
-@settings(max_examples=150, deadline=None)
+@examples(80, thorough=150)
 @given(rows_of(-(10**16)), PLANS, WINDOWS, st.sampled_from([(), ("owner",)]))
 def test_allowances_when_rows_are_any_then_as_the_slow_oracle_says(
     rows: list[Row], entry: PlannedSpend, window: HourRange, key: tuple[str, ...]
@@ -429,7 +430,7 @@ def test_allowances_when_rows_are_any_then_as_the_slow_oracle_says(
         assert got[()] == max(0, min(within + min(before, 0), left, sums.of(())))
 
 
-@settings(max_examples=100, deadline=None)
+@examples(60, thorough=100)
 @given(rows_of(0), PLANS, WINDOWS, st.data())
 def test_allowances_when_rows_are_missing_then_never_more_seems_unplanned(
     rows: list[Row], entry: PlannedSpend, window: HourRange, data: st.DataObject
