@@ -4,12 +4,13 @@ import os
 from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
-from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 from alertd.core.http_url import split_http_url
+from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
 from alertd.core.times import parse_duration
 from alertd.errors import SettingsError
 
@@ -47,7 +48,8 @@ def _page_url(value: str | None) -> str | None:
     return value.rstrip("/")
 
 
-def _secret_dirs() -> list[str]:
+def secret_dirs() -> list[str]:
+    """Return the folders of secret files that exist: the one that is set, and systemd's."""
     named = (os.environ.get(f"{PREFIX}SECRETS_DIR", "/run/secrets"), os.environ.get("CREDENTIALS_DIRECTORY", ""))
     return [name for name in named if name and Path(name).is_dir()]
 
@@ -64,6 +66,10 @@ class Settings(BaseSettings):
         hide_input_in_errors=True,
     )
 
+    # First of all: the checks of other settings ask for it.
+    allow_plain_http: bool = Field(
+        False, description="true: keys and tokens may leave without TLS, to other hosts than this one"
+    )
     rules: Path | None = Field(
         None, description="Rules file or directory; default ./rules.yaml, else /etc/alertd/rules.yaml"
     )
@@ -98,6 +104,9 @@ class Settings(BaseSettings):
     smtp_password: SecretStr | None = Field(None, description="Password to it")
     smtp_security: Literal["starttls", "tls", "none"] = Field("starttls", description="starttls, tls or none")
     smtp_from: str | None = Field(None, description="Sender's address")
+    smtp_ehlo: str | None = Field(
+        None, description="How this host greets the mail server; default its full name, else its address in brackets"
+    )
     external_url: Annotated[str | None, AfterValidator(_page_url)] = Field(
         None, description="Where people reach the status page, e.g. https://alertd.example.com; messages link it"
     )
@@ -116,6 +125,20 @@ class Settings(BaseSettings):
     log_format: Literal["console", "json"] | None = Field(None, description="Default console on a terminal, else json")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="The least that is logged")
 
+    @field_validator("novita_base_url", "slack_base_url", "slack_webhook_url", "heartbeat_url")
+    @classmethod
+    def _encrypted(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        """Refuse an address to which a secret would go in clear; its form is checked where it is used."""
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text and not info.data.get("allow_plain_http") and sends_in_clear(text.strip()):
+            raise ValueError(f"{PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true")
+        return value
+
+    @classmethod
+    def secret_names(cls) -> tuple[str, ...]:
+        """Return the settings that are secrets, in lower case without `ALERTD_`."""
+        return tuple(name for name, field in cls.model_fields.items() if SecretStr in get_args(field.annotation))
+
     @classmethod
     def settings_customise_sources(
         cls,
@@ -126,7 +149,7 @@ class Settings(BaseSettings):
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- ours knows several folders
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Environment first, then `.env`, then the directories of secret files."""
-        secrets = SecretsSettingsSource(settings_cls, secrets_dir=_secret_dirs())
+        secrets = SecretsSettingsSource(settings_cls, secrets_dir=secret_dirs())
         return init_settings, env_settings, dotenv_settings, secrets
 
     def plain(self, name: str) -> str | None:

@@ -4,8 +4,12 @@ import os
 from contextlib import AsyncExitStack
 from pathlib import Path
 
+from alertd.core.http_url import split_http_url
+from alertd.core.network_place import OFF_LIMITS, PLAIN_HTTP, is_off_limits, sends_in_clear
 from alertd.daemon.state import BillSource
 from alertd.errors import Problem, SettingsError
+from alertd.notify.secret import SecretError, SecretPlaces
+from alertd.novita.endpoint import VENDOR_HOST
 from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings import Settings
 
@@ -15,33 +19,50 @@ def api_key(account: Account, settings: Settings, folder: Path) -> tuple[str, st
     Return an account's key, and the name of the setting that it came from.
 
     Raises:
-        SettingsError: It is not set, or its file cannot be read.
+        SettingsError: It is not set, its file cannot be read, or it must not go to the account's base URL.
     """
     where = f'account "{account.name}"'
-    if account.api_key_env:
-        key = os.environ.get(account.api_key_env, "").strip()
-        if not key:
-            raise SettingsError(
-                f"{where}: environment variable {account.api_key_env} is not set; put the API key into it"
-            )
-        return key, account.api_key_env
-    if account.api_key_file:
-        path = folder / account.api_key_file
-        try:
-            key = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(
-                f"{where}: cannot read {path}: {getattr(error, 'strerror', None) or 'not text'}"
-            ) from None
-        if not key:
-            raise SettingsError(f"{where}: {path} is empty; put the API key into it")
-        return key, str(path)
+    base_url = account.base_url or settings.novita_base_url
+    _check_base_url(base_url, where, settings)
+    # alertd's own key goes to the vendor, or to where the settings send it, and nowhere else.
+    is_usual = _is_vendor(base_url) or base_url.rstrip("/") == settings.novita_base_url.strip().rstrip("/")
+    places = SecretPlaces(environment=os.environ, folder=folder, setting=settings.plain)
+    try:
+        key = places.read(
+            variable=account.api_key_env,
+            file=account.api_key_file,
+            noun="API key",
+            own="novita_api_key" if is_usual else None,
+        )
+    except SecretError as error:
+        raise SettingsError(f"{where}: {error}") from None
+    if key:
+        return key, account.api_key_env or str(folder / account.api_key_file)
+    if not is_usual:
+        raise SettingsError(
+            f"{where}: another base_url than ALERTD_NOVITA_BASE_URL wants a key of its own; set api_key_env or "
+            "api_key_file"
+        )
     key = settings.plain("novita_api_key") or ""
     if not key:
         raise SettingsError(
             f"{where}: ALERTD_NOVITA_API_KEY is not set; put the API key of your Novita AI account into it"
         )
     return key, "ALERTD_NOVITA_API_KEY"
+
+
+def _is_vendor(base_url: str) -> bool:
+    parts = split_http_url(base_url)
+    return parts is not None and (parts.scheme, parts.hostname, parts.port or 443) == ("https", VENDOR_HOST, 443)
+
+
+def _check_base_url(base_url: str, where: str, settings: Settings) -> None:
+    """Refuse an address to which no key may go; `novita` checks its form."""
+    parts = split_http_url(base_url)
+    if parts is not None and is_off_limits(parts.hostname or ""):
+        raise SettingsError(f"{where}: base_url: {OFF_LIMITS}")
+    if sends_in_clear(base_url) and not settings.allow_plain_http:
+        raise SettingsError(f"{where}: base_url: {PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true")
 
 
 def missing_keys(rules: LoadedRules, settings: Settings) -> list[Problem]:

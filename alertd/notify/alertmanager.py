@@ -30,6 +30,7 @@ from alertd.notify.base import (
     NotifierContext,
     Outcome,
     ReceiverError,
+    require_safe_url,
     resolve_secret,
 )
 from alertd.notify.config import (
@@ -221,6 +222,10 @@ class AlertmanagerNotifier:
         self._token = _secret(alertmanager, "bearer_token", context)
         password = _secret(alertmanager, "basic_auth_password", context)
         self._login = (alertmanager.basic_auth_username or "", password) if password else None
+        for url in self._urls.values():
+            parts = urlsplit(url)
+            has_secret = bool(self._token or self._login or has_login(parts) or parts.query)
+            require_safe_url(url, key=None, has_secret=has_secret, context=context)
 
     def __repr__(self) -> str:
         return f"AlertmanagerNotifier({self.name!r}, {self.recipients!r})"

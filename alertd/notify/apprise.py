@@ -32,6 +32,7 @@ from alertd.notify.base import (
     Outcome,
     ReceiverError,
     Unknown,
+    require_safe_url,
     resolve_secret,
 )
 from alertd.notify.config import ONE_OR_MORE, File, Name, ReceiverConfig, one_or_more_schema, without_repeats
@@ -44,6 +45,12 @@ _LOGGERS = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
 """Apprise and what it sends with: they print URLs, which are secrets here."""
 # Services read pings out of plain text. A space without width ends the word that they look for.
 _PING = re.compile(r"(?<=[@<])(?=[\w!@#&])")
+
+
+_GENERIC = {
+    name: scheme for form in ("form", "json", "xml") for name, scheme in ((form, "http"), (f"{form}s", "https"))
+}
+"""Apprise's own names for posting to any address; the other services choose their addresses themselves."""
 
 
 class AppriseConfig(ReceiverConfig):
@@ -103,6 +110,7 @@ class AppriseNotifier:
             for key, places in (("url_env", apprise.url_env), ("url_file", apprise.url_file))
             for place in places
             for url in (resolve_secret({key: place}, "url", context) or "",)
+            if _is_safe(url, key, context)
         }
 
     def __repr__(self) -> str:
@@ -135,6 +143,19 @@ class AppriseNotifier:
 
     async def close(self) -> None:
         """Do nothing: Apprise closes its connections itself."""
+
+
+def _is_safe(url: str, key: str, context: NotifierContext) -> bool:
+    """
+    Return True.
+
+    Raises:
+        ReceiverError: Apprise would ask a host that is off limits, or post the URL's secrets in clear.
+    """
+    scheme, _, place = url.partition("://")
+    secure = _GENERIC.get(scheme.casefold())
+    require_safe_url(f"{secure or 'https'}://{place}", key=key, has_secret=secure == "http", context=context)
+    return True
 
 
 def _service(url: str, key: str) -> "Apprise":

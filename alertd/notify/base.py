@@ -15,10 +15,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.http_url import split_http_url
 from alertd.core.messages.message import AlertFacts, Message, plain_text
+from alertd.core.network_place import OFF_LIMITS, PLAIN_HTTP, is_off_limits, sends_in_clear
 from alertd.core.printable import one_line
 from alertd.core.severity import Severity
 from alertd.errors import UserError
+from alertd.notify.secret import SecretError, SecretPlaces
 from alertd.notify.text import headline, printable
 
 if TYPE_CHECKING:
@@ -274,25 +277,33 @@ def resolve_secret(
         setting: An alertd setting that stands in when the receiver names nothing of its own.
 
     Raises:
-        ReceiverError: The named variable or file is missing or empty; the text names it, not its content.
+        ReceiverError: The named variable or file is missing, empty or one of alertd's own; the text names it, not
+            its content.
     """
     if direct := config.get(key):
         return direct
-    if variable := config.get(f"{key}_env"):
-        if value := context.environment.get(variable, "").strip():
-            return value
-        raise ReceiverError(
-            f"environment variable {variable} is not set; set it to the {key.replace('_', ' ')}",
-            key=f"{key}_env",
+    places = SecretPlaces(environment=context.environment, folder=context.base_dir, setting=context.setting)
+    try:
+        found = places.read(
+            variable=config.get(f"{key}_env"), file=config.get(f"{key}_file"), noun=key.replace("_", " "), own=setting
         )
-    if file := config.get(f"{key}_file"):
-        path = context.base_dir / file
-        try:
-            value = path.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
-            raise ReceiverError(f"cannot read {path}: {why}", key=f"{key}_file") from None
-        if value:
-            return value
-        raise ReceiverError(f"{path} is empty; put the {key.replace('_', ' ')} into it", key=f"{key}_file")
-    return context.setting(setting) if setting else None
+    except SecretError as error:
+        raise ReceiverError(str(error), key=f"{key}_{'file' if error.is_file else 'env'}") from None
+    return found or (context.setting(setting) if setting else None)
+
+
+def require_safe_url(url: str, *, key: str | None, has_secret: bool, context: NotifierContext) -> None:
+    """
+    Check where a receiver is about to send, as far as the URL itself says.
+
+    Args:
+        has_secret: A token goes along, or the URL is a secret itself.
+
+    Raises:
+        ReceiverError: The host is off limits, or the secret would go in clear.
+    """
+    parts = split_http_url(url)
+    if parts is not None and is_off_limits(parts.hostname or ""):
+        raise ReceiverError(OFF_LIMITS, key=key)
+    if has_secret and sends_in_clear(url) and (context.setting("allow_plain_http") or "").casefold() != "true":
+        raise ReceiverError(f"{PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true", key=key)

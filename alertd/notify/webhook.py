@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
-from alertd.core.http_url import is_http_url
+from alertd.core.http_url import has_login, is_http_url
 from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts, Message, plain_text
 from alertd.notify.base import (
@@ -23,6 +23,7 @@ from alertd.notify.base import (
     NotifierContext,
     Outcome,
     ReceiverError,
+    require_safe_url,
     resolve_secret,
 )
 from alertd.notify.config import File, Name, ReceiverConfig
@@ -181,6 +182,11 @@ def _origin(message: Message) -> str:
     return ""
 
 
+def _has_more_than_host(url: str) -> bool:
+    parts = urlsplit(url)
+    return bool(parts.path.strip("/") or parts.query or has_login(parts))
+
+
 class WebhookNotifier:
     """Posts to one URL; holds no connection between attempts."""
 
@@ -204,6 +210,13 @@ class WebhookNotifier:
         )
         if self._token and not (self._token.isascii() and self._token.isprintable()):
             raise ReceiverError("the bearer token has characters that no header can hold; copy it again")
+        require_safe_url(
+            self._url,
+            key=next(key for key, value in urls.items() if value),
+            # What stands behind url_env is a secret where there is more to it than a host.
+            has_secret=bool(self._token) or (not webhook.url and _has_more_than_host(self._url)),
+            context=context,
+        )
 
     def __repr__(self) -> str:
         return f"WebhookNotifier({self.name!r})"

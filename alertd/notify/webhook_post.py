@@ -2,12 +2,15 @@
 
 import asyncio
 from base64 import b64encode
+from collections.abc import Mapping
 from contextlib import suppress
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
 
 from alertd import __version__
+from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
 from alertd.notify.base import ConfigurationRefused, NotSent, Outcome, Unknown
 from alertd.notify.http_answer import WEBHOOK, Endpoint, outcome_of_answer
 from alertd.notify.text import quoted, without_secrets
@@ -54,13 +57,16 @@ class WebhookPost:
     async def send(self, body: bytes, *, key: str = "") -> Outcome:
         """Post the bytes once; the key tells a receiver that has them already."""
         headers = {**self._headers, "Idempotency-Key": key} if key else self._headers
+        extensions = {"trace": _refuse_off_limits}
         what = self._endpoint.what
         try:
             async with (
                 httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
-                client.stream("POST", self._url, content=body, headers=headers) as answer,
+                client.stream("POST", self._url, content=body, headers=headers, extensions=extensions) as answer,
             ):
                 text = await read_start(answer)
+        except OffLimits:
+            return ConfigurationRefused(f"{what}'s name leads to {OFF_LIMITS_PLACE}; check the URL")
         except _NOT_CONNECTED as error:
             return NotSent(f"cannot reach {what}: {self._why(error)}")
         except httpx.InvalidURL:
@@ -72,6 +78,18 @@ class WebhookPost:
 
     def _why(self, error: Exception) -> str:
         return quoted(str(error), secrets=self._secrets) or type(error).__name__
+
+
+class OffLimits(Exception):
+    """A name was looked up to an address that nothing is sent to."""
+
+
+async def _refuse_off_limits(event: str, info: Mapping[str, Any]) -> None:
+    """Look at where a connection leads before the request leaves: a name can hide any address."""
+    if event == "connection.connect_tcp.complete":
+        address = info["return_value"].get_extra_info("server_addr")
+        if isinstance(address, tuple) and is_off_limits(str(address[0])):
+            raise OffLimits
 
 
 async def read_start(answer: httpx.Response) -> bytes:

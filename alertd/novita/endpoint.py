@@ -10,7 +10,7 @@ from alertd.core.http_url import split_http_url
 from alertd.errors import SettingsError
 from alertd.novita.shape import shorten
 
-_VENDOR_HOST = "api.novita.ai"
+VENDOR_HOST = "api.novita.ai"
 _BILLING_PAGE = "https://novita.ai/billing"
 
 
@@ -53,7 +53,7 @@ def billing_page(base_url: str) -> str:
 
     Source: https://github.com/novitalabs/novita-skills, skills/novita-docs/references/quick-start.md.
     """
-    return _BILLING_PAGE if urlsplit(base_url).hostname == _VENDOR_HOST else ""
+    return _BILLING_PAGE if urlsplit(base_url).hostname == VENDOR_HOST else ""
 
 
 def shown_location(location: str) -> str:

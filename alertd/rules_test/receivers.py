@@ -32,9 +32,13 @@ from alertd.rules_test.world import Clock
 
 # Good for a token as well as for a URL: notifiers look at the form of both while they are built.
 _SECRET = "https://stand-in.invalid/"  # noqa: S105 -- stands in the place of one
+# No secret of a receiver may be one of alertd's own, so these differ.
+_SETTING = "https://setting.invalid/stand-in"
 _SETTINGS = {
-    "slack_bot_token": _SECRET,
-    "slack_webhook_url": _SECRET,
+    "slack_bot_token": _SETTING,
+    "slack_webhook_url": _SETTING,
+    # Whether what is sent is encrypted shows in the check, not in a test of rules.
+    "allow_plain_http": "True",
     "smtp_host": "stand-in.invalid",
     "smtp_from": "alertd@stand-in.invalid",
 }

@@ -265,7 +265,7 @@ def test_secret_when_wrong_then_names_its_place_only(
 
 def test_urls_when_in_a_file_then_one_a_line(tmp_path: Path) -> None:
     """A cluster's addresses are mounted as one file."""
-    (tmp_path / "urls").write_text("http://u:hush@am-0:9093/\nhttp://u:hush@am-1:9093/\n")
+    (tmp_path / "urls").write_text("https://u:hush@am-0:9093/\nhttps://u:hush@am-1:9093/\n")
     notifier = AlertmanagerNotifier("am", AlertmanagerConfig(url_file="urls"), FakeContext(base_dir=tmp_path))
     assert notifier.recipients == ("am-0:9093", "am-1:9093")
     assert "hush" not in repr(notifier)

@@ -5,11 +5,15 @@ Each attempt gets a fresh one: a kept connection that the other side has closed 
 turn a message that was never sent into one whose fate is unknown.
 """
 
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
 import aiohttp
+from aiohttp.abc import ResolveResult
+
+from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
 
 CONNECT_TIMEOUT_S = 10.0
 TOTAL_TIMEOUT_S = 25.0
@@ -50,6 +54,20 @@ class RedirectRefused(aiohttp.ClientError):
     """A redirect is not followed: the token must not go elsewhere."""
 
 
+class _SafeResolver(aiohttp.ThreadedResolver):
+    """Looks names up, and passes over addresses that nothing is sent to: a name can hide any."""
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        """Return the places of a host; an error where none is left."""
+        found = await super().resolve(host, port, family)
+        usable = [place for place in found if not is_off_limits(place["host"])]
+        if not usable:
+            raise OSError(None, f"{host} leads to {OFF_LIMITS_PLACE}")
+        return usable
+
+
 def open_session(exchange: Exchange) -> aiohttp.ClientSession:
     """Return a session for one request, which notes in *exchange* how far it got."""
 
@@ -73,7 +91,7 @@ def open_session(exchange: Exchange) -> aiohttp.ClientSession:
     trace.on_request_end.append(note_answer)
     trace.on_request_redirect.append(refuse_redirect)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True),
+        connector=aiohttp.TCPConnector(force_close=True, resolver=_SafeResolver()),
         timeout=aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
         response_class=_BoundedResponse,
         trace_configs=[trace],

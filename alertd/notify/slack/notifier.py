@@ -25,6 +25,7 @@ from alertd.notify.base import (
     NotifierContext,
     Outcome,
     ReceiverError,
+    require_safe_url,
     resolve_secret,
 )
 from alertd.notify.config import (
@@ -209,6 +210,7 @@ class SlackNotifier:
         else:
             self._webhook_url = _webhook_url(slack, context)
         self._base_url = context.setting("slack_base_url") or DEFAULT_BASE_URL
+        require_safe_url(self._webhook_url or self._base_url, key=None, has_secret=True, context=context)
         self.can_look_up = self.can_edit = self._token is not None
         self.contact = "slack" if self._token else ""
         # Buttons that nobody listens to would only puzzle.

@@ -1,0 +1,152 @@
+"""
+Secrets that a rules file names: by environment variable or by file, never in the file itself.
+
+Whoever edits the rules chooses where messages and keys go. So a rules file names secrets of its own: alertd's settings
+and their files are none of them, except the one that a key stands for by itself.
+"""
+
+import stat
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from alertd.errors import UserError
+
+LARGEST_FILE_BYTES = 64 * 1024
+"""No key, token or list of URLs is longer; a device or a log is."""
+_SHORTEST_SECRET = 6
+"""What is shorter stands in texts by chance."""
+_PREFIX = "ALERTD_"
+
+
+class SecretError(UserError):
+    """
+    A secret cannot be had, or may not be used here.
+
+    Args:
+        text: What is wrong and what to do; names the variable or file, never its content.
+        is_file: The key that ends `_file` is at fault, otherwise the one that ends `_env`.
+    """
+
+    def __init__(self, text: str, *, is_file: bool) -> None:
+        self.is_file = is_file
+        super().__init__(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SecretPlaces:
+    """Where secrets of a rules file come from."""
+
+    environment: Mapping[str, str]
+    folder: Path
+    """Relative paths start here."""
+    setting: Callable[[str], str | None]
+    """Return one of alertd's settings in plain text."""
+
+    def read(self, *, variable: str | None, file: str | None, noun: str, own: str | None = None) -> str | None:
+        """
+        Return what a variable or a file holds, without white space around it; None where neither is named.
+
+        Args:
+            noun: What it is, for errors: "bearer token".
+            own: alertd's setting that may be named here, `slack_bot_token`: it is meant for this use.
+
+        Raises:
+            SecretError: It is missing, empty, unreadable, or one of alertd's own.
+        """
+        if variable:
+            source, value = variable, self._from_variable(variable, noun=noun, own=own)
+        elif file:
+            source, value = str(self.folder / file), self._from_file(self.folder / file, noun=noun, own=own)
+        else:
+            return None
+        for name in self._held(value, own):
+            raise SecretError(
+                f"{source} holds alertd's own {_variable(name)}, which a "
+                f"rules file must not send anywhere; use a {noun} of its own",
+                is_file=not variable,
+            )
+        return value
+
+    def _from_variable(self, variable: str, *, noun: str, own: str | None) -> str:
+        if variable.upper().startswith(_PREFIX) and variable.upper() != (_variable(own) if own else ""):
+            raise SecretError(
+                f"{variable} is one of alertd's own settings, which a rules file must not name here; "
+                f"put the {noun} into a variable of its own",
+                is_file=False,
+            )
+        if value := self.environment.get(variable, "").strip():
+            return value
+        raise SecretError(f"environment variable {variable} is not set; set it to the {noun}", is_file=False)
+
+    def _from_file(self, path: Path, *, noun: str, own: str | None) -> str:
+        try:
+            if _is_own(path, own):
+                raise SecretError(
+                    f"{path} is a file of alertd's own settings, which a rules file must not name here; "
+                    f"put the {noun} into a file of its own",
+                    is_file=True,
+                )
+            value = _text_of(path)
+        except (OSError, ValueError) as error:
+            why = (error.strerror if isinstance(error, OSError) else None) or str(error)
+            raise SecretError(f"cannot read {path}: {why}", is_file=True) from None
+        if value:
+            return value
+        raise SecretError(f"{path} is empty; put the {noun} into it", is_file=True)
+
+    def _held(self, value: str, own: str | None) -> Iterator[str]:
+        """Yield the names of alertd's own secrets that stand in a text, whatever it was read from."""
+        from alertd.settings import Settings  # noqa: PLC0415 -- most of alertd runs without pydantic
+
+        meant = self.setting(own) if own else None
+        for name in (*Settings.secret_names(), "database_url"):
+            secret = self.setting(name)
+            if secret and len(secret) >= _SHORTEST_SECRET and secret in value and secret != meant:
+                yield name
+
+
+def _variable(name: str) -> str:
+    return f"{_PREFIX}{name.upper()}"
+
+
+def _text_of(path: Path) -> str:
+    """
+    Return the text of a file of a secret.
+
+    Raises:
+        OSError: It cannot be read.
+        ValueError: It is none, with the reason.
+    """
+    status = path.stat()
+    # A FIFO waits for ever, and a device never ends.
+    if not stat.S_ISREG(status.st_mode):
+        raise ValueError("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file")
+    with path.open("rb") as stream:
+        content = stream.read(LARGEST_FILE_BYTES + 1)
+    if len(content) > LARGEST_FILE_BYTES:
+        raise ValueError(f"it is larger than {LARGEST_FILE_BYTES // 1024} KiB")
+    try:
+        return content.decode("utf-8-sig").strip()
+    except UnicodeDecodeError:
+        raise ValueError("it is not UTF-8 text") from None
+
+
+def _is_own(path: Path, own: str | None) -> bool:
+    """Return whether a path leads, by whatever links, to a file that alertd reads its settings from."""
+    if path.resolve().is_relative_to("/proc"):
+        # The environment of every process of this user stands there.
+        return True
+    meant = _variable(own).lower() if own else ""
+    return any(
+        file.name.lower() != meant and file.exists() and path.exists() and file.samefile(path) for file in _own_files()
+    )
+
+
+def _own_files() -> Iterator[Path]:
+    from alertd.settings import Settings, secret_dirs  # noqa: PLC0415 -- as above
+
+    yield Path(".env")
+    names = {_variable(name).lower() for name in Settings.model_fields}
+    for folder in map(Path, secret_dirs()):
+        yield from (file for file in folder.iterdir() if file.name.lower() in names)
