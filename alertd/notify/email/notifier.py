@@ -32,6 +32,7 @@ from alertd.notify.base import (
 from alertd.notify.chart_frame import chart_frame
 from alertd.notify.chart_png import chart_png
 from alertd.notify.config import ONE_OR_MORE, ReceiverConfig, one_or_more_schema, without_repeats
+from alertd.notify.email.greeting import is_greeting
 from alertd.notify.text import headline, plain_with_state, printable, reason_note, state_word
 
 if TYPE_CHECKING:
@@ -213,6 +214,12 @@ class EmailNotifier:
         self._security = context.setting("smtp_security") or "starttls"
         self._username = context.setting("smtp_username")
         self._password = context.setting("smtp_password")
+        self._ehlo = context.setting("smtp_ehlo")
+        if self._ehlo and not is_greeting(self._ehlo):
+            raise ReceiverError(
+                f"ALERTD_SMTP_EHLO is {self._ehlo!r}; write a full host name such as alertd.example.com, or an address "
+                "in brackets: [192.0.2.1], [IPv6:2001:db8::1]"
+            )
         self._check_security()
 
     def _check_security(self) -> None:
@@ -257,6 +264,7 @@ class EmailNotifier:
             port=self._port,
             security=self._security,
             username=self._username,
+            ehlo=self._ehlo,
             password=self._password,
         )
 

@@ -12,7 +12,6 @@ import re
 import ssl
 from contextlib import suppress
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import cast
 
 from aiosmtplib import (
@@ -23,8 +22,10 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
-from alertd.notify.base import ConfigurationRefused, ContentRefused, Delivered, NotSent, Outcome, Unknown
-from alertd.notify.text import quoted
+from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome, Unknown
+from alertd.notify.email.greeting import greeting
+from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
+from alertd.notify.text import quoted, without_secrets
 
 # Together with the good-bye less than the notifier's deadline of 120 s, so that a slow server is told from a lost one.
 BEFORE_DOT_S = 55.0
@@ -32,43 +33,6 @@ AFTER_DOT_S = 58.0
 _COMMAND_S = 30.0
 _QUIT_S = 2.0
 _LEADING_DOT = re.compile(rb"(?m)^\.")
-
-
-class Stage(Enum):
-    """What the server was asked last."""
-
-    CONNECT = "the connection"
-    STARTTLS = "STARTTLS"
-    LOGIN = "the login"
-    SENDER = "the sender"
-    RECIPIENT = "the recipient"
-    DATA = "the message"
-    DOT = "the message, sent whole"
-
-
-def outcome_of_reply(stage: Stage, code: int, said: str, *, sender: str, recipient: str) -> Outcome:
-    """Return what a reply that refuses means, by what was asked; *said* must hold no secret."""
-    reply = f"the mail server says {code} to {stage.value}" + (f" ({quoted(said)})" if said else "")
-    if 400 <= code < 500:
-        return NotSent(reply)
-    if not 500 <= code < 600:
-        # No reply in SMTP's form: after the dot it may hide a yes.
-        return Unknown(reply) if stage is Stage.DOT else NotSent(reply)
-    return _permanent(stage, code, reply, sender=sender, recipient=recipient)
-
-
-def _permanent(stage: Stage, code: int, reply: str, *, sender: str, recipient: str) -> Outcome:
-    if stage is Stage.LOGIN or code in {530, 534, 535, 538}:
-        return ConfigurationRefused(f"{reply}; check ALERTD_SMTP_USERNAME and ALERTD_SMTP_PASSWORD")
-    # 552 to the sender and 552 or 554 to DATA speak of the mail's size or policy, not of an address.
-    if stage is Stage.DOT or (stage is Stage.DATA and code in {552, 554}) or (stage is Stage.SENDER and code == 552):
-        return ContentRefused(reply)
-    remedies = {
-        Stage.SENDER: f"check that ALERTD_SMTP_FROM ({sender}) may send here",
-        Stage.RECIPIENT: f"check the address {recipient}",
-    }
-    remedy = remedies.get(stage, "check ALERTD_SMTP_HOST, ALERTD_SMTP_PORT and ALERTD_SMTP_SECURITY")
-    return ConfigurationRefused(f"{reply}; {remedy}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,6 +45,8 @@ class SmtpAccount:
     """`starttls` (required, not merely tried), `tls` or `none`."""
     username: str | None
     password: str | None = field(repr=False)
+    ehlo: str | None = None
+    """How this host greets; None for its full name, else its address."""
 
     async def send(self, content: bytes, *, sender: str, recipient: str, ref: str) -> Outcome:
         """
@@ -97,14 +63,21 @@ class SmtpAccount:
             start_tls=False,
             tls_context=ssl.create_default_context() if self.security != "none" else None,
             timeout=_COMMAND_S,
+            # aiosmtplib would ask the resolver, and on many hosts greet as localhost.
+            local_hostname=self.ehlo or "[127.0.0.1]",
         )
         handover = _Handover(client=client, account=self, sender=sender, recipient=recipient)
         try:
             return await handover.run(content) or Delivered(ref)
         except SMTPResponseException as error:
-            # A server that refuses a login may repeat what it was sent.
-            said = "" if isinstance(error, SMTPAuthenticationError) else quoted(error.message, secrets=[self.password])
-            return outcome_of_reply(handover.stage, error.code, said, sender=sender, recipient=recipient)
+            return outcome_of_reply(
+                handover.stage,
+                error.code,
+                without_secrets(error.message, [self.password]),
+                parties=Parties(sender=sender, recipient=recipient, greeting=client.local_hostname or ""),
+                # A server that refuses a login may repeat what it was sent.
+                is_shown=not isinstance(error, SMTPAuthenticationError),
+            )
         except (SMTPException, OSError, ValueError) as error:
             return self._failure(handover.stage, error)
         finally:
@@ -157,6 +130,7 @@ class _Handover:
         """Connect, encrypt and log in; never a password before the connection is encrypted."""
         client, account = self.client, self.account
         await client.connect()
+        client.local_hostname = await greeting(account.ehlo, _local_address(client))
         await client.ehlo()
         if account.security == "starttls":
             if not client.supports_extension("starttls"):
@@ -202,6 +176,12 @@ class _Handover:
         await asyncio.sleep(0)
         if not self.client.is_connected:
             raise SMTPServerDisconnected("Connection lost")
+
+
+def _local_address(client: SMTP) -> str:
+    """Return from which address a connection goes out."""
+    name = client.transport.get_extra_info("sockname") if client.transport is not None else None
+    return str(name[0]) if isinstance(name, tuple) else "127.0.0.1"
 
 
 def _certificate_problem(error: BaseException | None) -> str:
