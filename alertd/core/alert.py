@@ -1,7 +1,7 @@
 """An alert: the life of one group under one rule. Data only; `lifecycle.py` moves it."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
@@ -44,6 +44,26 @@ class Contributor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lag:
+    """A stream of bills that is known less far than others of the same value."""
+
+    stream: str
+    """Its category, with the account where there are several."""
+    through: datetime
+    """It is billed up to here."""
+    is_by_day: bool
+    """Its rows come by the day."""
+
+    @property
+    def text(self) -> str:
+        """The stream and through when it is billed: `cloud_storage through Mar 9`, `gpu through Mar 9 14:00`."""
+        if self.is_by_day and self.through == self.through.replace(hour=0, minute=0):
+            last = self.through - timedelta(hours=1)
+            return f"{self.stream} through {last:%b} {last.day}"
+        return f"{self.stream} through {self.through:%b} {self.through.day} {self.through:%H:%M}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """
     What one evaluation says of one group.
@@ -68,7 +88,13 @@ class Sample:
     thresholds: tuple[tuple[Severity, Decimal], ...]
     """In the value's unit, lowest severity first."""
     as_of: datetime
-    """The data edge: billed through here."""
+    """The end of the window that gave the value: billed through here."""
+    expected: Decimal | None = None
+    """What the value comes to once every stream is billed; None where that is the value itself."""
+    lagging: tuple[Lag, ...] = ()
+    """The streams that are billed less far than they usually are by now."""
+    is_window: bool = True
+    """The window that ends at `as_of` holds exactly the value, so that later bills can restate it."""
     is_complete: bool
     may_raise: bool = True
     """False where the value could be too high: incomplete data in which a credit may be missing."""
@@ -125,6 +151,10 @@ class Alert:
     threshold: Decimal | None
     unit: Unit
     as_of: datetime
+    expected: Decimal | None = None
+    """What the value comes to once every stream is billed; None where that is the value itself."""
+    lagging: tuple[Lag, ...] = ()
+    is_window: bool = True
     is_complete: bool
     started_at: datetime
     fired_at: datetime | None = None

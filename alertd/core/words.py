@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 
 from alertd.core.labels import Labels
-from alertd.core.money import plain
+from alertd.core.money import format_usd, plain
 from alertd.core.owners import OwnerDirectory
 
 _TIMES_ABOVE = 10
@@ -51,6 +51,11 @@ def format_count(number: int | Decimal, noun: str) -> str:
 def format_instant(at: datetime) -> str:
     """Return an instant to the minute, in UTC and saying so."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def format_about(amount: int) -> str:
+    """Return an amount in 1e-10 USD that is not billed yet: whole dollars without cents, `$48`, `$48.50`."""
+    return format_usd(amount).removesuffix(".00")
 
 
 def format_share(share: Decimal) -> str:

@@ -1,4 +1,4 @@
-"""`rolling_spend`: USD spent by a group in the window that ends at the data edge."""
+"""`rolling_spend`: USD spent by a group in the window that ends at the data edge, at least and about."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from functools import cached_property
 from math import ceil
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.alert import Alert, Lag, Sample, Unit
 from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
@@ -17,6 +17,7 @@ from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, 
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
+from alertd.core.spend.ends import Edges, GroupEnds, two_ends
 from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.planned import Allowance
 from alertd.core.words import format_duration, group_name
@@ -57,25 +58,26 @@ class RollingSpend(SpendRule):
         """Judge each group's spend in the window."""
         facts = facts.of(self.view)
         categories = self.categories(facts.data)
-        edge = self.edge(facts.data)
-        if edge is None:
+        if self.edge(facts.data) is None:
             return []
-        window = HourRange(edge - whole_hours(self.window), edge)
-        sums = facts.spend.sums(self._query(facts.data), self.metric, window)
+        edges = self.edges(facts)
+        ends = two_ends(facts.spend, facts.data, self.metric, edges, length=whole_hours(self.window))
         least = min(self._leave.values())
-        groups = dict(sums.at_least(least))
-        groups |= {group: sums.of(group) for group in watched}
-        if not groups:
-            return []
-        gaps = facts.data.gaps(categories, window)
-        before = self._window_before(facts.data, categories, window)
+        groups = {group: ends.of(group) for group in (*ends.reaching(least), *watched)}
         # What is planned only raises the lines: who stays below them without it needs none of it.
-        allowances = self._allowances(facts, window)
-        allowed = ((group, value, allowances.of(group, value)) for group, value in groups.items())
+        allowances = {window: self._allowances(facts, window) for window in {each.window for each in groups.values()}}
+        judged = (
+            _Judged(
+                group=group,
+                ends=each,
+                allowance=allowances[each.window].of(group, each.about),
+                gaps=facts.data.gaps(categories, self._looked_at(edges, group, each)),
+                lagging=self.lagging(facts, edges, group, is_missed=each.about != each.at_least),
+            )
+            for group, each in groups.items()
+        )
         return [
-            self._sample(facts, group, value, window, before, gaps, allowance)
-            for group, value, allowance in allowed
-            if group in watched or value - allowance.amount >= least
+            self._sample(facts, one) for one in judged if one.group in watched or one.beyond(one.ends.about) >= least
         ]
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
@@ -93,44 +95,60 @@ class RollingSpend(SpendRule):
         limits = {severity: limit + planned for severity, limit in self.thresholds.items()}
         return self.chart_of_window(facts, alert, window, limits)
 
+    def _looked_at(self, edges: Edges, group: Labels, ends: GroupEnds) -> HourRange:
+        """Return all hours that decide about a group: those of the windows at its own edges and at the rule's."""
+        first = min(edges.earliest_of(group) - whole_hours(self.window), ends.window.start)
+        return HourRange(first, max(edges.latest, ends.window.end))
+
     def _window_before(
         self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange
     ) -> HourRange | None:
         before = HourRange(window.start - len(window), window.start)
         return None if data.gaps(categories, before) else before
 
-    def _sample(
-        self,
-        facts: Facts,
-        group: Labels,
-        value: Usd,
-        window: HourRange,
-        before: HourRange | None,
-        gaps: tuple[Gap, ...],
-        allowance: Allowance,
-    ) -> Sample:
-        beyond = value - allowance.amount
-        held = highest(self._leave, beyond)
-        gaps = tuple(dict.fromkeys((*gaps, *allowance.gaps)))
+    def _sample(self, facts: Facts, one: "_Judged") -> Sample:
+        value, about, window, allowance = one.ends.at_least, one.ends.about, one.ends.window, one.allowance
+        held = highest(self._leave, one.beyond(about))
+        gaps = tuple(dict.fromkeys((*one.gaps, *allowance.gaps)))
+        before = self._window_before(facts.data, self.categories(facts.data), window)
         lines = {severity: limit + allowance.amount for severity, limit in sorted(self.thresholds.items())}
         length = format_duration(self.window)
+        who = group_name(one.group, facts.owners)
         return Sample(
-            group=group,
-            labels=owner_labels(group, self, facts.owners),
-            account=self.account_of(group, facts.data),
-            headline=self.spent(group_name(group, facts.owners), value, self.window),
+            group=one.group,
+            labels=owner_labels(one.group, self, facts.owners),
+            account=self.account_of(one.group, facts.data),
+            headline=self.spent(who, value, self.window, about=about, lagging=one.lagging),
             value=to_decimal(value),
             unit=Unit.USD,
-            reached=highest(self.thresholds, beyond),
+            reached=highest(self.thresholds, one.beyond(value)),
             held=held,
             thresholds=tuple((severity, to_decimal(line)) for severity, line in lines.items()),
             as_of=start_of(window.end),
+            expected=to_decimal(about) if about != value else None,
+            lagging=one.lagging,
+            is_window=one.ends.is_window,
             is_complete=not gaps,
             may_raise=not any(gap.may_hide_credit for gap in gaps),
             caveats=tuple(gap.text for gap in gaps),
-            top=facts.spend.top(self._query(facts.data), self.metric, window, group, before=before)
+            top=facts.spend.top(self._query(facts.data), self.metric, window, one.group, before=before)
             if held and facts.is_explained
             else (),
             table_note=f"{length} to {start_of(window.end):%b %d %H:%M} UTC, against the {length} before",
             facts=allowance.facts,
         )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """What is known of one group."""
+
+    group: Labels
+    ends: GroupEnds
+    allowance: Allowance
+    gaps: tuple[Gap, ...]
+    lagging: tuple[Lag, ...]
+
+    def beyond(self, amount: Usd) -> int:
+        """Return what of an amount was not planned."""
+        return amount - self.allowance.amount

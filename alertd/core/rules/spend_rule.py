@@ -7,20 +7,22 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated
 
-from alertd.core.alert import ACCOUNT_SEPARATOR, Alert
+from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Lag
 from alertd.core.chart import Chart
-from alertd.core.hours import HourRange, hour_of
+from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rule import Key, Metric, Rule
 from alertd.core.severity import Severity
+from alertd.core.spend.arrival import HOURLY
 from alertd.core.spend.bill import PRODUCT_CATEGORIES, View
+from alertd.core.spend.ends import Edges, edges_of
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import GroupSpend, rolling_chart, rolling_hours
-from alertd.core.words import format_duration
+from alertd.core.words import format_about, format_duration
 
 GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", "billing_method")
 
@@ -166,13 +168,59 @@ class SpendRule(Rule):
         spend = self.group_spend(facts, alert.group)
         return rolling_chart(spend, window=window, limits=limits, is_complete=is_complete)
 
-    def spent(self, who: str, value: Usd, window: timedelta) -> str:
-        """Return the clause that says who spent how much on what; nobody where the rule looks at the whole."""
+    def edges(self, facts: Facts) -> Edges:
+        """Return through which hour the rule's groups are billed in each stream; *facts* must be of the rule's view."""
+        return edges_of(facts.spend, facts.data, self._query(facts.data), self.categories(facts.data))
+
+    def lagging(self, facts: Facts, edges: Edges, group: Labels, *, is_missed: bool) -> tuple[Lag, ...]:
+        """
+        Return the streams of a group that are billed less far than settled rows are.
+
+        Args:
+            is_missed: Something is not billed yet: then every stream that is behind the rule's edge counts.
+        """
+        settled = hour_of(facts.now - facts.data.settle_delay)
+        several = len(facts.data.accounts) > 1
+        return tuple(
+            Lag(
+                stream=f"{key.category} ({key.account})" if several else key.category,
+                through=start_of(edge),
+                is_by_day=key.step != HOURLY,
+            )
+            for key, edge in edges.of(group)
+            if edge < (edges.latest if is_missed else settled - settled % key.step)
+        )
+
+    def spent(
+        self,
+        who: str,
+        value: Usd,
+        window: timedelta,
+        *,
+        about: Usd | None = None,
+        lagging: tuple[Lag, ...] = (),
+    ) -> str:
+        """
+        Return the clause that says who spent how much on what; nobody where the rule looks at the whole.
+
+        Args:
+            about: What it comes to once everything is billed, where that is more.
+            lagging: What is not billed yet.
+        """
         what = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"
-        about = f"{self._on()} in {format_duration(window)}"
-        return f"{who} spent {format_usd(value)}{what}{about}" if who else f"Spend{what}{about} is {format_usd(value)}"
+        where = f"{self._on()} in {format_duration(window)}"
+        if about is not None and about != value:
+            return f"{who or 'Spend'}{what}{where}: {billed_so_far(value, about, lagging)}"
+        return f"{who} spent {format_usd(value)}{what}{where}" if who else f"Spend{what}{where} is {format_usd(value)}"
 
     def _on(self) -> str:
         """Name the categories that the rule is about, where its filter names them and its groups do not."""
         named = [text for text in self.category.texts if not text.startswith("!")]
         return f" on {', '.join(named)}" if named and "category" not in self.group_by else ""
+
+
+def billed_so_far(value: Usd, about: Usd, lagging: tuple[Lag, ...]) -> str:
+    """Return both ends of a value: `$35.00 billed so far, about $48 once cloud_storage is billed`."""
+    names = list(dict.fromkeys(lag.stream for lag in lagging))
+    once = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} billed" if names else "late rows are billed"
+    return f"{format_usd(value)} billed so far, about {format_about(about)} once {once}"

@@ -7,7 +7,7 @@ A block is canonical: sorted by (series, span), one cell per pair, so equal spen
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,6 +50,22 @@ class HourBlock:
         """Return the column of a metric: `amount`, `voucher` or `pay`."""
         columns = {"amount": self.amount, "voucher": self.voucher, "pay": self.pay}
         return columns[metric]
+
+    def part(self, chosen: NDArray[np.bool_]) -> "HourBlock":
+        """Return some of the cells."""
+        return HourBlock(
+            series=self.series[chosen],
+            span=self.span[chosen],
+            amount=self.amount[chosen],
+            voucher=self.voucher[chosen],
+            pay=self.pay[chosen],
+        )
+
+    def until(self, hours: int) -> "HourBlock":
+        """Return the block with cells that cover more than so many hours (at least 1) spread over these alone."""
+        if self.longest <= hours:
+            return self
+        return replace(self, span=np.minimum(self.span, np.int32(hours)))
 
 
 EMPTY = HourBlock(

@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 from alertd.core.hours import HourRange, HourSet, hour_of, start_of
 from alertd.core.labels import Patterns
 from alertd.core.money import LARGEST_SUM, Usd
+from alertd.core.spend.arrival import KEPT_HOURS, Arrivals, Place, ReadSpan, is_noted, lacked_at, note_block, with_read
 from alertd.core.spend.bill import BillRows, Series, View
 from alertd.core.spend.block import EMPTY, HourBlock, digest, encode
+from alertd.core.spend.stream import Streams, StreamState, streams_of
 
 _NO_HOURS = HourSet()
 DEEP_HOURS = 72
@@ -91,6 +93,10 @@ class CategoryBook:
     full_read_at: datetime | None = None
     """The last successful read of the last month."""
     view: View = View.USAGE
+    arrivals: Mapping[Place, Arrivals] = field(default_factory=dict)
+    """When the rows of the last days came, by stream and the hour at which they end."""
+    reads: tuple[ReadSpan, ...] = ()
+    """The latest successful read of each hour of late, by rising hour."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -112,18 +118,13 @@ class CategoryBook:
         """Whether a negative row was ever seen here, so that one may lie in what is missing."""
         return any(hour.has_credit for hour in self.hours.values())
 
-    def edge(self, now: datetime, settle_delay: timedelta) -> int | None:
-        """
-        Return the data edge: billed through the start of this hour; None while nothing is known.
+    def streams(self, now: datetime, settle_delay: timedelta) -> tuple[StreamState, ...]:
+        """Return how far each of the category's streams is billed, and how late its rows come."""
+        return DataState(books={self.key: self}, now=now, settle_delay=settle_delay).streams.states(self.key)
 
-        It is the later of the end of the newest hour with a row (the running hour counts, later ones do not) and the
-        last successful read less the settle delay, down to the hour.
-        """
-        running = hour_of(now)
-        ends = [min(summary.end, running + 1) for hour, summary in self.hours.items() if hour <= running]
-        if self.read_at is not None:
-            ends.append(hour_of(self.read_at - settle_delay))
-        return max(ends, default=None)
+    def edge(self, now: datetime, settle_delay: timedelta) -> int | None:
+        """Return the latest edge of the category's streams; None while nothing is known."""
+        return max((stream.edge for stream in self.streams(now, settle_delay)), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,8 @@ class Filing:
     """Hours in which money vanished, kept as they were until a later read confirms."""
     ignored: int
     """Rows that do not start in the range that was read."""
+    arrivals: Mapping[Place, Arrivals] = field(default_factory=dict)
+    """Where rows came that were not there before."""
 
 
 def file_rows(
@@ -147,12 +150,16 @@ def file_rows(
     span: HourRange,
     *,
     read_at: datetime,
+    is_backfill: bool = False,
 ) -> Filing:
     """
     File the rows of one successful read: replace exactly the hours of *span*, but doubt money that vanishes.
 
     An hour that held money and comes back empty or with less than half is replaced only when a read of a later cycle
     (another *read_at*) brings the same content.
+
+    Args:
+        is_backfill: Somebody asked for old hours: that rows are there now says nothing of when they came.
 
     Raises:
         OverflowError: The sum of one cell does not fit 64 bits.
@@ -161,11 +168,16 @@ def file_rows(
     hours = dict(book.hours)
     suspicions = {hour: s for hour, s in book.suspicions.items() if hour not in span}
     changed: dict[int, HourBlock] = {}
+    arrivals: dict[Place, Arrivals] = {}
+    first_noted = hour_of(read_at) - KEPT_HOURS
     for hour in sorted({*blocks, *(h for h in book.hours if h in span)}):
         block = blocks.get(hour, EMPTY)
         mark = digest(encode(block))
         held = book.hours.get(hour)
         if held is not None and held.digest == mark:
+            if hour + block.longest > first_noted and not is_noted(book.arrivals, hour, block.longest):
+                # They were stored before anybody noted when rows come.
+                arrivals |= note_block(book.arrivals, hour, block, read_at=read_at, lacked=None)
             continue
         if held is not None and _is_doubtful(held, block):
             earlier = book.suspicions.get(hour)
@@ -174,6 +186,11 @@ def file_rows(
                 suspicions[hour] = Suspicion(digest=mark, total=Usd(block.total), since=since)
                 continue
         changed[hour] = block
+        if hour + block.longest > first_noted:
+            is_taught = not is_backfill and (held is None or is_noted(book.arrivals, hour, held.end - hour))
+            lacked = lacked_at(book.reads, hour, book.read_at) if is_taught else None
+            known = {**book.arrivals, **arrivals} if block.longest > 1 else book.arrivals
+            arrivals |= note_block(known, hour, block, read_at=read_at, lacked=lacked)
         if len(block):
             hours[hour] = _summary(hour, block, mark)
         else:
@@ -184,6 +201,8 @@ def file_rows(
         suspicions=suspicions,
         covered=book.covered.add(span),
         failed=book.failed.remove(span),
+        arrivals={place: held for place, held in {**book.arrivals, **arrivals}.items() if place[1] > first_noted},
+        reads=with_read(book.reads, span, read_at),
     )
     running = hour_of(read_at)
     if running in span:
@@ -195,7 +214,13 @@ def file_rows(
             deep_read_at=read_at if span.start <= running - DEEP_HOURS else book.deep_read_at,
             full_read_at=read_at if span.start <= running - FULL_HOURS else book.full_read_at,
         )
-    return Filing(book=after, blocks=changed, doubted=sum(hour in span for hour in suspicions), ignored=ignored)
+    return Filing(
+        book=after,
+        blocks=changed,
+        doubted=sum(hour in span for hour in suspicions),
+        ignored=ignored,
+        arrivals=arrivals,
+    )
 
 
 def file_failure(book: CategoryBook, span: HourRange, *, error: str, failed_at: datetime) -> CategoryBook:
@@ -284,7 +309,7 @@ class DataState:
     books: Mapping[tuple[str, str], CategoryBook]
     now: datetime
     settle_delay: timedelta
-    _edges: dict[tuple[str, str], int | None] = field(default_factory=dict, repr=False, compare=False)
+    _streams: list[Streams] = field(default_factory=list, repr=False, compare=False)
     _selected: dict[tuple[Patterns, Patterns], tuple[tuple[str, str], ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -309,12 +334,23 @@ class DataState:
         default_factory=dict, repr=False, compare=False
     )
 
+    @property
+    def streams(self) -> Streams:
+        """The streams of all categories; put together once for all rules."""
+        if not self._streams:
+            self._streams.append(
+                streams_of(
+                    {key: book.arrivals for key, book in self.books.items()},
+                    {key: book.read_at for key, book in self.books.items() if book.read_at is not None},
+                    now=self.now,
+                    settle_delay=self.settle_delay,
+                )
+            )
+        return self._streams[0]
+
     def edge(self, keys: Iterable[tuple[str, str]]) -> int | None:
         """Return the latest data edge of the given categories, None while none has one."""
-        if not self._edges:
-            # Once for all rules: it looks at every hour.
-            self._edges.update({key: book.edge(self.now, self.settle_delay) for key, book in self.books.items()})
-        return max((edge for key in keys if (edge := self._edges[key]) is not None), default=None)
+        return max((edge for key in keys if (edge := self.streams.edge(key)) is not None), default=None)
 
     def gaps(self, keys: Iterable[tuple[str, str]], span: HourRange) -> tuple[Gap, ...]:
         """Return what is missing or doubted in a window, one gap a category; none means complete. Many ask the same."""

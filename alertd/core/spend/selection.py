@@ -63,6 +63,7 @@ class Selector:
         self._owners = owners
         self._columns: dict[str, _Column] = {}
         self._selections: dict[SpendQuery, Selection] = {}
+        self._categories: tuple[NDArray[np.int64], list[tuple[str, str]]] | None = None
 
     def select(self, query: SpendQuery) -> Selection:
         """Return which of the series a query means, and how it groups them."""
@@ -71,6 +72,15 @@ class Selector:
             found = self._select(query)
             self._selections[query] = found
         return found
+
+    def categories(self) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
+        """Return the number of each series' (account, category) pair, and the pairs."""
+        if self._categories is None:
+            numbers: dict[tuple[str, str], int] = {}
+            each = (numbers.setdefault((name.account, name.category), len(numbers)) for name in self.names)
+            each_of_all = np.fromiter(each, np.int64, len(self.names))
+            self._categories = each_of_all, list(numbers)
+        return self._categories
 
     def _select(self, query: SpendQuery) -> Selection:
         chosen = np.ones(len(self.names), bool)

@@ -19,11 +19,12 @@ from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend.block import HourBlock, spread
+from alertd.core.spend.block import EMPTY, HourBlock, spread
+from alertd.core.spend.cells import Cells, cells_of
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.selection import Selection, Selector, SpendQuery
+from alertd.core.spend.totals import GROWTH, LongTotals, OpenRows, shift, wider
 
-_GROWTH = 1.5
 _ROWS_AT_ONCE = 64
 """Hours that are gathered together: those of a quarter, of every series, would double the memory."""
 
@@ -85,11 +86,20 @@ class SpendView:
         self._cache = _Cache()
         self._selector = Selector(table.names[:0], self._owners)
         self._magnitude = dict.fromkeys(self._totals, 0.0)
+        self._cells: dict[SpendQuery, Cells] = {}
+        self._long = LongTotals(len(span) + 1, self._totals)
+        self._open = OpenRows()
+        self._running: int | None = None
 
     @property
     def metrics(self) -> frozenset[str]:
         """The metrics that are held."""
         return frozenset(self._totals)
+
+    @property
+    def first_metric(self) -> str:
+        """One of the metrics that are held, whichever."""
+        return next(iter(self._totals))
 
     def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
         """
@@ -100,14 +110,21 @@ class SpendView:
         """
         self._fit()
         for hour, block in blocks:
+            short, long = self._split(block)
+            self._note_open(hour, long, 1)
             for metric, totals in self._totals.items():
-                for offset, series, amounts in spread(block, metric):
-                    if hour + offset in self.span:
-                        self._grow(metric, amounts, 1)
-                        np.add.at(totals[hour + offset - self.span.start + 1], series, amounts)
-        for totals in self._totals.values():
+                for part in (short, self._billed(hour, long)):
+                    for offset, series, amounts in spread(part, metric):
+                        if hour + offset in self.span:
+                            self._grow(metric, amounts, 1)
+                            row = hour + offset - self.span.start + 1
+                            np.add.at(totals[row], series, amounts)
+                            if part is not short:
+                                columns = self._long.columns(series)
+                                np.add.at(self._long.totals[metric][row], columns, amounts)
+        for totals in (*self._totals.values(), *self._long.totals.values()):
             np.cumsum(totals, axis=0, out=totals)
-        self._cache.clear()
+        self.forget_sums()
 
     def replace(self, hour: int, old: HourBlock, new: HourBlock) -> None:
         """
@@ -117,35 +134,63 @@ class SpendView:
             OverflowError: All amounts together do not fit 64 bits.
         """
         self._fit()
-        for metric in self._totals:
-            for block, sign in ((old, -1), (new, 1)):
-                self._shift(metric, hour, block, sign)
+        for block, sign in ((old, -1), (new, 1)):
+            short, long = self._split(block)
+            self._note_open(hour, long, sign)
+            self._add(hour, short, sign)
+            self._add(hour, self._billed(hour, long), sign, is_long=True)
         self.forget_sums()
+
+    def advance(self, running: int) -> None:
+        """
+        Let time pass up to an hour: a row that has not ended yet is spread over its hours so far, the running one too.
+
+        Until this is first called every row counts as ended.
+        """
+        if running == self._running:
+            return
+        before, self._running = self._running, running
+        for hour, block in self._open.blocks():
+            was = block if before is None or hour > before else block.until(before + 1 - hour)
+            if hour <= running:
+                self._add(hour, was, -1, is_long=True)
+                self._add(hour, self._billed(hour, block), 1, is_long=True)
+        self._open.forget(running)
+        self.forget_sums()
+
+    def _split(self, block: HourBlock) -> tuple[HourBlock, HourBlock]:
+        """Return the rows of up to an hour, and the longer ones."""
+        if block.longest <= 1:
+            return block, EMPTY
+        is_long = block.span > 1
+        long = block.part(is_long)
+        self._long.fit(long.series)
+        return block.part(~is_long), long
+
+    def _billed(self, hour: int, long: HourBlock) -> HourBlock:
+        """Return longer rows as they are spread now."""
+        is_begun = self._running is not None and hour <= self._running
+        return long.until(self._running + 1 - hour) if is_begun and self._running is not None else long
+
+    def _note_open(self, hour: int, long: HourBlock, sign: int) -> None:
+        if len(long) and (self._running is None or hour + long.longest > self._running + 1):
+            self._open.note(hour, long, sign)
 
     def forget_sums(self) -> None:
         """Let go of the sums that are kept to be asked for again: each takes memory for every group."""
         self._cache.clear()
 
-    def _shift(self, metric: str, hour: int, block: HourBlock, sign: int) -> None:
-        """Add a block to the totals, or take it off: to the hours that it covers piece by piece, then to all after."""
-        parts = [part for part in spread(block, metric) if hour + part[0] in self.span and len(part[1])]
-        if not parts:
-            return
-        ids, inverse = np.unique(np.concatenate([series for _, series, _ in parts]), return_inverse=True)
-        offsets = [offset for offset, _, _ in parts]
-        first, last = min(offsets), max(offsets)
-        added = np.zeros((last - first + 1, len(ids)), np.int64)
-        done = 0
-        for offset, series, amounts in parts:
-            self._grow(metric, amounts, sign)
-            np.add.at(added[offset - first], inverse[done : done + len(series)], sign * amounts)
-            done += len(series)
-        running = np.cumsum(added, axis=0)
-        totals, row = self._totals[metric], hour + first - self.span.start + 1
-        after = row + len(running)
-        totals[row:after, ids] += running
-        if running[-1].any():
-            totals[after:, ids] += running[-1]
+    def _add(self, hour: int, block: HourBlock, sign: int, *, is_long: bool = False) -> None:
+        """Add a block to the totals, or take it off."""
+        for metric, totals in self._totals.items():
+            parts = [part for part in spread(block, metric) if hour + part[0] in self.span and len(part[1])]
+            for _, _, amounts in parts:
+                self._grow(metric, amounts, sign)
+            row = hour - self.span.start + 1
+            shift(totals, row, parts, sign)
+            if is_long:
+                named = [(offset, self._long.columns(series), amounts) for offset, series, amounts in parts]
+                shift(self._long.totals[metric], row, named, sign)
 
     def _grow(self, metric: str, amounts: NDArray[np.int64], sign: int) -> None:
         """
@@ -161,9 +206,7 @@ class SpendView:
         """Widen the arrays when the table has more series than columns."""
         for metric, totals in self._totals.items():
             if len(self._table) > totals.shape[1]:
-                wider = np.zeros((totals.shape[0], int(len(self._table) * _GROWTH)), np.int64)
-                wider[:, : totals.shape[1]] = totals
-                self._totals[metric] = wider
+                self._totals[metric] = wider(totals, int(len(self._table) * GROWTH))
 
     def sums(self, query: SpendQuery, metric: str, window: HourRange) -> GroupSums:
         """
@@ -229,6 +272,25 @@ class SpendView:
             found = np.diff(np.concatenate([totals[np.ix_(part, ids)].sum(axis=1) for part in parts]))
             self._cache.by_hour[query, metric, span] = found
         return found
+
+    def cells(self, query: SpendQuery) -> Cells:
+        """Return the groups of a query split by stream; the same object for as long as no series comes."""
+        self._refresh()
+        found = self._cells.get(query)
+        if found is None or found.is_outdated(self._selector, self._long.count):
+            self._cells[query] = found = cells_of(
+                self._selector, query, self._table.names, self._long.ids, earlier=found
+            )
+        return found
+
+    def totals_at(self, cells: Cells, metric: str, hours: NDArray[np.int64]) -> NDArray[np.int64]:
+        """
+        Return what each cell was billed from the view's beginning up to each of some hours, in 1e-10 USD.
+
+        Hours outside the view count as its ends. A row for each hour, a column for each cell.
+        """
+        rows = np.clip(hours - self.span.start, 0, len(self.span))
+        return cells.gather(self._totals[metric], self._long.totals[metric], rows)
 
     def _window(self, metric: str, window: HourRange) -> NDArray[np.int64]:
         totals = self._totals[metric]

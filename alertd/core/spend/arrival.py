@@ -1,0 +1,163 @@
+"""
+When rows came: how long after its end each row of the last days was first read, and which reads lacked it.
+
+It observes and packs; what follows from late rows is `lateness`'s to say.
+Source of the rules: README, "What alertd believes".
+"""
+
+import struct
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
+from alertd.core.spend.block import HourBlock
+
+KEPT_HOURS = 14 * HOURS_PER_DAY
+"""Rows that ended so long ago say nothing of how late the next ones will be."""
+UNKNOWN = -1
+"""The delay of a row of which nobody can say when it came: it was there at the first read, or after an outage."""
+HOURLY, DAILY = 1, HOURS_PER_DAY
+"""The step of a stream, in hours: rows of up to an hour, and longer ones."""
+_READS_KEPT = KEPT_HOURS + 31 * HOURS_PER_DAY
+_SLACK = timedelta(hours=1)
+"""A row is taken to have come at most so long after the last read that lacked it."""
+_MINUTE = timedelta(minutes=1)
+_HEADER = struct.Struct("<BI")
+_VERSION = 1
+
+Place = tuple[int, int]
+"""(step of the stream, hour at which the rows end)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Arrivals:
+    """The rows of one stream that end at one hour, as parallel columns: whose they are and how late they came."""
+
+    series: NDArray[np.int32]
+    delay: NDArray[np.int32]
+    """Whole minutes from the row's end to the first read that had it; `UNKNOWN` where that teaches nothing."""
+
+    def __len__(self) -> int:
+        return len(self.series)
+
+    def joined(self, other: "Arrivals") -> "Arrivals":
+        """Return the rows of both."""
+        return Arrivals(
+            series=np.concatenate((self.series, other.series)), delay=np.concatenate((self.delay, other.delay))
+        )
+
+
+NONE = Arrivals(series=np.empty(0, np.int32), delay=np.empty(0, np.int32))
+
+
+def encode_arrivals(arrivals: Arrivals) -> bytes:
+    """Pack arrivals into bytes, six for each row."""
+    header = _HEADER.pack(_VERSION, len(arrivals))
+    return header + arrivals.series.astype("<i4").tobytes() + arrivals.delay.astype("<i2").tobytes()
+
+
+def decode_arrivals(data: bytes) -> Arrivals:
+    """
+    Unpack what `encode_arrivals` packed.
+
+    Raises:
+        ValueError: The bytes are damaged or of a later version.
+    """
+    try:
+        version, count = _HEADER.unpack_from(data)
+    except struct.error as error:
+        raise ValueError("arrivals are cut short") from error
+    if version != _VERSION:
+        raise ValueError(f"arrivals of version {version} are not known")
+    if len(data) != _HEADER.size + 6 * count:
+        raise ValueError("arrivals are cut short")
+    series = np.frombuffer(data, "<i4", count, _HEADER.size)
+    delay = np.frombuffer(data, "<i2", count, _HEADER.size + 4 * count).astype(np.int32)
+    return Arrivals(series=series, delay=delay)
+
+
+class ReadSpan(NamedTuple):
+    """Hours whose latest successful read was one and the same."""
+
+    start: int
+    end: int
+    read_at: datetime
+
+
+def lacked_at(reads: Iterable[ReadSpan], hour: int, newest_read_at: datetime | None) -> datetime | None:
+    """
+    Return the latest read before this one that could have had a row filed under an hour; None without one.
+
+    Args:
+        newest_read_at: The last read that reached the hour which was running then: it lacked all later hours.
+    """
+    end = None
+    for read in reads:
+        if read.start <= hour < read.end:
+            return read.read_at
+        end = read.end if end is None else max(end, read.end)
+    return newest_read_at if end is not None and hour >= end else None
+
+
+def with_read(reads: Iterable[ReadSpan], span: HourRange, read_at: datetime) -> tuple[ReadSpan, ...]:
+    """Return the latest reads after one more; those of hours long past are let go."""
+    kept = [ReadSpan(span.start, span.end, read_at)]
+    for old in reads:
+        left = ReadSpan(old.start, min(old.end, span.start), old.read_at)
+        right = ReadSpan(max(old.start, span.end), old.end, old.read_at)
+        kept += [part for part in (left, right) if part.start < part.end]
+    first = max(read.end for read in kept) - _READS_KEPT
+    return tuple(sorted(read for read in kept if read.end > first))
+
+
+def delay_of(ended_at: datetime, read_at: datetime, lacked: datetime | None) -> int:
+    """
+    Return how many whole minutes after its end a row came that a read was the first to have, `UNKNOWN` if nobody knows.
+
+    Args:
+        lacked: The last read that lacked it; None where none did.
+    """
+    if lacked is None:
+        return UNKNOWN
+    if read_at <= ended_at:
+        return 0
+    came_at = min(read_at, lacked + _SLACK)
+    # Nobody read for more than an hour while it ended: when it came within the outage is not known.
+    return (came_at - ended_at) // _MINUTE if came_at >= ended_at else UNKNOWN
+
+
+def note_block(
+    known: Mapping[Place, Arrivals], hour: int, block: HourBlock, *, read_at: datetime, lacked: datetime | None
+) -> dict[Place, Arrivals]:
+    """
+    Return what the rows filed under one hour add to the arrivals: the changed places, whole.
+
+    Args:
+        lacked: The last read that lacked what is new; None where that teaches nothing.
+    """
+    changed: dict[Place, Arrivals] = {}
+    for span in np.unique(block.span).tolist():
+        place = (step_of(span), hour + span)
+        series = np.unique(block.series[block.span == span])
+        seen = known.get(place, NONE)
+        fresh = series[~np.isin(series, seen.series)] if len(seen) else series
+        if len(fresh):
+            delay = delay_of(start_of(hour + span), read_at, lacked)
+            more = Arrivals(series=fresh.astype(np.int32), delay=np.full(len(fresh), delay, np.int32))
+            changed[place] = changed.get(place, seen).joined(more)
+    return changed
+
+
+def is_noted(known: Mapping[Place, Arrivals], hour: int, longest: int) -> bool:
+    """Return whether anybody noted when the rows came that are filed under an hour, by the span of the longest."""
+    return (step_of(longest), hour + longest) in known
+
+
+def step_of(span: int) -> int:
+    """Return the step of the stream of a row that covers so many hours."""
+    return HOURLY if span == 1 else DAILY

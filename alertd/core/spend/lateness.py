@@ -1,0 +1,59 @@
+"""
+How late rows usually come: the delay within which nine in ten of them came, by group and by stream.
+
+It counts; which rows and how far back is the caller's to say. Everything is an array over all groups at once.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+OWN_ROWS = 12
+"""A group with fewer rows is taken to be as late as its stream."""
+LONGEST_S = 48 * 3600
+"""Nobody waits longer for bills."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Delays:
+    """What is known of when the rows of one step came, by series: how many, and which of them came late."""
+
+    count: NDArray[np.int64]
+    """Rows by series."""
+    late_series: NDArray[np.int64]
+    """The rows that came later than the settle delay, as parallel columns."""
+    late_s: NDArray[np.int64]
+
+
+def usual_delay(
+    delays: Delays, places: NDArray[np.int64], size: int, *, settle_s: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """
+    Return the delay in seconds within which nine in ten rows of each place came, and how many rows that is known from.
+
+    Args:
+        places: For each series the place (a group, a stream) that its rows count for; -1 for none.
+        size: How many places there are.
+        settle_s: What no delay is below.
+    """
+    counts = np.zeros(size + 1, np.int64)
+    np.add.at(counts, places, delays.count)
+    counts = counts[:size]
+    found = np.full(size, settle_s, np.int64)
+    of_late = places[delays.late_series]
+    kept = of_late >= 0
+    of_late, late_s = of_late[kept], delays.late_s[kept]
+    if not len(of_late):
+        return found, counts
+    order = np.lexsort((late_s, of_late))
+    of_late, late_s = of_late[order], late_s[order]
+    starts = np.flatnonzero(np.diff(of_late, prepend=-1))
+    late_places = of_late[starts]
+    late_counts = np.diff(starts, append=len(of_late))
+    # The delay of the row that completes nine in ten, counted from the promptest.
+    rank = -(-9 * counts[late_places] // 10) - 1
+    behind = rank - (counts[late_places] - late_counts)
+    is_late = behind >= 0
+    found[late_places[is_late]] = late_s[starts[is_late] + behind[is_late]]
+    return np.clip(found, settle_s, max(LONGEST_S, settle_s)), counts

@@ -1,0 +1,226 @@
+"""
+Streams of rows: through which hour each is billed, and how late its rows come.
+
+A stream is a category's rows of up to an hour, or its longer ones. Nothing here knows amounts.
+Source of the rules: README, "What alertd believes".
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.hours import EPOCH, HOURS_PER_DAY, SECONDS_PER_HOUR, hour_of, midnight_before
+from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, UNKNOWN, Arrivals, Place
+from alertd.core.spend.lateness import OWN_ROWS, Delays, usual_delay
+
+NEVER = -(2**40)
+"""The edge of what has no row, an hour before all others."""
+STEPS = (HOURLY, DAILY)
+_SECOND = timedelta(seconds=1)
+
+
+class StreamKey(NamedTuple):
+    """One stream of one account."""
+
+    account: str
+    category: str
+    step: int
+    """`HOURLY` or `DAILY`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class StepRows:
+    """What is known of the rows of one step, by series."""
+
+    newest: NDArray[np.int64]
+    """The hour at which the newest row ends that is over or running; `NEVER` without one."""
+    delays: Delays
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StreamState:
+    """How far one stream is billed, and how late its rows come."""
+
+    key: StreamKey
+    edge: int
+    """Billed through the start of this hour."""
+    lateness: timedelta
+
+
+@dataclass(slots=True, kw_only=True)
+class Streams:
+    """
+    The streams of some categories at one moment.
+
+    Args:
+        rows: By step; the series are those of one table.
+        read_at: When each category was last read successfully, by account and category.
+        longest_s: By stream, the greatest delay of the rows of late, in seconds.
+    """
+
+    rows: Mapping[int, StepRows]
+    read_at: Mapping[tuple[str, str], datetime]
+    longest_s: Mapping[StreamKey, int]
+    lateness_s: Mapping[StreamKey, int]
+    newest: Mapping[StreamKey, int]
+    """The end of the newest row of each stream that has one."""
+    settle_delay: timedelta
+    arrivals: Mapping[tuple[str, str], Mapping[Place, Arrivals]] = field(default_factory=dict)
+
+    @property
+    def settle_s(self) -> int:
+        """What no lateness is below, in whole seconds."""
+        return -(-self.settle_delay // _SECOND)
+
+    def settled(self, key: tuple[str, str], step: int, lateness_s: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the last read of a category less some delays, rounded down to the step, in hours."""
+        read_at = self.read_at.get(key)
+        if read_at is None:
+            return np.full(len(lateness_s), NEVER, np.int64)
+        hours = ((read_at - EPOCH) // _SECOND - lateness_s) // SECONDS_PER_HOUR
+        return hours - hours % HOURS_PER_DAY if step == DAILY else hours
+
+    def states(self, key: tuple[str, str]) -> tuple[StreamState, ...]:
+        """Return each stream of a category that has rows, or the one of hourly rows while none has, if it was read."""
+        keys = [stream for step in STEPS if (stream := StreamKey(*key, step)) in self.newest]
+        if not keys and key in self.read_at:
+            keys = [StreamKey(*key, HOURLY)]
+        return tuple(
+            StreamState(key=stream, edge=self._edge(stream), lateness=timedelta(seconds=self._lateness(stream)))
+            for stream in keys
+        )
+
+    def edge(self, key: tuple[str, str]) -> int | None:
+        """Return the latest edge of a category's streams; None while nothing is known of it."""
+        return max((state.edge for state in self.states(key)), default=None)
+
+    def _lateness(self, stream: StreamKey) -> int:
+        return self.lateness_s.get(stream, self.settle_s)
+
+    def _edge(self, stream: StreamKey) -> int:
+        lateness = np.array([self._lateness(stream)], np.int64)
+        settled = int(self.settled((stream.account, stream.category), stream.step, lateness)[0])
+        return max(settled, self.newest.get(stream, NEVER))
+
+    def lateness_of(
+        self, step: int, cells: NDArray[np.int64], streams: NDArray[np.int64], keys: list[StreamKey]
+    ) -> NDArray[np.int64]:
+        """
+        Return how late the rows of each cell come, in seconds: its own from twelve rows on, else its stream's.
+
+        Args:
+            cells: For each series its cell, -1 for none.
+            streams: For each cell the number of its stream in *keys*.
+        """
+        delays = self.rows[step].delays
+        own, counts = usual_delay(delays, fitted(cells, len(delays.count), -1), len(streams), settle_s=self.settle_s)
+        of_stream = np.array([self._lateness(key) for key in keys], np.int64)
+        return np.where(counts >= OWN_ROWS, own, of_stream[streams])
+
+
+def fitted(values: NDArray[np.int64], size: int, missing: int) -> NDArray[np.int64]:
+    """Return an array by series cut or filled up to a length: series came since it was made."""
+    if len(values) >= size:
+        return values[:size]
+    return np.concatenate((values, np.full(size - len(values), missing, np.int64)))
+
+
+class _Gathering:
+    """The arrivals of many categories, put together by step."""
+
+    def __init__(self, now: datetime) -> None:
+        self._running = hour_of(now)
+        self.newest: dict[StreamKey, int] = {}
+        self._ends: dict[int, list[tuple[int, NDArray[np.int32]]]] = {step: [] for step in STEPS}
+        self.taught: dict[StreamKey, list[tuple[NDArray[np.int32], NDArray[np.int32]]]] = {}
+
+    def add(self, key: tuple[str, str], arrivals: Mapping[Place, Arrivals]) -> None:
+        first = self._running - KEPT_HOURS
+        for (step, end), came in arrivals.items():
+            stream = StreamKey(*key, step)
+            # The running hour counts as soon as it has a row, a longer row only once it is over.
+            if end <= self._running + (step == HOURLY):
+                self.newest[stream] = max(end, self.newest.get(stream, NEVER))
+                self._ends[step].append((end, came.series))
+            if end > first:
+                is_taught = came.delay != UNKNOWN
+                if is_taught.any():
+                    self.taught.setdefault(stream, []).append((came.series[is_taught], came.delay[is_taught]))
+
+    def rows(self, step: int, size: int, settle_s: int) -> StepRows:
+        newest = np.full(size, NEVER, np.int64)
+        for end, series in sorted(self._ends[step], key=lambda pair: pair[0]):
+            newest[series] = end
+        parts = [part for stream, found in self.taught.items() if stream.step == step for part in found]
+        series = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int64)
+        delay_s = np.concatenate([part[1] for part in parts]).astype(np.int64) * 60 if parts else np.empty(0, np.int64)
+        is_late = delay_s > settle_s
+        return StepRows(
+            newest=newest,
+            delays=Delays(
+                count=np.bincount(series, minlength=size).astype(np.int64),
+                late_series=series[is_late].astype(np.int64),
+                late_s=delay_s[is_late],
+            ),
+        )
+
+
+def streams_of(
+    arrivals: Mapping[tuple[str, str], Mapping[Place, Arrivals]],
+    read_at: Mapping[tuple[str, str], datetime],
+    *,
+    now: datetime,
+    settle_delay: timedelta,
+) -> Streams:
+    """Put together what is known of the streams of some categories, by account and category."""
+    gathering = _Gathering(now)
+    for key, found in arrivals.items():
+        gathering.add(key, found)
+    size = 1 + max(
+        (int(came.series.max(initial=-1)) for found in arrivals.values() for came in found.values()), default=-1
+    )
+    settle_s = -(-settle_delay // _SECOND)
+    lateness, longest = {}, {}
+    for stream, parts in gathering.taught.items():
+        delay_s = np.concatenate([delay for _, delay in parts]).astype(np.int64) * 60
+        lateness[stream] = _quantile(delay_s, settle_s)
+        longest[stream] = int(delay_s.max())
+    return Streams(
+        rows={step: gathering.rows(step, size, settle_s) for step in STEPS},
+        read_at=read_at,
+        longest_s=longest,
+        lateness_s=lateness,
+        newest=gathering.newest,
+        settle_delay=settle_delay,
+        arrivals=arrivals,
+    )
+
+
+def _quantile(delay_s: NDArray[np.int64], settle_s: int) -> int:
+    """Return the delay within which nine in ten of some rows of one stream came."""
+    is_late = delay_s > settle_s
+    delays = Delays(
+        count=np.array([len(delay_s)], np.int64),
+        late_series=np.zeros(int(is_late.sum()), np.int64),
+        late_s=delay_s[is_late],
+    )
+    found, _ = usual_delay(delays, np.zeros(1, np.int64), 1, settle_s=settle_s)
+    return int(found[0])
+
+
+def late_streams(streams: Streams, keys: Iterable[StreamKey]) -> list[StreamKey]:
+    """Return the streams of hourly rows some of which came later than they usually do."""
+    return [key for key in keys if key.step == HOURLY and streams.longest_s.get(key, 0) > streams.settle_s]
+
+
+def through_text(edge: int, step: int) -> str:
+    """Return through when a stream is billed, for people: a day by its name, an hour by its time."""
+    last = EPOCH + timedelta(hours=edge)
+    if step == DAILY and midnight_before(edge) == edge:
+        last -= timedelta(hours=1)
+        return f"{last:%b} {last.day}"
+    return f"{last:%b} {last.day} {last:%H:%M}"

@@ -1,0 +1,112 @@
+"""Running totals as arrays: how blocks are added to them, and those of rows longer than an hour by themselves."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.spend.block import HourBlock
+
+GROWTH = 1.5
+
+Part = tuple[int, NDArray[np.signedinteger], NDArray[np.int64]]
+"""(offset from the block's hour, columns, amounts)."""
+
+
+def wider(totals: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+    """Return the totals with more columns, the new ones at nothing."""
+    found = np.zeros((totals.shape[0], width), np.int64)
+    found[:, : totals.shape[1]] = totals
+    return found
+
+
+def shift(totals: NDArray[np.int64], row: int, parts: Sequence[Part], sign: int) -> None:
+    """Add parts to running totals, or take them off: to the hours that they cover piece by piece, then to all after."""
+    if not parts:
+        return
+    ids, inverse = np.unique(np.concatenate([columns for _, columns, _ in parts]), return_inverse=True)
+    offsets = [offset for offset, _, _ in parts]
+    first, last = min(offsets), max(offsets)
+    added = np.zeros((last - first + 1, len(ids)), np.int64)
+    done = 0
+    for offset, columns, amounts in parts:
+        np.add.at(added[offset - first], inverse[done : done + len(columns)], sign * amounts)
+        done += len(columns)
+    running = np.cumsum(added, axis=0)
+    after = row + first + len(running)
+    totals[row + first : after, ids] += running
+    if running[-1].any():
+        totals[after:, ids] += running[-1]
+
+
+class LongTotals:
+    """The running totals of rows longer than an hour, with columns for the few series that have such rows."""
+
+    def __init__(self, height: int, metrics: Iterable[str]) -> None:
+        self.totals = {metric: np.zeros((height, 1), np.int64) for metric in metrics}
+        self._column = np.full(16, -1, np.int64)
+        self._ids: list[int] = []
+
+    @property
+    def count(self) -> int:
+        """How many series have a column."""
+        return len(self._ids)
+
+    @property
+    def ids(self) -> NDArray[np.int64]:
+        """The series of each column."""
+        return np.array(self._ids, np.int64)
+
+    def columns(self, series: NDArray[np.int32]) -> NDArray[np.int64]:
+        """Return the columns of series that `fit` was given."""
+        return self._column[series]
+
+    def fit(self, series: NDArray[np.int32]) -> None:
+        """Make room for series that had no longer row before."""
+        size = int(series.max(initial=-1)) + 1
+        if size > len(self._column):
+            more = np.full(int(size * GROWTH) - len(self._column), -1, np.int64)
+            self._column = np.concatenate((self._column, more))
+        fresh = np.unique(series[self._column[series] < 0]).tolist()
+        for number in fresh:
+            self._column[number] = len(self._ids)
+            self._ids.append(number)
+        for metric, totals in self.totals.items():
+            if len(self._ids) > totals.shape[1]:
+                self.totals[metric] = wider(totals, int(len(self._ids) * GROWTH) + 1)
+
+
+@dataclass(slots=True)
+class OpenRows:
+    """Longer rows that have not ended: they are spread anew as time passes."""
+
+    _cells: dict[tuple[int, int, int], tuple[int, int, int]] = field(default_factory=dict)
+    """(hour, series, span) to amount, voucher and pay."""
+
+    def note(self, hour: int, block: HourBlock, sign: int) -> None:
+        """Take notice of rows, or forget them."""
+        columns = (block.series, block.span, block.amount, block.voucher, block.pay)
+        for series, span, *amounts in zip(*(column.tolist() for column in columns), strict=True):
+            if sign > 0:
+                self._cells[hour, series, span] = (amounts[0], amounts[1], amounts[2])
+            else:
+                self._cells.pop((hour, series, span), None)
+
+    def blocks(self) -> Iterator[tuple[int, HourBlock]]:
+        """Yield the rows by the hour in which they begin."""
+        by_hour: dict[int, list[tuple[int, int, int, int, int]]] = {}
+        for (hour, series, span), amounts in self._cells.items():
+            by_hour.setdefault(hour, []).append((series, span, *amounts))
+        for hour, cells in by_hour.items():
+            series, span, amount, voucher, pay = np.array(cells, np.int64).T
+            yield (
+                hour,
+                HourBlock(
+                    series=series.astype(np.int32), span=span.astype(np.int32), amount=amount, voucher=voucher, pay=pay
+                ),
+            )
+
+    def forget(self, running: int) -> None:
+        """Let go of the rows that are over, or end with the running hour: they stay as they are."""
+        self._cells = {cell: amounts for cell, amounts in self._cells.items() if cell[0] + cell[2] > running + 1}
