@@ -150,6 +150,7 @@ def _rows(
     with store.snapshot():
         books = store.books_of(view)
         spend = SpendView(books.load_series(), window, metrics=_METRICS, owners=owners)
+        spend.advance(window.end - 1)
         spend.fill(books.iter_blocks(window.start))
     query = SpendQuery(group_by=keys)
     by_metric = [spend.sums(query, metric, window) for metric in _METRICS]

@@ -274,6 +274,7 @@ class Cycle:
         span = HourRange(start, running + _VIEW_AHEAD_HOURS)
         table = self.state.shelf(view).table
         spend = SpendView(table, span, metrics=self._plan.metrics_of(view), owners=self._plan.audience.owners)
+        spend.advance(running)
         await self._store.fill(spend, start, view)
         self._views[view] = spend
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.rules.held import LastRead
+from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import (
     FIRST_KEY_HOUR,
     FIRST_MONTH,
@@ -44,6 +45,7 @@ class _Facts:
 
     books: dict[Key, CategoryBook] = field(default_factory=dict)
     blocks: dict[Key, dict[int, HourBlock]] = field(default_factory=dict)
+    arrivals: dict[Key, dict[Place, Arrivals]] = field(default_factory=dict)
     bills: list[TrackedBill] = field(default_factory=list)
     cells: int = 0
 
@@ -51,6 +53,7 @@ class _Facts:
         key = filing.book.key
         self.books[key] = filing.book
         self.blocks.setdefault(key, {}).update(filing.blocks)
+        self.arrivals.setdefault(key, {}).update(filing.arrivals)
         self.cells += sum(map(len, filing.blocks.values()))
 
 
@@ -275,7 +278,9 @@ class Intake:
         bills, facts.bills = facts.bills, []
         if not facts.books and not bills:
             return
-        before = await self._store.save_facts(shelf.table, facts.books, facts.blocks, bills, reading.view)
+        before = await self._store.save_facts(
+            shelf.table, facts.books, facts.blocks, bills, reading.view, arrivals=facts.arrivals
+        )
         shelf.books.update(facts.books)
         state.bills.update({(tracked.bill.account, tracked.bill.bill_id): tracked for tracked in bills})
         changes = [
@@ -283,5 +288,5 @@ class Intake:
             for key, hours in facts.blocks.items()
             for hour, block in hours.items()
         ]
-        facts.books, facts.blocks, facts.cells = {}, {}, 0
+        facts.books, facts.blocks, facts.arrivals, facts.cells = {}, {}, {}, 0
         self._on_change(reading.view, changes)

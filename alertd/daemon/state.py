@@ -21,6 +21,7 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import RulesFile
 from alertd.core.rules.held import CategoryKey, Held, LastRead
 from alertd.core.rules.watched import Watched
+from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, TrackedBill, View
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
@@ -86,6 +87,8 @@ class FactStore(Protocol):
         blocks: Mapping[Key, Mapping[int, HourBlock]],
         bills: Sequence[TrackedBill],
         view: View = View.USAGE,
+        *,
+        arrivals: Mapping[Key, Mapping[Place, Arrivals]],
     ) -> Mapping[Key, Mapping[int, HourBlock]]:
         """Store what was read of a view and return the blocks that were there before, for the hours that changed."""
 

@@ -19,6 +19,7 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import Usd
 from alertd.core.rules.facts import RulesFile
 from alertd.core.rules.held import LastRead
+from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import ApiKey, Balance, TrackedBill, View
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
@@ -70,9 +71,14 @@ class StoreGateway(StoredOutbox):
         blocks: Mapping[Key, Mapping[int, HourBlock]],
         bills: Sequence[TrackedBill],
         view: View = View.USAGE,
+        *,
+        arrivals: Mapping[Key, Mapping[Place, Arrivals]],
     ) -> Mapping[Key, Mapping[int, HourBlock]]:
         """Store what was read, whole; return the blocks that the changed hours held before."""
-        changes = [BookChange(book=book, blocks=blocks.get(key, {})) for key, book in books.items()]
+        changes = [
+            BookChange(book=book, blocks=blocks.get(key, {}), arrivals=arrivals.get(key, {}))
+            for key, book in books.items()
+        ]
 
         def save(store: Store) -> Mapping[Key, Mapping[int, HourBlock]]:
             before = {key: store.books_of(view).blocks(*key, hours) for key, hours in blocks.items() if hours}

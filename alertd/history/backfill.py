@@ -132,8 +132,16 @@ class Backfill:
             account, category = piece.key
             book = self._state.books.get(piece.key) or CategoryBook(account=account, category=category)
             # Off the loop: a million rows take a second.
-            filing = await asyncio.to_thread(file_rows, book, self._state.table, rows, piece.span, read_at=self._now)
-            await self._store.save_facts(self._state.table, {piece.key: filing.book}, {piece.key: filing.blocks}, ())
+            filing = await asyncio.to_thread(
+                file_rows, book, self._state.table, rows, piece.span, read_at=self._now, is_backfill=True
+            )
+            await self._store.save_facts(
+                self._state.table,
+                {piece.key: filing.book},
+                {piece.key: filing.blocks},
+                (),
+                arrivals={piece.key: filing.arrivals},
+            )
             self._state.books[piece.key] = filing.book
         self._report.rows += len(rows)
         self._on_read(piece)

@@ -6,10 +6,12 @@ Reads of the API are judged in `alertd.core.spend.ledger`; here its results are 
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 from alertd.core.hours import HourRange
 from alertd.core.money import Usd
+from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_arrivals, encode_arrivals
 from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill, View
 from alertd.core.spend.block import HourBlock, decode, encode
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
@@ -37,6 +39,8 @@ class BookChange:
 
     book: CategoryBook
     blocks: Mapping[int, HourBlock] = field(default_factory=dict)
+    arrivals: Mapping[Place, Arrivals] = field(default_factory=dict)
+    """The places where rows came that were not there before, whole."""
 
 
 class _BookRow(NamedTuple):
@@ -50,6 +54,15 @@ class _BookRow(NamedTuple):
     failed_at: int | None
     deep_read_at: int | None
     full_read_at: int | None
+    reads: str
+
+
+class _ArrivalRow(NamedTuple):
+    account: str
+    category: str
+    step: int
+    end_hour: int
+    came: bytes
 
 
 class _SummaryRow(NamedTuple):
@@ -92,6 +105,7 @@ class _MonthlyRow(NamedTuple):
 
 _BOOK_KEY = ("account", "category")
 _HOUR_KEY = ("account", "category", "hour")
+_ARRIVAL_KEY = ("account", "category", "step", "end_hour")
 _MONTHLY_KEY = ("account", "bill_id")
 
 
@@ -102,6 +116,7 @@ class Books:
     SERIES: ClassVar[str]
     BOOK: ClassVar[str]
     HOUR: ClassVar[str]
+    ARRIVAL: ClassVar[str]
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -114,7 +129,21 @@ class Books:
         """Return every book by (account, category), with the summaries of its hours; no block is read."""
         with self._database.snapshot():
             books = select(self._database, _BookRow, self.BOOK, "ORDER BY account, category")
-            return {(row.account, row.category): _book(row, self._summaries(row), self.VIEW) for row in books}
+            return {
+                (row.account, row.category): _book(row, self._summaries(row), self._arrivals(row), self.VIEW)
+                for row in books
+            }
+
+    def _arrivals(self, book: _BookRow) -> dict[Place, Arrivals]:
+        found = select(
+            self._database,
+            _ArrivalRow,
+            self.ARRIVAL,
+            "WHERE account = ? AND category = ? ORDER BY step, end_hour",
+            (book.account, book.category),
+        )
+        where = f'account "{book.account}": {book.category}: arrivals'
+        return {(row.step, row.end_hour): read(partial(decode_arrivals, row.came), where=where) for row in found}
 
     def _summaries(self, book: _BookRow) -> dict[int, HourSummary]:
         rows = select(
@@ -171,6 +200,8 @@ class Books:
                 self._save_book(change.book)
                 for hour, block in change.blocks.items():
                     self._save_block(change.book, hour, block)
+                if change.arrivals:
+                    self._save_arrivals(change)
 
     def _save_series(self, table: SeriesTable) -> None:
         # Asked anew each time, so that the series of a commit that failed go with the next one.
@@ -205,6 +236,14 @@ class Books:
         )
         upsert(self._database, self.HOUR, row, _HOUR_KEY)
 
+    def _save_arrivals(self, change: BookChange) -> None:
+        for (step, end), came in change.arrivals.items():
+            row = _ArrivalRow(*change.book.key, step, end, encode_arrivals(came))
+            upsert(self._database, self.ARRIVAL, row, _ARRIVAL_KEY)
+        first = min((end for _, end in change.book.arrivals), default=0)
+        sql = f"DELETE FROM {self.ARRIVAL} WHERE account = ? AND category = ? AND end_hour < ?"  # noqa: S608
+        self._database.execute(sql, (*change.book.key, first))
+
     def prune(self, before_hour: int) -> int:
         """
         Delete the blocks whose spend ends at or before an hour; return how many.
@@ -228,12 +267,13 @@ class Books:
 
 
 class Bills(Books):
-    """The tables `series`, `book`, `bill_hour` and `monthly_bill`."""
+    """The tables `series`, `book`, `bill_hour`, `arrival` and `monthly_bill`."""
 
     VIEW = View.USAGE
     SERIES = "series"
     BOOK = "book"
     HOUR = "bill_hour"
+    ARRIVAL = "arrival"
 
     def load_monthly(self) -> tuple[TrackedBill, ...]:
         """Return every monthly bill seen so far, by account and id."""
@@ -268,7 +308,9 @@ def _summary(row: _SummaryRow, book: _BookRow) -> HourSummary:
     )
 
 
-def _book(row: _BookRow, hours: Mapping[int, HourSummary], view: View) -> CategoryBook:
+def _book(
+    row: _BookRow, hours: Mapping[int, HourSummary], arrivals: Mapping[Place, Arrivals], view: View
+) -> CategoryBook:
     where = f'account "{row.account}": {row.category}: book'
     return CategoryBook(
         account=row.account,
@@ -283,6 +325,8 @@ def _book(row: _BookRow, hours: Mapping[int, HourSummary], view: View) -> Catego
         deep_read_at=from_micros_or_none(row.deep_read_at),
         full_read_at=from_micros_or_none(row.full_read_at),
         view=view,
+        arrivals=arrivals,
+        reads=from_json(row.reads, tuple[ReadSpan, ...], where=where),
     )
 
 
@@ -298,6 +342,7 @@ def _book_row(book: CategoryBook) -> _BookRow:
         failed_at=to_micros_or_none(book.failed_at),
         deep_read_at=to_micros_or_none(book.deep_read_at),
         full_read_at=to_micros_or_none(book.full_read_at),
+        reads=to_json(book.reads),
     )
 
 

@@ -16,12 +16,13 @@ class _KeyRow(NamedTuple):
 
 
 class KeyBills(Books):
-    """The tables `key_series`, `key_book`, `key_bill_hour` and `api_key`."""
+    """The tables `key_series`, `key_book`, `key_bill_hour`, `key_arrival` and `api_key`."""
 
     VIEW = View.API_KEY
     SERIES = "key_series"
     BOOK = "key_book"
     HOUR = "key_bill_hour"
+    ARRIVAL = "key_arrival"
 
     def load_keys(self) -> tuple[ApiKey, ...]:
         """Return every API key that the bills ever named, by account and id."""

@@ -8,8 +8,8 @@ been. It knows nothing of rules: it gives them their facts.
 
 from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,17 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_key_names
 from alertd.core.rules.watched import Watched
+from alertd.core.spend.arrival import step_of
 from alertd.core.spend.bill import ApiKey, Balance, BillPhase, TrackedBill, View
 from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.lateness import Delays
 from alertd.core.spend.ledger import CategoryBook, DataState, HourSummary, SeriesTable
+from alertd.core.spend.stream import NEVER, STEPS, StepRows, StreamKey, Streams, unseen
 from alertd.core.spend.view import SpendView
 
 _LONG_AGO = -(2**62)
+_CREDIT = {_LONG_AGO: HourSummary(total=Usd(0), end=_LONG_AGO, digest=b"", has_credit=True)}
+"""Stands for all hours before in which a credit was known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,32 +66,49 @@ class History:
         return cls(table=SeriesTable(), books={}, blocks=lambda _: ())
 
 
-@dataclass(slots=True)
-class _Marks:
-    """What decides the data edge of one category and what incomplete data may hide there."""
+class _Rows:
+    """The rows that are over at an hour that only rises: all came in time, for nobody knows any more when they came."""
 
-    ends: list[int] = field(default_factory=list)
-    """The hours at which rows end, rising."""
-    credit_from: int | None = None
-    """The first hour in which a credit was known."""
+    def __init__(self, size: int, first: int, settle_delay: timedelta) -> None:
+        self._first = first
+        self._settle_delay = settle_delay
+        self._seen: set[StreamKey] = set()
+        """Those of which a row came since the first hour that is asked for: before, nobody could know how late."""
+        self._newest = {step: np.full(size, NEVER, np.int64) for step in STEPS}
+        self._of_stream: dict[StreamKey, int] = {}
+        self._nothing = Delays(
+            count=np.zeros(size, np.int64), late_series=np.empty(0, np.int64), late_s=np.empty(0, np.int64)
+        )
+        self._coming: list[tuple[int, StreamKey, NDArray[np.int32]]] = []
 
-    def note(self, ends: NDArray[np.int64], amounts: NDArray[np.int64]) -> None:
-        self.ends += np.unique(ends).tolist()
-        of_credits = ends[amounts < 0]
-        if len(of_credits):
-            self.note_credit(int(of_credits.min()))
+    def note(self, key: CategoryKey, hour: int, block: HourBlock) -> None:
+        """Take notice of what is filed under an hour."""
+        for span in np.unique(block.span).tolist():
+            stream = StreamKey(*key, step_of(span))
+            self._coming.append((hour + span, stream, block.series[block.span == span]))
 
-    def note_credit(self, hour: int) -> None:
-        self.credit_from = hour if self.credit_from is None else min(hour, self.credit_from)
+    def begin(self) -> None:
+        """Put the rows in order; no more are noted."""
+        self._coming.sort(key=lambda row: row[0], reverse=True)
 
-    def summaries(self, hour: int) -> dict[int, HourSummary]:
-        """Return one hour that stands for all that are over: the edge and whether a credit was seen follow from it."""
-        has_credit = self.credit_from is not None and self.credit_from <= hour
-        number = bisect_right(self.ends, hour)
-        if not number and not has_credit:
-            return {}
-        end = self.ends[number - 1] if number else _LONG_AGO
-        return {end - 1: HourSummary(total=Usd(0), end=end, digest=b"", has_credit=has_credit)}
+    def streams(self, hour: int, read_at: Mapping[CategoryKey, datetime]) -> Streams:
+        """Return what is known at the beginning of an hour, a later one than at the last call."""
+        while self._coming and self._coming[-1][0] <= hour:
+            end, stream, series = self._coming.pop()
+            self._newest[stream.step][series] = end
+            self._of_stream[stream] = end
+            if end > self._first:
+                self._seen.add(stream)
+        settle_s = -(-self._settle_delay // timedelta(seconds=1))
+        return Streams(
+            rows={step: StepRows(newest=self._newest[step], delays=self._nothing) for step in STEPS},
+            read_at=read_at,
+            longest_s={},
+            lateness_s=dict.fromkeys(self._seen, settle_s),
+            newest=dict(self._of_stream),
+            settle_delay=self._settle_delay,
+            unseen_s=unseen(settle_s),
+        )
 
 
 class Past:
@@ -122,16 +144,20 @@ class Past:
         self._first = first
         self._view = view
         self._is_explained = is_explained
-        self._marks = {key: _Marks() for key in history.books}
+        self._credit_from: dict[CategoryKey, int] = {}
+        """The first hour in which a credit of a category was known."""
+        self._rows = _Rows(len(history.table), first, watched.settle_delay)
         self._coming: list[tuple[int, int, HourBlock]] = []
         """(hour in which it is known, hour of its start, rows of that start and end), the last first."""
         self.spend = SpendView(history.table, span, metrics=watched.metrics_of(view), owners=self._owners)
+        # A row is known once it is over, so none is ever spread over its hours so far.
+        self.spend.advance(span.end)
         self.spend.fill(self._known_at_first(span))
         for key, book in history.books.items():
-            self._marks[key].ends.sort()
             for hour, summary in book.hours.items():
                 if hour < span.start and summary.has_credit:
-                    self._marks[key].note_credit(summary.end)
+                    self._note_credit(key, summary.end)
+        self._rows.begin()
         self._coming.sort(key=lambda part: part[0], reverse=True)
 
     def _known_at_first(self, span: HourRange) -> Iterator[tuple[int, HourBlock]]:
@@ -141,18 +167,24 @@ class Past:
             if not len(block):
                 continue
             name = names[int(block.series[0])]
-            marks = self._marks.get((name.account, name.category))
-            if marks is None:
+            key = (name.account, name.category)
+            if key not in self._history.books:
                 continue
+            self._rows.note(key, hour, block)
             ends = hour + block.span.astype(np.int64)
-            marks.note(ends, block.amount)
+            of_credits = ends[block.amount < 0]
+            if len(of_credits):
+                self._note_credit(key, int(of_credits.min()))
             is_late = (block.span > 1) & (ends > self._first)
             if not is_late.any():
                 yield hour, block
                 continue
-            yield hour, _part(block, ~is_late)
+            yield hour, block.part(~is_late)
             for end in np.unique(ends[is_late]).tolist():
-                self._coming.append((end, hour, _part(block, ends == end)))
+                self._coming.append((end, hour, block.part(ends == end)))
+
+    def _note_credit(self, key: CategoryKey, hour: int) -> None:
+        self._credit_from[key] = min(hour, self._credit_from.get(key, hour))
 
     def at(self, now: datetime) -> Facts:
         """Return what the daemon knew at an instant, not before that of the last call."""
@@ -167,6 +199,7 @@ class Past:
             bills=tuple(bill for bill in bills if bill is not None),
             balances={balance.account: balance for balance in self._history.balances[:known]},
             owners=self._owners,
+            streams={view: part._streams(now) for view, part in parts.items()},  # noqa: SLF001 -- as above
             last_read=LastRead(dropped=never_asked(books, self._watched)),
             watched_since=min(now, start_of(self._first)),
         )
@@ -200,7 +233,15 @@ class Past:
 
     def state(self, now: datetime) -> DataState:
         """Return what was read at an instant, and through when is billed."""
-        return DataState(books=self._books(now), now=now, settle_delay=self._watched.settle_delay)
+        return DataState(
+            books=self._books(now),
+            now=now,
+            settle_delay=self._watched.settle_delay,
+            known_streams=self._streams(now),
+        )
+
+    def _streams(self, now: datetime) -> Streams:
+        return self._rows.streams(hour_of(now), dict.fromkeys(self._history.books, now))
 
     def _books(self, now: datetime) -> dict[CategoryKey, CategoryBook]:
         return {key: self._book(book, hour_of(now), now) for key, book in self._history.books.items()}
@@ -211,22 +252,12 @@ class Past:
             account=book.account,
             category=book.category,
             view=book.view,
-            hours=self._marks[book.key].summaries(hour),
+            hours=_CREDIT if self._credit_from.get(book.key, hour + 1) <= hour else {},
             covered=book.covered.within(begun),
             failed=book.failed.within(begun),
             error=book.error,
             read_at=now,
         )
-
-
-def _part(block: HourBlock, chosen: NDArray[np.bool_]) -> HourBlock:
-    return HourBlock(
-        series=block.series[chosen],
-        span=block.span[chosen],
-        amount=block.amount[chosen],
-        voucher=block.voucher[chosen],
-        pay=block.pay[chosen],
-    )
 
 
 def _bill_at(tracked: TrackedBill, now: datetime) -> TrackedBill | None:

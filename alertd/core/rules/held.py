@@ -9,11 +9,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from alertd.core.hours import hour_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts, RulesFile
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import ApiKey, Balance, TrackedBill, View
 from alertd.core.spend.ledger import CategoryBook, DataState
+from alertd.core.spend.stream import Streams
 from alertd.core.spend.view import SpendView
 
 CategoryKey = tuple[str, str]
@@ -46,6 +48,8 @@ class Held:
     """By account, as last read."""
     owners: OwnerDirectory = OwnerDirectory()
     """With the names of API keys, see `with_key_names`."""
+    streams: Mapping[View, Streams] = field(default_factory=dict)
+    """How far each stream was billed, where the books do not say it: in the past as it is known now."""
     last_read: LastRead = LastRead()
     rules_file: RulesFile = RulesFile()
     watched_since: datetime | None = None
@@ -53,7 +57,9 @@ class Held:
 
     def data(self, view: View, now: datetime, settle_delay: timedelta) -> DataState:
         """Return the books of a view to be asked how far they are known; of everything held, so call `of` before."""
-        return DataState(books=self.books[view], now=now, settle_delay=settle_delay)
+        return DataState(
+            books=self.books[view], now=now, settle_delay=settle_delay, known_streams=self.streams.get(view)
+        )
 
     def of(self, watched: Watched) -> "Held":
         """
@@ -119,6 +125,8 @@ def build_facts(
         now: The moment for which *held* is right.
         is_explained: As in `Facts`.
     """
+    for view in spend.values():
+        view.advance(hour_of(now))
     known = held.of(watched)
     delay = watched.settle_delay
     return Facts(

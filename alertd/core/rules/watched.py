@@ -4,10 +4,11 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alertd.core.hours import HOURS_PER_DAY, hour_of, midnight_before
+from alertd.core.hours import hour_of, midnight_before
 from alertd.core.rules.base import Rule
 from alertd.core.spend.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
 from alertd.core.spend.planned import PlannedSpend
+from alertd.core.spend.stream import LONGEST_LAG_HOURS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +48,7 @@ class Watched:
         """Return the first hour of a view that some enabled rule or a report can see."""
         reach = self.reach if view is View.USAGE else timedelta()
         furthest = max((reach, *(rule.lookback() for rule in self.rules if rule.enabled and view in rule.views)))
-        # The data edge may lie a day behind; the day before is what its window begins in.
-        first = midnight_before(hour_of(now - furthest)) - HOURS_PER_DAY
+        first = midnight_before(hour_of(now - furthest)) - LONGEST_LAG_HOURS
         # How much of a planned amount is left depends on all that was spent since its span began.
         spans = (plan.hours for plan in self.planned if plan.hours.end > first)
         return min([first, *(midnight_before(span.start) for span in spans)])

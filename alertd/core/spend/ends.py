@@ -111,7 +111,7 @@ def edges_of(view: SpendView, data: DataState, query: SpendQuery, keys: Iterable
     np.maximum(cells.known_through, edge, out=cells.known_through)
     newest = _newest(cells, streams)
     edge = np.maximum(cells.known_through, newest)
-    is_present = (newest > NEVER) | (view.totals_at(cells, view.first_metric, np.array([view.span.end]))[0] != 0)
+    is_present = (newest > NEVER) | (view.totals_at(cells, view.first_metric, np.array([hour_of(data.now)]))[0] != 0)
     is_present &= edge > NEVER
     latest = int(edge[is_present].max()) if is_present.any() else (data.edge(keys) or hour_of(data.now))
     return Edges(cells, np.where(is_present, edge, latest), is_present, latest)

@@ -309,6 +309,8 @@ class DataState:
     books: Mapping[tuple[str, str], CategoryBook]
     now: datetime
     settle_delay: timedelta
+    known_streams: Streams | None = field(default=None, repr=False, compare=False)
+    """How far each stream is billed, where something else than the books says so: in the past as it is known now."""
     _streams: list[Streams] = field(default_factory=list, repr=False, compare=False)
     _selected: dict[tuple[Patterns, Patterns], tuple[tuple[str, str], ...]] = field(
         default_factory=dict, repr=False, compare=False
@@ -337,6 +339,8 @@ class DataState:
     @property
     def streams(self) -> Streams:
         """The streams of all categories; put together once for all rules."""
+        if self.known_streams is not None:
+            return self.known_streams
         if not self._streams:
             self._streams.append(
                 streams_of(

@@ -77,7 +77,9 @@ class StepSums:
         Raises:
             OverflowError: All amounts together do not fit 64 bits.
         """
-        for offset, series, amounts in spread(block, "amount"):
+        # The window ends with the running hour: a row that has not ended is spread over its hours so far.
+        end = self.steps.span.end
+        for offset, series, amounts in spread(block.until(end - hour) if hour < end else block, "amount"):
             if hour + offset not in self.steps.span:
                 continue
             if series.max(initial=0) >= len(self._sums[0]):

@@ -15,11 +15,13 @@ from numpy.typing import NDArray
 
 from alertd.core.hours import EPOCH, HOURS_PER_DAY, SECONDS_PER_HOUR, hour_of, midnight_before
 from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, UNKNOWN, Arrivals, Place
-from alertd.core.spend.lateness import OWN_ROWS, Delays, usual_delay
+from alertd.core.spend.lateness import LONGEST_S, OWN_ROWS, Delays, usual_delay
 
 NEVER = -(2**40)
 """The edge of what has no row, an hour before all others."""
 STEPS = (HOURLY, DAILY)
+LONGEST_LAG_HOURS = LONGEST_S // SECONDS_PER_HOUR + DAILY
+"""How far behind now an edge may lie while reads succeed: the longest lateness, and a step."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -69,6 +71,8 @@ class Streams:
     newest: Mapping[StreamKey, int]
     """The end of the newest row of each stream that has one."""
     settle_delay: timedelta
+    unseen_s: Mapping[int, int]
+    """By step, how late a stream is taken to be of which no row was ever seen to come."""
     arrivals: Mapping[tuple[str, str], Mapping[Place, Arrivals]] = field(default_factory=dict)
 
     @property
@@ -99,7 +103,7 @@ class Streams:
         return max((state.edge for state in self.states(key)), default=None)
 
     def _lateness(self, stream: StreamKey) -> int:
-        return self.lateness_s.get(stream, self.settle_s)
+        return self.lateness_s.get(stream, self.unseen_s[stream.step])
 
     def _edge(self, stream: StreamKey) -> int:
         lateness = np.array([self._lateness(stream)], np.int64)
@@ -196,8 +200,18 @@ def streams_of(
         lateness_s=lateness,
         newest=gathering.newest,
         settle_delay=settle_delay,
+        unseen_s=unseen(settle_s),
         arrivals=arrivals,
     )
+
+
+def unseen(settle_s: int) -> dict[int, int]:
+    """
+    Return by step how late a stream is taken to be of which no row was ever seen to come.
+
+    A day is billed hours after its end: until the first row was seen to come, a day is waited for.
+    """
+    return {HOURLY: settle_s, DAILY: max(settle_s, DAILY * SECONDS_PER_HOUR)}
 
 
 def _quantile(delay_s: NDArray[np.int64], settle_s: int) -> int:

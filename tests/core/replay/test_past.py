@@ -42,7 +42,7 @@ def spent(facts: Facts) -> int:
     [
         pytest.param(30, "0", 32, id="in its last hour it is not known, and the edge is the read's"),
         pytest.param(29, "24", 29, id="with its end it is known whole, and its end is the edge"),
-        pytest.param(20, "24", 22, id="later the edge goes on with the reads"),
+        pytest.param(20, "24", 29, id="it stays so until another day is over"),
     ],
 )
 def test_row_of_a_day_when_it_is_not_over_then_it_is_not_known(ago: int, amount: str, edge_ago: int) -> None:

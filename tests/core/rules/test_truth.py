@@ -1,0 +1,132 @@
+"""What a rolling sum may say while bills are still to come: the worked examples, and spend that never changes."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import pytest
+
+from alertd.core.alert import AlertState
+from alertd.core.hours import hour_of
+from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.spend.ends import edges_of
+from alertd.core.spend.selection import SpendQuery
+from tests.core.builders import WARNING, rolling, usd
+from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
+
+DAYS = range(1, 15)
+HOURS = range(FIRST, FIRST + 14 * 24)
+MIDNIGHT = hour_of(at(10))
+
+
+def whole(hours: int, warning: str) -> RollingSpend:
+    """A rule on all spend in a window."""
+    limits = {WARNING: usd(warning)}
+    return replace(rolling(None, None), name="all", group_by=(), window=timedelta(hours=hours), thresholds=limits)
+
+
+def day_hour(hour: int) -> int:
+    """The hour of the UTC day."""
+    return hour % 24
+
+
+EXAMPLES = [
+    pytest.param(
+        [*hourly(HOURS, "1"), *daily(DAYS, "24")],
+        whole(24, "40"),
+        at(10, 10, 2),
+        {"gpu": at(10, 10), "cloud_storage": at(10)},
+        ("48", "48"),
+        AlertState.FIRING,
+        id="storage by the day and gpu by the hour",
+    ),
+    pytest.param(
+        [*hourly(HOURS, "100", late=5), *hourly(HOURS, "1", category="llm", owner="key-1")],
+        whole(1, "50"),
+        at(10, 0, 2),
+        {"gpu": at(9, 19), "llm": at(10)},
+        ("101", "101"),
+        AlertState.FIRING,
+        id="gpu five hours later than llm",
+    ),
+    pytest.param(
+        hourly(range(FIRST, MIDNIGHT + 10), "10", late=lambda hour: 21 if hour == hour_of(at(6, 4)) else 0),
+        whole(3, "25"),
+        at(10, 13, 2),
+        {"gpu": at(10, 11)},
+        ("20", "20"),
+        AlertState.RESOLVED,
+        id="stopped, with one row late days ago",
+    ),
+    pytest.param(
+        [
+            *hourly(HOURS, lambda hour: "100" if hour < MIDNIGHT else "60", late=2),
+            *hourly(HOURS, "1", category="llm", owner="key-1"),
+        ],
+        whole(1, "80"),
+        at(10, 3, 2),
+        {"gpu": at(10, 1), "llm": at(10, 3)},
+        ("61", "61"),
+        AlertState.RESOLVED,
+        id="gpu lowered, billed two hours late",
+    ),
+    pytest.param(
+        hourly(HOURS, "10", late=lambda hour: 10 if day_hour(hour) == 5 else 0),
+        whole(3, "25"),
+        at(10, 8, 2),
+        {"gpu": at(10, 8)},
+        ("20", "30"),
+        AlertState.FIRING,
+        id="one row ten hours late",
+    ),
+]
+
+
+@pytest.mark.parametrize(("rows", "rule", "now", "edges", "ends", "state"), EXAMPLES)
+def test_value_when_the_example_is_lived_through_then_as_the_rules_language_says(
+    rows: Sequence[Shown],
+    rule: RollingSpend,
+    now: datetime,
+    edges: dict[str, datetime],
+    ends: tuple[str, str],
+    state: AlertState,
+) -> None:
+    """Each line of the table, polled every hour from day 5 on by a fresh store."""
+    world = LateBills(rows, (rule,))
+    for moment in polls(at(5, 0, 2), now):
+        world.judge(moment)
+    facts = world.facts(now)
+    found = edges_of(facts.spend, facts.data, SpendQuery(accounts=facts.data.accounts), facts.data.books)
+    assert {key.category: edge for key, edge in found.of(())} == {name: hour_of(edge) for name, edge in edges.items()}
+    (alert,) = world.alerts.values()
+    expected = alert.expected if alert.expected is not None else alert.value
+    assert (f"{alert.value:f}", f"{expected:f}", alert.state) == (*ends, state)
+
+
+STEADY = [
+    pytest.param(daily(DAYS, "24"), whole(24, "20"), id="day rows alone"),
+    pytest.param([*hourly(HOURS, "1"), *daily(DAYS, "24")], whole(24, "40"), id="day rows and gpu"),
+    *(
+        pytest.param(
+            [*hourly(HOURS, "100", late=late), *hourly(HOURS, "1", category="llm", owner="key-1")],
+            whole(hours, limit),
+            id=f"gpu {late} h later than llm, {hours} h",
+        )
+        for late in (1, 2)
+        for hours, limit in ((1, "50"), (3, "250"), (24, "2350"))
+    ),
+    pytest.param([*hourly(HOURS, "1", category="cloud_storage"), *daily(DAYS, "24")], whole(24, "40"), id="in one"),
+]
+
+
+@pytest.mark.parametrize(("rows", "rule"), STEADY)
+def test_alert_when_spend_is_steady_then_it_fires_once_and_goes_on(rows: Sequence[Shown], rule: RollingSpend) -> None:
+    """Not billed yet is no zero: an alert on spend that never changes has no end."""
+    world = LateBills(rows, (rule,))
+    states = []
+    for moment in polls(at(2, 12, 2), at(5, 12, 2)):
+        world.judge(moment)
+        states.append([alert.state for alert in world.alerts.values()])
+    (alert,) = world.alerts.values()
+    assert (alert.state, alert.episode) == (AlertState.FIRING, 1)
+    assert states[-1] == [AlertState.FIRING]
