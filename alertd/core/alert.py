@@ -1,5 +1,6 @@
 """An alert: the life of one group under one rule. Data only; `lifecycle.py` moves it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -119,6 +120,11 @@ class Sample:
         return dict(self.thresholds).get(severity) if severity is not None else None
 
 
+def lag_text(lagging: Iterable[Lag]) -> str:
+    """Return the streams that lag, each with through when it is billed; empty where none does."""
+    return ", ".join(lag.text for lag in lagging)
+
+
 class Address(NamedTuple):
     """Where a message goes: a receiver of the rules file, and one of those whom it reaches."""
 
@@ -155,6 +161,7 @@ class Alert:
     """What the value comes to once every stream is billed; None where that is the value itself."""
     lagging: tuple[Lag, ...] = ()
     is_window: bool = True
+    """The window that ends at `as_of` holds exactly the value."""
     is_complete: bool
     started_at: datetime
     fired_at: datetime | None = None

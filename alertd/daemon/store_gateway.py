@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import islice
 from typing import Concatenate
 
-from alertd.core.alert import Alert
+from alertd.core.alert import Alert, lag_text
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.hours import HourRange
@@ -219,6 +219,8 @@ def _events(move: Move, now: datetime) -> Iterator[AlertEvent]:
             ("threshold", f"{alert.threshold:f}" if alert.threshold is not None else ""),
             ("unit", alert.unit.value),
             ("as_of", alert.as_of.isoformat()),
+            ("expected", f"{alert.expected:f}" if alert.expected is not None else ""),
+            ("lagging", lag_text(alert.lagging)),
             ("complete", "yes" if alert.is_complete else "no"),
             ("reason", alert.reason),
             *(("caveat", caveat) for caveat in alert.caveats),

@@ -179,6 +179,7 @@ def postable(facts: AlertFacts, *, labels: dict[str, str], now: datetime, is_pla
         annotations = {"summary": annotations["summary"][:_PLAIN_SUMMARY_LIMIT]}
     else:
         annotations |= {"value": facts.value, "unit": facts.unit, "as_of": iso_instant(facts.as_of)}
+        annotations |= {"expected": facts.expected} if facts.expected is not None else {}
         annotations |= {"threshold": facts.threshold} if facts.threshold is not None else {}
         annotations["fingerprint"] = facts.fingerprint
     ends_at = (facts.ends_at or now) if facts.is_resolved else now + HOLD

@@ -119,6 +119,8 @@ def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, 
         annotations.setdefault("summary", readable.title)
         annotations.setdefault("description", "\n".join((*readable.history, *readable.lines)))
     annotations |= {"value": facts.value, "unit": facts.unit, "as_of": iso_instant(facts.as_of)}
+    if facts.expected is not None:
+        annotations["expected"] = facts.expected
     if facts.threshold is not None:
         annotations["threshold"] = facts.threshold
     if is_plain:

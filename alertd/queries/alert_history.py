@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alertd.core.alert import Alert, AlertState
+from alertd.core.alert import Alert, AlertState, Sample, lag_text
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import repeat_interval
 from alertd.core.alerts.routing import OWNER, matching_routes
@@ -153,8 +153,7 @@ def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
         whole = "complete" if sample.is_complete else "not complete"
         reached = sample.reached.label if sample.reached is not None else "below every threshold"
         yield f"  {sample.headline}: {reached}"
-        value = format_value(sample.value, sample.unit)
-        yield f"    {value}{f'; {limits}' if limits else ''}; billed through {format_instant(sample.as_of)}, {whole}"
+        yield f"    {_both_ends(sample)}{f'; {limits}' if limits else ''}; {_through(sample)}, {whole}"
         yield from (f"    {caveat}" for caveat in sample.caveats)
     if not samples:
         yield "  nothing to judge: no spend fits it, or nothing was read yet"
@@ -209,8 +208,18 @@ def _value(alert: Alert) -> str:
     if alert.threshold is not None:
         limit = f"; {alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
     whole = "complete" if alert.is_complete else "not complete"
-    value, peak = format_value(alert.value, alert.unit), format_value(alert.peak, alert.unit)
-    return f"{value}{limit}; at most {peak}; billed through {format_instant(alert.as_of)}, {whole}"
+    value, peak = _both_ends(alert), format_value(alert.peak, alert.unit)
+    return f"{value}{limit}; at most {peak}; {_through(alert)}, {whole}"
+
+
+def _both_ends(known: Alert | Sample) -> str:
+    value = format_value(known.value, known.unit)
+    return value if known.expected is None else f"{value}, about {format_value(known.expected, known.unit)} once billed"
+
+
+def _through(known: Alert | Sample) -> str:
+    lagging = f" ({lag_text(known.lagging)})" if known.lagging else ""
+    return f"billed through {format_instant(known.as_of)}{lagging}"
 
 
 def _told(alert: Alert, rule: Rule | None, now: datetime) -> str:

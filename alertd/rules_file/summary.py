@@ -165,6 +165,7 @@ def variables_of(alert: Alert) -> dict[str, object]:
         "account": alert.account,
         "labels": LabelView(alert.labels),
         "value": Figure.of(alert.value, alert.unit),
+        "expected": Figure.of(alert.value if alert.expected is None else alert.expected, alert.unit),
         "threshold": threshold,
         "unit": str(alert.unit),
         "as_of": format_instant(alert.as_of),

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from alertd.core.alert import Alert, AlertState, Contributor, Unit
+from alertd.core.alert import Alert, AlertState, Contributor, Unit, lag_text
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.reason import NotifyReason
@@ -107,6 +107,8 @@ def _end_line(alert: Alert, now: datetime) -> str:
 def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
     is_new = alert.unit is Unit.DAYS and alert.value == 0 and not alert.is_below
     fields = [Field(name="Value", text="under a day" if is_new else format_value(alert.value, alert.unit))]
+    if alert.expected is not None:
+        fields.append(Field(name="Once all is billed", text=f"about {format_value(alert.expected, alert.unit)}"))
     if alert.threshold is not None:
         name = f"Threshold ({alert.severity.label})"
         fields.append(Field(name=name, text=format_value(alert.threshold, alert.unit)))
@@ -119,7 +121,8 @@ def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
         fields.append(Field(name="Firing since", text=format_instant(alert.fired_at)))
     is_of_bills = alert.unit in {Unit.USD, Unit.RATIO} and not alert.is_below
     through = "Billed through" if is_of_bills else "As of"
-    return (*fields, Field(name=through, text=format_instant(alert.as_of)))
+    lagging = f"; {lag_text(alert.lagging)}" if alert.lagging else ""
+    return (*fields, Field(name=through, text=f"{format_instant(alert.as_of)}{lagging}"))
 
 
 def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
@@ -179,6 +182,7 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets)
         threshold=f"{alert.threshold:f}" if alert.threshold is not None else None,
         unit=alert.unit.value,
         as_of=alert.as_of,
+        expected=f"{alert.expected:f}" if alert.expected is not None else None,
         url=alert.url or targets.of_alert(alert.fingerprint),
         episode=alert.episode,
         acknowledged_by=alert.acknowledged_by,

@@ -77,6 +77,8 @@ class AlertFacts:
     threshold: str | None
     unit: str
     as_of: datetime
+    expected: str | None = None
+    """What the value comes to once everything is billed; None where that is the value itself."""
     url: str
     episode: int = 0
     """Which of the alert's lives it is; 0 where nobody counts them."""
