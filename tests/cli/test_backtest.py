@@ -79,7 +79,7 @@ def save(store: Store, *, missing: HourSet, days: int = 60) -> None:
 def test_backtest_when_asked_as_json_then_episodes_with_times_and_messages(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Six dear hours reach $12 after two of them and $30 after five; below $10.80 is only the window without any."""
+    """Six dear hours reach $12 after two of them and $30 after five; below $10.80 are only windows without any, for two hours."""
     assert run(["backtest", "--json"]) == 0
 
     said = capsys.readouterr()
@@ -90,7 +90,7 @@ def test_backtest_when_asked_as_json_then_episodes_with_times_and_messages(
     assert rule == {
         "name": "gpu-6h",
         "type": "rolling_spend",
-        "firing_hours": 10,
+        "firing_hours": 12,
         "messages": {"finops": 3, "oncall": 2},
     }
     assert episode == {
@@ -100,7 +100,7 @@ def test_backtest_when_asked_as_json_then_episodes_with_times_and_messages(
         "labels": {"owner": "gpu-1"},
         "severity": "critical",
         "started_at": "2026-01-27T12:00:00Z",
-        "ended_at": "2026-01-27T22:00:00Z",
+        "ended_at": "2026-01-28T00:00:00Z",
         "peak": "36",
         "peak_at": "2026-01-27T16:00:00Z",
         "unit": "USD",
@@ -119,10 +119,10 @@ def test_backtest_when_shown_then_a_table_of_rules_and_one_of_episodes(
     assert capsys.readouterr().out == (
         "Replayed hour by hour: 1 rule, 2026-01-01 14:00 UTC to 2026-01-31 14:00 UTC (30.0 days).\n\n"
         "RULE    TYPE           BEGUN  HOURS FIRING  LONGEST    PEAK  OF     MESSAGES\n"
-        "gpu-6h  rolling_spend      1            10  10 h     $36.00  gpu-1  finops 3, oncall 2\n\n"
+        "gpu-6h  rolling_spend      1            12  12 h     $36.00  gpu-1  finops 3, oncall 2\n\n"
         "Messages a day: finops 0.1, oncall 0.1.\n\n"
         "SINCE (UTC)       LASTED  SEVERITY    PEAK  RULE    AT ITS PEAK\n"
-        "2026-01-27 12:00  10 h    critical  $36.00  gpu-6h  gpu-1 spent $36.00 on gpu in 6h\n"
+        "2026-01-27 12:00  12 h    critical  $36.00  gpu-6h  gpu-1 spent $36.00 on gpu in 6h\n"
     )
 
 
@@ -137,7 +137,7 @@ def test_backtest_when_against_other_rules_then_what_an_edit_would_change(
 
     said = capsys.readouterr().out
     assert "0 episodes are the same, 1 change, 0 are of rules.yaml alone, 0 of new.yaml alone." in said
-    assert "2026-01-27 12:00 -> 2026-01-01 14:00  10 h -> 30 d  critical -> warning" in said
+    assert "2026-01-27 12:00 -> 2026-01-01 14:00  12 h -> 30 d  critical -> warning" in said
 
 
 def test_backtest_when_against_nothing_that_fires_then_episodes_are_of_one_alone(

@@ -95,6 +95,8 @@ class LateBills:
     blocks: dict[tuple[str, str, int], HourBlock] = field(default_factory=dict)
     alerts: dict[str, Alert] = field(default_factory=dict)
     view: SpendView | None = None
+    reads: list[tuple[str, HourRange, datetime]] = field(default_factory=list)
+    """Every successful read: of which category, what it asked for, and when."""
     _by_category: dict[str, "_Columns"] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -118,6 +120,7 @@ class LateBills:
                     break
                 filing = file_rows(book, self.table, columns.answer(span, now.timestamp()), span, read_at=now)
                 self.books[key] = book = filing.book
+                self.reads.append((category, span, now))
                 for hour, block in filing.blocks.items():
                     before = self.blocks.get((*key, hour), EMPTY)
                     self.blocks[*key, hour] = block

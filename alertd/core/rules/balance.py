@@ -23,6 +23,7 @@ from alertd.core.rules.runway import Floor, Runway, days_text
 from alertd.core.rules.standing import worst
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Balance
+from alertd.core.spend.ends import edges_of, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.words import format_duration, format_instant
@@ -140,16 +141,20 @@ class BalanceRule(Rule):
 
     def _scene(self, facts: Facts, balance: Balance) -> _Scene:
         keys = facts.data.select(Patterns((balance.account,)), Patterns())
-        edge = facts.data.edge(keys)
-        window = HourRange(edge - whole_hours(self.window), edge) if edge is not None else None
         query = SpendQuery(accounts=frozenset({balance.account}))
+        ends = None
+        if facts.data.edge(keys) is not None:
+            edges = edges_of(facts.spend, facts.data, query, keys)
+            ends = two_ends(facts.spend, facts.data, self.metric, edges, length=whole_hours(self.window)).of(())
+        window = ends.window if ends is not None else None
         gaps = facts.data.gaps(keys, window) if window is not None else ()
         return _Scene(
             runway=Runway(
                 balance=balance,
                 window=self.window,
-                edge=edge,
-                spent=facts.spend.sums(query, self.metric, window).of(()) if window is not None else Usd(0),
+                edge=window.end if window is not None else None,
+                spent=ends.at_least if ends is not None else Usd(0),
+                expected=ends.about if ends is not None else Usd(0),
                 is_complete=window is not None and not gaps,
             ),
             query=query,
@@ -166,13 +171,14 @@ class BalanceRule(Rule):
             available, days = {}, {}
         return (
             Floor(name="available", limits=available, measure=Fraction(scene.balance.available)),
-            Floor(name="runway", limits=days, measure=scene.runway.days),
+            Floor(name="runway", limits=days, measure=scene.runway.days, expected=scene.runway.expected_days),
         )
 
     def _sample(self, facts: Facts, scene: _Scene, group: Labels) -> Sample:
         available, runway = self._floors(scene)
         part = Fraction(self.resolve_below)
-        held = worst((available.reached(part), runway.reached(part)))
+        # It ends only when the runway is long enough at what is expected to be billed, too.
+        held = worst((available.held(part), runway.held(part)))
         # A credit that is missing would make the runway longer than it looks; the balance itself it does not touch.
         is_short = runway.reached() if not any(gap.may_hide_credit for gap in scene.gaps) else None
         unit, value, thresholds = self._told(scene, available, runway, held)

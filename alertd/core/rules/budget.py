@@ -1,7 +1,7 @@
 """`budget`: what a group has spent of an amount for a calendar period, how fast, and what the period will end at."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -11,8 +11,8 @@ from typing import Annotated, ClassVar
 
 import numpy as np
 
-from alertd.core.alert import Alert, Sample, Unit
-from alertd.core.calendar import LONGEST, Period, period_of
+from alertd.core.alert import Alert, Lag, Sample, Unit
+from alertd.core.calendar import LONGEST, CalendarPeriod, Period, period_of
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of
 from alertd.core.labels import Labels
@@ -21,7 +21,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Key, Metric, Share, owner_labels, rising_problems
 from alertd.core.rules.budget_scene import Scene, forecasts_of
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.rules.spend_rule import SpendRule, billed_so_far
 from alertd.core.rules.standing import (
     Criterion,
     Forecast,
@@ -36,6 +36,7 @@ from alertd.core.rules.standing import (
     worst,
 )
 from alertd.core.severity import Severity
+from alertd.core.spend.ends import Edges, since_start
 from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, expected_rest
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.spend_chart import NOT_COMPLETE, limit_lines, running_chart
@@ -171,21 +172,20 @@ class BudgetRule(SpendRule):
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's budget of the period to which the last billed hour belongs."""
         facts = facts.of(self.view)
-        categories = self.categories(facts.data)
-        edge = facts.data.edge(categories)
-        if edge is None:
-            if categories:
-                return []
-            # No category fits, so nothing can be missing: what an edit left open is judged, and ends.
-            edge = hour_of(facts.now)
-        scene = self._scene(facts, categories, edge)
-        groups = self._worth_a_look(scene) | set(watched)
+        if self.edge(facts.data) is None:
+            return []
+        return [sample for scene in self._scenes(facts, watched) for sample in self._samples(scene, watched)]
+
+    def _samples(self, scene: Scene, watched: Collection[Labels]) -> Iterator[Sample]:
+        mine = [group for group in watched if scene.is_of(group)]
+        groups = self._worth_a_look(scene) | set(mine)
         # In the order of the sums, then of the watched, so that one evaluation is like another.
-        ordered = [g for g in dict.fromkeys((*scene.sums.groups, *watched)) if g in groups] if groups else []
+        ordered = [g for g in dict.fromkeys((*scene.sums.groups, *mine)) if g in groups] if groups else []
         forecasts = forecasts_of(scene, ordered, min_history=self.min_history)
-        judged = [(group, self._standing(scene, group, forecasts.get(group))) for group in ordered]
-        samples = (self._sample(scene, group, standing) for group, standing in judged)
-        return [sample for sample in samples if sample.held is not None or sample.group in watched]
+        for group in ordered:
+            sample = self._sample(scene, group, self._standing(scene, group, forecasts.get(group)))
+            if sample.held is not None or group in watched:
+                yield sample
 
     def standings(self, facts: Facts, *, forecasts: int | None = None) -> list[GroupStanding]:
         """
@@ -196,28 +196,51 @@ class BudgetRule(SpendRule):
         """
         facts = facts.of(self.view)
         categories = self.categories(facts.data)
-        edge = facts.data.edge(categories)
-        if edge is None:
+        if facts.data.edge(categories) is None:
             return []
-        scene = self._scene(facts, categories, edge)
-        groups = [group for group in scene.sums.groups if not group or scene.sums.of(group)]
-        chosen = groups if forecasts is None else self._largest(scene, groups, forecasts)
-        known = forecasts_of(scene, chosen, min_history=self.min_history)
-        is_complete = not facts.data.gaps(categories, scene.window)
+        scenes = self._scenes(facts, ())
+        spending = [(scene, g) for scene in scenes for g in scene.sums.groups if scene.is_of(g)]
+        spending = [(scene, group) for scene, group in spending if not group or scene.expected.of(group)]
+        chosen = {group for _, group in (spending if forecasts is None else self._largest(spending, forecasts))}
+        known = {
+            group: forecast
+            for scene in scenes
+            for group, forecast in forecasts_of(
+                scene, [g for one, g in spending if one is scene and g in chosen], min_history=self.min_history
+            ).items()
+        }
         return [
             GroupStanding(
                 group=group,
                 standing=self._standing(scene, group, known.get(group)),
-                is_complete=is_complete,
+                is_complete=not facts.data.gaps(categories, scene.window),
             )
-            for group in groups
+            for scene, group in spending
         ]
 
     # --- what is known ----------------------------------------------------------------------------------------------
 
-    def _scene(self, facts: Facts, categories: tuple[tuple[str, str], ...], edge: int) -> Scene:
-        data = facts.data
-        period = period_of(edge - 1, self.period, self.timezone)
+    def _scenes(self, facts: Facts, watched: Collection[Labels]) -> list[Scene]:
+        """Return what one evaluation looks at, by period: one is judged until every stream of a group has passed it."""
+        edges = self.edges(facts)
+        # What cannot be read at all would hold back a new period for as long: nobody waits for it.
+        unread = [key for key in self.categories(facts.data) if facts.data.books[key].failed_at is not None]
+        earliest = dict(zip(edges.cells.groups, edges.earliest(unread).tolist(), strict=True))
+        periods = {edge: period_of(edge - 1, self.period, self.timezone) for edge in {edges.latest, *earliest.values()}}
+        by_start: dict[int, tuple[CalendarPeriod, set[Labels]]] = {}
+        for group in dict.fromkeys((*earliest, *watched)):
+            period = periods[earliest.get(group, edges.latest)]
+            by_start.setdefault(period.hours.start, (period, set()))[1].add(group)
+        is_one = len(by_start) == 1
+        return [
+            self._scene(facts, edges, period, members=None if is_one else frozenset(groups))
+            for _, (period, groups) in sorted(by_start.items())
+        ]
+
+    def _scene(self, facts: Facts, edges: Edges, period: CalendarPeriod, *, members: frozenset[Labels] | None) -> Scene:
+        data, categories = facts.data, self.categories(facts.data)
+        edge = min(edges.latest, period.hours.end)
+        spent = since_start(facts.spend, self.metric, edges, start=period.hours.start, end=edge)
         window = HourRange(period.hours.start, edge)
         start = max(window.start - _HISTORY_HOURS, edge - MOST_DAYS * HOURS_PER_DAY)
         gaps = data.gaps(categories, window)
@@ -231,7 +254,10 @@ class BudgetRule(SpendRule):
             facts=facts,
             period=period,
             edge=edge,
-            sums=facts.spend.sums(self._query(data), self.metric, window),
+            edges=edges,
+            sums=spent.at_least,
+            expected=spent.about,
+            members=members,
             allowances=allowances,
             history_start=None if with_history else start,
             has_last_day=not data.gaps(categories, HourRange(edge - HOURS_PER_DAY, edge)),
@@ -258,10 +284,14 @@ class BudgetRule(SpendRule):
             return self.amount
         return self._budget({**labels, "owner_name": owners.find(labels.get("owner", "")).name})
 
-    def _largest(self, scene: Scene, groups: list[Labels], count: int) -> list[Labels]:
+    def _largest(self, groups: list[tuple[Scene, Labels]], count: int) -> list[tuple[Scene, Labels]]:
         """Return the groups of the largest spent share."""
-        owners = scene.facts.owners
-        return nlargest(count, groups, key=lambda group: Fraction(scene.sums.of(group), self._budget_of(group, owners)))
+
+        def share(place: tuple[Scene, Labels]) -> Fraction:
+            scene, group = place
+            return Fraction(scene.sums.of(group), self._budget_of(group, scene.facts.owners))
+
+        return nlargest(count, groups, key=share)
 
     def _worth_a_look(self, scene: Scene) -> set[Labels]:
         """Return every group that may hold a severity, at the cost of one pass over the sums; and perhaps some more."""
@@ -270,16 +300,16 @@ class BudgetRule(SpendRule):
         found: set[Labels] = set()
         if shares:
             least = ceil(min(shares) * self.resolve_below * self.amount)
-            found.update(group for group, _ in scene.sums.at_least(least))
+            found.update(group for group, _ in scene.expected.at_least(least))
         history = scene.history() if self.forecast else None
         if history is not None:
-            ends = scene.sums.values + expected_rest(history)
+            ends = scene.expected.values + expected_rest(history)
             least_end = float(min(self.forecast.values()) * self.resolve_below * self.amount) * _NEARLY
             found.update(scene.sums.groups[number] for number in np.flatnonzero(ends >= least_end).tolist())
         if self.amounts:
             owners = scene.facts.owners
             found.update(group for group in scene.sums.groups if self._budget_of(group, owners) != self.amount)
-        return found
+        return {group for group in found if scene.is_of(group)}
 
     def _standing(self, scene: Scene, group: Labels, forecast: Forecast | None) -> Standing:
         last_day = HourRange(scene.edge - HOURS_PER_DAY, scene.edge)
@@ -287,7 +317,8 @@ class BudgetRule(SpendRule):
         return Standing(
             budget=self._budget_of(group, scene.facts.owners),
             spent=scene.sums.of(group),
-            planned=scene.allowances.of(group, scene.sums.of(group)),
+            expected=scene.expected.of(group),
+            planned=scene.allowances.of(group, scene.expected.of(group)),
             period=scene.period,
             timezone=self.timezone,
             edge=scene.edge,
@@ -312,22 +343,26 @@ class BudgetRule(SpendRule):
 
     def _sample(self, scene: Scene, group: Labels, standing: Standing) -> Sample:
         criteria = self._criteria(standing)
-        spend, *others = criteria
-        held = worst(criterion.highest(self.resolve_below) for criterion in criteria)
-        held_by_others = worst(criterion.highest(self.resolve_below) for criterion in others)
+        # It is lowered and resolved only when what is expected is below the line too.
+        expected = self._criteria(replace(standing, spent=standing.expected))
+        held = worst(criterion.highest(self.resolve_below) for criterion in expected)
+        held_by_others = worst(criterion.highest(self.resolve_below) for criterion in expected[1:])
+        lagging = self.lagging(scene.facts, scene.edges, group, is_missed=standing.expected != standing.spent)
         gaps = tuple(dict.fromkeys((*scene.looked_at, *standing.planned.gaps)))
         facts = scene.facts
         return Sample(
             group=group,
             labels=owner_labels(group, self, facts.owners),
             account=self.account_of(group, facts.data),
-            headline=self._headline(group_name(group, facts.owners), standing, criteria),
+            headline=self._headline(group_name(group, facts.owners), standing, criteria, lagging),
             value=share_value(standing.share),
             unit=Unit.RATIO,
             reached=worst(criterion.highest() for criterion in criteria),
             held=held,
-            thresholds=own_thresholds(spend, self.resolve_below, held_by_others),
+            thresholds=own_thresholds(expected[0], self.resolve_below, held_by_others),
             as_of=start_of(scene.edge),
+            expected=share_value(standing.expected_share) if standing.expected != standing.spent else None,
+            lagging=lagging,
             is_complete=not gaps,
             may_raise=not any(gap.may_hide_credit for gap in (*scene.gaps, *standing.planned.gaps)),
             caveats=tuple(gap.text for gap in gaps),
@@ -340,9 +375,12 @@ class BudgetRule(SpendRule):
             period_start=start_of(scene.period.hours.start),
         )
 
-    def _headline(self, who: str, standing: Standing, criteria: tuple[Criterion, ...]) -> str:
+    def _headline(self, who: str, standing: Standing, criteria: tuple[Criterion, ...], lagging: tuple[Lag, ...]) -> str:
         metric = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"
-        parts = [f"Budget {self.name}{f' of {who}' if who else ''}{metric}: {standing.clause}"]
+        clause = standing.clause
+        if standing.expected != standing.spent:
+            clause = f"{billed_so_far(standing.spent, standing.expected, lagging)}, {standing.rest_clause}"
+        parts = [f"Budget {self.name}{f' of {who}' if who else ''}{metric}: {clause}"]
         _, pace, forecast = criteria
         if standing.pace is not None and pace.highest() is not None:
             parts.append(f"{number_text(standing.pace)} times the budgeted pace")

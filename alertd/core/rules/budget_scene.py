@@ -11,6 +11,7 @@ from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import Forecast
+from alertd.core.spend.ends import Edges
 from alertd.core.spend.forecast import SpendHistory, expected_rest, known_hours, rest_range
 from alertd.core.spend.ledger import Gap
 from alertd.core.spend.planned import Allowances
@@ -24,7 +25,13 @@ class Scene:
     facts: Facts
     period: CalendarPeriod
     edge: int
+    edges: Edges
     sums: GroupSums
+    """What each group was billed in the window."""
+    expected: GroupSums
+    """What that comes to once every stream is billed."""
+    members: frozenset[Labels] | None
+    """The groups of which this is the period; None for all."""
     allowances: Allowances
     history_start: int | None
     """Where a forecast begins to look; None where data is missing: it is never made from incomplete data."""
@@ -35,6 +42,10 @@ class Scene:
     """What is missing in the window."""
     looked_at: tuple[Gap, ...]
     """The same, and what is missing in the history where a forecast looks at it."""
+
+    def is_of(self, group: Labels) -> bool:
+        """Return whether this is the period of a group."""
+        return self.members is None or group in self.members
 
     @property
     def window(self) -> HourRange:
@@ -74,7 +85,7 @@ def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta |
         # The history knows nothing of what is planned: what is still to come of it is added here, and raises the
         # limits as much. So it moves what is told and never what is reached.
         ahead = scene.allowances.ahead(group, scene.period.hours.end)
-        base = scene.sums.of(group) + ahead
+        base = scene.expected.of(group) + ahead
         has_range = low[number] == low[number]
         found[group] = Forecast(
             total=Usd(base + round(rest[number])),

@@ -75,8 +75,9 @@ def lacking(data: DataState, keys: tuple[tuple[str, str], ...], span: HourRange)
 
 
 def _unsettled(data: DataState, keys: tuple[tuple[str, str], ...], span: HourRange) -> Iterator[str]:
-    """Name the categories of which rows may still come: read before the last hour had settled."""
-    end = format_instant(start_of(span.end) + data.settle_delay)
-    for book in (data.books[key] for key in keys):
-        if book.read_at is None or hour_of(book.read_at - data.settle_delay) < span.end:
-            yield f"{book.title} was not read since its bills of the month settled, at {end}"
+    """Name the categories of which rows may still come: some stream is not billed through the last hour."""
+    for key in keys:
+        states = data.streams.states(key)
+        if not states or min(state.edge for state in states) < span.end:
+            through = f" (through {format_instant(start_of(min(state.edge for state in states)))})" if states else ""
+            yield f"{data.books[key].title} is not billed through {format_instant(start_of(span.end))} yet{through}"

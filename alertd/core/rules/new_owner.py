@@ -13,7 +13,7 @@ from functools import cached_property
 from math import ceil
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.alert import Alert, Lag, Sample, Unit
 from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
@@ -22,6 +22,7 @@ from alertd.core.rules.base import Key, Metric, highest, hourly_problems, owner_
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
+from alertd.core.spend.ends import GroupEnds, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.words import format_duration, format_instant
 
@@ -124,23 +125,33 @@ class NewOwner(SpendRule):
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each owner; where anything is missing in an account only what is open there gets a sample."""
         facts = facts.of(self.view)
-        edge = self.edge(facts.data)
-        if edge is None:
+        if self.edge(facts.data) is None:
             return []
-        windows = self._windows(edge)
+        edges = self.edges(facts)
+        ends = two_ends(facts.spend, facts.data, self.metric, edges, length=whole_hours(self.window))
+        first = min(int(edges.edge.min(initial=edges.latest)), edges.latest)
         gaps: dict[str, list[Gap]] = {}
-        for gap in facts.data.gaps(self.categories(facts.data), HourRange(windows.before.start, edge)):
+        for gap in facts.data.gaps(
+            self.categories(facts.data), HourRange(self._windows(first).before.start, edges.latest)
+        ):
             gaps.setdefault(gap.account, []).append(gap)
-        sums = facts.spend.sums(self._query(facts.data), self.metric, windows.now)
-        groups = {group: sums.of(group) for group in watched}
+        groups = {group: ends.of(group) for group in watched}
         groups |= {
-            group: value
-            for group, value in sums.at_least(min(self._leave.values()))
-            if dict(group)["owner"] and dict(group)["account"] not in gaps and self._is_new(facts, group, windows)
+            group: each
+            for group, each in ((group, ends.of(group)) for group in ends.reaching(min(self._leave.values())))
+            if dict(group)["owner"]
+            and dict(group)["account"] not in gaps
+            and self._is_new(facts, group, self._windows(each.window.end))
         }
         return [
-            self._sample(facts, group, value, windows, gaps.get(dict(group).get("account", ""), []))
-            for group, value in groups.items()
+            self._sample(
+                facts,
+                group,
+                each,
+                gaps.get(dict(group).get("account", ""), []),
+                self.lagging(facts, edges, group, is_missed=each.about != each.at_least),
+            )
+            for group, each in groups.items()
         ]
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
@@ -162,23 +173,29 @@ class NewOwner(SpendRule):
         # A sum of nothing may be spend and its credit.
         return facts.spend.first_hour(query, Metric.AMOUNT, windows.before, group) is None
 
-    def _sample(self, facts: Facts, group: Labels, value: Usd, windows: _Windows, gaps: list[Gap]) -> Sample:
+    def _sample(
+        self, facts: Facts, group: Labels, ends: GroupEnds, gaps: list[Gap], lagging: tuple[Lag, ...]
+    ) -> Sample:
+        value, about, windows = ends.at_least, ends.about, self._windows(ends.window.end)
         query = self._query(facts.data)
         is_new = self._is_new(facts, group, windows)
-        held = highest(self._leave, value) if is_new else None
+        held = highest(self._leave, about) if is_new else None
         lookback = format_duration(self.lookback_)
         first = facts.spend.first_hour(query, Metric.AMOUNT, HourRange(windows.before.start, windows.now.end), group)
         return Sample(
             group=group,
             labels=owner_labels(group, self, facts.owners),
             account=self.account_of(group, facts.data),
-            headline=self._headline(facts, group, value, is_new=is_new),
+            headline=self._headline(facts, group, ends, lagging, is_new=is_new),
             value=to_decimal(value),
             unit=Unit.USD,
             reached=highest(self._limits, value) if is_new and not gaps else None,
             held=held,
             thresholds=tuple((severity, to_decimal(limit)) for severity, limit in sorted(self._limits.items())),
             as_of=start_of(windows.now.end),
+            expected=to_decimal(about) if about != value else None,
+            lagging=lagging,
+            is_window=ends.is_window,
             is_complete=not gaps,
             may_raise=not gaps,
             caveats=tuple(gap.text for gap in gaps),
@@ -192,8 +209,9 @@ class NewOwner(SpendRule):
             facts=(("First charge", format_instant(start_of(first)) if first is not None else f"none in {lookback}"),),
         )
 
-    def _headline(self, facts: Facts, group: Labels, value: Usd, *, is_new: bool) -> str:
+    def _headline(self, facts: Facts, group: Labels, ends: GroupEnds, lagging: tuple[Lag, ...], *, is_new: bool) -> str:
         labels = dict(group)
         where = f" in account {labels.get('account', '')}" if len(facts.data.accounts) > 1 else ""
         who = f"{facts.owners.display(labels.get('owner', ''))}{where}"
-        return self.spent(f"New owner {who}" if is_new else f"{who}, no longer new,", value, self.window)
+        name = f"New owner {who}" if is_new else f"{who}, no longer new,"
+        return self.spent(name, ends.at_least, self.window, about=ends.about, lagging=lagging)

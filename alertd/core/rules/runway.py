@@ -5,7 +5,7 @@ It calculates, compares and words; what the limits are and which data may decide
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
 
@@ -28,7 +28,14 @@ class Floor:
     name: str
     limits: Mapping[Severity, Fraction]
     measure: Fraction | None
-    """None where it has no end, or cannot be told."""
+    """None where it has no end, or is not known."""
+    expected: Fraction | None = None
+    """The measure once everything is billed, where that is less."""
+
+    def held(self, part: Fraction) -> Severity | None:
+        """Return the highest severity that is not left: neither by the measure nor by what it comes to."""
+        found = (self.reached(part), replace(self, measure=self.expected).reached(part))
+        return max((severity for severity in found if severity is not None), default=None)
 
     def reached(self, part: Fraction = Fraction(1)) -> Severity | None:
         """Return the highest severity whose limit a part of the measure does not exceed."""
@@ -48,7 +55,9 @@ class Runway:
     edge: int | None
     """The hour through which is billed; None where no bill was read yet."""
     spent: Usd
-    """In the window; below zero where credits outweigh it."""
+    """Billed in the window; below zero where credits outweigh it."""
+    expected: Usd
+    """What that comes to once every stream is billed."""
     is_complete: bool
     """Nothing is missing in the window."""
 
@@ -61,6 +70,13 @@ class Runway:
     def days(self) -> Fraction | None:
         """How many days the balance lasts; None where nothing is spent, so that it has no end."""
         return self.balance.available / self.per_day if self.spent > 0 else None
+
+    @property
+    def expected_days(self) -> Fraction | None:
+        """How many days the balance lasts at what is expected to be billed."""
+        if self.expected <= 0:
+            return None
+        return self.balance.available * whole_hours(self.window) / Fraction(self.expected * HOURS_PER_DAY)
 
     @property
     def headline(self) -> str:

@@ -45,6 +45,9 @@ class Standing:
     budget: Usd
     """Above 0."""
     spent: Usd
+    """What is billed."""
+    expected: Usd
+    """What that comes to once every stream is billed up to the edge."""
     period: CalendarPeriod
     timezone: str
     edge: int
@@ -70,6 +73,11 @@ class Standing:
     def share(self) -> Fraction:
         """The share of the budget that is spent."""
         return Fraction(self.spent, self.budget)
+
+    @property
+    def expected_share(self) -> Fraction:
+        """The share of the budget that is spent once every stream is billed."""
+        return Fraction(self.expected, self.budget)
 
     @property
     def elapsed(self) -> Fraction:

@@ -45,6 +45,14 @@ class Arrivals:
     def __len__(self) -> int:
         return len(self.series)
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether the same rows came equally late, in the same order."""
+        if not isinstance(other, Arrivals):
+            return NotImplemented
+        return np.array_equal(self.series, other.series) and np.array_equal(self.delay, other.delay)
+
+    __hash__ = None  # type: ignore[assignment] # arrays have none
+
     def joined(self, other: "Arrivals") -> "Arrivals":
         """Return the rows of both."""
         return Arrivals(

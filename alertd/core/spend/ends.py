@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.hours import EPOCH, HourRange, first_hour_from, hour_of
+from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, first_hour_from, hour_of
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.spend.arrival import DAILY, HOURLY
@@ -20,7 +20,7 @@ from alertd.core.spend.cells import Cells
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.stream import NEVER, StreamKey, Streams, fitted, late_streams
-from alertd.core.spend.view import SpendView
+from alertd.core.spend.view import GroupSums, SpendView
 
 _LONGEST_GAP = 2
 """So many empty hours between hours with money are taken to be late."""
@@ -43,6 +43,17 @@ class Edges:
         number = self.cells.numbers.get(group)
         found = np.flatnonzero((self.cells.group == number) & self.is_present).tolist() if number is not None else []
         return [(self.cells.keys[int(self.cells.stream[cell])], int(self.edge[cell])) for cell in found]
+
+    def earliest(self, unread: Iterable[tuple[str, str]] = ()) -> NDArray[np.int64]:
+        """
+        Return the earliest edge of each group's streams, the latest of all where it has no row.
+
+        Args:
+            unread: The (account, category) pairs that nobody waits for.
+        """
+        not_awaited = [number for number, key in enumerate(self.cells.keys) if (key.account, key.category) in {*unread}]
+        awaited = np.where(np.isin(self.cells.stream, not_awaited), self.latest, self.edge)
+        return self.cells.least(awaited, self.latest)
 
     def earliest_of(self, group: Labels) -> int:
         """Return the earliest edge of a group's streams, the latest of all where it has no row."""
@@ -184,6 +195,40 @@ def two_ends(view: SpendView, data: DataState, metric: str, edges: Edges, *, len
         groups=cells.groups,
         numbers=cells.numbers,
     )
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class SinceStart:
+    """What each group was billed since a fixed hour, from both ends."""
+
+    at_least: GroupSums
+    """All that is billed."""
+    about: GroupSums
+    """With what each stream that lags is still to bring, at the pace of its last 24 known hours."""
+
+
+def since_start(view: SpendView, metric: str, edges: Edges, *, start: int, end: int) -> SinceStart:
+    """
+    Return what each group was billed from an hour on, at least and about.
+
+    Args:
+        end: What comes later does not count, nor what is later than the rule's edge.
+    """
+    cells = edges.cells
+    through = max(start, min(end, edges.latest))
+    known = np.clip(edges.edge, start, through)
+    hours = np.unique(np.concatenate((known, edges.edge, edges.edge - HOURS_PER_DAY, (start, through))))
+    at = _Rows(hours, view.totals_at(cells, metric, hours))
+    last = at.each(np.full_like(known, through))
+    billed = last - at.each(np.full_like(known, start))
+    last_day = at.each(edges.edge) - at.each(edges.edge - HOURS_PER_DAY)
+    late = (through - known) * last_day // HOURS_PER_DAY - (last - at.each(known))
+    at_least, about = cells.by_group(billed), cells.by_group(billed + np.maximum(late, 0))
+    return SinceStart(_sums(cells, at_least), _sums(cells, about))
+
+
+def _sums(cells: Cells, values: NDArray[np.int64]) -> GroupSums:
+    return GroupSums(cells.groups, values, cells.numbers, int(values.max(initial=-MAX_UNITS)))
 
 
 class _Rows:

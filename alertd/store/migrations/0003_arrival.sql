@@ -22,3 +22,6 @@ CREATE TABLE key_arrival (
 
 ALTER TABLE book ADD COLUMN reads $text NOT NULL DEFAULT '[]';
 ALTER TABLE key_book ADD COLUMN reads $text NOT NULL DEFAULT '[]';
+
+-- An alert has both ends of its value, and says which streams lag.
+UPDATE alert SET body = replace(body, '"is_complete":', '"expected":null,"lagging":[],"is_window":true,"is_complete":');

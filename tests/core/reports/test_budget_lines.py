@@ -14,13 +14,20 @@ from tests.core.builders import RUNNING
 
 MONTH = period_of(RUNNING, Period.MONTH, "UTC")
 STANDING = Standing(
-    budget=Usd(100), spent=Usd(0), period=MONTH, timezone="UTC", edge=RUNNING, last_day=None, forecast=None
+    budget=Usd(100),
+    spent=Usd(0),
+    expected=Usd(0),
+    period=MONTH,
+    timezone="UTC",
+    edge=RUNNING,
+    last_day=None,
+    forecast=None,
 )
 
 
 def figures(rule: str, owner: int, spent: int, forecast: int | None = None, *, complete: bool = True) -> BudgetFigures:
     total = Forecast(total=Usd(forecast), range=(Usd(0), Usd(forecast))) if forecast is not None else None
-    standing = replace(STANDING, spent=Usd(spent), forecast=total)
+    standing = replace(STANDING, spent=Usd(spent), expected=Usd(spent), forecast=total)
     group = (("owner", f"gpu-{owner}"),)
     return BudgetFigures(rule=rule, of_group=GroupStanding(group=group, standing=standing, is_complete=complete))
 

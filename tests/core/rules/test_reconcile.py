@@ -143,7 +143,7 @@ def never_read() -> Desk:
         pytest.param(with_gap(AFTER), {}, {}, "", id="an hour after the month failed"),
         pytest.param(doubted(), {}, {}, "gpu spend of 2025-12-01 00:00 UTC is gone", id="money vanished"),
         pytest.param(never_read(), {}, {}, "llm was not read yet", id="a category never read"),
-        pytest.param(unread_last_hours(), {}, {}, "gpu was not read since", id="read before it settled"),
+        pytest.param(unread_last_hours(), {}, {}, "gpu is not billed through", id="read before it settled"),
         pytest.param(desk_with(), {}, {"default": "monthly bills could not be read (HTTP 500)"}, "monthly", id="bills"),
         pytest.param(Desk(), {}, {}, "no category of the account is read", id="no categories"),
     ],

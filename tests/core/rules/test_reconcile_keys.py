@@ -95,10 +95,8 @@ SHORT = month_of(llm(FIRST, "50"))
         pytest.param(WHOLE, with_gap(FIRST), "llm could not be read", id="the first hour by key"),
         pytest.param(with_gap(AFTER - 1), WHOLE, "llm could not be read", id="the last hour of usage"),
         pytest.param(WHOLE, with_gap(AFTER), "", id="an hour after"),
-        pytest.param(WHOLE, read_early(), "llm was not read since its bills of the month settled", id="too early"),
-        pytest.param(
-            read_early(), WHOLE, "llm was not read since its bills of the month settled", id="usage too early"
-        ),
+        pytest.param(WHOLE, read_early(), "llm is not billed through", id="too early"),
+        pytest.param(read_early(), WHOLE, "llm is not billed through", id="usage too early"),
         pytest.param(month_of(row(FIRST, "1")), SHORT, "llm is not read in both views", id="no such category"),
     ],
 )
