@@ -1,7 +1,7 @@
 """An alert as JSON: for `alertd alerts --json` and `/api/v1/alerts`."""
 
 from alertd.core.alert import Alert
-from alertd.core.instant import iso_instant_or_none
+from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.money import decimal_text
 
 

@@ -79,7 +79,7 @@ def save(store: Store, *, missing: HourSet, days: int = 60) -> None:
 def test_backtest_when_asked_as_json_then_episodes_with_times_and_messages(
     store: Store, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Six dear hours reach $12 after two of them and $30 after five; below $10.80 are only windows without any, for two hours."""
+    """Six dear hours reach $12 after two of them and $30 after five; below $10.80 are only windows without any."""
     assert run(["backtest", "--json"]) == 0
 
     said = capsys.readouterr()
