@@ -166,6 +166,8 @@ class Alert:
     started_at: datetime
     fired_at: datetime | None = None
     resolved_at: datetime | None = None
+    condition_ended_at: datetime | None = None
+    """When its condition ended, where it goes on firing for the rule's `keep_firing_for`; None while that holds."""
     reason: str = ""
     """Why it resolved or changed when the bills alone do not explain it, e.g. "rule removed"."""
     rule_digest: str

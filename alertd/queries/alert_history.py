@@ -198,6 +198,8 @@ def _state(alert: Alert) -> str:
     moments = [("pending since", alert.started_at)] if alert.fired_at is None else [("fired", alert.fired_at)]
     if alert.resolved_at is not None:
         moments.append(("resolved", alert.resolved_at))
+    elif alert.condition_ended_at is not None:
+        moments.append(("condition ended", alert.condition_ended_at))
     when = ", ".join(f"{word} {format_instant(at)}" for word, at in moments)
     severity = "" if alert.state is AlertState.RESOLVED else f" ({alert.severity.label})"
     return f"{alert.state}{severity}; {when}"

@@ -38,7 +38,7 @@ def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Aler
     if alert.state is AlertState.PENDING:
         after = _step_pending(alert, sample, rule, reached, now)
     else:
-        after = _step_firing(alert, sample, reached, now)
+        after = _step_firing(alert, sample, rule, reached, now)
     is_moved = (alert.state, alert.severity) != (after.state, after.severity)
     if after.severity != alert.severity:
         after = replace(after, threshold=sample.threshold_of(after.severity))
@@ -112,14 +112,18 @@ def _step_pending(alert: Alert, sample: Sample, rule: Rule, reached: Severity | 
     return alert
 
 
-def _step_firing(alert: Alert, sample: Sample, reached: Severity | None, now: datetime) -> Alert:
+def _step_firing(alert: Alert, sample: Sample, rule: Rule, reached: Severity | None, now: datetime) -> Alert:
     if reached is not None and reached > alert.severity:
-        return replace(alert, severity=reached)
+        return replace(alert, severity=reached, condition_ended_at=None)
     if not sample.is_complete:
-        return alert
-    if sample.held is None:
+        # What is missing may hold the condition: the time that it has been over for does not begin, and goes on.
+        return alert if sample.held is None else replace(alert, condition_ended_at=None)
+    if sample.held is not None:
+        return replace(alert, severity=min(alert.severity, sample.held), condition_ended_at=None)
+    ended_at = alert.condition_ended_at or now
+    if now - ended_at >= rule.keep_firing_for:
         return replace(alert, state=AlertState.RESOLVED, resolved_at=now)
-    return replace(alert, severity=min(alert.severity, sample.held))
+    return replace(alert, condition_ended_at=ended_at)
 
 
 def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> Alert:

@@ -19,7 +19,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
 from alertd.core.values import format_value
-from alertd.core.words import format_age, format_count, format_instant
+from alertd.core.words import format_age, format_count, format_duration, format_instant
 
 STORM_LISTED = 20
 """A storm lists its largest alerts and counts the rest."""
@@ -81,6 +81,12 @@ def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime)
         lines.append(_end_line(alert, now))
     elif reason is not NotifyReason.FIRST and alert.fired_at is not None:
         lines.append(f"Firing for {format_age(now - alert.fired_at)}, since {format_instant(alert.fired_at)}.")
+    if alert.condition_ended_at is not None and alert.state is AlertState.FIRING and rule is not None:
+        over, until = alert.condition_ended_at, alert.condition_ended_at + rule.keep_firing_for
+        lines.append(
+            f"Its condition ended {format_instant(over)}; unless it returns, the alert resolves "
+            f"{format_instant(until)} (keep_firing_for {format_duration(rule.keep_firing_for)})."
+        )
     if alert.acknowledged_by is not None and alert.state is not AlertState.RESOLVED:
         since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
         lines.append(f"Acknowledged by {alert.acknowledged_by}{since}.")

@@ -99,6 +99,14 @@ class Rule(ABC):
         timedelta,
         Key("How long the condition must hold before it fires.", example="2h", name="for", at_least=timedelta()),
     ] = timedelta()
+    keep_firing_for: Annotated[
+        timedelta,
+        Key(
+            "How long it goes on firing after its condition ended, so that one that comes and goes is one alert.",
+            example="1h",
+            at_least=timedelta(),
+        ),
+    ] = timedelta()
     resolve_below: Annotated[
         Share,
         Key(

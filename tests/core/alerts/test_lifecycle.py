@@ -116,6 +116,24 @@ def test_alert_when_it_must_hold_first_then_pending(values: str, states: str) ->
     assert [state_of(a) for a in live([read(v, rule) for v in values.split()], rule)] == states.split()
 
 
+@pytest.mark.parametrize(
+    ("values", "states"),
+    [
+        pytest.param("50 44 44 44", "warning warning warning resolved", id="it fires on for as long, exactly"),
+        pytest.param("50 44 50 44 44", "warning warning warning warning warning", id="its return begins the wait anew"),
+        pytest.param("50 44 46 44 44", "warning warning warning warning warning", id="so does what is still held"),
+        pytest.param("50 44 0? 44", "warning warning warning resolved", id="incomplete data changes nothing"),
+        pytest.param("50 44 0? 0?", "warning warning warning warning", id="it ends by complete data only"),
+        pytest.param("100 60 44 44", "critical warning warning warning", id="a lower severity needs no wait"),
+        pytest.param("50 44 100", "warning warning critical", id="a rise is a return"),
+    ],
+)
+def test_alert_when_it_is_kept_firing_then_ends_so_long_after_its_condition(values: str, states: str) -> None:
+    """`keep_firing_for: 20m` at a poll each 10 minutes: a value that comes and goes is one alert."""
+    rule = rolling(keep_firing_for=timedelta(minutes=20))
+    assert [state_of(a) for a in live([read(v, rule) for v in values.split()], rule)] == states.split()
+
+
 def test_pending_when_incomplete_data_shows_less_then_keeps_its_severity() -> None:
     """A lower severity comes from complete data only, told or not."""
     rule = rolling(for_=HOUR)
