@@ -60,7 +60,7 @@ def doubt(status: int, body: str) -> str:
         body: Its beginning.
     """
     if status not in ARRIVED:
-        return "which is no answer to a request that was taken whole"
+        return "which does not say that the request was accepted"
     text = body.lstrip("\ufeff \t\r\n")
     if text.casefold().startswith(_PAGES):
         return "with a web page, as sign-in pages and proxies do"

@@ -190,7 +190,7 @@ class Transport:
     async def _refused(self, response: httpx.Response, request: Request) -> ApiError:
         if response.is_success:
             # 206 is a part, 203 a proxy's, 204 nothing: none is the whole that was asked for.
-            text = f"the answer is not whole: HTTP {response.status_code} in place of 200"
+            text = f"the answer is not complete: HTTP {response.status_code} in place of 200"
             return ApiUnavailable(text, account=self.account, what=request.what)
         body = b""
         # The status is known; a body that breaks off only leaves the error with fewer words.
