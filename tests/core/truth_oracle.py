@@ -105,7 +105,7 @@ class Oracle:
         every = self.delays(stream, now)
         chosen = own if len(own) >= 12 else every
         if not chosen:
-            return self.settle if stream[1] == 1 else max(self.settle, timedelta(days=1))
+            return self.settle
         found = chosen[ceil(len(chosen) * 9 / 10) - 1]
         return min(max(found, self.settle), max(timedelta(hours=48), self.settle))
 
@@ -123,6 +123,9 @@ class Oracle:
             read = max(read.at for read in self.reads if read.category == stream[0])
             settled = floor_hour(read - self.lateness(stream, now, owners))
             settled -= settled % stream[1]
+            if stream[1] == 24 and not self.delays(stream, now) and newest == settled - 24:
+                # Nobody saw a row of a day come yet: the one that is due is waited for until its day is a day over.
+                settled = min(settled, floor_hour(read - timedelta(days=1)) // 24 * 24)
             if newest > NEVER:
                 key = (",".join(owners), stream)
                 self.highest[key] = found[stream] = max(newest, settled, self.highest.get(key, NEVER))

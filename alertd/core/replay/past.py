@@ -25,7 +25,7 @@ from alertd.core.spend.bill import ApiKey, Balance, BillPhase, TrackedBill, View
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.lateness import Delays
 from alertd.core.spend.ledger import CategoryBook, DataState, HourSummary, SeriesTable
-from alertd.core.spend.stream import NEVER, STEPS, StepRows, StreamKey, Streams, unseen
+from alertd.core.spend.stream import NEVER, STEPS, StepRows, StreamKey, Streams
 from alertd.core.spend.view import SpendView
 
 _LONG_AGO = -(2**62)
@@ -107,7 +107,6 @@ class _Rows:
             lateness_s=dict.fromkeys(self._seen, settle_s),
             newest=dict(self._of_stream),
             settle_delay=self._settle_delay,
-            unseen_s=unseen(settle_s),
         )
 
 

@@ -116,11 +116,11 @@ def edges_of(view: SpendView, data: DataState, query: SpendQuery, keys: Iterable
         keys: The (account, category) pairs that the query lets through: their reads count where nobody has a row.
     """
     cells, streams = view.cells(query), data.streams
+    newest = _newest(cells, streams)
     edge = np.full(len(cells), NEVER, np.int64)
     for step in (HOURLY, DAILY):
-        _settle(cells, streams, step, edge)
+        _settle(cells, streams, step, newest, edge)
     np.maximum(cells.known_through, edge, out=cells.known_through)
-    newest = _newest(cells, streams)
     edge = np.maximum(cells.known_through, newest)
     is_present = (newest > NEVER) | (view.totals_at(cells, view.first_metric, np.array([hour_of(data.now)]))[0] != 0)
     is_present &= edge > NEVER
@@ -128,7 +128,7 @@ def edges_of(view: SpendView, data: DataState, query: SpendQuery, keys: Iterable
     return Edges(cells, np.where(is_present, edge, latest), is_present, latest)
 
 
-def _settle(cells: Cells, streams: Streams, step: int, edge: NDArray[np.int64]) -> None:
+def _settle(cells: Cells, streams: Streams, step: int, newest: NDArray[np.int64], edge: NDArray[np.int64]) -> None:
     """Fill in the last read of each cell's stream less how late its rows come."""
     side = cells.sides[step]
     if not len(side):
@@ -138,9 +138,9 @@ def _settle(cells: Cells, streams: Streams, step: int, edge: NDArray[np.int64]) 
     size = int(side.series.max()) + 1
     lateness = streams.lateness_of(step, side.by_series(size), stream_of, cells.keys)
     for number in np.unique(stream_of).tolist():
-        key = cells.keys[number]
         chosen = stream_of == number
-        edge[mine[chosen]] = streams.settled((key.account, key.category), step, lateness[chosen])
+        places = mine[chosen]
+        edge[places] = streams.settled(cells.keys[number], lateness[chosen], newest[places])
 
 
 def _newest(cells: Cells, streams: Streams) -> NDArray[np.int64]:

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.hours import EPOCH, HOURS_PER_DAY, SECONDS_PER_HOUR, hour_of, midnight_before
+from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, hour_of, midnight_before
 from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, UNKNOWN, Arrivals, Place
 from alertd.core.spend.lateness import LONGEST_S, OWN_ROWS, Delays, usual_delay
 
@@ -71,8 +71,6 @@ class Streams:
     newest: Mapping[StreamKey, int]
     """The end of the newest row of each stream that has one."""
     settle_delay: timedelta
-    unseen_s: Mapping[int, int]
-    """By step, how late a stream is taken to be of which no row was ever seen to come."""
     arrivals: Mapping[tuple[str, str], Mapping[Place, Arrivals]] = field(default_factory=dict)
 
     @property
@@ -80,13 +78,28 @@ class Streams:
         """What no lateness is below, in whole seconds."""
         return -(-self.settle_delay // _SECOND)
 
-    def settled(self, key: tuple[str, str], step: int, lateness_s: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return the last read of a category less some delays, rounded down to the step, in hours."""
-        read_at = self.read_at.get(key)
+    def settled(self, stream: StreamKey, lateness_s: NDArray[np.int64], newest: NDArray[np.int64]) -> NDArray[np.int64]:
+        """
+        Return the last read of a stream less some delays, rounded down to the step, in hours.
+
+        A day is billed hours after its end. Until the first row of a stream was seen to come, nobody knows how many:
+        where the day before is there, the row that is due is waited for until its day is a day over.
+
+        Args:
+            newest: The end of the newest row that each delay is of.
+        """
+        read_at = self.read_at.get((stream.account, stream.category))
         if read_at is None:
             return np.full(len(lateness_s), NEVER, np.int64)
-        hours = ((read_at - EPOCH) // _SECOND - lateness_s) // SECONDS_PER_HOUR
-        return hours - hours % HOURS_PER_DAY if step == DAILY else hours
+        read_s = (read_at - EPOCH) // _SECOND
+        hours = (read_s - lateness_s) // SECONDS_PER_HOUR
+        if stream.step == HOURLY:
+            return hours
+        days = hours - hours % DAILY
+        if stream in self.lateness_s:
+            return days
+        patient = (read_s // SECONDS_PER_HOUR // DAILY - 1) * DAILY
+        return np.where(newest == days - DAILY, np.minimum(days, patient), days)
 
     def states(self, key: tuple[str, str]) -> tuple[StreamState, ...]:
         """Return each stream of a category that has rows, or the one of hourly rows while none has, if it was read."""
@@ -103,12 +116,12 @@ class Streams:
         return max((state.edge for state in self.states(key)), default=None)
 
     def _lateness(self, stream: StreamKey) -> int:
-        return self.lateness_s.get(stream, self.unseen_s[stream.step])
+        return self.lateness_s.get(stream, self.settle_s)
 
     def _edge(self, stream: StreamKey) -> int:
-        lateness = np.array([self._lateness(stream)], np.int64)
-        settled = int(self.settled((stream.account, stream.category), stream.step, lateness)[0])
-        return max(settled, self.newest.get(stream, NEVER))
+        newest = self.newest.get(stream, NEVER)
+        settled = self.settled(stream, np.array([self._lateness(stream)], np.int64), np.array([newest], np.int64))
+        return max(int(settled[0]), newest)
 
     def lateness_of(
         self, step: int, cells: NDArray[np.int64], streams: NDArray[np.int64], keys: list[StreamKey]
@@ -200,18 +213,8 @@ def streams_of(
         lateness_s=lateness,
         newest=gathering.newest,
         settle_delay=settle_delay,
-        unseen_s=unseen(settle_s),
         arrivals=arrivals,
     )
-
-
-def unseen(settle_s: int) -> dict[int, int]:
-    """
-    Return by step how late a stream is taken to be of which no row was ever seen to come.
-
-    A day is billed hours after its end: until the first row was seen to come, a day is waited for.
-    """
-    return {HOURLY: settle_s, DAILY: max(settle_s, DAILY * SECONDS_PER_HOUR)}
 
 
 def _quantile(delay_s: NDArray[np.int64], settle_s: int) -> int:

@@ -1,17 +1,18 @@
 """What a rolling sum may say while bills are still to come: the worked examples, and spend that never changes."""
 
+import random
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 import pytest
 
 from alertd.core.alert import AlertState
-from alertd.core.hours import hour_of
+from alertd.core.hours import hour_of, start_of
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.spend.ends import edges_of
 from alertd.core.spend.selection import SpendQuery
-from tests.core.builders import WARNING, rolling, usd
+from tests.core.builders import HOUR, SETTLE, WARNING, rolling, usd
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
 
 DAYS = range(1, 15)
@@ -130,3 +131,56 @@ def test_alert_when_spend_is_steady_then_it_fires_once_and_goes_on(rows: Sequenc
     (alert,) = world.alerts.values()
     assert (alert.state, alert.episode) == (AlertState.FIRING, 1)
     assert states[-1] == [AlertState.FIRING]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spender:
+    """An owner that costs the same each hour until it stops, if it does."""
+
+    name: str
+    late: timedelta
+    step: int
+    stopped_at: int | None
+    rows: list[Shown]
+
+
+def spenders(seed: int, count: int = 30) -> list[Spender]:
+    """Owners of streams that lag differently, each stream steadily."""
+    chance = random.Random(seed)
+    streams = [("gpu", 1, 0), ("llm", 1, chance.uniform(0, 4)), ("serverless", 1, chance.uniform(3, 12))]
+    streams += [("cloud_storage", 24, chance.uniform(1, 20))]
+    found = []
+    for number in range(count):
+        category, step, late = chance.choice(streams)
+        begin = FIRST if step == 24 else FIRST + chance.randint(0, 40)
+        stop = FIRST + chance.randint(80, 190) // step * step if chance.random() < 0.5 else None
+        name, until = f"owner-{number}", stop or HOURS[-1] + 1
+        if step == 1:
+            rows = hourly(range(begin, until), "1", late=late, category=category, owner=name)
+        else:
+            rows = daily(range(1, (until - FIRST) // 24 + 1), "24", late=late, owner=name)
+        found.append(Spender(name=name, late=timedelta(hours=late), step=step, stopped_at=stop, rows=rows))
+    return found
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_alerts_when_spend_is_steady_or_stops_then_they_go_on_or_end_in_time(seed: int) -> None:
+    """Steady spend never flaps; spend that stopped ends within its window, its stream's lateness, step and a poll."""
+    poll, owners = HOUR, spenders(seed)
+    window = timedelta(hours=random.Random(seed).choice([1, 3, 24]))
+    rule = rolling(f"{window // HOUR * 0.95:.2f}", None, window=window)
+    world = LateBills([shown for owner in owners for shown in owner.rows], (rule,))
+    for moment in polls(at(2, 3, 2), at(12, 3, 2), poll):
+        world.judge(moment)
+    alerts = {dict(alert.group)["owner"]: alert for alert in world.alerts.values()}
+    for owner in owners:
+        alert = alerts[owner.name]
+        assert alert.episode == 1, owner.name
+        if owner.stopped_at is None:
+            assert alert.state is AlertState.FIRING, owner.name
+            continue
+        # A row is seen by the poll after it came.
+        lateness = max(SETTLE, owner.late + poll)
+        latest = start_of(owner.stopped_at) + window + lateness + owner.step * HOUR + poll
+        assert alert.resolved_at is not None, owner.name
+        assert alert.resolved_at <= latest, owner.name
