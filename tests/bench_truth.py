@@ -1,9 +1,9 @@
 """
 Measure false ends and missed episodes on 30 kinds of made worlds: by one edge a rule, as it was, and by two ends.
 
-Run by hand: `python -m tests.bench_truth [seeds]`. A false end is an alert resolved while the true spend (what the bills
-will say once everything is billed) is at the line or above in each window that ends within the settle delay; a missed
-episode is a day with the true spend at the threshold in which, and for two days after, the alert never fires.
+Run by hand: `python -m tests.bench_truth [seeds]`. A false end is an alert resolved while the true spend (what
+the bills will say once everything is billed) is at the line or above in each window that ends within the settle delay;
+a missed episode is a day with the true spend at the threshold in which, and for two days after, the alert never fires.
 """
 
 import random

@@ -153,7 +153,7 @@ def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
         whole = "complete" if sample.is_complete else "not complete"
         reached = sample.reached.label if sample.reached is not None else "below every threshold"
         yield f"  {sample.headline}: {reached}"
-        yield f"    {_both_ends(sample)}{f'; {limits}' if limits else ''}; {_through(sample)}, {whole}"
+        yield f"    {both_ends(sample)}{f'; {limits}' if limits else ''}; {_through(sample)}, {whole}"
         yield from (f"    {caveat}" for caveat in sample.caveats)
     if not samples:
         yield "  nothing to judge: no spend fits it, or nothing was read yet"
@@ -210,11 +210,12 @@ def _value(alert: Alert) -> str:
     if alert.threshold is not None:
         limit = f"; {alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
     whole = "complete" if alert.is_complete else "not complete"
-    value, peak = _both_ends(alert), format_value(alert.peak, alert.unit)
+    value, peak = both_ends(alert), format_value(alert.peak, alert.unit)
     return f"{value}{limit}; at most {peak}; {_through(alert)}, {whole}"
 
 
-def _both_ends(known: Alert | Sample) -> str:
+def both_ends(known: Alert | Sample) -> str:
+    """Return a value for people: what is billed, and what it comes to where that is more."""
     value = format_value(known.value, known.unit)
     return value if known.expected is None else f"{value}, about {format_value(known.expected, known.unit)} once billed"
 

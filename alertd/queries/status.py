@@ -8,13 +8,15 @@ from datetime import datetime, timedelta
 from alertd import __version__
 from alertd.core.alert import Alert, AlertState
 from alertd.core.hours import start_of
-from alertd.core.instant import iso_instant_or_none
+from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.rules.facts import RulesFile
+from alertd.core.spend.arrival import DAILY
 from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import CategoryBook
+from alertd.core.spend.stream import StreamState, through_text
 from alertd.core.words import format_age, format_count, format_instant
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
@@ -36,12 +38,16 @@ class Edge:
     title: str
     """The category for people, its two views told apart."""
     billed_through: datetime | None
+    streams: tuple[StreamState, ...]
+    """Rows of up to an hour and longer ones, each with its own edge."""
     read_at: datetime | None
     error: str
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of the status table."""
         through = f"{self.billed_through:%Y-%m-%d %H:%M}" if self.billed_through else "nothing yet"
+        behind = [s for s in self.streams if start_of(s.edge) != self.billed_through]
+        through += "".join(f" (day rows: {through_text(s.edge, s.key.step)})" for s in behind if s.key.step == DAILY)
         read = f"{self.read_at:%Y-%m-%d %H:%M}" if self.read_at else "never"
         return self.account, self.title, through, read, self.error or "ok"
 
@@ -134,6 +140,14 @@ class Status:
                     "category": edge.category,
                     "view": edge.view.value,
                     "billed_through": iso_instant_or_none(edge.billed_through),
+                    "streams": [
+                        {
+                            "rows": "day" if stream.key.step == DAILY else "hour",
+                            "billed_through": iso_instant(start_of(stream.edge)),
+                            "lateness_s": int(stream.lateness.total_seconds()),
+                        }
+                        for stream in edge.streams
+                    ],
                     "read_at": iso_instant_or_none(edge.read_at),
                     "error": edge.error or None,
                 }
@@ -233,13 +247,15 @@ def _books(store: Store, view: View) -> list[CategoryBook]:
 
 
 def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:
-    edge = book.edge(now, settle_delay)
+    streams = book.streams(now, settle_delay)
+    edge = max((stream.edge for stream in streams), default=None)
     return Edge(
         account=book.account,
         category=book.category,
         view=book.view,
         title=book.title,
         billed_through=start_of(edge) if edge is not None else None,
+        streams=streams,
         read_at=book.read_at,
         error=book.error,
     )

@@ -21,7 +21,7 @@ from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.values import format_value
 from alertd.core.words import format_age, format_count, group_name
-from alertd.queries.alert_history import why_suppressed
+from alertd.queries.alert_history import both_ends, why_suppressed
 from alertd.web.drawing import BudgetBar, budget_bar
 from alertd.web.page_context import PageFacts
 
@@ -217,7 +217,7 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         severity=alert.severity.label,
         is_firing=alert.state is AlertState.FIRING,
         headline=alert.headline,
-        value=format_value(alert.value, alert.unit),
+        value=both_ends(alert),
         threshold=_threshold(alert),
         team=dict(alert.labels).get("team", ""),
         age=format_age(max(known.now - since, timedelta())),

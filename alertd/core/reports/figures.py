@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from alertd.core.alert import Alert, AlertState, Contributor
+from alertd.core.alert import Alert, AlertState, Contributor, Lag
 from alertd.core.chart import ChartPoint
 from alertd.core.hours import HourRange, hour_of, whole_hours
 from alertd.core.labels import Labels
@@ -19,6 +19,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import GroupStanding
 from alertd.core.sparkline import bounds
 from alertd.core.spend.bill import BillStatus, TrackedBill
+from alertd.core.spend.ends import edges_of, lagging, since_start
 from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import points_of
@@ -94,6 +95,10 @@ class SpendFigures:
     """What is missing from the period or cannot be read now, a clause each."""
     gaps_before: tuple[str, ...]
     """What is missing from the period before."""
+    expected: Usd
+    """What the total comes to once every stream is billed."""
+    lagging: tuple[Lag, ...]
+    """The streams that are not billed through the period's end."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,6 +161,8 @@ def _spend(scope: ReportScope, facts: Facts) -> SpendFigures | None:
     window = HourRange(end - whole_hours(scope.period), end)
     before = HourRange(window.start - len(window), window.start)
     gaps = _gaps(data, window)
+    whole = edges_of(view, data, SpendQuery(accounts=data.accounts), data.books)
+    expected = since_start(view, _METRIC, whole, start=window.start, end=window.end).about.of(())
     gaps_before = _texts(data, data.gaps(data.books, before))
     compare = _Comparison(view, data.accounts, window, None if gaps_before else before, is_complete=not gaps)
     edges = bounds(window, scope.timezone)
@@ -164,6 +171,8 @@ def _spend(scope: ReportScope, facts: Facts) -> SpendFigures | None:
         window=window,
         total=compare.by(())[0].spend,
         groups=_largest_first(compare.by(scope.group_by)) if scope.group_by else (),
+        expected=expected,
+        lagging=lagging(data, whole, (), is_missed=expected != compare.by(())[0].spend.amount),
         movers=_movers(compare.by(("owner", "product", "category"))),
         points=points_of(edges[:-1], amounts),
         amounts=tuple(map(Usd, amounts)),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from fractions import Fraction
 
-from alertd.core.alert import Alert, Contributor, Unit
+from alertd.core.alert import Alert, Contributor, Unit, lag_text
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import local_time
@@ -14,6 +14,7 @@ from alertd.core.messages.message import Field, Link, Message, Section, SectionR
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.reports.figures import BudgetFigures, Compared, GroupSpend, ReportFigures, ReportScope, SpendFigures
+from alertd.core.rules.spend_rule import billed_so_far
 from alertd.core.rules.standing import share_text
 from alertd.core.severity import Severity
 from alertd.core.sparkline import HOURLY_UP_TO
@@ -80,6 +81,9 @@ def _lines(figures: ReportFigures) -> tuple[str, ...]:
         if spend.gaps_before:
             period = format_duration(scope.period)
             lines.append(f"Not compared with the {period} before: {_listed(spend.gaps_before)}.")
+        if spend.expected != spend.total.amount:
+            text = billed_so_far(spend.total.amount, spend.expected, spend.lagging)
+            lines.append(f"{text}{f' ({lag_text(spend.lagging)})' if spend.lagging else ''}.")
         lines.append(f"From {_when(spend.window.start, scope)} to {_when(spend.window.end, scope)}.")
     if figures.bill_gaps:
         lines.append(f"Not complete: {_listed(figures.bill_gaps)}.")

@@ -36,7 +36,7 @@ from alertd.core.rules.standing import (
     worst,
 )
 from alertd.core.severity import Severity
-from alertd.core.spend.ends import Edges, since_start
+from alertd.core.spend.ends import Edges, lagging, since_start
 from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, expected_rest
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.spend_chart import NOT_COMPLETE, limit_lines, running_chart
@@ -347,14 +347,14 @@ class BudgetRule(SpendRule):
         expected = self._criteria(replace(standing, spent=standing.expected))
         held = worst(criterion.highest(self.resolve_below) for criterion in expected)
         held_by_others = worst(criterion.highest(self.resolve_below) for criterion in expected[1:])
-        lagging = self.lagging(scene.facts, scene.edges, group, is_missed=standing.expected != standing.spent)
+        lags = lagging(scene.facts.data, scene.edges, group, is_missed=standing.expected != standing.spent)
         gaps = tuple(dict.fromkeys((*scene.looked_at, *standing.planned.gaps)))
         facts = scene.facts
         return Sample(
             group=group,
             labels=owner_labels(group, self, facts.owners),
             account=self.account_of(group, facts.data),
-            headline=self._headline(group_name(group, facts.owners), standing, criteria, lagging),
+            headline=self._headline(group_name(group, facts.owners), standing, criteria, lags),
             value=share_value(standing.share),
             unit=Unit.RATIO,
             reached=worst(criterion.highest() for criterion in criteria),
@@ -362,7 +362,7 @@ class BudgetRule(SpendRule):
             thresholds=own_thresholds(expected[0], self.resolve_below, held_by_others),
             as_of=start_of(scene.edge),
             expected=share_value(standing.expected_share) if standing.expected != standing.spent else None,
-            lagging=lagging,
+            lagging=lags,
             is_complete=not gaps,
             may_raise=not any(gap.may_hide_credit for gap in (*scene.gaps, *standing.planned.gaps)),
             caveats=tuple(gap.text for gap in gaps),

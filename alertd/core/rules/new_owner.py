@@ -22,7 +22,7 @@ from alertd.core.rules.base import Key, Metric, highest, hourly_problems, owner_
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend.ends import GroupEnds, two_ends
+from alertd.core.spend.ends import GroupEnds, lagging, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.words import format_duration, format_instant
 
@@ -149,7 +149,7 @@ class NewOwner(SpendRule):
                 group,
                 each,
                 gaps.get(dict(group).get("account", ""), []),
-                self.lagging(facts, edges, group, is_missed=each.about != each.at_least),
+                lagging(facts.data, edges, group, is_missed=each.about != each.at_least),
             )
             for group, each in groups.items()
         ]
@@ -173,9 +173,7 @@ class NewOwner(SpendRule):
         # A sum of nothing may be spend and its credit.
         return facts.spend.first_hour(query, Metric.AMOUNT, windows.before, group) is None
 
-    def _sample(
-        self, facts: Facts, group: Labels, ends: GroupEnds, gaps: list[Gap], lagging: tuple[Lag, ...]
-    ) -> Sample:
+    def _sample(self, facts: Facts, group: Labels, ends: GroupEnds, gaps: list[Gap], lags: tuple[Lag, ...]) -> Sample:
         value, about, windows = ends.at_least, ends.about, self._windows(ends.window.end)
         query = self._query(facts.data)
         is_new = self._is_new(facts, group, windows)
@@ -186,7 +184,7 @@ class NewOwner(SpendRule):
             group=group,
             labels=owner_labels(group, self, facts.owners),
             account=self.account_of(group, facts.data),
-            headline=self._headline(facts, group, ends, lagging, is_new=is_new),
+            headline=self._headline(facts, group, ends, lags, is_new=is_new),
             value=to_decimal(value),
             unit=Unit.USD,
             reached=highest(self._limits, value) if is_new and not gaps else None,
@@ -194,7 +192,7 @@ class NewOwner(SpendRule):
             thresholds=tuple((severity, to_decimal(limit)) for severity, limit in sorted(self._limits.items())),
             as_of=start_of(windows.now.end),
             expected=to_decimal(about) if about != value else None,
-            lagging=lagging,
+            lagging=lags,
             is_window=ends.is_window,
             is_complete=not gaps,
             may_raise=not gaps,
@@ -209,9 +207,9 @@ class NewOwner(SpendRule):
             facts=(("First charge", format_instant(start_of(first)) if first is not None else f"none in {lookback}"),),
         )
 
-    def _headline(self, facts: Facts, group: Labels, ends: GroupEnds, lagging: tuple[Lag, ...], *, is_new: bool) -> str:
+    def _headline(self, facts: Facts, group: Labels, ends: GroupEnds, lags: tuple[Lag, ...], *, is_new: bool) -> str:
         labels = dict(group)
         where = f" in account {labels.get('account', '')}" if len(facts.data.accounts) > 1 else ""
         who = f"{facts.owners.display(labels.get('owner', ''))}{where}"
         name = f"New owner {who}" if is_new else f"{who}, no longer new,"
-        return self.spent(name, ends.at_least, self.window, about=ends.about, lagging=lagging)
+        return self.spent(name, ends.at_least, self.window, about=ends.about, lagging=lags)

@@ -17,7 +17,7 @@ from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, 
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend.ends import Edges, GroupEnds, two_ends
+from alertd.core.spend.ends import Edges, GroupEnds, lagging, two_ends
 from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.planned import Allowance
 from alertd.core.words import format_duration, group_name
@@ -72,7 +72,7 @@ class RollingSpend(SpendRule):
                 ends=each,
                 allowance=allowances[each.window].of(group, each.about),
                 gaps=facts.data.gaps(categories, self._looked_at(edges, group, each)),
-                lagging=self.lagging(facts, edges, group, is_missed=each.about != each.at_least),
+                lagging=lagging(facts.data, edges, group, is_missed=each.about != each.at_least),
             )
             for group, each in groups.items()
         )

@@ -9,13 +9,12 @@ from typing import Annotated
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Lag
 from alertd.core.chart import Chart
-from alertd.core.hours import HourRange, hour_of, start_of
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rule import Key, Metric, Rule
 from alertd.core.severity import Severity
-from alertd.core.spend.arrival import HOURLY
 from alertd.core.spend.bill import PRODUCT_CATEGORIES, View
 from alertd.core.spend.ends import Edges, edges_of
 from alertd.core.spend.ledger import DataState
@@ -171,25 +170,6 @@ class SpendRule(Rule):
     def edges(self, facts: Facts) -> Edges:
         """Return through which hour the rule's groups are billed in each stream; *facts* must be of the rule's view."""
         return edges_of(facts.spend, facts.data, self._query(facts.data), self.categories(facts.data))
-
-    def lagging(self, facts: Facts, edges: Edges, group: Labels, *, is_missed: bool) -> tuple[Lag, ...]:
-        """
-        Return the streams of a group that are billed less far than settled rows are.
-
-        Args:
-            is_missed: Something is not billed yet: then every stream that is behind the rule's edge counts.
-        """
-        settled = hour_of(facts.now - facts.data.settle_delay)
-        several = len(facts.data.accounts) > 1
-        return tuple(
-            Lag(
-                stream=f"{key.category} ({key.account})" if several else key.category,
-                through=start_of(edge),
-                is_by_day=key.step != HOURLY,
-            )
-            for key, edge in edges.of(group)
-            if edge < (edges.latest if is_missed else settled - settled % key.step)
-        )
 
     def spent(
         self,

@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, first_hour_from, hour_of
+from alertd.core.alert import Lag
+from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, first_hour_from, hour_of, start_of
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.spend.arrival import DAILY, HOURLY
@@ -312,6 +313,21 @@ def _has_row(cells: Cells, streams: Streams, hours: NDArray[np.int64], asked: ND
     return found
 
 
-def lagging(edges: Edges, group: Labels, ended: int) -> list[tuple[StreamKey, int]]:
-    """Return the streams of a group that are billed less far than a window of it reaches, with their edges."""
-    return [(key, edge) for key, edge in edges.of(group) if edge < ended]
+def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) -> tuple[Lag, ...]:
+    """
+    Return the streams of a group that are billed less far than settled rows are.
+
+    Args:
+        is_missed: Something is not billed yet: then every stream that is behind the rule's edge counts.
+    """
+    settled = hour_of(data.now - data.settle_delay)
+    several = len(data.accounts) > 1
+    return tuple(
+        Lag(
+            stream=f"{key.category} ({key.account})" if several else key.category,
+            through=start_of(edge),
+            is_by_day=key.step == DAILY,
+        )
+        for key, edge in edges.of(group)
+        if edge < (edges.latest if is_missed else settled - settled % key.step)
+    )

@@ -348,6 +348,12 @@ class DataState:
                     {key: book.read_at for key, book in self.books.items() if book.read_at is not None},
                     now=self.now,
                     settle_delay=self.settle_delay,
+                    # Stored before anybody noted when rows come: until the next read the hours themselves must do.
+                    stored={
+                        key: [(hour, summary.end - hour) for hour, summary in book.hours.items()]
+                        for key, book in self.books.items()
+                        if not book.arrivals
+                    },
                 )
             )
         return self._streams[0]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, hour_of, midnight_before
-from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, UNKNOWN, Arrivals, Place
+from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, UNKNOWN, Arrivals, Place, step_of
 from alertd.core.spend.lateness import LONGEST_S, OWN_ROWS, Delays, usual_delay
 
 NEVER = -(2**40)
@@ -168,6 +168,13 @@ class _Gathering:
                 if is_taught.any():
                     self.taught.setdefault(stream, []).append((came.series[is_taught], came.delay[is_taught]))
 
+    def add_stored(self, key: tuple[str, str], hours: Iterable[tuple[int, int]]) -> None:
+        for hour, span in hours:
+            step = step_of(span)
+            if hour + span <= self._running + (step == HOURLY):
+                stream = StreamKey(*key, step)
+                self.newest[stream] = max(hour + span, self.newest.get(stream, NEVER))
+
     def rows(self, step: int, size: int, settle_s: int) -> StepRows:
         newest = np.full(size, NEVER, np.int64)
         for end, series in sorted(self._ends[step], key=lambda pair: pair[0]):
@@ -192,9 +199,17 @@ def streams_of(
     *,
     now: datetime,
     settle_delay: timedelta,
+    stored: Mapping[tuple[str, str], Iterable[tuple[int, int]]],
 ) -> Streams:
-    """Put together what is known of the streams of some categories, by account and category."""
+    """
+    Put together what is known of the streams of some categories, by account and category.
+
+    Args:
+        stored: Of categories of which no arrival is known, the hours with rows and the span of the longest in each.
+    """
     gathering = _Gathering(now)
+    for key, hours in stored.items():
+        gathering.add_stored(key, hours)
     for key, found in arrivals.items():
         gathering.add(key, found)
     size = 1 + max(
