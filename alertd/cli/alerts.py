@@ -25,7 +25,8 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is firing, worst first, and what withholds its notifications."""
     from alertd.clock import utc_now
     from alertd.core.alert import AlertState
-    from alertd.queries.alert_history import why_withheld
+    from alertd.core.alerts.mutes import mutes_text
+    from alertd.core.messages.holding import why_withheld
     from alertd.queries.alert_json import alert_json
     from alertd.store.store import Store
 
@@ -45,7 +46,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
         print_json([alert_json(alert, reasons[alert.fingerprint]) for alert in shown])
     elif shown:
         click.echo(_table(shown))
-        lines = [f"{fingerprint}  {reason}" for fingerprint, reason in reasons.items() if reason]
+        lines = [f"{fingerprint}  {mutes_text(mutes)}" for fingerprint, mutes in reasons.items() if mutes]
         if lines:
             click.echo("\nNotifications withheld at the moment:")
             click.echo("\n".join(map(escape_controls, lines)))

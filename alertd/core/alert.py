@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
+from alertd.core.muted import Muted
 from alertd.core.severity import Severity
 
 ACCOUNT_SEPARATOR = ", "
@@ -198,9 +199,5 @@ class Alert:
     """When the further receivers of `escalate` were told."""
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
-    silence_id: str = ""
-    """The silence that withholds its notifications now; empty where none does."""
-    silenced_by: str | None = None
-    """The silence that withholds its notifications now: id, author, until when and why."""
-    withheld: str = ""
-    """Why nothing of it is told now although it fires: "silenced by …", "inhibited by …"; empty where it is told."""
+    muted: Muted | None = None
+    """The silence, the inhibition or the lack of a receiver that withholds its notifications while it fires."""

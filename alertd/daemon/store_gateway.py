@@ -12,6 +12,7 @@ from typing import Concatenate
 
 from alertd.core.alert import Alert, lag_text
 from alertd.core.alerts.lifecycle import Move
+from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.hours import HourRange
 from alertd.core.messages.dispatch import Decisions
@@ -211,7 +212,7 @@ def _load(store: Store, views: Collection[View] | None) -> DaemonState:
 
 
 def _events(move: Move, now: datetime) -> Iterator[AlertEvent]:
-    """Yield what happened to an alert in a cycle: its state moved, or whether it is told did."""
+    """Yield what happened to an alert in a cycle: its state moved, or what withholds its notifications did."""
     alert = move.after
     if move.arrow:
         detail = [
@@ -226,9 +227,11 @@ def _events(move: Move, now: datetime) -> Iterator[AlertEvent]:
             *(("caveat", caveat) for caveat in alert.caveats),
         ]
         yield event(alert, move.arrow, [(name, text) for name, text in detail if text], now)
-    before = move.before.withheld if move.before is not None else ""
-    if alert.withheld != before:
-        yield event(alert, alert.withheld or "not withheld any more", (), now)
+    before = move.before.muted if move.before is not None else None
+    if alert.muted is None and before is not None:
+        yield event(alert, "notifications no longer suppressed", (), now)
+    elif alert.muted is not None and (before is None or alert.muted.key != before.key):
+        yield event(alert, mute_text(alert.muted), (), now)
     if move.before is not None and move.before.acknowledged_by is not None and alert.acknowledged_by is None:
         yield event(alert, "acknowledgement ended", [("reason", "severity raised")], now)
 

@@ -4,18 +4,20 @@ The history of one alert, from what is stored: its state, why it is notified or 
 It reads and words; it judges nothing anew.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState, Sample, lag_text
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import repeat_interval
+from alertd.core.alerts.mutes import mute_text, silence_text, silenced
 from alertd.core.alerts.routing import OWNER, matching_routes
 from alertd.core.alerts.silence import Silence, matchable
 from alertd.core.labels import Labels, matches_all
-from alertd.core.messages.holding import is_held
+from alertd.core.messages.holding import is_held, why_withheld
 from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.muted import MuteKind
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
@@ -91,23 +93,23 @@ def history_lines(history: AlertHistory, rule: Rule | None, audience: Audience |
 
     Args:
         rule: The alert's rule, None where the rules file has none of that name.
-        audience: Who is told by the rules file; None where it cannot be read.
+        audience: Who is notified by the rules file; None where it cannot be read.
     """
     alert = history.alert
     yield f"{alert.rule}  {alert.fingerprint}  episode {alert.episode}"
     yield alert.headline
     yield ""
     for name, text in standing_facts(history, rule, audience):
-        yield f"{name:<11}{text}"
+        yield f"{name:<14}{text}"
     yield from _silences(history)
     yield from _sends(history)
     yield from _events(history.events)
 
 
 def standing_facts(history: AlertHistory, rule: Rule | None, audience: Audience | None) -> list[tuple[str, str]]:
-    """Return how the alert stands and whom it goes to, as (name, text) pairs; arguments as in `history_lines`."""
+    """Return the state of the alert and whom it goes to, as (name, text) pairs; arguments as in `history_lines`."""
     facts = _then(history) if history.is_past else _now(history, rule)
-    return [*facts, ("Told to", _route(history.alert, rule, audience))]
+    return [*facts, ("Goes to", _route(history.alert, rule, audience))]
 
 
 def _then(history: AlertHistory) -> list[tuple[str, str]]:
@@ -126,20 +128,16 @@ def _then(history: AlertHistory) -> list[tuple[str, str]]:
 
 def _now(history: AlertHistory, rule: Rule | None) -> list[tuple[str, str]]:
     alert = history.alert
-    found = [("State", _state(alert)), ("Value", _value(alert)), ("Why told", _told(alert, rule, history.at))]
-    found += [("Not whole", caveat) for caveat in alert.caveats]
+    found = [("State", _state(alert)), ("Value", _value(alert)), ("Notified", _notified(alert, rule, history.at))]
+    found += [("Incomplete", caveat) for caveat in alert.caveats]
     if alert.reason:
         found.append(("Why", alert.reason))
-    if alert.withheld:
-        found.append(("Withheld", alert.withheld))
-    if alert.acknowledged_by is not None:
-        since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
-        found.append(("Known to", f"{alert.acknowledged_by}{since}: not repeated until its severity rises"))
-    found += [
-        ("Held", f"{_address(notified.entry)}: until {format_instant(notified.entry.not_before)}")
-        for notified in history.notified
-        if is_held(notified.entry, history.at)
-    ]
+    for mute in why_withheld(alert, (notified.entry for notified in history.notified), history.at):
+        if mute.kind is MuteKind.ACKNOWLEDGEMENT:
+            since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
+            found.append(("Acknowledged", f"by {mute.by}{since}: not repeated until its severity rises"))
+        else:
+            found.append(("Suppressed", mute_text(mute)))
     return found
 
 
@@ -166,32 +164,6 @@ def _largest(rule: SpendRule, facts: Facts) -> list[Labels]:
     seen = facts.of(rule.view)
     sums = seen.spend.sums(replace(rule.query, accounts=seen.data.accounts), rule.metric, seen.spend.span)
     return sorted(sums.groups, key=lambda group: (-sums.of(group), group))[:_NEAREST]
-
-
-def why_withheld(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> str:
-    """
-    Return why no notification of a firing alert is sent at the moment, empty where nothing withholds it.
-
-    Args:
-        waiting: Open outbox entries.
-    """
-    is_acknowledged = alert.state is AlertState.FIRING and alert.acknowledged_by is not None
-    return why_suppressed(alert, waiting, now) or (
-        f"acknowledged by {alert.acknowledged_by}" if is_acknowledged else ""
-    )
-
-
-def why_suppressed(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> str:
-    """Return the same, leaving out that somebody acknowledged it, for where that stands beside it."""
-    if alert.state is not AlertState.FIRING:
-        return ""
-    if alert.withheld:
-        return alert.withheld
-    held = [entry for entry in waiting if alert.fingerprint in entry.fingerprints and is_held(entry, now)]
-    if held:
-        until = max(entry.not_before for entry in held)
-        return f"quiet hours until {format_instant(until)} ({', '.join(sorted({entry.receiver for entry in held}))})"
-    return ""
 
 
 def _state(alert: Alert) -> str:
@@ -225,13 +197,14 @@ def _through(known: Alert | Sample) -> str:
     return f"billed through {format_instant(known.as_of)}{lagging}"
 
 
-def _told(alert: Alert, rule: Rule | None, now: datetime) -> str:
+def _notified(alert: Alert, rule: Rule | None, now: datetime) -> str:
     if alert.fired_at is None:
         if rule is None or not rule.for_:
-            return "not told: it did not fire"
-        return f"not told: it fires when it has held for {format_duration(rule.for_)}"
+            return "no: it did not fire"
+        return f"no: it fires when it has held for {format_duration(rule.for_)}"
     if alert.notified_at is None:
-        return f"not told yet: {alert.withheld or 'the next poll decides'}"
+        why = mute_text(alert.muted) if alert.muted is not None else "the next poll decides"
+        return f"not yet: {why}"
     value = format_value(alert.notified_value, alert.unit) if alert.notified_value is not None else ""
     severity = alert.notified_severity.label if alert.notified_severity is not None else ""
     text = f"last {format_instant(alert.notified_at)}: {severity} {value}"
@@ -262,7 +235,7 @@ def _route(alert: Alert, rule: Rule | None, audience: Audience | None) -> str:
 def _silences(history: AlertHistory) -> Iterator[str]:
     for silence in history.silences:
         ended = f"; ended by {silence.expired_by} {format_instant(silence.expired_at)}" if silence.expired_at else ""
-        yield f"{'Silence':<11}{silence.text}{ended}"
+        yield f"{'Silence':<14}{silence_text(silenced(silence))}{ended}"
 
 
 def _sends(history: AlertHistory) -> Iterator[str]:

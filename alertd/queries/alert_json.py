@@ -1,16 +1,20 @@
 """An alert as JSON: for `alertd alerts --json` and `/api/v1/alerts`."""
 
+from collections.abc import Sequence
+
 from alertd.core.alert import Alert
+from alertd.core.alerts.mutes import mutes_text, silence_text
 from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.money import decimal_text
+from alertd.core.muted import Muted
 
 
-def alert_json(alert: Alert, withheld: str) -> dict[str, object]:
+def alert_json(alert: Alert, mutes: Sequence[Muted]) -> dict[str, object]:
     """
     Return an alert as `alertd alerts --json` and the HTTP interface show it; numbers are decimal texts.
 
     Args:
-        withheld: Why nothing of it is told at the moment, empty where nothing keeps it back.
+        mutes: Everything that withholds its notifications now.
     """
     return {
         "fingerprint": alert.fingerprint,
@@ -32,8 +36,8 @@ def alert_json(alert: Alert, withheld: str) -> dict[str, object]:
         "resolved_at": iso_instant_or_none(alert.resolved_at),
         "acknowledged_by": alert.acknowledged_by,
         "acknowledged_at": iso_instant_or_none(alert.acknowledged_at),
-        "silenced_by": alert.silenced_by,
-        "withheld": withheld or None,
+        "silenced_by": next((silence_text(mute) for mute in mutes if mute.is_silence), None),
+        "withheld": mutes_text(mutes) or None,
         "summary": alert.headline,
         "reason": alert.reason or None,
         "caveats": list(alert.caveats),

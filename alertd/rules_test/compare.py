@@ -11,9 +11,12 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.alerts.mutes import mute_text, mutes_text
 from alertd.core.hours import start_of
+from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.muted import Muted
 from alertd.core.words import format_instant
 from alertd.notify.text import plain_with_state, printable
 from alertd.rules_test.model import Expectation, ExpectedAlert, ExpectedMessage, RuleTest
@@ -107,13 +110,13 @@ class _Scene:
         pairing = pair(
             expectation.alerts,
             [*firing, *others],
-            fits=lambda expected, alert: not _alert_faults(expected, alert),
-            distance=_alert_distance,
+            fits=lambda expected, alert: not self._alert_faults(expected, alert),
+            distance=self._alert_distance,
         )
         for expected, alert in pairing.changed:
             yield Line(Mark.EXPECTED, _expected_alert(expected))
             yield Line(Mark.GOT, self._alert_text(alert))
-            yield from (Line(Mark.DIFFERS, text) for text in _alert_faults(expected, alert))
+            yield from (Line(Mark.DIFFERS, text) for text in self._alert_faults(expected, alert))
             yield from self._alert_reasons(alert)
         for expected in pairing.missing:
             yield Line(Mark.MISSING, _expected_alert(expected))
@@ -140,10 +143,17 @@ class _Scene:
         yield Line(Mark.BECAUSE, f"{alert.state.value} since {self._when(since)}{reason}")
         if alert.caveats and alert.state is not AlertState.RESOLVED:
             yield Line(Mark.BECAUSE, f"not complete: {'; '.join(alert.caveats)}")
-        if alert.withheld:
-            yield Line(Mark.BECAUSE, alert.withheld)
-        if alert.acknowledged_by is not None:
-            yield Line(Mark.BECAUSE, f"acknowledged by {alert.acknowledged_by}")
+        yield from (Line(Mark.BECAUSE, mute_text(mute)) for mute in self._mutes(alert))
+
+    def _mutes(self, alert: Alert) -> tuple[Muted, ...]:
+        return why_withheld(alert, self.observed.waiting, self.observed.at)
+
+    def _alert_faults(self, expected: ExpectedAlert, alert: Alert) -> list[str]:
+        return _alert_faults(expected, alert, self._mutes(alert))
+
+    def _alert_distance(self, expected: ExpectedAlert, alert: Alert) -> int | None:
+        """Return how much is otherwise of an alert that is probably meant, None of another one."""
+        return len(self._alert_faults(expected, alert)) if is_of(alert, expected.rule, expected.labels) else None
 
     def _absence_reasons(self, expected: ExpectedAlert) -> Iterator[Line]:
         of_rule = [alert for alert in self.observed.alerts if alert.rule == expected.rule]
@@ -197,8 +207,8 @@ class _Scene:
         for entry in held[:_MOST_WAITING]:
             yield Line(Mark.BECAUSE, self._waiting_text(entry))
         for alert in self.observed.alerts:
-            if alert.withheld and alert.state is AlertState.FIRING:
-                yield Line(Mark.BECAUSE, f"{label_text(alert.rule, alert.group)} is {alert.withheld}")
+            if alert.muted is not None and alert.state is AlertState.FIRING:
+                yield Line(Mark.BECAUSE, f"{label_text(alert.rule, alert.group)} is {mute_text(alert.muted)}")
             elif alert.state is AlertState.PENDING:
                 since = self._when(alert.started_at)
                 yield Line(Mark.BECAUSE, f"{label_text(alert.rule, alert.group)} is only pending, since {since}")
@@ -216,7 +226,7 @@ def at_text(difference: Difference) -> str:
     return f"{offset_text(difference.at)} ({format_instant(difference.instant)})"
 
 
-def _alert_faults(expected: ExpectedAlert, alert: Alert) -> list[str]:
+def _alert_faults(expected: ExpectedAlert, alert: Alert, mutes: Sequence[Muted]) -> list[str]:
     """Return what is otherwise of an alert; its rule or labels mean that it is another one."""
     if not is_of(alert, expected.rule, expected.labels):
         return ["another alert"]
@@ -229,18 +239,13 @@ def _alert_faults(expected: ExpectedAlert, alert: Alert) -> list[str]:
         faults.append(f"value: expected {expected.value}, got {value_text(alert.value, alert.unit)}")
     if expected.headline is not None and expected.headline not in alert.headline:
         faults.append(f'headline: "{expected.headline}" is not in "{alert.headline}"')
-    if expected.withheld is not None and not _is_withheld(expected.withheld, alert.withheld):
-        faults.append(f'withheld: expected "{expected.withheld}", got "{alert.withheld}"')
+    if expected.withheld is not None and not _is_withheld(expected.withheld, mutes):
+        faults.append(f'withheld: expected "{expected.withheld}", got "{mutes_text(mutes)}"')
     return faults
 
 
-def _alert_distance(expected: ExpectedAlert, alert: Alert) -> int | None:
-    """Return how much is otherwise of an alert that is probably meant, None of another one."""
-    return len(_alert_faults(expected, alert)) if is_of(alert, expected.rule, expected.labels) else None
-
-
-def _is_withheld(expected: str, got: str) -> bool:
-    return expected in got if expected else not got
+def _is_withheld(expected: str, mutes: Sequence[Muted]) -> bool:
+    return any(expected in mute_text(mute) for mute in mutes) if expected else not mutes
 
 
 def _expected_alert(expected: ExpectedAlert) -> str:

@@ -27,6 +27,8 @@ class Dialect:
     """The type of a column of text, compared and ordered by its UTF-8 bytes."""
     identity: str
     """The type of a primary key that counts up by itself and never gives a number twice."""
+    find: str
+    """The function that returns at which character, from 1, a text holds another one; 0 where it does not."""
 
 
 class Database(Protocol):

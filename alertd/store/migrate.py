@@ -109,7 +109,9 @@ def _require_not_newer(database: Database, held: int, known: int) -> None:
 
 def _apply(database: Database, migration: Migration) -> None:
     dialect = database.dialect
-    sql = Template(migration.sql).substitute(blob=dialect.blob, text=dialect.text, identity=dialect.identity)
+    sql = Template(migration.sql).substitute(
+        blob=dialect.blob, text=dialect.text, identity=dialect.identity, find=dialect.find
+    )
     with database.transaction():
         for statement in sql.split(";\n"):
             if statement.strip():

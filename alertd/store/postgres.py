@@ -32,6 +32,7 @@ _DIALECT = Dialect(
     # The database's own collation may order by language, or call different texts equal.
     text='TEXT COLLATE "C"',
     identity="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
+    find="strpos",
 )
 _OLDEST_VERSION = 13
 _CONNECTING = {

@@ -22,7 +22,7 @@ _OWNER_ONLY = 0o600
 # Backfills write a WAL of tens of megabytes; after a checkpoint it shrinks to this again.
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 _CACHE_KIB = 16 * 1024
-_DIALECT = Dialect(blob="BLOB", text="TEXT", identity="INTEGER PRIMARY KEY AUTOINCREMENT")
+_DIALECT = Dialect(blob="BLOB", text="TEXT", identity="INTEGER PRIMARY KEY AUTOINCREMENT", find="instr")
 
 _RESTORE = (
     "stop alertd, keep a copy of the file and put a backup (`alertd db backup`) in its place; "

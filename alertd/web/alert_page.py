@@ -138,7 +138,7 @@ def alert_page(found: AlertFile) -> AlertPage:
             for event in found.history.events[: -_MOST_EVENTS - 1 : -1]
         ),
         is_cut=len(found.history.notified) > _MOST_SENDS or len(found.history.events) > _MOST_EVENTS,
-        silence_id=alert.silence_id,
+        silence_id=alert.muted.id if alert.muted is not None and alert.muted.is_silence else "",
         is_open=alert.state is not AlertState.RESOLVED,
         now=known.now,
     )

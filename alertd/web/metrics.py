@@ -115,7 +115,7 @@ def _of_alerts(alerts: Iterable[Alert]) -> Iterator[Metric]:
     firing = [alert for alert in alerts if alert.state is AlertState.FIRING]
     counts = Counter((alert.rule, alert.severity.label, alert.state.value) for alert in alerts)
     acknowledged = Counter(alert.severity for alert in firing if alert.acknowledged_by is not None)
-    silenced = Counter(alert.severity for alert in firing if alert.silenced_by is not None)
+    silenced = Counter(alert.severity for alert in firing if alert.muted is not None and alert.muted.is_silence)
     yield families.ALERTS.holding(sorted(counts.items()))
     yield families.ALERTS_ACKNOWLEDGED.holding(((one.label,), acknowledged[one]) for one in Severity)
     yield families.ALERTS_SILENCED.holding(((one.label,), silenced[one]) for one in Severity)

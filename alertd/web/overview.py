@@ -9,10 +9,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.mutes import mutes_text
 from alertd.core.alerts.silence import Silence
 from alertd.core.calendar import Period, period_of
 from alertd.core.hours import start_of
+from alertd.core.messages.holding import why_withheld
 from alertd.core.money import Usd, format_usd
+from alertd.core.muted import MuteKind
 from alertd.core.owners import OwnerDirectory
 from alertd.core.reports.figures import BudgetFigures
 from alertd.core.reports.overview import Overview
@@ -21,7 +24,7 @@ from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.values import format_value
 from alertd.core.words import format_age, format_count, group_name
-from alertd.queries.alert_history import both_ends, why_suppressed
+from alertd.queries.alert_history import both_ends
 from alertd.web.drawing import BudgetBar, budget_bar
 from alertd.web.page_context import PageFacts
 
@@ -211,6 +214,7 @@ def _verdict(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
 def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
     """Return an alert as it stands in a list."""
     since = alert.resolved_at or alert.fired_at or alert.started_at
+    mutes = why_withheld(alert, known.waiting, known.now)
     return AlertLine(
         fingerprint=alert.fingerprint,
         episode=alert.episode,
@@ -224,7 +228,7 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         since=since,
         known_to=alert.acknowledged_by or "",
         # Who acknowledged it is said by itself.
-        withheld=why_suppressed(alert, known.waiting, known.now),
+        withheld=mutes_text(mute for mute in mutes if mute.kind is not MuteKind.ACKNOWLEDGEMENT),
         caveats=alert.caveats,
     )
 

@@ -13,10 +13,10 @@ from typing import Protocol
 from aiohttp import web
 
 from alertd.core.alert import Alert, AlertState
+from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.words import format_count
 from alertd.errors import SettingsError
-from alertd.queries.alert_history import why_withheld
 from alertd.queries.alert_json import alert_json
 from alertd.queries.status import Status
 from alertd.web.figures import Figures

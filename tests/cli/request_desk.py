@@ -13,7 +13,7 @@ from alertd.core.alerts.silence import Silence
 from alertd.daemon.store_gateway import event
 from alertd.store.alerts import AlertEvent
 from alertd.store.store import Store
-from tests.core.builders import HOUR, rolling
+from tests.core.builders import HOUR, rolling, withheld
 from tests.core.stage import TEAM, Stage, match
 
 URL = "sqlite:///./alertd.db"
@@ -114,6 +114,6 @@ def full(desk: Desk) -> Desk:
     ended = event(
         stage.of("over"), "firing (warning) -> resolved", [("value", "44"), ("unit", "USD")], BEGAN + 2 * HOUR
     )
-    silenced = event(hushed, hushed.withheld, [], BEGAN + timedelta(hours=2))
+    silenced = event(hushed, withheld(hushed), [], BEGAN + timedelta(hours=2))
     desk.keep(began, ended, silenced)
     return desk

@@ -7,7 +7,7 @@ import pytest
 from alertd.core.labels import Patterns
 from alertd.store.store import Store
 from tests.cli.request_desk import NOW, RULES, URL, Desk, desk, full
-from tests.core.builders import HOUR
+from tests.core.builders import HOUR, silenced_by, withheld
 from tests.e2e.daemon import no_traceback
 
 __all__ = ["desk", "full"]
@@ -113,7 +113,7 @@ def test_silence_when_added_then_listed_with_its_end(full: Desk, arguments: list
     assert (added["ends_at"], added["author"], added["state"]) == (ends_at, "dana", "active")
     is_bound = "resolved" in arguments or "--until-spend" in arguments
     assert [alert["fingerprint"] for alert in added["alerts"]] == [name_of(full, "plain")] * is_bound
-    assert full.alerts()["plain"].silenced_by is not None
+    assert silenced_by(full.alerts()["plain"]) is not None
 
 
 def test_silence_when_until_an_amount_then_the_limit_is_shown(full: Desk) -> None:
@@ -140,7 +140,7 @@ def test_silence_when_matchers_are_written_then_hold_what_they_mean(
 ) -> None:
     """As in the rules file."""
     assert full.run("silence", "add", *matchers, "--for", "9h")[0] == 0
-    silenced = {owner for owner, alert in full.alerts().items() if alert.silenced_by is not None}
+    silenced = {owner for owner, alert in full.alerts().items() if silenced_by(alert) is not None}
     assert silenced - {"hushed"} == owners
 
 
@@ -148,8 +148,8 @@ def test_silence_when_matchers_are_written_then_hold_what_they_mean(
 def test_silence_when_a_fingerprint_is_given_then_holds_that_alert(full: Desk, length: int) -> None:
     """Copied from the table, whole or cut, in capitals or not."""
     assert full.run("silence", "add", name_of(full, "held")[:length].upper(), "--until", "resolved")[0] == 0
-    assert full.alerts()["held"].silenced_by is not None
-    assert full.alerts()["plain"].silenced_by is None
+    assert silenced_by(full.alerts()["held"]) is not None
+    assert silenced_by(full.alerts()["plain"]) is None
 
 
 def test_silences_when_listed_then_those_that_hold_and_with_all_the_others(full: Desk) -> None:
@@ -158,7 +158,7 @@ def test_silences_when_listed_then_those_that_hold_and_with_all_the_others(full:
     added = next(one.id for one in full.silences() if one.id != "51133ce0")
     assert full.run("silence", "expire", "51133ce0", "--by", "kim") == (
         0,
-        f"Silence 51133ce0 is ended. What it withheld and still fires is told at the next poll.\n{NOBODY}",
+        f"Silence 51133ce0 is ended. What it withheld and still fires is sent at the next poll.\n{NOBODY}",
         "",
     )
     assert full.run("silence", "list")[1] == (
@@ -191,7 +191,7 @@ def test_silences_when_listed_then_those_that_hold_and_with_all_the_others(full:
         "alerts": [],
     }
     assert (active["id"], active["state"], active["matchers"]["rule"]) == (added, "active", ["gpu-*", "!x"])
-    assert full.alerts()["hushed"].withheld == ""
+    assert withheld(full.alerts()["hushed"]) == ""
 
 
 def test_silences_when_their_time_or_alert_is_over_then_not_listed_as_active(
@@ -296,7 +296,7 @@ def test_commands_when_the_rules_are_broken_then_requests_are_carried_out_all_th
     code, _, err = full.run("silence", "add", name, "--until-spend", "$5")
     assert (code, "its rule cannot be read now" in err) == (1, True)
     code, out, _ = full.run("explain", name)
-    assert (code, "Told to    unknown: the rules file cannot be read" in out) == (0, True)
+    assert (code, "Goes to       unknown: the rules file cannot be read" in out) == (0, True)
 
 
 def test_silence_when_added_then_its_matchers_are_kept_as_written(full: Desk) -> None:
@@ -314,18 +314,18 @@ def test_silence_when_added_then_its_matchers_are_kept_as_written(full: Desk) ->
         pytest.param(
             "plain",
             [
-                "State      firing (warning); fired 2026-01-10 12:00 UTC",
-                "Told to    finops, by defaults: no route matches",
+                "State         firing (warning); fired 2026-01-10 12:00 UTC",
+                "Goes to       finops, by defaults: no route matches",
             ],
             id="plain",
         ),
         pytest.param(
             "hushed",
             [
-                "State      firing (critical); fired 2026-01-10 13:00 UTC",
-                "Why told   not told yet: silenced by dana until 2026-01-10 15:30 UTC (run 12)",
-                "Withheld   silenced by dana until 2026-01-10 15:30 UTC (run 12)",
-                "Silence    51133ce0 by dana until 2026-01-10 15:30 UTC (run 12)",
+                "State         firing (critical); fired 2026-01-10 13:00 UTC",
+                "Notified      not yet: silenced by dana until 2026-01-10 15:30 UTC (run 12)",
+                "Suppressed    silenced by dana until 2026-01-10 15:30 UTC (run 12)",
+                "Silence       51133ce0 by dana until 2026-01-10 15:30 UTC (run 12)",
                 "Notifications: none",
             ],
             id="silenced",
@@ -333,20 +333,20 @@ def test_silence_when_added_then_its_matchers_are_kept_as_written(full: Desk) ->
         pytest.param(
             "held",
             [
-                "Held       finops: until 2026-01-11 00:00 UTC",
+                "Suppressed    quiet hours until 2026-01-11 00:00 UTC (finops)",
                 "  2026-01-10 14:00 UTC  firing, finops: pending, held until 2026-01-11 00:00 UTC",
             ],
             id="held by quiet hours",
         ),
         pytest.param(
             "acked",
-            ["Known to   dana, 2026-01-10 12:00 UTC: not repeated until its severity rises"],
+            ["Acknowledged  by dana, 2026-01-10 12:00 UTC: not repeated until its severity rises"],
             id="acknowledged",
         ),
         pytest.param(
             "over",
             [
-                "State      resolved; fired 2026-01-10 12:00 UTC, resolved 2026-01-10 13:00 UTC",
+                "State         resolved; fired 2026-01-10 12:00 UTC, resolved 2026-01-10 13:00 UTC",
                 "  2026-01-10 12:00 UTC  none -> firing (warning): value 80, unit USD",
                 "  2026-01-10 13:00 UTC  firing (warning) -> resolved: value 44, unit USD",
             ],
@@ -368,7 +368,7 @@ def test_explain_when_an_alert_is_quiet_then_says_why(full: Desk, owner: str, li
         pytest.param(
             "2026-01-10T11:59Z",
             [
-                "At         2026-01-10 11:59 UTC: nothing was known of it yet",
+                "At            2026-01-10 11:59 UTC: nothing was known of it yet",
                 "Notifications: none",
                 "History: none is kept",
             ],
@@ -376,11 +376,14 @@ def test_explain_when_an_alert_is_quiet_then_says_why(full: Desk, owner: str, li
         ),
         pytest.param(
             "2026-01-10T12:30Z",
-            ["State      firing (warning), since 2026-01-10 12:00 UTC", "Value      value 80 USD, when it changed"],
+            [
+                "State         firing (warning), since 2026-01-10 12:00 UTC",
+                "Value         value 80 USD, when it changed",
+            ],
             id="while it fired",
         ),
         pytest.param(
-            "2026-01-10T14:00+01:00", ["State      resolved, since 2026-01-10 13:00 UTC"], id="in another zone"
+            "2026-01-10T14:00+01:00", ["State         resolved, since 2026-01-10 13:00 UTC"], id="in another zone"
         ),
     ],
 )
@@ -421,7 +424,7 @@ def test_explain_when_a_rule_has_had_no_alert_then_says_how_it_judges(full: Desk
 def test_explain_when_the_rule_is_gone_then_says_so(full: Desk) -> None:
     """The alert outlives it until the daemon has reread the file."""
     (full.folder / "rules.yaml").write_text(RULES.replace("gpu-24h", "renamed"))
-    assert "Told to    nobody new: the rules file has no such rule any more" in full.run("explain", "gpu-24h")[1]
+    assert "Goes to       nobody new: the rules file has no such rule any more" in full.run("explain", "gpu-24h")[1]
 
 
 def test_this_person_when_behind_sudo_then_the_person_counts(full: Desk, monkeypatch: pytest.MonkeyPatch) -> None:

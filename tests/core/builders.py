@@ -9,6 +9,7 @@ import numpy as np
 
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.alerts.lifecycle import Move, step
+from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels
@@ -253,3 +254,13 @@ def entry(number: int = 1, **parts: object) -> OutboxEntry:
         not_before=NOW,
     )
     return replace(plain, **parts)  # type: ignore[arg-type]
+
+
+def withheld(alert: Alert) -> str:
+    """Return in words what mutes an alert as it is stored, empty where nothing does."""
+    return mute_text(alert.muted) if alert.muted is not None else ""
+
+
+def silenced_by(alert: Alert) -> str | None:
+    """Return the id of the silence that mutes an alert, None where none does."""
+    return alert.muted.id if alert.muted is not None and alert.muted.is_silence else None

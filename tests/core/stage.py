@@ -183,7 +183,7 @@ class Stage:
     @property
     def is_silent(self) -> bool:
         """Nothing fires that is told."""
-        return all(alert.withheld for alert in self.alerts.values() if alert.state is AlertState.FIRING)
+        return all(alert.muted is not None for alert in self.alerts.values() if alert.state is AlertState.FIRING)
 
 
 def match(**labels: str) -> tuple[tuple[str, Patterns], ...]:

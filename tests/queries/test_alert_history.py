@@ -8,17 +8,21 @@ from decimal import Decimal
 import pytest
 
 from alertd.core.alert import AlertState
+from alertd.core.alerts.mutes import NO_RECEIVER, mutes_text
 from alertd.core.alerts.routing import Route
 from alertd.core.alerts.silence import Silence
+from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.muted import Muted, MuteKind
 from alertd.daemon.store_gateway import event
-from alertd.queries.alert_history import AlertHistory, SentNotification, history_lines, read_history, why_withheld
+from alertd.queries.alert_history import AlertHistory, SentNotification, history_lines, read_history
 from alertd.store.outbox import Attempt
 from alertd.store.store import Store
 from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
 from tests.core.stage import TEAM, Stage, a_silence, bound_to, match
 
 SECOND = timedelta(seconds=1)
+SILENCED = Muted(kind=MuteKind.SILENCE, id="51133ce0", by="kim")
 THROUGH = "billed through 2026-01-10 12:00 UTC, not complete"
 
 
@@ -63,13 +67,13 @@ def test_story_when_told_then_reads_so() -> None:
         "gpu-24h  a0189caff68cf5aa  episode 1\n"
         "gpu-1 spent $60\n"
         "\n"
-        "State      firing (warning); fired 2026-01-10 13:05 UTC\n"
-        "Value      $60.00; warning from $50.00; at most $60.00; billed through 2026-01-10 12:00 UTC, not complete\n"
-        "Why told   last 2026-01-10 13:05 UTC: warning $60.00\n"
-        "Not whole  gpu could not be read since 11:00 UTC\n"
-        "Known to   dana, 2026-01-10 13:05 UTC: not repeated until its severity rises\n"
-        "Told to    finops, owner, by route 1 (owner: the person or channel behind the owner)\n"
-        "Silence    51133ce0 by dana until 2026-01-11 12:05 UTC (run 12); ended by kim 2026-01-10 13:05 UTC\n"
+        "State         firing (warning); fired 2026-01-10 13:05 UTC\n"
+        "Value         $60.00; warning from $50.00; at most $60.00; billed through 2026-01-10 12:00 UTC, not complete\n"
+        "Notified      last 2026-01-10 13:05 UTC: warning $60.00\n"
+        "Incomplete    gpu could not be read since 11:00 UTC\n"
+        "Acknowledged  by dana, 2026-01-10 13:05 UTC: not repeated until its severity rises\n"
+        "Goes to       finops, owner, by route 1 (owner: the person or channel behind the owner)\n"
+        "Silence       51133ce0 by dana until 2026-01-11 12:05 UTC (run 12); ended by kim 2026-01-10 13:05 UTC\n"
         "\n"
         "Notifications\n"
         "  2026-01-10 13:05 UTC  firing, finops #finops: delivered\n"
@@ -94,41 +98,41 @@ def lines(history: AlertHistory, **parts: object) -> list[str]:
 @pytest.mark.parametrize(
     ("parts", "rule", "line"),
     [
-        pytest.param({}, {}, "Why told   last 2026-01-10 13:05 UTC: warning $60.00", id="acknowledged"),
+        pytest.param({}, {}, "Notified      last 2026-01-10 13:05 UTC: warning $60.00", id="acknowledged"),
         pytest.param(
             {"acknowledged_by": None},
             {},
-            "Why told   last 2026-01-10 13:05 UTC: warning $60.00; repeated 2026-01-11 13:05 UTC if it still fires",
+            "Notified      last 2026-01-10 13:05 UTC: warning $60.00; repeated 2026-01-11 13:05 UTC if it still fires",
             id="the next repeat",
         ),
         pytest.param(
             {"acknowledged_by": None},
             {"repeat_interval": HOUR},
-            "Why told   last 2026-01-10 13:05 UTC: warning $60.00; repeated now if it still fires",
+            "Notified      last 2026-01-10 13:05 UTC: warning $60.00; repeated now if it still fires",
             id="due now",
         ),
         pytest.param(
             {"acknowledged_by": None},
             {"repeat_interval": None},
-            "Why told   last 2026-01-10 13:05 UTC: warning $60.00; never repeated",
+            "Notified      last 2026-01-10 13:05 UTC: warning $60.00; never repeated",
             id="never",
         ),
-        pytest.param({"notified_at": None}, {}, "Why told   not told yet: the next poll decides", id="not yet"),
+        pytest.param({"notified_at": None}, {}, "Notified      not yet: the next poll decides", id="not yet"),
         pytest.param(
-            {"notified_at": None, "withheld": "no route leads to a receiver"},
+            {"notified_at": None, "muted": NO_RECEIVER},
             {},
-            "Why told   not told yet: no route leads to a receiver",
+            "Notified      not yet: no route leads to a receiver",
             id="nobody",
         ),
         pytest.param(
             {"fired_at": None, "state": AlertState.PENDING},
             {"for_": 2 * HOUR},
-            "Why told   not told: it fires when it has held for 2h",
+            "Notified      no: it fires when it has held for 2h",
             id="pending",
         ),
-        pytest.param({"fired_at": None}, {}, "Why told   not told: it did not fire", id="never fired"),
-        pytest.param({"reason": "rule edited"}, {}, "Why        rule edited", id="the reason"),
-        pytest.param({"threshold": None}, {}, f"Value      $60.00; at most $60.00; {THROUGH}", id="no threshold"),
+        pytest.param({"fired_at": None}, {}, "Notified      no: it did not fire", id="never fired"),
+        pytest.param({"reason": "rule edited"}, {}, "Why           rule edited", id="the reason"),
+        pytest.param({"threshold": None}, {}, f"Value         $60.00; at most $60.00; {THROUGH}", id="no threshold"),
     ],
 )  # fmt: skip
 def test_story_when_the_alert_differs_then_the_line_does(
@@ -200,15 +204,18 @@ def test_silences_in_the_story_when_they_are_over_then_still_told(
     ("parts", "waiting", "why"),
     [
         pytest.param({}, {}, "", id="nothing keeps it back"),
-        pytest.param({"state": AlertState.RESOLVED, "withheld": "x"}, {}, "", id="it does not fire"),
+        pytest.param({"state": AlertState.RESOLVED, "muted": NO_RECEIVER}, {}, "", id="it does not fire"),
         pytest.param(
-            {"withheld": "silenced by x", "acknowledged_by": "dana"}, {}, "silenced by x", id="silenced first"
+            {"muted": SILENCED, "acknowledged_by": "dana"},
+            {},
+            "silenced by kim until the alert ends; acknowledged by dana",
+            id="silenced first",
         ),
         pytest.param({"acknowledged_by": "dana"}, {}, "acknowledged by dana", id="acknowledged"),
         pytest.param(
             {"acknowledged_by": "dana"},
             {"not_before": NOW + HOUR},
-            "quiet hours until 2026-01-10 13:05 UTC (finops)",
+            "quiet hours until 2026-01-10 13:05 UTC (finops); acknowledged by dana",
             id="held",
         ),
         pytest.param({}, {"not_before": NOW + HOUR, "attempts": 1}, "", id="a retry is not withheld"),
@@ -216,14 +223,12 @@ def test_silences_in_the_story_when_they_are_over_then_still_told(
         pytest.param({}, {"not_before": NOW + HOUR, "fingerprints": ("other",)}, "", id="of another alert"),
     ],
 )
-def test_why_quiet_when_asked_then_the_first_reason(
-    parts: dict[str, object], waiting: dict[str, object], why: str
-) -> None:
-    """One reason is enough; a person's wish comes first."""
+def test_mutes_when_asked_then_every_reason(parts: dict[str, object], waiting: dict[str, object], why: str) -> None:
+    """Whoever ends one of them must know what else is in the way; what somebody asked for comes first."""
     stage = Stage()
     stage.lives("60")
     entry: OutboxEntry = replace(stage.decided[0], **{"not_before": NOW - HOUR, **waiting})  # type: ignore[arg-type]
     alert = replace(stage.of(), **parts)  # type: ignore[arg-type]
-    assert why_withheld(alert, [entry], NOW) == why
+    assert mutes_text(why_withheld(alert, [entry], NOW)) == why
     assert alert.severity < CRITICAL
     assert alert.value == Decimal(60)

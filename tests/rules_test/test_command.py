@@ -127,6 +127,12 @@ CASES = [
         id="a silence where none should be",
     ),
     pytest.param(
+        FIRING + "\n    acknowledge: {rule: gpu-24h, at: 1h, by: dana}",
+        "at: 2h, alerts: [{rule: gpu-24h, withheld: acknowledged by kim}]",
+        ['differs     withheld: expected "acknowledged by kim", got "acknowledged by dana"'],
+        id="somebody else's acknowledgement",
+    ),
+    pytest.param(
         FIRING + "\n    acknowledge: {rule: gpu-24h, at: 1h, by: dana}", "at: 2h, alerts: []",
         ["because     acknowledged by dana"],
         id="an acknowledgement",

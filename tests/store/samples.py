@@ -14,6 +14,7 @@ from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import MAX_UNITS, Usd
+from alertd.core.muted import Muted, MuteKind
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill
 from alertd.core.spend.block import HourBlock
@@ -140,8 +141,16 @@ alerts = st.builds(
     repeat_count=st.integers(0, 9),
     notified_to=st.lists(st.builds(Address, texts, texts), max_size=2).map(tuple),
     acknowledged_by=st.none() | texts,
-    silence_id=texts,
-    silenced_by=st.none() | texts,
+    muted=st.none()
+    | st.builds(
+        Muted,
+        kind=st.sampled_from(MuteKind),
+        id=texts,
+        by=texts,
+        until=maybe_instants,
+        further=st.none() | st.integers(0, 10**15).map(Usd),
+        comment=texts,
+    ),
 )
 alert_events = st.builds(
     AlertEvent, fingerprint=names, episode=st.integers(1, 9), happened_at=instants, kind=texts, detail=pairs

@@ -12,7 +12,9 @@ import psycopg
 import pytest
 
 from alertd.core.alert import AlertState
+from alertd.core.alerts.mutes import NO_RECEIVER, silenced
 from alertd.core.messages.outbox import EntryState
+from alertd.core.muted import Muted, MuteKind
 from alertd.core.spend.bill import View
 from alertd.store.migrate import migrate, shipped_migrations
 from alertd.store.postgres import PostgresDatabase
@@ -26,6 +28,7 @@ RELEASED = {
     "0001_initial.sql": "6e89091991fe5eb23b20c46f3488e8263f44f3455738680f86c73a70e25618c3",
     "0002_notified.sql": "ae528c81af8ccf11ae2cdba1a28551fab5360016f27e6894a42ba1fa9db729bd",
     "0003_arrival.sql": "3973cbceaa6da4f6ce5633b1f0739cfcd6d690c695b0ee4ffe0acd3dd03cc5c8",
+    "0004_muted.sql": "2e090897f16feddb8801127c07457927edc4f2a96426b4c6c46c6379ec7f074e",
 }
 """SHA-256 of every step that was released."""
 KEPT = sorted(FOLDER.glob("*.sql"))
@@ -58,14 +61,18 @@ def blank(place: Place) -> Iterator[str]:
 @pytest.fixture(params=KEPT, ids=[path.stem for path in KEPT])
 def kept(request: pytest.FixtureRequest, place: Place, blank: str, tmp_path: Path) -> str:
     """The URL of a database of each released schema, of each kind."""
-    path = Path(blank.removeprefix("sqlite:///")) if place.name == "sqlite" else tmp_path / "kept.db"
-    restore(request.param.read_text(encoding="utf-8"), path)
+    _restore(request.param.read_text(encoding="utf-8"), int(request.param.stem), place, blank, tmp_path)
+    return blank
+
+
+def _restore(text: str, version: int, place: Place, url: str, folder: Path) -> None:
+    path = Path(url.removeprefix("sqlite:///")) if place.name == "sqlite" else folder / "kept.db"
+    restore(text, path)
     with closing(sqlite3.connect(path)) as connection:
         held = connection.execute("SELECT content FROM meta WHERE name = 'schema_version'").fetchone()
-        assert held == (str(int(request.param.stem)),), "it is of the schema that its name says"
+        assert held == (str(version),), "it is of the schema that its name says"
         if place.name == "postgres":
-            _into_postgres(connection, blank, int(request.param.stem))
-    return blank
+            _into_postgres(connection, url, version)
 
 
 def _into_postgres(file: sqlite3.Connection, url: str, version: int) -> None:
@@ -119,7 +126,30 @@ def test_database_when_of_a_released_schema_then_every_fact_is_still_there(kept:
             [*[AlertState.FIRING] * 5, AlertState.PENDING, AlertState.RESOLVED]
         )
         assert all(store.alerts.events(alert.fingerprint) for alert in alerts)
-        assert [s.author for s in store.silences.unended()] == ["kim", "dana"]
+        silences = store.silences.unended()
+        assert [s.author for s in silences] == ["kim", "dana"]
+        assert [alert.muted for alert in alerts if alert.muted is not None] == [silenced(silences[0])]
         states = [store.outbox.entry(number) for number in range(1, 14)]
         assert {entry.state for entry in states if entry is not None} == set(EntryState)
         assert all(store.outbox.attempts(number) for number in range(1, 7))
+
+
+def test_database_when_alerts_were_muted_in_words_then_by_values(place: Place, blank: str, tmp_path: Path) -> None:
+    """Until schema 2 the words for people were stored; none is lost, and none is parsed again."""
+    before = (FOLDER / "0002.sql").read_text(encoding="utf-8")
+    fingerprints = ("58c6f7344ccf0e27", "c039d74df0ababc6")
+    lines = before.splitlines(keepends=True)
+    for fingerprint, words in zip(
+        fingerprints, ("inhibited by low (23d90eb40276dd8c): less than", "no route leads to a receiver"), strict=True
+    ):
+        start = f"INSERT INTO \"alert\" VALUES('{fingerprint}'"
+        lines = [x.replace('"withheld":""', f'"withheld":"{words}"') if x.startswith(start) else x for x in lines]
+    _restore("".join(lines), 2, place, blank, tmp_path)
+    with closing(Store.open(blank, now=LATER)) as store:
+        assert store.check() == []
+        found = [store.alerts.alert(fingerprint) for fingerprint in fingerprints]
+        (low,) = [alert for alert in store.alerts.all_alerts() if alert.rule == "low"]
+    assert [alert.muted for alert in found if alert is not None] == [
+        Muted(kind=MuteKind.INHIBITION, id=low.fingerprint, by="low", comment=low.headline),
+        NO_RECEIVER,
+    ]

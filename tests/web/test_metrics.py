@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.muted import Muted, MuteKind
 from alertd.core.reports.overview import Overview, overview
 from alertd.core.rules.facts import RulesFile
 from alertd.daemon.app import App
@@ -84,7 +85,12 @@ def test_alerts_when_acknowledged_or_silenced_then_counted_by_severity_while_the
     alerts = (
         firing(owner="gpu-1"),
         replace(firing("200", owner="gpu-2"), acknowledged_by="ann", acknowledged_at=NOW),
-        replace(firing("200", owner="gpu-3"), acknowledged_by="ann", acknowledged_at=NOW, silenced_by="s-1"),
+        replace(
+            firing("200", owner="gpu-3"),
+            acknowledged_by="ann",
+            acknowledged_at=NOW,
+            muted=Muted(kind=MuteKind.SILENCE, id="s-1"),
+        ),
     )
     store.save_decisions(alerts=alerts, events=(), entries=(), updates=())
     text = page(store, Figures())

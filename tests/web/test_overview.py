@@ -8,10 +8,12 @@ import pytest
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.mutes import NO_RECEIVER
 from alertd.core.alerts.silence import Silence
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Patterns
+from alertd.core.muted import Muted, MuteKind
 from alertd.core.reports.overview import CategorySpend, Overview, overview
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Share
@@ -25,6 +27,7 @@ from alertd.web.page_context import PageFacts
 from tests.core.builders import DAY, HOUR, NOW, RUNNING, Desk, firing, monthly_bill, row, usd
 
 CYCLE = CycleRecord(started_at=NOW, finished_at=NOW, is_ok=True)
+SILENCED = Muted(kind=MuteKind.SILENCE, id="51133ce0", by="kim")
 
 
 def an_alert(**changes: object) -> Alert:
@@ -125,12 +128,14 @@ def test_alerts_when_there_are_very_many_then_counted() -> None:
     [
         pytest.param({}, "", "", id="it is told"),
         pytest.param({"acknowledged_by": "dana"}, "dana", "", id="somebody acknowledged it, said once"),
-        pytest.param({"withheld": "silenced by kim until …"}, "", "silenced by kim until …", id="silenced"),
-        pytest.param({"acknowledged_by": "dana", "withheld": "inhibited by x"}, "dana", "inhibited by x", id="both"),
+        pytest.param({"muted": SILENCED}, "", "silenced by kim until the alert ends", id="silenced"),
+        pytest.param(
+            {"acknowledged_by": "dana", "muted": NO_RECEIVER}, "dana", "no route leads to a receiver", id="both"
+        ),
     ],
 )
 def test_alert_then_says_who_knows_and_why_it_is_withheld(
-    changes: dict[str, str], known_to: str, withheld: str
+    changes: dict[str, object], known_to: str, withheld: str
 ) -> None:
     """A second person must not start over, and silence must not look like peace."""
     (line,) = an_overview(alerts=(replace(an_alert(), **changes),)).firing  # type: ignore[arg-type]

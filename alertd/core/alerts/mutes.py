@@ -1,12 +1,20 @@
-"""What keeps firing alerts from being told now: silences first, then inhibitions. Who asked for it is said in words."""
+"""
+Why notifications of firing alerts are withheld: silences, inhibitions, routes without a receiver, quiet hours and
+acknowledgements, all as `Muted` values. They are made and put into words here alone.
+"""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import assert_never
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.inhibition import Inhibition, Inhibitors
-from alertd.core.alerts.silence import Silence, matchable, silence_of
+from alertd.core.alerts.silence import Silence, matchable, silence_of, until_words
+from alertd.core.muted import Muted, MuteKind
+from alertd.core.words import format_instant
+
+NO_RECEIVER = Muted(kind=MuteKind.NO_RECEIVER)
 
 
 class Mutes:
@@ -29,22 +37,85 @@ class Mutes:
         self._now = now
 
     def noted(self, alert: Alert) -> Alert:
-        """Return the alert with what withholds it now; one that does not fire is withheld by nothing."""
-        silence_id, silenced, withheld = "", None, ""
-        if alert.state is AlertState.FIRING:
-            labels = matchable(alert)
-            silence = silence_of(self._silences, alert, labels, self._now)
-            if silence is not None:
-                silence_id, silenced, withheld = silence.id, silence.text, f"silenced by {silence.words}"
-            elif (source := self._inhibitors.of(alert, labels)) is not None:
-                withheld = f"inhibited by {source.rule} ({source.fingerprint}): {source.headline}"
-        if (alert.silence_id, alert.silenced_by, alert.withheld) == (silence_id, silenced, withheld):
-            return alert
-        return replace(alert, silence_id=silence_id, silenced_by=silenced, withheld=withheld)
+        """Return the alert with what mutes it now; nothing mutes one that does not fire."""
+        muted = self._of(alert) if alert.state is AlertState.FIRING else None
+        return alert if alert.muted == muted else replace(alert, muted=muted)
+
+    def _of(self, alert: Alert) -> Muted | None:
+        """Return the silence that mutes an alert, else the inhibition: what somebody asked for comes first."""
+        labels = matchable(alert)
+        silence = silence_of(self._silences, alert, labels, self._now)
+        if silence is not None:
+            return silenced(silence)
+        source = self._inhibitors.of(alert, labels)
+        if source is None:
+            return None
+        return Muted(kind=MuteKind.INHIBITION, id=source.fingerprint, by=source.rule, comment=source.headline)
 
     def is_outspent(self, alert: Alert) -> bool:
-        """Return whether an alert cost the further amount until which somebody wanted to hear no more of it."""
+        """Return whether an alert has spent the further amount that ends its silence, and nobody was notified yet."""
         if alert.state is not AlertState.FIRING or alert.acknowledged_by is not None:
             return False
         labels = matchable(alert)
         return any(silence.is_outspent(alert, labels, self._now) for silence in self._silences)
+
+
+def silenced(silence: Silence) -> Muted:
+    """Return a silence as what mutes the alerts that it matches."""
+    return Muted(
+        kind=MuteKind.SILENCE,
+        id=silence.id,
+        by=silence.author,
+        until=silence.ends_at,
+        further=silence.further,
+        comment=silence.comment,
+    )
+
+
+def mutes_of(alert: Alert, held: Mapping[str, datetime]) -> tuple[Muted, ...]:
+    """
+    Return everything that withholds notifications of an alert now, the widest first; nothing where it does not fire.
+
+    Args:
+        held: Receivers whose quiet hours hold notifications of it, each with their end.
+    """
+    if alert.state is not AlertState.FIRING:
+        return ()
+    found = [alert.muted] if alert.muted is not None else []
+    found += [Muted(kind=MuteKind.QUIET_HOURS, by=name, until=until) for name, until in sorted(held.items())]
+    if alert.acknowledged_by is not None:
+        found.append(Muted(kind=MuteKind.ACKNOWLEDGEMENT, by=alert.acknowledged_by))
+    return tuple(found)
+
+
+def mute_text(muted: Muted) -> str:
+    """Say for people what withholds notifications: `silenced by dana until 2026-01-11 13:05 UTC (run 12)`."""
+    match muted.kind:
+        case MuteKind.SILENCE:
+            return f"silenced by {_silence_words(muted)}"
+        case MuteKind.INHIBITION:
+            return f"inhibited by {muted.by} ({muted.id}){f': {muted.comment}' if muted.comment else ''}"
+        case MuteKind.NO_RECEIVER:
+            return "no route leads to a receiver"
+        case MuteKind.QUIET_HOURS:
+            end = f" until {format_instant(muted.until)}" if muted.until is not None else ""
+            return f"quiet hours{end} ({muted.by})"
+        case MuteKind.ACKNOWLEDGEMENT:
+            return f"acknowledged by {muted.by}"
+        case _:
+            assert_never(muted.kind)
+
+
+def mutes_text(mutes: Iterable[Muted]) -> str:
+    """Say all of them; an empty text where there is none."""
+    return "; ".join(map(mute_text, mutes))
+
+
+def silence_text(silence: Muted) -> str:
+    """Say a silence behind its id: `51133ce0 by dana until 2026-01-11 13:05 UTC (run 12)`."""
+    return f"{silence.id} by {_silence_words(silence)}"
+
+
+def _silence_words(silence: Muted) -> str:
+    why = f" ({silence.comment})" if silence.comment else ""
+    return f"{silence.by} {until_words(silence.until, silence.further)}{why}"

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.inhibition import Inhibition
-from alertd.core.alerts.mutes import Mutes
+from alertd.core.alerts.mutes import Mutes, mute_text, silenced
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, check
 from alertd.core.alerts.silence import Bound, Silence, expire, matchable
 from alertd.core.labels import Patterns, matches_all
@@ -133,7 +133,7 @@ def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
         further=request.until_spend,
     )
     text = f"Silence {silence.id} {silence.until} withholds {_named(matching)}{_unknown_labels(request, situation)}"
-    return _with_silence(silence, situation, text=text, event=f"silenced by {silence.words}")
+    return _with_silence(silence, situation, text=text, event=mute_text(silenced(silence)))
 
 
 def _named_alert(matcher: tuple[str, Patterns], situation: Situation) -> tuple[str, Patterns]:
@@ -195,7 +195,7 @@ def _unknown_labels(request: AddSilence, situation: Situation) -> str:
 def _expire_silence(request: ExpireSilence, situation: Situation) -> RequestOutcome:
     active = {name: silence for name, silence in situation.silences.items() if silence.is_active(situation.now)}
     silence = active[_find(active, request.id, "active silence", "`alertd silence list` shows them")]
-    text = f"Silence {silence.id} is ended. What it withheld and still fires is told at the next poll."
+    text = f"Silence {silence.id} is ended. What it withheld and still fires is sent at the next poll."
     ended = expire(silence, by=request.by, now=situation.now)
     return _with_silence(ended, situation, text=text, event=f"silence {silence.id} ended by {request.by}")
 

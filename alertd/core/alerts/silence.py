@@ -89,23 +89,15 @@ class Silence:
     @property
     def until(self) -> str:
         """When it ends, for people."""
-        ways = [f"until {format_instant(self.ends_at)}"] if self.ends_at is not None else []
-        if self.further is not None:
-            ways.append(f"until {format_usd(self.further)} more are spent")
-        elif self.bound and not ways:
-            ways.append("until the alert ends")
-        return " or ".join(ways)
+        return until_words(self.ends_at, self.further)
 
-    @property
-    def words(self) -> str:
-        """The silence for people: who, until when, why."""
-        why = f" ({self.comment})" if self.comment else ""
-        return f"{self.author} {self.until}{why}"
 
-    @property
-    def text(self) -> str:
-        """The same behind its id."""
-        return f"{self.id} by {self.words}"
+def until_words(ends_at: datetime | None, further: Usd | None) -> str:
+    """Say when a silence ends: one that neither a time nor an amount ends is bound to alerts."""
+    ways = [f"until {format_instant(ends_at)}"] if ends_at is not None else []
+    if further is not None:
+        ways.append(f"until {format_usd(further)} more are spent")
+    return " or ".join(ways) or "until the alert ends"
 
 
 def expire(silence: Silence, *, by: str, now: datetime) -> Silence:

@@ -11,6 +11,7 @@ from datetime import datetime
 from alertd.core.alert import Alert, AlertState, Contributor, Unit, lag_text
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
 from alertd.core.alerts.lifecycle import Move
+from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow
@@ -90,8 +91,8 @@ def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime)
     if alert.acknowledged_by is not None and alert.state is not AlertState.RESOLVED:
         since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
         lines.append(f"Acknowledged by {alert.acknowledged_by}{since}.")
-    if alert.withheld:
-        lines.append(f"Not told further: {alert.withheld}.")
+    if alert.muted is not None:
+        lines.append(f"Notifications suppressed: {mute_text(alert.muted)}.")
     if alert.reason:
         lines.append(f"Why: {alert.reason}.")
     if rule is not None and rule.description:
@@ -192,8 +193,7 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets)
         url=alert.url or targets.of_alert(alert.fingerprint),
         episode=alert.episode,
         acknowledged_by=alert.acknowledged_by,
-        silenced_by=alert.silenced_by,
-        silence_id=alert.silence_id,
+        muted=alert.muted,
     )
 
 

@@ -14,7 +14,7 @@ from alertd.core.alert import Address, Alert
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import corrected, notified, notify_reason
 from alertd.core.alerts.lifecycle import Move
-from alertd.core.alerts.mutes import Mutes
+from alertd.core.alerts.mutes import NO_RECEIVER, Mutes
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
@@ -141,14 +141,14 @@ def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:
     reason = notify_reason(move, now)
     if reason is None and mutes.is_outspent(move.after):
         reason = NotifyReason.REPEAT
-    return None if move.after.withheld and reason is not NotifyReason.RESOLVED else reason
+    return None if move.after.muted is not None and reason is not NotifyReason.RESOLVED else reason
 
 
 def _unheard(move: Move, reason: NotifyReason) -> Move:
     """Note that nobody hears of what is due; what was told stays told where no message can take a correction."""
     if reason in {NotifyReason.RESOLVED, NotifyReason.CORRECTED}:
         return move
-    return replace(move, after=replace(move.after, withheld="no route leads to a receiver"))
+    return replace(move, after=replace(move.after, muted=NO_RECEIVER))
 
 
 def _looks_different(move: Move) -> bool:
@@ -160,7 +160,8 @@ def _looks_different(move: Move) -> bool:
 
 
 def _shown(alert: Alert) -> tuple[object, ...]:
-    return (alert.state, alert.severity, alert.acknowledged_by, alert.silenced_by, alert.withheld, alert.notified_at)
+    mute = alert.muted.key if alert.muted is not None else None
+    return (alert.state, alert.severity, alert.acknowledged_by, mute, alert.notified_at)
 
 
 def entries_of_request(

@@ -5,8 +5,10 @@ from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.mutes import mutes_of
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.muted import Muted
 from alertd.core.severity import Severity
 
 _HOLD = timedelta(days=1)
@@ -21,6 +23,20 @@ def is_held(entry: OutboxEntry, now: datetime) -> bool:
     is_shown_at_once = entry.message.reason.is_edit or entry.message.reason is NotifyReason.ACKNOWLEDGED
     is_untried = entry.state is EntryState.PENDING and not entry.attempts
     return is_untried and not is_shown_at_once and entry.not_before > now
+
+
+def why_withheld(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> tuple[Muted, ...]:
+    """
+    Return everything that withholds notifications of an alert now; nothing where it does not fire.
+
+    Args:
+        waiting: Open outbox entries.
+    """
+    held: dict[str, datetime] = {}
+    for entry in waiting:
+        if alert.fingerprint in entry.fingerprints and is_held(entry, now):
+            held[entry.receiver] = max(entry.not_before, held.get(entry.receiver, now))
+    return mutes_of(alert, held)
 
 
 def overdue(entries: Iterable[OutboxEntry], now: datetime) -> list[OutboxEntry]:
@@ -71,4 +87,4 @@ def _is_unwanted(entry: OutboxEntry, alert: Alert | None) -> bool:
     if alert is None:
         return False
     is_known = alert.acknowledged_by is not None and entry.message.reason in _ACKNOWLEDGED
-    return bool(alert.withheld) or is_known
+    return alert.muted is not None or is_known

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, chart_line, chart_words
+from alertd.core.muted import Muted
 from alertd.core.severity import Severity
 
 
@@ -83,9 +84,8 @@ class AlertFacts:
     episode: int = 0
     """Which of the alert's lives it is; 0 where nobody counts them."""
     acknowledged_by: str | None = None
-    silenced_by: str | None = None
-    silence_id: str = ""
-    """What ends the silence that holds it; empty where none does."""
+    muted: Muted | None = None
+    """What withholds its notifications, an acknowledgement left aside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

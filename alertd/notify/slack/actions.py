@@ -55,12 +55,11 @@ def buttons(message: Message) -> Iterator[Block]:
     elements: list[Block] = []
     if alert.acknowledged_by is None:
         elements.append({**_button(_ACK, "Acknowledge", _about(alert)), "style": "primary"})
-    if alert.silence_id:
-        elements.append(_button(_UNSILENCE, "Unsilence", alert.silence_id))
-    elif alert.silenced_by is None:
+    if alert.muted is not None and alert.muted.is_silence:
+        elements.append(_button(_UNSILENCE, "Unsilence", alert.muted.id))
+    else:
         elements.append(_silence_menu(alert))
-    if elements:
-        yield {"type": "actions", "elements": elements}
+    yield {"type": "actions", "elements": elements}
 
 
 def _button(action: str, text: str, value: str) -> Block:

@@ -158,7 +158,9 @@ def _mark(message: Message) -> str:
 
 def _is_muted(message: Message) -> bool:
     """Return whether somebody acknowledged or silenced every alert that the message is about."""
-    return bool(message.alerts) and all(alert.acknowledged_by or alert.silenced_by for alert in message.alerts)
+    return bool(message.alerts) and all(
+        alert.acknowledged_by or (alert.muted is not None and alert.muted.is_silence) for alert in message.alerts
+    )
 
 
 def _owner(message: Message) -> Iterator[Block]:

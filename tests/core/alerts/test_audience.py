@@ -13,7 +13,7 @@ from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Escalation
 from alertd.core.severity import Severity
-from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
+from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling, withheld
 from tests.core.stage import Stage, match
 
 FIRST = NotifyReason.FIRST
@@ -182,6 +182,6 @@ def test_nobody_when_a_route_leads_nowhere_then_said_beside_the_alert_and_told_w
     stage = Stage(audience=replace(OFFICE, routes=(Route(notify=()),)))
     stage.lives("60 120 44 60")
     assert stage.notified == []
-    assert stage.of().withheld == "no route leads to a receiver"
+    assert withheld(stage.of()) == "no route leads to a receiver"
     stage.audience = OFFICE
     assert stage.lives("60 44") == [["firing warning"], ["resolved warning"]]

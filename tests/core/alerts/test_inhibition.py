@@ -8,7 +8,7 @@ import pytest
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.inhibition import Inhibition, Inhibitors
 from alertd.core.alerts.silence import matchable
-from tests.core.builders import CRITICAL, firing, rolling
+from tests.core.builders import CRITICAL, firing, rolling, silenced_by, withheld
 from tests.core.stage import TEAM, Stage, match
 
 BUDGET = rolling(name="budget")
@@ -132,11 +132,23 @@ def test_muted_when_its_source_ends_then_told() -> None:
     """What was withheld comes when nothing withholds it."""
     stage = Stage(audience=BIG_MUTES_SMALL)
     assert notified(stage, big="150", small="60") == [("big", "firing critical")]
-    assert stage.of("small").withheld == (f"inhibited by gpu-24h ({stage.of('big').fingerprint}): big spent $150")
-    assert stage.of("small").silenced_by is None
+    assert withheld(stage.of("small")) == (f"inhibited by gpu-24h ({stage.of('big').fingerprint}): big spent $150")
+    assert silenced_by(stage.of("small")) is None
     assert notified(stage, big="150", small="60") == []
     assert notified(stage, big="44", small="60") == [("big", "resolved critical"), ("small", "firing warning")]
-    assert stage.of("small").withheld == ""
+    assert withheld(stage.of("small")) == ""
+
+
+def test_muted_when_the_source_costs_more_then_shown_and_no_edit_is_made() -> None:
+    """The value of another alert is no change of this one: its message in Slack is left alone."""
+    audience = replace(BIG_MUTES_SMALL, editors=frozenset({"finops"}))
+    stage = Stage(audience=audience)
+    notified(stage, small="60")
+    notified(stage, big="150", small="60")
+    edits = len(stage.decided)
+    notified(stage, big="180", small="60")
+    assert withheld(stage.of("small")).endswith("): big spent $180")
+    assert stage.decided[edits:] == []
 
 
 def test_muted_when_both_begin_in_one_cycle_then_the_source_alone_is_told() -> None:
@@ -190,6 +202,6 @@ def test_muted_and_silenced_when_asked_then_the_silence_is_named() -> None:
     stage = Stage(audience=BIG_MUTES_SMALL)
     notified(stage, big="150", small="60")
     stage.silence(matchers=match(owner="small"))
-    assert stage.of("small").withheld.startswith("silenced by dana")
+    assert withheld(stage.of("small")).startswith("silenced by dana")
     stage.expire()
-    assert stage.of("small").withheld.startswith("inhibited by gpu-24h")
+    assert withheld(stage.of("small")).startswith("inhibited by gpu-24h")

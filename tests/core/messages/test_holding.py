@@ -10,10 +10,11 @@ from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.holding import held, overdue
 from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.muted import Muted, MuteKind
 from alertd.core.severity import Severity
 from tests.core.builders import HOUR, NOW, entry, firing
 
-SILENCED = replace(firing(), withheld="silenced by dana")
+SILENCED = replace(firing(), muted=Muted(kind=MuteKind.SILENCE, id="1234abcd", by="dana"))
 AUDIENCE = Audience(recipients={"slack": ("",)})
 
 

@@ -11,6 +11,7 @@ from alertd.core.alerts.lifecycle import Move, end
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.dispatch import dispatch, entries_of_request
 from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.muted import Muted, MuteKind
 from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, firing, move, rolling
 
 SLACK, MAIL = Address("slack", "#finops"), Address("mail", "a@x.io")
@@ -116,7 +117,7 @@ def test_root_when_acknowledged_then_shows_it_and_the_thread_is_told() -> None:
 
 def test_root_when_silenced_then_shows_by_whom_and_says_nothing_else() -> None:
     """A silence that announces itself would not be one."""
-    after = replace(TOLD, silenced_by="1234abcd by dana until x", withheld="silenced by dana until x")
+    after = replace(TOLD, muted=Muted(kind=MuteKind.SILENCE, id="1234abcd", by="dana"))
     entries = entries_of_request(
         [Move(before=TOLD, after=after, rule=rolling())],
         audience=OFFICE,
@@ -126,4 +127,4 @@ def test_root_when_silenced_then_shows_by_whom_and_says_nothing_else() -> None:
     )
     (root,) = entries
     assert root.message.reason is NotifyReason.UPDATED
-    assert "Not told further: silenced by dana until x." in root.message.lines
+    assert "Notifications suppressed: silenced by dana until the alert ends." in root.message.lines

@@ -9,6 +9,7 @@ from slack_sdk.socket_mode.request import SocketModeRequest
 
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import ExpireSilence, Request
+from alertd.core.muted import Muted, MuteKind
 from alertd.notify.slack.actions import buttons, read_press, request_of
 from alertd.notify.slack.app import SlackApp, SlackAppConfig
 from tests.builders import alert_facts, firing_message
@@ -67,7 +68,7 @@ async def test_request_when_it_fails_then_the_person_is_answered(
 
 def test_unsilence_when_pressed_then_ends_the_silence_whatever_its_words_are() -> None:
     """Who silenced it, and why, is for people to read; the button carries the silence itself."""
-    facts = replace(alert_facts(), silence_id="51133ce0", silenced_by="dana silenced it")
+    facts = replace(alert_facts(), muted=Muted(kind=MuteKind.SILENCE, id="51133ce0", by="dana silenced it"))
     (row,) = buttons(firing_message(alerts=(facts,)))
     elements = row["elements"]
     assert isinstance(elements, list)

@@ -14,6 +14,7 @@ from alertd.core.alert import Unit
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.messages.message import Field, Link, Message, Section, SectionRow, TableRow
+from alertd.core.muted import Muted, MuteKind
 from alertd.core.severity import Severity
 from alertd.notify.slack.blocks import blocks, notification, plain
 from alertd.notify.slack.notifier import payload
@@ -23,6 +24,7 @@ from tests.builders import KEY, alert_facts, envelope, firing_message, report_me
 from tests.examples import examples
 
 EXAMPLES = Path(__file__).parent.parent / "examples"
+SILENCED = Muted(kind=MuteKind.SILENCE, id="51133ce0", by="kim")
 
 HOSTILE = [
     "<!channel>",
@@ -165,11 +167,9 @@ def test_hostile_name_then_stands_in_plain_text_only(name: str) -> None:
         pytest.param(
             firing_message(alerts=(replace(alert_facts(), acknowledged_by="dana"),)), "⚪ WARNING: ", id="ack"
         ),
+        pytest.param(firing_message(alerts=(replace(alert_facts(), muted=SILENCED),)), "⚪ WARNING: ", id="mute"),
         pytest.param(
-            firing_message(alerts=(replace(alert_facts(), silenced_by="s1 by x"),)), "⚪ WARNING: ", id="mute"
-        ),
-        pytest.param(
-            storm_message(alerts=(replace(alert_facts(), silenced_by="s1"), alert_facts(2))),
+            storm_message(alerts=(replace(alert_facts(), muted=SILENCED), alert_facts(2))),
             "🔴 CRITICAL: ",
             id="partly",
         ),
