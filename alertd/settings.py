@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, Literal, get_args
 
@@ -13,6 +14,7 @@ from alertd.core.http_url import split_http_url
 from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
 from alertd.core.times import parse_duration
 from alertd.errors import SettingsError
+from alertd.outgoing.connections import Outgoing
 
 PREFIX = "ALERTD_"
 _NOT_IN_PAGE_URLS = frozenset("@?#\\\"<>|'")
@@ -151,6 +153,16 @@ class Settings(BaseSettings):
         """Environment first, then `.env`, then the directories of secret files."""
         secrets = SecretsSettingsSource(settings_cls, secrets_dir=secret_dirs())
         return init_settings, env_settings, dotenv_settings, secrets
+
+    @cached_property
+    def outgoing(self) -> Outgoing:
+        """
+        How clients connect to others, by the system's variables for proxies and certificates; read once.
+
+        Raises:
+            SettingsError: One of them cannot be used.
+        """
+        return Outgoing.from_environment(os.environ)
 
     def plain(self, name: str) -> str | None:
         """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""

@@ -1,5 +1,6 @@
 """Messages, envelopes and a notifier's surroundings as tests need them: right by default, each part replaceable."""
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ from alertd.core.chart import Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, Section, SectionRow, TableRow
 from alertd.core.severity import Severity
 from alertd.notify.base import Envelope
+from alertd.outgoing.connections import Outgoing
 
 NOON = datetime(2026, 1, 10, 12, 5, tzinfo=UTC)
 KEY = "0123456789abcdef0123456789abcdef"
@@ -44,6 +46,7 @@ class FakeContext:
 
     environment: Mapping[str, str] = field(default_factory=dict)
     base_dir: Path = Path()
+    outgoing: Outgoing = field(default_factory=lambda: Outgoing.from_environment(os.environ))
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def setting(self, name: str) -> str | None:

@@ -18,7 +18,7 @@ FLOORS = (
     {"core.alerts"},
     {"core.messages"},
     {"core.reports", "core.replay"},
-    {"log"},
+    {"log", "outgoing"},
     {"store", "novita", "settings", "simulator"},
     {"queries", "notify"},
     {"web", "rules_file"},

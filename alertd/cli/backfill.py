@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import duration, prepare, progress
+from alertd.cli.common import duration, prepare_to_connect, progress
 
 if TYPE_CHECKING:
     from alertd.settings import Settings
@@ -42,7 +42,7 @@ def command(ctx: click.Context, since: timedelta) -> int:
     if since > SPEND_KEPT:
         text = f"the store keeps {SPEND_KEPT.days} days: what is older would be deleted again; write at most"
         raise click.BadParameter(f"{text} {SPEND_KEPT.days}d", param_hint="--since")
-    settings = prepare(ctx)
+    settings = prepare_to_connect(ctx)
     try:
         return asyncio.run(_backfill(settings, since))
     except KeyboardInterrupt:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import duration, prepare, print_json, progress
+from alertd.cli.common import duration, prepare_to_connect, print_json, progress
 
 if TYPE_CHECKING:
     from alertd.core.replay.replay import Replayer, Watch
@@ -63,7 +63,7 @@ def command(
         raise click.BadParameter(f"write between 1d and {SPEND_KEPT.days}d", param_hint="--since")
     if suggest and (against is not None or as_json):
         raise click.UsageError("--suggest stands alone: leave out --against and --json")
-    settings = prepare(ctx)
+    settings = prepare_to_connect(ctx)
     files = [path or settings.rules_path(), *([against] if against is not None else [])]
     prepared = asyncio.run(_prepare(settings, files, since))
     for note in prepared.notes:

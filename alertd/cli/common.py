@@ -1,6 +1,7 @@
 """What commands share: settings with logging set up, tables, JSON, progress, durations as options."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -33,6 +34,30 @@ def prepare(ctx: click.Context) -> "Settings":
     secrets = (*settings.secrets(), *passwords_in(settings.store_url()))
     configure_logging(style=settings.log_format, level="debug" if ctx.obj else settings.log_level, secrets=secrets)
     return settings
+
+
+def prepare_to_connect(ctx: click.Context) -> "Settings":
+    """
+    Do as `prepare` for a command that connects to others, and check what the system says of proxies and certificates.
+
+    Raises:
+        SettingsError: A setting or one of the system's variables is wrong.
+    """
+    settings = prepare(ctx)
+    _ = settings.outgoing
+    return settings
+
+
+def check_outgoing() -> None:
+    """
+    Check the system's variables for proxies and certificates, which libraries read as soon as they are imported.
+
+    Raises:
+        SettingsError: One of them cannot be used.
+    """
+    from alertd.outgoing.connections import Outgoing
+
+    Outgoing.from_environment(os.environ)
 
 
 def print_json(content: object) -> None:

@@ -4,6 +4,8 @@ import asyncio
 
 import click
 
+from alertd.cli.common import check_outgoing
+
 _EPILOG = """\b
 Examples:
   alertd demo
@@ -18,6 +20,7 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, seed: int, port: int, *, serve: bool) -> int:
     """Show alertd at work on a simulated month: spend, alerts and messages as they happen; no key, no network."""
+    check_outgoing()
     from alertd.demo.demo import run_demo
     from alertd.demo.serve import serve_demo
     from alertd.log import configure_logging

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare
+from alertd.cli.common import prepare_to_connect
 from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def command(ctx: click.Context, name: str | None, *, is_printed: bool) -> int:
     """
     from alertd.rules_file.load import load_rules
 
-    settings = prepare(ctx)
+    settings = prepare_to_connect(ctx)
     rules = load_rules(settings.rules_path())
     report = _chosen(rules, name, is_printed=is_printed)
     if is_printed:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare
+from alertd.cli.common import prepare_to_connect
 
 if TYPE_CHECKING:
     from alertd.daemon.systemd import ServiceManager
@@ -37,7 +37,7 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
     The settings that matter most are ALERTD_RULES, ALERTD_DATABASE_URL, ALERTD_NOVITA_API_KEY, ALERTD_POLL_INTERVAL and
     ALERTD_HTTP_LISTEN; `alertd help settings` lists all.
     """
-    settings = prepare(ctx)
+    settings = prepare_to_connect(ctx)
     if dry_run:
         return asyncio.run(_dry_run(settings))
     return asyncio.run(_once(settings) if once else _serve(settings))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare
+from alertd.cli.common import prepare_to_connect
 from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def command(ctx: click.Context, receiver: str) -> int:
     from alertd.errors import RulesError, UserError
     from alertd.rules_file.load import load_rules
 
-    settings = prepare(ctx)
+    settings = prepare_to_connect(ctx)
     rules = load_rules(settings.rules_path())
     names = [spec.name for spec in rules.receivers]
     if receiver not in names:

@@ -5,6 +5,8 @@ from datetime import UTC, datetime, timedelta
 
 import click
 
+from alertd.cli.common import check_outgoing
+
 _EPILOG = """\b
 Example:
   alertd simulate --port 8090 --scenario leaking-key
@@ -27,6 +29,7 @@ _SCENARIOS = ("quiet-month", "forgotten-gpu", "leaking-key", "unpaid-bill", "bus
 )
 def command(host: str, port: int, seed: int, scenario: str, *, faults: bool) -> int:
     """Serve a simulated billing API until interrupted; its API key is `sim-key`, its clock the real one."""
+    check_outgoing()
     return asyncio.run(_serve(host, port, seed, scenario, faults=faults))
 
 

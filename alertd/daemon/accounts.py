@@ -94,6 +94,7 @@ def open_sources(rules: LoadedRules, settings: Settings, stack: AsyncExitStack) 
             api_key=key,
             base_url=account.base_url or settings.novita_base_url,
             key_source=key_source,
+            outgoing=settings.outgoing,
         )
         stack.push_async_callback(client.close)
         sources[account.name] = client

@@ -60,7 +60,10 @@ def load_checked_rules(settings: Settings) -> LoadedRules:
 
     Raises:
         RulesError: Every problem of the file, or every secret that is missing.
+        SettingsError: A variable for proxies or certificates cannot be used.
     """
+    # Before anything is imported that reads them by itself and fails.
+    _ = settings.outgoing
     rules = load_rules(settings.rules_path())
     _, problems = build_notifiers(rules, settings)
     problems += missing_keys(rules, settings)
@@ -159,7 +162,13 @@ def open_slack_app(
         get_logger().warning("slack buttons need ALERTD_SLACK_BOT_TOKEN beside ALERTD_SLACK_APP_TOKEN")
         return None
     users = frozenset(name.strip() for name in (settings.slack_users or "").split(",") if name.strip())
-    config = SlackAppConfig(app_token=app_token, bot_token=bot_token, base_url=settings.slack_base_url, users=users)
+    config = SlackAppConfig(
+        app_token=app_token,
+        bot_token=bot_token,
+        base_url=settings.slack_base_url,
+        users=users,
+        outgoing=settings.outgoing,
+    )
     return SlackApp(config, carry_out=carry_out, command=command, now=utc_now)
 
 
@@ -172,6 +181,7 @@ def check_settings(rules: LoadedRules, settings: Settings) -> None:
     """
     from alertd.novita.endpoint import checked_base_url  # noqa: PLC0415 -- as below
 
+    _ = settings.outgoing
     parse_database_url(settings.store_url())
     parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
     for account in rules.accounts:

@@ -14,6 +14,7 @@ from alertd.log import get_logger
 from alertd.notify.http_answer import doubt
 from alertd.notify.text import quoted, without_secrets
 from alertd.notify.webhook_post import read_start
+from alertd.outgoing.connections import Outgoing
 
 _DEADLINE_S = 30.0
 _TIMEOUT = httpx.Timeout(10.0)
@@ -21,17 +22,17 @@ _UNHEARD = ("ok (not found)", "ok (rate limited)")
 """What Healthchecks answers with status 200 to a ping that it does not count: https://healthchecks.io/docs/http_api/."""
 
 
-async def send_heartbeat(url: str) -> None:
+async def send_heartbeat(url: str, outgoing: Outgoing) -> None:
     """Ping once; that it did not arrive is logged, without the URL, which is a secret."""
     try:
-        error = await ping(url)
+        error = await ping(url, outgoing)
     except Exception as fault:  # noqa: BLE001 -- whatever is wrong, the poll went well; a trace may hold the URL
         error = type(fault).__name__
     if error:
         get_logger().warning("heartbeat did not arrive", error=error)
 
 
-async def ping(url: str) -> str:
+async def ping(url: str, outgoing: Outgoing) -> str:
     """Ask for the URL once; return what went wrong, without the URL, which is a secret; empty where it arrived."""
     parts = split_http_url(url)
     if parts is None:
@@ -40,7 +41,7 @@ async def ping(url: str) -> str:
     try:
         async with (
             asyncio.timeout(_DEADLINE_S),
-            httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
+            outgoing.http_client(url, timeout=_TIMEOUT) as client,
             client.stream("GET", url, headers={"User-Agent": f"alertd/{__version__}"}) as answer,
         ):
             text = without_secrets((await read_start(answer)).decode("utf-8", "replace"), secrets)

@@ -15,6 +15,7 @@ from alertd.errors import Problem, RulesError
 from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, contact_kind
 from alertd.notify.delivery.attempt import attempt
 from alertd.notify.registry import notifier_class
+from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings
 
@@ -26,6 +27,11 @@ class Surroundings:
     settings: Settings
     environment: Mapping[str, str]
     base_dir: Path
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """Return how to connect to others; one object for all."""
+        return self.settings.outgoing
 
     def setting(self, name: str) -> str | None:
         """Return an alertd setting in plain text."""

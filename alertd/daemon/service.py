@@ -223,7 +223,7 @@ class Service:
             outcome = "ok" if report.is_ok else "not complete"
             url = self._app.settings.plain("heartbeat_url")
             if url and report.is_ok and not self._watchdog.stuck():
-                await send_heartbeat(url)
+                await send_heartbeat(url, self._app.settings.outgoing)
         finally:
             self._watchdog.cycle_ended()
             firing = sum(alert.state is AlertState.FIRING for alert in self._app.cycle.open_alerts())

@@ -217,6 +217,7 @@ class AlertmanagerNotifier:
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
+        self._outgoing = context.outgoing
         alertmanager = AlertmanagerConfig.model_validate(config)
         self._labels = alertmanager.labels
         self._urls = _named(_urls(alertmanager, context))
@@ -267,7 +268,9 @@ class AlertmanagerNotifier:
         from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
 
         return {
-            recipient: WebhookPost(url, token=self._token, login=self._login, endpoint=_ENDPOINT)
+            recipient: WebhookPost(
+                url, token=self._token, outgoing=self._outgoing, login=self._login, endpoint=_ENDPOINT
+            )
             for recipient, url in self._urls.items()
         }
 

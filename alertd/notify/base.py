@@ -23,6 +23,7 @@ from alertd.core.severity import Severity
 from alertd.errors import UserError
 from alertd.notify.secret import SecretError, SecretPlaces
 from alertd.notify.text import headline, printable
+from alertd.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -154,6 +155,10 @@ class NotifierContext(Protocol):
     @property
     def base_dir(self) -> Path:
         """The folder that relative paths of keys ending `_file` start from."""
+
+    @property
+    def outgoing(self) -> Outgoing:
+        """How to connect to others: proxies and certificates as the system's variables name them."""
 
     def setting(self, name: str) -> str | None:
         """

@@ -199,6 +199,7 @@ class WebhookNotifier:
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
+        self._outgoing = context.outgoing
         webhook = WebhookConfig.model_validate(config)
         urls = {"url": webhook.url, "url_env": webhook.url_env, "url_file": webhook.url_file}
         self._url = resolve_secret(urls, "url", context) or ""
@@ -237,7 +238,7 @@ class WebhookNotifier:
         # httpx takes a tenth of a second to import, which `alertd check` need not wait for.
         from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
 
-        return WebhookPost(self._url, token=self._token)
+        return WebhookPost(self._url, token=self._token, outgoing=self._outgoing)
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
         """Say that a webhook can only be written to."""

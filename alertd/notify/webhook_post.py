@@ -14,6 +14,7 @@ from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
 from alertd.notify.base import ConfigurationRefused, NotSent, Outcome, Unknown
 from alertd.notify.http_answer import WEBHOOK, Endpoint, outcome_of_answer
 from alertd.notify.text import quoted, without_secrets
+from alertd.outgoing.connections import Outgoing
 
 ANSWER_LIMIT_BYTES = 64 * 1024
 _ANSWER_TIMEOUT_S = 2.0
@@ -31,11 +32,19 @@ class WebhookPost:
     Args:
         token: For `Authorization: Bearer`.
         login: User and password, in its place.
+        outgoing: How to connect.
     """
 
     def __init__(
-        self, url: str, *, token: str | None, login: tuple[str, str] | None = None, endpoint: Endpoint = WEBHOOK
+        self,
+        url: str,
+        *,
+        token: str | None,
+        outgoing: Outgoing,
+        login: tuple[str, str] | None = None,
+        endpoint: Endpoint = WEBHOOK,
     ) -> None:
+        self._outgoing = outgoing
         self._url = url
         self._endpoint = endpoint
         self._headers = {
@@ -57,11 +66,12 @@ class WebhookPost:
     async def send(self, body: bytes, *, key: str = "") -> Outcome:
         """Post the bytes once; the key tells a receiver that has them already."""
         headers = {**self._headers, "Idempotency-Key": key} if key else self._headers
-        extensions = {"trace": _refuse_off_limits}
+        # What a proxy is asked for it resolves by itself, and its own address is the administrator's choice.
+        extensions = {} if self._outgoing.proxy_for(self._url) else {"trace": _refuse_off_limits}
         what = self._endpoint.what
         try:
             async with (
-                httpx.AsyncClient(timeout=_TIMEOUT, follow_redirects=False) as client,
+                self._outgoing.http_client(self._url, timeout=_TIMEOUT) as client,
                 client.stream("POST", self._url, content=body, headers=headers, extensions=extensions) as answer,
             ):
                 text = await read_start(answer)

@@ -29,6 +29,7 @@ from alertd.novita.refusal import RangeRefused
 from alertd.novita.stream import BillStream
 from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES, decode_terms
 from alertd.novita.transport import DEFAULT_BOUNDS, Bounds, Request, Transport, decode_apart
+from alertd.outgoing.connections import Outgoing
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
 KEY_BILL_LIST = "/openapi/v1/billing/apikey/bill/list"
@@ -54,6 +55,7 @@ class NovitaClient:
         key_source: The setting that holds the key, named in errors.
         base_url: Scheme, host and an optional path before `/openapi`.
         transport: In place of the network.
+        outgoing: How to connect; without it directly.
         sleep: Waits between attempts, in seconds.
         rng: Spreads the waits.
         now: Against which the date of a `Retry-After` counts where the answer has no date of its own.
@@ -71,6 +73,7 @@ class NovitaClient:
         key_source: str = "ALERTD_NOVITA_API_KEY",
         base_url: str = "https://api.novita.ai",
         transport: httpx.AsyncBaseTransport | None = None,
+        outgoing: Outgoing | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
         now: Callable[[], datetime] = utc_now,
@@ -83,6 +86,7 @@ class NovitaClient:
             key_source=key_source,
             base_url=base_url,
             transport=transport,
+            outgoing=outgoing or Outgoing(),
             sleep=sleep,
             rng=rng,
             now=now,

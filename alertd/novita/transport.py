@@ -2,8 +2,7 @@
 One account's way to the billing API: requests with the key, retries, bounds, and every failure worded as an `ApiError`.
 
 Decides how often and how long is waited and what an answer may cost; not what is asked, nor what an answer means. Never
-lets the key out of the `Authorization` header. Proxies and certificate bundles named by the usual environment variables
-(HTTPS_PROXY, NO_PROXY, SSL_CERT_FILE) are used, because that is how hosts without a direct way out reach the API.
+lets the key out of the `Authorization` header.
 """
 
 import asyncio
@@ -24,6 +23,7 @@ from alertd.novita.endpoint import checked_base_url, checked_key, shown_location
 from alertd.novita.refusal import CATEGORY_REASON, MAX_REFUSAL_BYTES, RangeRefused, error_of, read_refusal
 from alertd.novita.retry import retry
 from alertd.novita.shape import UnexpectedShape, shorten
+from alertd.outgoing.connections import Outgoing
 
 CONCURRENT_REQUESTS = 4
 """Per account; more at once only brings 429 sooner."""
@@ -83,6 +83,7 @@ class Transport:
         key_source: str,
         base_url: str,
         transport: httpx.AsyncBaseTransport | None,
+        outgoing: Outgoing,
         sleep: Callable[[float], Awaitable[None]],
         rng: random.Random | None,
         now: Callable[[], datetime],
@@ -99,10 +100,10 @@ class Transport:
         self._rng = rng or random.Random()  # noqa: S311 -- spreads waits, guards nothing
         self._now = now
         self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
-        self._http = httpx.AsyncClient(
+        self._http = outgoing.http_client(
+            self.base_url,
             transport=transport,
             timeout=TIMEOUT,
-            follow_redirects=False,
             headers={
                 "Authorization": f"Bearer {self._key}",
                 "Content-Type": "application/json",

@@ -27,6 +27,7 @@ from alertd.notify.base import (
     contact_kind,
 )
 from alertd.notify.registry import notifier_class
+from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_test.world import Clock
 
@@ -119,6 +120,7 @@ class _StandIns:
 
     environment: Mapping[str, str] = _AnyVariable()
     base_dir = Path()
+    outgoing = Outgoing()
 
     def setting(self, name: str) -> str | None:
         return _SETTINGS.get(name)

@@ -8,6 +8,7 @@ from aiohttp import web
 from aiohttp.test_utils import TestServer
 
 from alertd.daemon.heartbeat import ping
+from alertd.outgoing.connections import Outgoing
 from tests.ports import free_port
 
 SECRET = "canary-uuid"
@@ -56,7 +57,7 @@ async def test_ping_then_says_whether_it_was_heard(status: int, body: str, word:
     """A ping that arrived elsewhere would keep the alarm silent for a daemon that is gone."""
     headers = {"Location": "/elsewhere"} if status in {301, 302} else {}
     async with switch(web.Response(status=status, text=body, headers=headers)) as (url, asked):
-        error = await ping(url)
+        error = await ping(url, Outgoing())
     assert (bool(error), word in error) == (bool(word), True)
     assert asked == [f"/{SECRET}"], "it is asked once, and nowhere else"
     assert SECRET not in error
@@ -65,6 +66,6 @@ async def test_ping_then_says_whether_it_was_heard(status: int, body: str, word:
 @pytest.mark.parametrize("url", ["http://127.0.0.1:{port}/canary-uuid", "nonsense", "http://[canary-uuid", "ftp://x/"])
 async def test_ping_when_nobody_can_be_asked_then_says_why(url: str) -> None:
     """A mistyped URL is a warning in the log, not the end of the service."""
-    error = await ping(url.format(port=free_port()))
+    error = await ping(url.format(port=free_port()), Outgoing())
     assert error
     assert SECRET not in error

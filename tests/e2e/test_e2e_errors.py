@@ -258,3 +258,28 @@ def test_backup_when_target_exists_or_cannot_be_then_fails_and_keeps_it(
     assert (alertd.folder / "copy.db").read_bytes() == copied
     shutil.copy(alertd.folder / "copy.db", alertd.folder / "alertd.db")
     assert alertd.run("db", "check").code == 0
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SSLKEYLOGFILE", "/nonexistent/x"),
+        ("HTTPS_PROXY", "ftp://x:1"),
+        ("http_proxy", "http://x:99999"),
+        ("SSL_CERT_FILE", "/nonexistent/ca.pem"),
+        ("SSL_CERT_DIR", "/nonexistent/certs"),
+    ],
+)
+def test_system_variable_when_no_client_can_use_it_then_every_command_that_connects_says_so(
+    variable: str, value: str, alertd: Alertd
+) -> None:
+    """Libraries read them behind alertd's back; `check` knows before `run` does."""
+    alertd.rules(RULES.format(hook="http://127.0.0.1:9/"))
+    alertd.is_fresh = variable == "SSLKEYLOGFILE"
+    for arguments in (("check",), ("run", "--once"), ("run",), ("demo",), ("simulate", "--port", "0")):
+        ran = alertd.run(*arguments, env={variable: value})
+        assert ran.code == 1, (arguments, ran)
+        assert no_traceback(ran.err + ran.out), (arguments, ran)
+        line = next(line for line in ran.err.splitlines() if variable in line)
+        assert f'{variable}: "{value}"' in line
+        assert "unset it" in line

@@ -198,6 +198,7 @@ class EmailNotifier:
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
+        self._outgoing = context.outgoing
         email = EmailConfig.model_validate(config)
         self._to = email.to
         self._subject_prefix = email.subject_prefix
@@ -260,6 +261,7 @@ class EmailNotifier:
         from alertd.notify.email.smtp import SmtpAccount  # noqa: PLC0415 - aiosmtplib only where mail is sent
 
         return SmtpAccount(
+            outgoing=self._outgoing,
             host=self._host,
             port=self._port,
             security=self._security,

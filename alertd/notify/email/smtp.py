@@ -26,6 +26,7 @@ from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome
 from alertd.notify.email.greeting import greeting
 from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
 from alertd.notify.text import quoted, without_secrets
+from alertd.outgoing.connections import Outgoing
 
 # Together with the good-bye less than the notifier's deadline of 120 s, so that a slow server is told from a lost one.
 BEFORE_DOT_S = 55.0
@@ -45,6 +46,8 @@ class SmtpAccount:
     """`starttls` (required, not merely tried), `tls` or `none`."""
     username: str | None
     password: str | None = field(repr=False)
+    outgoing: Outgoing
+    """Whom to trust."""
     ehlo: str | None = None
     """How this host greets; None for its full name, else its address."""
 
@@ -61,7 +64,7 @@ class SmtpAccount:
             port=self.port,
             use_tls=self.security == "tls",
             start_tls=False,
-            tls_context=ssl.create_default_context() if self.security != "none" else None,
+            tls_context=self.outgoing.mail_tls if self.security != "none" else None,
             timeout=_COMMAND_S,
             # aiosmtplib would ask the resolver, and on many hosts greet as localhost.
             local_hostname=self.ehlo or "[127.0.0.1]",

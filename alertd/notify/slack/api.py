@@ -18,6 +18,7 @@ from alertd.notify.slack.connection import Exchange, open_session
 from alertd.notify.slack.errors import outcome_of_answer, outcome_of_webhook
 from alertd.notify.slack.lookup import find_message
 from alertd.notify.text import quoted, without_secrets
+from alertd.outgoing.connections import Outgoing
 
 # slack-sdk trips with the last three over an answer that is no JSON object.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError)
@@ -26,7 +27,8 @@ _FAILURES = (aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError
 class SlackApi:
     """Slack for one receiver; holds no connection, only the ids of channels that it has learnt."""
 
-    def __init__(self, *, token: str | None, webhook_url: str | None, base_url: str) -> None:
+    def __init__(self, *, token: str | None, webhook_url: str | None, base_url: str, outgoing: Outgoing) -> None:
+        self._outgoing = outgoing
         self._token = token
         self._base_url = base_url
         path = urlsplit(webhook_url or "").path
@@ -44,7 +46,7 @@ class SlackApi:
     async def _call(self, method: str, arguments: Mapping[str, object], *, recipient: str) -> Outcome:
         exchange = Exchange()
         try:
-            async with open_session(exchange) as session:
+            async with open_session(exchange, self._outgoing, self._base_url) as session:
                 answer = await self._client(session).api_call(method, json=dict(arguments))
         except SlackApiError as error:
             code, detail = _refusal(error)
@@ -76,7 +78,7 @@ class SlackApi:
         text = b""
         try:
             async with (
-                open_session(exchange) as session,
+                open_session(exchange, self._outgoing, url) as session,
                 session.post(url, data=json.dumps(body).encode(), headers=headers, allow_redirects=False) as answer,
             ):
                 text = await answer.read()
@@ -97,14 +99,14 @@ class SlackApi:
 
     def _client(self, session: aiohttp.ClientSession) -> AsyncWebClient:
         client = AsyncWebClient(token=self._token, base_url=self._base_url, session=session, retry_handlers=[])
-        # slack-sdk reads proxies from the environment without regard to NO_PROXY; the session does it right.
+        # slack-sdk reads proxies from the environment without regard to NO_PROXY; the session has the right one.
         client.proxy = None
         return client
 
     async def find(self, key: str, *, recipient: str, thread: tuple[str, str] | None, since: datetime) -> Lookup:
         """Look a delivery key up; whatever goes wrong with that is no proof of absence."""
         try:
-            async with open_session(Exchange()) as session:
+            async with open_session(Exchange(), self._outgoing, self._base_url) as session:
                 return await find_message(
                     self._client(session),
                     key,

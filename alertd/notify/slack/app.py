@@ -9,7 +9,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,7 @@ from alertd.core.alerts.requests import Request, RequestError
 from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.notify.slack.actions import NotOurs, Press, read_press, request_of
+from alertd.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
     from slack_sdk.socket_mode.async_client import AsyncBaseSocketModeClient
@@ -47,6 +48,8 @@ class SlackAppConfig:
     base_url: str
     users: frozenset[str] = frozenset()
     """Empty: everyone in the workspace."""
+    outgoing: Outgoing = field(default_factory=Outgoing)
+    """How to connect."""
 
     def __repr__(self) -> str:
         return f"SlackAppConfig(base_url={self.base_url!r})"
@@ -89,13 +92,21 @@ class SlackApp:
         from slack_sdk.errors import SlackApiError  # noqa: PLC0415
         from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415
 
-        web = AsyncWebClient(token=self._config.bot_token, base_url=self._config.base_url, retry_handlers=[])
+        base_url, outgoing = self._config.base_url, self._config.outgoing
         try:
-            async with asyncio.timeout(_CONNECT_S):
-                self._team_id = str((await web.auth_test()).get("team_id") or "")
-                # Asked for once before the client does: it would try a refused token for ever without a word.
-                await web.apps_connections_open(app_token=self._config.app_token)
-            await self._serve(web)
+            async with aiohttp.ClientSession(
+                connector=outgoing.aiohttp_connector(base_url), proxy=outgoing.aiohttp_proxy(base_url)
+            ) as session:
+                web = AsyncWebClient(
+                    token=self._config.bot_token, base_url=base_url, session=session, retry_handlers=[]
+                )
+                # slack-sdk reads proxies without regard to NO_PROXY; the session has the right one.
+                web.proxy = None
+                async with asyncio.timeout(_CONNECT_S):
+                    self._team_id = str((await web.auth_test()).get("team_id") or "")
+                    # Asked for once before the client does: it would try a refused token for ever without a word.
+                    await web.apps_connections_open(app_token=self._config.app_token)
+                await self._serve(web)
         except SlackApiError as error:
             code = str(error.response.get("error", "")) if isinstance(error.response.data, Mapping) else ""
             remedy = _REMEDIES.get(code, "check ALERTD_SLACK_APP_TOKEN and ALERTD_SLACK_BOT_TOKEN")
@@ -106,12 +117,14 @@ class SlackApp:
         return _RETRY_S
 
     async def _serve(self, web: "AsyncWebClient") -> None:
-        from slack_sdk.socket_mode.aiohttp import SocketModeClient  # noqa: PLC0415
+        from alertd.notify.slack.socket_client import SocketClient  # noqa: PLC0415 -- as above
 
         # It logs each failed attempt with a trace, and at lower levels what people typed.
         silent = logging.getLogger("alertd.slack_sdk")
         silent.setLevel(logging.CRITICAL + 1)
-        client = SocketModeClient(app_token=self._config.app_token, web_client=web, logger=silent)
+        client = SocketClient(
+            app_token=self._config.app_token, web_client=web, logger=silent, outgoing=self._config.outgoing
+        )
         client.socket_mode_request_listeners.append(self._on_request)
         try:
             async with asyncio.timeout(_CONNECT_S):

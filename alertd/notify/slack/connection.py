@@ -15,6 +15,8 @@ from aiohttp.abc import ResolveResult
 
 from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
 
+from alertd.outgoing.connections import Outgoing
+
 CONNECT_TIMEOUT_S = 10.0
 TOTAL_TIMEOUT_S = 25.0
 ANSWER_LIMIT_BYTES = 4 * 2**20
@@ -68,8 +70,8 @@ class _SafeResolver(aiohttp.ThreadedResolver):
         return usable
 
 
-def open_session(exchange: Exchange) -> aiohttp.ClientSession:
-    """Return a session for one request, which notes in *exchange* how far it got."""
+def open_session(exchange: Exchange, outgoing: Outgoing, url: str) -> aiohttp.ClientSession:
+    """Return a session for one request to the host of *url*, which notes in *exchange* how far it got."""
 
     async def note_connection(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: object) -> None:
         exchange.is_connected = True
@@ -91,9 +93,9 @@ def open_session(exchange: Exchange) -> aiohttp.ClientSession:
     trace.on_request_end.append(note_answer)
     trace.on_request_redirect.append(refuse_redirect)
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(force_close=True, resolver=_SafeResolver()),
+        connector=outgoing.aiohttp_connector(url, resolver=_SafeResolver()),
         timeout=aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
         response_class=_BoundedResponse,
         trace_configs=[trace],
-        trust_env=True,
+        proxy=outgoing.aiohttp_proxy(url),
     )

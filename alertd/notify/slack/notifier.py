@@ -199,6 +199,7 @@ class SlackNotifier:
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
+        self._outgoing = context.outgoing
         slack = SlackConfig.model_validate(config)
         self._channels = slack.channel
         self._has_broadcast = slack.reply_broadcast
@@ -287,7 +288,9 @@ class SlackNotifier:
         # slack-sdk and aiohttp take a quarter of a second to import, which `alertd check` need not wait for.
         from alertd.notify.slack.api import SlackApi  # noqa: PLC0415
 
-        return SlackApi(token=self._token, webhook_url=self._webhook_url, base_url=self._base_url)
+        return SlackApi(
+            token=self._token, webhook_url=self._webhook_url, base_url=self._base_url, outgoing=self._outgoing
+        )
 
     async def close(self) -> None:
         """Do nothing: each attempt closes its own connection."""

@@ -1,0 +1,1 @@
+"""How alertd leaves this host: proxies, certificates and TLS keys, as the environment names them."""
