@@ -96,9 +96,7 @@ class Outgoing:
             follow_redirects=False,
         )
 
-    def aiohttp_connector(
-        self, url: str, *, resolver: "AbstractResolver | None" = None
-    ) -> "aiohttp.TCPConnector":
+    def aiohttp_connector(self, url: str, *, resolver: "AbstractResolver | None" = None) -> "aiohttp.TCPConnector":
         """
         Return a connector for requests to the host of a URL, through its proxy where that speaks SOCKS.
 

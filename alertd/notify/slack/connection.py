@@ -14,7 +14,6 @@ import aiohttp
 from aiohttp.abc import ResolveResult
 
 from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
-
 from alertd.outgoing.connections import Outgoing
 
 CONNECT_TIMEOUT_S = 10.0
