@@ -23,6 +23,7 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts, RulesFile
 from alertd.core.rules.held import Held, build_facts, with_key_names
 from alertd.core.rules.own import broken_rules as rules_broken
+from alertd.core.rules.own import failed_rules
 from alertd.core.rules.own import unread_bills as blindness
 from alertd.core.spend.bill import View
 from alertd.core.spend.reading import Cadence
@@ -36,6 +37,7 @@ _REBUILD_HOURS = 200
 """With more changed hours than this, building the view anew is quicker than changing it."""
 _VIEW_AHEAD_HOURS = 8 * HOURS_PER_DAY
 """The view has room for so many hours to come; after that it is built anew."""
+_OWN_RULES = frozenset({blindness.NAME, rules_broken.NAME, failed_rules.NAME})
 LARGEST_SKEW = timedelta(hours=1)
 """With the system clock further from the API's `Date` than this, nothing is decided."""
 
@@ -111,7 +113,7 @@ class Cycle:
     @property
     def rule_count(self) -> int:
         """How many rules of the rules file are watched by, disabled ones included."""
-        return sum(rule.name not in {blindness.NAME, rules_broken.NAME} for rule in self._plan.rules)
+        return sum(rule.name not in _OWN_RULES for rule in self._plan.rules)
 
     async def look(self, now: datetime) -> Facts:
         """Return what is known, from the store where nothing is held; reads no bills and judges nothing."""

@@ -7,6 +7,7 @@ from alertd.core.alert import Alert
 from alertd.core.alerts.audience import NO_TARGETS, Audience, LinkTargets
 from alertd.core.rules.base import Rule
 from alertd.core.rules.own.broken_rules import RulesBroken
+from alertd.core.rules.own.failed_rules import FailedRules
 from alertd.core.rules.own.unread_bills import Blindness
 from alertd.core.rules.watched import Watched
 from alertd.daemon.receivers import contacts
@@ -43,7 +44,12 @@ def build_watched(rules: LoadedRules, settings: Settings) -> Watched:
     )
     return Watched(
         accounts=frozenset(account.name for account in rules.accounts),
-        rules=(*rules.rules, blindness, RulesBroken.watching(notify=blindness.notify)),
+        rules=(
+            *rules.rules,
+            blindness,
+            RulesBroken.watching(notify=blindness.notify),
+            FailedRules.watching(notify=blindness.notify),
+        ),
         settle_delay=settings.settle_delay,
         planned=rules.planned,
         reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),

@@ -10,12 +10,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import TypeAlias, cast
 
-from alertd.core.money import MAX_UNITS, UNITS_PER_USD, Usd, parse_exact
+from alertd.core.money import MAX_UNITS, UNITS_PER_USD, Usd, decimal_text, parse_exact
 from alertd.novita.shape import Scalar, UnexpectedShape, is_absent, shown
 from alertd.novita.wire import Row
 
 INTEGERS_PER_USD = 10_000
 """The API's integer amounts count 1/10000 USD."""
+
+LARGEST_ROW = 10_000_000 * UNITS_PER_USD
+"""No row is this large, credits included: more is a slip of units, and would spoil every sum that it is part of."""
 
 _PLAIN = re.compile(r"[0-9.-]*")
 
@@ -39,7 +42,7 @@ def read_amounts(rows: Sequence[Row], *, first: int) -> Amounts:
         first: The index of the first row in the whole answer, for errors.
 
     Raises:
-        UnexpectedShape: A row has no amount, a field that is not a number, or more than 64 bits hold.
+        UnexpectedShape: A row has no amount, a field that is not a number, or more than `LARGEST_ROW`.
     """
     return _read_alike(rows) or _read_each(rows, first)
 
@@ -53,7 +56,7 @@ def amounts_of(row: Row, where: str) -> tuple[Usd, Usd, Usd, bool]:
     nothing tells of one.
 
     Raises:
-        UnexpectedShape: No amount, a field that is not a number, or more than 64 bits hold.
+        UnexpectedShape: No amount, a field that is not a number, or more than `LARGEST_ROW`.
     """
     read = (
         read_usd(row.amount_usd, f"{where}.amountDecimal"),
@@ -75,8 +78,10 @@ def amounts_of(row: Row, where: str) -> tuple[Usd, Usd, Usd, bool]:
         raise UnexpectedShape(f"{where}.amount: {shown(row.amount)} is no amount, and none follows from other fields")
     voucher = 0 if voucher is None else voucher
     pay = amount - voucher if pay is None else pay
-    if max(abs(amount), abs(voucher), abs(pay)) > MAX_UNITS:
-        raise UnexpectedShape(f"{where}: the amounts do not fit: they go up to 922 million USD")
+    largest = max(amount, voucher, pay, key=abs)
+    if abs(largest) > LARGEST_ROW:
+        shown_usd = decimal_text(largest)
+        raise UnexpectedShape(f"{where}: {shown_usd} USD is no amount of one row: those go up to 10 million USD")
     return Usd(amount), Usd(voucher), Usd(pay), rounded
 
 
@@ -116,6 +121,8 @@ def _read_alike(rows: Sequence[Row]) -> Amounts | None:
     if read is None:
         return None
     usd, finer = read
+    if max(map(abs, usd.values()), default=0) > LARGEST_ROW:
+        return None
     amount, voucher, pay = ([usd[text] for text in column] for column in columns)
     rounded = sum(not finer.isdisjoint(three) for three in zip(*columns, strict=True)) if finer else 0
     return Amounts(amount=amount, voucher=voucher, pay=pay, rounded=rounded)

@@ -24,6 +24,7 @@ from alertd.rules_file.values import LIKELY_EXPRESSION
 
 RESERVED_RULES = {
     "alertd-blind": "the alert that bills cannot be read",
+    "alertd-rule-failed": "the alert that a rule cannot be computed",
     "alertd-rules": "the alert that the rules file cannot be used",
 }
 """The alerts that alertd raises by itself, and what they say."""

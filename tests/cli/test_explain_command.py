@@ -9,7 +9,7 @@ from freezegun import freeze_time
 
 from alertd.cli.root import run
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.rules.own import broken_rules, unread_bills
+from alertd.core.rules.own import broken_rules, failed_rules, unread_bills
 from alertd.core.spend.bill import ApiKey
 from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_rows
 from alertd.store.bills import BookChange
@@ -98,7 +98,7 @@ def test_explain_when_the_rule_looks_at_reads_then_the_past_is_not_judged(comman
     assert "  not judged: it looks at reads, not at bills\n" in shown
 
 
-@pytest.mark.parametrize("own", [broken_rules.NAME, unread_bills.NAME])
+@pytest.mark.parametrize("own", [broken_rules.NAME, failed_rules.NAME, unread_bills.NAME])
 def test_explain_when_the_rule_is_alertds_own_then_knows_it(command: Command, own: str) -> None:
     """No rules file has it, and it is in force all the same."""
     assert command(DAY, "explain", own).startswith(f"Rule {own} (")

@@ -114,11 +114,11 @@ def test_amounts_when_some_are_missing_then_what_is_certain_is_derived(
 
 
 def test_json_number_when_a_float_would_round_it_then_every_digit_is_kept() -> None:
-    """0.1 + 0.2 is not the place to lose money; 922 million with ten digits has more than a float holds."""
+    """0.1 + 0.2 is not the place to lose money; 10 million with ten digits has more than a float holds."""
     read = decode(
-        f'{{"startTime":{START},"amountDecimal":922337203.6854775807,"voucherAmountDecimal":0.1,"payableDecimal":123456789.0123456789}}'
+        f'{{"startTime":{START},"amountDecimal":9999999.9999999999,"voucherAmountDecimal":0.1,"payableDecimal":-9456789.0123456789}}'
     )
-    assert (read.amount[0], read.voucher[0], read.pay[0]) == (2**63 - 1, 10**9, 1234567890123456789)
+    assert (read.amount[0], read.voucher[0], read.pay[0]) == (10**17 - 1, 10**9, -94567890123456789)
 
 
 @pytest.mark.parametrize("odd", ["", ',"ownerID":1.5'], ids=["fast way", "exact way"])
@@ -212,9 +212,15 @@ GOOD = {"startTime": START, "amount": "1"}
         pytest.param({"amount": "9223372036855"}, r"\.amount: .* does not fit", id="integer too large"),
         pytest.param(
             {"amountDecimal": None, "voucherAmountDecimal": "900000000", "payableDecimal": "900000000"},
-            "do not fit",
+            "no amount of one row",
             id="a sum too large",
         ),
+        *(
+            pytest.param({field: amount}, "10 million USD", id=f"a slip of units: {field} {amount}")
+            for field in ("amountDecimal", "voucherAmountDecimal", "payableDecimal")
+            for amount in ("500000000", "-10000000.0000000001")
+        ),
+        pytest.param({"amount": "100000000001"}, "10000000.0001 USD", id="a slip of units in an integer"),
         pytest.param({"voucherAmount": "x"}, "voucherAmount: .* is not an amount", id="garbage in the voucher"),
     ],
 )
@@ -234,6 +240,15 @@ def test_rows_when_all_alike_then_a_bad_amount_is_still_refused(field: str, numb
     row = {"startTime": START, "amountDecimal": "1", "voucherAmountDecimal": "0", "payableDecimal": "1"}
     with pytest.raises(UnexpectedShape, match=rf"bills\[1\]\.{field}: "):
         decode(row, row | {field: number})
+
+
+@pytest.mark.parametrize("field", ["amountDecimal", "voucherAmountDecimal", "payableDecimal"])
+def test_rows_when_all_alike_then_a_slip_of_units_is_still_refused(field: str) -> None:
+    """$10 million are the most that a row may have, whichever way it is read."""
+    row = {"startTime": START, "amountDecimal": "10000000", "voucherAmountDecimal": "0", "payableDecimal": "10000000"}
+    assert decode(row).amount[0] == 10**17
+    with pytest.raises(UnexpectedShape, match=r"bills\[1\]: 10000000.01 USD is no amount of one row"):
+        decode(row, row | {field: "10000000.01"})
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "1_0", "01", "+1", ".5", "1e", "0x1"])

@@ -2,12 +2,15 @@
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.lifecycle import Move, end_orphans, step_rule
 from alertd.core.labels import Labels
 from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import Facts
+from alertd.core.rules.facts import Facts, RuleFault
+from alertd.core.rules.own.failed_rules import LABEL, FailedRules
+from alertd.core.words import quote
 
 Fault = tuple[str, Exception]
 """A rule's name and what went wrong in it."""
@@ -24,26 +27,52 @@ def judge(
         accounts: Those that are polled.
 
     Returns:
-        What was seen of each alert, changed or not, and the rules that failed: one that fails holds up no other.
+        What was seen of each alert, changed or not, and the rules that failed: one that fails holds up no other, and
+        its open alerts stay as they are. `FailedRules` is judged last, by what failed.
     """
     by_rule: dict[str, dict[str, Alert]] = {}
     for alert in alerts.values():
         by_rule.setdefault(alert.rule, {})[alert.fingerprint] = alert
     moves: list[Move] = []
     faults: list[Fault] = []
-    for rule in rules:
+    for rule in sorted(rules, key=lambda rule: isinstance(rule, FailedRules)):
         if not rule.enabled:
             continue
         of_rule = by_rule.get(rule.name, {})
-        watched: dict[Labels, Alert] = {
-            alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED
-        }
+        known = facts
+        if isinstance(rule, FailedRules):
+            known = replace(facts, rule_faults=_noted(faults, of_rule, facts.now))
         try:
-            stepped = step_rule(rule, rule.evaluate(facts, watched), of_rule, watched, facts.now)
-            moves += [_restated(move, rule, facts) for move in stepped]
+            moves += _judge_one(rule, known, of_rule)
         except Exception as error:  # noqa: BLE001 -- the caller logs it with its trace
             faults.append((rule.name, error))
     return [*moves, *end_orphans(alerts, {rule.name: rule for rule in rules}, accounts, facts.now)], faults
+
+
+def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[Move]:
+    watched: dict[Labels, Alert] = {
+        alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED
+    }
+    stepped = step_rule(rule, rule.evaluate(facts, watched), of_rule, watched, facts.now)
+    return [_restated(move, rule, facts) for move in stepped]
+
+
+def _noted(faults: Sequence[Fault], alerts: Mapping[str, Alert], now: datetime) -> dict[str, RuleFault]:
+    """Return what failed, each since the alert about it began."""
+    begun = {
+        dict(alert.group).get(LABEL): alert.started_at
+        for alert in alerts.values()
+        if alert.state is not AlertState.RESOLVED
+    }
+    return {rule: RuleFault(text=_in_words(error), since=begun.get(rule, now)) for rule, error in faults}
+
+
+def _in_words(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    if isinstance(error, OverflowError) and text:
+        return text
+    # A bug's own text may quote anything: it is cut.
+    return f"{type(error).__name__}{f': {quote(text)}' if text else ''}"
 
 
 def _restated(move: Move, rule: Rule, facts: Facts) -> Move:

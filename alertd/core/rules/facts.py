@@ -29,6 +29,16 @@ class RulesFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RuleFault:
+    """Why a rule could not be computed."""
+
+    text: str
+    """What was raised, in one line."""
+    since: datetime
+    """When it first failed, of the evaluations that did so one after another."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that a rule may look at; nothing in it changes while rules are evaluated."""
 
@@ -65,6 +75,8 @@ class Facts:
         spend, data = self.keys
         return replace(self, spend=spend, data=data)
 
+    rule_faults: Mapping[str, RuleFault] = field(default_factory=dict)
+    """By name the rules that could not be computed in this evaluation; only for what is judged after them."""
     planned: tuple[PlannedSpend, ...] = ()
     """Spend that is known in advance, for every rule."""
     is_explained: bool = True

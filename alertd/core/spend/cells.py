@@ -78,6 +78,11 @@ class Cells:
     def __len__(self) -> int:
         return len(self.group)
 
+    @property
+    def series(self) -> NDArray[np.int64]:
+        """Every series that counts, once."""
+        return self.sides[HOURLY].series
+
     def is_outdated(self, selector: Selector, long_count: int) -> bool:
         """Return whether series came since."""
         return self.selector is not selector or self.long_count != long_count

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from alertd.core.money import LARGEST_SUM
 from alertd.core.spend.block import HourBlock
 
 GROWTH = 1.5
@@ -38,6 +39,40 @@ def shift(totals: NDArray[np.int64], row: int, parts: Sequence[Part], sign: int)
     totals[row + first : after, ids] += running
     if running[-1].any():
         totals[after:, ids] += running[-1]
+
+
+class Magnitude:
+    """
+    How much the running totals of each series hold, whatever the signs: below 64 bits no sum of them is wrong.
+
+    Totals themselves may wrap round: the difference of two is right all the same wherever it fits, so that series which
+    overflow spoil no sum but their own. A float is enough, as the bound leaves more room than it errs.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._of = np.zeros(width)
+        self._all = 0.0
+
+    def fit(self, width: int) -> None:
+        """Make room for more series."""
+        self._of = np.concatenate((self._of, np.zeros(width - len(self._of))))
+
+    def grow(self, series: NDArray[np.signedinteger], amounts: NDArray[np.int64], sign: int) -> None:
+        """Count amounts, or take them off."""
+        sizes = sign * np.abs(amounts.astype(np.float64))
+        np.add.at(self._of, series, sizes)
+        self._all += float(sizes.sum())
+
+    def check(self, series: NDArray[np.signedinteger]) -> None:
+        """
+        Make sure that no sum of some series can be wrong.
+
+        Raises:
+            OverflowError: Together they hold more than 64 bits do.
+        """
+        # Nearly always all of them fit together.
+        if self._all > LARGEST_SUM and float(self._of[series].sum()) > LARGEST_SUM:
+            raise OverflowError("the spend that it looks at adds up to more than 922 million USD")
 
 
 class LongTotals:

@@ -17,13 +17,13 @@ from numpy.typing import NDArray
 from alertd.core.alert import Contributor
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
-from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd
+from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.spend.block import EMPTY, HourBlock, spread
 from alertd.core.spend.cells import Cells, cells_of
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.selection import Selection, Selector, SpendQuery
-from alertd.core.spend.totals import GROWTH, LongTotals, OpenRows, shift, wider
+from alertd.core.spend.totals import GROWTH, LongTotals, Magnitude, OpenRows, shift, wider
 
 _ROWS_AT_ONCE = 64
 """Hours that are gathered together: those of a quarter, of every series, would double the memory."""
@@ -85,7 +85,7 @@ class SpendView:
         self._totals = {metric: np.zeros((len(span) + 1, width), np.int64) for metric in metrics}
         self._cache = _Cache()
         self._selector = Selector(table.names[:0], self._owners)
-        self._magnitude = dict.fromkeys(self._totals, 0.0)
+        self._magnitude = {metric: Magnitude(width) for metric in self._totals}
         self._cells: dict[SpendQuery, Cells] = {}
         self._long = LongTotals(len(span) + 1, self._totals)
         self._open = OpenRows()
@@ -102,12 +102,7 @@ class SpendView:
         return next(iter(self._totals))
 
     def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
-        """
-        Load stored blocks into an empty view: one pass over the cells, one over the hours.
-
-        Raises:
-            OverflowError: All amounts together do not fit 64 bits.
-        """
+        """Load stored blocks into an empty view: one pass over the cells, one over the hours."""
         self._fit()
         for hour, block in blocks:
             short, long = self._split(block)
@@ -116,7 +111,7 @@ class SpendView:
                 for part in (short, self._billed(hour, long)):
                     for offset, series, amounts in spread(part, metric):
                         if hour + offset in self.span:
-                            self._grow(metric, amounts, 1)
+                            self._magnitude[metric].grow(series, amounts, 1)
                             row = hour + offset - self.span.start + 1
                             np.add.at(totals[row], series, amounts)
                             if part is not short:
@@ -127,12 +122,7 @@ class SpendView:
         self.forget_sums()
 
     def replace(self, hour: int, old: HourBlock, new: HourBlock) -> None:
-        """
-        Replace what was filed under an hour.
-
-        Raises:
-            OverflowError: All amounts together do not fit 64 bits.
-        """
+        """Replace what was filed under an hour."""
         self._fit()
         for block, sign in ((old, -1), (new, 1)):
             short, long = self._split(block)
@@ -184,41 +174,38 @@ class SpendView:
         """Add a block to the totals, or take it off."""
         for metric, totals in self._totals.items():
             parts = [part for part in spread(block, metric) if hour + part[0] in self.span and len(part[1])]
-            for _, _, amounts in parts:
-                self._grow(metric, amounts, sign)
+            for _, series, amounts in parts:
+                self._magnitude[metric].grow(series, amounts, sign)
             row = hour - self.span.start + 1
             shift(totals, row, parts, sign)
             if is_long:
                 named = [(offset, self._long.columns(series), amounts) for offset, series, amounts in parts]
                 shift(self._long.totals[metric], row, named, sign)
 
-    def _grow(self, metric: str, amounts: NDArray[np.int64], sign: int) -> None:
-        """
-        Keep the sum of all amounts, whatever their sign: below 64 bits no sum of any group can wrap round.
-
-        A float is enough for that, as the bound leaves more room than it errs.
-        """
-        self._magnitude[metric] += sign * float(np.abs(amounts.astype(np.float64)).sum())
-        if self._magnitude[metric] > LARGEST_SUM:
-            raise OverflowError("the spend that the rules look at adds up to more than 922 million USD")
-
     def _fit(self) -> None:
         """Widen the arrays when the table has more series than columns."""
         for metric, totals in self._totals.items():
             if len(self._table) > totals.shape[1]:
-                self._totals[metric] = wider(totals, int(len(self._table) * GROWTH))
+                width = int(len(self._table) * GROWTH)
+                self._totals[metric] = wider(totals, width)
+                self._magnitude[metric].fit(width)
 
     def sums(self, query: SpendQuery, metric: str, window: HourRange) -> GroupSums:
         """
         Return the sum of each group in a window; hours outside the view count as nothing.
 
         A query without `group_by` has exactly one group, even when no series matches.
+
+        Raises:
+            OverflowError: What the query's series hold together does not fit 64 bits; so say all that sum below.
         """
         self._refresh()
         key = (query, metric, window.start, window.end)
         found = self._cache.sums.get(key)
         if found is None:
-            found = self._sums(self._selector.select(query), metric, window)
+            selection = self._selector.select(query)
+            self._magnitude[metric].check(selection.ids)
+            found = self._sums(selection, metric, window)
             self._cache.sums[key] = found
         return found
 
@@ -255,7 +242,9 @@ class SpendView:
         """
         self._refresh()
         rows = np.clip(np.asarray(bounds) - self.span.start, 0, len(self.span))
-        return self._by_group(self._selector.select(query), np.diff(self._totals[metric][rows], axis=0))
+        selection = self._selector.select(query)
+        self._magnitude[metric].check(selection.ids)
+        return self._by_group(selection, np.diff(self._totals[metric][rows], axis=0))
 
     def by_hour(self, query: SpendQuery, metric: str, span: HourRange) -> NDArray[np.int64]:
         """
@@ -267,6 +256,7 @@ class SpendView:
         found = self._cache.by_hour.get((query, metric, span))
         if found is None:
             totals, ids = self._totals[metric], self._selector.select(query).ids
+            self._magnitude[metric].check(ids)
             rows = np.clip(np.arange(span.start, span.end + 1) - self.span.start, 0, len(self.span))
             parts = (rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE))
             found = np.diff(np.concatenate([totals[np.ix_(part, ids)].sum(axis=1) for part in parts]))
@@ -289,6 +279,7 @@ class SpendView:
 
         Hours outside the view count as its ends. A row for each hour, a column for each cell.
         """
+        self._magnitude[metric].check(cells.series)
         rows = np.clip(hours - self.span.start, 0, len(self.span))
         return cells.gather(self._totals[metric], self._long.totals[metric], rows)
 
@@ -372,6 +363,7 @@ class SpendView:
         So the difference of two is the spend between them. Hours outside the view count as its ends.
         """
         ids = self._ids(query, group)
+        self._magnitude[metric].check(ids)
         rows = np.clip(np.asarray(hours) - self.span.start, 0, len(self.span))
         totals: list[int] = self._totals[metric][np.ix_(rows, ids)].sum(axis=1).tolist()
         return totals
@@ -391,6 +383,7 @@ class SpendView:
     ) -> dict[tuple[str, str, str], tuple[int, int]]:
         """Return a group's sums in two windows by owner, product and category."""
         ids = self._ids(query, group)
+        self._magnitude[metric].check(ids)
         now, then = (self._window(metric, window)[ids].tolist() for window in windows)
         parts: dict[tuple[str, str, str], tuple[int, int]] = {}
         for position, series in enumerate(self._table.names[n] for n in ids.tolist()):

@@ -1,6 +1,6 @@
 """The spend view against a slow sum over dictionaries, at ordinary amounts and at the edge of 64 bits."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from itertools import pairwise
 
@@ -247,13 +247,53 @@ def whole(view: SpendView) -> int:
     return view.sums(SpendQuery(), "amount", SPAN).of(())
 
 
-def test_view_when_owners_together_exceed_its_limit_then_error_whichever_way_they_came() -> None:
-    """The sum of the whole must not read as a credit, so no more is taken in than any sum can hold."""
+@pytest.mark.parametrize("way", ["filled", "replaced"])
+def test_view_when_owners_together_exceed_its_limit_then_error_whichever_way_they_came(way: str) -> None:
+    """The sum of the whole must not read as a credit."""
     huge = block([(n, 1, HUGE) for n in range(3)])
+    view = SpendView(table(3), SPAN)
+    if way == "filled":
+        view.fill([(START, huge)])
+    else:
+        view.replace(START, EMPTY, huge)
     with pytest.raises(OverflowError, match="922 million"):
-        SpendView(table(3), SPAN).fill([(START, huge)])
-    with pytest.raises(OverflowError, match="922 million"):
-        SpendView(table(3), SPAN).replace(START, EMPTY, huge)
+        whole(view)
+
+
+def test_view_when_some_series_overflow_then_the_sums_of_others_are_right() -> None:
+    """A vendor's slip of units in one category hides the spend of no other."""
+    names = table(3)
+    view = SpendView(names, SPAN)
+    view.fill([(START + n, block([(0, 1, HUGE), (1, 1, -HUGE), (2, 1, 7)])) for n in range(3)])
+    view.replace(START + 5, EMPTY, block([(0, 1, HUGE), (2, 1, 5)]))
+    others = SpendQuery(filters=(("owner", Patterns((names.names[2].owner,))),))
+    hours = [SPAN.start, START + 5, SPAN.end]
+    assert view.sums(others, "amount", SPAN).of(()) == 26
+    assert view.between(others, "amount", hours).tolist() == [[21], [5]]
+    assert view.totals_before(others, "amount", (), hours) == [0, 21, 26]
+    assert view.by_hour(others, "amount", HourRange(START, START + 6)).tolist() == [7, 7, 7, 0, 0, 5]
+    assert [part.amount for part in view.top(others, "amount", SPAN, (), before=None)] == [26]
+    cells = view.cells(SpendQuery())
+    asking: list[Callable[[], object]] = [
+        lambda: view.sums(SpendQuery(group_by=("owner",)), "amount", HourRange(START, START + 1)),
+        lambda: view.between(SpendQuery(), "amount", hours),
+        lambda: view.totals_before(SpendQuery(), "amount", (), hours),
+        lambda: view.by_hour(SpendQuery(), "amount", SPAN),
+        lambda: view.top(SpendQuery(), "amount", SPAN, (), before=None),
+        lambda: view.totals_at(cells, "amount", np.array(hours)),
+    ]
+    for ask in asking:
+        with pytest.raises(OverflowError, match="922 million"):
+            ask()
+
+
+def test_view_when_what_overflowed_is_taken_back_then_sums_again() -> None:
+    """The vendor corrects the rows, and nobody has to restart anything."""
+    view = SpendView(table(2), SPAN)
+    huge = block([(0, 1, HUGE), (1, 1, HUGE)])
+    view.fill([(START, huge)])
+    view.replace(START, huge, block([(0, 1, 3)]))
+    assert whole(view) == 3
 
 
 def test_view_when_half_of_64_bits_is_used_then_exact() -> None:
@@ -265,8 +305,10 @@ def test_view_when_half_of_64_bits_is_used_then_exact() -> None:
 
 def test_fill_when_a_series_exceeds_its_limit_over_time_then_error() -> None:
     """Running totals are what could wrap."""
+    view = SpendView(table(1), SPAN)
+    view.fill([(START, block([(0, 1, HUGE)])), (START + 1, block([(0, 1, HUGE)]))])
     with pytest.raises(OverflowError, match="million"):
-        SpendView(table(1), SPAN).fill([(START, block([(0, 1, HUGE)])), (START + 1, block([(0, 1, HUGE)]))])
+        whole(view)
 
 
 def test_fill_when_long_rows_pile_up_in_one_hour_then_error_and_no_wrap() -> None:
@@ -277,16 +319,19 @@ def test_fill_when_long_rows_pile_up_in_one_hour_then_error_and_no_wrap() -> Non
         (START + 10 - back, block([(0, span, quarter) for span in range(back + 1, length + 1)]))
         for back in range(length)
     ]
+    view = SpendView(table(1), HourRange(START + 10, START + 11))
+    view.fill(blocks)
     with pytest.raises(OverflowError, match="million"):
-        SpendView(table(1), HourRange(START + 10, START + 11)).fill(blocks)
+        whole(view)
 
 
 def test_replace_when_a_series_exceeds_its_limit_then_error() -> None:
     """The same limit holds whichever way the rows came."""
     view = SpendView(table(1), SPAN)
     view.replace(START, EMPTY, block([(0, 1, HUGE)]))
+    view.replace(START + 1, EMPTY, block([(0, 1, HUGE)]))
     with pytest.raises(OverflowError, match="922 million"):
-        view.replace(START + 1, EMPTY, block([(0, 1, HUGE)]))
+        whole(view)
 
 
 def test_replace_when_credits_hide_the_size_then_error_and_no_wrap() -> None:
@@ -294,14 +339,11 @@ def test_replace_when_credits_hide_the_size_then_error_and_no_wrap() -> None:
     view = SpendView(table(1), SPAN)
 
     half = HUGE // 2
-
-    def charge_then_credit() -> None:
-        for hour in range(10):
-            view.replace(START + 30 - hour, EMPTY, block([(0, 1, half)]))
-            view.replace(START + 40 + hour, EMPTY, block([(0, 1, -half)]))
-
+    for hour in range(10):
+        view.replace(START + 30 - hour, EMPTY, block([(0, 1, half)]))
+        view.replace(START + 40 + hour, EMPTY, block([(0, 1, -half)]))
     with pytest.raises(OverflowError, match="922 million"):
-        charge_then_credit()
+        whole(view)
 
 
 def test_series_table_when_asked_twice_then_the_same_number() -> None:
