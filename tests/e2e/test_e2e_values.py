@@ -155,17 +155,17 @@ def test_random_world_when_polled_once_then_every_value_is_the_oracles(
     got = {(alert["rule"], json.dumps(alert["labels"])): alert for alert in alertd.alerts()}
     wanted = {}
     for spec in SPECS:
-        end = oracle.edge(world.rows, spec.categories, now_s=alertd.now(), settle_s=settle_s)
-        groups = oracle.sums(world.rows, spec, start=end - spec.window_hours, end=end, teams=TEAMS)
-        for group, value in groups.items():
-            if value > 0:
-                wanted[spec.name, group] = (value, end)
+        groups = oracle.two_ends(world.rows, spec, now_s=alertd.now(), settle_s=settle_s, teams=TEAMS)
+        for group, ends in groups.items():
+            if ends.at_least > 0:
+                wanted[spec.name, group] = (ends.at_least, ends.about, ends.through)
     notified = {}
     for alert in got.values():
         spec = next(spec for spec in SPECS if spec.name == alert["rule"])
         group = tuple((name, alert["labels"].get(name)) for name in spec.group_by)
         edge_s = int(_seconds(alert["as_of"]))
-        notified[spec.name, group] = (oracle.exact(alert["value"]), edge_s // HOUR)
+        values = (oracle.exact(alert["value"]), oracle.exact(alert["expected"]))
+        notified[spec.name, group] = (*values, edge_s // HOUR)
         assert (alert["state"], alert["severity"], alert["unit"], alert["complete"]) == ("firing", "info", "USD", True)
     assert notified == wanted
     _check_spend(alertd, world)

@@ -89,8 +89,8 @@ class StepSums:
             if self._magnitude > LARGEST_SUM:
                 raise OverflowError("the spend of the window adds up to more than 922 million USD")
             step = int(np.searchsorted(self._edges, hour + offset, "right")) - 1
-            # A block has one cell for a series and length, so no series comes twice here.
-            self._sums[step, series] += amounts
+            # Rows that have not ended may be spread alike, so that a series comes twice.
+            np.add.at(self._sums[step], series, amounts)
 
     def by_group(self, numbers: NDArray[np.intp], count: int) -> NDArray[np.int64]:
         """

@@ -55,7 +55,9 @@ def test_steps_then_equal_a_sum_by_hand(rows: list[Row], hours: int, most: int) 
     cells: dict[tuple[str, int, int], int] = defaultdict(int)
     for each in rows:
         cells[each.series.owner, each.hour, each.span] += each.amount
-    for (owner, hour, span), amount in cells.items():
+    for (owner, hour, length), amount in cells.items():
+        # What has not ended is spread over its hours so far.
+        span = min(length, RUNNING + 1 - hour) if hour <= RUNNING else length
         share, rest = divmod(amount, span)
         for offset in range(span):
             totals[owner, hour + offset] += share + (offset < rest)

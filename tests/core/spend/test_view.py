@@ -354,3 +354,16 @@ def test_series_table_when_asked_twice_then_the_same_number() -> None:
     assert made.names == [a_series("b"), a_series("a")]
     assert len(made) == 2
     assert isinstance(made.names[0], Series)
+
+
+def test_sums_when_a_row_has_not_ended_then_it_is_spread_over_its_hours_so_far() -> None:
+    """A day row that is there at noon holds what was spent until noon, and nothing of the evening."""
+    desk = Desk()
+    desk.read([row(START, "24", span=24), row(START, "1")], SPAN)
+    view = desk.view(HourRange(START - 1, START + 30))
+    found = []
+    for running in (START + 1, START + 11, START + 23, START + 25):
+        view.advance(running)
+        found.append(view.sums(SpendQuery(), "amount", HourRange(START + 1, START + 2)).of(()))
+        assert view.sums(SpendQuery(), "amount", HourRange(START, START + 30)).of(()) == usd("25")
+    assert found == [usd("12"), usd("2"), usd("1"), usd("1")]
