@@ -1,8 +1,6 @@
 """
 The words that alertd does not use, and where people read its text.
-
-What still uses them is listed by room in `tests/words_allowed/`; the lists only shrink. `python -m tests.words`
-takes from them what is clean by now, and prints what is not listed.
+`python -m tests.words` prints every text that uses one.
 """
 
 import ast
@@ -18,7 +16,6 @@ from alertd.cli.root import cli
 from tests.help.documents import DOCUMENTS, ROOT
 from tests.help.tables import without_generated
 
-ALLOWED = ROOT / "tests" / "words_allowed"
 LIST = ROOT / "tests" / "words.txt"
 
 
@@ -112,7 +109,7 @@ def strings(path: Path) -> Iterator[tuple[str, str]]:
 
 
 def room_of(path: Path) -> str:
-    """The room of a module, by which the lists of what is still allowed are named; `root` for what lies in none."""
+    """The room of a module; `root` for what lies in none."""
     parts = path.relative_to(ROOT / "alertd").parts
     return "root" if len(parts) == 1 else ".".join(parts[: 2 if parts[0] == "core" and len(parts) > 2 else 1])
 
@@ -130,27 +127,6 @@ def in_room(room: str) -> list[Found]:
     return [found for path in rooms()[room] for place, text in strings(path) for found in find(place, text)]
 
 
-def allowed(room: str) -> list[str]:
-    """The texts of a room that may still use the words."""
-    path = ALLOWED / f"{room}.txt"
-    return path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-
-
-def shrink(room: str) -> None:
-    """Take from a room's list what the room does not hold any more; delete an empty list."""
-    used = {found.text for found in in_room(room)}
-    kept = [text for text in allowed(room) if text in used]
-    path = ALLOWED / f"{room}.txt"
-    if kept:
-        path.write_text("".join(f"{text}\n" for text in kept), encoding="utf-8")
-    else:
-        path.unlink(missing_ok=True)
-
-
 if __name__ == "__main__":
-    for one in rooms():
-        shrink(one)
-        known = allowed(one)
-        for found in in_room(one):
-            if found.text not in known:
-                print(found)  # noqa: T201 -- a command's output
+    for one in (*(found for room in rooms() for found in in_room(room)), *(f for p in documents() for f in find(*p))):
+        print(one)  # noqa: T201 -- a command's output

@@ -85,7 +85,7 @@ class AlertmanagerConfig(ReceiverConfig):
         one_or_more_schema(r"^https?://\S+$"),
     ] = Field(
         default=(),
-        description="Alertmanager's URL, or a list of them: each of a cluster is told by itself.",
+        description="Alertmanager's URL, or a list of them: alerts are sent to each of a cluster.",
         examples=["http://alertmanager:9093", ["http://alertmanager-0:9093", "http://alertmanager-1:9093"]],
     )
     url_env: Name | None = Field(
@@ -275,8 +275,8 @@ class AlertmanagerNotifier:
         }
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Say that Alertmanager is told again instead of asked."""
-        return CannotLook("Alertmanager is told again instead of asked")
+        """Say that alerts are sent to Alertmanager again, which needs no look-up."""
+        return CannotLook("Alertmanager is sent its alerts again instead of being asked")
 
     async def close(self) -> None:
         """Do nothing: each attempt closes its own connection."""

@@ -316,7 +316,7 @@ def _problems(
         problems += _unread(edges)
     for receiver in receivers:
         for state, words in (
-            (EntryState.BLOCKED, "blocked until the receiver is mended"),
+            (EntryState.BLOCKED, "blocked until the receiver is fixed"),
             (EntryState.GAVE_UP, "given up"),
         ):
             if count := receiver.counts.get(state, 0):

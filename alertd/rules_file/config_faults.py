@@ -155,7 +155,7 @@ _KINDS = {
     "frozen_set": "is not a list; write e.g. [first, second]",
     "literal": "is not one of the words that are known here",
     "enum": "is not one of the words that are known here",
-    "url": "is not an address; write it whole, like https://example.com/page",
+    "url": "is not an address; write it in full, like https://example.com/page",
     "time_delta": "is not a duration",
     "timezone": "has no time zone; write it with one, like 2026-12-01T08:00:00Z",
     "datetime": "is not a time; write it like 2026-12-01T08:00:00Z",

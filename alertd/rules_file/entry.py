@@ -39,7 +39,7 @@ class Findings:
         self.problems.append(_one_line(problem))
         if len(self.problems) >= MAX_PROBLEMS:
             last = max(self.problems)
-            text = f"there are more than {MAX_PROBLEMS} problems; the rest is not looked at until these are mended"
+            text = f"there are more than {MAX_PROBLEMS} problems; the rest is not checked until these are fixed"
             raise RulesError([*self.problems, Problem(last.path, last.line, last.column, text)])
 
     def warn(self, problem: Problem) -> None:

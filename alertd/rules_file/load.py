@@ -308,11 +308,11 @@ class _Loader:
         if not self.joined.sections["rules"]:
             self.findings.warn(top.problem("there are no rules: nothing is watched"))
         elif not has_receivers:
-            self.findings.warn(top.problem("there are no receivers: alerts are kept and shown, but nobody is told"))
+            self.findings.warn(top.problem("there are no receivers: alerts are kept and shown, but nobody is notified"))
         elif not has_ways:
             for entry, rule in rules:
                 if rule.enabled and not rule.notify:
-                    text = "nobody is told: it has no notify, and there are no routes and no defaults.notify"
+                    text = "nobody is notified: it has no notify, and there are no routes and no defaults.notify"
                     self.findings.warn(entry.problem((), text))
 
 

@@ -108,7 +108,7 @@ class ReceiverEntry:
 
     name: Annotated[Name, Key("Unique name; `notify` names it.", example="finops")]
     fallback: Annotated[
-        Name | None, Key("The receiver that is told what this one could not take.", example="billing-mail")
+        Name | None, Key("The receiver that gets what this one could not take.", example="billing-mail")
     ] = None
     quiet_hours: Annotated[
         tuple[QuietHoursEntry, ...],
@@ -154,7 +154,7 @@ class RouteEntry:
             words=ALERT_LABELS,
         ),
     ] = ()
-    notify: Annotated[tuple[str, ...], Key("Receivers; an empty list tells nobody.", example=["finops"])]
+    notify: Annotated[tuple[str, ...], Key("Receivers; an empty list notifies nobody.", example=["finops"])]
     continue_: Annotated[bool, Key("Go on to later routes too.", example=True, name="continue")] = False
 
 

@@ -326,7 +326,7 @@ def parse_url(value: object) -> Url:
     if parts is not None and has_login(parts):
         raise ValueError("this address holds a user or password; secrets never stand in this file")
     if parts is None:
-        raise ValueError(f"{show(text)} is not an address; write it whole, like https://example.com/page")
+        raise ValueError(f"{show(text)} is not an address; write it in full, like https://example.com/page")
     return Url(text)
 
 

@@ -62,7 +62,7 @@ def test_lives_of_two_alerts_when_restarted_between_then_every_receiver_hears_ea
     ids = [mail_.message["Message-ID"] for mail_ in mail.received]
     assert len(set(ids)) == 4
     # What the rise had said of gpu-1 is wrong now: it is put right where it stands, and nobody is told anew.
-    fixed = [shown for shown in slack.shown() if "told $69.00, now $10.00" in json.dumps(shown["blocks"])]
+    fixed = [shown for shown in slack.shown() if "was $69.00, now $10.00" in json.dumps(shown["blocks"])]
     assert [shown.get("thread_ts") for shown in fixed] == [None, fixed[0]["ts"]]
     assert len({post.headers["idempotency-key"] for post in hook.posts}) == 4
 

@@ -149,5 +149,5 @@ def test_correction_when_late_bills_change_what_was_told_then_the_message_is_edi
         alertd.wait_cycles(3)
     (message,) = slack.shown()
     assert message["ts"] == first
-    assert "told $9.00, now $20.00" in json.dumps(message["blocks"])
+    assert "was $9.00, now $20.00" in json.dumps(message["blocks"])
     assert [method for method, _ in slack.calls if method.startswith("chat.")] == ["chat.postMessage", "chat.update"]

@@ -129,7 +129,9 @@ def test_owner_in_notify_when_written_then_kept_as_it_is(tmp_path: Path) -> None
             RULE.replace(", notify: [ops]", ""), ["1:1: there are no receivers: alerts are"], id="no receivers"
         ),
         pytest.param(
-            OPS + RULE.replace(", notify: [ops]", ""), ['5:5: rule "a": nobody is told: it has no notify'], id="no way"
+            OPS + RULE.replace(", notify: [ops]", ""),
+            ['5:5: rule "a": nobody is notified: it has no notify'],
+            id="no way",
         ),
         pytest.param(OPS, ["1:1: there are no rules: nothing is watched"], id="no rules"),
         pytest.param(

@@ -90,7 +90,7 @@ def corrected(move: Move, now: datetime) -> Alert:
         return alert
     was, is_now = (format_value(value, alert.unit) for value in (alert.notified_value, move.restated))
     through = format_instant(alert.notified_as_of)
-    text = f"Corrected {format_instant(now)}: told {was}, now {is_now} for the same hours, to {through}."
+    text = f"Corrected {format_instant(now)}: was {was}, now {is_now} for the same hours, billed through {through}."
     return replace(alert, notified_value=move.restated, corrected=text)
 
 

@@ -237,7 +237,7 @@ def _storm_title(alerts: Sequence[Alert], firing: int, *, is_first_cycle: bool) 
     ended = len(alerts) - firing
     text = f"{firing} alerts {of}"
     if is_first_cycle:
-        return f"{text} at the first look at these bills"
+        return f"{text} in the first poll of these bills"
     return f"{text} at once{f', {ended} ended' if ended else ''}"
 
 

@@ -25,7 +25,7 @@ from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_f
 _STORE_RETRY_S = 1.0
 _FAULT_RETRY_S = 30.0
 """How long a lane rests in which something failed that nobody foresaw."""
-_NOTHING_TO_EDIT = "the message that it was to change was not delivered, or tells of many alerts"
+_NOTHING_TO_EDIT = "the message that it was to change was not delivered, or is about several alerts"
 _LONGEST_NAP_S = 60.0
 """The worker looks again at least this often, whatever it was told."""
 

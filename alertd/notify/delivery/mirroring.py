@@ -57,7 +57,7 @@ class Mirroring:
         try:
             alerts = await self._told.mirrored(receiver, recipient, self._now())
         except StoreError as fault:
-            self._log.error("alerts to be told again unreadable", receiver=receiver, error=str(fault))
+            self._log.error("alerts to mirror unreadable", receiver=receiver, error=str(fault))
             return
         if not alerts:
             return
@@ -66,9 +66,9 @@ class Mirroring:
         if bool(error) != bool(self._failing.get(lane)):
             facts = {"receiver": receiver, "recipient": recipient, "alerts": len(alerts)}
             if error:
-                self._log.warning("alerts not told again", **facts, error=error)
+                self._log.warning("mirroring failed", **facts, error=error)
             else:
-                self._log.info("alerts told again", **facts)
+                self._log.info("mirroring works again", **facts)
         self._failing[lane] = error
 
 

@@ -246,7 +246,7 @@ class EmailNotifier:
         """Hand one mail for one address to the server."""
         if not is_address(envelope.recipient):
             return ConfigurationRefused(
-                f"{one_line(envelope.recipient)!r} is no mail address; mend it in the rules file"
+                f"{one_line(envelope.recipient)!r} is not a mail address; fix it in the rules file"
             )
         content = payload(envelope, sender=self._sender, subject_prefix=self._subject_prefix, receiver=self.name)
         return await self._account.send(

@@ -24,7 +24,7 @@ class Stage(Enum):
     SENDER = "the sender"
     RECIPIENT = "the recipient"
     DATA = "the message"
-    DOT = "the message, sent whole"
+    DOT = "the complete message"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

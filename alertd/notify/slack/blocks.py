@@ -43,7 +43,7 @@ _FOOTER_LIMIT = 300
 _LINKS = 4
 _LINK_TEXT_LIMIT = 60
 _URL_LIMIT = 500
-_SHORTENED = "Shortened to fit into Slack: the status page and `alertd explain` have the whole."
+_SHORTENED = "Shortened to fit into Slack: the status page and `alertd explain` show everything."
 
 _CLAUSES = (re.compile("; "), re.compile(r" (?=\()"))
 """Where a title is best broken, and where it may be."""

@@ -85,7 +85,7 @@ class SlackConfig(ReceiverConfig):
     )
     reply_broadcast: bool = Field(
         default=True,
-        description="Whether a reply that tells of a higher severity or of the end stands in the channel too, "
+        description="Whether a reply about a higher severity or the end is shown in the channel too, "
         "not only in its thread.",
         examples=[False],
     )

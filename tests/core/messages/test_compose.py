@@ -237,7 +237,7 @@ def storm(values: Sequence[str], *, ended: int = 0, rules: int = 1, first: bool 
         pytest.param(storm(["60"] * 6, ended=6), "6 alerts of rule-0 ended", id="all have ended"),
         pytest.param(
             storm(["60"] * 4, rules=3, first=True),
-            "4 alerts of 3 rules at the first look at these bills",
+            "4 alerts of 3 rules in the first poll of these bills",
             id="the first cycle",
         ),
     ],

@@ -72,7 +72,8 @@ def test_correction_when_made_then_only_editors_get_it_and_it_says_both_values()
     message = correction.entry.message
     assert message.reason is NotifyReason.CORRECTED
     assert message.lines[0] == (
-        "Corrected 2026-01-10 14:05 UTC: told $60.00, now $80.00 for the same hours, to 2026-01-10 12:00 UTC."
+        "Corrected 2026-01-10 14:05 UTC: was $60.00, now $80.00 for the same hours, "
+        "billed through 2026-01-10 12:00 UTC."
     )
     assert message.title == "gpu-1 spent $70 (warning from $50.00)"
 

@@ -90,7 +90,7 @@ def test_correction_when_there_is_nothing_to_correct_then_folded_and_what_follow
     jumping(run_for(worker(outbox, {"slack": slack}), 60))
     assert (slack.edited, slack.sent) == ([], [(0, "key-2")])
     assert (outbox[1].state, outbox[1].attempts) == (EntryState.FOLDED, 0)
-    assert outbox[1].error == "the message that it was to change was not delivered, or tells of many alerts"
+    assert outbox[1].error == "the message that it was to change was not delivered, or is about several alerts"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from alertd.notify.webhook import WebhookConfig, WebhookNotifier
 from tests.builders import FakeContext, envelope, firing_message
 from tests.doubles import BOT_TOKEN, Fault, SlackDouble, refusal
 
-CORRECTED = firing_message(reason=NotifyReason.CORRECTED, title="gpu-1 spent $63", lines=("told $41, now $63",))
+CORRECTED = firing_message(reason=NotifyReason.CORRECTED, title="gpu-1 spent $63", lines=("was $41, now $63",))
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ async def test_edit_when_made_then_the_message_stands_corrected_and_no_other_app
         assert await bot(slack).edit(correcting(ref)) == Delivered(ref)
         (message,) = slack.shown()
         assert message["text"] == "WARNING: gpu-1 spent $63"
-        assert "told $41, now $63" in str(message["blocks"])
+        assert "was $41, now $63" in str(message["blocks"])
         assert message["metadata"]["event_payload"] == {"key": "c" * 32}
 
 
