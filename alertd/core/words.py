@@ -2,14 +2,12 @@
 
 import json
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from alertd.core.labels import Labels
 from alertd.core.money import format_usd, plain
 from alertd.core.owners import OwnerDirectory
 
-_TIMES_ABOVE = 10
-_WHOLE_FROM = 100
 _LONGEST_QUOTED = 60
 _UNITS = (("d", timedelta(days=1)), ("h", timedelta(hours=1)), ("m", timedelta(minutes=1)))
 
@@ -59,16 +57,8 @@ def format_about(amount: int) -> str:
 
 
 def format_share(share: Decimal) -> str:
-    """Return a share or ratio for people, in percent: `83 %`, `250 %`."""
-    return f"{plain(round(share * 100, 1)):f} %"
-
-
-def format_ratio(ratio: Decimal) -> str:
-    """Return a ratio for people, never more than it is: `250 %` up to ten times as much, above that `41.2 times`."""
-    if ratio <= _TIMES_ABOVE:
-        return format_share(ratio)
-    digits = Decimal(1) if ratio >= _WHOLE_FROM else Decimal("0.1")
-    return f"{plain(ratio.quantize(digits, ROUND_FLOOR)):,f} times"
+    """Return a share or ratio for people, in percent, never in another unit: `83 %`, `250 %`, `4,120 %`."""
+    return f"{plain(round(share * 100, 1)):,f} %"
 
 
 def group_name(group: Labels, owners: OwnerDirectory) -> str:

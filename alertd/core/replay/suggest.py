@@ -25,6 +25,8 @@ from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
+from alertd.core.spend.rises import compared, first_hours_of
+from alertd.core.spend.selection import SpendQuery
 
 LEAST_DAYS = 14
 """From less than two weeks nothing is suggested: one odd day would decide."""
@@ -115,10 +117,7 @@ def _values(rule: RollingSpend | Spike | NewOwner, past: Past, hours: HourRange)
     now = spent.ending(0, window)
     match rule:
         case Spike():
-            count = whole_hours(rule.baseline) // window
-            usual = spent.ending(window, count * window) / count
-            is_rise = (usual > 0) & (now - usual >= rule.min_increase)
-            return np.where(is_rise, now / np.where(usual > 0, usual, 1), 0.0)
+            return _ratios(rule, past, hours)
         case NewOwner():
             charges = _Windows(rule, Metric.AMOUNT, past, hours, counted=True)
             is_new = charges.ending(window, whole_hours(rule.lookback_)) == 0
@@ -127,11 +126,32 @@ def _values(rule: RollingSpend | Spike | NewOwner, past: Past, hours: HourRange)
             return now
 
 
+def _ratios(rule: Spike, past: Past, hours: HourRange) -> Values:
+    """Return how many times the usual each group spent; 0 where nothing is decided, whatever the thresholds."""
+    query = _query_of(rule, past, hours)
+    span = HourRange(rule.lengths.before(hours.start).start, hours.end)
+    groups = np.arange(len(past.spend.sums(query, rule.metric, span).groups))
+    totals = past.spend.running_totals(query, rule.metric, span, groups)
+    first_hours = first_hours_of(totals, span)
+    lowest = replace(rule, thresholds={Severity.WARNING: Fraction(1)})
+    found = np.zeros((len(hours), len(groups)))
+    for row, end in enumerate(range(hours.start, hours.end)):
+        windows = compared(totals, span, rule.lengths, end, first_hours)
+        usual = windows.usual / windows.parts
+        is_rise = lowest.may_hold(windows, Fraction(1))
+        found[row] = np.where(is_rise, windows.spent / np.where(usual > 0, usual, 1), 0.0)
+    return found
+
+
+def _query_of(rule: SpendRule, past: Past, hours: HourRange) -> SpendQuery:
+    return replace(rule.query, group_by=rule.group_keys, accounts=past.state(start_of(hours.start)).accounts)
+
+
 class _Windows:
     """Sums of windows that end at, or so many hours before, each of some hours."""
 
     def __init__(self, rule: SpendRule, metric: Metric, past: Past, hours: HourRange, *, counted: bool = False) -> None:
-        query = replace(rule.query, group_by=rule.group_keys, accounts=past.state(start_of(hours.start)).accounts)
+        query = _query_of(rule, past, hours)
         first = past.spend.span.start
         each = past.spend.between(query, metric, range(first, hours.end))
         if counted:

@@ -1,20 +1,22 @@
 """
-`spike`: the window's spend of a group over the mean of the same-length windows before it.
+`spike`: the window's spend of a group over what is usual in the same hours, or in the windows just before.
 
-A group with no spend in the baseline has no ratio: it begins no alert here, `new_owner` is for that; an alert that is
-already open stays until the rise is gone.
+A group with less than `min_history` of spend is no matter of this rule, `first_spend` is for that. Where nothing is
+usual there is no ratio: no alert begins, and one that is already open stays until the rise is gone.
 """
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from fractions import Fraction
+from functools import cached_property
 from math import ceil
 from typing import Annotated, ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
-from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.alert import Alert, Lag, Sample, Unit
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
@@ -23,38 +25,35 @@ from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, 
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
+from alertd.core.spend.ends import Edges, TwoEnds, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
+from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
-from alertd.core.spend.view import GroupSums
-from alertd.core.words import format_duration, format_ratio, group_name
+from alertd.core.words import format_duration, format_share, group_name
 
 _WHOLE = Fraction(1)
 _LARGEST_RATIO = Fraction(1000)
-"""Told for anything above: after next to nothing, every spend is millions of times the usual."""
+"""Stands for anything above: after next to nothing, every spend is millions of times the usual."""
+_SPOKEN_RATIO = 10
+"""A headline names no more: beyond it both amounts say more than how often one goes into the other."""
 _FLOAT_SLACK = 1e-9
 """How far a comparison of floats may be off; what passes it is compared exactly."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Windows:
-    """The window, and the whole windows of the baseline before it, end to end."""
-
-    now: HourRange
-    before: HourRange
-    count: int
-
-    @property
-    def all(self) -> HourRange:
-        return HourRange(self.before.start, self.now.end)
-
-
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Rise:
-    """What a group spent in the window, against the mean of the windows before it; in 1e-10 USD."""
+    """What a group spent in a window, against what is usual in its hours; in 1e-10 USD."""
 
+    window: HourRange
     spent: int
     usual: Fraction
+    highest: int
+    """The most that any window of that length in the baseline cost."""
+    is_known: bool
+    """The group has spent for long enough before the window."""
+    is_billed: bool = True
+    """The window holds exactly what is spent."""
     planned: Allowance = NOTHING_PLANNED
 
     @property
@@ -68,7 +67,7 @@ class _Rise:
 
     @property
     def ratio(self) -> Fraction | None:
-        """None where nothing was spent before, or credits took it back."""
+        """None where nothing is usual, or credits took it back."""
         return min(self.spent / self.usual, _LARGEST_RATIO) if self.usual > 0 else None
 
     def line(self, limit: Fraction) -> Fraction:
@@ -76,14 +75,37 @@ class _Rise:
         return min(limit + self.planned.amount / self.usual, _LARGEST_RATIO) if self.usual > 0 else limit
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """One group from both ends."""
+
+    group: Labels
+    lower: _Rise
+    upper: _Rise
+    reached: Severity | None
+    held: Severity | None
+    lagging: tuple[Lag, ...]
+
+    @property
+    def rise(self) -> _Rise:
+        """The rise that is shown: nothing is said to be more than it is about."""
+        return self.lower if _ratio(self.lower) <= _ratio(self.upper) else self.upper
+
+    @property
+    def expected(self) -> Fraction | None:
+        ratio = self.upper.ratio
+        return ratio if ratio is not None and ratio != self.rise.ratio else None
+
+
 @dataclass(frozen=True, kw_only=True)
 class Spike(SpendRule):
-    """Compare what each group spent in a window with its mean of the windows before."""
+    """Compare what each group spent in a window with what is usual in the same hours."""
 
     TYPE: ClassVar[str] = "spike"
     HELP: ClassVar[str] = (
-        "The window's spend over the mean spend of the same-length windows in the baseline before it; "
-        "a group with no spend in the baseline begins no alert (`new_owner` does)."
+        "The window's spend over what is usual: the median of the same hours of the week (of the day, while less than "
+        "two whole weeks are known), or the mean of the windows just before. A group that has spent for less than "
+        "`min_history` begins no alert (`first_spend` does), nor does one of which nothing is usual."
     )
     ADVICE: ClassVar[str] = (
         "Ask the owners below what changed: stop what is not meant; what is meant counts as usual once the baseline "
@@ -94,18 +116,44 @@ class Spike(SpendRule):
         timedelta,
         Key("Whole hours.", example="24h", at_least=timedelta(hours=1), at_most=timedelta(days=31)),
     ]
+    compare: Annotated[
+        Compare,
+        Key(
+            "`same_hours`: with the median of the same hours of earlier weeks; `previous`: with the mean of the "
+            "windows just before.",
+            example="previous",
+        ),
+    ] = Compare.SAME_HOURS
     baseline: Annotated[
         timedelta,
         Key(
-            "How far before the window spend counts as usual; as many whole windows as fit.",
-            example="7d",
+            "How far before the window spend counts as usual.",
+            example="28d",
             at_least=timedelta(hours=1),
+            at_most=timedelta(days=92),
+        ),
+    ] = timedelta(days=28)
+    min_history: Annotated[
+        timedelta,
+        Key(
+            "Groups that began to spend later than so long before the window are left alone.",
+            example="7d",
+            at_least=timedelta(),
             at_most=timedelta(days=92),
         ),
     ] = timedelta(days=7)
     min_increase: Annotated[Usd, Key("Smaller rises in USD are left alone.", example="$10", at_least=0)] = Usd(
-        UNITS_PER_USD
+        10 * UNITS_PER_USD
     )
+    above_highest: Annotated[
+        Fraction,
+        Key(
+            "The window must reach so many times the highest one of its length in the baseline; 0 for no such limit.",
+            example=1.5,
+            at_least=Fraction(0),
+            at_most=Fraction(100),
+        ),
+    ] = Fraction(6, 5)
     thresholds: Annotated[
         Mapping[Severity, Fraction],
         Key(
@@ -118,11 +166,18 @@ class Spike(SpendRule):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with window, baseline and thresholds."""
-        yield from hourly_problems("window", self.window)
-        yield from hourly_problems("baseline", self.baseline)
-        if self.baseline < self.window:
-            text = f"{format_duration(self.baseline)} is shorter than the window of {format_duration(self.window)}"
+        for key, length in (("window", self.window), ("baseline", self.baseline), ("min_history", self.min_history)):
+            yield from hourly_problems(key, length)
+        least, why = self.window, f"the window of {format_duration(self.window)}"
+        if self.compare is Compare.SAME_HOURS:
+            days = -(-self.window // timedelta(days=1))
+            least, why = timedelta(days=days), f"the same hours of {'the day' if days == 1 else f'{days} days'} before"
+        if self.baseline < least:
+            text = f"{format_duration(self.baseline)} is shorter than {why}"
             yield "baseline", f"{text}; write several times as much"
+        elif self.min_history > self.baseline:
+            text = f"{format_duration(self.min_history)} is more than the baseline of {format_duration(self.baseline)}"
+            yield "min_history", f"{text}, so that no group is ever judged; write less"
         if _WHOLE in self.thresholds.values():
             yield "thresholds", "thresholds: 1 is what steady spend reaches; write more, e.g. 2"
         yield from rising_problems("thresholds", self.thresholds)
@@ -131,125 +186,199 @@ class Spike(SpendRule):
         """Return the window and the baseline before it."""
         return self.window + self.baseline
 
+    @cached_property
+    def lengths(self) -> Lengths:
+        """How long window and baseline are, in hours."""
+        return Lengths(window=whole_hours(self.window), baseline=whole_hours(self.baseline), compare=self.compare)
+
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's rise; with anything missing in window or baseline only what is open gets a sample."""
         facts = facts.of(self.view)
-        edge = self.edge(facts.data)
-        if edge is None:
+        if self.edge(facts.data) is None:
             return []
-        windows = self._windows(edge)
-        query = self._query(facts.data)
-        now = facts.spend.sums(query, self.metric, windows.now)
-        then = facts.spend.sums(query, self.metric, windows.before)
-        gaps = facts.data.gaps(self.categories(facts.data), windows.all)
-        groups = dict.fromkeys(watched)
+        edges = self.edges(facts)
+        ends = two_ends(facts.spend, facts.data, self.metric, edges, length=self.lengths.window)
+        gaps = facts.data.gaps(self.categories(facts.data), self.lengths.needed(ends))
+        known = [group for group in watched if group in ends.numbers]
+        chosen = dict.fromkeys(known)
         if not gaps:
-            groups |= dict.fromkeys(self._candidates(now, then, windows.count))
-        allowances = self._allowances(facts, windows.now)
-        rises = (
-            (group, _Rise(spent, Fraction(then.of(group), windows.count), allowances.of(group, spent)))
-            for group, spent in ((group, now.of(group)) for group in groups)
-        )
-        return [
-            self._sample(facts, group, rise, windows, gaps)
-            for group, rise in rises
-            if group in watched or self._held(rise.unplanned) is not None
+            chosen |= dict.fromkeys(ends.reaching(max(1, ceil(self.min_increase * self.resolve_below))))
+        judged = [
+            *self._judged(facts, edges, ends, list(chosen), watched),
+            *(self._absent(group, edges) for group in watched if group not in ends.numbers),
         ]
+        return [self._sample(facts, one, gaps) for one in judged if one.held is not None or one.group in watched]
 
-    def chart(self, facts: Facts, alert: Alert) -> Chart | None:
-        """Return the spend of the baseline's windows and of the last one, against the usual and what is too much."""
-        facts = facts.of(self.view)
-        windows = self._windows(hour_of(alert.as_of))
-        if windows.before.start < facts.spend.span.start:
-            return None
-        query, group = self._query(facts.data), alert.group
-        spent = facts.spend.sums(query, self.metric, windows.now).of(group)
-        usual = Fraction(facts.spend.sums(query, self.metric, windows.before).of(group), windows.count)
-        planned = self._allowances(facts, windows.now).of(group, spent).amount
-        limits: tuple[ChartLimit, ...] = ()
-        if usual > 0:
-            least = usual + self.min_increase
-            lines = {s: ceil(max(usual * limit, least)) + planned for s, limit in self.thresholds.items()}
-            limits = (ChartLimit(name="usual", value=decimal_text(round(usual))), *limit_lines(lines))
-        length = len(windows.now)
-        chart = bar_chart(
-            self.group_spend(facts, group),
-            f"Spend by window of {format_duration(self.window)}",
-            edges=range(windows.all.start, windows.all.end + 1, length),
-            limits=limits,
-        )
-        is_complete = not facts.data.gaps(self.categories(facts.data), windows.all)
-        return chart if chart is None or is_complete else replace(chart, note=NOT_COMPLETE)
+    # --- from both ends ---------------------------------------------------------------------------------------------
 
-    def _windows(self, edge: int) -> _Windows:
-        length = whole_hours(self.window)
-        count = whole_hours(self.baseline) // length
-        now = HourRange(edge - length, edge)
-        return _Windows(now, HourRange(now.start - count * length, now.start), count)
+    def _judged(
+        self, facts: Facts, edges: Edges, ends: TwoEnds, groups: list[Labels], watched: Collection[Labels]
+    ) -> Iterator[_Judged]:
+        numbers = [ends.numbers[group] for group in groups]
+        query, open_groups = self._query(facts.data), set(watched)
+        for chosen, windows in windows_of(facts.spend, query, self.metric, ends, self.lengths, numbers):
+            may_hold = np.any([self.may_hold(each, self.resolve_below) for each in windows], axis=0)
+            for column, number in enumerate(chosen.tolist()):
+                group = ends.groups[number]
+                if may_hold[column] or group in open_groups:
+                    yield self._judge(facts, edges, group, column, windows)
 
-    def _candidates(self, now: GroupSums, then: GroupSums, count: int) -> list[Labels]:
-        """Return the groups that could hold a severity: most never rise, and are passed over at once."""
-        spent, usual = now.values.astype(np.float64), then.values / count
+    def may_hold(self, windows: Windows, part: Fraction) -> NDArray[np.bool_]:
+        """Return which groups could meet a part of all limits: most never rise, and are passed over at once."""
+        share = float(part) * (1 - _FLOAT_SLACK)
+        spent, usual = windows.spent.astype(np.float64), windows.usual / windows.parts
         slack = _FLOAT_SLACK * np.abs(spent)
-        least = float(min(self.thresholds.values()) * self.resolve_below)
-        floor = float(self.min_increase * self.resolve_below)
-        mask = (usual > 0) & (spent - usual >= floor * (1 - _FLOAT_SLACK) - slack) & (spent >= usual * least - slack)
-        return [now.groups[number] for number in np.flatnonzero(mask).tolist()]
+        found = (usual > 0) & (windows.known_for >= whole_hours(self.min_history))
+        found &= spent - usual >= float(self.min_increase) * share - slack
+        found &= spent >= windows.highest * float(self.above_highest) * share - slack
+        least: NDArray[np.bool_] = spent >= usual * float(min(self.thresholds.values())) * share - slack
+        return found & least
 
-    def _reached(self, rise: _Rise) -> Severity | None:
-        if rise.ratio is None or rise.increase < self.min_increase:
+    def _judge(self, facts: Facts, edges: Edges, group: Labels, column: int, windows: list[Windows]) -> _Judged:
+        length = self.lengths.window
+        rises: list[tuple[Windows, _Rise]] = []
+        for each in windows:
+            window = HourRange(each.end - length, each.end)
+            spent = int(each.spent[column])
+            rise = _Rise(
+                window=window,
+                spent=spent,
+                usual=Fraction(int(each.usual[column]), int(each.parts[column])),
+                highest=int(each.highest[column]),
+                is_known=bool(each.known_for[column] >= whole_hours(self.min_history)),
+                is_billed=each.is_billed,
+                planned=self._allowances(facts, window).of(group, Usd(spent)),
+            )
+            rises.append((each, rise))
+
+        def standing(rise: _Rise) -> tuple[int, int, Fraction]:
+            reached, held = self._both(rise)
+            return (_rank(reached), _rank(held), _ratio(rise))
+
+        # The newest of those that are alike.
+        lower = max((rise for each, rise in reversed(rises) if each.is_lower[column]), key=standing)
+        upper = max((rise for each, rise in reversed(rises) if each.is_upper[column]), key=standing)
+        (reached, _), (about, held) = (self._both(rise) for rise in (lower, upper))
+        return _Judged(
+            group=group,
+            lower=lower,
+            upper=upper,
+            reached=min((reached, about), key=_rank),
+            held=held,
+            lagging=self.lagging(facts, edges, group, is_missed=lower != upper),
+        )
+
+    def _absent(self, group: Labels, edges: Edges) -> _Judged:
+        """Return what there is to say of a group without a row: an edit of the filters left it out."""
+        window = HourRange(edges.latest - self.lengths.window, edges.latest)
+        rise = _Rise(window=window, spent=0, usual=Fraction(0), highest=0, is_known=False)
+        return _Judged(group=group, lower=rise, upper=rise, reached=None, held=None, lagging=())
+
+    def _both(self, rise: _Rise) -> tuple[Severity | None, Severity | None]:
+        """Return what is reached, and what is not left yet: `resolve_below` is a share of all that must be met."""
+        judged = rise.unplanned
+        return self._highest(judged, _WHOLE), self._highest(judged, self.resolve_below)
+
+    def _highest(self, rise: _Rise, part: Fraction) -> Severity | None:
+        if rise.increase < self.min_increase * part or rise.spent < rise.highest * self.above_highest * part:
             return None
-        return highest(self.thresholds, rise.ratio)
-
-    def _held(self, rise: _Rise) -> Severity | None:
-        """Return what is not left yet: `resolve_below` is a share of both the threshold and the least increase."""
-        if rise.increase <= 0 or rise.increase < self.min_increase * self.resolve_below:
+        if rise.increase <= 0 or not rise.is_known:
             return None
         if rise.ratio is None:
-            return max(self.thresholds)
-        leave = {severity: limit * self.resolve_below for severity, limit in self.thresholds.items()}
-        return highest(leave, rise.ratio)
+            return max(self.thresholds) if part < _WHOLE else None
+        return highest({severity: limit * part for severity, limit in self.thresholds.items()}, rise.ratio)
 
-    def _sample(self, facts: Facts, group: Labels, rise: _Rise, windows: _Windows, gaps: tuple[Gap, ...]) -> Sample:
-        held = self._held(rise.unplanned)
+    # --- what it means ----------------------------------------------------------------------------------------------
+
+    def _sample(self, facts: Facts, one: _Judged, gaps: tuple[Gap, ...]) -> Sample:
+        rise = one.rise
         unsure = tuple(dict.fromkeys((*gaps, *rise.planned.gaps)))
-        ratio = rise.ratio if rise.ratio is not None else _LARGEST_RATIO if held is not None else Fraction(0)
-        length = format_duration(self.window)
-        mean = f"the mean {length} of the {format_duration(timedelta(hours=len(windows.before)))} before"
-        query = self._query(facts.data)
+        ratio = rise.ratio if rise.ratio is not None else _LARGEST_RATIO if one.held is not None else Fraction(0)
+        length, before = format_duration(self.window), self.lengths.before(rise.window.end)
         return Sample(
-            group=group,
-            labels=owner_labels(group, self, facts.owners),
-            account=self.account_of(group, facts.data),
-            headline=self._headline(group_name(group, facts.owners), rise, windows),
+            group=one.group,
+            labels=owner_labels(one.group, self, facts.owners),
+            account=self.account_of(one.group, facts.data),
+            headline=self._headline(group_name(one.group, facts.owners), rise),
             value=ratio_decimal(ratio),
             unit=Unit.RATIO,
-            reached=None if gaps else self._reached(rise.unplanned),
-            held=held,
+            reached=None if gaps else one.reached,
+            held=one.held,
             thresholds=tuple(
                 (severity, ratio_decimal(rise.line(limit))) for severity, limit in sorted(self.thresholds.items())
             ),
-            as_of=start_of(windows.now.end),
+            as_of=start_of(rise.window.end),
+            expected=ratio_decimal(one.expected) if one.expected is not None else None,
+            lagging=one.lagging,
+            is_window=rise.is_billed,
             is_complete=not unsure,
             # Unlike a gap in the baseline, one in what was planned before lets no rise seem larger than it is.
             may_raise=not gaps and not any(gap.may_hide_credit for gap in unsure),
             caveats=tuple(gap.text for gap in unsure),
-            top=facts.spend.risen(query, self.metric, windows.now, group, before=windows.before)
-            if held and facts.is_explained
+            top=facts.spend.risen(self._query(facts.data), self.metric, rise.window, one.group, before=before)
+            if one.held and facts.is_explained
             else (),
-            table_note=f"what rose most: {length} to {start_of(windows.now.end):%b %d %H:%M} UTC, against {mean}",
+            table_note=(
+                f"what rose most: {length} to {start_of(rise.window.end):%b %d %H:%M} UTC, "
+                f"against the mean {length} of the {format_duration(timedelta(hours=len(before)))} before"
+            ),
             facts=(
-                ("Usual", f"{format_usd(round(rise.usual))}, {mean}"),
+                ("Usual", f"{format_usd(round(rise.usual))}, {self._usual_text()}"),
                 ("Increase", format_usd(round(rise.increase))),
                 *rise.planned.facts,
             ),
         )
 
-    def _headline(self, who: str, rise: _Rise, windows: _Windows) -> str:
+    def _usual_text(self) -> str:
+        baseline = format_duration(timedelta(hours=len(self.lengths.before(0))))
+        if self.compare is Compare.PREVIOUS:
+            return f"the mean {format_duration(self.window)} of the {baseline} before"
+        return f"the median of the same hours in the {baseline} before"
+
+    def _headline(self, who: str, rise: _Rise) -> str:
         spent = self.spent(who, Usd(rise.spent), self.window)
         if rise.ratio is None:
-            return f"{spent}, with no spend in the {format_duration(timedelta(hours=len(windows.before)))} before"
-        more = "more than " if rise.ratio == _LARGEST_RATIO else ""
-        ratio = format_ratio(ratio_decimal(rise.ratio))
-        of = "the usual" if ratio.endswith("times") else "of the usual"
-        return f"{spent}, {more}{ratio} {of} {format_usd(round(rise.usual))}"
+            return f"{spent}, where nothing is usual"
+        usual = format_usd(round(rise.usual))
+        if rise.ratio > _SPOKEN_RATIO:
+            return f"{spent}, where {usual} is usual"
+        return f"{spent}, {format_share(ratio_decimal(rise.ratio))} of the usual {usual}"
+
+    def chart(self, facts: Facts, alert: Alert) -> Chart | None:
+        """Return the spend of the windows before and of the last one, against the usual and what is too much."""
+        facts = facts.of(self.view)
+        length, edge = self.lengths.window, hour_of(alert.as_of)
+        before = self.lengths.before(edge)
+        if before.start < facts.spend.span.start:
+            return None
+        count = len(before) // length
+        bars = bar_chart(
+            self.group_spend(facts, alert.group),
+            f"Spend by window of {format_duration(self.window)}",
+            edges=range(edge - length * (count + 1), edge + 1, length),
+            limits=self._chart_limits(facts, alert),
+        )
+        is_complete = not facts.data.gaps(self.categories(facts.data), HourRange(before.start, edge))
+        return bars if bars is None or is_complete else replace(bars, note=NOT_COMPLETE)
+
+    def _chart_limits(self, facts: Facts, alert: Alert) -> tuple[ChartLimit, ...]:
+        """Return what is usual in the alert's own hours, and the lines above it."""
+        edge = hour_of(alert.as_of)
+        window = HourRange(edge - self.lengths.window, edge)
+        query = self._query(facts.data)
+        spent = facts.spend.sums(query, self.metric, window).of(alert.group)
+        usual, most = usual_at(facts.spend, query, self.metric, self.lengths, edge, alert.group)
+        if usual <= 0:
+            return ()
+        planned = self._allowances(facts, window).of(alert.group, spent).amount
+        least = max(usual + self.min_increase, most * self.above_highest)
+        lines = {s: ceil(max(usual * limit, least)) + planned for s, limit in self.thresholds.items()}
+        return (ChartLimit(name="usual", value=decimal_text(round(usual))), *limit_lines(lines))
+
+
+def _rank(severity: Severity | None) -> int:
+    return -1 if severity is None else severity.value
+
+
+def _ratio(rise: _Rise) -> Fraction:
+    return rise.ratio if rise.ratio is not None else _LARGEST_RATIO

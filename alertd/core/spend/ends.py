@@ -70,6 +70,12 @@ class TwoEnds:
     """Hours of the window."""
     at_least: NDArray[np.int64]
     about: NDArray[np.int64]
+    own: NDArray[np.int64]
+    """What each stream shows in the window that ends at its own edge, with what late hours are taken to hold."""
+    begins: NDArray[np.int64]
+    """The first hour at which a window ends that counts for the lower value."""
+    recent: int
+    """The first hour at which a window ends that counts for the upper value; above the rule's edge where none does."""
     ended: NDArray[np.int64]
     """The hour at which the window ends that gave the lower value."""
     is_window: NDArray[np.bool_]
@@ -180,8 +186,8 @@ def two_ends(view: SpendView, data: DataState, metric: str, edges: Edges, *, len
     if is_recent.any():
         about = np.maximum(about, billed[is_recent].max(axis=0))
     # At least: the largest window that ends between the group's earliest edge and the rule's.
-    begins = np.minimum(cells.least(edges.edge, edges.latest), recent)
-    is_meant = ends[:, None] >= np.minimum(begins, edges.latest)[None, :]
+    begins = np.minimum(np.minimum(cells.least(edges.edge, edges.latest), recent), edges.latest)
+    is_meant = ends[:, None] >= begins[None, :]
     meant = np.where(is_meant, billed, -MAX_UNITS)
     newest_first = meant[::-1]
     best = newest_first.argmax(axis=0)
@@ -191,6 +197,9 @@ def two_ends(view: SpendView, data: DataState, metric: str, edges: Edges, *, len
         length=length,
         at_least=np.minimum(largest, about),
         about=about,
+        own=cells.by_group(own),
+        begins=begins,
+        recent=recent,
         ended=ends[len(ends) - 1 - best],
         is_window=largest <= about,
         groups=cells.groups,

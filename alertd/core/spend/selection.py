@@ -34,6 +34,13 @@ class Selection:
     is_everything: bool
     """The ids are 0, 1, 2 … and each is its own group: sums need no gathering."""
 
+    def columns_of(self, groups: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+        """Return the series of some groups, one group after the other, and where each group begins among them."""
+        lengths = np.diff(self.starts, append=len(self.ids))[groups]
+        starts = np.cumsum(lengths) - lengths
+        places = np.arange(int(lengths.sum())) + np.repeat(self.starts[groups] - starts, lengths)
+        return self.ids[places], starts
+
 
 class _Column:
     """One attribute of every series: distinct values, and for each series the number of its value."""

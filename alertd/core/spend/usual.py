@@ -6,6 +6,7 @@ their median, which neither one dear week nor one idle week moves. It knows sums
 whether enough of them, is the rule's to judge.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -68,13 +69,26 @@ def double_usual(
         The doubled median of each group in 1e-10 USD, and for which groups there is one.
     """
     row = {hour: number for number, hour in enumerate(baseline.bounds)}
+    return double_median_of(lambda window: totals[row[window.end]] - totals[row[window.start]], baseline, first_hours)
+
+
+def double_median_of(
+    sums_of: Callable[[HourRange], NDArray[np.int64]], baseline: Baseline, first_hours: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    """
+    Return the same as `double_usual`, by what each group spent in each of the windows.
+
+    Args:
+        sums_of: Of a window of `by_week` or `by_day`, in 1e-10 USD.
+        first_hours: As for `double_usual`.
+    """
     is_by_week = baseline.window.start - first_hours >= _WEEKS_TO_KNOW * HOURS_PER_WEEK
-    doubled = np.zeros(totals.shape[1], np.int64)
-    is_known = np.zeros(totals.shape[1], np.bool_)
+    doubled = np.zeros(len(first_hours), np.int64)
+    is_known = np.zeros(len(first_hours), np.bool_)
     for windows, these in ((baseline.by_week, is_by_week), (baseline.by_day, ~is_by_week)):
         if not windows or not these.any():
             continue
-        sums = np.stack([totals[row[w.end]][these] - totals[row[w.start]][these] for w in windows])
+        sums = np.stack([sums_of(window)[these] for window in windows])
         starts = np.array([window.start for window in windows])
         counts = (starts[:, None] >= first_hours[these]).sum(axis=0)
         # The newest windows come first: what lies before a group's first hour is left out at the end.

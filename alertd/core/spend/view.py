@@ -246,6 +246,28 @@ class SpendView:
         self._magnitude[metric].check(selection.ids)
         return self._by_group(selection, np.diff(self._totals[metric][rows], axis=0))
 
+    def running_totals(
+        self, query: SpendQuery, metric: str, span: HourRange, groups: NDArray[np.intp]
+    ) -> NDArray[np.int64]:
+        """
+        Return what some groups were billed from the view's beginning up to each hour of a span and up to its end.
+
+        Hours outside the view count as its ends.
+
+        Args:
+            groups: Their numbers, in the order of `sums`.
+
+        Returns:
+            1e-10 USD; a row for each hour and one for the end, a column for each of the groups.
+        """
+        self._refresh()
+        rows = np.clip(np.arange(span.start, span.end + 1) - self.span.start, 0, len(self.span))
+        columns, starts = self._selector.select(query).columns_of(groups)
+        if not len(columns):
+            return np.zeros((len(rows), len(groups)), np.int64)
+        picked = self._totals[metric][rows[:, None], columns]
+        return picked if len(columns) == len(groups) else np.add.reduceat(picked, starts, axis=1)
+
     def by_hour(self, query: SpendQuery, metric: str, span: HourRange) -> NDArray[np.int64]:
         """
         Return what all series of a query, whatever their groups, spent in each hour of a span, in 1e-10 USD.

@@ -33,6 +33,7 @@ from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.spend.reading import Cadence
+from alertd.core.spend.rises import Compare
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.state import Plan
 from alertd.daemon.store_gateway import StoreGateway
@@ -317,7 +318,14 @@ BUSY_RULES: list[Rule] = [
         repeat_interval=timedelta(hours=3),
     ),
     Spike(
-        name="c", group_by=("owner",), window=timedelta(hours=6), thresholds={WARNING: Fraction(2)}, notify=("mail",)
+        name="c",
+        group_by=("owner",),
+        window=timedelta(hours=6),
+        compare=Compare.PREVIOUS,
+        baseline=timedelta(days=7),
+        min_history=timedelta(days=2),
+        thresholds={WARNING: Fraction(2)},
+        notify=("mail",),
     ),
     NewOwner(name="d", min_spend=usd("5"), lookback_=timedelta(days=7), notify=("mail",)),
     BudgetRule(name="e", period=Period.DAY, amount=usd("50"), thresholds=SHARES[1], forecast=SHARES[0], pace=RATIOS[0]),

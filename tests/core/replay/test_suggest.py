@@ -16,6 +16,7 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.new_owner import NewOwner
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
+from alertd.core.spend.rises import Compare
 from tests.core.builders import RUNNING, SETTLE, WARNING, Desk, Row, a_series, usd
 
 DAYS = 28
@@ -116,6 +117,7 @@ def test_suggestions_when_a_spike_rises_then_by_how_many_times() -> None:
         name="s",
         group_by=("owner",),
         window=timedelta(hours=24),
+        compare=Compare.PREVIOUS,
         baseline=timedelta(days=7),
         thresholds={WARNING: Fraction(2)},
     )

@@ -21,6 +21,7 @@ from alertd.core.rules.new_owner import NewOwner
 from alertd.core.rules.spike import Spike
 from alertd.core.spend.bill import View
 from alertd.core.spend.planned import PlannedSpend
+from alertd.core.spend.rises import Compare
 from tests.core.builders import CRITICAL, HOUR, NOW, RUNNING, WARNING, Desk, Row, desk_with, group, rolling, row, usd
 
 EDGE = RUNNING - 2
@@ -186,6 +187,11 @@ SPIKE = Spike(
     window=timedelta(hours=24),
     thresholds={WARNING: Fraction(2), CRITICAL: Fraction(5)},
     group_by=("owner",),
+    compare=Compare.PREVIOUS,
+    baseline=timedelta(days=7),
+    min_history=timedelta(),
+    above_highest=Fraction(0),
+    min_increase=usd("1"),
 )
 SEVEN = [row(EDGE - 24 * day, "10") for day in range(2, 9)]
 """$10 in each of the seven windows before the last."""

@@ -22,6 +22,7 @@ from alertd.core.rules.new_owner import NewOwner
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
 from alertd.core.spend.planned import PlannedSpend
+from alertd.core.spend.rises import Compare
 from tests.core.builders import CRITICAL, NOW, RUNNING, WARNING, Desk, Row, desk_with, group, rolling, row, usd
 
 EDGE = RUNNING - 2
@@ -166,6 +167,10 @@ SPIKE = Spike(
     window=timedelta(hours=24),
     thresholds={WARNING: Fraction(2), CRITICAL: Fraction(5)},
     group_by=("owner",),
+    compare=Compare.PREVIOUS,
+    baseline=timedelta(days=7),
+    min_history=timedelta(),
+    above_highest=Fraction(0),
     min_increase=usd("5"),
 )
 USUAL = [row(EDGE - 24 * day - 1, "10") for day in range(1, 8)]

@@ -14,6 +14,7 @@ from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Metric
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
+from alertd.core.spend.rises import Compare
 from tests.core.builders import CRITICAL, NOW, RUNNING, WARNING, Desk, Row, a_series, desk_with, group, row, usd
 
 EDGE = RUNNING - 2
@@ -23,9 +24,15 @@ OLDEST = START - 7 * 24
 RULE = Spike(
     name="spike",
     window=timedelta(hours=24),
+    compare=Compare.PREVIOUS,
+    baseline=timedelta(days=7),
+    min_history=timedelta(),
+    min_increase=usd("1"),
+    above_highest=Fraction(0),
     thresholds={WARNING: Fraction(2), CRITICAL: Fraction(5)},
     group_by=("owner",),
 )
+"""Windows just before and no other limit than the ratio and a dollar more."""
 SEVEN = [row(OLDEST + day * 24, "10") for day in range(7)]
 """$10 in each of the seven windows before: usual is $10."""
 
@@ -109,21 +116,21 @@ DIRECTORY = OwnerDirectory((Owner(match=Patterns(("gpu-1",)), name="trainer-a", 
         pytest.param(
             {},
             [row(START, "100")],
-            "trainer-a (gpu-1) spent $100.00 in 24h, 1000 % of the usual $10.00",
+            "trainer-a (gpu-1) spent $100.00 in 24h, 1,000 % of the usual $10.00",
             id="ten times",
         ),
         pytest.param(
             {},
             [row(START, "4125.70")],
-            "trainer-a (gpu-1) spent $4,125.70 in 24h, 412 times the usual $10.00",
+            "trainer-a (gpu-1) spent $4,125.70 in 24h, where $10.00 is usual",
             id="far more",
         ),
         pytest.param({}, [], "trainer-a (gpu-1) spent $0.00 in 24h, 0 % of the usual $10.00", id="ended"),
         pytest.param(
             {},
             [row(START, "50000")],
-            "trainer-a (gpu-1) spent $50,000.00 in 24h, more than 1,000 times the usual $10.00",
-            id="beyond what is told",
+            "trainer-a (gpu-1) spent $50,000.00 in 24h, where $10.00 is usual",
+            id="beyond the largest ratio",
         ),
     ],
 )
@@ -219,7 +226,7 @@ def test_open_alert_when_the_baseline_runs_dry_then_stays_until_the_rise_is_gone
     alert = step(None, seen, RULE, NOW)
     (sample,) = judge(desk_with(row(START, amount)), group()).values()
     assert (sample.reached, sample.is_complete) == (None, True)
-    assert sample.headline.endswith("with no spend in the 7d before")
+    assert sample.headline.endswith("where nothing is usual")
     after = step(alert, sample, RULE, NOW)
     assert after is not None
     assert (after.state, after.severity) == (state, WARNING)
@@ -251,6 +258,12 @@ def test_lookback_when_asked_then_window_and_baseline() -> None:
         pytest.param({}, [], id="none"),
         pytest.param({"window": timedelta(minutes=90)}, ["window"], id="half hours"),
         pytest.param({"baseline": timedelta(hours=23)}, ["baseline"], id="shorter than the window"),
+        pytest.param({"min_history": timedelta(days=8)}, ["min_history"], id="nobody is ever known for so long"),
+        pytest.param(
+            {"compare": Compare.SAME_HOURS, "window": timedelta(hours=30), "baseline": timedelta(hours=40)},
+            ["baseline"],
+            id="no same hours before",
+        ),
         pytest.param({"thresholds": {WARNING: Fraction(1)}}, ["thresholds"], id="steady spend"),
         pytest.param({"thresholds": {}}, ["thresholds"], id="no threshold"),
     ],
@@ -258,3 +271,83 @@ def test_lookback_when_asked_then_window_and_baseline() -> None:
 def test_problems_when_the_rule_makes_no_sense_then_named(parts: dict[str, object], keys: list[str]) -> None:
     """What a single key cannot show."""
     assert [key for key, _ in replace(RULE, **parts).problems()] == keys  # type: ignore[arg-type]
+
+
+# --- the same hours of the week -------------------------------------------------------------------------------------
+
+DAY, WEEK = 24, 7 * 24
+DEFAULT = Spike(
+    name="spike",
+    window=timedelta(hours=24),
+    thresholds={WARNING: Fraction(2), CRITICAL: Fraction(5)},
+    group_by=("owner",),
+)
+HOURLY = replace(DEFAULT, window=timedelta(hours=1))
+
+
+def every_hour(start: int, amount: str, *, owner: str = "gpu-1") -> list[Row]:
+    """The same each hour from an hour on, up to the running one."""
+    return [row(hour, amount, owner=owner) for hour in range(start, RUNNING)]
+
+
+def office_hours(weeks: int, amount: str) -> list[Row]:
+    """An amount in each of ten hours of five days a week, so many weeks back from the edge's hour of the week."""
+    begins = EDGE - weeks * WEEK
+    hours = (begins + w * WEEK + d * DAY + h for w in range(weeks + 1) for d in range(5) for h in range(-8, 2))
+    return [row(hour, amount) for hour in hours if begins - 8 <= hour < RUNNING]
+
+
+@pytest.mark.parametrize("age", [1, 2, 20, 24, 25, 26, 30, 48, 100, 6 * 24, WEEK + 20])
+def test_new_instance_when_its_price_is_constant_then_never_a_spike(age: int) -> None:
+    """Whoever begins to spend is the matter of another rule; at hour 25 each was 84 times its usual."""
+    assert judge(desk_with(*every_hour(RUNNING - age, "3")), rule=DEFAULT) == {}
+
+
+def test_new_instance_when_it_leaks_after_its_first_week_then_seen() -> None:
+    """It has been known for long enough: the days before say what is usual."""
+    rows = [*every_hour(EDGE - 9 * DAY, "3"), *every_hour(EDGE - 20, "5")]
+    (sample,) = judge(desk_with(*rows), rule=DEFAULT).values()
+    assert (str(sample.value), sample.reached) == ("2.527778", WARNING)
+    assert sample.facts[0] == ("Usual", "$72.00, the median of the same hours in the 28d before")
+
+
+@pytest.mark.parametrize("weeks", [1, 2, 3, 4])
+@pytest.mark.parametrize("rule", [DEFAULT, HOURLY, replace(DEFAULT, window=timedelta(hours=6))])
+def test_office_hours_when_each_week_is_like_the_last_then_no_spike_on_monday(weeks: int, rule: Spike) -> None:
+    """The third Monday was 420 % of the usual, as the mean of the days before holds a weekend."""
+    assert judge(desk_with(*office_hours(weeks, "20")), rule=rule) == {}
+
+
+def test_spike_when_one_of_the_weeks_before_was_dear_then_it_is_neither_usual_nor_passed() -> None:
+    """Usual is the median; what was dearer before is no alarm now."""
+    weeks = [row(EDGE - n * WEEK - 1, amount) for n, amount in enumerate(("100", "20", "20", "150", "20"))]
+    assert judge(desk_with(*weeks), rule=DEFAULT) == {}
+    (sample,) = judge(desk_with(*weeks[:3], weeks[4], row(EDGE - 3 * WEEK - 1, "83")), rule=DEFAULT).values()
+    assert (str(sample.value), sample.reached) == ("5", CRITICAL)
+
+
+@pytest.mark.parametrize(
+    ("parts", "reached"),
+    [
+        pytest.param({}, WARNING, id="by default"),
+        pytest.param({"min_increase": usd("30")}, WARNING, id="the least rise is met exactly"),
+        pytest.param({"min_increase": usd("30.01")}, None, id="less than the least rise"),
+        pytest.param({"above_highest": Fraction(3, 2)}, WARNING, id="half as much again as the highest before"),
+        pytest.param({"above_highest": Fraction(151, 100)}, None, id="not so far above the highest"),
+        pytest.param({"min_history": timedelta(days=28)}, WARNING, id="known for exactly so long"),
+        pytest.param({"min_history": timedelta(days=28), "baseline": timedelta(days=29)}, None, id="an hour less"),
+    ],
+)
+def test_spike_when_limits_are_met_or_not_then_by_hand(parts: dict[str, object], reached: Severity | None) -> None:
+    """$60 against a usual $30, the highest window before $40."""
+    first = EDGE - 24 - 28 * DAY + (1 if "baseline" in parts else 0)
+    weeks = [row(EDGE - n * WEEK - 1, amount) for n, amount in enumerate(("60", "30", "40", "30", "29.9999999999"))]
+    samples = judge(desk_with(row(first, "0.0000000001"), *weeks), rule=replace(DEFAULT, **parts))  # type: ignore[arg-type]
+    assert [sample.reached for sample in samples.values() if sample.reached] == ([reached] if reached else [])
+
+
+def test_spike_when_a_stream_lags_then_its_window_is_compared_with_its_own_hours() -> None:
+    """The last billed hour is an office hour, the present one is not: no window is compared with another's usual."""
+    busy = [row(EDGE - n * WEEK - 3, "20", category="llm") for n in range(5)]
+    calm = [row(EDGE - n * WEEK - 1, "1", category="gpu") for n in range(5)]
+    assert judge(desk_with(*busy, *calm), rule=replace(HOURLY, window=timedelta(hours=2))) == {}

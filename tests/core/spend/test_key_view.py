@@ -22,6 +22,7 @@ from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import CategoryBook
+from alertd.core.spend.rises import Compare
 from tests.core.builders import NOW, RUNNING, WARNING, Desk, Row, desk_with, rolling, row, usd
 
 EDGE = RUNNING + 1
@@ -150,7 +151,9 @@ OWNERS = OwnerDirectory((Owner(match=Patterns(("key-2",)), name="chat", team="pr
                 view=View.API_KEY,
                 group_by=("owner",),
                 window=timedelta(hours=6),
+                compare=Compare.PREVIOUS,
                 baseline=timedelta(hours=48),
+                min_history=timedelta(hours=24),
                 thresholds={WARNING: 2},  # type: ignore[dict-item]
             ),
             "key-3",

@@ -1,0 +1,217 @@
+"""
+What groups spent in windows that end about now, each beside what is usual in its own hours.
+
+Arrays for all groups at once; it knows sums only. What is too much, and whether enough is known, is the rule's to say.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.hours import HourRange
+from alertd.core.labels import Labels
+from alertd.core.spend.ends import TwoEnds
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.usual import Baseline, double_median_of, double_usual, highest_windows
+from alertd.core.spend.view import SpendView
+
+_GROUPS_AT_ONCE = 512
+"""The running totals of every hour of a baseline are gathered for so many groups: 3 MB for 28 days."""
+_ALWAYS = -(2**40)
+
+
+class Compare(StrEnum):
+    """With which windows a window is compared."""
+
+    SAME_HOURS = "same_hours"
+    PREVIOUS = "previous"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lengths:
+    """How long the window and its baseline are, and which windows of the baseline count as usual."""
+
+    window: int
+    """Hours."""
+    baseline: int
+    """Hours."""
+    compare: Compare
+
+    @property
+    def windows(self) -> int:
+        """How many whole windows fit into the baseline."""
+        return self.baseline // self.window
+
+    def before(self, end: int) -> HourRange:
+        """Return the baseline of the window that ends at an hour."""
+        start = end - self.window
+        if self.compare is Compare.PREVIOUS:
+            return HourRange(start - self.windows * self.window, start)
+        return HourRange(start - self.baseline, start)
+
+    def needed(self, ends: TwoEnds) -> HourRange:
+        """Return all hours that decide."""
+        first = min(
+            int(ends.begins.min(initial=ends.edges.latest)), int(ends.edges.edge.min(initial=ends.edges.latest))
+        )
+        return HourRange(self.before(first).start, ends.edges.latest)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Windows:
+    """One window of each of some groups; 1e-10 USD."""
+
+    end: int
+    """The hour at which the window ends."""
+    spent: NDArray[np.int64]
+    usual: NDArray[np.int64]
+    """So many times what is usual as `parts` says; 0 where nothing is, or too little is known."""
+    parts: NDArray[np.int64]
+    highest: NDArray[np.int64]
+    """The most that any window of that length in the baseline cost."""
+    known_for: NDArray[np.int64]
+    """For how many hours before the window the group has spent, within the baseline."""
+    is_lower: NDArray[np.bool_]
+    """Whether the window counts for the lower end."""
+    is_upper: NDArray[np.bool_]
+    is_billed: bool = True
+    """False where each stream is counted up to its own edge."""
+
+
+def windows_of(
+    view: SpendView, query: SpendQuery, metric: str, ends: TwoEnds, lengths: Lengths, groups: Sequence[int]
+) -> Iterator[tuple[NDArray[np.intp], list[Windows]]]:
+    """
+    Yield some groups at a time, by number, with each of their windows and what it is compared with.
+
+    Args:
+        groups: Their numbers, in the order of `ends`.
+    """
+    for at in range(0, len(groups), _GROUPS_AT_ONCE):
+        chosen = np.array(groups[at : at + _GROUPS_AT_ONCE], np.intp)
+        yield chosen, list(_windows(view, query, metric, ends, lengths, chosen))
+
+
+def usual_at(
+    view: SpendView, query: SpendQuery, metric: str, lengths: Lengths, end: int, group: Labels
+) -> tuple[Fraction, int]:
+    """Return what is usual for a group's window that ends at an hour, and its highest one before; in 1e-10 USD."""
+    number = view.sums(query, metric, HourRange(end - lengths.window, end)).numbers.get(group)
+    if number is None:
+        return Fraction(0), 0
+    span = HourRange(lengths.before(end).start, end)
+    totals = view.running_totals(query, metric, span, np.array([number], np.intp))
+    found = compared(totals, span, lengths, end, first_hours_of(totals, span))
+    return Fraction(int(found.usual[0]), int(found.parts[0])), int(found.highest[0])
+
+
+def _windows(
+    view: SpendView, query: SpendQuery, metric: str, ends: TwoEnds, lengths: Lengths, chosen: NDArray[np.intp]
+) -> Iterator[Windows]:
+    span, latest = lengths.needed(ends), ends.edges.latest
+    totals = view.running_totals(query, metric, span, chosen)
+    first_hours = first_hours_of(totals, span)
+    begins = ends.begins[chosen]
+    for end in range(int(begins.min()), latest + 1):
+        is_upper = np.full(len(chosen), end == latest or end >= ends.recent)
+        found = compared(totals, span, lengths, end, first_hours)
+        yield replace(found, is_lower=begins <= end, is_upper=is_upper)
+    if bool((ends.edges.edge != latest).any()):
+        yield _up_to_own_edges(view, metric, ends, lengths, chosen, totals, span, first_hours)
+
+
+def compared(
+    totals: NDArray[np.int64], span: HourRange, lengths: Lengths, end: int, first_hours: NDArray[np.int64]
+) -> Windows:
+    """
+    Return the window of each group that ends at an hour, beside its baseline.
+
+    Args:
+        totals: Running totals in 1e-10 USD at each hour of the span and at its end, which hold window and baseline.
+        first_hours: As `first_hours_of` says.
+    """
+    usual, parts = _usual(totals, span, lengths, end, first_hours)
+    before = lengths.before(end)
+    everybody = np.ones(len(usual), np.bool_)
+    return Windows(
+        end=end,
+        spent=totals[end - span.start] - totals[end - lengths.window - span.start],
+        usual=usual,
+        parts=parts,
+        highest=highest_windows(totals[before.start - span.start : before.end - span.start + 1], lengths.window),
+        known_for=before.end - np.maximum(first_hours, before.start),
+        is_lower=everybody,
+        is_upper=everybody,
+    )
+
+
+def _usual(
+    totals: NDArray[np.int64], span: HourRange, lengths: Lengths, end: int, first_hours: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    before = lengths.before(end)
+    if lengths.compare is Compare.PREVIOUS:
+        found = totals[before.end - span.start] - totals[before.start - span.start]
+        return found, np.full(len(found), lengths.windows, np.int64)
+    baseline = Baseline(window=HourRange(end - lengths.window, end), length=lengths.baseline)
+    rows = np.array(baseline.bounds, np.int64) - span.start
+    usual, is_known = double_usual(totals[rows], baseline, first_hours)
+    return np.where(is_known, usual, 0), np.full(len(usual), 2, np.int64)
+
+
+def first_hours_of(totals: NDArray[np.int64], span: HourRange) -> NDArray[np.int64]:
+    """Return the first hour of each group that held spend; one long ago where it spent before the span."""
+    moved = totals[1:] != totals[:-1]
+    first = np.where(moved.any(axis=0), span.start + moved.argmax(axis=0), span.end)
+    return np.where(totals[0] != 0, _ALWAYS, first)
+
+
+def _up_to_own_edges(
+    view: SpendView,
+    metric: str,
+    ends: TwoEnds,
+    lengths: Lengths,
+    chosen: NDArray[np.intp],
+    totals: NDArray[np.int64],
+    span: HourRange,
+    first_hours: NDArray[np.int64],
+) -> Windows:
+    """Return the window of which each stream's part ends at its own edge, beside the same hours of each stream."""
+    edges, latest = ends.edges, ends.edges.latest
+    cells = edges.cells
+
+    def sums(shift: int, length: int) -> NDArray[np.int64]:
+        """Return what the groups were billed in the hours that end so long before each stream's edge."""
+        last = edges.edge - shift
+        hours = np.unique(np.concatenate((last, last - length)))
+        at = view.totals_at(cells, metric, hours)
+        each = np.arange(len(last))
+        rows = np.searchsorted(hours, last), np.searchsorted(hours, last - length)
+        return cells.by_group(at[rows[0], each] - at[rows[1], each])[chosen]
+
+    if lengths.compare is Compare.PREVIOUS:
+        usual = sums(lengths.window, lengths.windows * lengths.window)
+        parts = np.full(len(usual), lengths.windows, np.int64)
+    else:
+        baseline = Baseline(window=HourRange(latest - lengths.window, latest), length=lengths.baseline)
+        usual, is_known = double_median_of(
+            lambda window: sums(latest - window.end, lengths.window), baseline, first_hours
+        )
+        usual = np.where(is_known, usual, 0)
+        parts = np.full(len(usual), 2, np.int64)
+    earliest = int(ends.begins[chosen].min())
+    before = lengths.before(earliest)
+    return Windows(
+        end=latest,
+        spent=ends.own[chosen],
+        usual=usual,
+        parts=parts,
+        highest=highest_windows(totals[before.start - span.start : before.end - span.start + 1], lengths.window),
+        known_for=before.end - np.maximum(first_hours, before.start),
+        is_lower=np.zeros(len(chosen), np.bool_),
+        is_upper=np.ones(len(chosen), np.bool_),
+        is_billed=False,
+    )
