@@ -25,7 +25,7 @@ from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, 
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend.ends import Edges, TwoEnds, two_ends
+from alertd.core.spend.ends import Edges, TwoEnds, lagging, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
 from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
@@ -265,7 +265,7 @@ class Spike(SpendRule):
             upper=upper,
             reached=min((reached, about), key=_rank),
             held=held,
-            lagging=self.lagging(facts, edges, group, is_missed=lower != upper),
+            lagging=lagging(facts.data, edges, group, is_missed=lower != upper),
         )
 
     def _absent(self, group: Labels, edges: Edges) -> _Judged:

@@ -263,6 +263,7 @@ class SpendView:
         self._refresh()
         rows = np.clip(np.arange(span.start, span.end + 1) - self.span.start, 0, len(self.span))
         columns, starts = self._selector.select(query).columns_of(groups)
+        self._magnitude[metric].check(columns)
         if not len(columns):
             return np.zeros((len(rows), len(groups)), np.int64)
         picked = self._totals[metric][rows[:, None], columns]
