@@ -55,7 +55,7 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
 
     from alertd.clock import utc_now
     from alertd.core.hours import HourRange, hour_of, midnight_before, start_of
-    from alertd.core.spend.bill import PRODUCT_CATEGORIES
+    from alertd.core.spend.bill import CATEGORIES
     from alertd.core.words import format_instant
     from alertd.daemon.accounts import missing_keys
     from alertd.daemon.store_gateway import StoreGateway
@@ -83,7 +83,7 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
     try:
         gateway = StoreGateway(thread)
         span = HourRange(midnight_before(hour_of(now - since)), hour_of(now) + 1)
-        keys = [(name, category) for name in names for category in PRODUCT_CATEGORIES]
+        keys = [(name, category) for name in names for category in CATEGORIES]
         books = (await gateway.load()).books
         plan = plan_backfill(books, keys, span, now=now, settle_delay=settings.settle_delay)
         if not plan:

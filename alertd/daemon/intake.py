@@ -15,6 +15,7 @@ from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import (
     FIRST_KEY_HOUR,
     FIRST_MONTH,
+    SUBSCRIPTION,
     BillRows,
     TrackedBill,
     View,
@@ -26,7 +27,7 @@ from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
 from alertd.daemon.state import DaemonState, FactStore, Key, Plan, Shelf
-from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, StoreError
+from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
@@ -169,10 +170,13 @@ class Intake:
 
     async def _read_category(self, reading: _Reading, key: Key) -> None:
         account, category = key
+        book = reading.book(key)
+        if category == SUBSCRIPTION and not reading.everything and _was_read(book, reading.now, self._cadence):
+            return
         spans = plan_reads(
-            reading.book(key),
+            book,
             reading.now,
-            horizon=reading.plan.horizon(reading.now, reading.view),
+            horizon=reading.plan.read_from(reading.now, reading.view, category),
             settle_delay=reading.plan.settle_delay,
             cadence=self._cadence,
             everything=reading.everything,
@@ -182,8 +186,9 @@ class Intake:
             try:
                 rows = await self._ask(reading, account, category, span)
                 await self._file(reading, key, rows, span)
-            except ApiCategoryUnknown as error:
-                if not reading.book(key).covered:
+            except (ApiCategoryUnknown, ApiRequestRefused) as error:
+                is_lacking = category == SUBSCRIPTION or isinstance(error, ApiCategoryUnknown)
+                if is_lacking and not reading.book(key).covered:
                     self._dropped.add((reading.view, *key))
                     self._log.warning("category dropped", account=account, category=category, error=str(error))
                     return
@@ -204,7 +209,11 @@ class Intake:
     async def _ask(self, reading: _Reading, account: str, category: str, span: HourRange) -> BillRows:
         source = reading.plan.accounts[account]
         if reading.view is View.USAGE:
-            return await source.read_bills(category, span)
+            rows = await source.read_bills(category, span)
+            if category == SUBSCRIPTION:
+                await self._store.save_terms(account, span, rows.terms)
+                reading.state.replace_terms(account, span, rows.terms)
+            return rows
         found = await source.read_key_bills(category, span)
         names = reading.state.key_names
         changed = []
@@ -290,3 +299,9 @@ class Intake:
         ]
         facts.books, facts.blocks, facts.arrivals, facts.cells = {}, {}, {}, 0
         self._on_change(reading.view, changes)
+
+
+def _was_read(book: CategoryBook, now: datetime, cadence: Cadence) -> bool:
+    """Return whether subscriptions were read so lately that they need no six requests again."""
+    read_at = book.read_at
+    return read_at is not None and book.failed_at is None and timedelta() <= now - read_at < cadence.deep_every

@@ -13,7 +13,7 @@ from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.silence import Silence
-from alertd.core.hours import HourRange
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.owners import OwnerDirectory
@@ -22,7 +22,7 @@ from alertd.core.rules.facts import RulesFile
 from alertd.core.rules.held import CategoryKey, Held, LastRead
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import Arrivals, Place
-from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, TrackedBill, View
+from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term, TrackedBill, View
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.view import SpendView
@@ -98,6 +98,9 @@ class FactStore(Protocol):
     async def save_balance(self, balance: Balance) -> None:
         """Append an account's balance."""
 
+    async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
+        """Replace the subscriptions of an account that were bought in a range."""
+
     async def save_last_read(self, last_read: LastRead) -> None:
         """Keep how the last read went, for commands that look at the store."""
 
@@ -138,6 +141,14 @@ class DaemonState:
     balances: dict[str, Balance] = field(default_factory=dict)
     """By account, as last read."""
 
+    terms: tuple[Term, ...] = ()
+    """Subscriptions, of all accounts."""
+
+    def replace_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
+        """Take over what was read of the subscriptions that were bought in a range."""
+        kept = (term for term in self.terms if term.account != account or hour_of(term.bought_at) not in span)
+        self.terms = (*kept, *terms)
+
     @property
     def views(self) -> tuple[View, ...]:
         """The views of the bills of which there are books."""
@@ -149,6 +160,7 @@ class DaemonState:
             books={view: self.shelf(view).books for view in self.views},
             bills=tuple(self.bills.values()),
             balances=self.balances,
+            terms=self.terms,
             owners=owners,
             last_read=last_read,
             rules_file=rules_file,

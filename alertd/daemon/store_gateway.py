@@ -21,7 +21,7 @@ from alertd.core.money import Usd
 from alertd.core.rules.facts import RulesFile
 from alertd.core.rules.held import LastRead
 from alertd.core.spend.arrival import Arrivals, Place
-from alertd.core.spend.bill import ApiKey, Balance, TrackedBill, View
+from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SpendQuery
@@ -95,6 +95,10 @@ class StoreGateway(StoredOutbox):
     async def save_balance(self, balance: Balance) -> None:
         """Append an account's balance."""
         await self._thread.call(lambda store: store.balances.save(balance))
+
+    async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
+        """Replace the subscriptions of an account that were bought in a range."""
+        await self._thread.call(lambda store: store.terms.replace(account, span, terms))
 
     async def save_last_read(self, last_read: LastRead) -> None:
         """Keep how the last read went, for commands that look at the store."""
@@ -208,6 +212,7 @@ def _load(store: Store, views: Collection[View] | None) -> DaemonState:
             keys=Shelf(table=store.key_bills.load_series(), books=store.key_bills.load_books()) if uses_keys else None,
             key_names={(key.account, key.key_id): key for key in store.key_bills.load_keys()} if uses_keys else {},
             balances=store.balances.last(),
+            terms=store.terms.load(),
         )
 
 

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before, start_of
 from alertd.core.replay.past import History, last_hour
 from alertd.core.replay.replay import Watch
-from alertd.core.spend.bill import PRODUCT_CATEGORIES, View
+from alertd.core.spend.bill import CATEGORIES, View
 from alertd.core.words import format_duration, format_instant
 from alertd.daemon.accounts import missing_keys, open_sources
 from alertd.daemon.plan import build_audience, headlines
@@ -125,7 +125,7 @@ async def _gather(
     """Return what is stored from an hour on, with what was missing fetched where it can be; and what went wrong."""
     url = settings.store_url()
     accounts = {account.name: account for each in rules for account in each.accounts}
-    keys = [(name, category) for name in accounts for category in PRODUCT_CATEGORIES]
+    keys = [(name, category) for name in accounts for category in CATEGORIES]
     uses_keys = any(View.API_KEY in rule.views for each in rules for rule in each.rules if rule.enabled)
     stored = History.empty()
     if is_there(url):

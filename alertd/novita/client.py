@@ -17,8 +17,8 @@ import httpx
 
 from alertd.clock import utc_now
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of, start_of
-from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill
-from alertd.core.spend.subscription import Term
+from alertd.core.spend.bill import SUBSCRIPTION, ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term
+from alertd.core.spend.subscription import rows_of
 from alertd.errors import ApiCategoryUnknown, ApiUnavailable
 from alertd.novita.balance import decode_balance
 from alertd.novita.columns import BillColumns
@@ -121,12 +121,14 @@ class NovitaClient:
         Read the hourly bill rows of a product category, as they came: some may start outside of the range.
 
         Args:
-            category: A productCategory.
+            category: A productCategory, or SUBSCRIPTION: then the rows are the charges of the terms bought.
             span: Any length; asked for in as many pieces as the API's limit takes, which is learnt from refusals.
 
         Raises:
             ApiError: One of its kinds; nothing of what was read before is returned then.
         """
+        if category == SUBSCRIPTION:
+            return rows_of(await self.read_terms(span))
         return await self._read_range(category, span, self._limit, self._read_piece)
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 
 from alertd.core.money import Usd
-from alertd.core.spend.subscription import Term
+from alertd.core.spend.bill import Term
 from alertd.novita.monthly import Fields
 from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, shorten
 from alertd.novita.wire import read_seconds

@@ -53,6 +53,7 @@ def _read_held(store: Store, watched: Watched, owners: OwnerDirectory) -> Held:
         books=books,
         bills=store.bills.load_monthly(),
         balances=store.balances.last(),
+        terms=store.terms.load(),
         owners=with_key_names(owners, store.key_bills.load_keys()),
         last_read=store.meta.last_read or LastRead(dropped=never_asked(books, watched)),
         rules_file=store.meta.rules_file or RulesFile(),
@@ -92,6 +93,7 @@ def read_history(store: Store, keys: Iterable[CategoryKey], first: int, *, uses_
             usage,
             bills=store.bills.load_monthly(),
             balances=store.balances.since(start_of(first)),
+            terms=store.terms.load(),
             key_names=store.key_bills.load_keys(),
             keys=_read_view(store, View.API_KEY, wanted, first) if uses_keys else None,
         )

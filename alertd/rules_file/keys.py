@@ -21,7 +21,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.core.spend.bill import CATEGORIES
 from alertd.notify.address import ADDRESS_PATTERN
 from alertd.rules_file import values
 from alertd.rules_file.faults import Fault, Faults, faults_at, not_a_mapping
@@ -369,7 +369,7 @@ def _mapping(names: object, held: object, key: Key, build: Callable[..., object]
 
 
 _SEVERITIES = Key("", example="", words=tuple(severity.label for severity in Severity), is_closed=True)
-_CATEGORIES = Key("", example="", words=PRODUCT_CATEGORIES, is_closed=True)
+_CATEGORIES = Key("", example="", words=CATEGORIES, is_closed=True)
 
 
 def _values_of(label: str, value: ValueType, held: object) -> Schema:

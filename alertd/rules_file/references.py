@@ -14,7 +14,7 @@ from alertd.core.labels import Patterns, is_glob
 from alertd.core.rules.base import Rule
 from alertd.core.rules.spend_rule import GROUP_KEYS
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
+from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, View
 from alertd.core.spend.planned import RULE_LABEL
 from alertd.core.spend.selection import SERIES_KEYS
 from alertd.rules_file.entry import KEY, Entry, Findings
@@ -163,7 +163,7 @@ def _check_category(entry: Entry, keys: tuple[str, ...], findings: Findings, *, 
     if is_by_key:
         _check_key_categories(entry, findings)
     else:
-        _check_patterns(entry, keys, PRODUCT_CATEGORIES, findings)
+        _check_patterns(entry, keys, CATEGORIES, findings)
 
 
 def _check_key_categories(entry: Entry, findings: Findings) -> None:

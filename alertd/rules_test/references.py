@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from alertd.core.labels import Labels, Patterns
-from alertd.core.spend.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES
+from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_file.references import RESERVED_RULES, Known, check_matchers
@@ -66,7 +66,7 @@ def check_names(entry: Entry, test: RuleTest, rules: LoadedRules, findings: Find
     """Find what the test names that the rules or the billing API do not have."""
     known = known_names(rules)
     for part in parts(entry, "bills", "bill"):
-        _check_word(part, ("category",), PRODUCT_CATEGORIES, "category", findings)
+        _check_word(part, ("category",), CATEGORIES, "category", findings)
         _check_account(part, known, findings)
     for part in parts(entry, "key_bills", "key bill"):
         _check_word(part, ("category",), KEY_CATEGORIES, "category of bills by API key", findings)
@@ -74,7 +74,7 @@ def check_names(entry: Entry, test: RuleTest, rules: LoadedRules, findings: Find
     for part in parts(entry, "balances", "balance"):
         _check_account(part, known, findings)
     for part, reads in zip(parts(entry, "unread", "unread"), test.unread, strict=True):
-        _check_patterns(part, "category", reads.category, PRODUCT_CATEGORIES, findings)
+        _check_patterns(part, "category", reads.category, CATEGORIES, findings)
         _check_patterns(part, "account", reads.account, known.accounts, findings)
     seen: set[tuple[str, str]] = set()
     for part, bill in zip(parts(entry, "monthly_bills", "monthly bill"), test.monthly_bills, strict=True):

@@ -14,7 +14,7 @@ from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.silence import Silence, matchable
 from alertd.core.labels import Labels
 from alertd.core.messages.outbox import OutboxEntry
-from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.core.spend.bill import CATEGORIES
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.cycle import Cycle
@@ -116,9 +116,9 @@ def _categories(test: RuleTest) -> tuple[str, ...]:
     While every read succeeds, a category without bills says nothing: its data edge is that of the others.
     """
     if test.unread:
-        return PRODUCT_CATEGORIES
+        return CATEGORIES
     billed = {one.category for one in test.bills}
-    return tuple(category for category in PRODUCT_CATEGORIES if category in billed) or PRODUCT_CATEGORIES[:1]
+    return tuple(category for category in CATEGORIES if category in billed) or CATEGORIES[:1]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -36,6 +36,7 @@ from alertd.simulator.world import World
 BILL_LIST = "/openapi/v1/billing/bill/list"
 MONTHLY_BILL = "/openapi/v1/billing/monthly/bill"
 KEY_BILL_LIST = "/openapi/v1/billing/apikey/bill/list"
+SUBSCRIPTIONS = "/openapi/v1/billing/bill/monthly/list"
 BALANCE = "/openapi/v1/billing/balance/detail"
 
 MAX_REQUESTS_LOGGED = 20_000
@@ -105,6 +106,7 @@ class BillingSimulator:
             MONTHLY_BILL: self._monthly_bill,
             KEY_BILL_LIST: self._key_bill_list,
             BALANCE: self._balance,
+            SUBSCRIPTIONS: self._subscriptions,
         }
 
     async def __aenter__(self) -> Self:
@@ -192,6 +194,10 @@ class BillingSimulator:
         query = parse_monthly_query(request.query)
         bills = [bill for bill in monthly_bills(self.world, now=now) if bill.month >= query.start_month]
         return iter([encode_monthly(page_of(bills, query), self.world)])
+
+    def _subscriptions(self, _request: web.BaseRequest, _now: datetime) -> Iterator[bytes]:
+        # Nobody in these worlds pays by the month.
+        return iter([b'{"bills": []}'])
 
     def _balance(self, _request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
         body = encode_balance(

@@ -30,6 +30,7 @@ from alertd.store.opening import Lock, copy_into_memory, open_to_read, open_to_w
 from alertd.store.outbox import EntryUpdate, Outbox
 from alertd.store.requests import Requests
 from alertd.store.silences import Silences
+from alertd.store.terms import Terms
 
 _VIEWS = "views"
 
@@ -58,6 +59,7 @@ class Store:
         self.bills = Bills(database)
         self.key_bills = KeyBills(database)
         self.balances = Balances(database)
+        self.terms = Terms(database)
         self.alerts = Alerts(database)
         self.outbox = Outbox(database)
         self.cycles = Cycles(database)
@@ -227,6 +229,7 @@ class Store:
         """
         with self._database.transaction():
             self.balances.prune(start_of(before_hour))
+            self.terms.prune(start_of(before_hour))
             return Pruned(
                 hours=self.bills.prune(before_hour) + self.key_bills.prune(before_hour),
                 entries=self.outbox.prune(before),

@@ -189,3 +189,54 @@ def test_month_of_a_bill_when_the_range_is_refused_then_shorter_ones_are_asked_a
     assert sum(seconds > 7 * 86400 for seconds in asked) <= 2
     assert all(int(a.query["startTime"]) % 86400 == 0 for a in world.asked if a.name == "gpu")
     assert all(a.headers["user-agent"].startswith("alertd/") for a in world.asked)
+
+
+TERMS_RULES = """\
+version: 1
+receivers: [{{name: ops, type: webhook, url: "{hook}"}}]
+defaults: {{notify: [ops]}}
+rules:
+  - {{name: month, type: budget, period: month, amount: $1000, thresholds: {{warning: 40%}}}}
+  - {{name: day, type: rolling_spend, window: 720h, thresholds: {{warning: 400}}}}
+  - {{name: terms, type: subscription, ends_within: {{warning: 40d}}}}
+"""
+
+
+def test_subscription_when_bought_then_money_of_budgets_and_a_term_that_ends(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """What is paid by the month stands in a list of its own; rules on hourly spend leave it out."""
+    alertd.rules(TERMS_RULES.format(hook=hook.url))
+    bought = world.hour(1)
+    world.terms = [
+        {
+            "ownerID": "inst-9",
+            "productName": "H100",
+            "productCategory": "gpu",
+            "tradeType": "monthly_new_buy",
+            "amount": "5000000",
+            "payAmount": "5000000",
+            "createTime": bought,
+            "startTime": bought,
+            "endTime": bought + 30 * 86400,
+            "productId": "h100",
+        }
+    ]
+    assert alertd.run("run", "--once").code == 0
+    assert {alert["rule"] for alert in alertd.alerts()} == {"month", "terms"}
+    assert alert_named(alertd, "month")["value"] == "0.5"
+
+
+def test_subscription_list_when_the_account_has_none_or_it_fails_then_only_what_includes_it_is_incomplete(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """An account without the endpoint goes on without it."""
+    alertd.rules(TERMS_RULES.format(hook=hook.url))
+    spend(world, "gpu-1")
+    assert alertd.run("run", "--once").code == 0
+    world.terms = []
+    assert alertd.run("run", "--once").code == 0
+    world.add(Row(category="gpu", start=world.hour(3), owner="gpu-2", pay=Decimal(500)))
+    world.broken["terms:gpu"] = refusal(500, "LIST_BILL_ERROR")
+    assert alertd.run("run", "--once").code == 1
+    assert {alert["rule"]: alert["complete"] for alert in alertd.alerts()} == {"month": False, "day": True}

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.spend.subscription import Term, latest_terms, rows_of
+from alertd.core.spend.bill import Term
+from alertd.core.spend.subscription import latest_terms, rows_of
 from alertd.errors import ApiError, ApiRequestRefused, ApiUnavailable
 from alertd.novita.client import NovitaClient
 from alertd.novita.shape import UnexpectedShape

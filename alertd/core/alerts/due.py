@@ -37,7 +37,7 @@ def _firing_reason(move: Move, now: datetime) -> NotifyReason | None:
         return NotifyReason.FIRST
     if after.notified_severity is None or after.severity > after.notified_severity:
         return NotifyReason.RAISED
-    if move.rule is not None and after.acknowledged_by is None:
+    if move.rule is not None and after.acknowledged_by is None and not move.rule.is_event(after):
         # Where both are due the repeat goes first: the further receivers would get it too, right after the escalation.
         if _is_repeat_due(after, move.rule, now):
             return NotifyReason.REPEAT
@@ -48,7 +48,7 @@ def _firing_reason(move: Move, now: datetime) -> NotifyReason | None:
 
 def _end_reason(before: Alert | None, after: Alert, rule: Rule | None) -> NotifyReason | None:
     was_firing = before is not None and before.state is AlertState.FIRING
-    wanted = rule is None or rule.send_resolved
+    wanted = rule is None or (rule.send_resolved and not rule.is_event(after))
     return NotifyReason.RESOLVED if was_firing and after.notified_at is not None and wanted else None
 
 

@@ -21,7 +21,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_key_names
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import step_of
-from alertd.core.spend.bill import ApiKey, Balance, BillPhase, TrackedBill, View
+from alertd.core.spend.bill import ApiKey, Balance, BillPhase, Term, TrackedBill, View
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.lateness import Delays
 from alertd.core.spend.ledger import CategoryBook, DataState, HourSummary, SeriesTable
@@ -45,6 +45,8 @@ class History:
     bills: tuple[TrackedBill, ...] = ()
     balances: tuple[Balance, ...] = ()
     """In the order in which they were read."""
+    terms: tuple[Term, ...] = ()
+    """Subscriptions."""
     key_names: tuple[ApiKey, ...] = ()
     """What API keys are called now."""
     keys: "History | None" = None
@@ -57,6 +59,7 @@ class History:
             books={key: book for key, book in self.books.items() if key[0] in accounts},
             bills=tuple(tracked for tracked in self.bills if tracked.bill.account in accounts),
             balances=tuple(balance for balance in self.balances if balance.account in accounts),
+            terms=tuple(term for term in self.terms if term.account in accounts),
             keys=self.keys.of(accounts) if self.keys is not None else None,
         )
 
@@ -197,6 +200,7 @@ class Past:
             books=books,
             bills=tuple(bill for bill in bills if bill is not None),
             balances={balance.account: balance for balance in self._history.balances[:known]},
+            terms=tuple(term for term in self._history.terms if term.bought_at <= now),
             owners=self._owners,
             streams={view: part._streams(now) for view, part in parts.items()},  # noqa: SLF001 -- as above
             last_read=LastRead(dropped=never_asked(books, self._watched)),

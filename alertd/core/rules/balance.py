@@ -19,16 +19,18 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.base import Key, LimitT, Metric, Rule, hourly_problems, ratio_decimal
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.runway import Floor, Runway, days_text
+from alertd.core.rules.runway import LONGEST_DAYS, Floor, Renewal, Runway, days_text
 from alertd.core.rules.standing import worst
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import Balance
+from alertd.core.spend.bill import SUBSCRIPTION, Balance
 from alertd.core.spend.ends import edges_of, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.subscription import renewals
 from alertd.core.words import format_duration, format_instant
 
 _GROUP = ("account",)
+_BY_THE_HOUR = Patterns((f"!{SUBSCRIPTION}",))
 _DAY = timedelta(days=1)
 
 
@@ -140,8 +142,9 @@ class BalanceRule(Rule):
         ]
 
     def _scene(self, facts: Facts, balance: Balance) -> _Scene:
-        keys = facts.data.select(Patterns((balance.account,)), Patterns())
-        query = SpendQuery(accounts=frozenset({balance.account}))
+        # What is paid for a fixed term is no pace; it falls due again at the term's end.
+        keys = facts.data.select(Patterns((balance.account,)), _BY_THE_HOUR)
+        query = SpendQuery(filters=(("category", _BY_THE_HOUR),), accounts=frozenset({balance.account}))
         ends = None
         if facts.data.edge(keys) is not None:
             edges = edges_of(facts.spend, facts.data, query, keys)
@@ -156,12 +159,24 @@ class BalanceRule(Rule):
                 spent=ends.at_least if ends is not None else Usd(0),
                 expected=ends.about if ends is not None else Usd(0),
                 is_complete=window is not None and not gaps,
+                renewals=self._renewals(facts, balance),
             ),
             query=query,
             window=window,
             gaps=gaps,
             unread=facts.balance_gaps.get(balance.account, ""),
         )
+
+    def _renewals(self, facts: Facts, balance: Balance) -> tuple[Renewal, ...]:
+        """Return what falls due again of the account's subscriptions, soonest first."""
+        own = [term for term in facts.terms if term.account == balance.account]
+        last = balance.read_at + timedelta(days=LONGEST_DAYS)
+        due = [
+            Renewal(at=term.ends_at, amount=term.pay if self.metric is Metric.PAY else term.amount)
+            for term in renewals(own, balance.read_at, last)
+            if term.ends_at is not None
+        ]
+        return tuple(sorted(due, key=lambda renewal: renewal.at))
 
     def _floors(self, scene: _Scene) -> tuple[Floor, Floor]:
         available = {severity: Fraction(limit) for severity, limit in self.available_below.items()}
@@ -221,7 +236,7 @@ class BalanceRule(Rule):
         if window is None:
             return ()
         before = HourRange(window.start - len(window), window.start)
-        keys = facts.data.select(Patterns((scene.balance.account,)), Patterns())
+        keys = facts.data.select(Patterns((scene.balance.account,)), _BY_THE_HOUR)
         known = None if facts.data.gaps(keys, before) else before
         return facts.spend.top(scene.query, self.metric, window, (), before=known)
 

@@ -61,6 +61,8 @@ class BudgetRule(SpendRule):
     )
     ADVICE: ClassVar[str] = "Look at what spends most below: stop or slow what is not needed, or raise the budget."
 
+    INCLUDES_SUBSCRIPTIONS: ClassVar[bool] = True
+
     period: Annotated[
         Period,
         Key("Calendar period; weeks begin on Monday. A new period begins a new alert.", example="month"),

@@ -19,7 +19,7 @@ from alertd.core.money import plain
 from alertd.core.rules.base import Key, Rule, highest, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.core.spend.bill import CATEGORIES
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.words import format_age, format_instant
 
@@ -50,7 +50,7 @@ class DataStale(Rule):
         Key(
             "The productCategory polled. A value, a glob or a list of them; `!x` excludes.",
             example="gpu",
-            words=PRODUCT_CATEGORIES,
+            words=CATEGORIES,
             is_closed=True,
         ),
     ] = Patterns()

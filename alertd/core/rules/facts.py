@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend.bill import Balance, TrackedBill, View
+from alertd.core.spend.bill import Balance, Term, TrackedBill, View
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.view import SpendView
@@ -58,6 +58,8 @@ class Facts:
     """Spend and books by API key; None where no rule uses them."""
     balances: Mapping[str, Balance] = field(default_factory=dict)
     """By account, as last read."""
+    terms: tuple[Term, ...] = ()
+    """Subscriptions, running and over, as last read."""
     balance_gaps: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose balance could not be read now, and why."""
 

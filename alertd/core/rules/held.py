@@ -13,7 +13,7 @@ from alertd.core.hours import hour_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts, RulesFile
 from alertd.core.rules.watched import Watched
-from alertd.core.spend.bill import ApiKey, Balance, TrackedBill, View
+from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
 from alertd.core.spend.ledger import CategoryBook, DataState
 from alertd.core.spend.stream import Streams
 from alertd.core.spend.view import SpendView
@@ -46,6 +46,8 @@ class Held:
     bills: tuple[TrackedBill, ...] = ()
     balances: Mapping[str, Balance] = field(default_factory=dict)
     """By account, as last read."""
+    terms: tuple[Term, ...] = ()
+    """Subscriptions."""
     owners: OwnerDirectory = OwnerDirectory()
     """With the names of API keys, see `with_key_names`."""
     streams: Mapping[View, Streams] = field(default_factory=dict)
@@ -85,6 +87,7 @@ class Held:
             books=polled,
             bills=tuple(sorted(bills, key=lambda tracked: (tracked.bill.account, tracked.bill.bill_id))),
             balances={name: balance for name, balance in self.balances.items() if name in accounts},
+            terms=tuple(term for term in self.terms if term.account in accounts),
             last_read=replace(
                 last,
                 refused={name: text for name, text in last.refused.items() if name in accounts},
@@ -141,6 +144,7 @@ def build_facts(
         rules_file=known.rules_file,
         keys=(spend[View.API_KEY], known.data(View.API_KEY, now, delay)) if View.API_KEY in spend else None,
         balances=known.balances,
+        terms=known.terms,
         balance_gaps=known.last_read.balance_gaps,
         planned=watched.planned,
         is_explained=is_explained,

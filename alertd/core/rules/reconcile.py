@@ -70,8 +70,8 @@ class Reconcile(Rule):
         "by API key (llm, gen_api, web_search); one alert per account, category and month."
     )
     ADVICE: ClassVar[str] = (
-        "Look at the sums below: fixed-term subscriptions are on the invoice alone, spend without an API key is in the "
-        "usage bills alone; ask the billing support about the rest."
+        "Look at the sums below: spend without an API key is in the usage bills alone, and where Novita does not list "
+        "subscriptions they are on the invoice alone; ask the billing support about the rest."
     )
 
     account: Annotated[Patterns, Key("Which accounts' bills: a value, a glob or a list.", example="prod")] = Patterns()

@@ -187,6 +187,10 @@ class Rule(ABC):
         """Return what so much further spend adds to an alert's value, None where the value counts no money."""
         return to_decimal(amount) if alert.unit is Unit.USD else None
 
+    def is_event(self, alert: Alert) -> bool:  # noqa: ARG002 # for those who can
+        """Tell whether an alert is of something that happened: it is notified once, and neither repeated nor ended."""
+        return False
+
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:  # noqa: ARG002 # for those who can
         """
         Return what an alert's value was at an earlier data edge, by the bills as they are now.

@@ -6,7 +6,7 @@ It calculates, compares and words; what the limits are and which data may decide
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 from alertd.core.hours import HOURS_PER_DAY, start_of, whole_hours
@@ -17,7 +17,9 @@ from alertd.core.spend.bill import Balance
 from alertd.core.words import format_duration, format_instant
 
 _MINUTES_PER_DAY = 24 * 60
-_LONGEST_DAYS = 366
+_SECONDS_PER_DAY = 86400
+_SECOND = timedelta(seconds=1)
+LONGEST_DAYS = 366
 """A runway beyond that is told as "more than a year": today's pace says nothing of a day that far off."""
 
 
@@ -46,6 +48,14 @@ class Floor:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A subscription that falls due again, unless it is left to end."""
+
+    at: datetime
+    amount: Usd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Runway:
     """A balance against what was spent in the window that ends at the data edge."""
 
@@ -60,6 +70,8 @@ class Runway:
     """What that comes to once every stream is billed."""
     is_complete: bool
     """Nothing is missing in the window."""
+    renewals: tuple[Renewal, ...] = ()
+    """What falls due besides, soonest first."""
 
     @property
     def per_day(self) -> Fraction:
@@ -69,14 +81,25 @@ class Runway:
     @property
     def days(self) -> Fraction | None:
         """How many days the balance lasts; None where nothing is spent, so that it has no end."""
-        return self.balance.available / self.per_day if self.spent > 0 else None
+        return self._lasts(self.per_day)
 
     @property
     def expected_days(self) -> Fraction | None:
         """How many days the balance lasts at what is expected to be billed."""
-        if self.expected <= 0:
-            return None
-        return self.balance.available * whole_hours(self.window) / Fraction(self.expected * HOURS_PER_DAY)
+        return self._lasts(Fraction(self.expected * HOURS_PER_DAY, whole_hours(self.window)))
+
+    def _lasts(self, per_day: Fraction) -> Fraction | None:
+        """Return for how many days the balance lasts at a pace, with what falls due meanwhile; None where for ever."""
+        pace = max(per_day, Fraction(0))
+        left = Fraction(self.balance.available)
+        for renewal in self.renewals:
+            due_in = Fraction((renewal.at - self.balance.read_at) // _SECOND, _SECONDS_PER_DAY)
+            if left <= pace * due_in:
+                break
+            left -= renewal.amount
+            if left <= pace * due_in:
+                return due_in
+        return left / pace if pace > 0 else None
 
     @property
     def headline(self) -> str:
@@ -93,7 +116,7 @@ class Runway:
         return f"{left}, enough for {days_text(days)} at the pace of the last {length}{self._end(days)}"
 
     def _end(self, days: Fraction) -> str:
-        if days > _LONGEST_DAYS:
+        if days > LONGEST_DAYS:
             return ""
         end = self.balance.read_at + timedelta(minutes=int(days * _MINUTES_PER_DAY))
         return f" (runs out {end:%b} {end.day} {end:%H}:00 UTC)"
@@ -112,11 +135,15 @@ class Runway:
         if self.edge is None:
             return (*found, ("Spend per day", "not known yet"))
         through = f"the {format_duration(self.window)} billed through {format_instant(start_of(self.edge))}"
-        return (*found, ("Spend per day", f"{format_usd(round(self.per_day))}, the mean of {through}"))
+        found.append(("Spend per day", f"{format_usd(round(self.per_day))}, the mean of {through}"))
+        if self.renewals:
+            first = self.renewals[0]
+            found.append(("Next renewal", f"{format_usd(first.amount)} {format_instant(first.at)}"))
+        return tuple(found)
 
 
 def days_text(days: Fraction) -> str:
     """Return a number of days for people: `1.8 days`."""
-    if days > _LONGEST_DAYS:
+    if days > LONGEST_DAYS:
         return "more than a year"
     return f"{plain(round(share_value(days), 1)):f} days"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Lag
 from alertd.core.chart import Chart
@@ -15,7 +15,7 @@ from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rule import Key, Metric, Rule
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import PRODUCT_CATEGORIES, View
+from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION, View
 from alertd.core.spend.ends import Edges, edges_of
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import Allowances
@@ -36,9 +36,12 @@ class SpendRule(Rule):
     `evaluate` begins with `facts = facts.of(self.view)`: from there on the rule sees its own view alone.
     """
 
+    INCLUDES_SUBSCRIPTIONS: ClassVar[bool] = False
+    """Whether what is paid for a fixed term counts without being named; it is no spend of the hour of its payment."""
+
     account: Annotated[Patterns, Key(_FILTER, example="prod")] = Patterns()
     category: Annotated[
-        Patterns, Key(f"The productCategory polled. {_FILTER}", example="gpu", words=PRODUCT_CATEGORIES, is_closed=True)
+        Patterns, Key(f"The productCategory polled. {_FILTER}", example="gpu", words=CATEGORIES, is_closed=True)
     ] = Patterns()
     subcategory: Annotated[Patterns, Key(f"The row's own category. {_FILTER}", example="Compute")] = Patterns()
     owner: Annotated[Patterns, Key(f"Instance, endpoint or key id. {_FILTER}", example="gpu-7f3a*")] = Patterns()
@@ -105,12 +108,21 @@ class SpendRule(Rule):
     def query(self) -> SpendQuery:
         """The rule's filters and groups as the spend view takes them."""
         names = (*GROUP_KEYS, "product_id")
-        filters = tuple((name, getattr(self, name)) for name in names if getattr(self, name).texts)
+        given = {name: getattr(self, name) for name in names} | {"category": self._categories}
+        filters = tuple((name, patterns) for name, patterns in given.items() if patterns.texts)
         return SpendQuery(filters=filters, group_by=self.group_keys)
+
+    @cached_property
+    def _categories(self) -> Patterns:
+        """The rule's filter of categories; rules on hourly spend that do not name subscriptions leave them out."""
+        named = any(text == SUBSCRIPTION for text in self.category.texts)
+        if self.INCLUDES_SUBSCRIPTIONS or named or self.view is not View.USAGE:
+            return self.category
+        return Patterns((*self.category.texts, f"!{SUBSCRIPTION}"))
 
     def categories(self, data: DataState) -> tuple[tuple[str, str], ...]:
         """Return the (account, category) pairs that the filters let through."""
-        return data.select(self.account, self.category)
+        return data.select(self.account, self._categories)
 
     def edge(self, data: DataState) -> int | None:
         """Return the hour through which the rule's categories are billed; None while nothing is known of them."""

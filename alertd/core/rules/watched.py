@@ -6,9 +6,12 @@ from datetime import datetime, timedelta
 
 from alertd.core.hours import hour_of, midnight_before
 from alertd.core.rules.base import Rule
-from alertd.core.spend.bill import KEY_CATEGORIES, PRODUCT_CATEGORIES, View
+from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, SUBSCRIPTION, View
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.stream import LONGEST_LAG_HOURS
+
+LONGEST_TERM = timedelta(days=366)
+"""No subscription is sold for longer."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,7 +22,7 @@ class Watched:
     rules: tuple[Rule, ...]
     settle_delay: timedelta
     """How late a bill may usually be."""
-    categories: tuple[str, ...] = PRODUCT_CATEGORIES
+    categories: tuple[str, ...] = CATEGORIES
     """Those of the usage bills."""
     planned: tuple[PlannedSpend, ...] = ()
     reach: timedelta = timedelta()
@@ -43,6 +46,11 @@ class Watched:
     def needs_balance(self) -> bool:
         """Whether an enabled rule looks at balances."""
         return any(rule.needs_balance for rule in self.rules if rule.enabled)
+
+    def read_from(self, now: datetime, view: View, category: str) -> int:
+        """Return the first hour to read of a category; of subscriptions so far back that each running term is known."""
+        first = self.horizon(now, view)
+        return min(first, midnight_before(hour_of(now - LONGEST_TERM))) if category == SUBSCRIPTION else first
 
     def horizon(self, now: datetime, view: View = View.USAGE) -> int:
         """Return the first hour of a view that some enabled rule or a report can see."""

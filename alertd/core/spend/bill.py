@@ -29,6 +29,12 @@ PRODUCT_CATEGORIES = (
 )
 """Every productCategory of the API but `summary`, which is the control total of these and would count all twice."""
 
+SUBSCRIPTION = "subscription"
+"""The category under which subscriptions are filed; the API has no productCategory of that name."""
+
+CATEGORIES = (*PRODUCT_CATEGORIES, SUBSCRIPTION)
+"""Everything that is read of an account and adds up to what it spends."""
+
 KEY_CATEGORIES = ("llm", "gen_api", "web_search")
 """The categories of which the API tells the spend by API key."""
 
@@ -63,6 +69,56 @@ class Series(NamedTuple):
     """`on-demand`, `subscription`, `spot`, or the API's number as text when it is another."""
 
 
+NEW_PURCHASE = "monthly_new_buy"
+"""The kind of a first purchase; the kinds of renewals and of changes are the API's own words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Term:
+    """One fixed term of a product, as the list of subscription bills has it; amounts in 1e-10 USD."""
+
+    account: str
+    owner: str
+    """Instance or endpoint; may be empty."""
+    product: str
+    product_id: str
+    category: str
+    """The productCategory of what was bought, such as `gpu`."""
+    kind: str
+    """`tradeType` as the API writes it."""
+    bought_at: datetime
+    """When the charge fell due."""
+    starts_at: datetime
+    ends_at: datetime | None
+    """The first instant after the term; None where the API did not say."""
+    amount: Usd
+    voucher: Usd
+    pay: Usd
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it is a first purchase, as far as the API's word tells."""
+        return self.kind == NEW_PURCHASE
+
+    @property
+    def what(self) -> tuple[str, str, str]:
+        """Account, owner and product: terms of the same follow one another."""
+        return (self.account, self.owner, self.product_id or self.product)
+
+    @property
+    def series(self) -> Series:
+        """What the charge is for."""
+        return Series(
+            account=self.account,
+            category=SUBSCRIPTION,
+            subcategory=self.category,
+            owner=self.owner,
+            product=self.product,
+            product_id=self.product_id,
+            billing_method="subscription",
+        )
+
+
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class BillRows:
     """
@@ -80,6 +136,8 @@ class BillRows:
     voucher: NDArray[np.int64]
     pay: NDArray[np.int64]
     rounded: int = 0
+    terms: tuple[Term, ...] = ()
+    """The subscriptions whose charges the rows are; empty for usage."""
 
     def __len__(self) -> int:
         return len(self.hour)

@@ -102,6 +102,11 @@ class Cells:
         """Return the numbers of the cells of one step, in the order of its side."""
         return self.places[: len(self.sides[HOURLY])] if step == HOURLY else self.places[len(self.sides[HOURLY]) :]
 
+    def of_category(self, category: str) -> NDArray[np.bool_]:
+        """Return which cells are of a category."""
+        chosen = [number for number, key in enumerate(self.keys) if key.category == category]
+        return np.isin(self.stream, chosen)
+
     def by_group(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Add up cells to groups, along the last axis; a group without a cell has nothing."""
         found = np.zeros((*values.shape[:-1], len(self.groups)), np.int64)

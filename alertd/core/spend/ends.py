@@ -17,6 +17,7 @@ from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, first_hour_from, 
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.spend.arrival import DAILY, HOURLY
+from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.cells import Cells
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.selection import SpendQuery
@@ -233,6 +234,8 @@ def since_start(view: SpendView, metric: str, edges: Edges, *, start: int, end: 
     billed = last - at.each(np.full_like(known, start))
     last_day = at.each(edges.edge) - at.each(edges.edge - HOURS_PER_DAY)
     late = (through - known) * last_day // HOURS_PER_DAY - (last - at.each(known))
+    # What was paid for a fixed term is no pace.
+    late[cells.of_category(SUBSCRIPTION)] = 0
     at_least, about = cells.by_group(billed), cells.by_group(billed + np.maximum(late, 0))
     return SinceStart(_sums(cells, at_least), _sums(cells, about))
 
@@ -338,5 +341,6 @@ def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) ->
             is_by_day=key.step == DAILY,
         )
         for key, edge in edges.of(group)
-        if edge < (edges.latest if is_missed else settled - settled % key.step)
+        # Subscriptions are read by the hour, and nobody waits for one.
+        if key.category != SUBSCRIPTION and edge < (edges.latest if is_missed else settled - settled % key.step)
     )

@@ -1,0 +1,168 @@
+"""`subscription`: fixed terms that end soon and were not renewed, and purchases."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from decimal import ROUND_FLOOR, Decimal
+from itertools import pairwise
+from typing import Annotated, ClassVar
+
+from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.labels import Labels, Patterns
+from alertd.core.money import format_usd, plain
+from alertd.core.rules.base import Key, Rule
+from alertd.core.rules.facts import Facts
+from alertd.core.severity import Severity
+from alertd.core.spend.bill import SUBSCRIPTION, Term
+from alertd.core.spend.subscription import latest_terms
+from alertd.core.words import format_age, format_instant
+
+_DAY_S = Decimal(86400)
+_MICRODAY = Decimal("0.000001")
+_GROUP = ("account", "owner", "product", "bought")
+_NEW_FOR = timedelta(days=1)
+"""A purchase is news for so long; what was bought before alertd first looked is none."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class SubscriptionRule(Rule):
+    """Count the days until a fixed term ends that was not renewed; and notify of purchases."""
+
+    TYPE: ClassVar[str] = "subscription"
+    HELP: ClassVar[str] = (
+        "Days until a fixed term ends that was not renewed, one alert per owner and product, which ends with a renewal "
+        "or with the term; and a purchase, notified once."
+    )
+    ADVICE: ClassVar[str] = (
+        "Renew it in the billing console, or save what is on it: what a term pays for is stopped when the term is over."
+    )
+
+    account: Annotated[Patterns, Key("Which accounts: a value, a glob or a list.", example="prod")] = Patterns()
+    owner: Annotated[Patterns, Key("Instance or endpoint: a value, a glob or a list.", example="inst-*")] = Patterns()
+    product: Annotated[Patterns, Key("The product's name: a value, a glob or a list.", example="*H100*")] = Patterns()
+    ends_within: Annotated[
+        Mapping[Severity, timedelta],
+        Key(
+            "Severity to how soon the term ends; reached means that it ends so soon or sooner.",
+            example={"warning": "7d", "critical": "1d"},
+            at_least=timedelta(hours=1),
+            at_most=timedelta(days=366),
+        ),
+    ] = field(default_factory=dict)
+    on_new: Annotated[Severity | None, Key("The severity with which a purchase is notified, once.", example="info")] = (
+        None
+    )
+
+    def problems(self) -> Iterator[tuple[str, str]]:
+        """Yield what is wrong with the limits."""
+        if not self.ends_within and self.on_new is None:
+            text = "ends_within and on_new are both missing; write at least one"
+            yield "ends_within", f"{text}, e.g. ends_within: {{warning: 7d}}"
+        for (mild, long), (bad, short) in pairwise(sorted(self.ends_within.items())):
+            if not short < long:
+                yield "ends_within", f"ends_within: {bad.label} must be below {mild.label}, or it would never be seen"
+
+    @property
+    def group_keys(self) -> tuple[str, ...]:
+        """One alert per owner and product, and one for each purchase."""
+        return _GROUP
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge the term of each product that ends last, and what was bought of late."""
+        samples = [*self._endings(facts, watched), *self._purchases(facts, watched)]
+        return [sample for sample in samples if sample.held is not None or sample.group in watched]
+
+    def is_event(self, alert: Alert) -> bool:
+        """Tell a purchase, which is notified once, from a term that ends."""
+        return bool(dict(alert.group).get("bought"))
+
+    def _endings(self, facts: Facts, watched: Collection[Labels]) -> Iterator[Sample]:
+        for term in latest_terms(facts.terms).values():
+            group = _group(term)
+            if term.ends_at is not None and (self._matches(term) or group in watched):
+                left = term.ends_at - facts.now
+                limits = self.ends_within if self._matches(term) else {}
+                reached = max((s for s, limit in limits.items() if timedelta() < left <= limit), default=None)
+                yield self._sample(facts, term, group, left, reached)
+
+    def _purchases(self, facts: Facts, watched: Collection[Labels]) -> Iterator[Sample]:
+        for term in facts.terms:
+            group = _group(term, bought=f"{term.bought_at:%Y-%m-%dT%H:%M:%SZ}")
+            age = facts.now - term.bought_at
+            is_news = term.is_new and age < _NEW_FOR and self._is_after_start(facts, term) and self._matches(term)
+            if is_news or group in watched:
+                yield self._bought(facts, term, group, self.on_new if is_news else None)
+
+    def _matches(self, term: Term) -> bool:
+        return (
+            self.account.matches(term.account) and self.owner.matches(term.owner) and self.product.matches(term.product)
+        )
+
+    def _is_after_start(self, facts: Facts, term: Term) -> bool:
+        return facts.watched_since is not None and term.bought_at > facts.watched_since
+
+    def _sample(self, facts: Facts, term: Term, group: Labels, left: timedelta, reached: Severity | None) -> Sample:
+        who = facts.owners.find(term.owner).name or term.owner or term.account
+        assert term.ends_at is not None, "only terms whose end is known are judged"
+        over = left <= timedelta()
+        when = format_instant(term.ends_at)
+        text = f"ended {when}" if over else f"ends in {format_age(left)}, {when}, and was not renewed"
+        return Sample(
+            group=group,
+            labels=(*self.labels, *(label for label in group if label[1])),
+            account=term.account,
+            headline=f"Subscription of {who} ({term.product}) {text}",
+            value=_days(max(left, timedelta())),
+            unit=Unit.DAYS,
+            reached=reached,
+            held=reached,
+            thresholds=tuple((severity, _days(limit)) for severity, limit in sorted(self.ends_within.items())),
+            as_of=facts.now,
+            is_complete=not _gaps(facts, term.account),
+            caveats=_gaps(facts, term.account),
+            facts=_facts(term),
+            is_below=True,
+        )
+
+    def _bought(self, facts: Facts, term: Term, group: Labels, reached: Severity | None) -> Sample:
+        who = facts.owners.find(term.owner).name or term.owner or term.account
+        until = f" until {format_instant(term.ends_at)}" if term.ends_at is not None else ""
+        return Sample(
+            group=group,
+            labels=(*self.labels, *(label for label in group if label[1])),
+            account=term.account,
+            headline=f"{who} was bought as a subscription ({term.product}) for {format_usd(term.amount)}{until}",
+            value=_days(facts.now - term.bought_at),
+            unit=Unit.DAYS,
+            reached=reached,
+            held=reached,
+            thresholds=(),
+            as_of=facts.now,
+            is_complete=True,
+            facts=_facts(term),
+        )
+
+
+def _group(term: Term, bought: str = "") -> Labels:
+    return tuple(zip(_GROUP, (term.account, term.owner, term.product_id or term.product, bought), strict=True))
+
+
+def _facts(term: Term) -> tuple[tuple[str, str], ...]:
+    end = format_instant(term.ends_at) if term.ends_at is not None else "not known"
+    return (
+        ("Paid", format_usd(term.amount)),
+        ("Bought", format_instant(term.bought_at)),
+        ("Term", f"{format_instant(term.starts_at)} to {end}"),
+    )
+
+
+def _gaps(facts: Facts, account: str) -> tuple[str, ...]:
+    """Say that subscriptions could not be read; a renewal may be among what is missing."""
+    book = facts.data.books.get((account, SUBSCRIPTION))
+    if book is None or book.failed_at is None:
+        return ()
+    return (f"the subscriptions of {account} could not be read since {format_instant(book.failed_at)}",)
+
+
+def _days(length: timedelta) -> Decimal:
+    return plain((Decimal(int(length.total_seconds())) / _DAY_S).quantize(_MICRODAY, ROUND_FLOOR))
