@@ -29,6 +29,7 @@ RELEASED = {
     "0002_notified.sql": "ae528c81af8ccf11ae2cdba1a28551fab5360016f27e6894a42ba1fa9db729bd",
     "0003_arrival.sql": "3973cbceaa6da4f6ce5633b1f0739cfcd6d690c695b0ee4ffe0acd3dd03cc5c8",
     "0004_muted.sql": "088b4a6643abd09c462fda10d7941d8bfc90f1c75cb0e7617b211bbd22acd2fa",
+    "0005_term.sql": "d14a0b569e0d92fac0293a2d192cd2ff533d00a5d4600827938456976564f241",
 }
 """SHA-256 of every step that was released."""
 KEPT = sorted(FOLDER.glob("*.sql"))
