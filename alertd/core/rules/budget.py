@@ -228,7 +228,11 @@ class BudgetRule(SpendRule):
         # What cannot be read at all would hold back a new period for as long: nobody waits for it.
         unread = [key for key in self.categories(facts.data) if facts.data.books[key].failed_at is not None]
         earliest = dict(zip(edges.cells.groups, edges.earliest(unread).tolist(), strict=True))
-        periods = {edge: period_of(edge - 1, self.period, self.timezone) for edge in {edges.latest, *earliest.values()}}
+        # Billed through its end is enough, but a period of which nothing is billed has not begun.
+        last = edges.latest - 1
+        periods = {
+            edge: period_of(min(edge, last), self.period, self.timezone) for edge in {edges.latest, *earliest.values()}
+        }
         by_start: dict[int, tuple[CalendarPeriod, set[Labels]]] = {}
         for group in dict.fromkeys((*earliest, *watched)):
             period = periods[earliest.get(group, edges.latest)]

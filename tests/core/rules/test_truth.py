@@ -4,12 +4,16 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from fractions import Fraction
 
 import pytest
 
 from alertd.core.alert import AlertState
+from alertd.core.calendar import Period
 from alertd.core.hours import hour_of, start_of
+from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.rules.rule import Share
 from alertd.core.spend.ends import edges_of
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import HOUR, SETTLE, WARNING, rolling, usd
@@ -184,3 +188,24 @@ def test_alerts_when_spend_is_steady_or_stops_then_they_go_on_or_end_in_time(see
         latest = start_of(owner.stopped_at) + window + lateness + owner.step * HOUR + poll
         assert alert.resolved_at is not None, owner.name
         assert alert.resolved_at <= latest, owner.name
+
+
+@pytest.mark.parametrize(
+    ("now", "begun", "value", "expected"),
+    [
+        pytest.param(at(10, 8, 2), at(9), "0.5", "1", id="the day before, until storage is billed through its end"),
+        pytest.param(at(10, 12, 2), at(10), "0.25", "0.5", id="then the day itself, storage at the pace of late"),
+    ],
+)
+def test_budget_when_a_stream_lags_then_its_period_is_judged_until_it_is_billed(
+    now: datetime, begun: datetime, value: str, expected: str
+) -> None:
+    """Since a fixed start all that is billed counts, and what lags at the pace of its last day."""
+    shares = {WARNING: Share(Fraction(1, 10))}
+    rule = BudgetRule(name="day", period=Period.DAY, amount=usd("48"), thresholds=shares)
+    world = LateBills([*hourly(HOURS, "1"), *daily(DAYS, "24")], (rule,))
+    for moment in polls(at(7, 0, 2), now):
+        world.poll(moment)
+    (sample,) = rule.evaluate(world.facts(now), [()])
+    assert (sample.period_start, f"{sample.value:f}", f"{sample.expected:f}") == (begun, value, expected)
+    assert "once cloud_storage is billed" in sample.headline
