@@ -30,10 +30,10 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, since: timedelta) -> int:
     """
-    Fetch history into the store, newest first; only what was never read.
+    Fetch history into the store, newest first, skipping hours that were read before.
 
-    It can be stopped at any time: what was read is stored, and the next run goes on there. While a daemon runs the
-    database is its own: stop it meanwhile.
+    It can be stopped at any time: what was read is stored, and the next run continues from there. Stop a running
+    daemon first: it has the database for itself.
     """
     from alertd.daemon.service import SPEND_KEPT
 

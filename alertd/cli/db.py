@@ -50,7 +50,7 @@ def backup(ctx: click.Context, path: Path) -> int:
 
 @command.command("prune", epilog="\b\nExample:\n  alertd db prune --spend 400d --messages 90d\n")
 @click.option(
-    "--spend", metavar="DURATION", default="400d", show_default=True, callback=duration, help="How much spend to keep."
+    "--spend", metavar="DURATION", default="400d", show_default=True, callback=duration, help="How long to keep spend."
 )
 @click.option(
     "--messages",
@@ -58,7 +58,7 @@ def backup(ctx: click.Context, path: Path) -> int:
     default="90d",
     show_default=True,
     callback=duration,
-    help="How many messages to keep.",
+    help="How long to keep messages.",
 )
 @click.pass_context
 def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:

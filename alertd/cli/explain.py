@@ -34,14 +34,15 @@ _MOST = 5
 
 @click.command("explain", epilog=_EPILOG)
 @click.argument("name", metavar="FINGERPRINT-or-RULE", shell_complete=names_in("rules"))
-@click.option("--at", "at_text", metavar="TIME", help="As it was at a time with its zone, like 2026-03-11T08:00Z.")
+@click.option("--at", "at_text", metavar="TIME", help="As of a time with its zone, like 2026-03-11T08:00Z.")
 @click.pass_context
 def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     """
-    Show why an alert was notified or not: value, data edge, state, what withholds it, route, each send and its answer.
+    Show why an alert was notified or not: value, billed through, state, what withholds it, route, each
+    send and its answer.
 
-    A fingerprint may be cut after four of its digits. A rule's name shows how it evaluates now and its alerts, firing
-    ones first.
+    The first four or more digits of a fingerprint are enough. A rule's name shows how it evaluates now and its
+    alerts, firing ones first.
     """
     from alertd.clock import utc_now
     from alertd.daemon.plan import build_watched

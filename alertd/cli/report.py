@@ -32,8 +32,8 @@ def command(ctx: click.Context, name: str | None, *, is_printed: bool) -> int:
     """
     Send the report NAME of the rules file now, from what is stored; without NAME the only one.
 
-    It goes straight to its receivers with one attempt each, past the outbox: nothing is tried again, and the scheduled
-    one still comes. 1 if a receiver did not take it.
+    It is sent to its receivers directly, with one attempt each and without the outbox: nothing is retried, and the
+    scheduled report is still sent. Exit code 1 if a receiver did not accept it.
     """
     from alertd.rules_file.load import load_rules
 

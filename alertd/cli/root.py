@@ -25,7 +25,7 @@ COMMANDS = {
     "explain": "Show why an alert was notified or not, with its history.",
     "spend": "Show what was spent.",
     "report": "Send or print a report now.",
-    "status": "Show polls, data edges, receivers and health.",
+    "status": "Show polls, how far bills are read, receivers and health.",
     "healthcheck": "Ask the running daemon whether it is alive; for containers.",
     "send-test": "Send one test message through a receiver.",
     "backtest": "Replay the rules over past bills: what would have fired.",
@@ -78,7 +78,7 @@ class _Commands(click.Group):
 
 @click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, message="alertd %(version)s")
-@click.option("-v", "--verbose", count=True, help="More log; once for debug.")
+@click.option("-v", "--verbose", count=True, help="Log at level debug.")
 @click.pass_context
 def cli(ctx: click.Context, verbose: int) -> None:
     """alertd notifies Slack and email when a Novita AI account spends too much or leaves a bill unpaid."""

@@ -37,16 +37,23 @@ def command() -> None:
     metavar="TIME",
     default="",
     help="A time with its zone (2026-12-01T08:00Z), day-end, week-end, month-end, quarter-end, or resolved: "
-    "until what fires now ends.",
+    "until the alerts firing now resolve.",
 )
 @click.option(
-    "--until-spend", metavar="AMOUNT", default="", help="Until what fires now costs so much more, like +$200, or ends."
+    "--until-spend",
+    metavar="AMOUNT",
+    default="",
+    help="Until the alerts firing now cost this much more, like +$200, or resolve.",
 )
 @click.option(
-    "--timezone", metavar="ZONE", default="UTC", show_default=True, help="Whose calendar day-end and its like are of."
+    "--timezone",
+    metavar="ZONE",
+    default="UTC",
+    show_default=True,
+    help="Time zone of day-end, week-end, month-end, quarter-end.",
 )
 @click.option("--comment", default="", help="Why.")
-@click.option("--by", metavar="NAME", default=this_person, show_default="you", help="Who wants it.")
+@click.option("--by", metavar="NAME", default=this_person, show_default="you", help="Who silences it.")
 @click.pass_context
 def add(
     ctx: click.Context,

@@ -68,7 +68,7 @@ class _Row:
     type=click.Choice(["usage", "api_key"]),
     default="usage",
     show_default=True,
-    help="Which list of the same money: the usage bills, or LLM, generation and search by API key.",
+    help="Which bills to sum: the usage bills, or those by API key (LLM, generation, search); the same money.",
 )
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values with a heading.")

@@ -15,7 +15,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="A JSON object.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> int:
-    """Show last polls, data edges, firing alerts, outbox and receivers; 1 if something is not well."""
+    """Show last polls, how far bills are read, alerts, outbox and receivers; exit code 1 if there is a problem."""
     from alertd.clock import utc_now
     from alertd.queries.status import read_status
     from alertd.store.store import Store

@@ -1,6 +1,7 @@
 """The small phrases that every message shares: durations, instants, groups."""
 
 import json
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -44,6 +45,11 @@ def format_count(number: int | Decimal, noun: str) -> str:
     """Return how many there are of something whose name takes an `s`: `1 rule`, `3 rules`, `0.5 days`."""
     shown = f"{number:f}" if isinstance(number, Decimal) else str(number)
     return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
+
+
+def format_list(names: Sequence[str]) -> str:
+    """Return names as a sentence lists them: `gpu`, `gpu and llm`, `gpu, llm and web_search`."""
+    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def format_instant(at: datetime) -> str:

@@ -43,12 +43,12 @@ HEALTHY = Family(name="alertd_healthy", meaning="1 while `alertd status` finds n
 BUILD_INFO = Family(name="alertd_build_info", labels=("version",), meaning="The running version; always 1.")
 
 SPEND_LAST_DAY = Family(
-    name="alertd_spend_last_day_usd", labels=_CATEGORY, meaning="Billed in the 24 hours before the data edge."
+    name="alertd_spend_last_day_usd", labels=_CATEGORY, meaning="Billed in the last 24 billed hours."
 )
 SPEND_MONTH = Family(
     name="alertd_spend_month_usd",
     labels=_CATEGORY,
-    meaning="Billed in the calendar month (UTC) of the last billed hour, through the data edge.",
+    meaning="Billed so far in the calendar month (UTC) of the last billed hour.",
 )
 SPEND_COMPLETE = Family(
     name="alertd_spend_complete", labels=_CATEGORY, meaning="0 while bills of that day or month are missing, else 1."

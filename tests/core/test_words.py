@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from alertd.core.words import format_count
+from alertd.core.words import format_count, format_list
 
 
 @pytest.mark.parametrize(
@@ -22,3 +22,17 @@ from alertd.core.words import format_count
 def test_count_then_the_noun_agrees(number: int | Decimal, text: str) -> None:
     """Never "1 days", and never an exponent."""
     assert format_count(number, "day") == text
+
+
+@pytest.mark.parametrize(
+    ("names", "text"),
+    [
+        pytest.param([], "", id="none"),
+        pytest.param(["gpu"], "gpu", id="one"),
+        pytest.param(["gpu", "llm"], "gpu and llm", id="two"),
+        pytest.param(["gpu", "llm", "web_search"], "gpu, llm and web_search", id="three"),
+    ],
+)
+def test_names_when_listed_then_as_in_a_sentence(names: list[str], text: str) -> None:
+    """A message with "gpu and llm and web_search" reads like a mistake."""
+    assert format_list(names) == text

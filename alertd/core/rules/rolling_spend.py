@@ -28,7 +28,7 @@ class RollingSpend(SpendRule):
     """Compare what each group spent in a rolling window with thresholds in USD."""
 
     TYPE: ClassVar[str] = "rolling_spend"
-    HELP: ClassVar[str] = "USD spent by the group in the window that ends at the data edge."
+    HELP: ClassVar[str] = "USD spent by the group in the window that ends with the last billed hour."
     ADVICE: ClassVar[str] = "Look at what runs under the names below: stop what is not needed, or raise the threshold."
 
     window: Annotated[

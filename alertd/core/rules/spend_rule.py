@@ -21,7 +21,7 @@ from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import GroupSpend, rolling_chart, rolling_hours
-from alertd.core.words import format_about, format_duration
+from alertd.core.words import format_about, format_duration, format_list
 
 GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", "billing_method")
 
@@ -214,5 +214,5 @@ class SpendRule(Rule):
 def billed_so_far(value: Usd, about: Usd, lagging: tuple[Lag, ...]) -> str:
     """Return both ends of a value: `$35.00 billed so far, about $48 once cloud_storage is billed`."""
     names = list(dict.fromkeys(lag.stream for lag in lagging))
-    once = f"{' and '.join(names)} {'is' if len(names) == 1 else 'are'} billed" if names else "late rows are billed"
+    once = f"{format_list(names)} {'is' if len(names) == 1 else 'are'} billed" if names else "late rows are billed"
     return f"{format_usd(value)} billed so far, about {format_about(about)} once {once}"
