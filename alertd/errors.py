@@ -1,18 +1,18 @@
 """
-The exceptions of alertd, and the two questions they answer: may it be retried, and whose is it to mend.
+The exceptions of alertd, and the two questions they answer: may it be retried, and who has to fix it.
 
     AlertdError                     every error that a user may see; its text is the whole message
-    ├── UserError                   theirs to mend: exit 1, no retry
+    ├── UserError                   theirs to fix: exit 1, no retry
     │   ├── RulesError              the rules file: carries every problem with its place
     │   └── SettingsError           environment, .env, secret files
     ├── StoreError                  the database: held by another, newer, damaged, not reached
     └── ApiError                    the billing API; `account` and `what` say of which request
         ├── ApiUnavailable          transient: 5xx, cut, time-out, not the expected shape; retried within the cycle
         ├── ApiThrottled            transient: 429; `retry_after`
-        ├── ApiKeyRefused           401/403: the user's to mend, no retry in this cycle
+        ├── ApiKeyRefused           401/403: the user's to fix, no retry in this cycle
         ├── ApiCategoryUnknown      400 INVALID_PRODUCT_CATEGORY: the category is dropped for this run
         ├── ApiRangeTooLong         400 that a shorter range may cure
-        └── ApiRequestRefused       any other 4xx: ours to mend, reported with the request's parameters
+        └── ApiRequestRefused       any other 4xx: ours to fix, reported with the request's parameters
 """
 
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class AlertdError(Exception):
 
 
 class UserError(AlertdError):
-    """Something that the user can mend; never retried."""
+    """Something that the user can fix; never retried."""
 
 
 class SettingsError(UserError):

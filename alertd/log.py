@@ -83,7 +83,7 @@ class _Spool(io.TextIOBase):
 
     def _drain(self) -> None:
         while (text := self._texts.get()) is not None:
-            # Nothing can be told of a log that cannot be written.
+            # There is no place to report a log that cannot be written.
             with contextlib.suppress(OSError):
                 self._write(text.encode("utf-8", "backslashreplace"))
 

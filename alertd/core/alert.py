@@ -13,7 +13,7 @@ from alertd.core.muted import Muted
 from alertd.core.severity import Severity
 
 ACCOUNT_SEPARATOR = ", "
-"""Between the accounts of an alert that looks at several."""
+"""Between the accounts of an alert that is about several."""
 
 
 class Unit(StrEnum):
@@ -137,10 +137,10 @@ class Address(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alert:
     """
-    One alert as stored; replaced whole at each change.
+    One alert as stored; replaced at each change.
 
-    `episode` counts how often this fingerprint began to be pending or firing. `told_*` describe the last notification
-    that became due, whoever received it.
+    `episode` counts how often this fingerprint began to be pending or firing. `notified_*` describe the last
+    notification that became due, whoever received it.
     """
 
     fingerprint: str
@@ -172,7 +172,7 @@ class Alert:
     reason: str = ""
     """Why it resolved or changed when the bills alone do not explain it, e.g. "rule removed"."""
     rule_digest: str
-    """The rule's meaning when the alert was last judged: tells an edit from a change of the bills."""
+    """The rule's meaning when the alert was last judged: shows whether an edit or the bills changed it."""
     peak: Decimal
     top: tuple[Contributor, ...] = ()
     table_note: str = ""
@@ -186,17 +186,17 @@ class Alert:
     notified_at: datetime | None = None
     notified_value: Decimal | None = None
     notified_as_of: datetime | None = None
-    """The data edge of the told value; None where the rule was edited since."""
+    """The data edge of the notified value; None where the rule was edited since."""
     corrected: str = ""
-    """How the told value was put right since it was told, in a sentence."""
+    """How the notified value was corrected since, in a sentence."""
     notified_severity: Severity | None = None
-    """The severity that was told, lowered with the alert's own: above it is news."""
+    """The severity that was notified, lowered with the alert's own: above it is news."""
     repeat_count: int = 0
-    """Repeats told since the beginning or the last rise: the exponent of `repeat_backoff`."""
+    """Repeats since the beginning or the last rise: the exponent of `repeat_backoff`."""
     notified_to: tuple[Address, ...] = ()
-    """Who was told of this episode: they are told its end."""
+    """Who was notified of this episode: they are notified of its end."""
     escalated_at: datetime | None = None
-    """When the further receivers of `escalate` were told."""
+    """When the further receivers of `escalate` were notified."""
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     muted: Muted | None = None

@@ -81,7 +81,7 @@ def labels(chart: Chart) -> list[str]:
     """Return a short text for each point's instant, all of them different: `Jan 9`, `Jan 9 12:00`."""
     local = _local(chart)
     found = [f"{at:%b} {at.day}{'' if chart.is_by_day else f' {at:%H:%M}'}" for at in local]
-    # When clocks are set back, an hour comes twice: its zone tells it apart.
+    # When clocks are set back, an hour comes twice: its zone makes the difference.
     return found if len(set(found)) == len(found) else [f"{at:%b} {at.day} {at:%H:%M %Z}" for at in local]
 
 
@@ -89,7 +89,7 @@ def axis_labels(chart: Chart) -> list[str]:
     """
     Return what fits below an axis, no two the same: the date where it begins, else the time: `Mar 9`, `22:00`.
 
-    A time that comes twice has its day, and then only its hour where that is whole: `9 17h`.
+    A time that comes twice has its day, and then only its hour where that is a full one: `9 17h`.
     """
     if chart.is_by_day:
         return labels(chart)

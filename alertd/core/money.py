@@ -55,7 +55,7 @@ def parse_written(text: str) -> Usd:
     Read money as people write it: `50`, `50.25`, `$1,200`, `50 USD`.
 
     Raises:
-        ValueError: It is no amount in USD, or finer than 1e-10 USD, or too large; the text tells the remedy.
+        ValueError: It is no amount in USD, or finer than 1e-10 USD, or too large; the text says the remedy.
     """
     match = _WRITTEN.fullmatch(text.strip())
     if match is None:
@@ -88,7 +88,7 @@ def decimal_text(amount: int) -> str:
 
 def format_usd(amount: int) -> str:
     """
-    Return the amount for people: `$1,234.57`; below a cent, as many digits as tell it apart from nothing.
+    Return the amount for people: `$1,234.57`; below a cent, as many digits as distinguish it from nothing.
 
     Rounded half-even to cents, so it is for reading, not for sums.
     """

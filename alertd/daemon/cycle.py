@@ -1,5 +1,5 @@
 """
-One cycle: read, file, commit facts; evaluate, decide, commit decisions. The straight line of the whole program.
+One cycle: read, file, commit facts; evaluate, decide, commit decisions. The straight line of the program.
 
 It sends nothing and waits for nobody but the billing API and the store. `now` is taken once, outside, and handed down.
 """
@@ -94,7 +94,7 @@ class Cycle:
 
     @property
     def plan(self) -> Plan:
-        """What is watched and who is told, the names of API keys included."""
+        """What is watched and who is notified, the names of API keys included."""
         return self._plan
 
     async def held(self) -> Held:
@@ -123,7 +123,7 @@ class Cycle:
         return self._facts(now)
 
     async def overview(self, now: datetime) -> Overview:
-        """Return what is known at a glance; it must not run while a cycle does."""
+        """Return what is known, in short; it must not run while a cycle does."""
         facts = await self.look(now)
         return await asyncio.to_thread(overview, facts, self._plan.rules)
 
@@ -186,7 +186,7 @@ class Cycle:
 
     async def run(self, now: datetime, *, everything: bool = False) -> CycleReport:
         """
-        Run one whole cycle.
+        Run one complete cycle.
 
         Args:
             everything: Read every hour that the rules can see and all monthly bills, whatever is known.

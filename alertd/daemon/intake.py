@@ -92,7 +92,7 @@ class Intake:
     Reads what is due and files it; lives as long as the cycle that it serves.
 
     Args:
-        on_change: Told the changed hours after each commit.
+        on_change: Called with the changed hours after each commit.
     """
 
     def __init__(

@@ -1,4 +1,4 @@
-"""What to watch and whom to tell, put together from the rules file, the settings and what is connected."""
+"""What to watch and whom to notify, put together from the rules file, the settings and what is connected."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -22,7 +22,7 @@ from alertd.settings import Settings
 def build_plan(
     rules: LoadedRules, settings: Settings, *, sources: Mapping[str, BillSource], notifiers: Mapping[str, Notifier]
 ) -> Plan:
-    """Put together what to watch and whom to tell."""
+    """Put together what to watch and whom to notify."""
     watched = build_watched(rules, settings)
     return Plan(
         accounts=sources,
@@ -64,7 +64,7 @@ def default_receivers(rules: LoadedRules) -> tuple[str, ...]:
 def build_audience(
     rules: LoadedRules, notifiers: Mapping[str, Notifier], *, targets: LinkTargets = NO_TARGETS
 ) -> Audience:
-    """Put together whom to tell, and where they read on."""
+    """Put together whom to notify, and where they read on."""
     return Audience(
         routes=rules.routes,
         default=default_receivers(rules),
@@ -79,7 +79,7 @@ def build_audience(
 
 
 def build_link_targets(rules: LoadedRules, settings: Settings) -> LinkTargets:
-    """Return where people read on about what they are told."""
+    """Return where people read on about what they were sent."""
     from alertd.novita.endpoint import billing_page  # noqa: PLC0415 -- as for clients
 
     urls = {account.name: account.base_url or settings.novita_base_url for account in rules.accounts}

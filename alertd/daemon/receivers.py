@@ -67,7 +67,7 @@ def open_notifiers(rules: LoadedRules, settings: Settings, stack: AsyncExitStack
 
 
 def printing_notifiers(rules: LoadedRules, settings: Settings) -> dict[str, Notifier]:
-    """Return for every receiver one that prints, so that a dry run shows who would be told what."""
+    """Return for every receiver one that prints, so that a dry run shows who would be sent what."""
     return {spec.name: printing_notifier(spec.name, rules, settings) for spec in rules.receivers}
 
 
@@ -125,7 +125,7 @@ def contacts(notifiers: Mapping[str, Notifier]) -> dict[str, str]:
 
 def owner_warnings(rules: LoadedRules, notifiers: Mapping[str, Notifier]) -> list[Problem]:
     """
-    Return a problem for every rule, and for routes and defaults, that tells the owner where none can be written to.
+    Return a problem for every rule, and for routes and defaults, that notifies the owner where none can be written to.
 
     Nothing is said where a receiver could not be built: it may be the one that could.
     """

@@ -1,5 +1,5 @@
 """
-Rereading the rules: notices edits and SIGHUP, swaps the new rules in whole, or keeps those in force and says why.
+Rereading the rules: notices edits and SIGHUP, swaps all of the new rules in, or keeps those in force and says why.
 
 Whatever goes wrong while they are read, by a mistake in the file or by a plugin's, leaves the old rules in force, fires
 `alertd-rules` with the reason, and does not end the watching.

@@ -96,7 +96,7 @@ class Reporter:
             Whether none failed.
 
         Raises:
-            StoreError: The store failed; what is filed is filed whole.
+            StoreError: The store failed; what is filed is filed completely.
         """
         if not self._reports:
             return True

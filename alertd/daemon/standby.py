@@ -25,7 +25,7 @@ _LOOK_S = 2.0
 
 async def wait_for_turn(settings: Settings, manager: ServiceManager) -> bool:
     """
-    Return True once nobody holds the lease, at once where the store is a file; False when told to stop meanwhile.
+    Return True once nobody holds the lease, at once where the store is a file; False when asked to stop meanwhile.
 
     Another process may still be quicker to take it.
 

@@ -36,7 +36,7 @@ class BillSource(Protocol):
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         """
-        Return every row of a range, whole or not at all.
+        Return every row of a range, or none.
 
         Raises:
             ApiError: It could not be read.
@@ -52,7 +52,7 @@ class BillSource(Protocol):
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         """
-        Return every row of a range by API key, whole or not at all, and what the keys are called.
+        Return every row of a range by API key, or none, and what the keys are called.
 
         Raises:
             ApiError: It could not be read.

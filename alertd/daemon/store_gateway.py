@@ -75,7 +75,7 @@ class StoreGateway(StoredOutbox):
         *,
         arrivals: Mapping[Key, Mapping[Place, Arrivals]],
     ) -> Mapping[Key, Mapping[int, HourBlock]]:
-        """Store what was read, whole; return the blocks that the changed hours held before."""
+        """Store all that was read; return the blocks that the changed hours held before."""
         changes = [
             BookChange(book=book, blocks=blocks.get(key, {}), arrivals=arrivals.get(key, {}))
             for key, book in books.items()

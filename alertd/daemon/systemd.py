@@ -1,7 +1,7 @@
 """
-What a service manager that started alertd is told: ready, reloading, stopping, alive, and a line of status.
+What is reported to the service manager that started alertd: ready, reloading, stopping, alive, and a line of status.
 
-The protocol is systemd's: datagrams to the socket that `$NOTIFY_SOCKET` names. Without one nobody is told anything.
+The protocol is systemd's: datagrams to the socket that `$NOTIFY_SOCKET` names. Without one nothing is sent.
 Source: https://www.freedesktop.org/software/systemd/man/252/sd_notify.html
 """
 
@@ -15,7 +15,7 @@ from alertd.log import get_logger
 
 class ServiceManager:
     """
-    Tells the manager of this process; lives as long as the process.
+    Reports to the manager of this process; lives as long as the process.
 
     Args:
         address: Path of a datagram socket, with `@` for an abstract one; empty where nobody listens.
@@ -44,29 +44,29 @@ class ServiceManager:
         return self._watchdog_s / 4 if self._watchdog_s else None
 
     def ready(self) -> None:
-        """Tell that the service serves, at first or again after a reload."""
-        self._tell("READY=1")
+        """Report that the service serves, at first or again after a reload."""
+        self._send("READY=1")
 
     def reloading(self) -> None:
-        """Tell that a reload began; `ready` ends it."""
-        self._tell("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_s() * 1e6)}")
+        """Report that a reload began; `ready` ends it."""
+        self._send("RELOADING=1", f"MONOTONIC_USEC={int(monotonic_s() * 1e6)}")
 
     def stopping(self) -> None:
-        """Tell that the service stops."""
-        self._tell("STOPPING=1")
+        """Report that the service stops."""
+        self._send("STOPPING=1")
 
     def status(self, text: str) -> None:
         """Show a line in `systemctl status`."""
-        self._tell(f"STATUS={text}")
+        self._send(f"STATUS={text}")
 
     def judged(self, stuck: tuple[str, ...]) -> None:
-        """Tell that the service is alive, or what is stuck; who is told the latter for too long restarts it."""
+        """Report that the service is alive, or what is stuck; a manager restarts what is stuck for too long."""
         if stuck:
             self.status(f"stuck: {'; '.join(stuck)}")
         elif self._watchdog_s:
-            self._tell("WATCHDOG=1")
+            self._send("WATCHDOG=1")
 
-    def _tell(self, *lines: str) -> None:
+    def _send(self, *lines: str) -> None:
         if not self._address:
             return
         try:

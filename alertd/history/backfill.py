@@ -69,7 +69,7 @@ class Backfill:
     Args:
         state: As loaded from the store; kept equal to it.
         accounts: The billing API of each account that is read.
-        on_read: Told each piece after it was stored.
+        on_read: Called with each piece after it was stored.
     """
 
     def __init__(

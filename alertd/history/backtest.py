@@ -29,10 +29,10 @@ from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
-"""Called with a title and a length; gives a function that is told (how much further, what was done)."""
+"""Called with a title and a length; gives a function that is called with (how much further, what was done)."""
 
 _GAPS_LISTED = 5
-"""So many gaps are told, the rest is counted."""
+"""So many gaps are named, the rest is counted."""
 _ON_MONTHLY_BILLS = frozenset({"monthly_bill", "reconcile"})
 
 
@@ -96,7 +96,7 @@ async def prepare_replay(
 
 async def build_watch(rules: LoadedRules, settings: Settings) -> tuple[Watch, list[Problem]]:
     """
-    Return what rules watch and whom they tell, and the receivers that cannot be built here.
+    Return what rules watch and whom they notify, and the receivers that cannot be built here.
 
     Those count as one recipient each, and write to nobody behind an owner.
     """
@@ -231,7 +231,7 @@ def _gaps(history: History, span: HourRange) -> Iterator[str]:
 
 
 def _beyond_bills(watches: Iterable[Watch], history: History, since: int) -> Iterator[str]:
-    """Say which rules past bills cannot tell of, or only in part."""
+    """Say which rules cannot be judged by past bills, or only in part."""
     rules = {rule.name: rule for watch in watches for rule in watch.rules if rule.enabled}
     if history.keys is not None:
         by_key = ", ".join(rule.name for rule in rules.values() if View.API_KEY in rule.views)

@@ -99,14 +99,14 @@ def history_lines(history: AlertHistory, rule: Rule | None, audience: Audience |
     yield f"{alert.rule}  {alert.fingerprint}  episode {alert.episode}"
     yield alert.headline
     yield ""
-    for name, text in standing_facts(history, rule, audience):
+    for name, text in state_facts(history, rule, audience):
         yield f"{name:<14}{text}"
     yield from _silences(history)
     yield from _sends(history)
     yield from _events(history.events)
 
 
-def standing_facts(history: AlertHistory, rule: Rule | None, audience: Audience | None) -> list[tuple[str, str]]:
+def state_facts(history: AlertHistory, rule: Rule | None, audience: Audience | None) -> list[tuple[str, str]]:
     """Return the state of the alert and whom it goes to, as (name, text) pairs; arguments as in `history_lines`."""
     facts = _then(history) if history.is_past else _now(history, rule)
     return [*facts, ("Goes to", _route(history.alert, rule, audience))]

@@ -63,7 +63,7 @@ def _read_held(store: Store, watched: Watched, owners: OwnerDirectory) -> Held:
 
 def read_past(store: Store, watched: Watched, *, owners: OwnerDirectory, at: datetime) -> Facts:
     """
-    Return what was known at an instant of the past, as far as the bills that are stored now tell.
+    Return what was known at an instant of the past, as far as the bills that are stored now say.
 
     Args:
         watched: The store may still hold other accounts.

@@ -1,4 +1,4 @@
-"""What `alertd status` tells: facts from the store, and the judgement whether all is well."""
+"""What `alertd status` shows: facts from the store, and the judgement whether all is well."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Edge:
     category: str
     view: View
     title: str
-    """The category for people, its two views told apart."""
+    """The category for people, its two views distinguished."""
     billed_through: datetime | None
     streams: tuple[StreamState, ...]
     """Rows of up to an hour and longer ones, each with its own edge."""
@@ -281,7 +281,7 @@ def _error_text(entry: OutboxEntry | None) -> str:
 
 
 def _unread(edges: tuple[Edge, ...]) -> list[str]:
-    """Return what cannot be read and why, once for all categories of which the same is told."""
+    """Return what cannot be read and why, once for all categories with the same reason."""
     all_of = Counter(edge.account for edge in edges)
     found: dict[tuple[str, str], list[str]] = {}
     for edge in edges:

@@ -7,7 +7,7 @@ from alertd.core.words import format_count
 from alertd.rules_file.model import LoadedRules
 
 _NAMED = 5
-"""So many names of a kind are told; the rest is counted."""
+"""So many names of a kind are shown; the rest is counted."""
 
 
 def changes(before: LoadedRules, after: LoadedRules) -> str:

@@ -107,7 +107,7 @@ class Entry:
         Args:
             location: The way from the entry to the value at fault; the deepest part that is written is its place.
             text: What is wrong and the remedy.
-            has_keys: Whether the keys are told before the text; not where the text names the thing itself.
+            has_keys: Whether the keys are named before the text; not where the text names the thing itself.
         """
         _, place, keys = self.find(location)
         if location and location[-1] == KEY:

@@ -35,7 +35,7 @@ def faults_at(
     error: "ValueError | Faults", node: Node, keys: tuple[str, ...] = (), *, example: object = None
 ) -> list[Fault]:
     """
-    Return what is wrong with a part of a list or mapping, as faults of the whole.
+    Return what is wrong with a part of a list or mapping, as faults of all of it.
 
     Args:
         error: What reading the part raised.

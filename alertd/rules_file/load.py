@@ -115,7 +115,7 @@ class _Loader:
                     }
 
     def _known(self, owners: list[OwnerEntry]) -> Known:
-        # Names as written, whatever else is wrong with their entries: a mistake there should not be told twice.
+        # Names as written, whatever else is wrong with their entries: a mistake there should not be reported twice.
         names = {section: tuple(e.name for e in entries if e.name) for section, entries in self.joined.sections.items()}
         labels = (entry.node.children.get("labels") for entry in self.joined.sections["rules"])
         return Known(

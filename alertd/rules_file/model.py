@@ -218,7 +218,7 @@ class ReceiverSpec:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LoadedRules:
-    """All that the rules files say, checked; immutable, so that a reload swaps it whole."""
+    """All that the rules files say, checked; immutable, so that a reload swaps all of it."""
 
     accounts: tuple[Account, ...]
     """Never empty."""
@@ -251,7 +251,7 @@ class LoadedRules:
             kind: `account`, `receiver`, `rule` or `report`.
             name: The entry's name.
             text: What is wrong and the remedy, without the entry's name.
-            key: A key of an account or receiver; where it is not written, the entry's place is told.
+            key: A key of an account or receiver; where it is not written, the entry's place is given.
         """
         nowhere = Place(str(self.files[0]), 1, 1)
         place = self.places.get((kind, f"{name}.{key}")) or self.places.get((kind, name), nowhere)

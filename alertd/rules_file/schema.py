@@ -64,7 +64,7 @@ def _by_type(noun: str, help_: str, kinds: dict[str, tuple[str, Schema]], defini
     Return the schema of entries whose keys depend on their `type`.
 
     Not a choice of alternatives: with `if` and `then` an editor offers every type where none is written, and marks the
-    key that is wrong instead of the whole entry.
+    key that is wrong instead of the entry.
     """
     for name, (_, schema) in kinds.items():
         definitions[f"{noun}_{name}"] = schema

@@ -94,7 +94,7 @@ class Written(ABC):
         Return what a YAML node's value stands for.
 
         Raises:
-            ValueError: It is none; the text tells the remedy.
+            ValueError: It is none; the text says the remedy.
         """
 
 

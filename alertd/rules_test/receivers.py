@@ -89,7 +89,7 @@ class Recorder:
         return Delivered(ref=str(len(self._sent)))
 
     async def edit(self, envelope: Envelope) -> Outcome:
-        """Note a correction as a message of its own; a first message that shows the present state tells nobody."""
+        """Note a correction as a message of its own; a first message that shows the present state notifies nobody."""
         if envelope.message.reason is NotifyReason.UPDATED:
             return Delivered(ref=envelope.edits)
         return await self.send(envelope)

@@ -17,7 +17,7 @@ async def run_file(path: Path, *, timer: Callable[[], float], warn: Callable[[st
 
     Args:
         timer: Seconds on a clock that never steps, for durations in reports.
-        warn: Told each warning, with its place.
+        warn: Called with each warning and its place.
     """
     try:
         loaded = load_tests(path)

@@ -1,5 +1,5 @@
 """
-What each owner spends, hour by hour: the truth that the bills tell late and imperfectly.
+What each owner spends, hour by hour: the truth that the bills show late and imperfectly.
 
 Decides amounts. Knows nothing of publication, of JSON or of the present: any hour, past or future, has its charge.
 """

@@ -127,7 +127,7 @@ def _first_published(charge: Charge, lag: int) -> int:
 def _version(meter: Meter, published_s: int, amount: int) -> Version:
     voucher = amount * meter.voucher_percent // 100
     if not meter.has_decimals:
-        # Only the integers will be told, so the charge itself must be what they can say.
+        # Only the integers will be published, so the charge itself must be what they can say.
         amount, voucher = whole(amount) * WHOLE, whole(voucher) * WHOLE
     return Version(published_s=published_s, amount=amount, voucher=voucher)
 

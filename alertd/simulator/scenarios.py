@@ -1,7 +1,7 @@
 """
 Named worlds: who spends what, and what goes wrong when.
 
-A story begins at midnight UTC of the *start* it is given; "day 9" is nine days later. Its account is older: it begins
+A scenario begins at midnight UTC of its *start*; "day 9" is nine days later. Its account is older: it begins
 with the month two months before, so that baselines, forecasts and last month's bill have something to stand on.
 """
 
@@ -118,7 +118,7 @@ SCENARIOS: Mapping[str, Callable[[int, datetime], World]] = {
     "busy-month": busy_month,
     "large": large,
 }
-"""Each takes a seed and the start of its story."""
+"""Each takes a seed and the start of the scenario."""
 
 
 def _midnight(start: datetime) -> datetime:

@@ -2,7 +2,7 @@
 The interface of a database: what the tables' modules ask of a driver, so that each of them is written once.
 
 SQL here is what SQLite and PostgreSQL share: `?` marks values in order and appears nowhere else, columns are named,
-upserts are ON CONFLICT. A driver turns every failure that a user can mend into StoreError.
+upserts are ON CONFLICT. A driver turns every failure that a user can fix into StoreError.
 """
 
 from collections.abc import Iterable, Sequence
@@ -68,7 +68,7 @@ class Database(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """
-        Commit what is written inside durably and whole, or roll all of it back when anything is raised.
+        Commit what is written inside durably and completely, or roll all of it back when anything is raised.
 
         Inside another transaction it is part of that one.
 
@@ -84,7 +84,7 @@ class Database(Protocol):
 
 
 class Driver(Database, Protocol):
-    """A database as the store opens, looks after and closes it."""
+    """A database as the store opens, maintains and closes it."""
 
     def require_sound(self) -> None:
         """

@@ -173,7 +173,7 @@ def holder_of(database: Driver) -> str | None:
 
 
 def this_process() -> str:
-    """Return this host's name and the process's id, as the others are told of it."""
+    """Return this host's name and the process's id, as the other replicas show it."""
     return f"{socket.gethostname()} (pid {os.getpid()})"
 
 

@@ -48,7 +48,7 @@ class EntryUpdate:
     before: OutboxEntry
     after: OutboxEntry
     folded_into_key: str = ""
-    """The delivery key of the entry that tells this one too, where its id is not known yet."""
+    """The delivery key of the entry that includes this one, where its id is not known yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,13 +144,13 @@ class Outbox:
         return self._read(f"WHERE state IN ({_OPEN_MARKS}) AND receiver = ? ORDER BY id", (*_OPEN, receiver))
 
     def entries_of(self, fingerprint: str) -> tuple[OutboxEntry, ...]:
-        """Return all entries that tell of an alert, in order of their ids."""
+        """Return all entries about an alert, in order of their ids."""
         return self._read(
             "WHERE id IN (SELECT entry_id FROM outbox_alert WHERE fingerprint = ?) ORDER BY id", (fingerprint,)
         )
 
     def delivered(self, receiver: str, recipient: str, *, since: datetime) -> tuple[OutboxEntry, ...]:
-        """Return what a recipient was told of alerts that are open or ended since an instant, in order of the ids."""
+        """Return what a recipient was sent about alerts that are open or ended since an instant, in order of ids."""
         return self._read(
             "WHERE receiver = ? AND recipient = ? AND state = ? AND id IN ("
             "SELECT entry_id FROM outbox_alert JOIN alert ON alert.fingerprint = outbox_alert.fingerprint "

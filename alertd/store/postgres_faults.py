@@ -26,7 +26,7 @@ _REMEDIES = {
 @contextlib.contextmanager
 def explained(place: str, secrets: Collection[str]) -> Iterator[None]:
     """
-    Turn what the user can mend into StoreError; mistakes of our own stay as they are.
+    Turn what the user can fix into StoreError; mistakes of our own stay as they are.
 
     Args:
         place: Which database it is.

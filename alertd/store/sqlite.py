@@ -291,7 +291,7 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _explained(place: str) -> Iterator[None]:
-    """Turn what the user can mend into StoreError; a broken constraint or misuse is ours and stays as it is."""
+    """Turn what the user can fix into StoreError; a broken constraint or misuse is ours and passes unchanged."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):

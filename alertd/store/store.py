@@ -183,7 +183,7 @@ class Store:
         view: View = View.USAGE,
     ) -> None:
         """
-        Commit what a cycle read of a view, whole: new series, books, blocks; and monthly bills.
+        Commit all that a cycle read of a view: new series, books, blocks; and monthly bills.
 
         Raises:
             StoreError: Nothing was kept.
@@ -202,7 +202,7 @@ class Store:
         updates: Iterable[EntryUpdate] = (),
     ) -> int:
         """
-        Commit what a cycle or a request decided, whole, and return how many notifications were new.
+        Commit all that a cycle or a request decided, and return how many notifications were new.
 
         Args:
             events: The history of the alerts.

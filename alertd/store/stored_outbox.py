@@ -7,13 +7,13 @@ from functools import partial
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.message import AlertFacts
-from alertd.core.messages.mirror import ENDS_TOLD_FOR, as_it_stands, last_notified
+from alertd.core.messages.mirror import ENDS_SENT_FOR, last_notified, present_state
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 
 _BEGINNINGS = frozenset({NotifyReason.FIRST, NotifyReason.STORM})
-_TELLING = frozenset({NotifyReason.FIRST, NotifyReason.STORM, NotifyReason.RAISED, NotifyReason.REPEAT})
+_ANNOUNCING = frozenset({NotifyReason.FIRST, NotifyReason.STORM, NotifyReason.RAISED, NotifyReason.REPEAT})
 _CONTINUATIONS = frozenset(
     {
         NotifyReason.RAISED,
@@ -95,24 +95,24 @@ class StoredOutbox:
         await self._thread.call(run)
 
     async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
-        """Return the entry's alerts as its recipient was told of them last while they fired."""
+        """Return the entry's alerts as they were last sent to its recipient while they fired."""
         known = await self._thread.call(
-            lambda store: _told(store, entry.receiver, entry.recipient, entry.created_at - ENDS_TOLD_FOR)
+            lambda store: _sent(store, entry.receiver, entry.recipient, entry.created_at - ENDS_SENT_FOR)
         )
         return tuple(known[fingerprint] for fingerprint in entry.fingerprints if fingerprint in known)
 
     async def mirrored(self, receiver: str, recipient: str, now: datetime) -> tuple[AlertFacts, ...]:
-        """Return what a recipient was told of and fires still, or ended lately, as it stands now."""
+        """Return what a recipient was sent and still fires, or ended lately, with its present state."""
 
         def read(store: Store) -> tuple[AlertFacts, ...]:
             with store.snapshot():
-                notified = _told(store, receiver, recipient, now - ENDS_TOLD_FOR)
-                return as_it_stands(notified.values(), map(store.alerts.alert, notified), now)
+                notified = _sent(store, receiver, recipient, now - ENDS_SENT_FOR)
+                return present_state(notified.values(), map(store.alerts.alert, notified), now)
 
         return await self._thread.call(read)
 
 
-def _told(store: Store, receiver: str, recipient: str, since: datetime) -> dict[str, AlertFacts]:
+def _sent(store: Store, receiver: str, recipient: str, since: datetime) -> dict[str, AlertFacts]:
     entries = store.outbox.delivered(receiver, recipient, since=since)
     return last_notified(entry.message for entry in entries)
 
@@ -121,7 +121,7 @@ def _edited_refs(store: Store, *, edits: Sequence[OutboxEntry]) -> dict[int, str
     """Return by id what each edit is to change; a message of many alerts stays as it is."""
     return {
         edit.id: _last_ref(
-            store, edit, _TELLING if edit.message.reason is NotifyReason.CORRECTED else _BEGINNINGS, alone=True
+            store, edit, _ANNOUNCING if edit.message.reason is NotifyReason.CORRECTED else _BEGINNINGS, alone=True
         )
         for edit in edits
     }
@@ -138,7 +138,7 @@ def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]
         and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
         and _began(known, fingerprint) == began
     ]
-    # Whom only the escalation told, for them it is the beginning.
+    # For those who got only the escalation, it is the beginning.
     found = [known for known in earlier if known.message.reason in reasons] or [
         known for known in earlier if known.message.reason is NotifyReason.ESCALATED
     ]
@@ -147,5 +147,5 @@ def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]
 
 
 def _began(entry: OutboxEntry, fingerprint: str) -> datetime | None:
-    """Return when the episode of an alert began of which an entry speaks: what tells it from another one."""
+    """Return when the episode of an alert began that an entry is about: it distinguishes episodes."""
     return next((facts.starts_at for facts in entry.message.alerts if facts.fingerprint == fingerprint), None)

@@ -1,5 +1,5 @@
 """
-An alert's own page: how it stands, why it is told or not, what it consists of, and its whole history.
+An alert's own page: its state, why it was notified or not, what it consists of, and its history.
 
 Pure: from what is known of one alert to what is shown.
 """
@@ -15,14 +15,14 @@ from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.values import format_value
 from alertd.core.words import format_instant
-from alertd.queries.alert_history import SentNotification, standing_facts
+from alertd.queries.alert_history import SentNotification, state_facts
 from alertd.web.drawing import Drawing, chart_drawing, severity_style
 from alertd.web.overview import AlertLine, alert_line
 from alertd.web.page_context import AlertFile
 
 _MOST_SENDS = 100
 _MOST_EVENTS = 200
-"""The newest; `alertd explain` tells all."""
+"""The newest; `alertd explain` shows all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +90,7 @@ class AlertPage:
     facts: tuple[tuple[str, str], ...]
     """What answers the reader's questions about the value."""
     standing: tuple[tuple[str, str], ...]
-    """Why it is told or not, and to whom."""
+    """Why it is notified or not, and to whom."""
     labels: tuple[tuple[str, str], ...]
     chart: ChartPanel | None
     parts: tuple[PartRow, ...]
@@ -123,7 +123,7 @@ def alert_page(found: AlertFile) -> AlertPage:
         if rule is not None and rule.runbook_url.startswith(("https://", "http://"))
         else "",
         facts=alert.facts,
-        standing=tuple(standing_facts(found.history, rule, known.audience)),
+        standing=tuple(state_facts(found.history, rule, known.audience)),
         labels=tuple((name, text) for name, text in alert.labels if text),
         chart=_chart(found.chart) if found.chart is not None else None,
         parts=_parts(alert, known.audience.owners),

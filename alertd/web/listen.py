@@ -38,7 +38,7 @@ class Listen:
 
     @property
     def external_host(self) -> str:
-        """The host, and the port where it is told, of the external URL; empty where there is none."""
+        """The host, and the port where there is one, of the external URL; empty where there is none."""
         return urlsplit(self.external_url).netloc.rpartition("@")[2].lower()
 
     def is_host_refused(self, host: str) -> bool:

@@ -69,7 +69,7 @@ class AlertLine:
     known_to: str
     """Who acknowledged it, empty where nobody does."""
     withheld: str
-    """Why nothing of it is told now, empty where nothing keeps it back."""
+    """What withholds its notifications now, in words; empty where nothing does."""
     caveats: tuple[str, ...]
 
 
@@ -212,7 +212,7 @@ def _verdict(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
 
 
 def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
-    """Return an alert as it stands in a list."""
+    """Return an alert as a list shows it."""
     since = alert.resolved_at or alert.fired_at or alert.started_at
     mutes = why_withheld(alert, known.waiting, known.now)
     return AlertLine(

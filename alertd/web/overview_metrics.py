@@ -21,7 +21,7 @@ from alertd.web import families
 OTHER = "other"
 """What is summed because it is too much for labels of its own; the name of a group always has a `=`."""
 _LONGEST = 80
-"""A name longer than that is cut, and told apart by a digest."""
+"""A name longer than that is cut, and made unique by a digest."""
 _DIGEST = 8
 _DAY_S = 86_400
 _UNSETTLED = (BillStatus.PENDING, BillStatus.OUTED, BillStatus.OVERDUE)

@@ -1,7 +1,7 @@
 """
 Who may change anything over HTTP: sessions of people who showed the token once, and the token itself of scripts.
 
-A session is a signed cookie; the key lives as long as the process, so a restart ends every session. Time is told by a
+A session is a signed cookie; the key lives as long as the process, so a restart ends every session. Time is kept by a
 clock that never steps. Nothing here knows HTTP.
 """
 
@@ -31,7 +31,7 @@ class Visitor:
     name: str
     """As they gave it; empty for scripts that did not say."""
     mark: str = ""
-    """Tells a session from others; empty where the request itself carries the token."""
+    """Distinguishes a session from others; empty where the request itself carries the token."""
     csrf: str = ""
     """What forms of the session carry."""
 

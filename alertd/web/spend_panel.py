@@ -16,7 +16,7 @@ from alertd.core.words import group_name
 from alertd.web.drawing import Drawing, spend_drawing
 
 GROUPS_SHOWN = 8
-"""More colours than these nobody tells apart."""
+"""More colours than these nobody can distinguish."""
 _OTHERS_LISTED = 100
 _GAPS_TOLD = 4
 _UNITS_DRAWN = UNITS_PER_USD // 10_000

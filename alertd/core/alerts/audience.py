@@ -1,4 +1,4 @@
-"""Who is told of an alert: routes, defaults, the people behind owners, and its quiet hours."""
+"""Who is notified of an alert: routes, defaults, the people behind owners, and quiet hours."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ NO_TARGETS = LinkTargets()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """Everyone who can be told, and what keeps them from it by the rules file; replaced whole at reload."""
+    """Everyone who can be notified, and what withholds it by the rules file; replaced at reload."""
 
     routes: tuple[Route, ...] = ()
     default: tuple[str, ...] = ()
@@ -53,10 +53,10 @@ class Audience:
     quiet_hours: Mapping[str, tuple[QuietHours, ...]] = field(default_factory=dict)
     """Receiver to its quiet hours."""
     targets: LinkTargets = NO_TARGETS
-    """Where those who are told read on."""
+    """Where those who are notified read on."""
 
     def of(self, alert: Alert, rule: Rule | None, reason: NotifyReason) -> tuple[Address, ...]:
-        """Return who is to be told of an alert for a reason; an end and a correction go to those who were told."""
+        """Return who is to be notified for a reason; an end and a correction go to those who were notified."""
         if reason is NotifyReason.RESOLVED:
             return tuple(address for address in alert.notified_to if address.receiver in self.recipients)
         if reason.is_edit:
@@ -76,8 +76,8 @@ class Audience:
         """
         Return the addresses behind names of receivers that exist, each once.
 
-        Where the owner is all that is named and cannot be written to, the routes say who is told, where they too name
-        only the owner the default, and the first receiver at last: spend without an owner has a place to go.
+        Where the owner is all that is named and cannot be written to, the routes say who is notified, or the
+        default where they too name only the owner, and the first receiver at last: no spend is without a receiver.
         """
         wanted = tuple(dict.fromkeys(names))
         found = self._reached(wanted, alert)

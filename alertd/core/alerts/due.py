@@ -11,19 +11,19 @@ from alertd.core.rules.base import Rule
 from alertd.core.values import format_value
 from alertd.core.words import format_instant
 
-TELLING_CHANGE = Decimal("0.1")
-"""A told value that later data changes by more than this share is put right."""
+CORRECTED_FROM = Decimal("0.1")
+"""A notified value that later data changes by more than this share is corrected."""
 LONGEST_REPEAT = timedelta(days=7)
 """A repeat interval does not grow past a week."""
 
 
 def notify_reason(move: Move, now: datetime) -> NotifyReason | None:
     """
-    Return why this alert is to be told now, or None.
+    Return why a notification of this alert is due now, or None.
 
-    Due are: the beginning, a severity above the one told, the end of what was told, its escalation, a repeat while it
-    fires, and a correction where later data changes the told value. A lower severity is no news. An acknowledged alert
-    is neither escalated nor repeated. What was withheld stays due, because only what was told counts.
+    Due are: the beginning, a severity above the one notified, the end of what was notified, its escalation, a repeat
+    while it fires, and a correction where later data changes the notified value. A lower severity is no news. An
+    acknowledged alert is neither escalated nor repeated. What was withheld stays due: only what was notified counts.
     """
     before, after = move.before, move.after
     if after.state is AlertState.RESOLVED:
@@ -80,11 +80,11 @@ def _is_correction_due(move: Move) -> bool:
     was, is_now = move.after.notified_value, move.restated
     if was is None or is_now is None or was == is_now:
         return False
-    return abs(is_now - was) > abs(was) * TELLING_CHANGE
+    return abs(is_now - was) > abs(was) * CORRECTED_FROM
 
 
 def corrected(move: Move, now: datetime) -> Alert:
-    """Note on the alert that its told value was put right, and how."""
+    """Note on the alert that its notified value was corrected, and how."""
     alert = move.after
     if move.restated is None or alert.notified_value is None or alert.notified_as_of is None:
         return alert
@@ -105,7 +105,7 @@ def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...],
     known = () if reason is NotifyReason.FIRST else alert.notified_to
     to = tuple(dict.fromkeys((*known, *addresses)))
     if reason is NotifyReason.ESCALATED:
-        # Others go on being told in their own time.
+        # The other receivers go on being notified in their own time.
         return replace(alert, escalated_at=now, notified_to=to)
     is_rise = reason is NotifyReason.RAISED
     return replace(
@@ -116,7 +116,7 @@ def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...],
         notified_severity=alert.severity,
         corrected="",
         repeat_count=alert.repeat_count + 1 if reason is NotifyReason.REPEAT else 0,
-        # An acknowledgement is of what was told then: a rise is news, and is repeated until it is acknowledged itself.
+        # An acknowledgement is of what was notified then: a rise is news, repeated until it is acknowledged itself.
         acknowledged_by=None if is_rise else alert.acknowledged_by,
         acknowledged_at=None if is_rise else alert.acknowledged_at,
         notified_to=to,

@@ -1,4 +1,4 @@
-"""Inhibitions: alerts that are not worth telling while another one fires."""
+"""Inhibitions: alerts that need no notification while another one fires."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Judge every rule over what is known: from facts and open alerts to moves. Storing and telling are not here."""
+"""Judge every rule over what is known: from facts and open alerts to moves. Storing and notifying are not here."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace

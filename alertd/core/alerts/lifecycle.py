@@ -139,7 +139,7 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         alert,
         # A severity that was left and comes again is news again.
         notified_severity=min(notified, alert.severity) if notified is not None else None,
-        # What the rule's new text makes of the told hours is no correction of them.
+        # What the rule's new text makes of the hours that were notified is no correction of them.
         notified_as_of=alert.notified_as_of if alert.rule_digest == rule.digest() else None,
         type=rule.TYPE,
         account=sample.account,
@@ -187,7 +187,7 @@ class Move:
     after: Alert
     rule: Rule | None
     restated: Decimal | None = None
-    """What the told value is by the bills as they are now; None where that cannot be said or nothing was told."""
+    """What the notified value is by the bills as they are now; None where that cannot be said or none was notified."""
 
     @property
     def is_change(self) -> bool:

@@ -21,7 +21,7 @@ class QuietHours:
     timezone: str = "UTC"
 
     def end_of(self, now: datetime) -> datetime | None:
-        """Return when the quiet that holds now ends, None where none does; aware, UTC."""
+        """Return when the quiet hours that hold now end, None where none do; aware, UTC."""
         zone = ZoneInfo(self.timezone)
         today = now.astimezone(zone).date()
         ends = [self._span(day, zone) for day in (today - _DAY, today) if day.weekday() in self.days]
@@ -29,18 +29,18 @@ class QuietHours:
 
     def _span(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
         last = day if self.end > self.start else day + _DAY
-        # Each end by itself: a clock change in between makes the quiet an hour longer or shorter, not later.
+        # Each end by itself: a clock change in between makes them an hour longer or shorter, not later.
         start, end = (datetime.combine(on, at, zone) for on, at in ((day, self.start), (last, self.end)))
         return start.astimezone(UTC), end.astimezone(UTC)
 
 
 def quiet_until(hours: Iterable[QuietHours], now: datetime) -> datetime | None:
-    """Return when a receiver may be told again, None where it may now; quiet that follows on quiet counts as one."""
+    """Return when a receiver may be notified again, None where it may now; adjoining quiet hours count as one."""
     windows = tuple(hours)
     until: datetime | None = None
     while (later := max((end for window in windows if (end := window.end_of(until or now))), default=None)) is not None:
         if until is not None and later - now > 8 * _DAY:
-            # Quiet all week: an answer for ever would never be sent.
+            # Quiet hours all week: with no end in sight nothing would ever be sent.
             return until
         until = later
     return until

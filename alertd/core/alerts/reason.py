@@ -10,13 +10,13 @@ class NotifyReason(StrEnum):
     RAISED = "severity raised"
     REPEAT = "still firing"
     ESCALATED = "escalated"
-    """It fires long and nobody acknowledged it."""
+    """It has fired for long and nobody acknowledged it."""
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"
     CORRECTED = "corrected"
-    """What was told is put right in its place; nobody is told anew."""
+    """A delivered message is corrected in place; nobody is notified anew."""
     UPDATED = "updated"
-    """The message that told the beginning shows the present state; nobody is told anew."""
+    """The first message is edited to show the present state; nobody is notified anew."""
     STORM = "many alerts"
     UNDELIVERED = "undelivered"
     """A copy for the fallback receiver of what another receiver could not take."""
@@ -25,5 +25,5 @@ class NotifyReason(StrEnum):
 
     @property
     def is_edit(self) -> bool:
-        """Whether it changes a message that was delivered, and is none of its own."""
+        """Whether it changes a message that was delivered, instead of being a new one."""
         return self in {NotifyReason.CORRECTED, NotifyReason.UPDATED}

@@ -138,7 +138,7 @@ def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
 
 def _named_alert(matcher: tuple[str, Patterns], situation: Situation) -> tuple[str, Patterns]:
     """
-    Return a matcher with the whole fingerprint where it names one alert by the beginning of it.
+    Return a matcher with the full fingerprint where it names one alert by the beginning of it.
 
     Raises:
         RequestError: No alert begins so, or more than one.

@@ -58,7 +58,7 @@ class RequestError(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledge:
-    """Somebody looks after an alert: it is not repeated and not escalated until its severity rises."""
+    """Somebody acknowledged an alert: it is not repeated and not escalated until its severity rises."""
 
     fingerprint: str
     """Or the beginning of one that no other shares."""

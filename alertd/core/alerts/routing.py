@@ -1,4 +1,4 @@
-"""Who is told: from an alert's labels and severity to the names of receivers."""
+"""Who is notified: from an alert's labels and severity to the names of receivers."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Route:
 
 
 def matching_routes(labels: Mapping[str, str], routes: Iterable[Route]) -> list[tuple[int, Route]]:
-    """Return the routes that an alert takes with their places from 1: the first match, and later ones while told so."""
+    """Return the routes of an alert with their places from 1: the first match, and later ones as `continue` says."""
     found = []
     for number, entry in enumerate(routes, 1):
         if matches_all(dict(entry.match), labels):

@@ -1,5 +1,5 @@
 """
-Silences: notifications that people do not want for a while. State goes on; only the telling waits.
+Silences: notifications that people do not want for a while. The alert goes on; only notifications wait.
 
 A silence holds for every alert that its matchers match, or, where it is bound, for single alerts until they end or
 cost a further amount.
@@ -34,12 +34,12 @@ class Bound:
         return (self.fingerprint, self.episode) == (alert.fingerprint, alert.episode)
 
     def holds(self, alert: Alert, since: datetime) -> bool:
-        """Return whether an alert is the one and never cost the amount since an instant: once told of it stays over."""
+        """Return whether it holds an alert: not where its amount is reached, or was notified since an instant."""
         is_below = self.below is None or alert.value < self.below
         return self.names(alert) and is_below and not self.is_notified(alert, since)
 
     def is_notified(self, alert: Alert, since: datetime) -> bool:
-        """Return whether the value that ends it was told since an instant."""
+        """Return whether the value that ends it was notified since an instant."""
         if self.below is None or alert.notified_at is None or alert.notified_value is None:
             return False
         return alert.notified_at > since and alert.notified_value >= self.below
@@ -47,7 +47,7 @@ class Bound:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Silence:
-    """Notifications withheld; replaced whole at each change and never deleted before its time."""
+    """Notifications withheld; replaced at each change and never deleted before its time."""
 
     id: str
     """Eight hex digits."""
@@ -76,7 +76,7 @@ class Silence:
         return not self.bound or any(bound.holds(alert, self.created_at) for bound in self.bound)
 
     def is_outspent(self, alert: Alert, labels: Mapping[str, str], now: datetime) -> bool:
-        """Return whether an alert cost the amount that ends it, and nobody was told of that yet."""
+        """Return whether an alert cost the amount that ends it, and nobody was notified of that yet."""
         if not self.is_active(now) or not matches_all(dict(self.matchers), labels):
             return False
         return any(
@@ -126,7 +126,7 @@ def matchable(alert: Alert) -> dict[str, str]:
 def silence_of(silences: Iterable[Silence], alert: Alert, labels: Mapping[str, str], now: datetime) -> Silence | None:
     """Return the silence that holds an alert longest, None where none does."""
     holding = [silence for silence in silences if silence.holds(alert, labels, now)]
-    # One without an end of its own outlasts the others as far as anybody can tell.
+    # One without an end of its own outlasts the others as far as anybody knows.
     return max(holding, key=lambda silence: (silence.ends_at is None, silence.ends_at or now), default=None)
 
 

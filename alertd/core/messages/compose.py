@@ -247,7 +247,7 @@ def _storm_line(alert: Alert, headline: str) -> str:
 
 
 def compose_undelivered(message: Message, *, receiver: str, why: str, now: datetime) -> Message:
-    """Tell the fallback receiver what another one could not take, and why."""
+    """Return for the fallback receiver what another one could not take, and why."""
     return replace(
         message,
         reason=NotifyReason.UNDELIVERED,
@@ -271,7 +271,7 @@ def compose_test(receiver: str, *, now: datetime) -> Message:
 
 
 def fold(waiting: Sequence[Message], newer: Message) -> Message:
-    """Tell with a newer message what waited and was never sent, so that nothing is dropped and nothing told twice."""
+    """Add to a newer message what waited and was never sent, so that nothing is dropped and nothing sent twice."""
     history = [line for message in waiting for line in (*message.history, *_late_line(message))]
     reason = newer.reason
     unsent = [message.reason for message in waiting if not message.reason.is_edit]

@@ -1,5 +1,5 @@
 """
-From what changed to what is to be sent: what is due, what is withheld and why, who is told, as one message or as a
+From what changed to what is to be sent: what is due, what is withheld and why, who is notified, as one message or a
 storm, and what is folded together.
 
 It builds outbox entries; it sends nothing and stores nothing.
@@ -93,8 +93,8 @@ def dispatch(
         reason = _reason(move, mutes, now)
         addresses = audience.of(move.after, move.rule, reason) if reason is not None else ()
         if reason is None or not addresses:
-            # Nobody was told: whoever is named later hears of the beginning.
-            after.append(move if reason is None else _unheard(move, reason))
+            # Nobody was notified: whoever is named later gets the beginning.
+            after.append(move if reason is None else _unreached(move, reason))
             continue
         is_correction = reason is NotifyReason.CORRECTED
         noted = corrected(move, now) if is_correction else notified(move.after, reason, addresses, now)
@@ -137,22 +137,22 @@ def _due(
 
 
 def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:
-    """Return why an alert is told now, None where nothing is due or it is withheld; an end is never withheld."""
+    """Return why a notification is sent now, None where none is due or it is withheld; an end is never withheld."""
     reason = notify_reason(move, now)
     if reason is None and mutes.is_outspent(move.after):
         reason = NotifyReason.REPEAT
     return None if move.after.muted is not None and reason is not NotifyReason.RESOLVED else reason
 
 
-def _unheard(move: Move, reason: NotifyReason) -> Move:
-    """Note that nobody hears of what is due; what was told stays told where no message can take a correction."""
+def _unreached(move: Move, reason: NotifyReason) -> Move:
+    """Note that what is due reaches nobody; an end or a correction without a message to change is no such case."""
     if reason in {NotifyReason.RESOLVED, NotifyReason.CORRECTED}:
         return move
     return replace(move, after=replace(move.after, muted=NO_RECEIVER))
 
 
 def _looks_different(move: Move) -> bool:
-    """Return whether the message that told an alert's beginning shows another state now."""
+    """Return whether the first message of an alert's episode must show another state now."""
     before, after = move.before, move.after
     if before is None or before.notified_at is None or before.episode != after.episode:
         return False
@@ -176,7 +176,7 @@ def entries_of_request(
     """
     Return what receivers that can change messages are to show after somebody acknowledged or silenced.
 
-    The first message shows the present state, and an acknowledgement is told in its thread.
+    The first message shows the present state, and an acknowledgement is posted in its thread.
     """
     entries = []
     for move in filter(_looks_different, changes):
@@ -223,7 +223,7 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
     """Split what is due for one receiver into messages: single alerts and storms."""
     if is_first_cycle and len(dues) > STORM_AT_FIRST:
         return [dues]
-    # An edit changes one message in its place, after what is told anew: it is no part of a storm.
+    # An edit changes one message in place, after what is sent anew: it is no part of a storm.
     edits = [[due] for due in dues if due.reason.is_edit]
     bundles: list[list[_Due]] = []
     by_rule: dict[str, list[_Due]] = {}
@@ -286,7 +286,7 @@ def _by_place(waiting: Iterable[OutboxEntry]) -> dict[_Place, list[OutboxEntry]]
 
 def _foldable(entry: OutboxEntry, waiting: Mapping[_Place, Sequence[OutboxEntry]]) -> list[OutboxEntry]:
     """
-    Return the waiting entries that a new one may tell along: of the same alert, and certainly never sent.
+    Return the waiting entries that a new one may include: of the same alert, and certainly never sent.
 
     An entry whose fate is unknown is not touched: the new one waits behind it.
     """
@@ -298,7 +298,7 @@ def _foldable(entry: OutboxEntry, waiting: Mapping[_Place, Sequence[OutboxEntry]
             if _may_join(old.message.reason, entry.message.reason):
                 of_alert.append(old)
         else:
-            # What came before a storm that tells of the alert too must not be told after it.
+            # What came before a storm that includes the alert must not be sent after it.
             of_alert = []
     is_free = all(old.state in {EntryState.PENDING, EntryState.BLOCKED} and not old.unknowns for old in of_alert)
     return of_alert if is_free else []

@@ -14,7 +14,7 @@ from alertd.core.severity import Severity
 _HOLD = timedelta(days=1)
 """So long it waits on where nobody can say how long an alert will be withheld; renewed in time."""
 _ACKNOWLEDGED = frozenset({NotifyReason.REPEAT, NotifyReason.ESCALATED})
-"""What nobody needs to hear of an alert that somebody looks after."""
+"""What nobody needs to hear of an alert that somebody acknowledged."""
 
 
 def is_held(entry: OutboxEntry, now: datetime) -> bool:

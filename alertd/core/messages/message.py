@@ -1,7 +1,7 @@
 """
 What is said, before any channel decides how it looks: words are chosen here once, channels only lay them out.
 
-All texts are plain: whatever came from a bill is data, and each notifier escapes the whole for its channel.
+All texts are plain: whatever came from a bill is data, and each notifier escapes all of it for its channel.
 """
 
 from dataclasses import dataclass
@@ -108,7 +108,7 @@ class Message:
     table_note: str = ""
     """What the table's columns compare, e.g. "last 24 hours against the 24 hours before"."""
     history: tuple[str, ...] = ()
-    """What waited and is told with this message: "fired 10:02 UTC, delivered late"."""
+    """What waited and is sent with this message: "fired 10:02 UTC, delivered late"."""
     sections: tuple[Section, ...] = ()
     """The parts of a report; alerts have none."""
     chart: Chart | None = None

@@ -43,10 +43,10 @@ class EntryState(StrEnum):
     """An attempt ended without an answer: a copy may have arrived."""
     DELIVERED = "delivered"
     BLOCKED = "blocked"
-    """The receiver's configuration must be mended; tried again each hour and at reload."""
+    """The receiver's configuration must be fixed; tried again each hour and at reload."""
     GAVE_UP = "gave up"
     FOLDED = "folded"
-    """Told together with a later entry, `folded_into`."""
+    """Sent as part of a later entry, `folded_into`."""
 
     @property
     def is_open(self) -> bool:
@@ -56,7 +56,7 @@ class EntryState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxEntry:
-    """One notification for one recipient of one receiver; replaced whole at each change."""
+    """One notification for one recipient of one receiver; replaced at each change."""
 
     id: int = 0
     """Given by the store; entries of one group leave in this order. 0 until stored."""
@@ -68,7 +68,7 @@ class OutboxEntry:
     group: str
     """Entries of one receiver, recipient and group go out in order: an alert's fingerprint or a storm's name."""
     fingerprints: tuple[str, ...]
-    """The alerts that it tells of."""
+    """The alerts that it is about."""
     message: Message
     state: EntryState = EntryState.PENDING
     created_at: datetime
@@ -110,7 +110,7 @@ class OutboxEntry:
 
     @property
     def is_report(self) -> bool:
-        """It tells of no alert, and can wait for those that do."""
+        """It is about no alert, and can wait for those that are."""
         return not self.fingerprints
 
 

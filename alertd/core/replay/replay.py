@@ -38,7 +38,7 @@ class Watch(Watched):
 
     @property
     def replayed(self) -> tuple[Rule, ...]:
-        """The enabled rules that past bills can tell of."""
+        """The enabled rules that can be judged by past bills."""
         return tuple(rule for rule in self.rules if rule.enabled and not rule.NOT_REPLAYED)
 
     def first_hour(self, since: int) -> int:
@@ -79,7 +79,7 @@ class Sent:
 
     receiver: str
     rule: str
-    """The first that it tells of."""
+    """The first that it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,7 +205,7 @@ class Replayer:
         return decisions
 
     def _take(self, decisions: Decisions, now: datetime) -> None:
-        """Put new entries behind those that wait, without what they tell along, and deliver what is not held."""
+        """Put new entries behind those that wait, without what they include, and deliver what is not held."""
         folded = {number for numbers in decisions.folded.values() for number in numbers}
         first = max((entry.id for entry in self._held), default=0) + 1
         new = [replace(entry, id=number) for number, entry in enumerate(decisions.entries, first)]
@@ -217,7 +217,7 @@ class Replayer:
         """Count what is due as delivered, everything where no instant is given."""
         due = [entry for entry in self._held if now is None or entry.not_before <= now]
         self._held = [entry for entry in self._held if now is not None and entry.not_before > now]
-        # What corrects a message stands in its place: nobody is told anew.
+        # A correction takes the place of its message: nobody is notified anew.
         self._sent += [
             Sent(receiver=entry.receiver, rule=entry.message.alerts[0].rule)
             for entry in due
@@ -225,7 +225,7 @@ class Replayer:
         ]
 
     def result(self) -> Replay:
-        """Return what was found; what quiet hours still hold counts as told when they end."""
+        """Return what was found; what quiet hours still hold counts as sent when they end."""
         self._deliver(None)
         return Replay(
             since=start_of(self.hours.start),

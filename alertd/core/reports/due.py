@@ -23,7 +23,7 @@ class Timetable:
     """When a report is scheduled."""
 
     schedule: str
-    """As written; tells an edited timetable from the one that a mark was made by."""
+    """As written; shows whether the timetable was edited since a mark was made."""
     timezone: str
     trigger: Trigger
 

@@ -53,7 +53,7 @@ class Compared:
     """
     An amount, and that of the period before.
 
-    None where that period is not wholly known, or where it seems that less was spent since and something is missing
+    None where that period is not completely known, or where it seems that less was spent since and something is missing
     from the present one: missing data hides spend, so the fall may be none.
     """
 
@@ -103,7 +103,7 @@ class SpendFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportFigures:
-    """Everything that a report tells."""
+    """Everything that a report shows."""
 
     scope: ReportScope
     spend: SpendFigures | None
@@ -123,12 +123,12 @@ def report_figures(
     scope: ReportScope, facts: Facts, *, alerts: Iterable[Alert], rules: Iterable[Rule]
 ) -> ReportFigures:
     """
-    Put together what a report tells.
+    Put together what a report shows.
 
     Args:
         facts: Their spend view must reach back `scope.reach` and as far as the budgets look.
         alerts: Of any state.
-        rules: The enabled budgets among them are told.
+        rules: The enabled budgets among them are shown.
     """
     return ReportFigures(
         scope=scope,
@@ -147,7 +147,7 @@ def _urgency(alert: Alert) -> tuple[int, datetime, str]:
 
 
 def _is_unpaid(tracked: TrackedBill) -> bool:
-    """Tell whether a bill waits for payment: it owes, is issued, or is in a state that alertd does not know."""
+    """Return whether a bill waits for payment: it owes, is issued, or is in a state that alertd does not know."""
     return tracked.bill.owed > 0 or tracked.bill.status not in _NOT_DUE
 
 

@@ -1,5 +1,5 @@
 """
-What is known at one moment, at a glance: for the status page and for metrics.
+What is known at one moment, in short: for the status page and for metrics.
 
 It sums and collects; how it looks is decided where it is shown.
 """

@@ -29,11 +29,11 @@ _ALERTS = 10
 _BILLS = 10
 _GAPS = 3
 _TELLING_SHARE = 10
-"""A rise to more than ten times as much is told in dollars only."""
+"""A rise to more than ten times as much is shown in dollars only."""
 
 
 def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: LinkTargets = NO_TARGETS) -> Message:
-    """Say what a report tells."""
+    """Put a report into words."""
     scope, spend = figures.scope, figures.spend
     sections = (
         *(_spend_sections(scope, spend, owners) if spend is not None else ()),

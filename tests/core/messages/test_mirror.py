@@ -7,7 +7,7 @@ import pytest
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.messages.message import AlertFacts
-from alertd.core.messages.mirror import as_it_stands, last_notified
+from alertd.core.messages.mirror import last_notified, present_state
 from alertd.core.severity import Severity
 from tests.builders import NOON, alert_facts, firing_message, resolved_message, storm_message
 from tests.core.builders import firing
@@ -47,6 +47,6 @@ def as_ended(facts: AlertFacts) -> AlertFacts:
         pytest.param(None, (), id="not known any more"),
     ],
 )
-def test_alert_when_told_again_then_as_it_stands(alert: Alert | None, expected: tuple[AlertFacts, ...]) -> None:
+def test_alert_when_told_again_then_present_state(alert: Alert | None, expected: tuple[AlertFacts, ...]) -> None:
     """A receiver knows an alert by the labels that it was told with: others would be another alert."""
-    assert as_it_stands((alert_facts(),), (alert,), NOW) == expected
+    assert present_state((alert_facts(),), (alert,), NOW) == expected
