@@ -72,7 +72,7 @@ class Magnitude:
         """
         # Nearly always all of them fit together.
         if self._all > LARGEST_SUM and float(self._of[series].sum()) > LARGEST_SUM:
-            raise OverflowError("the spend that it looks at adds up to more than 922 million USD")
+            raise OverflowError("the spend that it covers adds up to more than 922 million USD")
 
 
 class LongTotals:
