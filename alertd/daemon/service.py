@@ -80,6 +80,7 @@ class Service:
             app.settings.http_listen,
             token=app.settings.plain("http_token") or "",
             external_url=app.settings.external_url or "",
+            public_read=app.settings.http_public_read,
         )
 
     async def run(self) -> None:

@@ -111,7 +111,9 @@ async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
 async def _probes(settings: Settings, failing: Callable[[], tuple[str, ...]]) -> AsyncIterator[None]:
     """Answer probes where the settings want it: alive, unless a task fails again and again, and not ready."""
     token, external_url = settings.plain("http_token") or "", settings.external_url or ""
-    listen_on = parse_listen(settings.http_listen, token=token, external_url=external_url)
+    listen_on = parse_listen(
+        settings.http_listen, token=token, external_url=external_url, public_read=settings.http_public_read
+    )
     if listen_on is None:
         yield
         return

@@ -62,7 +62,7 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
             return outcome
 
         token = secrets.token_urlsafe(12)
-        listen = Listen(host="127.0.0.1", port=port, token=token)
+        listen = Listen(host="127.0.0.1", port=port, token=token, public_read=True)
         async with serve_page(app, listen, carry_out=carry_out, stuck=tuple, now=clock) as bound, _until_asked(stop):
             say(_invitation(bound, token))
             await stop.wait()

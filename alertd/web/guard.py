@@ -5,25 +5,33 @@ It refuses foreign host names, requests from beyond this host without the token,
 browser send. What is written behind it is for others to decide.
 """
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.typedefs import Middleware
 
 from alertd.errors import AlertdError
-from alertd.log import get_logger
+from alertd.log import Repeats, get_logger
+from alertd.web.connections import Connection
+from alertd.web.form_reading import read_form
 from alertd.web.listen import Listen
 from alertd.web.session import SESSION_S, Sessions, Visitor
+from alertd.web.source import peer_of, source_of
 from alertd.web.styles import Styles
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 COOKIE = "alertd_session"
 STATIC = "/static/"
 LOGIN = "/login"
-_BEARER = "Bearer "
+_BEARER = "bearer"
+_ANSWER_S = 30.0
+"""How long a request's body and the work for it may take: a store that does not answer must not keep connections."""
+_MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
 _HEADERS = {
+    "Cache-Control": "no-store",
     "Content-Security-Policy": (
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -34,8 +42,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
-    # Not which libraries in which versions answer.
-    "Server": "alertd",
 }
 
 
@@ -51,6 +57,7 @@ class Guard:
         self._listen = listen
         self._sessions = sessions
         self._styles = styles
+        self._trouble = Repeats()
 
     def routes(self) -> list[web.RouteDef]:
         """Return the paths of signing in and out."""
@@ -62,10 +69,9 @@ class Guard:
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
-            response = await self._answer(request, handler)
-            for name, value in _HEADERS.items():
-                response.headers.setdefault(name, value)
-            response.headers.setdefault("Cache-Control", "no-store")
+            if isinstance(request.protocol, Connection):
+                request.protocol.began()
+            response = await self._answer_in_time(request, handler)
             if response.content_type == "text/html" and "gzip" in request.headers.get("Accept-Encoding", ""):
                 response.headers["Vary"] = "Accept-Encoding"
                 response.enable_compression(web.ContentCoding.gzip)
@@ -73,17 +79,53 @@ class Guard:
 
         return guard
 
+    @staticmethod
+    async def protect(_: web.Request, response: web.StreamResponse) -> None:
+        """Give a response, whoever made it, the headers that keep browsers from harm."""
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        # Not which libraries in which versions answer.
+        response.headers["Server"] = "alertd"
+
+    async def _answer_in_time(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        try:
+            async with asyncio.timeout(_ANSWER_S):
+                return await self._answer(request, handler)
+        except TimeoutError:
+            if not request.content.is_eof():
+                return self._refuse(request, HTTPStatus.REQUEST_TIMEOUT, "the request was not complete in time")
+            self._trouble.warning("page took too long", path=request.path)
+            words = "this took too long; see `alertd status`, and alertd's log for what it waits for"
+            return self._refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, words)
+
     async def _answer(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        return self._turned_away(request) or await self._handled(request, handler)
+
+    def _turned_away(self, request: web.Request) -> web.StreamResponse | None:
+        """Return what is answered to who may not ask; None where they may."""
         if self._listen.is_host_refused(request.headers.get("Host", "")):
-            return self._refuse(request, HTTPStatus.MISDIRECTED_REQUEST, "ask for localhost or 127.0.0.1")
+            words = "ask for localhost or 127.0.0.1; behind a proxy set ALERTD_EXTERNAL_URL to the page's address"
+            return self._refuse(request, HTTPStatus.MISDIRECTED_REQUEST, words)
+        if (refused := self._judge_bearer(request)) is not None:
+            return refused
         is_open = request.path == LOGIN or request.path.startswith(STATIC)
-        needs_token = not is_open and self._listen.needs_token(path=request.path, headers=request.headers)
+        needs_token = not is_open and self._listen.needs_token(
+            path=request.path,
+            headers=request.headers,
+            peer=peer_of(request),
+            is_http_1_0=request.version < HttpVersion11,
+        )
         if needs_token and self.visitor(request) is None:
             return self._ask_for_token(request)
+        return None
+
+    async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
             return await handler(request)
         except web.HTTPException as error:
             status = HTTPStatus(error.status)
+            if status in _MALFORMED:
+                self._trouble.warning("malformed request", source=source_of(request), error=error.reason)
             refused = self._refuse(request, status, _WORDS.get(status, error.reason))
             refused.headers.update({name: error.headers[name] for name in ("Allow",) if name in error.headers})
             return refused
@@ -96,14 +138,32 @@ class Guard:
 
     def visitor(self, request: web.Request) -> Visitor | None:
         """Return who asks; None where nobody showed the token."""
-        authorization = request.headers.get("Authorization", "")
-        if authorization.startswith(_BEARER):
-            return Visitor(name="") if self._sessions.is_token(authorization.removeprefix(_BEARER)) else None
+        if (token := _bearer(request)) is not None:
+            return Visitor(name="") if self._sessions.is_token(token) else None
         return self._sessions.visitor(request.cookies.get(COOKIE, ""))
+
+    def _judge_bearer(self, request: web.Request) -> web.Response | None:
+        """Count a wrong token of a script; refuse one that comes from where too many were wrong of late."""
+        token = _bearer(request)
+        if token is None or not self._sessions.is_possible:
+            return None
+        source = source_of(request)
+        wait_s = self._sessions.wait_s(source)
+        if wait_s:
+            refused = self._refuse(request, HTTPStatus.TOO_MANY_REQUESTS, f"too many wrong tokens: wait {wait_s} s")
+            refused.headers["Retry-After"] = str(wait_s)
+            return refused
+        if not self._sessions.is_token(token):
+            self._note_failure(source)
+        return None
+
+    def _note_failure(self, source: str) -> None:
+        self._sessions.note_failure(source)
+        self._trouble.warning("wrong token", source=source)
 
     def _ask_for_token(self, request: web.Request) -> web.StreamResponse:
         if not self._sessions.is_possible:
-            words = "a proxy passed this request on: set ALERTD_HTTP_TOKEN, which requests from other hosts need"
+            words = "this may come from another host, through a proxy: set ALERTD_HTTP_TOKEN, which such requests need"
             return self._refuse(request, HTTPStatus.FORBIDDEN, words)
         if request.method == "GET" and wants_html(request) and not request.headers.get("Authorization"):
             if request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}:
@@ -143,8 +203,10 @@ class Guard:
         if not visitor.mark:
             # The request carries the token itself, which no other site can make a browser do.
             return visitor
-        form = await request.post()
-        if not self._is_from_here(request) or not self._sessions.is_csrf_of(visitor, str(form.get("csrf", ""))):
+        if not self._is_from_here(request):
+            raise web.HTTPForbidden
+        form = await read_form(request)
+        if not self._sessions.is_csrf_of(visitor, form.get("csrf", "")):
             raise web.HTTPForbidden
         return visitor
 
@@ -155,7 +217,8 @@ class Guard:
             return False
         origin = request.headers.get("Origin")
         ours = {request.headers.get("Host", "").lower(), self._listen.external_host} - {""}
-        return origin is None or urlsplit(origin).netloc.lower() in ours
+        # Compared as text: a browser's own word for an origin needs no parser, and anything else is none of ours.
+        return origin is None or origin.lower().partition("://")[2] in ours
 
     async def _form(self, request: web.Request) -> web.StreamResponse:
         return self._login_page(request.query.get("next", "/"), HTTPStatus.OK, "")
@@ -167,9 +230,10 @@ class Guard:
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         if not self._is_from_here(request):
             raise web.HTTPForbidden
-        form = await request.post()
-        token, name, next_path = (str(form.get(field, "")) for field in ("token", "name", "next"))
-        wait_s = self._sessions.wait_s
+        form = await read_form(request)
+        token, name, next_path = (form.get(field, "") for field in ("token", "name", "next"))
+        source = source_of(request)
+        wait_s = self._sessions.wait_s(source)
         if wait_s:
             words = f"Too many wrong tokens: wait {wait_s} s."
             refused = self._login_page(next_path, HTTPStatus.TOO_MANY_REQUESTS, words)
@@ -177,6 +241,7 @@ class Guard:
             return refused
         cookie = self._sessions.open(token.strip(), name)
         if cookie is None:
+            self._note_failure(source)
             return self._login_page(next_path, HTTPStatus.UNAUTHORIZED, "That is not the value of ALERTD_HTTP_TOKEN.")
         answer = see_other(own_path(next_path))
         self._set_cookie(answer, request, cookie, SESSION_S)
@@ -205,6 +270,12 @@ _WORDS = {
     HTTPStatus.METHOD_NOT_ALLOWED: "this page cannot be asked like that",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "that is more than any form here sends",
 }
+
+
+def _bearer(request: web.Request) -> str | None:
+    """Return the token that a script sends; None where it sends none."""
+    scheme, _, token = request.headers.get("Authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == _BEARER else None
 
 
 def wants_html(request: web.Request) -> bool:

@@ -15,18 +15,76 @@ _LARGEST_PORT = 65535
 _LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "::1"})
 OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 """What probes ask without a token: they show no figures."""
-_PROXY_HEADERS = frozenset({"forwarded", "x-forwarded-for", "x-forwarded-host", "x-real-ip"})
+_PROXY_HEADERS = frozenset(
+    {
+        "akamai-origin-hop",
+        "cdn-loop",
+        "client-ip",
+        "fastly-client-ip",
+        "forwarded",
+        "front-end-https",
+        "incap-client-ip",
+        "surrogate-capability",
+        "true-client-ip",
+        "via",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "x-host",
+        "x-https",
+        "x-port",
+        "x-proto",
+        "x-real-ip",
+        "x-remote-addr",
+        "x-remote-ip",
+        "x-remote-user",
+        "x-scheme",
+        "x-url-scheme",
+        "x-varnish",
+    }
+)
+_PROXY_PREFIXES = (
+    "cf-",
+    "cloudfront-",
+    "fastly-",
+    "fly-",
+    "tailscale-",
+    "x-akamai-",
+    "x-amz-cf-",
+    "x-amzn-",
+    "x-appengine-",
+    "x-arr-",
+    "x-azure-",
+    "x-cloud-trace-",
+    "x-envoy-",
+    "x-forwarded",
+    "x-goog-",
+    "x-haproxy-",
+    "x-iap-",
+    "x-nginx-",
+    "x-original-",
+    "x-proxy",
+    "x-real-",
+    "x-sucuri-",
+    "x-traefik-",
+    "x-vercel-",
+)
+"""What proxies, load balancers and content networks add to a request that they pass on."""
+SHORTEST_TOKEN = 16
+"""Characters; shorter ones can be guessed, or read over a shoulder."""
+_MAKES_ONE = "python3 -c 'import secrets; print(secrets.token_urlsafe(32))'"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Listen:
-    """An address to listen on, the token that others than this host need, and where a proxy makes it known."""
+    """An address to listen on, the token that requests need, and where a proxy makes it known."""
 
     host: str
     port: int
     token: str = ""
     external_url: str = ""
     """Under which people reach it through a proxy; its host may be asked for."""
+    public_read: bool = False
+    """Whether reading needs no token though one is set."""
 
     def __repr__(self) -> str:
         return f"Listen(host={self.host!r}, port={self.port!r}, external_url={self.external_url!r})"
@@ -49,16 +107,34 @@ class Listen:
         """
         if not self.is_loopback or (self.external_host and host.lower() == self.external_host):
             return False
-        name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host) else host
-        return name.strip("[]").lower() not in _LOOPBACK_NAMES
+        return not _is_loopback_name(host)
 
-    def needs_token(self, *, path: str, headers: Mapping[str, str]) -> bool:
-        """Return whether a request must show the token to be answered at all: it may come from beyond this host."""
+    def needs_token(self, *, path: str, headers: Mapping[str, str], peer: str, is_http_1_0: bool = False) -> bool:
+        """
+        Return whether a request must show the token to be answered at all.
+
+        With a token set every request must: a proxy on this host, as it is installed, passes on what looks like a
+        request of this host's own. Without one only this host itself is answered.
+
+        Args:
+            peer: The address that it came from.
+            is_http_1_0: What proxies speak to those behind them, and else hardly anybody does.
+        """
         if path in OPEN_PATHS:
             return False
-        is_passed_on = any(name.lower() in _PROXY_HEADERS for name in headers)
-        is_external = bool(self.external_host) and headers.get("Host", "").lower() == self.external_host
-        return not self.is_loopback or is_passed_on or is_external
+        if self.token:
+            return not self.public_read
+        is_direct = self.is_loopback and is_loopback(peer) and _is_loopback_name(headers.get("Host", ""))
+        return not is_direct or is_http_1_0 or any(map(_is_of_proxies, headers))
+
+
+def _is_loopback_name(host: str) -> bool:
+    name = host.rpartition(":")[0] if re.search(r":[0-9]+$", host) else host
+    return name.strip("[]").lower() in _LOOPBACK_NAMES
+
+
+def _is_of_proxies(header: str) -> bool:
+    return header.lower() in _PROXY_HEADERS or header.lower().startswith(_PROXY_PREFIXES)
 
 
 def is_loopback(host: str) -> bool:
@@ -71,15 +147,16 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def parse_listen(text: str, *, token: str, external_url: str = "") -> Listen | None:
+def parse_listen(text: str, *, token: str, external_url: str = "", public_read: bool = False) -> Listen | None:
     """
     Read `127.0.0.1:9464`, `[::1]:9464`, `0.0.0.0:9464`; None for `off`.
 
     Args:
         external_url: Where a proxy makes it known; empty where none does.
+        public_read: Whether reading needs no token.
 
     Raises:
-        SettingsError: It is no such address, or reaches beyond loopback without a token.
+        SettingsError: It is no such address, reaches beyond loopback without a token, or the token is too short.
     """
     if text.strip().lower() == OFF:
         return None
@@ -91,4 +168,9 @@ def parse_listen(text: str, *, token: str, external_url: str = "") -> Listen | N
         raise SettingsError(
             f"{_SETTING}: {text} can be reached from other hosts; set ALERTD_HTTP_TOKEN too, or listen on 127.0.0.1"
         )
-    return Listen(host=host, port=int(match["port"]), token=token, external_url=external_url)
+    if token and len(token) < SHORTEST_TOKEN:
+        raise SettingsError(
+            f"ALERTD_HTTP_TOKEN: has {len(token)} characters and needs {SHORTEST_TOKEN}, or it can be guessed; "
+            f"make one with {_MAKES_ONE}"
+        )
+    return Listen(host=host, port=int(match["port"]), token=token, external_url=external_url, public_read=public_read)

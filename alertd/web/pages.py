@@ -17,6 +17,7 @@ from alertd.core.alerts.silence import SilenceLength
 from alertd.core.spend.steps import SpendSteps, sum_steps
 from alertd.errors import AlertdError
 from alertd.web.alert_page import alert_page
+from alertd.web.form_reading import read_form
 from alertd.web.guard import Guard, own_path, see_other
 from alertd.web.overview import overview_page
 from alertd.web.page_context import PageContext, PageFacts
@@ -138,7 +139,7 @@ class StatusPages:
     ) -> web.StreamResponse:
         """Do what a form or a script asks for, and say what came of it."""
         visitor = await self._guard.require_own(request)
-        fields = {name: text for name, text in (await request.post()).items() if isinstance(text, str)}
+        fields = await read_form(request)
         try:
             wanted = ask(fields, _author(visitor, fields))
             notice = Notice(text=(await self._context.carry_out(wanted)).text, is_done=True)

@@ -5,6 +5,7 @@ It reads the store through the daemon's own thread. A page that cannot be served
 stop of the daemon.
 """
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,14 +18,23 @@ from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.words import format_count
 from alertd.errors import SettingsError
+from alertd.log import Repeats
 from alertd.queries.alert_json import alert_json
 from alertd.queries.status import Status
+from alertd.web.connection_limit import ConnectionLimit, connections_allowed
+from alertd.web.connections import Connection
 from alertd.web.figures import Figures
 from alertd.web.guard import Guard
 from alertd.web.listen import Listen
 from alertd.web.metrics import MetricsPage
 
 _LARGEST_FORM = 1 << 16
+_ACCEPTED_AT_ONCE = 32
+"""Connections that one turn of the loop accepts, and that wait for it."""
+_LAST_ANSWERS_S = 2.0
+"""How long answers under way may take when the serving ends: a stop waits for nobody who reads slowly."""
+_STATUS_S = 5.0
+"""How long readiness waits for the store: probes give up soon after."""
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -84,7 +94,11 @@ class Endpoints:
         # First what needs no store: one that does not answer would keep every probe waiting.
         if (dead := self._dead()) is not None:
             return dead
-        status = await self._status()
+        try:
+            async with asyncio.timeout(_STATUS_S):
+                status = await self._status()
+        except TimeoutError:
+            return web.Response(status=503, text="the store does not answer; see alertd's log\n")
         if status.is_healthy:
             return web.Response(text="ok\n")
         # Without the figures that problems name: probes need no token.
@@ -121,21 +135,34 @@ async def serve(listen: Listen, guard: Guard, *parts: Routed) -> AsyncIterator[i
     """
     application = web.Application(middlewares=[guard.middleware], client_max_size=_LARGEST_FORM)
     application.add_routes([*guard.routes(), *(route for part in parts for route in part.routes())])
-    # Access goes unlogged: Prometheus asks four times a minute, for years.
-    runner = web.AppRunner(application, access_log=None)
+    application.on_response_prepare.append(guard.protect)
+    runner = web.AppRunner(application, shutdown_timeout=_LAST_ANSWERS_S)
     await runner.setup()
     try:
+        server = await _listening(listen, runner)
         try:
-            site = web.TCPSite(runner, listen.host, listen.port)
-            await site.start()
-        except OSError as error:
-            raise SettingsError(
-                f"ALERTD_HTTP_LISTEN: cannot listen on {listen.host}:{listen.port}: {_why(error)}; "
-                "choose another address, or off"
-            ) from None
-        yield int(runner.addresses[0][1])
+            yield int(server.sockets[0].getsockname()[1])
+        finally:
+            server.close()
     finally:
         await runner.cleanup()
+
+
+async def _listening(listen: Listen, runner: web.AppRunner) -> asyncio.Server:
+    loop, limit, trouble = asyncio.get_running_loop(), ConnectionLimit(connections_allowed()), Repeats()
+    answering = runner.server
+    assert answering is not None
+
+    def connected() -> Connection:
+        return Connection(answering, limit=limit, trouble=trouble, loop=loop)
+
+    try:
+        return await loop.create_server(connected, listen.host, listen.port, backlog=_ACCEPTED_AT_ONCE)
+    except OSError as error:
+        raise SettingsError(
+            f"ALERTD_HTTP_LISTEN: cannot listen on {listen.host}:{listen.port}: {_why(error)}; "
+            "choose another address, or off"
+        ) from None
 
 
 def _why(error: OSError) -> str:

@@ -22,6 +22,8 @@ _FAILURES_FOR_S = 60.0
 _LONGEST_NAME = 60
 _LONGEST_COOKIE = 1000
 _MOST_NOTICES = 100
+_MOST_SOURCES = 1024
+"""Sources whose wrong tokens are counted; the one that was wrong longest ago is forgotten first."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +51,8 @@ class Sessions:
         self._token = token.encode()
         self._key = hmac.digest(secrets.token_bytes(32), self._token, hashlib.sha256)
         self._timer = timer
-        self._failures: deque[float] = deque(maxlen=_MOST_FAILURES)
+        self._failures: dict[str, deque[float]] = {}
+        """When each source was wrong, the latest source last."""
         self._ended: dict[str, float] = {}
         self._notices: dict[str, Notice] = {}
 
@@ -62,19 +65,28 @@ class Sessions:
         """Return whether a text is the token."""
         return self.is_possible and hmac.compare_digest(_bytes(text), self._token)
 
-    @property
-    def wait_s(self) -> int:
-        """For how long no token is looked at, because too many were wrong of late; 0 for not at all."""
-        if len(self._failures) < _MOST_FAILURES:
+    def wait_s(self, source: str) -> int:
+        """
+        For how long no token of a source is looked at, because too many were wrong of late; 0 for not at all.
+
+        Each source waits for its own mistakes: nobody can keep others out.
+        """
+        failures = self._failures.get(source)
+        if failures is None or len(failures) < _MOST_FAILURES:
             return 0
-        return max(0, int(self._failures[0] + _FAILURES_FOR_S - self._timer()) + 1)
+        return max(0, int(failures[0] + _FAILURES_FOR_S - self._timer()) + 1)
+
+    def note_failure(self, source: str) -> None:
+        """Count a wrong token."""
+        failures = self._failures.pop(source, None) or deque(maxlen=_MOST_FAILURES)
+        failures.append(self._timer())
+        self._failures[source] = failures
+        if len(self._failures) > _MOST_SOURCES:
+            del self._failures[next(iter(self._failures))]
 
     def open(self, token: str, name: str) -> str | None:
-        """Return the cookie of a new session, None where the token is wrong or `wait_s` is not over."""
-        if self.wait_s:
-            return None
+        """Return the cookie of a new session, None where the token is wrong."""
         if not self.is_token(token):
-            self._failures.append(self._timer())
             return None
         until = int(self._timer()) + SESSION_S
         shown = base64.urlsafe_b64encode(clean_name(name).encode()).decode()

@@ -87,9 +87,10 @@ def test_page_when_an_alert_is_acknowledged_there_then_every_other_door_shows_it
     with alertd.running():
         wait_for(lambda: len(hook.posts) == 1, why="the alert")
         (alert,) = alertd.alerts()
-        status, text = ask(port, f"/alerts/{alert['fingerprint']}", Accept="text/html")
+        bearer = {"Authorization": f"Bearer {TOKEN}"}
+        status, text = ask(port, f"/alerts/{alert['fingerprint']}", Accept="text/html", **bearer)
         assert (status, str(alert["summary"]) in text) == (200, True)
-        assert "1 firing" in ask(port, "/", Accept="text/html")[1]
+        assert "1 firing" in ask(port, "/", Accept="text/html", **bearer)[1]
         connection = HTTPConnection("127.0.0.1", port, timeout=10)
         headers = {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/x-www-form-urlencoded"}
         connection.request("POST", f"/alerts/{alert['fingerprint']}/acknowledge", "by=dana", headers)

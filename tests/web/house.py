@@ -151,6 +151,7 @@ async def house(
     polls: int = 1,
     external_url: str = "",
     port: int = 0,
+    public_read: bool = True,
 ) -> AsyncIterator[House]:
     """Open a daemon of its own and serve its page; no cycle runs but those that are asked for."""
     path = folder / "rules.yaml"
@@ -179,7 +180,7 @@ async def house(
         async def carry_out(request: Request) -> RequestOutcome:
             return await app.cycle.carry_out(request, now())
 
-        listen = Listen(host="127.0.0.1", port=port, token=token, external_url=external_url)
+        listen = Listen(host="127.0.0.1", port=port, token=token, external_url=external_url, public_read=public_read)
         await app.gateway.note_rules_file(RulesFile(loaded_at=NOW, rules=app.cycle.rule_count))
         async with serve_page(app, listen, carry_out=carry_out, stuck=tuple, now=now) as bound:
             found = House(app=app, port=bound, account=source, session=session)

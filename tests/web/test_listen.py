@@ -26,33 +26,87 @@ def test_host_then_only_our_own_names(listen: str, host: str, is_refused: bool) 
     assert found.is_host_refused(host) == is_refused
 
 
+TOKEN = "sixteen-letters!"
+PASSED_ON = [
+    "Forwarded",
+    "X-Forwarded-For",
+    "x-forwarded-proto",
+    "X-Forwarded-Client-Cert",
+    "X-Real-IP",
+    "Via",
+    "CF-Connecting-IP",
+    "CF-Ray",
+    "True-Client-IP",
+    "X-Client-IP",
+    "X-Cluster-Client-IP",
+    "Fastly-Client-IP",
+    "X-Original-Forwarded-For",
+    "X-Envoy-External-Address",
+    "CDN-Loop",
+    "X-Azure-ClientIP",
+    "Fly-Client-IP",
+    "X-Amzn-Trace-Id",
+    "X-ProxyUser-Ip",
+]
+
+
 @pytest.mark.parametrize(
-    ("listen", "path", "headers", "needs"),
+    ("path", "headers", "peer", "needs"),
     [
-        pytest.param("127.0.0.1", "/", {"Host": "localhost"}, False, id="this host reads"),
-        pytest.param("127.0.0.1", "/", {"Host": "alertd.example.com"}, True, id="the external name"),
-        pytest.param("127.0.0.1", "/", {"Host": "localhost", "X-Forwarded-For": "::1"}, True, id="passed on"),
-        pytest.param("127.0.0.1", "/", {"Host": "localhost", "forwarded": "for=a"}, True, id="passed on, as RFC 7239"),
-        pytest.param("0.0.0.0", "/", {"Host": "localhost"}, True, id="beyond loopback"),
-        pytest.param("0.0.0.0", "/readyz", {"Host": "localhost"}, False, id="a probe"),
+        pytest.param("/", {"Host": "localhost"}, "127.0.0.1", False, id="this host reads"),
+        pytest.param("/metrics", {"Host": "[::1]:9464"}, "::1", False, id="by version 6"),
+        pytest.param("/", {"Host": "alertd.example.com"}, "127.0.0.1", True, id="the external name"),
+        pytest.param("/", {"Host": "localhost"}, "192.0.2.1", True, id="from elsewhere"),
+        pytest.param("/", {"Host": "localhost"}, "", True, id="from nobody knows where"),
+        *(
+            pytest.param("/", {"Host": "localhost", name: "x"}, "127.0.0.1", True, id=f"passed on with {name}")
+            for name in PASSED_ON
+        ),
+        pytest.param("/readyz", {"Host": "localhost", "Via": "x"}, "192.0.2.1", False, id="a probe"),
     ],
 )
-def test_token_then_needed_by_what_may_come_from_elsewhere(
-    listen: str, path: str, headers: dict[str, str], needs: bool
+def test_reading_without_a_token_then_only_for_this_host_itself(
+    path: str, headers: dict[str, str], peer: str, needs: bool
 ) -> None:
     """What an account spends is not for everybody on the network."""
-    found = Listen(host=listen, port=9464, token="t", external_url="https://alertd.example.com")
-    assert found.needs_token(path=path, headers=headers) == needs
+    found = Listen(host="127.0.0.1", port=9464, external_url="https://alertd.example.com")
+    assert found.needs_token(path=path, headers=headers, peer=peer) == needs
+
+
+def test_reading_when_a_token_is_set_then_needs_it_from_everywhere_unless_public() -> None:
+    """A proxy as it is installed passes requests on that look like this host's own."""
+    own = {"Host": "127.0.0.1:9464"}
+    found = Listen(host="127.0.0.1", port=9464, token=TOKEN)
+    assert found.needs_token(path="/", headers=own, peer="127.0.0.1")
+    assert not found.needs_token(path="/healthz", headers=own, peer="127.0.0.1")
+    public = Listen(host="0.0.0.0", port=9464, token=TOKEN, public_read=True)
+    assert not public.needs_token(path="/", headers={**own, "Via": "x"}, peer="192.0.2.1")
+
+
+def test_reading_when_asked_in_the_old_http_of_proxies_then_not_open() -> None:
+    """nginx without a line of configuration adds no header, and speaks HTTP/1.0."""
+    found = Listen(host="127.0.0.1", port=9464)
+    assert found.needs_token(path="/", headers={"Host": "127.0.0.1:9464"}, peer="127.0.0.1", is_http_1_0=True)
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:1", "0.0.0.0:1"])
+def test_token_when_short_then_refused_with_a_command_that_makes_one(listen: str) -> None:
+    """What can be guessed is worse than none: it looks like a lock."""
+    short = TOKEN[:-1]
+    with pytest.raises(SettingsError, match=r"ALERTD_HTTP_TOKEN: has 15 characters and needs 16.*token_urlsafe") as why:
+        parse_listen(listen, token=short)
+    assert short not in str(why.value)
+    assert parse_listen(listen, token=TOKEN) is not None
 
 
 def test_listen_when_shown_then_without_its_token() -> None:
     """A trace may show any object."""
-    assert "canary" not in repr(parse_listen("127.0.0.1:1", token="canary"))
+    assert "canary" not in repr(parse_listen("127.0.0.1:1", token="canary-0123456789"))
 
 
 def test_listen_when_it_reaches_further_without_a_token_then_refused() -> None:
     """Whoever opens it to the network must mean it."""
     with pytest.raises(SettingsError, match="set ALERTD_HTTP_TOKEN too"):
         parse_listen("192.0.2.1:9464", token="")
-    assert parse_listen("192.0.2.1:9464", token="t") is not None
+    assert parse_listen("192.0.2.1:9464", token=TOKEN) is not None
     assert parse_listen("off", token="") is None

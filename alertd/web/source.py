@@ -1,0 +1,37 @@
+"""Who a request comes from: the address of the connection, or what a proxy near by says it was."""
+
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from aiohttp import web
+
+_CLIENT_PREFIX = 64
+"""Bits of an IPv6 address that one customer has: within them anybody can choose another."""
+
+
+def peer_of(request: web.BaseRequest) -> str:
+    """Return the address of the other end of the connection; empty where it is not known."""
+    found = request.transport.get_extra_info("peername") if request.transport is not None else None
+    return str(found[0]) if isinstance(found, tuple) and found else ""
+
+
+def source_of(request: web.BaseRequest) -> str:
+    """
+    Return whose mistakes are counted together: an address, or a network of IPv6.
+
+    Of what a proxy of one's own network says only its own last word counts: the rest is the visitor's to choose.
+    """
+    peer = peer_of(request)
+    address = _address(peer)
+    if address is not None and (address.is_loopback or address.is_private):
+        said = _address(",".join(request.headers.getall("X-Forwarded-For", ())).rpartition(",")[2].strip())
+        address = said or address
+    if isinstance(address, IPv6Address) and address.ipv4_mapped is None:
+        return str(ip_network((address, _CLIENT_PREFIX), strict=False))
+    return str(address) if address is not None else peer
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.partition("%")[0].strip("[]"))
+    except ValueError:
+        return None
