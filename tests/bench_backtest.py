@@ -22,7 +22,7 @@ from alertd.core.replay.replay import Replayer, Watch
 from alertd.core.replay.suggest import suggestions
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
-from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
@@ -116,7 +116,7 @@ def _rule(n: int) -> Rule:
                 forecast={warning: Share(Fraction(3, 2))} if n % 4 == 1 else {},
             )
         case 1:
-            return NewOwner(name=name, min_spend=Usd((n + 1) * USD))
+            return FirstSpend(name=name, min_spend=Usd((n + 1) * USD))
         case _:
             limit = Usd(hours * 5 * (1 if group == ("owner",) else 15 if group == ("product",) else 100) * USD)
             return RollingSpend(name=name, group_by=group, window=timedelta(hours=hours), thresholds={warning: limit})

@@ -36,6 +36,7 @@ from alertd.rules_file.model import (
 from alertd.rules_file.receivers import parse_receiver
 from alertd.rules_file.references import Known
 from alertd.rules_file.remedy import closest, known_words, show
+from alertd.rules_file.renamed import with_new_keys, with_new_type
 from alertd.rules_file.rule_types import broken_rule_types, rule_type, rule_type_names
 from alertd.rules_file.sections import defaults_table
 from alertd.rules_file.summary import SummaryError, compile_summary
@@ -134,14 +135,14 @@ class _Loader:
 
     def _build(self, entry: Entry, kind: Callable[..., T]) -> T | None:
         try:
-            return read(kind, entry.node)
+            return read(kind, with_new_keys(entry, key_table(kind), self.findings).node)
         except Faults as faults:
             self._add(entry, faults)
         return None
 
     def _read_keys(self, entry: Entry, table: Table, *, also_known: tuple[str, ...] = ()) -> dict[str, object] | None:
         try:
-            return read_keys(entry.node, table, also_known=also_known)
+            return read_keys(with_new_keys(entry, table, self.findings).node, table, also_known=also_known)
         except Faults as faults:
             self._add(entry, faults)
         return None
@@ -188,7 +189,8 @@ class _Loader:
     def _rules(self, known: Known, defaults: Mapping[str, object]) -> list[tuple[Entry, Rule]]:
         filled = {name: value for name, value in defaults.items() if name not in {"notify", "fallback"}}
         found = []
-        for entry in self.joined.sections["rules"]:
+        for written in self.joined.sections["rules"]:
+            entry = with_new_type(written, self.findings)
             rule = self._rule(entry, filled)
             references.check_rule_names(entry, known, self.findings)
             for _, text in entry.texts("summary"):

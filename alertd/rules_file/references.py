@@ -20,6 +20,7 @@ from alertd.core.spend.selection import SERIES_KEYS
 from alertd.rules_file.entry import KEY, Entry, Findings
 from alertd.rules_file.model import Account, Place
 from alertd.rules_file.remedy import closest, known_words, show
+from alertd.rules_file.rule_types import FORMER_NAMES
 from alertd.rules_file.values import LIKELY_EXPRESSION
 
 RESERVED_RULES = {
@@ -218,6 +219,11 @@ def check_matchers(entry: Entry, key: str, matchers: Matchers, known: Known, fin
             findings.warn(entry.problem((key, name, KEY), f"no alert has the label {show(name)}{remedy}"))
         for place, text in entry.texts(key, name):
             bare = text.removeprefix("!")
+            if name == "type" and bare in FORMER_NAMES:
+                new = FORMER_NAMES[bare]
+                renamed = f"rule type {show(bare)} is now called {show(new)}, and alerts of it match that name alone"
+                findings.warn(entry.problem(place, f"{renamed}; write {new}"))
+                continue
             choices = {"severity": _SEVERITIES, "rule": known.rules}.get(name)
             if choices is None or any(Patterns((bare,)).matches(choice) for choice in choices):
                 continue

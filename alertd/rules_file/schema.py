@@ -4,6 +4,9 @@ The JSON Schema of a rules file, for editors and `alertd schema`; made of the ke
 Imports every rule and receiver type; checking a file needs only those that it names.
 """
 
+from collections.abc import Mapping
+from types import MappingProxyType
+
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 
 from alertd.core.rules.base import Rule
@@ -11,7 +14,7 @@ from alertd.errors import UserError
 from alertd.notify.registry import notifier_class, notifier_names
 from alertd.rules_file.keys import Schema, key_table, object_schema
 from alertd.rules_file.model import ReceiverEntry
-from alertd.rules_file.rule_types import rule_types
+from alertd.rules_file.rule_types import FORMER_NAMES, rule_types
 from alertd.rules_file.sections import SECTIONS, VERSION, defaults_table
 
 
@@ -25,7 +28,7 @@ def rules_schema() -> Schema:
             items[name] = _reference(section.kind.__name__)
     items["receivers"] = _by_type("receiver", "What kind of receiver it is.", _receivers(definitions), definitions)
     rules = {name: (kind.HELP, rule_schema(kind)) for name, kind in rule_types().items()}
-    items["rules"] = _by_type("rule", "What the rule compares.", rules, definitions)
+    items["rules"] = _by_type("rule", "What the rule compares.", rules, definitions, FORMER_NAMES)
     properties: Schema = {
         "version": {"const": int(VERSION), "description": "The version of this format.", "examples": [int(VERSION)]},
         "defaults": {
@@ -51,15 +54,37 @@ def rules_schema() -> Schema:
 
 def rule_schema(kind: type[Rule]) -> Schema:
     """Return the JSON Schema of a rule of one type."""
-    what: Schema = {"const": kind.TYPE, "description": kind.HELP, "examples": [kind.TYPE]}
+    what: Schema = {**_names(kind.TYPE, FORMER_NAMES), "description": kind.HELP, "examples": [kind.TYPE]}
     return object_schema(f"{kind.TYPE} rule", key_table(kind), {"type": what})
+
+
+def _names(name: str, former: Mapping[str, str]) -> Schema:
+    """Return the schema of a type's word, by its former names too."""
+    old = [word for word, new in former.items() if new == name]
+    return {"anyOf": [{"const": name}, *map(_unoffered, old)]} if old else {"const": name}
+
+
+def _words(kinds: dict[str, tuple[str, Schema]], former: Mapping[str, str]) -> Schema:
+    """Return the schema of all types' words; editors offer the present ones and accept the former."""
+    offered: Schema = {"enum": list(kinds), "markdownEnumDescriptions": [text for text, _ in kinds.values()]}
+    return {"anyOf": [offered, *map(_unoffered, former)]} if former else offered
+
+
+def _unoffered(word: str) -> Schema:
+    return {"type": "string", "pattern": f"^{word}$"}
 
 
 def _reference(name: str) -> Schema:
     return {"$ref": f"#/$defs/{name}"}
 
 
-def _by_type(noun: str, help_: str, kinds: dict[str, tuple[str, Schema]], definitions: Schema) -> Schema:
+def _by_type(
+    noun: str,
+    help_: str,
+    kinds: dict[str, tuple[str, Schema]],
+    definitions: Schema,
+    former: Mapping[str, str] = MappingProxyType({}),
+) -> Schema:
     """
     Return the schema of entries whose keys depend on their `type`.
 
@@ -71,16 +96,12 @@ def _by_type(noun: str, help_: str, kinds: dict[str, tuple[str, Schema]], defini
     return {
         "type": "object",
         "properties": {
-            "type": {
-                "enum": list(kinds),
-                "description": help_,
-                "markdownEnumDescriptions": [text for text, _ in kinds.values()],
-            }
+            "type": {"description": help_, **_words(kinds, former)},
         },
         "required": ["name", "type"],
         "allOf": [
             {
-                "if": {"properties": {"type": {"const": name}}, "required": ["type"]},
+                "if": {"properties": {"type": _names(name, former)}, "required": ["type"]},
                 "then": _reference(f"{noun}_{name}"),
             }
             for name in kinds

@@ -20,7 +20,7 @@ from alertd.core.money import Usd, plain, to_decimal
 from alertd.core.replay.past import Past
 from alertd.core.replay.replay import Replayer
 from alertd.core.rules.base import Metric, ratio_decimal
-from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.spike import Spike
@@ -66,11 +66,11 @@ class Suggestion:
 def suggestions(replayer: Replayer) -> tuple[Suggestion, ...]:
     """Return a suggestion for each rule with thresholds on spend, after all hours were replayed."""
     rules = replayer.result().rules
-    kinds = (RollingSpend, Spike, NewOwner)
+    kinds = (RollingSpend, Spike, FirstSpend)
     return tuple(_suggestion(rule, replayer) for rule in rules if isinstance(rule, kinds))
 
 
-def _suggestion(rule: RollingSpend | Spike | NewOwner, replayer: Replayer) -> Suggestion:
+def _suggestion(rule: RollingSpend | Spike | FirstSpend, replayer: Replayer) -> Suggestion:
     unit = Unit.RATIO if isinstance(rule, Spike) else Unit.USD
     limits: Mapping[Severity, int | Fraction] = _limits(rule)
     hours = _known_hours(rule, replayer)
@@ -94,8 +94,8 @@ def _suggestion(rule: RollingSpend | Spike | NewOwner, replayer: Replayer) -> Su
     )
 
 
-def _limits(rule: RollingSpend | Spike | NewOwner) -> Mapping[Severity, int | Fraction]:
-    if isinstance(rule, NewOwner):
+def _limits(rule: RollingSpend | Spike | FirstSpend) -> Mapping[Severity, int | Fraction]:
+    if isinstance(rule, FirstSpend):
         return dict(rule.thresholds) or {rule.severity or Severity.WARNING: rule.min_spend}
     return dict(rule.thresholds)
 
@@ -110,7 +110,7 @@ def _known_hours(rule: SpendRule, replayer: Replayer) -> HourRange:
     return HourRange(min(start, replayer.hours.end), replayer.hours.end)
 
 
-def _values(rule: RollingSpend | Spike | NewOwner, past: Past, hours: HourRange) -> Values:
+def _values(rule: RollingSpend | Spike | FirstSpend, past: Past, hours: HourRange) -> Values:
     """Return the value of each group at each hour; what fires at no threshold is zero."""
     window = whole_hours(rule.window)
     spent = _Windows(rule, rule.metric, past, hours)
@@ -118,7 +118,7 @@ def _values(rule: RollingSpend | Spike | NewOwner, past: Past, hours: HourRange)
     match rule:
         case Spike():
             return _ratios(rule, past, hours)
-        case NewOwner():
+        case FirstSpend():
             charges = _Windows(rule, Metric.AMOUNT, past, hours, counted=True)
             is_new = charges.ending(window, whole_hours(rule.lookback_)) == 0
             return np.where(is_new & spent.has_owner & (now >= rule.min_spend), now, 0)

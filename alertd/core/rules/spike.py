@@ -136,7 +136,8 @@ class Spike(SpendRule):
     min_history: Annotated[
         timedelta,
         Key(
-            "Groups that began to spend later than so long before the window are left alone.",
+            "Groups that began to spend later than so long before the window are left alone; "
+            "at most the baseline counts.",
             example="7d",
             at_least=timedelta(),
             at_most=timedelta(days=92),
@@ -169,15 +170,12 @@ class Spike(SpendRule):
         for key, length in (("window", self.window), ("baseline", self.baseline), ("min_history", self.min_history)):
             yield from hourly_problems(key, length)
         least, why = self.window, f"the window of {format_duration(self.window)}"
-        if self.compare is Compare.SAME_HOURS:
+        if self.compare is Compare.SAME_HOURS and self.baseline >= self.window:
             days = -(-self.window // timedelta(days=1))
             least, why = timedelta(days=days), f"the same hours of {'the day' if days == 1 else f'{days} days'} before"
         if self.baseline < least:
             text = f"{format_duration(self.baseline)} is shorter than {why}"
             yield "baseline", f"{text}; write several times as much"
-        elif self.min_history > self.baseline:
-            text = f"{format_duration(self.min_history)} is more than the baseline of {format_duration(self.baseline)}"
-            yield "min_history", f"{text}, so that no group is ever judged; write less"
         if _WHOLE in self.thresholds.values():
             yield "thresholds", "thresholds: 1 is what steady spend reaches; write more, e.g. 2"
         yield from rising_problems("thresholds", self.thresholds)
@@ -190,6 +188,11 @@ class Spike(SpendRule):
     def lengths(self) -> Lengths:
         """How long window and baseline are, in hours."""
         return Lengths(window=whole_hours(self.window), baseline=whole_hours(self.baseline), compare=self.compare)
+
+    @cached_property
+    def _known_from(self) -> int:
+        """For how many hours before the window a group must have spent."""
+        return whole_hours(min(self.min_history, self.baseline))
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge each group's rise; with anything missing in window or baseline only what is open gets a sample."""
@@ -228,7 +231,7 @@ class Spike(SpendRule):
         share = float(part) * (1 - _FLOAT_SLACK)
         spent, usual = windows.spent.astype(np.float64), windows.usual / windows.parts
         slack = _FLOAT_SLACK * np.abs(spent)
-        found = (usual > 0) & (windows.known_for >= whole_hours(self.min_history))
+        found = (usual > 0) & (windows.known_for >= self._known_from)
         found &= spent - usual >= float(self.min_increase) * share - slack
         found &= spent >= windows.highest * float(self.above_highest) * share - slack
         least: NDArray[np.bool_] = spent >= usual * float(min(self.thresholds.values())) * share - slack
@@ -245,7 +248,7 @@ class Spike(SpendRule):
                 spent=spent,
                 usual=Fraction(int(each.usual[column]), int(each.parts[column])),
                 highest=int(each.highest[column]),
-                is_known=bool(each.known_for[column] >= whole_hours(self.min_history)),
+                is_known=bool(each.known_for[column] >= self._known_from),
                 is_billed=each.is_billed,
                 planned=self._allowances(facts, window).of(group, Usd(spent)),
             )

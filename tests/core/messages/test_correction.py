@@ -17,7 +17,7 @@ from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
-from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.first_spend import FirstSpend
 from tests.core.builders import (
     CRITICAL,
     HOUR,
@@ -219,8 +219,8 @@ CREDIT = row(RUNNING - 6, "-10")
         pytest.param(budget(), [FIRST, LATE], "0.8", id="budget: a late row"),
         pytest.param(budget(amounts={"gpu-1": usd("50")}), [FIRST, LATE], "1.6", id="budget: of its own amount"),
         pytest.param(budget(amounts={"trainer": usd("50")}), [FIRST, LATE], "1.6", id="budget: by the owner's name"),
-        pytest.param(NewOwner(name="new"), [FIRST, LATE], "80", id="new owner: a late row"),
-        pytest.param(NewOwner(name="new"), [FIRST, MOVED_ON], "60", id="new owner: the window moved"),
+        pytest.param(FirstSpend(name="new"), [FIRST, LATE], "80", id="new owner: a late row"),
+        pytest.param(FirstSpend(name="new"), [FIRST, MOVED_ON], "60", id="new owner: the window moved"),
     ],
 )
 def test_told_value_when_bills_change_then_rules_restate_the_same_hours(

@@ -25,8 +25,8 @@ from alertd.core.replay.replay import Replayer, Watch
 from alertd.core.rules.base import Escalation, Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.monthly_bill import MonthlyBillRule
-from alertd.core.rules.new_owner import NewOwner
 from alertd.core.rules.reconcile import Reconcile
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
@@ -263,7 +263,7 @@ RULES = st.one_of(
         window=st.sampled_from([timedelta(hours=6), timedelta(hours=24)]),
         thresholds=st.sampled_from(RATIOS),
     ),
-    st.builds(NewOwner, **SHARED, min_spend=st.just(usd("5")), lookback_=st.just(timedelta(days=7))),
+    st.builds(FirstSpend, **SHARED, min_spend=st.just(usd("5")), lookback_=st.just(timedelta(days=7))),
     st.builds(
         BudgetRule,
         **SHARED,
@@ -327,7 +327,7 @@ BUSY_RULES: list[Rule] = [
         thresholds={WARNING: Fraction(2)},
         notify=("mail",),
     ),
-    NewOwner(name="d", min_spend=usd("5"), lookback_=timedelta(days=7), notify=("mail",)),
+    FirstSpend(name="d", min_spend=usd("5"), lookback_=timedelta(days=7), notify=("mail",)),
     BudgetRule(name="e", period=Period.DAY, amount=usd("50"), thresholds=SHARES[1], forecast=SHARES[0], pace=RATIOS[0]),
     MonthlyBillRule(name="f", min_debt=usd("50"), thresholds={WARNING: timedelta(), CRITICAL: timedelta(hours=8)}),
     Reconcile(name="g", severity=WARNING),

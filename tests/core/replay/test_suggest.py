@@ -13,7 +13,7 @@ from alertd.core.replay.past import History
 from alertd.core.replay.replay import Replayer, Watch
 from alertd.core.replay.suggest import Suggestion, suggestions
 from alertd.core.rules.base import Rule
-from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.spend.rises import Compare
@@ -132,7 +132,7 @@ def test_suggestions_when_a_spike_rises_then_by_how_many_times() -> None:
 
 def test_suggestions_when_an_owner_is_new_then_its_spend_counts_and_that_of_others_does_not() -> None:
     """The old owner spends ten times as much, and is none of this rule's business."""
-    rule = NewOwner(name="n", lookback_=timedelta(days=7))
+    rule = FirstSpend(name="n", lookback_=timedelta(days=7))
     amounts = {
         "old": dict.fromkeys(range(-24 * 9, DAYS * 24), 10),
         "new": dict.fromkeys(range(200, 260), 1),

@@ -17,7 +17,7 @@ from alertd.core.rules.base import Metric, Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.data_stale import DataStale
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.spend.bill import View
 from alertd.core.spend.planned import PlannedSpend
@@ -173,7 +173,7 @@ def test_chart_when_the_alert_was_judged_earlier_then_ends_there() -> None:
 
 def test_new_owner_then_is_drawn_from_nothing() -> None:
     """Its line begins at zero: that is what makes it new."""
-    rule = NewOwner(name="new", thresholds={WARNING: usd("5"), CRITICAL: usd("100")})
+    rule = FirstSpend(name="new", thresholds={WARNING: usd("5"), CRITICAL: usd("100")})
     facts = desk_with(row(EDGE - 3, "6"), row(EDGE - 1, "54")).facts()
     chart = drawn(rule, facts)
     assert points(chart)[-5:] == [(-4, "0"), (-3, "0"), (-2, "6"), (-1, "6"), (0, "60")]

@@ -18,7 +18,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.data_stale import DataStale
-from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
 from alertd.core.spend.planned import PlannedSpend
@@ -386,7 +386,7 @@ def test_budget_when_hours_of_the_span_are_missing_then_fires_and_does_not_end()
 @pytest.mark.parametrize(
     "rule",
     [
-        pytest.param(NewOwner(name="new", thresholds={WARNING: usd("5")}), id="new_owner"),
+        pytest.param(FirstSpend(name="new", thresholds={WARNING: usd("5")}), id="first_spend"),
         pytest.param(DataStale(name="stale", thresholds={WARNING: timedelta(hours=1)}), id="data_stale"),
     ],
 )

@@ -258,7 +258,6 @@ def test_lookback_when_asked_then_window_and_baseline() -> None:
         pytest.param({}, [], id="none"),
         pytest.param({"window": timedelta(minutes=90)}, ["window"], id="half hours"),
         pytest.param({"baseline": timedelta(hours=23)}, ["baseline"], id="shorter than the window"),
-        pytest.param({"min_history": timedelta(days=8)}, ["min_history"], id="nobody is ever known for so long"),
         pytest.param(
             {"compare": Compare.SAME_HOURS, "window": timedelta(hours=30), "baseline": timedelta(hours=40)},
             ["baseline"],

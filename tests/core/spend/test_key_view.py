@@ -17,7 +17,7 @@ from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.spend.bill import View
@@ -144,7 +144,9 @@ OWNERS = OwnerDirectory((Owner(match=Patterns(("key-2",)), name="chat", team="pr
             "ci",
             id="budget of a key by its name",
         ),
-        pytest.param(NewOwner(name="n", view=View.API_KEY, lookback_=timedelta(days=3)), "key-1", "ci", id="new_owner"),
+        pytest.param(
+            FirstSpend(name="n", view=View.API_KEY, lookback_=timedelta(days=3)), "key-1", "ci", id="first_spend"
+        ),
         pytest.param(
             Spike(
                 name="s",

@@ -1,8 +1,8 @@
 """
-`new_owner`: spend of an owner that spent nothing in a long time before.
+`first_spend`: spend of an owner, product or other group that spent nothing in a long time before.
 
-New means without a single charge or credit in the lookback, within the rule's filters; an owner stays new for as long
-as its first charge lies in the window. Spend without an owner is nobody's, and never new.
+New means without a single charge or credit in the lookback, within the rule's filters; a group stays new for as long
+as its first charge lies in the window. Spend without an owner (a team, …) is nobody's, and never new.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -24,9 +24,9 @@ from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend.ends import GroupEnds, lagging, two_ends
 from alertd.core.spend.ledger import Gap
-from alertd.core.words import format_duration, format_instant
+from alertd.core.words import format_duration, format_instant, group_name, quote
 
-_GROUP = ("account", "owner")
+_GROUPS = ("owner", "team", "product", "category", "subcategory")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,32 @@ class _Windows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewOwner(SpendRule):
-    """Tell of owners that begin to spend; one alert per account and owner."""
+class FirstSpend(SpendRule):
+    """Find groups that begin to spend; one alert per account and group."""
 
-    TYPE: ClassVar[str] = "new_owner"
+    TYPE: ClassVar[str] = "first_spend"
     HELP: ClassVar[str] = (
-        "USD spent in the last window by an owner with no spend in the lookback before it; "
-        "always one alert per account and owner."
+        "USD spent in the last window by a group with no spend in the lookback before it; "
+        "one alert per account and group, which is the owner without `group_by`."
     )
     ADVICE: ClassVar[str] = (
         "Ask who started it: name it under `owners:` in the rules file when it is meant, stop it and replace its key "
         "when nobody knows it."
     )
 
+    group_by: Annotated[
+        tuple[str, ...],
+        Key(
+            "What begins to spend: `owner`, `team`, `product`, `category` or `subcategory`, or several together.",
+            example=["product"],
+            words=(*_GROUPS, "account"),
+            is_closed=True,
+        ),
+    ] = ("owner",)
     window: Annotated[
         timedelta,
         Key(
-            "Whole hours; so long an owner counts as new.",
+            "Whole hours; so long a group counts as new.",
             example="24h",
             at_least=timedelta(hours=1),
             at_most=timedelta(days=31),
@@ -63,19 +72,19 @@ class NewOwner(SpendRule):
     lookback_: Annotated[
         timedelta,
         Key(
-            "How long before the window an owner must have spent nothing.",
+            "How long before the window a group must have spent nothing.",
             example="30d",
             name="lookback",
             at_least=timedelta(hours=1),
             at_most=timedelta(days=92),
         ),
     ] = timedelta(days=30)
-    min_spend: Annotated[Usd, Key("Owners that spend less are left alone.", example="$5", at_least=1)] = Usd(
+    min_spend: Annotated[Usd, Key("Groups that spend less are left alone.", example="$5", at_least=1)] = Usd(
         UNITS_PER_USD
     )
     severity: Annotated[
         Severity | None,
-        Key("Of every new owner from `min_spend` on, in place of thresholds; without either, warning.", example="info"),
+        Key("Of every new group from `min_spend` on, in place of thresholds; without either, warning.", example="info"),
     ] = None
     thresholds: Annotated[
         Mapping[Severity, Usd],
@@ -86,8 +95,11 @@ class NewOwner(SpendRule):
         """Yield what is wrong with times, groups and limits."""
         yield from hourly_problems("window", self.window)
         yield from hourly_problems("lookback", self.lookback_)
-        if not set(self.group_by) <= set(_GROUP):
-            yield "group_by", "new_owner always alerts by account and owner; remove group_by"
+        for name in self.group_by:
+            if name not in (*_GROUPS, "account"):
+                yield "group_by", f"first_spend knows no {quote(name)}; write one of {', '.join(_GROUPS)}"
+        if not set(self.group_by) & set(_GROUPS):
+            yield "group_by", f"group_by names nothing that could begin to spend; write one of {', '.join(_GROUPS)}"
         if self.severity is not None and self.thresholds:
             yield "severity", "the thresholds say the severity already; keep one of them"
         if self.thresholds:
@@ -104,13 +116,13 @@ class NewOwner(SpendRule):
 
     @property
     def metrics(self) -> frozenset[Metric]:
-        """The metric that the rule sums, and the whole price: an owner paid by vouchers alone is not new."""
+        """The metric that the rule sums, and the whole price: a group paid by vouchers alone is not new."""
         return frozenset({self.metric, Metric.AMOUNT})
 
     @property
     def group_keys(self) -> tuple[str, ...]:
-        """One alert per account and owner."""
-        return _GROUP
+        """One alert per account and group."""
+        return tuple(sorted({"account", *self.group_by}))
 
     @cached_property
     def _limits(self) -> Mapping[Severity, Usd]:
@@ -123,7 +135,7 @@ class NewOwner(SpendRule):
         return {severity: ceil(limit * self.resolve_below) for severity, limit in self._limits.items()}
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge each owner; where anything is missing in an account only what is open there gets a sample."""
+        """Judge each group; where anything is missing in an account only what is open there gets a sample."""
         facts = facts.of(self.view)
         if self.edge(facts.data) is None:
             return []
@@ -139,7 +151,7 @@ class NewOwner(SpendRule):
         groups |= {
             group: each
             for group, each in ((group, ends.of(group)) for group in ends.reaching(min(self._leave.values())))
-            if dict(group)["owner"]
+            if all(text for _, text in group)
             and dict(group)["account"] not in gaps
             and self._is_new(facts, group, self._windows(each.window.end))
         }
@@ -155,7 +167,7 @@ class NewOwner(SpendRule):
         ]
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
-        """Return what the new owner spent in the window that ends at an earlier data edge."""
+        """Return what the new group spent in the window that ends at an earlier data edge."""
         return self.restated_in(facts, alert, self._windows(hour_of(as_of)).now)
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
@@ -210,6 +222,7 @@ class NewOwner(SpendRule):
     def _headline(self, facts: Facts, group: Labels, ends: GroupEnds, lags: tuple[Lag, ...], *, is_new: bool) -> str:
         labels = dict(group)
         where = f" in account {labels.get('account', '')}" if len(facts.data.accounts) > 1 else ""
-        who = f"{facts.owners.display(labels.get('owner', ''))}{where}"
-        name = f"New owner {who}" if is_new else f"{who}, no longer new,"
+        own = tuple((name, text) for name, text in group if name != "account")
+        who = f"{group_name(own, facts.owners)}{where}"
+        name = f"New {' and '.join(name for name, _ in own)} {who}" if is_new else f"{who}, no longer new,"
         return self.spent(name, ends.at_least, self.window, about=ends.about, lagging=lags)

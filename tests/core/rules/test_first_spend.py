@@ -1,4 +1,4 @@
-"""`new_owner` by hand: who is new, for how long, and from which amount on."""
+"""`first_spend` by hand: who is new, for how long, and from which amount on."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -11,7 +11,7 @@ from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Metric
-from alertd.core.rules.new_owner import NewOwner
+from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.severity import Severity
 from tests.core.builders import CRITICAL, NOW, RUNNING, WARNING, Desk, Row, a_series, desk_with, row, usd
 
@@ -19,7 +19,7 @@ EDGE = RUNNING - 2
 """Without a row of the last hours the window ends here: the read less two hours."""
 START = EDGE - 24
 OLDEST = START - 30 * 24
-RULE = NewOwner(name="new")
+RULE = FirstSpend(name="new")
 LIMITS = replace(RULE, thresholds={WARNING: usd("5"), CRITICAL: usd("50")})
 
 
@@ -28,7 +28,7 @@ def of(owner: str = "gpu-1", account: str = "default") -> Labels:
     return (("account", account), ("owner", owner))
 
 
-def judge(desk: Desk, *watched: Labels, rule: NewOwner = RULE) -> dict[str, Sample]:
+def judge(desk: Desk, *watched: Labels, rule: FirstSpend = RULE) -> dict[str, Sample]:
     """The samples by account and owner."""
     return {"|".join(value for _, value in s.group): s for s in rule.evaluate(desk.facts(), watched)}
 
@@ -75,7 +75,7 @@ def test_owner_when_rows_lie_around_the_window_then_new_without_a_trace_before(
     ],
 )
 def test_severity_when_value_grows_then_reached_and_held(
-    rule: NewOwner, value: str, reached: Severity | None, held: Severity | None
+    rule: FirstSpend, value: str, reached: Severity | None, held: Severity | None
 ) -> None:
     """From the threshold exactly, down to 90 % of it."""
     (sample,) = judge(desk_with(row(START, value)), of(), rule=rule).values()
@@ -202,7 +202,7 @@ def test_evaluate_when_nothing_was_ever_read_then_no_sample() -> None:
     [
         pytest.param({}, [], id="none"),
         pytest.param({"group_by": ("owner", "account")}, [], id="what it does anyway"),
-        pytest.param({"group_by": ("team",)}, ["group_by"], id="another group"),
+        pytest.param({"group_by": ("billing_method",)}, ["group_by"], id="another group"),
         pytest.param({"window": timedelta(minutes=90)}, ["window"], id="half hours"),
         pytest.param({"lookback_": timedelta(minutes=90)}, ["lookback"], id="half hours before"),
         pytest.param({"severity": WARNING, "thresholds": {WARNING: usd("5")}}, ["severity"], id="said twice"),
@@ -219,3 +219,29 @@ def test_lookback_when_asked_then_window_and_what_is_before_it() -> None:
     """The daemon reads and holds so much."""
     assert RULE.lookback() == timedelta(days=31)
     assert replace(RULE, metric=Metric.PAY).metrics == {Metric.PAY, Metric.AMOUNT}
+
+
+def test_groups_when_products_begin_then_each_that_nobody_used_before() -> None:
+    """A new owner of a known product is no matter of a rule by product, and the other way round."""
+    rows = [
+        Row(series=a_series("gpu-1", product="H100"), hour=OLDEST + 5, amount=usd("9")),
+        Row(series=a_series("gpu-2", product="H100"), hour=START + 2, amount=usd("9")),
+        Row(series=a_series("gpu-1", product="B200"), hour=START + 3, amount=usd("4")),
+        Row(series=a_series("gpu-2", product="B200"), hour=START + 4, amount=usd("3")),
+    ]
+    desk = desk_with(*rows)
+    (sample,) = judge(desk, rule=replace(RULE, group_by=("product",))).values()
+    assert (sample.group, str(sample.value)) == ((("account", "default"), ("product", "B200")), "7")
+    assert sample.headline == "New product B200 spent $7.00 in 24h"
+    assert set(judge(desk)) == {"default|gpu-2"}
+    assert set(judge(desk, rule=replace(RULE, group_by=("owner", "product")))) == {
+        "default|gpu-1|B200",
+        "default|gpu-2|B200",
+        "default|gpu-2|H100",
+    }
+
+
+@pytest.mark.parametrize("groups", [("account",), ("billing_method",), ("owner", "env")])
+def test_problems_when_grouped_by_what_cannot_begin_then_named(groups: tuple[str, ...]) -> None:
+    """The language names what may be new."""
+    assert {key for key, _ in replace(RULE, group_by=groups).problems()} == {"group_by"}
