@@ -28,7 +28,10 @@ def replay_text(replay: Replay, *, show_all: bool) -> str:
 def _period(replay: Replay) -> str:
     since, until = format_instant(replay.since), format_instant(replay.until)
     count = format_count(len(replay.rules), "rule")
-    return f"Replayed hour by hour: {count}, {since} to {until} ({replay.days:.1f} days)."
+    return (
+        f"Replayed hour by hour: {count}, {since} to {until} ({replay.days:.1f} days).\n"
+        "By the bills as they are known now: what came late then counts as if it had come in time."
+    )
 
 
 def _rule_table(replay: Replay) -> str:

@@ -117,7 +117,8 @@ def test_backtest_when_shown_then_a_table_of_rules_and_one_of_episodes(
     assert run(["backtest"]) == 0
 
     assert capsys.readouterr().out == (
-        "Replayed hour by hour: 1 rule, 2026-01-01 14:00 UTC to 2026-01-31 14:00 UTC (30.0 days).\n\n"
+        "Replayed hour by hour: 1 rule, 2026-01-01 14:00 UTC to 2026-01-31 14:00 UTC (30.0 days).\n"
+        "By the bills as they are known now: what came late then counts as if it had come in time.\n\n"
         "RULE    TYPE           BEGUN  HOURS FIRING  LONGEST    PEAK  OF     MESSAGES\n"
         "gpu-6h  rolling_spend      1            12  12 h     $36.00  gpu-1  finops 3, oncall 2\n\n"
         "Messages a day: finops 0.1, oncall 0.1.\n\n"
