@@ -34,7 +34,13 @@ _FIRST = (
     "INSERT INTO alertd_lease (name, holder, epoch, expires_at) VALUES ('daemon', '', 0, '-infinity') "
     "ON CONFLICT (name) DO NOTHING"
 )
-_HELD = "SELECT holder FROM alertd_lease WHERE name = 'daemon' AND expires_at > clock_timestamp()"
+_HELD = (
+    "SELECT holder FROM alertd_lease WHERE name = 'daemon' AND expires_at > clock_timestamp() "
+    # Nobody can hold it for longer: the database's clock was put back, and a holder that lives renews it soon.
+    "AND expires_at <= clock_timestamp() + ? * interval '1 second'"
+)
+_LONGEST_S = 3600
+"""A lease that seems to last longer was taken before the database's clock was put back by an hour or more."""
 _LOCK = "SELECT epoch FROM alertd_lease WHERE name = 'daemon' FOR UPDATE"
 _TAKE = (
     "UPDATE alertd_lease SET holder = ?, epoch = epoch + 1, expires_at = clock_timestamp() + ? * interval '1 second' "
@@ -168,7 +174,7 @@ def holder_of(database: Driver) -> str | None:
     """
     if _TABLE not in database.tables():
         return None
-    found = database.rows(tuple[str], _HELD)
+    found = database.rows(tuple[str], _HELD, (_LONGEST_S,))
     return found[0][0] if found else None
 
 

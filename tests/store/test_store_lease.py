@@ -80,6 +80,20 @@ def test_lease_when_closed_then_the_next_one_has_it_at_once(url: str) -> None:
         assert holder(url) is None
 
 
+@pytest.mark.parametrize("ahead", ["1 hour 12 seconds", "1 day", "10 years"])
+def test_lease_when_the_clock_of_the_database_is_put_back_after_its_holder_died_then_is_free(
+    postgres: PostgresServer, url: str, ahead: str
+) -> None:
+    """A lease of ten years would keep every other host from taking over; whoever lives renews it within seconds."""
+    Store.open(url, now=NOW).close()
+    postgres.run(
+        f"UPDATE alertd_lease SET holder = 'elsewhere (pid 7)', expires_at = clock_timestamp() + interval '{ahead}'",
+        database=name_of(url),
+    )
+    assert holder(url) is None
+    Store.open(url, now=NOW).close()
+
+
 def test_lease_when_held_then_renewed_beyond_its_time(
     postgres: PostgresServer, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
