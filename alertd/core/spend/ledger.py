@@ -28,6 +28,10 @@ FULL_HOURS = 30 * 24
 """How far back the daily read for later ones goes: from its midnight to now is one request of at most 31 days."""
 
 
+CONFIRM_AFTER = timedelta(minutes=5)
+"""A second read is no confirmation sooner than this after the first: it is likely of the same fault."""
+
+
 class SeriesTable:
     """Every series ever seen, numbered from 0 in the order of arrival; it only grows."""
 
@@ -151,12 +155,13 @@ def file_rows(
     *,
     read_at: datetime,
     is_backfill: bool = False,
+    confirm_after: timedelta = CONFIRM_AFTER,
 ) -> Filing:
     """
     File the rows of one successful read: replace exactly the hours of *span*, but doubt money that vanishes.
 
-    An hour that held money and comes back empty or with less than half is replaced only when a read of a later cycle
-    (another *read_at*) brings the same content.
+    An hour that held money and comes back empty or with less than half is replaced only when a later read brings the
+    same content: later by *confirm_after* at least.
 
     Args:
         is_backfill: Somebody asked for old hours: that rows are there now says nothing of when they came.
@@ -181,7 +186,7 @@ def file_rows(
             continue
         if held is not None and _is_doubtful(held, block):
             earlier = book.suspicions.get(hour)
-            if earlier is None or earlier.digest != mark or earlier.since >= read_at:
+            if earlier is None or earlier.digest != mark or read_at - earlier.since < confirm_after:
                 since = earlier.since if earlier is not None and earlier.digest == mark else read_at
                 suspicions[hour] = Suspicion(digest=mark, total=Usd(block.total), since=since)
                 continue

@@ -8,12 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
-from alertd.core.spend.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook
+from alertd.core.spend.ledger import CONFIRM_AFTER, DEEP_HOURS, FULL_HOURS, CategoryBook
 
 TAIL_HOURS = 6
 """Read at each poll."""
 LONGEST_RANGE_HOURS = 31 * HOURS_PER_DAY
 """The API's own limit for one request."""
+
+
+_PUNCTUAL = 0.9
+"""A poll may begin so much before a whole interval has passed: the one before waited for its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,12 +26,17 @@ class Cadence:
 
     deep_every: timedelta = timedelta(hours=1)
     full_every: timedelta = timedelta(hours=24)
+    confirm_after: timedelta = CONFIRM_AFTER
+    """How long after a read in which money vanished another one confirms that."""
 
     @classmethod
     def for_interval(cls, poll_interval: timedelta) -> "Cadence":
         """Return the usual cadence, or a quicker one in step with a quicker poll (every 6th and every 144th)."""
         return cls(
-            deep_every=min(cls().deep_every, 6 * poll_interval), full_every=min(cls().full_every, 144 * poll_interval)
+            deep_every=min(cls().deep_every, 6 * poll_interval),
+            full_every=min(cls().full_every, 144 * poll_interval),
+            # A whole poll lies between: one that somebody asked for, by an edit or a signal, comes out of turn.
+            confirm_after=max(CONFIRM_AFTER, _PUNCTUAL * poll_interval),
         )
 
 
@@ -54,9 +63,9 @@ def plan_reads(
     starts = [running - TAIL_HOURS]
     if book.read_at is not None:
         starts.append(hour_of(book.read_at - settle_delay))
-    if book.deep_read_at is None or now - book.deep_read_at >= cadence.deep_every:
+    if _is_due(book.deep_read_at, now, cadence.deep_every):
         starts.append(running - DEEP_HOURS)
-    if book.full_read_at is None or now - book.full_read_at >= cadence.full_every:
+    if _is_due(book.full_read_at, now, cadence.full_every):
         starts.append(running - FULL_HOURS)
     if everything:
         starts.append(horizon)
@@ -66,6 +75,11 @@ def plan_reads(
     wanted = missing_days(book, HourRange(min(midnight_before(horizon), start), start))
     found = (piece for span in (newest, *reversed(wanted.ranges)) for piece in pieces(span))
     return tuple(HourRange(max(piece.start, first), piece.end) for piece in found if piece.end > first)
+
+
+def _is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
+    # A read in the future was dated by a clock that was wrong: it says nothing.
+    return last is None or not timedelta() <= now - last < every
 
 
 def missing_days(book: CategoryBook, span: HourRange) -> HourSet:

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from alertd.core.hours import HourRange, HourSet, hour_of, midnight_before
 from alertd.core.money import MAX_UNITS
 from alertd.core.spend.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook, DataState, file_rows, summarise
+from alertd.core.spend.reading import Cadence
 from tests.core.builders import HOUR, NOW, RUNNING, SETTLE, Desk, Row, a_series, bill_rows, row, usd
 from tests.core.oracle import AT, READS, SPAN, START, Amounts, Cell, SlowLedger
 
@@ -141,6 +142,32 @@ def test_file_rows_when_the_same_cycle_reads_twice_then_it_does_not_confirm_itse
     assert desk.book().suspicions[START].since == NOW + NEXT
     desk.read([], SPAN, NOW + 2 * NEXT)
     assert (total(desk, START), dict(desk.book().suspicions)) == (0, {})
+
+
+@pytest.mark.parametrize(
+    ("poll", "after", "believed"),
+    [
+        pytest.param(timedelta(minutes=10), timedelta(seconds=20), False, id="an edit of the rules asked for a poll"),
+        pytest.param(timedelta(minutes=10), timedelta(minutes=6), False, id="no whole poll later"),
+        pytest.param(timedelta(minutes=10), timedelta(minutes=10), True, id="the next poll"),
+        pytest.param(timedelta(minutes=10), timedelta(minutes=9, seconds=55), True, id="which was punctual"),
+        pytest.param(timedelta(seconds=10), timedelta(minutes=4), False, id="many polls, but of one outage"),
+        pytest.param(timedelta(seconds=10), timedelta(minutes=5), True, id="five minutes"),
+        pytest.param(timedelta(hours=1), timedelta(minutes=50), False, id="slow polls"),
+        pytest.param(timedelta(hours=1), timedelta(hours=1), True, id="the next of slow polls"),
+        pytest.param(timedelta(minutes=10), -timedelta(days=40), False, id="the first was dated by a wrong clock"),
+    ],
+)
+def test_file_rows_when_money_vanished_then_a_second_read_confirms_it_after_five_minutes_and_a_poll(
+    poll: timedelta, after: timedelta, believed: bool
+) -> None:
+    """Two reads of one short outage are one observation."""
+    desk = Desk()
+    desk.read([row(START, "10")], SPAN)
+    book = file_rows(desk.book(), desk.table, bill_rows([]), SPAN, read_at=NOW + NEXT).book
+    wait = Cadence.for_interval(poll).confirm_after
+    filing = file_rows(book, desk.table, bill_rows([]), SPAN, read_at=NOW + NEXT + after, confirm_after=wait)
+    assert (START in filing.blocks) is believed
 
 
 def test_filing_when_an_older_hour_is_in_doubt_then_it_is_not_counted_again() -> None:
