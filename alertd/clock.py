@@ -2,13 +2,56 @@
 
 import time
 from datetime import UTC, datetime
+from typing import Protocol
 
 
 def utc_now() -> datetime:
-    """Return the wall clock as an aware UTC datetime."""
+    """Return the wall clock as an aware UTC datetime; it may be wrong, and may step at any moment."""
     return datetime.now(UTC)  # noqa: TID251 -- this is the one place
 
 
 def monotonic_s() -> float:
     """Return seconds on a clock that never steps; only differences mean anything."""
     return time.monotonic()
+
+
+def elapsed_s() -> float:
+    """
+    Return seconds on a clock that never steps and counts the time in which the system was suspended.
+
+    Only differences mean anything. Where the system has no such clock it is `monotonic_s`.
+    """
+    clock = getattr(time, "CLOCK_BOOTTIME", None)
+    return time.clock_gettime(clock) if clock is not None else time.monotonic()
+
+
+class Clock(Protocol):
+    """The clocks of a system; tests hand in others."""
+
+    def wall(self) -> datetime:
+        """Return the wall clock, UTC; it may be wrong, and may step."""
+
+    def elapsed_s(self) -> float:
+        """Return seconds that never step and go on while the system is suspended."""
+
+    def monotonic_s(self) -> float:
+        """Return seconds that never step and stand still while the system is suspended."""
+
+
+class SystemClock:
+    """The clocks of this system."""
+
+    def wall(self) -> datetime:
+        """Return the wall clock."""
+        return utc_now()
+
+    def elapsed_s(self) -> float:
+        """Return seconds since some moment, suspended ones included."""
+        return elapsed_s()
+
+    def monotonic_s(self) -> float:
+        """Return seconds since some moment, suspended ones left out."""
+        return monotonic_s()
+
+
+SYSTEM_CLOCK = SystemClock()

@@ -53,15 +53,16 @@ def command(ctx: click.Context, since: timedelta) -> int:
 async def _backfill(settings: "Settings", since: timedelta) -> int:
     from contextlib import AsyncExitStack
 
-    from alertd.clock import utc_now
+    from alertd.clock import SYSTEM_CLOCK
     from alertd.core.hours import HourRange, hour_of, midnight_before, start_of
     from alertd.core.spend.bill import CATEGORIES
     from alertd.core.words import format_instant
     from alertd.daemon.accounts import missing_keys
+    from alertd.daemon.checked_time import CheckedTime
     from alertd.daemon.store_gateway import StoreGateway
     from alertd.errors import StoreError
     from alertd.history.backfill import plan_backfill
-    from alertd.history.backtest import fetch, open_all, with_keys
+    from alertd.history.backtest import checked_now, fetch, open_all, with_keys
     from alertd.rules_file.load import load_rules
     from alertd.store.lock import StoreLocked
     from alertd.store.store import Store
@@ -75,12 +76,15 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
     names = [account.name for each in readable for account in each.accounts]
     if not names:
         return 1
-    now, url = utc_now(), settings.store_url()
-    try:
-        thread = await StoreThread.start(lambda: Store.open(url, now=now))
-    except StoreLocked as locked:
-        raise StoreError(f"{locked}. A daemon can be stopped, and started again after the backfill") from None
-    try:
+    url, time = settings.store_url(), CheckedTime(SYSTEM_CLOCK)
+    async with AsyncExitStack() as stack:
+        sources = open_all(readable, settings, stack, time=time)
+        now = await checked_now(time, sources)
+        try:
+            thread = await StoreThread.start(lambda: Store.open(url, now=now))
+        except StoreLocked as locked:
+            raise StoreError(f"{locked}. A daemon can be stopped, and started again after the backfill") from None
+        stack.push_async_callback(thread.close)
         gateway = StoreGateway(thread)
         span = HourRange(midnight_before(hour_of(now - since)), hour_of(now) + 1)
         keys = [(name, category) for name in names for category in CATEGORIES]
@@ -89,11 +93,7 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
         if not plan:
             click.echo(f"Nothing is missing since {format_instant(start_of(span.start))}.")
             return 1 if problems else 0
-        async with AsyncExitStack() as stack:
-            sources = open_all(readable, settings, stack)
-            report = await fetch(gateway, sources, plan, now=now, progress=progress)
-    finally:
-        await thread.close()
+        report = await fetch(gateway, sources, plan, now=now, progress=progress)
     for account, category in sorted(report.absent):
         click.echo(f'account "{account}" has no category {category}')
     for error in report.errors:

@@ -73,6 +73,9 @@ def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:
     Store.open_read_only(url).close()
     store = Store.open(url, now=now)
     try:
+        # A clock that runs ahead would delete what is to be kept.
+        checked = store.meta.checked_at
+        now = min(now, checked) if checked is not None else now
         gone = store.prune(before_hour=hour_of(now - spend), before=now - messages)
     finally:
         store.close()

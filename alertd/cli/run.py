@@ -99,7 +99,7 @@ async def _once(settings: "Settings") -> int:
     rules = load_checked_rules(settings)
     url = settings.store_url()
     async with open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app:
-        return 0 if await run_once(app, utc_now()) else 1
+        return 0 if await run_once(app) else 1
 
 
 async def _dry_run(settings: "Settings") -> int:
@@ -117,7 +117,7 @@ async def _dry_run(settings: "Settings") -> int:
     async with open_app(
         settings, rules, open_store=lambda: Store.open_memory_copy(url, now=utc_now()), notifiers=notifiers
     ) as app:
-        is_ok = await run_once(app, utc_now())
+        is_ok = await run_once(app)
         open_alerts = app.cycle.open_alerts()
     alerts = format_count(len(open_alerts), "alert")
     click.echo(f"Dry run: {alerts} open, nothing sent, nothing stored.", err=True)

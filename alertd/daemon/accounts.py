@@ -1,9 +1,13 @@
 """Accounts, connected: their keys, found where the rules file says, and a billing client for each."""
 
 import os
+from collections.abc import Callable
 from contextlib import AsyncExitStack
+from datetime import datetime
+from functools import partial
 from pathlib import Path
 
+from alertd.clock import elapsed_s
 from alertd.core.http_url import split_http_url
 from alertd.core.network_place import OFF_LIMITS, PLAIN_HTTP, is_off_limits, sends_in_clear
 from alertd.daemon.state import BillSource
@@ -77,9 +81,19 @@ def missing_keys(rules: LoadedRules, settings: Settings) -> list[Problem]:
     return problems
 
 
-def open_sources(rules: LoadedRules, settings: Settings, stack: AsyncExitStack) -> dict[str, BillSource]:
+def open_sources(
+    rules: LoadedRules,
+    settings: Settings,
+    stack: AsyncExitStack,
+    *,
+    hear: Callable[[str, datetime, float], None] = lambda _account, _date, _asked_s: None,
+    elapsed: Callable[[], float] = elapsed_s,
+) -> dict[str, BillSource]:
     """
     Open a billing client for every account.
+
+    Args:
+        hear: Called with the account and the `Date` of each answer, and when it was asked for by *elapsed*.
 
     Raises:
         SettingsError: The key of an account is missing.
@@ -95,6 +109,8 @@ def open_sources(rules: LoadedRules, settings: Settings, stack: AsyncExitStack) 
             base_url=account.base_url or settings.novita_base_url,
             key_source=key_source,
             outgoing=settings.outgoing,
+            hear=partial(hear, account.name),
+            elapsed=elapsed,
         )
         stack.push_async_callback(client.close)
         sources[account.name] = client

@@ -10,11 +10,12 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 
-from alertd.clock import monotonic_s, utc_now
+from alertd.clock import SYSTEM_CLOCK, Clock
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.accounts import missing_keys, open_sources
+from alertd.daemon.checked_time import CheckedTime, GivenTime, Timekeeper
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.receivers import build_notifiers, fallbacks, open_notifiers
@@ -45,6 +46,8 @@ class App:
     settings: Settings
     rules: LoadedRules
     gateway: StoreGateway
+    clock: Clock
+    time: Timekeeper
     cycle: Cycle
     delivery: Delivery
     reporter: Reporter
@@ -81,7 +84,8 @@ async def open_app(
     notifiers: Mapping[str, Notifier] | None = None,
     sources: Mapping[str, BillSource] | None = None,
     cadence: Cadence | None = None,
-    now: Callable[[], datetime] = utc_now,
+    now: Callable[[], datetime] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> AsyncIterator[App]:
     """
     Build the daemon, and close it in reverse when the block is left.
@@ -91,7 +95,8 @@ async def open_app(
         notifiers: In place of those that the rules name; for showing instead of sending.
         sources: In place of clients for the accounts that the rules name; the caller closes them.
         cadence: How often older hours are read again; by default in step with the poll interval.
-        now: The wall clock.
+        now: A time that is right by definition, in place of the checked one.
+        clock: The clocks of the system.
 
     Raises:
         RulesError: A receiver cannot be built.
@@ -99,13 +104,15 @@ async def open_app(
         StoreError: The store cannot be opened.
     """
     async with AsyncExitStack() as stack, AsyncExitStack() as connections:
+        time: Timekeeper = GivenTime(now) if now is not None else CheckedTime(clock)
         if notifiers is None:
-            notifiers = open_notifiers(rules, settings, connections)
+            notifiers = open_notifiers(rules, settings, connections, now=time.now)
         if sources is None:
-            sources = open_sources(rules, settings, connections)
+            sources = open_sources(rules, settings, connections, hear=time.hear, elapsed=clock.elapsed_s)
         thread = await StoreThread.start(open_store)
         stack.push_async_callback(thread.close)
         gateway, figures = StoreGateway(thread), Figures()
+        time.resume(await gateway.call(lambda store: store.meta.checked_at))
         install_id = await gateway.call(lambda store: store.meta.install_id)
         plan = build_plan(rules, settings, sources=sources, notifiers=notifiers)
         cycle = Cycle(
@@ -113,14 +120,15 @@ async def open_app(
             plan=plan,
             cadence=cadence or Cadence.for_interval(settings.poll_interval),
             install_id=install_id,
-            timer=monotonic_s,
+            timer=clock.monotonic_s,
+            time=time,
         )
         delivery = Delivery(
             outbox=gateway,
             notifiers=notifiers,
             fallback=fallbacks(rules),
             install_id=install_id,
-            now=now,
+            now=time.now,
             jitter=random.random,
             on_settled=figures.note_attempt,
             on_fault=figures.note_task_failure,
@@ -130,12 +138,14 @@ async def open_app(
             settings=settings,
             rules=rules,
             gateway=gateway,
+            clock=clock,
+            time=time,
             cycle=cycle,
             delivery=delivery,
             reporter=Reporter(
                 store=gateway, source=cycle, install_id=install_id, reports=timetables(rules.reports), plan=plan
             ),
-            mirroring=Mirroring(delivery=delivery, notified=gateway, now=now),
+            mirroring=Mirroring(delivery=delivery, notified=gateway, now=time.now),
             figures=figures,
             tasks=tasks,
             connections=connections,
@@ -147,6 +157,7 @@ def open_slack_app(
     *,
     carry_out: Callable[[Request], Awaitable[RequestOutcome]],
     command: Callable[[str, str], Awaitable[str]],
+    now: Callable[[], datetime],
 ) -> SlackApp | None:
     """
     Return what listens to buttons and slash commands, None without an app token.
@@ -154,6 +165,7 @@ def open_slack_app(
     Args:
         carry_out: Does what a button asks for.
         command: Answers a slash command for a person.
+        now: The time.
     """
     app_token, bot_token = settings.plain("slack_app_token"), settings.plain("slack_bot_token")
     if not app_token:
@@ -169,7 +181,7 @@ def open_slack_app(
         users=users,
         outgoing=settings.outgoing,
     )
-    return SlackApp(config, carry_out=carry_out, command=command, now=utc_now)
+    return SlackApp(config, carry_out=carry_out, command=command, now=now)
 
 
 def check_settings(rules: LoadedRules, settings: Settings) -> None:

@@ -5,13 +5,15 @@ It sends nothing and waits for nobody but the billing API and the store. `now` i
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.lifecycle import Move
+from alertd.core.alerts.rebase import rebase
 from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_out
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
@@ -23,13 +25,15 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts, RulesFile
 from alertd.core.rules.held import Held, build_facts, with_key_names
 from alertd.core.rules.own import broken_rules as rules_broken
-from alertd.core.rules.own import failed_rules
+from alertd.core.rules.own import failed_rules, wrong_clock
 from alertd.core.rules.own import unread_bills as blindness
 from alertd.core.spend.bill import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
+from alertd.daemon.checked_time import GIVEN_TIME, Timekeeper, Verdict
 from alertd.daemon.intake import Change, Intake
-from alertd.daemon.state import DaemonState, FactStore, Plan
+from alertd.daemon.state import BillSource, DaemonState, FactStore, Plan
+from alertd.errors import ApiError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
@@ -37,9 +41,13 @@ _REBUILD_HOURS = 200
 """With more changed hours than this, building the view anew is quicker than changing it."""
 _VIEW_AHEAD_HOURS = 8 * HOURS_PER_DAY
 """The view has room for so many hours to come; after that it is built anew."""
-_OWN_RULES = frozenset({blindness.NAME, rules_broken.NAME, failed_rules.NAME})
-LARGEST_SKEW = timedelta(hours=1)
-"""With the system clock further from the API's `Date` than this, nothing is decided."""
+_UNCHECKED = "no answer of the billing API has said what time it is, so nothing is judged but that"
+_MOVED = "the clock was put right while bills were read; they are read again"
+
+
+_WITHOUT_BILLS = frozenset({rules_broken.NAME, wrong_clock.NAME})
+"""What is judged by neither bills nor other rules, and so by any time."""
+_OWN = frozenset({blindness.NAME, rules_broken.NAME, failed_rules.NAME, wrong_clock.NAME})
 
 
 class Cycle:
@@ -48,6 +56,7 @@ class Cycle:
 
     Args:
         timer: Seconds on a clock that never steps, for durations in the report.
+        time: Says whether the instant that a cycle is given was right; where it is turned by hand it always is.
     """
 
     def __init__(
@@ -58,10 +67,12 @@ class Cycle:
         cadence: Cadence,
         install_id: str,
         timer: Callable[[], float],
+        time: Timekeeper = GIVEN_TIME,
     ) -> None:
         self._store = store
         self._plan = plan
-        self._intake = Intake(store=store, cadence=cadence, on_change=self._take_over)
+        self._intake = Intake(store=store, cadence=cadence, on_change=self._take_over, time=time)
+        self._time = time
         self._install_id = install_id
         self._timer = timer
         self._state: DaemonState | None = None
@@ -113,7 +124,7 @@ class Cycle:
     @property
     def rule_count(self) -> int:
         """How many rules of the rules file are watched by, disabled ones included."""
-        return sum(rule.name not in _OWN_RULES for rule in self._plan.rules)
+        return sum(rule.name not in _OWN for rule in self._plan.rules)
 
     async def look(self, now: datetime) -> Facts:
         """Return what is known, from the store where nothing is held; reads no bills and judges nothing."""
@@ -201,26 +212,74 @@ class Cycle:
             self.forget()
             raise
 
+    async def ask_time(self) -> None:
+        """Hear from every account's API what time it is; that one does not answer is seen when its bills are read."""
+
+        async def ask(source: BillSource) -> None:
+            with suppress(ApiError):
+                await source.ask_time()
+
+        await asyncio.gather(*map(ask, self._plan.accounts.values()))
+
     async def _run(self, now: datetime, *, everything: bool) -> CycleReport:
         report = CycleReport(started_at=now)
-        state = await self._remember()
+        if self._time.verdict() is Verdict.CHECKED:
+            await self._rebase(now)
         begun = self._timer()
-        await self._intake.read(state, self._plan, now, report, everything=everything)
-        self._name_keys(state)
+        if self._time.verdict() is not Verdict.WRONG:
+            state = await self._remember()
+            await self._intake.read(state, self._plan, now, report, everything=everything)
+            self._name_keys(state)
         report.read_s = self._timer() - begun
-        skew = self._skew(now)
-        if skew is not None:
-            report.errors.append(skew)
-            return report
+        verdict = self._time.verdict()
+        if verdict is Verdict.CHECKED and (self._intake.is_left_out or await self._rebase(now)):
+            verdict = Verdict.MOVED
+        match verdict:
+            case Verdict.CHECKED:
+                await self._conclude(now, report, self._plan.rules)
+                self.state.is_fresh = False
+            case Verdict.MOVED:
+                report.is_moved = True
+                report.errors.append(_MOVED)
+            case Verdict.WRONG:
+                fault = self._time.fault
+                report.errors.append(fault.text if fault is not None else _UNCHECKED)
+                await self._conclude_own(report, _WITHOUT_BILLS)
+            case Verdict.UNCHECKED:
+                report.errors.append(_UNCHECKED)
+                await self._conclude_own(report, {blindness.NAME, *_WITHOUT_BILLS})
+        return report
+
+    async def _conclude_own(self, report: CycleReport, names: Collection[str]) -> None:
+        """Judge some of alertd's own rules alone, by the best time known; no other alert is touched."""
+        report.started_at = self._time.now()
+        await self._conclude(report.started_at, report, [rule for rule in self._plan.rules if rule.name in names])
+
+    async def _conclude(self, now: datetime, report: CycleReport, rules: Sequence[Rule]) -> None:
         async with self._deciding:
             begun = self._timer()
-            moves, facts = await self._evaluate(now, report)
+            moves, facts = await self._evaluate(now, report, rules)
             report.evaluate_s = self._timer() - begun
             begun = self._timer()
-            await self._decide(moves, facts, now, report)
+            await self._decide(moves, facts, now, report, is_whole=rules is self._plan.rules)
             report.decide_s = self._timer() - begun
-        self.state.is_fresh = False
-        return report
+
+    async def _rebase(self, now: datetime) -> bool:
+        """Date to now what lies in the future, by a time that was checked; return whether anything did."""
+        async with self._deciding:
+            state = await self._remember()
+            books = [book for view in state.views for book in state.shelf(view).books.values()]
+            found = rebase(state.alerts.values(), state.silences.values(), books, state.bills.values(), now)
+            has_jumped = self._time.take_jump()
+            if has_jumped:
+                # They begin and end where the time was before.
+                self._views.clear()
+            if found or has_jumped:
+                state.watched_since = await self._store.rebase(found, now)
+            if found:
+                self._log.warning("instants ahead of the time were dated to now", things=len(found))
+                self.forget()
+            return bool(found)
 
     def _take_over(self, view: View, changes: list[Change]) -> None:
         """Bring the spend view up to date after a commit, or leave it to be built anew."""
@@ -237,24 +296,17 @@ class Cycle:
         if owners is not audience.owners:
             self._plan = replace(self._plan, audience=replace(audience, owners=owners))
 
-    def _skew(self, now: datetime) -> str | None:
-        """Return what is wrong with the system clock, None when it is near the API's or the API told nothing."""
-        for account, source in self._plan.accounts.items():
-            skew = source.clock_skew
-            if skew is not None and abs(skew) > LARGEST_SKEW:
-                return (
-                    f'this system\'s clock says {now:%Y-%m-%d %H:%M} UTC, the billing API of account "{account}" '
-                    f"{now - skew:%Y-%m-%d %H:%M} UTC; nothing is decided until they agree: set the clock"
-                )
-        return None
-
-    async def _evaluate(self, now: datetime, report: CycleReport) -> tuple[list[Move], Facts]:
+    async def _evaluate(self, now: datetime, report: CycleReport, rules: Sequence[Rule]) -> tuple[list[Move], Facts]:
+        # Before anything is judged the alerts of an earlier process are known.
+        await self._remember()
+        alerts = self.state.alerts
+        if rules is not self._plan.rules:
+            names = {rule.name for rule in rules}
+            alerts = {fingerprint: alert for fingerprint, alert in alerts.items() if alert.rule in names}
         for view in self._plan.views:
             await self._fit_view(now, view)
         facts = self._facts(now)
-        moves, faults = await asyncio.to_thread(
-            judge, self._plan.rules, facts, self.state.alerts, self._plan.accounts.keys()
-        )
+        moves, faults = await asyncio.to_thread(judge, rules, facts, alerts, self._plan.accounts.keys())
         for rule, fault in faults:
             report.rule_errors.append(rule)
             self._log.error("rule failed", rule=rule, exc_info=fault)
@@ -262,7 +314,9 @@ class Cycle:
 
     def _held(self) -> Held:
         owners = self._plan.audience.owners
-        return self.state.held(owners, last_read=self._intake.last_read, rules_file=self.rules_file)
+        return self.state.held(
+            owners, last_read=self._intake.last_read, rules_file=self.rules_file, clock=self._time.fault
+        )
 
     def _facts(self, now: datetime) -> Facts:
         return build_facts(self._held(), self._plan, self._views, now)
@@ -270,9 +324,11 @@ class Cycle:
     async def _fit_view(self, now: datetime, view: View) -> None:
         """Build the spend view from the store when there is none, or time has moved past its end."""
         running = hour_of(now)
-        if view in self._views and running + HOURS_PER_DAY < self._views[view].span.end:
-            return
         start = min(self._plan.horizon(now, view), running - OVERVIEW_HOURS)
+        if view in self._views:
+            span = self._views[view].span
+            if span.start <= start and running + HOURS_PER_DAY < span.end:
+                return
         span = HourRange(start, running + _VIEW_AHEAD_HOURS)
         table = self.state.shelf(view).table
         spend = SpendView(table, span, metrics=self._plan.metrics_of(view), owners=self._plan.audience.owners)
@@ -292,9 +348,11 @@ class Cycle:
 
         return chart_of
 
-    async def _decide(self, moves: list[Move], facts: Facts, now: datetime, report: CycleReport) -> None:
+    async def _decide(
+        self, moves: list[Move], facts: Facts, now: datetime, report: CycleReport, *, is_whole: bool
+    ) -> None:
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
-            return dispatch(
+            decisions = dispatch(
                 moves,
                 alerts=self.state.alerts,
                 audience=self._plan.audience,
@@ -306,6 +364,8 @@ class Cycle:
                 is_first_cycle=self.state.is_fresh,
                 now=now,
             )
+            # What quiet hours hold waits on where the time is not sure.
+            return decisions if is_whole else replace(decisions, held={})
 
         decisions = await self._store.decide(decide, now)
         self.state.alerts.update({alert.fingerprint: alert for alert in decisions.alerts})

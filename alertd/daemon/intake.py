@@ -26,6 +26,7 @@ from alertd.core.spend.bill import (
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
+from alertd.daemon.checked_time import Timekeeper, Verdict
 from alertd.daemon.state import DaemonState, FactStore, Key, Plan, Shelf
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 from alertd.log import get_logger
@@ -93,6 +94,7 @@ class Intake:
 
     Args:
         on_change: Called with the changed hours after each commit.
+        time: Says whether the instant by which something was read was right.
     """
 
     def __init__(
@@ -101,10 +103,13 @@ class Intake:
         store: FactStore,
         cadence: Cadence,
         on_change: Callable[[View, list[Change]], None],
+        time: Timekeeper,
     ) -> None:
         self._store = store
         self._cadence = cadence
         self._on_change = on_change
+        self._time = time
+        self._is_left_out = False
         self._dropped: set[tuple[View, str, str]] = set()
         """Those of a category that an account does not have are not asked for again in this run."""
         self._refused: dict[str, str] = {}
@@ -134,6 +139,7 @@ class Intake:
             for view in plan.views
         )
         self._refused.clear()
+        self._is_left_out = False
         try:
             async with asyncio.TaskGroup() as group:
                 for account in plan.accounts:
@@ -158,6 +164,18 @@ class Intake:
     def last_read(self) -> LastRead:
         """How the last read went; nothing is wrong before the first."""
         return self._last_read
+
+    @property
+    def is_left_out(self) -> bool:
+        """Whether something of the last read was not filed, because the time by which it was read was not known yet."""
+        return self._is_left_out
+
+    def _may_file(self) -> bool:
+        """Return whether what has just come may be filed by the instant at which it was asked for; note where not."""
+        if self._time.verdict() is Verdict.CHECKED:
+            return True
+        self._is_left_out = True
+        return False
 
     def _result(self, plan: Plan) -> LastRead:
         return LastRead(
@@ -210,7 +228,7 @@ class Intake:
         source = reading.plan.accounts[account]
         if reading.view is View.USAGE:
             rows = await source.read_bills(category, span)
-            if category == SUBSCRIPTION:
+            if category == SUBSCRIPTION and self._may_file():
                 await self._store.save_terms(account, span, rows.terms)
                 reading.state.replace_terms(account, span, rows.terms)
             return rows
@@ -222,22 +240,32 @@ class Intake:
             # Older ranges are read after the newest one: what they call a key may be what it was called once.
             if known is None or (hour_of(reading.now) in span and key.after(known) != known):
                 changed.append(key.after(known))
-        if changed:
+        if changed and self._may_file():
             await self._store.save_keys(changed)
             names.update({(key.account, key.key_id): key for key in changed})
         return found.rows
 
     async def _note_failure(self, reading: _Reading, key: Key, span: HourRange, text: str, brief: str) -> None:
         reading.note(text)
+        if not self._may_file():
+            return
         async with self._filing:
             book = file_failure(reading.book(key), span, error=brief, failed_at=reading.now)
             reading.facts.books[key] = book
 
     async def _file(self, reading: _Reading, key: Key, rows: BillRows, span: HourRange) -> None:
+        if not self._may_file():
+            return
         async with self._filing:
             # Off the loop: a million rows take a second.
             filing = await asyncio.to_thread(
-                file_rows, reading.book(key), reading.shelf.table, rows, span, read_at=reading.now
+                file_rows,
+                reading.book(key),
+                reading.shelf.table,
+                rows,
+                span,
+                read_at=reading.now,
+                confirm_after=self._cadence.confirm_after,
             )
             reading.facts.add(filing)
             if reading.facts.cells > _FLUSH_CELLS:
@@ -262,6 +290,8 @@ class Intake:
             self._bill_gaps[account] = f"monthly bills could not be read ({error.brief})"
             reading.note(str(error))
             return
+        if not self._may_file():
+            return
         self._bill_gaps.pop(account, None)
         if is_all:
             self._all_months_read[account] = reading.now
@@ -275,6 +305,8 @@ class Intake:
         except ApiError as error:
             self._balance_gaps[account] = f"the balance could not be read ({error.brief})"
             reading.note(str(error))
+            return
+        if not self._may_file():
             return
         await self._store.save_balance(balance)
         self._balance_gaps.pop(account, None)

@@ -9,6 +9,7 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.own.broken_rules import RulesBroken
 from alertd.core.rules.own.failed_rules import FailedRules
 from alertd.core.rules.own.unread_bills import Blindness
+from alertd.core.rules.own.wrong_clock import WrongClock
 from alertd.core.rules.watched import Watched
 from alertd.daemon.receivers import contacts
 from alertd.daemon.reports import scope_of
@@ -49,6 +50,7 @@ def build_watched(rules: LoadedRules, settings: Settings) -> Watched:
             blindness,
             RulesBroken.watching(notify=blindness.notify),
             FailedRules.watching(notify=blindness.notify),
+            WrongClock.watching(notify=blindness.notify),
         ),
         settle_delay=settings.settle_delay,
         planned=rules.planned,

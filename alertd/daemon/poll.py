@@ -12,6 +12,8 @@ from alertd.daemon.app import App
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
+_MOST_ROUNDS = 3
+"""A clock that moves in the middle of as many reads in a row is left to the next poll."""
 ONCE_PATIENCE = timedelta(seconds=30)
 """How long `--once` waits for retries before it leaves them to the next run."""
 
@@ -44,7 +46,29 @@ async def run_cycle(
     return report
 
 
-async def run_once(app: App, now: datetime) -> bool:
+async def poll(app: App, *, everything: bool = False) -> CycleReport:
+    """
+    Run one cycle by the checked time; where the clock is put right in its middle, run it again at once.
+
+    Raises:
+        StoreError: The store failed; the cycle did not decide.
+    """
+    time = app.time
+    for _ in range(_MOST_ROUNDS):
+        time.begin()
+        if time.wants_check:
+            # Before anything is read by a time that may be wrong.
+            await app.cycle.ask_time()
+        report = await run_cycle(app, time.take(), everything=everything, clock=time.now)
+        if not report.is_moved:
+            break
+    if time.is_checked:
+        now = time.now()
+        await app.gateway.call(lambda store: store.meta.put_checked_at(now))
+    return report
+
+
+async def run_once(app: App) -> bool:
     """
     Run one complete cycle, file the reports that are due, and deliver.
 
@@ -52,8 +76,8 @@ async def run_once(app: App, now: datetime) -> bool:
         Whether everything was read, judged, reported and delivered.
     """
     await app.delivery.recover()
-    report = await run_cycle(app, now, everything=True)
-    is_reported = await app.reporter.run(now)
+    report = await poll(app, everything=True)
+    is_reported = not app.time.is_checked or await app.reporter.run(app.time.now())
     is_delivered = await app.delivery.drain(patience=ONCE_PATIENCE)
     await app.mirroring.mirror()
     return report.is_ok and is_reported and is_delivered

@@ -1,9 +1,10 @@
 """Receivers, built from the rules file and the settings: to send, or only to print; and sending past the outbox."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from alertd.clock import utc_now
@@ -12,7 +13,7 @@ from alertd.core.messages.compose import compose_test
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import delivery_key
 from alertd.errors import Problem, RulesError
-from alertd.notify.base import Delivered, Envelope, Notifier, ReceiverError, contact_kind
+from alertd.notify.base import Dated, Delivered, Envelope, Notifier, ReceiverError, contact_kind
 from alertd.notify.delivery.attempt import attempt
 from alertd.notify.registry import notifier_class
 from alertd.outgoing.connections import Outgoing
@@ -51,9 +52,14 @@ def build_notifiers(rules: LoadedRules, settings: Settings) -> tuple[dict[str, N
     return notifiers, problems
 
 
-def open_notifiers(rules: LoadedRules, settings: Settings, stack: AsyncExitStack) -> dict[str, Notifier]:
+def open_notifiers(
+    rules: LoadedRules, settings: Settings, stack: AsyncExitStack, *, now: Callable[[], datetime]
+) -> dict[str, Notifier]:
     """
     Build every receiver, to be closed with the stack.
+
+    Args:
+        now: The time, for receivers that date what they send.
 
     Raises:
         RulesError: One cannot be built.
@@ -61,6 +67,8 @@ def open_notifiers(rules: LoadedRules, settings: Settings, stack: AsyncExitStack
     notifiers, problems = build_notifiers(rules, settings)
     for notifier in notifiers.values():
         stack.push_async_callback(notifier.close)
+        if isinstance(notifier, Dated):
+            notifier.now = now
     if problems:
         raise RulesError(problems)
     return notifiers

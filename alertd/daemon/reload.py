@@ -10,7 +10,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
-from alertd.clock import utc_now
 from alertd.core.rules.facts import RulesFile
 from alertd.daemon.accounts import open_sources
 from alertd.daemon.app import App
@@ -89,7 +88,7 @@ class RulesReloader:
             else:
                 failures = cycle.rules_file.failures
                 cycle.rules_file = RulesFile(
-                    changes=found, loaded_at=utc_now(), rules=cycle.rule_count, failures=failures
+                    changes=found, loaded_at=self._app.time.now(), rules=cycle.rule_count, failures=failures
                 )
                 self._log.info("rules reloaded", changes=found or "none")
             await self.note()
@@ -106,7 +105,7 @@ class RulesReloader:
     def _keep_old(self, error: Exception) -> None:
         cycle, faults = self._app.cycle, _faults(error)
         before = cycle.rules_file
-        since, failures = before.broken_since or utc_now(), before.failures + 1
+        since, failures = before.broken_since or self._app.time.now(), before.failures + 1
         cycle.rules_file = replace(before, faults=faults, broken_since=since, failures=failures)
         self._log.error(
             "rules not reloaded",
@@ -126,8 +125,8 @@ class RulesReloader:
         app = self._app
         rules = load_rules(app.settings.rules_path())
         async with AsyncExitStack() as opening:
-            notifiers = open_notifiers(rules, app.settings, opening)
-            sources = open_sources(rules, app.settings, opening)
+            notifiers = open_notifiers(rules, app.settings, opening, now=app.time.now)
+            sources = open_sources(rules, app.settings, opening, hear=app.time.hear, elapsed=app.clock.elapsed_s)
             plan = build_plan(rules, app.settings, sources=sources, notifiers=notifiers)
             reports, fallback, found = timetables(rules.reports), fallbacks(rules), changes(self._rules, rules)
             # Nothing may fail from here on: half of the new rules are worse than the old ones.

@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from alertd.clock import monotonic_s, utc_now
 from alertd.core.alert import AlertState
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
@@ -21,7 +20,7 @@ from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.control_socket import listen, socket_path
 from alertd.daemon.control_table import serve_requests
 from alertd.daemon.heartbeat import send_heartbeat
-from alertd.daemon.poll import renew_overview, run_cycle
+from alertd.daemon.poll import poll, renew_overview
 from alertd.daemon.reload import RulesReloader
 from alertd.daemon.schedule import GRACE, Schedule
 from alertd.daemon.supervisor import Job
@@ -66,12 +65,13 @@ class Service:
         self._turn = asyncio.Lock()
         """Cycle, maintenance, reports and reload use the same state: one at a time."""
         self._poll_asked = asyncio.Event()
+        self._reports_asked, self._maintain_asked = asyncio.Event(), asyncio.Event()
         self._schedule = Schedule()
         self._watchdog = Watchdog(
             heads=app.delivery.heads,
             failing=app.tasks.failing,
             poll_interval=app.settings.poll_interval,
-            timer=monotonic_s,
+            timer=app.clock.monotonic_s,
         )
         self._reloader = RulesReloader(
             app, watch=watch, manager=manager, turn=self._turn, on_reread=self._poll_asked.set
@@ -92,7 +92,7 @@ class Service:
 
     async def _serve(self) -> None:
         await self._app.delivery.recover()
-        self._app.cycle.rules_file = RulesFile(loaded_at=utc_now(), rules=self._app.cycle.rule_count)
+        self._app.cycle.rules_file = RulesFile(loaded_at=self._app.time.now(), rules=self._app.cycle.rule_count)
         await self._reloader.note()
         delivering = self._tasks.keep("delivery", lambda: self._app.delivery.run(self._stop))
         self._start_tasks()
@@ -105,9 +105,9 @@ class Service:
         tasks = self._tasks
         self._repeat("poll", self._poll, every=self._app.settings.poll_interval, asked=self._poll_asked)
         # Begun after the poll, which has the turn before it: a report that was missed is to speak of now.
-        self._repeat("reports", self._report, every=_REPORTS_EVERY)
+        self._repeat("reports", self._report, every=_REPORTS_EVERY, asked=self._reports_asked)
         self._repeat("mirroring", self._app.mirroring.mirror, every=MIRROR_EVERY)
-        self._repeat("maintenance", self._maintain, every=_MAINTAIN_EVERY, at_once=False)
+        self._repeat("maintenance", self._maintain, every=_MAINTAIN_EVERY, asked=self._maintain_asked)
         tasks.keep("clock", self._watch_clock)
         tasks.keep("rules file", self._reloader.run)
         tasks.keep("watchdog questions", self._watchdog.ask)
@@ -118,9 +118,11 @@ class Service:
             alerts=cycle.open_alerts,
             spent=lambda span: gateway.spent(span, cycle.plan.accounts),
             carry_out=self._carry_out,
-            now=utc_now,
+            now=self._app.time.now,
         )
-        slack = open_slack_app(self._app.settings, carry_out=self._carry_out, command=commands.answer)
+        slack = open_slack_app(
+            self._app.settings, carry_out=self._carry_out, command=commands.answer, now=self._app.time.now
+        )
         if slack is not None:
             tasks.keep("slack", slack.run)
 
@@ -175,7 +177,8 @@ class Service:
             return
         from alertd.daemon.status_page import serve_page  # noqa: PLC0415 -- with `off` nothing of it is loaded
 
-        async with serve_page(self._app, listen_on, carry_out=self._carry_out, stuck=self._watchdog.stuck, now=utc_now):
+        now = self._app.time.now
+        async with serve_page(self._app, listen_on, carry_out=self._carry_out, stuck=self._watchdog.stuck, now=now):
             self._log.info("listening", address=f"{listen_on.host}:{listen_on.port}")
             yield
 
@@ -188,32 +191,40 @@ class Service:
             await self._reloader.close()
 
     async def _carry_out(self, request: Request) -> RequestOutcome:
-        outcome = await self._app.cycle.carry_out(request, utc_now())
+        outcome = await self._app.cycle.carry_out(request, self._app.time.now())
         self._app.delivery.wake()
         if outcome.event:
             self._log.info("request carried out", what=outcome.event, alerts=len(outcome.alerts))
         return outcome
 
     async def _watch_clock(self) -> None:
-        """Ask for a poll when the wall clock was set."""
-        offset_s = utc_now().timestamp() - monotonic_s()
+        """Ask for a poll when the wall clock was set, or the system was suspended."""
+        clock = self._app.clock
+
+        def offsets_s() -> tuple[float, float]:
+            return clock.wall().timestamp() - clock.monotonic_s(), clock.elapsed_s() - clock.monotonic_s()
+
+        before = offsets_s()
         while True:
             await asyncio.sleep(_CLOCK_EVERY_S)
-            moved_s = utc_now().timestamp() - monotonic_s() - offset_s
-            if abs(moved_s) > _LARGEST_STEP_S:
-                offset_s += moved_s
-                self._log.warning("clock was set", moved_s=round(moved_s))
+            found = offsets_s()
+            wall_s, suspended_s = (now - then for now, then in zip(found, before, strict=True))
+            if max(abs(wall_s), abs(suspended_s)) > _LARGEST_STEP_S:
+                before = found
+                self._log.warning("clock was set", moved_s=round(wall_s), suspended_s=round(suspended_s))
                 self._schedule.rearm()
                 self._poll_asked.set()
+                # What waits for its time may have become due.
+                self._app.delivery.wake()
 
     async def _poll(self) -> None:
         self._watchdog.cycle_began()
         outcome = "failed"
         try:
             async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()) as deadline:
-                report = await run_cycle(self._app, utc_now())
+                report = await poll(self._app)
                 if self._listen_on is not None:
-                    await renew_overview(self._app, utc_now())
+                    await renew_overview(self._app, self._app.time.now())
         except TimeoutError:
             if not deadline.expired():
                 raise
@@ -222,6 +233,9 @@ class Service:
             self._log.error("cycle failed", error=str(error))
         else:
             outcome = "ok" if report.is_ok else "not complete"
+            # After a poll the time is checked: at the start nothing was due before, or nobody could say.
+            self._reports_asked.set()
+            self._maintain_asked.set()
             url = self._app.settings.plain("heartbeat_url")
             if url and report.is_ok and not self._watchdog.stuck():
                 await send_heartbeat(url, self._app.settings.outgoing)
@@ -229,25 +243,37 @@ class Service:
             self._watchdog.cycle_ended()
             firing = sum(alert.state is AlertState.FIRING for alert in self._app.cycle.open_alerts())
             if not self._stop.is_set():
-                self._manager.status(f"{firing} firing, last poll {utc_now():%H:%M} UTC {outcome}")
+                self._manager.status(f"{firing} firing, last poll {self._app.time.now():%H:%M} UTC {outcome}")
 
     async def _report(self) -> None:
-        """File the reports that are due."""
+        """File the reports that are due, by a time that was checked: a wrong one would send them early, or never."""
+        if not self._app.time.is_checked:
+            return
         try:
             async with self._turn:
-                await self._app.reporter.run(utc_now())
+                await self._app.reporter.run(self._app.time.now())
         except AlertdError as error:
             self._log.error("reports not filed", error=str(error))
         else:
             self._app.delivery.wake()
 
     async def _maintain(self) -> None:
-        now = utc_now()
+        """Delete what is old once a day, counted from when it was last done and not from this start."""
+        if not self._app.time.is_checked:
+            return
+        now = self._app.time.now()
+
+        def prune(store: Store) -> bool:
+            last = store.meta.pruned_at
+            if last is not None and timedelta() <= now - last < _MAINTAIN_EVERY:
+                return False
+            store.prune(before_hour=hour_of(now - SPEND_KEPT), before=now - MESSAGES_KEPT)
+            store.meta.put_pruned_at(now)
+            return True
+
         try:
             async with self._turn:
-                await self._app.gateway.call(
-                    Store.prune, before_hour=hour_of(now - SPEND_KEPT), before=now - MESSAGES_KEPT
-                )
-                self._app.cycle.forget()
+                if await self._app.gateway.call(prune):
+                    self._app.cycle.forget()
         except AlertdError as error:
             self._log.error("maintenance failed", error=str(error))

@@ -6,11 +6,12 @@ Data and shapes only; `intake` reads and files, `cycle` judges and decides.
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.rebase import Rebased
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.silence import Silence
 from alertd.core.hours import HourRange, hour_of
@@ -18,7 +19,7 @@ from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ClockFault, RulesFile
 from alertd.core.rules.held import CategoryKey, Held, LastRead
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import Arrivals, Place
@@ -66,9 +67,13 @@ class BillSource(Protocol):
             ApiError: It could not be read.
         """
 
-    @property
-    def clock_skew(self) -> timedelta | None:
-        """How far this system's clock was ahead of the API's at the last answer; None where it told nothing."""
+    async def ask_time(self) -> None:
+        """
+        Have the API answer anything, so that its time is heard; what it answers does not matter.
+
+        Raises:
+            ApiError: It did not answer.
+        """
 
 
 class FactStore(Protocol):
@@ -91,6 +96,14 @@ class FactStore(Protocol):
         arrivals: Mapping[Key, Mapping[Place, Arrivals]],
     ) -> Mapping[Key, Mapping[int, HourBlock]]:
         """Store what was read of a view and return the blocks that were there before, for the hours that changed."""
+
+    async def rebase(self, rebased: Rebased, now: datetime) -> datetime:
+        """
+        Store what was dated into the future as it is now, and let no open entry of the outbox wait for that.
+
+        Returns:
+            When the store was made, which a wrong clock may have dated too.
+        """
 
     async def save_keys(self, keys: Sequence[ApiKey]) -> None:
         """Store what API keys are called."""
@@ -154,7 +167,9 @@ class DaemonState:
         """The views of the bills of which there are books."""
         return tuple(view for view in View if view is View.USAGE or self.keys is not None)
 
-    def held(self, owners: OwnerDirectory, *, last_read: LastRead, rules_file: RulesFile) -> Held:
+    def held(
+        self, owners: OwnerDirectory, *, last_read: LastRead, rules_file: RulesFile, clock: ClockFault | None = None
+    ) -> Held:
         """Return what is held of the bills, from which facts are built."""
         return Held(
             books={view: self.shelf(view).books for view in self.views},
@@ -164,6 +179,7 @@ class DaemonState:
             owners=owners,
             last_read=last_read,
             rules_file=rules_file,
+            clock=clock,
             watched_since=self.watched_since,
         )
 

@@ -13,10 +13,12 @@ from typing import Concatenate
 from alertd.core.alert import Alert, lag_text
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.mutes import mute_text
+from alertd.core.alerts.rebase import AHEAD, Rebased
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.hours import HourRange
 from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.rebase import rebased_entry
 from alertd.core.money import Usd
 from alertd.core.rules.facts import RulesFile
 from alertd.core.rules.held import LastRead
@@ -85,6 +87,27 @@ class StoreGateway(StoredOutbox):
             before = {key: store.books_of(view).blocks(*key, hours) for key, hours in blocks.items() if hours}
             store.save_facts(table, books=changes, monthly=bills, view=view)
             return before
+
+        return await self._thread.call(save)
+
+    async def rebase(self, rebased: Rebased, now: datetime) -> datetime:
+        """Store what was dated into the future as it is now; return when the store was made, by the right clock."""
+
+        def save(store: Store) -> datetime:
+            with store.transaction():
+                for view in store.views:
+                    changes = [BookChange(book=book, blocks={}) for book in rebased.books if book.view is view]
+                    if changes:
+                        store.save_facts(store.books_of(view).load_series(), books=changes, view=view)
+                store.bills.save_monthly(rebased.bills)
+                store.save_decisions(
+                    alerts=rebased.alerts, silences=rebased.silences, updates=_rebased_entries(store, now)
+                )
+                store.balances.forget_after(now + AHEAD)
+                # Before the first check it was dated by a clock of which nothing is known.
+                if store.meta.created_at > now or (store.meta.checked_at is None and store.cycles.last_good() is None):
+                    store.meta.put_created_at(now)
+                return store.meta.created_at
 
         return await self._thread.call(save)
 
@@ -194,6 +217,11 @@ class StoreGateway(StoredOutbox):
             summary=report.figures(),
         )
         await self._thread.call(lambda store: store.cycles.add(record))
+
+
+def _rebased_entries(store: Store, now: datetime) -> list[EntryUpdate]:
+    each = ((entry, rebased_entry(entry, now)) for entry in store.outbox.open_entries())
+    return [EntryUpdate(before=entry, after=after) for entry, after in each if after is not entry]
 
 
 def _load(store: Store, views: Collection[View] | None) -> DaemonState:

@@ -4,8 +4,9 @@ From stored or fetched bills and rules files to a replay: what is missing, what 
 Nothing is written to the daemon's database: what has to be fetched first goes into a copy in memory.
 """
 
+import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, AsyncExitStack
+from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -15,11 +16,12 @@ from alertd.core.replay.replay import Watch
 from alertd.core.spend.bill import CATEGORIES, View
 from alertd.core.words import format_duration, format_instant
 from alertd.daemon.accounts import missing_keys, open_sources
+from alertd.daemon.checked_time import GIVEN_TIME, Timekeeper, Verdict
 from alertd.daemon.plan import build_audience, headlines
 from alertd.daemon.receivers import build_notifiers, printing_notifiers
 from alertd.daemon.state import BillSource, Key
 from alertd.daemon.store_gateway import StoreGateway
-from alertd.errors import Problem, UserError
+from alertd.errors import ApiError, Problem, UserError
 from alertd.history.backfill import Backfill, BackfillReport, Piece, plan_backfill
 from alertd.queries.snapshot import read_history
 from alertd.rules_file.model import LoadedRules
@@ -169,9 +171,31 @@ def with_keys(rules: Sequence[LoadedRules], settings: Settings) -> list[LoadedRu
     return readable
 
 
-def open_all(readable: Sequence[LoadedRules], settings: Settings, stack: AsyncExitStack) -> dict[str, BillSource]:
-    """Open a billing client for every account of all rules."""
-    return {name: source for each in readable for name, source in open_sources(each, settings, stack).items()}
+def open_all(
+    readable: Sequence[LoadedRules], settings: Settings, stack: AsyncExitStack, *, time: Timekeeper = GIVEN_TIME
+) -> dict[str, BillSource]:
+    """Open a billing client for every account of all rules, whose answers say how late it is."""
+    opened = (open_sources(each, settings, stack, hear=time.hear) for each in readable)
+    return {name: source for sources in opened for name, source in sources.items()}
+
+
+async def checked_now(time: Timekeeper, sources: Mapping[str, BillSource]) -> datetime:
+    """
+    Return the time, checked against the billing API's where that answers.
+
+    Raises:
+        UserError: The system's clock is wrong: what is read by it would be filed for ever as read.
+    """
+
+    async def ask(source: BillSource) -> None:
+        with suppress(ApiError):
+            await source.ask_time()
+
+    time.begin()
+    await asyncio.gather(*map(ask, sources.values()))
+    if time.verdict() is Verdict.WRONG and time.fault is not None:
+        raise UserError(time.fault.text)
+    return time.now()
 
 
 async def fetch(

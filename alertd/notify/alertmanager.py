@@ -8,7 +8,7 @@ Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -218,6 +218,7 @@ class AlertmanagerNotifier:
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
         self._outgoing = context.outgoing
+        self.now: Callable[[], datetime] = utc_now
         alertmanager = AlertmanagerConfig.model_validate(config)
         self._labels = alertmanager.labels
         self._urls = _named(_urls(alertmanager, context))
@@ -239,12 +240,12 @@ class AlertmanagerNotifier:
 
     async def send(self, envelope: Envelope) -> Outcome:
         """Post the message's alerts once."""
-        alerts = payload(envelope, labels=self._labels, now=utc_now())
+        alerts = payload(envelope, labels=self._labels, now=self.now())
         return await self._post(alerts, recipient=envelope.recipient, key=envelope.key)
 
     async def mirror(self, alerts: Sequence[AlertFacts], *, recipient: str) -> Outcome:
         """Post again what fires and what ended lately."""
-        now = utc_now()
+        now = self.now()
         return await self._post(
             [postable(facts, labels=self._labels, now=now) for facts in alerts], recipient=recipient
         )

@@ -8,7 +8,7 @@ A notifier file keeps one order: `Config`, pure `payload()` functions, thin `sen
 never raises for a failed send: it says what happened, and the outbox decides.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -259,6 +259,14 @@ class Mirror(Protocol):
 
     async def mirror(self, alerts: Sequence[AlertFacts], *, recipient: str) -> Outcome:
         """Tell again what fires and what ended lately, each by the labels that it was told with."""
+
+
+@runtime_checkable
+class Dated(Protocol):
+    """A notifier that dates what it sends; it is handed the daemon's time, which does not step with the wall clock."""
+
+    now: Callable[[], datetime]
+    """Return the time; the system's clock until another one is set."""
 
 
 def can_edit(notifier: Notifier) -> bool:

@@ -8,14 +8,14 @@ asked for, or raises.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
 import httpx
 
-from alertd.clock import utc_now
+from alertd.clock import elapsed_s, utc_now
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of, start_of
 from alertd.core.spend.bill import SUBSCRIPTION, ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term
 from alertd.core.spend.subscription import rows_of
@@ -28,7 +28,7 @@ from alertd.novita.ranges import KEY_BILLS_LIMIT_DAYS, RangeLimit, first_piece, 
 from alertd.novita.refusal import RangeRefused
 from alertd.novita.stream import BillStream
 from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES, decode_terms
-from alertd.novita.transport import DEFAULT_BOUNDS, Bounds, Request, Transport, decode_apart
+from alertd.novita.transport import DEFAULT_BOUNDS, Bounds, Hear, Request, Transport, decode_apart
 from alertd.outgoing.connections import Outgoing
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
@@ -59,6 +59,8 @@ class NovitaClient:
         sleep: Waits between attempts, in seconds.
         rng: Spreads the waits.
         now: Against which the date of a `Retry-After` counts where the answer has no date of its own.
+        hear: Called with the `Date` of each answer, at once when it comes.
+        elapsed: Seconds on a clock that never steps, for *hear*.
         bounds: What one answer may cost.
 
     Raises:
@@ -77,6 +79,8 @@ class NovitaClient:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         rng: random.Random | None = None,
         now: Callable[[], datetime] = utc_now,
+        hear: Hear = lambda _date, _asked_s: None,
+        elapsed: Callable[[], float] = elapsed_s,
         bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         self.account = account
@@ -90,6 +94,8 @@ class NovitaClient:
             sleep=sleep,
             rng=rng,
             now=now,
+            hear=hear,
+            elapsed=elapsed,
             bounds=bounds,
         )
         self._limit = RangeLimit()
@@ -111,10 +117,14 @@ class NovitaClient:
         """Close the connections; the client is of no further use."""
         await self._transport.close()
 
-    @property
-    def clock_skew(self) -> timedelta | None:
-        """How far this system's clock was ahead of the API's when it last answered; None before that."""
-        return self._transport.clock_skew
+    async def ask_time(self) -> None:
+        """
+        Have the API answer, so that its `Date` is heard; an answer that refuses has one too.
+
+        Raises:
+            ApiUnavailable: It did not answer.
+        """
+        await self._transport.knock(BALANCE)
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         """

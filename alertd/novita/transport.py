@@ -10,7 +10,7 @@ import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import TypeVar
 
@@ -34,6 +34,9 @@ INLINE_BYTES = 128 * 1024
 TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=60)
 
 Result = TypeVar("Result")
+
+Hear = Callable[[datetime, float], None]
+"""Called with the `Date` of each answer, and when it was asked for by the clock that is handed in."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +90,19 @@ class Transport:
         sleep: Callable[[float], Awaitable[None]],
         rng: random.Random | None,
         now: Callable[[], datetime],
+        hear: Hear,
+        elapsed: Callable[[], float],
         bounds: Bounds,
     ) -> None:
         self.account = account
         self.bounds = bounds
-        self.clock_skew: timedelta | None = None
-        """How far this system's clock was ahead of the API's when it last answered with a `Date`."""
         self._key_source = key_source
         self._key = checked_key(api_key, account=account, key_source=key_source)
         self.base_url = checked_base_url(base_url, account=account)
         self._sleep = sleep
         self._rng = rng or random.Random()  # noqa: S311 -- spreads waits, guards nothing
         self._now = now
+        self._hear, self._elapsed = hear, elapsed
         self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
         self._http = outgoing.http_client(
             self.base_url,
@@ -150,20 +154,38 @@ class Transport:
         """
         return await retry(lambda: self._attempt(request, read), sleep=self._sleep, rng=self._rng)
 
-    def _note_clock(self, header: str | None) -> None:
-        # Measured when the answer comes: compared later, an answer from before an outage would look like a wrong clock.
+    async def knock(self, path: str) -> None:
+        """
+        Ask once and read no more than the head of the answer, whatever it says.
+
+        Raises:
+            ApiUnavailable: None came.
+        """
+        try:
+            async with self._slots, asyncio.timeout(self.bounds.answer_s):
+                asked_s = self._elapsed()
+                async with self._http.stream("GET", self.base_url + path) as response:
+                    self._note_clock(response.headers.get("Date"), asked_s)
+                    return
+        except (httpx.HTTPError, TimeoutError) as error:
+            failure = f"no answer ({type(error).__name__})"
+        # Raised outside of the handler, as below.
+        raise ApiUnavailable(failure, account=self.account, what="the time")
+
+    def _note_clock(self, header: str | None, asked_s: float) -> None:
+        # Heard when the answer comes: compared later, an answer from before an outage would look like a wrong clock.
         date = parse_http_date(header)
         if date is not None:
-            self.clock_skew = self._now() - date
+            self._hear(date, asked_s)
 
     async def _attempt(
         self, request: Request, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
     ) -> Result:
         try:
             async with self._slots, asyncio.timeout(self.bounds.answer_s) as deadline:
-                url = self.base_url + request.path
+                url, asked_s = self.base_url + request.path, self._elapsed()
                 async with self._http.stream("GET", url, params=request.parameters) as response:
-                    self._note_clock(response.headers.get("Date"))
+                    self._note_clock(response.headers.get("Date"), asked_s)
                     if response.status_code == httpx.codes.OK:
                         return await read(response, deadline)
                     raise await self._refused(response, request)

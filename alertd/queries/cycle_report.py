@@ -20,6 +20,8 @@ class CycleReport:
     pending: int = 0
     moves: list[str] = field(default_factory=list)
     notifications: int = 0
+    is_moved: bool = False
+    """The clock turned out to be wrong while bills were read, and is right now: nothing was decided."""
     read_s: float = 0.0
     evaluate_s: float = 0.0
     decide_s: float = 0.0

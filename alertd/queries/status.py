@@ -305,6 +305,9 @@ def _problems(
     problems = []
     if last is None:
         return ["no cycle has finished yet: start `alertd run`"]
+    if last.finished_at - now > _SLACK + poll_interval:
+        when = format_instant(last.finished_at)
+        problems.append(f"the last cycle is dated {when}, which is still to come: is this system's clock right?")
     if now - last.finished_at > _POLLS_MISSED * poll_interval + _SLACK:
         problems.append(f"no cycle for {format_age(now - last.finished_at)}: is `alertd run` running?")
     if good is None or now - good.finished_at > 2 * poll_interval + settle_delay + _SLACK:

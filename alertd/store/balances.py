@@ -53,6 +53,11 @@ class Balances:
         with self._database.transaction():
             upsert(self._database, "balance", row, _KEY)
 
+    def forget_after(self, end: datetime) -> None:
+        """Delete what was read after an instant: by a clock that ran ahead, and it would pass for the newest."""
+        with self._database.transaction():
+            self._database.execute("DELETE FROM balance WHERE read_at > ?", (to_micros(end),))
+
     def prune(self, before: datetime) -> int:
         """Delete what was read before an instant, but for the newest of each account; return how many."""
         newest = "SELECT MAX(read_at) FROM balance AS b WHERE b.account = balance.account"

@@ -12,6 +12,8 @@ _INSTALL_ID = "install_id"
 _CREATED_AT = "created_at"
 _RULES_FILE = "rules_file"
 _LAST_READ = "last_read"
+_CHECKED_AT = "checked_at"
+_PRUNED_AT = "pruned_at"
 
 
 class Meta:
@@ -60,6 +62,32 @@ class Meta:
         """How the last read of the billing API went; None before the first."""
         content = self.get(_LAST_READ)
         return from_json(content, LastRead, where="meta last_read") if content is not None else None
+
+    def put_checked_at(self, now: datetime) -> None:
+        """Write the last time that was checked."""
+        self.put(_CHECKED_AT, str(to_micros(now)))
+
+    @property
+    def checked_at(self) -> datetime | None:
+        """The last time that was checked against the billing API's; None before the first."""
+        return self._instant(_CHECKED_AT)
+
+    def put_pruned_at(self, now: datetime) -> None:
+        """Write when old spend and messages were last deleted."""
+        self.put(_PRUNED_AT, str(to_micros(now)))
+
+    @property
+    def pruned_at(self) -> datetime | None:
+        """When old spend and messages were last deleted; None before the first time."""
+        return self._instant(_PRUNED_AT)
+
+    def _instant(self, name: str) -> datetime | None:
+        content = self.get(name)
+        return from_micros(int(content)) if content is not None else None
+
+    def put_created_at(self, at: datetime) -> None:
+        """Date the first opening anew: the clock was wrong then."""
+        self.put(_CREATED_AT, str(to_micros(at)))
 
     def establish(self, *, now: datetime, new_id: Callable[[], str]) -> None:
         """Give the installation its id and date of birth at the first open; later calls change nothing."""

@@ -36,7 +36,9 @@ class Source:
     """An API that has these rows of GPUs, and nothing else."""
 
     rows: Sequence[Row]
-    clock_skew: timedelta | None = None
+
+    async def ask_time(self) -> None:
+        """Its time is the test's."""
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         return bill_rows([each for each in self.rows if category == "gpu" and each.hour in span])

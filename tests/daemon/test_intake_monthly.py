@@ -30,7 +30,9 @@ class Source:
 
     bills: list[MonthlyBill]
     asked: list[str] = field(default_factory=list)
-    clock_skew: timedelta | None = None
+
+    async def ask_time(self) -> None:
+        """Its time is the test's."""
 
     async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
         self.asked.append(start_month)

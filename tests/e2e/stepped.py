@@ -1,10 +1,12 @@
 """
-Run the program with a wall clock that a file moves: seconds to add to the time, read anew at each look.
+Run the program with clocks that a file moves: seconds to add to the time, read anew at each look.
 
-Nothing else of it is changed: a day goes by in a test as it would after a suspended laptop woke.
+The wall clock moves, and the one that counts suspended time; the others go on: a day goes by in a test as it would
+while a laptop is suspended.
 """
 
 import os
+import time
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 
@@ -20,6 +22,10 @@ def _now(zone: tzinfo | None = UTC) -> datetime:
     return datetime.now(zone) + timedelta(seconds=float(CLOCK.read_text()))  # noqa: TID251 -- this is the clock
 
 
+def _elapsed_s() -> float:
+    return time.monotonic() + float(CLOCK.read_text())
+
+
 class _Moved(datetime):
     @classmethod
     def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override]
@@ -30,6 +36,7 @@ def move_clock() -> None:
     """Put the file's clock in place of the system's, in this process."""
     # Its function may have been imported by name.
     alertd.clock.datetime = _Moved  # type: ignore[attr-defined]
+    alertd.clock.elapsed_s = _elapsed_s
     apscheduler.schedulers.base.datetime = _Moved
     apscheduler.triggers.interval.datetime = _Moved
 

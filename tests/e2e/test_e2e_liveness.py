@@ -12,6 +12,7 @@ from tests.e2e.daemon import PATIENCE_S, Alertd, wait_for
 from tests.e2e.plugin import PLUGIN_RULES, install_notifier
 from tests.e2e.supervisor import WATCHDOG_S, Supervisor
 from tests.e2e.test_e2e_once import RULES, spend
+from tests.e2e.test_e2e_service import owners_told
 from tests.e2e.test_e2e_web import ask
 from tests.e2e.world import BillingWorld, Fault, Hook
 from tests.ports import free_port
@@ -27,6 +28,27 @@ HANGING_SEND = """
             time.sleep(3600)
 """
 """It blocks the whole program, once, as bad code does; when the test opens its gate."""
+
+
+def test_process_when_it_is_frozen_for_longer_than_every_deadline_then_goes_on_where_it_was(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """A debugger, a paused container, a host without memory: three days pass between two instructions."""
+    alertd.is_stepped = True
+    alertd.rules(RULES.format(hook=hook.url))
+    spend(world, "gpu-1")
+    with alertd.running() as child:
+        wait_for(lambda: owners_told(hook) == [("gpu-1", "firing")], why="the alert")
+        for _ in range(3):
+            child.send_signal(signal.SIGSTOP)
+            alertd.step(73 * 3600)
+            time.sleep(2)
+            child.send_signal(signal.SIGCONT)
+            alertd.wait_cycles(2)
+        spend(world, "gpu-2")
+        wait_for(lambda: ("gpu-2", "firing") in owners_told(hook), why="a new owner")
+        alertd.wait_cycles(2)
+    assert owners_told(hook) == [("gpu-1", "firing"), ("gpu-1", "resolved"), ("gpu-2", "firing")]
 
 
 @pytest.mark.parametrize("address", ["notify", "@alertd-e2e-{pid}"], ids=["a path", "an abstract socket"])

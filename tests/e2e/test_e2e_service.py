@@ -3,9 +3,11 @@
 import json
 import os
 import signal
+import sqlite3
 import threading
 import time
 from collections import deque
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 
@@ -75,6 +77,29 @@ def test_sigint_when_idle_then_exits_0(alertd: Alertd, world: BillingWorld, hook
     alertd.wait_cycles(1)
     child.send_signal(signal.SIGINT)
     assert child.wait(PATIENCE_S) == 0
+
+
+def test_old_data_when_alertd_is_restarted_often_then_is_deleted_once_a_day_all_the_same(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
+    """A host that is rebooted each night, a pod that is moved: no process is a day old."""
+    alertd.is_stepped = True
+    alertd.rules(RULES.format(hook=hook.url))
+
+    def pruned_at() -> str:
+        with closing(sqlite3.connect(alertd.database)) as store:
+            found = store.execute("SELECT content FROM meta WHERE name = 'pruned_at'").fetchone()
+        return found[0] if found else ""
+
+    seen = []
+    for hours in (0, 12, 13, 12, 11):
+        alertd.step(hours * 3600)
+        with alertd.running():
+            alertd.wait_cycles(2)
+            wait_for(pruned_at, why="the first deletion")
+            alertd.wait_cycles(1)
+        seen.append(pruned_at())
+    assert [seen.index(each) for each in seen] == [0, 0, 2, 2, 2]
 
 
 def test_second_daemon_when_one_runs_then_is_refused_with_its_pid(

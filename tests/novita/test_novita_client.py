@@ -106,7 +106,8 @@ def connect(api: Api, waits: Waits | None = None, **options: Any) -> NovitaClien
 async def test_bills_when_asked_then_the_query_and_headers_are_the_documented_ones(api: Api) -> None:
     """The end is inclusive, and a default library agent has been answered 403."""
     api.script = [answer({"bills": [row(MIDNIGHT, ownerID="gpu-1", category="Compute")]})]
-    async with connect(api) as client:
+    heard: list[tuple[datetime, float]] = []
+    async with connect(api, hear=lambda date, asked_s: heard.append((date, asked_s)), elapsed=lambda: 7.0) as client:
         rows = await client.read_bills("gpu", DAY)
     (request,) = api.requests
     assert request.method == "GET"
@@ -122,7 +123,7 @@ async def test_bills_when_asked_then_the_query_and_headers_are_the_documented_on
     assert (request.headers["Content-Type"], request.headers["Accept"]) == ("application/json", "application/json")
     assert (rows.hour.tolist(), rows.amount.tolist()) == ([MIDNIGHT], [15 * 10**9])
     assert rows.names[0][:4] == ("prod", "gpu", "Compute", "gpu-1")
-    assert client.clock_skew is not None
+    assert [asked_s for _, asked_s in heard] == [7.0]
 
 
 async def test_bills_when_the_answer_is_large_and_gzipped_then_all_rows_are_read(api: Api) -> None:

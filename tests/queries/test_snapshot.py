@@ -41,7 +41,9 @@ class Source:
     is_down: bool = False
     """Monthly bills and balances are not answered."""
     is_refused: bool = False
-    clock_skew: timedelta | None = None
+
+    async def ask_time(self) -> None:
+        """Its time is the test's."""
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         self._check(View.USAGE, category)

@@ -14,6 +14,8 @@ from zoneinfo import ZoneInfo
 LATEST = timedelta(days=1)
 """A report that is so late is skipped: the next one is near, or it is of another week."""
 
+_LARGEST_CORRECTION = timedelta(hours=1)
+
 Trigger = Callable[[datetime], datetime | None]
 """The first scheduled time after a given one, both on a clock's face (without a zone); None where there is none."""
 
@@ -93,8 +95,9 @@ def take_turn(timetable: Timetable, mark: Mark | None, now: datetime) -> Turn:
         mark: What the turn before left; None for a report never seen.
     """
     fresh = Mark(at=now, timetable=timetable.text)
-    # A mark from the future was made by a clock that was wrong: it must not silence the report until then.
-    if mark is None or mark.timetable != timetable.text or mark.at > now + LATEST:
+    # A mark from the future was made by a clock that was wrong: it must not silence the report until then. One that is
+    # hardly ahead is of a clock that was put right by a little, and its report is not sent a second time.
+    if mark is None or mark.timetable != timetable.text or mark.at > now + _LARGEST_CORRECTION:
         return Turn(mark=fresh)
     first = timetable.following(mark.at)
     if first is None or first > now:

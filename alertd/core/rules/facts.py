@@ -39,6 +39,26 @@ class RuleFault:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClockFault:
+    """The system's clock disagrees with the billing API's, by more than can be overlooked."""
+
+    account: str
+    """Whose answer said so last."""
+    system: datetime
+    """What the system's clock said when that answer came."""
+    api: datetime
+    """What the answer said."""
+
+    @property
+    def text(self) -> str:
+        """Both times for people."""
+        return (
+            f"this system's clock says {self.system:%Y-%m-%d %H:%M} UTC, the billing API of account "
+            f'"{self.account}" {self.api:%Y-%m-%d %H:%M} UTC; nothing is decided until they agree: set the clock'
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
     """All that a rule may look at; nothing in it changes while rules are evaluated."""
 
@@ -54,6 +74,8 @@ class Facts:
     watched_since: datetime | None = None
     """When this store first tried to read anything."""
     rules_file: RulesFile = RulesFile()
+    clock: ClockFault | None = None
+    """How the system's clock is wrong; None where it is not known to be."""
     keys: tuple[SpendView, DataState] | None = None
     """Spend and books by API key; None where no rule uses them."""
     balances: Mapping[str, Balance] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from alertd.core.hours import hour_of
 from alertd.core.owners import OwnerDirectory
-from alertd.core.rules.facts import Facts, RulesFile
+from alertd.core.rules.facts import ClockFault, Facts, RulesFile
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
 from alertd.core.spend.ledger import CategoryBook, DataState
@@ -54,6 +54,8 @@ class Held:
     """How far each stream was billed, where the books do not say it: in the past as it is known now."""
     last_read: LastRead = LastRead()
     rules_file: RulesFile = RulesFile()
+    clock: ClockFault | None = None
+    """How the system's clock is wrong; None where it is not known to be."""
     watched_since: datetime | None = None
     """When this store first tried to read anything."""
 
@@ -142,6 +144,7 @@ def build_facts(
         refused=known.last_read.refused,
         watched_since=known.watched_since,
         rules_file=known.rules_file,
+        clock=known.clock,
         keys=(spend[View.API_KEY], known.data(View.API_KEY, now, delay)) if View.API_KEY in spend else None,
         balances=known.balances,
         terms=known.terms,

@@ -14,11 +14,12 @@ from alertd.core.messages.compose import compose_undelivered
 from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import AlertFacts
 from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency, delivery_key
+from alertd.core.messages.rebase import rebased_entry
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, Unknown
 from alertd.notify.delivery.attempt import attempt
-from alertd.notify.delivery.backoff import MOST_UNKNOWNS
+from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
 from alertd.notify.delivery.order import Lane, due_edits, next_due, ready
 from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
 
@@ -67,7 +68,7 @@ class Delivery:
         notifiers: By receiver; replaced at reload by `use`.
         fallback: The receiver that hears what another could not take.
         install_id: Goes into the delivery keys of fallback copies.
-        now: The wall clock.
+        now: The time, which does not step with the wall clock.
         jitter: Uniform in [0, 1).
         on_settled: Called with the receiver and what became of an entry after each attempt.
         on_fault: Called with the task's name when an attempt fails in a way that nobody foresaw.
@@ -150,6 +151,9 @@ class Delivery:
                 # Time in which alertd did not run is no attempt: it does not count towards giving up.
                 later = replace(entry, first_attempt_at=entry.first_attempt_at + (now - entry.not_before))
                 await self._outbox.replace_entry(entry, later, add=(), outcome="")
+            elif entry.attempts and (sooner := rebased_entry(entry, now)) is not entry:
+                # No receiver asks for such a wait: the clock ran ahead when it was last tried.
+                await self._outbox.replace_entry(entry, sooner, add=(), outcome="")
         await self.unblock()
 
     async def _record_cut(self, entry: OutboxEntry) -> None:
@@ -352,7 +356,7 @@ class Delivery:
             thread_ref = await self._outbox.thread_ref(entry)
             async with asyncio.timeout(notifier.deadline.total_seconds()):
                 return await notifier.find(
-                    entry.key, recipient=entry.recipient, since=entry.created_at, thread_ref=thread_ref
+                    entry.key, recipient=entry.recipient, since=_since(entry, self._now()), thread_ref=thread_ref
                 )
         except TimeoutError:
             return CannotLook("no answer to the lookup")
@@ -419,6 +423,11 @@ class Delivery:
             self._log.warning(
                 "notification not delivered yet", **facts, error=after.error, next_at=str(after.not_before)
             )
+
+
+def _since(entry: OutboxEntry, now: datetime) -> datetime:
+    """Return since when a copy of an entry may have arrived; one that was made ahead of now may be as old as any."""
+    return entry.created_at if entry.created_at <= now else now - GIVE_UP_AFTER
 
 
 def _tally(entry: OutboxEntry, failed: set[int] | None) -> bool:

@@ -37,12 +37,16 @@ class Settled:
 
 def claim(entry: OutboxEntry, now: datetime) -> OutboxEntry:
     """Return the entry as it is stored before the first byte leaves."""
+    first = entry.first_attempt_at
+    if first is not None and now - entry.not_before > BLOCKED_WAIT:
+        # It was due long ago, and the system slept or the process was frozen: that is no time of attempts.
+        first = min(now, first + (now - entry.not_before))
     return replace(
         entry,
         state=EntryState.SENDING,
         attempts=entry.attempts + 1,
         started_at=now,
-        first_attempt_at=entry.first_attempt_at or now,
+        first_attempt_at=first or now,
     )
 
 
@@ -57,6 +61,7 @@ def settle(
         deadline: After which nothing of the attempt can still arrive.
         jitter: Uniform in [0, 1).
     """
+    entry = _awake(entry, now, deadline)
     match outcome:
         case Delivered(ref):
             return Settled(entry=replace(entry, state=EntryState.DELIVERED, ref=ref, finished_at=now, error=""))
@@ -74,6 +79,16 @@ def settle(
             return _give_up(entry, reason, now)
         case _:
             assert_never(outcome)
+
+
+def _awake(entry: OutboxEntry, now: datetime, deadline: timedelta) -> OutboxEntry:
+    """Leave out of the time of attempts what an attempt took beyond its deadline: the system slept in its middle."""
+    if entry.first_attempt_at is None or entry.started_at is None:
+        return entry
+    asleep = now - entry.started_at - deadline
+    if asleep <= BLOCKED_WAIT:
+        return entry
+    return replace(entry, first_attempt_at=min(now, entry.first_attempt_at + asleep))
 
 
 def settle_lookup(entry: OutboxEntry, found: Lookup, *, now: datetime) -> Settled:
@@ -123,7 +138,7 @@ def _unknown(entry: OutboxEntry, reason: str, *, now: datetime, can_look_up: boo
         return _give_up(entry, reason, now)
     if can_look_up:
         # Only after the deadline can the attempt not arrive any more, so that "not found" means what it says.
-        due = (entry.started_at or now) + deadline
+        due = min(entry.started_at or now, now) + deadline
         return Settled(entry=replace(entry, state=EntryState.UNKNOWN, not_before=max(now, due)))
     if entry.unknowns == MOST_UNKNOWNS:
         blocked = replace(entry, state=EntryState.BLOCKED, not_before=now + BLOCKED_WAIT)

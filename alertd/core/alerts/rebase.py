@@ -1,0 +1,136 @@
+"""
+What a clock that ran ahead has dated into the future is dated to now: alerts, silences, bills and the books of them.
+
+Left as they are, `for`, repeats, escalations and reads would wait for a day that may be years away.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from alertd.core.alert import Alert
+from alertd.core.alerts.silence import Silence
+from alertd.core.hours import HourRange, hour_of
+from alertd.core.spend.bill import TrackedBill
+from alertd.core.spend.ledger import CategoryBook, Suspicion
+
+AHEAD = timedelta(hours=1)
+"""What is dated less ahead is of a clock that was put right by a little, or of a moment after the cycle began."""
+
+_Thing = TypeVar("_Thing", Alert, Silence, CategoryBook, TrackedBill)
+_END_OF_TIME = 1 << 40
+"""An hour after all others."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rebased:
+    """What was dated into the future, as it is now."""
+
+    alerts: tuple[Alert, ...] = ()
+    silences: tuple[Silence, ...] = ()
+    books: tuple[CategoryBook, ...] = ()
+    bills: tuple[TrackedBill, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.alerts) + len(self.silences) + len(self.books) + len(self.bills)
+
+
+def rebase(
+    alerts: Iterable[Alert],
+    silences: Iterable[Silence],
+    books: Iterable[CategoryBook],
+    bills: Iterable[TrackedBill],
+    now: datetime,
+) -> Rebased:
+    """Return what has to change of what is known, by a time that was checked."""
+    return Rebased(
+        alerts=_changed(alerts, now, rebased_alert),
+        silences=_changed(silences, now, rebased_silence),
+        books=_changed(books, now, rebased_book),
+        bills=_changed(bills, now, rebased_bill),
+    )
+
+
+def _changed(
+    things: Iterable[_Thing], now: datetime, rebased: Callable[[_Thing, datetime], _Thing]
+) -> tuple[_Thing, ...]:
+    pairs = ((thing, rebased(thing, now)) for thing in things)
+    return tuple(after for thing, after in pairs if after is not thing)
+
+
+def no_later(at: datetime, now: datetime) -> datetime:
+    """Return an instant, or now where it is ahead."""
+    return now if at - now > AHEAD else at
+
+
+def no_later_if_any(at: datetime | None, now: datetime) -> datetime | None:
+    """Return an instant, or now where it is ahead; None where there is none."""
+    return None if at is None else no_later(at, now)
+
+
+def rebased_bill(tracked: TrackedBill, now: datetime) -> TrackedBill:
+    """Return a monthly bill that was seen by now; the same object where it was."""
+    after = replace(
+        tracked,
+        phases=tuple(replace(phase, since=no_later(phase.since, now)) for phase in tracked.phases),
+        last_seen_at=no_later(tracked.last_seen_at, now),
+    )
+    return tracked if after == tracked else after
+
+
+def rebased_alert(alert: Alert, now: datetime) -> Alert:
+    """Return an alert none of whose instants lies ahead; the same object where none did."""
+    after = replace(
+        alert,
+        started_at=no_later(alert.started_at, now),
+        fired_at=no_later_if_any(alert.fired_at, now),
+        resolved_at=no_later_if_any(alert.resolved_at, now),
+        notified_at=no_later_if_any(alert.notified_at, now),
+        escalated_at=no_later_if_any(alert.escalated_at, now),
+        acknowledged_at=no_later_if_any(alert.acknowledged_at, now),
+    )
+    return alert if after == alert else after
+
+
+def rebased_silence(silence: Silence, now: datetime) -> Silence:
+    """Return a silence that lasts as long as it was meant to from now on, where it was made ahead of now."""
+    ahead = silence.created_at - now
+    if ahead <= AHEAD:
+        return silence
+    return replace(
+        silence,
+        created_at=now,
+        ends_at=silence.ends_at - ahead if silence.ends_at is not None else None,
+        expired_at=no_later_if_any(silence.expired_at, now),
+    )
+
+
+def rebased_book(book: CategoryBook, now: datetime) -> CategoryBook:
+    """
+    Return a book whose reads lie not ahead; the same object where none did.
+
+    What was read by a clock that ran ahead says nothing of the hours since: the last month is read again, and hours to
+    come count as unread.
+    """
+    after = replace(
+        book,
+        failed_at=no_later_if_any(book.failed_at, now),
+        suspicions={
+            hour: Suspicion(digest=one.digest, total=one.total, since=no_later(one.since, now))
+            for hour, one in book.suspicions.items()
+        },
+    )
+    if any(at is not None and at - now > AHEAD for at in (book.read_at, book.deep_read_at, book.full_read_at)):
+        to_come = HourRange(hour_of(now) + 1, _END_OF_TIME)
+        after = replace(
+            after,
+            covered=book.covered.remove(to_come),
+            failed=book.failed.remove(to_come),
+            read_at=no_later_if_any(book.read_at, now),
+            deep_read_at=None,
+            full_read_at=None,
+            # Which read had a row first cannot be said any more: that teaches nothing about delays.
+            reads=tuple(span for span in book.reads if span.read_at - now <= AHEAD and span.end <= to_come.start),
+        )
+    return book if after == book else after
