@@ -4,6 +4,9 @@ import sys
 
 from alertd import __version__
 
+INTERRUPTED = 130
+"""The exit code of a program that SIGINT ended, as shells count it."""
+
 
 def main() -> None:
     """Run the command line and exit with its code."""
@@ -11,9 +14,14 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"alertd {__version__}\n")
         return
-    from alertd.cli.root import run  # noqa: PLC0415
+    try:
+        from alertd.cli.root import run  # noqa: PLC0415
 
-    sys.exit(run())
+        code = run()
+    except KeyboardInterrupt:
+        # While the rest is imported, too.
+        code = INTERRUPTED
+    sys.exit(code)
 
 
 if __name__ == "__main__":

@@ -177,10 +177,12 @@ def configure_logging(*, style: str | None, level: str, secrets: Iterable[str], 
         stream: In place of standard error, and written at once.
     """
     on_terminal = (stream or sys.stderr).isatty()
+    # https://no-color.org: any value that is not empty switches colour off.
+    has_colour = on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     out = stream if stream is not None else _spooled(sys.stderr)
     as_json = style == "json" or (style is None and not on_terminal)
     renderer: structlog.typing.Processor = (
-        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=on_terminal)
+        structlog.processors.JSONRenderer() if as_json else structlog.dev.ConsoleRenderer(colors=has_colour)
     )
     shared: list[structlog.typing.Processor] = [
         structlog.processors.add_log_level,

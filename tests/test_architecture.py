@@ -9,9 +9,9 @@ from pathlib import Path
 import alertd
 
 ROOT = Path(alertd.__file__).parent
-AT_THE_ROOT = {"__init__", "__main__", "errors", "clock", "log", "settings"}
+AT_THE_ROOT = {"__init__", "__main__", "errors", "clock", "log", "text_file"}
 FLOORS = (
-    {"errors", "clock"},
+    {"errors", "clock", "text_file"},
     {"core"},
     {"core.spend"},
     {"core.rules"},

@@ -1,12 +1,13 @@
 """Settings come from environment, `.env` and secret files, and errors name the variable, never its value."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from alertd.errors import SettingsError
-from alertd.settings import load_settings
+from alertd.settings import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -55,17 +56,19 @@ def test_store_when_systemd_gives_a_state_directory_then_there(monkeypatch: pyte
     assert load_settings().store_url() == "sqlite:////var/lib/alertd/alertd.db"
 
 
-def test_settings_when_several_are_wrong_then_all_are_named_without_values(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One run shows everything; a value may be a secret in the wrong place."""
-    monkeypatch.setenv("ALERTD_POLL_INTERVAL", "canary-1")
-    monkeypatch.setenv("ALERTD_SMTP_PORT", "canary-2")
+def test_settings_when_several_are_wrong_then_all_are_named_with_their_values(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One run shows everything, and no secret, even where one is in the wrong place."""
+    monkeypatch.setenv("ALERTD_POLL_INTERVAL", "fast")
+    monkeypatch.setenv("ALERTD_SMTP_PORT", "xoxb-canary")
 
     with pytest.raises(SettingsError) as caught:
         load_settings()
 
     text = str(caught.value)
-    assert text.splitlines()[0] == "ALERTD_POLL_INTERVAL: not a duration; write 30s, 10m, 2h or 1d"
-    assert text.splitlines()[1].startswith("ALERTD_SMTP_PORT: ")
+    assert text.splitlines() == [
+        'ALERTD_POLL_INTERVAL: "fast" is not a duration; write 30s, 10m, 2h or 1d',
+        "ALERTD_SMTP_PORT: the value is not a port; write a number from 1 to 65535",
+    ]
     assert "canary" not in text
 
 
@@ -113,9 +116,10 @@ def test_external_url_when_nobody_could_open_it_then_refused_at_start(
     monkeypatch.setenv("ALERTD_EXTERNAL_URL", value)
     with pytest.raises(SettingsError) as caught:
         load_settings()
-    assert str(caught.value) == (
-        "ALERTD_EXTERNAL_URL: not an address that people can open; write https://alertd.example.com"
-    )
+    text = str(caught.value)
+    assert text.startswith("ALERTD_EXTERNAL_URL: ")
+    assert text.endswith(" is not an address that people can open; write https://alertd.example.com")
+    assert "canary" not in text
 
 
 def test_secret_when_shown_then_masked(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,3 +130,219 @@ def test_secret_when_shown_then_masked(monkeypatch: pytest.MonkeyPatch) -> None:
 
     assert "canary" not in repr(settings)
     assert settings.secrets() == ("canary",)
+
+
+def refusal() -> str:
+    with pytest.raises(SettingsError) as caught:
+        load_settings()
+    return str(caught.value)
+
+
+@pytest.mark.parametrize("name", sorted(Settings.model_fields))
+@pytest.mark.parametrize("nothing", ["", "  ", "\t\n"])
+def test_setting_when_set_to_nothing_then_not_set(name: str, nothing: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A compose file passes on every variable, set or not."""
+    expected = load_settings()
+    monkeypatch.setenv(f"ALERTD_{name.upper()}", nothing)
+    assert load_settings() == expected
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        ("POLL_INTERVAL", "0s", '"0s" is too short; write 1s to '),
+        ("POLL_INTERVAL", "10", '"10" is not a duration'),
+        ("SETTLE_DELAY", "8d", '"8d" is too long; write 0s to'),
+        ("NOVITA_BASE_URL", "api.novita.ai", '"api.novita.ai" is not an http or https address; write https://'),
+        ("NOVITA_BASE_URL", "https://u:canary@x.test", "the value holds a login"),
+        ("SLACK_BASE_URL", "ftp://slack.com", '"ftp://slack.com" is not an http or https address'),
+        ("SLACK_WEBHOOK_URL", "hooks.slack.com/canary", "the value is not an http or https address"),
+        ("HEARTBEAT_URL", "canary", "the value is not an http or https address"),
+        ("SLACK_USERS", "U04ABCDEF, @ann", '"U04ABCDEF, @ann" has something else than ids: "@ann" is not a member'),
+        ("SLACK_USERS", "C04ABCDEF", "is not a member's id"),
+        ("SLACK_BOT_TOKEN", "xapp-canary", "it belongs into ALERTD_SLACK_APP_TOKEN"),
+        ("SLACK_APP_TOKEN", "xoxb-canary", "it belongs into ALERTD_SLACK_BOT_TOKEN"),
+        ("SLACK_BOT_TOKEN", "xoxb-can ary", "has blanks or characters that no token has"),
+        ("SMTP_HOST", "mail.test:587", '"mail.test:587" is not a host alone; write smtp.example.com'),
+        ("SMTP_HOST", "smtp://mail.test", "is not a host alone"),
+        ("SMTP_HOST", "mail test", "is not a host alone"),
+        ("SMTP_PORT", "0", '"0" is not a port; write a number from 1 to 65535'),
+        ("SMTP_PORT", "65536", "is not a port"),
+        ("SMTP_PORT", "٥٨٧", "is not a port"),
+        ("SMTP_SECURITY", "ssl", '"ssl" is not known; write starttls, tls or none'),
+        ("SMTP_FROM", "alertd", '"alertd" is not a mail address'),
+        ("SMTP_EHLO", "localhost", '"localhost" is not a full host name'),
+        ("LOG_LEVEL", "loud", '"loud" is not known; write debug, info, warning or error'),
+        ("LOG_FORMAT", "xml", '"xml" is not known; write console or json'),
+        ("HTTP_PUBLIC_READ", "maybe", '"maybe" is neither yes nor no; write true or false'),
+        ("LOG_LEVEL", "\x1b[2Jloud", '"\\x1b[2Jloud" is not known'),
+    ],
+)
+def test_setting_when_its_form_is_wrong_then_one_line_with_variable_value_and_remedy(
+    variable: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """At start, not at the first message."""
+    monkeypatch.setenv(f"ALERTD_{variable}", value)
+    text = refusal()
+    assert text.startswith(f"ALERTD_{variable}: ")
+    assert words in text
+    assert len(text.splitlines()) == 1
+    assert "canary" not in text
+    assert "can ary" not in text
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "expected"),
+    [
+        ("LOG_LEVEL", "WARN", "warning"),
+        ("LOG_FORMAT", "JSON", "json"),
+        ("SMTP_HOST", "[2001:db8::1]", "2001:db8::1"),
+        ("SMTP_HOST", "post.bücher.example", "post.xn--bcher-kva.example"),
+        ("SMTP_FROM", "Budget alerts <a@example.com>", "Budget alerts <a@example.com>"),
+        ("SMTP_EHLO", "2001:db8::1", "[IPv6:2001:db8::1]"),
+        ("SMTP_EHLO", "[192.0.2.7]", "[192.0.2.7]"),
+        ("SLACK_USERS", " U04ABCDEF,<@U04ABCDEG|ann> W0123456", "U04ABCDEF,U04ABCDEG,W0123456"),
+        ("HTTP_PUBLIC_READ", "Yes", "True"),
+        ("SMTP_PORT", " 25 ", "25"),
+    ],
+)
+def test_setting_when_written_in_another_form_then_understood(
+    variable: str, value: str, expected: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is plain to a reader is no mistake."""
+    monkeypatch.setenv(f"ALERTD_{variable}", value)
+    assert load_settings().plain(variable.lower()) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("ALERTD_SLACK_TOKEN", "is no setting of alertd; did you mean ALERTD_SLACK_BOT_TOKEN?"),
+        ("ALERTD_POLL_INTERVALL", "did you mean ALERTD_POLL_INTERVAL?"),
+        ("alertd_smtp_hots", "did you mean alertd_smtp_host?"),
+        ("ALERTD_QQQ", "`alertd help settings` lists all"),
+    ],
+)
+def test_variable_when_no_setting_has_that_name_then_a_warning(
+    name: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A typing error would be a default that nobody chose."""
+    monkeypatch.setenv(name, "x")
+    (warning,) = load_settings().warnings
+    assert warning.startswith(name)
+    assert words in warning
+
+
+@pytest.mark.parametrize(
+    "name", ["ALERTD_SERVICE_HOST", "ALERTD_SERVICE_PORT_HTTP", "ALERTD_PORT", "ALERTD_PORT_9464_TCP_ADDR"]
+)
+def test_variable_when_kubernetes_sets_it_then_no_warning(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every pod beside a service called alertd has them."""
+    monkeypatch.setenv(name, "tcp://10.0.0.1:9464")
+    assert load_settings().warnings == ()
+
+
+TEXT = 'ALERTD_SMTP_HOST="mail.test"\n# Größe\nexport ALERTD_SMTP_PORT=25\n'
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        TEXT.encode(),
+        TEXT.encode("utf-8-sig"),
+        TEXT.encode("utf-16"),
+        TEXT.encode("utf-32"),
+        TEXT.replace("ß", "s").replace("ö", "o").encode("utf-16-le"),
+        TEXT.replace("ß", "s").replace("ö", "o").encode("utf-16-be"),
+        TEXT.replace("\n", "\r\n").encode(),
+        TEXT.replace("\n", "\r\n").encode("utf-16"),
+    ],
+)
+def test_dotenv_when_an_editor_wrote_it_then_read_whatever_its_encoding(content: bytes, tmp_path: Path) -> None:
+    """Windows editors write UTF-16 and CRLF."""
+    (tmp_path / ".env").write_bytes(content)
+    settings = load_settings()
+    assert (settings.smtp_host, settings.smtp_port) == ("mail.test", 25)
+
+
+@pytest.mark.parametrize(
+    ("content", "place"),
+    [
+        ("\n\nALERTD_SMTP_HOST\n", ".env:3: "),
+        ("ALERTD_LOG_LEVEL=info\n\n'canary\n", ".env:3: "),
+        ("ALERTD_SMTP_PORT: canary\n", ".env:1: "),
+        ('ALERTD_SMTP_HOST="canary\n', ".env:1: "),
+    ],
+)
+def test_dotenv_when_a_line_is_bad_then_named_and_not_shown(content: str, place: str, tmp_path: Path) -> None:
+    """It would be passed over in silence, and may hold a secret."""
+    (tmp_path / ".env").write_text(content, encoding="utf-8")
+    text = refusal()
+    assert text.splitlines()[0].startswith(f"{place}is not NAME=value")
+    assert "canary" not in text
+
+
+def test_dotenv_when_a_value_is_wrong_then_its_line_is_named(tmp_path: Path) -> None:
+    """A file is easier to correct with a place."""
+    (tmp_path / ".env").write_text("# mail\n\nALERTD_SMTP_PORT=smtp\n", encoding="utf-8")
+    assert refusal() == 'ALERTD_SMTP_PORT (.env:3): "smtp" is not a port; write a number from 1 to 65535'
+
+
+@pytest.mark.parametrize(
+    ("mode", "words"), [(0o600, None), (0o640, None), (0o644, "read it"), (0o602, "change it"), (0o666, "read and")]
+)
+def test_dotenv_when_others_may_read_or_change_it_then_a_warning(mode: int, words: str | None, tmp_path: Path) -> None:
+    """It holds keys, and decides where they go."""
+    (tmp_path / ".env").write_text("ALERTD_SMTP_PORT=25\n", encoding="utf-8")
+    (tmp_path / ".env").chmod(mode)
+    warnings = load_settings().warnings
+    assert [(words or "") in warning for warning in warnings] == ([True] if words else [])
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give files away")
+def test_files_when_another_user_owns_them_then_dotenv_is_refused_and_a_mounted_secret_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever owns `.env` could send every key elsewhere; whoever mounts secrets chooses their owner."""
+    secrets = tmp_path / "secrets"
+    secrets.mkdir()
+    (secrets / "alertd_http_token").write_text("canary", encoding="utf-8")
+    (secrets / "alertd_http_token").chmod(0o646)
+    os.chown(secrets / "alertd_http_token", 4242, 4242)
+    monkeypatch.setenv("ALERTD_SECRETS_DIR", str(secrets))
+    settings = load_settings()
+    assert settings.plain("http_token") == "canary"
+    assert "change it; chmod o-w" in settings.warnings[0]
+    (tmp_path / ".env").write_text("ALERTD_SMTP_PORT=25\n", encoding="utf-8")
+    os.chown(tmp_path / ".env", 4242, 4242)
+    assert refusal().startswith(".env: belongs to user 4242")
+
+
+@pytest.mark.parametrize("content", ["canary-token\r\n".encode(code) for code in ("utf-8-sig", "utf-16", "ascii")])
+def test_secret_file_when_an_editor_wrote_it_then_read_whatever_its_encoding(
+    content: bytes, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A mark before the token would be part of it."""
+    (tmp_path / "alertd_http_token").write_bytes(content)
+    (tmp_path / "alertd_http_tokens").write_bytes(b"x")
+    monkeypatch.setenv("ALERTD_SECRETS_DIR", str(tmp_path))
+    settings = load_settings()
+    assert settings.plain("http_token") == "canary-token"
+    assert settings.warnings[-1].endswith("is no setting of alertd; did you mean alertd_http_token?")
+
+
+@pytest.mark.parametrize("place", [".env", "alertd_http_token"])
+@pytest.mark.parametrize("kind", ["fifo", "endless", "large", "latin"])
+def test_file_when_it_has_no_end_or_is_no_text_then_refused_at_once(
+    place: str, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A FIFO waits for a writer, and /dev/zero never ends."""
+    monkeypatch.setenv("ALERTD_SECRETS_DIR", str(tmp_path))
+    path = tmp_path / place
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "endless":
+        path.symlink_to("/dev/zero")
+    else:
+        path.write_bytes(b"x" * (64 * 1024 + 1) if kind == "large" else b"gr\xfc\xdfe")
+    assert f"{place}: cannot be read: it is" in refusal()

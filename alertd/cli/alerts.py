@@ -1,15 +1,19 @@
 """`alertd alerts`: what is firing."""
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, print_json, table
+from alertd.cli.common import has_colour, prepare, print_json, table
 from alertd.core.printable import escape_controls
+from alertd.core.severity import Severity
 
 if TYPE_CHECKING:
     from alertd.core.alert import Alert
 
+_COLOURS = {Severity.INFO: "36", Severity.WARNING: "33", Severity.CRITICAL: "1;31"}
+"""Cyan, yellow, bold red."""
 _EPILOG = """\b
 Examples:
   alertd alerts
@@ -45,8 +49,9 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     if as_json:
         print_json([alert_json(alert, reasons[alert.fingerprint]) for alert in shown])
     elif shown:
-        click.echo(_table(shown))
-        lines = [f"{fingerprint}  {mutes_text(mutes)}" for fingerprint, mutes in reasons.items() if mutes]
+        click.echo(_table(shown, is_coloured=has_colour(sys.stdout)))
+        short = _short([alert.fingerprint for alert in shown])
+        lines = [f"{fingerprint[:short]}  {mutes_text(mutes)}" for fingerprint, mutes in reasons.items() if mutes]
         if lines:
             click.echo("\nNotifications withheld at the moment:")
             click.echo("\n".join(map(escape_controls, lines)))
@@ -55,15 +60,17 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     return 0
 
 
-def _table(alerts: "list[Alert]") -> str:
+def _table(alerts: "list[Alert]", *, is_coloured: bool) -> str:
     from alertd.core.values import format_value
 
-    rows = [("STATE", "SEVERITY", "SINCE (UTC)", "VALUE", "THRESHOLD", "RULE", "WHAT", "FINGERPRINT")]
+    rows = [("FINGERPRINT", "STATE", "SEVERITY", "SINCE (UTC)", "VALUE", "THRESHOLD", "RULE", "WHAT")]
+    short = _short([alert.fingerprint for alert in alerts])
     for alert in alerts:
         since = alert.resolved_at or alert.fired_at or alert.started_at
         threshold = format_value(alert.threshold, alert.unit) if alert.threshold is not None else ""
         rows.append(
             (
+                alert.fingerprint[:short],
                 alert.state.value,
                 alert.severity.label,
                 f"{since:%Y-%m-%d %H:%M}",
@@ -71,7 +78,12 @@ def _table(alerts: "list[Alert]") -> str:
                 threshold,
                 alert.rule,
                 alert.headline,
-                alert.fingerprint,
             )
         )
-    return table(rows, right=frozenset({3, 4}))
+    colours = {number: _COLOURS[alert.severity] for number, alert in enumerate(alerts, 1)} if is_coloured else {}
+    return table(rows, right=frozenset({4, 5}), colours=colours, coloured=frozenset({2}))
+
+
+def _short(fingerprints: list[str]) -> int:
+    """Return how many digits tell the fingerprints apart; commands take them cut."""
+    return next((n for n in (8, 12) if len({one[:n] for one in fingerprints}) == len(fingerprints)), 16)

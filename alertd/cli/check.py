@@ -50,6 +50,8 @@ def command(ctx: click.Context, path: Path | None) -> int:
         click.echo(str(error), err=True)
         return 1
     notifiers, problems = build_notifiers(rules, settings)
+    for text in settings.warnings:
+        click.echo(f"warning: {text}", err=True)
     for problem in (
         *rules.warnings,
         *owner_warnings(rules, notifiers),

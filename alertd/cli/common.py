@@ -3,17 +3,20 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from types import MappingProxyType
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from alertd.core.printable import escape_controls
+from alertd.core.printable import UNSAFE, escape_controls
 
 if TYPE_CHECKING:
     from alertd.settings import Settings
+
+_FORMULA_SIGNS = frozenset("=+-@|%＝＋－＠")  # noqa: RUF001 -- wide forms, which some spreadsheets take too
 
 LONGEST = timedelta(days=3660)
 """No option looks back further than ten years."""
@@ -61,8 +64,20 @@ def check_outgoing() -> None:
 
 
 def print_json(content: object) -> None:
-    """Print JSON for programs: one document, readable by people too."""
-    click.echo(json.dumps(content, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf")))
+    """Print JSON for programs: one document, readable by people too, with escapes for what a terminal would obey."""
+    text = json.dumps(content, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
+    # Line ends are the document's own: those of texts are escaped already.
+    click.echo("\n".join(UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n")))
+
+
+def spreadsheet_cell(text: str) -> str:
+    """
+    Return a text that no spreadsheet takes for a formula, without what a terminal would obey.
+
+    Source: https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    clean = escape_controls(text)
+    return f"'{clean}" if clean.lstrip()[:1] in _FORMULA_SIGNS else clean
 
 
 def bars() -> str:
@@ -76,21 +91,52 @@ def bars() -> str:
     return BLOCKS
 
 
-def table(rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> str:
+def has_colour(stream: TextIO) -> bool:
+    """
+    Return whether escape sequences may style what is written to a stream.
+
+    Source: https://no-color.org.
+    """
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def table(
+    rows: Sequence[Sequence[str]],
+    *,
+    right: frozenset[int] = frozenset(),
+    colours: Mapping[int, str] = MappingProxyType({}),
+    coloured: frozenset[int] = frozenset(),
+) -> str:
     """
     Set rows in columns of equal width, two blanks apart.
 
     Args:
         rows: The first one is the heading.
         right: Columns that hold numbers.
+        colours: Rows to the parameters of their colour.
+        coloured: Columns that show it.
     """
     clean = [[escape_controls(cell) for cell in row] for row in rows]
-    widths = [max(len(row[n]) for row in clean) for n in range(len(clean[0]))]
-    lines = [
-        "  ".join(cell.rjust(widths[n]) if n in right else cell.ljust(widths[n]) for n, cell in enumerate(row)).rstrip()
-        for row in clean
-    ]
+    widths = [max(_width(row[n]) for row in clean) for n in range(len(clean[0]))]
+    lines = []
+    for number, row in enumerate(clean):
+        cells = [_padded(cell, widths[n], is_right=n in right) for n, cell in enumerate(row)]
+        if number and colours.get(number):
+            cells = [f"\x1b[{colours[number]}m{cell}\x1b[0m" if n in coloured else cell for n, cell in enumerate(cells)]
+        lines.append("  ".join(cells).rstrip())
     return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """Return how many cells of a terminal a text takes; wide characters take two, and marks above others none."""
+    from wcwidth import wcswidth
+
+    return len(text) if text.isascii() else max(0, wcswidth(text))
+
+
+def _padded(text: str, width: int, *, is_right: bool) -> str:
+    space = " " * (width - _width(text))
+    return space + text if is_right else text + space
 
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:

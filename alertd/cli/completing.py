@@ -27,10 +27,12 @@ def names_in(section: str) -> Callable[[click.Context, click.Parameter, str], li
 
 
 def _names(section: str) -> Iterator[str]:
-    from alertd.rules_file.source import parse
+    from alertd.rules_file.source import MAX_BYTES, parse
+    from alertd.text_file import open_ordinary
 
     for file in _files():
-        root = parse(file.read_bytes(), str(file)).root
+        with open_ordinary(file) as stream:
+            root = parse(stream.read(MAX_BYTES + 1), str(file)).root
         entries = root.children.get(section) if root is not None else None
         for entry in entries.value if entries is not None and isinstance(entries.value, list) else ():
             name = entry.children.get("name")

@@ -1,7 +1,6 @@
 """`alertd help`: the pages of the reference, as shipped in the package; they are files, so that nothing is imported."""
 
 import difflib
-import os
 import re
 import shutil
 import sys
@@ -9,6 +8,7 @@ from importlib.resources import files
 
 import click
 
+from alertd.cli.common import has_colour
 from alertd.cli.help_text import render, styled
 
 TOPICS = (
@@ -109,4 +109,4 @@ def _width() -> int:
 
 
 def _has_colour() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return has_colour(sys.stdout)

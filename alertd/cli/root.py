@@ -1,15 +1,16 @@
 """The command group: finds commands by name, imports only the one asked for, and turns errors into exit codes."""
 
 import difflib
-import io
 import os
 import sys
+from contextlib import suppress
 from importlib import import_module
 
 import click
 from click.shell_completion import CompletionItem
 
 from alertd import __version__
+from alertd.cli.terminal import OutputFailed, protect_terminal
 from alertd.errors import AlertdError
 
 COMMANDS = {
@@ -92,10 +93,24 @@ def run(arguments: list[str] | None = None) -> int:
     Returns:
         The exit code: 0 done, 1 failed, 2 wrong usage, 130 interrupted.
     """
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            # A terminal that knows no Unicode shows escapes; it is no reason to fail.
-            stream.reconfigure(errors="backslashreplace")
+    protect_terminal()
+    try:
+        code = _run(arguments)
+        # Now, while something can be said of it: the interpreter flushes when it is too late.
+        sys.stdout.flush()
+    except OutputFailed as error:
+        with suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader went away (`alertd spend | head`): nothing is wrong, and the interpreter must not complain either.
+        if error.is_unread:
+            return 0
+        with suppress(OSError):
+            click.echo(f"alertd: standard output cannot be written: {error}", err=True)
+        return 1
+    return code
+
+
+def _run(arguments: list[str] | None) -> int:
     try:
         code = cli.main(arguments, prog_name="alertd", standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -108,8 +123,4 @@ def run(arguments: list[str] | None = None) -> int:
         return 1
     except (KeyboardInterrupt, click.exceptions.Abort):
         return 130
-    except BrokenPipeError:
-        # The reader went away (`alertd spend | head`): nothing is wrong, and the interpreter must not complain either.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
     return code if isinstance(code, int) else 0

@@ -37,7 +37,11 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
     The settings that matter most are ALERTD_RULES, ALERTD_DATABASE_URL, ALERTD_NOVITA_API_KEY, ALERTD_POLL_INTERVAL and
     ALERTD_HTTP_LISTEN; `alertd help settings` lists all.
     """
+    from alertd.log import get_logger
+
     settings = prepare_to_connect(ctx)
+    for text in settings.warnings:
+        get_logger().warning("setting", text=text)
     if dry_run:
         return asyncio.run(_dry_run(settings))
     return asyncio.run(_once(settings) if once else _serve(settings))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, duration, prepare, print_json, table
+from alertd.cli.common import bars, duration, prepare, print_json, spreadsheet_cell, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -103,8 +103,10 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
     elif as_csv:
         has_names = "owner" in keys and (view == View.API_KEY or any(owner.name for owner in owners.entries))
         writer = csv.DictWriter(sys.stdout, fieldnames=_columns(keys, has_names=has_names), extrasaction="ignore")
-        writer.writeheader()
-        writer.writerows(_exact(rows, keys, owners))
+        writer.writerow({name: spreadsheet_cell(name) for name in writer.fieldnames})
+        for row in _exact(rows, keys, owners):
+            # Amounts are numbers of ours, and credits among them begin with a minus.
+            writer.writerow({name: text if name in _METRICS else spreadsheet_cell(text) for name, text in row.items()})
     elif not rows and not is_read:
         click.echo("Spend by API key is only read while an enabled rule has `view: api_key`.")
     else:

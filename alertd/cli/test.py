@@ -1,12 +1,13 @@
 """`alertd test`: unit tests of rules."""
 
 import asyncio
-import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from alertd.cli.common import has_colour
 
 if TYPE_CHECKING:
     from alertd.rules_test.report import FileOutcome
@@ -46,7 +47,7 @@ async def _run(files: tuple[Path, ...]) -> list["FileOutcome"]:
     from alertd.rules_test.report import failure_text
     from alertd.rules_test.suite import run_file
 
-    has_colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    is_coloured = has_colour(sys.stdout)
     outcomes = []
     for path in files:
         outcome = await run_file(path, timer=monotonic_s, warn=lambda text: click.echo(text, err=True))
@@ -54,7 +55,7 @@ async def _run(files: tuple[Path, ...]) -> list["FileOutcome"]:
             click.echo(str(problem), err=True)
         for test in outcome.tests:
             if not test.passed:
-                click.echo(failure_text(test, has_colour=has_colour) + "\n")
+                click.echo(failure_text(test, has_colour=is_coloured) + "\n")
         outcomes.append(outcome)
     return outcomes
 

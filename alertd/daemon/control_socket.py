@@ -101,7 +101,7 @@ async def _answer(line: bytes, handle: Handler) -> dict[str, str]:
         found = msgspec.json.decode(line, type=dict[str, msgspec.Raw])
         kind = _KINDS[msgspec.json.decode(found.pop("kind"), type=str)]
         request = msgspec.json.decode(found.pop("request"), type=kind)
-    except (msgspec.MsgspecError, KeyError):
+    except (msgspec.MsgspecError, KeyError, ValueError, RecursionError):
         return {"error": "this daemon does not know that request; restart it with the same version of alertd"}
     try:
         outcome = await handle(request)
@@ -161,7 +161,7 @@ async def ask(path: Path, request: Request) -> str:
         async with asyncio.timeout(_ANSWER_S):
             await writer.drain()
             return decode_answer(await reader.readline())
-    except (OSError, TimeoutError, ValueError, msgspec.MsgspecError):
+    except (OSError, TimeoutError, ValueError, RecursionError, msgspec.MsgspecError):
         raise StoreError(
             f"{path}: the daemon gave no answer; see its log and `alertd alerts` whether it was done"
         ) from None

@@ -5,15 +5,13 @@ Whoever edits the rules chooses where messages and keys go. So a rules file name
 and their files are none of them, except the one that a key stands for by itself.
 """
 
-import stat
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from alertd.errors import UserError
+from alertd.text_file import UnusableFile, read_text_file
 
-LARGEST_FILE_BYTES = 64 * 1024
-"""No key, token or list of URLs is longer; a device or a log is."""
 _SHORTEST_SECRET = 6
 """What is shorter stands in texts by chance."""
 _PREFIX = "ALERTD_"
@@ -87,10 +85,11 @@ class SecretPlaces:
                     f"put the {noun} into a file of its own",
                     is_file=True,
                 )
-            value = _text_of(path)
-        except (OSError, ValueError) as error:
+            held = read_text_file(path)
+        except (OSError, ValueError, UnusableFile) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
             raise SecretError(f"cannot read {path}: {why}", is_file=True) from None
+        value = held.text.strip()
         if value:
             return value
         raise SecretError(f"{path} is empty; put the {noun} into it", is_file=True)
@@ -108,28 +107,6 @@ class SecretPlaces:
 
 def _variable(name: str) -> str:
     return f"{_PREFIX}{name.upper()}"
-
-
-def _text_of(path: Path) -> str:
-    """
-    Return the text of a file of a secret.
-
-    Raises:
-        OSError: It cannot be read.
-        ValueError: It is none, with the reason.
-    """
-    status = path.stat()
-    # A FIFO waits for ever, and a device never ends.
-    if not stat.S_ISREG(status.st_mode):
-        raise ValueError("it is a folder" if stat.S_ISDIR(status.st_mode) else "it is no ordinary file")
-    with path.open("rb") as stream:
-        content = stream.read(LARGEST_FILE_BYTES + 1)
-    if len(content) > LARGEST_FILE_BYTES:
-        raise ValueError(f"it is larger than {LARGEST_FILE_BYTES // 1024} KiB")
-    try:
-        return content.decode("utf-8-sig").strip()
-    except UnicodeDecodeError:
-        raise ValueError("it is not UTF-8 text") from None
 
 
 def _is_own(path: Path, own: str | None) -> bool:

@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from alertd.core.money import Usd
+from alertd.core.printable import UNSAFE
 from alertd.core.spend.bill import BillStatus, MonthlyBill
 from alertd.novita.amounts import INTEGERS_PER_USD, read_usd
 from alertd.novita.shape import (
@@ -31,7 +32,9 @@ MAX_INVOICE_URL_CHARACTERS: Final = 2000
 """Longer links break in mail and chat; browsers and proxies stop near this."""
 
 _MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])(?:-.*)?", re.ASCII)
-_LINK = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"]+", re.IGNORECASE)
+# A login before the host (https://novita.ai@elsewhere.example) shows one host and leads to another, and browsers take
+# a backslash for a slash.
+_LINK = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"/?#@\\]+([/?#][^\s\x00-\x20\x7f<>\"\\]*)?", re.IGNORECASE)
 
 
 def decode_monthly_bills(body: bytes, *, account: str) -> list[MonthlyBill]:
@@ -129,7 +132,8 @@ def _status(text: str) -> str:
 
 def _link(text: str) -> str:
     """Return a link that may be shown as one; other schemes could run in a mail or chat client."""
-    return text if len(text) <= MAX_INVOICE_URL_CHARACTERS and _LINK.fullmatch(text) else ""
+    is_plain = _LINK.fullmatch(text) is not None and UNSAFE.search(text) is None
+    return text if len(text) <= MAX_INVOICE_URL_CHARACTERS and is_plain else ""
 
 
 def _refuse_twins(bills: list[MonthlyBill]) -> None:

@@ -11,6 +11,7 @@ from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.sections import SECTIONS, TOP_LEVEL_KEYS, VERSION
 from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
+from alertd.text_file import open_ordinary
 
 _ENDINGS = (".yaml", ".yml")
 _STARTER = "`alertd init` writes a starter"
@@ -76,7 +77,7 @@ def rules_files(path: Path, findings: Findings) -> list[Path]:
 
 def _bytes(file: Path, findings: Findings) -> bytes | None:
     try:
-        with file.open("rb") as stream:
+        with open_ordinary(file) as stream:
             return stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         findings.add(Problem(str(file), 1, 1, f"there is no such file; {_STARTER}, ALERTD_RULES names another"))

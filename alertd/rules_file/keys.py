@@ -16,13 +16,13 @@ from types import NoneType, UnionType
 from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from alertd.core import times
+from alertd.core.address import ADDRESS_PATTERN
 from alertd.core.alerts.inhibition import Matchers
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES
-from alertd.notify.address import ADDRESS_PATTERN
 from alertd.rules_file import values
 from alertd.rules_file.faults import Fault, Faults, faults_at, not_a_mapping
 from alertd.rules_file.remedy import flow, show, unknown_key

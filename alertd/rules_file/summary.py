@@ -115,11 +115,9 @@ class Summary:
         Raises:
             SummaryError: It cannot be rendered for this alert, such as a division by a threshold that it has not got.
         """
-        from jinja2 import TemplateError  # noqa: PLC0415 # only where some rule has a summary
-
         try:
             rendered = self._template.render(variables_of(alert))
-        except (TemplateError, DecimalException, ArithmeticError, TypeError, ValueError) as error:
+        except Exception as error:
             raise SummaryError(f"the template cannot be rendered: {_reason(error)}") from error
         line = " ".join(rendered.split())
         return (line if len(line) <= MAX_SUMMARY else line[: MAX_SUMMARY - 1] + "…") or alert.headline
@@ -272,8 +270,10 @@ def _reason(error: Exception) -> str:
             return "it divides by zero"
         case TypeError():
             return "it calculates with something that is not a number"
+        case RecursionError() | MemoryError():
+            return "it is nested too deeply"
         case _:
-            return str(error)[:120]
+            return str(error)[:120] or type(error).__name__
 
 
 EXAMPLE = Alert(

@@ -16,13 +16,13 @@ from typing import ClassVar, NewType, Self, TypeVar
 from zoneinfo import available_timezones
 
 from alertd.core import times
+from alertd.core.address import is_address
 from alertd.core.http_url import has_login, split_http_url
 from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
 from alertd.core.rules.base import Share
 from alertd.core.severity import Severity
+from alertd.core.slack_ids import parse_owner_id
 from alertd.core.words import format_duration
-from alertd.notify.address import is_address
-from alertd.notify.slack_ids import parse_owner_id
 from alertd.rules_file.remedy import closest, show
 from alertd.rules_file.source import Number
 

@@ -19,6 +19,7 @@ from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
 from alertd.rules_test import references
 from alertd.rules_test.model import LoadedTest, LoadedTests, RuleTest
 from alertd.rules_test.schema import RULES, TESTS
+from alertd.text_file import open_ordinary
 
 _KEYS = (RULES, TESTS)
 
@@ -73,7 +74,7 @@ def _root(path: Path, findings: Findings) -> Node | None:
 
 def _bytes(path: Path, findings: Findings) -> bytes | None:
     try:
-        with path.open("rb") as stream:
+        with open_ordinary(path) as stream:
             return stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         text = "there is no such file; name the test files, such as tests/*_test.yaml"

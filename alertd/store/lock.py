@@ -1,8 +1,10 @@
 """The lock beside an SQLite file that keeps a second writer out. The kernel drops it when its holder dies."""
 
 import contextlib
+import errno
 import fcntl
 import os
+import stat
 from pathlib import Path
 
 from alertd.errors import StoreError
@@ -39,9 +41,15 @@ class FileLock:
         """
         path = Path(f"{database}.lock")
         try:
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT, _OWNER_ONLY)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, _OWNER_ONLY)
         except OSError as error:
+            if error.errno == errno.ELOOP:
+                # What is written into the lock must not land in a file of somebody's choice.
+                raise StoreError(f"{path}: is a link, which no lock of alertd's is; remove it") from error
             raise _cannot_lock(path, error) from error
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise StoreError(f"{path}: is no ordinary file, as a lock of alertd's is; remove it")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(descriptor, 0)

@@ -5,7 +5,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from alertd.errors import SettingsError
+from alertd.errors import SettingsError, StoreError
 from alertd.store.database import Driver
 from alertd.store.lease import Lease, holder_of
 from alertd.store.lock import FileLock
@@ -45,6 +45,8 @@ def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Driver, Loc
         return _open_postgres(address, on_lost)
     # Two names of one file must not give two locks.
     path = address.resolve()
+    if path.exists() and not path.is_file() and not path.is_dir():
+        raise StoreError(f"{path}: is not a file; set ALERTD_DATABASE_URL to another")
     lock = FileLock.take(path)
     try:
         return SqliteDatabase.open(path), lock

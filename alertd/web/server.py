@@ -7,6 +7,7 @@ stop of the daemon.
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Protocol
@@ -157,12 +158,19 @@ async def _listening(listen: Listen, runner: web.AppRunner) -> asyncio.Server:
         return Connection(answering, limit=limit, trouble=trouble, loop=loop)
 
     try:
+        if listen.host == "::" and socket.has_dualstack_ipv6():
+            return await loop.create_server(connected, sock=socket_for_both(listen.port), backlog=_ACCEPTED_AT_ONCE)
         return await loop.create_server(connected, listen.host, listen.port, backlog=_ACCEPTED_AT_ONCE)
     except OSError as error:
         raise SettingsError(
             f"ALERTD_HTTP_LISTEN: cannot listen on {listen.host}:{listen.port}: {_why(error)}; "
             "choose another address, or off"
         ) from None
+
+
+def socket_for_both(port: int) -> socket.socket:
+    """Return a socket for every address of IPv6 and IPv4, as people expect of `[::]`; asyncio would leave IPv4 out."""
+    return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
 
 
 def _why(error: OSError) -> str:

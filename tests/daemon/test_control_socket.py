@@ -139,6 +139,10 @@ async def test_request_when_it_cannot_be_done_then_the_reason_is_told(
         pytest.param(b'{"kind": "acknowledge", "request": {"by": "dana"}}\n', id="a field is missing"),
         pytest.param(b'{"kind": "acknowledge", "request": {"fingerprint": 5, "by": "dana"}}\n', id="a wrong type"),
         pytest.param(b'{"kind": "acknowledge", "request": {"finger', id="cut off"),
+        pytest.param(b"[" * 60_000 + b"\n", id="nested deep"),
+        pytest.param(b'{"kind": "acknowledge", "request": ' + b'{"a":' * 10_000 + b"\n", id="a deep request"),
+        pytest.param(b'{"kind": ' + b"[" * 30_000 + b"]" * 30_000 + b', "request": {}}\n', id="a deep kind"),
+        pytest.param(b'{"kind": "acknowledge", "request": {"fingerprint": "\xed\xa0\x80"}}\n', id="half a character"),
     ],
 )
 async def test_line_when_it_is_junk_then_refused_and_the_door_stays_open(

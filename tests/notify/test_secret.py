@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alertd.notify.secret import LARGEST_FILE_BYTES, SecretError, SecretPlaces
+from alertd.notify.secret import SecretError, SecretPlaces
+from alertd.text_file import LARGEST_BYTES
 
 OWN = {
     "slack_bot_token": "xoxb-canary-of-alertd",
@@ -135,7 +136,7 @@ def test_file_of_a_setting_then_refused_by_whatever_way(way: str, secrets_dir: P
         ("fifo", "no ordinary file"),
         ("device", "no ordinary file"),
         ("huge", "larger than"),
-        ("binary", "not UTF-8"),
+        ("binary", "not text in UTF-8"),
         ("nul", "cannot read"),
     ],
 )
@@ -150,7 +151,7 @@ def test_file_when_it_cannot_be_one_then_said_at_once(kind: str, word: str, tmp_
         case "fifo":
             os.mkfifo(path)
         case "huge":
-            path.write_bytes(b"x" * (LARGEST_FILE_BYTES + 1))
+            path.write_bytes(b"x" * (LARGEST_BYTES + 1))
         case "binary":
             path.write_bytes(b"\xff\xfe\x00")
     file = {"device": "/dev/zero", "nul": "a\0b"}.get(kind, "secret")

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from alertd.cli.root import run
+from alertd.core.address import is_address
 from alertd.core.alert import Address
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.quiet_hours import QuietHours
@@ -14,7 +15,6 @@ from alertd.daemon.plan import build_plan
 from alertd.daemon.receivers import build_notifiers, contacts, owner_warnings
 from alertd.daemon.state import Plan
 from alertd.errors import RulesError
-from alertd.notify.address import is_address
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings, load_settings

@@ -329,3 +329,32 @@ def test_migrations_when_a_step_fails_in_the_middle_then_the_steps_before_it_sta
 def test_migrations_when_shipped_then_numbered_without_a_gap() -> None:
     """The version is the count of steps."""
     assert [step.number for step in shipped_migrations()] == list(range(1, len(shipped_migrations()) + 1))
+
+
+@pytest.mark.parametrize("kind", ["link", "dangling", "fifo", "folder"])
+def test_lock_when_it_is_no_file_of_ours_then_refused_and_nothing_written(kind: str, path: Path, url: str) -> None:
+    """A link beside the database would let its maker have any file of this user emptied."""
+    lock, victim = Path(f"{path}.lock"), path.parent / "victim"
+    if kind == "fifo":
+        os.mkfifo(lock)
+    elif kind == "folder":
+        lock.mkdir()
+    else:
+        lock.symlink_to(victim)
+        if kind == "link":
+            victim.write_text("precious", encoding="utf-8")
+    with pytest.raises(StoreError, match=re.escape(str(lock))):
+        Store.open(url, now=NOW)
+    assert victim.exists() is (kind == "link")
+    assert kind != "link" or victim.read_text(encoding="utf-8") == "precious"
+
+
+@pytest.mark.parametrize("kind", ["fifo", "device"])
+def test_database_when_it_is_no_ordinary_file_then_refused(kind: str, path: Path, url: str) -> None:
+    """SQLite would wait, or write into the device."""
+    if kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero")
+    with pytest.raises(StoreError, match="is not a file; set ALERTD_DATABASE_URL to another"):
+        Store.open(url, now=NOW)

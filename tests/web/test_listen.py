@@ -1,9 +1,12 @@
 """Where to listen, and who may ask: decisions from settings and headers alone."""
 
+import socket
+
 import pytest
 
 from alertd.errors import SettingsError
 from alertd.web.listen import Listen, parse_listen
+from alertd.web.server import socket_for_both
 
 
 @pytest.mark.parametrize(
@@ -110,3 +113,13 @@ def test_listen_when_it_reaches_further_without_a_token_then_refused() -> None:
         parse_listen("192.0.2.1:9464", token="")
     assert parse_listen("192.0.2.1:9464", token=TOKEN) is not None
     assert parse_listen("off", token="") is None
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="this system has no IPv6")
+def test_socket_when_for_every_address_then_ipv4_and_ipv6_reach_it() -> None:
+    """`[::]` is what people write for "everywhere"."""
+    with socket_for_both(0) as listening:
+        port = listening.getsockname()[1]
+        for host in ("127.0.0.1", "::1"):
+            socket.create_connection((host, port), timeout=10).close()
+

@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field
 
+from alertd.core.address import ADDRESS_PATTERN, is_address
 from alertd.core.messages.message import Message, truncate
 from alertd.core.printable import one_line
 from alertd.core.severity import Severity
-from alertd.notify.address import ADDRESS_PATTERN, is_address
 from alertd.notify.base import (
     CannotLook,
     ConfigurationRefused,

@@ -15,6 +15,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.http_url import is_http_url
+from alertd.core.slack_ids import parse_channel
 from alertd.log import get_logger
 from alertd.notify.base import (
     CannotLook,
@@ -37,7 +38,6 @@ from alertd.notify.config import (
     without_repeats,
 )
 from alertd.notify.slack.blocks import blocks, notification, plain
-from alertd.notify.slack_ids import parse_channel
 
 if TYPE_CHECKING:
     from alertd.notify.slack.api import SlackApi

@@ -52,3 +52,16 @@ def parse_channel(text: str) -> str:
     if not found and _CHANNEL_NAME.fullmatch(text):
         return text
     raise ValueError(f'"{text}" is not a channel; write its name, like "#finops", or its id, like C0123456789')
+
+
+def parse_member_id(text: str) -> str:
+    """
+    Return the id of a member; a pasted mention or link stands for the id in it.
+
+    Raises:
+        ValueError: It is none; the text says where the id is found.
+    """
+    found = _id(text)
+    if found[:1] and found[0] in "UW":
+        return found
+    raise ValueError(f'"{text}" is not a member\'s id; write one like U04ABCDEF (in Slack: profile, "Copy member ID")')

@@ -1,0 +1,186 @@
+"""
+What a setting's value may be like. Pure.
+
+Each form returns the value that is used, or raises ValueError with the end of a sentence that begins with the value:
+"is not a duration; write 30s, 10m, 2h or 1d". The value itself is not repeated: it may be a secret.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from email.utils import parseaddr
+from ipaddress import IPv6Address, ip_address
+
+from pydantic import SecretStr
+
+from alertd.core.address import is_address
+from alertd.core.http_url import has_login, split_http_url
+from alertd.core.slack_ids import parse_member_id
+from alertd.core.times import parse_duration
+from alertd.core.words import format_duration
+
+_TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
+_NOT_IN_PAGE_URLS = frozenset("@?#\\\"<>|'")
+_LARGEST_PORT = 65535
+
+Form = Callable[[object], object]
+
+
+def duration(least: timedelta, most: timedelta) -> Form:
+    """Return the form of a duration between two bounds, both allowed."""
+
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            found = parse_duration(value)
+        except ValueError:
+            raise ValueError("is not a duration; write 30s, 10m, 2h or 1d") from None
+        if not least <= found <= most:
+            raise ValueError(f"is too {'short' if found < least else 'long'}; write {_span(least)} to {_span(most)}")
+        return found
+
+    return read
+
+
+def _span(bound: timedelta) -> str:
+    return format_duration(bound) if bound else "0s"
+
+
+def one_of(*words: str, also: Mapping[str, str] | None = None) -> Form:
+    """Return the form of one of some words, in capitals or not; *also* are other spellings of them."""
+
+    def read(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        word = (also or {}).get(value.lower(), value.lower())
+        if word not in words:
+            raise ValueError(f"is not known; write {', '.join(words[:-1])} or {words[-1]}")
+        return word
+
+    return read
+
+
+def yes_or_no(value: object) -> object:
+    """Read true or false, by the words in use for them."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() not in _TRUTHS:
+        raise ValueError("is neither yes nor no; write true or false")
+    return _TRUTHS[value.lower()]
+
+
+def port(value: object) -> object:
+    """Read a port's number."""
+    if not isinstance(value, str):
+        return value
+    if not value.isascii() or not value.isdigit() or len(value) > 5 or not 0 < int(value) <= _LARGEST_PORT:
+        raise ValueError(f"is not a port; write a number from 1 to {_LARGEST_PORT}")
+    return int(value)
+
+
+def host(value: str | None) -> str | None:
+    """Return a host by name or address, without port, scheme or login; IPv6 with or without brackets."""
+    if value is None:
+        return None
+    bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
+    try:
+        return str(ip_address(bare))
+    except ValueError:
+        pass
+    try:
+        name = value if value.isascii() else value.encode("idna").decode("ascii")
+    except UnicodeError:
+        name = ""
+    if len(name) > 253 or not _HOST.fullmatch(name):
+        raise ValueError("is not a host alone; write smtp.example.com, without scheme and port")
+    return name
+
+
+def greeting(value: str | None) -> str | None:
+    """Return how a host greets a mail server: its full name, or its address in brackets."""
+    if value is None:
+        return None
+    bare = value[1:-1].removeprefix("IPv6:") if value.startswith("[") and value.endswith("]") else value
+    try:
+        address = ip_address(bare)
+    except ValueError:
+        pass
+    else:
+        return f"[IPv6:{address}]" if isinstance(address, IPv6Address) else f"[{address}]"
+    if not _HOST.fullmatch(value) or "." not in value.rstrip("."):
+        raise ValueError("is not a full host name; write alertd.example.com, or an address like [192.0.2.7]")
+    return value
+
+
+def base_url(example: str) -> Callable[[str], str]:
+    """Return the form of an address that paths are put behind."""
+
+    def read(value: str) -> str:
+        parts = split_http_url(value)
+        if parts is None:
+            raise ValueError(f"is not an http or https address; write {example}")
+        if has_login(parts) or parts.query or parts.fragment:
+            raise ValueError(f"holds a login, a query or a fragment, which has no place there; write {example}")
+        return value
+
+    return read
+
+
+def secret_url(example: str) -> Callable[[SecretStr | None], SecretStr | None]:
+    """Return the form of an address that is a secret as a whole."""
+
+    def read(value: SecretStr | None) -> SecretStr | None:
+        if value is not None and split_http_url(value.get_secret_value()) is None:
+            raise ValueError(f"is not an http or https address; write one like {example}")
+        return value
+
+    return read
+
+
+def token(prefix: str, *, other: str, variable: str) -> Callable[[SecretStr | None], SecretStr | None]:
+    """Return the form of a token of Slack; *other* begins that of another setting, *variable*."""
+
+    def read(value: SecretStr | None) -> SecretStr | None:
+        text = "" if value is None else value.get_secret_value()
+        if text.startswith(other):
+            raise ValueError(f"is of another kind ({other}…); it belongs into {variable}, and {prefix}… here")
+        if not all("!" <= character <= "~" for character in text):
+            raise ValueError("has blanks or characters that no token has; copy it again")
+        return value
+
+    return read
+
+
+def members(value: str | None) -> str | None:
+    """Return member ids with commas between them; pasted mentions and links stand for the ids in them."""
+    if value is None:
+        return None
+    found = []
+    for text in re.split(r"[,;\s]+", value):
+        if text:
+            try:
+                found.append(parse_member_id(text))
+            except ValueError as error:
+                raise ValueError(f"has something else than ids: {error}") from None
+    return ",".join(found)
+
+
+def sender(value: str | None) -> str | None:
+    """Return the address that mail comes from, with or without a name before it."""
+    if value is not None and not is_address(parseaddr(value)[1]):
+        raise ValueError("is not a mail address; write alertd@example.com, or Budget alerts <alertd@example.com>")
+    return value
+
+
+def page_url(value: str | None) -> str | None:
+    """Return an address that pages stand below, without a slash at its end."""
+    if value is None:
+        return None
+    # A login, a query or a fragment has no place before a path, and messages are none for secrets.
+    is_plain = value.isascii() and not _NOT_IN_PAGE_URLS & set(value)
+    if not is_plain or split_http_url(value) is None:
+        raise ValueError("is not an address that people can open; write https://alertd.example.com")
+    return value.rstrip("/")

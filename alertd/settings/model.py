@@ -1,0 +1,226 @@
+"""Every setting with its form and default; what is wrong with one is said by its variable, with the value."""
+
+import os
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Annotated, Any, Literal, get_args
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+)
+
+from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
+from alertd.core.printable import escape_controls
+from alertd.errors import SettingsError
+from alertd.outgoing.connections import Outgoing
+from alertd.settings import forms
+from alertd.settings.sources import PREFIX, Sources, read_sources
+
+SYSTEM_RULES = Path("/etc/alertd/rules.yaml")
+_LONGEST_SHOWN = 100
+_SECRET_SIGNS = re.compile(r"://[^/]*@|[?#]|xox[a-z]-|xapp-|\bsk[_-]|hooks\.slack\.com", re.IGNORECASE)
+"""What holds one of these may hold a secret in the wrong place."""
+
+Secret = SecretStr | None
+YesOrNo = Annotated[bool, BeforeValidator(forms.yes_or_no)]
+PollInterval = Annotated[timedelta, BeforeValidator(forms.duration(timedelta(seconds=1), timedelta(days=1)))]
+SettleDelay = Annotated[timedelta, BeforeValidator(forms.duration(timedelta(), timedelta(days=7)))]
+LogLevel = Annotated[
+    Literal["debug", "info", "warning", "error"],
+    BeforeValidator(forms.one_of("debug", "info", "warning", "error", also={"warn": "warning"})),
+]
+LogFormat = Annotated[Literal["console", "json"], BeforeValidator(forms.one_of("console", "json"))]
+Security = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(forms.one_of("starttls", "tls", "none"))]
+
+
+class Settings(BaseModel):
+    """Every setting with its default; field names are the variables without `ALERTD_`, in lower case."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    _warnings: tuple[str, ...] = PrivateAttr(())
+
+    # First of all: the checks of other settings ask for it.
+    allow_plain_http: YesOrNo = Field(
+        False, description="true: keys and tokens may leave without TLS, to other hosts than this one"
+    )
+    rules: Path | None = Field(
+        None, description="Rules file or directory; default ./rules.yaml, else /etc/alertd/rules.yaml"
+    )
+    # It may hold a password, and most often is no secret.
+    database_url: str = Field(
+        "",
+        description="Default sqlite:///./alertd.db, or in $STATE_DIRECTORY when that is set; or postgresql://…",
+        repr=False,
+    )
+    novita_api_key: SecretStr | None = Field(None, description="Key of the account, where the rules file names none")
+    novita_base_url: Annotated[str, AfterValidator(forms.base_url("https://api.novita.ai"))] = Field(
+        "https://api.novita.ai", description="Where the billing API is"
+    )
+    poll_interval: PollInterval = Field(timedelta(minutes=10), description="How often bills are read")
+    settle_delay: SettleDelay = Field(timedelta(hours=2), description="How late a bill may usually be")
+    slack_bot_token: Annotated[
+        Secret, AfterValidator(forms.token("xoxb-", other="xapp-", variable="ALERTD_SLACK_APP_TOKEN"))
+    ] = Field(None, description="xoxb-…: lets receivers name channels")
+    slack_app_token: Annotated[
+        Secret, AfterValidator(forms.token("xapp-", other="xoxb-", variable="ALERTD_SLACK_BOT_TOKEN"))
+    ] = Field(None, description="xapp-…: buttons and /alertd in Slack, over Socket Mode")
+    slack_users: Annotated[str | None, AfterValidator(forms.members)] = Field(
+        None, description="Member ids, U…,U…, that may use them; default everyone in the workspace"
+    )
+    slack_webhook_url: Annotated[Secret, AfterValidator(forms.secret_url("https://hooks.slack.com/services/…"))] = (
+        Field(None, description="Incoming webhook, for a receiver that names no channel")
+    )
+    slack_base_url: Annotated[str, AfterValidator(forms.base_url("https://slack.com/api/"))] = Field(
+        "https://slack.com/api/", description="Slack's Web API"
+    )
+    smtp_host: Annotated[str | None, AfterValidator(forms.host)] = Field(None, description="Mail server")
+    smtp_port: Annotated[int, BeforeValidator(forms.port)] = Field(587, description="Its port")
+    smtp_username: str | None = Field(None, description="Login, where the server wants one")
+    smtp_password: SecretStr | None = Field(None, description="Password to it")
+    smtp_security: Security = Field("starttls", description="starttls, tls or none")
+    smtp_from: Annotated[str | None, AfterValidator(forms.sender)] = Field(None, description="Sender's address")
+    smtp_ehlo: Annotated[str | None, AfterValidator(forms.greeting)] = Field(
+        None, description="How this host greets the mail server; default its full name, else its address in brackets"
+    )
+    external_url: Annotated[str | None, AfterValidator(forms.page_url)] = Field(
+        None, description="Where people reach the status page, e.g. https://alertd.example.com; messages link it"
+    )
+    http_listen: str = Field(
+        "127.0.0.1:9464", description="Where the status page, health, metrics and JSON are served; off for nowhere"
+    )
+    http_token: SecretStr | None = Field(
+        None,
+        description="Signs people in on the status page, and programs as bearer token; needed for changes, and for "
+        "every request from beyond this host but probes",
+    )
+    http_public_read: YesOrNo = Field(
+        False, description="true: with a token set, reading the status page, metrics and JSON needs none"
+    )
+    heartbeat_url: Annotated[Secret, AfterValidator(forms.secret_url("https://hc-ping.com/…"))] = Field(
+        None, description="Pinged after each good cycle: a dead man's switch"
+    )
+    log_format: LogFormat | None = Field(None, description="Default console on a terminal, else json")
+    log_level: LogLevel = Field("info", description="The least that is logged")
+
+    @field_validator("novita_base_url", "slack_base_url", "slack_webhook_url", "heartbeat_url")
+    @classmethod
+    def _encrypted(cls, value: str | SecretStr | None, info: ValidationInfo) -> str | SecretStr | None:
+        """Refuse an address to which a secret would go in clear."""
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value
+        if text and not info.data.get("allow_plain_http") and sends_in_clear(text.strip()):
+            raise ValueError(f"{PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true")
+        return value
+
+    @classmethod
+    def secret_names(cls) -> tuple[str, ...]:
+        """Return the settings that are secrets, in lower case without `ALERTD_`."""
+        return tuple(name for name, field in cls.model_fields.items() if SecretStr in get_args(field.annotation))
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what works and is still worth a word: names that are none, files that others may change."""
+        return self._warnings + self.outgoing.warnings
+
+    @cached_property
+    def outgoing(self) -> Outgoing:
+        """
+        How clients connect to others, by the system's variables for proxies and certificates; read once.
+
+        Raises:
+            SettingsError: One of them cannot be used.
+        """
+        return Outgoing.from_environment(os.environ)
+
+    def plain(self, name: str) -> str | None:
+        """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""
+        value: Any = getattr(self, name)
+        if isinstance(value, SecretStr):
+            return value.get_secret_value().strip() or None
+        return str(value) if value is not None else None
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret that is set, so that logs can mask them."""
+        values = (getattr(self, name) for name in type(self).model_fields)
+        return tuple(value.get_secret_value() for value in values if isinstance(value, SecretStr))
+
+    def rules_path(self) -> Path:
+        """Return where the rules are; the first default that exists, else the one in this folder."""
+        if self.rules is not None:
+            return self.rules
+        local = Path("rules.yaml")
+        return SYSTEM_RULES if not local.exists() and SYSTEM_RULES.exists() else local
+
+    def store_url(self) -> str:
+        """Return the database URL, with systemd's state directory as the default place."""
+        if self.database_url:
+            return self.database_url
+        state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        return f"sqlite:///{state}/alertd.db" if state else "sqlite:///./alertd.db"
+
+
+def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+    """
+    Read all settings.
+
+    Args:
+        overrides: From the command line; they win.
+
+    Raises:
+        SettingsError: Everything that is wrong, one a line, by the variable's name with its place and, where it is no
+            secret, its value.
+    """
+    sources = read_sources(os.environ, frozenset(Settings.model_fields))
+    values: dict[str, Any] = {name: given.text for name, given in sources.values.items()} | dict(overrides or {})
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults = error.errors(include_input=False, include_url=False)
+        sources.problems += [_fault(str(fault["loc"][0]), fault["msg"], sources) for fault in faults]
+    if sources.problems:
+        raise SettingsError("\n".join(sources.problems))
+    settings._warnings = tuple(sources.warnings)  # noqa: SLF001 -- pydantic's way to a value that is no field
+    return settings
+
+
+def _fault(name: str, text: str, sources: Sources) -> str:
+    given = sources.values.get(name)
+    place = f" ({given.place})" if given is not None and given.place else ""
+    text = text.removeprefix("Value error, ")
+    if not text.startswith(("is ", "has ", "holds ")):
+        return f"{PREFIX}{name.upper()}{place}: {text}"
+    return f"{PREFIX}{name.upper()}{place}: {_shown(name, given.text if given is not None else '')} {text}"
+
+
+def _shown(name: str, value: str) -> str:
+    """Return a value as it may be shown, or what stands for a secret."""
+    if not value or name in Settings.secret_names() or _SECRET_SIGNS.search(value):
+        return "the value"
+    return f'"{escape_controls(value)[:_LONGEST_SHOWN]}"'
+
+
+def describe_settings() -> list[tuple[str, str, str]]:
+    """Return (variable, default, meaning) of every setting, for the help page."""
+    return [
+        (f"{PREFIX}{name.upper()}", _default_text(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def _default_text(default: object) -> str:
+    if isinstance(default, timedelta):
+        minutes = int(default.total_seconds()) // 60
+        return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+    return "" if default is None else str(default)

@@ -1,0 +1,157 @@
+"""
+Where settings come from: the environment, then `.env`, then folders of secret files; each value with its place.
+
+Decides what counts as set, whose files are believed and which names are none of alertd's; not what a value may be.
+"""
+
+import difflib
+import io
+import os
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from dotenv import dotenv_values
+from dotenv.parser import parse_stream
+
+from alertd.text_file import TextFile, UnusableFile, read_text_file
+
+PREFIX = "ALERTD_"
+DOTENV = Path(".env")
+SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+_USUAL_SECRETS = "/run/secrets"
+_OTHERS_READ, _OTHERS_WRITE = 0o004, 0o002
+_NEAR = 0.7
+# What Kubernetes sets in every pod beside a service that is called alertd.
+_OF_KUBERNETES = re.compile(r"ALERTD_(SERVICE_(HOST|PORT(_\w+)?)|PORT(_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?)?)")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Given:
+    """A value as it was written, without white space around it."""
+
+    text: str = field(repr=False)
+    place: str = ""
+    """File, and line of `.env`; empty for the environment."""
+
+
+@dataclass(slots=True)
+class Sources:
+    """What all sources say; filled by `read_sources`."""
+
+    values: dict[str, Given] = field(default_factory=dict)
+    """By the setting's name, without prefix and in small letters."""
+    warnings: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+
+
+def secret_dirs() -> list[str]:
+    """Return the folders of secret files that exist: the one that is set, and systemd's."""
+    named = (os.environ.get(SECRETS_DIR, "").strip() or _USUAL_SECRETS, os.environ.get("CREDENTIALS_DIRECTORY", ""))
+    return [name for name in named if name and Path(name).is_dir()]
+
+
+def read_sources(environment: Mapping[str, str], known: frozenset[str]) -> Sources:
+    """
+    Read every source; what is wrong with a file is a problem, a name that is not *known* a warning.
+
+    Args:
+        known: The settings' names, without prefix and in small letters.
+    """
+    found = Sources()
+    for folder in map(Path, reversed(secret_dirs())):
+        _read_secrets(folder, known, found)
+    for name, given in _read_dotenv(found):
+        _take(name, given, known, found)
+    for variable in sorted(environment):
+        _take(variable, Given(text=environment[variable].strip()), known, found)
+    return found
+
+
+def _take(variable: str, given: Given, known: frozenset[str], found: Sources) -> None:
+    """Take a variable where it is one of alertd's; one set to nothing is not set."""
+    if not variable.upper().startswith(PREFIX):
+        return
+    name = variable[len(PREFIX) :].lower()
+    if name not in known:
+        if variable.upper() != SECRETS_DIR and not _OF_KUBERNETES.fullmatch(variable):
+            found.warnings.append(f"{variable}{_at(given.place)} is no setting of alertd{_remedy(variable, known)}")
+    elif given.text:
+        found.values[name] = given
+
+
+def _at(place: str) -> str:
+    return f" ({place})" if place else ""
+
+
+def _remedy(variable: str, known: frozenset[str]) -> str:
+    names = [f"{PREFIX}{name.upper()}" for name in sorted(known)]
+    near = difflib.get_close_matches(variable.upper(), names, n=1, cutoff=_NEAR)
+    if not near:
+        return "; `alertd help settings` lists all"
+    return f"; did you mean {near[0] if variable.isupper() else near[0].lower()}?"
+
+
+def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
+    # A folder of that name is a virtual environment.
+    if DOTENV.is_dir():
+        return
+    try:
+        file = read_text_file(DOTENV)
+    except FileNotFoundError:
+        return
+    except UnusableFile as error:
+        found.problems.append(f"{DOTENV}: cannot be read: {error}")
+        return
+    if not _is_trusted(file):
+        found.problems.append(
+            f"{DOTENV}: belongs to user {file.owner}, who could set anything; give it to root or to the user that "
+            f"runs alertd (chown {os.geteuid()} {DOTENV})"
+        )
+        return
+    if words := _open_to_others(file.mode, _OTHERS_READ | _OTHERS_WRITE):
+        found.warnings.append(f"{DOTENV}: every user of this host may {words} it; chmod 600 {DOTENV}")
+    values = dotenv_values(stream=io.StringIO(file.text))
+    for binding in parse_stream(io.StringIO(file.text)):
+        # Blank lines before it belong to what the parser read.
+        text = binding.original.string
+        line = binding.original.line + len(text) - len(text.lstrip("\n"))
+        is_unset = binding.key is not None and binding.value is None
+        if binding.error or (is_unset and str(binding.key).upper().startswith(PREFIX)):
+            # The line is not shown: it may hold a secret.
+            found.problems.append(f"{DOTENV}:{line}: is not NAME=value; correct it, or begin it with # as a comment")
+        elif binding.key is not None:
+            yield binding.key, Given(text=(values.get(binding.key) or "").strip(), place=f"{DOTENV}:{line}")
+
+
+def _read_secrets(folder: Path, known: frozenset[str], found: Sources) -> None:
+    try:
+        files = sorted(file for file in folder.iterdir() if file.name.upper().startswith(PREFIX))
+    except OSError as error:
+        found.problems.append(f"{folder}: cannot be read: {error.strerror}")
+        return
+    for file in files:
+        if file.name[len(PREFIX) :].lower() not in known:
+            _take(file.name, Given(text="", place=str(folder)), known, found)
+            continue
+        try:
+            held = read_text_file(file)
+        except (UnusableFile, FileNotFoundError) as error:
+            why = "it is a link to nowhere" if isinstance(error, FileNotFoundError) else error
+            found.problems.append(f"{file}: cannot be read: {why}")
+            continue
+        # Whoever mounts secrets chooses their owner, and often lets all of a container read them.
+        if words := _open_to_others(held.mode, _OTHERS_WRITE):
+            found.warnings.append(f"{file}: every user of this host may {words} it; chmod o-w {file}")
+        _take(file.name, Given(text=held.text.strip(), place=str(file)), known, found)
+
+
+def _is_trusted(file: TextFile) -> bool:
+    return file.owner in {0, os.geteuid()}
+
+
+def _open_to_others(mode: int, unwanted: int) -> str:
+    """Return what every user may do with a file and should not; empty where that is nothing."""
+    words = [word for bit, word in ((_OTHERS_READ, "read"), (_OTHERS_WRITE, "change")) if mode & unwanted & bit]
+    return " and ".join(words)

@@ -1,0 +1,99 @@
+"""Read a small text file that a person or a program wrote: whatever its encoding, and never one without an end."""
+
+import errno
+import os
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+LARGEST_BYTES = 64 * 1024
+"""No key, token, list of URLs or `.env` is longer; a device or a log is."""
+_MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
+_WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
+
+
+class UnusableFile(Exception):
+    """A file cannot be read as text; the text says why, without path and content."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TextFile:
+    """What a file holds, with one kind of line ends, and who may change it."""
+
+    text: str
+    owner: int
+    """The owner's user id."""
+    mode: int
+
+
+def read_text_file(path: Path) -> TextFile:
+    """
+    Read an ordinary file of at most 64 KiB in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+
+    Raises:
+        FileNotFoundError: There is none.
+        UnusableFile: It is no ordinary file, too long, not text, or cannot be read.
+    """
+    try:
+        stream = open_ordinary(path)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError) as error:
+        why = (error.strerror if isinstance(error, OSError) else None) or "its name is none that a file can have"
+        raise UnusableFile(why) from None
+    content = b""
+    with stream:
+        status = os.fstat(stream.fileno())
+        # A file may grow, or claim no size while it has one (/proc): what counts is what comes.
+        try:
+            while len(content) <= LARGEST_BYTES and (part := stream.read(LARGEST_BYTES + 1)):
+                content += part
+        except OSError as error:
+            raise UnusableFile(error.strerror or str(error)) from None
+    if len(content) > LARGEST_BYTES:
+        raise UnusableFile(f"it is larger than {LARGEST_BYTES // 1024} KiB")
+    return TextFile(text=_decoded(content), owner=status.st_uid, mode=stat.S_IMODE(status.st_mode))
+
+
+def open_ordinary(path: Path) -> BinaryIO:
+    """
+    Open an ordinary file to be read; a FIFO would wait for a writer, and a device may never end.
+
+    Raises:
+        OSError: It cannot be opened, or is something else, with the reason as `strerror`.
+        ValueError: No file can have such a name.
+    """
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
+    raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+
+
+def _decoded(content: bytes) -> str:
+    try:
+        text = content.decode(_encoding(content))
+    except UnicodeDecodeError:
+        raise UnusableFile("it is not text in UTF-8 or UTF-16; save it as UTF-8") from None
+    if "\0" in text:
+        raise UnusableFile("it holds NUL characters, which no text has")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _encoding(content: bytes) -> str:
+    for mark, name in _MARKS:
+        if content.startswith(mark):
+            return name
+    if content.startswith(_WIDE_MARKS):
+        return "utf-16"
+    # Without a mark: in UTF-16 every other byte of what a setting holds is nothing.
+    if len(content) >= 2 and len(content) % 2 == 0:
+        if not any(content[1::2]):
+            return "utf-16-le"
+        if not any(content[::2]):
+            return "utf-16-be"
+    return "utf-8"
