@@ -122,4 +122,3 @@ def test_socket_when_for_every_address_then_ipv4_and_ipv6_reach_it() -> None:
         port = listening.getsockname()[1]
         for host in ("127.0.0.1", "::1"):
             socket.create_connection((host, port), timeout=10).close()
-
