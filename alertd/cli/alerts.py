@@ -67,7 +67,9 @@ def _table(alerts: "list[Alert]", *, is_coloured: bool) -> str:
     short = _short([alert.fingerprint for alert in alerts])
     for alert in alerts:
         since = alert.resolved_at or alert.fired_at or alert.started_at
-        threshold = format_value(alert.threshold, alert.unit) if alert.threshold is not None else ""
+        threshold = (
+            format_value(alert.threshold, alert.unit) if alert.threshold is not None and alert.is_reached else ""
+        )
         rows.append(
             (
                 alert.fingerprint[:short],

@@ -201,3 +201,10 @@ class Alert:
     acknowledged_at: datetime | None = None
     muted: Muted | None = None
     """The silence, the inhibition or the lack of a receiver that withholds its notifications while it fires."""
+
+    @property
+    def is_reached(self) -> bool:
+        """Whether the value reaches the threshold; else hysteresis, missing data or another way holds the severity."""
+        if self.threshold is None:
+            return False
+        return self.value <= self.threshold if self.is_below else self.value >= self.threshold

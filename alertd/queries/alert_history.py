@@ -179,7 +179,7 @@ def _state(alert: Alert) -> str:
 
 def _value(alert: Alert) -> str:
     limit = ""
-    if alert.threshold is not None:
+    if alert.threshold is not None and alert.is_reached:
         limit = f"; {alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
     whole = "complete" if alert.is_complete else "not complete"
     value, peak = both_ends(alert), format_value(alert.peak, alert.unit)

@@ -26,7 +26,7 @@ def alert_json(alert: Alert, mutes: Sequence[Muted]) -> dict[str, object]:
         "severity": alert.severity.label,
         "value": f"{alert.value:f}",
         "expected": f"{alert.value if alert.expected is None else alert.expected:f}",
-        "threshold": f"{alert.threshold:f}" if alert.threshold is not None else None,
+        "threshold": f"{alert.threshold:f}" if alert.threshold is not None and alert.is_reached else None,
         "unit": alert.unit.value,
         "as_of": iso_instant_or_none(alert.as_of),
         "lagging": [{"stream": lag.stream, "billed_through": iso_instant(lag.through)} for lag in alert.lagging],

@@ -234,7 +234,7 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
 
 
 def _threshold(alert: Alert) -> str:
-    if alert.threshold is None:
+    if alert.threshold is None or not alert.is_reached:
         return ""
     return f"{alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
 

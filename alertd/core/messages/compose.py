@@ -7,6 +7,7 @@ A message answers in this order: what, whose, how much, against which threshold;
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 
 from alertd.core.alert import Alert, AlertState, Contributor, Unit, lag_text
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
@@ -43,7 +44,7 @@ def compose_alert(
         reason=reason,
         severity=alert.severity,
         is_resolved=is_resolved,
-        title=_title(alert, reason, headline),
+        title=_title(alert, rule, reason, headline),
         lines=_lines(alert, rule, reason, now),
         fields=_fields(alert, reason),
         table=tuple(_row(part, owners) for part in alert.top),
@@ -57,7 +58,7 @@ def compose_alert(
     )
 
 
-def _title(alert: Alert, reason: NotifyReason, headline: str) -> str:
+def _title(alert: Alert, rule: Rule | None, reason: NotifyReason, headline: str) -> str:
     if reason is NotifyReason.RESOLVED:
         return headline
     before = {
@@ -65,15 +66,36 @@ def _title(alert: Alert, reason: NotifyReason, headline: str) -> str:
         NotifyReason.ESCALATED: "Nobody acknowledged: ",
         NotifyReason.ACKNOWLEDGED: f"Acknowledged by {alert.acknowledged_by}: ",
     }.get(reason, "")
-    return f"{before}{headline}{_against(alert)}"
+    return f"{before}{headline}{_against(alert, rule)}"
 
 
-def _against(alert: Alert) -> str:
-    """Name the threshold where it is of the value's kind; days and hours say enough in the headline."""
+def _against(alert: Alert, rule: Rule | None) -> str:
+    """
+    Name the threshold where it is reached, or where an alert ends that is held by hysteresis.
+
+    Only where it is of the value's kind; days and hours say enough in the headline.
+    """
     if alert.threshold is None or alert.unit not in {Unit.USD, Unit.RATIO}:
         return ""
+    if not alert.is_reached:
+        end = _end_of(alert, rule)
+        still = "still below" if alert.is_below else "still above"
+        return f" ({still} {format_value(end, alert.unit)}, where it ends)" if end is not None else ""
     reached = "at or below" if alert.is_below else "from"
     return f" ({alert.severity.label} {reached} {format_value(alert.threshold, alert.unit)})"
+
+
+def _end_of(alert: Alert, rule: Rule | None) -> Decimal | None:
+    """Return where the severity is left whose threshold is not reached; None where something else holds it."""
+    if alert.threshold is None or rule is None:
+        return None
+    part = rule.resolve_below
+    if alert.is_below:
+        end = alert.threshold * part.denominator / part.numerator
+        return end if alert.value < end else None
+    end = alert.threshold * part.numerator / part.denominator
+    known = alert.value if alert.expected is None else max(alert.value, alert.expected)
+    return end if known >= end else None
 
 
 def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime) -> tuple[str, ...]:
@@ -116,7 +138,7 @@ def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
     fields = [Field(name="Value", text="under a day" if is_new else format_value(alert.value, alert.unit))]
     if alert.expected is not None:
         fields.append(Field(name="Once all is billed", text=f"about {format_value(alert.expected, alert.unit)}"))
-    if alert.threshold is not None:
+    if alert.threshold is not None and alert.is_reached:
         name = f"Threshold ({alert.severity.label})"
         fields.append(Field(name=name, text=format_value(alert.threshold, alert.unit)))
     fields += (Field(name=name, text=text) for name, text in alert.facts)
@@ -186,7 +208,7 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets)
         starts_at=alert.fired_at or alert.started_at,
         ends_at=alert.resolved_at,
         value=f"{alert.value:f}",
-        threshold=f"{alert.threshold:f}" if alert.threshold is not None else None,
+        threshold=f"{alert.threshold:f}" if alert.threshold is not None and alert.is_reached else None,
         unit=alert.unit.value,
         as_of=alert.as_of,
         expected=f"{alert.expected:f}" if alert.expected is not None else None,
@@ -212,7 +234,7 @@ def compose_storm(
     worst = max((alert.severity for alert in firing or alerts), default=Severity.INFO)
     listed = moves[:STORM_LISTED]
     omitted = len(moves) - len(listed)
-    lines = [_storm_line(move.after, headline) for move, headline in listed]
+    lines = [_storm_line(move, headline) for move, headline in listed]
     if omitted:
         lines.append(f"… and {omitted} more; `alertd alerts` lists all.")
     return Message(
@@ -241,9 +263,10 @@ def _storm_title(alerts: Sequence[Alert], firing: int, *, is_first_cycle: bool) 
     return f"{text} at once{f', {ended} ended' if ended else ''}"
 
 
-def _storm_line(alert: Alert, headline: str) -> str:
+def _storm_line(move: Move, headline: str) -> str:
+    alert = move.after
     word = "RESOLVED" if alert.state is AlertState.RESOLVED else alert.severity.label.upper()
-    return f"{word}: {headline}{'' if word == 'RESOLVED' else _against(alert)}"
+    return f"{word}: {headline}{'' if word == 'RESOLVED' else _against(alert, move.rule)}"
 
 
 def compose_undelivered(message: Message, *, receiver: str, why: str, now: datetime) -> Message:

@@ -224,7 +224,8 @@ class BalanceRule(Rule):
         """Return unit, value and thresholds of the way that holds the severity: USD where both do, or neither."""
         days = scene.runway.days
         part = Fraction(self.resolve_below)
-        by_available = available.reached(part) == held and bool(available.limits)
+        is_reached_by_runway = runway.reached() == held and available.reached() != held
+        by_available = available.reached(part) == held and bool(available.limits) and not is_reached_by_runway
         if days is None or by_available:
             limits = tuple((severity, to_decimal(limit)) for severity, limit in sorted(self.available_below.items()))
             return Unit.USD, to_decimal(scene.balance.available), limits

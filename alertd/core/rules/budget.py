@@ -365,7 +365,7 @@ class BudgetRule(SpendRule):
             unit=Unit.RATIO,
             reached=worst(criterion.highest() for criterion in criteria),
             held=held,
-            thresholds=own_thresholds(expected[0], self.resolve_below, held_by_others),
+            thresholds=own_thresholds(criteria[0], held_by_others),
             as_of=start_of(scene.edge),
             expected=share_value(standing.expected_share) if standing.expected != standing.spent else None,
             lagging=lags,

@@ -206,15 +206,13 @@ def worst(severities: Iterable[Severity | None]) -> Severity | None:
     return max((severity for severity in severities if severity is not None), default=None)
 
 
-def own_thresholds(
-    spend: Criterion, part: Fraction, held_by_others: Severity | None
-) -> tuple[tuple[Severity, Decimal], ...]:
+def own_thresholds(spend: Criterion, held_by_others: Severity | None) -> tuple[tuple[Severity, Decimal], ...]:
     """
     Return the spend thresholds that stand for severities.
 
     A severity that only pace or forecast hold has none: told beside the spent share, it would look like a mistake.
     """
-    by_spend = spend.highest(part)
+    by_spend = spend.highest()
     return tuple(
         (severity, share_value(spend.line(severity)))
         for severity in sorted(spend.limits)
