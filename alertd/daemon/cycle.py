@@ -22,7 +22,7 @@ from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_reques
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import Facts, RulesFile
+from alertd.core.rules.facts import Facts, ReloadOutcome
 from alertd.core.rules.held import Held, build_facts, with_key_names
 from alertd.core.rules.own import broken_rules as rules_broken
 from alertd.core.rules.own import failed_rules, wrong_clock
@@ -31,7 +31,7 @@ from alertd.core.spend.bill import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
 from alertd.daemon.checked_time import GIVEN_TIME, Timekeeper, Verdict
-from alertd.daemon.intake import Change, Intake
+from alertd.daemon.intake import HourChange, Intake
 from alertd.daemon.state import BillSource, DaemonState, FactStore, Plan
 from alertd.errors import ApiError
 from alertd.log import get_logger
@@ -79,7 +79,7 @@ class Cycle:
         self._loading = asyncio.Lock()
         self._deciding = asyncio.Lock()
         """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
-        self.rules_file = RulesFile()
+        self.rules_file = ReloadOutcome()
         """How the last reading of the rules file went; set by who reads it."""
         self._views: dict[View, SpendView] = {}
         self._log = get_logger()
@@ -281,7 +281,7 @@ class Cycle:
                 self.forget()
             return bool(found)
 
-    def _take_over(self, view: View, changes: list[Change]) -> None:
+    def _take_over(self, view: View, changes: list[HourChange]) -> None:
         """Bring the spend view up to date after a commit, or leave it to be built anew."""
         if view not in self._views or len(changes) > _REBUILD_HOURS:
             self._views.pop(view, None)

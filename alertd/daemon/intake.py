@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.rules.held import LastRead
+from alertd.core.rules.held import CategoryKey, LastRead
 from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import (
     FIRST_KEY_HOUR,
@@ -27,7 +27,7 @@ from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
 from alertd.daemon.checked_time import Timekeeper, Verdict
-from alertd.daemon.state import DaemonState, FactStore, Key, Plan, Shelf
+from alertd.daemon.state import DaemonState, FactStore, Plan, Shelf
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
@@ -37,7 +37,7 @@ _FLUSH_CELLS = 500_000
 
 _ALL_MONTHS_EVERY = timedelta(days=1)
 
-Change = tuple[int, HourBlock, HourBlock]
+HourChange = tuple[int, HourBlock, HourBlock]
 """(hour, the block before, the block now)."""
 
 
@@ -45,9 +45,9 @@ Change = tuple[int, HourBlock, HourBlock]
 class _Facts:
     """What was read and is not committed yet."""
 
-    books: dict[Key, CategoryBook] = field(default_factory=dict)
-    blocks: dict[Key, dict[int, HourBlock]] = field(default_factory=dict)
-    arrivals: dict[Key, dict[Place, Arrivals]] = field(default_factory=dict)
+    books: dict[CategoryKey, CategoryBook] = field(default_factory=dict)
+    blocks: dict[CategoryKey, dict[int, HourBlock]] = field(default_factory=dict)
+    arrivals: dict[CategoryKey, dict[Place, Arrivals]] = field(default_factory=dict)
     bills: list[TrackedBill] = field(default_factory=list)
     cells: int = 0
 
@@ -77,7 +77,7 @@ class _Reading:
         """The books that this reading fills."""
         return self.state.shelf(self.view)
 
-    def book(self, key: Key) -> CategoryBook:
+    def book(self, key: CategoryKey) -> CategoryBook:
         """Return the newest state of a book: read just now, held in memory, or empty."""
         found = self.facts.books.get(key) or self.shelf.books.get(key)
         return found or CategoryBook(account=key[0], category=key[1], view=self.view)
@@ -102,7 +102,7 @@ class Intake:
         *,
         store: FactStore,
         cadence: Cadence,
-        on_change: Callable[[View, list[Change]], None],
+        on_change: Callable[[View, list[HourChange]], None],
         time: Timekeeper,
     ) -> None:
         self._store = store
@@ -186,7 +186,7 @@ class Intake:
             balance_gaps=dict(self._balance_gaps),
         )
 
-    async def _read_category(self, reading: _Reading, key: Key) -> None:
+    async def _read_category(self, reading: _Reading, key: CategoryKey) -> None:
         account, category = key
         book = reading.book(key)
         if category == SUBSCRIPTION and not reading.everything and _was_read(book, reading.now, self._cadence):
@@ -245,7 +245,7 @@ class Intake:
             names.update({(key.account, key.key_id): key for key in changed})
         return found.rows
 
-    async def _note_failure(self, reading: _Reading, key: Key, span: HourRange, text: str, brief: str) -> None:
+    async def _note_failure(self, reading: _Reading, key: CategoryKey, span: HourRange, text: str, brief: str) -> None:
         reading.note(text)
         if not self._may_file():
             return
@@ -253,7 +253,7 @@ class Intake:
             book = file_failure(reading.book(key), span, error=brief, failed_at=reading.now)
             reading.facts.books[key] = book
 
-    async def _file(self, reading: _Reading, key: Key, rows: BillRows, span: HourRange) -> None:
+    async def _file(self, reading: _Reading, key: CategoryKey, rows: BillRows, span: HourRange) -> None:
         if not self._may_file():
             return
         async with self._filing:

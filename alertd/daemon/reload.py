@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ReloadOutcome
 from alertd.daemon.accounts import open_sources
 from alertd.daemon.app import App
 from alertd.daemon.plan import build_plan
@@ -87,7 +87,7 @@ class RulesReloader:
                 self._keep_old(error)
             else:
                 failures = cycle.rules_file.failures
-                cycle.rules_file = RulesFile(
+                cycle.rules_file = ReloadOutcome(
                     changes=found, loaded_at=self._app.time.now(), rules=cycle.rule_count, failures=failures
                 )
                 self._log.info("rules reloaded", changes=found or "none")

@@ -15,7 +15,7 @@ from alertd.core.alert import AlertState
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.hours import hour_of
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ReloadOutcome
 from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.control_socket import listen, socket_path
 from alertd.daemon.control_table import serve_requests
@@ -92,7 +92,7 @@ class Service:
 
     async def _serve(self) -> None:
         await self._app.delivery.recover()
-        self._app.cycle.rules_file = RulesFile(loaded_at=self._app.time.now(), rules=self._app.cycle.rule_count)
+        self._app.cycle.rules_file = ReloadOutcome(loaded_at=self._app.time.now(), rules=self._app.cycle.rule_count)
         await self._reloader.note()
         delivering = self._tasks.keep("delivery", lambda: self._app.delivery.run(self._stop))
         self._start_tasks()

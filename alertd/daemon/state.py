@@ -19,7 +19,7 @@ from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import ClockFault, RulesFile
+from alertd.core.rules.facts import ClockFault, ReloadOutcome
 from alertd.core.rules.held import CategoryKey, Held, LastRead
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import Arrivals, Place
@@ -27,9 +27,6 @@ from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyB
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.view import SpendView
-
-Key = CategoryKey
-"""(account, category)."""
 
 
 class BillSource(Protocol):
@@ -88,13 +85,13 @@ class FactStore(Protocol):
     async def save_facts(
         self,
         table: SeriesTable,
-        books: Mapping[Key, CategoryBook],
-        blocks: Mapping[Key, Mapping[int, HourBlock]],
+        books: Mapping[CategoryKey, CategoryBook],
+        blocks: Mapping[CategoryKey, Mapping[int, HourBlock]],
         bills: Sequence[TrackedBill],
         view: View = View.USAGE,
         *,
-        arrivals: Mapping[Key, Mapping[Place, Arrivals]],
-    ) -> Mapping[Key, Mapping[int, HourBlock]]:
+        arrivals: Mapping[CategoryKey, Mapping[Place, Arrivals]],
+    ) -> Mapping[CategoryKey, Mapping[int, HourBlock]]:
         """Store what was read of a view and return the blocks that were there before, for the hours that changed."""
 
     async def rebase(self, rebased: Rebased, now: datetime) -> datetime:
@@ -129,7 +126,7 @@ class Shelf:
     """The books of one view of the bills, and the series that their blocks name."""
 
     table: SeriesTable
-    books: dict[Key, CategoryBook]
+    books: dict[CategoryKey, CategoryBook]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,7 +134,7 @@ class DaemonState:
     """What the daemon holds between cycles; always equal to what is stored."""
 
     table: SeriesTable
-    books: dict[Key, CategoryBook]
+    books: dict[CategoryKey, CategoryBook]
     bills: dict[tuple[str, str], TrackedBill]
     alerts: dict[str, Alert]
     """By fingerprint, the latest episode."""
@@ -149,7 +146,7 @@ class DaemonState:
     """No cycle has finished yet."""
     keys: Shelf | None = None
     """Spend by API key; None while no rule looks at it."""
-    key_names: dict[Key, ApiKey] = field(default_factory=dict)
+    key_names: dict[CategoryKey, ApiKey] = field(default_factory=dict)
     """By account and key id."""
     balances: dict[str, Balance] = field(default_factory=dict)
     """By account, as last read."""
@@ -168,7 +165,7 @@ class DaemonState:
         return tuple(view for view in View if view is View.USAGE or self.keys is not None)
 
     def held(
-        self, owners: OwnerDirectory, *, last_read: LastRead, rules_file: RulesFile, clock: ClockFault | None = None
+        self, owners: OwnerDirectory, *, last_read: LastRead, rules_file: ReloadOutcome, clock: ClockFault | None = None
     ) -> Held:
         """Return what is held of the bills, from which facts are built."""
         return Held(

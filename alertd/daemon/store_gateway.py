@@ -20,8 +20,8 @@ from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.messages.rebase import rebased_entry
 from alertd.core.money import Usd
-from alertd.core.rules.facts import RulesFile
-from alertd.core.rules.held import LastRead
+from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.held import CategoryKey, LastRead
 from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
 from alertd.core.spend.block import HourBlock
@@ -29,7 +29,7 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.core.spend.view import SpendView
-from alertd.daemon.state import DaemonState, Key, Shelf
+from alertd.daemon.state import DaemonState, Shelf
 from alertd.queries.cycle_report import CycleReport
 from alertd.store.alerts import AlertEvent
 from alertd.store.bills import BookChange
@@ -70,20 +70,20 @@ class StoreGateway(StoredOutbox):
     async def save_facts(
         self,
         table: SeriesTable,
-        books: Mapping[Key, CategoryBook],
-        blocks: Mapping[Key, Mapping[int, HourBlock]],
+        books: Mapping[CategoryKey, CategoryBook],
+        blocks: Mapping[CategoryKey, Mapping[int, HourBlock]],
         bills: Sequence[TrackedBill],
         view: View = View.USAGE,
         *,
-        arrivals: Mapping[Key, Mapping[Place, Arrivals]],
-    ) -> Mapping[Key, Mapping[int, HourBlock]]:
+        arrivals: Mapping[CategoryKey, Mapping[Place, Arrivals]],
+    ) -> Mapping[CategoryKey, Mapping[int, HourBlock]]:
         """Store all that was read; return the blocks that the changed hours held before."""
         changes = [
             BookChange(book=book, blocks=blocks.get(key, {}), arrivals=arrivals.get(key, {}))
             for key, book in books.items()
         ]
 
-        def save(store: Store) -> Mapping[Key, Mapping[int, HourBlock]]:
+        def save(store: Store) -> Mapping[CategoryKey, Mapping[int, HourBlock]]:
             before = {key: store.books_of(view).blocks(*key, hours) for key, hours in blocks.items() if hours}
             store.save_facts(table, books=changes, monthly=bills, view=view)
             return before
@@ -204,7 +204,7 @@ class StoreGateway(StoredOutbox):
             pass
         return sums
 
-    async def note_rules_file(self, rules_file: RulesFile) -> None:
+    async def note_rules_file(self, rules_file: ReloadOutcome) -> None:
         """Keep how the last reading of the rules file went."""
         await self._thread.call(lambda store: store.meta.put_rules_file(rules_file))
 

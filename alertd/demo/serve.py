@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.words import format_instant
 from alertd.daemon.poll import renew_overview
 from alertd.daemon.status_page import serve_page
@@ -52,7 +52,7 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
         demo_daemon(simulator.base_url, clock, rules=(*RULES, "serve.yaml")) as app,
     ):
         await live_until(WORST_HOUR, app, clock, tally, say)
-        rules = RulesFile(loaded_at=START, rules=app.cycle.rule_count)
+        rules = ReloadOutcome(loaded_at=START, rules=app.cycle.rule_count)
         await app.gateway.note_rules_file(rules)
         await renew_overview(app, clock.now)
 

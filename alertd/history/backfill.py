@@ -11,10 +11,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
+from alertd.core.rules.held import CategoryKey
 from alertd.core.spend.bill import BillRows
 from alertd.core.spend.ledger import CategoryBook, file_rows
 from alertd.core.spend.reading import missing_days, pieces
-from alertd.daemon.state import BillSource, DaemonState, FactStore, Key
+from alertd.daemon.state import BillSource, DaemonState, FactStore
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, StoreError
 
 PIECE_HOURS = 7 * HOURS_PER_DAY
@@ -25,7 +26,7 @@ PIECE_HOURS = 7 * HOURS_PER_DAY
 class Piece:
     """One range of one category to read."""
 
-    key: Key
+    key: CategoryKey
     span: HourRange
 
 
@@ -34,14 +35,19 @@ class BackfillReport:
     """What a backfill did."""
 
     rows: int = 0
-    absent: list[Key] = field(default_factory=list)
+    absent: list[CategoryKey] = field(default_factory=list)
     """Categories that an account does not have."""
     errors: list[str] = field(default_factory=list)
 
 
 def plan_backfill(
-    books: Mapping[Key, CategoryBook], keys: Sequence[Key], span: HourRange, *, now: datetime, settle_delay: timedelta
-) -> dict[Key, list[Piece]]:
+    books: Mapping[CategoryKey, CategoryBook],
+    keys: Sequence[CategoryKey],
+    span: HourRange,
+    *,
+    now: datetime,
+    settle_delay: timedelta,
+) -> dict[CategoryKey, list[Piece]]:
     """
     Return for each category what is to be read, newest first; categories of which nothing is missing are absent.
 
@@ -91,7 +97,7 @@ class Backfill:
         """Books change one at a time: they share the series table."""
         self._report = BackfillReport()
 
-    async def run(self, plan: Mapping[Key, Sequence[Piece]]) -> BackfillReport:
+    async def run(self, plan: Mapping[CategoryKey, Sequence[Piece]]) -> BackfillReport:
         """
         Read everything of the plan; a category that fails is left where it is, the others go on.
 
@@ -106,7 +112,7 @@ class Backfill:
             raise failed.exceptions[0] from None
         return self._report
 
-    async def _read_category(self, key: Key, wanted: Sequence[Piece]) -> None:
+    async def _read_category(self, key: CategoryKey, wanted: Sequence[Piece]) -> None:
         account, category = key
         try:
             for piece in wanted:

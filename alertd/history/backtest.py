@@ -13,13 +13,14 @@ from datetime import datetime, timedelta
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before, start_of
 from alertd.core.replay.past import History, last_hour
 from alertd.core.replay.replay import Watch
+from alertd.core.rules.held import CategoryKey
 from alertd.core.spend.bill import CATEGORIES, View
 from alertd.core.words import format_duration, format_instant
 from alertd.daemon.accounts import missing_keys, open_sources
 from alertd.daemon.checked_time import GIVEN_TIME, Timekeeper, Verdict
 from alertd.daemon.plan import build_audience, headlines
 from alertd.daemon.receivers import build_notifiers, printing_notifiers
-from alertd.daemon.state import BillSource, Key
+from alertd.daemon.state import BillSource
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import ApiError, Problem, UserError
 from alertd.history.backfill import Backfill, BackfillReport, Piece, plan_backfill
@@ -201,7 +202,7 @@ async def checked_now(time: Timekeeper, sources: Mapping[str, BillSource]) -> da
 async def fetch(
     gateway: StoreGateway,
     sources: Mapping[str, BillSource],
-    plan: Mapping[Key, Sequence[Piece]],
+    plan: Mapping[CategoryKey, Sequence[Piece]],
     *,
     now: datetime,
     progress: Progress,

@@ -28,7 +28,7 @@ from alertd.novita.ranges import KEY_BILLS_LIMIT_DAYS, RangeLimit, first_piece, 
 from alertd.novita.refusal import RangeRefused
 from alertd.novita.stream import BillStream
 from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES, decode_terms
-from alertd.novita.transport import DEFAULT_BOUNDS, Bounds, Hear, Request, Transport, decode_apart
+from alertd.novita.transport import DEFAULT_BOUNDS, ApiRequest, Bounds, Hear, Transport, decode_apart
 from alertd.outgoing.connections import Outgoing
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
@@ -172,7 +172,7 @@ class NovitaClient:
         Raises:
             ApiError: One of its kinds; ApiRequestRefused also where the API does not offer it.
         """
-        request = Request(
+        request = ApiRequest(
             path=BALANCE, parameters={}, what="balance", lacking="the API does not offer the balance of this account"
         )
         return await self._transport.read_whole(request, partial(decode_balance, account=self.account, read_at=read_at))
@@ -199,7 +199,7 @@ class NovitaClient:
         return tuple(term for term in terms if hour_of(term.bought_at) in span)
 
     async def _read_term_piece(self, category: str, piece: HourRange) -> list[Term]:
-        request = Request(
+        request = ApiRequest(
             path=SUBSCRIPTION_BILL_LIST,
             parameters={
                 "category": category,
@@ -256,7 +256,7 @@ class NovitaClient:
         )
 
     async def _read_piece(self, category: str, piece: HourRange) -> BillRows:
-        request = Request(
+        request = ApiRequest(
             path=BILL_LIST,
             parameters={
                 "cycleType": "Hour",
@@ -271,7 +271,7 @@ class NovitaClient:
         return (await self._read_columns(request, new)).to_rows()
 
     async def _read_key_piece(self, category: str, piece: HourRange) -> KeyBills:
-        request = Request(
+        request = ApiRequest(
             path=KEY_BILL_LIST,
             parameters={
                 "cycleType": "Hour",
@@ -285,7 +285,7 @@ class NovitaClient:
         new = partial(KeyColumns, account=self.account, category=category)
         return (await self._read_columns(request, new)).to_bills()
 
-    async def _read_columns(self, request: Request, new: Callable[[], Columns]) -> Columns:
+    async def _read_columns(self, request: ApiRequest, new: Callable[[], Columns]) -> Columns:
         async def read(response: httpx.Response, deadline: asyncio.Timeout) -> Columns:
             # New columns for each attempt: a thread of one that was cancelled may still be adding to the old.
             columns = new()
@@ -303,7 +303,7 @@ class NovitaClient:
         return await self._transport.ask(request, read)
 
     async def _read_page(self, start_month: str, page: int) -> list[MonthlyBill]:
-        request = Request(
+        request = ApiRequest(
             path=MONTHLY_BILL,
             parameters={"startMonth": start_month, "page": str(page), "pageSize": str(PAGE_SIZE)},
             what=f"monthly bills from {start_month}, page {page}",

@@ -56,7 +56,7 @@ DEFAULT_BOUNDS = Bounds()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
+class ApiRequest:
     """What is asked for, and how people call it."""
 
     path: str
@@ -122,7 +122,7 @@ class Transport:
         """Close the connections."""
         await self._http.aclose()
 
-    async def read_whole(self, request: Request, decode: Callable[[bytes], Result]) -> Result:
+    async def read_whole(self, request: ApiRequest, decode: Callable[[bytes], Result]) -> Result:
         """
         Ask for an answer that is small enough to be held whole.
 
@@ -144,7 +144,7 @@ class Transport:
             raise refused.as_final() from None
 
     async def ask(
-        self, request: Request, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
+        self, request: ApiRequest, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
     ) -> Result:
         """
         Ask until *read* returns, as often as failures may be retried.
@@ -179,7 +179,7 @@ class Transport:
             self._hear(date, asked_s)
 
     async def _attempt(
-        self, request: Request, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
+        self, request: ApiRequest, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
     ) -> Result:
         try:
             async with self._slots, asyncio.timeout(self.bounds.answer_s) as deadline:
@@ -200,7 +200,7 @@ class Transport:
         # Raised outside of the handlers: httpx's exceptions hold the request, and with it the key.
         raise ApiUnavailable(self._redact(failure), account=self.account, what=request.what)
 
-    async def body(self, response: httpx.Response, request: Request, limit: int) -> AsyncIterator[bytes]:
+    async def body(self, response: httpx.Response, request: ApiRequest, limit: int) -> AsyncIterator[bytes]:
         """Yield the body decompressed; a body above the limit is refused like a range that is too long."""
         size = 0
         async for data in response.aiter_bytes():
@@ -210,7 +210,7 @@ class Transport:
                 raise RangeRefused(text, account=self.account, what=request.what)
             yield data
 
-    async def _refused(self, response: httpx.Response, request: Request) -> ApiError:
+    async def _refused(self, response: httpx.Response, request: ApiRequest) -> ApiError:
         if response.is_success:
             # 206 is a part, 203 a proxy's, 204 nothing: none is the whole that was asked for.
             text = f"the answer is not complete: HTTP {response.status_code} in place of 200"

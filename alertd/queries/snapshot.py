@@ -8,7 +8,7 @@ from alertd.core.alert import Alert
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.replay.past import History, Past
-from alertd.core.rules.facts import Facts, RulesFile
+from alertd.core.rules.facts import Facts, ReloadOutcome
 from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_key_names
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import View
@@ -56,7 +56,7 @@ def _read_held(store: Store, watched: Watched, owners: OwnerDirectory) -> Held:
         terms=store.terms.load(),
         owners=with_key_names(owners, store.key_bills.load_keys()),
         last_read=store.meta.last_read or LastRead(dropped=never_asked(books, watched)),
-        rules_file=store.meta.rules_file or RulesFile(),
+        rules_file=store.meta.rules_file or ReloadOutcome(),
         watched_since=store.meta.created_at,
     )
 

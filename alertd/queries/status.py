@@ -12,7 +12,7 @@ from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
 from alertd.core.messages.outbox import EntryState, OutboxEntry
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.spend.arrival import DAILY
 from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import CategoryBook
@@ -89,7 +89,7 @@ class Status:
     open_alerts: tuple[Alert, ...]
     edges: tuple[Edge, ...]
     receivers: tuple[ReceiverHealth, ...]
-    rules_file: RulesFile | None
+    rules_file: ReloadOutcome | None
     now: datetime
 
     @property
@@ -163,7 +163,7 @@ class Status:
         }
 
 
-def _rules_json(file: RulesFile | None) -> dict[str, object] | None:
+def _rules_json(file: ReloadOutcome | None) -> dict[str, object] | None:
     if file is None:
         return None
     return {
@@ -232,7 +232,7 @@ def read_status(
     )
 
 
-def _rules_problems(file: RulesFile | None) -> list[str]:
+def _rules_problems(file: ReloadOutcome | None) -> list[str]:
     if file is None or not file.faults:
         return []
     more = f" (and {len(file.faults) - 1} more)" if len(file.faults) > 1 else ""

@@ -34,7 +34,7 @@ from alertd.rules_file.model import (
     RouteEntry,
 )
 from alertd.rules_file.receivers import parse_receiver
-from alertd.rules_file.references import Known
+from alertd.rules_file.references import KnownNames
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.renamed import with_new_keys, with_new_type
 from alertd.rules_file.rule_types import broken_rule_types, rule_type, rule_type_names
@@ -115,11 +115,11 @@ class _Loader:
                         for key, node in entry.node.children.items()
                     }
 
-    def _known(self, owners: list[OwnerEntry]) -> Known:
+    def _known(self, owners: list[OwnerEntry]) -> KnownNames:
         # Names as written, whatever else is wrong with their entries: a mistake there should not be reported twice.
         names = {section: tuple(e.name for e in entries if e.name) for section, entries in self.joined.sections.items()}
         labels = (entry.node.children.get("labels") for entry in self.joined.sections["rules"])
-        return Known(
+        return KnownNames(
             receivers=names["receivers"],
             accounts=names["accounts"] or (_DEFAULT_ACCOUNT.name,),
             teams=_unique(owner.team for owner in owners if owner.team),
@@ -151,7 +151,7 @@ class _Loader:
         for fault in faults.found:
             self.findings.add(fault.problem(entry))
 
-    def _defaults(self, known: Known) -> dict[str, object]:
+    def _defaults(self, known: KnownNames) -> dict[str, object]:
         """Return the values of `defaults:` of all files, by field name."""
         found: dict[str, object] = {}
         first: dict[str, Place] = {}
@@ -172,7 +172,7 @@ class _Loader:
                 first.setdefault(name, place)
         return found
 
-    def _receivers(self, known: Known, defaults: Mapping[str, object]) -> list[ReceiverSpec]:
+    def _receivers(self, known: KnownNames, defaults: Mapping[str, object]) -> list[ReceiverSpec]:
         entries = self.joined.sections["receivers"]
         found = [(entry, parse_receiver(entry, self.findings)) for entry in entries]
         for entry in entries:
@@ -186,7 +186,7 @@ class _Loader:
             if spec is not None
         ]
 
-    def _rules(self, known: Known, defaults: Mapping[str, object]) -> list[tuple[Entry, Rule]]:
+    def _rules(self, known: KnownNames, defaults: Mapping[str, object]) -> list[tuple[Entry, Rule]]:
         filled = {name: value for name, value in defaults.items() if name not in {"notify", "fallback"}}
         found = []
         for written in self.joined.sections["rules"]:
@@ -200,7 +200,7 @@ class _Loader:
                 found.append((entry, rule))
         return found
 
-    def _check_rule(self, entry: Entry, rule: Rule, known: Known) -> None:
+    def _check_rule(self, entry: Entry, rule: Rule, known: KnownNames) -> None:
         try:
             references.check_rule(entry, rule, known, self.findings)
         except RulesError:
@@ -262,7 +262,7 @@ class _Loader:
         except SummaryError as error:
             self.findings.add(entry.problem(("summary",), str(error)))
 
-    def _routes(self, known: Known) -> list[Route]:
+    def _routes(self, known: KnownNames) -> list[Route]:
         found = []
         for entry, route in self._built("routes", RouteEntry):
             references.check_matchers(entry, "match", route.match, known, self.findings)
@@ -270,7 +270,7 @@ class _Loader:
             found.append(Route(match=route.match, notify=route.notify, continue_=route.continue_))
         return found
 
-    def _planned(self, known: Known) -> Iterable[PlannedSpend]:
+    def _planned(self, known: KnownNames) -> Iterable[PlannedSpend]:
         for entry, written in self._built("planned", PlannedEntry):
             references.check_planned(entry, written.match, known, self.findings)
             wrong = _span_problem(written)
@@ -284,7 +284,7 @@ class _Loader:
                 comment=written.comment,
             )
 
-    def _inhibitions(self, known: Known) -> Iterable[Inhibition]:
+    def _inhibitions(self, known: KnownNames) -> Iterable[Inhibition]:
         for entry, inhibition in self._built("inhibitions", Inhibition):
             for key, matchers in (("when", inhibition.when), ("mute", inhibition.mute)):
                 references.check_matchers(entry, key, matchers, known, self.findings)
@@ -293,7 +293,7 @@ class _Loader:
                     self.findings.add(entry.problem((key,), text))
             yield inhibition
 
-    def _reports(self, known: Known, default_notify: tuple[str, ...]) -> Iterable[Report]:
+    def _reports(self, known: KnownNames, default_notify: tuple[str, ...]) -> Iterable[Report]:
         everybody = tuple(name for name in default_notify if name != OWNER)
         for entry, report in self._built("reports", Report):
             references.check_groups(entry, known, self.findings)

@@ -34,7 +34,7 @@ _SEVERITIES = tuple(severity.label for severity in Severity)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
+class KnownNames:
     """The names that entries may refer to."""
 
     receivers: tuple[str, ...]
@@ -66,7 +66,7 @@ def check_reserved(entry: Entry, findings: Findings) -> None:
         findings.add(entry.problem(("name",), text, has_keys=False))
 
 
-def check_receivers(entry: Entry, location: Sequence[str], known: Known, findings: Findings) -> None:
+def check_receivers(entry: Entry, location: Sequence[str], known: KnownNames, findings: Findings) -> None:
     """Find receivers that do not exist; `owner` always does."""
     for place, name in entry.texts(*location):
         if name in known.receivers or (name == OWNER and location[-1] == "notify"):
@@ -89,7 +89,7 @@ def check_accounts(accounts: Sequence[tuple[Entry, Account]], findings: Findings
         keyless = account
 
 
-def check_rule_names(entry: Entry, known: Known, findings: Findings) -> None:
+def check_rule_names(entry: Entry, known: KnownNames, findings: Findings) -> None:
     """Find what a rule names that does not exist, as far as that is known whatever else is wrong with it."""
     _check_patterns(entry, ("account",), known.accounts, findings)
     check_globs(entry, (*GROUP_KEYS, "product_id"), findings)
@@ -99,7 +99,7 @@ def check_rule_names(entry: Entry, known: Known, findings: Findings) -> None:
     _check_label_names(entry, RULE_LABELS, findings)
 
 
-def check_rule(entry: Entry, rule: Rule, known: Known, findings: Findings) -> None:
+def check_rule(entry: Entry, rule: Rule, known: KnownNames, findings: Findings) -> None:
     """Find what a rule's type says is wrong between its keys, and categories and teams that do not exist."""
     for key, text in rule.problems():
         shown = text if text.startswith(key) else f"{key}: {text}"
@@ -122,7 +122,7 @@ def check_globs(entry: Entry, keys: Iterable[str], findings: Findings) -> None:
                     findings.warn(entry.problem(place, f"{show(text)} looks like a regular expression; {remedy}"))
 
 
-def _check_team(entry: Entry, keys: tuple[str, ...], known: Known, findings: Findings) -> None:
+def _check_team(entry: Entry, keys: tuple[str, ...], known: KnownNames, findings: Findings) -> None:
     for place, text in entry.texts(*keys):
         team = text.removeprefix("!")
         if team and not is_glob(team) and team not in known.teams:
@@ -195,7 +195,7 @@ def _check_patterns(entry: Entry, keys: tuple[str, ...], known: tuple[str, ...],
             findings.add(entry.problem(place, f"unknown {key} {show(bare)}{remedy}", has_keys=False))
 
 
-def check_groups(entry: Entry, known: Known, findings: Findings) -> None:
+def check_groups(entry: Entry, known: KnownNames, findings: Findings) -> None:
     """Find groups that are neither a series key nor a label of some owner, and doubled ones."""
     seen = set()
     groups = (*GROUP_KEYS, *known.owner_labels)
@@ -209,7 +209,7 @@ def check_groups(entry: Entry, known: Known, findings: Findings) -> None:
         seen.add(name)
 
 
-def check_matchers(entry: Entry, key: str, matchers: Matchers, known: Known, findings: Findings) -> None:
+def check_matchers(entry: Entry, key: str, matchers: Matchers, known: KnownNames, findings: Findings) -> None:
     """Find severities that do not exist; warn of labels that no alert can carry and of unknown rules."""
     labels = (*ALERT_LABELS, *known.owner_labels, *known.rule_labels)
     check_globs(entry, (key,), findings)
@@ -231,7 +231,7 @@ def check_matchers(entry: Entry, key: str, matchers: Matchers, known: Known, fin
             findings.add(entry.problem(place, f"unknown {name} {show(bare)}{remedy}", has_keys=False))
 
 
-def check_planned(entry: Entry, match: Matchers, known: Known, findings: Findings) -> None:
+def check_planned(entry: Entry, match: Matchers, known: KnownNames, findings: Findings) -> None:
     """Find labels that no series carries, and names that do not exist; warn of teams that nobody is in."""
     labels = (*SERIES_KEYS, "team", *known.owner_labels, RULE_LABEL)
     check_globs(entry, ("match",), findings)

@@ -29,7 +29,7 @@ _MOST_WAITING = 5
 """Messages that wait are listed to explain one that is missing; more of them explain no more."""
 
 
-class Mark(StrEnum):
+class LineKind(StrEnum):
     """What a line of a difference says."""
 
     EXPECTED = "expected"
@@ -47,7 +47,7 @@ class Mark(StrEnum):
 class Line:
     """One line of a difference."""
 
-    mark: Mark
+    kind: LineKind
     text: str
 
 
@@ -79,7 +79,7 @@ def differences(test: RuleTest, observations: Sequence[Observation]) -> list[Dif
     for number, (expectation, observed) in enumerate(zip(test.expect, observations, strict=True)):
         scene = _Scene(start=test.start, observed=observed, settle_delay=test.settle_delay)
         for what, lines in (
-            ("test", [Line(Mark.FAULT, text) for text in observed.faults]),
+            ("test", [Line(LineKind.FAULT, text) for text in observed.faults]),
             ("alerts", list(scene.alert_lines(expectation))),
             ("messages", list(scene.message_lines(expectation))),
         ):
@@ -114,16 +114,16 @@ class _Scene:
             distance=self._alert_distance,
         )
         for expected, alert in pairing.changed:
-            yield Line(Mark.EXPECTED, _expected_alert(expected))
-            yield Line(Mark.GOT, self._alert_text(alert))
-            yield from (Line(Mark.DIFFERS, text) for text in self._alert_faults(expected, alert))
+            yield Line(LineKind.EXPECTED, _expected_alert(expected))
+            yield Line(LineKind.GOT, self._alert_text(alert))
+            yield from (Line(LineKind.DIFFERS, text) for text in self._alert_faults(expected, alert))
             yield from self._alert_reasons(alert)
         for expected in pairing.missing:
-            yield Line(Mark.MISSING, _expected_alert(expected))
+            yield Line(LineKind.MISSING, _expected_alert(expected))
             yield from self._absence_reasons(expected)
         for alert in pairing.unexpected:
             if alert.state is AlertState.FIRING:
-                yield Line(Mark.UNEXPECTED, self._alert_text(alert))
+                yield Line(LineKind.UNEXPECTED, self._alert_text(alert))
                 yield from self._alert_reasons(alert)
 
     def _alert_text(self, alert: Alert) -> str:
@@ -137,13 +137,13 @@ class _Scene:
 
     def _alert_reasons(self, alert: Alert) -> Iterator[Line]:
         """Yield what the alert says of itself beyond its value."""
-        yield Line(Mark.BECAUSE, alert.headline)
+        yield Line(LineKind.BECAUSE, alert.headline)
         since = alert.resolved_at or alert.fired_at or alert.started_at
         reason = f": {alert.reason}" if alert.reason else ""
-        yield Line(Mark.BECAUSE, f"{alert.state.value} since {self._when(since)}{reason}")
+        yield Line(LineKind.BECAUSE, f"{alert.state.value} since {self._when(since)}{reason}")
         if alert.caveats and alert.state is not AlertState.RESOLVED:
-            yield Line(Mark.BECAUSE, f"not complete: {'; '.join(alert.caveats)}")
-        yield from (Line(Mark.BECAUSE, mute_text(mute)) for mute in self._mutes(alert))
+            yield Line(LineKind.BECAUSE, f"not complete: {'; '.join(alert.caveats)}")
+        yield from (Line(LineKind.BECAUSE, mute_text(mute)) for mute in self._mutes(alert))
 
     def _mutes(self, alert: Alert) -> tuple[Muted, ...]:
         return why_withheld(alert, self.observed.waiting, self.observed.at)
@@ -159,9 +159,9 @@ class _Scene:
         of_rule = [alert for alert in self.observed.alerts if alert.rule == expected.rule]
         if of_rule:
             names = ", ".join(f"{label_text(alert.rule, alert.group)} {alert.state.value}" for alert in of_rule[:5])
-            yield Line(Mark.BECAUSE, f"{expected.rule} has other alerts: {names}")
+            yield Line(LineKind.BECAUSE, f"{expected.rule} has other alerts: {names}")
         else:
-            yield Line(Mark.BECAUSE, f"{expected.rule} has had no alert so far; {self._data_text()}")
+            yield Line(LineKind.BECAUSE, f"{expected.rule} has had no alert so far; {self._data_text()}")
 
     def _data_text(self) -> str:
         """Say how far the bills are known, and what could not be read."""
@@ -185,16 +185,16 @@ class _Scene:
         )
         for expected, sent in pairing.changed:
             faults = _message_faults(expected, sent)
-            yield Line(Mark.EXPECTED, _expected_message(expected))
-            yield Line(Mark.GOT, self._sent_text(sent))
-            yield from (Line(Mark.DIFFERS, fault) for fault in faults)
+            yield Line(LineKind.EXPECTED, _expected_message(expected))
+            yield Line(LineKind.GOT, self._sent_text(sent))
+            yield from (Line(LineKind.DIFFERS, fault) for fault in faults)
             if any(part not in _text(sent.message) for part in expected.text):
-                yield from (Line(Mark.TEXT, f"| {text}".rstrip()) for text in _text(sent.message).splitlines())
+                yield from (Line(LineKind.TEXT, f"| {text}".rstrip()) for text in _text(sent.message).splitlines())
         for expected in pairing.missing:
-            yield Line(Mark.MISSING, _expected_message(expected))
+            yield Line(LineKind.MISSING, _expected_message(expected))
             yield from self._silence_reasons(expected)
         for sent in pairing.unexpected:
-            yield Line(Mark.UNEXPECTED, self._sent_text(sent))
+            yield Line(LineKind.UNEXPECTED, self._sent_text(sent))
 
     def _sent_text(self, sent: _Sent) -> str:
         to = f"{sent.receiver} ({', '.join(sent.recipients)})" if any(sent.recipients) else sent.receiver
@@ -205,13 +205,13 @@ class _Scene:
         """Yield why a message may not have left: it waits for the receiver, or the alert is withheld."""
         held = [entry for entry in self.observed.waiting if entry.receiver == expected.to]
         for entry in held[:_MOST_WAITING]:
-            yield Line(Mark.BECAUSE, self._waiting_text(entry))
+            yield Line(LineKind.BECAUSE, self._waiting_text(entry))
         for alert in self.observed.alerts:
             if alert.muted is not None and alert.state is AlertState.FIRING:
-                yield Line(Mark.BECAUSE, f"{label_text(alert.rule, alert.group)} is {mute_text(alert.muted)}")
+                yield Line(LineKind.BECAUSE, f"{label_text(alert.rule, alert.group)} is {mute_text(alert.muted)}")
             elif alert.state is AlertState.PENDING:
                 since = self._when(alert.started_at)
-                yield Line(Mark.BECAUSE, f"{label_text(alert.rule, alert.group)} is only pending, since {since}")
+                yield Line(LineKind.BECAUSE, f"{label_text(alert.rule, alert.group)} is only pending, since {since}")
 
     def _waiting_text(self, entry: OutboxEntry) -> str:
         return f'{entry.receiver} is held until {self._when(entry.not_before)}: "{entry.message.title}"'

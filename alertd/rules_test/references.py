@@ -11,7 +11,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.model import LoadedRules
-from alertd.rules_file.references import RESERVED_RULES, Known, check_matchers
+from alertd.rules_file.references import RESERVED_RULES, KnownNames, check_matchers
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_test.model import RuleTest
 from alertd.rules_test.notation import offset_text
@@ -94,10 +94,10 @@ def check_names(entry: Entry, test: RuleTest, rules: LoadedRules, findings: Find
             _check_word(one, ("to",), known.receivers, "receiver", findings)
 
 
-def known_names(rules: LoadedRules) -> Known:
+def known_names(rules: LoadedRules) -> KnownNames:
     """Return the names that tests may refer to."""
     owners = rules.owners.entries
-    return Known(
+    return KnownNames(
         receivers=tuple(receiver.name for receiver in rules.receivers),
         accounts=tuple(account.name for account in rules.accounts),
         teams=_unique(owner.team for owner in owners if owner.team),
@@ -107,12 +107,12 @@ def known_names(rules: LoadedRules) -> Known:
     )
 
 
-def _check_alert(part: Entry, labels: Labels, known: Known, findings: Findings) -> None:
+def _check_alert(part: Entry, labels: Labels, known: KnownNames, findings: Findings) -> None:
     _check_word(part, ("rule",), known.rules, "rule", findings)
     check_matchers(part, "labels", tuple((name, Patterns((text,))) for name, text in labels), known, findings)
 
 
-def _check_account(part: Entry, known: Known, findings: Findings) -> None:
+def _check_account(part: Entry, known: KnownNames, findings: Findings) -> None:
     if "account" in part.node.children:
         _check_word(part, ("account",), known.accounts, "account", findings)
     elif len(known.accounts) > 1:

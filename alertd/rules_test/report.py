@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from alertd.core.printable import escape_controls
 from alertd.core.words import format_count
 from alertd.errors import Problem
-from alertd.rules_test.compare import Difference, Mark, at_text
+from alertd.rules_test.compare import Difference, LineKind, at_text
 from alertd.rules_test.model import LoadedTest
 
-_WIDTH = max(map(len, Mark)) + 2
+_WIDTH = max(map(len, LineKind)) + 2
 _RESET = "\x1b[0m"
 _RED = "\x1b[31m"
 _GREEN = "\x1b[32m"
 _DIM = "\x1b[2m"
 _COLOURS = {
-    Mark.EXPECTED: _GREEN,
-    Mark.GOT: _RED,
-    Mark.MISSING: _GREEN,
-    Mark.UNEXPECTED: _RED,
-    Mark.FAULT: _RED,
-    Mark.BECAUSE: _DIM,
-    Mark.TEXT: _DIM,
+    LineKind.EXPECTED: _GREEN,
+    LineKind.GOT: _RED,
+    LineKind.MISSING: _GREEN,
+    LineKind.UNEXPECTED: _RED,
+    LineKind.FAULT: _RED,
+    LineKind.BECAUSE: _DIM,
+    LineKind.TEXT: _DIM,
 }
 
 
@@ -71,8 +71,8 @@ def difference_lines(outcome: Outcome, *, has_colour: bool) -> Iterator[str]:
         line = outcome.loaded.expectation_places[difference.number].line
         yield f"  at {at_text(difference)}, line {line}: {difference.what}"
         for one in difference.lines:
-            text = f"    {one.mark.value:<{_WIDTH}}{escape_controls(one.text)}"
-            yield _styled(text, _COLOURS.get(one.mark, ""), has_colour=has_colour)
+            text = f"    {one.kind.value:<{_WIDTH}}{escape_controls(one.text)}"
+            yield _styled(text, _COLOURS.get(one.kind, ""), has_colour=has_colour)
 
 
 def summary(files: Sequence[FileOutcome]) -> str:

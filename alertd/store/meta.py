@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.rules.held import LastRead
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros
@@ -43,15 +43,15 @@ class Meta:
                 (name, content),
             )
 
-    def put_rules_file(self, rules_file: RulesFile) -> None:
+    def put_rules_file(self, rules_file: ReloadOutcome) -> None:
         """Write how the last reading of the rules file went."""
         self.put(_RULES_FILE, to_json(rules_file))
 
     @property
-    def rules_file(self) -> RulesFile | None:
+    def rules_file(self) -> ReloadOutcome | None:
         """How the last reading of the rules file went; None before the first."""
         content = self.get(_RULES_FILE)
-        return from_json(content, RulesFile, where="meta rules_file") if content is not None else None
+        return from_json(content, ReloadOutcome, where="meta rules_file") if content is not None else None
 
     def put_last_read(self, last_read: LastRead) -> None:
         """Write how the last read of the billing API went."""

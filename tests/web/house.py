@@ -13,7 +13,7 @@ from alertd.core.alert import Alert
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.hours import HourRange
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.daemon.app import App, open_app
 from alertd.daemon.receivers import printing_notifiers
@@ -183,7 +183,7 @@ async def house(
             return await app.cycle.carry_out(request, now())
 
         listen = Listen(host="127.0.0.1", port=port, token=token, external_url=external_url, public_read=public_read)
-        await app.gateway.note_rules_file(RulesFile(loaded_at=NOW, rules=app.cycle.rule_count))
+        await app.gateway.note_rules_file(ReloadOutcome(loaded_at=NOW, rules=app.cycle.rule_count))
         async with serve_page(app, listen, carry_out=carry_out, stuck=tuple, now=now) as bound:
             found = House(app=app, port=bound, account=source, session=session)
             living.append(found)

@@ -14,7 +14,7 @@ from structlog.testing import capture_logs
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.reports.overview import Overview, overview
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ReloadOutcome
 from alertd.daemon.app import App
 from alertd.daemon.poll import renew_overview, run_cycle
 from alertd.errors import StoreError
@@ -127,7 +127,7 @@ def everything(store: Store) -> str:
     store.save_facts(desk.table, books=[BookChange(book=book) for book in desk.books.values()])
     decide(store, entry(1, not_before=NOW - HOUR))
     store.cycles.add(CycleRecord(started_at=NOW - HOUR, finished_at=NOW, is_ok=True, summary=(("rows", 1),)))
-    store.meta.put_rules_file(RulesFile(loaded_at=NOW, rules=2))
+    store.meta.put_rules_file(ReloadOutcome(loaded_at=NOW, rules=2))
     facts = with_balances(desk.facts(bills=(owing("overdue", "80", "2025-10"),)), default="72")
     figures = of(facts, BUDGET, BALANCE)
     report = CycleReport(started_at=NOW, rows=3, rule_errors=["month"])

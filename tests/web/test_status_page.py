@@ -9,7 +9,7 @@ import html5lib
 import pytest
 
 from alertd.core.alert import AlertState
-from alertd.core.rules.facts import RulesFile
+from alertd.core.rules.facts import ReloadOutcome
 from alertd.daemon.store_gateway import event
 from alertd.queries.alert_history import read_history
 from tests.core.builders import NOW, RUNNING, row
@@ -121,7 +121,7 @@ async def test_page_before_the_first_poll_then_says_that_nothing_is_known(tmp_pa
 async def test_page_when_the_rules_file_is_broken_then_shows_the_mistake_with_its_place(home: House) -> None:
     """Who edited it looks here first."""
     await home.app.gateway.note_rules_file(
-        RulesFile(faults=("rules.yaml:3:1: what is <this>?",), broken_since=NOW, loaded_at=NOW, rules=4)
+        ReloadOutcome(faults=("rules.yaml:3:1: what is <this>?",), broken_since=NOW, loaded_at=NOW, rules=4)
     )
     _, text = await home.get("/")
     assert "rules.yaml:3:1: what is &lt;this&gt;?" in text

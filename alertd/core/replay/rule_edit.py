@@ -7,7 +7,7 @@ from alertd.core.replay.replay import Episode, Replay
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
+class RuleChange:
     """An episode that both have, with another severity or at other times."""
 
     before: Episode
@@ -20,7 +20,7 @@ class Comparison:
 
     only_before: tuple[Episode, ...]
     only_after: tuple[Episode, ...]
-    changed: tuple[Change, ...]
+    changed: tuple[RuleChange, ...]
     same: int
 
 
@@ -28,7 +28,7 @@ def compare(before: Replay, after: Replay) -> Comparison:
     """Match the episodes of the same alert (rule name and group) that overlap in time, each with one other at most."""
     only_before: list[Episode] = []
     only_after: list[Episode] = []
-    changed: list[Change] = []
+    changed: list[RuleChange] = []
     same = 0
     old, new = _by_alert(before), _by_alert(after)
     for name in {**old, **new}:
@@ -39,7 +39,7 @@ def compare(before: Replay, after: Replay) -> Comparison:
             if (one.severity, one.started_at, one.ended_at) == (other.severity, other.started_at, other.ended_at):
                 same += 1
             else:
-                changed.append(Change(before=one, after=other))
+                changed.append(RuleChange(before=one, after=other))
     return Comparison(
         only_before=tuple(sorted(only_before, key=_order)),
         only_after=tuple(sorted(only_after, key=_order)),

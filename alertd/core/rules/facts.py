@@ -12,7 +12,7 @@ from alertd.core.spend.view import SpendView
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RulesFile:
+class ReloadOutcome:
     """How the last reading of the rules file went."""
 
     faults: tuple[str, ...] = ()
@@ -73,7 +73,7 @@ class Facts:
     """Accounts whose key is refused, and what to do."""
     watched_since: datetime | None = None
     """When this store first tried to read anything."""
-    rules_file: RulesFile = RulesFile()
+    rules_file: ReloadOutcome = ReloadOutcome()
     clock: ClockFault | None = None
     """How the system's clock is wrong; None where it is not known to be."""
     keys: tuple[SpendView, DataState] | None = None

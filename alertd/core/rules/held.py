@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from alertd.core.hours import hour_of
 from alertd.core.owners import OwnerDirectory
-from alertd.core.rules.facts import ClockFault, Facts, RulesFile
+from alertd.core.rules.facts import ClockFault, Facts, ReloadOutcome
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
 from alertd.core.spend.ledger import CategoryBook, DataState
@@ -53,7 +53,7 @@ class Held:
     streams: Mapping[View, Streams] = field(default_factory=dict)
     """How far each stream was billed, where the books do not say it: in the past as it is known now."""
     last_read: LastRead = LastRead()
-    rules_file: RulesFile = RulesFile()
+    rules_file: ReloadOutcome = ReloadOutcome()
     clock: ClockFault | None = None
     """How the system's clock is wrong; None where it is not known to be."""
     watched_since: datetime | None = None

@@ -8,23 +8,23 @@ from alertd.core.alert import AlertState
 from alertd.core.alerts.due import notified, notify_reason
 from alertd.core.alerts.lifecycle import Move, step
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.rules.facts import Facts, RulesFile
+from alertd.core.rules.facts import Facts, ReloadOutcome
 from alertd.core.rules.own.broken_rules import RulesBroken
 from alertd.core.severity import Severity
 from tests.core.builders import NOW, Desk
 
 RULE = RulesBroken.watching(notify=("finops",))
-BROKEN = RulesFile(faults=("rules.yaml:3:5: unknown key",), broken_since=NOW - timedelta(hours=2))
+BROKEN = ReloadOutcome(faults=("rules.yaml:3:5: unknown key",), broken_since=NOW - timedelta(hours=2))
 
 
-def facts(file: RulesFile) -> Facts:
+def facts(file: ReloadOutcome) -> Facts:
     base = Desk().facts()
     return Facts(now=base.now, spend=base.spend, data=base.data, rules_file=file)
 
 
 def test_file_when_in_force_then_no_alert() -> None:
     """Most of the time there is nothing to say."""
-    assert RULE.evaluate(facts(RulesFile(changes="1 rule added (a)")), ()) == []
+    assert RULE.evaluate(facts(ReloadOutcome(changes="1 rule added (a)")), ()) == []
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_file_when_in_force_then_no_alert() -> None:
 )
 def test_file_when_broken_then_says_where(count: int, headline: str, notified_facts: list[str]) -> None:
     """Whoever edits the file is told the place of each mistake, up to a bound."""
-    file = RulesFile(faults=tuple(f"rules.yaml:{n}:1: wrong" for n in range(1, count + 1)), broken_since=NOW)
+    file = ReloadOutcome(faults=tuple(f"rules.yaml:{n}:1: wrong" for n in range(1, count + 1)), broken_since=NOW)
     (sample,) = RULE.evaluate(facts(file), ())
     assert sample.headline == f"{headline}: the rules from before the edit stay in force"
     assert [name for name, _ in sample.facts] == notified_facts
@@ -58,7 +58,7 @@ def test_file_when_broken_for_long_then_told_once_and_its_end_with_what_changed(
     again = step(alert, sample, RULE, later)
     assert again is not None
     assert notify_reason(Move(before=alert, after=again, rule=RULE), later) is None
-    (sample,) = RULE.evaluate(facts(RulesFile(changes="1 rule added (a)")), ((),))
+    (sample,) = RULE.evaluate(facts(ReloadOutcome(changes="1 rule added (a)")), ((),))
     ended = step(again, sample, RULE, later)
     assert ended is not None
     assert (ended.state, ended.headline) == (
