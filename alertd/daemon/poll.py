@@ -33,10 +33,10 @@ async def run_cycle(
     log = get_logger()
     try:
         report = await app.cycle.run(now, everything=everything)
+        await app.gateway.record(report, clock())
     except BaseException:
         app.figures.note_failure()
         raise
-    await app.gateway.record(report, clock())
     app.figures.note_cycle(report)
     app.delivery.wake()
     for move in report.moves:

@@ -29,6 +29,7 @@ class FileLock:
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
+        self._database: int | None = None
 
     @classmethod
     def take(cls, database: Path) -> "FileLock":
@@ -63,8 +64,30 @@ class FileLock:
             raise _cannot_lock(path, error) from error
         return cls(descriptor)
 
+    def hold(self, database: Path) -> None:
+        """
+        Lock the database file itself too: by a hard link it has another name, and another lock file beside that.
+
+        It must be there, and SQLite must not have opened it yet. Until `release`, which comes after SQLite has closed
+        it: closing any descriptor of a file drops the locks that SQLite holds on it.
+
+        Raises:
+            StoreLocked: Another process holds it.
+            StoreError: It cannot be opened or locked.
+        """
+        try:
+            self._database = os.open(database, os.O_RDONLY)
+            fcntl.flock(self._database, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise StoreLocked(database, None) from None
+        except OSError as error:
+            raise _cannot_lock(database, error) from error
+
     def release(self) -> None:
         """Let go of the lock; may be called more than once."""
+        if self._database is not None:
+            os.close(self._database)
+            self._database = None
         if self._descriptor is not None:
             # A full disk cannot hold up letting go: the pid is only for reading.
             with contextlib.suppress(OSError):

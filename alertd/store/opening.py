@@ -11,7 +11,7 @@ from alertd.store.lease import Lease, holder_of
 from alertd.store.lock import FileLock
 from alertd.store.migrate import has_tables, migrate, require_current, require_ours, shipped_migrations
 from alertd.store.requests import Requests
-from alertd.store.sqlite import SqliteDatabase
+from alertd.store.sqlite import SqliteDatabase, create_file
 from alertd.store.url import PostgresUrl, parse_database_url
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Driver, Loc
         raise StoreError(f"{path}: is not a file; set ALERTD_DATABASE_URL to another")
     lock = FileLock.take(path)
     try:
+        create_file(path)
+        lock.hold(path)
         return SqliteDatabase.open(path), lock
     except BaseException:
         lock.release()

@@ -57,7 +57,7 @@ class SqliteDatabase:
         Raises:
             StoreError: It cannot be opened or written, or is no SQLite database.
         """
-        _create(path)
+        create_file(path)
         return cls._connect(path, mode="rw")
 
     @classmethod
@@ -260,8 +260,13 @@ def _identity(path: Path) -> tuple[int, int] | None:
     return found.st_dev, found.st_ino
 
 
-def _create(path: Path) -> None:
-    """Make an empty file that only its owner can read; the log files beside it take over its mode."""
+def create_file(path: Path) -> None:
+    """
+    Make an empty file that only its owner can read, unless it is there; the log files beside it take over its mode.
+
+    Raises:
+        StoreError: It cannot be made, or is no file.
+    """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
     except FileExistsError:

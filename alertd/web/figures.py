@@ -14,6 +14,8 @@ class Figures:
 
     cycles: Counter[str] = field(default_factory=Counter)
     """By result, `ok` or `failed`."""
+    is_failing: bool = False
+    """Whether the last cycle did not finish, so that nothing of it is stored."""
     rows: int = 0
     hours_changed: int = 0
     rows_rounded: int = 0
@@ -30,6 +32,7 @@ class Figures:
 
     def note_cycle(self, report: CycleReport) -> None:
         """Count a finished cycle."""
+        self.is_failing = False
         self.cycles["ok" if report.is_ok else "failed"] += 1
         self.rows += report.rows
         self.hours_changed += report.hours_changed
@@ -39,6 +42,7 @@ class Figures:
 
     def note_failure(self) -> None:
         """Count a cycle that did not finish."""
+        self.is_failing = True
         self.cycles["failed"] += 1
 
     def note_task_failure(self, task: str) -> None:

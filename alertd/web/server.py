@@ -69,6 +69,7 @@ class Endpoints:
         self._status = status
         self._stuck = stuck
         self._alerts = alerts
+        self._figures = figures
         self._metrics_page = MetricsPage(figures)
         self._store_bytes = store_bytes
 
@@ -95,6 +96,9 @@ class Endpoints:
         # First what needs no store: one that does not answer would keep every probe waiting.
         if (dead := self._dead()) is not None:
             return dead
+        # The store cannot say so itself: it may be readable, and not writable.
+        if self._figures.is_failing:
+            return web.Response(status=503, text="the last poll failed; see alertd's log\n")
         try:
             async with asyncio.timeout(_STATUS_S):
                 status = await self._status()

@@ -200,3 +200,18 @@ def test_listen_when_the_port_is_taken_then_says_so(alertd: Alertd, world: Billi
         found = alertd.run("run")
     said = f"ALERTD_HTTP_LISTEN: cannot listen on 127.0.0.1:{port}: Address already in use; " in found.err
     assert (found.code, said, no_traceback(found.err)) == (1, True, True), found.err
+
+
+def test_readyz_when_the_store_cannot_be_written_then_not_ready_at_the_next_poll(
+    alertd: Alertd, world: BillingWorld, hook: Hook, port: int
+) -> None:
+    """The store cannot say of itself that nothing can be stored."""
+    alertd.rules(RULES.format(hook=hook.url))
+    with alertd.running():
+        wait_for(lambda: ask(port, "/readyz") == (200, "ok\n"), why="ready")
+        moved = alertd.database.with_name("moved.db")
+        alertd.database.rename(moved)
+        wait_for(lambda: ask(port, "/readyz") == (503, "the last poll failed; see alertd's log\n"), why="not ready")
+        assert len(alertd.events("cycle failed")) <= 2
+        moved.rename(alertd.database)
+        wait_for(lambda: ask(port, "/readyz") == (200, "ok\n"), why="ready again")
