@@ -309,6 +309,7 @@ class BudgetRule(SpendRule):
             found.update(group for group, _ in scene.expected.at_least(least))
         history = scene.history() if self.forecast else None
         if history is not None:
+            found.update(scene.allowances.renewed(scene.period.hours.end).keys() & scene.sums.numbers.keys())
             ends = scene.expected.values + expected_rest(history)
             least_end = float(min(self.forecast.values()) * self.resolve_below * self.amount) * _NEARLY
             found.update(scene.sums.groups[number] for number in np.flatnonzero(ends >= least_end).tolist())

@@ -78,6 +78,7 @@ def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta |
     ends = rest_range(history) if scene.facts.is_explained else (nothing, nothing)
     low, high = (end.tolist() for end in ends)
     hours = known_hours(history).tolist()
+    renewed = scene.allowances.renewed(scene.period.hours.end)
     found = {}
     for number, group in enumerate(known):
         if not _is_enough(scene, hours[number], min_history):
@@ -85,7 +86,7 @@ def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta |
         # The history knows nothing of what is planned: what is still to come of it is added here, and raises the
         # limits as much. So it moves what is told and never what is reached.
         ahead = scene.allowances.ahead(group, scene.period.hours.end)
-        base = scene.expected.of(group) + ahead
+        base = scene.expected.of(group) + ahead + renewed.get(group, 0)
         has_range = low[number] == low[number]
         found[group] = Forecast(
             total=Usd(base + round(rest[number])),

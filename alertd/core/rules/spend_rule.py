@@ -141,6 +141,8 @@ class SpendRule(Rule):
             window=window,
             spend=facts.spend,
             data=facts.data,
+            terms=facts.terms,
+            owners=facts.owners,
         )
 
     def account_of(self, group: Labels, data: DataState) -> str:

@@ -27,8 +27,11 @@ from numpy.typing import NDArray
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.spend.bill import SUBSCRIPTION, Term
 from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.subscription import renewals
 from alertd.core.spend.view import GroupSums, SpendView
 from alertd.core.words import format_instant
 
@@ -210,6 +213,8 @@ class Allowances:
         query: What the rule sums, by its groups.
         categories: The (account, category) pairs that it sums.
         window: What it judges; ends at the data edge.
+        terms: Subscriptions: those that end fall due again.
+        owners: What owners are called, for groups by team and owner label.
     """
 
     def __init__(
@@ -223,7 +228,11 @@ class Allowances:
         window: HourRange,
         spend: SpendView,
         data: DataState,
+        terms: Sequence[Term] = (),
+        owners: OwnerDirectory | None = None,
     ) -> None:
+        self._terms = terms
+        self._owners = owners or OwnerDirectory()
         self._query = query
         self._metric = metric
         self._categories = categories
@@ -269,6 +278,8 @@ class Allowances:
         """
         Return what each group spent between each of some hours and the next less what was planned of it.
 
+        What was paid for a fixed term is left out: it has no rhythm.
+
         Args:
             bounds: Hours in rising order, up to the data edge.
 
@@ -276,6 +287,7 @@ class Allowances:
             In 1e-10 USD: a row for each two neighbouring bounds, a column for each group in the order of the sums.
         """
         parts = self._spend.between(self._query, self._metric, bounds).astype(np.float64)
+        self._take_off_terms(parts, bounds)
         pots = [pot for pot in self._pots if pot.plan.hours.end > bounds[0]]
         if not pots:
             return parts
@@ -286,6 +298,36 @@ class Allowances:
             planned[:, columns] += pot.paid_between(bounds)
         # What two entries both expect was still spent only once.
         return np.maximum(parts - planned, np.minimum(parts, 0))
+
+    def renewed(self, end: int) -> dict[Labels, Usd]:
+        """Return what falls due again of each group's subscriptions from the data edge to an hour."""
+        due: dict[Labels, Usd] = {}
+        for term in renewals(self._terms, start_of(self._window.end), start_of(end)):
+            group = self._group_of(term)
+            if group is not None:
+                due[group] = Usd(due.get(group, 0) + getattr(term, self._metric))
+        return due
+
+    def _group_of(self, term: Term) -> Labels | None:
+        """Return the group to which a subscription belongs, None where the filters leave it out."""
+        query, owner = self._query, self._owners.find(term.owner)
+        values = {**dict(owner.labels), **term.series._asdict(), "team": owner.team}
+        if query.accounts is not None and term.account not in query.accounts:
+            return None
+        if not all(patterns.matches(values.get(name, "")) for name, patterns in query.filters):
+            return None
+        return tuple((name, values.get(name, "")) for name in query.group_by)
+
+    def _take_off_terms(self, parts: NDArray[np.float64], bounds: Sequence[int]) -> None:
+        if not any(category == SUBSCRIPTION for _, category in self._categories):
+            return
+        others = (part for part in self._query.filters if part[0] != "category")
+        query = replace(self._query, filters=(*others, ("category", Patterns((SUBSCRIPTION,)))))
+        paid = self._spend.sums(query, self._metric, self._window)
+        numbers = self._spend.sums(self._query, self._metric, self._window).numbers
+        columns = [numbers[group] for group in paid.groups]
+        if columns:
+            parts[:, columns] -= self._spend.between(query, self._metric, bounds)
 
     def ahead(self, group: Labels, end: int) -> Usd:
         """Return what the group is still expected to spend of the entries begun, from the data edge to an hour."""

@@ -119,9 +119,10 @@ def test_purchase_when_new_then_notified_once_and_neither_repeated_nor_ended(
 
 def desk_with_term(bought: Term) -> Desk:
     """A desk with $10 of GPU today, and a term."""
-    desk = desk_with(row(hour_of(NOW) - 3, "10"))
+    desk = Desk()
     key = (bought.account, SUBSCRIPTION)
-    span = HourRange(hour_of(NOW) - 40 * 24, hour_of(NOW) + 1)
+    span = HourRange(hour_of(NOW) - 70 * 24, hour_of(NOW) + 1)
+    desk.read([row(hour_of(NOW) - 3, "10")], span)
     filing = file_rows(desk.book(SUBSCRIPTION), desk.table, rows_of([bought]), span, read_at=NOW)
     desk.books[key] = filing.book
     for hour, block in filing.blocks.items():
@@ -169,3 +170,26 @@ def test_renewals_when_asked_then_the_last_term_of_each_product_that_ends_then()
     """A term that was renewed already falls due at the end of the later one."""
     terms = [term(), term(timedelta(days=35)), term(timedelta(days=3), owner="inst-2")]
     assert [one.owner for one in renewals(terms, NOW, NOW + 7 * DAY)] == ["inst-2"]
+
+
+def test_forecast_when_a_renewal_falls_into_the_period_then_counted_once_and_no_rhythm() -> None:
+    """A month's price paid today is not paid each day, and is paid again at its end."""
+    rule = BudgetRule(
+        name="b",
+        period=Period.MONTH,
+        amount=usd("1000"),
+        forecast={WARNING: Share(Fraction(1, 10))},
+        min_history=HOUR,
+    )
+    paid = term(bought_at=NOW - 4 * HOUR)
+    desk = desk_with_term(paid)
+    due_in_period = term(timedelta(days=10), owner="inst-2", amount=usd("70"))
+    due_later = term(timedelta(days=40), owner="inst-3", amount=usd("90"))
+    (plain,) = rule.standings(replace(desk.facts(NOW), terms=(paid,)))
+    (more,) = rule.standings(replace(desk.facts(NOW), terms=(paid, due_in_period, due_later)))
+    assert plain.standing.forecast is not None
+    assert more.standing.forecast is not None
+    assert more.standing.forecast.total - plain.standing.forecast.total == usd("70")
+    (without,) = rule.standings(desk_with(row(hour_of(NOW) - 3, "10"), days=70).facts(NOW))
+    assert without.standing.forecast is not None
+    assert plain.standing.forecast.total - without.standing.forecast.total == usd("500")
