@@ -7,9 +7,12 @@ FROM ${PYTHON_IMAGE} AS build
 WORKDIR /src
 COPY pyproject.toml README.md LICENSE ./
 COPY alertd alertd
-COPY deploy/constraints.txt deploy/constraints.txt
+COPY deploy/constraints.txt deploy/build.txt deploy/
 RUN python -m venv --without-pip /opt/alertd \
- && pip --python /opt/alertd/bin/python install --no-cache-dir -c deploy/constraints.txt '.[postgres]' \
+ && pip --python /opt/alertd/bin/python install --no-cache-dir --require-hashes -r deploy/constraints.txt \
+ && pip install --no-cache-dir --require-hashes -r deploy/build.txt \
+ && pip wheel --no-cache-dir --no-deps --no-build-isolation -w /tmp/wheel . \
+ && pip --python /opt/alertd/bin/python install --no-cache-dir --no-deps /tmp/wheel/*.whl \
  && find /opt/alertd -name tests -type d -prune -exec rm -r {} +
 
 FROM ${PYTHON_IMAGE}

@@ -1,6 +1,7 @@
 """What stands in deploy/ fits the program and the platforms that read it."""
 
 import configparser
+import json
 import re
 import shutil
 import subprocess
@@ -120,3 +121,36 @@ def test_unit_when_read_then_fits_what_the_program_does() -> None:
     assert service["ExecStart"].split()[1:] == ["run"]
     prefix, folder = service["LoadCredential"].split(":")
     assert (f"{prefix}_".upper(), folder) == (PREFIX, "/etc/alertd/secrets")
+
+
+@pytest.mark.parametrize(
+    "name", ["deploy/constraints.txt", "deploy/build.txt", ".ci/requirements.txt", ".ci/tools.txt"]
+)
+def test_pins_when_installed_then_each_has_its_digests_and_names_no_registry(name: str) -> None:
+    """What is installed is what was tested, byte for byte, wherever it is fetched from."""
+    text = (ROOT / name).read_text(encoding="utf-8")
+    entries = re.split(r"\n(?=[A-Za-z0-9])", re.sub(r"^#.*\n", "", text, flags=re.MULTILINE).strip())
+    for entry in entries:
+        assert re.match(r"[A-Za-z0-9._-]+==\S+", entry), entry
+        assert "--hash=sha256:" in entry, entry
+    assert "://" not in text
+
+
+def test_pins_when_compared_then_the_image_and_the_tests_run_the_same_versions() -> None:
+    """A version that no test has seen must not be in the image."""
+
+    def pins(name: str) -> set[str]:
+        return set(re.findall(r"^([A-Za-z0-9._-]+==[^ ;]+)", (ROOT / name).read_text(encoding="utf-8"), re.MULTILINE))
+
+    assert pins("deploy/constraints.txt") <= pins(".ci/requirements.txt")
+
+
+def test_npm_when_installed_then_by_digest_and_without_scripts() -> None:
+    """A package of npm may run what it likes while it is installed."""
+    lock = json.loads((ROOT / ".ci/npm/package-lock.json").read_text(encoding="utf-8"))
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert packages
+    for name, package in packages.items():
+        assert package["integrity"].startswith("sha512-"), name
+        assert "resolved" not in package, name
+    assert "npm ci --ignore-scripts" in (ROOT / ".ci/run").read_text(encoding="utf-8")

@@ -2,7 +2,7 @@
 Against a Slack not written here: `emulate` from npm, where ALERTD_TEST_EMULATE names the folder of its node_modules.
 
 It keeps messages, threads and metadata, and insists on scopes; it judges no blocks (`tests/block_kit.py` does).
-Made by `npm install emulate@0.12.2 node@24` in that folder.
+Made by `npm ci --ignore-scripts` in a copy of `.ci/npm`.
 """
 
 import os
@@ -35,10 +35,10 @@ from tests.ports import free_port
 
 FOLDER = os.environ.get("ALERTD_TEST_EMULATE", "")
 SCRIPT = Path(FOLDER) / "node_modules" / "emulate" / "dist" / "index.js"
-NODE = Path(FOLDER) / "node_modules" / "node" / "bin" / "node"
+NODE = next(Path(FOLDER).glob("node_modules/node*/bin/node"), Path("node"))
 pytestmark = pytest.mark.skipif(
     not FOLDER or not SCRIPT.exists() or not NODE.exists(),
-    reason="ALERTD_TEST_EMULATE names no folder with emulate (npm install emulate@0.12.2 node@24)",
+    reason="ALERTD_TEST_EMULATE names no folder with emulate (.ci/npm)",
 )
 
 FULL, LESSER = "xoxb-full-token", "xoxb-lesser-token"
