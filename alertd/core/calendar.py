@@ -21,6 +21,7 @@ class Period(StrEnum):
     WEEK = "week"
     MONTH = "month"
     QUARTER = "quarter"
+    YEAR = "year"
 
 
 LONGEST: Mapping[Period, timedelta] = {
@@ -29,13 +30,14 @@ LONGEST: Mapping[Period, timedelta] = {
     Period.WEEK: timedelta(days=7, hours=2),
     Period.MONTH: timedelta(days=31, hours=2),
     Period.QUARTER: timedelta(days=92, hours=2),
+    Period.YEAR: timedelta(days=366, hours=2),
 }
 """How long a period can be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CalendarPeriod:
-    """One day, week, month or quarter of a time zone's calendar."""
+    """One day, week, month, quarter or year of a time zone's calendar."""
 
     kind: Period
     first_day: date
@@ -43,7 +45,7 @@ class CalendarPeriod:
 
     @property
     def title(self) -> str:
-        """The period for people: `2026-03-24`, `the week from 2026-03-23`, `March 2026`, `Q1 2026`."""
+        """The period for people: `2026-03-24`, `the week from 2026-03-23`, `March 2026`, `Q1 2026`, `2026`."""
         match self.kind:
             case Period.DAY:
                 return f"{self.first_day}"
@@ -53,6 +55,8 @@ class CalendarPeriod:
                 return f"{self.first_day:%B %Y}"
             case Period.QUARTER:
                 return f"Q{(self.first_day.month + 2) // 3} {self.first_day.year}"
+            case Period.YEAR:
+                return f"{self.first_day.year}"
 
 
 def period_of(hour: int, kind: Period, timezone: str) -> CalendarPeriod:
@@ -87,6 +91,8 @@ def _first_day(day: date, kind: Period) -> date:
             return day.replace(day=1)
         case Period.QUARTER:
             return day.replace(month=(day.month - 1) // 3 * 3 + 1, day=1)
+        case Period.YEAR:
+            return day.replace(month=1, day=1)
 
 
 def _next_first_day(first: date, kind: Period) -> date:
@@ -99,6 +105,8 @@ def _next_first_day(first: date, kind: Period) -> date:
             return (first + timedelta(days=31)).replace(day=1)
         case Period.QUARTER:
             return (first + timedelta(days=93)).replace(day=1)
+        case Period.YEAR:
+            return first.replace(year=first.year + 1)
 
 
 def _first_hour(day: date, timezone: str) -> int:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from alertd.core.calendar import LONGEST, Period, period_of
 from alertd.core.hours import hour_of, start_of
 
-DAY, WEEK, MONTH, QUARTER = Period.DAY, Period.WEEK, Period.MONTH, Period.QUARTER
+DAY, WEEK, MONTH, QUARTER, YEAR = Period
 BERLIN, NEW_YORK, KOLKATA = "Europe/Berlin", "America/New_York", "Asia/Kolkata"
 
 
@@ -64,7 +64,13 @@ def test_period_when_asked_then_its_hours(at: str, kind: Period, timezone: str, 
 
 @pytest.mark.parametrize(
     ("kind", "title"),
-    [(DAY, "2026-03-24"), (WEEK, "the week from 2026-03-23"), (MONTH, "March 2026"), (QUARTER, "Q1 2026")],
+    [
+        (DAY, "2026-03-24"),
+        (WEEK, "the week from 2026-03-23"),
+        (MONTH, "March 2026"),
+        (QUARTER, "Q1 2026"),
+        (YEAR, "2026"),
+    ],
 )
 def test_title_when_read_then_names_the_period(kind: Period, title: str) -> None:
     """It is what people say."""
@@ -86,3 +92,17 @@ def test_periods_when_in_a_row_then_every_hour_has_one(hour: int, kind: Period, 
     assert period_of(found.hours.end - 1, kind, timezone) == found
     assert period_of(found.hours.end, kind, timezone).hours.start == found.hours.end
     assert len(found.hours) * timedelta(hours=1) <= LONGEST[kind]
+
+
+@pytest.mark.parametrize(
+    ("at", "zone", "start", "hours"),
+    [
+        ("2026-07-01T00", "UTC", "2026-01-01T00", 8760),
+        ("2028-12-31T23", "UTC", "2028-01-01T00", 8784),
+        ("2025-12-31T23", "Europe/Berlin", "2025-12-31T23", 8760),
+    ],
+)
+def test_year_when_it_leaps_or_begins_elsewhere_then_its_own_hours(at: str, zone: str, start: str, hours: int) -> None:
+    """It ends where the next one begins."""
+    found = period_of(hour_of(datetime.fromisoformat(f"{at}:00+00:00")), YEAR, zone).hours
+    assert (found.start, len(found)) == (hour_of(datetime.fromisoformat(f"{start}:00+00:00")), hours)
