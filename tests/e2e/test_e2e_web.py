@@ -208,6 +208,7 @@ def test_readyz_when_the_store_cannot_be_written_then_not_ready_at_the_next_poll
     """The store cannot say of itself that nothing can be stored."""
     alertd.rules(RULES.format(hook=hook.url))
     with alertd.running():
+        wait_for(lambda: is_up(port), why="listening")
         wait_for(lambda: ask(port, "/readyz") == (200, "ok\n"), why="ready")
         moved = alertd.database.with_name("moved.db")
         alertd.database.rename(moved)
