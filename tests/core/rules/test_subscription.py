@@ -181,7 +181,7 @@ def test_forecast_when_a_renewal_falls_into_the_period_then_counted_once_and_no_
         forecast={WARNING: Share(Fraction(1, 10))},
         min_history=HOUR,
     )
-    paid = term(bought_at=NOW - 4 * HOUR)
+    paid = term(timedelta(days=30), bought_at=NOW - 4 * HOUR)
     desk = desk_with_term(paid)
     due_in_period = term(timedelta(days=10), owner="inst-2", amount=usd("70"))
     due_later = term(timedelta(days=40), owner="inst-3", amount=usd("90"))
