@@ -133,8 +133,7 @@ def _state(silence: "Silence", alerts: "dict[str, Alert]", now: datetime) -> str
     if silence.expired_at is not None:
         return f"ended by {silence.expired_by}"
     is_over = silence.bound and not any(
-        bound.fingerprint in alerts and bound.holds(alerts[bound.fingerprint], silence.created_at)
-        for bound in silence.bound
+        bound.fingerprint in alerts and silence.is_bound_to(alerts[bound.fingerprint]) for bound in silence.bound
     )
     return "over" if is_over or not silence.is_active(now) else "active"
 
@@ -144,6 +143,7 @@ def _matchers_text(silence: "Silence") -> str:
 
 
 def _json(silence: "Silence", state: str) -> dict[str, object]:
+    from alertd.core.money import decimal_text
 
     return {
         "id": silence.id,
@@ -155,10 +155,8 @@ def _json(silence: "Silence", state: str) -> dict[str, object]:
         "ends_at": iso_instant_or_none(silence.ends_at),
         "ended_at": iso_instant_or_none(silence.expired_at),
         "ended_by": silence.expired_by or None,
-        "alerts": [
-            {"fingerprint": bound.fingerprint, "below": f"{bound.below:f}" if bound.below is not None else None}
-            for bound in silence.bound
-        ],
+        "until_spend": decimal_text(silence.further) if silence.further is not None else None,
+        "alerts": [{"fingerprint": bound.fingerprint} for bound in silence.bound],
     }
 
 

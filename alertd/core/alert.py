@@ -66,6 +66,28 @@ class Lag:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Billed:
+    """
+    What an alert's group was billed since the alert began, counted as the bills come; money in 1e-10 USD.
+
+    A window's value says nothing of that: what leaves it at one end hides what comes in at the other. Late rows count
+    when they come. For a balance it is how far that fell.
+    """
+
+    total: Usd
+    notified: Usd = Usd(0)
+    """The part of it that the last notification knew of."""
+    held: Usd
+    """What the last evaluation found from `since` on, or the balance: the next counts what came on top."""
+    since: int = 0
+    """The first hour that was summed."""
+    through: int = 0
+    """The running hour when it was summed: the first that was not."""
+    counted_by: str = ""
+    """The digest of the rule that counted: sums by another text cannot be compared."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Sample:
     """
     What one evaluation says of one group.
@@ -183,6 +205,8 @@ class Alert:
     """When the calendar period began that the value counts."""
     is_below: bool = False
     """The lower the value, the worse."""
+    billed: Billed | None = None
+    """What its group was billed since it began; None where that is not counted, or not yet."""
     notified_at: datetime | None = None
     notified_value: Decimal | None = None
     notified_as_of: datetime | None = None

@@ -120,7 +120,7 @@ def test_silence_when_until_an_amount_then_the_limit_is_shown(full: Desk) -> Non
     """A decimal text, as everywhere."""
     full.run("silence", "add", "owner=plain", "--until-spend", "$1,200.50")
     silences = json.loads(full.run("silence", "list", "--json")[1])
-    assert [alert["below"] for one in silences for alert in one["alerts"]] == ["1260.5"]
+    assert [one["until_spend"] for one in silences if one["until_spend"]] == ["1200.5"]
 
 
 @pytest.mark.parametrize(
@@ -188,6 +188,7 @@ def test_silences_when_listed_then_those_that_hold_and_with_all_the_others(full:
         "ends_at": "2026-01-10T15:30:00Z",
         "ended_at": "2026-01-10T14:30:00Z",
         "ended_by": "kim",
+        "until_spend": None,
         "alerts": [],
     }
     assert (active["id"], active["state"], active["matchers"]["rule"]) == (added, "active", ["gpu-*", "!x"])

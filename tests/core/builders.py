@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import numpy as np
 
-from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.alert import Alert, AlertState, Billed, Sample, Unit
 from alertd.core.alerts.lifecycle import Move, step
 from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
@@ -264,3 +264,13 @@ def withheld(alert: Alert) -> str:
 def silenced_by(alert: Alert) -> str | None:
     """Return the id of the silence that mutes an alert, None where none does."""
     return alert.muted.id if alert.muted is not None and alert.muted.is_silence else None
+
+
+def billed_by_value(before: Alert | None, after: Alert) -> Alert:
+    """The alert as where nothing leaves the window: what its value grew by is what was billed."""
+    now = Usd(int(after.value * 10**10))
+    if before is None or before.state is AlertState.RESOLVED:
+        return replace(after, billed=Billed(total=Usd(0), held=now))
+    known = before.billed or Billed(total=Usd(0), held=Usd(int(before.value * 10**10)))
+    known = replace(known, notified=after.billed.notified) if after.billed is not None else known
+    return replace(after, billed=replace(known, total=Usd(known.total + now - known.held), held=now))

@@ -17,7 +17,7 @@ from alertd.core.messages.dispatch import Decisions, dispatch
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.notify.delivery.order import ready
-from tests.core.builders import HOUR, NOW, rolling, sample
+from tests.core.builders import HOUR, NOW, billed_by_value, rolling, sample, usd
 
 TEAM = Audience(default=("finops",), recipients={"finops": ("",), "mail": ("a@x.io", "b@x.io"), "oncall": ("",)})
 
@@ -128,6 +128,7 @@ class Stage:
         after = step(before, sample(value, rule, owner=owner, complete=complete), rule, self.now)
         if after is None or after is before:
             return None
+        after = billed_by_value(before, after)
         return Move(before=before, after=after, rule=rule, restated=Decimal(restated) if restated else None)
 
     def _deliver(self, until: datetime) -> None:
@@ -199,7 +200,6 @@ def a_silence(**parts: object) -> Silence:
     return replace(plain, **parts)  # type: ignore[arg-type]
 
 
-def bound_to(alert: Alert, below: str | None = None) -> Bound:
-    """A silence's hold on one alert."""
-    limit = Decimal(below) if below is not None else None
-    return Bound(fingerprint=alert.fingerprint, episode=alert.episode, below=limit)
+def bound_to(alert: Alert, billed: str = "0") -> Bound:
+    """A silence's hold on one alert, whose group had been billed an amount by then."""
+    return Bound(fingerprint=alert.fingerprint, episode=alert.episode, billed=usd(billed))

@@ -70,10 +70,9 @@ def _is_repeat_due(alert: Alert, rule: Rule, now: datetime) -> bool:
     interval = repeat_interval(rule, alert.repeat_count)
     if interval is not None and now - alert.notified_at >= interval:
         return True
-    step = rule.repeat_step(alert)
-    notified = alert.notified_value if alert.notified_value is not None else Decimal(0)
-    grown = notified - alert.value if alert.is_below else alert.value - notified
-    return step is not None and grown >= step
+    if rule.repeat_every is None or alert.billed is None:
+        return False
+    return alert.billed.total - alert.billed.notified >= rule.repeat_every
 
 
 def _is_correction_due(move: Move) -> bool:
@@ -114,6 +113,7 @@ def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...],
         notified_value=alert.value,
         notified_as_of=alert.as_of if alert.is_window else None,
         notified_severity=alert.severity,
+        billed=replace(alert.billed, notified=alert.billed.total) if alert.billed is not None else None,
         corrected="",
         repeat_count=alert.repeat_count + 1 if reason is NotifyReason.REPEAT else 0,
         # An acknowledgement is of what was notified then: a rise is news, repeated until it is acknowledged itself.

@@ -54,7 +54,14 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
         alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED
     }
     stepped = step_rule(rule, rule.evaluate(facts, watched), of_rule, watched, facts.now)
-    return [_restated(move, rule, facts) for move in stepped]
+    return [_restated(_counted(move, rule, facts), rule, facts) for move in stepped]
+
+
+def _counted(move: Move, rule: Rule, facts: Facts) -> Move:
+    alert = move.after
+    if alert.state is AlertState.RESOLVED:
+        return move
+    return replace(move, after=replace(alert, billed=rule.counted(facts, alert)))
 
 
 def _noted(faults: Sequence[Fault], alerts: Mapping[str, Alert], now: datetime) -> dict[str, RuleFault]:

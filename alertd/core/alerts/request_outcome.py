@@ -158,7 +158,6 @@ def _matching(request: AddSilence, situation: Situation) -> list[Alert]:
 
 
 def _bound(alert: Alert, until_spend: Usd | None, situation: Situation) -> Bound:
-    below = None
     if until_spend is not None:
         rule = situation.rules.get(alert.rule)
         if rule is None:
@@ -166,13 +165,12 @@ def _bound(alert: Alert, until_spend: Usd | None, situation: Situation) -> Bound
                 f"{alert.rule} ({alert.fingerprint}): its rule cannot be read now, which says what an amount is to it; "
                 "choose a time, or fix the rules file (`alertd check`)"
             )
-        step = rule.value_of(until_spend, alert)
-        if step is None:
+        if not rule.COUNTS_MONEY:
             raise RequestError(
                 f"{alert.rule} ({alert.fingerprint}) counts no money, so no amount ends its silence; choose a time"
             )
-        below = alert.value + step
-    return Bound(fingerprint=alert.fingerprint, episode=alert.episode, below=below)
+    billed = alert.billed.total if alert.billed is not None else Usd(0)
+    return Bound(fingerprint=alert.fingerprint, episode=alert.episode, billed=billed)
 
 
 def _named(alerts: Sequence[Alert]) -> str:

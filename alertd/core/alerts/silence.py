@@ -8,7 +8,6 @@ cost a further amount.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 
 from alertd.core.alert import Alert
@@ -22,27 +21,24 @@ from alertd.core.words import format_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """One alert's episode that a silence holds for, and up to which value."""
+    """One alert's episode that a silence holds for, and from where further spend is counted."""
 
     fingerprint: str
     episode: int
-    below: Decimal | None = None
-    """The silence holds while the alert's value is less than this; None for any value."""
+    billed: Usd = Usd(0)
+    """What the alert's group had been billed when the silence began, in 1e-10 USD."""
 
     def names(self, alert: Alert) -> bool:
         """Return whether an alert is the one, in the same episode."""
         return (self.fingerprint, self.episode) == (alert.fingerprint, alert.episode)
 
-    def holds(self, alert: Alert, since: datetime) -> bool:
-        """Return whether it holds an alert: not where its amount is reached, or was notified since an instant."""
-        is_below = self.below is None or alert.value < self.below
-        return self.names(alert) and is_below and not self.is_notified(alert, since)
+    def spent(self, alert: Alert) -> Usd:
+        """Return what the alert's group was billed since."""
+        return Usd((alert.billed.total if alert.billed is not None else 0) - self.billed)
 
-    def is_notified(self, alert: Alert, since: datetime) -> bool:
-        """Return whether the value that ends it was notified since an instant."""
-        if self.below is None or alert.notified_at is None or alert.notified_value is None:
-            return False
-        return alert.notified_at > since and alert.notified_value >= self.below
+    def notified(self, alert: Alert) -> Usd:
+        """Return the part of that which the alert's last notification knew of."""
+        return Usd((alert.billed.notified if alert.billed is not None else 0) - self.billed)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,18 +69,32 @@ class Silence:
         """Return whether it withholds an alert's notifications now; *labels* are those of `matchable`."""
         if not self.is_active(now) or not matches_all(dict(self.matchers), labels):
             return False
-        return not self.bound or any(bound.holds(alert, self.created_at) for bound in self.bound)
+        return not self.bound or self.is_bound_to(alert)
+
+    def is_bound_to(self, alert: Alert) -> bool:
+        """Return whether it is bound to an alert, and the further spend that ends it was not billed yet."""
+        return any(bound.names(alert) and not self._is_spent(bound, alert) for bound in self.bound)
 
     def is_outspent(self, alert: Alert, labels: Mapping[str, str], now: datetime) -> bool:
         """Return whether an alert cost the amount that ends it, and nobody was notified of that yet."""
         if not self.is_active(now) or not matches_all(dict(self.matchers), labels):
             return False
         return any(
-            bound.names(alert)
-            and not bound.holds(alert, self.created_at)
-            and not bound.is_notified(alert, self.created_at)
+            bound.names(alert) and self._is_spent(bound, alert) and not self._is_notified(bound, alert)
             for bound in self.bound
         )
+
+    def _is_spent(self, bound: Bound, alert: Alert) -> bool:
+        """Return whether the amount that ends it was billed; once notified of, it stays over whatever is credited."""
+        if self.further is None:
+            return False
+        return bound.spent(alert) >= self.further or self._is_notified(bound, alert)
+
+    def _is_notified(self, bound: Bound, alert: Alert) -> bool:
+        """Return whether a notification since it began knew of the amount that ends it."""
+        if self.further is None or alert.notified_at is None or alert.notified_at <= self.created_at:
+            return False
+        return bound.notified(alert) >= self.further
 
     @property
     def until(self) -> str:

@@ -13,12 +13,13 @@ from fractions import Fraction
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import Contributor, Sample, Unit
+from alertd.core.alert import Alert, Billed, Contributor, Sample, Unit
 from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.base import Key, LimitT, Metric, Rule, hourly_problems, ratio_decimal
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.further import count_fall
 from alertd.core.rules.runway import LONGEST_DAYS, Floor, Renewal, Runway, days_text
 from alertd.core.rules.standing import worst
 from alertd.core.severity import Severity
@@ -61,6 +62,7 @@ class BalanceRule(Rule):
         "one alert per account carries both."
     )
     NEEDS_PAYMENT: ClassVar[bool] = True
+    COUNTS_MONEY: ClassVar[bool] = True
     ADVICE: ClassVar[str] = "Top up the account in the billing console, or stop what spends most below."
 
     account: Annotated[Patterns, Key("Which accounts: a value, a glob or a list.", example="prod")] = Patterns()
@@ -132,6 +134,11 @@ class BalanceRule(Rule):
             if sample.held is not None or group in watched:
                 samples.append(sample)
         return samples
+
+    def counted(self, facts: Facts, alert: Alert) -> Billed | None:
+        """Return how far the account's balance fell since the alert began."""
+        balance = facts.balances.get(dict(alert.group)[_GROUP[0]])
+        return count_fall(alert.billed, balance.available) if balance is not None else alert.billed
 
     def runways(self, facts: Facts) -> list[Runway]:
         """Return how long the balance of each account lasts that this rule is about."""

@@ -135,10 +135,6 @@ class BudgetRule(SpendRule):
         """Return the longest period and the weeks before it that a forecast needs."""
         return LONGEST[self.period] + timedelta(days=HISTORY_DAYS)
 
-    def value_of(self, amount: Usd, alert: Alert) -> Decimal | None:
-        """Return the share of the group's budget that an amount is."""
-        return share_value(Fraction(amount, self._budget(dict(alert.labels))))
-
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return the share of the budget that was spent from the alert's period's beginning to an earlier data edge."""
         if alert.period_start is None:

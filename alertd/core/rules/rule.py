@@ -17,10 +17,10 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, ClassVar, NewType, TypeVar, get_type_hints
 
-from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.alert import Alert, Billed, Sample
 from alertd.core.chart import Chart
 from alertd.core.labels import Labels, Patterns
-from alertd.core.money import Usd, plain, to_decimal
+from alertd.core.money import Usd, plain
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
@@ -83,6 +83,8 @@ class Rule(ABC):
     """What the reader of an alert can do, in one sentence."""
     NEEDS_PAYMENT: ClassVar[bool] = False
     """Whether what it tells is put right by paying."""
+    COUNTS_MONEY: ClassVar[bool] = False
+    """Whether further spend of an alert is counted, for `repeat_every` and for silences until an amount."""
     NOT_REPLAYED: ClassVar[str] = ""
     """Why past bills cannot tell when it would have fired, in a clause; empty where they can."""
 
@@ -145,7 +147,12 @@ class Rule(ABC):
     ] = Fraction(2)
     repeat_every: Annotated[
         Usd | None,
-        Key("An amount of further spend that also repeats it.", example="$500", at_least=1, is_meaning=False),
+        Key(
+            "An amount billed since the last notification that also repeats it.",
+            example="$500",
+            at_least=1,
+            is_meaning=False,
+        ),
     ] = None
     escalate: Annotated[
         Escalation | None,
@@ -181,13 +188,9 @@ class Rule(ABC):
         """Return how far back from now the rule looks at hourly spend."""
         return timedelta()
 
-    def repeat_step(self, alert: Alert) -> Decimal | None:
-        """Return how far an alert's value must grow for `repeat_every` to repeat it, None where it never does."""
-        return None if self.repeat_every is None else self.value_of(self.repeat_every, alert)
-
-    def value_of(self, amount: Usd, alert: Alert) -> Decimal | None:
-        """Return what so much further spend adds to an alert's value, None where the value counts no money."""
-        return to_decimal(amount) if alert.unit is Unit.USD else None
+    def counted(self, facts: Facts, alert: Alert) -> Billed | None:  # noqa: ARG002 # for those who can
+        """Return what an alert's group was billed since it began, None where `COUNTS_MONEY` is false."""
+        return None
 
     def is_event(self, alert: Alert) -> bool:  # noqa: ARG002 # for those who can
         """Tell whether an alert is of something that happened: it is notified once, and neither repeated nor ended."""

@@ -7,12 +7,13 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Lag
+from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Billed, Lag
 from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.further import count_spend
 from alertd.core.rules.rule import Key, Metric, Rule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION, View
@@ -75,6 +76,8 @@ class SpendRule(Rule):
             example="api_key",
         ),
     ] = View.USAGE
+
+    COUNTS_MONEY: ClassVar[bool] = True
 
     @property
     def metrics(self) -> frozenset[Metric]:
@@ -149,6 +152,18 @@ class SpendRule(Rule):
         """Return whose bill a group's spend is on."""
         accounts = sorted({account for account, _ in self.categories(data)})
         return dict(group).get("account") or ACCOUNT_SEPARATOR.join(accounts)
+
+    def counted(self, facts: Facts, alert: Alert) -> Billed | None:
+        """Return what the alert's group was billed since it began."""
+        facts = facts.of(self.view)
+        query = self._query(facts.data)
+        return count_spend(
+            alert.billed,
+            lambda hours: facts.spend.sums(query, self.metric, hours).of(alert.group),
+            span=facts.spend.span,
+            running=hour_of(facts.now),
+            digest=self.digest(),
+        )
 
     def restated_in(
         self, facts: Facts, alert: Alert, window: HourRange, value_of: Callable[[Usd], Decimal] = to_decimal

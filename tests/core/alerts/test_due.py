@@ -6,12 +6,24 @@ from fractions import Fraction
 
 import pytest
 
-from alertd.core.alert import Address, Alert, AlertState, Unit
+from alertd.core.alert import Address, Alert, AlertState, Billed
 from alertd.core.alerts.due import notified, notify_reason, repeat_interval
 from alertd.core.alerts.lifecycle import Move, end, step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.rules.rolling_spend import RollingSpend
-from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, firing, move, rolling, sample, usd
+from tests.core.builders import (
+    CRITICAL,
+    DAY,
+    HOUR,
+    NOW,
+    WARNING,
+    billed_by_value,
+    firing,
+    move,
+    rolling,
+    sample,
+    usd,
+)
 
 FIRST, RAISED, REPEAT, RESOLVED = (
     NotifyReason.FIRST,
@@ -33,6 +45,7 @@ def live(values: str, rule: RollingSpend, *, every: timedelta = HOUR) -> list[No
         if after is None or after is alert:
             reasons.append(None)
             continue
+        after = billed_by_value(alert, after)
         reason = notify_reason(Move(before=alert, after=after, rule=rule), now)
         alert = notified(after, reason, (FINOPS,), now) if reason is not None else after
         reasons.append(reason)
@@ -125,7 +138,8 @@ def test_repeat_when_acknowledged_then_not_due() -> None:
     alert = notified_alert(acknowledged_by="dana")
     assert notify_reason(move(alert, alert), NOW + 30 * DAY) is None
     more = rolling(repeat_every=usd("1"))
-    assert notify_reason(move(alert, replace(alert, value=alert.value + 100), more), NOW) is None
+    later = replace(alert, billed=Billed(total=usd("100"), held=usd("100")))
+    assert notify_reason(move(alert, later, more), NOW) is None
 
 
 def test_repeat_when_acknowledged_and_then_raised_then_told_and_repeated_again() -> None:
@@ -173,9 +187,9 @@ def test_first_when_an_earlier_cycle_could_not_tell_it_then_due_now() -> None:
     assert notify_reason(move(alert, alert), NOW + HOUR) is FIRST
 
 
-def test_repeat_every_when_the_value_is_no_money_then_not_due() -> None:
+def test_repeat_every_when_no_money_is_counted_then_not_due() -> None:
     """Days and hours grow by themselves."""
-    alert = notified_alert(unit=Unit.DAYS)
+    alert = notified_alert()
     later = replace(alert, value=alert.value + 1000)
     assert notify_reason(move(alert, later, rolling(repeat_interval=None, repeat_every=usd("1"))), NOW) is None
 

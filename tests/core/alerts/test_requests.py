@@ -5,12 +5,13 @@ from datetime import timedelta
 
 import pytest
 
-from alertd.core.alert import AlertState, Unit
+from alertd.core.alert import AlertState
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.mutes import NO_RECEIVER
 from alertd.core.alerts.request_outcome import RequestOutcome, find_alert
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.core.alerts.silence import Silence
+from alertd.core.rules.own.broken_rules import RulesBroken
 from tests.core.builders import HOUR, NOW, firing, rolling, silenced_by, usd, withheld
 from tests.core.stage import TEAM, Stage, a_silence, match
 
@@ -165,7 +166,7 @@ def test_silence_when_it_makes_no_sense_then_refused(parts: dict[str, object], t
 def test_silence_when_it_is_to_end_by_an_amount_then_only_money_can_be_counted() -> None:
     """Days go by without anybody spending."""
     made = stage()
-    made.alerts[NAME] = replace(made.of(), unit=Unit.DAYS)
+    made.rule = RulesBroken(name="gpu-24h")  # type: ignore[assignment]
     request = adding(until_spend=usd("5"))
     text = f"gpu-24h ({NAME}) counts no money, so no amount ends its silence; choose a time"
     assert refused(made, request) == text
@@ -203,13 +204,14 @@ def test_silence_when_a_label_is_misspelt_then_says_which_there_are() -> None:
 
 
 def test_silence_when_bound_then_to_what_fires_now_with_its_amount() -> None:
-    """Each alert has its own limit: its value of now and the amount."""
+    """Each alert has its own count: from what its group was billed by now."""
     made = stage("gpu-1", "gpu-2")
     made.cycle({"gpu-2": "80"})
     outcome = made.silence(matchers=match(owner="gpu-*"), until_spend=usd("200"))
     (silence,) = outcome.silences
-    limits = {bound.fingerprint: str(bound.below) for bound in silence.bound}
-    assert limits == {made.of("gpu-1").fingerprint: "260", made.of("gpu-2").fingerprint: "280"}
+    billed = {bound.fingerprint: bound.billed for bound in silence.bound}
+    assert billed == {made.of("gpu-1").fingerprint: 0, made.of("gpu-2").fingerprint: usd("20")}
+    assert silence.further == usd("200")
     assert outcome.text.startswith("Silence 51133ce0 until $200.00 more are spent withholds 2 firing now:")
 
 

@@ -2,12 +2,11 @@
 
 from dataclasses import replace
 from datetime import timedelta
-from decimal import Decimal
 from fractions import Fraction
 
 import pytest
 
-from alertd.core.alert import Alert
+from alertd.core.alert import Alert, Billed
 from alertd.core.alerts.mutes import silence_text, silenced
 from alertd.core.alerts.silence import Silence, expire, matchable, silence_of
 from tests.core.builders import CRITICAL, DAY, HOUR, NOW, firing, rolling, silenced_by, usd, withheld
@@ -17,6 +16,12 @@ ALERT = firing("60")
 NEXT_EPISODE = replace(ALERT, episode=2)
 OTHER = firing("60", owner="gpu-2")
 SECOND = timedelta(seconds=1)
+UNTIL_40 = a_silence(bound=(bound_to(ALERT, "20"),), further=usd("40"))
+
+
+def was_billed(total: str, *, notified: str = "0") -> Alert:
+    """The alert, whose group was billed so much since it began."""
+    return replace(ALERT, billed=Billed(total=usd(total), notified=usd(notified), held=usd(total)))
 
 
 def holds(silence: Silence, alert: Alert = ALERT, after: timedelta = HOUR) -> bool:
@@ -49,22 +54,23 @@ def holds(silence: Silence, alert: Alert = ALERT, after: timedelta = HOUR) -> bo
             id="bound to several",
         ),
         pytest.param(a_silence(bound=(bound_to(ALERT),)), ALERT, DAY, False, id="bound and a time: whichever is first"),
-        pytest.param(a_silence(bound=(bound_to(ALERT, "60.01"),)), ALERT, HOUR, True, id="below the amount"),
-        pytest.param(a_silence(bound=(bound_to(ALERT, "60"),)), ALERT, HOUR, False, id="the amount is reached"),
+        pytest.param(UNTIL_40, was_billed("59.99"), HOUR, True, id="below the amount"),
+        pytest.param(UNTIL_40, was_billed("60"), HOUR, False, id="the amount is reached"),
         pytest.param(
-            a_silence(bound=(bound_to(ALERT, "100"),)),
-            replace(ALERT, notified_at=NOW + HOUR, notified_value=Decimal(100)),
+            UNTIL_40,
+            replace(was_billed("50", notified="60"), notified_at=NOW + HOUR),
             2 * HOUR,
             False,
-            id="the amount was told since: over, though it costs less again",
+            id="notified of the amount since: over, though some is credited again",
         ),
         pytest.param(
-            a_silence(bound=(bound_to(ALERT, "100"),)),
-            replace(ALERT, notified_at=NOW - HOUR, notified_value=Decimal(500)),
+            UNTIL_40,
+            replace(was_billed("50", notified="60"), notified_at=NOW - HOUR),
             2 * HOUR,
             True,
-            id="what was told before it does not end it",
+            id="a notification before it does not end it",
         ),
+        pytest.param(UNTIL_40, ALERT, HOUR, True, id="kept by an earlier version, which counted nothing"),
         pytest.param(a_silence(matchers=match(owner="gpu-*")), OTHER, HOUR, True, id="a glob"),
         pytest.param(a_silence(matchers=match(owner="gpu-1,gpu-2")), OTHER, HOUR, True, id="a list"),
         pytest.param(a_silence(matchers=match(owner="!gpu-1")), ALERT, HOUR, False, id="an exclusion"),

@@ -187,8 +187,9 @@ def as_told(entry: OutboxEntry) -> Told:
 
 
 def plain(alert: Alert) -> Alert:
-    """The alert without what only explains it: a replay leaves that out."""
-    return replace(alert, top=(), facts=())
+    """The alert without what only explains it, and without the hours that its view happens to hold."""
+    billed = replace(alert.billed, held=Usd(0), since=0) if alert.billed is not None else None
+    return replace(alert, top=(), facts=(), billed=billed)
 
 
 # --- bills and rules to try -----------------------------------------------------------------------------------------

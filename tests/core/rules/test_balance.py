@@ -8,7 +8,8 @@ import pytest
 
 from alertd.core.alert import Address, Alert, AlertState, Sample, Unit
 from alertd.core.alerts.due import notified, notify_reason
-from alertd.core.alerts.lifecycle import Move, step
+from alertd.core.alerts.judge import judge as judge_all
+from alertd.core.alerts.lifecycle import step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels, Patterns
@@ -329,13 +330,24 @@ def test_edit_when_a_floor_is_moved_then_the_reason_is_the_right_way_round(
 
 
 @pytest.mark.parametrize(("available", "reason"), [("60.01", None), ("60", NotifyReason.REPEAT), ("95", None)])
-def test_repeat_every_when_the_balance_falls_by_it_then_told_again(available: str, reason: NotifyReason | None) -> None:
-    """A balance that falls is further spend."""
-    rule = replace(AVAILABLE, available_below={WARNING: usd("100")}, repeat_every=usd("30"))
-    alert = notified(firing(rule, "90"), NotifyReason.FIRST, (Address("ops", ""),), NOW)
-    after = step(alert, judge(rule, available), rule, NOW + HOUR)
-    assert after is not None
-    assert notify_reason(Move(before=alert, after=after, rule=rule), NOW + HOUR) is reason
+@pytest.mark.parametrize(
+    "rule",
+    [replace(AVAILABLE, available_below={WARNING: usd("100")}), replace(RUNWAY, runway_below={WARNING: 7 * DAY})],
+)
+def test_repeat_every_when_the_balance_falls_by_it_then_told_again(
+    rule: BalanceRule, available: str, reason: NotifyReason | None
+) -> None:
+    """A balance that falls is further spend, whether its alert is about dollars or about days."""
+    rule = replace(rule, repeat_every=usd("30"))
+    reasons = []
+    alerts: dict[str, Alert] = {}
+    for left in ("90", available):
+        facts = replace(STEADY.facts(NOW), balances={"default": balance(left)})
+        ((move,), _) = judge_all([rule], facts, alerts, {"default"})
+        reasons.append(notify_reason(move, NOW))
+        after = notified(move.after, NotifyReason.FIRST, (Address("ops", ""),), NOW)
+        alerts = {after.fingerprint: after}
+    assert reasons == [NotifyReason.FIRST, reason]
 
 
 def test_accounts_when_several_then_each_has_its_own_alert() -> None:

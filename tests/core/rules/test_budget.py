@@ -7,9 +7,9 @@ from fractions import Fraction
 
 import pytest
 
-from alertd.core.alert import Address, Alert, AlertState, Sample, Unit
-from alertd.core.alerts.due import notified, notify_reason
-from alertd.core.alerts.lifecycle import Move, step
+from alertd.core.alert import Alert, AlertState, Sample, Unit
+from alertd.core.alerts.judge import judge as judge_all
+from alertd.core.alerts.lifecycle import step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange, hour_of
@@ -384,34 +384,22 @@ def test_watched_group_when_it_spends_nothing_then_a_sample_of_zero() -> None:
     }
 
 
-def test_repeat_every_when_the_budget_is_a_groups_own_then_its_share() -> None:
-    """`repeat_every: $10` of a budget of 50 is a fifth; in dollars the value would never grow so far."""
+def test_repeat_every_when_the_budget_is_a_groups_own_then_counts_its_dollars() -> None:
+    """`repeat_every: $10` is ten dollars, whatever share of the budget that is."""
     rule = budget(
         group_by=("owner",), amounts={"trainer-a": usd("50")}, repeat_every=usd("10"), repeat_interval=None
     )  # fmt: skip
     facts = [
         desk_with(row(MARCH, text), now=NOON, days=99).facts(NOON, owners=DIRECTORY) for text in ("40", "49", "50")
     ]
-    (first,), (less,), (enough,) = (rule.evaluate(f, ()) for f in facts)
-    alert = step(None, first, rule, NOON)
-    assert alert is not None
-    alert = notified(replace(alert, severity=CRITICAL), NotifyReason.FIRST, (Address("a", ""),), NOON)
-    reasons = []
-    for sample in (less, enough):
-        after = step(alert, sample, rule, NOON)
-        assert after is not None
-        reasons.append(notify_reason(Move(before=alert, after=after, rule=rule), NOON))
-    assert reasons == [None, NotifyReason.REPEAT]
-
-
-def test_repeat_every_when_a_team_has_a_budget_and_the_group_is_an_owner_then_not_its_share() -> None:
-    """An owner's alert carries the team's name, but the budget is not the team's."""
-    rule = budget("50", group_by=("owner",), amounts={"research": usd("1")}, repeat_every=usd("10"))
-    (sample,) = rule.evaluate(desk_with(row(MARCH, "45"), now=NOON, days=99).facts(NOON, owners=DIRECTORY), ())
-    alert = step(None, sample, rule, NOON)
-    assert alert is not None
-    assert (sample.value, rule.repeat_step(alert)) == (Decimal("0.9"), Decimal("0.2"))
-    assert replace(rule, repeat_every=None).repeat_step(alert) is None
+    alerts: dict[str, Alert] = {}
+    counted = []
+    for known in facts:
+        ((move,), _) = judge_all([rule], known, alerts, {"default"})
+        alerts = {move.after.fingerprint: move.after}
+        assert move.after.billed is not None
+        counted.append(move.after.billed.total)
+    assert counted == [0, usd("9"), usd("10")]
 
 
 # --- completeness -----------------------------------------------------------------------------------------------------
