@@ -127,7 +127,7 @@ def in_the_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     for name in manifests()["Secret"]["stringData"]:
-        (secrets / name).write_text("filled-in", encoding="utf-8")
+        (secrets / name).write_text("filled-in-by-the-administrator", encoding="utf-8")
     monkeypatch.setenv("ALERTD_SECRETS_DIR", str(secrets))
     rules = tmp_path / "rules.yaml"
     rules.write_text(manifests()["ConfigMap"]["data"]["rules.yaml"], encoding="utf-8")
@@ -161,7 +161,7 @@ def test_kubernetes_when_probed_then_at_pages_that_need_no_token() -> None:
     """A probe that is refused restarts a pod that is well."""
     (container,) = pod()["containers"]
     environment = {variable["name"]: variable["value"] for variable in container["env"]}
-    listen = parse_listen(environment["ALERTD_HTTP_LISTEN"], token="any")
+    listen = parse_listen(environment["ALERTD_HTTP_LISTEN"], token="any-token-of-16-or-more")
     assert listen is not None
     assert not listen.is_loopback
     (port,) = container["ports"]
