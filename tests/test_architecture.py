@@ -9,9 +9,9 @@ from pathlib import Path
 import alertd
 
 ROOT = Path(alertd.__file__).parent
-AT_THE_ROOT = {"__init__", "__main__", "errors", "clock", "log", "text_file"}
+AT_THE_ROOT = {"__init__", "__main__", "errors", "clock", "log"}
 FLOORS = (
-    {"errors", "clock", "text_file"},
+    {"errors", "clock", "files"},
     {"core"},
     {"core.spend"},
     {"core.rules"},

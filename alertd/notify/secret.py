@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from alertd.errors import UserError
-from alertd.text_file import UnusableFile, read_text_file
+from alertd.files.text_file import UnusableFile, read_text_file
 
 _SHORTEST_SECRET = 6
 """What is shorter stands in texts by chance."""

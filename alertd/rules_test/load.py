@@ -7,6 +7,7 @@ Reads the test file and the rules that it names; what a test may say of the rule
 from pathlib import Path
 
 from alertd.errors import Problem, RulesError
+from alertd.files.text_file import open_ordinary
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.faults import Faults
 from alertd.rules_file.files import collector_paused
@@ -19,7 +20,6 @@ from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
 from alertd.rules_test import references
 from alertd.rules_test.model import LoadedTest, LoadedTests, RuleTest
 from alertd.rules_test.schema import RULES, TESTS
-from alertd.text_file import open_ordinary
 
 _KEYS = (RULES, TESTS)
 

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -10,9 +11,7 @@ from typing import Annotated, Any, Literal, get_args
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -20,6 +19,8 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
 from alertd.core.printable import escape_controls
@@ -45,10 +46,38 @@ LogFormat = Annotated[Literal["console", "json"], BeforeValidator(forms.one_of("
 Security = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(forms.one_of("starttls", "tls", "none"))]
 
 
-class Settings(BaseModel):
+_FOUND: ContextVar[Sources] = ContextVar("what the sources of settings say")
+
+
+class _Written(PydanticBaseSettingsSource):
+    """What `read_sources` found, in place of the library's own sources: it knows places, encodings and owners."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002
+        """Return what was written for a setting, None where nothing was."""
+        given = _FOUND.get(Sources()).values.get(field_name)
+        return (given.text if given is not None else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what was written, by setting."""
+        return {name: given.text for name, given in _FOUND.get(Sources()).values.items()}
+
+
+class Settings(BaseSettings):
     """Every setting with its default; field names are the variables without `ALERTD_`, in lower case."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's own sources are not used
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return what counts: arguments, then what `read_sources` found."""
+        return init_settings, _Written(settings_cls)
 
     _warnings: tuple[str, ...] = PrivateAttr(())
 
@@ -183,12 +212,15 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
             secret, its value.
     """
     sources = read_sources(os.environ, frozenset(Settings.model_fields))
-    values: dict[str, Any] = {name: given.text for name, given in sources.values.items()} | dict(overrides or {})
+    found = _FOUND.set(sources)
+    values: dict[str, Any] = dict(overrides or {})
     try:
         settings = Settings(**values)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
         sources.problems += [_fault(str(fault["loc"][0]), fault["msg"], sources) for fault in faults]
+    finally:
+        _FOUND.reset(found)
     if sources.problems:
         raise SettingsError("\n".join(sources.problems))
     settings._warnings = tuple(sources.warnings)  # noqa: SLF001 -- pydantic's way to a value that is no field

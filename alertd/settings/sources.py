@@ -15,7 +15,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from alertd.text_file import TextFile, UnusableFile, read_text_file
+from alertd.files.text_file import TextFile, UnusableFile, read_text_file
 
 PREFIX = "ALERTD_"
 DOTENV = Path(".env")
