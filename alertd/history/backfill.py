@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.rules.held import CategoryKey
-from alertd.core.spend.bill import BillRows
+from alertd.core.spend.bill import SUBSCRIPTION, BillRows
 from alertd.core.spend.ledger import CategoryBook, file_rows
 from alertd.core.spend.reading import missing_days, pieces
 from alertd.daemon.state import BillSource, DaemonState, FactStore
-from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, StoreError
+from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 
 PIECE_HOURS = 7 * HOURS_PER_DAY
 """Read and stored at once: a stop loses no more, and a sister endpoint allows no longer ranges by the hour."""
@@ -122,7 +122,11 @@ class Backfill:
                 await self._keep(piece, rows)
         except ApiError as error:
             book = self._state.books.get(key)
-            if isinstance(error, ApiCategoryUnknown) and (book is None or not book.covered):
+            # Not every account has a list of subscriptions.
+            is_lacking = isinstance(error, ApiCategoryUnknown) or (
+                category == SUBSCRIPTION and isinstance(error, ApiRequestRefused)
+            )
+            if is_lacking and (book is None or not book.covered):
                 self._report.absent.append(key)
                 return
             if isinstance(error, ApiKeyRefused):
