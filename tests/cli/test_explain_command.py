@@ -95,7 +95,7 @@ def test_explain_when_the_rule_looks_at_reads_then_the_past_is_not_judged(comman
     """Nobody knows now what could be read then."""
     stale = "rules:\n  - {name: stale, type: data_stale, thresholds: {warning: 6h}}\n"
     shown = command(stale, "explain", "stale", "--at", "2026-01-08T03:00Z")
-    assert "  not judged: it looks at reads, not at bills\n" in shown
+    assert "  not judged: it depends on reads, not on bills\n" in shown
 
 
 @pytest.mark.parametrize("own", [broken_rules.NAME, failed_rules.NAME, unread_bills.NAME])

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import sys
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -100,13 +101,14 @@ def test_print_when_the_terminal_knows_no_blocks_then_the_chart_is_ascii(
     rules: Rules, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A row of question marks is no chart."""
-    out = io.TextIOWrapper(io.BytesIO(), encoding="ascii", errors="backslashreplace")
-    monkeypatch.setattr("sys.stdout", out)
+    out = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(out, encoding="ascii", errors="backslashreplace"))
     rules(OWNERS + WEEKLY)
     assert run(["report", "--print"]) == 0
     assert run(["spend", "--by", "category"]) == 0
-    out.seek(0)
-    shown = out.read()
+    # The commands put a stream of their own over the same bytes.
+    sys.stdout.flush()
+    shown = out.getvalue().decode("ascii")
     assert "? _____._# Spend by day" in shown
     assert "TOTAL     $70.25    $0.00  $70.25  _____._#" in shown
     assert "\\u" not in shown

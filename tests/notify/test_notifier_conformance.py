@@ -214,7 +214,7 @@ async def test_host_without_address_then_not_sent(name: str, attempt: Attempt, m
         raise socket.gaierror(-3, "Temporary failure in name resolution")
 
     monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", no_address)
-    notifier = email(25, host="mail.test") if name == "email" else BUILDERS[name]("http://slack.test:1")
+    notifier = email(25, host="mail.test") if name == "email" else BUILDERS[name]("https://slack.test:1")
     assert isinstance(await attempt(notifier), NotSent)
 
 

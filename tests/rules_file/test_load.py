@@ -357,10 +357,19 @@ def test_path_when_it_cannot_be_read_then_says_why(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a device without end")
-def test_path_when_it_has_no_end_then_is_cut_at_the_bound() -> None:
-    """Reading is bounded before anything is decoded."""
-    with pytest.raises(RulesError, match="larger than 16 MiB"):
+def test_path_when_it_has_no_end_then_is_refused() -> None:
+    """A device is never read, so nothing waits for it."""
+    with pytest.raises(RulesError, match="cannot be read: it is no ordinary file"):
         load_rules(Path("/dev/zero"))
+
+
+def test_path_when_it_is_huge_then_is_cut_at_the_bound(tmp_path: Path) -> None:
+    """Reading is bounded before anything is decoded."""
+    path = tmp_path / "rules.yaml"
+    with path.open("wb") as file:
+        file.truncate(2**40)  # Sparse: it takes no room.
+    with pytest.raises(RulesError, match="larger than 16 MiB"):
+        load_rules(path)
 
 
 def test_collector_when_loading_ends_then_runs_again(tmp_path: Path) -> None:

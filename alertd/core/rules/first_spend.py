@@ -98,7 +98,7 @@ class FirstSpend(SpendRule):
         for name in self.group_by:
             if name not in (*_GROUPS, "account"):
                 yield "group_by", f"first_spend knows no {quote(name)}; write one of {', '.join(_GROUPS)}"
-        if not set(self.group_by) & set(_GROUPS):
+        if set(self.group_by) <= {"account"}:
             yield "group_by", f"group_by names nothing that could begin to spend; write one of {', '.join(_GROUPS)}"
         if self.severity is not None and self.thresholds:
             yield "severity", "the thresholds say the severity already; keep one of them"

@@ -265,7 +265,7 @@ def test_budgets_when_enabled_then_each_group_stands_by_its_share() -> None:
         ("week · trainer (gpu-2)", "$20.00"),
         ("week · key-1", "$11.00"),
     ]
-    assert told_lines[0][2].startswith("of $100.00 (1039 %) with 1 d 14 h left")
+    assert told_lines[0][2].startswith("of $100.00 (1,039 %) with 1 d 14 h left")
     assert told_lines[1][2].startswith("of $100.00 (70 %) with 1 d 14 h left")
 
 
