@@ -98,7 +98,7 @@ def test_severity_when_the_balance_falls_then_reached_at_the_limit_and_held_abov
     [
         pytest.param([row(EDGE - 72, "144")], "2", id="the first hour of the window is in"),
         pytest.param([row(EDGE - 73, "99"), row(EDGE - 1, "144")], "2", id="the hour before is out"),
-        pytest.param([row(EDGE - 84, "288", span=24)], "1", id="a day's row is whole until the next one is due"),
+        pytest.param([row(EDGE - 82, "288", span=24)], "1", id="a day's row is whole until the next one is due"),
         pytest.param([row(EDGE - 9, "200"), row(EDGE - 8, "-56")], "2", id="credits count"),
         pytest.param([row(EDGE - 9, "144"), row(EDGE - 9, "500", account="dev")], "2", id="not another account's"),
         pytest.param([row(EDGE - 9, "1000")], "0.288", id="three quarters of a third of a day"),

@@ -50,7 +50,7 @@ def judge(rule: RollingSpend, desk: Desk, *watched: Labels) -> dict[str, Sample]
         pytest.param([row(RUNNING - 23, "60"), row(RUNNING, "1")], "61", id="and the window with it: first hour"),
         pytest.param([row(RUNNING - 24, "60"), row(RUNNING, "1")], "60", id="a window of an hour ago counts too"),
         pytest.param([row(RUNNING - 26, "60"), row(RUNNING, "1")], None, id="not one before the settle delay"),
-        pytest.param([row(EDGE - 36, "96", span=24)], "96", id="a day's row is whole until the next one is due"),
+        pytest.param([row(EDGE - 34, "96", span=24)], "96", id="a day's row is whole until the next one is due"),
         pytest.param([row(EDGE - 24, "25"), row(EDGE - 2, "25")], "50", id="rows add up to the threshold exactly"),
         pytest.param([row(EDGE - 24, "60"), row(EDGE - 3, "-15")], "45", id="a credit counts, held at 90 % exactly"),
         pytest.param([row(EDGE - 24, "60"), row(EDGE - 3, "-15.0000000001")], None, id="a hair less is no sample"),

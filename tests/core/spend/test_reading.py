@@ -26,6 +26,12 @@ STEADY = CategoryBook(
     deep_read_at=NOW - timedelta(minutes=10),
     full_read_at=NOW - timedelta(minutes=10),
 )
+SMALL_HOURS = replace(
+    STEADY,
+    read_at=NOW.replace(hour=5) - timedelta(minutes=10),
+    deep_read_at=NOW.replace(hour=5) - timedelta(minutes=10),
+    full_read_at=NOW.replace(hour=5) - timedelta(minutes=10),
+)
 FRESH = CategoryBook(account="default", category="gpu")
 
 
@@ -61,7 +67,9 @@ def doubting(hour: int) -> CategoryBook:
     ("book", "now", "ranges"),
     [
         pytest.param(STEADY, NOW, [(0, 13)], id="steady: today"),
-        pytest.param(STEADY, NOW.replace(hour=5), [(-24, 6)], id="in the small hours: six hours back is yesterday"),
+        pytest.param(
+            SMALL_HOURS, NOW.replace(hour=5), [(-24, 6)], id="in the small hours: six hours back is yesterday"
+        ),
         pytest.param(
             replace(STEADY, deep_read_at=NOW - HOUR), NOW, [(-72, 13)], id="an hour after the last deep read: 3 days"
         ),
@@ -165,12 +173,16 @@ def test_plan_when_the_far_read_just_succeeded_then_not_again_at_the_next_poll(
 
 
 def test_cadence_when_polls_are_quicker_then_in_step() -> None:
-    """Every 6th and every 144th poll, but never less often than hourly and daily."""
-    assert Cadence.for_interval(timedelta(minutes=10)) == Cadence(deep_every=HOUR, full_every=DAY)
+    """Every 6th and every 144th poll, but at least hourly and daily; a second read waits for a poll."""
+    assert Cadence.for_interval(timedelta(minutes=10)) == Cadence(
+        deep_every=HOUR, full_every=DAY, confirm_after=timedelta(minutes=9)
+    )
     assert Cadence.for_interval(timedelta(seconds=1)) == Cadence(
         deep_every=timedelta(seconds=6), full_every=timedelta(seconds=144)
     )
-    assert Cadence.for_interval(timedelta(hours=6)) == Cadence(deep_every=HOUR, full_every=DAY)
+    assert Cadence.for_interval(timedelta(hours=6)) == Cadence(
+        deep_every=HOUR, full_every=DAY, confirm_after=timedelta(hours=5, minutes=24)
+    )
 
 
 HOURS_AGO = st.integers(0, 2500)
