@@ -82,7 +82,9 @@ def double_median_of(
         sums_of: Of a window of `by_week` or `by_day`, in 1e-10 USD.
         first_hours: As for `double_usual`.
     """
-    is_by_week = baseline.window.start - first_hours >= _WEEKS_TO_KNOW * HOURS_PER_WEEK
+    # Whatever was spent before, a short baseline knows no two weeks.
+    known = np.minimum(baseline.window.start - first_hours, baseline.length)
+    is_by_week = known >= _WEEKS_TO_KNOW * HOURS_PER_WEEK
     doubled = np.zeros(len(first_hours), np.int64)
     is_known = np.zeros(len(first_hours), np.bool_)
     for windows, these in ((baseline.by_week, is_by_week), (baseline.by_day, ~is_by_week)):

@@ -15,9 +15,9 @@ DAY, WEEK = 24, 168
 
 
 def oracle(hourly: list[int], start: int, length: int, baseline: int) -> Fraction | None:
-    """Twice the median by the rule's own words: weeks once two are known, else days; None where there is nothing."""
+    """Twice the median by the rule's words: weeks once the baseline knows two, else days; None if there is nothing."""
     first = next((hour for hour, spent in enumerate(hourly) if spent), len(hourly))
-    step = WEEK if start - first >= 2 * WEEK else DAY
+    step = WEEK if min(start - first, baseline) >= 2 * WEEK else DAY
     sums = []
     for shift in range(step, baseline + step, step):
         at = start - shift
