@@ -149,6 +149,8 @@ def test_command_when_typed_then_answered_to_the_person_alone(
     answers: list[str] = []
     with alertd.running():
         begin(alertd, world, slack)
+        # The message may be out before the cycle that wrote it is over.
+        alertd.wait_cycles(1)
         commands = ("", "spend month", "silence owner=gpu-1 2h training <@U1> run", "silence owner=gpu-1", "dance")
         for n, text in enumerate(commands, 1):
             do(loop_thread, slack.type_command(text))
