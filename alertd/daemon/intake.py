@@ -36,6 +36,7 @@ _FLUSH_CELLS = 500_000
 """Changed cells held before they are committed: the first read of a large account must not fill the memory."""
 
 _ALL_MONTHS_EVERY = timedelta(days=1)
+_TERMS_EVERY = timedelta(hours=1)
 
 HourChange = tuple[int, HourBlock, HourBlock]
 """(hour, the block before, the block now)."""
@@ -189,7 +190,11 @@ class Intake:
     async def _read_category(self, reading: _Reading, key: CategoryKey) -> None:
         account, category = key
         book = reading.book(key)
-        if category == SUBSCRIPTION and not reading.everything and _was_read(book, reading.now, self._cadence):
+        if (
+            category == SUBSCRIPTION
+            and not reading.everything
+            and _was_read(book, reading.now, reading.plan.settle_delay)
+        ):
             return
         spans = plan_reads(
             book,
@@ -333,7 +338,8 @@ class Intake:
         self._on_change(reading.view, changes)
 
 
-def _was_read(book: CategoryBook, now: datetime, cadence: Cadence) -> bool:
+def _was_read(book: CategoryBook, now: datetime, settle_delay: timedelta) -> bool:
     """Return whether subscriptions were read so lately that they need no six requests again."""
     read_at = book.read_at
-    return read_at is not None and book.failed_at is None and timedelta() <= now - read_at < cadence.deep_every
+    lately = min(_TERMS_EVERY, settle_delay)
+    return read_at is not None and book.failed_at is None and timedelta() <= now - read_at < lately
