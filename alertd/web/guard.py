@@ -117,7 +117,16 @@ class Guard:
         )
         if needs_token and self.visitor(request) is None:
             return self._ask_for_token(request)
+        if self._may_be_signed_in(request):
+            return self._come_again(request.path_qs)
         return None
+
+    def _may_be_signed_in(self, request: web.Request) -> bool:
+        """Tell whether another site led to a page: the browser kept a session's cookie back, if there is one."""
+        is_page = request.method == "GET" and wants_html(request) and not request.path.startswith(STATIC)
+        is_led_here = request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
+        has_session = self._sessions.is_possible and self.visitor(request) is None
+        return is_page and is_led_here and has_session and not request.headers.get("Authorization")
 
     async def _handled(self, request: web.Request, handler: Handler) -> web.StreamResponse:
         try:
