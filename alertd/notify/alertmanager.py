@@ -1,7 +1,7 @@
 """
 The Alertmanager notifier: tells it the alerts' state, and leaves grouping, silences and people to it.
 
-Alertmanager keeps alerts in memory only, until their `endsAt`; so what fires is told again each minute (`mirror`), and
+Alertmanager keeps alerts in memory only, until their `endsAt`; so what fires is sent again each minute (`mirror`), and
 each time it ends far enough away that a stop of alertd ends nothing.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, postableAlerts
@@ -150,7 +150,7 @@ def payload(envelope: Envelope, *, labels: dict[str, str], now: datetime) -> lis
     """
     Return the alerts to post.
 
-    An alert is known by its labels. Where they were others when it was told, as when its severity rises, the one told
+    An alert is known by its labels. Where they were others when it was sent, as when its severity rises, the one sent
     is ended along with it; an end is the end of the one told.
 
     Args:

@@ -84,7 +84,7 @@ def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta |
         if not _is_enough(scene, hours[number], min_history):
             continue
         # The history knows nothing of what is planned: what is still to come of it is added here, and raises the
-        # limits as much. So it moves what is told and never what is reached.
+        # limits as much. So it moves what is shown and never what is reached.
         ahead = scene.allowances.ahead(group, scene.period.hours.end)
         base = scene.expected.of(group) + ahead + renewed.get(group, 0)
         has_range = low[number] == low[number]

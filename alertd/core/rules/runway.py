@@ -20,7 +20,7 @@ _MINUTES_PER_DAY = 24 * 60
 _SECONDS_PER_DAY = 86400
 _SECOND = timedelta(seconds=1)
 LONGEST_DAYS = 366
-"""A runway beyond that is told as "more than a year": today's pace says nothing of a day that far off."""
+"""A runway beyond that is shown as "more than a year": today's pace says nothing of a day that far off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

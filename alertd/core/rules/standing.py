@@ -56,7 +56,7 @@ class Standing:
     """What was spent in the 24 hours before the edge; None where that is not known."""
     forecast: Forecast | None
     planned: Allowance = NOTHING_PLANNED
-    """What of the spend was planned: it raises every limit, and stays in what is told as spent."""
+    """What of the spend was planned: it raises every limit, and stays in what is shown as spent."""
 
     @property
     def planned_share(self) -> Fraction:

@@ -160,7 +160,7 @@ class ApiKey:
         return self.name or self.mask
 
     def after(self, earlier: "ApiKey | None") -> "ApiKey":
-        """Return the key as it is now known: what is not told any more, as of a key that was deleted, stays."""
+        """Return the key as it is now known: what is not said any more, as of a key that was deleted, stays."""
         if earlier is None:
             return self
         return replace(self, name=self.name or earlier.name, mask=self.mask or earlier.mask)
