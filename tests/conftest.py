@@ -1,6 +1,7 @@
 """What every test is kept from, the logging that another one set up; and the one database server that they share."""
 
 import logging
+import os
 from collections.abc import Iterator
 
 import freezegun
@@ -17,6 +18,13 @@ settings.load_profile("alertd")
 
 # A fixture that stops the clock must not stop pytest's own, by which it measures durations and finds what hangs.
 freezegun.configure(extend_ignore_list=["_pytest.timing", "pytest_timeout"])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def own_environment() -> None:
+    """Run without the settings of whoever runs the tests; ALERTD_TEST_… was read when the modules were collected."""
+    for name in [name for name in os.environ if name.upper().startswith("ALERTD_")]:
+        del os.environ[name]
 
 
 @pytest.fixture(autouse=True)
