@@ -24,6 +24,7 @@ from alertd.clock import monotonic_s
 from alertd.errors import SettingsError, StoreError
 from alertd.store.database import Database, Dialect, ShapeT, Value
 from alertd.store.lease import CHECK_LEASE, LeaseLost
+from alertd.store.postgres_connection import SHORT_ANSWER_S, PostgresConnection
 from alertd.store.postgres_faults import GOES_ON, explained
 from alertd.store.url import PostgresUrl
 
@@ -104,14 +105,14 @@ class PostgresDatabase:
         self._address = address
         self._is_read_only = is_read_only
         self._epoch = epoch
-        self._connection: psycopg.Connection[tuple[Value, ...]] | None = None
+        self._connection: PostgresConnection | None = None
         self._is_closed = False
         self._is_inside = False
         self._session()
 
     # --- the connection --------------------------------------------------------------------------------------------
 
-    def _session(self) -> psycopg.Connection[tuple[Value, ...]]:
+    def _session(self) -> PostgresConnection:
         """Return the connection, a new one where the last was cut; inside a transaction that one or none."""
         if self._connection is None or self._connection.closed:
             if self._is_closed or self._is_inside:
@@ -120,7 +121,7 @@ class PostgresDatabase:
             self._connection = self._connect()
         return self._connection
 
-    def _connect(self) -> psycopg.Connection[tuple[Value, ...]]:
+    def _connect(self) -> PostgresConnection:
         try:
             given = conninfo_to_dict(self._address.url)
         except psycopg.ProgrammingError:
@@ -131,7 +132,7 @@ class PostgresDatabase:
         defaults = {name: text for name, text in _CONNECTING.items() if name not in given}
         with self._explained():
             # Transactions begin and end where this module says so. Prepared statements are bound to a session.
-            connection = psycopg.connect(
+            connection = PostgresConnection.connect(
                 make_conninfo(self._address.url, client_encoding="utf8", **defaults),
                 autocommit=True,
                 prepare_threshold=None,
@@ -221,10 +222,11 @@ class PostgresDatabase:
         finally:
             self._is_inside = False
 
-    def _begin(self, begin: str) -> psycopg.Connection[tuple[Value, ...]]:
+    def _begin(self, begin: str) -> PostgresConnection:
         connection = self._session()
         try:
-            connection.execute(begin.encode())
+            with connection.answering_within(SHORT_ANSWER_S):
+                connection.execute(begin.encode())
         except psycopg.Error:
             with self._explained():
                 if not connection.closed:
@@ -232,14 +234,14 @@ class PostgresDatabase:
                     raise
             # It was cut while nothing was under way: nothing is lost but the connection.
             connection = self._session()
-            with self._explained():
+            with self._explained(), connection.answering_within(SHORT_ANSWER_S):
                 connection.execute(begin.encode())
         return connection
 
     @staticmethod
-    def _roll_back(connection: psycopg.Connection[tuple[Value, ...]]) -> None:
+    def _roll_back(connection: PostgresConnection) -> None:
         # Of a connection that was cut the server rolls back by itself.
-        with contextlib.suppress(psycopg.Error):
+        with contextlib.suppress(psycopg.Error), connection.answering_within(SHORT_ANSWER_S):
             connection.execute("ROLLBACK")
 
     def _begun(self) -> str:
@@ -272,7 +274,7 @@ class PostgresDatabase:
         while monotonic_s() < give_up_at:
             with contextlib.suppress(StoreError, psycopg.Error):
                 connection = self._connect()
-                with connection:
+                with connection, connection.answering_within(SHORT_ANSWER_S):
                     row = connection.execute(b"SELECT pg_xact_status($1::xid8)", [number]).fetchone()
                 if row is not None and row[0] != "in progress":
                     return row[0] == "committed"

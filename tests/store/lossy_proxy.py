@@ -20,13 +20,18 @@ class Loss(StrEnum):
     """It reaches the server; its answer does not come back."""
     REQUEST = "request"
     """It does not reach the server."""
+    SILENCE = "silence"
+    """Its connection says nothing more; it does not reach the server."""
+    SILENCE_AFTER = "silence after it"
+    """It reaches the server, and its connection says nothing more."""
 
 
 class LossyProxy:
-    """Forwards everything, but for the next COMMIT as `loss` says, once."""
+    """Forwards everything, but for the next COMMIT as `loss` says, once; nothing of anybody while `is_silent`."""
 
     def __init__(self, target: Path, folder: Path) -> None:
         self.loss = Loss.NOTHING
+        self.is_silent = False
         self.folder = folder
         self._target = target
         self._listener = socket.socket(socket.AF_UNIX)
@@ -57,6 +62,9 @@ class LossyProxy:
                 ready, _, _ = select.select([client, server], [], [])
                 for source in ready:
                     data = source.recv(1 << 16)
+                    if self.is_silent and data:
+                        _swallow(client)
+                        return
                     if not data or (source is client and self._is_lost(data, client, server)):
                         return
                     (server if source is client else client).sendall(data)
@@ -66,12 +74,23 @@ class LossyProxy:
         if self.loss is Loss.NOTHING or b"COMMIT\0" not in data:
             return False
         loss, self.loss = self.loss, Loss.NOTHING
+        if loss in {Loss.SILENCE, Loss.SILENCE_AFTER}:
+            if loss is Loss.SILENCE_AFTER:
+                server.sendall(data)
+            _swallow(client)
+            return True
         client.shutdown(socket.SHUT_RDWR)
         if loss is Loss.ANSWER:
             server.sendall(data)
             # Until the server has done it and says so.
             server.recv(1 << 16)
         return True
+
+
+def _swallow(client: socket.socket) -> None:
+    """Answer nothing until the client gives up."""
+    while client.recv(1 << 16):
+        pass
 
 
 @contextmanager

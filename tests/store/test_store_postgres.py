@@ -1,6 +1,8 @@
 """What PostgreSQL has of its own: how it is opened and refused, cut connections, commits in doubt, no session state."""
 
+import contextlib
 import re
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -12,6 +14,7 @@ from alertd.core.spend.bill import ApiKey
 from alertd.errors import SettingsError, StoreError
 from alertd.store.migrate import Migration, migrate, require_current, shipped_migrations
 from alertd.store.postgres import PostgresDatabase
+from alertd.store.postgres_connection import PostgresConnection
 from alertd.store.store import Store
 from alertd.store.url import PostgresUrl, parse_database_url, passwords_in
 from tests.postgres_server import PASSWORD, PostgresServer, name_of
@@ -296,6 +299,64 @@ def test_commit_when_it_never_arrived_then_nothing_is_kept_and_said_so(proxied: 
         assert proxy.loss is Loss.NOTHING, "it was lost"
         assert store.meta.get("x") is None
         store.meta.put("x", "y")
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Silence is noticed in a moment."""
+    monkeypatch.setattr(PostgresConnection, "answer_s", 0.3)
+    monkeypatch.setattr("alertd.store.postgres.SHORT_ANSWER_S", 0.3)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize(
+    ("loss", "is_kept"),
+    [
+        pytest.param(Loss.SILENCE_AFTER, True, id="the server has committed and cannot say so"),
+        pytest.param(Loss.SILENCE, False, id="the server heard nothing of it"),
+    ],
+)
+def test_commit_when_no_answer_ever_comes_then_its_fate_is_asked_for(
+    proxied: tuple[LossyProxy, str], loss: Loss, *, is_kept: bool, postgres: PostgresServer
+) -> None:
+    """The connection is not cut, so that only a deadline of the client's own ends the waiting."""
+    proxy, url = proxied
+    with closing(Store.open(url, now=NOW)) as store:
+        proxy.loss = loss
+        with contextlib.nullcontext() if is_kept else pytest.raises(StoreError, match=r"gave no answer within 0 s"):
+            store.meta.put("x", "y")
+        assert proxy.loss is Loss.NOTHING, "it was lost"
+        assert store.meta.get("x") == ("y" if is_kept else None)
+
+
+@pytest.mark.usefixtures("impatient")
+def test_server_when_it_stops_answering_in_a_transaction_then_said_and_the_next_one_works(
+    proxied: tuple[LossyProxy, str],
+) -> None:
+    """A server that is stopped, or a pooler that hangs, closes nothing: nothing else would ever end the statement."""
+    proxy, url = proxied
+    with closing(Store.open(url, now=NOW)) as store:
+
+        def write_in_silence() -> None:
+            with store.transaction():
+                store.meta.put("x", "1")
+                proxy.is_silent = True
+                store.meta.put("x", "2")
+
+        with pytest.raises(StoreError, match=r"no answer .* alertd goes on by itself"):
+            write_in_silence()
+        proxy.is_silent = False
+        assert store.meta.get("x") is None
+        store.meta.put("x", "3")
+        assert store.meta.get("x") == "3"
+
+
+def test_server_when_it_accepts_and_never_answers_then_said_so() -> None:
+    """So do firewalls, load balancers with nothing behind them, and hosts that are out of memory."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=1"
+        with pytest.raises(StoreError, match=r"timeout.* alertd goes on by itself"):
+            Store.open_read_only(url)
 
 
 def test_settings_when_writing_then_made_in_the_transaction_and_gone_after_it(url: str) -> None:
