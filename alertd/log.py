@@ -166,6 +166,13 @@ def _spooled(stream: TextIO) -> TextIO:
         return stream
 
 
+def write_out() -> None:
+    """Write what is left of the log, for a process that ends without cleaning up."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, logging.StreamHandler) and isinstance(handler.stream, _Spool):
+            handler.stream.close()
+
+
 def configure_logging(*, style: str | None, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
     """
     Set up logging for the process.

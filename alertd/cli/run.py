@@ -9,6 +9,7 @@ import click
 from alertd.cli.common import prepare_to_connect
 
 if TYPE_CHECKING:
+    from alertd.daemon.signals import Signals
     from alertd.daemon.systemd import ServiceManager
     from alertd.settings import Settings
 
@@ -48,24 +49,36 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
 
 
 async def _serve(settings: "Settings") -> int:
+    from alertd.daemon.signals import Signals, leave_at_once
+    from alertd.daemon.systemd import ServiceManager
+
+    with Signals(on_overdue=leave_at_once) as signals:
+        try:
+            return await _take_turns(settings, ServiceManager.from_environment(os.environ), signals)
+        except asyncio.CancelledError:
+            if not signals.stop.is_set():
+                raise
+            # It was asked to stop while it started.
+            return 0
+
+
+async def _take_turns(settings: "Settings", manager: "ServiceManager", signals: "Signals") -> int:
     from alertd.daemon.app import load_checked_rules
     from alertd.daemon.standby import wait_for_turn
-    from alertd.daemon.systemd import ServiceManager
     from alertd.store.lease import StoreHeld
 
     # Mistakes show at once, not when it takes over.
     load_checked_rules(settings)
-    manager = ServiceManager.from_environment(os.environ)
-    while await wait_for_turn(settings, manager):
+    while await wait_for_turn(settings, manager, signals):
         try:
-            return await _lead(settings, manager)
+            return await _lead(settings, manager, signals)
         except StoreHeld:
             # Another one that stood by was quicker.
             continue
     return 0
 
 
-async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
+async def _lead(settings: "Settings", manager: "ServiceManager", signals: "Signals") -> int:
     from alertd.clock import utc_now
     from alertd.daemon.app import load_checked_rules, open_app
     from alertd.daemon.service import Service
@@ -75,19 +88,19 @@ async def _lead(settings: "Settings", manager: "ServiceManager") -> int:
 
     watch = RulesWatch(settings.rules_path())
     rules = load_checked_rules(settings)
-    url, loop, stop = settings.store_url(), asyncio.get_running_loop(), asyncio.Event()
+    url, loop = settings.store_url(), asyncio.get_running_loop()
     is_lost = False
 
     def lose() -> None:
         nonlocal is_lost
         is_lost = True
-        loop.call_soon_threadsafe(stop.set)
+        loop.call_soon_threadsafe(signals.stop.set)
 
     def opened() -> Store:
         return Store.open(url, now=utc_now(), on_lost=lose)
 
     async with open_app(settings, rules, open_store=opened) as app:
-        await Service(app, watch=watch, manager=manager, stop=stop).run()
+        await Service(app, watch=watch, manager=manager, signals=signals).run()
         place = await app.gateway.call(lambda store: store.place)
     if is_lost:
         raise LeaseLost(place)

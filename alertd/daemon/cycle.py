@@ -183,7 +183,12 @@ class Cycle:
                 chart_of=self._charts(self._facts(now)) if set(self._plan.views) <= self._views.keys() else no_chart,
                 now=now,
             )
-            await self._store.save_request(outcome, entries, now)
+            try:
+                await self._store.save_request(outcome, entries, now)
+            except BaseException:
+                # It may be stored although its answer was lost, or nobody waits for it any more.
+                self.forget()
+                raise
             state.alerts.update({alert.fingerprint: alert for alert in outcome.alerts})
             state.silences.update({silence.id: silence for silence in outcome.silences})
         return outcome

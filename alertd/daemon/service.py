@@ -6,7 +6,6 @@ anew when the wall clock was set.
 """
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -23,6 +22,7 @@ from alertd.daemon.heartbeat import send_heartbeat
 from alertd.daemon.poll import poll, renew_overview
 from alertd.daemon.reload import RulesReloader
 from alertd.daemon.schedule import GRACE, Schedule
+from alertd.daemon.signals import Signals
 from alertd.daemon.supervisor import Job
 from alertd.daemon.systemd import ServiceManager
 from alertd.daemon.watchdog import ASK_EVERY_S, CYCLE_DEADLINE, Watchdog
@@ -53,14 +53,14 @@ class Service:
     Args:
         watch: Notices edits of the rules.
         manager: What started this process, and wants to hear how it fares.
-        stop: Ends the service once it is set; signals set it too.
+        signals: Their `stop` ends the service once it is set, by a signal or otherwise.
     """
 
-    def __init__(self, app: App, *, watch: RulesWatch, manager: ServiceManager, stop: asyncio.Event) -> None:
+    def __init__(self, app: App, *, watch: RulesWatch, manager: ServiceManager, signals: Signals) -> None:
         self._app = app
         self._tasks = app.tasks
         self._manager = manager
-        self._stop = stop
+        self._signals, self._stop = signals, signals.stop
         self._log = get_logger()
         self._turn = asyncio.Lock()
         """Cycle, maintenance, reports and reload use the same state: one at a time."""
@@ -85,10 +85,10 @@ class Service:
 
     async def run(self) -> None:
         """Serve until asked to stop; then let sends in flight finish."""
-        # Signals first and to the very end: one that comes while alertd starts or stops must not kill it.
-        async with self._signals(), self._requests(), self._web(), self._reloading():
-            with self._schedule:
-                await self._serve()
+        with self._signals.watched(on_reload=self._reloader.ask):
+            async with self._requests(), self._web(), self._reloading():
+                with self._schedule:
+                    await self._serve()
 
     async def _serve(self) -> None:
         await self._app.delivery.recover()
@@ -143,18 +143,6 @@ class Service:
         # What is cut here is stored as `sending`: the next start finds out, or sends again.
         await self._tasks.stop()
         self._log.info("stopped")
-
-    @asynccontextmanager
-    async def _signals(self) -> AsyncIterator[None]:
-        loop = asyncio.get_running_loop()
-        signals = {signal.SIGTERM: self._stop.set, signal.SIGINT: self._stop.set, signal.SIGHUP: self._reloader.ask}
-        for number, obey in signals.items():
-            loop.add_signal_handler(number, obey)
-        try:
-            yield
-        finally:
-            for number in signals:
-                loop.remove_signal_handler(number)
 
     @asynccontextmanager
     async def _requests(self) -> AsyncIterator[None]:
@@ -273,7 +261,13 @@ class Service:
 
         try:
             async with self._turn:
-                if await self._app.gateway.call(prune):
+                try:
+                    is_pruned = await self._app.gateway.call(prune)
+                except BaseException:
+                    # It may have been done although its answer was lost.
+                    self._app.cycle.forget()
+                    raise
+                if is_pruned:
                     self._app.cycle.forget()
         except AlertdError as error:
             self._log.error("maintenance failed", error=str(error))

@@ -5,11 +5,11 @@ It decides nothing but whose turn it is, and holds nothing meanwhile but one con
 """
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from alertd.clock import monotonic_s
+from alertd.daemon.signals import Signals
 from alertd.daemon.supervisor import Supervisor
 from alertd.daemon.systemd import ServiceManager
 from alertd.errors import StoreError
@@ -23,7 +23,7 @@ _LOOK_S = 2.0
 """How often the lease is looked at: with its own 15 s, a takeover begins at most 17 s after the holder's death."""
 
 
-async def wait_for_turn(settings: Settings, manager: ServiceManager) -> bool:
+async def wait_for_turn(settings: Settings, manager: ServiceManager, signals: Signals) -> bool:
     """
     Return True once nobody holds the lease, at once where the store is a file; False when asked to stop meanwhile.
 
@@ -31,6 +31,7 @@ async def wait_for_turn(settings: Settings, manager: ServiceManager) -> bool:
 
     Args:
         manager: What started this process: for it, one that stands by has started and is well.
+        signals: Say when to stop.
 
     Raises:
         SettingsError: The database's URL, or the address to listen on, cannot be used.
@@ -44,9 +45,9 @@ async def wait_for_turn(settings: Settings, manager: ServiceManager) -> bool:
         holder = await asyncio.to_thread(watch.holder)
         if holder is None:
             return True
-        stop = asyncio.Event()
-        async with Supervisor(on_failure=lambda _task: None) as tasks, _signals(stop), _probes(settings, tasks.failing):
-            return await _stand_by(watch, holder, stop, manager, tasks)
+        async with Supervisor(on_failure=lambda _task: None) as tasks, _probes(settings, tasks.failing):
+            with signals.watched():
+                return await _stand_by(watch, holder, signals.stop, manager, tasks)
     finally:
         watch.close()
 
@@ -91,20 +92,6 @@ async def _until_free(
             log.info("standing by", lease_held_by=found)
             manager.status(f"standing by: {found} holds the lease")
             holder = found
-
-
-@asynccontextmanager
-async def _signals(stop: asyncio.Event) -> AsyncIterator[None]:
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop.set)
-    # The rules are read when it takes over; the signal to read them again must not end it.
-    loop.add_signal_handler(signal.SIGHUP, lambda: None)
-    try:
-        yield
-    finally:
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            loop.remove_signal_handler(number)
 
 
 @asynccontextmanager

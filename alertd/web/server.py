@@ -18,7 +18,7 @@ from alertd.core.alert import Alert, AlertState
 from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.words import format_count
-from alertd.errors import SettingsError
+from alertd.errors import SettingsError, StoreError
 from alertd.log import Repeats
 from alertd.queries.alert_json import alert_json
 from alertd.queries.status import Status
@@ -35,7 +35,7 @@ _ACCEPTED_AT_ONCE = 32
 _LAST_ANSWERS_S = 2.0
 """How long answers under way may take when the serving ends: a stop waits for nobody who reads slowly."""
 _STATUS_S = 5.0
-"""How long readiness waits for the store: probes give up soon after."""
+"""How long probes, scrapers and scripts wait for the store: they give up soon after."""
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -100,26 +100,38 @@ class Endpoints:
         if self._figures.is_failing:
             return web.Response(status=503, text="the last poll failed; see alertd's log\n")
         try:
-            async with asyncio.timeout(_STATUS_S):
-                status = await self._status()
-        except TimeoutError:
+            status = await self._judged()
+        except StoreError:
             return web.Response(status=503, text="the store does not answer; see alertd's log\n")
         if status.is_healthy:
             return web.Response(text="ok\n")
         # Without the figures that problems name: probes need no token.
         return web.Response(status=503, text=f"{format_count(len(status.problems), 'problem')}; see `alertd status`\n")
 
+    async def _judged(self) -> Status:
+        """
+        Return the daemon's status, if the store answers soon.
+
+        Raises:
+            StoreError: It cannot be read, or does not answer.
+        """
+        try:
+            async with asyncio.timeout(_STATUS_S):
+                return await self._status()
+        except TimeoutError:
+            raise StoreError(f"the store has not answered within {_STATUS_S:.0f} s; alertd goes on by itself") from None
+
     async def _metrics(self, _: web.Request) -> web.Response:
-        text = self._metrics_page.text(await self._status(), store_bytes=self._store_bytes())
+        text = self._metrics_page.text(await self._judged(), store_bytes=self._store_bytes())
         return web.Response(body=text, headers={"Content-Type": METRICS_TYPE})
 
     async def _status_json(self, _: web.Request) -> web.Response:
-        return web.json_response((await self._status()).json())
+        return web.json_response((await self._judged()).json())
 
     async def _alerts_json(self, request: web.Request) -> web.Response:
         """Firing alerts; with `?all=1` pending and resolved ones too, as `alertd alerts --all`."""
+        now = (await self._judged()).now
         alerts, waiting = await self._alerts()
-        now = (await self._status()).now
         shown = [alert for alert in alerts if alert.state is AlertState.FIRING]
         if request.query.get("all") in {"1", "true"}:
             shown = [alert for alert in alerts if alert.state is not AlertState.RESOLVED or alert.fired_at is not None]

@@ -15,6 +15,7 @@ from structlog.testing import capture_logs
 from structlog.typing import EventDict
 
 from alertd.daemon import standby
+from alertd.daemon.signals import Signals
 from alertd.daemon.standby import wait_for_turn
 from alertd.daemon.systemd import ServiceManager
 from alertd.settings import Settings, load_settings
@@ -42,6 +43,11 @@ def settings_of(url: str, listen: str = "off") -> Settings:
     return load_settings({"database_url": url, "http_listen": listen})
 
 
+async def _turn(settings: Settings, manager: ServiceManager | None = None) -> bool:
+    with Signals() as signals:
+        return await wait_for_turn(settings, manager or ServiceManager(), signals)
+
+
 async def logged(event: str, log: list[EventDict], task: "asyncio.Task[bool]") -> None:
     """Wait for a line of the log of a task that goes on."""
     while not any(line["event"] == event for line in log):
@@ -52,7 +58,7 @@ async def logged(event: str, log: list[EventDict], task: "asyncio.Task[bool]") -
 @asynccontextmanager
 async def waiting(settings: Settings, log: list[EventDict]) -> AsyncIterator["asyncio.Task[bool]"]:
     """Wait for the turn in a task, once it stands by."""
-    task = asyncio.create_task(wait_for_turn(settings, ServiceManager()))
+    task = asyncio.create_task(_turn(settings))
     async with asyncio.timeout(20):
         await logged("standing by", log, task)
         yield task
@@ -61,12 +67,12 @@ async def waiting(settings: Settings, log: list[EventDict]) -> AsyncIterator["as
 @pytest.mark.parametrize("kind", ["sqlite://", "sqlite:///alertd.db"])
 async def test_turn_when_the_store_is_a_file_then_at_once(kind: str) -> None:
     """A file has a lock of its own, which refuses."""
-    assert await wait_for_turn(settings_of(kind), ServiceManager())
+    assert await _turn(settings_of(kind))
 
 
 async def test_turn_when_nobody_holds_the_lease_then_at_once(url: str) -> None:
     """The first start of all, on a database without a table."""
-    assert await wait_for_turn(settings_of(url), ServiceManager())
+    assert await _turn(settings_of(url))
 
 
 async def test_turn_when_the_holder_ends_then_it_comes_and_both_are_logged(url: str) -> None:
@@ -87,7 +93,7 @@ async def test_service_manager_when_standing_by_then_told_that_it_started_and_is
         listening.bind(str(path))
         listening.settimeout(20)
         manager = ServiceManager(str(path), watchdog_s=60)
-        task = asyncio.create_task(wait_for_turn(settings_of(url), manager))
+        task = asyncio.create_task(_turn(settings_of(url), manager))
         for _ in range(4):
             notified.append((await asyncio.to_thread(listening.recv, 1000)).decode())
         holder.close()

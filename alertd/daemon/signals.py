@@ -1,0 +1,87 @@
+"""
+What signals mean to the service, from the loop's first moment to its last: none of them is lost, or kills half-way.
+
+SIGTERM and SIGINT set `stop`. Whoever watches that says so with `watched`; at any other moment, as while rules are
+read, a database is connected to or the store is opened, the task that runs all of it is cancelled.
+"""
+
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from alertd.log import get_logger, write_out
+
+LEAVE_AFTER_S = 9.0
+"""A stop takes ten seconds at most, and is through by then unless a call that nobody can cancel has not returned."""
+
+
+class Signals:
+    """
+    Obeys signals to the task that enters its block, until it leaves it; then what they did before is restored.
+
+    Args:
+        on_overdue: Called in another thread where the process has not ended `LEAVE_AFTER_S` after it was asked to.
+    """
+
+    def __init__(self, *, on_overdue: Callable[[], None] | None = None) -> None:
+        self.stop = asyncio.Event()
+        self._on_reload: Callable[[], None] | None = None
+        self._on_overdue = on_overdue
+        self._task = asyncio.current_task()
+        self._is_watched = False
+        self._before: dict[signal.Signals, object] = {}
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        obeyed = {signal.SIGTERM: self._end, signal.SIGINT: self._end, signal.SIGHUP: self._reload}
+        for number, obey in obeyed.items():
+            self._before[number] = signal.getsignal(number)
+            loop.add_signal_handler(number, obey)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        loop = asyncio.get_running_loop()
+        for number, before in self._before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, before)  # type: ignore[arg-type] # as it was returned
+
+    @contextmanager
+    def watched(self, *, on_reload: Callable[[], None] | None = None) -> Iterator[None]:
+        """Have `stop` set and nothing cancelled while the block runs, which ends by itself then."""
+        self._is_watched, self._on_reload = True, on_reload
+        try:
+            yield
+        finally:
+            self._is_watched, self._on_reload = False, None
+
+    def _reload(self) -> None:
+        # While alertd starts or stands by the rules are still to be read.
+        if self._on_reload is not None:
+            self._on_reload()
+
+    def _end(self) -> None:
+        if self.stop.is_set():
+            # What is being closed is not to be cut.
+            return
+        self.stop.set()
+        if self._on_overdue is not None:
+            overdue = threading.Timer(LEAVE_AFTER_S, self._on_overdue)
+            overdue.daemon = True
+            overdue.start()
+        if not self._is_watched and self._task is not None:
+            self._task.cancel()
+
+
+def leave_at_once() -> None:
+    """
+    End the process well although a thread of it waits for something, such as a server that does not answer.
+
+    Nothing is lost by it: what is stored is whole, and what was under way is found out at the next start.
+    """
+    get_logger().warning("stopped without waiting", why="a database, a name server or a file system does not answer")
+    write_out()
+    os._exit(0)
