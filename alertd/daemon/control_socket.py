@@ -17,7 +17,8 @@ import msgspec
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.errors import AlertdError, StoreError, UserError
-from alertd.log import get_logger
+from alertd.log import Repeats, get_logger
+from alertd.web.connection_limit import ConnectionLimit, connections_allowed
 
 _KINDS: dict[str, type[Acknowledge | AddSilence | ExpireSilence]] = {
     "acknowledge": Acknowledge,
@@ -29,6 +30,9 @@ _LONGEST_PATH = 107
 """The kernel's own limit for the name of a Unix socket, in bytes."""
 _READ_S = 10
 _ANSWER_S = 60
+_SHARE = 4
+"""The page has so many times as many connections: more than any script of acknowledgements opens at once."""
+_FULL = b'{"error": "alertd is answering too many requests at once; nothing was done, try again"}\n'
 _OWNER_ONLY = 0o600
 
 Handler = Callable[[Request], Awaitable[RequestOutcome]]
@@ -46,13 +50,13 @@ async def listen(path: Path, handle: Handler) -> AsyncIterator[None]:
 
     A socket that cannot be opened is logged and left closed: watching goes on without it.
     """
-    server = None
+    server, sockets = None, _Connections(handle)
     try:
         _clear(path)
         # Permissions before the first connection: the socket is made closed to others.
         before = os.umask(~_OWNER_ONLY & 0o777)
         try:
-            server = await asyncio.start_unix_server(lambda r, w: _serve(r, w, handle), path, limit=_LONGEST_LINE)
+            server = await asyncio.start_unix_server(sockets.serve, path, limit=_LONGEST_LINE)
         finally:
             os.umask(before)
     except OSError as error:
@@ -78,17 +82,35 @@ def _why(path: Path, error: OSError) -> str:
     return error.strerror or str(error)
 
 
-async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handle: Handler) -> None:
-    try:
-        async with asyncio.timeout(_READ_S):
-            line = await reader.readline()
-        writer.write(await answer(line, handle) + b"\n")
-        await writer.drain()
-    except (OSError, TimeoutError, ValueError) as error:
-        # The asker went away, or is none of ours. What was asked before that is done all the same.
-        get_logger().warning("control request dropped", error=str(error) or type(error).__name__)
-    finally:
-        writer.close()
+class _Connections:
+    """Serves each connection of one socket within bounds of time, length and number."""
+
+    def __init__(self, handle: Handler) -> None:
+        self._handle = handle
+        self._limit = ConnectionLimit(max(1, connections_allowed() // _SHARE))
+        self._trouble = Repeats()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Read one request, answer it and close the connection; one that asks nothing makes room for the next."""
+        place = self._limit.admit(writer.transport.abort)
+        try:
+            if place is None:
+                self._trouble.warning("control requests refused, too many are answered")
+                writer.write(_FULL)
+                return
+            async with asyncio.timeout(_READ_S):
+                line = await reader.readline()
+            self._limit.answer(place)
+            writer.write(await answer(line, self._handle) + b"\n")
+            async with asyncio.timeout(_READ_S):
+                await writer.drain()
+        except (OSError, TimeoutError, ValueError) as error:
+            # The asker went away, or is none of ours. What was asked before that is done all the same.
+            self._trouble.warning("control request dropped", error=str(error) or type(error).__name__)
+        finally:
+            if place is not None:
+                self._limit.leave(place)
+            writer.close()
 
 
 async def answer(line: bytes, handle: Handler) -> bytes:

@@ -17,6 +17,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd
+from alertd.daemon import control_socket
 from alertd.daemon.control_socket import NobodyListens, ask, listen, socket_path
 from alertd.errors import StoreError, UserError
 
@@ -164,6 +165,48 @@ async def test_line_when_it_is_oversized_then_dropped_and_the_door_stays_open(se
         await ask(served, Acknowledge(fingerprint="1c00", by="x" * 300_000))
     assert daemon.asked == []
     assert await ask(served, ACK) == "done"
+
+
+def descriptors() -> int:
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def opened(path: Path, count: int) -> list[asyncio.StreamWriter]:
+    """Open connections that ask nothing, each known to the daemon before the next one."""
+    return [(await asyncio.open_unix_connection(path))[1] for _ in range(count)]
+
+
+async def test_connections_when_thousands_ask_nothing_then_requests_are_served_and_the_log_stays_small(
+    path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A script that leaks them must not take the descriptors that polling and sending need."""
+    monkeypatch.setattr(control_socket, "connections_allowed", lambda: 16)
+    with capture_logs() as logs:
+        async with listen(path, daemon.handle):
+            before = descriptors()
+            idle = [writer for _ in range(10) for writer in await opened(path, 20)]
+            assert await ask(path, ACK) == "done"
+            # Of those here and there; the daemon keeps four.
+            assert descriptors() - before <= len(idle) + 10
+            for writer in idle:
+                writer.close()
+    assert len(logs) <= 1
+
+
+async def test_request_when_all_places_are_being_answered_then_refused_in_words(
+    path: Path, daemon: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever asked knows that nothing was done; those before it are answered."""
+    monkeypatch.setattr(control_socket, "connections_allowed", lambda: 4)
+    async with listen(path, daemon.handle):
+        daemon.gate.clear()
+        first = asyncio.create_task(ask(path, ACK))
+        await daemon.is_asked.wait()
+        with pytest.raises(UserError, match="too many requests at once; nothing was done, try again"):
+            await ask(path, EXPIRE)
+        daemon.gate.set()
+        assert await first == "done"
+    assert daemon.asked == [ACK]
 
 
 async def test_asker_when_it_goes_away_then_what_it_asked_is_done_and_the_door_stays_open(
