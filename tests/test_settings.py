@@ -160,6 +160,7 @@ def test_setting_when_set_to_nothing_then_not_set(name: str, nothing: str, monke
         ("HEARTBEAT_URL", "canary", "the value is not an http or https address"),
         ("SLACK_USERS", "U04ABCDEF, @ann", '"U04ABCDEF, @ann" has something else than ids: "@ann" is not a member'),
         ("SLACK_USERS", "C04ABCDEF", "is not a member's id"),
+        ("SLACK_USERS", ", ;", '", ;" names nobody; write ids'),
         ("SLACK_BOT_TOKEN", "xapp-canary", "it belongs into ALERTD_SLACK_APP_TOKEN"),
         ("SLACK_APP_TOKEN", "xoxb-canary", "it belongs into ALERTD_SLACK_BOT_TOKEN"),
         ("SLACK_BOT_TOKEN", "xoxb-can ary", "has blanks or characters that no token has"),

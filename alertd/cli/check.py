@@ -27,7 +27,7 @@ def command(ctx: click.Context, path: Path | None) -> int:
     from alertd.core.words import format_count
     from alertd.daemon.accounts import missing_keys
     from alertd.daemon.app import check_settings
-    from alertd.daemon.receivers import build_notifiers, owner_warnings
+    from alertd.daemon.receivers import build_notifiers, owner_warnings, secret_file_warnings
     from alertd.errors import RulesError, SettingsError
     from alertd.rules_file.load import load_rules
 
@@ -55,6 +55,7 @@ def command(ctx: click.Context, path: Path | None) -> int:
     for problem in (
         *rules.warnings,
         *owner_warnings(rules, notifiers),
+        *secret_file_warnings(rules),
         *problems,
         *missing_keys(rules, settings),
     ):

@@ -64,11 +64,14 @@ async def _serve(settings: "Settings") -> int:
 
 async def _take_turns(settings: "Settings", manager: "ServiceManager", signals: "Signals") -> int:
     from alertd.daemon.app import load_checked_rules
+    from alertd.daemon.receivers import secret_file_warnings
     from alertd.daemon.standby import wait_for_turn
+    from alertd.log import get_logger
     from alertd.store.lease import StoreHeld
 
     # Mistakes show at once, not when it takes over.
-    load_checked_rules(settings)
+    for problem in secret_file_warnings(load_checked_rules(settings)):
+        get_logger().warning("rules", text=str(problem))
     while await wait_for_turn(settings, manager, signals):
         try:
             return await _lead(settings, manager, signals)

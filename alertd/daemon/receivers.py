@@ -2,10 +2,11 @@
 
 import os
 from collections.abc import Callable, Mapping
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alertd.clock import utc_now
 from alertd.core.alerts.routing import OWNER
@@ -13,12 +14,16 @@ from alertd.core.messages.compose import compose_test
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import delivery_key
 from alertd.errors import Problem, RulesError
+from alertd.files.text_file import change_warning
 from alertd.notify.base import Dated, Delivered, Envelope, Notifier, ReceiverError, contact_kind
 from alertd.notify.delivery.attempt import attempt
 from alertd.notify.registry import notifier_class
 from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +121,25 @@ async def send_now(receiver: str, notifier: Notifier, message: Message) -> list[
     finally:
         await notifier.close()
     return results
+
+
+def secret_file_warnings(rules: LoadedRules) -> list[Problem]:
+    """Return a problem for every file that a key ending `_file` names and every user may change."""
+    named = [("receiver", r.name, key, getattr(r.config, key)) for r in rules.receivers for key in _file_keys(r.config)]
+    named += [("account", account.name, "api_key_file", account.api_key_file) for account in rules.accounts]
+    found = []
+    for kind, name, key, files in named:
+        for file in files if isinstance(files, tuple) else (files,):
+            # One that cannot be looked at is an error of whoever reads it.
+            with suppress(OSError, ValueError):
+                path = rules.folder / (file or "")
+                if file and (warning := change_warning(path, path.stat().st_mode)):
+                    found.append(rules.problem(kind, name, f"{key}: {warning}", key=key))
+    return found
+
+
+def _file_keys(config: "BaseModel") -> list[str]:
+    return [key for key in type(config).model_fields if key.endswith("_file")]
 
 
 _NO_CONTACTS = "only a Slack receiver with a bot token and an email receiver can write to people, and there is none"

@@ -74,6 +74,15 @@ def open_ordinary(path: Path) -> BinaryIO:
     raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
 
 
+def change_warning(path: Path, mode: int) -> str:
+    """
+    Return a warning where every user may change a file that holds a secret, else nothing.
+
+    Whoever mounts secrets chooses their owner, and often lets all of a container read them: neither is a fault.
+    """
+    return f"{path}: every user of this host may change it; chmod o-w {path}" if mode & stat.S_IWOTH else ""
+
+
 def _decoded(content: bytes) -> str:
     try:
         text = content.decode(_encoding(content))

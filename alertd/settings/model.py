@@ -231,7 +231,7 @@ def _fault(name: str, text: str, sources: Sources) -> str:
     given = sources.values.get(name)
     place = f" ({given.place})" if given is not None and given.place else ""
     text = text.removeprefix("Value error, ")
-    if not text.startswith(("is ", "has ", "holds ")):
+    if not text.startswith(("is ", "has ", "holds ", "names ")):
         return f"{PREFIX}{name.upper()}{place}: {text}"
     return f"{PREFIX}{name.upper()}{place}: {_shown(name, given.text if given is not None else '')} {text}"
 

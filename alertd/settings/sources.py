@@ -15,7 +15,7 @@ from pathlib import Path
 from dotenv import dotenv_values
 from dotenv.parser import parse_stream
 
-from alertd.files.text_file import TextFile, UnusableFile, read_text_file
+from alertd.files.text_file import TextFile, UnusableFile, change_warning, read_text_file
 
 PREFIX = "ALERTD_"
 DOTENV = Path(".env")
@@ -110,7 +110,7 @@ def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
             f"runs alertd (chown {os.geteuid()} {DOTENV})"
         )
         return
-    if words := _open_to_others(file.mode, _OTHERS_READ | _OTHERS_WRITE):
+    if words := _open_to_others(file.mode):
         found.warnings.append(f"{DOTENV}: every user of this host may {words} it; chmod 600 {DOTENV}")
     values = dotenv_values(stream=io.StringIO(file.text))
     for binding in parse_stream(io.StringIO(file.text)):
@@ -141,9 +141,8 @@ def _read_secrets(folder: Path, known: frozenset[str], found: Sources) -> None:
             why = "it is a link to nowhere" if isinstance(error, FileNotFoundError) else error
             found.problems.append(f"{file}: cannot be read: {why}")
             continue
-        # Whoever mounts secrets chooses their owner, and often lets all of a container read them.
-        if words := _open_to_others(held.mode, _OTHERS_WRITE):
-            found.warnings.append(f"{file}: every user of this host may {words} it; chmod o-w {file}")
+        if warning := change_warning(file, held.mode):
+            found.warnings.append(warning)
         _take(file.name, Given(text=held.text.strip(), place=str(file)), known, found)
 
 
@@ -151,7 +150,7 @@ def _is_trusted(file: TextFile) -> bool:
     return file.owner in {0, os.geteuid()}
 
 
-def _open_to_others(mode: int, unwanted: int) -> str:
-    """Return what every user may do with a file and should not; empty where that is nothing."""
-    words = [word for bit, word in ((_OTHERS_READ, "read"), (_OTHERS_WRITE, "change")) if mode & unwanted & bit]
+def _open_to_others(mode: int) -> str:
+    """Return what every user may do with a file; empty where that is nothing."""
+    words = [word for bit, word in ((_OTHERS_READ, "read"), (_OTHERS_WRITE, "change")) if mode & bit]
     return " and ".join(words)
