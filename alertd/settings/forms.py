@@ -167,9 +167,7 @@ def members(value: str | None) -> str | None:
                 raise ValueError(f"has something else than ids: {error}") from None
     if not found:
         # Taken for a list of nobody it would let everybody in.
-        raise ValueError(
-            'names nobody; write ids like U04ABCDEF (in Slack: profile, "Copy member ID")'
-        )
+        raise ValueError('names nobody; write ids like U04ABCDEF (in Slack: profile, "Copy member ID")')
     return ",".join(found)
 
 
