@@ -77,7 +77,7 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
     """Show what was spent in the hours stored so far, largest first; amounts in USD, exact in JSON and CSV."""
     from alertd.clock import utc_now
     from alertd.core.hours import HourRange, hour_of
-    from alertd.core.rules.held import with_key_names
+    from alertd.core.rules.held import with_api_names
     from alertd.core.spend.bill import View
     from alertd.store.store import Store
 
@@ -92,7 +92,7 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
     window = HourRange(hour_of(utc_now() - since), running + 1)
     store = Store.open_read_only(settings.store_url())
     try:
-        owners = with_key_names(owners, store.key_bills.load_keys())
+        owners = with_api_names(owners, store.key_bills.load_keys(), store.resources.load())
         rows = _rows(store, View(view), window, keys, owners)
         is_read = View(view) in store.views
     finally:
@@ -101,7 +101,8 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
         exact = _exact(rows, keys, owners)
         print_json([{name: text for name, text in row.items() if text or name != _OWNER_NAME} for row in exact])
     elif as_csv:
-        has_names = "owner" in keys and (view == View.API_KEY or any(owner.name for owner in owners.entries))
+        is_named = view == View.API_KEY or bool(owners.names) or any(owner.name for owner in owners.entries)
+        has_names = "owner" in keys and is_named
         writer = csv.DictWriter(sys.stdout, fieldnames=_columns(keys, has_names=has_names), extrasaction="ignore")
         writer.writerow({name: spreadsheet_cell(name) for name in writer.fieldnames})
         for row in _exact(rows, keys, owners):

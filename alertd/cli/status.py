@@ -3,6 +3,7 @@
 import click
 
 from alertd.cli.common import prepare, print_json, table
+from alertd.core.printable import escape_controls
 
 _EPILOG = """\b
 Examples:
@@ -39,6 +40,8 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     click.echo(f"Last good cycle {status.last_good_text}")
     click.echo(f"Rules           {status.rules_text}")
     click.echo(f"Alerts          {status.firing} firing, {status.pending} pending")
+    for resource in status.resources:
+        click.echo(f"Resources       {escape_controls(resource.text)}")
     if status.edges:
         heading = ("ACCOUNT", "CATEGORY", "BILLED THROUGH (UTC)", "LAST READ (UTC)", "STATE")
         click.echo("\n" + table([heading, *(edge.row() for edge in status.edges)]))

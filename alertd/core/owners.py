@@ -14,13 +14,21 @@ _GROUP = re.compile(r"S[A-Z0-9]{5,30}", re.ASCII)
 class Owner:
     """One entry of `owners:` in the rules file."""
 
-    match: Patterns
+    match: Patterns = Patterns()
+    """Of ids; without a pattern every id matches."""
+    match_name: Patterns = Patterns()
+    """Of the names that the API gives; with a pattern an owner without such a name does not match."""
     name: str = ""
     team: str = ""
     slack: str = ""
     """The id of a Slack member, user group or channel."""
     email: str = ""
     labels: Labels = ()
+
+    def matches(self, owner_id: str, api_name: str) -> bool:
+        """Return whether it stands for an owner; where both kinds of patterns are written, both must match."""
+        is_named = not self.match_name.texts or (bool(api_name) and self.match_name.matches(api_name))
+        return is_named and self.match.matches(owner_id)
 
     def address(self, kind: str) -> str:
         """Return where receivers of a kind (`slack`, `email`) write to it, empty where that is not known."""
@@ -40,7 +48,7 @@ def slack_mention(slack_id: str) -> str:
     return f"<!subteam^{slack_id}>" if _GROUP.fullmatch(slack_id) else ""
 
 
-_NOBODY = Owner(match=Patterns())
+_NOBODY = Owner()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +57,7 @@ class OwnerDirectory:
 
     entries: tuple[Owner, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    """What owners are called by the bills themselves: names of API keys by id. A name in the rules file wins."""
+    """What the API calls owners, by id: keys, instances and endpoints. A name in the rules file wins."""
     _found: dict[str, Owner] = field(default_factory=dict, compare=False, repr=False)
 
     def find(self, owner_id: str) -> Owner:
@@ -57,9 +65,10 @@ class OwnerDirectory:
         found = self._found.get(owner_id)
         if found is None:
             # An empty id has no owner, even for a pattern `*`: spend without an owner must stay visible as such.
-            found = next((o for o in self.entries if owner_id and o.match.matches(owner_id)), _NOBODY)
-            if not found.name and owner_id in self.names:
-                found = replace(found, name=self.names[owner_id])
+            api_name = self.names.get(owner_id, "")
+            found = next((o for o in self.entries if owner_id and o.matches(owner_id, api_name)), _NOBODY)
+            if not found.name and api_name:
+                found = replace(found, name=api_name)
             self._found[owner_id] = found
         return found
 

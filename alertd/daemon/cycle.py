@@ -23,7 +23,7 @@ from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts, ReloadOutcome
-from alertd.core.rules.held import Held, build_facts, with_key_names
+from alertd.core.rules.held import Held, build_facts, with_api_names
 from alertd.core.rules.own import broken_rules as rules_broken
 from alertd.core.rules.own import failed_rules, wrong_clock
 from alertd.core.rules.own import unread_bills as blindness
@@ -145,6 +145,8 @@ class Cycle:
             self.forget()
         self._plan = plan
         self._views.clear()
+        if self._state is not None:
+            self._name_owners(self._state)
 
     def forget(self) -> None:
         """Read everything from the store anew at the next cycle: something else changed it."""
@@ -198,6 +200,7 @@ class Cycle:
         async with self._loading:
             if self._state is None:
                 self._state = await self._store.load(self._plan.views)
+                self._name_owners(self._state)
             return self._state
 
     async def run(self, now: datetime, *, everything: bool = False) -> CycleReport:
@@ -234,7 +237,7 @@ class Cycle:
         if self._time.verdict() is not Verdict.WRONG:
             state = await self._remember()
             await self._intake.read(state, self._plan, now, report, everything=everything)
-            self._name_keys(state)
+            self._name_owners(state)
         report.read_s = self._timer() - begun
         verdict = self._time.verdict()
         if verdict is Verdict.CHECKED and (self._intake.is_left_out or await self._rebase(now)):
@@ -294,12 +297,14 @@ class Cycle:
         for hour, before, after in changes:
             self._views[view].replace(hour, before, after)
 
-    def _name_keys(self, state: DaemonState) -> None:
-        """Let owners that are API keys be called as their bills call them."""
+    def _name_owners(self, state: DaemonState) -> None:
+        """Let owners be called as the API calls them: keys by their bills, instances and endpoints by their lists."""
         audience = self._plan.audience
-        owners = with_key_names(audience.owners, state.key_names.values())
+        owners = with_api_names(audience.owners, state.key_names.values(), state.resources.values())
         if owners is not audience.owners:
             self._plan = replace(self._plan, audience=replace(audience, owners=owners))
+            for view in self._views.values():
+                view.use_owners(owners)
 
     async def _evaluate(self, now: datetime, report: CycleReport, rules: Sequence[Rule]) -> tuple[list[Move], Facts]:
         # Before anything is judged the alerts of an earlier process are known.

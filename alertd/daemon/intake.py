@@ -5,7 +5,7 @@ Every failure ends here as part of the report: the hours count as incomplete, wh
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -27,6 +27,7 @@ from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
 from alertd.daemon.checked_time import Timekeeper, Verdict
+from alertd.daemon.resource_intake import ResourceIntake
 from alertd.daemon.state import DaemonState, FactStore, Plan, Shelf
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 from alertd.log import get_logger
@@ -110,6 +111,7 @@ class Intake:
         self._cadence = cadence
         self._on_change = on_change
         self._time = time
+        self._resources = ResourceIntake(store, self._may_file)
         self._is_left_out = False
         self._dropped: set[tuple[View, str, str]] = set()
         """Those of a category that an account does not have are not asked for again in this run."""
@@ -141,6 +143,18 @@ class Intake:
         )
         self._refused.clear()
         self._is_left_out = False
+        bills = self._read_bills(reading, others)
+        await self._resources.read_beside(bills, state, plan, now)
+        async with self._filing:
+            for one in (reading, *others):
+                await self._commit(one)
+        self._last_read = self._result(plan)
+        if self._last_read != self._stored:
+            await self._store.save_last_read(self._last_read)
+            self._stored = self._last_read
+
+    async def _read_bills(self, reading: _Reading, others: Sequence[_Reading]) -> None:
+        plan = reading.plan
         try:
             async with asyncio.TaskGroup() as group:
                 for account in plan.accounts:
@@ -153,13 +167,6 @@ class Intake:
                         group.create_task(self._read_balance(reading, account))
         except* StoreError as failed:
             raise failed.exceptions[0] from None
-        async with self._filing:
-            for one in (reading, *others):
-                await self._commit(one)
-        self._last_read = self._result(plan)
-        if self._last_read != self._stored:
-            await self._store.save_last_read(self._last_read)
-            self._stored = self._last_read
 
     @property
     def last_read(self) -> LastRead:
@@ -185,6 +192,8 @@ class Intake:
             refused=dict(self._refused),
             bill_gaps=dict(self._bill_gaps),
             balance_gaps=dict(self._balance_gaps),
+            resource_gaps=self._resources.gaps(plan),
+            resources_read=self._resources.read_at(plan),
         )
 
     async def _read_category(self, reading: _Reading, key: CategoryKey) -> None:

@@ -31,6 +31,7 @@ def build_plan(
         settle_delay=watched.settle_delay,
         planned=watched.planned,
         reach=watched.reach,
+        resource_accounts=watched.resource_accounts,
         audience=build_audience(rules, notifiers, targets=build_link_targets(rules, settings)),
         headline_of=headlines(rules),
     )
@@ -54,6 +55,7 @@ def build_watched(rules: LoadedRules, settings: Settings) -> Watched:
         ),
         settle_delay=settings.settle_delay,
         planned=rules.planned,
+        resource_accounts=frozenset(account.name for account in rules.accounts if account.resources),
         reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
     )
 

@@ -18,6 +18,7 @@ from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.owners import OwnerDirectory
+from alertd.core.resources import Listing, Resource, ResourceKey, ResourceKind
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import ClockFault, ReloadOutcome
 from alertd.core.rules.held import CategoryKey, Held, LastRead
@@ -64,6 +65,14 @@ class BillSource(Protocol):
             ApiError: It could not be read.
         """
 
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        """
+        Return the instances or the serverless endpoints that the account has.
+
+        Raises:
+            ApiError: They could not be read.
+        """
+
     async def ask_time(self) -> None:
         """
         Have the API answer anything, so that its time is heard; what it answers does not matter.
@@ -108,6 +117,9 @@ class FactStore(Protocol):
     async def save_balance(self, balance: Balance) -> None:
         """Append an account's balance."""
 
+    async def save_resources(self, resources: Sequence[Resource]) -> None:
+        """Store what is known of instances and endpoints now."""
+
     async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
         """Replace the subscriptions of an account that were bought in a range."""
 
@@ -150,6 +162,8 @@ class DaemonState:
     """By account and key id."""
     balances: dict[str, Balance] = field(default_factory=dict)
     """By account, as last read."""
+    resources: dict[ResourceKey, Resource] = field(default_factory=dict)
+    """Instances and endpoints that were ever listed, of all accounts."""
 
     terms: tuple[Term, ...] = ()
     """Subscriptions, of all accounts."""
@@ -173,6 +187,7 @@ class DaemonState:
             bills=tuple(self.bills.values()),
             balances=self.balances,
             terms=self.terms,
+            resources=tuple(self.resources.values()),
             owners=owners,
             last_read=last_read,
             rules_file=rules_file,

@@ -20,6 +20,7 @@ from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.messages.rebase import rebased_entry
 from alertd.core.money import Usd
+from alertd.core.resources import Resource
 from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.rules.held import CategoryKey, LastRead
 from alertd.core.spend.arrival import Arrivals, Place
@@ -118,6 +119,10 @@ class StoreGateway(StoredOutbox):
     async def save_balance(self, balance: Balance) -> None:
         """Append an account's balance."""
         await self._thread.call(lambda store: store.balances.save(balance))
+
+    async def save_resources(self, resources: Sequence[Resource]) -> None:
+        """Store what is known of instances and endpoints now."""
+        await self._thread.call(lambda store: store.resources.save(resources))
 
     async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
         """Replace the subscriptions of an account that were bought in a range."""
@@ -241,6 +246,7 @@ def _load(store: Store, views: Collection[View] | None) -> DaemonState:
             key_names={(key.account, key.key_id): key for key in store.key_bills.load_keys()} if uses_keys else {},
             balances=store.balances.last(),
             terms=store.terms.load(),
+            resources={resource.key: resource for resource in store.resources.load()},
         )
 
 

@@ -1,5 +1,5 @@
 """
-The billing API of one account: what can be read of it.
+The API of one account: what can be read of it.
 
 Decides what is asked for and in which pieces; how, is the transport's. All or nothing: a call returns everything it was
 asked for, or raises.
@@ -17,6 +17,7 @@ import httpx
 
 from alertd.clock import elapsed_s, utc_now
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of, start_of
+from alertd.core.resources import Listing, ResourceKind
 from alertd.core.spend.bill import SUBSCRIPTION, ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term
 from alertd.core.spend.subscription import rows_of
 from alertd.errors import ApiCategoryUnknown, ApiUnavailable
@@ -26,6 +27,8 @@ from alertd.novita.keys import KeyColumns
 from alertd.novita.monthly import decode_monthly_bills
 from alertd.novita.ranges import KEY_BILLS_LIMIT_DAYS, RangeLimit, first_piece, shorter
 from alertd.novita.refusal import RangeRefused
+from alertd.novita.resources import ENDPOINTS, INSTANCES, decode_endpoints, decode_instances, read_pages
+from alertd.novita.resources import PAGE_SIZE as RESOURCE_PAGE_SIZE
 from alertd.novita.stream import BillStream
 from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES, decode_terms
 from alertd.novita.transport import DEFAULT_BOUNDS, ApiRequest, Bounds, Hear, Transport, decode_apart
@@ -197,6 +200,25 @@ class NovitaClient:
                 # This brand does not sell that by the month; the other categories are whole without it.
                 continue
         return tuple(term for term in terms if hour_of(term.bought_at) in span)
+
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        """
+        Read the instances or the serverless endpoints, beside the bills: asked once, and nothing is tried again.
+
+        Raises:
+            ApiError: One of its kinds; its text quotes nothing of the answer.
+        """
+        match kind:
+            case ResourceKind.ENDPOINT:
+                request = ApiRequest(path=ENDPOINTS, parameters={}, what="serverless endpoints")
+                return await self._transport.read_beside(request, decode_endpoints)
+            case ResourceKind.INSTANCE:
+                return await read_pages(self._read_instances, account=self.account, what="instances")
+
+    async def _read_instances(self, page: int) -> Listing:
+        parameters = {"pageSize": str(RESOURCE_PAGE_SIZE), "pageNum": str(page)}
+        request = ApiRequest(path=INSTANCES, parameters=parameters, what="instances")
+        return await self._transport.read_beside(request, decode_instances)
 
     async def _read_term_piece(self, category: str, piece: HourRange) -> list[Term]:
         request = ApiRequest(

@@ -18,7 +18,7 @@ import httpx
 
 from alertd import __version__
 from alertd.core.retry_after import parse_http_date, retry_after
-from alertd.errors import ApiError, ApiRequestRefused, ApiUnavailable
+from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavailable
 from alertd.novita.endpoint import checked_base_url, checked_key, shown_location
 from alertd.novita.refusal import CATEGORY_REASON, MAX_REFUSAL_BYTES, RangeRefused, error_of, read_refusal
 from alertd.novita.retry import retry
@@ -27,6 +27,8 @@ from alertd.outgoing.connections import Outgoing
 
 CONCURRENT_REQUESTS = 4
 """Per account; more at once only brings 429 sooner."""
+BESIDE_REQUESTS = 2
+"""What is read beside the bills has slots of its own: however it hangs, no bill waits for it."""
 
 INLINE_BYTES = 128 * 1024
 """Up to here decoding takes a few milliseconds, less than a thread is worth."""
@@ -50,6 +52,9 @@ class Bounds:
     stream_from_bytes: int = 1 << 20
     bill_list_bytes: int = 1 << 30
     other_bytes: int = 32 << 20
+    beside_s: float = 10
+    """For an answer that is read beside the bills."""
+    beside_bytes: int = 8 << 20
 
 
 DEFAULT_BOUNDS = Bounds()
@@ -104,6 +109,7 @@ class Transport:
         self._now = now
         self._hear, self._elapsed = hear, elapsed
         self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._beside_slots = asyncio.Semaphore(BESIDE_REQUESTS)
         self._http = outgoing.http_client(
             self.base_url,
             transport=transport,
@@ -153,6 +159,48 @@ class Transport:
             ApiError: One of its kinds; RangeRefused where a shorter range may cure it.
         """
         return await retry(lambda: self._attempt(request, read), sleep=self._sleep, rng=self._rng)
+
+    async def read_beside(self, request: ApiRequest, decode: Callable[[bytes], Result]) -> Result:
+        """
+        Ask once for something that no bill waits for; the next poll asks again.
+
+        Its answers carry secrets, so that no error quotes anything of them, redirects and refusals included.
+
+        Raises:
+            ApiError: ApiKeyRefused, ApiRequestRefused or ApiUnavailable.
+        """
+        error: ApiError
+        try:
+            async with self._beside_slots, asyncio.timeout(self.bounds.beside_s):
+                url, asked_s = self.base_url + request.path, self._elapsed()
+                async with self._http.stream("GET", url, params=request.parameters) as response:
+                    self._note_clock(response.headers.get("Date"), asked_s)
+                    if response.status_code == httpx.codes.OK:
+                        body = bytearray()
+                        async for data in self.body(response, request, self.bounds.beside_bytes):
+                            body += data
+                        return await decode_apart(partial(decode, bytes(body)), len(body))
+                    error = self._refused_beside(response.status_code, request)
+        except RangeRefused as refused:
+            error = ApiUnavailable(refused.text, account=self.account, what=request.what)
+        except UnexpectedShape as shape:
+            error = ApiUnavailable(f"the answer is {shape}", account=self.account, what=request.what)
+        except (httpx.TimeoutException, TimeoutError):
+            error = ApiUnavailable("no complete answer in time", account=self.account, what=request.what)
+        except httpx.HTTPError as failed:
+            error = ApiUnavailable(f"no answer ({type(failed).__name__})", account=self.account, what=request.what)
+        raise error
+
+    def _refused_beside(self, status: int, request: ApiRequest) -> ApiError:
+        kind: type[ApiError] = ApiUnavailable
+        text = f"HTTP {status}"
+        if status in {401, 403}:
+            kind, text = ApiKeyRefused, f"the key may not read them (HTTP {status})"
+        elif 300 <= status < 400:
+            kind, text = ApiRequestRefused, f"redirected (HTTP {status}), which is not followed with the key"
+        elif 400 <= status < 500 and status not in {408, 425, 429}:
+            kind, text = ApiRequestRefused, f"the API does not offer them here (HTTP {status})"
+        return kind(text, account=self.account, what=request.what)
 
     async def knock(self, path: str) -> None:
         """

@@ -9,7 +9,7 @@ from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.replay.past import History, Past
 from alertd.core.rules.facts import Facts, ReloadOutcome
-from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_key_names
+from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_api_names
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import View
 from alertd.core.spend.view import SpendView
@@ -49,12 +49,14 @@ def read_snapshot(store: Store, watched: Watched, *, owners: OwnerDirectory, now
 
 def _read_held(store: Store, watched: Watched, owners: OwnerDirectory) -> Held:
     books = {view: store.books_of(view).load_books() for view in watched.views}
+    resources = store.resources.load()
     return Held(
         books=books,
         bills=store.bills.load_monthly(),
         balances=store.balances.last(),
         terms=store.terms.load(),
-        owners=with_key_names(owners, store.key_bills.load_keys()),
+        resources=resources,
+        owners=with_api_names(owners, store.key_bills.load_keys(), resources),
         last_read=store.meta.last_read or LastRead(dropped=never_asked(books, watched)),
         rules_file=store.meta.rules_file or ReloadOutcome(),
         watched_since=store.meta.created_at,
@@ -95,6 +97,7 @@ def read_history(store: Store, keys: Iterable[CategoryKey], first: int, *, uses_
             balances=store.balances.since(start_of(first)),
             terms=store.terms.load(),
             key_names=store.key_bills.load_keys(),
+            resources=store.resources.load(),
             keys=_read_view(store, View.API_KEY, wanted, first) if uses_keys else None,
         )
 

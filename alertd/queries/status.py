@@ -12,7 +12,9 @@ from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.resources import ResourceKind
 from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.held import LastRead
 from alertd.core.spend.arrival import DAILY
 from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import CategoryBook
@@ -53,6 +55,25 @@ class Edge:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ResourceHealth:
+    """How the names and states of one account's instances and endpoints were read; nothing else depends on it."""
+
+    account: str
+    instances: int
+    """Those that are listed."""
+    endpoints: int
+    read_at: datetime | None
+    error: str
+
+    @property
+    def text(self) -> str:
+        """One line for people."""
+        known = f"{format_count(self.instances, 'instance')}, {format_count(self.endpoints, 'endpoint')}"
+        read = f"{known}, read {format_instant(self.read_at)}" if self.read_at else "not read yet"
+        return f"{self.account}: {read}{f'; {self.error}' if self.error else ''}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverHealth:
     """How one receiver's notifications fare."""
 
@@ -89,6 +110,7 @@ class Status:
     open_alerts: tuple[Alert, ...]
     edges: tuple[Edge, ...]
     receivers: tuple[ReceiverHealth, ...]
+    resources: tuple[ResourceHealth, ...]
     rules_file: ReloadOutcome | None
     now: datetime
 
@@ -153,6 +175,16 @@ class Status:
                 }
                 for edge in self.edges
             ],
+            "resources": [
+                {
+                    "account": one.account,
+                    "instances": one.instances,
+                    "endpoints": one.endpoints,
+                    "read_at": iso_instant_or_none(one.read_at),
+                    "error": one.error or None,
+                }
+                for one in self.resources
+            ],
             "outbox": {
                 receiver.name: {state.value: count for state, count in receiver.counts.items()}
                 for receiver in self.receivers
@@ -212,6 +244,7 @@ def read_status(
         open_alerts = store.alerts.open_alerts()
         receivers = _receivers(store, now)
         rules_file = store.meta.rules_file
+        resources = _resources(store)
     edges = tuple(_edge(book, now, settle_delay) for book in books)
     states = [alert.state for alert in open_alerts]
     return Status(
@@ -227,8 +260,24 @@ def read_status(
         open_alerts=open_alerts,
         edges=edges,
         receivers=receivers,
+        resources=resources,
         rules_file=rules_file,
         now=now,
+    )
+
+
+def _resources(store: Store) -> tuple[ResourceHealth, ...]:
+    last = store.meta.last_read or LastRead()
+    listed = Counter((one.account, one.kind) for one in store.resources.load() if one.gone_at is None)
+    return tuple(
+        ResourceHealth(
+            account=account,
+            instances=listed[account, ResourceKind.INSTANCE],
+            endpoints=listed[account, ResourceKind.ENDPOINT],
+            read_at=last.resources_read.get(account),
+            error=last.resource_gaps.get(account, ""),
+        )
+        for account in sorted({*last.resources_read, *last.resource_gaps})
     )
 
 

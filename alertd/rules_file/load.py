@@ -326,6 +326,7 @@ def _own_fault(kind: type[Rule], error: Exception) -> str:
 def _owner(entry: OwnerEntry) -> Owner:
     return Owner(
         match=entry.match,
+        match_name=entry.match_name,
         name=entry.name,
         team=entry.team,
         slack=entry.slack,

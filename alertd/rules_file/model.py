@@ -56,6 +56,10 @@ class Account:
     base_url: Annotated[
         Url, Key("Another address of the API than ALERTD_NOVITA_BASE_URL.", example="https://api.novita.ai")
     ] = Url("")
+    resources: Annotated[
+        bool,
+        Key("Whether names and states of instances and serverless endpoints are read beside the bills.", example=True),
+    ] = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,8 +69,15 @@ class OwnerEntry:
     match: Annotated[
         Patterns,
         Key("Instance, endpoint or key ids: a value, a glob or a list. First match wins.", example="gpu-7f3a*"),
-    ]
-    name: Annotated[str, Key("What people call it.", example="trainer-a")] = ""
+    ] = Patterns()
+    match_name: Annotated[
+        Patterns,
+        Key(
+            "In place of `match` or besides: names that the API gives to instances, endpoints and keys.",
+            example="trainer-*",
+        ),
+    ] = Patterns()
+    name: Annotated[str, Key("What people call it; without it the name that the API gives.", example="trainer-a")] = ""
     team: Annotated[str, Key("The team that pays for it.", example="research")] = ""
     slack: Annotated[
         SlackId, Key("The Slack id of a member, user group or channel that stands for it.", example="U04ABCDEF")

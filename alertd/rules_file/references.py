@@ -131,9 +131,12 @@ def _check_team(entry: Entry, keys: tuple[str, ...], known: KnownNames, findings
 
 
 def check_owner(entry: Entry, findings: Findings) -> None:
-    """Find labels of an owner that would hide what alertd itself says."""
+    """Find an owner that stands for nothing, and labels that would hide what alertd itself says."""
+    if not {"match", "match_name"} & entry.node.children.keys():
+        text = "match is missing; write match: with the ids it stands for, or match_name: with names that the API gives"
+        findings.add(entry.problem((), text))
     _check_label_names(entry, (*RULE_LABELS, *GROUP_KEYS), findings)
-    check_globs(entry, ("match",), findings)
+    check_globs(entry, ("match", "match_name"), findings)
 
 
 def check_report(entry: Entry, default_notify: tuple[str, ...], findings: Findings) -> None:
@@ -234,7 +237,7 @@ def check_matchers(entry: Entry, key: str, matchers: Matchers, known: KnownNames
 def check_planned(entry: Entry, match: Matchers, known: KnownNames, findings: Findings) -> None:
     """Find labels that no series carries, and names that do not exist; warn of teams that nobody is in."""
     labels = (*SERIES_KEYS, "team", *known.owner_labels, RULE_LABEL)
-    check_globs(entry, ("match",), findings)
+    check_globs(entry, ("match", "match_name"), findings)
     for name, _ in match:
         if name not in labels:
             remedy = closest(name, labels) or f"; write {known_words(labels)}"

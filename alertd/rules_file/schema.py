@@ -26,6 +26,11 @@ def rules_schema() -> Schema:
         if section.kind is not None:
             definitions[section.kind.__name__] = object_schema(section.singular, key_table(section.kind))
             items[name] = _reference(section.kind.__name__)
+    # One of both says whom an owner stands for; `references` says so in words.
+    definitions["OwnerEntry"] = {
+        **definitions["OwnerEntry"],  # type: ignore[dict-item] # a schema, as those around it
+        "anyOf": [{"required": ["match"]}, {"required": ["match_name"]}],
+    }
     items["receivers"] = _by_type("receiver", "What kind of receiver it is.", _receivers(definitions), definitions)
     rules = {name: (kind.HELP, rule_schema(kind)) for name, kind in rule_types().items()}
     items["rules"] = _by_type("rule", "What the rule compares.", rules, definitions, FORMER_NAMES)

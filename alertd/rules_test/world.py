@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of
 from alertd.core.money import Usd
+from alertd.core.resources import Listing, ResourceKind
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill, Series
 from alertd.errors import ApiUnavailable
 from alertd.rules_test.model import BilledSeries, MonthlyEntry, RuleTest, StatusChange
@@ -80,6 +81,10 @@ class BillsOfTest:
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         """Return the rows of a range that the bills show now."""
         return self._read(self._rows, category, span)
+
+    async def read_resources(self, kind: ResourceKind) -> Listing:  # noqa: ARG002 # as the protocol has it
+        """No test of rules names any."""
+        return Listing(entries=())
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         """Return the rows of a range that the list by API key shows now; keys have no names here."""

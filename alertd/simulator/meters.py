@@ -124,6 +124,11 @@ def _billed_hours(meter: Meter, day: int) -> range:
     return range(first, end, HOUR_S)
 
 
+def runs_in(meter: Meter, *, seed: int, hour_s: int) -> bool:
+    """Return whether *meter* is at work in the hour that begins at *hour_s*, Unix seconds."""
+    return hour_s in _billed_hours(meter, hour_s // DAY_S) and _spend_of_hour(meter, seed, hour_s) != 0
+
+
 def _hour_of(instant: datetime) -> int:
     return int(instant.timestamp()) // HOUR_S * HOUR_S
 

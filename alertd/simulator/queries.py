@@ -62,6 +62,14 @@ class BillQuery:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PageQuery:
+    """One page of a list."""
+
+    page: int
+    page_size: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MonthlyQuery:
     """A valid query for monthly bills; *page* counts from 1."""
 
@@ -133,6 +141,14 @@ def parse_monthly_query(parameters: Mapping[str, str]) -> MonthlyQuery:
         page=_parse_whole_number(parameters, "page", most=100_000, default="1"),
         page_size=_parse_whole_number(parameters, "pageSize", most=1000, default="20"),
     )
+
+
+def parse_page_query(parameters: Mapping[str, str]) -> PageQuery:
+    """Return the query for the list of instances; raise `Refusal` (400) when it is not valid."""
+    page = parameters.get("pageNum", "1")
+    if not (page.isascii() and page.isdigit() and len(page) < 6):
+        raise Refusal(400, "INVALID_PARAMETER", f"pageNum must be a whole number, not {page!r}")
+    return PageQuery(page=int(page), page_size=_parse_whole_number(parameters, "pageSize", most=1000, default="20"))
 
 
 def _parse_cycle(parameters: Mapping[str, str]) -> Cycle:

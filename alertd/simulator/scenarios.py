@@ -133,6 +133,7 @@ def _settlements(start: datetime) -> dict[str, Settlement]:
 def _forgotten_instance(midnight: datetime) -> Meter:
     return Meter(
         owner_id="gpu-notebook-9",
+        owner_name="dana-sandbox",
         product_name="H100 SXM 80GB",
         category="gpu",
         subcategory="Compute",

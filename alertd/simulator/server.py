@@ -28,6 +28,16 @@ from alertd.simulator.queries import (
     parse_bill_query,
     parse_key_query,
     parse_monthly_query,
+    parse_page_query,
+)
+from alertd.simulator.resources import (
+    ENDPOINTS,
+    INSTANCE,
+    INSTANCES,
+    encode_endpoints,
+    encode_instances,
+    instance,
+    instances,
 )
 from alertd.simulator.spoilt import http_date, send_spoilt
 from alertd.simulator.wire import encode_balance, encode_bills, encode_key_bills, encode_monthly
@@ -38,6 +48,9 @@ MONTHLY_BILL = "/openapi/v1/billing/monthly/bill"
 KEY_BILL_LIST = "/openapi/v1/billing/apikey/bill/list"
 SUBSCRIPTIONS = "/openapi/v1/billing/bill/monthly/list"
 BALANCE = "/openapi/v1/billing/balance/detail"
+
+BESIDE = ("/gpu-instance/", "/openapi/v1/metrics/")
+"""Paths that say nothing of money."""
 
 MAX_REQUESTS_LOGGED = 20_000
 """A demo's month of polls with room to spare."""
@@ -100,6 +113,7 @@ class BillingSimulator:
         self._missing_categories = missing_categories
         self._rows_reach_in = rows_reach_in
         self._count = 0
+        self._beside_count = 0
         self._runner: web.ServerRunner | None = None
         self._answers = {
             BILL_LIST: self._bill_list,
@@ -107,6 +121,9 @@ class BillingSimulator:
             KEY_BILL_LIST: self._key_bill_list,
             BALANCE: self._balance,
             SUBSCRIPTIONS: self._subscriptions,
+            INSTANCES: self._instances,
+            INSTANCE: self._instance,
+            ENDPOINTS: self._endpoints,
         }
 
     async def __aenter__(self) -> Self:
@@ -139,13 +156,16 @@ class BillingSimulator:
         return f"http://{host}:{self._port}"
 
     async def _serve(self, request: web.BaseRequest) -> web.StreamResponse:
+        # Numbered apart: what is read beside the bills changes no fault that they meet.
+        is_beside = request.path.startswith(BESIDE)
         call = Call(
-            number=self._count,
+            number=self._beside_count if is_beside else self._count,
             at=self._now(),
             path=request.path,
             category=request.query.get("category" if request.path == KEY_BILL_LIST else "productCategory", ""),
         )
-        self._count += 1
+        self._beside_count += is_beside
+        self._count += not is_beside
         fault: Fault | None = None
         status = 0
         try:
@@ -198,6 +218,19 @@ class BillingSimulator:
     def _subscriptions(self, _request: web.BaseRequest, _now: datetime) -> Iterator[bytes]:
         # Nobody in these worlds pays by the month.
         return iter([b'{"bills": []}'])
+
+    def _instances(self, request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
+        query = parse_page_query(request.query)
+        found = instances(self.world, now)
+        wanted = {name: text for name in ("name", "productName", "status") if (text := request.query.get(name))}
+        kept = [one for one in found if all(text in str(one[name]) for name, text in wanted.items())]
+        return encode_instances(kept, query.page_size, query.page)
+
+    def _instance(self, request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
+        return iter([msgspec.json.encode(instance(self.world, request.query.get("instanceId", ""), now))])
+
+    def _endpoints(self, _request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
+        return encode_endpoints(self.world, now)
 
     def _balance(self, _request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
         body = encode_balance(

@@ -29,6 +29,7 @@ from alertd.store.migrate import migrate, require_current, require_ours, shipped
 from alertd.store.opening import Lock, copy_into_memory, open_to_read, open_to_write
 from alertd.store.outbox import EntryUpdate, Outbox
 from alertd.store.requests import Requests
+from alertd.store.resources import Resources
 from alertd.store.silences import Silences
 from alertd.store.terms import Terms
 
@@ -60,6 +61,7 @@ class Store:
         self.key_bills = KeyBills(database)
         self.balances = Balances(database)
         self.terms = Terms(database)
+        self.resources = Resources(database)
         self.alerts = Alerts(database)
         self.outbox = Outbox(database)
         self.cycles = Cycles(database)
@@ -230,6 +232,7 @@ class Store:
         with self._database.transaction():
             self.balances.prune(start_of(before_hour))
             self.terms.prune(start_of(before_hour))
+            self.resources.prune(start_of(before_hour))
             return Pruned(
                 hours=self.bills.prune(before_hour) + self.key_bills.prune(before_hour),
                 entries=self.outbox.prune(before),

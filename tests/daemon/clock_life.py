@@ -11,6 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from alertd.core.alert import AlertState
 from alertd.core.hours import HourRange, start_of
+from alertd.core.resources import Listing, ResourceKind
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.daemon.app import App, open_app
 from alertd.daemon.poll import poll
@@ -59,6 +60,9 @@ class Billing:
         self._answer()
         shown = (r for r in self.rows if r.series.category == category and start_of(r.hour + r.span) <= self.clock.true)
         return bill_rows([r for r in shown if r.hour in span])
+
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        return Listing(entries=())
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         self._answer()

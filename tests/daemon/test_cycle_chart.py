@@ -14,6 +14,7 @@ from alertd.core.chart import Chart
 from alertd.core.hours import HourRange
 from alertd.core.messages.message import Message
 from alertd.core.owners import OwnerDirectory
+from alertd.core.resources import Listing, ResourceKind
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -45,6 +46,9 @@ class Source:
 
     async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
         return ()
+
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        return Listing(entries=())
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         return KeyBills(rows=bill_rows([]), keys=())

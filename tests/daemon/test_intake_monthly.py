@@ -7,6 +7,7 @@ import pytest
 
 from alertd.core.hours import HourRange
 from alertd.core.owners import OwnerDirectory
+from alertd.core.resources import Listing, ResourceKind
 from alertd.core.spend.bill import FIRST_MONTH, Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.cycle import Cycle
@@ -40,6 +41,9 @@ class Source:
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         raise ApiUnavailable("no answer", account="default", what=category)
+
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        return Listing(entries=())
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         raise ApiUnavailable("no answer", account="default", what=category)

@@ -40,6 +40,12 @@ PATHS = {
     "/openapi/v1/billing/balance/detail": BALANCE,
     "/openapi/v1/billing/bill/monthly/list": TERMS,
 }
+BESIDE = {
+    "/gpu-instance/openapi/v1/gpu/instances": "instances",
+    "/gpu-instance/openapi/v1/endpoints": "endpoints",
+    "/openapi/v1/metrics/gpu/instance": "metrics",
+}
+"""What says nothing of money, and is asked for beside the bills."""
 TERM_CATEGORIES = ("gpu", "serverless", "cloud_storage", "local_storage", "image", "bare_metal")
 KEY_CATEGORIES = ("llm", "gen_api", "web_search")
 KEYS_SINCE = 1767225600
@@ -178,7 +184,10 @@ class BillingWorld:
     """By name: until it is taken away."""
     null_when_empty: bool = True
     clock: Callable[[], float] = time.time  # noqa: TID251 -- the API has a clock of its own
+    beside: dict[str, Callable[[dict[str, str]], Any]] = field(default_factory=dict)
+    """What is answered of `instances`, `endpoints` and `metrics` to a query; a fault, or JSON. Others get 404."""
     asked: list[Asked] = field(default_factory=list)
+    asked_beside: list[tuple[str, dict[str, str]]] = field(default_factory=list)
     lock: threading.RLock = field(default_factory=threading.RLock)
     _server: ThreadingHTTPServer | None = None
 
@@ -230,6 +239,8 @@ class BillingWorld:
 
     def answer(self, path: str, query: dict[str, str], headers: dict[str, str]) -> Fault:
         """Return what one request gets."""
+        if path in BESIDE:
+            return self._beside(BESIDE[path], query)
         place = PATHS.get(path)
         name = place or query.get("productCategory", "?")
         if place in {KEYS, TERMS}:
@@ -255,6 +266,14 @@ class BillingWorld:
         if true.status != 200:
             return true
         return Fault(status=fault.status, body=true.body, headers=fault.headers, cut_at=fault.cut_at, hold=fault.hold)
+
+    def _beside(self, name: str, query: dict[str, str]) -> Fault:
+        self.asked_beside.append((name, query))
+        fault = self.broken.get(name)
+        if fault is not None or name not in self.beside:
+            return fault or refusal(404, "NOT_FOUND")
+        found = self.beside[name](query)
+        return found if isinstance(found, Fault) else Fault(body=dumps(found).encode())
 
     def _true(self, place: str | None, query: dict[str, str]) -> Fault:
         if place == MONTHLY:

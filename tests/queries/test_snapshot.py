@@ -10,6 +10,7 @@ import pytest
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.resources import Listing, ResourceKind
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -48,6 +49,9 @@ class Source:
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         self._check(View.USAGE, category)
         return bill_rows(r for r in self.rows if r.series.category == category and r.hour in span)
+
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        return Listing(entries=())
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         self._check(View.API_KEY, category)

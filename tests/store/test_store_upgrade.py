@@ -30,6 +30,7 @@ RELEASED = {
     "0003_arrival.sql": "3973cbceaa6da4f6ce5633b1f0739cfcd6d690c695b0ee4ffe0acd3dd03cc5c8",
     "0004_muted.sql": "088b4a6643abd09c462fda10d7941d8bfc90f1c75cb0e7617b211bbd22acd2fa",
     "0005_term.sql": "d14a0b569e0d92fac0293a2d192cd2ff533d00a5d4600827938456976564f241",
+    "0006_resource.sql": "ef7ff9cf75e51ddb4ca2fff6e80c6d5082094820c8d831baa9d30a34088208a1",
 }
 """SHA-256 of every step that was released."""
 KEPT = sorted(FOLDER.glob("*.sql"))

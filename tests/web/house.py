@@ -13,6 +13,7 @@ from alertd.core.alert import Alert
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.hours import HourRange
+from alertd.core.resources import Listing, ResourceKind
 from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.daemon.app import App, open_app
@@ -93,6 +94,9 @@ class Account:
             invoice_url="https://invoices.invalid/1.pdf",
         )
         return (overdue,)
+
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        return Listing(entries=())
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         return KeyBills(rows=bill_rows([]), keys=())

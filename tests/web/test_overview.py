@@ -46,6 +46,7 @@ def status(*problems: str) -> Status:
         open_alerts=(),
         edges=(),
         receivers=(),
+        resources=(),
         rules_file=None,
         now=NOW,
     )

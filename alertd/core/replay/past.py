@@ -17,8 +17,9 @@ from numpy.typing import NDArray
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
+from alertd.core.resources import Resource
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_key_names
+from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_api_names
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import step_of
 from alertd.core.spend.bill import ApiKey, Balance, BillPhase, Term, TrackedBill, View
@@ -48,6 +49,8 @@ class History:
     terms: tuple[Term, ...] = ()
     """Subscriptions."""
     key_names: tuple[ApiKey, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    """What the API calls instances and endpoints; of their past states it says nothing."""
     """What API keys are called now."""
     keys: "History | None" = None
     """The same of the list by API key; None where no rule looks at it."""
@@ -137,7 +140,8 @@ class Past:
         view: View = View.USAGE,
         is_explained: bool = False,
     ) -> None:
-        self._owners = with_key_names(owners, history.key_names) if history.key_names else owners
+        has_names = bool(history.key_names or history.resources)
+        self._owners = with_api_names(owners, history.key_names, history.resources) if has_names else owners
         self._keys: Past | None = None
         if history.keys is not None:
             self._keys = Past(history.keys, watched, span, first, owners=self._owners, view=View.API_KEY)

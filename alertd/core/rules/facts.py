@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from alertd.core.owners import OwnerDirectory
+from alertd.core.resources import Resource, ResourceKey
 from alertd.core.spend.bill import Balance, Term, TrackedBill, View
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import PlannedSpend
@@ -82,6 +83,8 @@ class Facts:
     """By account, as last read."""
     terms: tuple[Term, ...] = ()
     """Subscriptions, running and over, as last read."""
+    resources: Mapping[ResourceKey, Resource] = field(default_factory=dict)
+    """Instances and endpoints that were ever listed; only of accounts where they are read."""
     balance_gaps: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose balance could not be read now, and why."""
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from alertd.core.hours import hour_of
 from alertd.core.owners import OwnerDirectory
+from alertd.core.resources import Resource, names_of
 from alertd.core.rules.facts import ClockFault, Facts, ReloadOutcome
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
@@ -36,6 +37,10 @@ class LastRead:
     """Accounts whose monthly bills could not be read, and why."""
     balance_gaps: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose balance could not be read, and why."""
+    resource_gaps: Mapping[str, str] = field(default_factory=dict)
+    """Accounts whose instances or endpoints could not be read, and why."""
+    resources_read: Mapping[str, datetime] = field(default_factory=dict)
+    """When the instances of an account were last read."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,8 +53,10 @@ class Held:
     """By account, as last read."""
     terms: tuple[Term, ...] = ()
     """Subscriptions."""
+    resources: tuple[Resource, ...] = ()
+    """Instances and endpoints that were ever listed."""
     owners: OwnerDirectory = OwnerDirectory()
-    """With the names of API keys, see `with_key_names`."""
+    """With the names of the API, see `with_api_names`."""
     streams: Mapping[View, Streams] = field(default_factory=dict)
     """How far each stream was billed, where the books do not say it: in the past as it is known now."""
     last_read: LastRead = LastRead()
@@ -90,6 +97,7 @@ class Held:
             bills=tuple(sorted(bills, key=lambda tracked: (tracked.bill.account, tracked.bill.bill_id))),
             balances={name: balance for name, balance in self.balances.items() if name in accounts},
             terms=tuple(term for term in self.terms if term.account in accounts),
+            resources=tuple(one for one in self.resources if one.account in watched.resource_accounts),
             last_read=replace(
                 last,
                 refused={name: text for name, text in last.refused.items() if name in accounts},
@@ -112,9 +120,9 @@ def never_asked(
     )
 
 
-def with_key_names(owners: OwnerDirectory, keys: Iterable[ApiKey]) -> OwnerDirectory:
-    """Return the owners, those that are API keys called as their bills call them."""
-    names = {key.key_id: key.label for key in keys}
+def with_api_names(owners: OwnerDirectory, keys: Iterable[ApiKey], resources: Iterable[Resource]) -> OwnerDirectory:
+    """Return the owners as the API calls them: keys by their bills, instances and endpoints by their lists."""
+    names = {key.key_id: key.label for key in keys} | names_of(resources)
     return owners if owners.names == names else owners.named(names)
 
 
@@ -148,6 +156,7 @@ def build_facts(
         keys=(spend[View.API_KEY], known.data(View.API_KEY, now, delay)) if View.API_KEY in spend else None,
         balances=known.balances,
         terms=known.terms,
+        resources={resource.key: resource for resource in known.resources},
         balance_gaps=known.last_read.balance_gaps,
         planned=watched.planned,
         is_explained=is_explained,

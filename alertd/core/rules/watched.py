@@ -27,6 +27,8 @@ class Watched:
     planned: tuple[PlannedSpend, ...] = ()
     reach: timedelta = timedelta()
     """How far back reports look, which read the usage bills."""
+    resource_accounts: frozenset[str] = frozenset()
+    """The accounts whose instances and endpoints are read beside their bills."""
 
     @property
     def views(self) -> tuple[View, ...]:

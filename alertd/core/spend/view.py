@@ -101,6 +101,13 @@ class SpendView:
         """One of the metrics that are held, whichever."""
         return next(iter(self._totals))
 
+    def use_owners(self, owners: OwnerDirectory) -> None:
+        """Group and filter by other teams and labels of owners; no sum changes, and no edge moves back."""
+        self._owners = owners
+        # Made anew with the next question.
+        self._selector = Selector(self._table.names[:0], owners)
+        self._cache.clear()
+
     def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
         """Load stored blocks into an empty view: one pass over the cells, one over the hours."""
         self._fit()

@@ -22,6 +22,7 @@ from alertd.core.money import Usd
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.replay.past import History
 from alertd.core.replay.replay import Replayer, Watch
+from alertd.core.resources import Listing, ResourceKind
 from alertd.core.rules.base import Escalation, Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
@@ -69,6 +70,9 @@ class Hourly:
     async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
         seen = {bill.bill_id: bill for hour, bill in self.bills if hour <= hour_of(self.now)}
         return tuple(bill for bill in seen.values() if bill.month >= start_month)
+
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        return Listing(entries=())
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         raise NotImplementedError("no rule here looks at keys")

@@ -1,0 +1,127 @@
+"""
+The instances and serverless endpoints of a world, as their lists show them: with every field that the vendor documents,
+secrets included.
+
+Decides what is listed and in which state; a world's meters say when it runs.
+Source: https://novita.ai/docs/api-reference/gpu-instance-list-instances
+"""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import msgspec
+
+from alertd.simulator.meters import HOUR_S, Meter, runs_in
+from alertd.simulator.queries import Refusal
+from alertd.simulator.world import World
+
+INSTANCES = "/gpu-instance/openapi/v1/gpu/instances"
+INSTANCE = "/gpu-instance/openapi/v1/gpu/instance"
+ENDPOINTS = "/gpu-instance/openapi/v1/endpoints"
+
+KEPT_AFTER_END = timedelta(days=7)
+"""An instance that was stopped for good is listed for so long."""
+_BACK_HOURS = 24 * 31
+"""So far back the last start or stop is looked for."""
+SECRET = "sim-secret-6b1d"  # noqa: S105 -- opens nothing
+"""Stands in every field that holds a secret: nobody should ever show it."""
+
+
+def instances(world: World, now: datetime) -> list[dict[str, object]]:
+    """Return every instance that the list has now."""
+    return [_instance(world, meter, now) for meter in _listed(world, "gpu", now)]
+
+
+def instance(world: World, instance_id: str, now: datetime) -> dict[str, object]:
+    """Return one instance with what only its own answer says; raise `Refusal` (404) where there is none."""
+    meter = next((meter for meter in _listed(world, "gpu", now) if meter.owner_id == instance_id), None)
+    if meter is None:
+        raise Refusal(404, "INSTANCE_NOT_FOUND", f"no such instance: {instance_id!r}")
+    started, stopped = _turns(world, meter, now)
+    times = {"createdAt": started, "lastStartedAt": started, "lastStoppedAt": stopped}
+    return _instance(world, meter, now) | {name: str(at) for name, at in times.items()}
+
+
+def encode_instances(found: list[dict[str, object]], page_size: int, page: int) -> Iterator[bytes]:
+    """Yield the body of one page; pages count from 1, and what comes before is the first."""
+    first = (max(page, 1) - 1) * page_size
+    shown = found[first : first + page_size]
+    yield msgspec.json.encode({"instances": shown, "pageSize": page_size, "pageNum": page, "total": len(found)})
+
+
+def encode_endpoints(world: World, now: datetime) -> Iterator[bytes]:
+    """Yield the body of the list of serverless endpoints."""
+    found = [
+        {
+            "id": meter.owner_id,
+            "name": meter.owner_name or meter.owner_id,
+            "appName": meter.owner_id,
+            "state": {"state": "serving" if _is_running(world, meter, now) else "stopped", "error": "", "message": ""},
+            "workerConfig": {"minNum": 0, "maxNum": 2, "gpuNum": 1, "cudaVersion": "12.4"},
+            "workers": [],
+            "envs": [{"key": "HF_TOKEN", "value": SECRET}],
+            "image": {"image": "registry.invalid/worker:1", "authId": SECRET, "command": f"serve --key {SECRET}"},
+        }
+        for meter in _listed(world, "serverless", now)
+    ]
+    yield msgspec.json.encode({"endpoints": found, "total": len(found)})
+
+
+def _listed(world: World, category: str, now: datetime) -> Iterator[Meter]:
+    seen = set()
+    for meter in world.meters:
+        is_begun = meter.starts_at is None or meter.starts_at <= now
+        is_kept = meter.ends_at is None or now < meter.ends_at + KEPT_AFTER_END
+        is_machine = meter.category == category and meter.usd_per_hour > 0 and not meter.is_daily
+        if is_machine and is_begun and is_kept and meter.owner_id not in seen:
+            seen.add(meter.owner_id)
+            yield meter
+
+
+def _is_running(world: World, meter: Meter, now: datetime) -> bool:
+    return runs_in(meter, seed=world.seed, hour_s=int(now.timestamp()) // HOUR_S * HOUR_S)
+
+
+def _instance(world: World, meter: Meter, now: datetime) -> dict[str, object]:
+    product = meter.product_name
+    return {
+        "id": meter.owner_id,
+        "name": meter.owner_name or meter.owner_id,
+        "clusterId": "1",
+        "clusterName": "us-dallas-01",
+        "status": "running" if _is_running(world, meter, now) else "exited",
+        "imageUrl": "registry.invalid/pytorch:2.8",
+        "imageAuthId": SECRET,
+        "command": f"jupyter lab --token {SECRET}",
+        "cpuNum": "16",
+        "memory": "128",
+        "gpuNum": "1",
+        "portMappings": [{"port": 8888, "endpoint": f"https://{SECRET}.invalid", "type": "http"}],
+        "productId": f"product-{meter.subcategory.lower()}",
+        "productName": product,
+        "rootfsSize": 60,
+        "volumeMounts": [],
+        "statusError": {"state": "", "message": SECRET},
+        "envs": [{"key": "WANDB_API_KEY", "value": SECRET}],
+        "kind": "gpu",
+        "endTime": "-1",
+        "billingMode": "onDemand",
+        "spotStatus": "",
+        "spotReclaimTime": "0",
+        "keepDataDay": 7,
+        "sshCommand": f"ssh root@host.invalid -p 22 # {SECRET}",
+        "sshPassword": SECRET,
+        "connectComponentSSH": {"user": "root", "password": SECRET, "status": "running"},
+        "connectComponentWebTerminal": {"address": f"https://{SECRET}.invalid", "status": "running"},
+        "connectComponentJupyter": {"address": f"https://x.invalid/?token={SECRET}", "status": "running"},
+        "connectComponentLog": {"address": f"https://x.invalid/{SECRET}"},
+    }
+
+
+def _turns(world: World, meter: Meter, now: datetime) -> tuple[int, int]:
+    """Return when it last started and last stopped, Unix seconds; 0 where that is longer ago than anybody knows."""
+    hour_s = int(now.timestamp()) // HOUR_S * HOUR_S
+    runs = [runs_in(meter, seed=world.seed, hour_s=hour_s - back * HOUR_S) for back in range(_BACK_HOURS)]
+    turns = [(hour_s - back * HOUR_S, runs[back]) for back in range(_BACK_HOURS - 1) if runs[back] != runs[back + 1]]
+    started = next((at for at, is_on in turns if is_on), 0)
+    return started, next((at for at, is_on in turns if not is_on), 0)

@@ -1,0 +1,41 @@
+"""Instances and serverless endpoints: what the API calls them, and the state in which they were last seen."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from alertd.core.resources import Resource
+from alertd.store.database import Database
+from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_none
+from alertd.store.table import select, upsert
+
+
+class _ResourceRow(NamedTuple):
+    account: str
+    id: str
+    gone_at: int | None
+    body: str
+
+
+class Resources:
+    """The table `resource`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def load(self) -> tuple[Resource, ...]:
+        """Return all that were ever listed, by account and id; yesterday's instance still has its name."""
+        rows = select(self._database, _ResourceRow, "resource", "ORDER BY account, id")
+        return tuple(from_json(row.body, Resource, where=f'resource "{row.id}"') for row in rows)
+
+    def save(self, resources: Iterable[Resource]) -> None:
+        """Write resources over what was known of them."""
+        with self._database.transaction():
+            for one in resources:
+                row = _ResourceRow(one.account, one.id, to_micros_or_none(one.gone_at), to_json(one))
+                upsert(self._database, "resource", row, ("account", "id"))
+
+    def prune(self, before: datetime) -> int:
+        """Delete what was gone before an instant; return how many."""
+        with self._database.transaction():
+            return self._database.execute("DELETE FROM resource WHERE gone_at < ?", (to_micros(before),))

@@ -1,0 +1,114 @@
+"""What a list of instances changes of what is known: names stay, starts and stops are seen, and gaps change nothing."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alertd.core.labels import Patterns
+from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.resources import Listed, Listing, Resource, ResourceKind, changes, names_of
+from tests.core.builders import NOW
+
+LATER = NOW + timedelta(minutes=10)
+RUNNING = Listed(id="i-1", name="trainer", status="running", product="H100", gpus=2)
+
+
+def read(
+    known: dict[tuple[str, str], Resource], *entries: Listed, at: object = LATER, whole: bool = True
+) -> list[Resource]:
+    return changes(
+        known,
+        Listing(entries=entries, is_whole=whole),
+        account="prod",
+        kind=ResourceKind.INSTANCE,
+        read_at=LATER if at is LATER else NOW,
+    )
+
+
+@pytest.fixture
+def known() -> dict[tuple[str, str], Resource]:
+    return {one.key: one for one in read({}, RUNNING, at=NOW)}
+
+
+def test_resource_when_first_listed_then_known_without_a_start(known: dict[tuple[str, str], Resource]) -> None:
+    """It may have run for days before alertd first looked."""
+    (one,) = known.values()
+    assert (one.name, one.hardware, one.started_at, one.is_running) == ("trainer", "2 × H100", None, True)
+
+
+def test_resource_when_read_again_alike_then_no_change(known: dict[tuple[str, str], Resource]) -> None:
+    """Nothing is written at each poll."""
+    assert read(known, RUNNING) == []
+
+
+def test_resource_when_a_list_says_less_then_what_is_known_stays(known: dict[tuple[str, str], Resource]) -> None:
+    """The last known name stays."""
+    assert read(known, Listed(id="i-1", name="", status="")) == []
+
+
+def test_resource_when_it_stops_and_starts_then_seen_as_it_happened(known: dict[tuple[str, str], Resource]) -> None:
+    """The list says no times of its own."""
+    (stopped,) = read(known, replace(RUNNING, status="exited"))
+    assert (stopped.stopped_at, stopped.has_ended) == (LATER, True)
+    (started,) = read({stopped.key: replace(stopped, stopped_at=NOW)}, RUNNING)
+    assert (started.started_at, started.stopped_at, started.is_running) == (LATER, NOW, True)
+
+
+def test_resource_when_the_list_says_times_then_these(known: dict[tuple[str, str], Resource]) -> None:
+    """What the API says is nearer to the truth than when alertd looked; what has not come is nothing that happened."""
+    at = NOW + timedelta(minutes=3)
+    (stopped,) = read(known, replace(RUNNING, status="exited", stopped_at=at, started_at=LATER + timedelta(days=1)))
+    assert (stopped.stopped_at, stopped.started_at) == (at, None)
+
+
+def test_resource_when_not_listed_any_more_then_gone_with_its_name(known: dict[tuple[str, str], Resource]) -> None:
+    """Yesterday's instance still has its name."""
+    (gone,) = read(known)
+    assert (gone.name, gone.gone_at, gone.is_running, gone.has_ended) == ("trainer", LATER, False, True)
+    assert read({gone.key: gone}) == []
+    (back,) = read({gone.key: gone}, RUNNING)
+    assert (back.gone_at, back.is_running) == (None, True)
+
+
+def test_resource_when_a_list_is_not_whole_then_nothing_is_gone(known: dict[tuple[str, str], Resource]) -> None:
+    """It may be the entry that could not be read."""
+    assert read(known, whole=False) == []
+
+
+def test_resource_of_another_kind_or_account_then_not_gone(known: dict[tuple[str, str], Resource]) -> None:
+    """Each list speaks of its own."""
+    other = replace(known["prod", "i-1"], account="dev")
+    endpoint = replace(known["prod", "i-1"], id="e-1", kind=ResourceKind.ENDPOINT)
+    assert read({one.key: one for one in (other, endpoint)}) == []
+
+
+DIRECTORY = OwnerDirectory(
+    (
+        Owner(match=Patterns(("i-9",)), name="by hand"),
+        Owner(match_name=Patterns(("trainer*",)), team="research"),
+        Owner(match=Patterns(("i-*",)), match_name=Patterns(("web",)), team="product"),
+        Owner(match_name=Patterns(("!secret",)), team="rest"),
+    ),
+    names_of([]),
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "owner", "team", "shown"),
+    [
+        ({"i-1": "trainer-a"}, "i-1", "research", "trainer-a (i-1)"),
+        ({"i-1": "web"}, "i-1", "product", "web (i-1)"),
+        ({"k-1": "web"}, "k-1", "rest", "web (k-1)"),
+        ({"k-1": "secret"}, "k-1", "", "secret (k-1)"),
+        ({"i-9": "trainer-a"}, "i-9", "", "by hand (i-9)"),
+        ({}, "i-1", "", "i-1"),
+    ],
+)
+def test_owner_when_matched_by_name_then_team_and_name(
+    names: dict[str, str], owner: str, team: str, shown: str
+) -> None:
+    """An owner without a name matches no pattern of names; a name in the rules file wins."""
+    directory = DIRECTORY.named(names)
+    assert directory.attribute(owner, "team") == team
+    assert directory.display(owner) == shown
