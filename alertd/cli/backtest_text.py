@@ -10,7 +10,7 @@ from alertd.core.replay.replay import Episode, Replay
 from alertd.core.replay.rule_edit import Comparison
 from alertd.core.replay.suggest import Level, Suggestion
 from alertd.core.severity import Severity
-from alertd.core.values import format_value
+from alertd.core.values import exact_text, format_value
 from alertd.core.words import format_age, format_count, format_instant
 
 _LISTED = 20
@@ -198,7 +198,7 @@ def _episode_json(episode: Episode) -> dict[str, object]:
         "severity": episode.severity.label,
         "started_at": iso_instant_or_none(episode.started_at),
         "ended_at": iso_instant_or_none(episode.ended_at),
-        "peak": f"{episode.peak:f}",
+        "peak": exact_text(episode.peak, episode.unit),
         "peak_at": iso_instant_or_none(episode.peak_at),
         "unit": episode.unit.value,
         "summary": episode.headline,

@@ -196,6 +196,7 @@ class Alert:
     rule_digest: str
     """The rule's meaning when the alert was last judged: shows whether an edit or the bills changed it."""
     peak: Decimal
+    """The worst value of the episode, in its present unit."""
     top: tuple[Contributor, ...] = ()
     table_note: str = ""
     caveats: tuple[str, ...] = ()

@@ -1,21 +1,62 @@
-"""Values of alerts for people, with their units."""
+"""Values of alerts: for people, with their units, and for programs, to a stated number of digits."""
 
-from decimal import Decimal
+from datetime import timedelta
+from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
-from alertd.core.alert import Unit
-from alertd.core.money import UNITS_PER_USD, format_usd, plain
-from alertd.core.words import format_count, format_share
+from alertd.core.alert import Alert, Sample, Unit, lag_text
+from alertd.core.money import SCALE_DIGITS, UNITS_PER_USD, format_usd, plain
+from alertd.core.severity import Severity
+from alertd.core.words import format_age, format_instant, format_share
+
+_DAY_S = 86400
+_HOUR_S = 3600
+OTHER_DIGITS = 6
+"""Digits after the point of shares, ratios, days and hours for programs."""
 
 
 def format_value(value: Decimal, unit: Unit) -> str:
-    """Return a value with its unit for people: `$61.25`, `83 %`, `7.5 days`, `3 h`."""
+    """Return a value with its unit for people: `$61.25`, `83 %`, `7 d 12 h`, `3 h`."""
     match unit:
         case Unit.USD:
             return format_usd(int(value * UNITS_PER_USD))
         case Unit.RATIO:
             return format_share(value)
         case Unit.DAYS:
-            days = plain(round(value, 1))
-            return format_count(days, "day")
+            return format_age(timedelta(seconds=round(value * _DAY_S))) if value else "0 d"
         case Unit.HOURS:
-            return f"{plain(round(value, 1)):f} h"
+            return format_age(timedelta(seconds=round(value * _HOUR_S))) if value else "0 h"
+
+
+def threshold_text(severity: Severity, threshold: Decimal, unit: Unit, *, is_below: bool) -> str:
+    """Return a threshold for people: `critical from $180.00`, `critical at or below 2 d`."""
+    return f"{severity.label} {'at or below' if is_below else 'from'} {format_value(threshold, unit)}"
+
+
+def reached_text(alert: Alert) -> str:
+    """Return the threshold of an alert that its value reaches; empty where it reaches none."""
+    if alert.threshold is None or not alert.is_reached:
+        return ""
+    return threshold_text(alert.severity, alert.threshold, alert.unit, is_below=alert.is_below)
+
+
+def is_of_bills(known: Alert | Sample) -> bool:
+    """Return whether a value is a sum of bills or a share of one, so that it ends where those are billed through."""
+    return known.unit in {Unit.USD, Unit.RATIO} and not known.is_below
+
+
+def through_text(known: Alert | Sample) -> str:
+    """Return up to when a value is known: `2026-03-09 14:00 UTC; cloud_storage through Mar 8`."""
+    lagging = f"; {lag_text(known.lagging)}" if known.lagging else ""
+    return f"{format_instant(known.as_of)}{lagging}"
+
+
+def exact_text(value: Decimal, unit: Unit, *, is_below: bool = False) -> str:
+    """
+    Return a value for programs, without zeros at the end: money to 10 digits after the point, all else to 6.
+
+    Args:
+        is_below: Thresholds are reached from above. What does not reach one is not rounded to it.
+    """
+    digits = SCALE_DIGITS if unit is Unit.USD else OTHER_DIGITS
+    rounding = ROUND_CEILING if is_below else ROUND_FLOOR
+    return f"{plain(value.quantize(Decimal(1).scaleb(-digits), rounding)):f}"

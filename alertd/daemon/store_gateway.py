@@ -7,6 +7,7 @@ It fills the protocol that `cycle` and `intake` ask for; others hand `call` a fu
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from itertools import islice
 from typing import Concatenate
 
@@ -30,6 +31,7 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.core.spend.view import SpendView
+from alertd.core.values import exact_text
 from alertd.daemon.state import DaemonState, Shelf
 from alertd.queries.cycle_report import CycleReport
 from alertd.store.alerts import AlertEvent
@@ -254,12 +256,13 @@ def _events(move: Move, now: datetime) -> Iterator[AlertEvent]:
     """Yield what happened to an alert in a cycle: its state moved, or what withholds its notifications did."""
     alert = move.after
     if move.arrow:
+        known = partial(exact_text, unit=alert.unit, is_below=alert.is_below)
         detail = [
-            ("value", f"{alert.value:f}"),
-            ("threshold", f"{alert.threshold:f}" if alert.threshold is not None else ""),
+            ("value", known(alert.value)),
+            ("threshold", known(alert.threshold) if alert.threshold is not None and alert.is_reached else ""),
             ("unit", alert.unit.value),
             ("as_of", alert.as_of.isoformat()),
-            ("expected", f"{alert.expected:f}" if alert.expected is not None else ""),
+            ("expected", known(alert.expected) if alert.expected is not None else ""),
             ("lagging", lag_text(alert.lagging)),
             ("complete", "yes" if alert.is_complete else "no"),
             ("reason", alert.reason),

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alertd.core.alert import Alert, AlertState, Sample, lag_text
+from alertd.core.alert import Alert, AlertState, Sample
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import repeat_interval
 from alertd.core.alerts.mutes import mute_text, silence_text, silenced
@@ -21,7 +21,7 @@ from alertd.core.muted import MuteKind
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
-from alertd.core.values import format_value
+from alertd.core.values import format_value, is_of_bills, reached_text, threshold_text, through_text
 from alertd.core.words import format_duration, format_instant
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt
@@ -147,9 +147,12 @@ def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
     samples = rule.evaluate(facts, groups)
     samples.sort(key=lambda sample: (-(sample.reached or 0), -sample.value))
     for sample in samples[:_NEAREST]:
-        limits = ", ".join(f"{s.label} from {format_value(limit, sample.unit)}" for s, limit in sample.thresholds)
+        limits = ", ".join(
+            threshold_text(severity, limit, sample.unit, is_below=sample.is_below)
+            for severity, limit in sample.thresholds
+        )
         whole = "complete" if sample.is_complete else "not complete"
-        reached = sample.reached.label if sample.reached is not None else "below every threshold"
+        reached = sample.reached.label if sample.reached is not None else "reaches no threshold"
         yield f"  {sample.headline}: {reached}"
         yield f"    {both_ends(sample)}{f'; {limits}' if limits else ''}; {_through(sample)}, {whole}"
         yield from (f"    {caveat}" for caveat in sample.caveats)
@@ -178,12 +181,10 @@ def _state(alert: Alert) -> str:
 
 
 def _value(alert: Alert) -> str:
-    limit = ""
-    if alert.threshold is not None and alert.is_reached:
-        limit = f"; {alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
+    limit = f"; {reached}" if (reached := reached_text(alert)) else ""
     whole = "complete" if alert.is_complete else "not complete"
-    value, peak = both_ends(alert), format_value(alert.peak, alert.unit)
-    return f"{value}{limit}; at most {peak}; {_through(alert)}, {whole}"
+    worst = "at least" if alert.is_below else "at most"
+    return f"{both_ends(alert)}{limit}; {worst} {format_value(alert.peak, alert.unit)}; {_through(alert)}, {whole}"
 
 
 def both_ends(known: Alert | Sample) -> str:
@@ -193,8 +194,7 @@ def both_ends(known: Alert | Sample) -> str:
 
 
 def _through(known: Alert | Sample) -> str:
-    lagging = f" ({lag_text(known.lagging)})" if known.lagging else ""
-    return f"billed through {format_instant(known.as_of)}{lagging}"
+    return f"{'billed through' if is_of_bills(known) else 'as of'} {through_text(known)}"
 
 
 def _notified(alert: Alert, rule: Rule | None, now: datetime) -> str:

@@ -1,12 +1,14 @@
 """An alert as JSON: for `alertd alerts --json` and `/api/v1/alerts`."""
 
 from collections.abc import Sequence
+from functools import partial
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.mutes import mutes_text, silence_text
 from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.money import decimal_text
 from alertd.core.muted import Muted
+from alertd.core.values import exact_text
 
 
 def alert_json(alert: Alert, mutes: Sequence[Muted]) -> dict[str, object]:
@@ -16,6 +18,7 @@ def alert_json(alert: Alert, mutes: Sequence[Muted]) -> dict[str, object]:
     Args:
         mutes: Everything that withholds its notifications now.
     """
+    known = partial(exact_text, unit=alert.unit, is_below=alert.is_below)
     return {
         "fingerprint": alert.fingerprint,
         "rule": alert.rule,
@@ -24,9 +27,9 @@ def alert_json(alert: Alert, mutes: Sequence[Muted]) -> dict[str, object]:
         "labels": dict(alert.labels),
         "state": alert.state.value,
         "severity": alert.severity.label,
-        "value": f"{alert.value:f}",
-        "expected": f"{alert.value if alert.expected is None else alert.expected:f}",
-        "threshold": f"{alert.threshold:f}" if alert.threshold is not None and alert.is_reached else None,
+        "value": known(alert.value),
+        "expected": known(alert.value if alert.expected is None else alert.expected),
+        "threshold": known(alert.threshold) if alert.threshold is not None and alert.is_reached else None,
         "unit": alert.unit.value,
         "as_of": iso_instant_or_none(alert.as_of),
         "lagging": [{"stream": lag.stream, "billed_through": iso_instant(lag.through)} for lag in alert.lagging],

@@ -22,7 +22,7 @@ from alertd.core.reports.overview import Overview
 from alertd.core.rules.runway import Runway, days_text
 from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, TrackedBill
-from alertd.core.values import format_value
+from alertd.core.values import reached_text
 from alertd.core.words import format_age, format_count, group_name
 from alertd.queries.alert_history import both_ends
 from alertd.web.drawing import BudgetBar, budget_bar
@@ -222,7 +222,7 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         is_firing=alert.state is AlertState.FIRING,
         headline=alert.headline,
         value=both_ends(alert),
-        threshold=_threshold(alert),
+        threshold=reached_text(alert),
         team=dict(alert.labels).get("team", ""),
         age=format_age(max(known.now - since, timedelta())),
         since=since,
@@ -231,12 +231,6 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         withheld=mutes_text(mute for mute in mutes if mute.kind is not MuteKind.ACKNOWLEDGEMENT),
         caveats=alert.caveats,
     )
-
-
-def _threshold(alert: Alert) -> str:
-    if alert.threshold is None or not alert.is_reached:
-        return ""
-    return f"{alert.severity.label} from {format_value(alert.threshold, alert.unit)}"
 
 
 def _ended(known: PageFacts) -> list[Alert]:

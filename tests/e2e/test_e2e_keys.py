@@ -154,7 +154,7 @@ def test_balance_when_it_shrinks_then_told_early_held_while_unknown_and_ended_by
         wait_for(lambda: hook.posts, why="the low balance")
     (first,) = notified(hook)
     assert first[:3] == ("low", "firing", "critical")
-    assert first[3].startswith("Balance of default is $96.00, enough for 2 days at the pace of the last 24h (runs out ")
+    assert first[3].startswith("Balance of default is $96.00, enough for 2 d at the pace of the last 24h (runs out ")
     world.broken[BALANCE] = BUSY
     world.balance = {"availableBalance": "9000000"}
     with alertd.running():

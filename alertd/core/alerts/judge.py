@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
-from alertd.core.alerts.lifecycle import Move, end_orphans, step_rule
+from alertd.core.alerts.lifecycle import Move, closed, end, end_orphans, step_rule
 from alertd.core.labels import Labels
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts, RuleFault
@@ -30,9 +30,11 @@ def judge(
         What was seen of each alert, changed or not, and the rules that failed: one that fails holds up no other, and
         its open alerts stay as they are. `FailedRules` is judged last, by what failed.
     """
+    orphans = end_orphans(alerts, {rule.name: rule for rule in rules}, accounts, facts.now)
+    ended = {move.after.fingerprint: move.after for move in orphans}
     by_rule: dict[str, dict[str, Alert]] = {}
-    for alert in alerts.values():
-        by_rule.setdefault(alert.rule, {})[alert.fingerprint] = alert
+    for fingerprint, alert in alerts.items():
+        by_rule.setdefault(alert.rule, {})[fingerprint] = ended.get(fingerprint, alert)
     moves: list[Move] = []
     faults: list[Fault] = []
     for rule in sorted(rules, key=lambda rule: isinstance(rule, FailedRules)):
@@ -46,15 +48,26 @@ def judge(
             moves += _judge_one(rule, known, of_rule)
         except Exception as error:  # noqa: BLE001 -- the caller logs it with its trace
             faults.append((rule.name, error))
-    return [*moves, *end_orphans(alerts, {rule.name: rule for rule in rules}, accounts, facts.now)], faults
+    return [*moves, *orphans], faults
 
 
 def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[Move]:
     watched: dict[Labels, Alert] = {
         alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED
     }
+    moves = []
+    for group, alert in [(group, alert) for group, alert in watched.items() if rule.has_keys_of(group)]:
+        if why := rule.left_out(facts, group):
+            del watched[group]
+            moves.append(Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule))
     stepped = step_rule(rule, rule.evaluate(facts, watched), of_rule, watched, facts.now)
-    return [_restated(_counted(move, rule, facts), rule, facts) for move in stepped]
+    return moves + [_restated(_counted(_closed(move, rule, facts), rule, facts), rule, facts) for move in stepped]
+
+
+def _closed(move: Move, rule: Rule, facts: Facts) -> Move:
+    """Let an alert that the turn of its period ended speak of that period as it ended."""
+    sample = rule.closing(facts, move.after) if move.is_turn else None
+    return move if sample is None else replace(move, after=closed(move.after, sample, rule))
 
 
 def _counted(move: Move, rule: Rule, facts: Facts) -> Move:

@@ -16,6 +16,8 @@ from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
 
 _NO_WAIT = timedelta()
+_TURN = "new "
+"""How the reason of an alert begins that the turn of its calendar period ended."""
 
 
 def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Alert | None:
@@ -48,8 +50,13 @@ def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Aler
 
 
 def end(alert: Alert, *, reason: str, now: datetime) -> Alert:
-    """Resolve an alert that no rule judges any more, e.g. because its rule was removed."""
+    """Resolve an alert that no rule judges any more, e.g. because its rule was removed; its last value stays."""
     return replace(alert, state=AlertState.RESOLVED, resolved_at=now, reason=reason)
+
+
+def closed(alert: Alert, sample: Sample, rule: Rule) -> Alert:
+    """Return an alert that the turn of its period ended with what that period came to."""
+    return _observed(alert, sample, rule, is_judged=True)
 
 
 def _at_turn(alert: Alert, sample: Sample, now: datetime) -> Alert | None:
@@ -63,7 +70,7 @@ def _at_turn(alert: Alert, sample: Sample, now: datetime) -> Alert | None:
         return None
     if sample.period_start < alert.period_start:
         return alert
-    return None if alert.state is AlertState.RESOLVED else end(alert, reason=f"new {sample.period}", now=now)
+    return None if alert.state is AlertState.RESOLVED else end(alert, reason=f"{_TURN}{sample.period}", now=now)
 
 
 def _begin(past: Alert | None, sample: Sample, rule: Rule, reached: Severity, now: datetime) -> Alert:
@@ -134,26 +141,29 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         is_judged: The rule's text has had its full effect; until then an edit stays to be named as the reason.
     """
     threshold = sample.threshold_of(alert.severity) if is_judged else None
+    is_same_unit = sample.unit is alert.unit
     notified = alert.notified_severity
     return replace(
         alert,
         # A severity that was left and comes again is news again.
         notified_severity=min(notified, alert.severity) if notified is not None else None,
         # What the rule's new text makes of the hours that were notified is no correction of them.
-        notified_as_of=alert.notified_as_of if alert.rule_digest == rule.digest() else None,
+        notified_as_of=alert.notified_as_of if is_same_unit and alert.rule_digest == rule.digest() else None,
+        # What was notified in another unit is not to be read in this one.
+        notified_value=alert.notified_value if is_same_unit else None,
         type=rule.TYPE,
         account=sample.account,
         labels=sample.labels,
         headline=sample.headline,
         value=sample.value,
         unit=sample.unit,
-        threshold=threshold if threshold is not None or sample.unit is not alert.unit else alert.threshold,
+        threshold=threshold if threshold is not None or not is_same_unit else alert.threshold,
         as_of=sample.as_of,
         expected=sample.expected,
         lagging=sample.lagging,
         is_window=sample.is_window,
         is_complete=sample.is_complete,
-        peak=max(alert.peak, sample.value),
+        peak=_worse(alert.peak, sample) if is_same_unit else sample.value,
         top=sample.top,
         table_note=sample.table_note,
         caveats=sample.caveats,
@@ -163,6 +173,10 @@ def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> A
         is_below=sample.is_below,
         rule_digest=rule.digest() if is_judged else alert.rule_digest,
     )
+
+
+def _worse(peak: Decimal, sample: Sample) -> Decimal:
+    return min(peak, sample.value) if sample.is_below else max(peak, sample.value)
 
 
 def _edit_reason(before: Alert, after: Alert, sample: Sample, rule: Rule) -> str:
@@ -195,6 +209,11 @@ class Move:
         return self.before != self.after
 
     @property
+    def is_turn(self) -> bool:
+        """Whether the turn of a calendar period ended the alert."""
+        return self.after.state is AlertState.RESOLVED and self.after.reason.startswith(_TURN)
+
+    @property
     def arrow(self) -> str:
         """The change of state as logs show it, `pending -> firing (critical)`; empty where state and severity stay."""
         old = _state_text(self.before)
@@ -220,9 +239,8 @@ def step_rule(
         open_groups: The open ones among them by group.
     """
     moves = []
-    keys = set(rule.group_keys)
     for sample in samples:
-        if {name for name, _ in sample.group} != keys:
+        if not rule.has_keys_of(sample.group):
             # A watched group of an earlier `group_by`: it ends below, with its own reason.
             continue
         before = alerts.get(fingerprint(rule.name, sample.group))
@@ -230,7 +248,7 @@ def step_rule(
         if after is not None and after is not before:
             moves.append(Move(before=before, after=after, rule=rule))
     for group, alert in open_groups.items():
-        if {name for name, _ in group} != keys:
+        if not rule.has_keys_of(group):
             ended = end(alert, reason="group_by changed by edit", now=now)
             moves.append(Move(before=alert, after=ended, rule=rule))
     return moves

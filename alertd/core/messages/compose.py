@@ -8,8 +8,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 
-from alertd.core.alert import Alert, AlertState, Contributor, Unit, lag_text
+from alertd.core.alert import Alert, AlertState, Contributor, Unit
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.mutes import mute_text
@@ -20,7 +21,7 @@ from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
-from alertd.core.values import format_value
+from alertd.core.values import exact_text, format_value, is_of_bills, reached_text, through_text
 from alertd.core.words import format_age, format_count, format_duration, format_instant
 
 STORM_LISTED = 20
@@ -59,14 +60,19 @@ def compose_alert(
 
 
 def _title(alert: Alert, rule: Rule | None, reason: NotifyReason, headline: str) -> str:
-    if reason is NotifyReason.RESOLVED:
-        return headline
+    if alert.state is AlertState.RESOLVED:
+        return _ended(alert, headline)
     before = {
         NotifyReason.REPEAT: "Still: ",
         NotifyReason.ESCALATED: "Nobody acknowledged: ",
         NotifyReason.ACKNOWLEDGED: f"Acknowledged by {alert.acknowledged_by}: ",
     }.get(reason, "")
     return f"{before}{headline}{_against(alert, rule)}"
+
+
+def _ended(alert: Alert, headline: str) -> str:
+    """Return the headline of an alert that is over, with what ended it where the value did not."""
+    return f"{headline} ({alert.reason})" if alert.reason else headline
 
 
 def _against(alert: Alert, rule: Rule | None) -> str:
@@ -77,12 +83,11 @@ def _against(alert: Alert, rule: Rule | None) -> str:
     """
     if alert.threshold is None or alert.unit not in {Unit.USD, Unit.RATIO}:
         return ""
-    if not alert.is_reached:
+    if not (reached := reached_text(alert)):
         end = _end_of(alert, rule)
         still = "still below" if alert.is_below else "still above"
         return f" ({still} {format_value(end, alert.unit)}, where it ends)" if end is not None else ""
-    reached = "at or below" if alert.is_below else "from"
-    return f" ({alert.severity.label} {reached} {format_value(alert.threshold, alert.unit)})"
+    return f" ({reached})"
 
 
 def _end_of(alert: Alert, rule: Rule | None) -> Decimal | None:
@@ -119,7 +124,8 @@ def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime)
         lines.append(f"Why: {alert.reason}.")
     if rule is not None and rule.description:
         lines.append(rule.description)
-    if alert.caveats and alert.state is not AlertState.RESOLVED:
+    # What the value ended is complete; what anything else ended may not be.
+    if alert.caveats and (alert.reason or alert.state is not AlertState.RESOLVED):
         lines.append(f"Not complete: {'; '.join(alert.caveats)}.")
     if rule is not None and rule.ADVICE and alert.state is not AlertState.RESOLVED:
         lines.append(f"What to do: {rule.ADVICE}")
@@ -128,14 +134,20 @@ def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime)
 
 def _end_line(alert: Alert, now: datetime) -> str:
     fired = alert.fired_at or alert.started_at
-    has_peak = alert.unit in {Unit.USD, Unit.RATIO} and not alert.is_below
-    peak = f"; at most {format_value(alert.peak, alert.unit)}" if has_peak else ""
+    peak = f"; at most {format_value(alert.peak, alert.unit)}" if is_of_bills(alert) else ""
     return f"It fired for {format_age((alert.resolved_at or now) - fired)}, from {format_instant(fired)}{peak}."
 
 
 def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
-    is_new = alert.unit is Unit.DAYS and alert.value == 0 and not alert.is_below
-    fields = [Field(name="Value", text="under a day" if is_new else format_value(alert.value, alert.unit))]
+    # Nothing is as good as a number where it has just begun.
+    is_new = alert.unit is Unit.DAYS and not alert.value and not alert.is_below
+    is_last = alert.state is AlertState.RESOLVED and alert.reason
+    fields = [
+        Field(
+            name="Last value" if is_last else "Value",
+            text="just now" if is_new else format_value(alert.value, alert.unit),
+        )
+    ]
     if alert.expected is not None:
         fields.append(Field(name="Once all is billed", text=f"about {format_value(alert.expected, alert.unit)}"))
     if alert.threshold is not None and alert.is_reached:
@@ -148,10 +160,7 @@ def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
     # Later a sentence says it.
     if alert.fired_at is not None and reason is NotifyReason.FIRST and alert.state is not AlertState.RESOLVED:
         fields.append(Field(name="Firing since", text=format_instant(alert.fired_at)))
-    is_of_bills = alert.unit in {Unit.USD, Unit.RATIO} and not alert.is_below
-    through = "Billed through" if is_of_bills else "As of"
-    lagging = f"; {lag_text(alert.lagging)}" if alert.lagging else ""
-    return (*fields, Field(name=through, text=f"{format_instant(alert.as_of)}{lagging}"))
+    return (*fields, Field(name="Billed through" if is_of_bills(alert) else "As of", text=through_text(alert)))
 
 
 def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
@@ -198,6 +207,7 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets)
         annotations["incomplete"] = "; ".join(alert.caveats)
     if alert.facts:
         annotations["details"] = "; ".join(f"{name}: {text}" for name, text in alert.facts)
+    known = partial(exact_text, unit=alert.unit, is_below=alert.is_below)
     return AlertFacts(
         fingerprint=alert.fingerprint,
         rule=alert.rule,
@@ -207,11 +217,11 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets)
         annotations=tuple(annotations.items()),
         starts_at=alert.fired_at or alert.started_at,
         ends_at=alert.resolved_at,
-        value=f"{alert.value:f}",
-        threshold=f"{alert.threshold:f}" if alert.threshold is not None and alert.is_reached else None,
+        value=known(alert.value),
+        threshold=known(alert.threshold) if alert.threshold is not None and alert.is_reached else None,
         unit=alert.unit.value,
         as_of=alert.as_of,
-        expected=f"{alert.expected:f}" if alert.expected is not None else None,
+        expected=known(alert.expected) if alert.expected is not None else None,
         url=alert.url or targets.of_alert(alert.fingerprint),
         episode=alert.episode,
         acknowledged_by=alert.acknowledged_by,
@@ -266,7 +276,7 @@ def _storm_title(alerts: Sequence[Alert], firing: int, *, is_first_cycle: bool) 
 def _storm_line(move: Move, headline: str) -> str:
     alert = move.after
     word = "RESOLVED" if alert.state is AlertState.RESOLVED else alert.severity.label.upper()
-    return f"{word}: {headline}{'' if word == 'RESOLVED' else _against(alert, move.rule)}"
+    return f"{word}: {_ended(alert, headline) if word == 'RESOLVED' else headline + _against(alert, move.rule)}"
 
 
 def compose_undelivered(message: Message, *, receiver: str, why: str, now: datetime) -> Message:

@@ -151,10 +151,10 @@ def _episode(known: Episode | None, alert: Alert, now: datetime) -> Episode:
             unit=alert.unit,
             headline=alert.headline,
         )
-    severity = max(known.severity, alert.severity)
-    if alert.value > known.peak:
-        return replace(known, severity=severity, peak=alert.value, peak_at=now, headline=alert.headline)
-    return known if severity == known.severity else replace(known, severity=severity)
+    is_worse = alert.value < known.peak if alert.is_below else alert.value > known.peak
+    if is_worse or alert.unit is not known.unit:
+        known = replace(known, peak=alert.value, unit=alert.unit, peak_at=now, headline=alert.headline)
+    return replace(known, severity=max(known.severity, alert.severity))
 
 
 class Replayer:

@@ -17,7 +17,7 @@ from alertd.core.alert import Alert, Billed, Contributor, Sample, Unit
 from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
-from alertd.core.rules.base import Key, LimitT, Metric, Rule, hourly_problems, ratio_decimal
+from alertd.core.rules.base import NOT_MATCHED, Key, LimitT, Metric, Rule, hourly_problems, ratio_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.further import count_fall
 from alertd.core.rules.runway import LONGEST_DAYS, Floor, Renewal, Runway, days_text
@@ -127,13 +127,17 @@ class BalanceRule(Rule):
         """Judge every account whose balance was ever read."""
         samples = []
         for account, balance in sorted(facts.balances.items()):
-            group = ((_GROUP[0], account),)
-            if not self.account.matches(account) and group not in watched:
+            if not self.account.matches(account):
                 continue
+            group = ((_GROUP[0], account),)
             sample = self._sample(facts, self._scene(facts, balance), group)
             if sample.held is not None or group in watched:
                 samples.append(sample)
         return samples
+
+    def left_out(self, facts: Facts, group: Labels) -> str:  # noqa: ARG002 # the account says it
+        """Say that the account is none that the rule watches."""
+        return "" if self.account.matches(dict(group)[_GROUP[0]]) else NOT_MATCHED
 
     def counted(self, facts: Facts, alert: Alert) -> Billed | None:
         """Return how far the account's balance fell since the alert began."""
@@ -188,9 +192,6 @@ class BalanceRule(Rule):
     def _floors(self, scene: _Scene) -> tuple[Floor, Floor]:
         available = {severity: Fraction(limit) for severity, limit in self.available_below.items()}
         days = {severity: _days(limit) for severity, limit in self.runway_below.items()}
-        if not self.account.matches(scene.balance.account):
-            # An edit took the account out: what is open is judged once more, and ends.
-            available, days = {}, {}
         return (
             Floor(name="available", limits=available, measure=Fraction(scene.balance.available)),
             Floor(name="runway", limits=days, measure=scene.runway.days, expected=scene.runway.expected_days),

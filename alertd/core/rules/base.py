@@ -13,6 +13,7 @@ from alertd.core.money import UNITS_PER_USD, Usd, format_usd, plain, to_decimal
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rule import (
+    NOT_MATCHED,
     Escalation,
     Key,
     LimitT,
@@ -37,6 +38,7 @@ from alertd.core.words import format_count, format_duration, format_instant, gro
 
 __all__ = [
     "GROUP_KEYS",
+    "NOT_MATCHED",
     "UNITS_PER_USD",
     "Alert",
     "Allowance",

@@ -185,6 +185,15 @@ class BudgetRule(SpendRule):
             if sample.held is not None or group in watched:
                 yield sample
 
+    def closing(self, facts: Facts, alert: Alert) -> Sample | None:
+        """Return what the period came to that an alert is about."""
+        facts = facts.of(self.view)
+        if alert.period_start is None or self.edge(facts.data) is None:
+            return None
+        period = period_of(hour_of(alert.period_start), self.period, self.timezone)
+        scene = self._scene(facts, self.edges(facts), period, members=None)
+        return self._sample(scene, alert.group, self._standing(scene, alert.group, None))
+
     def standings(self, facts: Facts, *, forecasts: int | None = None) -> list[GroupStanding]:
         """
         Return where the budget of every group stands that was charged in the present period, in no set order.

@@ -9,14 +9,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 from math import ceil
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Sample, Unit
 from alertd.core.hours import start_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.money import plain
-from alertd.core.rules.base import Key, Rule, highest, rising_problems
+from alertd.core.rules.base import NOT_MATCHED, Key, Rule, highest, ratio_decimal, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES
@@ -84,8 +84,8 @@ class DataStale(Rule):
         return tuple(sorted(self.group_by))
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge the reads of every group, and the watched ones of which an edit left none."""
-        groups: dict[Labels, list[CategoryBook]] = {group: [] for group in watched}
+        """Judge the reads of every group."""
+        groups: dict[Labels, list[CategoryBook]] = {}
         for key in facts.data.select(self.account, self.category):
             names = dict(zip(_GROUPS, key, strict=True))
             group = tuple((name, names[name]) for name in self.group_keys)
@@ -93,11 +93,17 @@ class DataStale(Rule):
         samples = (self._sample(facts, group, books) for group, books in groups.items())
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
 
+    def left_out(self, facts: Facts, group: Labels) -> str:
+        """Say that no category of a group is watched any more."""
+        selected = facts.data.select(self.account, self.category)
+        is_watched = any(set(group) <= set(zip(_GROUPS, key, strict=True)) for key in selected)
+        return "" if is_watched else NOT_MATCHED
+
     def _sample(self, facts: Facts, group: Labels, books: Sequence[CategoryBook]) -> Sample:
         limits = {severity: seconds_of(limit) for severity, limit in self.thresholds.items()}
         leave = {severity: ceil(limit * self.resolve_below) for severity, limit in limits.items()}
         age = facts.now - unread_since(facts, books)
-        held = highest(leave, seconds_of(age)) if books else None
+        held = highest(leave, seconds_of(age))
         stale = [b for b in books if seconds_of(facts.now - unread_since(facts, (b,))) >= min(leave.values())]
         accounts = sorted({book.account for book in books})
         account = ACCOUNT_SEPARATOR.join(accounts) or dict(group).get("account", "")
@@ -109,7 +115,7 @@ class DataStale(Rule):
             headline=_headline(stale if held else books, account, age, is_stale=held is not None),
             value=hours_of(age),
             unit=Unit.HOURS,
-            reached=highest(limits, seconds_of(age)) if books else None,
+            reached=highest(limits, seconds_of(age)),
             held=held,
             thresholds=tuple((severity, hours_of(limit)) for severity, limit in sorted(self.thresholds.items())),
             as_of=read_edge(facts, books),
@@ -125,7 +131,7 @@ def seconds_of(age: timedelta) -> int:
 
 def hours_of(age: timedelta) -> Decimal:
     """Return a time without reads as the value of a sample."""
-    return plain(Decimal(seconds_of(age)) / 3600)
+    return ratio_decimal(Fraction(seconds_of(age), 3600))
 
 
 def unread_since(facts: Facts, books: Iterable[CategoryBook]) -> datetime:
@@ -158,6 +164,4 @@ def _headline(books: Sequence[CategoryBook], account: str, age: timedelta, *, is
     names = sorted({book.category for book in books})
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     what = f"{', '.join(names[:_NAMED])}{more} ({account})"
-    if not books:
-        return f"No category of this alert{f' ({account})' if account else ''} is watched any more"
     return f"No complete read of {what} for {format_age(age)}" if is_stale else f"Bills are read again: {what}"

@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar
 from alertd.core.alert import Sample, Unit
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, plain
-from alertd.core.rules.base import Key, Rule, rising_problems
+from alertd.core.rules.base import NOT_MATCHED, Key, Rule, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillStatus, TrackedBill
@@ -58,11 +58,19 @@ class MonthlyBillRule(Rule):
         samples = []
         for tracked in facts.bills:
             group = _group(tracked)
-            # An open alert of an account that the rule was edited away from is judged once more, and ends.
-            since = self._since(tracked) if self.account.matches(tracked.bill.account) else None
+            if not self.account.matches(tracked.bill.account):
+                continue
+            since = self._since(tracked)
             if since is not None or group in watched:
                 samples.append(self._sample(facts, tracked, group, since))
         return samples
+
+    def left_out(self, facts: Facts, group: Labels) -> str:
+        """Say that a bill was in none of the states that count, or is of an account that does not."""
+        found = next((tracked for tracked in facts.bills if _group(tracked) == group), None)
+        if found is None or (self.account.matches(found.bill.account) and self._lasted(found) is not None):
+            return ""
+        return NOT_MATCHED
 
     def _counts(self, status: str, *, owes: bool) -> bool:
         return status in self.status or (owes and BillStatus.OVERDUE in self.status)
@@ -76,17 +84,32 @@ class MonthlyBillRule(Rule):
             since = phase.since
         return since if tracked.bill.owed >= self.min_debt else None
 
+    def _lasted(self, tracked: TrackedBill) -> timedelta | None:
+        """Return for how long the bill was in one of the states until it left them; None where it never was."""
+        ended = None
+        began = None
+        for phase in reversed(tracked.phases):
+            if self._counts(phase.status, owes=phase.owes):
+                began = phase.since
+            elif began is None:
+                ended = phase.since
+            else:
+                break
+        if began is None:
+            return None
+        return (ended or tracked.last_seen_at) - began
+
     def _sample(self, facts: Facts, tracked: TrackedBill, group: Labels, since: datetime | None) -> Sample:
         bill = tracked.bill
         # What is not in the list any more is not known to be paid, and not known to be owed either: it ages no further.
-        age = (tracked.gone_since or facts.now) - since if since is not None else timedelta()
+        age = (tracked.gone_since or facts.now) - since if since is not None else self._lasted(tracked) or timedelta()
         reached = max((s for s, limit in self.thresholds.items() if age >= limit), default=None) if since else None
         gaps = tuple(filter(None, (facts.bill_gaps.get(bill.account), _gone(tracked))))
         return Sample(
             group=group,
             labels=(*self.labels, *group, ("status", bill.status)),
             account=bill.account,
-            headline=_headline(tracked, age if since else None),
+            headline=_headline(tracked, age, is_over=since is None),
             value=_days(age),
             unit=Unit.DAYS,
             reached=reached,
@@ -125,11 +148,11 @@ def _gone(tracked: TrackedBill) -> str:
     )
 
 
-def _headline(tracked: TrackedBill, age: timedelta | None) -> str:
+def _headline(tracked: TrackedBill, age: timedelta, *, is_over: bool) -> str:
     bill = tracked.bill
     state = "owes money" if bill.owed and bill.status != BillStatus.OVERDUE else f"is {bill.status}"
     amount = (
         f"{format_usd(bill.owed)} owed of {format_usd(bill.total)}" if bill.owed else f"total {format_usd(bill.total)}"
     )
-    lasting = f" for {format_age(age)}" if age is not None and age >= timedelta(hours=1) else ""
+    lasting = f" {'after' if is_over else 'for'} {format_age(age)}" if age >= timedelta(hours=1) else ""
     return f"Bill of {bill.month} ({bill.account}) {state}{lasting}: {amount}"

@@ -8,7 +8,6 @@ and not doubted, in both views where two are compared. A month is compared until
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from decimal import Decimal
 from enum import StrEnum
 from fractions import Fraction
 from functools import cached_property
@@ -18,7 +17,7 @@ from alertd.core.alert import Sample, Unit
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import format_usd
-from alertd.core.rules.base import Key, Metric, Rule, Share, highest, ratio_decimal, rising_problems
+from alertd.core.rules.base import NOT_MATCHED, Key, Metric, Rule, Share, highest, ratio_decimal, rising_problems
 from alertd.core.rules.comparison import Comparison, hours_of_month, lacking, month_before
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
@@ -51,8 +50,6 @@ class _Case:
     headline: str
     facts: tuple[tuple[str, str], ...]
     month: str
-    ended: str = ""
-    """Why it is none of the rule's business, or not any more; empty where it is."""
     missing: tuple[str, ...] = ()
     """Why it cannot be compared yet, a clause each."""
     labels: Labels = ()
@@ -141,37 +138,42 @@ class Reconcile(Rule):
         samples = (self._sample(case) for case in cases(facts, watched))
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
 
+    def left_out(self, facts: Facts, group: Labels) -> str:
+        """Say that a month's bill is voided, or that a month or an account is none of the rule's business any more."""
+        names = dict(group)
+        if why := self._ended(names["account"], names["month"], facts.now):
+            return why
+        voided = (_group(each.bill) for each in facts.bills if each.bill.status == BillStatus.VOIDED)
+        return "the bill is voided" if group in voided else ""
+
     def _bill_cases(self, facts: Facts, watched: Collection[Labels]) -> Iterator[_Case]:
-        for tracked in facts.bills:
-            bill = tracked.bill
-            group = tuple(zip(_GROUP, (bill.account, bill.month, bill.bill_id), strict=True))
-            ended = self._ended(bill.account, bill.month, facts.now)
-            if bill.status == BillStatus.VOIDED:
-                ended = ended or "it is voided"
-            missing = () if ended else _missing(facts, bill)
-            if group in watched or not (ended or missing):
-                yield _bill_case(facts, bill, group, ended=ended, missing=missing)
+        for bill in (tracked.bill for tracked in facts.bills):
+            if bill.status == BillStatus.VOIDED or self._ended(bill.account, bill.month, facts.now):
+                continue
+            group, missing = _group(bill), _missing(facts, bill)
+            if group in watched or not missing:
+                yield _bill_case(facts, bill, group, missing=missing)
 
     def _key_cases(self, facts: Facts, watched: Collection[Labels]) -> Iterator[_Case]:
         of_keys = facts.of(View.API_KEY)
         recent = [month_before(facts.now, count) for count in range(_MONTHS, 0, -1)]
         wanted = dict.fromkeys((*key, month) for key in sorted(of_keys.data.books) for month in recent)
-        # What an edit or time left open is judged once more, and ends.
         known = (dict(group) for group in watched)
         wanted |= {
             (names["account"], names["category"], names["month"]): None for names in known if {*names} == {*_KEY_GROUP}
         }
         for account, category, month in wanted:
             group = tuple(zip(_KEY_GROUP, (account, category, month), strict=True))
-            ended = self._ended(account, month, facts.now)
-            missing = () if ended else _missing_of_views(facts, of_keys, (account, category), hours_of_month(month))
-            if group in watched or not (ended or missing):
-                yield _key_case(facts, of_keys, group, ended=ended, missing=missing)
+            if self._ended(account, month, facts.now):
+                continue
+            missing = _missing_of_views(facts, of_keys, (account, category), hours_of_month(month))
+            if group in watched or not missing:
+                yield _key_case(facts, of_keys, group, missing=missing)
 
     def _ended(self, account: str, month: str, now: datetime) -> str:
         """Say why a month of an account is none of the rule's business, or not any more; empty where it is."""
         if not self.account.matches(account):
-            return "its account is not looked at"
+            return NOT_MATCHED
         return "its hours are too long ago" if month < month_before(now, _MONTHS) else ""
 
     def _severity(self, share: Fraction, kept: Fraction) -> Severity | None:
@@ -182,22 +184,21 @@ class Reconcile(Rule):
 
     def _sample(self, case: _Case) -> Sample:
         share = case.comparison.share
-        is_judged = not case.ended and not case.missing
         return Sample(
             group=case.group,
             labels=(*self.labels, *case.group, *case.labels),
             account=case.account,
             headline=case.headline,
-            value=ratio_decimal(share) if not case.ended else Decimal(0),
+            value=ratio_decimal(share),
             unit=Unit.RATIO,
-            reached=self._severity(share, Fraction(1)) if is_judged else None,
-            held=self._severity(share, self.resolve_below) if not case.ended else None,
+            reached=self._severity(share, Fraction(1)) if not case.missing else None,
+            held=self._severity(share, self.resolve_below),
             thresholds=tuple((severity, ratio_decimal(limit)) for severity, limit in sorted(self._limits.items())),
             as_of=start_of(hours_of_month(case.month).end),
             is_complete=not case.missing,
             may_raise=not case.missing,
             caveats=case.missing,
-            facts=() if case.ended else case.facts,
+            facts=case.facts,
             url=case.url,
         )
 
@@ -205,13 +206,15 @@ class Reconcile(Rule):
 # --- a bill and its rows --------------------------------------------------------------------------------------------
 
 
-def _bill_case(facts: Facts, bill: MonthlyBill, group: Labels, *, ended: str, missing: tuple[str, ...]) -> _Case:
+def _group(bill: MonthlyBill) -> Labels:
+    return tuple(zip(_GROUP, (bill.account, bill.month, bill.bill_id), strict=True))
+
+
+def _bill_case(facts: Facts, bill: MonthlyBill, group: Labels, *, missing: tuple[str, ...]) -> _Case:
     rows = _rows(facts, bill)
     comparison = Comparison(bill.total, sum(amount for _, amount in rows))
     name = f"Bill of {bill.month} ({bill.account})"
-    if ended:
-        headline = f"{name} is not compared any more: {ended}"
-    elif comparison.share:
+    if comparison.share:
         which = f"{comparison.apart} {comparison.more_or_less}"
         headline = f"{name} is {which} than its hourly rows: {comparison.against}"
     else:
@@ -230,7 +233,6 @@ def _bill_case(facts: Facts, bill: MonthlyBill, group: Labels, *, ended: str, mi
             ("Status", bill.status),
         ),
         month=bill.month,
-        ended=ended,
         missing=missing,
         labels=(("status", bill.status),),
         url=bill.invoice_url,
@@ -260,16 +262,14 @@ def _rows(facts: Facts, bill: MonthlyBill) -> list[tuple[str, int]]:
 # --- usage bills and spend by API key -------------------------------------------------------------------------------
 
 
-def _key_case(facts: Facts, of_keys: Facts, group: Labels, *, ended: str, missing: tuple[str, ...]) -> _Case:
+def _key_case(facts: Facts, of_keys: Facts, group: Labels, *, missing: tuple[str, ...]) -> _Case:
     account, category, month = (value for _, value in group)
     hours = hours_of_month(month)
     query = SpendQuery(filters=(("category", Patterns((category,))),), accounts=frozenset({account}))
     usage, by_key = (one.spend.sums(query, Metric.AMOUNT, hours).of(()) for one in (facts, of_keys))
     comparison = Comparison(usage, by_key)
     name = f"{category} of {month} ({account})"
-    if ended:
-        headline = f"{name} is not compared any more: {ended}"
-    elif comparison.share:
+    if comparison.share:
         which = f"{comparison.apart} {comparison.more_or_less}"
         headline = f"{name} is {which} in the usage bills than by API key: {comparison.against}"
     else:
@@ -286,7 +286,6 @@ def _key_case(facts: Facts, of_keys: Facts, group: Labels, *, ended: str, missin
             ("Month", f"{month} (UTC)"),
         ),
         month=month,
-        ended=ended,
         missing=missing,
     )
 

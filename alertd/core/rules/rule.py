@@ -63,6 +63,10 @@ class Key:
     """False for keys that change words and receivers only: an edit of them leaves open alerts alone."""
 
 
+NOT_MATCHED = "no longer matched by the rule"
+"""Why an alert ends whose group the rule's filters leave out."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Escalation:
     """Further receivers for an alert that nobody acknowledged."""
@@ -192,6 +196,22 @@ class Rule(ABC):
         """Return what an alert's group was billed since it began, None where `COUNTS_MONEY` is false."""
         return None
 
+    def has_keys_of(self, group: Labels) -> bool:
+        """Return whether a group is told apart by the labels that tell the rule's alerts apart."""
+        return {name for name, _ in group} == set(self.group_keys)
+
+    def left_out(self, facts: Facts, group: Labels) -> str:  # noqa: ARG002 # for those who can
+        """
+        Say why the rule judges a group no more, such as an edit of its filters or of the owners; empty while it does.
+
+        An open alert of such a group ends with its last value: the rule has none for it that would be true.
+        """
+        return ""
+
+    def closing(self, facts: Facts, alert: Alert) -> Sample | None:  # noqa: ARG002 # for those who can
+        """Return what the calendar period came to that an alert is about and that is over; None where it has none."""
+        return None
+
     def is_event(self, alert: Alert) -> bool:  # noqa: ARG002 # for those who can
         """Tell whether an alert is of something that happened: it is notified once, and neither repeated nor ended."""
         return False
@@ -282,8 +302,8 @@ def highest(limits: Mapping[Severity, int | Fraction], value: int | Fraction) ->
 
 
 def ratio_decimal(ratio: Fraction) -> Decimal:
-    """Return a share or ratio as a value of a sample, to six digits after the point."""
-    return plain(round(Decimal(ratio.numerator) / ratio.denominator, 6))
+    """Return a number that is no money as a value of a sample, to six digits: what is not reached is not rounded up."""
+    return plain(Decimal(f"{ratio.numerator * 10**6 // ratio.denominator}e-6"))
 
 
 def owner_labels(group: Labels, rule: Rule, owners: OwnerDirectory) -> Labels:

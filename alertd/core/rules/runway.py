@@ -10,11 +10,10 @@ from datetime import datetime, timedelta
 from fractions import Fraction
 
 from alertd.core.hours import HOURS_PER_DAY, start_of, whole_hours
-from alertd.core.money import Usd, format_usd, plain
-from alertd.core.rules.standing import share_value
+from alertd.core.money import Usd, format_usd
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Balance
-from alertd.core.words import format_duration, format_instant
+from alertd.core.words import format_age, format_duration, format_instant
 
 _MINUTES_PER_DAY = 24 * 60
 _SECONDS_PER_DAY = 86400
@@ -143,7 +142,7 @@ class Runway:
 
 
 def days_text(days: Fraction) -> str:
-    """Return a number of days for people: `1.8 days`."""
+    """Return a number of days for people: `1 d 19 h`."""
     if days > LONGEST_DAYS:
         return "more than a year"
-    return f"{plain(round(share_value(days), 1)):f} days"
+    return format_age(timedelta(minutes=int(days * _MINUTES_PER_DAY)))

@@ -14,7 +14,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.further import count_spend
-from alertd.core.rules.rule import Key, Metric, Rule
+from alertd.core.rules.rule import NOT_MATCHED, Key, Metric, Rule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION, View
 from alertd.core.spend.ends import Edges, edges_of
@@ -147,6 +147,12 @@ class SpendRule(Rule):
             terms=facts.terms,
             owners=facts.owners,
         )
+
+    def left_out(self, facts: Facts, group: Labels) -> str:
+        """Say that the filters let none of a group's bills through, or that nothing is billed under its names now."""
+        facts = facts.of(self.view)
+        is_known = not group or facts.spend.has_group(self._query(facts.data), group)
+        return "" if is_known else NOT_MATCHED
 
     def account_of(self, group: Labels, data: DataState) -> str:
         """Return whose bill a group's spend is on."""

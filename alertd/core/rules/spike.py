@@ -35,8 +35,6 @@ from alertd.core.words import format_duration, format_share, group_name
 _WHOLE = Fraction(1)
 _LARGEST_RATIO = Fraction(1000)
 """Stands for anything above: after next to nothing, every spend is millions of times the usual."""
-_SPOKEN_RATIO = 10
-"""A headline names no more: beyond it both amounts say more than how often one goes into the other."""
 _FLOAT_SLACK = 1e-9
 """How far a comparison of floats may be off; what passes it is compared exactly."""
 
@@ -206,10 +204,7 @@ class Spike(SpendRule):
         chosen = dict.fromkeys(known)
         if not gaps:
             chosen |= dict.fromkeys(ends.reaching(max(1, ceil(self.min_increase * self.resolve_below))))
-        judged = [
-            *self._judged(facts, edges, ends, list(chosen), watched),
-            *(self._absent(group, edges) for group in watched if group not in ends.numbers),
-        ]
+        judged = self._judged(facts, edges, ends, list(chosen), watched)
         return [self._sample(facts, one, gaps) for one in judged if one.held is not None or one.group in watched]
 
     # --- from both ends ---------------------------------------------------------------------------------------------
@@ -270,12 +265,6 @@ class Spike(SpendRule):
             held=held,
             lagging=lagging(facts.data, edges, group, is_missed=lower != upper),
         )
-
-    def _absent(self, group: Labels, edges: Edges) -> _Judged:
-        """Return what there is to say of a group without a row: an edit of the filters left it out."""
-        window = HourRange(edges.latest - self.lengths.window, edges.latest)
-        rise = _Rise(window=window, spent=0, usual=Fraction(0), highest=0, is_known=False)
-        return _Judged(group=group, lower=rise, upper=rise, reached=None, held=None, lagging=())
 
     def _both(self, rise: _Rise) -> tuple[Severity | None, Severity | None]:
         """Return what is reached, and what is not left yet: `resolve_below` is a share of all that must be met."""
@@ -342,10 +331,9 @@ class Spike(SpendRule):
         spent = self.spent(who, Usd(rise.spent), self.window)
         if rise.ratio is None:
             return f"{spent}, where nothing is usual"
-        usual = format_usd(round(rise.usual))
-        if rise.ratio > _SPOKEN_RATIO:
-            return f"{spent}, where {usual} is usual"
-        return f"{spent}, {format_share(ratio_decimal(rise.ratio))} of the usual {usual}"
+        # In percent whatever the size: the threshold behind it is.
+        over = "over " if rise.ratio == _LARGEST_RATIO else ""
+        return f"{spent}, {over}{format_share(ratio_decimal(rise.ratio))} of the usual {format_usd(round(rise.usual))}"
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
         """Return the spend of the windows before and of the last one, against the usual and what is too much."""

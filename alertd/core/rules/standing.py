@@ -137,7 +137,7 @@ class Standing:
             ("Period", f"{self.period.title}{zone}, {share_text(self.elapsed)} over"),
             ("Left", format_usd(left)) if left >= 0 else ("Over budget by", format_usd(-left)),
         ]
-        if self.last_day is not None:
+        if self.last_day is not None and self.hours_left:
             found.append(("Today's pace", f"{format_usd(self.last_day)} in 24h{self._lasts()}"))
         if self.pace is not None:
             found.append(("Against the budgeted pace", f"{number_text(self.pace)} times"))

@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import format_usd, plain
-from alertd.core.rules.base import Key, Rule
+from alertd.core.rules.base import NOT_MATCHED, Key, Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import SUBSCRIPTION, Term
@@ -69,19 +69,24 @@ class SubscriptionRule(Rule):
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge the term of each product that ends last, and what was bought of late."""
-        samples = [*self._endings(facts, watched), *self._purchases(facts, watched)]
+        samples = [*self._endings(facts), *self._purchases(facts, watched)]
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
+
+    def left_out(self, facts: Facts, group: Labels) -> str:
+        """Say that the filters let no subscription of a group through."""
+        mine = [term for term in facts.terms if _group(term)[:-1] == group[:-1]]
+        return "" if not mine or any(map(self._matches, mine)) else NOT_MATCHED
 
     def is_event(self, alert: Alert) -> bool:
         """Tell a purchase, which is notified once, from a term that ends."""
         return bool(dict(alert.group).get("bought"))
 
-    def _endings(self, facts: Facts, watched: Collection[Labels]) -> Iterator[Sample]:
+    def _endings(self, facts: Facts) -> Iterator[Sample]:
         for term in latest_terms(facts.terms).values():
             group = _group(term)
-            if term.ends_at is not None and (self._matches(term) or group in watched):
+            if term.ends_at is not None and self._matches(term):
                 left = term.ends_at - facts.now
-                limits = self.ends_within if self._matches(term) else {}
+                limits = self.ends_within
                 reached = max((s for s, limit in limits.items() if timedelta() < left <= limit), default=None)
                 yield self._sample(facts, term, group, left, reached)
 

@@ -216,6 +216,11 @@ class SpendView:
             self._cache.sums[key] = found
         return found
 
+    def has_group(self, query: SpendQuery, group: Labels) -> bool:
+        """Return whether any series of a query, with or without spend, belongs to a group."""
+        self._refresh()
+        return group in self._selector.select(query).numbers
+
     def _refresh(self) -> None:
         """Take notice of new series."""
         if len(self._selector.names) != len(self._table):

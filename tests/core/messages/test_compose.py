@@ -184,8 +184,8 @@ def test_bill_message_when_composed_then_owed_month_and_invoice() -> None:
     message = compose(alert, NotifyReason.FIRST, rule)
     assert message.title == "Bill of 2025-12 (default) is overdue for 3 d: $80.00 owed of $100.00"
     assert message.fields == (
-        Field(name="Value", text="3 days"),
-        Field(name="Threshold (warning)", text="0 days"),
+        Field(name="Value", text="3 d"),
+        Field(name="Threshold (warning)", text="0 d"),
         Field(name="Owed", text="$80.00"),
         Field(name="Bill total", text="$100.00"),
         Field(name="Month", text="2025-12"),
@@ -201,9 +201,9 @@ def test_bill_message_when_composed_then_owed_month_and_invoice() -> None:
 @pytest.mark.parametrize(
     ("days", "notified"),
     [
-        pytest.param(0, "under a day", id="new: no number says it"),
-        pytest.param(1, "1 day", id="one"),
-        pytest.param(1.5, "1.5 days", id="and a half"),
+        pytest.param(0, "just now", id="new: no number says it"),
+        pytest.param(1, "1 d", id="one"),
+        pytest.param(1.5, "1 d 12 h", id="and a half"),
     ],
 )
 def test_bill_when_young_then_its_age_reads_well(days: float, notified: str) -> None:
@@ -308,9 +308,9 @@ def test_fold_when_what_waited_had_a_history_then_all_of_it_in_order() -> None:
         ("99.99", Unit.RATIO, "9,999 %"),
         ("1000", Unit.RATIO, "100,000 %"),
         ("-0.0001", Unit.RATIO, "0 %"),
-        ("7.5", Unit.DAYS, "7.5 days"),
-        ("6.958333333333", Unit.DAYS, "7 days"),
-        ("2.3333333333", Unit.HOURS, "2.3 h"),
+        ("7.5", Unit.DAYS, "7 d 12 h"),
+        ("8.958333", Unit.DAYS, "8 d 23 h"),
+        ("2.3333333333", Unit.HOURS, "2 h 20 min"),
     ],
 )
 def test_format_value_when_units_differ_then_for_people(value: str, unit: Unit, text: str) -> None:

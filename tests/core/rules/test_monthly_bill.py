@@ -1,11 +1,13 @@
 """`monthly_bill` by hand-computed days, and how a bill's phases are tracked."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from alertd.core.alert import Sample
 from alertd.core.labels import Patterns
+from alertd.core.rules.base import NOT_MATCHED
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import FIRST_MONTH, MonthlyBill, TrackedBill, gone_from, oldest_open_month, track
@@ -71,7 +73,7 @@ def test_bill_when_it_vanished_from_the_list_then_neither_ends_nor_ages() -> Non
     ("again", "days", "reached"),
     [
         pytest.param(OVERDUE, "8", CRITICAL, id="still overdue: since it was first"),
-        pytest.param(PAID, "0", None, id="paid meanwhile: it ends"),
+        pytest.param(PAID, "8", None, id="paid meanwhile: it ends"),
     ],
 )
 def test_bill_when_it_comes_back_then_judged_as_if_it_had_never_gone(
@@ -125,10 +127,13 @@ def test_rule_when_its_keys_differ_then_bills_count(rule: MonthlyBillRule, bill:
 
 
 def test_watched_bill_when_the_rule_is_edited_to_another_account_then_its_alert_ends() -> None:
-    """Its open alert is judged by the new text: this bill is none of its business any more."""
-    edited = MonthlyBillRule(name="bill-overdue", account=Patterns(("dev",)))
-    samples = judge(tracked((NOW - DAY, OVERDUE)), edited, watched=True)
-    assert [(s.group, s.held) for s in samples] == [(GROUP, None)]
+    """This bill is none of its business any more: it is owed as it was."""
+    facts = Desk().facts(bills=(tracked((NOW - DAY, OVERDUE)),))
+    assert not RULE.left_out(facts, GROUP)
+    for parts in ({"account": Patterns(("dev",))}, {"status": ("dunned",)}):
+        edited = replace(RULE, **parts)
+        assert edited.left_out(facts, GROUP) == NOT_MATCHED
+        assert edited.evaluate(replace(facts, bills=()), ()) == []
 
 
 def test_bill_when_its_account_could_not_be_read_then_incomplete() -> None:
@@ -153,7 +158,11 @@ def test_bill_when_its_account_could_not_be_read_then_incomplete() -> None:
             "Bill of 2025-12 (default) owes money for 5 h: $80.00 owed of $100.00",
             id="owes in another state",
         ),
-        pytest.param([(72, OVERDUE), (0, PAID)], "Bill of 2025-12 (default) is paid: total $100.00", id="paid"),
+        pytest.param(
+            [(215, OVERDUE), (0, PAID)],
+            "Bill of 2025-12 (default) is paid after 8 d 23 h: total $100.00",
+            id="paid",
+        ),
     ],
 )
 def test_headline_when_the_bill_moves_on_then_says_whose_what_and_how_much(

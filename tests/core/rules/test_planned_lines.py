@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from fractions import Fraction
 
 import pytest
@@ -194,7 +194,7 @@ def test_spike_when_planned_then_the_rise_is_judged_without_it(
     desk = desk_with(*USUAL, row(EDGE - 1, spent))
     sample = judge(SPIKE, desk, plan("30", EDGE - 24), watched=(group(),))["gpu-1"]
     assert (sample.reached, sample.held) == (reached, held)
-    assert sample.value == round(Decimal(spent) / 10, 6)
+    assert sample.value == (Decimal(spent) / 10).quantize(Decimal("0.000001"), ROUND_FLOOR)
     assert sample.thresholds == ((WARNING, Decimal(5)), (CRITICAL, Decimal(8)))
     assert sample.facts[-1] == ("Planned", f"$30.00 of $30.00 {EXPECTED}; all of it is used up")
     assert (judge(SPIKE, desk, plan("30", EDGE - 24)) == {}) == (held is None)
