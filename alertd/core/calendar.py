@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from alertd.core.hours import HourRange, hour_of, start_of
@@ -23,6 +24,20 @@ class Period(StrEnum):
     QUARTER = "quarter"
     YEAR = "year"
 
+
+class YearDay(NamedTuple):
+    """A day that every year has."""
+
+    month: int
+    day: int
+
+    def __str__(self) -> str:
+        """Return it as people write it, `04-06`."""
+        return f"{self.month:02}-{self.day:02}"
+
+
+PeriodStart = int | YearDay
+"""Where a period begins: the day of the month, 1 to 28, for a month; a month and day for a year."""
 
 LONGEST: Mapping[Period, timedelta] = {
     # Clock changes make a day up to an hour longer, and a boundary inside an hour moves by up to one.
@@ -45,7 +60,14 @@ class CalendarPeriod:
 
     @property
     def title(self) -> str:
-        """The period for people: `2026-03-24`, `the week from 2026-03-23`, `March 2026`, `Q1 2026`, `2026`."""
+        """
+        The period for people: `2026-03-24`, `the week from 2026-03-23`, `March 2026`, `Q1 2026`, `2026`.
+
+        A month or year that begins on another day is named by that day: `the month from 2026-03-15`.
+        """
+        is_odd = self.first_day.day != 1 or (self.kind is Period.YEAR and self.first_day.month != 1)
+        if self.kind in {Period.MONTH, Period.YEAR} and is_odd:
+            return f"the {self.kind} from {self.first_day}"
         match self.kind:
             case Period.DAY:
                 return f"{self.first_day}"
@@ -58,8 +80,57 @@ class CalendarPeriod:
             case Period.YEAR:
                 return f"{self.first_day.year}"
 
+    @property
+    def key(self) -> str:
+        """Its name in a rules file, by the day on which it begins: `2026-03-24`, `2026-W13`, `2026-03`, `2026-Q1`."""
+        return _key_of(self.first_day, self.kind)
 
-def period_of(hour: int, kind: Period, timezone: str) -> CalendarPeriod:
+
+KEY_FORMS: Mapping[Period, str] = {
+    Period.DAY: "2026-12-05",
+    Period.WEEK: "2026-W10",
+    Period.MONTH: "2026-12",
+    Period.QUARTER: "2026-Q1",
+    Period.YEAR: "2026",
+}
+"""An example of how each kind of period is named."""
+
+
+def is_key(text: str, kind: Period) -> bool:
+    """Return whether a text names a period of a kind that the calendar has."""
+    try:
+        match kind:
+            case Period.DAY:
+                first = date.fromisoformat(text)
+            case Period.WEEK:
+                first = date.fromisocalendar(int(text[:4]), int(text[6:]), 1)
+            case Period.MONTH:
+                first = date(int(text[:4]), int(text[5:]), 1)
+            case Period.QUARTER:
+                first = date(int(text[:4]), int(text[6:]) * 3 - 2, 1)
+            case Period.YEAR:
+                first = date(int(text), 1, 1)
+    except (ValueError, OverflowError):
+        return False
+    return _key_of(first, kind) == text
+
+
+def _key_of(first: date, kind: Period) -> str:
+    match kind:
+        case Period.DAY:
+            return first.isoformat()
+        case Period.WEEK:
+            year, week, _ = first.isocalendar()
+            return f"{year:04}-W{week:02}"
+        case Period.MONTH:
+            return f"{first.year:04}-{first.month:02}"
+        case Period.QUARTER:
+            return f"{first.year:04}-Q{(first.month + 2) // 3}"
+        case Period.YEAR:
+            return f"{first.year:04}"
+
+
+def period_of(hour: int, kind: Period, timezone: str, starts_on: PeriodStart | None = None) -> CalendarPeriod:
     """
     Return the period to which a UTC hour belongs.
 
@@ -67,13 +138,34 @@ def period_of(hour: int, kind: Period, timezone: str) -> CalendarPeriod:
         hour: Whole hours since the epoch.
         kind: How long the period is.
         timezone: The name of an IANA zone.
+        starts_on: Where a month or year begins; the calendar's own first day where it is None.
     """
-    first = _first_day(local_time(hour, timezone).date(), kind)
-    return CalendarPeriod(
-        kind=kind,
-        first_day=first,
-        hours=HourRange(_first_hour(first, timezone), _first_hour(_next_first_day(first, kind), timezone)),
-    )
+    day = local_time(hour, timezone).date()
+    first = _first_day(day, kind)
+    if starts_on is not None:
+        start = _moved(first, starts_on)
+        first = start if start <= day else _moved(_first_day(first - timedelta(days=1), kind), starts_on)
+    return _period(first, kind, timezone, starts_on)
+
+
+def period_before(period: CalendarPeriod, timezone: str, starts_on: PeriodStart | None = None) -> CalendarPeriod:
+    """Return the period that ends where one of the same zone and start begins."""
+    return period_of(period.hours.start - 1, period.kind, timezone, starts_on)
+
+
+def _period(first: date, kind: Period, timezone: str, starts_on: PeriodStart | None) -> CalendarPeriod:
+    following = _next_first_day(_first_day(first, kind), kind)
+    if starts_on is not None:
+        following = _moved(following, starts_on)
+    hours = HourRange(_first_hour(first, timezone), _first_hour(following, timezone))
+    return CalendarPeriod(kind=kind, first_day=first, hours=hours)
+
+
+def _moved(first: date, starts_on: PeriodStart) -> date:
+    """Return the day on which a month or year begins that the calendar begins with another."""
+    if isinstance(starts_on, YearDay):
+        return first.replace(month=starts_on.month, day=starts_on.day)
+    return first.replace(day=starts_on)
 
 
 def local_time(hour: int, timezone: str) -> datetime:

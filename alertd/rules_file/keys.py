@@ -18,6 +18,7 @@ from typing import Annotated, TypeVar, Union, get_args, get_origin, get_type_hin
 from alertd.core import times
 from alertd.core.address import ADDRESS_PATTERN
 from alertd.core.alerts.inhibition import Matchers
+from alertd.core.calendar import PeriodStart
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of
@@ -155,6 +156,9 @@ _SHARE: Schema = {
 }
 _MONEY: Schema = {"anyOf": [{"type": "string", "pattern": values.MONEY}, {"type": "number", "minimum": 0}]}
 _MOMENT: Schema = {"type": "string", "anyOf": [{"pattern": values.DATE}, {"pattern": times.INSTANT}]}
+_PERIOD_START: Schema = {
+    "anyOf": [{"type": "integer", "minimum": 1, "maximum": 28}, {"type": "string", "pattern": values.YEAR_DAY}]
+}
 
 _PATTERN: Schema = {**_TEXT, "not": {"type": "string", "pattern": f"^{values.OPERATOR}|{values.REGULAR}"}}
 
@@ -174,6 +178,8 @@ _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., ob
     values.Pattern: (values.parse_pattern, _PATTERN, str),
     values.Address: (values.parse_address, {"type": "string", "pattern": f"^$|{ADDRESS_PATTERN}"}, str),
     values.SlackId: (values.parse_slack_id, {"type": "string", "pattern": values.SLACK_ID}, str),
+    # Which form is right the rule's period says.
+    values.PeriodName: (values.parse_text, {"type": "string", "pattern": values.PERIOD_NAME}, str),
     values.LabelName: (values.parse_label_name, {"type": "string", "pattern": values.LABEL_NAME}, str),
     values.VariableName: (values.parse_variable_name, {"type": "string", "pattern": values.VARIABLE_NAME}, str),
     values.Url: (values.parse_url, {"type": "string", "pattern": values.URL}, str),
@@ -181,6 +187,7 @@ _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., ob
     values.Schedule: (values.parse_schedule, {"type": "string", "pattern": values.SCHEDULE}, str),
     values.Starting: (values.parse_starting, _MOMENT, datetime.isoformat),
     values.Ending: (values.parse_ending, _MOMENT, str),
+    PeriodStart | None: (values.parse_period_start, _PERIOD_START, str),
     values.DayHours: (values.parse_day_hours, {"type": "string", "pattern": values.DAY_HOURS}, str),
 }
 
@@ -190,6 +197,7 @@ _REFINED: dict[tuple[str, object], object] = {
     ("runbook_url", str): values.Url,
     ("timezone", str): values.Zone,
     ("notify", tuple[str, ...]): values.Names,
+    ("amounts_by_period", Mapping[str, Usd]): Mapping[values.PeriodName, Usd],
 }
 
 
@@ -228,10 +236,35 @@ def _generic(hint: object, key: Key) -> ValueType:
         return _list_of(value_type(arguments[0], key), key, tuple)
     if isinstance(origin, type) and issubclass(origin, Mapping):
         return _mapping(arguments[0], arguments[1], key, lambda found: dict(sorted(found.items())))
-    if origin in {Union, UnionType} and NoneType in arguments and len(arguments) == 2:
-        present = next(argument for argument in arguments if argument is not NoneType)
-        return _duration_or_never(key) if present is timedelta else value_type(present, key)
+    if origin in {Union, UnionType} and len(arguments) == 2:
+        return _either(*arguments, key)
     raise TypeError(f"keys of the rules file cannot be of type {hint}")
+
+
+def _either(present: object, other: object, key: Key) -> ValueType:
+    """Return the type of a value that may be missing, or in whose place a word may stand."""
+    if other is NoneType:
+        return _duration_or_never(key) if present is timedelta else value_type(present, key)
+    if isinstance(other, type) and issubclass(other, Enum):
+        return _value_or_word(value_type(present, key), value_type(other, key), other)
+    raise TypeError(f"keys of the rules file cannot be of type {present} or {other}")
+
+
+def _value_or_word(value: ValueType, word: ValueType, kind: type[Enum]) -> ValueType:
+    words = [values.written_word(member) for member in kind]
+
+    def read_either(node: Node) -> object:
+        if node.value in words:
+            return word.read(node)
+        try:
+            return value.read(node)
+        except ValueError as error:
+            raise ValueError(f"{error}, or {' or '.join(words)}") from None
+
+    def write(found: object) -> object:
+        return (word if isinstance(found, kind) else value).write(found)
+
+    return ValueType(read_either, {"anyOf": [value.schema, word.schema]}, write)
 
 
 def _duration_or_never(key: Key) -> ValueType:

@@ -101,9 +101,11 @@ def check_rule_names(entry: Entry, known: KnownNames, findings: Findings) -> Non
 
 def check_rule(entry: Entry, rule: Rule, known: KnownNames, findings: Findings) -> None:
     """Find what a rule's type says is wrong between its keys, and categories and teams that do not exist."""
-    for key, text in rule.problems():
+    for way, text in rule.problems():
+        # The last part of a way is a key that its author made up: the place is the key's own.
+        key, location = (way, (way,)) if isinstance(way, str) else (way[0], (*way, KEY))
         shown = text if text.startswith(key) else f"{key}: {text}"
-        findings.add(entry.problem((key,), shown, has_keys=False))
+        findings.add(entry.problem(location, shown, has_keys=False))
     if isinstance(getattr(rule, "category", None), Patterns):
         _check_category(entry, ("category",), findings, is_by_key=View.USAGE not in rule.views)
     if isinstance(getattr(rule, "team", None), Patterns):

@@ -17,6 +17,7 @@ from zoneinfo import available_timezones
 
 from alertd.core import times
 from alertd.core.address import is_address
+from alertd.core.calendar import PeriodStart, YearDay
 from alertd.core.http_url import has_login, split_http_url
 from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
 from alertd.core.rules.base import Share
@@ -31,6 +32,8 @@ Name = NewType("Name", str)
 LabelName = NewType("LabelName", str)
 VariableName = NewType("VariableName", str)
 """The name of an environment variable."""
+PeriodName = NewType("PeriodName", str)
+"""A period of the calendar, in the form of its kind."""
 Url = NewType("Url", str)
 Zone = NewType("Zone", str)
 """An IANA time zone."""
@@ -66,6 +69,10 @@ SCHEDULE = r"^\s*(\S+\s+){4}\S+\s*$"
 ZONE = r"^(?!(posix|right)/|(localtime|posixrules|Factory)$)[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"
 DAY_HOURS = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
 
+PERIOD_NAME = r"^[0-9]{4}(-(Q[1-4]|W[0-5][0-9]|[01][0-9](-[0-3][0-9])?))?$"
+YEAR_DAY = r"^[0-9]{2}-[0-9]{2}$"
+_LAST_OF_EACH_MONTH = 28
+_COMMON_YEAR = 2026
 _LONGEST_SHOWN = 60
 _LONGEST_SCHEDULE = 100
 
@@ -231,6 +238,26 @@ def parse_date(value: object) -> date:
         except ValueError:
             raise ValueError(f"{show(value)} is not a day of the calendar") from None
     raise ValueError(f"{show(value)} is not a date; write 2026-12-01")
+
+
+def parse_period_start(value: object) -> PeriodStart:
+    """Read where a month or a year begins: a day from 1 to 28, or month and day, `04-06`."""
+    if isinstance(value, Number) and isinstance(value.native, int):
+        if 1 <= value.native <= _LAST_OF_EACH_MONTH:
+            return value.native
+        raise ValueError(f"{show(value)} is not a day that every month has; write one from 1 to 28")
+    if isinstance(value, str) and re.fullmatch(YEAR_DAY, value):
+        month, day = int(value[:2]), int(value[3:])
+        if value == "02-29":
+            raise ValueError("02-29 is not a day that every year has; write 02-28 or 03-01")
+        try:
+            date(_COMMON_YEAR, month, day)
+        except ValueError:
+            raise ValueError(f"{show(value)} is not a day of the calendar; write month and day, e.g. 04-06") from None
+        return YearDay(month, day)
+    raise ValueError(
+        f"{show(value)} is not where a period begins; write a day from 1 to 28, or month and day like 04-06"
+    )
 
 
 def parse_instant(value: object) -> datetime:

@@ -21,8 +21,8 @@ from alertd.rules_file import values
 from alertd.rules_file.remedy import show
 from alertd.rules_file.source import Number
 
-LONGEST = timedelta(days=400)
-"""No test looks further ahead or back; rules see 92 days at most, budgets a quarter."""
+LONGEST = timedelta(days=800)
+"""No test goes further ahead or back; a budget sees two years."""
 _MOST_HOURS = LONGEST // timedelta(hours=1)
 _HOURS_IN = {"h": 1, "d": 24, "w": 168, "": 1}
 

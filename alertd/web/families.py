@@ -69,6 +69,11 @@ BUDGET_FORECAST_LOW = Family(
 BUDGET_FORECAST_HIGH = Family(
     name="alertd_budget_forecast_high_usd", labels=_BUDGET, meaning="The forecast's upper end."
 )
+BUDGET_RATE = Family(
+    name="alertd_budget_even_rate_ratio",
+    labels=(*_BUDGET, "window"),
+    meaning="How many times what an even spread of the budget allows is spent in each window of `burn`.",
+)
 BUDGET_ELAPSED = Family(
     name="alertd_budget_elapsed_ratio", labels=("rule",), meaning="The share of the period that is over, 0 to 1."
 )

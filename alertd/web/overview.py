@@ -80,9 +80,11 @@ class BudgetLine:
     name: str
     group: str
     state: str
-    """`over`, `risk` (the forecast is over) or `ok`, for the style sheet; the words say it too."""
+    """`over`, `risk` (forecast to be over, or spent too fast) or `ok`, for the style sheet; the words say it too."""
     word: str
     clause: str
+    fast: str
+    """How fast it is spent, where that is too fast."""
     period: str
     forecast: str
     is_complete: bool
@@ -98,6 +100,8 @@ class Budgets:
     shown: tuple[BudgetLine, ...]
     folded: tuple[BudgetLine, ...]
     unlisted: int
+    undecided: tuple[str, ...]
+    """Rules that decide nothing of some groups, and why."""
     """So many more are only counted."""
 
 
@@ -182,7 +186,7 @@ def overview_page(known: PageFacts) -> OverviewPage:
         firing_more=max(0, len(firing) - _MOST_ALERTS),
         pending=tuple(alert_line(alert, known) for alert in pending[:_MOST_ALERTS]),
         ended=tuple(alert_line(alert, known) for alert in _ended(known)),
-        budgets=_budgets(known.overview.budgets if known.overview is not None else (), known.audience.owners),
+        budgets=_budgets(known.overview, known.audience.owners),
         bills=tuple(_bill_line(tracked) for tracked in bills[:_BILLS]),
         bills_more=max(0, len(bills) - _BILLS),
         balances=tuple(_balances(known)),
@@ -286,12 +290,14 @@ def _of_several(lowest: Balance, balances: Sequence[Balance]) -> str:
     return f"lowest of {len(balances)} accounts: {lowest.account}" if len(balances) > 1 else ""
 
 
-def _budgets(figures: Sequence[BudgetFigures], owners: OwnerDirectory) -> Budgets:
+def _budgets(overview: Overview | None, owners: OwnerDirectory) -> Budgets:
+    figures = overview.budgets if overview is not None else ()
     lines = [_budget_line(each, owners) for each in figures[:_MOST_BUDGETS]]
     return Budgets(
         shown=tuple(lines[:_BUDGETS]),
         folded=tuple(lines[_BUDGETS:]),
         unlisted=max(0, len(figures) - _MOST_BUDGETS),
+        undecided=tuple(f"{each.rule}: {each.text}" for each in overview.undecided) if overview is not None else (),
     )
 
 
@@ -303,6 +309,8 @@ def _budget_line(figures: BudgetFigures, owners: OwnerDirectory) -> BudgetLine:
         state, word = "over", "spent"
     elif forecast is not None and forecast >= 1:
         state, word = "risk", "forecast over"
+    elif of_group.fast:
+        state, word = "risk", "spent fast"
     else:
         state, word = "ok", "on track"
     spent, elapsed = share_text(standing.share), share_text(standing.elapsed)
@@ -316,6 +324,7 @@ def _budget_line(figures: BudgetFigures, owners: OwnerDirectory) -> BudgetLine:
         state=state,
         word=word,
         clause=standing.clause,
+        fast=of_group.fast,
         period=f"{elapsed} of {standing.period.title} over",
         forecast=ahead_text,
         is_complete=of_group.is_complete,

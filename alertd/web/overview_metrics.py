@@ -56,6 +56,9 @@ def _of_budgets(rules: Iterable[RuleBudgets]) -> Iterator[Metric]:
     yield families.BUDGET_FORECAST.holding((key, _usd(forecast.total)) for key, forecast in forecasts)
     yield families.BUDGET_FORECAST_LOW.holding((key, _usd(low)) for key, (low, _) in ranges)
     yield families.BUDGET_FORECAST_HIGH.holding((key, _usd(high)) for key, (_, high) in ranges)
+    yield families.BUDGET_RATE.holding(
+        ((*key, window), float(times)) for key, line in lines for window, times in line.rates
+    )
     yield families.BUDGET_ELAPSED.holding(((found.rule,), float(found.elapsed)) for found in rules)
     yield families.BUDGET_COMPLETE.holding(((found.rule,), found.is_complete) for found in rules)
 

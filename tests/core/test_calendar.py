@@ -1,12 +1,22 @@
 """Calendar periods by hand: month ends, leap years, clock changes, and zones that are off by half an hour."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.core.calendar import LONGEST, Period, period_of
+from alertd.core.calendar import (
+    KEY_FORMS,
+    LONGEST,
+    Period,
+    PeriodStart,
+    YearDay,
+    is_key,
+    period_before,
+    period_of,
+)
 from alertd.core.hours import hour_of, start_of
 
 DAY, WEEK, MONTH, QUARTER, YEAR = Period
@@ -106,3 +116,88 @@ def test_year_when_it_leaps_or_begins_elsewhere_then_its_own_hours(at: str, zone
     """It ends where the next one begins."""
     found = period_of(hour_of(datetime.fromisoformat(f"{at}:00+00:00")), YEAR, zone).hours
     assert (found.start, len(found)) == (hour_of(datetime.fromisoformat(f"{start}:00+00:00")), hours)
+
+
+def slow_start(day: date, kind: Period, starts_on: PeriodStart | None) -> date:
+    """The last day up to this one on which a period begins, day by day."""
+    while True:
+        is_start = {
+            DAY: True,
+            WEEK: day.weekday() == 0,
+            MONTH: day.day == (starts_on or 1),
+            QUARTER: day.day == 1 and day.month in {1, 4, 7, 10},
+            YEAR: (day.month, day.day) == (starts_on or (1, 1)),
+        }[kind]
+        if is_start:
+            return day
+        day -= timedelta(days=1)
+
+
+@given(
+    at=st.datetimes(datetime(2020, 1, 1), datetime(2035, 1, 1)),  # noqa: DTZ001 # taken as UTC
+    kind_start=st.one_of(
+        st.tuples(st.sampled_from(Period), st.none()),
+        st.tuples(st.just(MONTH), st.integers(1, 28)),
+        st.tuples(st.just(YEAR), st.dates(date(2021, 1, 1), date(2021, 12, 31)).map(lambda d: YearDay(d.month, d.day))),
+    ),
+    timezone=st.sampled_from(["UTC", BERLIN, NEW_YORK, KOLKATA, "Africa/Cairo", "Pacific/Chatham"]),
+)
+def test_period_when_it_starts_on_any_day_then_as_the_days_say(
+    at: datetime, kind_start: tuple[Period, PeriodStart | None], timezone: str
+) -> None:
+    """Where it begins, what it is called, and that the one before ends there."""
+    kind, starts_on = kind_start
+    hour = hour_of(at.replace(tzinfo=UTC))
+    found = period_of(hour, kind, timezone, starts_on)
+    first = slow_start(start_of(hour).astimezone(ZoneInfo(timezone)).date(), kind, starts_on)
+    assert found.first_day == first
+    assert is_key(found.key, kind)
+    assert hour in found.hours
+    before = period_before(found, timezone, starts_on)
+    assert before.hours.end == found.hours.start
+    assert before.first_day == slow_start(first - timedelta(days=1), kind, starts_on)
+    assert period_of(found.hours.end, kind, timezone, starts_on).hours.start == found.hours.end
+    assert len(found.hours) * timedelta(hours=1) <= LONGEST[kind]
+    year, week, _ = first.isocalendar()
+    keys = {
+        DAY: f"{first}",
+        WEEK: f"{year}-W{week:02}",
+        MONTH: f"{first:%Y-%m}",
+        QUARTER: f"{first.year}-Q{(first.month - 1) // 3 + 1}",
+        YEAR: f"{first.year}",
+    }
+    assert found.key == keys[kind]
+
+
+@pytest.mark.parametrize(
+    ("kind", "starts_on", "title"),
+    [
+        (MONTH, 15, "the month from 2026-03-15"),
+        (MONTH, 28, "the month from 2026-02-28"),
+        (MONTH, 1, "March 2026"),
+        (YEAR, YearDay(4, 6), "the year from 2025-04-06"),
+        (YEAR, YearDay(2, 1), "the year from 2026-02-01"),
+        (YEAR, YearDay(1, 1), "2026"),
+    ],
+)
+def test_title_when_a_period_starts_elsewhere_then_names_the_day(
+    kind: Period, starts_on: PeriodStart, title: str
+) -> None:
+    """A month's name would be wrong for half of it."""
+    assert period_of(hour_of(datetime(2026, 3, 24, 12, tzinfo=UTC)), kind, "UTC", starts_on).title == title
+
+
+@pytest.mark.parametrize(
+    ("kind", "wrong"),
+    [
+        (DAY, ["2026-02-30", "2026-2-3", "20260203", "2026-W10", "2026-12"]),
+        (WEEK, ["2026-W54", "2027-W53", "2026-W1", "2026-W00", "2026-10", "2026W10"]),
+        (MONTH, ["2026-13", "2026-1", "2026", "2026-00", "2026-12-05"]),
+        (QUARTER, ["2026-Q5", "2026-Q0", "2026-q1", "2026Q1", "2026-3"]),
+        (YEAR, ["26", "0", "2026-01", "99999999999999999999", "\uff12\uff10\uff12\uff16"]),
+    ],
+)
+def test_key_when_it_names_no_period_of_the_kind_then_refused(kind: Period, wrong: list[str]) -> None:
+    """Only one spelling names a period, and only one that the calendar has."""
+    assert is_key(KEY_FORMS[kind], kind)
+    assert [text for text in wrong if is_key(text, kind)] == []

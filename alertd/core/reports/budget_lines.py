@@ -12,6 +12,7 @@ from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.reports.figures import BudgetFigures
 from alertd.core.rules.standing import Forecast, GroupStanding
+from alertd.core.words import format_duration
 
 MOST_OF_RULE = 50
 """Of one rule no more groups than a person can look through."""
@@ -29,6 +30,8 @@ class BudgetLine:
     spent: Usd
     forecast: Forecast | None
     """None where it is not known of the whole; that of several groups has no range, as ranges do not add up."""
+    rates: tuple[tuple[str, Fraction], ...] = ()
+    """By window how many times the even rate is spent; of several groups together none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +76,13 @@ def budget_lines(budgets: Iterable[BudgetFigures]) -> tuple[RuleBudgets, ...]:
 
 def _line(of_group: GroupStanding) -> BudgetLine:
     standing = of_group.standing
-    return BudgetLine(group=of_group.group, budget=standing.budget, spent=standing.spent, forecast=standing.forecast)
+    return BudgetLine(
+        group=of_group.group,
+        budget=standing.budget,
+        spent=standing.spent,
+        forecast=standing.forecast,
+        rates=tuple((format_duration(window), each.times) for window, each in standing.rates.at_least.items()),
+    )
 
 
 def _rest(groups: Sequence[GroupStanding]) -> tuple[BudgetLine, ...]:

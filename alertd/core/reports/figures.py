@@ -4,7 +4,7 @@ The figures of a report: what a period cost against the one before, what moved, 
 It sums and picks; the words are in `report_words`. The period ends at the last full hour that is billed.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -78,6 +78,14 @@ class BudgetFigures:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Undecided:
+    """Why a rule decides nothing of some groups."""
+
+    rule: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SpendFigures:
     """What the period cost."""
 
@@ -110,6 +118,7 @@ class ReportFigures:
     """None while nothing is known of any category."""
     budgets: tuple[BudgetFigures, ...]
     """The largest spent share first."""
+    undecided: tuple[Undecided, ...]
     alerts: tuple[Alert, ...]
     """What fires, the worst and then the oldest first."""
     bills: tuple[TrackedBill, ...]
@@ -120,7 +129,7 @@ class ReportFigures:
 
 
 def report_figures(
-    scope: ReportScope, facts: Facts, *, alerts: Iterable[Alert], rules: Iterable[Rule]
+    scope: ReportScope, facts: Facts, *, alerts: Iterable[Alert], rules: Collection[Rule]
 ) -> ReportFigures:
     """
     Put together what a report shows.
@@ -134,6 +143,7 @@ def report_figures(
         scope=scope,
         spend=_spend(scope, facts),
         budgets=budget_figures(facts, rules),
+        undecided=undecided_rules(facts, rules),
         alerts=tuple(sorted((a for a in alerts if a.state is AlertState.FIRING), key=_urgency)),
         bills=tuple(sorted(filter(_is_unpaid, facts.bills), key=lambda t: (t.bill.month, t.bill.account))),
         bill_gaps=tuple(sorted(set(facts.bill_gaps.values()))),
@@ -244,6 +254,13 @@ def _texts(data: DataState, gaps: Iterable[Gap]) -> tuple[str, ...]:
     """Return the gaps in words, with the account where there are several."""
     several = len(data.accounts) > 1
     return tuple(f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps)
+
+
+def undecided_rules(facts: Facts, rules: Iterable[Rule]) -> tuple[Undecided, ...]:
+    """Return why enabled rules decide nothing of some groups, in the order of the rules."""
+    return tuple(
+        Undecided(rule=rule.name, text=text) for rule in rules if rule.enabled for text in rule.undecided(facts)
+    )
 
 
 def budget_figures(facts: Facts, rules: Iterable[Rule], *, forecasts: int | None = None) -> tuple[BudgetFigures, ...]:

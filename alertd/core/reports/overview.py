@@ -12,7 +12,7 @@ from alertd.core.calendar import Period, period_of
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.money import Usd
 from alertd.core.reports.budget_lines import most_groups
-from alertd.core.reports.figures import BudgetFigures, budget_figures
+from alertd.core.reports.figures import BudgetFigures, Undecided, budget_figures, undecided_rules
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Rule
 from alertd.core.rules.budget import BudgetRule
@@ -52,6 +52,7 @@ class Overview:
     """By account and category; those of which no bill was ever read are left out."""
     budgets: tuple[BudgetFigures, ...]
     """The largest spent share first."""
+    undecided: tuple[Undecided, ...] = ()
     runways: tuple[tuple[str, Runway], ...]
     """By rule: how long the balances last that a rule watches."""
     bills: tuple[TrackedBill, ...]
@@ -72,6 +73,7 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
         spend=tuple(_spend(facts)),
         # Those that have a line of their own; with hundreds of owners the others would cost more than all rules do.
         budgets=budget_figures(facts, enabled, forecasts=most_groups(sum(isinstance(r, BudgetRule) for r in enabled))),
+        undecided=undecided_rules(facts, enabled),
         runways=tuple(
             (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in rule.runways(facts)
         ),

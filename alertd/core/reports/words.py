@@ -13,7 +13,15 @@ from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.message import Field, Link, Message, Section, SectionRow
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.reports.figures import BudgetFigures, Compared, GroupSpend, ReportFigures, ReportScope, SpendFigures
+from alertd.core.reports.figures import (
+    BudgetFigures,
+    Compared,
+    GroupSpend,
+    ReportFigures,
+    ReportScope,
+    SpendFigures,
+    Undecided,
+)
 from alertd.core.rules.spend_rule import billed_so_far
 from alertd.core.rules.standing import share_text
 from alertd.core.severity import Severity
@@ -37,7 +45,7 @@ def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: L
     scope, spend = figures.scope, figures.spend
     sections = (
         *(_spend_sections(scope, spend, owners) if spend is not None else ()),
-        _budgets(figures.budgets, owners),
+        _budgets(figures.budgets, figures.undecided, owners),
         _alerts(figures),
         _bills(figures),
     )
@@ -193,12 +201,14 @@ def _mover_row(part: Contributor, owners: OwnerDirectory) -> SectionRow:
     )
 
 
-def _budgets(budgets: Sequence[BudgetFigures], owners: OwnerDirectory) -> Section:
+def _budgets(budgets: Sequence[BudgetFigures], undecided: Sequence[Undecided], owners: OwnerDirectory) -> Section:
     more = len(budgets) - _BUDGETS
+    notes = [f"And {more} more with a smaller share spent."] if more > 0 else []
+    notes += [f"{each.rule}: {each.text}." for each in undecided[:_BUDGETS]]
     return Section(
         title="Budgets",
         rows=tuple(_budget_row(budget, owners) for budget in budgets[:_BUDGETS]),
-        note=f"And {more} more with a smaller share spent." if more > 0 else "",
+        note=" ".join(notes),
     )
 
 
@@ -209,6 +219,8 @@ def _budget_row(budget: BudgetFigures, owners: OwnerDirectory) -> SectionRow:
     if standing.forecast is not None and standing.forecast_share is not None:
         total = format_usd(standing.forecast.total)
         parts.append(f"forecast to end at {total} ({share_text(standing.forecast_share)})")
+    if budget.of_group.fast:
+        parts.append(budget.of_group.fast)
     if not budget.of_group.is_complete:
         parts.append("not complete, may be low")
     return SectionRow(

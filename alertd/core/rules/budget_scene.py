@@ -1,21 +1,30 @@
 """What one evaluation of a budget looks at, and what each group is forecast to end its period at."""
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import cached_property
+from typing import ClassVar
 
 import numpy as np
 
-from alertd.core.calendar import CalendarPeriod
+from alertd.core.calendar import CalendarPeriod, period_before, period_of
 from alertd.core.hours import HOURS_PER_DAY, HourRange
-from alertd.core.labels import Labels
+from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
+from alertd.core.rules.budget_amount import LastSpend, Moving, PeriodAmounts, names_of_singles
+from alertd.core.rules.budget_keys import BudgetKeys
+from alertd.core.rules.even_rate import RateScene
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import Forecast
-from alertd.core.spend.ends import Edges
-from alertd.core.spend.forecast import SpendHistory, expected_rest, known_hours, rest_range
-from alertd.core.spend.ledger import Gap
+from alertd.core.spend.bill import SUBSCRIPTION, View
+from alertd.core.spend.ends import Edges, since_start
+from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
+from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.view import GroupSums
+
+_HISTORY_HOURS = HISTORY_DAYS * HOURS_PER_DAY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +51,9 @@ class Scene:
     """What is missing in the window."""
     looked_at: tuple[Gap, ...]
     """The same, and what is missing in the history where a forecast looks at it."""
+    amounts: PeriodAmounts
+    rates: RateScene | None
+    """How fast groups spend; None where the rule does not ask, or nothing that it counts has a rate."""
 
     def is_of(self, group: Labels) -> bool:
         """Return whether this is the period of a group."""
@@ -64,6 +76,123 @@ class Scene:
         heads, tails = parts[::2], parts[1::2]
         hours = self.allowances.unplanned(range(edge - HOURS_PER_DAY, edge + 1))
         return SpendHistory(days=heads + tails, heads=heads, hours=hours, hours_left=hours_left)
+
+
+@dataclass(frozen=True, kw_only=True)
+class WatchedBudget(BudgetKeys):
+    """A budget and what one evaluation of it looks at."""
+
+    INCLUDES_SUBSCRIPTIONS: ClassVar[bool] = True
+
+    def _scenes(self, facts: Facts, watched: Collection[Labels]) -> list[Scene]:
+        """Return what one evaluation looks at, by period: one is judged until every stream of a group has passed it."""
+        edges = self.edges(facts)
+        # What cannot be read at all would hold back a new period for as long: nobody waits for it.
+        unread = [key for key in self.categories(facts.data) if facts.data.books[key].failed_at is not None]
+        earliest = dict(zip(edges.cells.groups, edges.earliest(unread).tolist(), strict=True))
+        # Billed through its end is enough, but a period of which nothing is billed has not begun.
+        last = edges.latest - 1
+        periods = {edge: self._period_of(min(edge, last)) for edge in {edges.latest, *earliest.values()}}
+        by_start: dict[int, tuple[CalendarPeriod, set[Labels]]] = {}
+        for group in dict.fromkeys((*earliest, *watched)):
+            period = periods[earliest.get(group, edges.latest)]
+            by_start.setdefault(period.hours.start, (period, set()))[1].add(group)
+        is_one = len(by_start) == 1
+        rates = self._rate_scene(facts)
+        return [
+            self._scene(facts, edges, period, rates, members=None if is_one else frozenset(groups))
+            for _, (period, groups) in sorted(by_start.items())
+        ]
+
+    def _period_of(self, hour: int) -> CalendarPeriod:
+        return period_of(hour, self.period, self.timezone, self.starts_on)
+
+    def _before_of(self, period: CalendarPeriod) -> CalendarPeriod:
+        return period_before(period, self.timezone, self.starts_on)
+
+    def _amounts(self, facts: Facts, period: CalendarPeriod) -> PeriodAmounts:
+        """Return what each group may spend in a period; *facts* must be of the rule's view."""
+        shared = self.amounts_by_period.get(period.key, self.amount)
+        return PeriodAmounts(
+            shared=LastSpend.of(
+                facts,
+                self._query(facts.data),
+                self.metric,
+                self.categories(facts.data),
+                self._before_of(period),
+                self.grow,
+            )
+            if isinstance(shared, Moving)
+            else shared,
+            singles=self.amounts,
+            named_by=names_of_singles(self.group_by),
+            owners=facts.owners,
+        )
+
+    @cached_property
+    def _hourly(self) -> "WatchedBudget":
+        """The rule without what is paid for a fixed term, unless it names that: a price is no rate."""
+        if SUBSCRIPTION in self.category.texts or self.view is not View.USAGE:
+            return self
+        return replace(self, category=Patterns((*self.category.texts, f"!{SUBSCRIPTION}")))
+
+    def _rate_scene(self, facts: Facts) -> RateScene | None:
+        rule = self._hourly
+        # Where only subscriptions pass the filters there is no rate.
+        if not self.burn or not rule.categories(facts.data):
+            return None
+        return RateScene.of(
+            self.burn,
+            facts,
+            rule.edges(facts),
+            metric=self.metric,
+            categories=rule.categories(facts.data),
+            allowances=lambda window: rule._allowances(facts, window),  # noqa: SLF001 # it is this rule's own
+        )
+
+    def _scene(
+        self,
+        facts: Facts,
+        edges: Edges,
+        period: CalendarPeriod,
+        rates: RateScene | None,
+        *,
+        members: frozenset[Labels] | None,
+    ) -> Scene:
+        data, categories = facts.data, self.categories(facts.data)
+        edge = min(edges.latest, period.hours.end)
+        spent = since_start(facts.spend, self.metric, edges, start=period.hours.start, end=edge)
+        window = HourRange(period.hours.start, edge)
+        start = max(window.start - _HISTORY_HOURS, edge - MOST_DAYS * HOURS_PER_DAY)
+        gaps = data.gaps(categories, window)
+        allowances = self._allowances(facts, window)
+        with_history = data.gaps(categories, HourRange(min(start, window.start), edge))
+        if self.forecast:
+            # With less known to be used up before, too much would count as planned, and the forecast would be too low.
+            with_history = (*with_history, *allowances.gaps(start))
+        looked_at = with_history if self.forecast else gaps
+        return Scene(
+            facts=facts,
+            period=period,
+            edge=edge,
+            edges=edges,
+            sums=spent.at_least,
+            expected=spent.about,
+            members=members,
+            allowances=allowances,
+            history_start=None if with_history else start,
+            has_last_day=not data.gaps(categories, HourRange(edge - HOURS_PER_DAY, edge)),
+            before=self._before(data, categories, window),
+            gaps=gaps,
+            looked_at=looked_at,
+            amounts=self._amounts(facts, period),
+            rates=rates,
+        )
+
+    def _before(self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange) -> HourRange | None:
+        before = HourRange(window.start - len(window), window.start)
+        # Older hours are read, but the spend view need not hold them.
+        return None if len(before) > _HISTORY_HOURS or data.gaps(categories, before) else before
 
 
 def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta | None) -> dict[Labels, Forecast]:

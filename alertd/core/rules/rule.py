@@ -33,6 +33,10 @@ LimitT = TypeVar("LimitT", int, Fraction, timedelta)
 """What a threshold may be: all of one mapping are of one type."""
 
 
+Problem = tuple[str | tuple[str, ...], str]
+"""Which key is at fault, or the way to one inside of it, and what is wrong with the remedy."""
+
+
 class Metric(StrEnum):
     """Which of a charge's amounts counts."""
 
@@ -184,9 +188,13 @@ class Rule(ABC):
             Samples of the groups that reach or hold a severity, and of the watched ones.
         """
 
-    def problems(self) -> Iterator[tuple[str, str]]:
+    def problems(self) -> Iterator[Problem]:
         """Yield (key, what is wrong and the remedy) for faults that a single key cannot show."""
         yield from ()
+
+    def undecided(self, facts: Facts) -> tuple[str, ...]:  # noqa: ARG002 # for those who can
+        """Return why nothing is decided of some groups, a sentence for each reason; nothing where all are judged."""
+        return ()
 
     def lookback(self) -> timedelta:
         """Return how far back from now the rule looks at hourly spend."""

@@ -5,7 +5,7 @@ It calculates, compares and words; what the limits are and which data may decide
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -14,9 +14,10 @@ from alertd.core.calendar import CalendarPeriod, Period, local_time
 from alertd.core.hours import HOURS_PER_DAY
 from alertd.core.labels import Labels
 from alertd.core.money import Usd, format_usd, plain
+from alertd.core.rules.even_rate import NO_RATES, Burn, Rates
 from alertd.core.severity import Severity
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
-from alertd.core.words import format_age, format_share
+from alertd.core.words import format_age, format_duration, format_list, format_share
 
 _SHARE_DIGITS = 12
 """More than a written share can have: rounded down to these, a share still tells truly whether it is reached."""
@@ -57,6 +58,15 @@ class Standing:
     forecast: Forecast | None
     planned: Allowance = NOTHING_PLANNED
     """What of the spend was planned: it raises every limit, and stays in what is shown as spent."""
+    rates: Rates = NO_RATES
+    """How fast it is spent of late, where a rule asks."""
+    amount_text: str = ""
+    """Where the amount comes from, where it is not written."""
+
+    @property
+    def as_expected(self) -> "Standing":
+        """The budget once every stream is billed."""
+        return replace(self, spent=self.expected, rates=self.rates.as_expected)
 
     @property
     def planned_share(self) -> Fraction:
@@ -139,8 +149,11 @@ class Standing:
         ]
         if self.last_day is not None and self.hours_left:
             found.append(("Today's pace", f"{format_usd(self.last_day)} in 24h{self._lasts()}"))
+        if self.amount_text:
+            found.append(("Budget", f"{format_usd(self.budget)}, {self.amount_text}"))
         if self.pace is not None:
             found.append(("Against the budgeted pace", f"{number_text(self.pace)} times"))
+        found += [("Against an even spread", text) for text in (self._rates_text,) if text]
         if self.forecast is not None:
             found.append(("Forecast", self.forecast_text))
         return (*found, *self.planned.facts)
@@ -155,6 +168,20 @@ class Standing:
             return text
         low, high = self.forecast.range
         return f"{text}, 80 % range by past errors {format_usd(low)} to {format_usd(high)}"
+
+    @property
+    def _rates_text(self) -> str:
+        """What each window holds: `$12.00 in 1h, 8.64 times the even $1.39; …`."""
+        return "; ".join(
+            f"{format_usd(rate.spent)} in {format_duration(window)}, {number_text(rate.spent / rate.even)} times the "
+            f"even {format_usd(Usd(round(rate.even)))}"
+            for window, rate in self.rates.at_least.items()
+        )
+
+    def rate_clause(self, burn: Mapping[Severity, Burn], severity: Severity) -> str:
+        """How fast it is spent, for the windows of a severity: `spent at 12 times the even rate in 6h and in 1h`."""
+        times = self.rates.measures(burn)[severity]
+        return f"spent at {number_text(times)} times the even rate {windows_text(burn[severity])}"
 
     def _lasts(self) -> str:
         runs_out = self.runs_out
@@ -176,6 +203,8 @@ class GroupStanding:
     standing: Standing
     is_complete: bool
     """Nothing of the period up to the edge is missing."""
+    fast: str = ""
+    """The clause that says how fast it is spent, where that reaches a limit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,10 +213,16 @@ class Criterion:
 
     name: str
     limits: Limits
-    measure: Fraction | None
-    """None where it cannot be judged yet."""
+    measures: Mapping[Severity, Fraction]
+    """What each severity compares with its limit; none where it cannot be judged yet."""
     raised: Fraction = Fraction(0)
     """By how much what was planned raises every limit."""
+
+    @classmethod
+    def of(cls, name: str, limits: Limits, measure: Fraction | None, *, raised: Fraction = Fraction(0)) -> "Criterion":
+        """Return the way of one measure, the same for every severity; None where it cannot be judged yet."""
+        measures = dict.fromkeys(limits, measure) if measure is not None else {}
+        return cls(name=name, limits=limits, measures=measures, raised=raised)
 
     def line(self, severity: Severity) -> Fraction:
         """Return what a measure must reach for a severity."""
@@ -195,10 +230,14 @@ class Criterion:
 
     def highest(self, part: Fraction = Fraction(1)) -> Severity | None:
         """Return the highest severity of whose limit the measure reaches a part."""
-        if self.measure is None or not self.limits:
-            return None
-        beyond = self.measure - self.raised
-        return max((severity for severity, limit in self.limits.items() if beyond >= limit * part), default=None)
+        return max(
+            (
+                severity
+                for severity, measure in self.measures.items()
+                if measure - self.raised >= self.limits[severity] * part
+            ),
+            default=None,
+        )
 
 
 def worst(severities: Iterable[Severity | None]) -> Severity | None:
@@ -210,7 +249,7 @@ def own_thresholds(spend: Criterion, held_by_others: Severity | None) -> tuple[t
     """
     Return the spend thresholds that stand for severities.
 
-    A severity that only pace or forecast hold has none: told beside the spent share, it would look like a mistake.
+    A severity that only pace, rate or forecast hold has none: beside the spent share, it would look like a mistake.
     """
     by_spend = spend.highest()
     return tuple(
@@ -218,6 +257,11 @@ def own_thresholds(spend: Criterion, held_by_others: Severity | None) -> tuple[t
         for severity in sorted(spend.limits)
         if held_by_others is None or severity > held_by_others or (by_spend is not None and severity <= by_spend)
     )
+
+
+def windows_text(burn: Burn) -> str:
+    """Return two windows for people: `in 6h and in 1h`."""
+    return format_list([f"in {format_duration(window)}" for window in burn.windows])
 
 
 def reached_by(criteria: Iterable[Criterion]) -> tuple[tuple[str, str], ...]:
@@ -231,7 +275,13 @@ def reached_by(criteria: Iterable[Criterion]) -> tuple[tuple[str, str], ...]:
 
 def _limit_text(criterion: Criterion, severity: Severity) -> str:
     line = criterion.line(severity)
-    return f"{number_text(line)} times" if criterion.name == "pace" else share_text(line)
+    match criterion.name:
+        case "pace":
+            return f"{number_text(line)} times"
+        case "rate":
+            return f"{number_text(line)} times the even one"
+        case _:
+            return share_text(line)
 
 
 def share_value(share: Fraction) -> Decimal:

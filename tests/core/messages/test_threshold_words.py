@@ -78,6 +78,6 @@ def test_budget_when_a_forecast_raised_it_then_its_spend_threshold_is_named_only
     share: str, is_held_by_forecast: bool, is_named: bool
 ) -> None:
     """57.1 % with a warning from 60 %."""
-    spend = Criterion(name="spend", limits={WARNING: Fraction("0.6")}, measure=Fraction(share))
+    spend = Criterion.of("spend", {WARNING: Fraction("0.6")}, Fraction(share))
     named = own_thresholds(spend, WARNING if is_held_by_forecast else None)
     assert bool(named) is is_named

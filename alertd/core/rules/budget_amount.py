@@ -1,0 +1,143 @@
+"""What a budget allows each group in one period: what is written, or what was spent in the period before."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.calendar import CalendarPeriod
+from alertd.core.hours import start_of
+from alertd.core.labels import Labels
+from alertd.core.money import Usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.rules.facts import Facts
+from alertd.core.spend.ledger import Gap
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.view import GroupSums
+from alertd.core.words import format_instant
+
+_NAMED_BY = (("owner", ("owner", "owner_name")), ("team", ("team",)))
+"""For each key of `group_by` that `amounts` can name, the labels that hold what it may be called."""
+
+
+class Moving(StrEnum):
+    """An amount that no file can hold: it is another one in each period."""
+
+    LAST_PERIOD = "last_period"
+
+
+Amount = Usd | Moving
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LastSpend:
+    """What every group spent in the period before: its amount in this one, grown."""
+
+    period: CalendarPeriod
+    sums: GroupSums
+    grow: Fraction
+    gaps: tuple[Gap, ...]
+    """What is not stored of it: then it decides nothing."""
+
+    @classmethod
+    def of(
+        cls,
+        facts: Facts,
+        query: SpendQuery,
+        metric: str,
+        categories: tuple[tuple[str, str], ...],
+        period: CalendarPeriod,
+        grow: Fraction,
+    ) -> "LastSpend":
+        """Sum up a period that is over."""
+        gaps = facts.data.gaps(categories, period.hours)
+        if not gaps and period.hours.start < facts.spend.span.start:
+            since = format_instant(start_of(facts.spend.span.start))
+            gaps = (Gap(account="", category="", text=f"spend before {since} is not at hand", may_hide_credit=True),)
+        return cls(period=period, sums=facts.spend.sums(query, metric, period.hours), grow=grow, gaps=gaps)
+
+    def amount(self, group: Labels) -> Usd | None:
+        """Return the amount of a group, None where it spent nothing."""
+        grown = round(self.sums.of(group) * self.grow)
+        return Usd(grown) if grown > 0 else None
+
+    @property
+    def gap_text(self) -> str:
+        """Why nothing is decided; empty where the period is complete."""
+        if not self.gaps:
+            return ""
+        return (
+            f"the amount is what was spent in {self.period.title}, which is not known completely: {self.gaps[0].text}"
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeriodAmounts:
+    """The amounts of one budget in one period."""
+
+    shared: Usd | LastSpend
+    """Of every group that has none of its own."""
+    singles: Mapping[str, Usd] = field(default_factory=dict)
+    """By the owner's id or name, or the team."""
+    named_by: tuple[str, ...] = ()
+    """The labels that hold such a name."""
+    owners: OwnerDirectory = OwnerDirectory()
+
+    def single(self, group: Labels) -> Usd | None:
+        """Return what is written for this one group, None where nothing is."""
+        if not self.singles:
+            return None
+        labels = dict(group)
+        labels["owner_name"] = self.owners.find(labels.get("owner", "")).name
+        names = (labels.get(name, "") for name in self.named_by)
+        return next((self.singles[name] for name in names if name in self.singles), None)
+
+    def of(self, group: Labels) -> Usd | None:
+        """
+        Return the amount of a group, above 0; None where it has none.
+
+        Of a last period that is not complete it is what is known: see `gaps`.
+        """
+        single = self.single(group)
+        if single is not None:
+            return single
+        return self.shared.amount(group) if isinstance(self.shared, LastSpend) else self.shared
+
+    def gaps(self, group: Labels) -> tuple[Gap, ...]:
+        """Return why the amount of a group is not known."""
+        if not isinstance(self.shared, LastSpend) or not self.shared.gaps or self.single(group) is not None:
+            return ()
+        return self.shared.gaps
+
+    def values(self, groups: tuple[Labels, ...]) -> NDArray[np.float64]:
+        """Return the amounts of some groups, infinity where one has none: it reaches nothing."""
+        if not self.singles and not isinstance(self.shared, LastSpend):
+            return np.full(len(groups), float(self.shared))
+        amounts = (None if self.gaps(group) else self.of(group) for group in groups)
+        return np.array([np.inf if amount is None else float(amount) for amount in amounts], np.float64)
+
+    @property
+    def is_known(self) -> bool:
+        """Whether the amounts that are not written for one group are known."""
+        return not isinstance(self.shared, LastSpend) or not self.shared.gaps
+
+    @property
+    def gap_text(self) -> str:
+        """Why they are not; empty where they are."""
+        return self.shared.gap_text if isinstance(self.shared, LastSpend) else ""
+
+    def text(self, group: Labels) -> str:
+        """Return where the amount of a group comes from, where that is the period before; else empty."""
+        last = self.shared
+        if not isinstance(last, LastSpend) or self.single(group) is not None:
+            return ""
+        grown = "" if last.grow == 1 else f"{float(last.grow * 100):g} % of "
+        return f"{grown}what was spent in {last.period.title}"
+
+
+def names_of_singles(group_by: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the labels by which single groups can be named."""
+    return tuple(name for key, names in _NAMED_BY if key in group_by for name in names)
