@@ -44,7 +44,6 @@ rules:
     runbook_url: https://example.com/runbook
   - name: monthly-budget
     type: budget
-    burn: {critical: {rate: 10000, windows: [6h, 1h]}}
     period: month
     amount: 5000
     thresholds: {warning: 80%}

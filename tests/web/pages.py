@@ -11,6 +11,7 @@ from alertd.core.reports.overview import Overview, overview
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.even_rate import Burn
 from alertd.core.rules.facts import Facts
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.queries.status import read_status
@@ -37,6 +38,7 @@ BUDGET = BudgetRule(
     group_by=("owner",),
     thresholds={WARNING: Share(Fraction(1))},
     forecast={WARNING: Share(Fraction(1))},
+    burn={WARNING: Burn(rate=Fraction(100), windows=(timedelta(hours=6), timedelta(hours=1)))},
 )
 BALANCE = BalanceRule(name="low", available_below={WARNING: usd("10")}, window=timedelta(hours=24))
 Samples = dict[tuple[str, ...], float]

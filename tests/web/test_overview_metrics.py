@@ -51,6 +51,9 @@ def test_budgets_when_told_then_amount_spent_forecast_and_what_is_over(store: St
     assert samples(text, "alertd_budget_complete") == {("month",): 1}
     # An owner new on the last hour has no forecast; one who spends the same each hour has that for every hour left.
     assert samples(text, "alertd_budget_forecast_usd") == {("month", "owner=gpu-1"): 31 * 24 * 0.5}
+    rates = samples(text, "alertd_budget_even_rate_ratio")
+    assert rates["month", "owner=gpu-1", "1h"] == pytest.approx(0.5 / (100 / (31 * 24)))
+    assert rates["month", "owner=gpu-1", "6h"] == pytest.approx(0.5 / (100 / (31 * 24)))
     low = samples(text, "alertd_budget_forecast_low_usd")["month", "owner=gpu-1"]
     high = samples(text, "alertd_budget_forecast_high_usd")["month", "owner=gpu-1"]
     assert low <= 372 <= high
