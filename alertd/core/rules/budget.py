@@ -122,9 +122,11 @@ class BudgetRule(WatchedBudget):
         facts = facts.of(self.view)
         if alert.period_start is None or self.edge(facts.data) is None:
             return None
-        period = period_of(hour_of(alert.period_start), self.period, self.timezone)
-        scene = self._scene(facts, self.edges(facts), period, members=None)
-        return self._sample(scene, alert.group, self._standing(scene, alert.group, None))
+        # How fast it is spent now says nothing of a period that is over.
+        period = self._period_of(hour_of(alert.period_start))
+        scene = self._scene(facts, self.edges(facts), period, None, members=None)
+        standing = self._standing(scene, alert.group, None)
+        return None if standing is None else self._sample(scene, alert.group, standing)
 
     def standings(self, facts: Facts, *, forecasts: int | None = None) -> list[GroupStanding]:
         """
