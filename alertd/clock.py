@@ -2,6 +2,8 @@
 
 import time
 from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
 from typing import Protocol
 
 
@@ -23,6 +25,19 @@ def elapsed_s() -> float:
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.clock_gettime(clock) if clock is not None else time.monotonic()
+
+
+@cache
+def boot_id() -> str:
+    """
+    Return which start of which system `elapsed_s` counts from; empty where the system does not say.
+
+    Source: https://docs.kernel.org/admin-guide/sysctl/kernel.html, random/boot_id.
+    """
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+    except (OSError, ValueError):
+        return ""
 
 
 class Clock(Protocol):

@@ -6,11 +6,15 @@ clock shows it with an error that `wall_off` sets at any moment. A suspended sys
 machine that was saved and resumed loses the time of both clocks that never step.
 """
 
-from collections.abc import Mapping
+import asyncio
+from collections.abc import Callable, Coroutine, Generator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, TypeVar
 
 START = datetime(2026, 1, 12, 9, 0, tzinfo=UTC)
+T = TypeVar("T")
 
 
 @dataclass(slots=True, kw_only=True)
@@ -24,14 +28,13 @@ class VirtualClock:
     lost_elapsed: timedelta = timedelta()
     """Time that the clock did not see which counts suspended time."""
     suspended: timedelta = timedelta()
-    at_look: Mapping[int, timedelta] = field(default_factory=dict)
-    """
-    Number of a look at the clock, from 0, to how far the wall clock is off from then on.
-
-    Between two looks nothing can see the clock: whoever moves it at each of them moves it at every await.
-    """
-    looks: int = 0
-    """How often any of the clocks was looked at."""
+    moves: Mapping[int, timedelta] = field(default_factory=dict)
+    """Number of a moment, from 0, to how far the wall clock is off from then on."""
+    freezes: Mapping[int, timedelta] = field(default_factory=dict)
+    """Number of a moment to how long the process is frozen before it."""
+    moments: int = 0
+    """How often any of the clocks was looked at or, under `run_stepped`, a task went on behind an await."""
+    frozen: timedelta = timedelta()
     began: datetime = field(default=START, init=False)
 
     def __post_init__(self) -> None:
@@ -39,21 +42,25 @@ class VirtualClock:
 
     def wall(self) -> datetime:
         """Return the wall clock."""
-        self._look()
+        self.pass_moment()
         return self.true + self.wall_off
 
     def elapsed_s(self) -> float:
         """Return the seconds since the start, suspended ones included."""
-        self._look()
+        self.pass_moment()
         return 1e6 + (self.true - self.began - self.lost_elapsed).total_seconds()
 
     def monotonic_s(self) -> float:
         """Return the seconds since the start, suspended ones left out."""
         return self.elapsed_s() - self.suspended.total_seconds()
 
-    def _look(self) -> None:
-        self.wall_off = self.at_look.get(self.looks, self.wall_off)
-        self.looks += 1
+    def pass_moment(self) -> None:
+        """Count a moment at which the clocks may be seen, and do to them what is to be done at it."""
+        self.wall_off = self.moves.get(self.moments, self.wall_off)
+        if by := self.freezes.get(self.moments):
+            self.true += by
+            self.frozen += by
+        self.moments += 1
 
     def pass_time(self, by: timedelta) -> None:
         """Let time go by while everything runs, or while the process is frozen: the clocks cannot tell."""
@@ -68,3 +75,45 @@ class VirtualClock:
         """Let time go by for everybody but this system, whose wall clock is put right when it comes back."""
         self.true += by
         self.lost_elapsed += by
+
+
+class _Stepped(Coroutine[Any, Any, T]):
+    """A coroutine that says when it begins and each time it goes on behind an await."""
+
+    def __init__(self, inner: Coroutine[Any, Any, T], on_step: Callable[[], None]) -> None:
+        self._inner, self._on_step = inner, on_step
+
+    def send(self, value: Any, /) -> Any:
+        self._on_step()
+        return self._inner.send(value)
+
+    def throw(self, kind: Any, value: Any = None, trace: TracebackType | None = None, /) -> Any:
+        self._on_step()
+        return self._inner.throw(kind if value is None else value)
+
+    def close(self) -> None:
+        self._inner.close()
+
+    def __await__(self) -> Generator[Any, Any, T]:
+        raise TypeError("only a task drives it")
+
+
+async def run_stepped(clock: VirtualClock, main: Coroutine[Any, Any, T]) -> T:
+    """
+    Run a coroutine so that each await of it, and of every task that it starts, is a moment of a clock.
+
+    Where the clock freezes the process the loop's own time, by which every deadline counts, jumps with it.
+    """
+    loop = asyncio.get_running_loop()
+
+    def started(loop: asyncio.AbstractEventLoop, inner: Any, **named: Any) -> asyncio.Task[Any]:
+        return asyncio.Task(_Stepped(inner, clock.pass_moment), loop=loop, **named)
+
+    own_time = loop.time
+    loop.set_task_factory(started)
+    loop.time = lambda: own_time() + clock.frozen.total_seconds()  # type: ignore[method-assign]
+    try:
+        return await loop.create_task(main)
+    finally:
+        loop.set_task_factory(None)
+        loop.time = own_time  # type: ignore[method-assign]

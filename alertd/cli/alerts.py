@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import has_colour, prepare, print_json, table
+from alertd.cli.common import has_colour, now_of, prepare, print_json, table
 from alertd.core.printable import escape_controls
 from alertd.core.severity import Severity
 
@@ -27,7 +27,6 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is firing, worst first, and what withholds its notifications."""
-    from alertd.clock import utc_now
     from alertd.core.alert import AlertState
     from alertd.core.alerts.mutes import mutes_text
     from alertd.core.messages.holding import why_withheld
@@ -38,6 +37,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     try:
         with store.snapshot():
             alerts, waiting = store.alerts.all_alerts(), store.outbox.open_entries()
+            now = now_of(store)
     finally:
         store.close()
     # One that was only ever pending is of no interest once it has ended.
@@ -45,7 +45,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     if not show_all:
         shown = [alert for alert in shown if alert.state is AlertState.FIRING]
     shown.sort(key=lambda a: (a.state is AlertState.RESOLVED, -a.severity, a.rule, a.fingerprint))
-    reasons = {alert.fingerprint: why_withheld(alert, waiting, utc_now()) for alert in shown}
+    reasons = {alert.fingerprint: why_withheld(alert, waiting, now) for alert in shown}
     if as_json:
         print_json([alert_json(alert, reasons[alert.fingerprint]) for alert in shown])
     elif shown:

@@ -95,7 +95,7 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
 
 
 async def _do(settings: "Settings", request: "Request") -> str:
-    from alertd.clock import utc_now
+    from alertd.cli.common import stored_now
     from alertd.core.alerts.request_outcome import Situation, carry_out
     from alertd.daemon.store_gateway import StoreGateway
     from alertd.errors import RulesError
@@ -103,7 +103,7 @@ async def _do(settings: "Settings", request: "Request") -> str:
     from alertd.store.store import Store
     from alertd.store.thread import StoreThread
 
-    now = utc_now()
+    now = stored_now(settings)
     try:
         loaded = load_rules(settings.rules_path())
         rules, inhibitions = {rule.name: rule for rule in loaded.rules}, loaded.inhibitions

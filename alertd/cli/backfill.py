@@ -51,20 +51,21 @@ def command(ctx: click.Context, since: timedelta) -> int:
 
 
 async def _backfill(settings: "Settings", since: timedelta) -> int:
-    from contextlib import AsyncExitStack
+    from contextlib import AsyncExitStack, closing, suppress
 
     from alertd.clock import SYSTEM_CLOCK
     from alertd.core.hours import HourRange, hour_of, midnight_before, start_of
     from alertd.core.spend.bill import CATEGORIES
     from alertd.core.words import format_instant
     from alertd.daemon.accounts import missing_keys
-    from alertd.daemon.checked_time import CheckedTime
+    from alertd.daemon.checked_time import timekeeper
     from alertd.daemon.store_gateway import StoreGateway
     from alertd.errors import StoreError
     from alertd.history.backfill import plan_backfill
     from alertd.history.backtest import checked_now, fetch, open_all, with_keys
     from alertd.rules_file.load import load_rules
     from alertd.store.lock import StoreLocked
+    from alertd.store.opening import is_there
     from alertd.store.store import Store
     from alertd.store.thread import StoreThread
 
@@ -76,7 +77,11 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
     names = [account.name for each in readable for account in each.accounts]
     if not names:
         return 1
-    url, time = settings.store_url(), CheckedTime(SYSTEM_CLOCK)
+    url, time = settings.store_url(), timekeeper(settings, SYSTEM_CLOCK)
+    if is_there(url):
+        # One of an earlier version cannot be read before it is brought up to date below.
+        with suppress(StoreError), closing(Store.open_read_only(url)) as known:
+            time.resume(known.meta.clock)
     async with AsyncExitStack() as stack:
         sources = open_all(readable, settings, stack, time=time)
         now = await checked_now(time, sources)

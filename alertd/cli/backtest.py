@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import duration, prepare_to_connect, print_json, progress
+from alertd.cli.common import duration, prepare_to_connect, print_json, progress, stored_now
 
 if TYPE_CHECKING:
     from alertd.core.replay.replay import Replayer, Watch
@@ -90,12 +90,11 @@ def command(
 
 
 async def _prepare(settings: "Settings", files: list[Path], since: timedelta) -> "Prepared":
-    from alertd.clock import utc_now
     from alertd.history.backtest import prepare_replay
     from alertd.rules_file.load import load_rules
 
     rules = [load_rules(file) for file in files]
-    return await prepare_replay(settings, rules, since=since, now=utc_now(), progress=progress)
+    return await prepare_replay(settings, rules, since=since, now=stored_now(settings), progress=progress)
 
 
 def _replayed(prepared: "Prepared", watch: "Watch") -> "Replayer":

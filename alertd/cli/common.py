@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TextIO
 
@@ -15,9 +15,11 @@ from alertd.core.printable import UNSAFE, escape_controls
 
 if TYPE_CHECKING:
     from alertd.settings import Settings
+    from alertd.store.store import Store
 
 _FORMULA_SIGNS = frozenset("=+-@|%＝＋－＠")  # noqa: RUF001 -- wide forms, which some spreadsheets take too
 
+_CLOCK_WARNED = "alertd.clock warned"
 LONGEST = timedelta(days=3660)
 """No option looks back further than ten years."""
 
@@ -61,6 +63,39 @@ def check_outgoing() -> None:
     from alertd.outgoing.connections import Outgoing
 
     Outgoing.from_environment(os.environ)
+
+
+def now_of(store: "Store") -> datetime:
+    """Return the time that the daemon of a store goes by, and warn where this system's clock says another."""
+    from alertd.clock import SYSTEM_CLOCK
+    from alertd.queries.time_now import time_now
+
+    found = time_now(store, SYSTEM_CLOCK)
+    said = click.get_current_context().meta
+    if found.warning and _CLOCK_WARNED not in said:
+        said[_CLOCK_WARNED] = True
+        click.echo(f"alertd: warning: {found.warning}", err=True)
+    return found.now
+
+
+def stored_now(settings: "Settings") -> datetime:
+    """
+    Return the time as `now_of` does for the store of the settings; this system's where there is no store yet.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    from alertd.clock import utc_now
+    from alertd.store.opening import is_there
+    from alertd.store.store import Store
+
+    if not is_there(settings.store_url()):
+        return utc_now()
+    store = Store.open_read_only(settings.store_url())
+    try:
+        return now_of(store)
+    finally:
+        store.close()
 
 
 def print_json(content: object) -> None:

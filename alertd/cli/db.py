@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from alertd.cli.common import duration, prepare
+from alertd.cli.common import duration, now_of, prepare
 
 
 @click.group("db", epilog="\b\nExample:\n  alertd db check\n")
@@ -63,19 +63,19 @@ def backup(ctx: click.Context, path: Path) -> int:
 @click.pass_context
 def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:
     """Delete old spend, messages and history; a running daemon does so once a day by itself."""
-    from alertd.clock import utc_now
     from alertd.core.hours import hour_of
     from alertd.store.store import Store
 
-    now = utc_now()
     url = prepare(ctx).store_url()
     # Opening to write would create what is not there.
-    Store.open_read_only(url).close()
-    store = Store.open(url, now=now)
+    known = Store.open_read_only(url)
     try:
         # A clock that runs ahead would delete what is to be kept.
-        checked = store.meta.checked_at
-        now = min(now, checked) if checked is not None else now
+        now = min(now_of(known), known.meta.clock.checked_at or now_of(known))
+    finally:
+        known.close()
+    store = Store.open(url, now=now)
+    try:
         gone = store.prune(before_hour=hour_of(now - spend), before=now - messages)
     finally:
         store.close()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare
+from alertd.cli.common import now_of, prepare
 from alertd.cli.completing import names_in
 from alertd.core.printable import escape_controls
 
@@ -44,20 +44,20 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     The first four or more digits of a fingerprint are enough. A rule's name shows how it evaluates now and its
     alerts, firing ones first.
     """
-    from alertd.clock import utc_now
     from alertd.daemon.plan import build_watched
     from alertd.errors import UserError
     from alertd.queries.alert_history import history_lines, read_history
     from alertd.store.store import Store
 
-    now = utc_now()
-    at = _instant(at_text) if at_text is not None else now
-    if at > now:
-        raise click.BadParameter("this time has not come yet", param_hint="--at")
+    asked = _instant(at_text) if at_text is not None else None
     settings = prepare(ctx)
     loaded = _rules(settings)
     store = Store.open_read_only(settings.store_url())
     try:
+        now = now_of(store)
+        at = asked or now
+        if at > now:
+            raise click.BadParameter("this time has not come yet", param_hint="--at")
         alerts = {alert.fingerprint: alert for alert in store.alerts.all_alerts()}
         watched = build_watched(loaded, settings) if loaded is not None else None
         rules = {rule.name: rule for rule in watched.rules} if watched is not None else {}

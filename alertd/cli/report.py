@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare_to_connect
+from alertd.cli.common import now_of, prepare_to_connect
 from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
@@ -77,7 +77,6 @@ def _default(rules: "LoadedRules") -> "Report":
 
 
 def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "Message":
-    from alertd.clock import utc_now
     from alertd.core.reports.figures import report_figures
     from alertd.core.reports.words import compose_report
     from alertd.daemon.plan import build_link_targets, build_watched
@@ -90,7 +89,7 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
     try:
         watched = build_watched(rules, settings)
         watched = replace(watched, reach=max(watched.reach, scope.reach))
-        known = read_snapshot(store, watched, owners=rules.owners, now=utc_now())
+        known = read_snapshot(store, watched, owners=rules.owners, now=now_of(store))
     finally:
         store.close()
     figures = report_figures(scope, known.facts, alerts=known.alerts, rules=watched.rules)

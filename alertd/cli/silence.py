@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alertd.cli.asking import reading, submit, this_person
-from alertd.cli.common import prepare, print_json, table
+from alertd.cli.common import now_of, prepare, print_json, stored_now, table
 from alertd.core.instant import iso_instant_or_none
 
 if TYPE_CHECKING:
@@ -72,9 +72,9 @@ def add(
     lists (a,b), globs (gpu-*) and exclusions (!x). A bare fingerprint stands for that one alert. The resolved
     notification of an alert that was announced is always sent.
     """
-    from alertd.clock import utc_now
     from alertd.core.alerts.requests import SilenceText, parse_silence
 
+    settings = prepare(ctx)
     written = SilenceText(
         matchers=matchers,
         by=by,
@@ -93,8 +93,8 @@ def add(
         comment="--comment",
         by="--by",
     ):
-        request = parse_silence(written, id=secrets.token_hex(4), now=utc_now())
-    click.echo(asyncio.run(submit(prepare(ctx), request)))
+        request = parse_silence(written, id=secrets.token_hex(4), now=stored_now(settings))
+    click.echo(asyncio.run(submit(settings, request)))
     return 0
 
 
@@ -104,16 +104,15 @@ def add(
 @click.pass_context
 def list_(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is silenced, until when, by whom and why."""
-    from alertd.clock import utc_now
     from alertd.store.store import Store
 
     store = Store.open_read_only(prepare(ctx).store_url())
     try:
         silences = store.silences.all_silences()
         alerts = {alert.fingerprint: alert for alert in store.alerts.open_alerts()}
+        now = now_of(store)
     finally:
         store.close()
-    now = utc_now()
     states = [(silence, _state(silence, alerts, now)) for silence in silences]
     shown = [(silence, state) for silence, state in states if show_all or state == "active"]
     if as_json:

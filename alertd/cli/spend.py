@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, duration, prepare, print_json, spreadsheet_cell, table
+from alertd.cli.common import bars, duration, now_of, prepare, print_json, spreadsheet_cell, table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,7 +75,6 @@ class _Row:
 @click.pass_context
 def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json: bool, as_csv: bool) -> int:
     """Show what was spent in the hours stored so far, largest first; amounts in USD, exact in JSON and CSV."""
-    from alertd.clock import utc_now
     from alertd.core.hours import HourRange, hour_of
     from alertd.core.rules.held import with_api_names
     from alertd.core.spend.bill import View
@@ -88,10 +87,10 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
         raise click.BadParameter("write between 1h and 400d", param_hint="--since")
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    running = hour_of(utc_now())
-    window = HourRange(hour_of(utc_now() - since), running + 1)
     store = Store.open_read_only(settings.store_url())
     try:
+        now = now_of(store)
+        window = HourRange(hour_of(now - since), hour_of(now) + 1)
         owners = with_api_names(owners, store.key_bills.load_keys(), store.resources.load())
         rows = _rows(store, View(view), window, keys, owners)
         is_read = View(view) in store.views

@@ -2,7 +2,7 @@
 
 import click
 
-from alertd.cli.common import prepare, print_json, table
+from alertd.cli.common import now_of, prepare, print_json, table
 from alertd.core.printable import escape_controls
 
 _EPILOG = """\b
@@ -17,7 +17,6 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show last polls, how far bills are read, alerts, outbox and receivers; exit code 1 if there is a problem."""
-    from alertd.clock import utc_now
     from alertd.queries.status import read_status
     from alertd.store.store import Store
 
@@ -25,7 +24,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     store = Store.open_read_only(settings.store_url())
     try:
         status = read_status(
-            store, now=utc_now(), poll_interval=settings.poll_interval, settle_delay=settings.settle_delay
+            store, now=now_of(store), poll_interval=settings.poll_interval, settle_delay=settings.settle_delay
         )
     finally:
         store.close()
@@ -38,6 +37,8 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     click.echo(f"\nStore           {store.place}")
     click.echo(f"Last cycle      {status.last_cycle_text}")
     click.echo(f"Last good cycle {status.last_good_text}")
+    click.echo(f"Next poll       {status.next_poll_text}")
+    click.echo(f"Clock           {status.clock_text}")
     click.echo(f"Rules           {status.rules_text}")
     click.echo(f"Alerts          {status.firing} firing, {status.pending} pending")
     for resource in status.resources:

@@ -86,7 +86,7 @@ def open_sources(
     settings: Settings,
     stack: AsyncExitStack,
     *,
-    hear: Callable[[str, datetime, float], None] = lambda _account, _date, _asked_s: None,
+    hear: Callable[[str, datetime | None, float], None] = lambda _account, _date, _asked_s: None,
     elapsed: Callable[[], float] = elapsed_s,
 ) -> dict[str, BillSource]:
     """

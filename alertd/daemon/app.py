@@ -15,7 +15,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.accounts import missing_keys, open_sources
-from alertd.daemon.checked_time import CheckedTime, GivenTime, Timekeeper
+from alertd.daemon.checked_time import timekeeper
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.receivers import build_notifiers, fallbacks, open_notifiers
@@ -23,6 +23,7 @@ from alertd.daemon.reports import Reporter, timetables
 from alertd.daemon.state import BillSource
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.daemon.supervisor import Supervisor
+from alertd.daemon.timekeeper import GivenTime, Timekeeper
 from alertd.errors import RulesError
 from alertd.log import get_logger
 from alertd.notify.base import Notifier
@@ -104,7 +105,7 @@ async def open_app(
         StoreError: The store cannot be opened.
     """
     async with AsyncExitStack() as stack, AsyncExitStack() as connections:
-        time: Timekeeper = GivenTime(now) if now is not None else CheckedTime(clock)
+        time = GivenTime(now) if now is not None else timekeeper(settings, clock)
         if notifiers is None:
             notifiers = open_notifiers(rules, settings, connections, now=time.now)
         if sources is None:
@@ -112,7 +113,7 @@ async def open_app(
         thread = await StoreThread.start(open_store)
         stack.push_async_callback(thread.close)
         gateway, figures = StoreGateway(thread), Figures()
-        time.resume(await gateway.call(lambda store: store.meta.checked_at))
+        time.resume(await gateway.call(lambda store: store.meta.clock))
         install_id = await gateway.call(lambda store: store.meta.install_id)
         plan = build_plan(rules, settings, sources=sources, notifiers=notifiers)
         cycle = Cycle(

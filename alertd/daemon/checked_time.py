@@ -4,130 +4,36 @@ The checked time: what the daemon files, judges, prunes and reports by, in place
 The wall clock may be wrong, step or stand still. It counts once the `Date` of an answer of the billing API has agreed
 with it. Without a `Date` the time goes on from the last one that was checked, by a clock that counts suspended time
 too, whatever the wall clock does. Where a `Date` disagrees nothing may be decided until both agree again.
+
+An API that answers and dates nothing, because a proxy removes the `Date` or spoils it, is no reason to watch nothing:
+then the wall clock counts where the bills, or an earlier check, bear it out to within two days, and is said to be
+unchecked.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
-from enum import Enum
-from typing import Protocol
 
-from alertd.clock import Clock, utc_now
-from alertd.core.rules.facts import ClockFault
+from alertd.clock import Clock, boot_id
+from alertd.core.rules.facts import ClockFault, ClockRecord
+from alertd.core.words import format_age
+from alertd.daemon.timekeeper import CLOSE, Moment, SystemTime, Timekeeper, Verdict
+from alertd.settings import Settings
 
-LARGEST_SKEW = timedelta(hours=1)
-"""With the wall clock further from the API's `Date` than this, nothing is decided."""
-CLOSE = timedelta(minutes=1)
-"""A wall clock this near to the `Date` is right; one further off, and not too far, gives way to the `Date`."""
+LARGEST_SKEW = timedelta(minutes=65)
+"""
+With the wall clock further from the API's `Date` than this, nothing is decided.
+
+More than an hour, so that a clock that is off by one because of summer time is on the same side at each answer.
+"""
 _SLOWEST_ANSWER_S = 600.0
 """A `Date` that took longer to arrive, because the process was frozen meanwhile, says nothing about the clock."""
-
-
-class Verdict(Enum):
-    """What may be done with what was read."""
-
-    CHECKED = "checked"
-    """It may be filed, and everything judged."""
-    MOVED = "moved"
-    """The time by which it was read turned out to be wrong, and the right one is known: it is to be read again."""
-    WRONG = "wrong"
-    """The wall clock disagrees with the API: nothing is decided."""
-    UNCHECKED = "unchecked"
-    """Nothing was ever checked: only that nothing can be read is judged."""
-
-
-class Timekeeper(Protocol):
-    """What says how late it is, and whether that was checked."""
-
-    @property
-    def fault(self) -> ClockFault | None:
-        """How the wall clock disagrees with the API; None while it does not."""
-
-    @property
-    def is_checked(self) -> bool:
-        """Whether `now` rests on a check, and no later answer has disagreed with the wall clock."""
-
-    @property
-    def wants_check(self) -> bool:
-        """Whether the wall clock is not where the last check says: the API should be asked before anything is read."""
-
-    def now(self) -> datetime:
-        """Return the best time known; while nothing was ever checked that is no more than likely."""
-
-    def resume(self, checked_at: datetime | None) -> None:
-        """Go on from the last time that an earlier process checked: it is later than that now."""
-
-    def begin(self) -> None:
-        """Begin a cycle: answers from before say nothing about its clock."""
-
-    def take(self) -> datetime:
-        """Return the instant by which a cycle reads, files and judges."""
-
-    def verdict(self) -> Verdict:
-        """Return what may be done with what was read by the instant of the last `take`."""
-
-    def take_jump(self) -> bool:
-        """Return, once, whether the time was checked for the first time or went on from elsewhere since."""
-
-    def hear(self, account: str, date: datetime, asked_s: float) -> None:
-        """
-        Take note of an answer's `Date`, at once when it comes.
-
-        Args:
-            asked_s: When it was asked for, by the clock's `elapsed_s`.
-        """
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """An instant, and when it was by the clock that never steps."""
-
-    instant: datetime
-    at_s: float
-
-    def later(self, now_s: float) -> datetime:
-        return self.instant + timedelta(seconds=now_s - self.at_s)
-
-
-class GivenTime:
-    """
-    A time that is right by definition: that of a test of rules, of the demo, of a replay.
-
-    Args:
-        now: Says how late it is, where anybody asks.
-    """
-
-    fault: ClockFault | None = None
-    is_checked = True
-    wants_check = False
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self.now = now
-
-    def resume(self, checked_at: datetime | None) -> None:
-        """Know better than an earlier process."""
-
-    def begin(self) -> None:
-        """Begin a cycle."""
-
-    def take(self) -> datetime:
-        """Return the time."""
-        return self.now()
-
-    def verdict(self) -> Verdict:
-        """Return that the time is right."""
-        return Verdict.CHECKED
-
-    def take_jump(self) -> bool:
-        """Return that the time goes on as it is meant to."""
-        return False
-
-    def hear(self, account: str, date: datetime, asked_s: float) -> None:
-        """Take no note: nobody else knows better."""
-
-
-GIVEN_TIME = GivenTime(utc_now)
-"""For a cycle that is given every instant."""
+_YEARS = range(2000, 3000)
+"""A `Date` of other years is none: it comes from a server without a clock, or is near the end of all dates."""
+_BORNE_OUT = timedelta(hours=48)
+"""The newest bill is no older than this: as late as a bill may be before it counts as missing."""
+_STEADY_S = 3600.0
+"""Where nothing is dated, a wall clock that was set counts after an hour of standing by it."""
+_DOUBT_AFTER_S = 3600.0
+"""An hour without a `Date` is notified; one answer of a server that is starting is not."""
 
 
 class CheckedTime:
@@ -135,9 +41,9 @@ class CheckedTime:
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._likely = _Moment(clock.wall(), clock.elapsed_s())
-        self._checked: _Moment | None = None
-        self._disputed: _Moment | None = None
+        self._likely = Moment(clock.wall(), clock.elapsed_s())
+        self._checked: Moment | None = None
+        self._disputed: Moment | None = None
         """What the API says where the wall clock disagrees and nothing was ever checked."""
         self._taken = self._likely
         self._agreed = False
@@ -145,11 +51,24 @@ class CheckedTime:
         self._disagreed = False
         self._fault: ClockFault | None = None
         self._has_jumped = False
+        self._skew = timedelta()
+        """How far the wall clock was ahead of the last `Date` that counted."""
+        self._undated = ""
+        """The account whose answer had no `Date` in this cycle."""
+        self._undated_since_s: float | None = None
+        """When the first of the answers without a `Date` came since the last one with it."""
+        self._doubt: ClockFault | None = None
+        self._is_dated = False
+        """Whether what was checked last was checked by a `Date`."""
+        self._set: Moment | None = None
+        """Where the wall clock was set to while nothing was dated."""
+        self._witness: datetime | None = None
+        """An instant that is past, and was not long ago: of the newest bill, or of an earlier check."""
 
     @property
     def fault(self) -> ClockFault | None:
-        """How the wall clock disagrees with the API; None while it does not."""
-        return self._fault
+        """How the wall clock disagrees with the API, or that nothing can be said of it; None while all is well."""
+        return self._fault or self._doubt
 
     @property
     def is_checked(self) -> bool:
@@ -169,28 +88,39 @@ class CheckedTime:
         # Near to it the wall clock is the finer one: it is put right all the time.
         return wall if self._checked is not None and abs(wall - known) <= CLOSE else known
 
-    def resume(self, checked_at: datetime | None) -> None:
+    def resume(self, record: ClockRecord) -> None:
         """Go on from the last time that an earlier process checked."""
-        if checked_at is not None and checked_at > self._likely.instant:
-            self._likely = self._taken = _Moment(checked_at, self._now_s())
+        if record.checked_at is None:
+            return
+        now_s, wall = self._now_s(), self._clock.wall()
+        self._witness = record.checked_at
+        known = record.later(now_s, boot_id())
+        if known is not None and abs(wall - known) <= CLOSE:
+            # Two clocks agree: the system's, and the one that counts since it started.
+            self._checked = self._taken = Moment(wall, now_s)
+        elif (at_least := known or record.checked_at) > self._likely.later(now_s):
+            self._likely = self._taken = Moment(at_least, now_s)
 
     def begin(self) -> None:
         """Begin a cycle."""
         self._agreed = self._disagreed = False
+        self._undated = ""
 
     def take(self) -> datetime:
         """Return the instant by which a cycle reads, files and judges."""
-        self._taken = _Moment(self.now(), self._now_s())
+        self._taken = Moment(self.now(), self._now_s())
         return self._taken.instant
 
     def verdict(self) -> Verdict:
         """Return what may be done with what was read by the instant of the last `take`."""
         if self._disagreed and not self._agreed:
             return Verdict.WRONG
-        if self._checked is None:
-            return Verdict.UNCHECKED
         if not self._agreed:
             self._go_on()
+        if self._undated and not self._agreed:
+            self._take_unchecked()
+        if self._checked is None:
+            return Verdict.UNCHECKED
         now_s = self._now_s()
         is_same = abs(self._checked.later(now_s) - self._taken.later(now_s)) <= 2 * CLOSE
         return Verdict.CHECKED if is_same else Verdict.MOVED
@@ -200,25 +130,55 @@ class CheckedTime:
         has_jumped, self._has_jumped = self._has_jumped, False
         return has_jumped
 
-    def hear(self, account: str, date: datetime, asked_s: float) -> None:
-        """Take note of an answer's `Date`."""
+    def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
+        """Take note of an answer's `Date`, or that it has none."""
         now_s, wall = self._now_s(), self._clock.wall()
         if now_s - asked_s > _SLOWEST_ANSWER_S:
+            return
+        if date is None or date.year not in _YEARS:
+            self._undated = account
+            self._undated_since_s = now_s if self._undated_since_s is None else self._undated_since_s
             return
         # The date was written at some moment between question and answer, in whole seconds.
         earliest = wall - timedelta(seconds=now_s - asked_s + 1)
         skew = max(earliest - date, timedelta()) + min(wall - date, timedelta())
         if abs(skew) > LARGEST_SKEW:
             self._disagreed = True
-            self._disputed = _Moment(date, now_s)
+            self._disputed = Moment(date, now_s)
             if not self._agreed:
                 self._fault = ClockFault(account=account, system=wall, api=date)
             return
-        fresh = _Moment(wall if abs(skew) <= CLOSE else date, now_s)
+        fresh = Moment(wall if abs(skew) <= CLOSE else date, now_s)
         before = self._checked or self._likely
         if self._checked is None or abs(before.later(now_s) - fresh.instant) > CLOSE:
             self._has_jumped = True
-        self._checked, self._agreed, self._fault = fresh, True, None
+        self._checked, self._agreed, self._fault, self._skew = fresh, True, None, skew
+        self._undated_since_s = self._doubt = self._set = None
+        self._is_dated = True
+
+    def bear_out(self, newest: datetime) -> None:
+        """Take note of when the newest of the bills that came begins."""
+        self._witness = max(newest, self._witness or newest)
+
+    def record(self) -> ClockRecord:
+        """Return the time and what is doubtful about it."""
+        fault, checked_at = self.fault, self.now() if self.is_checked else None
+        return ClockRecord(
+            checked_at=checked_at,
+            elapsed_s=self._now_s(),
+            boot=boot_id(),
+            note=fault.text if fault is not None else self._skew_text(),
+            is_wrong=fault is not None and not fault.is_decided,
+        )
+
+    def _skew_text(self) -> str:
+        if abs(self._skew) <= CLOSE:
+            return ""
+        side = "ahead of" if self._skew > timedelta() else "behind"
+        return (
+            f"this system's clock is {format_age(abs(self._skew))} {side} the billing API's, which counts; "
+            "set the clock, or where it is right set ALERTD_CLOCK=system"
+        )
 
     def _go_on(self) -> None:
         """Without an answer a wall clock that is back where the last check says is right again."""
@@ -226,8 +186,36 @@ class CheckedTime:
         if fault is not None and abs(wall - self._known().later(self._now_s())) <= LARGEST_SKEW:
             self._fault = None
 
-    def _known(self) -> _Moment:
+    def _take_unchecked(self) -> None:
+        """Go by the wall clock where answers come and none is dated, as far as it is borne out; and say so."""
+        now_s, wall = self._now_s(), self._clock.wall()
+        if self._checked is None:
+            if self._is_borne_out(wall):
+                self._checked, self._has_jumped = Moment(wall, now_s), True
+        elif abs(wall - self._checked.later(now_s)) <= CLOSE:
+            self._set = None
+        elif self._set is None or abs(self._set.later(now_s) - wall) > CLOSE:
+            self._set = Moment(wall, now_s)
+        elif now_s - self._set.at_s >= _STEADY_S and not self._is_dated and self._is_borne_out(wall):
+            self._checked, self._set, self._has_jumped = Moment(wall, now_s), None, True
+        is_decided = self._checked is not None
+        lasting_s = now_s - (self._undated_since_s or now_s)
+        if is_decided and lasting_s < _DOUBT_AFTER_S:
+            self._doubt = None
+        else:
+            self._doubt = ClockFault(account=self._undated, system=wall, api=None, is_decided=is_decided)
+
+    def _is_borne_out(self, wall: datetime) -> bool:
+        witness = self._witness
+        return witness is not None and -LARGEST_SKEW <= wall - witness <= _BORNE_OUT
+
+    def _known(self) -> Moment:
         return self._checked or self._disputed or self._likely
 
     def _now_s(self) -> float:
         return self._clock.elapsed_s()
+
+
+def timekeeper(settings: Settings, clock: Clock) -> Timekeeper:
+    """Return what keeps the time, as the settings want it."""
+    return SystemTime(clock) if settings.clock == "system" else CheckedTime(clock)

@@ -30,9 +30,9 @@ from alertd.core.rules.own import unread_bills as blindness
 from alertd.core.spend.bill import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
-from alertd.daemon.checked_time import GIVEN_TIME, Timekeeper, Verdict
 from alertd.daemon.intake import HourChange, Intake
 from alertd.daemon.state import BillSource, DaemonState, FactStore, Plan
+from alertd.daemon.timekeeper import GIVEN_TIME, Timekeeper, Verdict
 from alertd.errors import ApiError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
@@ -249,13 +249,11 @@ class Cycle:
             case Verdict.MOVED:
                 report.is_moved = True
                 report.errors.append(_MOVED)
-            case Verdict.WRONG:
+            case Verdict.WRONG | Verdict.UNCHECKED:
                 fault = self._time.fault
                 report.errors.append(fault.text if fault is not None else _UNCHECKED)
-                await self._conclude_own(report, _WITHOUT_BILLS)
-            case Verdict.UNCHECKED:
-                report.errors.append(_UNCHECKED)
-                await self._conclude_own(report, {blindness.NAME, *_WITHOUT_BILLS})
+                names = _WITHOUT_BILLS if verdict is Verdict.WRONG else {blindness.NAME, *_WITHOUT_BILLS}
+                await self._conclude_own(report, names)
         return report
 
     async def _conclude_own(self, report: CycleReport, names: Collection[str]) -> None:

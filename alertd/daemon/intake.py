@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from alertd.core.hours import HourRange, hour_of
+from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.rules.held import CategoryKey, LastRead
 from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import (
@@ -26,9 +26,9 @@ from alertd.core.spend.bill import (
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
-from alertd.daemon.checked_time import Timekeeper, Verdict
 from alertd.daemon.resource_intake import ResourceIntake
 from alertd.daemon.state import DaemonState, FactStore, Plan, Shelf
+from alertd.daemon.timekeeper import Timekeeper, Verdict
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
@@ -268,6 +268,8 @@ class Intake:
             reading.facts.books[key] = book
 
     async def _file(self, reading: _Reading, key: CategoryKey, rows: BillRows, span: HourRange) -> None:
+        if len(rows):
+            self._time.bear_out(start_of(int(rows.hour.max())))
         if not self._may_file():
             return
         async with self._filing:

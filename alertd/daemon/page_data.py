@@ -28,7 +28,7 @@ class PageData:
     Args:
         status: Judges the daemon.
         carry_out: Does what somebody asks for.
-        now: The wall clock.
+        now: The time.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class PageData:
         self._readings: dict[tuple[datetime | None, Steps], StepSums] = {}
 
     def now(self) -> datetime:
-        """Return the wall clock."""
+        """Return the time."""
         return self._now()
 
     async def look(self) -> PageFacts:

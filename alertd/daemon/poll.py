@@ -8,9 +8,11 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from alertd.clock import monotonic_s, utc_now
+from alertd.core.rules.facts import ClockRecord
 from alertd.daemon.app import App
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
+from alertd.store.store import Store
 
 _MOST_ROUNDS = 3
 """A clock that moves in the middle of as many reads in a row is left to the next poll."""
@@ -46,9 +48,12 @@ async def run_cycle(
     return report
 
 
-async def poll(app: App, *, everything: bool = False) -> CycleReport:
+async def poll(app: App, *, everything: bool = False, next_at: datetime | None = None) -> CycleReport:
     """
     Run one cycle by the checked time; where the clock is put right in its middle, run it again at once.
+
+    Args:
+        next_at: When the next one is due, for who looks at the store; None where nobody has planned one.
 
     Raises:
         StoreError: The store failed; the cycle did not decide.
@@ -62,9 +67,17 @@ async def poll(app: App, *, everything: bool = False) -> CycleReport:
         report = await run_cycle(app, time.take(), everything=everything, clock=time.now)
         if not report.is_moved:
             break
-    if time.is_checked:
-        now = time.now()
-        await app.gateway.call(lambda store: store.meta.put_checked_at(now))
+    record = time.record()
+
+    def note(store: Store) -> ClockRecord:
+        store.meta.put_next_poll_at(next_at)
+        return store.meta.put_clock(record)
+
+    before = await app.gateway.call(note)
+    if record.note and not before.note:
+        get_logger().warning("clock", text=record.note)
+    elif before.note and not record.note:
+        get_logger().info("clock agrees with the billing api")
     return report
 
 

@@ -52,6 +52,13 @@ class Schedule:
         trigger = Interval(seconds=max(interval.total_seconds(), 1), timezone=UTC)
         self._scheduler.add_job(_set, trigger, args=[due], id=name)
 
+    def wait_for(self, name: str) -> timedelta:
+        """Return how long a job waits for its next turn, from nothing to its interval."""
+        job = self._scheduler.get_job(name)
+        interval: timedelta = job.trigger.interval
+        wait: timedelta = job.next_run_time - utc_now()
+        return min(max(wait, timedelta()), interval)
+
     def rearm(self) -> None:
         """Begin every interval anew: the wall clock was set."""
         now = utc_now()

@@ -16,6 +16,7 @@ from alertd.core.alerts.requests import Request
 from alertd.core.hours import hour_of
 from alertd.core.rules.facts import ReloadOutcome
 from alertd.daemon.app import App, open_slack_app
+from alertd.daemon.clock_watch import ClockWatch
 from alertd.daemon.control_socket import listen, socket_path
 from alertd.daemon.control_table import serve_requests
 from alertd.daemon.heartbeat import send_heartbeat
@@ -38,8 +39,6 @@ from alertd.web.listen import parse_listen
 STOP_PATIENCE = timedelta(seconds=8)
 """How long a stop waits for sends in flight; with what follows it stays below ten seconds."""
 _CLOCK_EVERY_S = 10.0
-_LARGEST_STEP_S = 60.0
-"""A wall clock that moved this much against the monotonic one has been set."""
 _REPORTS_EVERY = timedelta(minutes=1)
 _MAINTAIN_EVERY = timedelta(days=1)
 MESSAGES_KEPT = timedelta(days=90)
@@ -187,19 +186,11 @@ class Service:
 
     async def _watch_clock(self) -> None:
         """Ask for a poll when the wall clock was set, or the system was suspended."""
-        clock = self._app.clock
-
-        def offsets_s() -> tuple[float, float]:
-            return clock.wall().timestamp() - clock.monotonic_s(), clock.elapsed_s() - clock.monotonic_s()
-
-        before = offsets_s()
+        watch = ClockWatch(self._app.clock)
         while True:
             await asyncio.sleep(_CLOCK_EVERY_S)
-            found = offsets_s()
-            wall_s, suspended_s = (now - then for now, then in zip(found, before, strict=True))
-            if max(abs(wall_s), abs(suspended_s)) > _LARGEST_STEP_S:
-                before = found
-                self._log.warning("clock was set", moved_s=round(wall_s), suspended_s=round(suspended_s))
+            if step := watch.look():
+                self._log.warning("clock was set", moved_s=round(step.moved_s), suspended_s=round(step.suspended_s))
                 self._schedule.rearm()
                 self._poll_asked.set()
                 # What waits for its time may have become due.
@@ -210,7 +201,8 @@ class Service:
         outcome = "failed"
         try:
             async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()) as deadline:
-                report = await poll(self._app)
+                next_at = self._app.time.now() + self._schedule.wait_for("poll")
+                report = await poll(self._app, next_at=next_at)
                 if self._listen_on is not None:
                     await renew_overview(self._app, self._app.time.now())
         except TimeoutError:

@@ -35,7 +35,7 @@ async def serve_page(
     Args:
         carry_out: Does what somebody asks for on the page.
         stuck: Says which parts of the daemon do not move any more.
-        now: The wall clock.
+        now: The time.
 
     Raises:
         SettingsError: The address is taken or not this host's.

@@ -108,7 +108,9 @@ class StoreGateway(StoredOutbox):
                 )
                 store.balances.forget_after(now + AHEAD)
                 # Before the first check it was dated by a clock of which nothing is known.
-                if store.meta.created_at > now or (store.meta.checked_at is None and store.cycles.last_good() is None):
+                if store.meta.created_at > now or (
+                    store.meta.clock.checked_at is None and store.cycles.last_good() is None
+                ):
                     store.meta.put_created_at(now)
                 return store.meta.created_at
 

@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from alertd.clock import SYSTEM_CLOCK
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before, start_of
 from alertd.core.replay.past import History, last_hour
 from alertd.core.replay.replay import Watch
@@ -17,11 +18,12 @@ from alertd.core.rules.held import CategoryKey
 from alertd.core.spend.bill import CATEGORIES, View
 from alertd.core.words import format_duration, format_instant
 from alertd.daemon.accounts import missing_keys, open_sources
-from alertd.daemon.checked_time import GIVEN_TIME, Timekeeper, Verdict
+from alertd.daemon.checked_time import timekeeper
 from alertd.daemon.plan import build_audience, headlines
 from alertd.daemon.receivers import build_notifiers, printing_notifiers
 from alertd.daemon.state import BillSource
 from alertd.daemon.store_gateway import StoreGateway
+from alertd.daemon.timekeeper import Timekeeper, Verdict
 from alertd.errors import ApiError, Problem, UserError
 from alertd.history.backfill import Backfill, BackfillReport, Piece, plan_backfill
 from alertd.queries.snapshot import read_history
@@ -75,6 +77,7 @@ async def prepare_replay(
         NothingToReplay: Nothing is stored of that time, and nothing could be fetched.
         SettingsError: The database's URL is none.
         StoreError: The database cannot be read.
+        UserError: Something has to be fetched, and the system's clock is wrong.
     """
     built = [await build_watch(each, settings) for each in rules]
     watches = tuple(watch for watch, _ in built)
@@ -149,7 +152,9 @@ async def _gather(
     thread = await StoreThread.start(lambda: Store.open_memory_copy(url, now=now))
     try:
         async with AsyncExitStack() as stack:
-            sources = open_all(readable, settings, stack)
+            time = timekeeper(settings, SYSTEM_CLOCK)
+            sources = open_all(readable, settings, stack, time=time)
+            await checked_now(time, sources)
             report = await fetch(StoreGateway(thread), sources, wanted, now=now, progress=progress)
         notes += report.errors
         return await thread.call(lambda copy: read_history(copy, keys, first, uses_keys=uses_keys)), notes
@@ -173,7 +178,7 @@ def with_keys(rules: Sequence[LoadedRules], settings: Settings) -> list[LoadedRu
 
 
 def open_all(
-    readable: Sequence[LoadedRules], settings: Settings, stack: AsyncExitStack, *, time: Timekeeper = GIVEN_TIME
+    readable: Sequence[LoadedRules], settings: Settings, stack: AsyncExitStack, *, time: Timekeeper
 ) -> dict[str, BillSource]:
     """Open a billing client for every account of all rules, whose answers say how late it is."""
     opened = (open_sources(each, settings, stack, hear=time.hear) for each in readable)

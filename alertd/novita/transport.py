@@ -37,7 +37,7 @@ TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=60)
 
 Result = TypeVar("Result")
 
-Hear = Callable[[datetime, float], None]
+Hear = Callable[[datetime | None, float], None]
 """Called with the `Date` of each answer, and when it was asked for by the clock that is handed in."""
 
 
@@ -222,9 +222,7 @@ class Transport:
 
     def _note_clock(self, header: str | None, asked_s: float) -> None:
         # Heard when the answer comes: compared later, an answer from before an outage would look like a wrong clock.
-        date = parse_http_date(header)
-        if date is not None:
-            self._hear(date, asked_s)
+        self._hear(parse_http_date(header), asked_s)
 
     async def _attempt(
         self, request: ApiRequest, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]

@@ -13,7 +13,7 @@ from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.resources import ResourceKind
-from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.facts import ClockRecord, ReloadOutcome
 from alertd.core.rules.held import LastRead
 from alertd.core.spend.arrival import DAILY
 from alertd.core.spend.bill import View
@@ -112,6 +112,9 @@ class Status:
     receivers: tuple[ReceiverHealth, ...]
     resources: tuple[ResourceHealth, ...]
     rules_file: ReloadOutcome | None
+    clock: ClockRecord = ClockRecord()
+    next_poll: datetime | None = None
+    """Past where it should have begun already."""
     now: datetime
 
     @property
@@ -138,6 +141,22 @@ class Status:
         """The last good cycle for people."""
         return self._cycle_text(self.last_good)
 
+    @property
+    def next_poll_text(self) -> str:
+        """The next poll for people."""
+        if self.next_poll is None:
+            return "none is planned"
+        wait = self.next_poll - self.now
+        when = f"in {format_age(wait)}" if wait >= timedelta() else f"overdue for {format_age(-wait)}"
+        return f"{format_instant(self.next_poll)} ({when})"
+
+    @property
+    def clock_text(self) -> str:
+        """What is known of the time, for people."""
+        checked_at = self.clock.checked_at
+        checked = f"checked {format_instant(checked_at)}" if checked_at is not None else "not checked yet"
+        return f"{checked}; {self.clock.note}" if self.clock.note else checked
+
     def _cycle_text(self, cycle: CycleRecord | None) -> str:
         if cycle is None:
             return "never"
@@ -153,6 +172,8 @@ class Status:
             "problems": list(self.problems),
             "last_cycle": _cycle_json(self.last_cycle),
             "last_good_cycle": _cycle_json(self.last_good),
+            "next_poll": iso_instant_or_none(self.next_poll),
+            "clock": {"checked_at": iso_instant_or_none(self.clock.checked_at), "note": self.clock.note or None},
             "rules_file": _rules_json(self.rules_file),
             "firing": self.firing,
             "pending": self.pending,
@@ -244,6 +265,7 @@ def read_status(
         open_alerts = store.alerts.open_alerts()
         receivers = _receivers(store, now)
         rules_file = store.meta.rules_file
+        clock, next_poll = store.meta.clock, store.meta.next_poll_at
         resources = _resources(store)
     edges = tuple(_edge(book, now, settle_delay) for book in books)
     states = [alert.state for alert in open_alerts]
@@ -252,6 +274,7 @@ def read_status(
         problems=(
             *_problems(last, good, receivers, edges, now, poll_interval, settle_delay),
             *_rules_problems(rules_file),
+            *([clock.note] if clock.is_wrong else []),
         ),
         last_cycle=last,
         last_good=good,
@@ -262,6 +285,8 @@ def read_status(
         receivers=receivers,
         resources=resources,
         rules_file=rules_file,
+        clock=clock,
+        next_poll=next_poll,
         now=now,
     )
 

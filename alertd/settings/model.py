@@ -42,6 +42,7 @@ LogLevel = Annotated[
     Literal["debug", "info", "warning", "error"],
     BeforeValidator(forms.one_of("debug", "info", "warning", "error", also={"warn": "warning"})),
 ]
+ClockSource = Annotated[Literal["checked", "system"], BeforeValidator(forms.one_of("checked", "system"))]
 LogFormat = Annotated[Literal["console", "json"], BeforeValidator(forms.one_of("console", "json"))]
 Security = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(forms.one_of("starttls", "tls", "none"))]
 
@@ -100,6 +101,11 @@ class Settings(BaseSettings):
     )
     poll_interval: PollInterval = Field(timedelta(minutes=10), description="How often bills are read")
     settle_delay: SettleDelay = Field(timedelta(hours=2), description="How late a bill may usually be")
+    clock: ClockSource = Field(
+        "checked",
+        description="checked: this system's clock counts once the billing API's Date agrees; system: it is right as it "
+        "is, as where NTP keeps it and a proxy removes or spoils that Date",
+    )
     slack_bot_token: Annotated[
         Secret, AfterValidator(forms.token("xoxb-", other="xapp-", variable="ALERTD_SLACK_APP_TOKEN"))
     ] = Field(None, description="xoxb-…: lets receivers name channels")

@@ -29,6 +29,8 @@ class Dialect:
     """The type of a primary key that counts up by itself and never gives a number twice."""
     find: str
     """The function that returns at which character, from 1, a text holds another one; 0 where it does not."""
+    now: str = ""
+    """The microseconds since 1970 by a clock of the database's own; empty where it has none."""
 
 
 class Database(Protocol):

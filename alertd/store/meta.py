@@ -1,9 +1,10 @@
 """Single facts about the installation by name, such as its id and the schema's version."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 
-from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.facts import ClockRecord, ReloadOutcome
 from alertd.core.rules.held import LastRead
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros
@@ -12,7 +13,8 @@ _INSTALL_ID = "install_id"
 _CREATED_AT = "created_at"
 _RULES_FILE = "rules_file"
 _LAST_READ = "last_read"
-_CHECKED_AT = "checked_at"
+_CLOCK = "clock"
+_NEXT_POLL_AT = "next_poll_at"
 _PRUNED_AT = "pruned_at"
 
 
@@ -63,14 +65,28 @@ class Meta:
         content = self.get(_LAST_READ)
         return from_json(content, LastRead, where="meta last_read") if content is not None else None
 
-    def put_checked_at(self, now: datetime) -> None:
-        """Write the last time that was checked."""
-        self.put(_CHECKED_AT, str(to_micros(now)))
+    def put_clock(self, record: ClockRecord) -> ClockRecord:
+        """Write the time that was checked last, or that it is not known now; return what was written before."""
+        before = self.clock
+        if record.checked_at is None:
+            record = replace(before, note=record.note, is_wrong=record.is_wrong)
+        self.put(_CLOCK, to_json(record))
+        return before
 
     @property
-    def checked_at(self) -> datetime | None:
-        """The last time that was checked against the billing API's; None before the first."""
-        return self._instant(_CHECKED_AT)
+    def clock(self) -> ClockRecord:
+        """The last time that was checked against the billing API's, and what is wrong with the system's clock."""
+        content = self.get(_CLOCK)
+        return from_json(content, ClockRecord, where="meta clock") if content is not None else ClockRecord()
+
+    def put_next_poll_at(self, at: datetime | None) -> None:
+        """Write when the next poll is due; None where nobody has planned one."""
+        self.put(_NEXT_POLL_AT, str(to_micros(at)) if at is not None else "")
+
+    @property
+    def next_poll_at(self) -> datetime | None:
+        """When the daemon polls next, or was to poll when it ended; None where nobody has planned it."""
+        return self._instant(_NEXT_POLL_AT)
 
     def put_pruned_at(self, now: datetime) -> None:
         """Write when old spend and messages were last deleted."""
@@ -83,7 +99,7 @@ class Meta:
 
     def _instant(self, name: str) -> datetime | None:
         content = self.get(name)
-        return from_micros(int(content)) if content is not None else None
+        return from_micros(int(content)) if content else None
 
     def put_created_at(self, at: datetime) -> None:
         """Date the first opening anew: the clock was wrong then."""

@@ -34,6 +34,7 @@ _DIALECT = Dialect(
     text='TEXT COLLATE "C"',
     identity="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     find="strpos",
+    now="CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
 )
 _OLDEST_VERSION = 13
 _CONNECTING = {

@@ -23,6 +23,7 @@ from alertd.store.bills import Bills, BookChange, Books
 from alertd.store.check import find_contradictions
 from alertd.store.cycles import Cycles
 from alertd.store.database import Driver
+from alertd.store.encoding import from_micros
 from alertd.store.keys import KeyBills
 from alertd.store.meta import Meta
 from alertd.store.migrate import migrate, require_current, require_ours, shipped_migrations
@@ -152,6 +153,11 @@ class Store:
     def place(self) -> str:
         """Which database this is, for people; never with a password."""
         return self._database.place
+
+    def database_now(self) -> datetime | None:
+        """Return what a clock of the database's own says, which several hosts share; None where it has none."""
+        now = self._database.dialect.now
+        return from_micros(self._database.rows(tuple[int], f"SELECT {now}")[0][0]) if now else None
 
     def snapshot(self) -> AbstractContextManager[None]:
         """Show all reads inside one state, whatever a daemon commits meanwhile."""

@@ -55,7 +55,7 @@ class PageContext(Protocol):
     """The daemon as the page sees it."""
 
     def now(self) -> datetime:
-        """Return the wall clock."""
+        """Return the time."""
 
     async def look(self) -> PageFacts:
         """

@@ -43,6 +43,8 @@ class Billing:
     app: App | None = None
     date_off: timedelta = timedelta()
     """How far its own clock is ahead."""
+    is_undated: bool = False
+    """A proxy takes the `Date` out of its answers."""
     asked: int = 0
 
     def _answer(self) -> None:
@@ -51,7 +53,8 @@ class Billing:
         if self.is_down:
             raise ApiUnavailable("no answer", account="default", what="bills")
         assert self.app is not None
-        self.app.time.hear("default", (self.clock.true + self.date_off).replace(microsecond=0), asked_s)
+        date = (self.clock.true + self.date_off).replace(microsecond=0)
+        self.app.time.hear("default", None if self.is_undated else date, asked_s)
 
     async def ask_time(self) -> None:
         self._answer()

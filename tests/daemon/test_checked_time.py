@@ -1,10 +1,13 @@
 """The checked time: when the wall clock counts, when the API's `Date` does, and when nothing may be decided."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from alertd.daemon.checked_time import CheckedTime, Verdict
+from alertd.clock import boot_id
+from alertd.core.rules.facts import ClockRecord
+from alertd.daemon.checked_time import CheckedTime
+from alertd.daemon.timekeeper import SystemTime, Verdict
 from tests.virtual_clock import START, VirtualClock
 
 HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
@@ -32,7 +35,7 @@ def test_time_when_the_last_check_was_later_than_the_wall_clock_then_goes_on_fro
     """Time has not gone back while alertd was stopped."""
     clock = VirtualClock(wall_off=-YEAR)
     time = CheckedTime(clock)
-    time.resume(START - HOUR)
+    time.resume(ClockRecord(checked_at=START - HOUR))
     clock.pass_time(HOUR)
     assert time.now() == START
 
@@ -164,3 +167,182 @@ def test_time_when_the_wrong_clock_is_put_right_during_an_outage_then_it_is_righ
     time.take()
     assert time.verdict() is Verdict.CHECKED
     assert time.is_checked
+
+
+def undated(time: CheckedTime, clock: VirtualClock, date: datetime | None = None) -> None:
+    """Let the API answer without a `Date` that says anything."""
+    asked_s = clock.elapsed_s()
+    clock.pass_time(SECOND)
+    time.hear("default", date, asked_s)
+
+
+@pytest.mark.parametrize("year", [1, 1970, 9999])
+def test_time_when_the_date_is_of_no_year_then_it_is_none(year: int) -> None:
+    """A server whose clock was never set knows nothing, and the end of all dates has no later one."""
+    clock = VirtualClock()
+    time = CheckedTime(clock)
+    answered(time, clock)
+    time.begin()
+    time.take()
+    undated(time, clock, datetime(year, 12, 31, 23, 59, 59, tzinfo=UTC))
+    clock.pass_time(HOUR)
+    assert time.verdict() is Verdict.CHECKED
+    assert time.now() == clock.true
+
+
+def test_time_when_no_answer_is_dated_and_nothing_bears_the_clock_out_then_nothing_is_judged_and_it_is_said() -> None:
+    """A proxy that removes the header, and an account without bills: nobody knows how late it is."""
+    clock = VirtualClock()
+    time = CheckedTime(clock)
+    time.begin()
+    time.take()
+    undated(time, clock)
+    assert time.verdict() is Verdict.UNCHECKED
+    assert time.fault is not None
+    assert "ALERTD_CLOCK=system" in time.fault.text
+    assert time.record().checked_at is None
+    assert time.record().note == time.fault.text
+
+
+@pytest.mark.parametrize(
+    ("off", "is_judged"),
+    [
+        pytest.param(timedelta(), True, id="a bill of the running hour"),
+        pytest.param(47 * HOUR, True, id="as late as a bill may be"),
+        pytest.param(49 * HOUR, False, id="two days ahead of the newest bill"),
+        pytest.param(40 * DAY, False, id="forty days ahead"),
+        pytest.param(-2 * HOUR, False, id="before the newest bill"),
+        pytest.param(-2 * YEAR, False, id="years before it"),
+    ],
+)
+def test_time_when_no_answer_is_dated_then_bills_bear_the_clock_out(off: timedelta, is_judged: bool) -> None:
+    """For ever blind would be worse than a day off, and a clock that the bills contradict is wrong."""
+    clock = VirtualClock(wall_off=off)
+    time = CheckedTime(clock)
+    time.begin()
+    time.take()
+    undated(time, clock)
+    time.bear_out(START)
+    assert time.verdict() is (Verdict.CHECKED if is_judged else Verdict.UNCHECKED)
+    assert time.is_checked is is_judged
+
+
+def test_time_when_no_answer_is_dated_for_an_hour_then_it_is_said_and_ends_with_the_first_date() -> None:
+    """Who goes by an unchecked clock must know."""
+    clock = VirtualClock()
+    time = CheckedTime(clock)
+    for minutes in (0, 59, 1):
+        clock.pass_time(timedelta(minutes=minutes))
+        time.begin()
+        time.take()
+        undated(time, clock)
+        time.bear_out(START)
+        assert time.verdict() is Verdict.CHECKED
+        assert (time.fault is not None) is (minutes == 1)
+    assert time.fault is not None
+    assert time.fault.is_decided
+    time.begin()
+    answered(time, clock)
+    assert time.verdict() is Verdict.CHECKED
+    assert time.fault is None
+
+
+@pytest.mark.parametrize("off", [-8 * HOUR, 8 * HOUR])
+def test_time_when_the_clock_is_set_and_no_answer_is_dated_then_it_counts_after_an_hour(off: timedelta) -> None:
+    """A clock in local time that NTP put right after the start, and one that jumps and is back within the hour."""
+    clock = VirtualClock(wall_off=-off)
+    time = CheckedTime(clock)
+
+    def cycle() -> Verdict:
+        time.begin()
+        time.take()
+        undated(time, clock)
+        time.bear_out(clock.true - 9 * HOUR)
+        return time.verdict()
+
+    assert cycle() is Verdict.CHECKED
+    clock.wall_off = timedelta()
+    for _ in range(5):
+        assert cycle() is Verdict.CHECKED
+        assert abs(time.now() - clock.true) == HOUR * 8
+        clock.pass_time(timedelta(minutes=10))
+    clock.pass_time(timedelta(minutes=10))
+    assert cycle() is Verdict.MOVED
+    assert time.take_jump()
+    assert cycle() is Verdict.CHECKED
+    assert abs(time.now() - clock.true) <= SECOND
+
+
+@pytest.mark.parametrize("off", OFFSETS)
+def test_time_when_it_was_dated_once_then_no_step_of_the_clock_counts_without_a_date(off: timedelta) -> None:
+    """A proxy that begins to remove the header makes a wrong clock no better."""
+    clock = VirtualClock()
+    time = CheckedTime(clock)
+    answered(time, clock)
+    clock.wall_off = off
+    for _ in range(30):
+        clock.pass_time(HOUR)
+        time.begin()
+        time.take()
+        undated(time, clock)
+        time.bear_out(clock.true)
+        assert time.verdict() is Verdict.CHECKED
+        assert time.now() == clock.true
+    assert time.fault is not None
+
+
+@pytest.mark.parametrize("off", [timedelta(minutes=59, seconds=59.5), HOUR, HOUR + SECOND, timedelta(minutes=62)])
+@pytest.mark.parametrize("sign", [1, -1])
+def test_time_when_the_date_is_an_hour_wrong_then_it_is_on_one_side_at_every_answer(off: timedelta, sign: int) -> None:
+    """With the limit at the hour itself whole seconds decided whether anything was judged."""
+    clock = VirtualClock(wall_off=sign * off)
+    time = CheckedTime(clock)
+    for part in range(0, 1000, 130):
+        clock.pass_time(timedelta(milliseconds=part))
+        time.begin()
+        time.take()
+        asked_s = clock.elapsed_s()
+        time.hear("default", clock.true.replace(microsecond=0), asked_s)
+        assert time.verdict() is not Verdict.WRONG
+    assert "ALERTD_CLOCK=system" in time.record().note
+
+
+@pytest.mark.parametrize("off", OFFSETS)
+def test_restart_when_the_clock_agrees_with_the_last_check_then_it_is_checked_and_else_not(off: timedelta) -> None:
+    """The clock that counts since the system started outlives a process, and so what it knows."""
+    clock = VirtualClock()
+    before = CheckedTime(clock)
+    answered(before, clock)
+    record = before.record()
+    clock.pass_time(HOUR)
+    for wall_off in (timedelta(), off):
+        clock.wall_off = wall_off
+        time = CheckedTime(clock)
+        time.resume(record)
+        assert time.is_checked is (not wall_off)
+        assert time.now() == max(clock.true, clock.wall())
+
+
+def test_record_when_the_system_started_anew_then_says_no_more_than_when_it_was_checked() -> None:
+    """Seconds since another start are of another clock."""
+    record = ClockRecord(checked_at=START, elapsed_s=100, boot=boot_id() or "a")
+    assert record.later(160, record.boot) == START + timedelta(minutes=1)
+    assert record.later(160, "another") is None
+    assert record.later(99, record.boot) is None
+    assert ClockRecord(checked_at=START, elapsed_s=100).later(160, "") is None
+
+
+@pytest.mark.parametrize("off", OFFSETS)
+def test_system_time_when_the_clock_steps_then_it_is_followed_and_what_was_read_is_read_again(off: timedelta) -> None:
+    """ALERTD_CLOCK=system: the clock is right, whatever the API says."""
+    clock = VirtualClock()
+    time = SystemTime(clock)
+    time.take()
+    assert (time.verdict(), time.take_jump()) == (Verdict.CHECKED, True)
+    time.hear("default", START - YEAR, clock.elapsed_s())
+    assert time.verdict() is Verdict.CHECKED
+    assert time.fault is None
+    clock.wall_off = off
+    assert (time.verdict(), time.take_jump(), time.take_jump()) == (Verdict.MOVED, True, False)
+    assert time.take() == clock.wall()
+    assert time.verdict() is Verdict.CHECKED

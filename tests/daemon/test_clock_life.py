@@ -10,7 +10,7 @@ from alertd.core.hours import hour_of
 from alertd.core.messages.outbox import EntryState
 from alertd.notify.base import Delivered, NotSent
 from tests.daemon.clock_life import POLL, Billing, Life, Pager, hourly, living
-from tests.virtual_clock import START, VirtualClock
+from tests.virtual_clock import START, VirtualClock, run_stepped
 
 HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
 OFFSETS = (-2 * YEAR, -40 * DAY, -HOUR - POLL, -HOUR, HOUR, HOUR + POLL, 40 * DAY, 500 * DAY)
@@ -90,35 +90,103 @@ async def test_life_when_a_read_fails_after_the_clock_was_wrong_then_the_alert_g
         assert {"gpuruns", "gpubegins"} == life.firing() - {"alertd-clock"}
 
 
-async def history(folder: Path, moves: dict[int, timedelta]) -> tuple[Life, int]:
-    """Live through five polls and an hour while the wall clock is moved at some looks; then it is right again."""
+async def history(folder: Path, clock: VirtualClock) -> tuple[Life, int]:
+    """
+    Live through five polls and three hours; what was done to the clock in the first three polls is undone then.
+
+    Returns:
+        The life, and how many moments a start and those three polls had.
+    """
     await asyncio.to_thread(folder.mkdir)
-    clock = VirtualClock(at_look=moves)
-    async with living(folder, clock, billing=billing(clock)) as life:
-        await life.poll(3)
-        looks = clock.looks
-        clock.at_look, clock.wall_off = {}, timedelta()
-        await life.poll(2)
-        clock.pass_time(3 * HOUR)
-        await life.poll(2)
-    return life, looks
+
+    async def live() -> tuple[Life, int]:
+        async with living(folder, clock, billing=billing(clock)) as life:
+            await life.poll(3)
+            count = clock.moments
+            clock.moves, clock.wall_off = {}, timedelta()
+            await life.poll(2)
+            clock.pass_time(3 * HOUR)
+            await life.poll(2)
+        return life, count
+
+    return await run_stepped(clock, live())
 
 
-@pytest.mark.parametrize("off", OFFSETS, ids=NAMES)
-async def test_life_when_the_clock_moves_at_any_look_then_all_ends_as_if_it_had_not(
-    tmp_path: Path, off: timedelta
-) -> None:
-    """Between two looks nobody can see it: so this is every await of a start, of a cycle and of a send."""
-    still, looks = await history(tmp_path / "still", {})
-    step = max(1, looks // 15)
-    for at in range(round(abs(off) / HOUR) % step, looks, step):
+async def all_ends_as_if_nothing_had_moved(folder: Path, off: timedelta, *, parts: int, part: int) -> None:
+    """Move the clock at one moment after another, each in a life of its own, and put it right at a later one."""
+    still, count = await history(folder / "still", VirtualClock())
+    for at in range(part, count, parts):
         back = at + 1 + (at * 7) % 23
-        life, _ = await history(tmp_path / f"at {at}", {at: off, back: timedelta()})
-        assert sorted(life.sent) == sorted(still.sent), f"moved at look {at}, back at {back}"
+        life, _ = await history(folder / f"at {at}", VirtualClock(moves={at: off, back: timedelta()}))
+        assert sorted(life.sent) == sorted(still.sent), f"moved at moment {at}, back at {back}"
         assert life.firing() == still.firing()
         times = {what: at for at, _, what in still.pager.got}
         late = [what for at, _, what in life.pager.got if what in times and at - times[what] > 2 * POLL]
-        assert late == []
+        assert late == [], f"moved at moment {at}, back at {back}"
+
+
+@pytest.mark.parametrize(("part", "off"), list(enumerate(OFFSETS)), ids=NAMES)
+async def test_life_when_the_clock_moves_at_an_await_then_all_ends_as_if_it_had_not(
+    tmp_path: Path, part: int, off: timedelta
+) -> None:
+    """A few of the awaits of a start, of cycles and of sends; the slow test takes all of them."""
+    await all_ends_as_if_nothing_had_moved(tmp_path, off, parts=200, part=10 + part * 24)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", range(2))
+@pytest.mark.parametrize(("part", "off"), list(enumerate(OFFSETS)), ids=NAMES)
+async def test_life_when_the_clock_moves_at_any_await_then_all_ends_as_if_it_had_not(
+    tmp_path: Path, part: int, off: timedelta, turn: int
+) -> None:
+    """Every await of a start, of cycles and of sends, and every look at the clock between two, ahead and behind."""
+    await all_ends_as_if_nothing_had_moved(tmp_path, off, parts=8, part=(part + 4 * turn) % 8)
+
+
+async def nothing_is_lost_by_a_freeze(folder: Path, *, parts: int, part: int) -> None:
+    """Freeze the process for longer than every deadline at one moment after another, each in a life of its own."""
+    _, count = await history(folder / "still", VirtualClock())
+    for at in range(part, count, parts):
+        life, _ = await history(folder / f"at {at}", VirtualClock(freezes={at: 73 * HOUR}))
+        assert life.firing() == {"gpuruns", "gpubegins"}, f"frozen at moment {at}"
+        known = {("firing", "gpuruns"), ("firing", "gpubegins")}
+        ended = {("firing", "gpustopped"), ("resolved", "gpustopped")}
+        repeated = {("still firing", "gpuruns")}
+        assert known <= set(life.sent) <= known | ended | repeated, f"frozen at moment {at}"
+        assert len(set(life.sent) & ended) != 1, f"frozen at moment {at}"
+        assert life.about_clock == []
+
+
+@pytest.mark.parametrize("part", [15, 60, 110])
+async def test_life_when_the_process_is_frozen_at_an_await_then_nothing_is_lost(tmp_path: Path, part: int) -> None:
+    """SIGSTOP, or a host that is out of memory: all deadlines are over at once when it goes on."""
+    await nothing_is_lost_by_a_freeze(tmp_path, parts=400, part=part)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("part", range(8))
+async def test_life_when_the_process_is_frozen_at_any_await_then_nothing_is_lost(tmp_path: Path, part: int) -> None:
+    """The same at every await."""
+    await nothing_is_lost_by_a_freeze(tmp_path, parts=8, part=part)
+
+
+@pytest.mark.parametrize("off", [timedelta(), 40 * DAY, -40 * DAY])
+async def test_life_when_no_answer_is_dated_then_judges_by_a_clock_that_the_bills_bear_out(
+    tmp_path: Path, off: timedelta
+) -> None:
+    """A proxy that removes the header made alertd blind for ever; a clock that bills contradict decides nothing."""
+    clock = VirtualClock(wall_off=off)
+    async with living(tmp_path, clock, billing=billing(clock)) as life:
+        life.billing.is_undated = True
+        await life.poll(4)
+        assert sorted(life.sent) == ([] if off else [("firing", "gpuruns"), ("firing", "gpustopped")])
+        assert life.about_clock == (["firing"] if off else [])
+        await life.poll(int(2 * HOUR / POLL))
+        assert life.about_clock == ["firing"]
+        assert "ALERTD_CLOCK=system" in (await life.app.gateway.call(lambda store: store.meta.clock)).note
+        clock.wall_off, life.billing.is_undated = timedelta(), False
+        await life.poll(3)
+        assert life.firing() == {"gpuruns", "gpubegins", "gpustopped"}
 
 
 @pytest.mark.parametrize("off", OFFSETS, ids=NAMES)

@@ -126,6 +126,28 @@ async def test_bills_when_asked_then_the_query_and_headers_are_the_documented_on
     assert [asked_s for _, asked_s in heard] == [7.0]
 
 
+@pytest.mark.parametrize(
+    ("date", "heard"),
+    [
+        pytest.param("Tue, 10 Mar 2026 09:00:00 GMT", datetime(2026, 3, 10, 9, tzinfo=UTC), id="a date"),
+        pytest.param("", None, id="an empty one"),
+        pytest.param("now", None, id="a word"),
+        pytest.param("2026-03-10T09:00:00Z", None, id="another form"),
+        pytest.param("Tue, 99 Mar 2026 09:00:00 GMT", None, id="a day that no month has"),
+        pytest.param("Fri, 31 Dec 9999 23:59:59 -2359", None, id="after all years"),
+    ],
+)
+async def test_date_when_it_cannot_be_read_then_it_is_heard_that_there_is_none(
+    api: Api, date: str, heard: datetime | None
+) -> None:
+    """An API that answers and does not say when is another thing than one that is down."""
+    api.script = [answer({"bills": []}, Date=date)]
+    found: list[datetime | None] = []
+    async with connect(api, hear=lambda at, _: found.append(at)) as client:
+        await client.read_bills("gpu", DAY)
+    assert found == [heard]
+
+
 async def test_bills_when_the_answer_is_large_and_gzipped_then_all_rows_are_read(api: Api) -> None:
     """Large answers are decoded in a thread while they arrive."""
     body = json.dumps({"bills": [row(MIDNIGHT + n % 24, ownerID=f"gpu-{n}") for n in range(30_000)]}).encode()

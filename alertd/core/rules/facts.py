@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Resource, ResourceKey
@@ -41,22 +41,53 @@ class RuleFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockFault:
-    """The system's clock disagrees with the billing API's, by more than can be overlooked."""
+    """The system's clock disagrees with the billing API's by more than can be overlooked, or cannot be checked."""
 
     account: str
     """Whose answer said so last."""
     system: datetime
     """What the system's clock said when that answer came."""
-    api: datetime
-    """What the answer said."""
+    api: datetime | None
+    """What the answer said; None where its `Date` is missing or cannot be read."""
+    is_decided: bool = False
+    """Whether rules are judged all the same."""
 
     @property
     def text(self) -> str:
-        """Both times for people."""
-        return (
-            f"this system's clock says {self.system:%Y-%m-%d %H:%M} UTC, the billing API of account "
-            f'"{self.account}" {self.api:%Y-%m-%d %H:%M} UTC; nothing is decided until they agree: set the clock'
-        )
+        """What is wrong and what to do, for people."""
+        says = f"this system's clock says {self.system:%Y-%m-%d %H:%M} UTC"
+        if self.api is not None:
+            return (
+                f'{says}, the billing API of account "{self.account}" {self.api:%Y-%m-%d %H:%M} UTC; nothing is '
+                f"decided until they agree: set the clock, or where it is right set ALERTD_CLOCK=system"
+            )
+        what = f'the answers of the billing API of account "{self.account}" have no Date that can be read'
+        remedy = "let proxies pass that header on, or where the system's clock is kept by NTP set ALERTD_CLOCK=system"
+        if self.is_decided:
+            return f"{what}, so the clock cannot be checked and counts as it is; {remedy}"
+        return f"{what}, and neither bills nor an earlier check bear out that {says}; nothing is decided: {remedy}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClockRecord:
+    """The time as the daemon checked it last, for other processes and for its next start."""
+
+    checked_at: datetime | None = None
+    """None where it was never checked."""
+    elapsed_s: float = 0.0
+    """Then, by the clock that counts since the system started, suspended time included."""
+    boot: str = ""
+    """Which start of which system that clock counts from; empty where that is not known."""
+    note: str = ""
+    """What is wrong with the system's clock, and what to do."""
+    is_wrong: bool = False
+    """Whether nothing is decided because of that."""
+
+    def later(self, elapsed_s: float, boot: str) -> datetime | None:
+        """Return the time now, None where that clock has started anew since."""
+        if self.checked_at is None or not boot or boot != self.boot or elapsed_s < self.elapsed_s:
+            return None
+        return self.checked_at + timedelta(seconds=elapsed_s - self.elapsed_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,7 +35,7 @@ class Mirroring:
 
     Args:
         delivery: Whose lanes it shares, so that no end is overtaken by an older "it fires".
-        now: The wall clock.
+        now: The time.
     """
 
     def __init__(self, *, delivery: Delivery, notified: Told, now: Callable[[], datetime]) -> None:

@@ -62,7 +62,7 @@ class SlackApp:
     Args:
         carry_out: Does what a button asks for.
         command: Answers the text behind `/alertd` for a person of this name.
-        now: The wall clock.
+        now: The time.
     """
 
     def __init__(

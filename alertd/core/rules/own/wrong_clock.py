@@ -1,5 +1,5 @@
 """
-The alert that alertd raises of itself when its system's clock and the billing API's disagree.
+The alert that alertd raises of itself when its system's clock disagrees with the billing API's, or cannot be checked.
 
 Like `alertd-blind` it is no rule of the rules file, and goes to the default receivers. It is judged by the checked
 time, so that the clock that it is about cannot hold it back.
@@ -24,13 +24,19 @@ NAME = "alertd-clock"
 
 @dataclass(frozen=True, kw_only=True)
 class WrongClock(Rule):
-    """Fire while the system's clock is more than an hour from the `Date` of the billing API's answers."""
+    """
+    Fire while the system's clock is more than an hour from the `Date` of the billing API's answers.
+
+    Where those have none that can be read it fires too: critical while nothing is decided, else for information.
+    """
 
     TYPE: ClassVar[str] = "clock"
     HELP: ClassVar[str] = "Hours between the system's clock and the billing API's."
     ADVICE: ClassVar[str] = (
-        "Set the clock of the system that alertd runs on, and let it be kept by NTP. Until both agree no bills are "
-        "filed and no other alert begins, changes or ends; what is read meanwhile is read again then."
+        "Set the clock of the system that alertd runs on, and let NTP keep it. Where that clock is right, and the API "
+        "or a proxy before it spoils or removes the Date of its answers, set ALERTD_CLOCK=system. While the clocks "
+        "disagree no bills are filed and no other alert begins, changes or ends; what is read meanwhile is read again "
+        "then."
     )
     NOT_REPLAYED: ClassVar[str] = "it is about the clock, not about bills"
 
@@ -48,7 +54,9 @@ class WrongClock(Rule):
         fault = facts.clock
         if fault is None and () not in watched:
             return []
-        reached = Severity.CRITICAL if fault is not None else None
+        reached = None
+        if fault is not None:
+            reached = Severity.INFO if fault.is_decided else Severity.CRITICAL
         return [
             # Without thresholds: it counts from the first moment.
             Sample(
@@ -71,14 +79,18 @@ class WrongClock(Rule):
 def _headline(fault: ClockFault | None) -> str:
     if fault is None:
         return "The system's clock is right again: alertd decides as before"
+    if fault.api is None:
+        then = "it goes by the clock as it is" if fault.is_decided else "it decides nothing until it can"
+        return f"alertd cannot check its system's clock, because the billing API's answers have no date: {then}"
     off = abs(fault.system - fault.api)
     side = "ahead" if fault.system > fault.api else "behind"
     return f"The system's clock is {format_age(off)} {side}: alertd decides nothing until it is right"
 
 
 def _hours(fault: ClockFault | None) -> Decimal:
-    off = int(abs(fault.system - fault.api).total_seconds()) if fault is not None else 0
-    return plain(Decimal(off) / 3600)
+    if fault is None or fault.api is None:
+        return Decimal(0)
+    return plain(Decimal(int(abs(fault.system - fault.api).total_seconds())) / 3600)
 
 
 def _both(fault: ClockFault | None) -> tuple[tuple[str, str], ...]:
@@ -86,5 +98,5 @@ def _both(fault: ClockFault | None) -> tuple[tuple[str, str], ...]:
         return ()
     return (
         ("This system", format_instant(fault.system)),
-        (f'Billing API of "{fault.account}"', format_instant(fault.api)),
+        (f'Billing API of "{fault.account}"', format_instant(fault.api) if fault.api is not None else "says nothing"),
     )

@@ -1,0 +1,192 @@
+"""What says how late it is: the protocol, and times that nobody has to check."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import Enum
+from typing import Protocol
+
+from alertd.clock import Clock, boot_id, utc_now
+from alertd.core.rules.facts import ClockFault, ClockRecord
+
+CLOSE = timedelta(minutes=1)
+"""Two clocks this near to each other agree."""
+
+
+class Verdict(Enum):
+    """What may be done with what was read."""
+
+    CHECKED = "checked"
+    """It may be filed, and everything judged."""
+    MOVED = "moved"
+    """The time by which it was read turned out to be wrong, and the right one is known: it is to be read again."""
+    WRONG = "wrong"
+    """The wall clock disagrees with the API: nothing is decided."""
+    UNCHECKED = "unchecked"
+    """Nothing was ever checked: only that nothing can be read is judged."""
+
+
+class Timekeeper(Protocol):
+    """What says how late it is, and whether that was checked."""
+
+    @property
+    def fault(self) -> ClockFault | None:
+        """How the wall clock disagrees with the API; None while it does not."""
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether `now` rests on a check, and no later answer has disagreed with the wall clock."""
+
+    @property
+    def wants_check(self) -> bool:
+        """Whether the wall clock is not where the last check says: the API should be asked before anything is read."""
+
+    def now(self) -> datetime:
+        """Return the best time known; while nothing was ever checked that is no more than likely."""
+
+    def resume(self, record: ClockRecord) -> None:
+        """Go on from the last time that an earlier process checked: it is later than that now."""
+
+    def begin(self) -> None:
+        """Begin a cycle: answers from before say nothing about its clock."""
+
+    def take(self) -> datetime:
+        """Return the instant by which a cycle reads, files and judges."""
+
+    def verdict(self) -> Verdict:
+        """Return what may be done with what was read by the instant of the last `take`."""
+
+    def take_jump(self) -> bool:
+        """Return, once, whether the time was checked for the first time or went on from elsewhere since."""
+
+    def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
+        """
+        Take note of an answer's `Date`, at once when it comes.
+
+        Args:
+            date: None where the answer has none that can be read.
+            asked_s: When it was asked for, by the clock's `elapsed_s`.
+        """
+
+    def bear_out(self, newest: datetime) -> None:
+        """Take note of when the newest of the bills that came begins: time cannot be long before or after it."""
+
+    def record(self) -> ClockRecord:
+        """Return what another process needs to know of the time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """An instant, and when it was by the clock that never steps."""
+
+    instant: datetime
+    at_s: float
+
+    def later(self, now_s: float) -> datetime:
+        """Return the instant that it is when that clock says *now_s*."""
+        return self.instant + timedelta(seconds=now_s - self.at_s)
+
+
+class GivenTime:
+    """
+    A time that is right by definition: that of a test of rules, of the demo, of a replay.
+
+    Args:
+        now: Says how late it is, where anybody asks.
+    """
+
+    fault: ClockFault | None = None
+    is_checked = True
+    wants_check = False
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
+
+    def resume(self, record: ClockRecord) -> None:
+        """Know better than an earlier process."""
+
+    def begin(self) -> None:
+        """Begin a cycle."""
+
+    def take(self) -> datetime:
+        """Return the time."""
+        return self.now()
+
+    def verdict(self) -> Verdict:
+        """Return that the time is right."""
+        return Verdict.CHECKED
+
+    def take_jump(self) -> bool:
+        """Return that the time goes on as it is meant to."""
+        return False
+
+    def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
+        """Take no note: nobody else knows better."""
+
+    def bear_out(self, newest: datetime) -> None:
+        """Take no note."""
+
+    def record(self) -> ClockRecord:
+        """Return nothing: it says nothing about the system's clock."""
+        return ClockRecord()
+
+
+class SystemTime:
+    """The system's clock as it is, for who says that it can be trusted; lives as long as the process."""
+
+    fault: ClockFault | None = None
+    is_checked = True
+    wants_check = False
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._known = self._taken = Moment(clock.wall(), clock.elapsed_s())
+        self._has_jumped = True
+
+    def now(self) -> datetime:
+        """Return the system's clock."""
+        return self._follow().instant
+
+    def resume(self, record: ClockRecord) -> None:
+        """Know better than an earlier process."""
+
+    def begin(self) -> None:
+        """Begin a cycle."""
+
+    def take(self) -> datetime:
+        """Return the system's clock."""
+        self._taken = self._follow()
+        return self._taken.instant
+
+    def verdict(self) -> Verdict:
+        """Return whether the clock stepped since the last `take`."""
+        known = self._follow()
+        is_same = abs(known.instant - self._taken.later(known.at_s)) <= 2 * CLOSE
+        return Verdict.CHECKED if is_same else Verdict.MOVED
+
+    def take_jump(self) -> bool:
+        """Return, once, whether the clock was set."""
+        self._follow()
+        has_jumped, self._has_jumped = self._has_jumped, False
+        return has_jumped
+
+    def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
+        """Take no note: the system's clock is right."""
+
+    def bear_out(self, newest: datetime) -> None:
+        """Take no note."""
+
+    def record(self) -> ClockRecord:
+        """Return the system's clock."""
+        known = self._follow()
+        return ClockRecord(checked_at=known.instant, elapsed_s=known.at_s, boot=boot_id())
+
+    def _follow(self) -> Moment:
+        before, self._known = self._known, Moment(self._clock.wall(), self._clock.elapsed_s())
+        if abs(before.later(self._known.at_s) - self._known.instant) > CLOSE:
+            self._has_jumped = True
+        return self._known
+
+
+GIVEN_TIME = GivenTime(utc_now)
+"""For a cycle that is given every instant."""
