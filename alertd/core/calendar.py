@@ -168,6 +168,14 @@ def _moved(first: date, starts_on: PeriodStart) -> date:
     return first.replace(day=starts_on)
 
 
+def end_of(now: datetime, kind: Period, timezone: str) -> datetime:
+    """Return when the period of an instant ends, at its local midnight to the minute; UTC."""
+    zone = ZoneInfo(timezone)
+    following = _next_first_day(_first_day(now.astimezone(zone).date(), kind), kind)
+    # A midnight that clocks skip is the moment of the change, also where a whole day is skipped.
+    return datetime.combine(following, time(), zone).astimezone(UTC)
+
+
 def local_time(hour: int, timezone: str) -> datetime:
     """Return what the clocks of a zone show when a UTC hour begins."""
     return start_of(hour).astimezone(ZoneInfo(timezone))

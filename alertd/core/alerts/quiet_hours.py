@@ -24,7 +24,9 @@ class QuietHours:
         """Return when the quiet hours that hold now end, None where none do; aware, UTC."""
         zone = ZoneInfo(self.timezone)
         today = now.astimezone(zone).date()
-        ends = [self._span(day, zone) for day in (today - _DAY, today) if day.weekday() in self.days]
+        # Two days back: where a zone skipped a day, the night before it reaches into the one after.
+        days = [day for day in (today - 2 * _DAY, today - _DAY, today) if day.weekday() in self.days]
+        ends = [self._span(day, zone) for day in days if _exists(day, zone)]
         return max((end for start, end in ends if start <= now < end), default=None)
 
     def _span(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
@@ -32,6 +34,12 @@ class QuietHours:
         # Each end by itself: a clock change in between makes them an hour longer or shorter, not later.
         start, end = (datetime.combine(on, at, zone) for on, at in ((day, self.start), (last, self.end)))
         return start.astimezone(UTC), end.astimezone(UTC)
+
+
+def _exists(day: date, zone: ZoneInfo) -> bool:
+    """Return whether a zone has a day: Samoa went from Thursday to Saturday, and had no Friday's quiet hours."""
+    noon = datetime.combine(day, time(12), zone)
+    return noon.astimezone(UTC).astimezone(zone).date() == day
 
 
 def quiet_until(hours: Iterable[QuietHours], now: datetime) -> datetime | None:

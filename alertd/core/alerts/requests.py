@@ -12,8 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from alertd.core.calendar import Period, period_of
-from alertd.core.hours import hour_of, start_of
+from alertd.core.calendar import Period, end_of
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd, parse_written
 from alertd.core.times import parse_duration, parse_instant, parse_zone
@@ -357,7 +356,7 @@ def _ends(written: SilenceText, now: datetime) -> Iterator[datetime]:
             raise RequestTextError("lasting", f"{quote(written.lasting)} is too long; {_TOO_LONG}")
         yield now + lasting
     if written.until in PERIOD_ENDS:
-        yield start_of(period_of(hour_of(now), PERIOD_ENDS[written.until], zone).hours.end)
+        yield end_of(now, PERIOD_ENDS[written.until], zone)
     elif written.until and written.until != RESOLVED:
         yield _read("until", parse_instant, written.until, ways=f"; or {', '.join(PERIOD_ENDS)} or {RESOLVED}")
 
