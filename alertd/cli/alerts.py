@@ -5,7 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import has_colour, now_of, prepare, print_json, table
+from alertd.cli.common import has_colour, now_of, prepare, print_json
+from alertd.cli.tables import table
 from alertd.core.printable import escape_controls
 from alertd.core.severity import Severity
 
@@ -83,7 +84,7 @@ def _table(alerts: "list[Alert]", *, is_coloured: bool) -> str:
             )
         )
     colours = {number: _COLOURS[alert.severity] for number, alert in enumerate(alerts, 1)} if is_coloured else {}
-    return table(rows, right=frozenset({4, 5}), colours=colours, coloured=frozenset({2}))
+    return table(rows, right={4, 5}, whole={3}, optional=(1, 5, 3), colours=colours, coloured={2})
 
 
 def _short(fingerprints: list[str]) -> int:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
-from alertd.cli.common import table
+from alertd.cli.tables import table
 from alertd.core.alert import Unit
 from alertd.core.instant import iso_instant_or_none
 from alertd.core.replay.replay import Episode, Replay
@@ -52,7 +52,7 @@ def _rule_table(replay: Replay) -> str:
                 _counted(replay.messages(rule.name)),
             )
         )
-    return table(rows, right=frozenset({2, 3, 5}))
+    return table(rows, right={2, 3, 5}, optional=(1, 4, 3))
 
 
 def _group(episode: Episode) -> str:
@@ -91,7 +91,7 @@ def _episode_table(episodes: Iterable[Episode], until: datetime, *, show_all: bo
     ]
     left = len(ordered) - len(shown)
     more = f"\n… and {left} smaller; --all lists them." if left else ""
-    return table(rows, right=frozenset({3})) + more
+    return table(rows, right={3}, whole={0}, optional=(2, 1)) + more
 
 
 def comparison_text(before: Replay, after: Replay, changes: Comparison, *, names: Sequence[str], show_all: bool) -> str:

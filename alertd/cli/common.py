@@ -1,12 +1,11 @@
-"""What commands share: settings with logging set up, tables, JSON, progress, durations as options."""
+"""What commands share: settings with logging set up, JSON, progress, durations as options."""
 
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from types import MappingProxyType
 from typing import TYPE_CHECKING, TextIO
 
 import click
@@ -133,45 +132,6 @@ def has_colour(stream: TextIO) -> bool:
     Source: https://no-color.org.
     """
     return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
-
-
-def table(
-    rows: Sequence[Sequence[str]],
-    *,
-    right: frozenset[int] = frozenset(),
-    colours: Mapping[int, str] = MappingProxyType({}),
-    coloured: frozenset[int] = frozenset(),
-) -> str:
-    """
-    Set rows in columns of equal width, two blanks apart.
-
-    Args:
-        rows: The first one is the heading.
-        right: Columns that hold numbers.
-        colours: Rows to the parameters of their colour.
-        coloured: Columns that show it.
-    """
-    clean = [[escape_controls(cell) for cell in row] for row in rows]
-    widths = [max(_width(row[n]) for row in clean) for n in range(len(clean[0]))]
-    lines = []
-    for number, row in enumerate(clean):
-        cells = [_padded(cell, widths[n], is_right=n in right) for n, cell in enumerate(row)]
-        if number and colours.get(number):
-            cells = [f"\x1b[{colours[number]}m{cell}\x1b[0m" if n in coloured else cell for n, cell in enumerate(cells)]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)
-
-
-def _width(text: str) -> int:
-    """Return how many cells of a terminal a text takes; wide characters take two, and marks above others none."""
-    from wcwidth import wcswidth
-
-    return len(text) if text.isascii() else max(0, wcswidth(text))
-
-
-def _padded(text: str, width: int, *, is_right: bool) -> str:
-    space = " " * (width - _width(text))
-    return space + text if is_right else text + space
 
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:

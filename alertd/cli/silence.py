@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from alertd.cli.asking import reading, submit, this_person
-from alertd.cli.common import now_of, prepare, print_json, stored_now, table
+from alertd.cli.common import now_of, prepare, print_json, stored_now
+from alertd.cli.tables import table
 from alertd.core.instant import iso_instant_or_none
 
 if TYPE_CHECKING:
@@ -122,7 +123,7 @@ def list_(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
         rows = [
             (s.id, state, s.until.removeprefix("until "), _matchers_text(s), s.author, s.comment) for s, state in shown
         ]
-        click.echo(table([heading, *rows]))
+        click.echo(table([heading, *rows], whole={2}, optional=(1, 4)))
     else:
         click.echo("There are no silences." if show_all else "Nothing is silenced.")
     return 0

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, duration, now_of, prepare, print_json, spreadsheet_cell, table
+from alertd.cli.common import bars, duration, now_of, prepare, print_json, spreadsheet_cell
+from alertd.cli.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -206,7 +207,7 @@ def _table(rows: list[_Row], keys: tuple[str, ...], window: "HourRange", owners:
         ("TOTAL", *("" for _ in keys[1:])), totals, [sum(each) for each in zip(*(r.bars for r in rows), strict=True)]
     )
     first = len(keys)
-    drawn = table([heading, *cells, foot], right=frozenset(range(first, first + len(_METRICS))))
+    drawn = table([heading, *cells, foot], right=range(first, first + len(_METRICS)), optional=(first + len(_METRICS),))
     return f"{drawn}\n\n{start_of(window.start):%Y-%m-%d %H:%M} to now, UTC"
 
 

@@ -2,8 +2,9 @@
 
 import click
 
-from alertd.cli.common import now_of, prepare, print_json, table
+from alertd.cli.common import now_of, prepare, print_json
 from alertd.core.printable import escape_controls
+from alertd.cli.tables import table
 
 _EPILOG = """\b
 Examples:
@@ -45,9 +46,9 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
         click.echo(f"Resources       {escape_controls(resource.text)}")
     if status.edges:
         heading = ("ACCOUNT", "CATEGORY", "BILLED THROUGH (UTC)", "LAST READ (UTC)", "STATE")
-        click.echo("\n" + table([heading, *(edge.row() for edge in status.edges)]))
+        click.echo("\n" + table([heading, *(edge.row() for edge in status.edges)], whole={2, 3}, optional=(3,)))
     if status.receivers:
         titles = ("RECEIVER", "DELIVERED", "WAITING", "UNKNOWN", "BLOCKED", "GAVE UP", "LAST ERROR")
         rows = [receiver.row() for receiver in status.receivers]
-        click.echo("\n" + table([titles, *rows], right=frozenset(range(1, 6))))
+        click.echo("\n" + table([titles, *rows], right=range(1, 6)))
     return 0 if status.is_healthy else 1

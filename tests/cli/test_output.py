@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from alertd.cli.common import has_colour, print_json, spreadsheet_cell, table
+from alertd.cli.common import has_colour, print_json, spreadsheet_cell
+from alertd.cli.tables import table
 from alertd.cli.terminal import without_orders
 
 ALERTD = (sys.executable, "-m", "alertd")

@@ -1,0 +1,161 @@
+"""
+Tables for people: columns that line up, in as much room as there is.
+
+What does not fit a terminal is cut where it is longest; where that would leave too little, columns that others can do
+without are left out, and at last each row is shown line by line, whole. What goes to a pipe or a file is never cut.
+"""
+
+import os
+import shutil
+import sys
+from collections.abc import Collection, Mapping, Sequence
+from types import MappingProxyType
+
+from alertd.core.printable import escape_controls
+
+_BETWEEN = "  "
+_LEAST = 12
+"""Cells of a terminal that a column keeps where it is cut: a name can be told from others by them."""
+_NARROWEST = 20
+"""Cells that a text is broken at however narrow the terminal is."""
+
+
+def table(
+    rows: Sequence[Sequence[str]],
+    *,
+    right: Collection[int] = frozenset(),
+    whole: Collection[int] = frozenset(),
+    optional: Sequence[int] = (),
+    colours: Mapping[int, str] = MappingProxyType({}),
+    coloured: Collection[int] = frozenset(),
+) -> str:
+    """
+    Set rows in columns of equal width, two blanks apart.
+
+    Args:
+        rows: The first one is the heading.
+        right: Columns that hold numbers.
+        whole: Other columns that would say nothing if they were cut, such as times.
+        optional: Columns that a narrow terminal can do without, the least needed first.
+        colours: Rows to the parameters of their colour.
+        coloured: Columns that show it.
+    """
+    clean = [[escape_controls(cell) for cell in row] for row in rows]
+    room = _room()
+    shown, widths = _fitted(clean, {*right, *whole}, optional, room)
+    if not widths:
+        return _line_by_line(clean, room or _NARROWEST, colours, coloured)
+    lines = []
+    for number, row in enumerate(clean):
+        cells = [_padded(_cut(row[n], widths[n]), widths[n], is_right=n in right) for n in shown]
+        if number and colours.get(number):
+            cells = [
+                _styled(cell, colours[number]) if n in coloured else cell for n, cell in zip(shown, cells, strict=True)
+            ]
+        lines.append(_BETWEEN.join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _room() -> int | None:
+    """Return how wide a line may be; None where nobody says. `watch` says it by variable, to what it has by pipe."""
+    if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit():
+        return None
+    return shutil.get_terminal_size().columns
+
+
+def _fitted(
+    rows: Sequence[Sequence[str]], whole: Collection[int], optional: Sequence[int], room: int | None
+) -> tuple[list[int], dict[int, int]]:
+    """Return the columns to show, and the width of each; no widths where no choice of columns fits."""
+    natural = {n: max(_width(row[n]) for row in rows) for n in range(len(rows[0]))}
+    if room is None:
+        return list(natural), natural
+    for left_out in range(len(optional) + 1):
+        shown = [n for n in natural if n not in optional[:left_out]]
+        widths = _cut_evenly({n: natural[n] for n in shown}, whole, room - len(_BETWEEN) * (len(shown) - 1))
+        if widths:
+            return shown, widths
+    return list(natural), {}
+
+
+def _cut_evenly(natural: Mapping[int, int], whole: Collection[int], room: int) -> dict[int, int]:
+    """Return widths that fit, the longest columns cut to one length; nothing where that is too little."""
+    most = max(natural.values())
+    while True:
+        widths = {n: width if n in whole else min(width, most) for n, width in natural.items()}
+        over = sum(widths.values()) - room
+        if over <= 0:
+            return widths
+        if most <= _LEAST:
+            return {}
+        most -= max(1, over // len(widths))
+        most = max(most, _LEAST)
+
+
+def _line_by_line(
+    rows: Sequence[Sequence[str]], room: int, colours: Mapping[int, str], coloured: Collection[int]
+) -> str:
+    heading, *body = rows
+    name_width = max(map(_width, heading))
+    blocks = []
+    for number, row in enumerate(body, 1):
+        lines = []
+        for n, cell in enumerate(row):
+            first, *more = _broken(cell, max(_NARROWEST, room - name_width - len(_BETWEEN)))
+            if not first:
+                continue
+            text = _styled(first, colours[number]) if n in coloured and colours.get(number) else first
+            lines.append(_padded(heading[n], name_width, is_right=False) + _BETWEEN + text)
+            lines += [" " * (name_width + len(_BETWEEN)) + line for line in more]
+        blocks.append("\n".join(lines))
+    return "\n\n".join(blocks)
+
+
+def _broken(text: str, width: int) -> list[str]:
+    """Break a text into lines between words, and within words that are longer than a line."""
+    lines, line = [], ""
+    for word in text.split(" "):
+        rest = f"{line} {word}" if line else word
+        if line and _width(rest) > width:
+            lines.append(line)
+            rest = word
+        while _width(rest) > width:
+            head = _head(rest, width)
+            lines.append(head)
+            rest = rest[len(head) :]
+        line = rest
+    return [*lines, line]
+
+
+def _cut(text: str, width: int) -> str:
+    """Return as much of a text as fits, with a mark where it was cut."""
+    if _width(text) <= width:
+        return text
+    mark = "…" if (sys.stdout.encoding or "").lower().startswith("utf") else "..."
+    return _head(text, width - len(mark)) + mark
+
+
+def _head(text: str, width: int) -> str:
+    """Return the beginning of a text that fits, with the marks above its last letter, and a letter at least."""
+    taken = 0
+    for position, letter in enumerate(text):
+        taken += _width(letter)
+        if taken > width and position:
+            return text[:position]
+    return text
+
+
+def _width(text: str) -> int:
+    """Return how many cells of a terminal a text takes; wide characters take two, and marks above others none."""
+    from wcwidth import wcswidth
+
+    return len(text) if text.isascii() else max(0, wcswidth(text))
+
+
+def _padded(text: str, width: int, *, is_right: bool) -> str:
+    space = " " * (width - _width(text))
+    return space + text if is_right else text + space
+
+
+def _styled(text: str, parameters: str) -> str:
+    return f"\x1b[{parameters}m{text}\x1b[0m"

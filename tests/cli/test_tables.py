@@ -1,0 +1,79 @@
+"""Tables on terminals of every width: nothing beyond the edge, and as much as possible of what tells rows apart."""
+
+import pytest
+from wcwidth import wcswidth
+
+from alertd.cli.tables import table
+
+ALERTS = [
+    ("FINGERPRINT", "STATE", "SEVERITY", "SINCE (UTC)", "VALUE", "THRESHOLD", "RULE", "WHAT"),
+    ("1c00c82c", "firing", "critical", "2026-01-10 12:00", "$61.25", "$50.00", "gpu-24h-per-owner", "训练机 " * 20),
+    ("9d00c82c", "firing", "warning", "2026-01-10 12:00", "$1.25", "$1.00", "all", "all spend of 7 days"),
+]
+
+
+def drawn(width: int | None, monkeypatch: pytest.MonkeyPatch) -> str:
+    if width is None:
+        monkeypatch.delenv("COLUMNS", raising=False)
+    else:
+        monkeypatch.setenv("COLUMNS", str(width))
+    return table(ALERTS, right={4, 5}, whole={3}, optional=(1, 5, 3))
+
+
+@pytest.mark.parametrize("width", [40, 41, 60, 79, 80, 100, 132, 200])
+def test_table_when_the_terminal_says_its_width_then_no_line_is_longer(
+    width: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A line that the terminal breaks itself takes every column apart."""
+    lines = drawn(width, monkeypatch).splitlines()
+    assert max(map(wcswidth, lines)) <= width
+    assert all(any(fingerprint in line for line in lines) for fingerprint in ("1c00c82c", "9d00c82c"))
+
+
+@pytest.mark.parametrize(
+    ("width", "gone", "kept"),
+    [
+        pytest.param(60, ("THRESHOLD", "STATE", "SINCE"), ("FINGERPRINT", "VALUE", "RULE"), id="narrow"),
+        pytest.param(80, ("STATE", "THRESHOLD"), ("FINGERPRINT", "SINCE (UTC)", "RULE", "WHAT"), id="usual"),
+        pytest.param(120, (), ("STATE", "THRESHOLD", "WHAT", "gpu-24h-per-owner"), id="wide"),
+    ],
+)
+def test_table_when_there_is_less_room_then_what_matters_least_goes_first(
+    width: int, gone: tuple[str, ...], kept: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Half of every word says less than some words whole."""
+    text = drawn(width, monkeypatch)
+    assert [word for word in gone if word in text] == []
+    assert [word for word in kept if word not in text] == []
+
+
+def test_table_when_nothing_fits_then_each_row_is_shown_whole_line_by_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A phone, or a pane of a divided screen: nothing is lost, and nothing wrapped at random."""
+    first, second = drawn(40, monkeypatch).split("\n\n")
+    assert second.splitlines()[:3] == ["FINGERPRINT  9d00c82c", "STATE        firing", "SEVERITY     warning"]
+    assert first.count("训练机") == 20
+
+
+def test_table_when_it_goes_to_a_pipe_then_nothing_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`alertd alerts | grep` finds what is there."""
+    text = drawn(None, monkeypatch)
+    assert text.count("训练机") == 20
+    assert len(text.splitlines()) == len(ALERTS)
+
+
+@pytest.mark.parametrize(("encoding", "mark"), [("utf-8", "…"), ("ascii", "...")])
+def test_table_when_a_cell_is_cut_then_a_mark_that_the_terminal_can_show(
+    encoding: str, mark: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With LANG=C a mark of its own would come as six letters, past the edge."""
+
+    class Out:
+        def __init__(self) -> None:
+            self.encoding = encoding
+
+        def isatty(self) -> bool:
+            return False
+
+    monkeypatch.setenv("COLUMNS", "30")
+    monkeypatch.setattr("sys.stdout", Out())
+    assert table([("A", "B"), ("x" * 40, "1")], right={1}).splitlines()[1] == "x" * (27 - len(mark)) + f"{mark}  1"
