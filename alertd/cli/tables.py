@@ -47,7 +47,9 @@ def table(
         return _line_by_line(clean, room or _NARROWEST, colours, coloured)
     lines = []
     for number, row in enumerate(clean):
-        cells = [_padded(_cut(row[n], widths[n]), widths[n], is_right=n in right) for n in shown]
+        # Names often differ at their ends alone; of a sentence, which comes last, the beginning says most.
+        texts = [_cut(row[n], widths[n], at_end=n == shown[-1]) for n in shown]
+        cells = [_padded(text, widths[n], is_right=n in right) for n, text in zip(shown, texts, strict=True)]
         if number and colours.get(number):
             cells = [
                 _styled(cell, colours[number]) if n in coloured else cell for n, cell in zip(shown, cells, strict=True)
@@ -127,12 +129,24 @@ def _broken(text: str, width: int) -> list[str]:
     return [*lines, line]
 
 
-def _cut(text: str, width: int) -> str:
-    """Return as much of a text as fits, with a mark where it was cut."""
+def _cut(text: str, width: int, *, at_end: bool) -> str:
+    """Return as much of a text as fits, with a mark where it was cut: at its end, or in its middle."""
     if _width(text) <= width:
         return text
     mark = "…" if (sys.stdout.encoding or "").lower().startswith("utf") else "..."
-    return _head(text, width - len(mark)) + mark
+    room = width - len(mark)
+    end = "" if at_end else _tail(text, room // 2)
+    return _head(text, room - _width(end)) + mark + end
+
+
+def _tail(text: str, width: int) -> str:
+    """Return the end of a text that fits, from a letter with its marks on."""
+    start = len(text)
+    while start and _width(text[start - 1 :]) <= width:
+        start -= 1
+    while start < len(text) and not _width(text[start]):
+        start += 1
+    return text[start:]
 
 
 def _head(text: str, width: int) -> str:
