@@ -3,8 +3,8 @@
 import click
 
 from alertd.cli.common import now_of, prepare, print_json
-from alertd.core.printable import escape_controls
 from alertd.cli.tables import table
+from alertd.core.printable import escape_controls
 
 _EPILOG = """\b
 Examples:

@@ -1,5 +1,6 @@
 """What commands write reaches a terminal as text: a net below the escaping of each output, which knows its own data."""
 
+import codecs
 import io
 import re
 import sys
@@ -26,6 +27,12 @@ class OutputFailed(OSError):
 
 class _TextOnly(io.TextIOWrapper):
     """A stream that shows by its number whatever a terminal would obey, and what turns the direction of text."""
+
+    @property
+    def encoding(self) -> str:  # type: ignore[override] # nobody sets it
+        """The encoding; where it is ASCII by a name of our own: click writes UTF-8 past a stream that calls it so."""
+        found = super().encoding
+        return "ascii, with escapes" if codecs.lookup(found).name == "ascii" else found
 
     def write(self, text: str, /) -> int:
         try:

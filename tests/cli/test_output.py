@@ -141,9 +141,17 @@ def test_command_when_the_reader_goes_away_then_silent() -> None:
 @pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
 def test_command_when_the_locale_knows_no_unicode_then_escapes(env: dict[str, str]) -> None:
     """cron runs with LANG=C."""
-    found = ran("help", "rules", stdout=subprocess.PIPE, **env)
+    found = ran("help", "settings", stdout=subprocess.PIPE, **env)
     assert found.returncode == 0
     assert "Traceback" not in found.stderr
+    assert found.stdout.isascii() is ("PYTHONUTF8" in env), "Python itself turns to UTF-8 otherwise"
+
+
+def test_command_when_the_locale_knows_no_unicode_and_the_disk_is_full_then_one_line() -> None:
+    """The net under the output holds there, too."""
+    with Path("/dev/full").open("w") as full:
+        found = ran("help", stdout=full.fileno(), LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    assert found.stderr == "alertd: standard output cannot be written: No space left on device\n"
 
 
 @pytest.mark.parametrize("columns", ["1", "20", "400"])
