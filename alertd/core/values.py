@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
 
 from alertd.core.alert import Alert, Sample, Unit, lag_text
+from alertd.core.alert_event import Moved
 from alertd.core.money import SCALE_DIGITS, UNITS_PER_USD, format_usd, plain
 from alertd.core.severity import Severity
 from alertd.core.words import format_age, format_instant, format_share
@@ -39,12 +40,12 @@ def reached_text(alert: Alert) -> str:
     return threshold_text(alert.severity, alert.threshold, alert.unit, is_below=alert.is_below)
 
 
-def is_of_bills(known: Alert | Sample) -> bool:
+def is_of_bills(known: Alert | Sample | Moved) -> bool:
     """Return whether a value is a sum of bills or a share of one, so that it ends where those are billed through."""
     return known.unit in {Unit.USD, Unit.RATIO} and not known.is_below
 
 
-def through_text(known: Alert | Sample) -> str:
+def through_text(known: Alert | Sample | Moved) -> str:
     """Return up to when a value is known: `2026-03-09 14:00 UTC; cloud_storage through Mar 8`."""
     lagging = f"; {lag_text(known.lagging)}" if known.lagging else ""
     return f"{format_instant(known.as_of)}{lagging}"

@@ -31,6 +31,7 @@ from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.notify.delivery.mirroring import MIRROR_EVERY
 from alertd.notify.slack.commands import SlackCommands
+from alertd.queries.event_words import event_text
 from alertd.rules_file.watch import RulesWatch
 from alertd.store.store import Store
 from alertd.store.url import PostgresUrl, parse_database_url
@@ -180,8 +181,8 @@ class Service:
     async def _carry_out(self, request: Request) -> RequestOutcome:
         outcome = await self._app.cycle.carry_out(request, self._app.time.now())
         self._app.delivery.wake()
-        if outcome.event:
-            self._log.info("request carried out", what=outcome.event, alerts=len(outcome.alerts))
+        if outcome.change is not None:
+            self._log.info("request carried out", what=event_text(outcome.change), alerts=len(outcome.alerts))
         return outcome
 
     async def _watch_clock(self) -> None:

@@ -11,9 +11,9 @@ from functools import partial
 from itertools import islice
 from typing import Concatenate
 
-from alertd.core.alert import Alert, lag_text
-from alertd.core.alerts.lifecycle import Move
-from alertd.core.alerts.mutes import mute_text
+from alertd.core.alert import Alert
+from alertd.core.alert_event import AlertChange, Suppressed, Unacknowledged, Unsuppressed
+from alertd.core.alerts.lifecycle import Move, moved
 from alertd.core.alerts.rebase import AHEAD, Rebased
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.hours import HourRange
@@ -157,7 +157,9 @@ class StoreGateway(StoredOutbox):
             )
             store.save_decisions(
                 alerts=decisions.alerts,
-                events=[event for move in decisions.moves for event in _events(move, now)],
+                events=[
+                    AlertEvent.of(move.after, change, now) for move in decisions.moves for change in _changes(move)
+                ],
                 entries=decisions.entries,
                 updates=updates,
             )
@@ -167,7 +169,8 @@ class StoreGateway(StoredOutbox):
 
     async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
         """Store what somebody asked for, with what is shown of it and the history of the alerts that it touches."""
-        events = [event(alert, outcome.event, (), now) for alert in outcome.alerts]
+        change = outcome.change
+        events = [AlertEvent.of(alert, change, now) for alert in outcome.alerts] if change is not None else []
         await self._thread.call(
             lambda store: store.save_decisions(
                 alerts=outcome.alerts, silences=outcome.silences, events=events, entries=entries
@@ -254,34 +257,15 @@ def _load(store: Store, views: Collection[View] | None) -> DaemonState:
         )
 
 
-def _events(move: Move, now: datetime) -> Iterator[AlertEvent]:
+def _changes(move: Move) -> Iterator[AlertChange]:
     """Yield what happened to an alert in a cycle: its state moved, or what withholds its notifications did."""
-    alert = move.after
+    before, alert = move.before, move.after
     if move.arrow:
-        known = partial(exact_text, unit=alert.unit, is_below=alert.is_below)
-        detail = [
-            ("value", known(alert.value)),
-            ("threshold", known(alert.threshold) if alert.threshold is not None and alert.is_reached else ""),
-            ("unit", alert.unit.value),
-            ("as_of", alert.as_of.isoformat()),
-            ("expected", known(alert.expected) if alert.expected is not None else ""),
-            ("lagging", lag_text(alert.lagging)),
-            ("complete", "yes" if alert.is_complete else "no"),
-            ("reason", alert.reason),
-            *(("caveat", caveat) for caveat in alert.caveats),
-        ]
-        yield event(alert, move.arrow, [(name, text) for name, text in detail if text], now)
-    before = move.before.muted if move.before is not None else None
-    if alert.muted is None and before is not None:
-        yield event(alert, "notifications no longer suppressed", (), now)
-    elif alert.muted is not None and (before is None or alert.muted.key != before.key):
-        yield event(alert, mute_text(alert.muted), (), now)
-    if move.before is not None and move.before.acknowledged_by is not None and alert.acknowledged_by is None:
-        yield event(alert, "acknowledgement ended", [("reason", "severity raised")], now)
-
-
-def event(alert: Alert, kind: str, detail: Sequence[tuple[str, str]], now: datetime) -> AlertEvent:
-    """Return an entry of an alert's history."""
-    return AlertEvent(
-        fingerprint=alert.fingerprint, episode=alert.episode, happened_at=now, kind=kind, detail=tuple(detail)
-    )
+        yield moved(before, alert)
+    was_muted = before.muted if before is not None else None
+    if alert.muted is None and was_muted is not None:
+        yield Unsuppressed()
+    elif alert.muted is not None and (was_muted is None or alert.muted.key != was_muted.key):
+        yield Suppressed(muted=alert.muted)
+    if before is not None and before.acknowledged_by is not None and alert.acknowledged_by is None:
+        yield Unacknowledged()

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState, Sample
+from alertd.core.alert_event import Moved
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import repeat_interval
 from alertd.core.alerts.mutes import mute_text, silence_text, silenced
@@ -23,6 +24,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.values import format_value, is_of_bills, reached_text, threshold_text, through_text
 from alertd.core.words import format_duration, format_instant
+from alertd.queries.event_words import both_ends, event_detail, event_text, moved_value, through
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt
 from alertd.store.store import Store
@@ -113,17 +115,15 @@ def state_facts(history: AlertHistory, rule: Rule | None, audience: Audience | N
 
 
 def _then(history: AlertHistory) -> list[tuple[str, str]]:
-    last = next((event for event in reversed(history.events) if " -> " in event.kind), None)
-    if last is None:
-        return [("At", f"{format_instant(history.at)}: nothing was known of it yet")]
-    detail = dict(last.detail)
-    value = f"value {detail['value']} {detail.get('unit', '')}" if "value" in detail else ""
-    edge = f", data to {detail['as_of']}" if "as_of" in detail else ""
-    return [
-        ("At", format_instant(history.at)),
-        ("State", f"{last.kind.rpartition(' -> ')[2]}, since {format_instant(last.happened_at)}"),
-        ("Value", f"{value}{edge}, when it changed"),
-    ]
+    moves = ((event.change, event.happened_at) for event in reversed(history.events))
+    for change, happened_at in moves:
+        if isinstance(change, Moved):
+            return [
+                ("At", format_instant(history.at)),
+                ("State", f"{change.after.text}, since {format_instant(happened_at)}"),
+                ("Value", f"{moved_value(change)}, when it changed"),
+            ]
+    return [("At", f"{format_instant(history.at)}: nothing was known of it yet")]
 
 
 def _now(history: AlertHistory, rule: Rule | None) -> list[tuple[str, str]]:
@@ -154,7 +154,7 @@ def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
         whole = "complete" if sample.is_complete else "not complete"
         reached = sample.reached.label if sample.reached is not None else "reaches no threshold"
         yield f"  {sample.headline}: {reached}"
-        yield f"    {both_ends(sample)}{f'; {limits}' if limits else ''}; {_through(sample)}, {whole}"
+        yield f"    {both_ends(sample)}{f'; {limits}' if limits else ''}; {through(sample)}, {whole}"
         yield from (f"    {caveat}" for caveat in sample.caveats)
     if not samples:
         yield "  nothing to judge: no spend fits it, or nothing was read yet"
@@ -184,17 +184,7 @@ def _value(alert: Alert) -> str:
     limit = f"; {reached}" if (reached := reached_text(alert)) else ""
     whole = "complete" if alert.is_complete else "not complete"
     worst = "at least" if alert.is_below else "at most"
-    return f"{both_ends(alert)}{limit}; {worst} {format_value(alert.peak, alert.unit)}; {_through(alert)}, {whole}"
-
-
-def both_ends(known: Alert | Sample) -> str:
-    """Return a value for people: what is billed, and what it comes to where that is more."""
-    value = format_value(known.value, known.unit)
-    return value if known.expected is None else f"{value}, about {format_value(known.expected, known.unit)} once billed"
-
-
-def _through(known: Alert | Sample) -> str:
-    return f"{'billed through' if is_of_bills(known) else 'as of'} {through_text(known)}"
+    return f"{both_ends(alert)}{limit}; {worst} {format_value(alert.peak, alert.unit)}; {through(alert)}, {whole}"
 
 
 def _notified(alert: Alert, rule: Rule | None, now: datetime) -> str:
@@ -267,5 +257,5 @@ def _events(events: Sequence[AlertEvent]) -> Iterator[str]:
     yield ""
     yield "History" if events else "History: none is kept"
     for event in events:
-        detail = ", ".join(f"{name} {text}" for name, text in event.detail)
-        yield f"  {format_instant(event.happened_at)}  {event.kind}{f': {detail}' if detail else ''}"
+        detail = event_detail(event.change)
+        yield f"  {format_instant(event.happened_at)}  {event_text(event.change)}{f': {detail}' if detail else ''}"

@@ -6,8 +6,19 @@ from datetime import datetime
 from typing import NamedTuple
 
 from alertd.core.alert import Alert, AlertState
+from alertd.core.alert_event import (
+    Acknowledged,
+    AlertChange,
+    Moved,
+    Recorded,
+    SilenceEnded,
+    Suppressed,
+    Unacknowledged,
+    Unsuppressed,
+)
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros, to_micros_or_none
+from alertd.store.old_events import old_event
 from alertd.store.table import insert, select, upsert
 
 
@@ -18,10 +29,12 @@ class AlertEvent:
     fingerprint: str
     episode: int
     happened_at: datetime
-    kind: str
-    """A word or two: "pending -> firing", "silenced"."""
-    detail: tuple[tuple[str, str], ...] = ()
-    """What was known at that moment, as (name, text) pairs."""
+    change: AlertChange
+
+    @classmethod
+    def of(cls, alert: Alert, change: AlertChange, happened_at: datetime) -> "AlertEvent":
+        """Return what happened to the episode that an alert is in."""
+        return cls(fingerprint=alert.fingerprint, episode=alert.episode, happened_at=happened_at, change=change)
 
 
 class AlertRow(NamedTuple):
@@ -72,7 +85,20 @@ class _EventRow(NamedTuple):
     episode: int
     happened_at: int
     kind: str
+    """A word for the shape of *detail*; before there were shapes, a sentence."""
     detail: str
+
+
+_SHAPES: dict[str, type[AlertChange]] = {
+    "moved": Moved,
+    "suppressed": Suppressed,
+    "unsuppressed": Unsuppressed,
+    "acknowledged": Acknowledged,
+    "unacknowledged": Unacknowledged,
+    "silence ended": SilenceEnded,
+    "recorded": Recorded,
+}
+_KINDS: dict[type, str] = {shape: kind for kind, shape in _SHAPES.items()}
 
 
 class Alerts:
@@ -111,8 +137,8 @@ class Alerts:
                     fingerprint=event.fingerprint,
                     episode=event.episode,
                     happened_at=to_micros(event.happened_at),
-                    kind=event.kind,
-                    detail=to_json(event.detail),
+                    kind=_KINDS[type(event.change)],
+                    detail=to_json(event.change),
                 )
                 insert(self._database, "alert_event", row)
 
@@ -140,6 +166,13 @@ def _event(row: _EventRow) -> AlertEvent:
         fingerprint=row.fingerprint,
         episode=row.episode,
         happened_at=from_micros(row.happened_at),
-        kind=row.kind,
-        detail=from_json(row.detail, tuple[tuple[str, str], ...], where=f"event of alert {row.fingerprint}"),
+        change=_change(row),
     )
+
+
+def _change(row: _EventRow) -> AlertChange:
+    where = f"event of alert {row.fingerprint}"
+    shape = _SHAPES.get(row.kind)
+    if shape is None:
+        return old_event(row.kind, from_json(row.detail, tuple[tuple[str, str], ...], where=where))
+    return from_json(row.detail, shape, where=where)

@@ -6,16 +6,15 @@ Pure: from what is known of one alert to what is shown.
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
 
-from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.alert import Alert, AlertState
 from alertd.core.chart import Chart, chart_words, labels, limit_text
 from alertd.core.messages.holding import is_held
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.values import format_value
 from alertd.core.words import format_instant
 from alertd.queries.alert_history import SentNotification, state_facts
+from alertd.queries.event_words import event_detail, event_text
 from alertd.web.drawing import Drawing, chart_drawing, severity_style
 from alertd.web.overview import AlertLine, alert_line
 from alertd.web.page_context import AlertFile
@@ -130,11 +129,7 @@ def alert_page(found: AlertFile) -> AlertPage:
         parts_note=alert.table_note,
         sends=tuple(_send(notified, found.history.at) for notified in found.history.notified[: -_MOST_SENDS - 1 : -1]),
         events=tuple(
-            EventRow(
-                at=event.happened_at,
-                kind=event.kind,
-                detail=_known_then(dict(event.detail)),
-            )
+            EventRow(at=event.happened_at, kind=event_text(event.change), detail=event_detail(event.change))
             for event in found.history.events[: -_MOST_EVENTS - 1 : -1]
         ),
         is_cut=len(found.history.notified) > _MOST_SENDS or len(found.history.events) > _MOST_EVENTS,
@@ -142,21 +137,6 @@ def alert_page(found: AlertFile) -> AlertPage:
         is_open=alert.state is not AlertState.RESOLVED,
         now=known.now,
     )
-
-
-def _known_then(detail: dict[str, str]) -> str:
-    """Return what was known when something happened: value and threshold for people, the rest as it is kept."""
-    unit = detail.pop("unit", "")
-    if unit in set(Unit):
-        for name in ("value", "threshold"):
-            if name in detail:
-                detail[name] = format_value(Decimal(detail[name]), Unit(unit))
-    said = [f"{name} {text}" for name in ("value", "threshold") if (text := detail.pop(name, ""))]
-    if as_of := detail.pop("as_of", ""):
-        said.append(f"billed through {format_instant(datetime.fromisoformat(as_of))}")
-    if detail.pop("complete", "") == "no":
-        said.append("not complete")
-    return ", ".join([*said, *(f"{name} {text}" for name, text in detail.items())])
 
 
 def _chart(chart: Chart) -> ChartPanel:

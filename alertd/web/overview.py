@@ -24,7 +24,7 @@ from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.values import reached_text
 from alertd.core.words import format_age, format_count, group_name
-from alertd.queries.alert_history import both_ends
+from alertd.queries.event_words import both_ends
 from alertd.web.drawing import BudgetBar, budget_bar
 from alertd.web.page_context import PageFacts
 

@@ -2,18 +2,21 @@
 
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from alertd.cli.root import run
-from alertd.core.alert import Alert
+from alertd.core.alert import Alert, AlertState
+from alertd.core.alert_event import Suppressed
+from alertd.core.alerts.lifecycle import moved
 from alertd.core.alerts.quiet_hours import QuietHours
 from alertd.core.alerts.silence import Silence
-from alertd.daemon.store_gateway import event
+from alertd.queries.event_words import event_text
 from alertd.store.alerts import AlertEvent
 from alertd.store.store import Store
-from tests.core.builders import HOUR, rolling, withheld
+from tests.core.builders import HOUR, rolling
 from tests.core.stage import TEAM, Stage, match
 
 URL = "sqlite:///./alertd.db"
@@ -75,7 +78,7 @@ class Desk:
         """Return what happened to an owner's alert."""
         store = Store.open_read_only(URL)
         try:
-            return [one.kind for one in store.alerts.events(self.stage.of(owner).fingerprint)]
+            return [event_text(one.change) for one in store.alerts.events(self.stage.of(owner).fingerprint)]
         finally:
             store.close()
 
@@ -110,10 +113,11 @@ def full(desk: Desk) -> Desk:
     stage.cycle({"plain": "60", "acked": "70", "hushed": "120", "held": "90"})
     stage.now = NOW
     hushed = stage.of("hushed")
-    began = event(stage.of("over"), "none -> firing (warning)", [("value", "80"), ("unit", "USD")], BEGAN + HOUR)
-    ended = event(
-        stage.of("over"), "firing (warning) -> resolved", [("value", "44"), ("unit", "USD")], BEGAN + 2 * HOUR
-    )
-    silenced = event(hushed, withheld(hushed), [], BEGAN + timedelta(hours=2))
+    over = stage.of("over")
+    firing = replace(over, state=AlertState.FIRING, value=Decimal(80))
+    began = AlertEvent.of(over, moved(None, firing), BEGAN + HOUR)
+    ended = AlertEvent.of(over, moved(firing, replace(over, value=Decimal(44))), BEGAN + 2 * HOUR)
+    assert hushed.muted is not None
+    silenced = AlertEvent.of(hushed, Suppressed(muted=hushed.muted), BEGAN + timedelta(hours=2))
     desk.keep(began, ended, silenced)
     return desk

@@ -348,8 +348,10 @@ def test_silence_when_added_then_its_matchers_are_kept_as_written(full: Desk) ->
             "over",
             [
                 "State         resolved; fired 2026-01-10 12:00 UTC, resolved 2026-01-10 13:00 UTC",
-                "  2026-01-10 12:00 UTC  none -> firing (warning): value 80, unit USD",
-                "  2026-01-10 13:00 UTC  firing (warning) -> resolved: value 44, unit USD",
+                "  2026-01-10 12:00 UTC  none -> firing (warning): value $80.00, threshold $50.00, "
+                "billed through 2026-01-10 12:00 UTC",
+                "  2026-01-10 13:00 UTC  firing (warning) -> resolved: value $44.00, threshold $50.00, "
+                "billed through 2026-01-10 12:00 UTC",
             ],
             id="resolved",
         ),
@@ -379,7 +381,7 @@ def test_explain_when_an_alert_is_quiet_then_says_why(full: Desk, owner: str, li
             "2026-01-10T12:30Z",
             [
                 "State         firing (warning), since 2026-01-10 12:00 UTC",
-                "Value         value 80 USD, when it changed",
+                "Value         $80.00, threshold $50.00, billed through 2026-01-10 12:00 UTC, when it changed",
             ],
             id="while it fired",
         ),

@@ -50,7 +50,7 @@ class Daemon:
         await self.gate.wait()
         if isinstance(self.answer, Exception):
             raise self.answer
-        return RequestOutcome(text=self.answer, event="")
+        return RequestOutcome(text=self.answer, change=None)
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from alertd.store.url import PostgresUrl, parse_database_url
 from tests.postgres_server import PostgresServer, name_of
 
 NOW = datetime(2026, 1, 10, 12, 5, tzinfo=UTC)
-DONE = RequestOutcome(text="done", event="done")
+DONE = RequestOutcome(text="done", change=None)
 ACK = Acknowledge(fingerprint="1c00", by="dänä \0")
 
 
@@ -79,7 +79,7 @@ def fail(error: Exception) -> RequestOutcome:
 
 async def test_request_when_the_daemon_does_it_then_its_words_come_back_once(url: str) -> None:
     """What was asked arrives whole, and is done once however often the daemon looks."""
-    async with daemon(url, lambda: RequestOutcome(text="done: ü \0", event="done")) as asked:
+    async with daemon(url, lambda: RequestOutcome(text="done: ü \0", change=None)) as asked:
         assert [*await asyncio.gather(ask(url), ask(url))] == ["done: ü \0"] * 2
         await asyncio.sleep(0.1)
     assert asked == [ACK, ACK]

@@ -8,14 +8,16 @@ from decimal import Decimal
 import pytest
 
 from alertd.core.alert import AlertState
+from alertd.core.alert_event import Acknowledged
+from alertd.core.alerts.lifecycle import moved
 from alertd.core.alerts.mutes import NO_RECEIVER, mutes_text
 from alertd.core.alerts.routing import Route
 from alertd.core.alerts.silence import Silence
 from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
-from alertd.daemon.store_gateway import event
 from alertd.queries.alert_history import AlertHistory, SentNotification, history_lines, read_history
+from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt
 from alertd.store.store import Store
 from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
@@ -49,8 +51,8 @@ def a_history(**parts: object) -> AlertHistory:
     plain = AlertHistory(
         alert=alert,
         events=(
-            event(alert, "none -> firing (warning)", [("value", "60"), ("as_of", "2026-01-10T12:00:00+00:00")], NOW),
-            event(alert, "acknowledged by dana", [], NOW + HOUR),
+            AlertEvent.of(alert, moved(None, alert), NOW),
+            AlertEvent.of(alert, Acknowledged(by="dana"), NOW + HOUR),
         ),
         notified=(SentNotification(entry=sent, attempts=attempts),),
         silences=(a_silence(comment="run 12", expired_by="kim", expired_at=NOW + HOUR),),
@@ -85,7 +87,8 @@ def test_story_when_told_then_reads_so() -> None:
         "    is at C0000FINOPS/1.000100\n"
         "\n"
         "History\n"
-        "  2026-01-10 12:05 UTC  none -> firing (warning): value 60, as_of 2026-01-10T12:00:00+00:00\n"
+        "  2026-01-10 12:05 UTC  none -> firing (warning): $60.00; warning from $50.00; "
+        "billed through 2026-01-10 12:00 UTC, not complete; gpu could not be read since 11:00 UTC\n"
         "  2026-01-10 13:05 UTC  acknowledged by dana"
     )
 
@@ -155,7 +158,7 @@ def store() -> Iterator[Store]:
 
 def kept(store: Store, stage: Stage, *silences: Silence) -> None:
     alerts = tuple(stage.alerts.values())
-    events = tuple(event(alert, "none -> firing (warning)", [], alert.started_at) for alert in alerts)
+    events = tuple(AlertEvent.of(alert, moved(None, alert), alert.started_at) for alert in alerts)
     entries = tuple(replace(entry, id=0) for entry in stage.decided)
     store.save_decisions(alerts=alerts, events=events, entries=entries)
     store.save_decisions(silences=silences)

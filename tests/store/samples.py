@@ -8,7 +8,17 @@ from typing import TypedDict, Unpack
 import numpy as np
 from hypothesis import strategies as st
 
-from alertd.core.alert import Address, Alert, AlertState, Contributor, Unit
+from alertd.core.alert import Address, Alert, AlertState, Contributor, Lag, Unit
+from alertd.core.alert_event import (
+    Acknowledged,
+    Moved,
+    Recorded,
+    SilenceEnded,
+    Standing,
+    Suppressed,
+    Unacknowledged,
+    Unsuppressed,
+)
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow
@@ -107,6 +117,15 @@ tracked_bills = st.builds(
 contributors = st.builds(
     Contributor, owner=texts, product=texts, category=texts, amount=st.integers().map(Usd), before=st.none() | amounts
 )
+mutes = st.builds(
+    Muted,
+    kind=st.sampled_from(MuteKind),
+    id=texts,
+    by=texts,
+    until=maybe_instants,
+    further=st.none() | st.integers(0, 10**15).map(Usd),
+    comment=texts,
+)
 alerts = st.builds(
     Alert,
     fingerprint=names,
@@ -141,20 +160,34 @@ alerts = st.builds(
     repeat_count=st.integers(0, 9),
     notified_to=st.lists(st.builds(Address, texts, texts), max_size=2).map(tuple),
     acknowledged_by=st.none() | texts,
-    muted=st.none()
-    | st.builds(
-        Muted,
-        kind=st.sampled_from(MuteKind),
-        id=texts,
-        by=texts,
-        until=maybe_instants,
-        further=st.none() | st.integers(0, 10**15).map(Usd),
-        comment=texts,
+    muted=st.none() | mutes,
+)
+standings = st.builds(Standing, state=st.sampled_from(AlertState), severity=st.none() | severities)
+changes = st.one_of(
+    st.builds(
+        Moved,
+        before=st.none() | standings,
+        after=standings,
+        value=decimals,
+        unit=st.sampled_from(Unit),
+        threshold=st.none() | decimals,
+        expected=st.none() | decimals,
+        as_of=instants,
+        lagging=st.lists(st.builds(Lag, stream=texts, through=instants, is_by_day=st.booleans()), max_size=2).map(
+            tuple
+        ),
+        is_complete=st.booleans(),
+        reason=texts,
+        caveats=st.lists(texts, max_size=2).map(tuple),
     ),
+    st.builds(Suppressed, muted=mutes),
+    st.builds(Acknowledged, by=texts),
+    st.builds(Unacknowledged, by=texts),
+    st.builds(SilenceEnded, id=texts, by=texts),
+    st.builds(Recorded, text=texts, detail=pairs),
+    st.just(Unsuppressed()),
 )
-alert_events = st.builds(
-    AlertEvent, fingerprint=names, episode=st.integers(1, 9), happened_at=instants, kind=texts, detail=pairs
-)
+alert_events = st.builds(AlertEvent, fingerprint=names, episode=st.integers(1, 9), happened_at=instants, change=changes)
 alert_facts = st.builds(
     AlertFacts,
     fingerprint=texts,

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Alert, AlertState
+from alertd.core.alert_event import Unsuppressed
 from alertd.store.alerts import AlertEvent
 from alertd.store.cycles import KEPT_CYCLES, CycleRecord
 from alertd.store.store import Store
@@ -56,7 +57,9 @@ def test_prune_when_alerts_are_old_then_they_stay_and_their_history_goes(store: 
     old, new = NOW - timedelta(days=400), NOW
     store.alerts.save([alert_of("done", state=AlertState.RESOLVED, resolved_at=old), alert_of("open")])
     kinds = [
-        AlertEvent(fingerprint=f, episode=1, happened_at=at, kind="x") for f in ("done", "open") for at in (old, new)
+        AlertEvent(fingerprint=f, episode=1, happened_at=at, change=Unsuppressed())
+        for f in ("done", "open")
+        for at in (old, new)
     ]
     store.alerts.add_events(kinds)
     assert store.prune(before_hour=HOUR, before=NOW - timedelta(days=1)).events == 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from alertd.core.alert_event import Acknowledged
 from alertd.core.messages.outbox import EntryState
 from alertd.core.money import Usd
 from alertd.core.spend.bill import BillPhase, MonthlyBill, TrackedBill
@@ -36,7 +37,7 @@ def fill(store: Store) -> None:
         table.number(name)
     tracked = TrackedBill(bill=BILL, phases=(BillPhase(status="pending", owes=False, since=NOW),), last_seen_at=NOW)
     store.save_facts(table, books=[change_of({HOUR: block_of(1, 2, 3)})], monthly=[tracked])
-    event = AlertEvent(fingerprint="f1", episode=1, happened_at=NOW, kind="firing")
+    event = AlertEvent(fingerprint="f1", episode=1, happened_at=NOW, change=Acknowledged(by="dana"))
     store.save_decisions(alerts=(alert_of(),), events=(event,), entries=(entry_of(),))
     (entry,) = store.outbox.open_entries()
     store.outbox.start_attempt(entry, replace(entry, state=EntryState.SENDING, attempts=1, started_at=NOW))

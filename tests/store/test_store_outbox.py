@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alert import AlertState
+from alertd.core.alert_event import Unsuppressed
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt, EntryMoved, EntryUpdate
@@ -184,7 +185,7 @@ def test_decisions_when_saved_then_alerts_events_entries_and_folds_together(stor
     fold = EntryUpdate(
         before=old, after=replace(old, state=EntryState.FOLDED, finished_at=LATER), folded_into_key="new"
     )
-    event = AlertEvent(fingerprint="f1", episode=1, happened_at=NOW, kind="firing -> resolved")
+    event = AlertEvent(fingerprint="f1", episode=1, happened_at=NOW, change=Unsuppressed())
     new = store.save_decisions(alerts=(alert_of(),), events=(event,), entries=(entry_of("new"),), updates=(fold,))
     assert new == 1
     folded = store.outbox.entry(old.id)

@@ -16,6 +16,7 @@ from alertd.core.alerts.mutes import NO_RECEIVER, silenced
 from alertd.core.messages.outbox import EntryState
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.spend.bill import View
+from alertd.queries.event_words import event_detail, event_text
 from alertd.store.migrate import migrate, shipped_migrations
 from alertd.store.postgres import PostgresDatabase
 from alertd.store.store import Store
@@ -127,7 +128,20 @@ def test_database_when_of_a_released_schema_then_every_fact_is_still_there(kept:
         assert sorted(alert.state for alert in alerts) == sorted(
             [*[AlertState.FIRING] * 5, AlertState.PENDING, AlertState.RESOLVED]
         )
-        assert all(store.alerts.events(alert.fingerprint) for alert in alerts)
+        events = [event for alert in alerts for event in store.alerts.events(alert.fingerprint)]
+        assert {event.fingerprint for event in events} == {alert.fingerprint for alert in alerts}
+        assert {event_text(event.change) for event in events} == {
+            "none -> pending (warning)",
+            "none -> firing (warning)",
+            "none -> firing (critical)",
+            "firing (warning) -> resolved",
+            "silenced by kim until 2026-04-11 18:05 UTC (run 12)",
+            "acknowledged by dana",
+        }
+        assert [event_detail(event.change) for event in store.alerts.events("1c00c82c6fe2430d")] == [
+            "$61.25; warning from $5.00; billed through 2026-01-11 18:00 UTC, complete",
+            "",
+        ]
         silences = store.silences.unended()
         assert [s.author for s in silences] == ["kim", "dana"]
         assert [alert.muted for alert in alerts if alert.muted is not None] == [silenced(silences[0])]

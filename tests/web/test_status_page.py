@@ -9,9 +9,10 @@ import html5lib
 import pytest
 
 from alertd.core.alert import AlertState
+from alertd.core.alert_event import Acknowledged
 from alertd.core.rules.facts import ReloadOutcome
-from alertd.daemon.store_gateway import event
 from alertd.queries.alert_history import read_history
+from alertd.store.alerts import AlertEvent
 from tests.core.builders import NOW, RUNNING, row
 from tests.web.house import TOKEN, Account, House, house, usual_rows
 
@@ -190,7 +191,7 @@ async def test_acknowledge_by_form_then_it_is_stored_with_its_name_and_told(home
     assert "Dana &lt;3 (status page) acknowledged it" in text
     assert home.alert().acknowledged_by == "Dana <3 (status page)"
     history = await home.app.gateway.call(read_history, home.alert(), at=home.now, is_past=False)
-    assert history.events[-1].kind == "acknowledged by Dana <3 (status page)"
+    assert history.events[-1].change == Acknowledged(by="Dana <3 (status page)")
     # What was said once is not said again.
     assert "is acknowledged" not in (await home.get(path))[1]
     fields["undo"] = "1"
@@ -249,11 +250,14 @@ async def test_post_with_the_token_itself_then_scripts_need_no_session(home: Hou
 async def test_alert_page_when_its_history_is_very_long_then_shows_the_newest(home: House) -> None:
     """An alert that was acknowledged a thousand times has a page that opens all the same."""
     alert = home.alert()
-    events = [event(alert, f"event {number}", (), NOW + timedelta(seconds=number)) for number in range(300)]
+    events = [
+        AlertEvent.of(alert, Acknowledged(by=f"person {number}"), NOW + timedelta(seconds=number))
+        for number in range(300)
+    ]
     await home.app.gateway.call(lambda store: store.alerts.add_events(events))
     home.now += HOUR
     _, text = await home.get(f"/alerts/{alert.fingerprint}")
     require_valid(text)
-    assert text.count("<td>event ") == 200
-    assert "<td>event 299</td>" in text
+    assert text.count("<td>acknowledged by person ") == 200
+    assert "<td>acknowledged by person 299</td>" in text
     assert f"alertd explain {alert.fingerprint}" in text

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, AlertState, Sample
+from alertd.core.alert_event import Moved, Standing
 from alertd.core.labels import Labels, fingerprint
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
@@ -216,15 +217,30 @@ class Move:
     @property
     def arrow(self) -> str:
         """The change of state as logs show it, `pending -> firing (critical)`; empty where state and severity stay."""
-        old = _state_text(self.before)
-        new = _state_text(self.after)
-        return f"{old} -> {new}" if old != new else ""
+        move = moved(self.before, self.after)
+        return move.text if move.before != move.after else ""
 
 
-def _state_text(alert: Alert | None) -> str:
-    if alert is None:
-        return "none"
-    return alert.state if alert.state is AlertState.RESOLVED else f"{alert.state} ({alert.severity.label})"
+def moved(before: Alert | None, after: Alert) -> Moved:
+    """Return how an alert stands after a cycle, for its history."""
+    return Moved(
+        before=_standing(before) if before is not None else None,
+        after=_standing(after),
+        value=after.value,
+        unit=after.unit,
+        threshold=after.threshold if after.is_reached else None,
+        is_below=after.is_below,
+        expected=after.expected,
+        as_of=after.as_of,
+        lagging=after.lagging,
+        is_complete=after.is_complete,
+        reason=after.reason,
+        caveats=after.caveats,
+    )
+
+
+def _standing(alert: Alert) -> Standing:
+    return Standing(state=alert.state, severity=None if alert.state is AlertState.RESOLVED else alert.severity)
 
 
 def step_rule(

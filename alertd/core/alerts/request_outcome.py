@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
+from alertd.core.alert_event import Acknowledged, AlertChange, SilenceEnded, Suppressed, Unacknowledged
 from alertd.core.alerts.inhibition import Inhibition
-from alertd.core.alerts.mutes import Mutes, mute_text, silenced
+from alertd.core.alerts.mutes import Mutes, silenced
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, check
 from alertd.core.alerts.silence import Bound, Silence, expire, matchable
 from alertd.core.labels import Patterns, matches_all
@@ -43,8 +44,8 @@ class RequestOutcome:
 
     text: str
     """What was done, for the person who asked."""
-    event: str
-    """The same for the history of the alerts."""
+    change: AlertChange | None
+    """The same for the history of the alerts; None where there was nothing to do."""
     alerts: tuple[Alert, ...] = ()
     """Changed ones, as they are now."""
     silences: tuple[Silence, ...] = ()
@@ -100,21 +101,21 @@ def _acknowledge(request: Acknowledge, situation: Situation) -> RequestOutcome:
         if alert.acknowledged_by is None:
             raise RequestError(f"{name} is not acknowledged")
         after = replace(alert, acknowledged_by=None, acknowledged_at=None)
-        said = f"acknowledgement taken back by {request.by}"
-        return RequestOutcome(text=f"{name}: {said}. It is repeated again.", event=said, alerts=(after,))
+        text = f"{name}: acknowledgement taken back by {request.by}. It is repeated again."
+        return RequestOutcome(text=text, change=Unacknowledged(by=request.by), alerts=(after,))
     if alert.acknowledged_by is not None:
         # Pressed twice, or by two people: the first one has it.
         text = f"{name} was acknowledged by {alert.acknowledged_by} already: {alert.headline}"
-        return RequestOutcome(text=text, event="")
+        return RequestOutcome(text=text, change=None)
     after = replace(alert, acknowledged_by=request.by, acknowledged_at=situation.now)
     text = f"{name} is acknowledged: {alert.headline}. It is not repeated until its severity rises."
-    return RequestOutcome(text=text, event=f"acknowledged by {request.by}", alerts=(after,))
+    return RequestOutcome(text=text, change=Acknowledged(by=request.by), alerts=(after,))
 
 
 def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
     if request.id in situation.silences:
         # The same request, delivered twice.
-        return RequestOutcome(text=f"Silence {request.id} is there already.", event="")
+        return RequestOutcome(text=f"Silence {request.id} is there already.", change=None)
     request = replace(request, matchers=tuple(_named_alert(matcher, situation) for matcher in request.matchers))
     matching = _matching(request, situation)
     if request.episode is not None and request.episode not in {alert.episode for alert in matching}:
@@ -133,7 +134,7 @@ def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
         further=request.until_spend,
     )
     text = f"Silence {silence.id} {silence.until} withholds {_named(matching)}{_unknown_labels(request, situation)}"
-    return _with_silence(silence, situation, text=text, event=mute_text(silenced(silence)))
+    return _with_silence(silence, situation, text=text, change=Suppressed(muted=silenced(silence)))
 
 
 def _named_alert(matcher: tuple[str, Patterns], situation: Situation) -> tuple[str, Patterns]:
@@ -195,10 +196,10 @@ def _expire_silence(request: ExpireSilence, situation: Situation) -> RequestOutc
     silence = active[_find(active, request.id, "active silence", "`alertd silence list` shows them")]
     text = f"Silence {silence.id} is ended. What it withheld and still fires is sent at the next poll."
     ended = expire(silence, by=request.by, now=situation.now)
-    return _with_silence(ended, situation, text=text, event=f"silence {silence.id} ended by {request.by}")
+    return _with_silence(ended, situation, text=text, change=SilenceEnded(id=silence.id, by=request.by))
 
 
-def _with_silence(silence: Silence, situation: Situation, *, text: str, event: str) -> RequestOutcome:
+def _with_silence(silence: Silence, situation: Situation, *, text: str, change: AlertChange) -> RequestOutcome:
     """Return the change, with every alert that is silenced by it now, or is not any more; others are not touched."""
     silences = {**situation.silences, silence.id: silence}
     mutes = Mutes(silences.values(), situation.inhibitions, situation.alerts, situation.now)
@@ -206,4 +207,4 @@ def _with_silence(silence: Silence, situation: Situation, *, text: str, event: s
     held = (a for a in situation.alerts.values() if holding.holds(a, matchable(a), situation.now))
     noted = ((alert, mutes.noted(alert)) for alert in held)
     changed = tuple(after for before, after in noted if after is not before)
-    return RequestOutcome(text=text, event=event, alerts=changed, silences=(silence,))
+    return RequestOutcome(text=text, change=change, alerts=changed, silences=(silence,))

@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from alertd.core.alert import AlertState
+from alertd.core.alert_event import Acknowledged, SilenceEnded, Suppressed, Unacknowledged
 from alertd.core.alerts.inhibition import Inhibition
-from alertd.core.alerts.mutes import NO_RECEIVER
+from alertd.core.alerts.mutes import NO_RECEIVER, silenced
 from alertd.core.alerts.request_outcome import RequestOutcome, find_alert
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.core.alerts.silence import Silence
@@ -77,7 +78,7 @@ def test_ack_when_it_fires_then_noted_with_who_and_when() -> None:
     assert outcome.text == (
         f"gpu-24h ({NAME}) is acknowledged: gpu-1 spent $60. It is not repeated until its severity rises."
     )
-    assert (outcome.event, len(outcome.alerts), outcome.silences) == ("acknowledged by dana", 1, ())
+    assert (outcome.change, len(outcome.alerts), outcome.silences) == (Acknowledged(by="dana"), 1, ())
     assert (made.of().acknowledged_by, made.of().acknowledged_at) == ("dana", made.now)
 
 
@@ -93,7 +94,8 @@ def test_ack_when_done_already_then_the_first_one_keeps_it() -> None:
     made = stage()
     made.ack()
     again = made.ask(Acknowledge(fingerprint=NAME, by="kim"))
-    assert again == RequestOutcome(text=f"gpu-24h ({NAME}) was acknowledged by dana already: gpu-1 spent $60", event="")
+    text = f"gpu-24h ({NAME}) was acknowledged by dana already: gpu-1 spent $60"
+    assert again == RequestOutcome(text=text, change=None)
     assert made.of().acknowledged_by == "dana"
 
 
@@ -104,7 +106,7 @@ def test_ack_when_taken_back_then_as_before() -> None:
     made.ack()
     undone = made.ask(Acknowledge(fingerprint=NAME, by="kim", undo=True))
     assert undone.text == f"gpu-24h ({NAME}): acknowledgement taken back by kim. It is repeated again."
-    assert (undone.event, made.of()) == ("acknowledgement taken back by kim", before)
+    assert (undone.change, made.of()) == (Unacknowledged(by="kim"), before)
 
 
 def test_ack_when_it_makes_no_sense_then_refused() -> None:
@@ -186,7 +188,7 @@ def test_silence_when_added_then_says_what_it_withholds() -> None:
     assert [line.split()[1] for line in lines[1:6]] == ["warning"] * 5
     assert lines[6] == "  … and 2 more"
     assert len(outcome.alerts) == 7
-    assert outcome.event == "silenced by dana until 2026-01-11 12:05 UTC"
+    assert outcome.change == Suppressed(muted=silenced(outcome.silences[0]))
 
 
 def test_silence_when_nothing_matches_yet_then_says_so_and_waits() -> None:
@@ -262,7 +264,7 @@ def test_expire_when_named_then_ended_or_refused(written: str, text: str | None)
         return
     outcome = made.ask(request)
     assert outcome.text == "Silence 51133ce0 is ended. What it withheld and still fires is sent at the next poll."
-    assert outcome.event == "silence 51133ce0 ended by kim"
+    assert outcome.change == SilenceEnded(id="51133ce0", by="kim")
     assert made.silences["51133ce0"].expired_at == made.now
     assert [(alert.fingerprint, withheld(alert)) for alert in outcome.alerts] == [(NAME, "")]
 
