@@ -5,6 +5,11 @@ import os
 from hypothesis import settings
 
 
+def how_many(usual: int, *, thorough: int) -> int:
+    """Return *thorough* where ALERTD_TEST_THOROUGH is set, as in CI; asked while modules are collected."""
+    return thorough if "ALERTD_TEST_THOROUGH" in os.environ else usual
+
+
 def examples(usual: int, *, thorough: int) -> settings:
-    """Return the settings of a property: *thorough* examples where ALERTD_TEST_THOROUGH is set, as in CI."""
-    return settings(max_examples=thorough if "ALERTD_TEST_THOROUGH" in os.environ else usual, deadline=None)
+    """Return the settings of a property: so many examples."""
+    return settings(max_examples=how_many(usual, thorough=thorough), deadline=None)

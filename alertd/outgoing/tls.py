@@ -10,6 +10,7 @@ import ssl
 import stat
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import certifi
@@ -83,12 +84,18 @@ def _bundle_fault(value: str) -> str:
             return f"is a folder or no ordinary file; {remedy}"
         if status.st_size > _LARGEST_BUNDLE:
             return f"is larger than {_LARGEST_BUNDLE >> 20} MiB; {remedy}"
-        ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=value)
+        _load(value, status.st_mtime_ns, status.st_size)
     except ssl.SSLError:
         return f"holds no certificate that can be read; {remedy}"
     except (OSError, ValueError) as error:
         return f"cannot be read: {_why(error)}; {remedy}"
     return ""
+
+
+@cache
+def _load(bundle: str, _modified_ns: int, _size: int) -> None:
+    """Read a file of certificates; once where several variables name it, since it takes some 30 ms."""
+    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
 
 
 def _bundle_or_folder_fault(value: str) -> str:

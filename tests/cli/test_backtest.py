@@ -7,7 +7,6 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from freezegun import freeze_time
 
 from alertd.cli.root import run
 from alertd.core.hours import HourRange, HourSet, hour_of
@@ -17,6 +16,7 @@ from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from tests.cli.test_reading_commands import block
 from tests.e2e.world import API_KEY, BillingWorld, Row
+from tests.stopped_clock import stop_clock
 
 NOW = datetime(2026, 1, 31, 14, 30, tzinfo=UTC)
 RUNNING = hour_of(NOW)
@@ -49,13 +49,13 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def store(rules: Path) -> Iterator[Store]:
+def store(rules: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """Sixty days of one instance at a dollar an hour, three of them at six; a daemon has it open, time stands still."""
-    with freeze_time(NOW):
-        opened = Store.open(URL, now=NOW)
-        save(opened, missing=HourSet())
-        yield opened
-        opened.close()
+    stop_clock(monkeypatch, NOW)
+    opened = Store.open(URL, now=NOW)
+    save(opened, missing=HourSet())
+    yield opened
+    opened.close()
 
 
 def save(store: Store, *, missing: HourSet, days: int = 60) -> None:
@@ -168,15 +168,15 @@ def test_backtest_when_thresholds_are_suggested_then_beside_the_present_ones(
 
 
 def test_backtest_when_history_is_short_then_no_threshold_is_suggested(
-    rules: Path, capsys: pytest.CaptureFixture[str]
+    rules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """One odd day would decide; it says from when the bills are."""
-    with freeze_time(NOW):
-        store = Store.open(URL, now=NOW)
-        save(store, missing=HourSet(), days=9)
-        store.close()
+    stop_clock(monkeypatch, NOW)
+    store = Store.open(URL, now=NOW)
+    save(store, missing=HourSet(), days=9)
+    store.close()
 
-        assert run(["backtest", "--suggest"]) == 0
+    assert run(["backtest", "--suggest"]) == 0
 
     said = capsys.readouterr()
     assert "history begins 2026-01-22 00:00 UTC; rules that look back further see less: gpu-6h (12h)" in said.err
@@ -184,16 +184,16 @@ def test_backtest_when_history_is_short_then_no_threshold_is_suggested(
 
 
 def test_backtest_when_hours_were_never_read_then_nothing_ends_in_them(
-    rules: Path, capsys: pytest.CaptureFixture[str]
+    rules: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """What is missing may hide spend: the alert goes on, as it would have, until its window is complete again."""
     hole = HourRange(RUNNING - 95, RUNNING - 71)
-    with freeze_time(NOW):
-        store = Store.open(URL, now=NOW)
-        save(store, missing=HourSet.of([hole]))
-        store.close()
+    stop_clock(monkeypatch, NOW)
+    store = Store.open(URL, now=NOW)
+    save(store, missing=HourSet.of([hole]))
+    store.close()
 
-        assert run(["backtest", "--json"]) == 0
+    assert run(["backtest", "--json"]) == 0
 
     said = capsys.readouterr()
     (episode,) = json.loads(said.out)["rules"][0]["episodes"]
@@ -212,11 +212,11 @@ def test_backtest_when_nothing_is_stored_and_no_key_is_set_then_says_what_to_do(
 
 
 def test_backtest_when_the_stored_bills_end_before_the_time_asked_for_then_says_when(
-    store: Store, capsys: pytest.CaptureFixture[str]
+    store: Store, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A daemon that stopped long ago left nothing to replay in the last month."""
-    with freeze_time(NOW + timedelta(days=40)):
-        assert run(["backtest"]) == 1
+    stop_clock(monkeypatch, NOW + timedelta(days=40))
+    assert run(["backtest"]) == 1
 
     assert "the stored bills end 2026-01-31 14:00 UTC; fetch bills with" in capsys.readouterr().err
 

@@ -5,7 +5,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from freezegun import freeze_time
 
 from alertd.cli.root import run
 from alertd.core.hours import HourRange, hour_of
@@ -15,6 +14,7 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_rows
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from tests.core.builders import bill_rows, row
+from tests.stopped_clock import stop_clock
 
 NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
 HOUR = hour_of(NOW)
@@ -53,8 +53,8 @@ def command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
         assert run(list(arguments)) == 0
         return capsys.readouterr().out
 
-    with freeze_time(NOW):
-        yield text
+    stop_clock(monkeypatch, NOW)
+    yield text
     opened.close()
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from freezegun import freeze_time
 
 from alertd.cli.root import run
 from alertd.core.hours import HourRange, HourSet, hour_of
@@ -19,6 +18,7 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
+from tests.stopped_clock import stop_clock
 
 NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
 USD = 10**10
@@ -61,10 +61,9 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 @pytest.fixture(autouse=True)
-def frozen() -> Iterator[None]:
+def stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Commands ask the clock once; it stands still."""
-    with freeze_time(NOW):
-        yield
+    stop_clock(monkeypatch, NOW)
 
 
 def test_spend_when_asked_as_json_then_exact_decimals_largest_first(

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from freezegun import freeze_time
 
 from alertd.cli.root import run
 from alertd.core.hours import HourRange, hour_of
@@ -18,6 +17,7 @@ from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from tests.core.builders import bill_rows, row
 from tests.e2e.world import Hook, Reply
+from tests.stopped_clock import stop_clock
 
 NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
 HOUR = hour_of(NOW)
@@ -54,8 +54,8 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Rules]:
     def write(text: str) -> None:
         Path("rules.yaml").write_text(text, encoding="utf-8")
 
-    with freeze_time(NOW):
-        yield write
+    stop_clock(monkeypatch, NOW)
+    yield write
     opened.close()
 
 

@@ -348,10 +348,14 @@ def test_silence_when_added_then_its_matchers_are_kept_as_written(full: Desk) ->
             "over",
             [
                 "State         resolved; fired 2026-01-10 12:00 UTC, resolved 2026-01-10 13:00 UTC",
-                "  2026-01-10 12:00 UTC  none -> firing (warning): value $80.00, threshold $50.00, "
-                "billed through 2026-01-10 12:00 UTC",
-                "  2026-01-10 13:00 UTC  firing (warning) -> resolved: value $44.00, threshold $50.00, "
-                "billed through 2026-01-10 12:00 UTC",
+                (
+                    "  2026-01-10 12:00 UTC  none -> firing (warning): value $80.00, threshold $50.00, "
+                    "billed through 2026-01-10 12:00 UTC"
+                ),
+                (
+                    "  2026-01-10 13:00 UTC  firing (warning) -> resolved: value $44.00, threshold $50.00, "
+                    "billed through 2026-01-10 12:00 UTC"
+                ),
             ],
             id="resolved",
         ),

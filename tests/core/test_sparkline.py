@@ -3,11 +3,12 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.sparkline import ASCII, BLOCKS, bar_length, bounds, sparkline
+from tests.examples import examples
 
 
 @pytest.mark.parametrize(
@@ -28,7 +29,7 @@ def test_sparkline_when_drawn_then_like_this(amounts: list[int], width: int, dra
     assert sparkline(amounts, width=width) == drawn
 
 
-@settings(deadline=None)
+@examples(25, thorough=100)
 @given(st.lists(st.integers(-(10**18), 10**18), max_size=100), st.integers(1, 60), st.sampled_from([BLOCKS, ASCII]))
 def test_sparkline_when_any_then_fits_and_shows_the_largest(amounts: list[int], width: int, levels: str) -> None:
     """A column of a table has its width; what was spent most is the top."""

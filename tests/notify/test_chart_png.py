@@ -5,7 +5,7 @@ import zlib
 from datetime import timedelta
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Unit
@@ -14,6 +14,7 @@ from alertd.core.severity import Severity
 from alertd.notify.chart_frame import chart_frame
 from alertd.notify.chart_png import chart_png, limit_colour, scale_of
 from tests.builders import NOON, day_chart, rising_chart
+from tests.examples import examples
 
 Pixel = tuple[int, int, int, int]
 CLEAR, BLUE, GREY = (0x2F, 0x80, 0xED, 0), (0x2F, 0x80, 0xED, 255), (0x80, 0x88, 0x91, 255)
@@ -166,7 +167,7 @@ def test_colours_then_stand_out_in_the_light_and_in_the_dark(ground: str, severi
 numbers = st.integers(-(10**18), 10**18).map(str) | st.sampled_from(["0", "0.0000000001", "61.25"])
 
 
-@settings(max_examples=25, deadline=None)
+@examples(8, thorough=25)
 @given(
     st.lists(numbers, min_size=1, max_size=96), st.sampled_from(ChartForm), st.lists(numbers, max_size=4), st.booleans()
 )

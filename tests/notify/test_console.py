@@ -5,13 +5,14 @@ import re
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.messages.message import Field, Section, SectionRow, TableRow
 from alertd.notify.base import Delivered, Unknown
 from alertd.notify.console import ConsoleConfig, ConsoleNotifier, payload
 from tests.builders import FakeContext, envelope, firing_message, report_message, resolved_message, storm_message
+from tests.examples import examples
 
 GOLDEN = """\
 │ WARNING  trainer-a (gpu-1) spent $61.25 on GPU in 24 hours, over the $50.00
@@ -111,7 +112,7 @@ async def test_colour_then_only_where_it_is_wanted(
     assert re.sub(r"\x1b\[[0-9]+m", "", out.getvalue()) == GOLDEN
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15, thorough=60)
 @given(st.text(st.characters(exclude_categories=()), max_size=200))
 def test_names_then_cannot_steer_the_terminal(name: str) -> None:
     """A name with an escape sequence could rewrite what stands above it."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from alertd.errors import Problem, RulesError
 from alertd.rules_file.load import load_rules
+from tests.examples import examples
 
 GOOD = Path(__file__).parent.parent / "rules" / "good"
 TEXTS = [(GOOD / name).read_text(encoding="utf-8") for name in ("language.yaml", "spellings.yaml", "yaml-forms.yaml")]
@@ -43,7 +44,7 @@ def mutated(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(examples(37, thorough=150), suppress_health_check=[HealthCheck.too_slow])
 @given(mutated())
 def test_good_file_when_mutated_then_loads_or_tells_places(text: str) -> None:
     """No mistake may show a traceback or hang `check`."""

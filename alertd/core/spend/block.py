@@ -87,18 +87,19 @@ def exact_sum(values: NDArray[np.int64]) -> int:
 
 def encode(block: HourBlock) -> bytes:
     """Pack a block into bytes; equal blocks give equal bytes. Columns that follow from others are left out."""
-    has_span = bool((block.span != 1).any())
-    has_voucher = bool(block.voucher.any())
-    has_pay = bool((block.pay != block.amount - block.voucher).any())
+    # Most blocks have a few rows: `any` takes ten times as long as counting does.
+    has_span = np.count_nonzero(block.span != 1) > 0
+    has_voucher = np.count_nonzero(block.voucher) > 0
+    has_pay = np.count_nonzero(block.pay != block.amount - block.voucher) > 0
     flags = _HAS_SPAN * has_span | _HAS_VOUCHER * has_voucher | _HAS_PAY * has_pay
-    parts = [_HEADER.pack(_VERSION, flags, len(block)), block.series.astype("<i4").tobytes()]
+    parts = [_HEADER.pack(_VERSION, flags, len(block)), block.series.astype("<i4", copy=False).tobytes()]
     if has_span:
-        parts.append(block.span.astype("<i4").tobytes())
-    parts.append(block.amount.astype("<i8").tobytes())
+        parts.append(block.span.astype("<i4", copy=False).tobytes())
+    parts.append(block.amount.astype("<i8", copy=False).tobytes())
     if has_voucher:
-        parts.append(block.voucher.astype("<i8").tobytes())
+        parts.append(block.voucher.astype("<i8", copy=False).tobytes())
     if has_pay:
-        parts.append(block.pay.astype("<i8").tobytes())
+        parts.append(block.pay.astype("<i8", copy=False).tobytes())
     return b"".join(parts)
 
 

@@ -4,7 +4,7 @@ from datetime import timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alerts.audience import Audience
@@ -18,6 +18,7 @@ from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.spend.rises import Compare
 from tests.core.builders import RUNNING, SETTLE, WARNING, Desk, Row, a_series, usd
+from tests.examples import examples
 
 DAYS = 28
 FIRST = RUNNING - DAYS * 24
@@ -61,7 +62,7 @@ def counted(values: list[int], limit: Fraction) -> int:
     return begun
 
 
-@settings(max_examples=20, deadline=None)
+@examples(8, thorough=20)
 @given(
     st.dictionaries(
         st.sampled_from(["gpu-1", "gpu-2", "gpu-3"]),

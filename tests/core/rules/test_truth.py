@@ -18,6 +18,7 @@ from alertd.core.spend.ends import edges_of
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import HOUR, SETTLE, WARNING, rolling, usd
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
+from tests.examples import how_many
 
 DAYS = range(1, 15)
 HOURS = range(FIRST, FIRST + 14 * 24)
@@ -167,7 +168,7 @@ def spenders(seed: int, count: int = 30) -> list[Spender]:
     return found
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(how_many(1, thorough=4)))
 def test_alerts_when_spend_is_steady_or_stops_then_they_go_on_or_end_in_time(seed: int) -> None:
     """Steady spend never flaps; spend that stopped ends within its window, its stream's lateness, step and a poll."""
     poll, owners = HOUR, spenders(seed)

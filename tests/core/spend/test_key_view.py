@@ -5,7 +5,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Sample
@@ -24,6 +24,7 @@ from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.rises import Compare
 from tests.core.builders import NOW, RUNNING, WARNING, Desk, Row, desk_with, rolling, row, usd
+from tests.examples import examples
 
 EDGE = RUNNING + 1
 """Each desk has a row in the running hour."""
@@ -70,7 +71,7 @@ SAME_EDGE = [row(RUNNING, "0.01", owner=key, category=category) for key in KEYS 
 """Every stream of every key is billed through the same hour."""
 
 
-@settings(deadline=None, max_examples=40)
+@examples(10, thorough=40)
 @given(ROWS, ROWS, st.integers(1, 48))
 def test_rules_when_of_two_views_then_each_tells_its_own_to_the_last_digit(
     usage: list[Row], keys: list[Row], length: int

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from random import Random
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange, HourSet, hour_of, midnight_before
@@ -14,6 +14,7 @@ from alertd.core.spend.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook, DataS
 from alertd.core.spend.reading import Cadence
 from tests.core.builders import HOUR, NOW, RUNNING, SETTLE, Desk, Row, a_series, bill_rows, row, usd
 from tests.core.oracle import AT, READS, SPAN, START, Amounts, Cell, SlowLedger
+from tests.examples import examples
 
 KEY = ("default", "gpu")
 NEXT = timedelta(minutes=10)
@@ -39,7 +40,7 @@ def total(desk: Desk, hour: int) -> int:
 # --- replacement ----------------------------------------------------------------------------------------------------
 
 
-@settings(max_examples=80, deadline=None)
+@examples(10, thorough=80)
 @given(READS)
 def test_file_rows_when_read_again_and_again_then_as_a_slow_ledger_says(
     reads: list[tuple[list[Row], HourRange, int]],
@@ -66,7 +67,7 @@ def test_file_rows_when_read_again_and_again_then_as_a_slow_ledger_says(
         assert all(summarise(h, desk.blocks[*KEY, h]) == summary for h, summary in book.hours.items())
 
 
-@settings(max_examples=40, deadline=None)
+@examples(10, thorough=40)
 @given(READS, st.randoms())
 def test_file_rows_when_rows_come_in_another_order_then_nothing_changes(
     reads: list[tuple[list[Row], HourRange, int]], chance: Random

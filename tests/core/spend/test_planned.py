@@ -7,7 +7,7 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange, hour_of
@@ -406,7 +406,7 @@ def slowly(rows: Sequence[Row], entry: PlannedSpend, window: HourRange, key: tup
     return capped
 
 
-@examples(80, thorough=150)
+@examples(20, thorough=150)
 @given(rows_of(-(10**16)), PLANS, WINDOWS, st.sampled_from([(), ("owner",)]))
 def test_allowances_when_rows_are_any_then_as_the_slow_oracle_says(
     rows: list[Row], entry: PlannedSpend, window: HourRange, key: tuple[str, ...]
@@ -430,7 +430,7 @@ def test_allowances_when_rows_are_any_then_as_the_slow_oracle_says(
         assert got[()] == max(0, min(within + min(before, 0), left, sums.of(())))
 
 
-@examples(60, thorough=100)
+@examples(15, thorough=100)
 @given(rows_of(0), PLANS, WINDOWS, st.data())
 def test_allowances_when_rows_are_missing_then_never_more_seems_unplanned(
     rows: list[Row], entry: PlannedSpend, window: HourRange, data: st.DataObject
@@ -448,7 +448,7 @@ def test_allowances_when_rows_are_missing_then_never_more_seems_unplanned(
     assert all(value <= whole[who] for who, value in beyond(known).items())
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15, thorough=60)
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=30), st.integers(1, 80))
 def test_cover_when_spend_is_any_then_pays_for_every_hour_once(spent: list[int], amount: int) -> None:
     """What is whole and what is in part add up to what is used up at the end."""

@@ -5,13 +5,14 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange, HourSet, hour_of, midnight_before
 from alertd.core.spend.ledger import FULL_HOURS, CategoryBook, Suspicion, file_failure
 from alertd.core.spend.reading import Cadence, plan_reads
 from tests.core.builders import DAY, HOUR, NOW, RUNNING, SETTLE, Desk
+from tests.examples import examples
 
 USUAL = Cadence()
 TODAY = midnight_before(RUNNING)
@@ -207,7 +208,7 @@ BOOKS = st.builds(
 )
 
 
-@settings(max_examples=120, deadline=None)
+@examples(30, thorough=120)
 @given(BOOKS, HOURS_AGO, st.booleans(), st.integers(0, 23))
 def test_plan_when_anything_is_known_then_midnights_a_month_at_most_newest_first_and_no_hole(
     book: CategoryBook, back: int, everything: bool, hour: int

@@ -5,7 +5,7 @@ from datetime import timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange
@@ -14,6 +14,7 @@ from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.spend.ledger import DataState, SeriesTable
 from alertd.core.spend.steps import SpendSteps, Steps, StepSums, steps_of, sum_steps
 from tests.core.builders import DAY, NOW, RUNNING, SETTLE, Desk, Row, a_series, row
+from tests.examples import examples
 
 OWNERS = OwnerDirectory((Owner(match=Patterns(("gpu-*",)), team="research"),))
 
@@ -44,7 +45,7 @@ ROWS = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15, thorough=60)
 @given(rows=ROWS, hours=st.sampled_from([24, 72, 168, 720]), most=st.integers(1, 4))
 def test_steps_then_equal_a_sum_by_hand(rows: list[Row], hours: int, most: int) -> None:
     """A slow oracle spreads each row over its hours and adds up what lies in each step."""

@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange
@@ -20,6 +20,7 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import SpendView
 from tests.core.builders import Desk, Row, a_series, row, usd
 from tests.core.oracle import AT, READS, SPAN, START, SlowLedger
+from tests.examples import examples
 
 OWNERS = OwnerDirectory(
     (
@@ -40,7 +41,7 @@ WINDOWS = st.tuples(st.integers(-30, 100), st.integers(0, 130)).map(
 )
 
 
-@settings(max_examples=50, deadline=None)
+@examples(12, thorough=50)
 @given(READS, st.lists(WINDOWS, min_size=1, max_size=4), st.tuples(st.integers(-5, 20), st.integers(10, 110)))
 def test_sums_when_read_again_and_again_then_as_a_slow_ledger_says(
     reads: list[tuple[list[Row], HourRange, int]], windows: list[HourRange], cut: tuple[int, int]
@@ -66,7 +67,7 @@ def test_sums_when_read_again_and_again_then_as_a_slow_ledger_says(
                         assert sums.largest >= max(expected.values(), default=sums.largest)
 
 
-@settings(max_examples=30, deadline=None)
+@examples(8, thorough=30)
 @given(READS, WINDOWS)
 def test_sums_when_filtered_or_whole_then_the_parts_add_up(
     reads: list[tuple[list[Row], HourRange, int]], window: HourRange

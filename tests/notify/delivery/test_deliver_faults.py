@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from structlog.testing import capture_logs
 
@@ -22,6 +22,7 @@ from alertd.notify.base import (
     Outcome,
 )
 from tests.core.builders import HOUR, NOW, entry
+from tests.examples import examples
 from tests.outbox_double import (
     BUSY,
     CUT,
@@ -185,7 +186,7 @@ def test_entry_when_every_attempt_is_cut_and_disproved_then_ends_after_72_hours(
 STEPS = st.sampled_from([Delivered("r"), BUSY, NotSent("429", 20 * SECOND), CUT, INVITE, ContentRefused("c"), "hang"])
 
 
-@settings(max_examples=25, deadline=None)
+@examples(8, thorough=25)
 @given(st.lists(STEPS, max_size=7), st.none() | st.lists(st.sampled_from([Delivered("r"), NotFound()]), max_size=4))
 def test_entries_when_anything_happens_then_each_ends_in_order_and_with_three_copies_at_most(
     script: list[Step], lookups: list[Delivered | NotFound] | None

@@ -8,7 +8,7 @@ from email.policy import default
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
@@ -20,6 +20,7 @@ from alertd.notify.chart_png import chart_png
 from alertd.notify.email.notifier import EmailConfig, EmailNotifier, html, payload
 from alertd.notify.text import printable
 from tests.builders import KEY, FakeContext, envelope, firing_message, resolved_message, rising_chart, storm_message
+from tests.examples import examples
 from tests.mail_double import MailDouble
 
 SENDER = "alertd <alertd@example.com>"
@@ -185,7 +186,7 @@ ALLOWED = {
 }
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15, thorough=60)
 @given(hostile, hostile, hostile)
 def test_hostile_names_then_forge_no_header_and_no_tag(title: str, name: str, prefix: str) -> None:
     """Names in bills are strangers' text."""
