@@ -7,7 +7,6 @@ It fills the protocol that `cycle` and `intake` ask for; others hand `call` a fu
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from functools import partial
 from itertools import islice
 from typing import Concatenate
 
@@ -31,7 +30,6 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.core.spend.view import SpendView
-from alertd.core.values import exact_text
 from alertd.daemon.state import DaemonState, Shelf
 from alertd.queries.cycle_report import CycleReport
 from alertd.store.alerts import AlertEvent

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from alertd.core.alert import Alert, AlertState, Sample
+from alertd.core.alert import Alert, AlertState
 from alertd.core.alert_event import Moved
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import repeat_interval
@@ -22,7 +22,7 @@ from alertd.core.muted import MuteKind
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
-from alertd.core.values import format_value, is_of_bills, reached_text, threshold_text, through_text
+from alertd.core.values import format_value, reached_text, threshold_text
 from alertd.core.words import format_duration, format_instant
 from alertd.queries.event_words import both_ends, event_detail, event_text, moved_value, through
 from alertd.store.alerts import AlertEvent

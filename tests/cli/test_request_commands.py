@@ -349,12 +349,12 @@ def test_silence_when_added_then_its_matchers_are_kept_as_written(full: Desk) ->
             [
                 "State         resolved; fired 2026-01-10 12:00 UTC, resolved 2026-01-10 13:00 UTC",
                 (
-                    "  2026-01-10 12:00 UTC  none -> firing (warning): value $80.00, threshold $50.00, "
-                    "billed through 2026-01-10 12:00 UTC"
+                    "  2026-01-10 12:00 UTC  none -> firing (warning): $80.00; warning from $50.00; "
+                    "billed through 2026-01-10 12:00 UTC, complete"
                 ),
                 (
-                    "  2026-01-10 13:00 UTC  firing (warning) -> resolved: value $44.00, threshold $50.00, "
-                    "billed through 2026-01-10 12:00 UTC"
+                    "  2026-01-10 13:00 UTC  firing (warning) -> resolved: $44.00; "
+                    "billed through 2026-01-10 12:00 UTC, complete"
                 ),
             ],
             id="resolved",
@@ -385,7 +385,10 @@ def test_explain_when_an_alert_is_quiet_then_says_why(full: Desk, owner: str, li
             "2026-01-10T12:30Z",
             [
                 "State         firing (warning), since 2026-01-10 12:00 UTC",
-                "Value         $80.00, threshold $50.00, billed through 2026-01-10 12:00 UTC, when it changed",
+                (
+                    "Value         $80.00; warning from $50.00; billed through 2026-01-10 12:00 UTC, complete, "
+                    "when it changed"
+                ),
             ],
             id="while it fired",
         ),
@@ -421,7 +424,7 @@ def test_explain_when_a_rule_has_had_no_alert_then_says_how_it_judges(full: Desk
     assert (code, out.splitlines()[1:]) == (
         0,
         [
-            "  Spend in 24h is $0.00: below every threshold",
+            "  Spend in 24h is $0.00: reaches no threshold",
             "    $0.00; warning from $5,000.00; billed through 2026-01-10 14:00 UTC, complete",
             "  No alert of it is known.",
         ],

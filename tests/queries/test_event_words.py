@@ -60,8 +60,8 @@ RUNWAY = Moved(
         pytest.param(
             ENDED,
             "firing (warning) -> resolved",
-            "$4.00, about $6.00 once billed; billed through 2026-01-10 12:00 UTC; llm through Jan 10 12:00, not complete; "
-            "gpu could not be read; rule edited",
+            "$4.00, about $6.00 once billed; billed through 2026-01-10 12:00 UTC; llm through Jan 10 12:00, "
+            "not complete; gpu could not be read; rule edited",
             id="the end, with all there is to say",
         ),
         pytest.param(

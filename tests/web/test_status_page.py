@@ -153,7 +153,7 @@ async def test_alert_page_then_tells_its_whole_story(home: House) -> None:
         "warning $50.00",
         "finops, by defaults: no route matches",
         "none -&gt; firing (warning)",
-        "value $84.00, threshold $50.00, billed through 2026-01-10",
+        "$84.00; warning from $50.00; billed through 2026-01-10",
         'class="limit warning"',
         fingerprint,
     ):
