@@ -19,7 +19,8 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import GroupStanding
 from alertd.core.sparkline import bounds
 from alertd.core.spend.bill import BillStatus, TrackedBill
-from alertd.core.spend.ends import edges_of, lagging, since_start
+from alertd.core.spend.edges import edges_of, lagging
+from alertd.core.spend.ends import since_start
 from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import points_of
@@ -172,7 +173,7 @@ def _spend(scope: ReportScope, facts: Facts) -> SpendFigures | None:
     before = HourRange(window.start - len(window), window.start)
     gaps = _gaps(data, window)
     whole = edges_of(view, data, SpendQuery(accounts=data.accounts), data.books)
-    expected = since_start(view, _METRIC, whole, start=window.start, end=window.end).about.of(())
+    expected = since_start(view, data, _METRIC, whole, start=window.start, end=window.end).about.of(())
     gaps_before = _texts(data, data.gaps(data.books, before))
     compare = _Comparison(view, data.accounts, window, None if gaps_before else before, is_complete=not gaps)
     edges = bounds(window, scope.timezone)

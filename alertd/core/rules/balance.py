@@ -24,7 +24,8 @@ from alertd.core.rules.runway import LONGEST_DAYS, Floor, Renewal, Runway, days_
 from alertd.core.rules.standing import worst
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import SUBSCRIPTION, Balance
-from alertd.core.spend.ends import edges_of, two_ends
+from alertd.core.spend.edges import edges_of
+from alertd.core.spend.ends import two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.subscription import renewals

@@ -34,7 +34,8 @@ from alertd.core.rules.standing import (
     share_value,
     worst,
 )
-from alertd.core.spend.ends import lagging
+from alertd.core.rules.verdicts import Unmoved
+from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.forecast import HISTORY_DAYS, expected_rest
 from alertd.core.spend.spend_chart import NOT_COMPLETE, limit_lines, running_chart
 from alertd.core.words import format_list, group_name
@@ -98,23 +99,25 @@ class BudgetRule(WatchedBudget):
             note="; ".join(filter(None, notes)),
         )
 
-    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+    def judge_groups(
+        self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
+    ) -> Iterator[Sample]:
         """Judge each group's budget of the period to which the last billed hour belongs."""
-        facts = facts.of(self.view)
-        if self.edge(facts.data) is None:
-            return []
-        return [sample for scene in self._scenes(facts, watched) for sample in self._samples(scene, watched)]
+        yield from unmoved.kept(watched)
+        anew = [group for group in watched if group not in unmoved.samples]
+        for scene in self._scenes(facts, watched):
+            yield from self._samples(scene, anew, unmoved)
 
-    def _samples(self, scene: Scene, watched: Collection[Labels]) -> Iterator[Sample]:
+    def _samples(self, scene: Scene, watched: Collection[Labels], unmoved: Unmoved) -> Iterator[Sample]:
         mine = [group for group in watched if scene.is_of(group)]
-        groups = self._worth_a_look(scene) | set(mine)
+        groups = self._worth_a_look(scene, unmoved) | set(mine)
         # In the order of the sums, then of the watched, so that one evaluation is like another.
         ordered = [g for g in dict.fromkeys((*scene.sums.groups, *mine)) if g in groups] if groups else []
         forecasts = forecasts_of(scene, ordered, min_history=self.min_history)
         for group in ordered:
             standing = self._standing(scene, group, forecasts.get(group))
             sample = self._sample(scene, group, standing) if standing is not None else self._without(scene, group)
-            if sample.held is not None or group in watched:
+            if sample.reached is not None or group in mine:
                 yield sample
 
     def closing(self, facts: Facts, alert: Alert) -> Sample | None:
@@ -197,25 +200,25 @@ class BudgetRule(WatchedBudget):
 
         return nlargest(count, groups, key=share)
 
-    def _worth_a_look(self, scene: Scene) -> set[Labels]:
-        """Return every group that may hold a severity, at the cost of one pass over the sums; and perhaps some more."""
+    def _worth_a_look(self, scene: Scene, unmoved: Unmoved) -> set[Labels]:
+        """Return every group that moved and may reach a severity, by a pass over the sums; and perhaps some more."""
         elapsed = Fraction(len(scene.window), len(scene.period.hours))
         groups, hours = scene.sums.groups, len(scene.period.hours)
         budgets = scene.amounts.values(groups)
         shares = [*self.thresholds.values(), *(limit * elapsed for limit in self.pace.values())]
-        found: set[Labels] = set()
+        may_reach = np.zeros(len(groups), np.bool_)
         if shares:
-            least = budgets * float(min(shares) * self.resolve_below) * _NEARLY
-            found.update(groups[number] for number in np.flatnonzero(scene.expected.values >= least).tolist())
+            may_reach |= scene.sums.values >= budgets * (float(min(shares)) * _NEARLY)
         history = scene.history() if self.forecast else None
         if history is not None:
-            found.update(scene.allowances.renewed(scene.period.hours.end).keys() & scene.sums.numbers.keys())
             ends = scene.expected.values + expected_rest(history)
-            least = budgets * float(min(self.forecast.values()) * self.resolve_below) * _NEARLY
-            found.update(groups[number] for number in np.flatnonzero(ends >= least).tolist())
+            may_reach |= ends >= budgets * (float(min(self.forecast.values())) * _NEARLY)
+        found = {groups[number] for number in unmoved.only_moved(np.flatnonzero(may_reach))}
+        if history is not None:
+            found.update(scene.allowances.renewed(scene.period.hours.end).keys() & scene.sums.numbers.keys())
         if scene.rates is not None:
-            found |= scene.rates.reaching(self.burn, self.resolve_below, scene.amounts.values, hours)
-        return {group for group in found if scene.is_of(group)}
+            found |= scene.rates.reaching(self.burn, scene.amounts.values, hours)
+        return {group for group in found if scene.is_of(group) and group not in unmoved.samples}
 
     def _standing(self, scene: Scene, group: Labels, forecast: Forecast | None) -> Standing | None:
         """Return where a group's budget stands, None where it has none."""

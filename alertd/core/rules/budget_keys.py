@@ -11,7 +11,7 @@ from alertd.core.money import Usd
 from alertd.core.rules.budget_amount import Amount, Moving
 from alertd.core.rules.even_rate import Burn, burn_problems
 from alertd.core.rules.rule import Key, Problem, Share, rising_problems
-from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.standing import Limits
 from alertd.core.severity import Severity
 from alertd.core.spend.forecast import HISTORY_DAYS
@@ -21,7 +21,7 @@ _WHOLE = Share(Fraction(1))
 
 
 @dataclass(frozen=True, kw_only=True)
-class BudgetKeys(SpendRule):
+class BudgetKeys(GroupRule):
     """What an author writes of a budget."""
 
     period: Annotated[

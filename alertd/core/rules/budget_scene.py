@@ -18,7 +18,8 @@ from alertd.core.rules.even_rate import RateScene
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import Forecast
 from alertd.core.spend.bill import SUBSCRIPTION, View
-from alertd.core.spend.ends import Edges, since_start
+from alertd.core.spend.edges import Edges
+from alertd.core.spend.ends import since_start
 from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
 from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.planned import Allowances
@@ -83,6 +84,10 @@ class WatchedBudget(BudgetKeys):
     """A budget and what one evaluation of it looks at."""
 
     INCLUDES_SUBSCRIPTIONS: ClassVar[bool] = True
+
+    def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:  # noqa: ARG002 # rates have edges of their own
+        """Return the edges of what has a rate."""
+        return (self._hourly.edges(facts),) if self.burn and self._hourly.categories(facts.data) else ()
 
     def _scenes(self, facts: Facts, watched: Collection[Labels]) -> list[Scene]:
         """Return what one evaluation looks at, by period: one is judged until every stream of a group has passed it."""
@@ -161,7 +166,7 @@ class WatchedBudget(BudgetKeys):
     ) -> Scene:
         data, categories = facts.data, self.categories(facts.data)
         edge = min(edges.latest, period.hours.end)
-        spent = since_start(facts.spend, self.metric, edges, start=period.hours.start, end=edge)
+        spent = since_start(facts.spend, facts.data, self.metric, edges, start=period.hours.start, end=edge)
         window = HourRange(period.hours.start, edge)
         start = max(window.start - _HISTORY_HOURS, edge - MOST_DAYS * HOURS_PER_DAY)
         gaps = data.gaps(categories, window)

@@ -21,7 +21,8 @@ from alertd.core.money import Usd
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rule import Key, Problem, hourly_problems
 from alertd.core.severity import Severity
-from alertd.core.spend.ends import Edges, GroupEnds, TwoEnds, two_ends
+from alertd.core.spend.edges import Edges
+from alertd.core.spend.ends import GroupEnds, TwoEnds, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.spend.planned import Allowances
 
@@ -140,7 +141,7 @@ class RateScene:
         ends = {
             window: two_ends(facts.spend, facts.data, metric, edges, length=whole_hours(window)) for window in windows
         }
-        first = min(int(edges.edge.min(initial=edges.latest)), edges.latest) - whole_hours(windows[-1])
+        first = edges.first - whole_hours(windows[-1])
         gaps = facts.data.gaps(tuple(categories), HourRange(first, edges.latest))
         return cls(ends=ends, gaps=gaps, allowances=allowances)
 
@@ -173,13 +174,9 @@ class RateScene:
         return allowance.amount, allowance.gaps
 
     def reaching(
-        self,
-        burn: Mapping[Severity, Burn],
-        part: Fraction,
-        budgets: Callable[[tuple[Labels, ...]], NDArray[np.float64]],
-        hours: int,
+        self, burn: Mapping[Severity, Burn], budgets: Callable[[tuple[Labels, ...]], NDArray[np.float64]], hours: int
     ) -> set[Labels]:
-        """Return every group that may reach a part of a rate, at the cost of a pass over arrays; and perhaps more."""
+        """Return every group that may reach a rate, at the cost of a pass over arrays; and perhaps some more."""
         groups = next(iter(self.ends.values())).groups
         if not groups:
             return set()
@@ -187,7 +184,7 @@ class RateScene:
         for one in burn.values():
             is_fast = np.ones(len(groups), np.bool_)
             for window in one.windows:
-                least = amounts * float(one.rate * part * whole_hours(window) / hours)
-                is_fast &= self.ends[window].about >= least * _NEARLY
+                least = amounts * float(one.rate * whole_hours(window) / hours)
+                is_fast &= self.ends[window].at_least >= least * _NEARLY
             found |= is_fast
         return {groups[number] for number in np.flatnonzero(found).tolist()}

@@ -20,9 +20,11 @@ from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
 from alertd.core.rules.base import Key, Metric, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.rules.group_rule import GroupRule
+from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
-from alertd.core.spend.ends import GroupEnds, lagging, two_ends
+from alertd.core.spend.edges import Edges, lagging
+from alertd.core.spend.ends import GroupEnds, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.words import format_duration, format_instant, group_name, quote
 
@@ -38,7 +40,7 @@ class _Windows:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FirstSpend(SpendRule):
+class FirstSpend(GroupRule):
     """Find groups that begin to spend; one alert per account and group."""
 
     TYPE: ClassVar[str] = "first_spend"
@@ -134,37 +136,37 @@ class FirstSpend(SpendRule):
         """What a severity is left below, in 1e-10 USD."""
         return {severity: ceil(limit * self.resolve_below) for severity, limit in self._limits.items()}
 
-    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+    def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:
+        """Return what is missing."""
+        return self._gaps(facts, edges)
+
+    def _gaps(self, facts: Facts, edges: Edges) -> tuple[Gap, ...]:
+        """Return what is missing in any group's window or lookback."""
+        span = HourRange(self._windows(edges.first).before.start, edges.latest)
+        return facts.data.gaps(self.categories(facts.data), span)
+
+    def judge_groups(
+        self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
+    ) -> Iterator[Sample]:
         """Judge each group; where anything is missing in an account only what is open there gets a sample."""
-        facts = facts.of(self.view)
-        if self.edge(facts.data) is None:
-            return []
-        edges = self.edges(facts)
         ends = two_ends(facts.spend, facts.data, self.metric, edges, length=whole_hours(self.window))
-        first = min(int(edges.edge.min(initial=edges.latest)), edges.latest)
         gaps: dict[str, list[Gap]] = {}
-        for gap in facts.data.gaps(
-            self.categories(facts.data), HourRange(self._windows(first).before.start, edges.latest)
-        ):
+        for gap in self._gaps(facts, edges):
             gaps.setdefault(gap.account, []).append(gap)
-        groups = {group: ends.of(group) for group in watched}
-        groups |= {
-            group: each
-            for group, each in ((group, ends.of(group)) for group in ends.reaching(min(self._leave.values())))
+        yield from unmoved.kept(watched)
+        anew = dict.fromkeys(group for group in watched if group not in unmoved.samples)
+        reaching = (ends.groups[n] for n in unmoved.only_moved(ends.reaching(min(self._limits.values()))))
+        anew |= dict.fromkeys(
+            group
+            for group in reaching
             if all(text for _, text in group)
             and dict(group)["account"] not in gaps
-            and self._is_new(facts, group, self._windows(each.window.end))
-        }
-        return [
-            self._sample(
-                facts,
-                group,
-                each,
-                gaps.get(dict(group).get("account", ""), []),
-                lagging(facts.data, edges, group, is_missed=each.about != each.at_least),
-            )
-            for group, each in groups.items()
-        ]
+            and self._is_new(facts, group, self._windows(ends.of(group).window.end))
+        )
+        for group in anew:
+            each = ends.of(group)
+            lags = lagging(facts.data, edges, group, is_missed=each.about != each.at_least)
+            yield self._sample(facts, group, each, gaps.get(dict(group).get("account", ""), []), lags)
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return what the new group spent in the window that ends at an earlier data edge."""

@@ -15,16 +15,18 @@ from alertd.core.labels import Labels
 from alertd.core.money import Usd, to_decimal
 from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.rules.group_rule import GroupRule
+from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
-from alertd.core.spend.ends import Edges, GroupEnds, lagging, two_ends
+from alertd.core.spend.edges import Edges, lagging
+from alertd.core.spend.ends import GroupEnds, two_ends
 from alertd.core.spend.ledger import DataState, Gap
-from alertd.core.spend.planned import Allowance
+from alertd.core.spend.planned import Allowance, Allowances
 from alertd.core.words import format_duration, group_name
 
 
 @dataclass(frozen=True, kw_only=True)
-class RollingSpend(SpendRule):
+class RollingSpend(GroupRule):
     """Compare what each group spent in a rolling window with thresholds in USD."""
 
     TYPE: ClassVar[str] = "rolling_spend"
@@ -54,31 +56,23 @@ class RollingSpend(SpendRule):
         """What a severity is left below, in 1e-10 USD."""
         return {severity: ceil(limit * self.resolve_below) for severity, limit in self.thresholds.items()}
 
-    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+    def judge_groups(
+        self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
+    ) -> Iterator[Sample]:
         """Judge each group's spend in the window."""
-        facts = facts.of(self.view)
-        categories = self.categories(facts.data)
-        if self.edge(facts.data) is None:
-            return []
-        edges = self.edges(facts)
         ends = two_ends(facts.spend, facts.data, self.metric, edges, length=whole_hours(self.window))
-        least = min(self._leave.values())
-        groups = {group: ends.of(group) for group in (*ends.reaching(least), *watched)}
         # What is planned only raises the lines: who stays below them without it needs none of it.
-        allowances = {window: self._allowances(facts, window) for window in {each.window for each in groups.values()}}
-        judged = (
-            _Judged(
-                group=group,
-                ends=each,
-                allowance=allowances[each.window].of(group, each.about),
-                gaps=facts.data.gaps(categories, self._looked_at(edges, group, each)),
-                lagging=lagging(facts.data, edges, group, is_missed=each.about != each.at_least),
-            )
-            for group, each in groups.items()
-        )
-        return [
-            self._sample(facts, one) for one in judged if one.group in watched or one.beyond(one.ends.about) >= least
-        ]
+        reaching = (ends.groups[number] for number in ends.reaching(min(self.thresholds.values())).tolist())
+        allowances: dict[HourRange, Allowances] = {}
+        for group in dict.fromkeys((*reaching, *watched)):
+            sample = unmoved.samples.get(group)
+            if sample is None:
+                each = ends.of(group)
+                if each.window not in allowances:
+                    allowances[each.window] = self._allowances(facts, each.window)
+                sample = self._sample(facts, self._judged(facts, edges, group, each, allowances[each.window]))
+            if sample.reached is not None or group in watched:
+                yield sample
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return what the alert's group spent in the window that ends at an earlier data edge."""
@@ -94,6 +88,15 @@ class RollingSpend(SpendRule):
         planned = self._allowances(facts, window).of(alert.group, spent).amount
         limits = {severity: limit + planned for severity, limit in self.thresholds.items()}
         return self.chart_of_window(facts, alert, window, limits)
+
+    def _judged(self, facts: Facts, edges: Edges, group: Labels, ends: GroupEnds, allowances: Allowances) -> "_Judged":
+        return _Judged(
+            group=group,
+            ends=ends,
+            allowance=allowances.of(group, ends.about),
+            gaps=facts.data.gaps(self.categories(facts.data), self._looked_at(edges, group, ends)),
+            lagging=lagging(facts.data, edges, group, is_missed=ends.about != ends.at_least),
+        )
 
     def _looked_at(self, edges: Edges, group: Labels, ends: GroupEnds) -> HourRange:
         """Return all hours that decide about a group: those of the windows at its own edges and at the rule's."""

@@ -185,7 +185,8 @@ class Rule(ABC):
             watched: Groups with an open alert: they get a sample even when they spend nothing, unless nothing is known.
 
         Returns:
-            Samples of the groups that reach or hold a severity, and of the watched ones.
+            Samples of the groups that reach a severity, and of the watched ones: nothing begins with a group that only
+            holds one.
         """
 
     def problems(self) -> Iterator[Problem]:

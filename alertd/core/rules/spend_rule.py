@@ -17,7 +17,7 @@ from alertd.core.rules.further import count_spend
 from alertd.core.rules.rule import NOT_MATCHED, Key, Metric, Rule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION, View
-from alertd.core.spend.ends import Edges, edges_of
+from alertd.core.spend.edges import Edges, edges_of
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.selection import SpendQuery

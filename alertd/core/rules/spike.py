@@ -23,9 +23,11 @@ from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
 from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, ratio_decimal, rising_problems
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.rules.group_rule import GroupRule
+from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
-from alertd.core.spend.ends import Edges, TwoEnds, lagging, two_ends
+from alertd.core.spend.edges import Edges, lagging
+from alertd.core.spend.ends import TwoEnds, two_ends
 from alertd.core.spend.ledger import Gap
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
 from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
@@ -96,7 +98,7 @@ class _Judged:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Spike(SpendRule):
+class Spike(GroupRule):
     """Compare what each group spent in a window with what is usual in the same hours."""
 
     TYPE: ClassVar[str] = "spike"
@@ -192,20 +194,30 @@ class Spike(SpendRule):
         """For how many hours before the window a group must have spent."""
         return whole_hours(min(self.min_history, self.baseline))
 
-    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge each group's rise; with anything missing in window or baseline only what is open gets a sample."""
-        facts = facts.of(self.view)
-        if self.edge(facts.data) is None:
-            return []
-        edges = self.edges(facts)
+    def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:
+        """Return what is missing."""
+        return self._gaps(facts, edges)
+
+    def _gaps(self, facts: Facts, edges: Edges) -> tuple[Gap, ...]:
+        """Return what is missing in any group's window or baseline."""
         ends = two_ends(facts.spend, facts.data, self.metric, edges, length=self.lengths.window)
-        gaps = facts.data.gaps(self.categories(facts.data), self.lengths.needed(ends))
-        known = [group for group in watched if group in ends.numbers]
-        chosen = dict.fromkeys(known)
+        return facts.data.gaps(self.categories(facts.data), self.lengths.needed(ends))
+
+    def judge_groups(
+        self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
+    ) -> Iterator[Sample]:
+        """Judge each group's rise; with anything missing in window or baseline only what is open gets a sample."""
+        ends = two_ends(facts.spend, facts.data, self.metric, edges, length=self.lengths.window)
+        gaps = self._gaps(facts, edges)
+        yield from unmoved.kept(watched)
+        anew = [group for group in watched if group not in unmoved.samples]
+        chosen = dict.fromkeys(group for group in anew if group in ends.numbers)
         if not gaps:
-            chosen |= dict.fromkeys(ends.reaching(max(1, ceil(self.min_increase * self.resolve_below))))
-        judged = self._judged(facts, edges, ends, list(chosen), watched)
-        return [self._sample(facts, one, gaps) for one in judged if one.held is not None or one.group in watched]
+            rising = unmoved.only_moved(ends.reaching(max(1, self.min_increase)))
+            chosen |= dict.fromkeys(ends.groups[number] for number in rising)
+        for one in self._judged(facts, edges, ends, list(chosen), watched):
+            if one.group in watched or (one.reached is not None and not gaps):
+                yield self._sample(facts, one, gaps)
 
     # --- from both ends ---------------------------------------------------------------------------------------------
 
@@ -215,15 +227,15 @@ class Spike(SpendRule):
         numbers = [ends.numbers[group] for group in groups]
         query, open_groups = self._query(facts.data), set(watched)
         for chosen, windows in windows_of(facts.spend, query, self.metric, ends, self.lengths, numbers):
-            may_hold = np.any([self.may_hold(each, self.resolve_below) for each in windows], axis=0)
+            may_reach = np.any([self.may_reach(each) for each in windows], axis=0)
             for column, number in enumerate(chosen.tolist()):
                 group = ends.groups[number]
-                if may_hold[column] or group in open_groups:
+                if may_reach[column] or group in open_groups:
                     yield self._judge(facts, edges, group, column, windows)
 
-    def may_hold(self, windows: Windows, part: Fraction) -> NDArray[np.bool_]:
-        """Return which groups could meet a part of all limits: most never rise, and are passed over at once."""
-        share = float(part) * (1 - _FLOAT_SLACK)
+    def may_reach(self, windows: Windows) -> NDArray[np.bool_]:
+        """Return which groups could meet all limits: most never rise, and are passed over at once."""
+        share = 1 - _FLOAT_SLACK
         spent, usual = windows.spent.astype(np.float64), windows.usual / windows.parts
         slack = _FLOAT_SLACK * np.abs(spent)
         found = (usual > 0) & (windows.known_for >= self._known_from)

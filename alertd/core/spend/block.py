@@ -77,6 +77,18 @@ EMPTY = HourBlock(
 )
 
 
+def differing(old: HourBlock, new: HourBlock) -> tuple[HourBlock, HourBlock]:
+    """Return the cells of two blocks without those that both hold alike."""
+    before, after = (block.series.astype(np.int64) << 32 | block.span for block in (old, new))
+    _, here, there = np.intersect1d(before, after, assume_unique=True, return_indices=True)
+    is_same = np.ones(len(here), bool)
+    for metric in ("amount", "voucher", "pay"):
+        is_same &= old.column(metric)[here] == new.column(metric)[there]
+    kept = np.ones(len(old), bool), np.ones(len(new), bool)
+    kept[0][here[is_same]] = kept[1][there[is_same]] = False
+    return old.part(kept[0]), new.part(kept[1])
+
+
 def exact_sum(values: NDArray[np.int64]) -> int:
     """Add 64-bit integers without ever wrapping round."""
     # A float sum bounds the true one to far better than the factor of two left here.

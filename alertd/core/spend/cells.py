@@ -74,6 +74,8 @@ class Cells:
     long_count: int
     known_through: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """The highest settled edge of each cell so far."""
+    kept: dict[object, object] = field(default_factory=dict)
+    """What was worked out of the cells last, by whoever did: it goes when series come."""
 
     def __len__(self) -> int:
         return len(self.group)
@@ -109,6 +111,8 @@ class Cells:
 
     def by_group(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
         """Add up cells to groups, along the last axis; a group without a cell has nothing."""
+        if len(self) == len(self.groups) == len(self.grouped):
+            return values
         found = np.zeros((*values.shape[:-1], len(self.groups)), np.int64)
         if len(self):
             found[..., self.grouped] = np.add.reduceat(values, self.group_starts, axis=-1)
@@ -116,9 +120,26 @@ class Cells:
 
     def least(self, values: NDArray[np.int64], otherwise: int) -> NDArray[np.int64]:
         """Return the least value of each group's cells."""
+        if len(self) == len(self.groups) == len(self.grouped):
+            return values
         found = np.full(len(self.groups), otherwise, np.int64)
         if len(self):
             found[self.grouped] = np.minimum.reduceat(values, self.group_starts)
+        return found
+
+    def groups_of(self, series: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which groups have one of some series."""
+        side = self.sides[HOURLY]
+        found = np.zeros(len(self.groups), np.bool_)
+        if len(side):
+            each = np.logical_or.reduceat(series[side.series], side.starts)
+            found[self.group[self.of_step(HOURLY)[each]]] = True
+        return found
+
+    def groups_where(self, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return which groups have one of some cells."""
+        found = np.zeros(len(self.groups), np.bool_)
+        found[self.group[cells]] = True
         return found
 
     def names(self) -> list[tuple[Labels, StreamKey]]:

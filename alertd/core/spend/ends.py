@@ -6,60 +6,29 @@ knows thresholds.
 Source of the rules: README, "What alertd believes".
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.alert import Lag
-from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, first_hour_from, hour_of, start_of
+from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
-from alertd.core.spend.arrival import DAILY, HOURLY
+from alertd.core.spend.arrival import HOURLY
 from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.cells import Cells
+from alertd.core.spend.edges import Edges
 from alertd.core.spend.ledger import DataState
-from alertd.core.spend.selection import SpendQuery
-from alertd.core.spend.stream import NEVER, StreamKey, Streams, fitted, late_streams
+from alertd.core.spend.moment import Moment, moment_of
+from alertd.core.spend.stream import StreamKey, Streams, late_streams
 from alertd.core.spend.view import GroupSums, SpendView
 
 _LONGEST_GAP = 2
 """So many empty hours between hours with money are taken to be late."""
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Edges:
-    """Through which hour the groups of a query are billed."""
-
-    cells: Cells
-    edge: NDArray[np.int64]
-    """Of each cell; that of the rule where the group has no row in the stream."""
-    is_present: NDArray[np.bool_]
-    """Whether the group has rows in the stream at all."""
-    latest: int
-    """The rule's edge: the latest of all."""
-
-    def of(self, group: Labels) -> list[tuple[StreamKey, int]]:
-        """Return the streams in which a group has rows, and its edge in each."""
-        number = self.cells.numbers.get(group)
-        found = np.flatnonzero((self.cells.group == number) & self.is_present).tolist() if number is not None else []
-        return [(self.cells.keys[int(self.cells.stream[cell])], int(self.edge[cell])) for cell in found]
-
-    def earliest(self, unread: Iterable[tuple[str, str]] = ()) -> NDArray[np.int64]:
-        """
-        Return the earliest edge of each group's streams, the latest of all where it has no row.
-
-        Args:
-            unread: The (account, category) pairs that nobody waits for.
-        """
-        not_awaited = [number for number, key in enumerate(self.cells.keys) if (key.account, key.category) in {*unread}]
-        awaited = np.where(np.isin(self.cells.stream, not_awaited), self.latest, self.edge)
-        return self.cells.least(awaited, self.latest)
-
-    def earliest_of(self, group: Labels) -> int:
-        """Return the earliest edge of a group's streams, the latest of all where it has no row."""
-        return min((edge for _, edge in self.of(group)), default=self.latest)
+_NOBODY = np.empty(0, np.intp)
+_AT_ONCE = 1 << 20
+"""So many sums are worked out together: 8 MiB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -81,6 +50,10 @@ class TwoEnds:
     """The hour at which the window ends that gave the lower value."""
     is_window: NDArray[np.bool_]
     """Whether that window holds exactly the lower value; it may hold more than can still be so."""
+    most: int
+    """The largest lower value: a line above it is reached by none."""
+    most_about: int
+    """The largest upper value."""
     groups: tuple[Labels, ...] = ()
     numbers: dict[Labels, int] = field(default_factory=dict)
 
@@ -98,9 +71,9 @@ class TwoEnds:
             is_window=bool(self.is_window[number]),
         )
 
-    def reaching(self, floor: int) -> list[Labels]:
-        """Return the groups whose upper end is *floor* or more, in the order of the groups."""
-        return [self.groups[number] for number in np.flatnonzero(self.about >= floor).tolist()]
+    def reaching(self, floor: int) -> NDArray[np.intp]:
+        """Return the numbers of the groups whose lower end is *floor* or more, in the order of the groups."""
+        return np.flatnonzero(self.at_least >= floor) if self.most >= floor else _NOBODY
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,96 +89,131 @@ class GroupEnds:
     is_window: bool
 
 
-def edges_of(view: SpendView, data: DataState, query: SpendQuery, keys: Iterable[tuple[str, str]]) -> Edges:
-    """
-    Return through which hour each group of a query is billed in each stream.
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """What was worked out of one metric of some cells last, and on what it rests."""
 
-    Args:
-        keys: The (account, category) pairs that the query lets through: their reads count where nobody has a row.
-    """
-    cells, streams = view.cells(query), data.streams
-    newest = _newest(cells, streams)
-    edge = np.full(len(cells), NEVER, np.int64)
-    for step in (HOURLY, DAILY):
-        _settle(cells, streams, step, newest, edge)
-    np.maximum(cells.known_through, edge, out=cells.known_through)
-    edge = np.maximum(cells.known_through, newest)
-    is_present = (newest > NEVER) | (view.totals_at(cells, view.first_metric, np.array([hour_of(data.now)]))[0] != 0)
-    is_present &= edge > NEVER
-    latest = int(edge[is_present].max()) if is_present.any() else (data.edge(keys) or hour_of(data.now))
-    return Edges(cells, np.where(is_present, edge, latest), is_present, latest)
+    edges: Edges
+    version: int
+    recent: int
+    late: Mapping[StreamKey, int]
+    moment: Moment
+    """For which it is known to hold."""
+    ends: dict[int, TwoEnds] = field(default_factory=dict)
+    """By the window's length."""
+    asked: set[int] = field(default_factory=set)
+    """The lengths of the windows that were asked for the last time."""
+    sums: "dict[HourRange, SinceStart]" = field(default_factory=dict)
+    """By the hours that they are of."""
 
-
-def _settle(cells: Cells, streams: Streams, step: int, newest: NDArray[np.int64], edge: NDArray[np.int64]) -> None:
-    """Fill in the last read of each cell's stream less how late its rows come."""
-    side = cells.sides[step]
-    if not len(side):
-        return
-    mine = cells.of_step(step)
-    stream_of = cells.stream[mine]
-    size = int(side.series.max()) + 1
-    lateness = streams.lateness_of(step, side.by_series(size), stream_of, cells.keys)
-    for number in np.unique(stream_of).tolist():
-        chosen = stream_of == number
-        places = mine[chosen]
-        edge[places] = streams.settled(cells.keys[number], lateness[chosen], newest[places])
+    def holds(self, view: SpendView, edges: Edges, moment: Moment) -> bool:
+        """Return whether nothing that it rests on changed."""
+        if moment is self.moment and edges is self.edges:
+            return True
+        if edges is not self.edges or (self.recent, self.late) != (moment.recent, moment.late):
+            return False
+        if self.version != moment.version:
+            touched = view.touched_since(self.version)
+            if touched is None or touched[edges.cells.series].any():
+                return False
+            self.version = moment.version
+        self.moment = moment
+        return True
 
 
-def _newest(cells: Cells, streams: Streams) -> NDArray[np.int64]:
-    """Return the end of each cell's newest row."""
-    found = np.full(len(cells), NEVER, np.int64)
-    for step, side in cells.sides.items():
-        if len(side):
-            of_series = fitted(streams.rows[step].newest, int(side.series.max()) + 1, NEVER)
-            found[cells.of_step(step)] = np.maximum.reduceat(of_series[side.series], side.starts)
-    return found
+def _kept(view: SpendView, data: DataState, metric: str, edges: Edges) -> tuple[_Kept, Moment]:
+    """Return what is kept of a metric of some cells, emptied where it does not hold any more."""
+    cells, moment = edges.cells, moment_of(view, data)
+    known = cells.kept.get(metric)
+    if isinstance(known, _Kept) and known.holds(view, edges, moment):
+        return known, moment
+    found = _Kept(edges, moment.version, moment.recent, moment.late, moment)
+    if isinstance(known, _Kept):
+        # Windows that were asked for are asked for again: those of all lengths are worked out together.
+        found.asked = {*known.ends}
+    cells.kept[metric] = found
+    return found, moment
 
 
 def two_ends(view: SpendView, data: DataState, metric: str, edges: Edges, *, length: int) -> TwoEnds:
     """
-    Return what each group was billed in a window, at least and about.
+    Return what each group was billed in a window, at least and about: the same object while nothing of it changes.
 
     Args:
         length: Hours of the window.
     """
-    cells = edges.cells
-    recent = min(first_hour_from(data.now - data.settle_delay), edges.latest + 1)
-    first = min(int(edges.edge.min(initial=edges.latest)), recent)
-    ends = np.arange(min(first, edges.latest), edges.latest + 1)
-    hours = np.unique(np.concatenate((ends, ends - length)))
+    kept, moment = _kept(view, data, metric, edges)
+    found = kept.ends.get(length)
+    if found is None:
+        kept.ends |= _two_ends(view, moment, metric, edges, sorted({length, *kept.asked}))
+        kept.asked.clear()
+        found = kept.ends[length]
+    return found
+
+
+def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, lengths: Sequence[int]) -> dict[int, TwoEnds]:
+    """Work out windows of several lengths at once: arrays by length, end and cell."""
+    cells, recent = edges.cells, min(moment.recent, edges.latest + 1)
+    first = min(edges.first, recent, edges.latest)
+    ends = np.arange(first, edges.latest + 1)
+    if len(lengths) > 1 and len(lengths) * len(ends) * len(cells) > _AT_ONCE:
+        half = len(lengths) // 2
+        parts = (_two_ends(view, moment, metric, edges, part) for part in (lengths[:half], lengths[half:]))
+        return {length: found for part in parts for length, found in part.items()}
+    starts = ends[None, :] - np.array(lengths, np.int64)[:, None]
+    hours = np.unique(np.concatenate((ends, starts.ravel())))
     totals = view.totals_at(cells, metric, hours)
-    at = _Rows(hours, totals)
-    billed = cells.by_group(at.windows(ends, length))
+    at_ends, at_starts = np.searchsorted(hours, ends), np.searchsorted(hours, starts)
+    windows = totals[at_ends] - totals[at_starts]
+    billed = cells.by_group(windows)
     # About: each stream in the window that ends at its own edge, or at the rule's where that is more.
-    own = at.each(edges.edge) - at.each(edges.edge - length)
-    last = at.windows(ends[-1:], length)[0]
-    for fill in _fills(view, data, metric, edges, length):
-        own += fill.between(edges.edge - length, edges.edge)
-        last += fill.between(np.full_like(edges.edge, edges.latest - length), np.full_like(edges.edge, edges.latest))
+    own, last = _up_to(windows, edges.edge - first), windows[:, -1]
+    fill = _fill(view, moment, metric, edges, max(lengths))
+    if fill is not None:
+        own, last = own.copy(), last.copy()
+        for number, length in enumerate(lengths):
+            own[number] += fill.between(edges.edge - length, edges.edge)
+            last[number] += fill.between(
+                np.full_like(edges.edge, edges.latest - length), np.full_like(edges.edge, edges.latest)
+            )
     about = cells.by_group(np.maximum(own, last))
-    is_recent = ends >= recent
-    if is_recent.any():
-        about = np.maximum(about, billed[is_recent].max(axis=0))
-    # At least: the largest window that ends between the group's earliest edge and the rule's.
+    if recent <= edges.latest:
+        about = np.maximum(about, billed[:, recent - first :].max(axis=1))
+    # At least: the largest window that ends between the group's earliest edge and the rule's, the newest of those.
     begins = np.minimum(np.minimum(cells.least(edges.edge, edges.latest), recent), edges.latest)
-    is_meant = ends[:, None] >= begins[None, :]
-    meant = np.where(is_meant, billed, -MAX_UNITS)
-    newest_first = meant[::-1]
-    best = newest_first.argmax(axis=0)
-    largest = np.take_along_axis(newest_first, best[None, :], axis=0)[0]
-    return TwoEnds(
-        edges=edges,
-        length=length,
-        at_least=np.minimum(largest, about),
-        about=about,
-        own=cells.by_group(own),
-        begins=begins,
-        recent=recent,
-        ended=ends[len(ends) - 1 - best],
-        is_window=largest <= about,
-        groups=cells.groups,
-        numbers=cells.numbers,
-    )
+    largest, ended = billed[:, -1].copy(), np.full(billed[:, -1].shape, edges.latest)
+    for number in range(len(ends) - 2, -1, -1):
+        is_larger = (billed[:, number] > largest) & (begins <= first + number)
+        np.copyto(largest, billed[:, number], where=is_larger)
+        ended[is_larger] = first + number
+    at_least, is_window, own = np.minimum(largest, about), largest <= about, cells.by_group(own)
+    most, most_about = at_least.max(axis=1, initial=-MAX_UNITS), about.max(axis=1, initial=-MAX_UNITS)
+    return {
+        length: TwoEnds(
+            edges=edges,
+            length=length,
+            at_least=at_least[number],
+            about=about[number],
+            own=own[number],
+            begins=begins,
+            recent=recent,
+            ended=ended[number],
+            is_window=is_window[number],
+            most=int(most[number]),
+            most_about=int(most_about[number]),
+            groups=cells.groups,
+            numbers=cells.numbers,
+        )
+        for number, length in enumerate(lengths)
+    }
+
+
+def _up_to(windows: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return of each cell the window that ends at its own end, by length and cell."""
+    last = windows.shape[1] - 1
+    if bool((ends == last).all()):
+        return windows[:, last]
+    return windows[:, ends, np.arange(len(ends))]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -218,20 +226,28 @@ class SinceStart:
     """With what each stream that lags is still to bring, at the pace of its last 24 known hours."""
 
 
-def since_start(view: SpendView, metric: str, edges: Edges, *, start: int, end: int) -> SinceStart:
+def since_start(view: SpendView, data: DataState, metric: str, edges: Edges, *, start: int, end: int) -> SinceStart:
     """
-    Return what each group was billed from an hour on, at least and about.
+    Return what each group was billed from an hour on, at least and about: the same object while nothing changes.
 
     Args:
         end: What comes later does not count, nor what is later than the rule's edge.
     """
-    cells = edges.cells
-    through = max(start, min(end, edges.latest))
-    known = np.clip(edges.edge, start, through)
-    hours = np.unique(np.concatenate((known, edges.edge, edges.edge - HOURS_PER_DAY, (start, through))))
+    kept, _ = _kept(view, data, metric, edges)
+    span = HourRange(start, max(start, min(end, edges.latest)))
+    found = kept.sums.get(span)
+    if found is None:
+        kept.sums[span] = found = _since_start(view, metric, edges, span)
+    return found
+
+
+def _since_start(view: SpendView, metric: str, edges: Edges, span: HourRange) -> SinceStart:
+    cells, through = edges.cells, span.end
+    known = np.clip(edges.edge, span.start, through)
+    hours = np.unique(np.concatenate((known, edges.edge, edges.edge - HOURS_PER_DAY, (span.start, through))))
     at = _Rows(hours, view.totals_at(cells, metric, hours))
-    last = at.each(np.full_like(known, through))
-    billed = last - at.each(np.full_like(known, start))
+    last = at.row(through)
+    billed = last - at.row(span.start)
     last_day = at.each(edges.edge) - at.each(edges.edge - HOURS_PER_DAY)
     late = (through - known) * last_day // HOURS_PER_DAY - (last - at.each(known))
     # What was paid for a fixed term is no pace.
@@ -251,18 +267,15 @@ class _Rows:
         self._hours = hours
         self._totals = totals
 
-    def windows(self, ends: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-        """Return the sum of each cell in the windows that end at some hours."""
-        found: NDArray[np.int64] = self._totals[self._at(ends)] - self._totals[self._at(ends - length)]
+    def row(self, hour: int) -> NDArray[np.int64]:
+        """Return the total of each cell at an hour."""
+        found: NDArray[np.int64] = self._totals[int(np.searchsorted(self._hours, hour))]
         return found
 
     def each(self, hours: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the total of each cell at an hour of its own."""
-        found: NDArray[np.int64] = self._totals[self._at(hours), np.arange(len(hours))]
+        found: NDArray[np.int64] = self._totals[np.searchsorted(self._hours, hours), np.arange(len(hours))]
         return found
-
-    def _at(self, hours: NDArray[np.int64]) -> NDArray[np.intp]:
-        return np.searchsorted(self._hours, hours)
 
 
 class _Fill:
@@ -280,15 +293,15 @@ class _Fill:
         return found
 
 
-def _fills(view: SpendView, data: DataState, metric: str, edges: Edges, length: int) -> Sequence[_Fill]:
-    """Return what is put into empty hours, where rows of a stream came late in the last days; else nothing."""
-    cells, streams = edges.cells, data.streams
+def _fill(view: SpendView, moment: Moment, metric: str, edges: Edges, length: int) -> _Fill | None:
+    """Return what is put into empty hours, where rows of a stream came late in the last days; else None."""
+    cells, streams, now = edges.cells, moment.streams, moment.data.now
     late = {key: streams.longest_s[key] for key in late_streams(streams, cells.keys)}
     if not late or not len(cells):
-        return ()
+        return None
     longest = np.array([late.get(key, 0) for key in cells.keys], np.int64)[cells.stream]
-    now_s = (data.now - EPOCH).total_seconds()
-    oldest = hour_of(data.now) - int(longest.max()) // 3600 - 1
+    now_s = (now - EPOCH).total_seconds()
+    oldest = hour_of(now) - int(longest.max()) // 3600 - 1
     first = max(oldest, int(edges.edge.min()) - length, view.span.start) - _LONGEST_GAP
     hours = np.arange(first, edges.latest + _LONGEST_GAP + 1)
     amounts = np.diff(view.totals_at(cells, metric, hours), axis=0)
@@ -304,7 +317,7 @@ def _fills(view: SpendView, data: DataState, metric: str, edges: Edges, length: 
     for at in (slice(1, -2), slice(2, -1)):
         chosen = two & may_be_late[at]
         found[at][chosen] = mean[chosen]
-    return (_Fill(first, found),) if found.any() else ()
+    return _Fill(first, found) if found.any() else None
 
 
 def _mean(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -323,24 +336,3 @@ def _has_row(cells: Cells, streams: Streams, hours: NDArray[np.int64], asked: ND
                 known = by_series[came.series[came.series < len(by_series)]]
                 found[row, mine[known[known >= 0]]] = True
     return found
-
-
-def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) -> tuple[Lag, ...]:
-    """
-    Return the streams of a group that are billed less far than settled rows are.
-
-    Args:
-        is_missed: Something is not billed yet: then every stream that is behind the rule's edge counts.
-    """
-    settled = hour_of(data.now - data.settle_delay)
-    several = len(data.accounts) > 1
-    return tuple(
-        Lag(
-            stream=f"{key.category} ({key.account})" if several else key.category,
-            through=start_of(edge),
-            is_by_day=key.step == DAILY,
-        )
-        for key, edge in edges.of(group)
-        # Subscriptions are read by the hour, and nobody waits for one.
-        if key.category != SUBSCRIPTION and edge < (edges.latest if is_missed else settled - settled % key.step)
-    )

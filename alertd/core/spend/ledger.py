@@ -171,10 +171,10 @@ def file_rows(
     """
     blocks, ignored = _blocks(table, rows, span)
     hours = dict(book.hours)
+    first_noted = hour_of(read_at) - KEPT_HOURS
     suspicions = {hour: s for hour, s in book.suspicions.items() if hour not in span}
     changed: dict[int, HourBlock] = {}
     arrivals: dict[Place, Arrivals] = {}
-    first_noted = hour_of(read_at) - KEPT_HOURS
     for hour in sorted({*blocks, *(h for h in book.hours if h in span)}):
         block = blocks.get(hour, EMPTY)
         mark = digest(encode(block))
@@ -200,13 +200,17 @@ def file_rows(
             hours[hour] = _summary(hour, block, mark)
         else:
             del hours[hour]
+    is_noted_as_before = not arrivals and all(place[1] > first_noted for place in book.arrivals)
     after = replace(
         book,
-        hours=hours,
+        # What is the same stays the same object: whoever worked something out from it sees that by looking once.
+        hours=hours if changed else book.hours,
         suspicions=suspicions,
         covered=book.covered.add(span),
         failed=book.failed.remove(span),
-        arrivals={place: held for place, held in {**book.arrivals, **arrivals}.items() if place[1] > first_noted},
+        arrivals=book.arrivals
+        if is_noted_as_before
+        else {place: held for place, held in {**book.arrivals, **arrivals}.items() if place[1] > first_noted},
         reads=with_read(book.reads, span, read_at),
     )
     running = hour_of(read_at)
@@ -337,9 +341,19 @@ class DataState:
         return found
 
     _accounts: list[frozenset[str]] = field(default_factory=list, repr=False, compare=False)
+    _edges: dict[tuple[tuple[str, str], ...], int | None] = field(default_factory=dict, repr=False, compare=False)
     _gaps: dict[tuple[tuple[tuple[str, str], ...], HourRange], tuple[Gap, ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
+
+    @property
+    def read_at(self) -> dict[tuple[str, str], datetime]:
+        """When each category was last read successfully."""
+        return {key: book.read_at for key, book in self.books.items() if book.read_at is not None}
+
+    def use_streams(self, streams: Streams) -> None:
+        """Take over streams that were put together before."""
+        self._streams[:] = [streams]
 
     @property
     def streams(self) -> Streams:
@@ -350,7 +364,7 @@ class DataState:
             self._streams.append(
                 streams_of(
                     {key: book.arrivals for key, book in self.books.items()},
-                    {key: book.read_at for key, book in self.books.items() if book.read_at is not None},
+                    self.read_at,
                     now=self.now,
                     settle_delay=self.settle_delay,
                     # Stored before anybody noted when rows come: until the next read the hours themselves must do.
@@ -364,8 +378,12 @@ class DataState:
         return self._streams[0]
 
     def edge(self, keys: Iterable[tuple[str, str]]) -> int | None:
-        """Return the latest data edge of the given categories, None while none has one."""
-        return max((edge for key in keys if (edge := self.streams.edge(key)) is not None), default=None)
+        """Return the latest data edge of the given categories, None while none has one; many ask the same."""
+        asked = tuple(keys)
+        if asked not in self._edges:
+            each = (self.streams.edge(key) for key in asked)
+            self._edges[asked] = max((edge for edge in each if edge is not None), default=None)
+        return self._edges[asked]
 
     def gaps(self, keys: Iterable[tuple[str, str]], span: HourRange) -> tuple[Gap, ...]:
         """Return what is missing or doubted in a window, one gap a category; none means complete. Many ask the same."""

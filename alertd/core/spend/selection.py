@@ -71,6 +71,7 @@ class Selector:
         self._columns: dict[str, _Column] = {}
         self._selections: dict[SpendQuery, Selection] = {}
         self._categories: tuple[NDArray[np.int64], list[tuple[str, str]]] | None = None
+        self._parts: tuple[NDArray[np.int64], list[tuple[str, str, str]]] | None = None
 
     def select(self, query: SpendQuery) -> Selection:
         """Return which of the series a query means, and how it groups them."""
@@ -88,6 +89,15 @@ class Selector:
             each_of_all = np.fromiter(each, np.int64, len(self.names))
             self._categories = each_of_all, list(numbers)
         return self._categories
+
+    def parts(self) -> tuple[NDArray[np.int64], list[tuple[str, str, str]]]:
+        """Return the number of each series' owner, product and category together, and what these are."""
+        if self._parts is None:
+            numbers: dict[tuple[str, str, str], int] = {}
+            each = (numbers.setdefault((n.owner, n.product, n.category), len(numbers)) for n in self.names)
+            of_all = np.fromiter(each, np.int64, len(self.names))
+            self._parts = of_all, list(numbers)
+        return self._parts
 
     def _select(self, query: SpendQuery) -> Selection:
         chosen = np.ones(len(self.names), bool)

@@ -72,6 +72,8 @@ class Streams:
     """The end of the newest row of each stream that has one."""
     settle_delay: timedelta
     arrivals: Mapping[tuple[str, str], Mapping[Place, Arrivals]] = field(default_factory=dict)
+    mark: object = field(default_factory=object)
+    """The same for as long as the rows are, whenever they were read."""
 
     @property
     def settle_s(self) -> int:

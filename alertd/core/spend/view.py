@@ -7,6 +7,7 @@ rows.
 It knows sums only: completeness and data edge are the ledger's.
 """
 
+from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
@@ -19,7 +20,7 @@ from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend.block import EMPTY, HourBlock, spread
+from alertd.core.spend.block import EMPTY, HourBlock, differing, spread
 from alertd.core.spend.cells import Cells, cells_of
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.selection import Selection, Selector, SpendQuery
@@ -27,6 +28,8 @@ from alertd.core.spend.totals import GROWTH, LongTotals, Magnitude, OpenRows, sh
 
 _ROWS_AT_ONCE = 64
 """Hours that are gathered together: those of a quarter, of every series, would double the memory."""
+_CHANGES_KEPT = 512
+"""So many changes are known one by one, an hour of one category each: more than a cycle usually brings."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,6 +93,41 @@ class SpendView:
         self._long = LongTotals(len(span) + 1, self._totals)
         self._open = OpenRows()
         self._running: int | None = None
+        self._version = 0
+        self._changes: deque[tuple[int, NDArray[np.int64] | None]] = deque(maxlen=_CHANGES_KEPT)
+        self._touched: tuple[tuple[int, int], NDArray[np.bool_] | None] | None = None
+        self.moment: object = None
+        """What everything rested on when it was last worked out: see `moment_of`."""
+
+    @property
+    def version(self) -> int:
+        """A number that rises with each change of spend or series."""
+        self._refresh()
+        return self._version
+
+    def touched_since(self, version: int) -> NDArray[np.bool_] | None:
+        """Return which series changed since a version; None where that is not known any more, or all did."""
+        asked = version, self._version
+        if self._touched is None or self._touched[0] != asked:
+            self._touched = asked, self._touched_since(version)
+        return self._touched[1]
+
+    def _touched_since(self, version: int) -> NDArray[np.bool_] | None:
+        if version < self._version and self._changes[0][0] > version + 1:
+            return None
+        found = np.zeros(len(self._table), np.bool_)
+        for changed, series in self._changes:
+            if changed > version:
+                if series is None:
+                    return None
+                found[series] = True
+        return found
+
+    def _changed(self, series: NDArray[np.integer] | None) -> None:
+        """Count a change of some series, None for all."""
+        self._version += 1
+        self._changes.append((self._version, None if series is None else np.unique(series)))
+        self._cache.clear()
 
     @property
     def metrics(self) -> frozenset[str]:
@@ -126,17 +164,18 @@ class SpendView:
                                 np.add.at(self._long.totals[metric][row], columns, amounts)
         for totals in (*self._totals.values(), *self._long.totals.values()):
             np.cumsum(totals, axis=0, out=totals)
-        self.forget_sums()
+        self._changed(None)
 
     def replace(self, hour: int, old: HourBlock, new: HourBlock) -> None:
-        """Replace what was filed under an hour."""
+        """Replace what was filed under an hour; only what differs is touched."""
         self._fit()
+        old, new = differing(old, new)
         for block, sign in ((old, -1), (new, 1)):
             short, long = self._split(block)
             self._note_open(hour, long, sign)
             self._add(hour, short, sign)
             self._add(hour, self._billed(hour, long), sign, is_long=True)
-        self.forget_sums()
+        self._changed(np.concatenate((old.series, new.series)))
 
     def advance(self, running: int) -> None:
         """
@@ -147,13 +186,16 @@ class SpendView:
         if running == self._running:
             return
         before, self._running = self._running, running
+        spread_anew = []
         for hour, block in self._open.blocks():
             was = block if before is None or hour > before else block.until(before + 1 - hour)
             if hour <= running:
                 self._add(hour, was, -1, is_long=True)
                 self._add(hour, self._billed(hour, block), 1, is_long=True)
+                spread_anew.append(block.series)
         self._open.forget(running)
-        self.forget_sums()
+        if spread_anew:
+            self._changed(np.concatenate(spread_anew))
 
     def _split(self, block: HourBlock) -> tuple[HourBlock, HourBlock]:
         """Return the rows of up to an hour, and the longer ones."""
@@ -225,8 +267,8 @@ class SpendView:
         """Take notice of new series."""
         if len(self._selector.names) != len(self._table):
             self._fit()
-            self._cache.clear()
             self._selector = Selector(tuple(self._table.names), self._owners)
+            self._changed(None)
 
     def _sums(self, selection: Selection, metric: str, window: HourRange) -> GroupSums:
         values = self._by_group(selection, self._window(metric, window))
@@ -346,17 +388,23 @@ class SpendView:
             before: The window to compare with; None when it is not known.
             count: At most so many; parts of nothing are left out.
         """
-        parts = self._parts(query, metric, (window, before or HourRange(0, 0)), group)
-        largest = sorted((pair for pair in parts.items() if pair[1][0] > 0), key=lambda pair: (-pair[1][0], pair[0]))
+        parts, now, then = self._parts(query, metric, (window, before or HourRange(0, 0)), group)
+        _, names = self._selector.parts()
+        chosen = np.flatnonzero(now > 0)
+        if len(chosen) > count:
+            # With all that are as large as the last of them: names decide.
+            least = np.partition(now[chosen], -count)[-count]
+            chosen = chosen[now[chosen] >= least]
+        largest = sorted((-int(now[n]), names[parts[n]], int(then[n])) for n in chosen.tolist())
         return tuple(
             Contributor(
                 owner=owner,
                 product=product,
                 category=category,
-                amount=Usd(now),
-                before=Usd(then) if before is not None else None,
+                amount=Usd(-amount),
+                before=Usd(earlier) if before is not None else None,
             )
-            for (owner, product, category), (now, then) in largest[:count]
+            for amount, (owner, product, category), earlier in largest[:count]
         )
 
     def risen(
@@ -370,8 +418,13 @@ class SpendView:
             count: At most so many; parts that did not rise are left out.
         """
         windows = len(before) // len(window)
-        parts = self._parts(query, metric, (window, before), group)
-        rises = [(now * windows - then, key, now, then) for key, (now, then) in parts.items() if now * windows > then]
+        columns = [column.tolist() for column in self._parts(query, metric, (window, before), group)]
+        _, names = self._selector.parts()
+        rises = [
+            (now * windows - then, names[part], now, then)
+            for part, now, then in zip(*columns, strict=True)
+            if now * windows > then
+        ]
         return tuple(
             Contributor(
                 owner=owner,
@@ -415,14 +468,19 @@ class SpendView:
 
     def _parts(
         self, query: SpendQuery, metric: str, windows: tuple[HourRange, HourRange], group: Labels
-    ) -> dict[tuple[str, str, str], tuple[int, int]]:
-        """Return a group's sums in two windows by owner, product and category."""
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+        """Return the parts of a group by number (see `Selector.parts`), and the sum of each in two windows."""
         ids = self._ids(query, group)
         self._magnitude[metric].check(ids)
-        now, then = (self._window(metric, window)[ids].tolist() for window in windows)
-        parts: dict[tuple[str, str, str], tuple[int, int]] = {}
-        for position, series in enumerate(self._table.names[n] for n in ids.tolist()):
-            key = (series.owner, series.product, series.category)
-            earlier = parts.get(key, (0, 0))
-            parts[key] = (earlier[0] + now[position], earlier[1] + then[position])
-        return parts
+        totals = self._totals[metric]
+        bounds = [self._bounds(window) for window in windows]
+        now, then = (totals[end, ids] - totals[start, ids] for start, end in bounds)
+        part_of, names = self._selector.parts()
+        if len(names) == len(part_of):
+            # Each series is a part of its own, as nearly everywhere.
+            return part_of[ids], now, then
+        chosen, places = np.unique(part_of[ids], return_inverse=True)
+        sums = np.zeros((2, len(chosen)), np.int64)
+        for total, each in zip(sums, (now, then), strict=True):
+            np.add.at(total, places, each)
+        return chosen, sums[0], sums[1]

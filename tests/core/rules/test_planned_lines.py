@@ -67,7 +67,7 @@ def test_rolling_spend_when_planned_then_its_lines_lie_higher(
     assert (sample.reached, sample.held, sample.value) == (reached, held, Decimal(value))
     assert sample.thresholds == ((WARNING, Decimal(250)), (CRITICAL, Decimal(300)))
     assert sample.facts == (("Planned", f"$200.00 of $200.00 {EXPECTED}; all of it is used up"),)
-    assert (judge(rolling(), desk_with(row(EDGE - 1, value)), plan("200")) == {}) == (held is None)
+    assert (judge(rolling(), desk_with(row(EDGE - 1, value)), plan("200")) == {}) == (reached is None)
 
 
 def test_rolling_spend_when_only_a_part_is_matched_then_the_rest_counts_as_ever() -> None:
@@ -197,14 +197,15 @@ def test_spike_when_planned_then_the_rise_is_judged_without_it(
     assert sample.value == (Decimal(spent) / 10).quantize(Decimal("0.000001"), ROUND_FLOOR)
     assert sample.thresholds == ((WARNING, Decimal(5)), (CRITICAL, Decimal(8)))
     assert sample.facts[-1] == ("Planned", f"$30.00 of $30.00 {EXPECTED}; all of it is used up")
-    assert (judge(SPIKE, desk, plan("30", EDGE - 24)) == {}) == (held is None)
+    assert (judge(SPIKE, desk, plan("30", EDGE - 24)) == {}) == (reached is None)
 
 
 def test_spike_when_the_rise_beyond_the_plan_is_small_then_left_alone() -> None:
     """The least increase counts without what is planned as well."""
     rule = replace(SPIKE, min_increase=usd("15"))
     assert judge(rule, desk_with(*USUAL, row(EDGE - 1, "55")), plan("30", EDGE - 24))["gpu-1"].reached is WARNING
-    sample = judge(rule, desk_with(*USUAL, row(EDGE - 1, "54.99")), plan("30", EDGE - 24))["gpu-1"]
+    desk = desk_with(*USUAL, row(EDGE - 1, "54.99"))
+    sample = judge(rule, desk, plan("30", EDGE - 24), watched=(group(),))["gpu-1"]
     assert (sample.reached, sample.held) == (None, WARNING)
 
 

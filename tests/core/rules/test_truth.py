@@ -14,7 +14,7 @@ from alertd.core.hours import hour_of, start_of
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.rule import Share
-from alertd.core.spend.ends import edges_of
+from alertd.core.spend.edges import edges_of
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import HOUR, SETTLE, WARNING, rolling, usd
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls

@@ -1,0 +1,79 @@
+"""What rules share that judge one group of hourly spend like another: only those that moved are judged again."""
+
+from abc import abstractmethod
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+from alertd.core.alert import Sample
+from alertd.core.labels import Labels
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.rules.verdicts import NOTHING_KEPT, Basis, Unmoved, Verdicts
+from alertd.core.spend.edges import Edges
+from alertd.core.spend.moment import moment_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class GroupRule(SpendRule):
+    """
+    A rule on hourly spend whose verdict on a group depends on that group's spend, and on what is the same for all.
+
+    A type says what it makes of its groups in `judge_groups`; `evaluate` asks for no more than what moved.
+    """
+
+    @abstractmethod
+    def judge_groups(
+        self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
+    ) -> Iterator[Sample]:
+        """
+        Judge the rule's groups.
+
+        Args:
+            facts: Of the rule's view.
+            edges: Through which hour the groups are billed.
+            watched: Groups with an open alert.
+            unmoved: Of the last time: a group of `unmoved.samples` gets that sample again, and any other that did not
+                move reaches nothing.
+
+        Returns:
+            Samples of the groups that reach a severity, and of the watched ones.
+        """
+
+    def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:  # noqa: ARG002 # for those who have any
+        """Return what decides about all groups alike, beside the rule's edge and what each group looks at itself."""
+        return ()
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
+        """Judge every group of which anything changed since the last evaluation; the others are as they were."""
+        facts = facts.of(self.view)
+        moment = moment_of(facts.spend, facts.data)
+        known = self._verdicts[0] if self._verdicts else None
+        if known is not None and known.are_of(facts, moment, watched):
+            return list(known.samples)
+        edges = self.edges(facts) if self.edge(facts.data) is not None else None
+        samples: tuple[Sample, ...] = ()
+        common: tuple[object, ...] = ()
+        if edges is not None:
+            unmoved, common = NOTHING_KEPT, self.common(facts, edges)
+            # What groups share of a planned amount depends on all of them.
+            if known is not None and not any(plan.concerns(self.name) for plan in facts.planned):
+                unmoved = known.unmoved(facts, moment, edges, common)
+            samples = tuple(self.judge_groups(facts, edges, watched, unmoved))
+        self._verdicts[:] = [
+            Verdicts(
+                basis=Basis.of(facts),
+                moment=moment,
+                version=moment.version,
+                edges=edges,
+                common=common,
+                watched=frozenset(watched),
+                samples=samples,
+            )
+        ]
+        return list(samples)
+
+    @cached_property
+    def _verdicts(self) -> list[Verdicts]:
+        """What the last evaluation said; empty before the first."""
+        return []

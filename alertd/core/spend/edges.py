@@ -1,0 +1,202 @@
+"""Through which hour each group of a query is billed, stream by stream; it knows no sums."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.alert import Lag
+from alertd.core.hours import SECONDS_PER_HOUR, hour_of, start_of
+from alertd.core.labels import Labels
+from alertd.core.spend.arrival import DAILY, HOURLY
+from alertd.core.spend.bill import SUBSCRIPTION
+from alertd.core.spend.cells import Cells
+from alertd.core.spend.ledger import DataState
+from alertd.core.spend.moment import Moment, Reads, is_within, moment_of, seconds_of
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.stream import NEVER, StreamKey, Streams, fitted
+from alertd.core.spend.view import SpendView
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Edges:
+    """Through which hour the groups of a query are billed."""
+
+    cells: Cells
+    edge: NDArray[np.int64]
+    """Of each cell; that of the rule where the group has no row in the stream."""
+    is_present: NDArray[np.bool_]
+    """Whether the group has rows in the stream at all."""
+    latest: int
+    """The rule's edge: the latest of all."""
+    first: int
+    """The earliest of all."""
+
+    def of(self, group: Labels) -> list[tuple[StreamKey, int]]:
+        """Return the streams in which a group has rows, and its edge in each."""
+        number = self.cells.numbers.get(group)
+        if number is None:
+            return []
+        first, last = np.searchsorted(self.cells.group, (number, number + 1)).tolist()
+        return [
+            (self.cells.keys[int(self.cells.stream[cell])], int(self.edge[cell]))
+            for cell in range(first, last)
+            if self.is_present[cell]
+        ]
+
+    def earliest(self, unread: Iterable[tuple[str, str]] = ()) -> NDArray[np.int64]:
+        """
+        Return the earliest edge of each group's streams, the latest of all where it has no row.
+
+        Args:
+            unread: The (account, category) pairs that nobody waits for.
+        """
+        skipped = {*unread}
+        if not skipped:
+            return self.cells.least(self.edge, self.latest)
+        not_awaited = [number for number, key in enumerate(self.cells.keys) if (key.account, key.category) in skipped]
+        awaited = np.where(np.isin(self.cells.stream, not_awaited), self.latest, self.edge)
+        return self.cells.least(awaited, self.latest)
+
+    def earliest_of(self, group: Labels) -> int:
+        """Return the earliest edge of a group's streams, the latest of all where it has no row."""
+        return min((edge for _, edge in self.of(group)), default=self.latest)
+
+    def is_like(self, other: "Edges") -> bool:
+        """Return whether all edges are the same."""
+        return (
+            self.cells is other.cells
+            and self.latest == other.latest
+            and np.array_equal(self.edge, other.edge)
+            and np.array_equal(self.is_present, other.is_present)
+        )
+
+
+@dataclass(slots=True, eq=False)
+class _Kept:
+    """The edges that were worked out last, and for how long they hold."""
+
+    edges: Edges
+    moment: Moment
+    """For which they are known to hold."""
+    settled: NDArray[np.int64]
+    newest: NDArray[np.int64]
+    reads: Reads
+    streams: Streams
+    """Those that they are of."""
+    hour: int
+
+
+def edges_of(view: SpendView, data: DataState, query: SpendQuery, keys: Iterable[tuple[str, str]]) -> Edges:
+    """
+    Return through which hour each group of a query is billed in each stream: the same object while no edge moves.
+
+    Args:
+        keys: The (account, category) pairs that the query lets through: their reads count where nobody has a row.
+    """
+    cells, moment = view.cells(query), moment_of(view, data)
+    kept = cells.kept.get(Edges)
+    if not isinstance(kept, _Kept):
+        cells.kept[Edges] = kept = _worked_out(view, cells, moment, keys, earlier=None)
+    elif kept.moment is not moment:
+        cells.kept[Edges] = kept = _worked_out(view, cells, moment, keys, earlier=kept)
+    return kept.edges
+
+
+def _worked_out(
+    view: SpendView, cells: Cells, moment: Moment, keys: Iterable[tuple[str, str]], *, earlier: _Kept | None
+) -> _Kept:
+    streams = moment.streams
+    if (
+        earlier is not None
+        and earlier.streams.mark is streams.mark
+        and earlier.streams.read_at.keys() == streams.read_at.keys()
+        and earlier.hour == moment.hour
+        and is_within(streams.read_at, earlier.reads)
+    ):
+        settled, newest, reads = earlier.settled, earlier.newest, earlier.reads
+    else:
+        newest, reads = _newest(cells, streams), {}
+        settled = np.full(len(cells), NEVER, np.int64)
+        for step in (HOURLY, DAILY):
+            _settle(cells, streams, step, newest, settled, reads)
+        np.maximum(cells.known_through, settled, out=cells.known_through)
+    edge = np.maximum(cells.known_through, newest)
+    is_present = newest > NEVER
+    if not is_present.all():
+        is_present = is_present | (view.totals_at(cells, view.first_metric, np.array([moment.hour]))[0] != 0)
+    is_present &= edge > NEVER
+    if is_present.any():
+        latest = int(edge[is_present].max())
+    else:
+        latest = moment.data.edge(keys) or moment.hour
+        # What nobody has a row of depends on each read.
+        reads = {key: (seconds_of(at), seconds_of(at) + 1) for key, at in streams.read_at.items()}
+    each = np.where(is_present, edge, latest)
+    edges = Edges(cells, each, is_present, latest, first=int(each.min(initial=latest)))
+    if earlier is not None and edges.is_like(earlier.edges):
+        edges = earlier.edges
+    moment.hold(reads)
+    return _Kept(edges, moment, settled, newest, reads, streams, moment.hour)
+
+
+def _settle(
+    cells: Cells, streams: Streams, step: int, newest: NDArray[np.int64], edge: NDArray[np.int64], reads: Reads
+) -> None:
+    """Fill in the last read of each cell's stream less how late its rows come, and for which reads that holds."""
+    side = cells.sides[step]
+    if not len(side):
+        return
+    mine = cells.of_step(step)
+    stream_of = cells.stream[mine]
+    size = int(side.series.max()) + 1
+    lateness = streams.lateness_of(step, side.by_series(size), stream_of, cells.keys)
+    for number in np.unique(stream_of).tolist():
+        chosen = stream_of == number
+        places = mine[chosen]
+        key = cells.keys[number]
+        edge[places] = streams.settled(key, lateness[chosen], newest[places])
+        read_at = streams.read_at.get((key.account, key.category))
+        if read_at is not None:
+            _hold(reads, (key.account, key.category), seconds_of(read_at), lateness[chosen])
+
+
+def _hold(reads: Reads, key: tuple[str, str], read_s: int, lateness: NDArray[np.int64]) -> None:
+    """Note between which reads none of some edges moves."""
+    # A day that is waited for depends on the hour of the read itself too.
+    over = np.append((read_s - lateness) % SECONDS_PER_HOUR, read_s % SECONDS_PER_HOUR)
+    since, until = read_s - int(over.min()), read_s + SECONDS_PER_HOUR - int(over.max())
+    known = reads.get(key, (since, until))
+    reads[key] = (max(since, known[0]), min(until, known[1]))
+
+
+def _newest(cells: Cells, streams: Streams) -> NDArray[np.int64]:
+    """Return the end of each cell's newest row."""
+    found = np.full(len(cells), NEVER, np.int64)
+    for step, side in cells.sides.items():
+        if len(side):
+            of_series = fitted(streams.rows[step].newest, int(side.series.max()) + 1, NEVER)
+            found[cells.of_step(step)] = np.maximum.reduceat(of_series[side.series], side.starts)
+    return found
+
+
+def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) -> tuple[Lag, ...]:
+    """
+    Return the streams of a group that are billed less far than settled rows are.
+
+    Args:
+        is_missed: Something is not billed yet: then every stream that is behind the rule's edge counts.
+    """
+    settled = hour_of(data.now - data.settle_delay)
+    several = len(data.accounts) > 1
+    return tuple(
+        Lag(
+            stream=f"{key.category} ({key.account})" if several else key.category,
+            through=start_of(edge),
+            is_by_day=key.step == DAILY,
+        )
+        for key, edge in edges.of(group)
+        # Subscriptions are read by the hour, and nobody waits for one.
+        if key.category != SUBSCRIPTION and edge < (edges.latest if is_missed else settled - settled % key.step)
+    )

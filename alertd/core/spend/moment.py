@@ -1,0 +1,140 @@
+"""
+What every edge and sum rests on at a moment: one object, the same for as long as nothing of it changes.
+
+So whoever keeps what he worked out needs to compare one thing only, and a poll that brings nothing costs next to
+nothing. It compares; what is worked out, and by whom, it does not know.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, first_hour_from, hour_of
+from alertd.core.spend.ledger import CategoryBook, DataState
+from alertd.core.spend.stream import StreamKey, Streams, late_streams
+from alertd.core.spend.view import SpendView
+
+_SECOND = timedelta(seconds=1)
+
+Reads = dict[tuple[str, str], tuple[int, int]]
+"""By account and category, from when until before when its last read may be, in seconds since 1970."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Moment:
+    """What is known of one view of the bills, as far as edges and sums depend on it."""
+
+    data: DataState
+    """The newest that says all this."""
+    books: Mapping[tuple[str, str], CategoryBook]
+    streams: Streams
+    version: int
+    """Of the spend view."""
+    hour: int
+    """The running one."""
+    recent: int
+    """The first hour that ends within the settle delay of now."""
+    settled: int
+    """The hour in which that delay began."""
+    late: Mapping[StreamKey, int]
+    """Of each stream with late rows, the last hour that is too old to be one that is still to come."""
+    gaps: object = field(default_factory=object)
+    """The same for as long as the same is missing and doubted, for the same reasons."""
+    reads: Reads = field(default_factory=dict)
+    """For which reads all that was worked out so far holds."""
+
+    def hold(self, reads: Reads) -> None:
+        """Note that something was worked out that holds for some reads only."""
+        for key, (since, until) in reads.items():
+            known = self.reads.get(key)
+            self.reads[key] = (since, until) if known is None else (max(since, known[0]), min(until, known[1]))
+
+
+def moment_of(view: SpendView, data: DataState) -> Moment:
+    """Return what everything rests on now: the object of the last time where nothing of it changed since."""
+    last, version = view.moment, view.version
+    if not isinstance(last, Moment):
+        view.moment = found = _moment(view, data)
+        return found
+    if last.data is data and last.version == version:
+        return last
+    _share_streams(last, data)
+    moment = _moment(view, data)
+    if _is_same(last, moment):
+        last.data, last.books, last.streams = moment.data, moment.books, moment.streams
+        return last
+    if _has_same_gaps(last, moment):
+        moment.gaps = last.gaps
+    view.moment = moment
+    return moment
+
+
+def is_within(read_at: Mapping[tuple[str, str], datetime], reads: Reads) -> bool:
+    """Return whether every category was last read when it must have been."""
+    return all(key in read_at and since <= seconds_of(read_at[key]) < until for key, (since, until) in reads.items())
+
+
+def seconds_of(instant: datetime) -> int:
+    """Return the whole seconds since 1970."""
+    return (instant - EPOCH) // _SECOND
+
+
+def _moment(view: SpendView, data: DataState) -> Moment:
+    now_s, streams = seconds_of(data.now), data.streams
+    late = late_streams(streams, streams.longest_s)
+    return Moment(
+        data=data,
+        # The books that a state is made of may be replaced in it by whoever made it.
+        books=dict(data.books),
+        streams=streams,
+        version=view.version,
+        hour=hour_of(data.now),
+        recent=first_hour_from(data.now - data.settle_delay),
+        settled=hour_of(data.now - data.settle_delay),
+        late={key: (now_s - streams.longest_s[key]) // SECONDS_PER_HOUR for key in late},
+    )
+
+
+def _is_same(last: Moment, new: Moment) -> bool:
+    return (
+        (last.version, last.hour, last.recent, last.settled) == (new.version, new.hour, new.recent, new.settled)
+        and last.late == new.late
+        and last.streams.mark is new.streams.mark
+        and last.streams.read_at.keys() == new.streams.read_at.keys()
+        and is_within(new.streams.read_at, last.reads)
+        and _has_same_gaps(last, new)
+    )
+
+
+def _has_same_gaps(one: Moment, other: Moment) -> bool:
+    """Return whether the same is missing and doubted, for the same reasons."""
+    return one.books.keys() == other.books.keys() and all(
+        book is other.books[key] or _is_as_complete(book, other.books[key]) for key, book in one.books.items()
+    )
+
+
+def _is_as_complete(one: CategoryBook, other: CategoryBook) -> bool:
+    return (
+        one.covered == other.covered
+        and (one.failed, one.error, one.failed_at) == (other.failed, other.error, other.failed_at)
+        and one.suspicions == other.suspicions
+        and (one.hours is other.hours or one.has_credit == other.has_credit)
+    )
+
+
+def _share_streams(last: Moment, data: DataState) -> None:
+    """Take over the streams of the moment before where no row came since: only when they were read differs."""
+    if data.known_streams is not None or last.data.known_streams is not None:
+        return
+    is_same = (
+        last.hour == hour_of(data.now)
+        and last.data.settle_delay == data.settle_delay
+        and last.books.keys() == data.books.keys()
+        and all(_has_same_rows(book, data.books[key]) for key, book in last.books.items())
+    )
+    if is_same:
+        data.use_streams(replace(last.streams, read_at=data.read_at))
+
+
+def _has_same_rows(one: CategoryBook, other: CategoryBook) -> bool:
+    return one.arrivals is other.arrivals and (bool(one.arrivals) or one.hours is other.hours)

@@ -1,0 +1,198 @@
+"""Rules that judge only what moved say the same as rules that judge everything: lives of made worlds, poll by poll."""
+
+import random
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from fractions import Fraction
+
+import pytest
+
+from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.judge import judge
+from alertd.core.calendar import Period
+from alertd.core.hours import HourRange, hour_of
+from alertd.core.labels import Patterns
+from alertd.core.money import UNITS_PER_USD, Usd
+from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.rules.base import Rule, Share
+from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.facts import Facts
+from alertd.core.rules.first_spend import FirstSpend
+from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.rules.spike import Spike
+from alertd.core.severity import Severity
+from alertd.core.spend.ledger import DataState
+from alertd.core.spend.planned import PlannedSpend
+from alertd.core.spend.rises import Compare
+from alertd.core.spend.view import SpendView
+from tests.core.late_bills import FIRST, LateBills, Shown, at, hourly
+from tests.core.spend.test_ends import made_world
+
+WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
+GROUPS: tuple[tuple[str, ...], ...] = ((), ("owner",), ("category",), ("owner", "category"))
+
+
+def afresh(rule: Rule) -> Rule:
+    """The same rule, which remembers nothing."""
+    return replace(rule)
+
+
+def whole_view(world: LateBills, facts: Facts) -> Facts:
+    """The same facts over a view that was filled just now."""
+    assert world.view is not None
+    view = SpendView(world.table, world.view.span, owners=facts.owners)
+    view.advance(hour_of(facts.now))
+    view.fill((hour, block) for (_, _, hour), block in world.blocks.items())
+    if facts.spend is world.view:
+        # No edge ever moves back: what was known through is known to both.
+        for query, cells in facts.spend._cells.items():
+            known = dict(zip(cells.names(), cells.known_through.tolist(), strict=True))
+            mine = view.cells(query)
+            mine.known_through[:] = [known[name] for name in mine.names()]
+    return replace(facts, spend=view, data=DataState(books=world.books, now=facts.now, settle_delay=world.settle_delay))
+
+
+def limits(chance: random.Random, values: list[int]) -> dict[Severity, Usd]:
+    """Thresholds at, beside and around values that occur, and where a severity is left of one."""
+    value = max(chance.choice(values), 2)
+    warning = chance.choice(
+        [value, value + 1, value - 1, -(-value * 10 // 9), value * 10 // 9, value * 10 // 9 + 1, value // 2, value * 2]
+    )
+    critical = chance.choice([warning + 1, warning * 11 // 10 + 1, warning * 2])
+    return {WARNING: Usd(max(warning, 1)), CRITICAL: Usd(max(critical, 2))}
+
+
+def made_rules(chance: random.Random, rows: list[Shown]) -> tuple[Rule, ...]:
+    """Rules of each kind, their lines near what is spent."""
+    base = [shown.row.amount for shown in rows]
+    mean = sum(base) // len(base)
+
+    def common(number: int) -> dict[str, object]:
+        return {
+            "name": f"rule-{number}",
+            "group_by": chance.choice(GROUPS),
+            "for_": timedelta(hours=chance.choice([0, 0, 2])),
+            "keep_firing_for": timedelta(hours=chance.choice([0, 0, 3])),
+            "resolve_below": Share(chance.choice([Fraction(9, 10), Fraction(1), Fraction(1, 2)])),
+        }
+
+    def rolling(number: int) -> Rule:
+        window = chance.choice([1, 3, 24])
+        near = [amount * window for amount in chance.sample(base, min(5, len(base)))]
+        return RollingSpend(**common(number), window=timedelta(hours=window), thresholds=limits(chance, near))  # type: ignore[arg-type]
+
+    def spike(number: int) -> Rule:
+        return Spike(
+            **common(number),  # type: ignore[arg-type]
+            window=timedelta(hours=chance.choice([2, 6])),
+            compare=chance.choice([Compare.PREVIOUS, Compare.SAME_HOURS]),
+            baseline=timedelta(hours=48),
+            min_history=timedelta(hours=chance.choice([0, 24])),
+            min_increase=Usd(chance.choice([0, mean])),
+            above_highest=chance.choice([Fraction(0), Fraction(6, 5)]),
+            thresholds={WARNING: chance.choice([Fraction(3, 2), Fraction(11, 10)]), CRITICAL: Fraction(3)},
+        )
+
+    def budget(number: int) -> Rule:
+        amount = Usd(max(mean * chance.choice([6, 20, 30]), 1))
+        return BudgetRule(
+            **common(number),  # type: ignore[arg-type]
+            period=chance.choice([Period.DAY, Period.WEEK]),
+            amount=amount,
+            thresholds={WARNING: Share(Fraction(chance.choice([1, 8]), 10)), CRITICAL: Share(Fraction(1))},
+            pace=chance.choice([{}, {WARNING: Fraction(11, 10)}]),
+            forecast=chance.choice([{}, {WARNING: Share(Fraction(1))}]),
+        )
+
+    def first(number: int) -> Rule:
+        parts = common(number) | {"group_by": chance.choice([("owner",), ("category",)])}
+        lookback, least = timedelta(hours=chance.choice([24, 48])), Usd(chance.choice([1, mean]))
+        return FirstSpend(**parts, lookback_=lookback, min_spend=least)  # type: ignore[arg-type]
+
+    kinds = [rolling, rolling, rolling, spike, budget, first]
+    return tuple(chance.choice(kinds)(number) for number in range(8))
+
+
+def moments(chance: random.Random) -> Iterator[object]:
+    """Polls some minutes to some hours apart, so that most bring little or nothing."""
+    now = at(3, chance.randint(0, 23), chance.randint(0, 59))
+    for _ in range(20):
+        yield now
+        now += timedelta(minutes=chance.choice([1, 5, 10, 10, 10, 10, 31, 60, 300]))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: int) -> None:
+    """Samples and alerts after every poll: bills come late, in steps and not at all, rules and owners are edited."""
+    chance = random.Random(f"unmoved {seed}")
+    rows = made_world(seed)
+    rules = made_rules(chance, rows)
+    down = chance.random() < 0.4
+    begin = at(3 + chance.randint(0, 1), chance.randint(0, 23))
+    world = LateBills(
+        rows,
+        rules,
+        is_down=lambda now, category: down and category == "gpu" and begin <= now < begin + timedelta(hours=6),
+    )
+    alerts: dict[str, Alert] = {}
+    slow: dict[str, Alert] = {}
+    owners = OwnerDirectory()
+    planned: tuple[PlannedSpend, ...] = ()
+    for now in moments(chance):
+        facts = world.poll(now)  # type: ignore[arg-type]
+        if chance.random() < 0.05:
+            owners = OwnerDirectory((Owner(match=Patterns(("owner-0",)), name=f"name {now}", team="t"),))
+        if chance.random() < 0.05:
+            planned = (PlannedSpend(amount=Usd(UNITS_PER_USD * 50), hours=HourRange(FIRST, FIRST + 96)),)
+        if chance.random() < 0.05:
+            number = chance.randrange(len(rules))
+            edited = replace(rules[number], resolve_below=Share(Fraction(chance.randint(1, 10), 10)))
+            rules = (*rules[:number], edited, *rules[number + 1 :])
+        facts = replace(facts, owners=owners, planned=planned, is_explained=True)
+        moves, faults = judge(rules, facts, alerts, {"default"})
+        alerts |= {move.after.fingerprint: move.after for move in moves}
+        anew = whole_view(world, facts)
+        others, more = judge([afresh(rule) for rule in rules], anew, slow, {"default"})
+        slow |= {move.after.fingerprint: move.after for move in others}
+        assert not faults
+        assert not more
+        assert alerts == slow, now
+        for rule in rules:
+            opened = [a.group for a in alerts.values() if a.rule == rule.name and a.state is not AlertState.RESOLVED]
+            one = {s.group: s for s in rule.evaluate(facts, opened)}
+            other = {s.group: s for s in afresh(rule).evaluate(anew, opened)}
+            assert one == other, (now, rule)
+
+
+def test_judged_when_nothing_moved_then_no_group_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A poll that brings nothing asks no rule anything; one that moves a group asks for its sample alone."""
+    built: list[object] = []
+    make = RollingSpend._sample
+
+    def counted(self: RollingSpend, facts: Facts, one: object) -> object:
+        built.append(one)
+        return make(self, facts, one)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RollingSpend, "_sample", counted)
+    late = {FIRST + 70: 0.9}
+    rows = [
+        shown
+        for n in range(40)
+        for shown in hourly(
+            range(FIRST, FIRST + 71),
+            str(n + 1),
+            late=(lambda hour: late.get(hour, 0)) if n == 39 else 0,
+            owner=f"owner-{n:02}",
+        )
+    ]
+    line = {WARNING: Usd(24 * 31 * UNITS_PER_USD)}
+    rule = RollingSpend(name="r", group_by=("owner",), window=timedelta(hours=24), thresholds=line)
+    world = LateBills(rows, (rule,))
+    first = at(3, 23, 40)
+    assert len(world.judge(first)) == len(built) == 10
+    world.judge(first + timedelta(minutes=10))
+    assert len(built) == 10
+    # The row of one owner comes at 23:54.
+    world.judge(first + timedelta(minutes=19))
+    assert [dict(one.group)["owner"] for one in built[10:]] == ["owner-39"]  # type: ignore[attr-defined]
