@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.spend.ends import two_ends
 from alertd.core.spend.edges import edges_of
+from alertd.core.spend.ends import two_ends
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import SETTLE, rolling
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls

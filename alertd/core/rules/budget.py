@@ -105,7 +105,7 @@ class BudgetRule(WatchedBudget):
         """Judge each group's budget of the period to which the last billed hour belongs."""
         yield from unmoved.kept(watched)
         anew = [group for group in watched if group not in unmoved.samples]
-        for scene in self._scenes(facts, watched):
+        for scene in self._scenes(facts, edges, watched):
             yield from self._samples(scene, anew, unmoved)
 
     def _samples(self, scene: Scene, watched: Collection[Labels], unmoved: Unmoved) -> Iterator[Sample]:
@@ -144,7 +144,7 @@ class BudgetRule(WatchedBudget):
         categories = self.categories(facts.data)
         if facts.data.edge(categories) is None:
             return []
-        scenes = self._scenes(facts, ())
+        scenes = self._scenes(facts, self.edges(facts), ())
         spending = [(scene, g) for scene in scenes for g in scene.sums.groups if scene.is_of(g)]
         spending = [(scene, group) for scene, group in spending if not group or scene.expected.of(group)]
         chosen = {group for _, group in (spending if forecasts is None else self._largest(spending, forecasts))}
@@ -173,7 +173,7 @@ class BudgetRule(WatchedBudget):
         if self.amount is not Moving.LAST_PERIOD or self.edge(facts.data) is None:
             return ()
         texts = []
-        for scene in self._scenes(facts, ()):
+        for scene in self._scenes(facts, self.edges(facts), ()):
             spending = [group for group in scene.sums.groups if scene.is_of(group) and scene.expected.of(group)]
             without = [group for group in spending if scene.amounts.of(group) is None]
             if not scene.amounts.is_known:

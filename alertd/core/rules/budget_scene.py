@@ -89,9 +89,8 @@ class WatchedBudget(BudgetKeys):
         """Return the edges of what has a rate."""
         return (self._hourly.edges(facts),) if self.burn and self._hourly.categories(facts.data) else ()
 
-    def _scenes(self, facts: Facts, watched: Collection[Labels]) -> list[Scene]:
+    def _scenes(self, facts: Facts, edges: Edges, watched: Collection[Labels]) -> list[Scene]:
         """Return what one evaluation looks at, by period: one is judged until every stream of a group has passed it."""
-        edges = self.edges(facts)
         # What cannot be read at all would hold back a new period for as long: nobody waits for it.
         unread = [key for key in self.categories(facts.data) if facts.data.books[key].failed_at is not None]
         earliest = dict(zip(edges.cells.groups, edges.earliest(unread).tolist(), strict=True))

@@ -17,6 +17,7 @@ from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.even_rate import Burn
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.rolling_spend import RollingSpend
@@ -26,6 +27,7 @@ from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.rises import Compare
 from alertd.core.spend.view import SpendView
+from tests.core.builders import HOUR
 from tests.core.late_bills import FIRST, LateBills, Shown, at, hourly
 from tests.core.spend.test_ends import made_world
 
@@ -103,6 +105,7 @@ def made_rules(chance: random.Random, rows: list[Shown]) -> tuple[Rule, ...]:
             thresholds={WARNING: Share(Fraction(chance.choice([1, 8]), 10)), CRITICAL: Share(Fraction(1))},
             pace=chance.choice([{}, {WARNING: Fraction(11, 10)}]),
             forecast=chance.choice([{}, {WARNING: Share(Fraction(1))}]),
+            burn=chance.choice([{}, {CRITICAL: Burn(rate=Fraction(2), windows=(3 * HOUR, HOUR))}]),
         )
 
     def first(number: int) -> Rule:
@@ -122,7 +125,7 @@ def moments(chance: random.Random) -> Iterator[object]:
         now += timedelta(minutes=chance.choice([1, 5, 10, 10, 10, 10, 31, 60, 300]))
 
 
-@pytest.mark.parametrize("seed", range(8))
+@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 40))])
 def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: int) -> None:
     """Samples and alerts after every poll: bills come late, in steps and not at all, rules and owners are edited."""
     chance = random.Random(f"unmoved {seed}")
