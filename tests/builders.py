@@ -193,7 +193,7 @@ def rising_chart(**changes: object) -> Chart:
         form=ChartForm.LINE,
         points=tuple(ChartPoint(at=start + timedelta(hours=2 * n), value=value) for n, value in enumerate(values)),
         limits=(
-            ChartLimit(name="warning", value="50", severity=Severity.WARNING),
+            ChartLimit(name="warning", value="50", severity=Severity.WARNING, changed_at=start + timedelta(hours=22)),
             ChartLimit(name="critical", value="100", severity=Severity.CRITICAL),
         ),
     )

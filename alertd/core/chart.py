@@ -51,6 +51,12 @@ class ChartLimit:
     value: str
     severity: Severity | None = None
     """What begins at it; None for what is only compared with, such as the usual spend."""
+    changed_at: datetime | None = None
+    """
+    When a line last came to reach it, or to lie below it again, by every hour and not by the points that are drawn.
+
+    None where it did neither since the first point.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,11 +182,11 @@ def limit_text(chart: Chart, limit: ChartLimit) -> str:
 def limit_words(chart: Chart, limit: ChartLimit) -> str:
     """Say whether a limit is reached, and of a line since when: `warning $50.00 reached Jan 10 10:00`."""
     text, floor = limit_text(chart, limit), Decimal(limit.value)
-    is_reached = [number >= floor for number in values(chart)]
+    is_reached = values(chart)[-1] >= floor
     if chart.form is ChartForm.BARS:
-        return f"{text} {'' if is_reached[-1] else 'not '}reached at last"
-    changed = next((n for n in range(len(is_reached) - 1, 0, -1) if is_reached[n] != is_reached[n - 1]), None)
-    if changed is None:
-        return f"above {text} all along" if is_reached[-1] else f"{text} not reached"
-    when = labels(chart)[changed]
-    return f"{text} reached {when}" if is_reached[-1] else f"below {text} again since {when}"
+        return f"{text} {'' if is_reached else 'not '}reached at last"
+    if limit.changed_at is None:
+        return f"above {text} all along" if is_reached else f"{text} not reached"
+    at = limit.changed_at.astimezone(ZoneInfo(chart.timezone))
+    when = f"{at:%b} {at.day} {at:%H:%M}"
+    return f"{text} reached {when}" if is_reached else f"below {text} again since {when}"

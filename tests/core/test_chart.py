@@ -30,13 +30,16 @@ START = datetime(2026, 1, 10, 8, tzinfo=UTC)
 
 
 def chart(*amounts: str, form: ChartForm = ChartForm.LINE, limit: str = "50", step: timedelta = HOUR) -> Chart:
-    """One limit, and a point an hour from 08:00 on."""
+    """One limit, and a point an hour from 08:00 on, each hour by itself."""
+    reached = [Decimal(amount) >= Decimal(limit) for amount in amounts]
+    crossed = [n for n in range(1, len(amounts)) if reached[n] != reached[n - 1]]
+    changed_at = START + crossed[-1] * step if crossed else None
     return Chart(
         title="Spend",
         unit=Unit.USD,
         form=form,
         points=tuple(ChartPoint(at=START + n * step, value=amount) for n, amount in enumerate(amounts)),
-        limits=(ChartLimit(name="warning", value=limit, severity=Severity.WARNING),),
+        limits=(ChartLimit(name="warning", value=limit, severity=Severity.WARNING, changed_at=changed_at),),
     )
 
 

@@ -217,8 +217,8 @@ def test_balance_when_a_rule_says_by_which_pace_then_tells_how_long_it_lasts() -
     balance = Balance(account="default", available=usd("240"), read_at=NOW)
     rule = BalanceRule(name="low", available_below={Severity.WARNING: usd("1")}, window=timedelta(hours=72))
     found = an_overview(rules=(rule,), balances=(balance,))
-    assert tiles(found)["Balance lasts"] == ("10 days", "balance $240.00")
-    assert found.balances[0].headline.startswith("Balance of default is $240.00, enough for 10 days")
+    assert tiles(found)["Balance lasts"] == ("10 d", "balance $240.00")
+    assert found.balances[0].headline.startswith("Balance of default is $240.00, enough for 10 d")
     without = an_overview(balances=(balance,))
     assert tiles(without)["Balance"] == ("$240.00", "")
     assert without.balances[0].headline == "Balance of default is $240.00"

@@ -1,15 +1,18 @@
 """Charts of what one group spent, exact, from the spend view: a rolling sum, a running total, or bars."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import timedelta
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
+
+import numpy as np
 
 from alertd.core.alert import Unit
 from alertd.core.chart import MOST_POINTS, Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels
-from alertd.core.money import decimal_text
+from alertd.core.money import UNITS_PER_USD, decimal_text
 from alertd.core.severity import Severity
 from alertd.core.sparkline import bounds
 from alertd.core.spend.selection import SpendQuery
@@ -65,13 +68,14 @@ def rolling_chart(
     """
     hours, length = rolling_hours(window, spend.view), len(window)
     stride = next(each for each in _STRIDES if len(hours) <= each * (MOST_POINTS - 1))
-    ends = range(hours.end, hours.start - 1, -stride)[::-1]
+    ends = range(hours.start, hours.end + 1)
     now, then = spend.before(ends), spend.before([end - length for end in ends])
     sums = [after - before for after, before in zip(now, then, strict=True)]
     return _line(
         f"Spend in {format_duration(timedelta(hours=length))}, rolling",
         ends,
         sums,
+        drawn=ends[::-1][::stride][::-1],
         limits=_near(limits, max(sums)),
         note="" if is_complete else NOT_COMPLETE,
     )
@@ -93,8 +97,10 @@ def running_chart(
     # One place is kept for the beginning, which the step may miss.
     step = -(-len(every) // (MOST_POINTS - 1))
     hours = sorted({every[0], *every[::-1][::step]})
-    totals = spend.before(hours)
-    return _line(title, hours, [each - totals[0] for each in totals], limits=limits, timezone=timezone, note=note)
+    ends = range(window.start, window.end + 1)
+    totals = spend.before(ends)
+    sums = [each - totals[0] for each in totals]
+    return _line(title, ends, sums, drawn=hours, limits=limits, timezone=timezone, note=note)
 
 
 def bar_chart(spend: GroupSpend, title: str, *, edges: Sequence[int], limits: tuple[ChartLimit, ...]) -> Chart | None:
@@ -121,16 +127,39 @@ def _near(limits: Mapping[Severity, int], largest: int) -> tuple[ChartLimit, ...
 
 def _line(
     title: str,
-    hours: Sequence[int],
+    hours: range,
     amounts: Sequence[int],
     *,
+    drawn: Sequence[int],
     limits: tuple[ChartLimit, ...],
     note: str,
     timezone: str = "UTC",
 ) -> Chart | None:
-    if len(hours) < 2 or not any(amounts):
+    """
+    Return the chart of a value at the end of every hour.
+
+    Args:
+        drawn: The hours that become points, the first and the last among them.
+    """
+    shown = [amounts[hour - hours.start] for hour in drawn]
+    if len(drawn) < 2 or not any(shown):
         return None
-    points = points_of(hours, amounts)
+    since = HourRange(drawn[0], hours.stop)
+    known = amounts[since.start - hours.start :]
     return Chart(
-        title=title, unit=Unit.USD, form=ChartForm.LINE, points=points, limits=limits, timezone=timezone, note=note
+        title=title,
+        unit=Unit.USD,
+        form=ChartForm.LINE,
+        points=points_of(drawn, shown),
+        limits=tuple(replace(limit, changed_at=_changed_at(limit, since, known)) for limit in limits),
+        timezone=timezone,
+        note=note,
     )
+
+
+def _changed_at(limit: ChartLimit, hours: HourRange, amounts: Sequence[int]) -> datetime | None:
+    """Return the end of the hour with which a value last crossed a limit, None where it did not."""
+    floor = int(Decimal(limit.value) * UNITS_PER_USD)
+    is_reached = np.array([amount >= floor for amount in amounts])
+    crossed = np.flatnonzero(np.diff(is_reached))
+    return start_of(hours.start + int(crossed[-1]) + 1) if len(crossed) else None

@@ -453,8 +453,8 @@ class SpendView:
         ids = self._ids(query, group)
         self._magnitude[metric].check(ids)
         rows = np.clip(np.asarray(hours) - self.span.start, 0, len(self.span))
-        totals: list[int] = self._totals[metric][np.ix_(rows, ids)].sum(axis=1).tolist()
-        return totals
+        parts = (rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE))
+        return [total for part in parts for total in self._totals[metric][np.ix_(part, ids)].sum(axis=1).tolist()]
 
     def _ids(self, query: SpendQuery, group: Labels) -> NDArray[np.intp]:
         """Return the series of a group."""

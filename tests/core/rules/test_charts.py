@@ -1,5 +1,6 @@
 """The charts of rules, by hand-computed values: their points add up to what the alert says, and to nothing else."""
 
+import random
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -10,7 +11,7 @@ import pytest
 from alertd.core.alert import Alert
 from alertd.core.alerts.lifecycle import step
 from alertd.core.calendar import Period
-from alertd.core.chart import Chart, ChartForm, labels
+from alertd.core.chart import Chart, ChartForm, chart_words, labels
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.labels import Patterns
 from alertd.core.rules.base import Metric, Rule, Share
@@ -100,6 +101,29 @@ def test_rolling_spend_when_the_window_is_longer_then_points_are_further_apart(
     hours = [hour for hour, _ in points(chart)]
     assert hours == list(range(-(count - 1) * step, 1, step))
     assert Decimal(chart.points[-1].value) == alert.value
+
+
+@pytest.mark.parametrize("length", [24, 48, 168, 720])
+@pytest.mark.parametrize("seed", range(4))
+def test_limit_when_crossed_between_points_then_said_by_the_hour(length: int, seed: int) -> None:
+    """It said "reached Mar 9 00:00" where it was Mar 8 11:00: the words were read from what is drawn."""
+    pick = random.Random(seed)
+    rows = [row(EDGE - n, f"{pick.choice((0, 0, 1, 9))}.5") for n in range(1, 2 * length + 30) if pick.random() < 0.5]
+    rule = rolling(str(length), None, window=timedelta(hours=length))
+    chart = drawn(rule, desk_with(*rows, days=99).facts())
+    spent = {each.hour: Decimal(each.amount) / 10**10 for each in rows}
+    first = hour_of(chart.points[0].at)
+    sums = {
+        end: sum(spent.get(hour, Decimal(0)) for hour in range(end - length, end)) for end in range(first, EDGE + 1)
+    }
+    crossed = [end for end in range(first + 1, EDGE + 1) if (sums[end] >= length) != (sums[end - 1] >= length)]
+    assert chart.limits[0].changed_at == (start_of(crossed[-1]) if crossed else None)
+
+
+def test_budget_when_a_share_is_reached_within_a_day_then_said_by_the_hour() -> None:
+    """A quarter is drawn every two days, and a month by the day."""
+    chart = of_march(BUDGET, row(MARCH, "79"), row(hour_of(datetime(2026, 3, 8, 10, tzinfo=UTC)), "1"))
+    assert "warning $80.00 reached Mar 8 11:00" in chart_words(chart)
 
 
 def test_rolling_spend_when_the_view_reaches_back_less_then_only_whole_windows_are_drawn() -> None:
