@@ -3,7 +3,7 @@
 import csv
 import sys
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from alertd.core.hours import HourRange
     from alertd.core.owners import OwnerDirectory
     from alertd.core.spend.bill import View
+    from alertd.core.spend.lately import Billed
+    from alertd.core.spend.view import SpendView
     from alertd.settings import Settings
     from alertd.store.store import Store
 
@@ -47,6 +49,15 @@ class _Row:
     """The amount by day or hour."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Found:
+    """What is stored of the window."""
+
+    billed: "Billed"
+    """All of it."""
+    rows: list[_Row]
+
+
 @click.command("spend", epilog=_EPILOG)
 @click.option(
     "--since",
@@ -54,7 +65,7 @@ class _Row:
     default="7d",
     show_default=True,
     callback=duration,
-    help="How far back from now, like 24h, 7d or 4w.",
+    help="How far back from the last billed hour, like 24h, 7d or 4w.",
 )
 @click.option(
     "--by",
@@ -76,7 +87,6 @@ class _Row:
 @click.pass_context
 def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json: bool, as_csv: bool) -> int:
     """Show what was spent in the hours stored so far, largest first; amounts in USD, exact in JSON and CSV."""
-    from alertd.core.hours import HourRange, hour_of
     from alertd.core.rules.held import with_api_names
     from alertd.core.spend.bill import View
     from alertd.store.store import Store
@@ -90,10 +100,9 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
         raise click.UsageError("--json and --csv exclude each other")
     store = Store.open_read_only(settings.store_url())
     try:
-        now = now_of(store)
-        window = HourRange(hour_of(now - since), hour_of(now) + 1)
         owners = with_api_names(owners, store.key_bills.load_keys(), store.resources.load())
-        rows = _rows(store, View(view), window, keys, owners)
+        found = _read(store, View(view), since, keys, owners, now=now_of(store), settle_delay=settings.settle_delay)
+        rows = found.rows if found is not None else []
         is_read = View(view) in store.views
     finally:
         store.close()
@@ -111,7 +120,7 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
     elif not rows and not is_read:
         click.echo("Spend by API key is only read while an enabled rule has `view: api_key`.")
     else:
-        click.echo(_table(rows, keys, window, owners))
+        click.echo(_table(found, keys, owners))
     return 0
 
 
@@ -142,20 +151,41 @@ def _keys(by: str, owners: "OwnerDirectory", why_no_owners: str) -> tuple[str, .
     return keys
 
 
-def _rows(
-    store: "Store", view: "View", window: "HourRange", keys: tuple[str, ...], owners: "OwnerDirectory"
-) -> list[_Row]:
-    """Return what each group spent, largest amount first; groups without any spend are left out."""
-    from alertd.core.sparkline import bounds
-    from alertd.core.spend.selection import SpendQuery
+def _read(
+    store: "Store",
+    view: "View",
+    since: timedelta,
+    keys: tuple[str, ...],
+    owners: "OwnerDirectory",
+    *,
+    now: datetime,
+    settle_delay: timedelta,
+) -> _Found | None:
+    """Return what each group spent, largest first, those without any spend left out; None while nothing is known."""
+    from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
+    from alertd.core.spend.lately import billed_in, last_hours
+    from alertd.core.spend.ledger import DataState
     from alertd.core.spend.view import SpendView
 
     with store.snapshot():
         books = store.books_of(view)
-        spend = SpendView(books.load_series(), window, metrics=_METRICS, owners=owners)
-        spend.advance(window.end - 1)
-        spend.fill(books.iter_blocks(window.start))
-    query = SpendQuery(group_by=keys)
+        data = DataState(books=books.load_books(), now=now, settle_delay=settle_delay)
+        window = last_hours(data, -(-since // timedelta(hours=1)))
+        if window is None:
+            return None
+        # The days before show what is still to come of a stream that lags.
+        span = HourRange(window.start - 3 * HOURS_PER_DAY, hour_of(now) + 1)
+        spend = SpendView(books.load_series(), span, metrics=_METRICS, owners=owners)
+        spend.advance(hour_of(now))
+        spend.fill(books.iter_blocks(span.start))
+    return _Found(billed=billed_in(spend, data, window), rows=_rows(spend, data.accounts, window, keys))
+
+
+def _rows(spend: "SpendView", accounts: "frozenset[str]", window: "HourRange", keys: tuple[str, ...]) -> list[_Row]:
+    from alertd.core.sparkline import bounds
+    from alertd.core.spend.selection import SpendQuery
+
+    query = SpendQuery(group_by=keys, accounts=accounts)
     by_metric = [spend.sums(query, metric, window) for metric in _METRICS]
     by_time = spend.between(query, "amount", bounds(window, _TIMEZONE)).T.tolist()
     rows = [
@@ -187,13 +217,16 @@ def _exact(rows: list[_Row], keys: tuple[str, ...], owners: "OwnerDirectory") ->
     return found
 
 
-def _table(rows: list[_Row], keys: tuple[str, ...], window: "HourRange", owners: "OwnerDirectory") -> str:
+def _table(found: _Found | None, keys: tuple[str, ...], owners: "OwnerDirectory") -> str:
     from alertd.core.hours import start_of
     from alertd.core.money import format_usd
+    from alertd.core.rules.spend_rule import about_once
     from alertd.core.sparkline import bar_length, sparkline
 
-    if not rows:
+    if found is None or not found.rows:
         return "Nothing was spent in the hours stored so far."
+    rows, billed = found.rows, found.billed
+    window = billed.window
     levels = bars()
 
     def line(names: "Sequence[str]", sums: "Sequence[int]", amounts: "Sequence[int]") -> tuple[str, ...]:
@@ -208,7 +241,9 @@ def _table(rows: list[_Row], keys: tuple[str, ...], window: "HourRange", owners:
     )
     first = len(keys)
     drawn = table([heading, *cells, foot], right=range(first, first + len(_METRICS)), optional=(first + len(_METRICS),))
-    return f"{drawn}\n\n{start_of(window.start):%Y-%m-%d %H:%M} to now, UTC"
+    start, end = (f"{start_of(hour):%Y-%m-%d %H:%M}" for hour in (window.start, window.end))
+    more = f"; {about_once(billed.expected, billed.lagging)}" if billed.expected != billed.amount else ""
+    return f"{drawn}\n\n{start} to {end} UTC, the last billed hour{more}"
 
 
 def _names(row: _Row, keys: tuple[str, ...], owners: "OwnerDirectory") -> list[str]:

@@ -14,7 +14,6 @@ from alertd.core.spend.bill import View
 from alertd.core.spend.steps import Steps, StepSums, steps_of
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.store_gateway import StoreGateway
-from alertd.errors import StoreError
 from alertd.queries.alert_history import read_history
 from alertd.queries.status import Status
 from alertd.web.figures import Figures
@@ -83,16 +82,10 @@ class PageData:
         async with self._reading:
             found = self._readings.get(key)
             if found is None:
-                found = await self._read(steps)
+                found = await self._gateway.step_sums(steps)
                 # Those of earlier cycles are old. A year by the day of 500 owners takes 1.5 MB.
                 self._readings = {each: s for each, s in self._readings.items() if each[0] == key[0]} | {key: found}
             return found
-
-    async def _read(self, steps: Steps) -> StepSums:
-        try:
-            return await self._gateway.step_sums(steps)
-        except OverflowError as error:
-            raise StoreError(f"{error}; choose a shorter one") from None
 
     async def file_of(self, fingerprint: str) -> AlertFile:
         """Return what is known of an alert."""

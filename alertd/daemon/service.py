@@ -6,15 +6,19 @@ anew when the wall clock was set.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 from alertd.core.alert import AlertState
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
-from alertd.core.hours import hour_of
+from alertd.core.calendar import Period
+from alertd.core.hours import HourRange, hour_of
+from alertd.core.money import Usd
 from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.spend.bill import View
+from alertd.core.spend.lately import period_so_far
 from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.clock_watch import ClockWatch
 from alertd.daemon.control_socket import listen, socket_path
@@ -113,10 +117,10 @@ class Service:
         tasks.keep("watchdog questions", self._watchdog.ask)
         every_s = min(self._manager.alive_every_s or ASK_EVERY_S, ASK_EVERY_S)
         tasks.keep("watchdog", lambda: self._watchdog.watch(self._manager.judged, every_s=every_s))
-        cycle, gateway = self._app.cycle, self._app.gateway
+        gateway = self._app.gateway
         commands = SlackCommands(
-            alerts=cycle.open_alerts,
-            spent=lambda span: gateway.spent(span, cycle.plan.accounts),
+            alerts=lambda: gateway.call(lambda store: store.alerts.open_alerts()),
+            spent=self._spent,
             carry_out=self._carry_out,
             now=self._app.time.now,
         )
@@ -177,6 +181,15 @@ class Service:
             yield
         finally:
             await self._reloader.close()
+
+    async def _spent(self, period: Period) -> tuple[HourRange, Sequence[tuple[str, Usd]]] | None:
+        """Return what each category cost in the calendar period so far, largest first; None while nothing is known."""
+        cycle, now = self._app.cycle, self._app.time.now()
+        data = (await cycle.held()).data(View.USAGE, now, cycle.plan.settle_delay)
+        span = period_so_far(data, period)
+        if span is None:
+            return None
+        return span, await self._app.gateway.spent(span, cycle.plan.accounts, hour_of(now))
 
     async def _carry_out(self, request: Request) -> RequestOutcome:
         outcome = await self._app.cycle.carry_out(request, self._app.time.now())

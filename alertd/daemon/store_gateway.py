@@ -175,12 +175,18 @@ class StoreGateway(StoredOutbox):
             )
         )
 
-    async def spent(self, span: HourRange, accounts: Collection[str]) -> list[tuple[str, Usd]]:
-        """Return what each category of some accounts cost in a span, largest first; the store may hold others."""
+    async def spent(self, span: HourRange, accounts: Collection[str], running: int) -> list[tuple[str, Usd]]:
+        """
+        Return what each category of some accounts cost in a span, largest first; the store may hold others.
+
+        Args:
+            running: The hour that is not over: rows that have not ended are spread over their hours so far.
+        """
 
         def sums(store: Store) -> list[tuple[str, Usd]]:
             with store.snapshot():
                 view = SpendView(store.bills.load_series(), span)
+                view.advance(running)
                 view.fill(store.bills.iter_blocks(span.start))
             query = SpendQuery(group_by=("category",), accounts=frozenset(accounts))
             found = view.sums(query, "amount", span)

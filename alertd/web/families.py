@@ -43,7 +43,9 @@ HEALTHY = Family(name="alertd_healthy", meaning="1 while `alertd status` finds n
 BUILD_INFO = Family(name="alertd_build_info", labels=("version",), meaning="The running version; always 1.")
 
 SPEND_LAST_DAY = Family(
-    name="alertd_spend_last_day_usd", labels=_CATEGORY, meaning="Billed in the last 24 billed hours."
+    name="alertd_spend_last_day_usd",
+    labels=_CATEGORY,
+    meaning="Billed in the 24 hours up to the last billed hour of all categories.",
 )
 SPEND_MONTH = Family(
     name="alertd_spend_month_usd",

@@ -20,8 +20,10 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.reports.figures import BudgetFigures
 from alertd.core.reports.overview import Overview
 from alertd.core.rules.runway import Runway, days_text
+from alertd.core.rules.spend_rule import about_once
 from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, TrackedBill
+from alertd.core.spend.lately import Billed
 from alertd.core.values import reached_text
 from alertd.core.words import format_age, format_count, group_name
 from alertd.queries.event_words import both_ends
@@ -246,7 +248,7 @@ def _ended(known: PageFacts) -> list[Alert]:
 
 def _tiles(known: PageFacts, edge: int | None) -> Iterable[Tile]:
     if known.overview is not None and edge is not None:
-        yield from _spend_tiles(known.overview, edge)
+        yield from _spend_tiles(known.overview)
     owed = Usd(sum(tracked.bill.owed for tracked in known.bills))
     if known.bills:
         count = sum(tracked.bill.owed > 0 for tracked in known.bills)
@@ -255,22 +257,26 @@ def _tiles(known: PageFacts, edge: int | None) -> Iterable[Tile]:
     yield from _balance_tile(known)
 
 
-def _spend_tiles(overview: Overview, edge: int) -> Iterable[Tile]:
-    spend = overview.spend
+def _spend_tiles(overview: Overview) -> Iterable[Tile]:
+    day, month = overview.last_day, overview.month
+    if day is None or month is None:
+        return
+    unsure = "" if all(each.is_complete for each in overview.spend) else NOT_COMPLETE
+    yield Tile(name="Last 24 hours billed", value=format_usd(day.amount), note=_notes(_about(day), unsure))
     yield Tile(
-        name="Last 24 hours billed",
-        value=format_usd(sum(each.last_day for each in spend)),
-        note="" if all(each.is_complete for each in spend) else NOT_COMPLETE,
+        name=f"{period_of(month.window.start, Period.MONTH, 'UTC').title} so far",
+        value=format_usd(month.amount),
+        note=_notes("UTC month", _about(month), unsure),
     )
-    month = period_of(edge - 1, Period.MONTH, "UTC")
-    # A category that lags behind into the month before has nothing in this one yet.
-    inside = [each for each in spend if each.edge > month.hours.start]
-    is_complete = len(inside) == len(spend) and all(each.is_complete for each in inside)
-    yield Tile(
-        name=f"{month.title} so far",
-        value=format_usd(sum(each.month for each in inside)),
-        note="UTC month" if is_complete else f"UTC month; {NOT_COMPLETE}",
-    )
+
+
+def _about(billed: Billed) -> str:
+    """Say what a sum comes to once everything is billed; nothing where that is the sum itself."""
+    return about_once(billed.expected, billed.lagging) if billed.expected != billed.amount else ""
+
+
+def _notes(*texts: str) -> str:
+    return "; ".join(filter(None, texts))
 
 
 def _balance_tile(known: PageFacts) -> Iterable[Tile]:

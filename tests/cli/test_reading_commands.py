@@ -92,11 +92,11 @@ def test_spend_when_shown_then_a_table_with_a_total(store: Store, capsys: pytest
 
     assert capsys.readouterr().out == (
         "OWNER         AMOUNT  VOUCHER            PAY  BY HOUR\n"
-        "gpu-1         $61.25    $0.00         $61.25  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█▁▁\n"
-        "gpu-2  $0.0000000001    $0.00  $0.0000000001  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█▁▁\n"
-        "TOTAL         $61.25    $0.00         $61.25  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█▁▁\n"
+        "gpu-1         $61.25    $0.00         $61.25  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█\n"
+        "gpu-2  $0.0000000001    $0.00  $0.0000000001  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█\n"
+        "TOTAL         $61.25    $0.00         $61.25  ▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁▁█\n"
         "\n"
-        "2026-01-09 14:00 to now, UTC\n"
+        "2026-01-09 13:00 to 2026-01-10 13:00 UTC, the last billed hour\n"
     )
 
 

@@ -194,7 +194,7 @@ def test_spend_when_the_rules_file_names_owners_then_shows_names_and_bars(
         "key-1               $2.00    $0.00   $2.00  ▁▁▁▁▁▁▁█\n"
         "TOTAL              $70.25    $0.00  $70.25  ▁▁▁▁▁▂▁█\n"
         "\n"
-        "2026-01-03 14:00 to now, UTC\n"
+        "2026-01-03 12:00 to 2026-01-10 12:00 UTC, the last billed hour\n"
     )
 
 

@@ -6,7 +6,7 @@ from fractions import Fraction
 
 import pytest
 
-from alertd.core.alert import Alert, AlertState
+from alertd.core.alert import Alert, AlertState, Lag
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.mutes import NO_RECEIVER
 from alertd.core.alerts.silence import Silence
@@ -20,6 +20,7 @@ from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Balance, BillPhase, TrackedBill
+from alertd.core.spend.lately import Billed
 from alertd.queries.status import Status
 from alertd.store.cycles import CycleRecord
 from alertd.web.overview import OverviewPage, overview_page
@@ -167,16 +168,22 @@ def test_tiles_when_a_category_lags_into_the_month_before_then_it_adds_nothing_t
             category="llm",
             edge=hour_of(first) - 5,
             last_day=usd("10"),
-            month=usd("300"),
-            is_complete=True,
+            month=usd("0"),
+            is_complete=False,
         ),
     )
     desk = Desk()
     desk.read([row(hour_of(first) - 1, "1")], HourRange(hour_of(first) - 30, hour_of(first) + 1), at=first)
-    known = Overview(now=first, spend=spend, budgets=(), runways=(), bills=())
+    end = hour_of(first)
+    day, month = (
+        Billed(window=HourRange(end - hours, end), amount=usd(amount), expected=usd(amount), lagging=())
+        for hours, amount in ((24, "34"), (2, "2"))
+    )
+    day = replace(day, expected=usd("58"), lagging=(Lag(stream="llm", through=first, is_by_day=False),))
+    known = Overview(now=first, spend=spend, last_day=day, month=month, budgets=(), runways=(), bills=())
     found = tiles(an_overview(desk, now=first, overview=known))
     assert found["February 2026 so far"] == ("$2.00", "UTC month; not complete, may be low")
-    assert found["Last 24 hours billed"] == ("$34.00", "")
+    assert found["Last 24 hours billed"] == ("$34.00", "about $58 once llm is billed; not complete, may be low")
 
 
 def test_tiles_when_money_is_owed_then_it_stands_out() -> None:

@@ -1,7 +1,7 @@
 """
 The figures of a report: what a period cost against the one before, what moved, and what is open.
 
-It sums and picks; the words are in `report_words`. The period ends at the last full hour that is billed.
+It sums and picks; the words are in `report_words`. The period ends at the data edge.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -19,8 +19,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import GroupStanding
 from alertd.core.sparkline import bounds
 from alertd.core.spend.bill import BillStatus, TrackedBill
-from alertd.core.spend.edges import edges_of, lagging
-from alertd.core.spend.ends import since_start
+from alertd.core.spend.lately import billed_in, last_hours
 from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import points_of
@@ -164,16 +163,12 @@ def _is_unpaid(tracked: TrackedBill) -> bool:
 
 def _spend(scope: ReportScope, facts: Facts) -> SpendFigures | None:
     data, view = facts.data, facts.spend
-    edge = data.edge(data.books)
-    if edge is None:
+    window = last_hours(data, whole_hours(scope.period))
+    if window is None:
         return None
-    # The running hour counts for alerts as soon as it has a row; a report compares whole hours.
-    end = min(edge, hour_of(facts.now))
-    window = HourRange(end - whole_hours(scope.period), end)
     before = HourRange(window.start - len(window), window.start)
     gaps = _gaps(data, window)
-    whole = edges_of(view, data, SpendQuery(accounts=data.accounts), data.books)
-    expected = since_start(view, data, _METRIC, whole, start=window.start, end=window.end).about.of(())
+    billed = billed_in(view, data, window)
     gaps_before = _texts(data, data.gaps(data.books, before))
     compare = _Comparison(view, data.accounts, window, None if gaps_before else before, is_complete=not gaps)
     edges = bounds(window, scope.timezone)
@@ -182,8 +177,8 @@ def _spend(scope: ReportScope, facts: Facts) -> SpendFigures | None:
         window=window,
         total=compare.by(())[0].spend,
         groups=_largest_first(compare.by(scope.group_by)) if scope.group_by else (),
-        expected=expected,
-        lagging=lagging(data, whole, (), is_missed=expected != compare.by(())[0].spend.amount),
+        expected=billed.expected,
+        lagging=billed.lagging,
         movers=_movers(compare.by(("owner", "product", "category"))),
         points=points_of(edges[:-1], amounts),
         amounts=tuple(map(Usd, amounts)),

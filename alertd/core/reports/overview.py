@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from alertd.core.calendar import Period, period_of
+from alertd.core.calendar import Period
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.money import Usd
 from alertd.core.reports.budget_lines import most_groups
@@ -19,11 +19,11 @@ from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.runway import Runway
 from alertd.core.spend.bill import TrackedBill
+from alertd.core.spend.lately import Billed, billed_in, last_hours, period_so_far
 from alertd.core.spend.selection import SpendQuery
 
 OVERVIEW_HOURS = 33 * HOURS_PER_DAY
 """How far back spend must be known: the longest month, and a data edge that is a day or two behind."""
-_DAY = HOURS_PER_DAY
 _BY_CATEGORY = SpendQuery(group_by=("account", "category"))
 
 
@@ -36,9 +36,9 @@ class CategorySpend:
     edge: int
     """The hour through which it is billed."""
     last_day: Usd
-    """In the 24 hours before the edge."""
+    """In the last 24 hours that are billed, the same for all categories."""
     month: Usd
-    """In the calendar month, in UTC, to which the last billed hour belongs."""
+    """In the calendar month, in UTC, to which the last billed hour of all belongs."""
     is_complete: bool
     """Nothing is missing in either."""
 
@@ -50,6 +50,10 @@ class Overview:
     now: datetime
     spend: tuple[CategorySpend, ...]
     """By account and category; those of which no bill was ever read are left out."""
+    last_day: Billed | None
+    """All of it in the last 24 hours that are billed; None where nothing is known."""
+    month: Billed | None
+    """All of it in the month so far."""
     budgets: tuple[BudgetFigures, ...]
     """The largest spent share first."""
     undecided: tuple[Undecided, ...] = ()
@@ -68,9 +72,12 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
         rules: The enabled ones among them count.
     """
     enabled = [rule for rule in rules if rule.enabled]
+    day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH)
     return Overview(
         now=facts.now,
-        spend=tuple(_spend(facts)),
+        spend=tuple(_spend(facts, day, month)) if day is not None and month is not None else (),
+        last_day=billed_in(facts.spend, facts.data, day) if day is not None else None,
+        month=billed_in(facts.spend, facts.data, month) if month is not None else None,
         # Those that have a line of their own; with hundreds of owners the others would cost more than all rules do.
         budgets=budget_figures(facts, enabled, forecasts=most_groups(sum(isinstance(r, BudgetRule) for r in enabled))),
         undecided=undecided_rules(facts, enabled),
@@ -81,14 +88,12 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
     )
 
 
-def _spend(facts: Facts) -> Iterable[CategorySpend]:
+def _spend(facts: Facts, day: HourRange, month: HourRange) -> Iterable[CategorySpend]:
     for account, category in sorted(facts.data.books):
         key = ((account, category),)
         edge = facts.data.edge(key)
         if edge is None:
             continue
-        day = HourRange(edge - _DAY, edge)
-        month = HourRange(period_of(edge - 1, Period.MONTH, "UTC").hours.start, edge)
         group = (("account", account), ("category", category))
         yield CategorySpend(
             account=account,
@@ -96,5 +101,5 @@ def _spend(facts: Facts) -> Iterable[CategorySpend]:
             edge=edge,
             last_day=facts.spend.sums(_BY_CATEGORY, "amount", day).of(group),
             month=facts.spend.sums(_BY_CATEGORY, "amount", month).of(group),
-            is_complete=not facts.data.gaps(key, HourRange(min(day.start, month.start), edge)),
+            is_complete=not facts.data.gaps(key, HourRange(min(day.start, month.start), day.end)),
         )

@@ -236,6 +236,11 @@ class SpendRule(Rule):
 
 def billed_so_far(value: Usd, about: Usd, lagging: tuple[Lag, ...]) -> str:
     """Return both ends of a value: `$35.00 billed so far, about $48 once cloud_storage is billed`."""
+    return f"{format_usd(value)} billed so far, {about_once(about, lagging)}"
+
+
+def about_once(about: Usd, lagging: tuple[Lag, ...]) -> str:
+    """Say what a value comes to: `about $48 once cloud_storage is billed`."""
     names = list(dict.fromkeys(lag.stream for lag in lagging))
     once = f"{format_list(names)} {'is' if len(names) == 1 else 'are'} billed" if names else "late rows are billed"
-    return f"{format_usd(value)} billed so far, about {format_about(about)} once {once}"
+    return f"about {format_about(about)} once {once}"

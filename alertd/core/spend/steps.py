@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend.block import HourBlock, exact_sum, spread
+from alertd.core.spend.block import HourBlock, spread
+from alertd.core.spend.lately import last_hours
 from alertd.core.spend.ledger import CategoryBook, DataState, SeriesTable
 from alertd.core.spend.selection import SERIES_KEYS
 
@@ -31,6 +32,8 @@ class Steps:
     edges: tuple[int, ...]
     """The hours between which the steps lie, in rising order."""
     is_by_day: bool
+    running: int
+    """The hour that is not over."""
 
     @property
     def span(self) -> HourRange:
@@ -43,19 +46,21 @@ class Steps:
 
 def steps_of(hours: int, data: DataState) -> Steps | None:
     """
-    Return the steps of the last hours, the running one included, from the first hour of which anything is known.
+    Return the steps of the last hours that are billed, from the first hour of which anything is known.
 
-    By day the window begins at a midnight. None while nothing was read.
+    None while nothing was read.
     """
-    end = hour_of(data.now) + 1
-    first = min((book.covered.ranges[0].start for book in data.books.values() if book.covered), default=end)
-    if first >= end:
+    window = last_hours(data, hours)
+    if window is None:
+        return None
+    first = min((book.covered.ranges[0].start for book in data.books.values() if book.covered), default=window.end)
+    start, end = max(window.start, first), window.end
+    if start >= end:
         return None
     if hours <= HOURLY_UP_TO:
-        return Steps(edges=tuple(range(max(end - hours, first), end + 1)), is_by_day=False)
-    start = max(midnight_before(end - 1) + HOURS_PER_DAY - hours, first)
+        return Steps(edges=tuple(range(start, end + 1)), is_by_day=False, running=hour_of(data.now))
     midnights = range(midnight_before(start) + HOURS_PER_DAY, end, HOURS_PER_DAY)
-    return Steps(edges=(start, *midnights, end), is_by_day=True)
+    return Steps(edges=(start, *midnights, end), is_by_day=True, running=hour_of(data.now))
 
 
 class StepSums:
@@ -65,7 +70,7 @@ class StepSums:
         self.table = table
         self.steps = steps
         self._edges = np.asarray(steps.edges)
-        self._sums = np.zeros((len(steps), len(table)), np.int64)
+        self._sums: NDArray[np.int64 | np.object_] = np.zeros((len(steps), len(table)), np.int64)
         self._magnitude = 0.0
 
     def add(self, hour: int, block: HourBlock) -> None:
@@ -73,26 +78,24 @@ class StepSums:
         Add the rows that are filed under an hour; what they cover outside the window is left out.
 
         Rows of a series that the table does not have came while it was read, and are for the next reading.
-
-        Raises:
-            OverflowError: All amounts together do not fit 64 bits.
         """
-        # The window ends with the running hour: a row that has not ended is spread over its hours so far.
-        end = self.steps.span.end
-        for offset, series, amounts in spread(block.until(end - hour) if hour < end else block, "amount"):
+        # A row that has not ended is spread over its hours so far.
+        running = self.steps.running
+        for offset, series, amounts in spread(block.until(running + 1 - hour) if hour <= running else block, "amount"):
             if hour + offset not in self.steps.span:
                 continue
             if series.max(initial=0) >= len(self._sums[0]):
                 is_listed = series < len(self._sums[0])
                 series, amounts = series[is_listed], amounts[is_listed]  # noqa: PLW2901 -- the part that counts
             self._magnitude += float(np.abs(amounts.astype(np.float64)).sum())
-            if self._magnitude > LARGEST_SUM:
-                raise OverflowError("the spend of the window adds up to more than 922 million USD")
+            if self._magnitude > LARGEST_SUM and self._sums.dtype == np.int64:
+                # What does not fit 64 bits is summed as integers of any size: slowly, and true to the last digit.
+                self._sums = self._sums.astype(object)
             step = int(np.searchsorted(self._edges, hour + offset, "right")) - 1
             # Rows that have not ended may be spread alike, so that a series comes twice.
             np.add.at(self._sums[step], series, amounts)
 
-    def by_group(self, numbers: NDArray[np.intp], count: int) -> NDArray[np.int64]:
+    def by_group(self, numbers: NDArray[np.intp], count: int) -> NDArray[np.int64 | np.object_]:
         """
         Return the sum of each group in each step.
 
@@ -102,7 +105,7 @@ class StepSums:
         Returns:
             A row for each group, a column for each step.
         """
-        found = np.zeros((count + 1, len(self.steps)), np.int64)
+        found = np.zeros((count + 1, len(self.steps)), self._sums.dtype)
         np.add.at(found, numbers, self._sums.T)
         return found[:count]
 
@@ -149,7 +152,7 @@ def sum_steps(sums: StepSums, data: DataState, *, by: str, owners: OwnerDirector
     """
     values, numbers = _groups(sums.table, data.accounts, by, owners)
     amounts = sums.by_group(numbers, len(values))
-    totals = [exact_sum(amounts[number]) for number in range(len(values))]
+    totals = [sum(amounts[number].tolist()) for number in range(len(values))]
     order = sorted((n for n in range(len(values)) if amounts[n].any()), key=lambda n: (-totals[n], values[n]))
     named, others = order[:most], order[most:]
     edge = data.edge(data.books)
@@ -160,7 +163,7 @@ def sum_steps(sums: StepSums, data: DataState, *, by: str, owners: OwnerDirector
         rest=GroupSteps(
             value="",
             total=Usd(sum(totals[n] for n in others)),
-            amounts=_row(amounts[others].sum(axis=0)),
+            amounts=_row(amounts[np.array(others)].sum(axis=0)),
         )
         if others
         else None,
@@ -168,7 +171,7 @@ def sum_steps(sums: StepSums, data: DataState, *, by: str, owners: OwnerDirector
         total=Usd(sum(totals)),
         is_known=known,
         is_whole=whole,
-        gaps=_gaps(sums.steps, data, edge),
+        gaps=_gaps(sums.steps, data),
         edge=edge,
     )
 
@@ -187,7 +190,7 @@ def _groups(
     return list(found), numbers
 
 
-def _row(amounts: NDArray[np.int64]) -> tuple[Usd, ...]:
+def _row(amounts: NDArray[np.int64 | np.object_]) -> tuple[Usd, ...]:
     return tuple(map(Usd, amounts.tolist()))
 
 
@@ -221,12 +224,12 @@ def _unsettled(book: CategoryBook, billed: HourRange, settle_delay: timedelta) -
     return HourRange(min(max(billed.start, settled), billed.end), billed.end)
 
 
-def _gaps(steps: Steps, data: DataState, edge: int | None) -> tuple[str, ...]:
+def _gaps(steps: Steps, data: DataState) -> tuple[str, ...]:
     """Return what is missing up to the edge, and of what cannot be read now up to now."""
     found: list[str] = []
     several = len(data.accounts) > 1
     for key, book in data.books.items():
-        end = steps.span.end if book.failed_at is not None or edge is None else min(edge, steps.span.end)
+        end = steps.running + 1 if book.failed_at is not None else steps.span.end
         gaps = data.gaps((key,), HourRange(steps.span.start, max(end, steps.span.start)))
         found += [f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps]
     return tuple(found)

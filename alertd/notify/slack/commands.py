@@ -8,8 +8,9 @@ from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import AddSilence, Request, RequestError, parse_silence, split_silence
 from alertd.core.calendar import Period, period_of
-from alertd.core.hours import HourRange, hour_of
+from alertd.core.hours import HourRange, start_of
 from alertd.core.money import Usd, format_usd
+from alertd.core.words import format_instant
 from alertd.errors import AlertdError
 
 HELP = """\
@@ -24,16 +25,17 @@ class SlackCommands:
     Answers slash commands.
 
     Args:
-        alerts: The open alerts.
-        spent: What each category cost in a span of hours, largest first.
+        alerts: The open alerts as they are stored: what was notified of is among them, whatever is under way.
+        spent: The billed hours of the calendar period of the last of them, in UTC, and what each category cost in
+            them, largest first; None while nothing is known.
         carry_out: Does what somebody asks for.
     """
 
     def __init__(
         self,
         *,
-        alerts: Callable[[], Sequence[Alert]],
-        spent: Callable[[HourRange], Awaitable[Sequence[tuple[str, Usd]]]],
+        alerts: Callable[[], Awaitable[Sequence[Alert]]],
+        spent: Callable[[Period], Awaitable[tuple[HourRange, Sequence[tuple[str, Usd]]] | None]],
         carry_out: Callable[[Request], Awaitable[RequestOutcome]],
         now: Callable[[], datetime],
     ) -> None:
@@ -48,19 +50,19 @@ class SlackCommands:
         try:
             match words:
                 case [] | ["alerts"]:
-                    return self._firing()
+                    return await self._firing()
                 case ["spend"] | ["spend", "today"]:
-                    return await self._spend("today", Period.DAY)
+                    return await self._spend(Period.DAY)
                 case ["spend", "month"]:
-                    return await self._spend("this month", Period.MONTH)
+                    return await self._spend(Period.MONTH)
                 case ["silence", *rest]:
                     return (await self._carry_out(self._silence(rest, person))).text
         except (RequestError, AlertdError) as error:
             return f"Not done: {error}"
         return HELP
 
-    def _firing(self) -> str:
-        firing = [alert for alert in self._alerts() if alert.state is AlertState.FIRING]
+    async def _firing(self) -> str:
+        firing = [alert for alert in await self._alerts() if alert.state is AlertState.FIRING]
         firing.sort(key=lambda alert: (-alert.severity, alert.rule, alert.fingerprint))
         if not firing:
             return "Nothing is firing."
@@ -68,13 +70,16 @@ class SlackCommands:
         more = [f"… and {len(firing) - _LISTED} more"] if len(firing) > _LISTED else []
         return "\n".join([*lines, *more])
 
-    async def _spend(self, name: str, kind: Period) -> str:
-        running = hour_of(self._now())
-        start = period_of(running, kind, "UTC").hours.start
-        parts = [(category, amount) for category, amount in await self._spent(HourRange(start, running + 1)) if amount]
+    async def _spend(self, kind: Period) -> str:
+        found = await self._spent(kind)
+        if found is None:
+            return "No bills were read yet."
+        span, parts = found
         total = format_usd(sum(amount for _, amount in parts))
-        lines = [f"{format_usd(amount)} {category}" for category, amount in parts]
-        return "\n".join([f"{total} {name} (UTC), as far as it is billed", *lines])
+        lines = [f"{format_usd(amount)} {category}" for category, amount in parts if amount]
+        title = period_of(span.start, kind, "UTC").title
+        on = "on" if kind is Period.DAY else "in"
+        return "\n".join([f"{total} {on} {title} (UTC), billed through {format_instant(start_of(span.end))}", *lines])
 
     def _silence(self, words: Sequence[str], person: str) -> AddSilence:
         now = self._now()

@@ -99,9 +99,9 @@ def test_period_when_summed_then_both_end_to_end_at_the_edge() -> None:
     assert (found.gaps, found.gaps_before) == ((), ())
 
 
-def test_period_when_the_running_hour_has_rows_then_ends_before_it() -> None:
-    """Half an hour against a whole one would be no comparison."""
-    assert spend(desk_with(row(RUNNING, "1"), row(RUNNING - 1, "2"))).window.end == RUNNING
+def test_period_when_the_running_hour_has_rows_then_ends_with_it_as_the_windows_of_rules_do() -> None:
+    """A report that leaves out what an alert speaks of would contradict it."""
+    assert spend(desk_with(row(RUNNING, "1"), row(RUNNING - 1, "2"))).window.end == RUNNING + 1
 
 
 def test_bars_when_drawn_then_add_up_to_the_total() -> None:

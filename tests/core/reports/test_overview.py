@@ -1,17 +1,23 @@
 """What is known at a glance, by hand-computed figures."""
 
 from dataclasses import replace
+from datetime import timedelta
 from fractions import Fraction
+
+import pytest
 
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange
 from alertd.core.labels import Patterns
+from alertd.core.owners import OwnerDirectory
+from alertd.core.reports.figures import ReportScope, report_figures
 from alertd.core.reports.overview import CategorySpend, overview
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.spend.bill import Balance
-from tests.core.builders import HOUR, NOW, RUNNING, WARNING, Desk, desk_with, monthly_bill, row, tracked, usd
+from alertd.core.spend.steps import StepSums, steps_of, sum_steps
+from tests.core.builders import HOUR, NOW, RUNNING, WARNING, Desk, desk_with, monthly_bill, rolling, row, tracked, usd
 
 EDGE = RUNNING - 2
 """2026-01-10 10:00 UTC, as bills settle two hours late."""
@@ -22,8 +28,8 @@ BUDGET = BudgetRule(
 BALANCE = BalanceRule(name="balance", available_below={WARNING: usd("10")})
 
 
-def test_spend_when_summed_then_the_last_day_and_the_month_through_each_category_s_own_edge() -> None:
-    """An hour before a window counts in no sum; a category that lags is shown through where it is billed."""
+def test_spend_when_summed_then_the_last_day_and_the_month_are_the_same_hours_for_every_category() -> None:
+    """An hour before a window counts in no sum; what lags is shown through where it is billed."""
     desk = desk_with(
         row(EDGE - 1, "1"),
         row(EDGE - 24, "2"),
@@ -37,7 +43,7 @@ def test_spend_when_summed_then_the_last_day_and_the_month_through_each_category
             account="default",
             category="gpu",
             edge=EDGE,
-            last_day=usd("3"),
+            last_day=usd("1"),
             month=usd("15"),
             is_complete=True,
         ),
@@ -50,6 +56,33 @@ def test_spend_when_summed_then_the_last_day_and_the_month_through_each_category
             is_complete=True,
         ),
     )
+
+
+@pytest.mark.parametrize("days", [1, 7])
+@pytest.mark.parametrize("lag", [0, 1, 5])
+def test_last_days_wherever_they_are_shown_then_one_sum(days: int, lag: int) -> None:
+    """The tile, the panel, a report and the command each had a window of their own: three different "last 24 hours"."""
+    rows = [row(RUNNING - n, f"{200 - n}.25") for n in range(200)]
+    rows += [row(RUNNING - n, "3", category="llm", owner="key-1") for n in range(lag, 200)]
+    desk = desk_with(*rows)
+    facts = desk.facts()
+    steps = steps_of(days * 24, facts.data)
+    assert steps is not None
+    sums = StepSums(desk.table, steps)
+    for (_, _, hour), block in desk.blocks.items():
+        sums.add(hour, block)
+    panel = sum_steps(sums, facts.data, by="category", owners=OwnerDirectory(), most=8)
+    scope = ReportScope(name="r", period=timedelta(days=days), group_by=(), timezone="Europe/Berlin")
+    report = report_figures(scope, facts, alerts=(), rules=()).spend
+    rule = replace(rolling(window=timedelta(days=days)), group_by=())
+    (sample,) = rule.evaluate(facts, [()])
+    by_hand = sum(each.amount for each in rows if RUNNING + 1 - days * 24 <= each.hour)
+    assert report is not None
+    assert (panel.total, report.total.amount) == (by_hand, by_hand)
+    assert sample.value * 10**10 == by_hand
+    day = overview(facts, []).last_day
+    assert day is not None
+    assert days > 1 or day.amount == by_hand
 
 
 def test_month_when_the_last_billed_hour_ends_it_then_it_is_still_that_month() -> None:

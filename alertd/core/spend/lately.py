@@ -1,0 +1,60 @@
+"""
+The last hours and days, wherever they are shown: they end at the data edge, as the windows of rules do.
+
+One window for every category, so that a page, a report and a command show the same sum. What a stream that lags is
+still to bring is said beside it, not added.
+"""
+
+from dataclasses import dataclass
+
+from alertd.core.alert import Lag
+from alertd.core.calendar import Period, period_of
+from alertd.core.hours import HourRange
+from alertd.core.money import Usd
+from alertd.core.spend.edges import edges_of, lagging
+from alertd.core.spend.ends import since_start
+from alertd.core.spend.ledger import DataState
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.view import SpendView
+
+_METRIC = "amount"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Billed:
+    """What everything cost in a window, in 1e-10 USD, vouchers included."""
+
+    window: HourRange
+    amount: Usd
+    """What is billed."""
+    expected: Usd
+    """What that comes to once every stream is billed."""
+    lagging: tuple[Lag, ...]
+    """The streams that are not billed through the window's end."""
+
+
+def last_hours(data: DataState, count: int) -> HourRange | None:
+    """Return the last hours that are billed; None while nothing is known."""
+    end = data.edge(data.books)
+    return None if end is None else HourRange(end - count, end)
+
+
+def period_so_far(data: DataState, period: Period) -> HourRange | None:
+    """Return the billed hours of the calendar period, in UTC, of the last billed hour; None while nothing is known."""
+    end = data.edge(data.books)
+    return None if end is None else HourRange(period_of(end - 1, period, "UTC").hours.start, end)
+
+
+def billed_in(view: SpendView, data: DataState, window: HourRange) -> Billed:
+    """Return what everything cost in a window that ends at the last billed hour."""
+    query = SpendQuery(accounts=data.accounts)
+    edges = edges_of(view, data, query, data.books)
+    both = since_start(view, data, _METRIC, edges, start=window.start, end=window.end)
+    amount = view.sums(query, _METRIC, window).of(())
+    expected = max(amount, both.about.of(()))
+    return Billed(
+        window=window,
+        amount=amount,
+        expected=expected,
+        lagging=lagging(data, edges, (), is_missed=expected != amount),
+    )
