@@ -191,9 +191,7 @@ async def test_snapshot_when_an_account_left_the_rules_file_then_nothing_of_it_c
     assert (found.refused, found.bill_gaps, found.balance_gaps) == ({}, {}, {})
     assert (known.refused, known.bill_gaps, known.balance_gaps) == ({}, {}, {})
     hours = HourRange(RUNNING - 48, RUNNING)
-    assert await StoreGateway(thread).spent(hours, ["default"], RUNNING) == [
-        ("gpu", usd("64.25"))
-    ]
+    assert await StoreGateway(thread).spent(hours, ["default"], RUNNING) == [("gpu", usd("64.25"))]
     assert await StoreGateway(thread).spent(hours, ["old"], RUNNING) == []
     status = await thread.call(lambda s: read_status(s, now=NOW, poll_interval=HOUR, settle_delay=SETTLE))
     assert {edge.account for edge in status.edges} == {"default"}

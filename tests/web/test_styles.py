@@ -1,7 +1,6 @@
 """Pages are valid HTML whatever the data says, and say what the models chose."""
 
 from dataclasses import replace
-from datetime import timedelta
 from fractions import Fraction
 from functools import cache
 
@@ -128,12 +127,11 @@ def test_budget_bar_then_its_longest_part_fills_it(share: str, forecast: str | N
 def test_table_when_nothing_was_read_of_a_step_then_tells_no_amount() -> None:
     """A zero that nobody read is a lie."""
     desk = Desk()
-    desk.read([], HourRange(RUNNING - 30, RUNNING - 5), at=NOW - timedelta(hours=6))
-    desk.fail(HourRange(RUNNING - 8, RUNNING + 1))
-    found = found_of(desk)
-    last, *_, first = step_rows(found)
-    assert (last.total, last.note) == ("", "not known")
-    assert (first.total, first.note) == ("$0.00", "")
+    desk.read([], HourRange(RUNNING - 30, RUNNING - 9))
+    desk.read([], HourRange(RUNNING - 5, RUNNING + 1))
+    rows = dict(zip(range(RUNNING - 3, RUNNING - 27, -1), step_rows(found_of(desk)), strict=True))
+    assert (rows[RUNNING - 6].total, rows[RUNNING - 6].note) == ("", "not known")
+    assert (rows[RUNNING - 26].total, rows[RUNNING - 26].note) == ("$0.00", "")
 
 
 def test_script_data_then_are_whole_numbers_of_a_hundredth_of_a_cent() -> None:
