@@ -21,6 +21,7 @@ COMMANDS = {
     "test": "Run unit tests of rules.",
     "schema": "Print the JSON Schema of the rules file, or of test files.",
     "alerts": "Show what is firing.",
+    "running": "Show what runs now, and what it costs an hour.",
     "ack": "Acknowledge an alert: no repeats until it gets worse.",
     "silence": "Withhold notifications for a while.",
     "explain": "Show why an alert was notified or not, with its history.",

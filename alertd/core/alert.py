@@ -148,6 +148,28 @@ def lag_text(lagging: Iterable[Lag]) -> str:
     return ", ".join(lag.text for lag in lagging)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rate:
+    """What an alert's group costs now, and whether it still runs. Money in 1e-10 USD."""
+
+    per_hour: Usd
+    """The mean of the last three hours billed."""
+    through: datetime
+    """The end of these hours."""
+    is_billed: bool
+    """The last of these hours holds money."""
+    since: datetime | None = None
+    """Of one owner: when what goes on began, or when it ended where nothing goes on; None where that is not known."""
+    status: str = ""
+    """Of one owner: what the API's list says now; empty where that is not known."""
+    has_ended: bool = False
+    """By that list it is stopped or gone."""
+    hardware: str = ""
+    """`1 × H100 SXM 80GB`; empty where it is not known."""
+    period_ends_at: datetime | None = None
+    """When the calendar period ends that the value counts."""
+
+
 class Address(NamedTuple):
     """Where a message goes: a receiver of the rules file, and one of those whom it reaches."""
 
@@ -208,6 +230,8 @@ class Alert:
     """The lower the value, the worse."""
     billed: Billed | None = None
     """What its group was billed since it began; None where that is not counted, or not yet."""
+    rate: Rate | None = None
+    """What its group costs now; None where it is not about spend."""
     notified_at: datetime | None = None
     notified_value: Decimal | None = None
     notified_as_of: datetime | None = None

@@ -31,6 +31,7 @@ def alert_json(alert: Alert, mutes: Sequence[Muted]) -> dict[str, object]:
         "expected": known(alert.value if alert.expected is None else alert.expected),
         "threshold": known(alert.threshold) if alert.threshold is not None and alert.is_reached else None,
         "unit": alert.unit.value,
+        "rate_per_hour": decimal_text(alert.rate.per_hour) if alert.rate is not None else None,
         "as_of": iso_instant_or_none(alert.as_of),
         "lagging": [{"stream": lag.stream, "billed_through": iso_instant(lag.through)} for lag in alert.lagging],
         "complete": alert.is_complete,

@@ -19,6 +19,7 @@ from alertd.core.muted import MuteKind
 from alertd.core.owners import OwnerDirectory
 from alertd.core.reports.figures import BudgetFigures
 from alertd.core.reports.overview import Overview
+from alertd.core.reports.running import Running, alerts_on
 from alertd.core.rules.runway import Runway, days_text
 from alertd.core.rules.spend_rule import about_once
 from alertd.core.rules.standing import share_text
@@ -39,6 +40,7 @@ _MOST_SILENCES = 50
 _ENDED_SHOWN = 10
 _ENDED_LATELY = timedelta(days=7)
 _BILLS = 6
+_RUNNING = 10
 NOT_COMPLETE = "not complete, may be low"
 
 
@@ -131,6 +133,19 @@ class BalanceLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RunningLine:
+    """One owner that runs now."""
+
+    name: str
+    product: str
+    status: str
+    since: datetime | None
+    rate: str
+    alerts: tuple[str, ...]
+    """Fingerprints of what fires on it."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceLine:
     """One silence that holds now."""
 
@@ -160,6 +175,10 @@ class OverviewPage:
     bills: tuple[BillLine, ...]
     bills_more: int
     balances: tuple[BalanceLine, ...]
+    running: tuple[RunningLine, ...]
+    running_more: int
+    running_rate: str
+    """What all of it costs an hour; empty where nothing runs."""
     silences: tuple[SilenceLine, ...]
     silences_more: int
     billed_through: datetime | None
@@ -178,6 +197,7 @@ def overview_page(known: PageFacts) -> OverviewPage:
     silences = [silence for silence in known.silences if silence.is_active(known.now)]
     headlines = {alert.fingerprint: alert.headline for alert in known.alerts}
     bills = sorted(known.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)
+    runs = known.overview.running if known.overview is not None else ()
     return OverviewPage(
         title=_title(len(firing), problems, is_new=edge is None),
         verdict=_verdict(len(firing), problems, is_new=edge is None),
@@ -192,6 +212,9 @@ def overview_page(known: PageFacts) -> OverviewPage:
         bills=tuple(_bill_line(tracked) for tracked in bills[:_BILLS]),
         bills_more=max(0, len(bills) - _BILLS),
         balances=tuple(_balances(known)),
+        running=tuple(_running_line(row, known) for row in runs[:_RUNNING]),
+        running_more=max(0, len(runs) - _RUNNING),
+        running_rate=format_usd(Usd(sum(row.rate or 0 for row in runs))) if runs else "",
         silences=tuple(_silence_line(silence, headlines) for silence in silences[:_MOST_SILENCES]),
         silences_more=max(0, len(silences) - _MOST_SILENCES),
         billed_through=start_of(edge) if edge is not None else None,
@@ -365,6 +388,17 @@ def _balances(known: PageFacts) -> Iterable[BalanceLine]:
             facts=lasting.facts if lasting is not None else (),
             read_at=balance.read_at,
         )
+
+
+def _running_line(row: Running, known: PageFacts) -> RunningLine:
+    return RunningLine(
+        name=known.audience.owners.display(row.owner),
+        product=row.product,
+        status=row.status,
+        since=row.since,
+        rate=f"{format_usd(row.rate)} an hour" if row.rate is not None else "not billed yet",
+        alerts=alerts_on(row, known.alerts),
+    )
 
 
 def _silence_line(silence: Silence, headlines: Mapping[str, str]) -> SilenceLine:

@@ -12,6 +12,8 @@ import pytest
 
 from alertd.cli.root import run
 from alertd.core.hours import HourRange, HourSet, hour_of
+from alertd.core.resources import Resource, ResourceKind
+from alertd.core.rules.held import LastRead
 from alertd.core.spend.bill import ApiKey, Series, View
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
@@ -237,3 +239,62 @@ def test_alerts_when_nothing_fires_then_says_so(store: Store, capsys: pytest.Cap
     assert run(["alerts", "--json"]) == 0
 
     assert capsys.readouterr().out == "Nothing is firing.\n[]\n"
+
+
+def test_running_when_one_owner_is_billed_and_one_is_only_listed_then_both_dearest_first(
+    store: Store, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """What the list has and no bill yet shows runs all the same; what it calls stopped does not."""
+    (tmp_path / "rules.yaml").write_text("version: 1\nowners: [{match: gpu-1, name: trainer}]\nrules: []\n")
+    hour = hour_of(NOW)
+    hours = {h: block([6 * USD, USD]) for h in range(hour - 5, hour - 1)}
+    book = CategoryBook(
+        account="default",
+        category="gpu",
+        hours={h: summarise(h, b) for h, b in hours.items()},
+        covered=HourSet.of([HourRange(hour - 200, hour + 1)]),
+        read_at=NOW - timedelta(minutes=3),
+    )
+    store.save_facts(store.bills.load_series(), books=[BookChange(book=book, blocks=hours)])
+    listed = [
+        Resource(
+            account="default",
+            id=owner,
+            kind=ResourceKind.INSTANCE,
+            name=name,
+            status=status,
+            product="H100",
+            gpus=1,
+            started_at=started_at,
+            stopped_at=None,
+        )
+        for owner, name, status, started_at in (
+            ("gpu-1", "by the list", "running", None),
+            ("gpu-2", "off", "exited", None),
+            ("gpu-3", "fresh", "pulling", NOW),
+        )
+    ]
+    store.resources.save(listed)
+    store.meta.put_last_read(LastRead(accounts=frozenset({"default"}), resources_read={"default": NOW}))
+    with freeze_time(NOW):
+        assert run(["running", "--json"]) == 0
+    first, second = json.loads(capsys.readouterr().out)
+    assert first == {
+        "owner": "gpu-1",
+        "name": "trainer",
+        "account": "default",
+        "product": "H100",
+        "category": "gpu",
+        "status": "running",
+        "since": "2026-01-10T09:00:00Z",
+        "rate_per_hour": "6",
+        "utilization": None,
+        "alerts": [],
+    }
+    assert (second["owner"], second["name"], second["status"]) == ("gpu-3", "fresh", "pulling")
+    assert (second["since"], second["rate_per_hour"]) == ("2026-01-10T14:30:00Z", None)
+    with freeze_time(NOW):
+        assert run(["running"]) == 0
+    shown = capsys.readouterr().out
+    assert "trainer (gpu-1)  H100" in shown
+    assert "gpu-2" not in shown

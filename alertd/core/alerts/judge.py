@@ -61,7 +61,9 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
             del watched[group]
             moves.append(Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule))
     stepped = step_rule(rule, rule.evaluate(facts, watched), of_rule, watched, facts.now)
-    return moves + [_restated(_counted(_closed(move, rule, facts), rule, facts), rule, facts) for move in stepped]
+    moves += [_restated(_counted(_closed(move, rule, facts), rule, facts), rule, facts) for move in stepped]
+    rates = rule.rates(facts, [move.after for move in moves if move.after.state is not AlertState.RESOLVED])
+    return [replace(move, after=replace(move.after, rate=rates.get(move.after.group))) for move in moves]
 
 
 def _closed(move: Move, rule: Rule, facts: Facts) -> Move:

@@ -17,6 +17,7 @@ from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow
+from alertd.core.messages.rate_words import rate_line
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
@@ -109,6 +110,8 @@ def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime)
         lines.append(_end_line(alert, now))
     elif reason is not NotifyReason.FIRST and alert.fired_at is not None:
         lines.append(f"Firing for {format_age(now - alert.fired_at)}, since {format_instant(alert.fired_at)}.")
+    if alert.rate is not None and alert.state is not AlertState.RESOLVED:
+        lines.insert(0, rate_line(alert.rate, now))
     if alert.condition_ended_at is not None and alert.state is AlertState.FIRING and rule is not None:
         over, until = alert.condition_ended_at, alert.condition_ended_at + rule.keep_firing_for
         lines.append(

@@ -13,6 +13,7 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.money import Usd
 from alertd.core.reports.budget_lines import most_groups
 from alertd.core.reports.figures import BudgetFigures, Undecided, budget_figures, undecided_rules
+from alertd.core.reports.running import Running, running
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Rule
 from alertd.core.rules.budget import BudgetRule
@@ -61,6 +62,8 @@ class Overview:
     """By rule: how long the balances last that a rule watches."""
     bills: tuple[TrackedBill, ...]
     """Every monthly bill known, newest month first."""
+    running: tuple[Running, ...] = ()
+    """What runs now, dearest first."""
 
 
 def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
@@ -85,6 +88,7 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
             (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in rule.runways(facts)
         ),
         bills=tuple(sorted(facts.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)),
+        running=running(facts),
     )
 
 

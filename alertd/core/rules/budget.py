@@ -72,6 +72,12 @@ class BudgetRule(WatchedBudget):
         window = HourRange(hour_of(alert.period_start), hour_of(as_of))
         return self.restated_in(facts, alert, window, lambda spent: share_value(Fraction(spent, budget)))
 
+    def period_end(self, alert: Alert) -> datetime | None:
+        """Return when the budget's period ends."""
+        if alert.period_start is None:
+            return None
+        return start_of(period_of(hour_of(alert.period_start), self.period, self.timezone).hours.end)
+
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
         """Return what was spent since the alert's period began, against the budget and its thresholds."""
         if alert.period_start is None:

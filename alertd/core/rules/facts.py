@@ -11,6 +11,9 @@ from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.view import SpendView
 
+RESOURCES_FRESH = timedelta(hours=1)
+"""An older list says nothing of what runs now."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReloadOutcome:
@@ -116,8 +119,16 @@ class Facts:
     """Subscriptions, running and over, as last read."""
     resources: Mapping[ResourceKey, Resource] = field(default_factory=dict)
     """Instances and endpoints that were ever listed; only of accounts where they are read."""
+    resources_read: Mapping[str, datetime] = field(default_factory=dict)
+    """When the instances of an account were last read."""
     balance_gaps: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose balance could not be read now, and why."""
+
+    def resource_of(self, account: str, owner: str) -> Resource | None:
+        """Return what the lists say of an owner, None where they do not name it or were not read of late."""
+        read_at = self.resources_read.get(account)
+        is_fresh = read_at is not None and self.now - read_at <= RESOURCES_FRESH
+        return self.resources.get((account, owner)) if is_fresh else None
 
     def of(self, view: View) -> "Facts":
         """

@@ -157,6 +157,7 @@ def build_facts(
         balances=known.balances,
         terms=known.terms,
         resources={resource.key: resource for resource in known.resources},
+        resources_read=known.last_read.resources_read,
         balance_gaps=known.last_read.balance_gaps,
         planned=watched.planned,
         is_explained=is_explained,

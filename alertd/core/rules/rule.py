@@ -17,7 +17,7 @@ from functools import cached_property
 from itertools import pairwise
 from typing import Annotated, ClassVar, NewType, TypeVar, get_type_hints
 
-from alertd.core.alert import Alert, Billed, Sample
+from alertd.core.alert import Alert, Billed, Rate, Sample
 from alertd.core.chart import Chart
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain
@@ -220,6 +220,10 @@ class Rule(ABC):
     def closing(self, facts: Facts, alert: Alert) -> Sample | None:  # noqa: ARG002 # for those who can
         """Return what the calendar period came to that an alert is about and that is over; None where it has none."""
         return None
+
+    def rates(self, facts: Facts, alerts: Collection[Alert]) -> Mapping[Labels, Rate]:  # noqa: ARG002 # as above
+        """Return what the groups of some alerts cost now; a group of which nothing is known is absent."""
+        return {}
 
     def is_event(self, alert: Alert) -> bool:  # noqa: ARG002 # for those who can
         """Tell whether an alert is of something that happened: it is notified once, and neither repeated nor ended."""

@@ -1,19 +1,20 @@
 """What rules on hourly spend share: filters, groups, metric, view, and how their sums are put together."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Billed, Lag
+from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Billed, Lag, Rate
 from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.further import count_spend
+from alertd.core.rules.rates import rates_of
 from alertd.core.rules.rule import NOT_MATCHED, Key, Metric, Rule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION, View
@@ -170,6 +171,24 @@ class SpendRule(Rule):
             running=hour_of(facts.now),
             digest=self.digest(),
         )
+
+    def rates(self, facts: Facts, alerts: Collection[Alert]) -> Mapping[Labels, Rate]:
+        """Return what each group costs now, and whether it still runs."""
+        facts = facts.of(self.view)
+        if not alerts or self.edge(facts.data) is None:
+            return {}
+        return rates_of(
+            facts,
+            alerts,
+            query=self._query(facts.data),
+            metric=self.metric,
+            edges=self.edges(facts),
+            period_end=self.period_end,
+        )
+
+    def period_end(self, alert: Alert) -> datetime | None:  # noqa: ARG002 # for those who have one
+        """Return when the calendar period ends that an alert's value counts; None where it counts none."""
+        return None
 
     def restated_in(
         self, facts: Facts, alert: Alert, window: HourRange, value_of: Callable[[Usd], Decimal] = to_decimal

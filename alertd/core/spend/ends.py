@@ -256,6 +256,13 @@ def _since_start(view: SpendView, metric: str, edges: Edges, span: HourRange) ->
     return SinceStart(_sums(cells, at_least), _sums(cells, about))
 
 
+def last_hours(view: SpendView, metric: str, edges: Edges, length: int) -> GroupSums:
+    """Return what each group was billed in the hours before its own edge in each stream."""
+    hours = np.unique(np.concatenate((edges.edge, edges.edge - length)))
+    at = _Rows(hours, view.totals_at(edges.cells, metric, hours))
+    return _sums(edges.cells, edges.cells.by_group(at.each(edges.edge) - at.each(edges.edge - length)))
+
+
 def _sums(cells: Cells, values: NDArray[np.int64]) -> GroupSums:
     return GroupSums(cells.groups, values, cells.numbers, int(values.max(initial=-MAX_UNITS)))
 

@@ -1,0 +1,98 @@
+"""`alertd running`: what runs now, and what it costs an hour."""
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from alertd.cli.common import prepare, print_json, table
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from alertd.core.reports.running import Running
+    from alertd.queries.snapshot import Snapshot
+    from alertd.settings import Settings
+
+_EPILOG = """\b
+Examples:
+  alertd running
+  alertd running --json | jq -r '.[] | select(.alerts == []) | .owner'
+"""
+
+
+@click.command("running", epilog=_EPILOG)
+@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.pass_context
+def command(ctx: click.Context, *, as_json: bool) -> int:
+    """Show what runs now, dearest first: name, product, since when, USD an hour, and the alerts on it."""
+    from alertd.core.reports.running import running
+
+    known = _known(prepare(ctx))
+    rows = running(known.facts)
+    if as_json:
+        print_json([_json(row, known) for row in rows])
+    elif rows:
+        click.echo(_table(rows, known))
+    else:
+        edge = known.facts.data.edge(known.facts.data.books)
+        click.echo("No bills were read yet." if edge is None else "Nothing runs, as far as it is billed.")
+    return 0
+
+
+def _known(settings: "Settings") -> "Snapshot":
+    from alertd.clock import utc_now
+    from alertd.core.reports.running import BACK_HOURS
+    from alertd.daemon.plan import build_watched
+    from alertd.queries.snapshot import read_snapshot
+    from alertd.rules_file.load import load_rules
+    from alertd.store.store import Store
+
+    rules = load_rules(settings.rules_path())
+    # No rule is judged: only how far bills and lists are known counts.
+    watched = replace(build_watched(rules, settings), rules=(), planned=(), reach=timedelta(hours=BACK_HOURS))
+    store = Store.open_read_only(settings.store_url())
+    try:
+        return read_snapshot(store, watched, owners=rules.owners, now=utc_now())
+    finally:
+        store.close()
+
+
+def _json(row: "Running", known: "Snapshot") -> dict[str, object]:
+    from alertd.core.instant import iso_instant_or_none
+    from alertd.core.money import decimal_text
+    from alertd.core.reports.running import alerts_on
+
+    return {
+        "owner": row.owner,
+        "name": row.name or None,
+        "account": row.account,
+        "product": row.product,
+        "category": row.category,
+        "status": row.status,
+        "since": iso_instant_or_none(row.since),
+        "rate_per_hour": decimal_text(row.rate) if row.rate is not None else None,
+        "utilization": None,
+        "alerts": list(alerts_on(row, known.alerts)),
+    }
+
+
+def _table(rows: "Sequence[Running]", known: "Snapshot") -> str:
+    from alertd.core.money import format_usd
+    from alertd.core.reports.running import alerts_on
+
+    lines = [("NAME", "PRODUCT", "STATUS", "SINCE (UTC)", "USD AN HOUR", "ALERTS")]
+    for row in rows:
+        on = alerts_on(row, known.alerts)
+        lines.append(
+            (
+                known.facts.owners.display(row.owner),
+                row.product,
+                row.status,
+                f"{row.since:%Y-%m-%d %H:%M}" if row.since is not None else "longer than known",
+                format_usd(row.rate) if row.rate is not None else "not billed yet",
+                " ".join(fingerprint[:8] for fingerprint in on),
+            )
+        )
+    return table(lines, right=frozenset({4}))

@@ -1,0 +1,121 @@
+"""
+What runs now: owners that are billed up to their data edge, and instances that the API lists as running.
+
+The list knows of the last minutes and wins where it was read of late; bills alone say what it costs.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, AlertState
+from alertd.core.hours import HOURS_PER_DAY, start_of
+from alertd.core.labels import Labels, Patterns
+from alertd.core.money import Usd
+from alertd.core.resources import Resource, ResourceKind
+from alertd.core.rules.facts import RESOURCES_FRESH, Facts
+from alertd.core.spend.ends import edges_of
+from alertd.core.spend.runs import Run, runs
+from alertd.core.spend.selection import SpendQuery
+
+RUNNING_CATEGORIES = ("gpu", "serverless", "bare_metal", "cloud_sandbox", "llm_dedicated_endpoint")
+"""Of machines; what is paid by the request or by what is stored does not run."""
+BACK_HOURS = 31 * HOURS_PER_DAY
+"""How far back the beginning of a run is looked for."""
+BILLED = "billed"
+"""The status of what only bills know of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Running:
+    """One owner that runs now."""
+
+    account: str
+    owner: str
+    name: str
+    """What people call it; empty where nobody gave it a name."""
+    product: str
+    category: str
+    status: str
+    """As the API says it, or `billed`."""
+    since: datetime | None
+    """None where it began longer ago than is known."""
+    rate: Usd | None
+    """1e-10 USD an hour; None where no bill shows it yet."""
+
+
+def running(facts: Facts) -> tuple[Running, ...]:
+    """Return what runs now, dearest first; what is not billed yet comes last."""
+    rows = [*_billed(facts)]
+    known = {(row.account, row.owner) for row in rows}
+    rows += (
+        _listed(facts, one) for one in facts.resources.values() if one.key not in known and _is_unbilled(facts, one)
+    )
+    return tuple(sorted(rows, key=lambda row: (-(row.rate or 0), row.account, row.owner)))
+
+
+def alerts_on(row: Running, alerts: Iterable[Alert]) -> tuple[str, ...]:
+    """Return the fingerprints of the alerts that fire on an owner."""
+    return tuple(
+        alert.fingerprint
+        for alert in alerts
+        if alert.state is AlertState.FIRING
+        and dict(alert.group).get("owner") == row.owner
+        and row.account in alert.account.split(ACCOUNT_SEPARATOR)
+    )
+
+
+def _billed(facts: Facts) -> Iterator[Running]:
+    categories = Patterns(RUNNING_CATEGORIES)
+    keys = facts.data.select(Patterns(), categories)
+    if facts.data.edge(keys) is None:
+        return
+    query = SpendQuery(
+        filters=(("category", categories),),
+        group_by=("account", "category", "owner"),
+        accounts=facts.data.accounts,
+    )
+    edges = edges_of(facts.spend, facts.data, query, keys)
+    found = runs(facts.spend, facts.data, query, "amount", edges, hours=BACK_HOURS, min_rate=1, gap=1)
+    for group, run in found.items():
+        labels = dict(group)
+        resource = facts.resource_of(labels["account"], labels["owner"])
+        if run.hours and labels["owner"] and (resource is None or not resource.has_ended):
+            yield _of_run(facts, query, group, run, resource)
+
+
+def _of_run(facts: Facts, query: SpendQuery, group: Labels, run: Run, resource: Resource | None) -> Running:
+    labels = dict(group)
+    since = start_of(run.span.start) if run.is_whole else None
+    parts = facts.spend.top(query, "amount", run.span, group, before=None, count=1)
+    product = parts[0].product if parts else ""
+    return Running(
+        account=labels["account"],
+        owner=labels["owner"],
+        name=facts.owners.find(labels["owner"]).name,
+        product=product or (resource.product if resource is not None else ""),
+        category=labels["category"],
+        status=(resource.status if resource is not None else "") or BILLED,
+        since=(resource.started_at if resource is not None else None) or since,
+        rate=run.rate,
+    )
+
+
+def _is_unbilled(facts: Facts, resource: Resource) -> bool:
+    read_at = facts.resources_read.get(resource.account)
+    is_fresh = read_at is not None and facts.now - read_at <= RESOURCES_FRESH
+    # An endpoint that serves costs nothing until somebody asks it; an instance costs from its start on.
+    return is_fresh and resource.kind is ResourceKind.INSTANCE and resource.is_running
+
+
+def _listed(facts: Facts, resource: Resource) -> Running:
+    return Running(
+        account=resource.account,
+        owner=resource.id,
+        name=facts.owners.find(resource.id).name,
+        product=resource.product,
+        category="gpu",
+        status=resource.status,
+        since=resource.started_at,
+        rate=None,
+    )

@@ -1,0 +1,83 @@
+"""What the groups of a rule's alerts cost now, and whether they still run: by bills, and by the API's list."""
+
+from collections.abc import Callable, Collection
+from dataclasses import replace
+from datetime import datetime
+from itertools import pairwise
+
+from alertd.core.alert import Alert, Rate
+from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
+from alertd.core.labels import Labels
+from alertd.core.resources import Resource
+from alertd.core.rules.facts import Facts
+from alertd.core.spend.ends import Edges, last_hours
+from alertd.core.spend.runs import RATE_HOURS, rate_of
+from alertd.core.spend.selection import SpendQuery
+
+_BACK_HOURS = 31 * HOURS_PER_DAY
+"""So far back the beginning of what goes on is looked for."""
+
+
+def rates_of(
+    facts: Facts,
+    alerts: Collection[Alert],
+    *,
+    query: SpendQuery,
+    metric: str,
+    edges: Edges,
+    period_end: Callable[[Alert], datetime | None],
+) -> dict[Labels, Rate]:
+    """
+    Return the rate of each alert's group; of one that has no row there is none.
+
+    Args:
+        query: The rule's, grouped as its alerts are.
+        edges: Of that query.
+    """
+    three = last_hours(facts.spend, metric, edges, RATE_HOURS)
+    last = last_hours(facts.spend, metric, edges, 1)
+    found = {}
+    for alert in alerts:
+        streams = edges.of(alert.group)
+        if not streams:
+            continue
+        edge = max(edge for _, edge in streams)
+        rate = Rate(
+            per_hour=rate_of(three.of(alert.group)),
+            through=start_of(edge),
+            is_billed=last.of(alert.group) > 0,
+            period_ends_at=period_end(alert),
+        )
+        owner = dict(alert.group).get("owner")
+        if owner:
+            since = _turned_at(facts, query, metric, alert.group, edge)
+            rate = _of_owner(replace(rate, since=since), facts.resource_of(alert.account, owner))
+        found[alert.group] = rate
+    return found
+
+
+def _turned_at(facts: Facts, query: SpendQuery, metric: str, group: Labels, edge: int) -> datetime | None:
+    """Return when a group's spend last began or ended, None where that is longer ago than is looked at."""
+    span = HourRange(max(edge - _BACK_HOURS, facts.spend.span.start), edge)
+    totals = facts.spend.totals_before(query, metric, group, range(span.start, span.end + 1))
+    has_money = [later > earlier for earlier, later in pairwise(totals)]
+    same = next((back for back, one in enumerate(reversed(has_money)) if one is not has_money[-1]), None)
+    return start_of(edge - same) if same else None
+
+
+def _of_owner(rate: Rate, resource: Resource | None) -> Rate:
+    """Return the rate with what the list says of its owner; the list knows of the last minutes, bills do not."""
+    if resource is None:
+        return rate
+    since = rate.since if rate.is_billed and resource.is_running else None
+    if resource.is_running:
+        since = resource.started_at or since
+    elif resource.has_ended:
+        since = resource.gone_at if resource.gone_at is not None else resource.stopped_at
+    return replace(
+        rate,
+        since=since,
+        status="gone" if resource.gone_at is not None else resource.status or "listed",
+        has_ended=resource.has_ended,
+        hardware=resource.hardware,
+    )

@@ -1,0 +1,151 @@
+"""
+How long owners have been billed hour after hour, and what they cost now: from bills alone, all owners at once.
+
+A run is what ends at a group's own data edge: hours that hold money, with fewer empty ones in a row than end it. An
+hour that could not be read neither counts nor ends anything.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass
+from functools import cache, partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from alertd.core.hours import HourRange
+from alertd.core.labels import Labels
+from alertd.core.money import Usd
+from alertd.core.spend.arrival import HOURLY
+from alertd.core.spend.ends import Edges, last_hours
+from alertd.core.spend.ledger import DataState
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.stream import LONGEST_LAG_HOURS
+from alertd.core.spend.view import SpendView
+
+RATE_HOURS = 3
+"""What something costs now is the mean of so many hours: one alone may be billed in part."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """An unbroken run of one group."""
+
+    hours: int
+    """How long it lasts, without the hours of which nothing is known; 0 where there is none."""
+    span: HourRange
+    """From its first hour to the end of the last one that is billed."""
+    edge: int
+    """The group is billed through here."""
+    is_whole: bool
+    """Its beginning is known: it did not begin before the first hour that was looked at."""
+    cost: Usd
+    rate: Usd
+    """1e-10 USD an hour, the mean of the last `RATE_HOURS` before the edge."""
+
+
+def rate_of(three_hours: Usd) -> Usd:
+    """Return what `RATE_HOURS` come to an hour, in 1e-10 USD."""
+    return Usd(three_hours // RATE_HOURS)
+
+
+def runs(
+    view: SpendView,
+    data: DataState,
+    query: SpendQuery,
+    metric: str,
+    edges: Edges,
+    *,
+    hours: int,
+    min_rate: int,
+    gap: int,
+    also: Collection[Labels] = (),
+) -> dict[Labels, Run]:
+    """
+    Return the run of each group that is billed of late.
+
+    Args:
+        query: Grouped by account among others.
+        edges: Of that query.
+        hours: How far back a run is followed.
+        min_rate: What an hour must hold at least, in 1e-10 USD.
+        gap: So many hours in a row with less end a run, where it is known that they hold no more.
+        also: Groups that get an answer even where they have no run.
+    """
+    span = HourRange(max(edges.latest - hours, view.span.start), max(edges.latest, view.span.start))
+    late = HourRange(max(span.start, span.end - LONGEST_LAG_HOURS - gap), span.end)
+    found = view.sums(query, metric, late)
+    groups = [*(group for group, _ in found.at_least(min_rate)), *(group for group in also if group in found.numbers)]
+    groups = list(dict.fromkeys(groups))
+    if not groups or not len(span):
+        return {}
+    numbers = np.array([found.numbers[group] for group in groups], np.intp)
+    amounts = np.diff(view.running_totals(query, metric, span, numbers), axis=0)
+    rates = last_hours(view, metric, edges, RATE_HOURS)
+    ends = _edges_of(edges, groups)
+    unknown = cache(partial(_unknown, data, span))
+    return {
+        group: _run(
+            amounts[: max(0, end - span.start), place],
+            unknown(frozenset((key.account, key.category) for key, _ in edges.of(group)))[: max(0, end - span.start)],
+            start=span.start,
+            edge=end,
+            min_rate=min_rate,
+            gap=gap,
+            rate=rate_of(rates.of(group)),
+        )
+        for place, (group, end) in enumerate(zip(groups, ends, strict=True))
+    }
+
+
+def _edges_of(edges: Edges, groups: Iterable[Labels]) -> list[int]:
+    """Return the latest edge of each group's hourly streams: rows of a day say nothing of the last hours."""
+    hourly = np.array([key.step == HOURLY for key in edges.cells.keys], bool)
+    cells = edges.cells
+    latest = np.full(len(cells.groups), -1, np.int64)
+    if len(cells):
+        chosen = np.flatnonzero(edges.is_present & hourly[cells.stream])
+        np.maximum.at(latest, cells.group[chosen], edges.edge[chosen])
+    numbers = (cells.numbers.get(group) for group in groups)
+    each = (int(latest[number]) if number is not None else -1 for number in numbers)
+    return [edge if edge >= 0 else edges.latest for edge in each]
+
+
+def _unknown(data: DataState, span: HourRange, categories: Iterable[tuple[str, str]]) -> NDArray[np.bool_]:
+    """Return the hours of a span that could not be read, of any of some categories."""
+    found = np.zeros(len(span), bool)
+    for book in filter(None, map(data.books.get, categories)):
+        for part in (*book.failed.within(span), *book.covered.missing_from(span)):
+            found[part.start - span.start : part.end - span.start] = True
+    return found
+
+
+def _run(
+    amounts: NDArray[np.int64],
+    unknown: NDArray[np.bool_],
+    *,
+    start: int,
+    edge: int,
+    min_rate: int,
+    gap: int,
+    rate: Usd,
+) -> Run:
+    billed = amounts >= min_rate
+    # What was billed before a read failed is known all the same.
+    places = np.flatnonzero(billed | ~unknown)
+    known = billed[places]
+    empty = np.concatenate(([0], np.cumsum(~known)))
+    ending = np.flatnonzero(empty[gap:] - empty[:-gap] == gap) if len(known) >= gap else np.empty(0, np.intp)
+    first = int(ending[-1]) + gap if len(ending) else 0
+    of_run = places[first:][known[first:]]
+    if not len(of_run):
+        return Run(hours=0, span=HourRange(edge, edge), edge=edge, is_whole=True, cost=Usd(0), rate=rate)
+    begin, end = int(of_run[0]), int(of_run[-1]) + 1
+    skipped = int((unknown & ~billed)[begin:end].sum())
+    return Run(
+        hours=end - begin - skipped,
+        span=HourRange(start + begin, start + end),
+        edge=edge,
+        is_whole=begin > 0,
+        cost=Usd(int(amounts[begin:end].sum())),
+        rate=rate,
+    )
