@@ -276,8 +276,7 @@ def test_running_when_one_owner_is_billed_and_one_is_only_listed_then_both_deare
     ]
     store.resources.save(listed)
     store.meta.put_last_read(LastRead(accounts=frozenset({"default"}), resources_read={"default": NOW}))
-    with freeze_time(NOW):
-        assert run(["running", "--json"]) == 0
+    assert run(["running", "--json"]) == 0
     first, second = json.loads(capsys.readouterr().out)
     assert first == {
         "owner": "gpu-1",
@@ -293,8 +292,7 @@ def test_running_when_one_owner_is_billed_and_one_is_only_listed_then_both_deare
     }
     assert (second["owner"], second["name"], second["status"]) == ("gpu-3", "fresh", "pulling")
     assert (second["since"], second["rate_per_hour"]) == ("2026-01-10T14:30:00Z", None)
-    with freeze_time(NOW):
-        assert run(["running"]) == 0
+    assert run(["running"]) == 0
     shown = capsys.readouterr().out
     assert "trainer (gpu-1)  H100" in shown
     assert "gpu-2" not in shown

@@ -76,7 +76,7 @@ class BudgetRule(WatchedBudget):
         """Return when the budget's period ends."""
         if alert.period_start is None:
             return None
-        return start_of(period_of(hour_of(alert.period_start), self.period, self.timezone).hours.end)
+        return start_of(self._period_of(hour_of(alert.period_start)).hours.end)
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
         """Return what was spent since the alert's period began, against the budget and its thresholds."""
