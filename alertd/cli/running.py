@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, print_json, table
+from alertd.cli.common import prepare, print_json
+from alertd.cli.tables import table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

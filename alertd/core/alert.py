@@ -159,7 +159,9 @@ class Rate:
     is_billed: bool
     """The last of these hours holds money."""
     since: datetime | None = None
-    """Of one owner: when what goes on began, or when it ended where nothing goes on; None where that is not known."""
+    """Of one owner: when its bills last began, or ended where they have; None where that is longer ago than known."""
+    listed_since: datetime | None = None
+    """Of one owner: when it last started by the API's list, or stopped where it has; None where that is not known."""
     status: str = ""
     """Of one owner: what the API's list says now; empty where that is not known."""
     has_ended: bool = False

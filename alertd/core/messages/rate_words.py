@@ -20,7 +20,11 @@ def rate_line(rate: Rate, now: datetime) -> str:
 
 
 def _state(rate: Rate, now: datetime) -> str:
-    at = f" {moment(rate.since, now)}" if rate.since is not None else ""
+    # By bills alone it runs since; when it stopped they do not know to the minute.
+    since_at = rate.listed_since or (rate.since if rate.is_billed and not rate.has_ended else None)
+    if not rate.status:
+        since_at = rate.since
+    at = f" {moment(since_at, now)}" if since_at is not None else ""
     since = f" since{at}" if at else ""
     if rate.status == "gone":
         return f"no longer listed{since}"

@@ -14,7 +14,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.facts import RESOURCES_FRESH, Facts
-from alertd.core.spend.ends import edges_of
+from alertd.core.spend.edges import edges_of
 from alertd.core.spend.runs import Run, runs
 from alertd.core.spend.selection import SpendQuery
 

@@ -10,7 +10,8 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels
 from alertd.core.resources import Resource
 from alertd.core.rules.facts import Facts
-from alertd.core.spend.ends import Edges, last_hours
+from alertd.core.spend.edges import Edges
+from alertd.core.spend.ends import two_ends
 from alertd.core.spend.runs import RATE_HOURS, rate_of
 from alertd.core.spend.selection import SpendQuery
 
@@ -34,8 +35,8 @@ def rates_of(
         query: The rule's, grouped as its alerts are.
         edges: Of that query.
     """
-    three = last_hours(facts.spend, metric, edges, RATE_HOURS)
-    last = last_hours(facts.spend, metric, edges, 1)
+    three = two_ends(facts.spend, facts.data, metric, edges, length=RATE_HOURS)
+    last = two_ends(facts.spend, facts.data, metric, edges, length=1)
     found = {}
     for alert in alerts:
         streams = edges.of(alert.group)
@@ -43,14 +44,19 @@ def rates_of(
             continue
         edge = max(edge for _, edge in streams)
         rate = Rate(
-            per_hour=rate_of(three.of(alert.group)),
+            per_hour=rate_of(three.own_of(alert.group)),
             through=start_of(edge),
-            is_billed=last.of(alert.group) > 0,
+            is_billed=last.own_of(alert.group) > 0,
             period_ends_at=period_end(alert),
         )
         owner = dict(alert.group).get("owner")
         if owner:
-            since = _turned_at(facts, query, metric, alert.group, edge)
+            known = alert.rate
+            if known is not None and (known.through, known.is_billed) == (rate.through, rate.is_billed):
+                # Nothing came since: a month of hours of each alert is not looked at again at each poll.
+                since = known.since
+            else:
+                since = _turned_at(facts, query, metric, alert.group, edge)
             rate = _of_owner(replace(rate, since=since), facts.resource_of(alert.account, owner))
         found[alert.group] = rate
     return found
@@ -69,14 +75,10 @@ def _of_owner(rate: Rate, resource: Resource | None) -> Rate:
     """Return the rate with what the list says of its owner; the list knows of the last minutes, bills do not."""
     if resource is None:
         return rate
-    since = rate.since if rate.is_billed and resource.is_running else None
-    if resource.is_running:
-        since = resource.started_at or since
-    elif resource.has_ended:
-        since = resource.gone_at if resource.gone_at is not None else resource.stopped_at
+    turned_at = resource.started_at if resource.is_running else resource.gone_at or resource.stopped_at
     return replace(
         rate,
-        since=since,
+        listed_since=turned_at,
         status="gone" if resource.gone_at is not None else resource.status or "listed",
         has_ended=resource.has_ended,
         hardware=resource.hardware,

@@ -71,6 +71,11 @@ class TwoEnds:
             is_window=bool(self.is_window[number]),
         )
 
+    def own_of(self, group: Labels) -> Usd:
+        """Return what a group's streams show in the windows that end at their own edges, nothing where it has no row."""
+        number = self.numbers.get(group)
+        return Usd(0 if number is None else int(self.own[number]))
+
     def reaching(self, floor: int) -> NDArray[np.intp]:
         """Return the numbers of the groups whose lower end is *floor* or more, in the order of the groups."""
         return np.flatnonzero(self.at_least >= floor) if self.most >= floor else _NOBODY
@@ -254,13 +259,6 @@ def _since_start(view: SpendView, metric: str, edges: Edges, span: HourRange) ->
     late[cells.of_category(SUBSCRIPTION)] = 0
     at_least, about = cells.by_group(billed), cells.by_group(billed + np.maximum(late, 0))
     return SinceStart(_sums(cells, at_least), _sums(cells, about))
-
-
-def last_hours(view: SpendView, metric: str, edges: Edges, length: int) -> GroupSums:
-    """Return what each group was billed in the hours before its own edge in each stream."""
-    hours = np.unique(np.concatenate((edges.edge, edges.edge - length)))
-    at = _Rows(hours, view.totals_at(edges.cells, metric, hours))
-    return _sums(edges.cells, edges.cells.by_group(at.each(edges.edge) - at.each(edges.edge - length)))
 
 
 def _sums(cells: Cells, values: NDArray[np.int64]) -> GroupSums:

@@ -16,7 +16,8 @@ from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.spend.arrival import HOURLY
-from alertd.core.spend.ends import Edges, last_hours
+from alertd.core.spend.edges import Edges
+from alertd.core.spend.ends import two_ends
 from alertd.core.spend.ledger import DataState
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.stream import LONGEST_LAG_HOURS
@@ -80,7 +81,7 @@ def runs(
         return {}
     numbers = np.array([found.numbers[group] for group in groups], np.intp)
     amounts = np.diff(view.running_totals(query, metric, span, numbers), axis=0)
-    rates = last_hours(view, metric, edges, RATE_HOURS)
+    rates = two_ends(view, data, metric, edges, length=RATE_HOURS)
     ends = _edges_of(edges, groups)
     unknown = cache(partial(_unknown, data, span))
     return {
@@ -91,7 +92,7 @@ def runs(
             edge=end,
             min_rate=min_rate,
             gap=gap,
-            rate=rate_of(rates.of(group)),
+            rate=rate_of(rates.own_of(group)),
         )
         for place, (group, end) in enumerate(zip(groups, ends, strict=True))
     }

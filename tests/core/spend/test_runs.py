@@ -6,7 +6,7 @@ import pytest
 
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels, Patterns
-from alertd.core.spend.ends import edges_of
+from alertd.core.spend.edges import edges_of
 from alertd.core.spend.runs import Run, runs
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import NOW, RUNNING, SETTLE, Desk, desk_with, row, usd
