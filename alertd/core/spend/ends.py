@@ -72,7 +72,7 @@ class TwoEnds:
         )
 
     def own_of(self, group: Labels) -> Usd:
-        """Return what a group's streams show in the windows that end at their own edges, nothing where it has no row."""
+        """Return what a group's streams show in windows that end at their own edges, nothing where it has no row."""
         number = self.numbers.get(group)
         return Usd(0 if number is None else int(self.own[number]))
 
