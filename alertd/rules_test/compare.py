@@ -235,8 +235,10 @@ def _alert_faults(expected: ExpectedAlert, alert: Alert, mutes: Sequence[Muted])
         faults.append(f"state: expected {expected.state.value}, got {alert.state.value}")
     if expected.severity is not None and alert.severity is not expected.severity:
         faults.append(f"severity: expected {expected.severity.label}, got {alert.severity.label}")
-    if expected.value is not None and not expected.value.fits(alert.value, alert.unit):
-        faults.append(f"value: expected {expected.value}, got {value_text(alert.value, alert.unit)}")
+    about = alert.value if alert.expected is None else alert.expected
+    for name, wanted, value in (("value", expected.value, alert.value), ("about", expected.about, about)):
+        if wanted is not None and not wanted.fits(value, alert.unit):
+            faults.append(f"{name}: expected {wanted}, got {value_text(value, alert.unit)}")
     if expected.headline is not None and expected.headline not in alert.headline:
         faults.append(f'headline: "{expected.headline}" is not in "{alert.headline}"')
     if expected.withheld is not None and not _is_withheld(expected.withheld, mutes):
@@ -254,6 +256,8 @@ def _expected_alert(expected: ExpectedAlert) -> str:
         parts.append(expected.severity.label)
     if expected.value is not None:
         parts.append(str(expected.value))
+    if expected.about is not None:
+        parts.append(f"about {expected.about}")
     return " ".join(parts)
 
 

@@ -21,7 +21,7 @@ from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillStatus
 from alertd.rules_file.model import LoadedRules, Place
 from alertd.rules_file.values import Starting
-from alertd.rules_test.notation import LONGEST, Hours, Month, Offset, Value
+from alertd.rules_test.notation import LONGEST, Hours, Month, Offset, Span, Value
 
 _ZERO = timedelta()
 _OWNER = {"owner": "gpu-1"}
@@ -57,9 +57,16 @@ class BilledSeries:
         Hours,
         Key("USD of each hour: `4.2`, `4.2x6` six times, `_x3` no rows, `1+0.5x6` rising.", example="4.2x6 _x2 1"),
     ]
+    span: Annotated[
+        Span,
+        Key(
+            "How many hours each row covers; `hours` gives USD of each row, one after another.",
+            example="24h",
+        ),
+    ] = Span(1)
     voucher: Annotated[Share, Key("The share that vouchers pay.", example="30%")] = Share(Fraction(0))
     late: Annotated[
-        timedelta, Key("How long after its hour each row shows in the bills.", example="3h", at_most=LONGEST)
+        timedelta, Key("How long after its last hour each row shows in the bills.", example="3h", at_most=LONGEST)
     ] = _ZERO
     revised: Annotated[
         tuple[Revision, ...], Key("Hours that later show otherwise.", example=[{"at": "20h", "hours": "3x5"}])
@@ -148,6 +155,10 @@ class ExpectedAlert:
     severity: Annotated[Severity | None, Key("Its severity.", example="warning")] = None
     value: Annotated[
         Value | None, Key("Its value: money, a share, a number, or time for days and hours.", example="$58.80")
+    ] = None
+    about: Annotated[
+        Value | None,
+        Key("What it comes to once everything is billed; the value where nothing is late.", example="$60"),
     ] = None
     headline: Annotated[str | None, Key("A part of its first line.", example="gpu-1 spent")] = None
     withheld: Annotated[

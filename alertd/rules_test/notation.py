@@ -23,6 +23,7 @@ from alertd.rules_file.source import Number
 
 LONGEST = timedelta(days=800)
 """No test goes further ahead or back; a budget sees two years."""
+_LONGEST_ROW_HOURS = 31 * 24
 _MOST_HOURS = LONGEST // timedelta(hours=1)
 _HOURS_IN = {"h": 1, "d": 24, "w": 168, "": 1}
 
@@ -97,6 +98,26 @@ class Offset(values.Written):
             raise ValueError(f"{show(value)} is too far from the start; the most is {format_duration(LONGEST)}")
         hours = duration // timedelta(hours=1)
         return cls(-hours if is_before else hours)
+
+    def __str__(self) -> str:
+        return f"{self.hours}h"
+
+
+@dataclass(frozen=True, slots=True)
+class Span(values.Written):
+    """How many hours a row covers."""
+
+    SCHEMA: ClassVar = {"type": "string", "pattern": times.DURATION}
+
+    hours: int
+
+    @classmethod
+    def parse(cls, value: object) -> Self:
+        """Read `1h` or `24h`."""
+        hours = Offset.parse(value).hours
+        if not 1 <= hours <= _LONGEST_ROW_HOURS:
+            raise ValueError(f"{show(value)} is no length of a row; write 1h to 31d, such as 24h for a row a day")
+        return cls(hours)
 
     def __str__(self) -> str:
         return f"{self.hours}h"

@@ -39,6 +39,7 @@ class _Row:
 
     series: int
     hour: int
+    span: int
     amount: Usd
     voucher: int
     shown_from: float
@@ -51,6 +52,7 @@ class _Rows:
 
     names: tuple[Series, ...]
     hour: NDArray[np.int32]
+    span: NDArray[np.int32]
     series: NDArray[np.int32]
     amount: NDArray[np.int64]
     voucher: NDArray[np.int64]
@@ -102,11 +104,12 @@ class BillsOfTest:
         self._refuse(category)
         rows = known.get(category)
         if rows is None:
-            return _bill_rows((), *(np.zeros(0, np.int64) for _ in range(4)))
+            return _bill_rows((), *(np.zeros(0, np.int64) for _ in range(5)))
         now_s = int(self._since_start() // timedelta(seconds=1))
         is_shown = (rows.shown_from <= now_s) & (now_s < rows.shown_until)
         chosen = np.flatnonzero(is_shown & (rows.hour >= span.start) & (rows.hour < span.end))
-        return _bill_rows(rows.names, rows.hour[chosen], rows.series[chosen], rows.amount[chosen], rows.voucher[chosen])
+        amount, voucher = rows.amount[chosen], rows.voucher[chosen]
+        return _bill_rows(rows.names, rows.hour[chosen], rows.span[chosen], rows.series[chosen], amount, voucher)
 
     async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
         """Return the monthly bills of a month and later that are there now."""
@@ -137,6 +140,7 @@ class BillsOfTest:
         return _Rows(
             names=tuple(_name(one, self._account) for one in series),
             hour=np.array([self._start + row.hour for row in rows], np.int32),
+            span=np.array([row.span for row in rows], np.int32),
             series=np.array([row.series for row in rows], np.int32),
             amount=np.array([row.amount for row in rows], np.int64),
             voucher=np.array([row.voucher for row in rows], np.int64),
@@ -161,25 +165,27 @@ def _rows_of(number: int, one: BilledSeries) -> Iterator[_Row]:
     """Yield every row of a series that the bills ever show: as first billed, and as revised."""
     versions: dict[int, list[tuple[int, Usd | None]]] = {}
     for index, amount in enumerate(one.hours.amounts):
-        hour = one.start.hours + index
-        shown_from = (hour + 1) * SECONDS_PER_HOUR + int(one.late.total_seconds())
+        hour = one.start.hours + index * one.span.hours
+        shown_from = (hour + one.span.hours) * SECONDS_PER_HOUR + int(one.late.total_seconds())
         versions[hour] = [(shown_from, amount)]
     for revision in sorted(one.revised, key=lambda revision: revision.at):
         first = (revision.start or one.start).hours
         for index, amount in enumerate(revision.hours.amounts):
-            hour = first + index
-            shown_from = max(int(revision.at.total_seconds()), (hour + 1) * SECONDS_PER_HOUR)
+            hour = first + index * one.span.hours
+            shown_from = max(int(revision.at.total_seconds()), (hour + one.span.hours) * SECONDS_PER_HOUR)
             versions.setdefault(hour, []).append((shown_from, amount))
     # A version that would come later than the one that replaces it shows for no time at all.
     for hour, notified in versions.items():
         for (shown_from, amount), (shown_until, _) in pairwise([*notified, (_NEVER, None)]):
             if amount is not None:
-                yield _Row(number, hour, amount, int(amount * one.voucher), shown_from, shown_until)
+                voucher = int(amount * one.voucher)
+                yield _Row(number, hour, one.span.hours, amount, voucher, shown_from, shown_until)
 
 
 def _bill_rows(
     names: tuple[Series, ...],
     hour: NDArray[np.signedinteger],
+    span: NDArray[np.signedinteger],
     series: NDArray[np.signedinteger],
     amount: NDArray[np.int64],
     voucher: NDArray[np.int64],
@@ -187,7 +193,7 @@ def _bill_rows(
     return BillRows(
         names=names,
         hour=hour.astype(np.int32),
-        span=np.ones(len(hour), np.int32),
+        span=span.astype(np.int32),
         series=series.astype(np.int32),
         amount=amount,
         voucher=voucher,

@@ -56,10 +56,10 @@ def test_hours_when_wrong_then_say_how_they_are_written(text: str) -> None:
     assert not re.search(HOURS, text)
 
 
-@pytest.mark.parametrize("text", ["1x401d", "1x300d 1x300d", "_x401d"])
+@pytest.mark.parametrize("text", ["1x801d", "1x500d 1x500d", "_x801d"])
 def test_hours_when_too_many_then_are_refused(text: str) -> None:
     """A typo must not fill the memory."""
-    with pytest.raises(ValueError, match="more than 400d"):
+    with pytest.raises(ValueError, match="more than 800d"):
         Hours.parse(text)
 
 
