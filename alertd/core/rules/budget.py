@@ -231,8 +231,6 @@ class BudgetRule(WatchedBudget):
         budget = scene.amounts.of(group)
         if budget is None:
             return None
-        last_day = HourRange(scene.edge - HOURS_PER_DAY, scene.edge)
-        sums = scene.facts.spend.sums(self._query(scene.facts.data), self.metric, last_day)
         return Standing(
             budget=budget,
             spent=scene.sums.of(group),
@@ -241,7 +239,7 @@ class BudgetRule(WatchedBudget):
             period=scene.period,
             timezone=self.timezone,
             edge=scene.edge,
-            last_day=sums.of(group) if scene.has_last_day else None,
+            last_day=scene.last_day.of(group) if scene.last_day is not None else None,
             forecast=forecast,
             rates=scene.rates.rates(group, budget, len(scene.period.hours)) if scene.rates is not None else NO_RATES,
             amount_text=scene.amounts.text(group),

@@ -1,12 +1,13 @@
 """What one evaluation of a budget looks at, and what each group is forecast to end its period at."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
 from typing import ClassVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from alertd.core.calendar import CalendarPeriod, period_before, period_of
 from alertd.core.hours import HOURS_PER_DAY, HourRange
@@ -19,7 +20,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import Forecast
 from alertd.core.spend.bill import SUBSCRIPTION, View
 from alertd.core.spend.edges import Edges
-from alertd.core.spend.ends import since_start
+from alertd.core.spend.ends import late_between, since_start
 from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
 from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.planned import Allowances
@@ -45,7 +46,9 @@ class Scene:
     allowances: Allowances
     history_start: int | None
     """Where a forecast begins to look; None where data is missing: it is never made from incomplete data."""
-    has_last_day: bool
+    metric: str
+    last_day: GroupSums | None
+    """What each group was about billed in the 24 hours before the edge; None where hours of them are missing."""
     before: HourRange | None
     """As many hours before the period, None where they are not known."""
     gaps: tuple[Gap, ...]
@@ -73,10 +76,14 @@ class Scene:
         first = edge - (edge - self.history_start) // HOURS_PER_DAY * HOURS_PER_DAY
         head = hours_left % HOURS_PER_DAY
         bounds = [bound for day in range(first, edge, HOURS_PER_DAY) for bound in (day, day + head)]
-        parts = self.allowances.unplanned([*bounds, edge])
+        parts = self._known_or_due([*bounds, edge])
         heads, tails = parts[::2], parts[1::2]
-        hours = self.allowances.unplanned(range(edge - HOURS_PER_DAY, edge + 1))
+        hours = self._known_or_due(range(edge - HOURS_PER_DAY, edge + 1))
         return SpendHistory(days=heads + tails, heads=heads, hours=hours, hours_left=hours_left)
+
+    def _known_or_due(self, bounds: Sequence[int]) -> NDArray[np.float64]:
+        """Return what was spent unplanned between hours; those after a stream's edge are not billed yet, not free."""
+        return self.allowances.unplanned(bounds) + late_between(self.facts.spend, self.metric, self.edges, bounds)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -185,13 +192,20 @@ class WatchedBudget(BudgetKeys):
             members=members,
             allowances=allowances,
             history_start=None if with_history else start,
-            has_last_day=not data.gaps(categories, HourRange(edge - HOURS_PER_DAY, edge)),
+            metric=self.metric,
+            last_day=self._last_day(facts, edges, edge),
             before=self._before(data, categories, window),
             gaps=gaps,
             looked_at=looked_at,
             amounts=self._amounts(facts, period),
             rates=rates,
         )
+
+    def _last_day(self, facts: Facts, edges: Edges, edge: int) -> GroupSums | None:
+        day = HourRange(edge - HOURS_PER_DAY, edge)
+        if facts.data.gaps(self.categories(facts.data), day):
+            return None
+        return since_start(facts.spend, self.metric, edges, start=day.start, end=day.end).about
 
     def _before(self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange) -> HourRange | None:
         before = HourRange(window.start - len(window), window.start)
