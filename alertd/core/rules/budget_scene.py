@@ -205,7 +205,7 @@ class WatchedBudget(BudgetKeys):
         day = HourRange(edge - HOURS_PER_DAY, edge)
         if facts.data.gaps(self.categories(facts.data), day):
             return None
-        return since_start(facts.spend, self.metric, edges, start=day.start, end=day.end).about
+        return since_start(facts.spend, facts.data, self.metric, edges, start=day.start, end=day.end).about
 
     def _before(self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange) -> HourRange | None:
         before = HourRange(window.start - len(window), window.start)
