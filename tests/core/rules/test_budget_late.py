@@ -29,7 +29,9 @@ def gpu(late: float) -> list[Shown]:
     ("rows", "per_hour"),
     [
         pytest.param([*gpu(0), *storage()], 20, id="a day row nine hours after its day"),
-        pytest.param([*gpu(0), *storage(), *daily(DAYS, "48", late=20, category="gen_api")], 22, id="later for another category"),
+        pytest.param(
+            [*gpu(0), *storage(), *daily(DAYS, "48", late=20, category="gen_api")], 22, id="and one of twenty hours"
+        ),
         pytest.param(
             [*gpu(8), *hourly(HOURS, "5", category="llm", owner="key")], 15, id="a category eight hours behind"
         ),
