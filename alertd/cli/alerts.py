@@ -18,6 +18,7 @@ _COLOURS = {Severity.INFO: "36", Severity.WARNING: "33", Severity.CRITICAL: "1;3
 _EPILOG = """\b
 Examples:
   alertd alerts
+  alertd alerts --fail-on critical || systemctl stop training
   alertd alerts --all --json | jq '.[] | select(.severity == "critical")'
 """
 
@@ -25,8 +26,15 @@ Examples:
 @click.command("alerts", epilog=_EPILOG)
 @click.option("--all", "show_all", is_flag=True, help="Pending and resolved ones too.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.option(
+    "--fail-on",
+    metavar="SEVERITY",
+    type=click.Choice([severity.label for severity in Severity], case_sensitive=False),
+    help="Exit code 1 if any alert fires at this severity or above, silenced and acknowledged ones included: "
+    f"{', '.join(severity.label for severity in Severity)}.",
+)
 @click.pass_context
-def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
+def command(ctx: click.Context, *, show_all: bool, as_json: bool, fail_on: str | None) -> int:
     """Show what is firing, worst first, and what withholds its notifications."""
     from alertd.core.alert import AlertState
     from alertd.core.alerts.mutes import mutes_text
@@ -58,7 +66,8 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
             click.echo("\n".join(map(escape_controls, lines)))
     else:
         click.echo("Nothing is firing." if not show_all else "There are no alerts.")
-    return 0
+    worst = max((alert.severity for alert in alerts if alert.state is AlertState.FIRING), default=None)
+    return int(fail_on is not None and worst is not None and worst >= Severity[fail_on.upper()])
 
 
 def _table(alerts: "list[Alert]", *, is_coloured: bool) -> str:

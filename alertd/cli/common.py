@@ -147,6 +147,11 @@ def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timede
     return found
 
 
+def duration_if_any(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
+    """Read an option as `duration` does; None where it was not given."""
+    return None if value is None else duration(ctx, param, value)
+
+
 @contextmanager
 def progress(title: str, length: int) -> Iterator[Callable[[int, str], None]]:
     """

@@ -8,16 +8,18 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, duration, now_of, prepare, print_json, spreadsheet_cell
+from alertd.cli.common import bars, duration_if_any, now_of, prepare, print_json, spreadsheet_cell
+from alertd.cli.spend_window import Asked
 from alertd.cli.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from alertd.core.hours import HourRange
     from alertd.core.owners import OwnerDirectory
     from alertd.core.spend.bill import View
     from alertd.core.spend.lately import Billed
+    from alertd.core.spend.ledger import DataState
     from alertd.core.spend.view import SpendView
     from alertd.settings import Settings
     from alertd.store.store import Store
@@ -28,13 +30,12 @@ Examples:
   alertd spend --since 24h --by owner,product
   alertd spend --since 24h --view api_key
   alertd spend --by team,category
-  alertd spend --since 31d --by category --csv > spend.csv
+  alertd spend --month 2026-10 --by team
+  alertd spend --from 2026-10-05 --until 2026-10-11 --by category --csv > spend.csv
 """
 _METRICS = ("amount", "voucher", "pay")
-_LONGEST = timedelta(days=400)
 _CHART_WIDTH = 48
 """Characters: two days by the hour."""
-_TIMEZONE = "UTC"
 _OWNER_NAME = "owner_name"
 
 
@@ -56,17 +57,24 @@ class _Found:
     billed: "Billed"
     """All of it."""
     rows: list[_Row]
+    begins: int
+    """The first hour of which any bills are stored."""
+    timezone: str
+    is_latest: bool
+    """Whether it ends at the last billed hour."""
 
 
 @click.command("spend", epilog=_EPILOG)
 @click.option(
     "--since",
     metavar="DURATION",
-    default="7d",
-    show_default=True,
-    callback=duration,
+    show_default="7d",
+    callback=duration_if_any,
     help="How far back from the last billed hour, like 24h, 7d or 4w.",
 )
+@click.option("--month", metavar="YYYY-MM", default="", help="One month, like 2026-10, by `defaults.timezone`.")
+@click.option("--from", "first", metavar="DATE", default="", help="From that day on, like 2026-10-05.")
+@click.option("--until", metavar="DATE", default="", help="To the end of that day; without it to the last billed hour.")
 @click.option(
     "--by",
     "by",
@@ -85,27 +93,53 @@ class _Found:
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values with a heading.")
 @click.pass_context
-def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json: bool, as_csv: bool) -> int:
+def command(
+    ctx: click.Context,
+    since: timedelta | None,
+    month: str,
+    first: str,
+    until: str,
+    by: str,
+    view: str,
+    *,
+    as_json: bool,
+    as_csv: bool,
+) -> int:
     """Show what was spent in the hours stored so far, largest first; amounts in USD, exact in JSON and CSV."""
+    from alertd.core.hours import start_of
     from alertd.core.rules.held import with_api_names
     from alertd.core.spend.bill import View
+    from alertd.core.words import format_instant
     from alertd.store.store import Store
 
     settings = prepare(ctx)
-    owners, why_none = _owners(settings)
+    owners, timezone, why_none = _owners(settings)
     keys = _keys(by, owners, why_none)
-    if not timedelta(hours=1) <= since <= _LONGEST:
-        raise click.BadParameter("write between 1h and 400d", param_hint="--since")
+    asked = Asked(since=since, month=month, first=first, until=until)
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
     store = Store.open_read_only(settings.store_url())
     try:
         owners = with_api_names(owners, store.key_bills.load_keys(), store.resources.load())
-        found = _read(store, View(view), since, keys, owners, now=now_of(store), settle_delay=settings.settle_delay)
+        found = _read(
+            store,
+            View(view),
+            lambda data: asked.hours(data, timezone),
+            keys,
+            owners,
+            timezone,
+            now=now_of(store),
+            settle_delay=settings.settle_delay,
+        )
         rows = found.rows if found is not None else []
         is_read = View(view) in store.views
     finally:
         store.close()
+    if found is not None and found.begins > found.billed.window.start and since is None and (month or first):
+        text = (
+            f"bills are stored from {format_instant(start_of(found.begins))} on; `alertd backfill` fetches earlier ones"
+        )
+        click.echo(f"Note: {text}", err=True)
     if as_json:
         exact = _exact(rows, keys, owners)
         print_json([{name: text for name, text in row.items() if text or name != _OWNER_NAME} for row in exact])
@@ -124,16 +158,17 @@ def command(ctx: click.Context, since: timedelta, by: str, view: str, *, as_json
     return 0
 
 
-def _owners(settings: "Settings") -> "tuple[OwnerDirectory, str]":
-    """Return whom the rules file names; nobody, and why, where it cannot be read: spend is shown all the same."""
+def _owners(settings: "Settings") -> "tuple[OwnerDirectory, str, str]":
+    """Return whom the rules file names, and its time zone; nobody, UTC, and why, where it cannot be read."""
     from alertd.core.owners import OwnerDirectory
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
 
     try:
-        return load_rules(settings.rules_path()).owners, ""
+        rules = load_rules(settings.rules_path())
     except RulesError as error:
-        return OwnerDirectory(), str(error).partition("\n")[0]
+        return OwnerDirectory(), "UTC", str(error).partition("\n")[0]
+    return rules.owners, rules.timezone, ""
 
 
 def _keys(by: str, owners: "OwnerDirectory", why_no_owners: str) -> tuple[str, ...]:
@@ -154,23 +189,24 @@ def _keys(by: str, owners: "OwnerDirectory", why_no_owners: str) -> tuple[str, .
 def _read(
     store: "Store",
     view: "View",
-    since: timedelta,
+    hours: "Callable[[DataState], HourRange | None]",
     keys: tuple[str, ...],
     owners: "OwnerDirectory",
+    timezone: str,
     *,
     now: datetime,
     settle_delay: timedelta,
 ) -> _Found | None:
     """Return what each group spent, largest first, those without any spend left out; None while nothing is known."""
     from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
-    from alertd.core.spend.lately import billed_in, last_hours
+    from alertd.core.spend.lately import billed_in
     from alertd.core.spend.ledger import DataState
     from alertd.core.spend.view import SpendView
 
     with store.snapshot():
         books = store.books_of(view)
         data = DataState(books=books.load_books(), now=now, settle_delay=settle_delay)
-        window = last_hours(data, -(-since // timedelta(hours=1)))
+        window = hours(data)
         if window is None:
             return None
         # The days before show what is still to come of a stream that lags.
@@ -178,16 +214,25 @@ def _read(
         spend = SpendView(books.load_series(), span, metrics=_METRICS, owners=owners)
         spend.advance(hour_of(now))
         spend.fill(books.iter_blocks(span.start))
-    return _Found(billed=billed_in(spend, data, window), rows=_rows(spend, data.accounts, window, keys))
+    begins = min((book.covered.ranges[0].start for book in data.books.values() if book.covered), default=window.start)
+    return _Found(
+        billed=billed_in(spend, data, window),
+        rows=_rows(spend, data.accounts, window, keys, timezone) if len(window) else [],
+        begins=begins,
+        timezone=timezone,
+        is_latest=window.end == data.edge(data.books),
+    )
 
 
-def _rows(spend: "SpendView", accounts: "frozenset[str]", window: "HourRange", keys: tuple[str, ...]) -> list[_Row]:
+def _rows(
+    spend: "SpendView", accounts: "frozenset[str]", window: "HourRange", keys: tuple[str, ...], timezone: str
+) -> list[_Row]:
     from alertd.core.sparkline import bounds
     from alertd.core.spend.selection import SpendQuery
 
     query = SpendQuery(group_by=keys, accounts=accounts)
     by_metric = [spend.sums(query, metric, window) for metric in _METRICS]
-    by_time = spend.between(query, "amount", bounds(window, _TIMEZONE)).T.tolist()
+    by_time = spend.between(query, "amount", bounds(window, timezone)).T.tolist()
     rows = [
         _Row(
             group=tuple(value for _, value in group),
@@ -218,7 +263,7 @@ def _exact(rows: list[_Row], keys: tuple[str, ...], owners: "OwnerDirectory") ->
 
 
 def _table(found: _Found | None, keys: tuple[str, ...], owners: "OwnerDirectory") -> str:
-    from alertd.core.hours import start_of
+    from alertd.core.calendar import local_time
     from alertd.core.money import format_usd
     from alertd.core.rules.spend_rule import about_once
     from alertd.core.sparkline import bar_length, sparkline
@@ -232,7 +277,7 @@ def _table(found: _Found | None, keys: tuple[str, ...], owners: "OwnerDirectory"
     def line(names: "Sequence[str]", sums: "Sequence[int]", amounts: "Sequence[int]") -> tuple[str, ...]:
         return (*names, *map(format_usd, sums), sparkline(amounts, width=_CHART_WIDTH, levels=levels))
 
-    chart = f"by {bar_length(window, _TIMEZONE, width=_CHART_WIDTH)}"
+    chart = f"by {bar_length(window, found.timezone, width=_CHART_WIDTH)}"
     heading = tuple(name.upper().replace("_", " ") for name in (*keys, *_METRICS, chart))
     cells = [line(_names(row, keys, owners), row.sums, row.bars) for row in rows]
     totals = [sum(row.sums[n] for row in rows) for n in range(len(_METRICS))]
@@ -241,9 +286,10 @@ def _table(found: _Found | None, keys: tuple[str, ...], owners: "OwnerDirectory"
     )
     first = len(keys)
     drawn = table([heading, *cells, foot], right=range(first, first + len(_METRICS)), optional=(first + len(_METRICS),))
-    start, end = (f"{start_of(hour):%Y-%m-%d %H:%M}" for hour in (window.start, window.end))
+    start, end = (f"{local_time(hour, found.timezone):%Y-%m-%d %H:%M}" for hour in (window.start, window.end))
+    last = ", the last billed hour" if found.is_latest else ""
     more = f"; {about_once(billed.expected, billed.lagging)}" if billed.expected != billed.amount else ""
-    return f"{drawn}\n\n{start} to {end} UTC, the last billed hour{more}"
+    return f"{drawn}\n\n{start} to {end} {found.timezone}{last}{more}"
 
 
 def _names(row: _Row, keys: tuple[str, ...], owners: "OwnerDirectory") -> list[str]:

@@ -168,6 +168,11 @@ def _moved(first: date, starts_on: PeriodStart) -> date:
     return first.replace(day=starts_on)
 
 
+def days(first: date, last: date, timezone: str) -> HourRange:
+    """Return the hours of some days, the last one included."""
+    return HourRange(_first_hour(first, timezone), _first_hour(last + timedelta(days=1), timezone))
+
+
 def end_of(now: datetime, kind: Period, timezone: str) -> datetime:
     """Return when the period of an instant ends, at its local midnight to the minute; UTC."""
     zone = ZoneInfo(timezone)

@@ -44,6 +44,8 @@ from alertd.rules_file.values import Name, Names
 
 T = TypeVar("T")
 
+_NO_RULES_KEYS = frozenset({"notify", "fallback", "timezone"})
+"""What `defaults:` holds besides keys of rules."""
 _DEFAULT_ACCOUNT = Account(name=Name("default"))
 
 
@@ -93,6 +95,7 @@ class _Loader:
             owners=OwnerDirectory(tuple(_owner(owner) for _, owner in owners)),
             receivers=tuple(receivers),
             default_notify=default_notify,
+            timezone=str(defaults.get("timezone", "UTC")),
             routes=tuple(routes),
             rules=tuple(rule for _, rule in rules),
             planned=tuple(self._planned(known)),
@@ -187,7 +190,7 @@ class _Loader:
         ]
 
     def _rules(self, known: KnownNames, defaults: Mapping[str, object]) -> list[tuple[Entry, Rule]]:
-        filled = {name: value for name, value in defaults.items() if name not in {"notify", "fallback"}}
+        filled = {name: value for name, value in defaults.items() if name not in _NO_RULES_KEYS}
         found = []
         for written in self.joined.sections["rules"]:
             entry = with_new_type(written, self.findings)

@@ -201,6 +201,9 @@ class DefaultsEntry:
     fallback: Annotated[
         Name | None, Key("Who is notified of what another receiver could not take.", example="billing-mail")
     ] = None
+    timezone: Annotated[
+        Zone, Key("Whose months and days `alertd spend` and the page count by.", example="Europe/Berlin")
+    ] = Zone("UTC")
 
 
 class Place(NamedTuple):
@@ -237,6 +240,8 @@ class LoadedRules:
     receivers: tuple[ReceiverSpec, ...]
     default_notify: tuple[str, ...]
     """Receivers of alerts for which neither rule nor route names any."""
+    timezone: str = "UTC"
+    """Whose months and days spend is shown by."""
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
     """Disabled ones too, in the order of the files."""

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from alertd.cli.root import run
+from alertd.core.alert import AlertState
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.held import LastRead
@@ -20,6 +22,7 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
+from tests.core.builders import firing
 from tests.stopped_clock import stop_clock
 
 NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
@@ -100,6 +103,114 @@ def test_spend_when_shown_then_a_table_with_a_total(store: Store, capsys: pytest
         "\n"
         "2026-01-09 13:00 to 2026-01-10 13:00 UTC, the last billed hour\n"
     )
+
+
+BERLIN = "version: 1\ndefaults: {timezone: Europe/Berlin}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "amounts", "shown"),
+    [
+        # Spend lies at 12:00 UTC of today (January 10) and at 08:00 UTC of yesterday.
+        pytest.param(
+            ["--month", "2026-01"],
+            ["66.25"],
+            "2026-01-01 00:00 to 2026-01-10 14:00 Europe/Berlin",
+            id="this month",
+        ),
+        pytest.param(["--month", "2025-12"], [], None, id="a month without spend"),
+        pytest.param(["--from", "2026-01-10"], ["61.25"], "2026-01-10 00:00 to 2026-01-10 14:00", id="today"),
+        pytest.param(
+            ["--from", "2026-01-09", "--until", "2026-01-09"], ["5"], "2026-01-09 00:00 to 2026-01-10 00:00", id="a day"
+        ),
+        pytest.param(["--from", "2026-01-01", "--until", "2026-01-08"], [], None, id="before it"),
+    ],
+)
+def test_spend_when_asked_for_a_month_or_days_then_those_of_the_rules_time_zone(
+    store: Store,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    amounts: list[str],
+    shown: str | None,
+) -> None:
+    """Whoever settles with a team settles by the month that both live in."""
+    (tmp_path / "rules.yaml").write_text(BERLIN)
+    assert run(["spend", "--by", "category", "--json", *arguments]) == 0
+    found = [row["amount"] for row in json.loads(capsys.readouterr().out)]
+    assert [amount.removesuffix(".0000000001").replace(".2500000001", ".25") for amount in found] == amounts
+    assert run(["spend", *arguments]) == 0
+    assert shown is None or shown in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(["--month", "2026-13"], '"2026-13" is not a month like 2026-10', id="no month"),
+        pytest.param(["--month", "10"], '"10" is not a month like 2026-10', id="half a month"),
+        pytest.param(["--month", "2026-02"], "2026-02-01 has not come yet", id="a month to come"),
+        pytest.param(["--from", "2026-02-30"], '"2026-02-30" is not a day like 2026-10-05', id="no day"),
+        pytest.param(["--from", "0001-01-01"], '"0001-01-01" is not a day like 2026-10-05', id="a slip"),
+        pytest.param(["--from", "20260101"], '"20260101" is not a day', id="another form"),
+        pytest.param(["--until", "2026-01-02"], "--until needs --from", id="no beginning"),
+        pytest.param(["--from", "2026-01-05", "--until", "2026-01-04"], "before the day of --from", id="backwards"),
+        pytest.param(["--from", "2024-01-01"], "more than 400 days", id="longer than is kept"),
+        pytest.param(["--month", "2026-01", "--since", "7d"], "exclude each other", id="both"),
+    ],
+)
+def test_spend_when_the_days_are_none_then_refused_with_an_example(
+    store: Store, capsys: pytest.CaptureFixture[str], arguments: list[str], words: str
+) -> None:
+    """A sum of other days than were meant is worse than none."""
+    assert run(["spend", *arguments]) == 2
+    assert words in " ".join(capsys.readouterr().err.split())
+
+
+def test_spend_when_a_charge_reaches_over_the_end_of_the_days_then_only_its_hours_within_count(
+    store: Store, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Storage is billed by the UTC day, which is no day of Berlin's."""
+    (tmp_path / "rules.yaml").write_text(BERLIN)
+    start = hour_of(datetime(2026, 1, 6, tzinfo=UTC))
+    known = store.bills.load_series().names
+    table = SeriesTable([*known, Series("default", "cloud_storage", "", "disk-1", "", "", "on-demand")])
+    amount = np.array([24 * USD], np.int64)
+    none = np.zeros(1, np.int64)
+    block = HourBlock(
+        series=np.full(1, len(known), np.int32), span=np.full(1, 24, np.int32), amount=amount, voucher=none, pay=amount
+    )
+    book = CategoryBook(
+        account="default",
+        category="cloud_storage",
+        hours={start: summarise(start, block)},
+        covered=HourSet.of([HourRange(start - 48, start + 100)]),
+        read_at=NOW,
+    )
+    store.save_facts(table, books=[BookChange(book=book, blocks={start: block})])
+    assert run(["spend", "--from", "2026-01-06", "--until", "2026-01-06", "--by", "category", "--json"]) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert row["amount"] == "23"
+
+
+def test_spend_when_the_days_are_from_before_anything_is_stored_then_says_so(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing stored is not nothing spent."""
+    assert run(["spend", "--month", "2025-12"]) == 0
+    assert "bills are stored from 2026-01-02" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("severity", "code"), [("info", 1), ("warning", 1), ("WARNING", 1), ("critical", 0)])
+def test_alerts_when_to_fail_on_a_severity_then_by_what_fires(
+    store: Store, capsys: pytest.CaptureFixture[str], severity: str, code: int
+) -> None:
+    """A pipeline stops before it spends more."""
+    assert run(["alerts", "--fail-on", severity]) == 0
+    store.save_decisions(alerts=[firing()])
+    assert run(["alerts", "--fail-on", severity]) == code
+    assert run(["alerts", "--json", "--all", "--fail-on", severity]) == code
+    store.save_decisions(alerts=[replace(firing(), state=AlertState.RESOLVED, resolved_at=NOW)])
+    assert run(["alerts", "--all", "--fail-on", severity]) == 0
 
 
 def with_keys(store: Store) -> None:
