@@ -20,7 +20,7 @@ from alertd.clock import monotonic_s
 from alertd.core.hours import HourRange, midnight_before
 from alertd.core.spend.bill import PRODUCT_CATEGORIES, BillRows, Series
 from alertd.history.backfill import Backfill, plan_backfill
-from tests.browser import CHROMIUM, browser
+from tests.browser import CHROMIUM, running_chromium, tab
 from tests.core.builders import NOW, RUNNING, bill_rows
 from tests.web.house import RULES, Account, House, house
 
@@ -99,11 +99,13 @@ async def main() -> None:
                 print(f"{path:<34} {first * 1000:6.0f} ms first, {second * 1000:5.0f} ms again, {size / 1000:6.1f} kB")  # noqa: T201
             if not CHROMIUM:
                 return
-            for path in PATHS:
-                async with browser() as page:
-                    await page.open(f"{home.url}{path}")
-                    drawn = await page.run("performance.timing.domComplete - performance.timing.navigationStart")
-                    print(f"{path:<34} {drawn:6.0f} ms to a drawn page, {page.bytes_received / 1000:6.1f} kB in all")  # noqa: T201
+            with running_chromium() as chromium:
+                for path in PATHS:
+                    async with tab(chromium) as page:
+                        await page.open(f"{home.url}{path}")
+                        drawn = await page.run("performance.timing.domComplete - performance.timing.navigationStart")
+                        received = page.bytes_received / 1000
+                        print(f"{path:<34} {drawn:6.0f} ms to a drawn page, {received:6.1f} kB in all")  # noqa: T201
 
 
 if __name__ == "__main__":

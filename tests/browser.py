@@ -8,11 +8,15 @@ import asyncio
 import base64
 import json
 import os
+import re
 import shutil
 import signal
+import subprocess
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 import aiohttp
@@ -131,51 +135,53 @@ class Page:
         return base64.b64decode(found["data"])
 
 
-@asynccontextmanager
-async def browser() -> AsyncIterator[Page]:
-    """Start a browser of its own and offer its one tab."""
+@contextmanager
+def running_chromium() -> Iterator[str]:
+    """Start a browser and return the URL at which it takes commands, as long as the block lasts."""
     with tempfile.TemporaryDirectory(prefix="alertd-chromium-", ignore_cleanup_errors=True) as folder:
-        process = await asyncio.create_subprocess_exec(
-            CHROMIUM,
-            *_FLAGS,
-            f"--user-data-dir={folder}",
-            "about:blank",
-            stdout=asyncio.subprocess.DEVNULL,
-            stderr=asyncio.subprocess.PIPE,
-            start_new_session=True,
-            env={**os.environ, "HOME": folder},
-        )
-        assert process.stderr is not None
+        log = Path(folder, "stderr.log")
+        with log.open("wb") as errors:
+            process = subprocess.Popen(
+                [CHROMIUM, *_FLAGS, f"--user-data-dir={folder}", "about:blank"],
+                stdout=subprocess.DEVNULL,
+                stderr=errors,
+                start_new_session=True,
+                env={**os.environ, "HOME": folder},
+            )
         try:
-            port = await _port(process.stderr)
-            draining = asyncio.create_task(_drain(process.stderr))
-            async with aiohttp.ClientSession() as session, session.get(f"http://127.0.0.1:{port}/json") as answer:
-                (tab,) = [tab for tab in await answer.json() if tab["type"] == "page"]
-                async with session.ws_connect(tab["webSocketDebuggerUrl"], max_msg_size=0) as socket:
-                    page = Page(socket)
-                    listening = asyncio.create_task(page.listen())
-                    for domain in ("Page", "Runtime", "Log", "Network"):
-                        await page.call(f"{domain}.enable")
-                    yield page
-                    listening.cancel()
-            draining.cancel()
+            yield _url(process, log)
         finally:
             # Its own session: with it go the processes that it started.
             with suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
-            await process.wait()
+            process.wait()
 
 
-async def _port(notified: asyncio.StreamReader) -> int:
-    """Return the port that the browser chose, which it tells once it listens."""
-    async with asyncio.timeout(_PATIENCE_S):
-        async for line in notified:
-            if b"DevTools listening on" in line:
-                return int(line.rpartition(b":")[2].partition(b"/")[0])
-    raise AssertionError(f"{CHROMIUM} ended before it listened")
+def _url(process: "subprocess.Popen[bytes]", log: Path) -> str:
+    """Return the WebSocket URL that the browser prints once it listens."""
+    until = time.monotonic() + _PATIENCE_S
+    while process.poll() is None and time.monotonic() < until:
+        if found := re.search(r"DevTools listening on (ws://\S+)\n", log.read_text(errors="replace")):
+            return found[1]
+        time.sleep(0.02)
+    raise AssertionError(f"{CHROMIUM} does not listen: {log.read_text(errors='replace')[-500:]}")
 
 
-async def _drain(notified: asyncio.StreamReader) -> None:
-    """Read on, or the browser would wait for a full pipe."""
-    while await notified.read(1 << 16):
-        pass
+@asynccontextmanager
+async def tab(chromium: str) -> AsyncIterator[Page]:
+    """Open a tab with cookies and storage of its own in a running browser."""
+    async with aiohttp.ClientSession() as session, session.ws_connect(chromium) as control:
+        desk = Page(control)
+        answering = asyncio.create_task(desk.listen())
+        context = (await desk.call("Target.createBrowserContext"))["browserContextId"]
+        target = (await desk.call("Target.createTarget", url="about:blank", browserContextId=context))["targetId"]
+        place = chromium.partition("/devtools/")[0]
+        async with session.ws_connect(f"{place}/devtools/page/{target}", max_msg_size=0) as socket:
+            page = Page(socket)
+            listening = asyncio.create_task(page.listen())
+            for domain in ("Page", "Runtime", "Log", "Network"):
+                await page.call(f"{domain}.enable")
+            yield page
+            listening.cancel()
+        await desk.call("Target.disposeBrowserContext", browserContextId=context)
+        answering.cancel()

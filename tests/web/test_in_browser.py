@@ -7,13 +7,13 @@ axe-core is looked for in ALERTD_TEST_AXE, a folder that holds `axe.min.js`.
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from tests.browser import CHROMIUM, Page, browser
+from tests.browser import CHROMIUM, Page, running_chromium, tab
 from tests.core.builders import RUNNING, row
 from tests.web.house import TOKEN, Account, House, house, usual_rows
 
@@ -37,9 +37,15 @@ async def home(tmp_path: Path) -> AsyncIterator[House]:
         yield found
 
 
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[str]:
+    with running_chromium() as url:
+        yield url
+
+
 @pytest.fixture
-async def page() -> AsyncIterator[Page]:
-    async with browser() as found:
+async def page(chromium: str) -> AsyncIterator[Page]:
+    async with tab(chromium) as found:
         yield found
 
 

@@ -343,7 +343,7 @@ BUSY_RULES: list[Rule] = [
 ]
 
 
-@settings(examples(3, thorough=8), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(examples(1, thorough=8), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=True, inhibits=False))
 @example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=False, inhibits=True))
 @given(

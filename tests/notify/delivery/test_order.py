@@ -125,14 +125,14 @@ def after_many_ended(number: int, *, with_targets: bool) -> tuple[MemoryOutbox, 
     return outbox, number + 1
 
 
-def test_fresh_critical_alert_when_800_ended_then_is_sent_first(jumping: Run) -> None:
+def test_fresh_critical_alert_when_200_ended_then_is_sent_first(jumping: Run) -> None:
     """It waited for minutes behind edits that nobody waits for."""
-    outbox, fresh = after_many_ended(800, with_targets=True)
+    outbox, fresh = after_many_ended(200, with_targets=True)
     slack = EditingNotifier(outbox)
     jumping(worker(outbox, {"slack": slack}).drain(patience=PATIENCE))
     delivered = [line for line in outbox.history if line.endswith("(Delivered)")]
     assert delivered[0] == f"{fresh} delivered (Delivered)"
-    assert len(delivered) == 801
+    assert len(delivered) == 201
 
 
 @pytest.mark.parametrize("number", [8, 800])
