@@ -3,7 +3,7 @@
 import asyncio
 import selectors
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import ClassVar, Literal, TypeVar
@@ -212,7 +212,11 @@ class EditingNotifier(ScriptedNotifier):
 
 
 def worker(
-    outbox: MemoryOutbox, notifiers: Mapping[str, ScriptedNotifier], *, fallback: Mapping[str, str] | None = None
+    outbox: MemoryOutbox,
+    notifiers: Mapping[str, ScriptedNotifier],
+    *,
+    fallback: Mapping[str, str] | None = None,
+    write_anew: Callable[[OutboxEntry, datetime], Awaitable[OutboxEntry]] | None = None,
 ) -> Delivery:
     """A delivery over the double, with half jitter."""
     return Delivery(
@@ -222,6 +226,7 @@ def worker(
         install_id="install",
         now=wall_clock,
         jitter=lambda: 0.5,
+        write_anew=write_anew,
     )
 
 

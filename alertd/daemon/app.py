@@ -126,6 +126,7 @@ async def open_app(
         )
         delivery = Delivery(
             outbox=gateway,
+            write_anew=cycle.written_anew,
             notifiers=notifiers,
             fallback=fallbacks(rules),
             install_id=install_id,

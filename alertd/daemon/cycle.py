@@ -18,7 +18,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
-from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_request, no_chart
+from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_request, no_chart, written_anew
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.rules.base import Rule
@@ -120,6 +120,20 @@ class Cycle:
                 return None
             rules = {rule.name: rule for rule in self._plan.rules}
             return self._charts(self._facts(now))(alert, rules.get(alert.rule))
+
+    async def written_anew(self, entry: OutboxEntry, now: datetime) -> OutboxEntry:
+        """Return an entry that waited as it is to be sent now; it waits for a decision under way."""
+        state = await self._remember()
+        async with self._deciding:
+            return written_anew(
+                entry,
+                alerts=state.alerts,
+                rules={rule.name: rule for rule in self._plan.rules},
+                audience=self._plan.audience,
+                headline_of=self._plan.headline_of,
+                chart_of=self._charts(self._facts(now)) if set(self._plan.views) <= self._views.keys() else no_chart,
+                now=now,
+            )
 
     @property
     def rule_count(self) -> int:

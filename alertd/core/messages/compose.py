@@ -25,6 +25,8 @@ from alertd.core.severity import Severity
 from alertd.core.values import exact_text, format_value, is_of_bills, reached_text, through_text
 from alertd.core.words import format_age, format_count, format_duration, format_instant
 
+FIRST_POLL = "in the first poll of these bills"
+"""How the title of a storm ends that came because alertd is new."""
 STORM_LISTED = 20
 """A storm lists its largest alerts and counts the rest."""
 
@@ -272,7 +274,7 @@ def _storm_title(alerts: Sequence[Alert], firing: int, *, is_first_cycle: bool) 
     ended = len(alerts) - firing
     text = f"{firing} alerts {of}"
     if is_first_cycle:
-        return f"{text} in the first poll of these bills"
+        return f"{text} {FIRST_POLL}"
     return f"{text} at once{f', {ended} ended' if ended else ''}"
 
 
@@ -308,7 +310,7 @@ def compose_test(receiver: str, *, now: datetime) -> Message:
 
 def fold(waiting: Sequence[Message], newer: Message) -> Message:
     """Add to a newer message what waited and was never sent, so that nothing is dropped and nothing sent twice."""
-    history = [line for message in waiting for line in (*message.history, *_late_line(message))]
+    history = [line for message in waiting for line in late_history(message)]
     reason = newer.reason
     unsent = [message.reason for message in waiting if not message.reason.is_edit]
     if reason is NotifyReason.CORRECTED and unsent:
@@ -319,8 +321,11 @@ def fold(waiting: Sequence[Message], newer: Message) -> Message:
     return replace(newer, history=tuple(history), reason=reason)
 
 
-def _late_line(message: Message) -> tuple[str, ...]:
+def late_history(message: Message) -> tuple[str, ...]:
+    """Return the history of what is sent late, with what it was when it became due."""
     if message.reason.is_edit:
-        return ()
-    said = f"{message.reason.value} ({message.severity.label}) {format_instant(message.created_at)}"
-    return (f"Delivered late: {said}.",)
+        return message.history
+    before, at = f"Delivered late: {message.reason.value} (", f") {format_instant(message.created_at)}."
+    if any(line.startswith(before) and line.endswith(at) for line in message.history):
+        return message.history
+    return (*message.history, f"{before}{message.severity.label}{at}")

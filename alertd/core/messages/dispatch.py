@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 
-from alertd.core.alert import Address, Alert
+from alertd.core.alert import Address, Alert, AlertState
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import corrected, notified, notify_reason
 from alertd.core.alerts.lifecycle import Move
@@ -18,7 +18,7 @@ from alertd.core.alerts.mutes import NO_RECEIVER, Mutes
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
-from alertd.core.messages.compose import compose_alert, compose_storm, fold
+from alertd.core.messages.compose import FIRST_POLL, compose_alert, compose_storm, fold, late_history
 from alertd.core.messages.holding import held
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
@@ -189,6 +189,50 @@ def entries_of_request(
             addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
             entries += [_entry(bundle, message, address, install_id, now) for address in addresses]
     return entries
+
+
+def written_anew(
+    entry: OutboxEntry,
+    *,
+    alerts: Mapping[str, Alert],
+    rules: Mapping[str, Rule],
+    audience: Audience,
+    headline_of: Callable[[Alert, Rule | None], str],
+    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
+    now: datetime,
+) -> OutboxEntry:
+    """
+    Return an entry that waited as it is to be sent: by how its alerts stand now, with what it was when it became due.
+
+    An alert whose end is to be sent by itself, and one that lives another life by now, is left as it was.
+    """
+    message = entry.message
+    moves = [
+        Move(before=None, after=alert, rule=rules.get(alert.rule))
+        for facts in message.alerts
+        if (alert := alerts.get(facts.fingerprint)) is not None and alert.episode == facts.episode
+    ]
+    if len(moves) != len(entry.fingerprints) or any(_ends_by_itself(move, message) for move in moves):
+        return entry
+    bundle = [_due(move, message.reason, headline_of, chart_of) for move in moves]
+    fresh = _message(bundle, audience, is_first_cycle=FIRST_POLL in message.title, now=now)
+    return replace(
+        entry,
+        message=replace(
+            fresh,
+            # A message that takes over others says so as before; without a picture of now an earlier one is better.
+            reason=message.reason,
+            history=late_history(message),
+            chart=fresh.chart or message.chart,
+            created_at=message.created_at,
+        ),
+    )
+
+
+def _ends_by_itself(move: Move, message: Message) -> bool:
+    """Return whether another message says that an alert is over."""
+    is_over = move.after.state is AlertState.RESOLVED and not message.is_resolved
+    return is_over and (move.rule is None or move.rule.send_resolved)
 
 
 def _entries(

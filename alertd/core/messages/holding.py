@@ -13,6 +13,8 @@ from alertd.core.severity import Severity
 
 _HOLD = timedelta(days=1)
 """So long it waits on where nobody can say how long an alert will be withheld; renewed in time."""
+_FRESH_FOR = timedelta(minutes=5)
+"""What is sent so soon says how things stand: a poll is about as long, and retries in it are alike."""
 _ACKNOWLEDGED = frozenset({NotifyReason.REPEAT, NotifyReason.ESCALATED})
 """What nobody needs to hear of an alert that somebody acknowledged."""
 
@@ -23,6 +25,18 @@ def is_held(entry: OutboxEntry, now: datetime) -> bool:
     is_shown_at_once = entry.message.reason.is_edit or entry.message.reason is NotifyReason.ACKNOWLEDGED
     is_untried = entry.state is EntryState.PENDING and not entry.attempts
     return is_untried and not is_shown_at_once and entry.not_before > now
+
+
+def is_written_anew(entry: OutboxEntry, now: datetime) -> bool:
+    """
+    Return whether a notification that waited is written by how its alerts stand when it is sent.
+
+    Not where a copy may have left: it is repeated as it was. Reports, tests and copies for the fallback receiver are of
+    the moment that they name.
+    """
+    is_unsent = entry.state in {EntryState.PENDING, EntryState.BLOCKED} and not entry.unknowns
+    is_of_alerts = bool(entry.fingerprints) and entry.message.reason is not NotifyReason.UNDELIVERED
+    return is_unsent and is_of_alerts and now - entry.created_at >= _FRESH_FOR
 
 
 def why_withheld(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> tuple[Muted, ...]:

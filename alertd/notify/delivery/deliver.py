@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from alertd.core.messages.compose import compose_undelivered
-from alertd.core.messages.holding import overdue
+from alertd.core.messages.holding import is_written_anew, overdue
 from alertd.core.messages.message import AlertFacts
 from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency, delivery_key
 from alertd.core.messages.rebase import rebased_entry
@@ -70,6 +70,7 @@ class Delivery:
         install_id: Goes into the delivery keys of fallback copies.
         now: The time, which does not step with the wall clock.
         jitter: Uniform in [0, 1).
+        write_anew: Returns an entry that waited as it is to be sent now: with the same message where nothing changed.
         on_settled: Called with the receiver and what became of an entry after each attempt.
         on_fault: Called with the task's name when an attempt fails in a way that nobody foresaw.
     """
@@ -83,6 +84,7 @@ class Delivery:
         install_id: str,
         now: Callable[[], datetime],
         jitter: Callable[[], float],
+        write_anew: Callable[[OutboxEntry, datetime], Awaitable[OutboxEntry]] | None = None,
         on_settled: Callable[[str, EntryState], None] | None = None,
         on_fault: Callable[[str], None] = lambda _task: None,
     ) -> None:
@@ -92,6 +94,7 @@ class Delivery:
         self._install_id = install_id
         self._now = now
         self._jitter = jitter
+        self._write_anew = write_anew
         self._on_settled = on_settled
         self._on_fault = on_fault
         self._wake = asyncio.Event()
@@ -308,7 +311,7 @@ class Delivery:
             if settled.entry.state is not EntryState.PENDING:
                 return _tally(settled.entry, failed)
             entry = settled.entry
-        claimed = claim(entry, self._now())
+        claimed = claim(await self._written(entry), self._now())
         try:
             edits = self._targets.pop(entry.id, "") if is_edit else ""
             if is_edit and not edits:
@@ -325,7 +328,7 @@ class Delivery:
             await asyncio.sleep(_STORE_RETRY_S)
             return _tally(entry, failed)
         envelope = Envelope(
-            message=entry.message,
+            message=claimed.message,
             key=entry.key,
             recipient=entry.recipient,
             thread_ref=thread_ref,
@@ -350,6 +353,16 @@ class Delivery:
         )
         await self._record(claimed, settled, type(outcome).__name__)
         return _tally(settled.entry, failed)
+
+    async def _written(self, entry: OutboxEntry) -> OutboxEntry:
+        """Return an entry as it is to be sent: what was held speaks of how things stand now."""
+        if self._write_anew is None or not is_written_anew(entry, self._now()):
+            return entry
+        try:
+            return await self._write_anew(entry, self._now())
+        except Exception:  # noqa: BLE001 -- as it was written first it is better than not at all
+            self._log.exception("message not written anew", receiver=entry.receiver)
+            return entry
 
     async def _look_up(self, notifier: Notifier, entry: OutboxEntry) -> Lookup:
         try:

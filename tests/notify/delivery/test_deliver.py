@@ -1,6 +1,8 @@
 """The outbox worker: lanes, order, claims and outcomes. Waits take no time here."""
 
 import asyncio
+from dataclasses import replace
+from datetime import datetime
 
 import pytest
 from structlog.testing import capture_logs
@@ -55,6 +57,37 @@ def test_entry_when_not_due_yet_then_waits(jumping: Run) -> None:
     slack = ScriptedNotifier(outbox)
     jumping(run_for(worker(outbox, {"slack": slack}), 300))
     assert slack.sent == [(90, "key-1")]
+
+
+def test_entry_when_it_was_held_then_written_anew_stored_and_repeated_as_it_left(jumping: Run) -> None:
+    """What is sent is what is stored as leaving; a copy that may have left is never written in other words."""
+    outbox = outbox_of(entry(not_before=NOW + HOUR), of_alert(2, "b"))
+    mail = ScriptedNotifier(outbox, Delivered(""), CUT, Delivered(""))
+
+    async def write(held: OutboxEntry, now: datetime) -> OutboxEntry:
+        return replace(held, message=replace(held.message, title=f"as of {now:%H:%M}"))
+
+    jumping(run_for(worker(outbox, {"slack": mail}, write_anew=write), 5000))
+    assert [envelope.message.title for envelope in mail.envelopes] == [
+        entry().message.title,
+        "as of 13:05",
+        "as of 13:05",
+    ]
+    assert outbox[1].message.title == "as of 13:05"
+
+
+def test_entry_when_it_cannot_be_written_anew_then_sent_as_it_was() -> None:
+    """A fault in the words loses no message."""
+    outbox = outbox_of(entry(not_before=NOW + HOUR))
+    slack = ScriptedNotifier(outbox)
+
+    async def fail(held: OutboxEntry, now: datetime) -> OutboxEntry:
+        raise ZeroDivisionError
+
+    with capture_logs() as logs:
+        run_jumping(run_for(worker(outbox, {"slack": slack}, write_anew=fail), 4000))
+    assert [envelope.message for envelope in slack.envelopes] == [entry().message]
+    assert "message not written anew" in [line["event"] for line in logs]
 
 
 def test_worker_when_woken_then_sends_what_was_added(jumping: Run) -> None:
