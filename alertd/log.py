@@ -80,7 +80,7 @@ class Repeats:
         Log a warning, or count it for a line that comes a minute after the first one.
 
         Args:
-            source: Whoever caused it, told apart from others as long as they are few.
+            source: Whoever caused it; sources are counted separately as long as they are few.
         """
         key = (event, source)
         if key not in self._more and len(self._more) >= _MOST_REPEATED:

@@ -97,5 +97,5 @@ def _table(alerts: "list[Alert]", *, is_coloured: bool) -> str:
 
 
 def _short(fingerprints: list[str]) -> int:
-    """Return how many digits tell the fingerprints apart; commands take them cut."""
+    """Return how many digits distinguish the fingerprints; commands accept shortened ones."""
     return next((n for n in (8, 12) if len({one[:n] for one in fingerprints}) == len(fingerprints)), 16)

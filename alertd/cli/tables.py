@@ -15,7 +15,7 @@ from alertd.core.printable import escape_controls
 
 _BETWEEN = "  "
 _LEAST = 12
-"""Cells of a terminal that a column keeps where it is cut: a name can be told from others by them."""
+"""Cells of a terminal that a column keeps where it is cut: by them a name can be distinguished from others."""
 _NARROWEST = 20
 """Cells that a text is broken at however narrow the terminal is."""
 

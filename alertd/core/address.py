@@ -13,6 +13,6 @@ _LONGEST = 254
 
 
 def is_address(text: str) -> bool:
-    """Return whether mail can be sent to an address, as far as its form tells."""
+    """Return whether mail can be sent to an address, judged by its form alone."""
     is_short = len(text) <= _LONGEST and text.find("@") <= _LONGEST_LOCAL
     return is_short and _ADDRESS.fullmatch(text) is not None

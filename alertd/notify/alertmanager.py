@@ -1,5 +1,5 @@
 """
-The Alertmanager notifier: tells it the alerts' state, and leaves grouping, silences and people to it.
+The Alertmanager notifier: sends the alerts' state, and leaves grouping, silences and people to Alertmanager.
 
 Alertmanager keeps alerts in memory only, until their `endsAt`; so what fires is sent again each minute (`mirror`), and
 each time it ends far enough away that a stop of alertd ends nothing.
@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
 
 HOLD = timedelta(hours=24)
-"""So long after it was last told an alert ends by itself: a stop of alertd must not end anything falsely."""
+"""So long after it was last sent an alert ends by itself: a stop of alertd must not end anything falsely."""
 NOTICE_HOLD = timedelta(minutes=1)
 """How long what is no alert, such as a test message, stands there."""
 
@@ -151,7 +151,7 @@ def payload(envelope: Envelope, *, labels: dict[str, str], now: datetime) -> lis
     Return the alerts to post.
 
     An alert is known by its labels. Where they were others when it was sent, as when its severity rises, the one sent
-    is ended along with it; an end is the end of the one told.
+    is ended along with it; a resolved notification ends the alert that was notified.
 
     Args:
         labels: Added to each alert.

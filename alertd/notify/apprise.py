@@ -192,7 +192,7 @@ async def _in_thread(send: Callable[[], bool]) -> bool:
     loop = asyncio.get_running_loop()
     said: asyncio.Future[bool] = loop.create_future()
 
-    def tell(answer: bool) -> None:  # noqa: FBT001 -- called by the loop
+    def settle(answer: bool) -> None:  # noqa: FBT001 -- called by the loop
         if not said.done():
             said.set_result(answer)
 
@@ -204,7 +204,7 @@ async def _in_thread(send: Callable[[], bool]) -> bool:
             answer = False
         # Whoever waited may be gone, and the loop with them.
         with suppress(RuntimeError):
-            loop.call_soon_threadsafe(tell, answer)
+            loop.call_soon_threadsafe(settle, answer)
 
     threading.Thread(target=work, name="apprise", daemon=True).start()
     return await said

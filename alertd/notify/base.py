@@ -97,7 +97,7 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationRefused:
-    """It will not arrive until somebody mends the receiver; `reason` says what to do."""
+    """It will not arrive until somebody fixes the receiver; `reason` says what to do."""
 
     reason: str
 
@@ -140,7 +140,7 @@ class Envelope:
     edits: str = ""
     """The `ref` of the message in whose place this one is to stand; only notifiers that can edit get such a task."""
     notified: tuple[AlertFacts, ...] = ()
-    """The message's alerts as they were told last while they fired; only notifiers that mirror are given them."""
+    """The message's alerts as last notified while they fired; only notifiers that mirror are given them."""
     is_plain: bool = False
     """Send plain text of at most 3,000 characters: the full layout was refused."""
 
@@ -197,7 +197,7 @@ class Notifier(Protocol):
     pace: ClassVar[timedelta]
     """The least time between two messages to one recipient."""
     can_look_up: bool
-    """Whether `find` can tell if a message arrived."""
+    """Whether `find` can say if a message arrived."""
 
     def __init__(self, name: str, config: "BaseModel", context: NotifierContext) -> None:
         """
@@ -215,7 +215,7 @@ class Notifier(Protocol):
         """
         Make one attempt. Any exception, and a cut at the deadline, counts as `Unknown`.
 
-        Sending the same envelope again uses the same key, so that receivers that can tell repeats do.
+        Sending the same envelope again uses the same key, so that receivers can recognise a repeat.
         """
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
@@ -252,13 +252,13 @@ class Contact(Protocol):
 @runtime_checkable
 class Mirror(Protocol):
     """
-    A notifier whose receiver keeps the alerts itself and forgets what it is not told again, as Alertmanager does.
+    A notifier whose receiver keeps the alerts itself and forgets what is not sent again, as Alertmanager does.
 
-    To tell it the same twice does no harm, so an attempt without an answer is made again like one that was not sent.
+    Sending the same twice does no harm, so an attempt without an answer is made again like one that was not sent.
     """
 
     async def mirror(self, alerts: Sequence[AlertFacts], *, recipient: str) -> Outcome:
-        """Tell again what fires and what ended lately, each by the labels that it was told with."""
+        """Send again what fires and what ended lately, each by the labels of its notification."""
 
 
 @runtime_checkable

@@ -74,7 +74,7 @@ def scale_of(chart: Chart) -> Scale:
 
 
 def _rounded_up(number: Decimal) -> Decimal:
-    """Return a number that is not below, of two digits: it is to be read at a glance."""
+    """Round a number up to two digits, so that it is read quickly."""
     step = Decimal(1).scaleb(number.adjusted() - 1)
     return (number / step).to_integral_value(ROUND_CEILING) * step
 

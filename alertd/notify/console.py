@@ -1,7 +1,7 @@
 """
 The console notifier: prints messages for people at a terminal; used by the demo and the dry run.
 
-It lays out and prints; nothing here decides what is told.
+It lays out and prints; nothing here decides what is notified.
 """
 
 import sys

@@ -138,7 +138,7 @@ def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, 
 
 def _message_as_alert(envelope: Envelope) -> dict[str, object]:
     """
-    Return what speaks of no alert, a test message or a report, as an alert: an empty list would be told to nobody.
+    Return what speaks of no alert, a test message or a report, as an alert: an empty list would reach nobody.
 
     It fires and never ends; a report's text is in `description`, its chart in `series` as `time=USD` pairs.
     """

@@ -64,7 +64,7 @@ class WebhookPost:
             self._secrets += [encoded, login[1]]
 
     async def send(self, body: bytes, *, key: str = "") -> Outcome:
-        """Post the bytes once; the key tells a receiver that has them already."""
+        """Post the bytes once; by the key a receiver recognises what it has already."""
         headers = {**self._headers, "Idempotency-Key": key} if key else self._headers
         # What a proxy is asked for it resolves by itself, and its own address is the administrator's choice.
         extensions = {} if self._outgoing.proxy_for(self._url) else {"trace": _refuse_off_limits}

@@ -53,7 +53,7 @@ def amounts_of(row: Row, where: str) -> tuple[Usd, Usd, Usd, bool]:
 
     The decimal fields win, each over its integer; what the decimals leave out follows from total = voucher + pay
     where two of them are there, else from the integers, else from total = voucher + pay again, with no voucher when
-    nothing tells of one.
+    nothing reports one.
 
     Raises:
         UnexpectedShape: No amount, a field that is not a number, or more than `LARGEST_ROW`.
@@ -150,7 +150,7 @@ def _read_plain(texts: set[Scalar], units: int) -> _Read | None:
 
 
 def _read_any(texts: set[Scalar], per_usd: int) -> _Read | None:
-    """Read texts in any spelling; None when one of them is no amount, so that its row may tell."""
+    """Read texts in any spelling; None when one of them is no amount, so that its row is named."""
     usd: dict[Scalar, int] = {}
     finer: set[Scalar] = set()
     for text in texts:

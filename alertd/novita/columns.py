@@ -1,7 +1,7 @@
 """
 Rows packed into columns as they come: some 40 bytes each, whatever the number of rows.
 
-Decides how rows are held and series are told apart; the meaning of fields is `wire`'s.
+Decides how rows are held and series are distinguished; the meaning of fields is `wire`'s.
 """
 
 from array import array

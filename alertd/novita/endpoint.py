@@ -1,7 +1,7 @@
 """
 The key and the base URL of an account, checked before the first request.
 
-Decides what could never work, or would give the key away, while it can still be told to the user as a setting.
+Decides what could never work, or would give the key away, while the user can still be shown which setting it is.
 """
 
 from urllib.parse import urlsplit, urlunsplit
@@ -19,7 +19,7 @@ def checked_key(api_key: str, *, account: str, key_source: str) -> str:
     Return the key without the white space that secret files end with.
 
     Raises:
-        SettingsError: It is empty or cannot stand in a header; HTTP libraries tell such a header in clear.
+        SettingsError: It is empty or cannot stand in a header; HTTP libraries repeat such a header in clear text.
     """
     key = api_key.strip()
     if not key:

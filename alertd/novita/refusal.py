@@ -1,5 +1,5 @@
 """
-What a status that is not 2xx means: the body read with care, and the exception that tells what to do.
+What a status that is not 2xx means: the body read with care, and the exception that says what to do.
 
 Decides by reason first and status second, for proxies and brands change statuses more readily than reasons.
 """
@@ -90,7 +90,7 @@ def error_of(
         refusal: What the API said.
         account: The account's name.
         what: What was asked for, for people.
-        parameters: The query, told where the request itself may be at fault.
+        parameters: The query, shown where the request itself may be at fault.
         key_source: The setting that holds the key.
         retry_after: What the answer's header said.
     """

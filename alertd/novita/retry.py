@@ -13,7 +13,7 @@ from alertd.errors import ApiThrottled, ApiUnavailable
 
 FAILURE_ATTEMPTS = 3
 THROTTLE_ATTEMPTS = 5
-"""More than for failures: being told to wait is the API working as designed."""
+"""More than for failures: being asked to wait is the API working as designed."""
 
 BASE_WAIT_S = 0.5
 MAX_WAIT_S = 8.0

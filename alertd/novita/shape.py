@@ -41,14 +41,14 @@ def shown(value: Scalar) -> str:
     return "nothing" if value is None else f'"{shorten(str(value))}"'
 
 
-def mend_text(data: bytes) -> bytes:
+def valid_text(data: bytes) -> bytes:
     """
     Replace what is no Unicode (bad UTF-8, lone surrogates) by U+FFFD and change nothing else.
 
     Neither quotes nor brackets are touched, so the JSON keeps its structure.
     """
-    mended = data.decode("utf-8", "replace").encode("utf-8")
-    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape["lone"] else escape[0], mended)
+    valid = data.decode("utf-8", "replace").encode("utf-8")
+    return _ESCAPE.sub(lambda escape: rb"\ufffd" if escape["lone"] else escape[0], valid)
 
 
 def scalar_of(raw: msgspec.Raw, row: str, field: str) -> Scalar:
@@ -56,7 +56,7 @@ def scalar_of(raw: msgspec.Raw, row: str, field: str) -> Scalar:
     Return a field's value without passing a number through a binary float.
 
     Args:
-        raw: Decoded from text that `mend_text` has been over.
+        raw: Decoded from text that `valid_text` has been over.
         row: The row's place, for errors.
         field: The field's name, for errors.
 
@@ -91,7 +91,7 @@ def decode_object(body: bytes) -> dict[str, msgspec.Raw]:
         UnexpectedShape: The body is cut, is not JSON, or is something else than an object.
     """
     try:
-        return msgspec.json.decode(mend_text(body), type=dict[str, msgspec.Raw])
+        return msgspec.json.decode(valid_text(body), type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, RecursionError) as error:
         start = shorten(body[:200].decode("utf-8", "replace"), 40)
         raise UnexpectedShape(f"{start!r} is not one complete JSON object ({shorten(str(error))})") from None
@@ -110,12 +110,12 @@ def check_envelope(envelope: dict[str, msgspec.Raw], *, rows_key: str, has_list:
     Raises:
         UnexpectedShape: The answer says an error, or has no list but other lists or objects.
     """
-    told: dict[str, str] = {
+    said: dict[str, str] = {
         key: plain_text(envelope[key]) for key in ("code", "reason", "error", "message") if key in envelope
     }
     signs = ("code",) if has_rows else ("code", "reason", "error")
-    if any(told.get(sign, "").lower() not in SIGNS_OF_SUCCESS for sign in signs):
-        raise UnexpectedShape(f"the answer reports an error: {shorten(' '.join(told.values()), 200)}")
+    if any(said.get(sign, "").lower() not in SIGNS_OF_SUCCESS for sign in signs):
+        raise UnexpectedShape(f"the answer reports an error: {shorten(' '.join(said.values()), 200)}")
     if has_list:
         return
     for key, value in envelope.items():

@@ -31,7 +31,7 @@ _LIST_FOLLOWS = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+\[")
 _SEPARATOR = re.compile(rb"[ \t\r\n]*+([,\]])?")
 _LIKELY_CUT = re.compile(rb"[ \t\r\n]*+(?:,[ \t\r\n]*+\{|\])")
 _PLACEHOLDER = b"true"
-"""Stands for the rows when the envelope is checked; `[]` would not be told from a second `bills`."""
+"""Stands for the rows when the envelope is checked; `[]` could not be distinguished from a second `bills`."""
 
 
 class _Place(Enum):

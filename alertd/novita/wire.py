@@ -13,7 +13,7 @@ from typing import cast
 import msgspec
 
 from alertd.core.hours import EPOCH, HOURS_PER_DAY, SECONDS_PER_HOUR
-from alertd.novita.shape import Scalar, UnexpectedShape, is_absent, mend_text, scalar_of, shown, text_of
+from alertd.novita.shape import Scalar, UnexpectedShape, is_absent, scalar_of, shown, text_of, valid_text
 
 MAX_SPAN_HOURS = 366 * HOURS_PER_DAY
 """No billing cycle is longer than a year; a longer row is a wrong time, not a long charge."""
@@ -118,8 +118,8 @@ def decode_rows(elements: memoryview, *, first: int, kind: type[Row] = Row) -> l
         return rows.decode(listed)
     except (msgspec.DecodeError, UnicodeDecodeError):
         # Rare and up to four times slower: numbers with a point or an exponent, lone surrogates, bad UTF-8.
-        mended = raw_rows.decode(mend_text(listed))
-    return [_exact(raw, f"bills[{first + i}]", kind) for i, raw in enumerate(mended)]
+        listed_rows = raw_rows.decode(valid_text(listed))
+    return [_exact(raw, f"bills[{first + i}]", kind) for i, raw in enumerate(listed_rows)]
 
 
 def _exact(raw: _RawRow, where: str, kind: type[Row]) -> Row:

@@ -79,7 +79,7 @@ def _entry(word: str) -> Bypass:
     if found := _SCHEME.match(rest):
         scheme, rest = found["scheme"].lower(), rest[found.end() :].rstrip("/")
     try:
-        # As it stands first: the colons of an IPv6 address are no ports.
+        # Unchanged first: the colons of an IPv6 address are no ports.
         network, port = _network(rest), None
         if network is None:
             rest, port = _without_port(rest)

@@ -142,7 +142,7 @@ class Connection(web.RequestHandler):
 
 
 class _Answered(AbstractAccessLogger):
-    """Tells a connection that an answer has been sent; it logs nothing."""
+    """Informs a connection that an answer has been sent; it logs nothing."""
 
     def log(self, request: web.BaseRequest, _response: web.StreamResponse, _time: float) -> None:
         """Pass it on."""

@@ -122,7 +122,7 @@ class Guard:
         return None
 
     def _may_be_signed_in(self, request: web.Request) -> bool:
-        """Tell whether another site led to a page: the browser kept a session's cookie back, if there is one."""
+        """Return whether another site led to a page: the browser kept a session's cookie back, if there is one."""
         is_page = request.method == "GET" and wants_html(request) and not request.path.startswith(STATIC)
         is_led_here = request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
         has_session = self._sessions.is_possible and self.visitor(request) is None

@@ -16,7 +16,7 @@ from alertd.core.spend.ledger import DataState
 from alertd.core.words import format_instant
 
 _ROUNDING = UNITS_PER_USD // 100
-"""Bills are told in coarser units than rows: up to a cent is no difference."""
+"""Bills come in coarser units than rows: up to a cent is no difference."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -90,11 +90,11 @@ class Rule(ABC):
     ADVICE: ClassVar[str] = ""
     """What the reader of an alert can do, in one sentence."""
     NEEDS_PAYMENT: ClassVar[bool] = False
-    """Whether what it tells is put right by paying."""
+    """Whether paying resolves what it alerts on."""
     COUNTS_MONEY: ClassVar[bool] = False
     """Whether further spend of an alert is counted, for `repeat_every` and for silences until an amount."""
     NOT_REPLAYED: ClassVar[str] = ""
-    """Why past bills cannot tell when it would have fired, in a clause; empty where they can."""
+    """Why past bills do not show when it would have fired, in a clause; empty where they can."""
 
     name: Annotated[str, Key("Unique name.", example="gpu-24h-per-owner")]
     description: Annotated[str, Key("Shown in the alert.", example="GPU budget of research", is_meaning=False)] = ""
@@ -206,7 +206,7 @@ class Rule(ABC):
         return None
 
     def has_keys_of(self, group: Labels) -> bool:
-        """Return whether a group is told apart by the labels that tell the rule's alerts apart."""
+        """Return whether a group has exactly the labels by which the rule's alerts are distinguished."""
         return {name for name, _ in group} == set(self.group_keys)
 
     def left_out(self, facts: Facts, group: Labels) -> str:  # noqa: ARG002 # for those who can
@@ -226,7 +226,7 @@ class Rule(ABC):
         return {}
 
     def is_event(self, alert: Alert) -> bool:  # noqa: ARG002 # for those who can
-        """Tell whether an alert is of something that happened: it is notified once, and neither repeated nor ended."""
+        """Return whether an alert is of something that happened, which is notified once, not repeated and not ended."""
         return False
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:  # noqa: ARG002 # for those who can
@@ -259,7 +259,7 @@ class Rule(ABC):
 
     @property
     def group_keys(self) -> tuple[str, ...]:
-        """The names of the labels that tell its alerts apart."""
+        """The names of the labels by which its alerts are distinguished."""
         return ()
 
     def digest(self) -> str:

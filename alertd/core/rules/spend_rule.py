@@ -194,7 +194,7 @@ class SpendRule(Rule):
         self, facts: Facts, alert: Alert, window: HourRange, value_of: Callable[[Usd], Decimal] = to_decimal
     ) -> Decimal | None:
         """
-        Return the value of what an alert's group spent in a told window, by the bills as they are now.
+        Return the value of what an alert's group spent in a window that was notified, by the bills as they are now.
 
         None where it is not sure: hours are not held any more, or a lower value where anything is missing, or a higher
         one where a credit may be.

@@ -20,7 +20,7 @@ from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
 from alertd.core.words import format_age, format_duration, format_list, format_share
 
 _SHARE_DIGITS = 12
-"""More than a written share can have: rounded down to these, a share still tells truly whether it is reached."""
+"""More than a written share can have: rounded down to these, it is still exact whether a share is reached."""
 _TELLING_PART = 10
 """Before a tenth of the period its pace says little."""
 

@@ -78,7 +78,7 @@ class SubscriptionRule(Rule):
         return "" if not mine or any(map(self._matches, mine)) else NOT_MATCHED
 
     def is_event(self, alert: Alert) -> bool:
-        """Tell a purchase, which is notified once, from a term that ends."""
+        """Return whether it is a purchase, which is notified once, and not a term that ends."""
         return bool(dict(alert.group).get("bought"))
 
     def _endings(self, facts: Facts) -> Iterator[Sample]:

@@ -36,7 +36,7 @@ CATEGORIES = (*PRODUCT_CATEGORIES, SUBSCRIPTION)
 """Everything that is read of an account and adds up to what it spends."""
 
 KEY_CATEGORIES = ("llm", "gen_api", "web_search")
-"""The categories of which the API tells the spend by API key."""
+"""The categories whose spend the API reports by API key."""
 
 FIRST_KEY_HOUR = hour_of(datetime(2026, 1, 1, tzinfo=UTC))
 """The API has no spend by API key before this hour: what lies before is unknown, not zero."""
@@ -97,7 +97,7 @@ class Term:
 
     @property
     def is_new(self) -> bool:
-        """Whether it is a first purchase, as far as the API's word tells."""
+        """Whether it is a first purchase, as far as the API's word for it says."""
         return self.kind == NEW_PURCHASE
 
     @property

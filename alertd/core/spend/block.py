@@ -157,7 +157,7 @@ def _columns(
 
 
 def digest(encoded: bytes) -> bytes:
-    """Return 16 bytes that tell one encoded block from another."""
+    """Return 16 bytes by which encoded blocks are compared."""
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
 

@@ -137,7 +137,7 @@ def _past_errors(days: Floats, known: Bools, length: int) -> tuple[Floats, Bools
 
 
 def _known(days: Floats) -> Bools:
-    """Tell the days that speak for each group: those after the one on which it began, or all if it did before them."""
+    """Return the days that count for each group: those after the one on which it began, or all if it began earlier."""
     first = np.argmax(days != 0, axis=0)
     known: Bools = (np.arange(len(days))[:, None] > first) | (first == 0)
     return known

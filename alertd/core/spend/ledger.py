@@ -114,7 +114,7 @@ class CategoryBook:
 
     @property
     def title(self) -> str:
-        """The category for people, its two views told apart."""
+        """The category for people; its two views have different names."""
         return self.category if self.view is View.USAGE else f"{self.category} by API key"
 
     @property

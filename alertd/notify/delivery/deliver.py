@@ -28,7 +28,7 @@ _FAULT_RETRY_S = 30.0
 """How long a lane rests in which something failed that nobody foresaw."""
 _NOTHING_TO_EDIT = "the message that it was to change was not delivered, or is about several alerts"
 _LONGEST_NAP_S = 60.0
-"""The worker looks again at least this often, whatever it was told."""
+"""The worker reads the outbox at least this often, whether or not it was woken."""
 
 
 class Outbox(Protocol):
@@ -57,7 +57,7 @@ class Outbox(Protocol):
         """Close entries that have nothing to do, in one transaction, but none that changed meanwhile."""
 
     async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
-        """Return the entry's alerts as its recipient was told of them last while they fired."""
+        """Return the entry's alerts as they were in the last notification to its recipient while they fired."""
 
 
 class Delivery:
@@ -169,7 +169,7 @@ class Delivery:
         await self._record(entry, settled, "unknown")
 
     async def unblock(self) -> None:
-        """Try again at once what waits for a receiver to be mended: at start and at reload it may be."""
+        """Try again at once what waits for a receiver to be fixed: at a start and at a reload it may be."""
         for entry in await self._outbox.open_entries():
             if entry.state is EntryState.BLOCKED and entry.unknowns < MOST_UNKNOWNS:
                 now = replace(entry, not_before=self._now())
@@ -397,7 +397,7 @@ class Delivery:
         self._tell(before, after)
 
     def _with_fallback(self, entry: OutboxEntry) -> tuple[OutboxEntry, list[OutboxEntry]]:
-        """Note that the fallback was told; return the entry, and a copy for each of the fallback's recipients."""
+        """Note that the fallback was notified; return the entry, and a copy for each of the fallback's recipients."""
         name = self._fallback.get(entry.receiver)
         notifier = self._notifiers.get(name) if name is not None else None
         if name is None or notifier is None:

@@ -1,8 +1,8 @@
 """
-Tells receivers that keep alerts themselves again and again what fires: they forget it at a restart, and end what they
-are not told any more.
+Sends what fires again and again to receivers that keep alerts themselves: they forget it at a restart, and end what is
+not sent any more.
 
-What is told again is no notification: it is not in the outbox, and what fails is tried at the next round.
+What is sent again is no notification: it is not in the outbox, and what fails is tried at the next interval.
 """
 
 import asyncio
@@ -22,23 +22,23 @@ MIRROR_EVERY = timedelta(minutes=1)
 """So long a receiver that restarted may lack an alert; Prometheus has the same."""
 
 
-class Told(Protocol):
+class Notified(Protocol):
     """What mirroring asks of the store."""
 
     async def mirrored(self, receiver: str, recipient: str, now: datetime) -> tuple[AlertFacts, ...]:
-        """Return what a recipient was told of and fires still, or ended lately, as it stands now."""
+        """Return the alerts notified to a recipient that still fire or ended lately, in their present state."""
 
 
 class Mirroring:
     """
-    Tells every mirror of the notifiers in use; lives as long as the delivery.
+    Repeats alerts to every mirror among the notifiers in use; lives as long as the delivery.
 
     Args:
         delivery: Whose lanes it shares, so that no end is overtaken by an older "it fires".
         now: The time.
     """
 
-    def __init__(self, *, delivery: Delivery, notified: Told, now: Callable[[], datetime]) -> None:
+    def __init__(self, *, delivery: Delivery, notified: Notified, now: Callable[[], datetime]) -> None:
         self._delivery = delivery
         self._told = notified
         self._now = now
@@ -52,7 +52,7 @@ class Mirroring:
         await asyncio.gather(*(self._delivery.alone(lane, partial(self._tell, notifiers, lane)) for lane in lanes))
 
     async def _tell(self, notifiers: Mapping[str, Notifier], lane: Lane) -> None:
-        """Tell one recipient; where that begins to fail, or works again, the log says so once."""
+        """Send to one recipient; where that begins to fail, or works again, the log says so once."""
         receiver, recipient = lane
         try:
             alerts = await self._told.mirrored(receiver, recipient, self._now())

@@ -57,7 +57,7 @@ def settle(
     Return what becomes of a claimed entry.
 
     Args:
-        can_look_up: The receiver can tell later whether the message arrived.
+        can_look_up: The receiver can say later whether the message arrived.
         deadline: After which nothing of the attempt can still arrive.
         jitter: Uniform in [0, 1).
     """

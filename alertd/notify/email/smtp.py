@@ -28,7 +28,7 @@ from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
 from alertd.notify.text import quoted, without_secrets
 from alertd.outgoing.connections import Outgoing
 
-# Together with the good-bye less than the notifier's deadline of 120 s, so that a slow server is told from a lost one.
+# Together with the good-bye less than the notifier's deadline of 120 s, so that slow is not taken for lost.
 BEFORE_DOT_S = 55.0
 AFTER_DOT_S = 58.0
 _COMMAND_S = 30.0

@@ -4,7 +4,7 @@ The layout of a message in Slack's Block Kit: pure, and within Slack's limits by
 Whatever comes from a message stands in `plain_text` objects, where Slack forms no mention, link or style, and is
 escaped besides; `mrkdwn` holds only the names of facts and sections, the links, and the owner by the rules file.
 
-The state is told by a word, and by a circle before it whose colour repeats it: it changes with the message, grey while
+The state is shown by a word, and by a circle before it whose colour repeats it: it changes with the message, grey while
 somebody looks after the alert or silenced it, green at its end. A coloured bar is to be had only around an attachment,
 which always stands below the blocks: it would hold either the message, which clients fold there and charts and buttons
 may not bear, or a line of small print that nobody looks at. Slack calls attachments legacy, with less visibility to

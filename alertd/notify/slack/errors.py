@@ -103,7 +103,7 @@ def outcome_of_answer(*, status: int, headers: Mapping[str, str], code: str, det
     Return what an answer of the Web API other than "ok" means.
 
     A code that is not known here blocks the receiver: Slack refused for certain, so nothing went out twice, and a
-    blocked receiver is told of at once and tried again by and by, so nothing is lost.
+    blocked receiver is reported at once and tried again by and by, so nothing is lost.
 
     Args:
         code: Slack's `error`; "" when the answer could not be read.

@@ -88,7 +88,7 @@ async def channel_id(client: AsyncWebClient, recipient: str) -> str | None:
 
 
 def _bears(message: Mapping[str, object], key: str) -> bool:
-    """Tell whether the key stands in the metadata or, which needs no further scope, in a block's id."""
+    """Return whether the key is in the metadata or, which needs no further scope, in a block's id."""
     metadata = message.get("metadata")
     payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
     if isinstance(payload, Mapping) and payload.get("key") == key:

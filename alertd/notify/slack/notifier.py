@@ -48,7 +48,7 @@ _CHANNEL_PATTERN = r"^(#?[^\s/,.A-Z<>@#|:]{1,80}|[CGDUW][A-Z0-9]{5,30}|<[#@][^\s
 _WITHOUT_CHARTS = timedelta(hours=1)
 """So long no chart is drawn for a workspace that refused one: each would cost a call more."""
 _NEWS = frozenset({NotifyReason.RAISED, NotifyReason.ESCALATED})
-"""What the channel must hear of although it was told before; the end is news too."""
+"""What the channel must see although it was notified before; the end is news too."""
 _THREAD_REF = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")
 
 

@@ -32,7 +32,7 @@ def escaped(text: str, limit: int) -> str:
 
 
 def shortened(text: str, limit: int) -> str:
-    """Cut a text that Slack takes as it stands (a chart's) to at most *limit* units."""
+    """Cut a text that Slack takes without markup (a chart's) to at most *limit* units."""
     return _joined(text, limit)
 
 

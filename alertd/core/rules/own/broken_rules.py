@@ -1,7 +1,8 @@
 """
 The alert that alertd raises of itself when an edit of the rules file cannot be used: the rules before it stay in force.
 
-Like `alertd-blind` it is no rule of the rules file, and goes to the default receivers; told are its begin and its end.
+Like `alertd-blind` it is no rule of the rules file, and goes to the default receivers, which are
+notified when it begins and when it ends.
 """
 
 from collections.abc import Collection
@@ -21,7 +22,7 @@ from alertd.core.words import format_count
 NAME = "alertd-rules"
 """Reserved: no rule of a rules file may have it."""
 _TOLD = 5
-"""So many faults are told; the rest is counted."""
+"""So many faults are listed; the rest is counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
