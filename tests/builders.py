@@ -112,7 +112,7 @@ def firing_message(**changes: Unpack[MessageParts]) -> Message:
 
 
 def resolved_message(**changes: Unpack[MessageParts]) -> Message:
-    """The same alert ends, and its late beginning is told with it."""
+    """The same alert ends, and its late beginning is notified with it."""
     message = firing_message(
         reason=NotifyReason.RESOLVED,
         is_resolved=True,

@@ -1,4 +1,4 @@
-"""Ports for programs that must be told one before they start."""
+"""Ports for programs that must be notified one before they start."""
 
 import random
 import socket

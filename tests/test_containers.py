@@ -151,7 +151,7 @@ def test_kubernetes_when_secrets_are_filled_in_then_rules_and_settings_are_valid
 def test_kubernetes_when_a_secret_is_left_empty_then_the_check_names_it(
     in_the_pod: Path, name: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """The manifest as it stands holds no secret: who forgets one must be told which."""
+    """The manifest as it stands holds no secret: who forgets one must be notified which."""
     (in_the_pod / name).write_text("", encoding="utf-8")
     run(["check"])
     assert name.upper() in capsys.readouterr().err

@@ -140,7 +140,7 @@ def commands() -> list[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("words", commands(), ids=" ".join)
-def test_help_of_each_command_then_tells_usage_meaning_options_and_an_example(
+def test_help_of_each_command_then_shows_usage_meaning_options_and_an_example(
     words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Somebody who is woken at night reads this, and types what it shows."""

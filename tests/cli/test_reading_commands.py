@@ -261,7 +261,7 @@ def test_spend_when_by_api_key_and_no_rule_reads_it_then_says_so(
     assert "only read while an enabled rule has `view: api_key`" in capsys.readouterr().out
 
 
-def test_status_when_keys_are_read_then_both_views_told_apart(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
+def test_status_when_keys_are_read_then_both_views_differ(store: Store, capsys: pytest.CaptureFixture[str]) -> None:
     """One category has two edges; which of them fails is said."""
     store.cycles.add(CycleRecord(started_at=NOW, finished_at=NOW, is_ok=True))
     with_keys(store)

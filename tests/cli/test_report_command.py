@@ -133,7 +133,7 @@ def test_report_when_it_is_not_clear_which_then_usage_error(
     assert words in capsys.readouterr().err
 
 
-def test_report_when_sent_then_tells_each_receiver_and_leaves_the_schedule_alone(
+def test_report_when_sent_then_reports_each_receiver_and_leaves_the_schedule_alone(
     rules: Rules, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """It goes past the outbox: nothing is stored, so the scheduled one still comes."""

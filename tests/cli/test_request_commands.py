@@ -397,14 +397,14 @@ def test_explain_when_an_alert_is_quiet_then_says_why(full: Desk, owner: str, li
         ),
     ],
 )
-def test_explain_when_asked_of_the_past_then_tells_as_it_was(full: Desk, at: str, lines: list[str]) -> None:
-    """The discussion is about the moment when nobody was told."""
+def test_explain_when_asked_of_the_past_then_reports_as_it_was(full: Desk, at: str, lines: list[str]) -> None:
+    """The discussion is about the moment when nobody was notified."""
     code, out, _ = full.run("explain", name_of(full, "over"), "--at", at)
     assert code == 0
     assert [line for line in lines if line not in out.splitlines()] == []
 
 
-def test_explain_when_a_rule_has_many_alerts_then_the_first_are_told_whole_and_the_rest_named(desk: Desk) -> None:
+def test_explain_when_a_rule_has_many_alerts_then_the_first_are_notified_whole_and_the_rest_named(desk: Desk) -> None:
     """Open ones first; nobody reads fifty stories."""
     desk.stage.cycle({f"gpu-{n}": "60" for n in range(7)})
     desk.stage.cycle({"gpu-0": "44"})
@@ -419,7 +419,7 @@ def test_explain_when_a_rule_has_many_alerts_then_the_first_are_told_whole_and_t
 
 
 def test_explain_when_a_rule_has_had_no_alert_then_says_how_it_judges(full: Desk) -> None:
-    """Why nothing is told is asked most of rules that tell nothing."""
+    """Why nothing is notified is asked most of rules that notify nobody."""
     code, out, _ = full.run("explain", "calm")
     assert (code, out.splitlines()[1:]) == (
         0,

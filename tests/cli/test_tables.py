@@ -1,4 +1,4 @@
-"""Tables on terminals of every width: nothing beyond the edge, and as much as possible of what tells rows apart."""
+"""Tables on terminals of every width: nothing beyond the edge, and as much as possible of what distinguishes rows."""
 
 import pytest
 from wcwidth import wcswidth

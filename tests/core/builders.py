@@ -198,7 +198,7 @@ def sample(
 
 
 def firing(value: str = "60", *, owner: str = "gpu-1", rule: RollingSpend | None = None, now: datetime = NOW) -> Alert:
-    """An alert that began to fire *now* and was not told yet."""
+    """An alert that began to fire *now* and was not notified yet."""
     alert = step(None, sample(value, rule, owner=owner), rule or rolling(), now)
     assert alert is not None
     return alert

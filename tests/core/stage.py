@@ -1,4 +1,4 @@
-"""A small world for tests of what is told: alerts live through values, silences and requests; what arrives is kept."""
+"""A small world for tests of notifications: alerts live through values, silences and requests; what arrives is kept."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -38,7 +38,7 @@ class Told:
 
     @property
     def owners(self) -> tuple[str, ...]:
-        """Whose alerts it tells of."""
+        """Whose alerts it is about."""
         return tuple(dict(facts.labels)["owner"] for facts in self.entry.message.alerts)
 
 
@@ -178,12 +178,12 @@ class Stage:
         return next(alert for alert in self.alerts.values() if dict(alert.labels)["owner"] == owner)
 
     def reached(self, owner: str = "gpu-1") -> list[tuple[Address, str]]:
-        """Return who was told what of an owner, in order."""
+        """Return who was notified what of an owner, in order."""
         return [(notified.to, notified.word) for notified in self.notified if owner in notified.owners]
 
     @property
     def is_silent(self) -> bool:
-        """Nothing fires that is told."""
+        """Nothing fires that is notified."""
         return all(alert.muted is not None for alert in self.alerts.values() if alert.state is AlertState.FIRING)
 
 

@@ -61,7 +61,7 @@ def chart(*amounts: str, form: ChartForm = ChartForm.LINE, limit: str = "50", st
 def test_words_when_the_line_runs_so_then_say_when_the_limit_was_reached(
     amounts: list[str], form: str, words: str
 ) -> None:
-    """Who cannot see the line is told what it shows, by the exact values."""
+    """Who cannot see the line is given what it shows, as exact values."""
     assert chart_words(chart(*amounts, form=ChartForm(form))).endswith(f"; {words}.")
 
 
@@ -95,7 +95,7 @@ def test_words_when_the_line_runs_so_then_say_when_the_limit_was_reached(
         ),
     ],
 )  # fmt: skip
-def test_chart_when_told_as_text_then_reads_like_this(drawn: Chart, line: str, words: str) -> None:
+def test_chart_when_shown_as_text_then_reads_like_this(drawn: Chart, line: str, words: str) -> None:
     """The same two lines in mail, on the console and where Slack draws nothing."""
     assert (chart_line(drawn), chart_words(drawn)) == (line, words)
     shown = plain_text(firing_message(chart=drawn)).splitlines()

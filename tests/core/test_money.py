@@ -34,7 +34,7 @@ CENT = 10**8
     ],
 )
 def test_parse_exact_when_a_number_then_units(text: str, per_usd: int, units: int, rounded: bool) -> None:
-    """Money is exact, and what is finer is rounded half-even and told."""
+    """Money is exact, and what is finer is rounded half-even, and that is said."""
     assert parse_exact(text, per_usd=per_usd) == (units, rounded)
 
 

@@ -115,7 +115,7 @@ async def test_requests_when_many_come_at_once_then_each_has_its_own_answer(serv
         pytest.param(StoreError("the disk is full"), id="the store failed"),
     ],
 )
-async def test_request_when_it_cannot_be_done_then_the_reason_is_told(
+async def test_request_when_it_cannot_be_done_then_the_reason_is_shown(
     served: Path, daemon: Daemon, error: Exception
 ) -> None:
     """The person who asked reads it, not the log."""
@@ -146,7 +146,7 @@ async def test_request_when_it_cannot_be_done_then_the_reason_is_told(
         pytest.param(b'{"kind": "acknowledge", "request": {"fingerprint": "\xed\xa0\x80"}}\n', id="half a character"),
     ],
 )
-async def test_line_when_it_is_junk_then_refused_and_the_door_stays_open(
+async def test_line_when_it_is_junk_then_refused_and_the_socket_stays_open(
     served: Path, daemon: Daemon, line: bytes
 ) -> None:
     """Whatever talks to it by mistake, the daemon goes on."""
@@ -156,7 +156,7 @@ async def test_line_when_it_is_junk_then_refused_and_the_door_stays_open(
     assert await ask(served, ACK) == "done"
 
 
-async def test_line_when_it_is_oversized_then_dropped_and_the_door_stays_open(served: Path, daemon: Daemon) -> None:
+async def test_line_when_it_is_oversized_then_dropped_and_the_socket_stays_open(served: Path, daemon: Daemon) -> None:
     """Nobody's mistake may fill the memory."""
     with capture_logs() as logs:
         assert await say(served, b"x" * 300_000 + b"\n") == b""
@@ -209,7 +209,7 @@ async def test_request_when_all_places_are_being_answered_then_refused_in_words(
     assert daemon.asked == [ACK]
 
 
-async def test_asker_when_it_goes_away_then_what_it_asked_is_done_and_the_door_stays_open(
+async def test_asker_when_it_goes_away_then_what_it_asked_is_done_and_the_socket_stays_open(
     served: Path, daemon: Daemon
 ) -> None:
     """Ctrl-C after Enter: the request was made."""

@@ -103,8 +103,10 @@ async def notified(gateway: StoreGateway) -> list[Message]:
     return [entry.message for entry in await gateway.open_entries()]
 
 
-async def test_alert_when_told_then_its_chart_comes_back_from_the_store_as_it_was_drawn(gateway: StoreGateway) -> None:
-    """It ends with the value that the message tells, and is the same at each attempt."""
+async def test_alert_when_notified_then_its_chart_comes_back_from_the_store_as_it_was_drawn(
+    gateway: StoreGateway,
+) -> None:
+    """It ends with the value that the message shows, and is the same at each attempt."""
     cycle = cycle_of(gateway, rolling())
     await cycle.run(NOW)
     (message,) = await notified(gateway)
@@ -123,7 +125,7 @@ async def test_chart_when_it_cannot_be_drawn_then_the_alert_goes_without(gateway
     }
 
 
-async def test_acknowledgement_then_changes_the_message_with_its_chart_and_tells_it_without(
+async def test_acknowledgement_then_changes_the_message_with_its_chart_and_reports_it_without(
     gateway: StoreGateway,
 ) -> None:
     """The message keeps its picture; the line in its thread says only who took it."""

@@ -157,7 +157,7 @@ def test_silence_when_its_end_is_written_then_every_interface_takes_it(
 def test_silence_when_its_end_cannot_be_then_every_interface_refuses_it(
     full: Desk, entrance: str, end: str, words: str
 ) -> None:
-    """The bounds are the same everywhere, and whoever is refused is told why."""
+    """The bounds are the same everywhere, and whoever is refused is shown why."""
     answer = ask(full, entrance, Asked(end=end))
     assert (answer.added, words in answer.text) == ([], True), answer.text
 

@@ -86,7 +86,9 @@ async def test_turn_when_the_holder_ends_then_it_comes_and_both_are_logged(url: 
     assert events == [("standing by", this_process()), ("taking over", this_process())]
 
 
-async def test_service_manager_when_standing_by_then_told_that_it_started_and_is_well(url: str, tmp_path: Path) -> None:
+async def test_service_manager_when_standing_by_then_notified_that_it_started_and_is_well(
+    url: str, tmp_path: Path
+) -> None:
     """systemd starts again what never becomes ready, and what its watchdog does not hear of."""
     path, notified = tmp_path / "notify", list[str]()
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listening, closing(Store.open(url, now=NOW)) as holder:
@@ -116,7 +118,7 @@ async def test_stop_when_standing_by_then_it_ends_and_a_reload_does_not_end_it(
     assert log[-1]["event"] == "stopped"
 
 
-async def test_database_when_away_while_standing_by_then_waited_out_and_told_once(
+async def test_database_when_away_while_standing_by_then_waited_out_and_notified_once(
     url: str, postgres: PostgresServer
 ) -> None:
     """Not to see the lease is no reason to act, nor to end."""

@@ -54,7 +54,7 @@ async def refs(thread: StoreThread, stage: Stage, reason: NotifyReason) -> list[
     return [await gateway.thread_ref(entry) for entry in entries]
 
 
-async def test_correction_when_told_once_then_replaces_that(thread: StoreThread) -> None:
+async def test_correction_when_notified_once_then_replaces_that(thread: StoreThread) -> None:
     """Each recipient's own message."""
     stage = Stage(audience=EDITING)
     stage.cycle({"gpu-1": "60"})
@@ -63,7 +63,9 @@ async def test_correction_when_told_once_then_replaces_that(thread: StoreThread)
 
 
 @pytest.mark.parametrize(("values", "number"), [("60 120", 3), ("60 60", 3)], ids=["a rise", "a repeat"])
-async def test_correction_when_told_again_then_replaces_the_last(thread: StoreThread, values: str, number: int) -> None:
+async def test_correction_when_notified_again_then_replaces_the_last(
+    thread: StoreThread, values: str, number: int
+) -> None:
     """The value that stands in it is the one that is wrong."""
     stage = Stage(audience=EDITING, rule=rolling(repeat_interval=HOUR))
     stage.lives(values)
@@ -72,7 +74,7 @@ async def test_correction_when_told_again_then_replaces_the_last(thread: StoreTh
     assert await refs(thread, stage, NotifyReason.CORRECTED) == [f"finops/{number}", f"oncall/{number + 1}"]
 
 
-async def test_correction_when_an_earlier_episode_was_told_singly_then_its_message_is_left_alone(
+async def test_correction_when_an_earlier_episode_was_notified_singly_then_its_message_is_left_alone(
     thread: StoreThread,
 ) -> None:
     """This episode began in a storm: no message of its own stands anywhere, and the old one was right."""
@@ -104,7 +106,7 @@ async def test_end_when_this_episode_began_then_continues_its_own_beginning(thre
     assert await refs(thread, stage, NotifyReason.RESOLVED) == ["finops/1", "oncall/2", "finops/5", "oncall/6"]
 
 
-async def test_rise_when_this_recipient_was_told_of_an_older_episode_only_then_begins_its_own_thread(
+async def test_rise_when_this_recipient_was_notified_of_an_older_episode_only_then_begins_its_own_thread(
     thread: StoreThread,
 ) -> None:
     """A receiver that a route adds at critical has no beginning of this episode."""

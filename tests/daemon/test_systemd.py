@@ -1,4 +1,4 @@
-"""What the service manager is told, read from a real datagram socket."""
+"""What the service manager is notified, read from a real datagram socket."""
 
 import os
 import socket
@@ -26,7 +26,7 @@ def notified(bound: socket.socket) -> list[str]:
     return bound.recv(4096).decode().split("\n")
 
 
-def test_manager_when_told_then_datagrams_as_the_protocol_wants_them(
+def test_manager_when_shown_then_datagrams_as_the_protocol_wants_them(
     manager_socket: tuple[str, socket.socket],
 ) -> None:
     """One line too many or a wrong unit, and systemd kills a service that is well."""
@@ -83,7 +83,7 @@ def test_manager_when_there_is_none_then_nothing_is_done() -> None:
 
 
 def test_manager_when_its_socket_is_gone_or_full_then_logged_and_nothing_waits(tmp_path: Path) -> None:
-    """Telling must never stop or hold up what it tells about."""
+    """Telling must never stop or hold up what it reports."""
     with capture_logs() as logs:
         ServiceManager(str(tmp_path / "gone")).ready()
         ServiceManager("vsock:2:1234").ready()

@@ -77,7 +77,7 @@ async def asking(watchdog: Watchdog) -> AsyncIterator[None]:
             await task
 
 
-async def test_stuck_when_the_stores_thread_hangs_then_told_until_it_goes_on(tmp_path: Path) -> None:
+async def test_stuck_when_the_stores_thread_hangs_then_notified_until_it_goes_on(tmp_path: Path) -> None:
     """A disk that does not answer blocks the thread, and no error ever comes of it."""
     clock, gate = Clock(), threading.Event()
     thread = await StoreThread.start(lambda: Store.open(f"sqlite:///{tmp_path / 'alertd.db'}", now=NOW))
@@ -110,7 +110,7 @@ async def test_stuck_when_the_stores_thread_hangs_then_told_until_it_goes_on(tmp
 
 
 async def test_stuck_when_the_store_refuses_then_it_answers_all_the_same() -> None:
-    """A full disk is told elsewhere; a restart would not empty it."""
+    """A full disk is reported elsewhere; a restart would not empty it."""
     clock, heads = Clock(), Heads()
     heads.fault = StoreError("the disk is full")
     watchdog = Watchdog(heads=heads, failing=tuple, poll_interval=POLL * 10, timer=clock)
@@ -121,7 +121,7 @@ async def test_stuck_when_the_store_refuses_then_it_answers_all_the_same() -> No
             assert watchdog.stuck() == ()
 
 
-async def test_stuck_when_the_same_entry_stays_due_then_told_and_not_while_its_lane_moves() -> None:
+async def test_stuck_when_the_same_entry_stays_due_then_notified_and_not_while_its_lane_moves() -> None:
     """Many messages take their time in a lane; one that is never tried is another thing."""
     clock, heads = Clock(), Heads()
     watchdog = Watchdog(heads=heads, failing=tuple, poll_interval=POLL * 10, timer=clock)
@@ -155,7 +155,7 @@ async def test_stuck_when_cycles_come_and_go_then_only_an_endless_or_a_missing_o
     assert watchdog.stuck() == ()
 
 
-async def test_watch_when_something_is_stuck_then_logged_when_it_changes_and_told_each_time() -> None:
+async def test_watch_when_something_is_stuck_then_logged_when_it_changes_and_notified_each_time() -> None:
     """The log says why a restart comes, once; whoever decides about it hears every judgement."""
     clock, judged = Clock(), list[tuple[str, ...]]()
     watchdog = Watchdog(heads=Heads(), failing=tuple, poll_interval=POLL, timer=clock)

@@ -232,5 +232,5 @@ class LoopThread:
 
 
 def no_traceback(text: str) -> bool:
-    """Tell whether a text is free of Python's own words for failures."""
+    """Return whether a text is free of Python's own words for failures."""
     return not any(word in text for word in ("Traceback", 'File "', "Error:", "Exception"))

@@ -1,4 +1,4 @@
-"""Alertmanager in the whole program: it forgets, and is told again, by the service and by cron."""
+"""Alertmanager in the whole program: it forgets, and is notified again, by the service and by cron."""
 
 import json
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ def notified(hook: Hook) -> list[list[dict[str, Any]]]:
     return [json.loads(post.body) for post in hook.posts]
 
 
-def test_once_when_run_again_then_what_fires_is_told_again_and_no_message_is_made(
+def test_once_when_run_again_then_what_fires_is_notified_again_and_no_message_is_made(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """From cron nothing tells in between: without this the alert would end by itself before its next repeat."""
@@ -33,7 +33,7 @@ def test_once_when_run_again_then_what_fires_is_told_again_and_no_message_is_mad
     assert ends[0] - datetime.fromisoformat(alerts[0]["startsAt"]) >= timedelta(hours=23)
 
 
-def test_service_when_alertmanager_forgot_then_it_is_told_at_once_after_a_start(
+def test_service_when_alertmanager_forgot_then_it_is_notified_at_once_after_a_start(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """A host that restarts takes both with it; the next repeat is a day away."""

@@ -103,7 +103,7 @@ def test_clock_when_it_is_wrong_and_then_right_then_says_so_and_nothing_else_cha
     assert [told for told in owners_told(hook) if told[0]] == [("gpu-1", "firing"), ("gpu-2", "firing")]
 
 
-def test_key_refused_when_polled_on_then_blindness_is_told_without_a_storm_of_requests(
+def test_key_refused_when_polled_on_then_blindness_is_notified_without_a_storm_of_requests(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """Somebody has to learn that nothing is watched, and what to do; the API must not be hammered meanwhile."""
@@ -125,7 +125,7 @@ def test_key_refused_when_polled_on_then_blindness_is_told_without_a_storm_of_re
     assert _statuses(hook, "alertd-blind") == ["firing", "resolved"]
 
 
-def test_blindness_when_told_to_any_receiver_then_names_the_setting(
+def test_blindness_when_notified_to_any_receiver_then_names_the_setting(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
 ) -> None:
     """Who reads it at night has to know what to set, whichever way it came."""

@@ -65,7 +65,7 @@ def test_lives_of_two_alerts_when_restarted_between_then_every_receiver_hears_ea
     assert (len(slack.shown()), len(mail.received)) == (4, 4)
     ids = [mail_.message["Message-ID"] for mail_ in mail.received]
     assert len(set(ids)) == 4
-    # What the rise had said of gpu-1 is wrong now: it is put right where it stands, and nobody is told anew.
+    # What the rise had said of gpu-1 is wrong now: it is put right where it stands, and nobody is notified anew.
     fixed = [shown for shown in slack.shown() if "was $69.00, now $10.00" in json.dumps(shown["blocks"])]
     assert [shown.get("thread_ts") for shown in fixed] == [None, fixed[0]["ts"]]
     assert len({post.headers["idempotency-key"] for post in hook.posts}) == 4
@@ -120,7 +120,7 @@ def _posts(slack: SlackDouble) -> int:
 def test_webhook_when_answers_are_lost_then_at_most_three_identical_copies_and_the_fallback_hears(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
-    """What cannot be looked up is sent again twice at the most, alike to the byte, and a person is told."""
+    """What cannot be looked up is sent again twice at the most, alike to the byte, and a person is notified."""
     alertd.is_stepped = True
     with Hook() as second:
         text = RULES.format(hook=hook.url)
@@ -167,7 +167,7 @@ rules:
     assert sorted(mail_.recipients for mail_ in mail.received) == [("a@example.com",), ("b@example.com",)]
 
 
-def test_storm_when_seven_alerts_of_one_rule_begin_then_one_message_and_ends_are_told(
+def test_storm_when_seven_alerts_of_one_rule_begin_then_one_message_and_ends_are_notified(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble
 ) -> None:
     """Seven pages for one cause teach people to look away."""
@@ -192,10 +192,10 @@ def test_storm_when_seven_alerts_of_one_rule_begin_then_one_message_and_ends_are
     assert slack.shown()[1]["thread_ts"] == slack.shown()[0]["ts"]
 
 
-def test_repeat_when_it_fires_on_then_told_again_at_growing_intervals_until_it_leaves_the_window(
+def test_repeat_when_it_fires_on_then_notified_again_at_growing_intervals_until_it_leaves_the_window(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
-    """A reminder comes when it was asked for; a day later the spend is out of the window and the end is told."""
+    """A reminder comes when it was asked for; a day later the spend is out of the window and the end is notified."""
     alertd.is_stepped = True
     alertd.rules(RULES.format(hook=hook.url).replace("window: 24h,", "window: 24h, repeat_interval: 10m,"))
     spend(world, "gpu-1")

@@ -19,7 +19,7 @@ STUBBORN_SEND = """
             with suppress(asyncio.CancelledError):
                 await asyncio.sleep(0.01)
 """
-"""It does not end when it is told to; until the test opens its gate."""
+"""It does not end when it is notified to; until the test opens its gate."""
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("names", [list(HOSTILE)[:6], list(HOSTILE)[6:]], ids=["first half", "second half"])
-def test_hostile_names_when_told_everywhere_then_are_escaped_and_whole_or_shortened(
+def test_hostile_names_when_shown_everywhere_then_are_escaped_and_whole_or_shortened(
     names: list[str], alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
 ) -> None:
     """Anybody who can name an instance writes into other people's chat, mail and terminals."""

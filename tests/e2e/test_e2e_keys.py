@@ -1,4 +1,4 @@
-"""A leaked key and a shrinking balance, through the real daemon: what is told, kept apart, and not asked for."""
+"""A leaked key and a shrinking balance, through the real daemon: what is notified, kept apart, and not asked for."""
 
 import json
 import signal
@@ -53,7 +53,7 @@ def shown_spend(alertd: Alertd, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
-def test_leaked_key_when_it_burns_money_then_told_by_its_name_and_counted_once(
+def test_leaked_key_when_it_spends_then_notified_by_its_name_and_counted_once(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """The two lists hold the same $70: no rule, table or sum may make $140 of it."""
@@ -101,7 +101,7 @@ def test_key_when_alertd_restarts_blind_then_its_alert_and_name_stay(
 def test_account_when_it_has_no_list_by_key_then_said_so_and_usage_rules_go_on(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
-    """A rule that cannot work is told of; the others lose nothing, and nobody is called blind."""
+    """A rule that cannot work is notified of; the others lose nothing, and nobody is called blind."""
     world.has_keys = False
     alertd.rules((HEAD + BY_KEY + BY_USAGE).format(hook=hook.url))
     spend(world, "key-leak", "60")
@@ -140,7 +140,7 @@ def test_second_view_and_balance_when_no_rule_needs_them_then_never_asked_for(
         assert alertd.run("status").code == 0
 
 
-def test_balance_when_it_shrinks_then_told_early_held_while_unknown_and_ended_by_a_top_up(
+def test_balance_when_it_shrinks_then_notified_early_held_while_unknown_and_ended_by_a_top_up(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """$48 a day: at $500 all is well, at $144 three days are left, at $96 two."""
@@ -179,7 +179,7 @@ def test_balance_when_the_account_has_none_then_said_so_and_no_alert_is_made_up(
     assert hook.posts == []
 
 
-def test_reconcile_when_a_month_differs_between_the_lists_then_both_sums_are_told(
+def test_reconcile_when_a_month_differs_between_the_lists_then_both_sums_are_shown(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """Spend of last month that only one of the lists knows."""

@@ -28,7 +28,7 @@ rules:
 """
 
 
-def test_killed_at_random_moments_when_started_again_then_every_alert_is_told(
+def test_killed_at_random_moments_when_started_again_then_every_alert_is_notified(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble
 ) -> None:
     """A power cut comes when it comes; the store is the only memory."""
@@ -98,7 +98,7 @@ def _bodies(hook: Hook) -> dict[str, set[bytes]]:
 
 
 def _seen(slack: SlackDouble) -> Counter[str]:
-    # What another receiver could not take for sure is told here as well, and says so.
+    # What another receiver could not take for sure is notified here as well, and says so.
     texts = [json.dumps(m["blocks"]) for m in slack.shown() if "[undelivered to bridge]" not in m["text"]]
     return Counter(f"gpu-kill-{n:02}" for text in texts for n in range(KILLS) if f"gpu-kill-{n:02}" in text)
 

@@ -63,7 +63,7 @@ def furnish(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     world.monthly = [monthly_bill("2025-11", status="overdue", debt="800000")]
 
 
-def test_metrics_when_asked_then_tell_spend_budgets_balance_and_bills(
+def test_metrics_when_asked_then_report_spend_budgets_balance_and_bills(
     alertd: Alertd, world: BillingWorld, hook: Hook, port: int
 ) -> None:
     """A wall in the office shows what alertd knows, not only that it runs."""

@@ -53,10 +53,10 @@ def spend(world: BillingWorld, *owners: str, usd: str = "9", category: str = "gp
     world.add(*(Row(category=category, start=world.hour(1), owner=owner, pay=Decimal(usd)) for owner in owners))
 
 
-def test_once_when_all_is_well_then_tells_once_and_a_second_run_tells_nothing(
+def test_once_when_all_is_well_then_reports_once_and_a_second_run_reports_nothing(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
-    """From cron, each run is a process of its own: what was told stays told."""
+    """From cron, each run is a process of its own: what was notified stays told."""
     alertd.rules(RULES.format(hook=hook.url))
     spend(world, "gpu-1")
     first = alertd.run("run", "--once")
@@ -75,7 +75,7 @@ def test_once_when_all_is_well_then_tells_once_and_a_second_run_tells_nothing(
         ),
     ],
 )
-def test_once_when_a_poll_fails_then_exits_1_and_tells_the_rest(
+def test_once_when_a_poll_fails_then_exits_1_and_reports_the_rest(
     fault: Fault, word: str, alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """A run that did not see everything must not look like one that did, and must not hide what it saw."""
@@ -141,7 +141,7 @@ def test_dry_run_when_there_is_no_store_then_none_is_made_and_nothing_is_sent(
 def test_dry_run_when_a_daemon_serves_the_store_then_the_file_keeps_its_bytes(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
-    """The store of a daemon that ran is read and left as it is, with what it told."""
+    """The store of a daemon that ran is read and left as it is, with what it notified."""
     alertd.rules(RULES.format(hook=hook.url))
     spend(world, "gpu-1")
     assert alertd.run("run", "--once").code == 0
@@ -171,7 +171,7 @@ def test_first_look_when_three_alerts_fire_then_one_message_lists_them(
 def test_monthly_pages_of_odd_sizes_when_an_old_bill_is_overdue_then_it_fires_until_paid(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
-    """No page size is kept to, no total is told, and the bill that matters may be the oldest."""
+    """No page size is kept to, no total is notified, and the bill that matters may be the oldest."""
     alertd.rules(RULES.format(hook=hook.url))
     months = ["2025-10", "2025-11", "2025-12", "2026-01", "2026-02", "2026-03"]
     world.monthly = [monthly_bill(month, status="paid") for month in months]

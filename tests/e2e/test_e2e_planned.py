@@ -1,4 +1,4 @@
-"""Spend that is known in advance, through the real daemon: what is told, and how far back it looks for it."""
+"""Spend that is known in advance, through the real daemon: what is notified, and how far back it looks for it."""
 
 import json
 import signal

@@ -131,7 +131,7 @@ def test_database_when_it_cannot_be_reached_then_said_so_without_the_password(
 
 
 @pytest.mark.slow
-def test_three_daemons_when_one_dies_then_one_other_takes_over_and_tells_what_is_new(
+def test_three_daemons_when_one_dies_then_one_other_takes_over_and_reports_what_is_new(
     first: Alertd, second: Alertd, third: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
     """A dead host must not leave the bills unwatched, nor the live ones have everything told twice."""
@@ -168,7 +168,7 @@ def test_three_daemons_when_one_dies_then_one_other_takes_over_and_tells_what_is
 
 
 @pytest.mark.slow
-def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_tells_nothing(
+def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_reports_nothing(
     first: Alertd, second: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str
 ) -> None:
     """A virtual machine that was moved comes back hours later and believes that it is still the one."""
@@ -194,7 +194,7 @@ def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_tells_nothing(
 
 
 @pytest.mark.slow
-def test_connections_when_cut_while_running_then_it_goes_on_and_tells_each_once(
+def test_connections_when_cut_while_running_then_it_goes_on_and_reports_each_once(
     first: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str
 ) -> None:
     """A database is restarted now and then; what was being stored then is stored whole or not at all."""
@@ -219,7 +219,7 @@ def test_connections_when_cut_while_running_then_it_goes_on_and_tells_each_once(
 
 
 @pytest.mark.slow
-def test_killed_at_random_moments_when_started_again_then_every_alert_is_told(
+def test_killed_at_random_moments_when_started_again_then_every_alert_is_notified(
     first: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str
 ) -> None:
     """As with a file: the store is the only memory."""

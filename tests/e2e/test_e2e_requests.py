@@ -131,7 +131,7 @@ def test_socket_when_something_is_in_its_way_then_the_service_runs_and_commands_
     assert (alertd.folder / "alertd.db.sock").read_text() == "precious"
 
 
-def test_correction_when_late_bills_change_what_was_told_then_the_message_is_edited(
+def test_correction_when_late_bills_change_what_was_notified_then_the_message_is_edited(
     alertd: Alertd, world: BillingWorld, slack: SlackDouble
 ) -> None:
     """Told $9.00, now $20.00: the same message says it, and no second one comes."""

@@ -132,7 +132,7 @@ def notified(hook: Hook) -> list[tuple[str, str]]:
 def test_edit_when_bad_then_good_then_keeps_the_old_and_takes_the_new(
     alertd: Alertd, world: BillingWorld, hook: Hook, by_signal: bool
 ) -> None:
-    """A typo in production must not blind anybody; it is told once, and the mended file counts without a restart."""
+    """A typo in production must not blind anybody; it is notified once, and the fixed file counts without a restart."""
     alertd.rules(RULES.format(hook=hook.url))
     with alertd.running() as child:
 

@@ -66,7 +66,7 @@ def begin(alertd: Alertd, world: BillingWorld, slack: SocketSlackDouble) -> dict
     return slack.shown()[0]
 
 
-def test_acknowledge_when_pressed_then_shown_told_in_the_thread_and_kept(
+def test_acknowledge_when_pressed_then_shown_notified_in_the_thread_and_kept(
     alertd: Alertd, world: BillingWorld, slack: SocketSlackDouble, loop_thread: LoopThread
 ) -> None:
     """Who looks after it is what the others need to know; a second press changes nothing."""
@@ -90,7 +90,7 @@ def test_acknowledge_when_pressed_then_shown_told_in_the_thread_and_kept(
     assert actions(reply) == []
 
 
-def test_silence_when_chosen_then_nothing_is_told_until_it_is_taken_back(
+def test_silence_when_chosen_then_nothing_is_notified_until_it_is_taken_back(
     alertd: Alertd, world: BillingWorld, slack: SocketSlackDouble, loop_thread: LoopThread
 ) -> None:
     """One press delivered twice is one silence; Unsilence ends it, and says so."""

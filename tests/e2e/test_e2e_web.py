@@ -46,7 +46,7 @@ def value(text: str, name: str) -> float:
     return float(line.rpartition(" ")[2])
 
 
-def test_pages_when_asked_then_tell_what_the_commands_tell(
+def test_pages_when_asked_then_report_what_the_commands_report(
     alertd: Alertd, world: BillingWorld, hook: Hook, port: int
 ) -> None:
     """Dashboards, probes and scripts see the same as a person at the terminal."""
@@ -77,10 +77,10 @@ def test_pages_when_asked_then_tell_what_the_commands_tell(
         assert (checked.returncode, checked.stderr + checked.stdout) == (0, "")
 
 
-def test_page_when_an_alert_is_acknowledged_there_then_every_other_door_shows_it(
+def test_page_when_an_alert_is_acknowledged_there_then_every_other_interface_shows_it(
     alertd: Alertd, world: BillingWorld, hook: Hook, port: int
 ) -> None:
-    """The page of the real service: what it tells is what the commands tell, and so is what it changes."""
+    """The page of the real service: what it says is what the commands tell, and so is what it changes."""
     alertd.env["ALERTD_HTTP_TOKEN"] = TOKEN
     alertd.rules(RULES.format(hook=hook.url))
     spend(world, "gpu-1")
@@ -148,7 +148,9 @@ def test_pages_when_listening_beyond_loopback_then_the_token_is_needed_but_for_p
     assert TOKEN not in alertd.log.read_text()
 
 
-def test_healthcheck_then_tells_alive_from_ready_and_from_gone(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
+def test_healthcheck_then_reports_alive_from_ready_and_from_gone(
+    alertd: Alertd, world: BillingWorld, hook: Hook
+) -> None:
     """A container is judged from within, where it listens on every address and the probe has no token to send."""
     port = free_port()
     alertd.env |= {"ALERTD_HTTP_LISTEN": f"0.0.0.0:{port}", "ALERTD_HTTP_TOKEN": TOKEN}

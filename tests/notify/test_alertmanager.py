@@ -1,4 +1,4 @@
-"""The Alertmanager notifier: its alerts to the letter, ends of what was told, a copy for each of a cluster."""
+"""The Alertmanager notifier: its alerts to the letter, ends of what was notified, a copy for each of a cluster."""
 
 import base64
 import json
@@ -64,7 +64,7 @@ def test_firing_alert_then_is_what_alertmanager_takes() -> None:
 
 
 def test_resolved_alert_then_ends_when_it_ended() -> None:
-    """It may be told late, and it is over since then."""
+    """It may be notified late, and it is over since then."""
     [alert] = posted(resolved_message())
     assert alert["endsAt"] == "2026-01-10T15:05:00Z"
 
@@ -89,14 +89,14 @@ def test_storm_then_holds_every_alert() -> None:
         pytest.param(resolved_message(), Severity.CRITICAL, {"critical": "ended"}, id="ends after it fell, unsent"),
     ],
 )
-def test_severity_when_it_changed_then_the_alert_told_before_ends(
+def test_severity_when_it_changed_then_the_alert_notified_before_ends(
     message: Message, notified: Severity, expected: dict[str, str]
 ) -> None:
     """With another severity it is another alert to Alertmanager: the one told would fire on beside it."""
     assert severities(posted(message, notified=(alert_facts(severity=notified),))) == expected
 
 
-def test_alert_when_told_in_an_earlier_episode_then_that_one_is_left_alone() -> None:
+def test_alert_when_notified_in_an_earlier_episode_then_that_one_is_left_alone() -> None:
     """It ended long ago."""
     earlier = replace(alert_facts(severity=Severity.CRITICAL), starts_at=NOON - timedelta(days=3))
     assert severities(posted(notified=(earlier,))) == {"warning": "fires"}
@@ -131,8 +131,8 @@ def test_own_labels_when_configured_ones_collide_then_win() -> None:
     assert alert["labels"] == dict(alert_facts().labels)
 
 
-async def test_cluster_then_each_of_it_is_told_at_its_own_path() -> None:
-    """Alertmanagers of a cluster do not share alerts: each must be told, and fails by itself."""
+async def test_cluster_then_each_of_it_is_notified_at_its_own_path() -> None:
+    """Alertmanagers of a cluster do not share alerts: each must be notified, and fails by itself."""
     paths: list[tuple[str, str, Any]] = []
 
     async def take(request: web.Request) -> web.Response:
@@ -162,7 +162,7 @@ async def test_cluster_then_each_of_it_is_told_at_its_own_path() -> None:
 
 
 async def test_login_when_the_server_repeats_it_then_is_not_shown() -> None:
-    """Outcomes are stored, logged and told to the fallback."""
+    """Outcomes are stored, logged and notified to the fallback."""
 
     async def take(request: web.Request) -> web.Response:
         return web.Response(status=403, text=f"no {request.headers['Authorization']}, that is alertd:hush")
@@ -235,7 +235,7 @@ async def test_thousands_of_alerts_then_go_in_several_requests(answers: list[int
     ],
 )
 def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -> None:
-    """Mistakes are told by `alertd check`, not by the first alert."""
+    """Mistakes are notified by `alertd check`, not by the first alert."""
     with pytest.raises(ValidationError, match=text) as caught:
         AlertmanagerConfig.model_validate(keys)
     assert "hush" not in str(caught.value)

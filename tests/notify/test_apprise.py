@@ -191,7 +191,7 @@ def test_package_when_missing_then_check_says_what_to_install(monkeypatch: pytes
 
 
 def test_config_without_a_url_then_is_refused() -> None:
-    """Mistakes are told by `alertd check`, not by the first alert."""
+    """Mistakes are notified by `alertd check`, not by the first alert."""
     with pytest.raises(ValidationError, match="needs url_env or url_file"):
         AppriseConfig()
     with pytest.raises(ValidationError, match="Extra inputs"):

@@ -1,4 +1,4 @@
-"""Against Debian's prometheus-alertmanager, where it is installed: what it believes, and what it tells people."""
+"""Against Debian's prometheus-alertmanager, where it is installed: what it believes, and what it says people."""
 
 import asyncio
 import shutil
@@ -110,7 +110,7 @@ def lately(facts: AlertFacts) -> AlertFacts:
     return replace(facts, starts_at=now, ends_at=now if facts.is_resolved else None)
 
 
-async def test_alert_when_told_raised_restarted_and_ended_then_people_hear_each_once(tmp_path: Path) -> None:
+async def test_alert_when_notified_raised_restarted_and_ended_then_people_hear_each_once(tmp_path: Path) -> None:
     """The whole life of an alert: nothing is lost at a restart, and nothing ends that was not ended."""
     port = free_port()
     warning = lately(alert_facts())
@@ -142,7 +142,7 @@ async def test_alert_when_told_raised_restarted_and_ended_then_people_hear_each_
             assert await notifier.mirror((critical,), recipient=recipient) == Delivered()
             assert await active(url) == [("gpu-24h-per-owner", "critical")]
 
-            # It fell to a warning, which was not told, and ended.
+            # It fell to a warning, which was not notified, and ended.
             end = envelope(resolved_message(alerts=(replace(ended, ends_at=utc_now()),)), recipient=recipient)
             assert await notifier.send(replace(end, notified=(critical,))) == Delivered()
             assert await active(url) == []

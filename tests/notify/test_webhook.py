@@ -97,7 +97,7 @@ def test_plain_form_then_keeps_every_alert_but_little_text() -> None:
 
 
 def test_message_without_alerts_then_is_posted_as_one() -> None:
-    """An empty list is told to nobody by most receivers: a test message would seem to be lost."""
+    """An empty list is notified to nobody by most receivers: a test message would seem to be lost."""
     [alert] = posted(firing_message(alerts=(), reason=NotifyReason.TEST))["alerts"]
     assert alert["labels"] == {"alertname": "alertd test", "severity": "warning"}
     assert alert["annotations"]["summary"] == firing_message().title
@@ -157,7 +157,7 @@ async def test_repeated_attempt_then_is_byte_identical_with_its_key_and_token() 
     ],
 )
 def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -> None:
-    """Mistakes are told by `alertd check`, not by the first alert."""
+    """Mistakes are notified by `alertd check`, not by the first alert."""
     with pytest.raises(ValidationError, match=text):
         WebhookConfig.model_validate(keys)
 

@@ -210,7 +210,7 @@ async def test_range_when_the_refusal_names_its_limit_then_that_is_asked(api: Ap
     assert api.ranges == [(0, 240), (0, 168), (168, 240)]
 
 
-async def test_range_when_refused_down_to_a_day_then_the_parameters_are_told(api: Api) -> None:
+async def test_range_when_refused_down_to_a_day_then_the_parameters_are_shown(api: Api) -> None:
     """A 400 that no length cures is a fault of the request, and nothing is to be learnt from it."""
     api.script = [answer({"reason": "INVALID_ARGUMENT", "message": "no"}, status=400)]
     async with connect(api) as client:
@@ -291,7 +291,7 @@ STATUSES = [
 
 
 @pytest.mark.parametrize(("status", "body", "kind", "text", "requests"), STATUSES)
-async def test_bills_when_refused_then_the_error_tells_what_to_do(
+async def test_bills_when_refused_then_the_error_reports_what_to_do(
     api: Api, status: int, body: object, kind: type[ApiError], text: str, requests: int
 ) -> None:
     """Each failure has one owner and one remedy; only those that pass by themselves are tried again."""
@@ -350,7 +350,7 @@ async def test_failure_when_it_passes_then_the_call_succeeds_after_growing_waits
         pytest.param({"Retry_After": "Thu, 01 Jan 2020 00:00:00 GMT"}, 0, id="date gone by"),
     ],
 )
-async def test_throttled_when_told_how_long_then_waits_exactly_that(
+async def test_throttled_when_given_a_time_to_wait_then_waits_exactly_that(
     api: Api, headers: dict[str, str], wait: float
 ) -> None:
     """Coming back earlier only prolongs the wait."""
@@ -361,7 +361,7 @@ async def test_throttled_when_told_how_long_then_waits_exactly_that(
     assert waits == [wait]
 
 
-async def test_throttled_when_told_to_wait_long_then_is_left_to_the_next_cycle(api: Api) -> None:
+async def test_throttled_when_asked_to_wait_long_then_is_left_to_the_next_cycle(api: Api) -> None:
     """An hour's wait inside a cycle would blind all the other categories."""
     api.script = [answer(THROTTLED, status=429, Retry_After="3600")]
     waits = Waits()
@@ -373,7 +373,7 @@ async def test_throttled_when_told_to_wait_long_then_is_left_to_the_next_cycle(a
 
 
 @pytest.mark.parametrize("retry_after", [{}, {"Retry_After": "soon"}, {"Retry_After": "-1"}])
-async def test_throttled_when_not_told_how_long_then_backs_off_five_times(
+async def test_throttled_when_without_a_time_to_wait_then_backs_off_five_times(
     api: Api, retry_after: dict[str, str]
 ) -> None:
     """Throttling is patience's business, but patience has a bound."""
@@ -520,7 +520,7 @@ async def test_monthly_bills_when_pages_never_end_then_is_an_error(api: Api) -> 
     assert len(api.requests) == 100
 
 
-async def test_monthly_bills_when_refused_then_the_parameters_are_told(api: Api) -> None:
+async def test_monthly_bills_when_refused_then_the_parameters_are_shown(api: Api) -> None:
     """There is no range to shorten."""
     api.script = [answer({"reason": "INVALID_ARGUMENT"}, status=400)]
     async with connect(api) as client:

@@ -79,7 +79,7 @@ async def test_key_bills_when_the_range_is_long_then_a_week_at_a_time_and_names_
     assert {key.key_id: key.name for key in found.keys} == {"key-1": "ci", "key-2": "web"}
 
 
-async def test_key_bills_when_a_shorter_limit_is_told_then_halved_and_learnt(world: BillingWorld) -> None:
+async def test_key_bills_when_a_shorter_limit_is_notified_then_halved_and_learnt(world: BillingWorld) -> None:
     """The same halving as for usage bills, with a memory of its own."""
     too_long = refusal(400, "INVALID_PARAM", "the range is too long")
     world.faults[LLM] = deque([too_long])
@@ -182,7 +182,7 @@ def balance(
         pytest.param({"availableBalance": "0", "other": {"availableBalance": "7"}}, balance("0"), id="nothing is left"),
     ],
 )
-async def test_balance_when_told_then_exact(answer: dict[str, object], expected: Balance, world: BillingWorld) -> None:
+async def test_balance_when_shown_then_exact(answer: dict[str, object], expected: Balance, world: BillingWorld) -> None:
     """Strings in 1/10000 USD, decimals where there are any."""
     world.balance = answer
     async with connect(world) as client:
@@ -213,7 +213,7 @@ async def test_balance_when_told_then_exact(answer: dict[str, object], expected:
         pytest.param(BUSY, ApiUnavailable, "LIST_BILL_ERROR", id="500"),
     ],
 )
-async def test_balance_when_not_told_then_an_error_and_never_zero(
+async def test_balance_when_not_notified_then_an_error_and_never_zero(
     fault: Fault, kind: type[ApiError], words: str, world: BillingWorld
 ) -> None:
     """A balance of nothing would wake somebody."""

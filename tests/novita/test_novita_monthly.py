@@ -127,7 +127,7 @@ def test_monthly_bill_when_odd_then_is_read_as_far_as_it_is_certain(
     ],
 )
 def test_monthly_bills_when_one_cannot_be_read_then_the_page_is_refused(bills: list[Any], text: str) -> None:
-    """A bill left out silently is a debt that nobody is told of."""
+    """A bill left out silently is a debt that nobody is notified of."""
     with pytest.raises(UnexpectedShape, match=text):
         decode(*bills)
 

@@ -225,7 +225,7 @@ GOOD = {"startTime": START, "amount": "1"}
     ],
 )
 def test_row_when_a_field_cannot_be_read_then_the_whole_answer_is_refused(fields: dict[str, Any], text: str) -> None:
-    """A row left out silently is spend that nobody is told of; the message must name field and value."""
+    """A row left out silently is spend that nobody is notified of; the message must name field and value."""
     with pytest.raises(UnexpectedShape, match=text) as caught:
         decode(GOOD, GOOD | fields)
     assert len(str(caught.value)) < 300

@@ -293,7 +293,7 @@ def test_body_when_it_has_nothing_to_bill_then_is_no_rows(body: str) -> None:
 
 
 def test_list_when_it_ends_after_a_comma_in_another_chunk_then_is_refused() -> None:
-    """Where the comma was taken with the chunk before, only the memory of it tells."""
+    """Where the comma was taken with the chunk before, only the memory of it says."""
     body = json.dumps({"bills": [ROW, 0]}).encode()
     comma = body.index(b", 0]") + 1
     broken = body[:comma] + b" ]}"

@@ -62,7 +62,7 @@ def a_history(**parts: object) -> AlertHistory:
     return replace(plain, **parts)  # type: ignore[arg-type]
 
 
-def test_story_when_told_then_reads_so() -> None:
+def test_history_when_shown_then_reads_so() -> None:
     """Value, state, why, route, silence, sends with their answers, history: in this order, in these words."""
     audience = replace(TEAM, routes=(Route(match=match(owner="gpu-*"), notify=("finops", "owner")),))
     assert "\n".join(history_lines(a_history(), rolling(), audience)) == (
@@ -138,7 +138,7 @@ def lines(history: AlertHistory, **parts: object) -> list[str]:
         pytest.param({"threshold": None}, {}, f"Value         $60.00; at most $60.00; {THROUGH}", id="no threshold"),
     ],
 )  # fmt: skip
-def test_story_when_the_alert_differs_then_the_line_does(
+def test_history_when_the_alert_differs_then_the_line_does(
     parts: dict[str, object], rule: dict[str, object], line: str
 ) -> None:
     """Each state of telling has its own words."""
@@ -164,7 +164,7 @@ def kept(store: Store, stage: Stage, *silences: Silence) -> None:
     store.save_decisions(silences=silences)
 
 
-def test_story_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> None:
+def test_history_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> None:
     """Of others nothing, of later nothing."""
     stage = Stage()
     stage.cycle({"gpu-1": "60", "gpu-2": "60"})
@@ -192,7 +192,7 @@ def test_story_when_read_then_has_this_alert_up_to_the_moment(store: Store) -> N
         pytest.param(a_silence(matchers=match(owner="x")), False, id="of another owner"),
     ],
 )
-def test_silences_in_the_story_when_they_are_over_then_still_told(
+def test_silences_in_the_history_when_they_are_over_then_still_notified(
     store: Store, silence: Silence, is_notified: bool
 ) -> None:
     """They are why nobody heard of it then."""

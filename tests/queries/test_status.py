@@ -58,7 +58,7 @@ def problems(store: Store, errors: Mapping[tuple[str, str], str], *, notified: s
         ),
     ],
 )
-def test_problems_when_reads_fail_then_the_same_is_told_once(
+def test_problems_when_reads_fail_then_the_same_is_notified_once(
     errors: Mapping[tuple[str, str], str], notified: tuple[str, ...], store: Store
 ) -> None:
     """Ten lines of the same would hide what is different."""

@@ -56,7 +56,7 @@ def test_time_when_the_systems_clock_is_wrong_then_the_daemons_and_a_warning(
 def test_time_when_the_system_started_anew_then_it_is_no_earlier_than_the_last_check(
     store: Store, off: timedelta
 ) -> None:
-    """A clock that is ahead cannot be told from a long pause; one that is behind can."""
+    """A clock that is ahead cannot be notified from a long pause; one that is behind can."""
     clock = VirtualClock(wall_off=off)
     store.meta.put_clock(replace(checked(clock), boot="another start"))
     found = time_now(store, clock)

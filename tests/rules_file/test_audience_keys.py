@@ -235,7 +235,7 @@ NO_OWNER = f"notify: owner reaches nobody: no owner has a slack id or an email t
 def test_owner_in_notify_when_none_can_be_reached_then_a_warning(
     tmp_path: Path, settings: Settings, text: str, expected: list[str]
 ) -> None:
-    """It would look as if people were told."""
+    """It would look as if people were notified."""
     rules = loaded(text, tmp_path)
     notifiers, _ = build_notifiers(rules, settings)
     found = [f"{one.line}:{one.column}: {one.text}" for one in owner_warnings(rules, notifiers)]

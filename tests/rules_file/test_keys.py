@@ -119,7 +119,9 @@ def test_new_rule_type_when_written_then_is_read_without_further_code(tmp_path: 
         ("count: 3\n", "x: 3\n", "count is missing; write e.g. count: 3"),
     ],
 )
-def test_new_rule_type_when_wrong_then_is_told_in_words(tmp_path: Path, right: str, wrong: str, problem: str) -> None:
+def test_new_rule_type_when_wrong_then_is_explained_in_words(
+    tmp_path: Path, right: str, wrong: str, problem: str
+) -> None:
     """The words come with the type of the field."""
     with pytest.raises(RulesError) as caught:
         loaded(tmp_path, TEXT.replace(right, wrong))
@@ -138,7 +140,7 @@ def test_new_rule_type_when_described_then_its_examples_fit_its_schema() -> None
         assert list(validator.iter_errors({**rule, key: wrong})), key
 
 
-def test_type_of_a_field_when_not_in_the_language_then_its_author_is_told() -> None:
+def test_type_of_a_field_when_not_in_the_language_then_its_author_is_notified() -> None:
     """At import in the author's tests, not at a user's start."""
     with pytest.raises(TypeError, match="cannot be of type"):
         value_type(dict[str, Patterns] | list[int], Key("x", example=1))

@@ -179,7 +179,7 @@ def test_language_when_used_whole_then_nothing_is_left_undone() -> None:
     assert loaded.rules[0].notify == ("owner", "finops")
 
 
-def test_mistakes_when_there_are_many_then_all_are_told_sorted(tmp_path: Path) -> None:
+def test_mistakes_when_there_are_many_then_all_are_notified_sorted(tmp_path: Path) -> None:
     """One run, not one mistake at a time."""
     text = (
         "rulez: []\n"
@@ -201,7 +201,7 @@ def test_mistakes_when_there_are_thousands_then_stop_at_a_bound(tmp_path: Path) 
 
 
 def test_places_when_asked_then_name_entries_and_receivers_keys(tmp_path: Path) -> None:
-    """A secret that is missing at start is told at the line that asks for it."""
+    """A secret that is missing at start is notified at the line that asks for it."""
     loaded = load_text(tmp_path, "receivers:\n  - name: ops\n    type: webhook\n    url_env: HOOK\n" + RULE)
     path = str(tmp_path / "rules.yaml")
     assert loaded.places["rule", "a"] == Place(path, 7, 5)
@@ -275,7 +275,7 @@ def _plugin(monkeypatch: pytest.MonkeyPatch) -> None:
         ("level: ", '3:37: receiver "ops": level: nothing is written here; write a value like 2.5 or remove the key'),
     ],
 )  # fmt: skip
-def test_receiver_of_a_plugin_when_wrong_then_is_told_in_our_words(tmp_path: Path, keys: str, problem: str) -> None:
+def test_receiver_of_a_plugin_when_wrong_then_is_notified_in_our_words(tmp_path: Path, keys: str, problem: str) -> None:
     """A plugin's author declares fields only; place and words come from here."""
     (found,) = problems_of(tmp_path, f"receivers:\n  - {{name: ops, type: pager, {keys}}}\n")
     assert found == problem or (problem.endswith("…") and found.startswith(problem[:-1]))
@@ -397,7 +397,7 @@ def test_many_rules_when_loaded_then_take_time_in_proportion(tmp_path: Path) -> 
     assert seconds(2000) < 40 * max(seconds(200), 0.02)
 
 
-def test_rule_when_one_key_is_wrong_then_its_other_mistakes_are_told_too(tmp_path: Path) -> None:
+def test_rule_when_one_key_is_wrong_then_its_other_mistakes_are_notified_too(tmp_path: Path) -> None:
     """Mending a file one message at a time wears people out."""
     text = (
         OPS

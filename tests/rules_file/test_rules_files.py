@@ -61,7 +61,7 @@ def test_bad_files_when_counted_then_are_many() -> None:
 
 
 @pytest.mark.parametrize("file", BAD, ids=lambda file: file.stem)
-def test_bad_file_when_told_then_uses_no_phrase_of_a_library(file: Path) -> None:
+def test_bad_file_when_shown_then_uses_no_phrase_of_a_library(file: Path) -> None:
     """What pydantic, PyYAML or Jinja say is written for their users, not for ours."""
     with pytest.raises(RulesError) as caught:
         load_rules(file)

@@ -109,7 +109,7 @@ def test_aliases_when_in_bounds_then_stand_for_their_values() -> None:
     assert read("a: &x [1, 2]\nb: *x\nc: &y z\nd: *y\n")[0] == {"a": ["1", "2"], "b": ["1", "2"], "c": "z", "d": "z"}
 
 
-def test_many_mistakes_when_read_then_are_all_told_up_to_a_bound() -> None:
+def test_many_mistakes_when_read_then_are_all_notified_up_to_a_bound() -> None:
     """One run should show every doubled key, but not a million of them."""
     plain, few = read("a: 1\na: 2\na: 3\n")
     _, many = read("a: 1\n" * 5000)

@@ -177,7 +177,7 @@ CASES = [
 
 
 @pytest.mark.parametrize(("world", "expectation", "lines"), CASES)
-def test_expectation_when_not_met_then_the_difference_and_its_reason_are_told(
+def test_expectation_when_not_met_then_the_difference_and_its_reason_are_notified(
     world: str, expectation: str, lines: list[str], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Whoever reads it should know what to mend, the rule or the test."""

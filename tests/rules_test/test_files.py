@@ -127,7 +127,7 @@ def test_examples_in_the_schema_when_written_into_a_file_then_are_accepted() -> 
     assert lacking == []
 
 
-def test_mistakes_when_there_are_many_then_all_are_told_at_once(tmp_path: Path) -> None:
+def test_mistakes_when_there_are_many_then_all_are_notified_at_once(tmp_path: Path) -> None:
     """Those of the test file and those of its rules, one run for all."""
     (tmp_path / "rules.yaml").write_text("version: 1\nrules:\n  - {name: A, type: monthly_bill}\n")
     file = tmp_path / "x_test.yaml"

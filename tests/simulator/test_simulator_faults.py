@@ -163,7 +163,7 @@ async def test_cut_body_when_read_then_the_connection_breaks() -> None:
         await answer(FaultKind.CUT_BODY)
 
 
-async def test_truncated_body_when_read_then_only_the_json_tells() -> None:
+async def test_truncated_body_when_read_then_only_the_json_reports() -> None:
     """HTTP is satisfied; only whoever parses can notice."""
     response = await answer(FaultKind.TRUNCATED)
     assert response.status_code == 200

@@ -329,7 +329,7 @@ async def test_request_when_nothing_is_there_then_is_refused_in_json(
     assert (response.status_code, response.json()["code"]) == (status, status)
 
 
-async def test_requests_when_logged_then_tell_what_was_asked_but_no_key(
+async def test_requests_when_logged_then_report_what_was_asked_but_no_key(
     sim: BillingSimulator, client: httpx.AsyncClient
 ) -> None:
     """Tests count requests; secrets stay out of their output."""

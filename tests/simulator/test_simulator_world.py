@@ -125,7 +125,7 @@ def test_whole_when_an_amount_has_fractions_then_they_are_dropped_toward_zero(un
     assert whole(units) == int(Decimal(units) / WHOLE)
 
 
-def test_row_without_decimals_when_published_then_integers_tell_all_of_it() -> None:
+def test_row_without_decimals_when_published_then_integers_report_all_of_it() -> None:
     """Otherwise no reader could know the truth it is measured by."""
     of = meter("0.123456789", has_decimals=False, voucher_percent=33)
     charge = Charge(0, 3600, 1, 1_234_567_890)

@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that loses what it is told to lose: real sockets, real half-open failures."""
+"""A proxy before PostgreSQL that loses what it is notified to lose: real sockets, real half-open failures."""
 
 import select
 import socket

@@ -23,7 +23,7 @@ EXAMPLES = examples(10, thorough=20)
 def test_alerts_when_saved_then_another_connection_reads_them_equal(
     place: Place, found: list[Alert], events: list[AlertEvent]
 ) -> None:
-    """An alert that changed by being stored would be told again, or its end never."""
+    """An alert that changed by being stored would be notified again, or its end never."""
     with (
         place.fresh() as url,
         closing(Store.open(url, now=NOW)) as store,

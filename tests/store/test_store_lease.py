@@ -115,7 +115,7 @@ def test_lease_when_held_then_renewed_beyond_its_time(
             assert renewed(postgres.run(sql, database=name_of(url)))
 
 
-def test_holder_when_another_took_the_lease_then_it_writes_nothing_and_is_told(
+def test_holder_when_another_took_the_lease_then_it_writes_nothing_and_is_notified(
     postgres: PostgresServer, url: str
 ) -> None:
     """A host that slept comes back in the middle of its work: no claim, no decision, no fact of it may count."""

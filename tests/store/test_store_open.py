@@ -176,14 +176,14 @@ def test_settings_when_open_then_a_power_cut_loses_nothing(store: Store) -> None
     assert found == ["wal", 2, 1]
 
 
-def test_reader_when_there_is_no_database_then_told_to_start_one(path: Path, url: str) -> None:
+def test_reader_when_there_is_no_database_then_notified_to_start_one(path: Path, url: str) -> None:
     """`alertd spend` before the first run must not leave an empty file behind."""
     with pytest.raises(StoreError, match=f"no database at {path}; start `alertd run` first or set ALERTD_DATABASE_URL"):
         Store.open_read_only(url)
     assert not path.exists()
 
 
-def test_reader_when_the_file_is_empty_then_told_to_start_one(path: Path, url: str) -> None:
+def test_reader_when_the_file_is_empty_then_notified_to_start_one(path: Path, url: str) -> None:
     """A file without tables is no answer of zero."""
     path.touch()
     with pytest.raises(StoreError, match="has no tables yet; start `alertd run` first"):

@@ -145,7 +145,7 @@ def test_attempt_when_the_entry_was_folded_meanwhile_then_its_end_is_refused(sto
     ],
 )
 def test_claim_when_it_does_not_count_itself_then_refused(store: Store, attempts: int, started_at: object) -> None:
-    """Two attempts of one number could not be told apart."""
+    """Two attempts of one number could not be distinguished."""
     entry = added(store, entry_of())
     after = replace(entry, state=EntryState.SENDING, attempts=attempts, started_at=LATER if started_at else None)
     with pytest.raises(ValueError, match="a claim counts one attempt more"):
@@ -171,7 +171,7 @@ def test_counts_when_entries_are_in_many_states_then_by_receiver_and_state(store
     }
 
 
-def test_entries_of_when_a_storm_tells_of_many_then_each_alert_finds_it(store: Store) -> None:
+def test_entries_of_when_a_storm_reports_of_many_then_each_alert_finds_it(store: Store) -> None:
     """`alertd explain` of one alert must find the message that told of fifty."""
     store.outbox.add([entry_of("1", fingerprints=("f1", "f2", "f2")), entry_of("2", fingerprints=("f2",))])
     assert [entry.key for entry in store.outbox.entries_of("f2")] == ["1", "2"]
@@ -180,7 +180,7 @@ def test_entries_of_when_a_storm_tells_of_many_then_each_alert_finds_it(store: S
 
 
 def test_decisions_when_saved_then_alerts_events_entries_and_folds_together(store: Store) -> None:
-    """An entry that waited is told by the newer one, whose id is not known before."""
+    """An entry that waited is notified by the newer one, whose id is not known before."""
     old = added(store, entry_of("old"))
     fold = EntryUpdate(
         before=old, after=replace(old, state=EntryState.FOLDED, finished_at=LATER), folded_into_key="new"

@@ -131,7 +131,7 @@ def test_user_when_it_may_not_create_tables_then_said_so(postgres: PostgresServe
         postgres.run("DROP ROLE reader")
 
 
-def test_reader_when_there_is_nothing_yet_then_told_to_start_one(url: str) -> None:
+def test_reader_when_there_is_nothing_yet_then_notified_to_start_one(url: str) -> None:
     """`alertd spend` before the first run."""
     with pytest.raises(StoreError, match="has no tables yet; start `alertd run` first"):
         Store.open_read_only(url)

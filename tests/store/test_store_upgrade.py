@@ -97,7 +97,7 @@ def _into_postgres(file: sqlite3.Connection, url: str, version: int) -> None:
 
 
 def test_database_when_of_a_released_schema_then_every_fact_is_still_there(kept: str) -> None:
-    """An update forgets neither money, nor what was told, nor what somebody asked for."""
+    """An update forgets neither money, nor what was notified, nor what somebody asked for."""
     with closing(Store.open(kept, now=LATER)) as store:
         assert store.check() == []
         assert store.meta.get("schema_version") == str(len(shipped_migrations()))

@@ -345,7 +345,7 @@ def test_name_then_fits_a_history(text: str, name: str) -> None:
 
 
 async def test_page_of_a_daemon_that_stands_by_then_says_so() -> None:
-    """Who opens it on the wrong host is told why there is nothing to see."""
+    """Who opens it on the wrong host is notified why there is nothing to see."""
     listen = Listen(host="127.0.0.1", port=0)
     guard = Guard(listen, sessions=Sessions("", timer=Watch()), styles=Styles())
     async with serve(listen, guard, StandbyPages(tuple)) as port, aiohttp.ClientSession() as session:

@@ -78,7 +78,7 @@ async def test_page_when_opened_then_its_charts_are_drawn_and_an_alert_is_acknow
     assert {url.split("/")[2] for url in page.requests} == {f"127.0.0.1:{home.port}"}
 
 
-async def test_chart_when_pointed_at_then_tells_the_exact_amounts(home: House, page: Page) -> None:
+async def test_chart_when_pointed_at_then_reports_the_exact_amounts(home: House, page: Page) -> None:
     """A bar is for looking; its figures are one movement away."""
     await page.look()
     await page.open(f"{home.url}/?window=7d")

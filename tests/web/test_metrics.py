@@ -138,7 +138,7 @@ def everything(store: Store) -> str:
 
 
 def test_page_when_complete_then_every_documented_metric_and_no_other_with_just_its_labels(store: Store) -> None:
-    """The help page's table is made from these: what it promises is there, and what is there it tells."""
+    """The help page's table is made from these: what it promises is there, and what is there it says."""
     found = {
         sample.name: set(sample.labels)
         for family in text_string_to_metric_families(everything(store))
@@ -148,7 +148,7 @@ def test_page_when_complete_then_every_documented_metric_and_no_other_with_just_
     assert found == {family.name: set(family.labels) for family in families()}
 
 
-def test_page_when_complete_then_tells_of_its_process(store: Store) -> None:
+def test_page_when_complete_then_reports_of_its_process(store: Store) -> None:
     """Memory and open files that grow are seen before they are missed."""
     text = everything(store)
     assert samples(text, "process_resident_memory_bytes")[()] > 1_000_000
@@ -196,7 +196,7 @@ async def test_overview_when_it_fails_then_the_last_one_stays_and_the_log_says_w
     assert [line["event"] for line in logs] == ["overview failed"]
 
 
-def test_durations_when_told_then_by_part(store: Store) -> None:
+def test_durations_when_shown_then_by_part(store: Store) -> None:
     """Which part of a poll is slow is what one looks for."""
     figures = seen(overview(Desk().facts(), []))
     figures.note_cycle(CycleReport(started_at=NOW, read_s=3, evaluate_s=0.5, decide_s=0.125))

@@ -148,7 +148,7 @@ def tiles(found: OverviewPage) -> dict[str, tuple[str, str]]:
     return {tile.name: (tile.value, tile.note) for tile in found.tiles}
 
 
-def test_tiles_then_tell_the_day_and_the_month_exactly() -> None:
+def test_tiles_then_report_the_day_and_the_month_exactly() -> None:
     """The first figures that anybody looks at."""
     assert tiles(an_overview()) == {
         "Last 24 hours billed": ("$24.00", ""),
@@ -219,7 +219,7 @@ def tracked(month: str, **changes: object) -> TrackedBill:
     return TrackedBill(bill=bill, phases=(phase,), last_seen_at=NOW)
 
 
-def test_balance_when_a_rule_says_by_which_pace_then_tells_how_long_it_lasts() -> None:
+def test_balance_when_a_rule_says_by_which_pace_then_reports_how_long_it_lasts() -> None:
     """The shortest of several accounts is the one to look at."""
     balance = Balance(account="default", available=usd("240"), read_at=NOW)
     rule = BalanceRule(name="low", available_below={Severity.WARNING: usd("1")}, window=timedelta(hours=72))
@@ -251,7 +251,7 @@ def budget(amount: str, **changes: object) -> BudgetRule:
         pytest.param("2000", "ok", "on track", id="enough"),
     ],
 )
-def test_budget_then_its_state_is_told_in_a_word(amount: str, state: str, word: str) -> None:
+def test_budget_then_its_state_is_notified_in_a_word(amount: str, state: str, word: str) -> None:
     """Not by colour alone."""
     (line,) = an_overview(rules=(budget(amount),)).budgets.shown
     assert (line.state, line.word) == (state, word)

@@ -22,7 +22,7 @@ from tests.core.builders import (
 from tests.web.pages import BALANCE, BUDGET, EDGE, of, owing, page, samples, seen, with_balances
 
 
-def test_spend_when_told_then_by_account_and_category_and_whether_it_is_complete(store: Store) -> None:
+def test_spend_when_shown_then_by_account_and_category_and_whether_it_is_complete(store: Store) -> None:
     """The two sums that everybody asks for first, and whether they may still be low."""
     desk = desk_with(row(EDGE - 1, "3.25"), row(EDGE - 30, "4"), row(RUNNING - 1, "0.01", category="llm"))
     desk.fail(HourRange(EDGE - 5, EDGE - 3), NOW - HOUR)
@@ -39,7 +39,7 @@ def test_amounts_when_turned_into_floats_then_exact_to_the_cent(store: Store, te
     assert found == {("default", "gpu"): float(text)}
 
 
-def test_budgets_when_told_then_amount_spent_forecast_and_what_is_over(store: Store) -> None:
+def test_budgets_when_shown_then_amount_spent_forecast_and_what_is_over(store: Store) -> None:
     """What a gauge on the wall shows: how much, of what, and where it leads."""
     hours = [row(EDGE - 1 - n, "0.50") for n in range(50 * 24)]
     found = of(desk_with(*hours, row(EDGE - 1, "20", owner="gpu-2")).facts(), BUDGET)
@@ -83,7 +83,7 @@ def test_forecast_of_the_rest_when_one_of_them_has_none_then_absent(store: Store
 HOSTILE = ["x" * 5_000, "x" * 5_000 + "y", "a,team=b", "a;team=b", 'quote"\\\nline', "other", "", "émoji ☃"]
 
 
-def test_groups_when_their_names_are_hostile_then_told_apart_and_short(store: Store) -> None:
+def test_groups_when_their_names_are_hostile_then_distinguished_and_short(store: Store) -> None:
     """Two series of one name would be refused by Prometheus, and a name without end fills its memory."""
     desk = desk_with(*(row(EDGE - 1, str(n + 1), owner=name) for n, name in enumerate(HOSTILE)))
     found = samples(page(store, of(desk.facts(), BUDGET)), "alertd_budget_spent_usd")
@@ -118,7 +118,7 @@ def test_groups_when_there_are_many_rules_then_all_rules_stay_and_few_groups_eac
     assert len({rule for rule, _ in found}) == 100
 
 
-def test_balance_when_told_then_once_for_an_account_and_its_runway_for_each_rule(store: Store) -> None:
+def test_balance_when_shown_then_once_for_an_account_and_its_runway_for_each_rule(store: Store) -> None:
     """Two rules may judge one balance by different paces."""
     desk = desk_with(*(row(EDGE - 1 - n, "1") for n in range(48)))
     week = replace(BALANCE, name="week", window=timedelta(days=7))
@@ -133,7 +133,7 @@ def test_balance_when_told_then_once_for_an_account_and_its_runway_for_each_rule
     assert samples(text, "alertd_balance_runway_complete")["dev", "low"] == 0
 
 
-def test_monthly_bills_when_told_then_debt_and_number_of_those_still_to_be_paid(store: Store) -> None:
+def test_monthly_bills_when_shown_then_debt_and_number_of_those_still_to_be_paid(store: Store) -> None:
     """Paid ones owe nothing; a status that nobody knows is not lost, and makes no label of its own."""
     bills = (
         owing("overdue", "80", "2025-10"),

@@ -1,4 +1,4 @@
-"""The status page over real HTTP, from a real daemon: what it tells, what it refuses, what may be asked there."""
+"""The status page over real HTTP, from a real daemon: what it says, what it refuses, what may be asked there."""
 
 import re
 from collections.abc import AsyncIterator
@@ -30,7 +30,7 @@ def require_valid(text: str) -> None:
     html5lib.HTMLParser(strict=True).parse(text)
 
 
-async def test_page_when_asked_then_tells_everything_at_a_glance(home: House) -> None:
+async def test_page_when_asked_then_reports_everything_on_one_page(home: House) -> None:
     """Somebody who writes no YAML finds what fires, what it costs and what is owed, in words."""
     status, text = await home.get("/")
     assert status == 200
@@ -101,7 +101,7 @@ async def test_page_when_a_category_cannot_be_read_then_says_so_and_shows_a_gap(
         assert re.search(r'class="unknown" d="M\d', text)
         _, table = await home.get("/spend?window=24h")
         assert "not complete" in table
-        # 15:00 was never read of gpu; what was read of it is told, and nothing as if it were nothing.
+        # 15:00 was never read of gpu; what was read of it is notified, and nothing as if it were nothing.
         cells = re.findall(r"<td[^>]*>(.*?)</td>", table.partition("Jan 10 15:00</th>")[2].partition("</tr>")[0])
         assert cells == ["$2.00", "", "$2.00", "not complete"]
 
@@ -139,7 +139,7 @@ async def test_page_when_names_are_hostile_then_they_are_text(tmp_path: Path) ->
             assert "alert(1)" in text
 
 
-async def test_alert_page_then_tells_its_whole_story(home: House) -> None:
+async def test_alert_page_then_reports_its_complete_history(home: House) -> None:
     """What `alertd explain` tells, with a chart and what it consists of."""
     fingerprint = home.alert().fingerprint
     status, text = await home.get(f"/alerts/{fingerprint}")
@@ -177,7 +177,7 @@ async def test_alert_page_when_it_has_ended_then_offers_nothing_to_do(home: Hous
     assert "ended in the last 7 days" in (await home.get("/"))[1]
 
 
-async def test_acknowledge_by_form_then_it_is_stored_with_its_name_and_told(home: House) -> None:
+async def test_acknowledge_by_form_then_it_is_stored_with_its_name_and_notified(home: House) -> None:
     """The same way as the command's: history, outbox and page agree."""
     csrf = await home.sign_in("Dana <3")
     alert = home.alert()

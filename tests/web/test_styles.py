@@ -124,7 +124,7 @@ def test_budget_bar_then_its_longest_part_fills_it(share: str, forecast: str | N
     assert max(bar.spent, bar.forecast, bar.full) == WIDTH
 
 
-def test_table_when_nothing_was_read_of_a_step_then_tells_no_amount() -> None:
+def test_table_when_nothing_was_read_of_a_step_then_reports_no_amount() -> None:
     """A zero that nobody read is a lie."""
     desk = Desk()
     desk.read([], HourRange(RUNNING - 30, RUNNING - 9))

@@ -1,4 +1,4 @@
-"""Who is told: the person behind an owner, what stands in where there is none, and what each of them is shown."""
+"""Who is notified: the person behind an owner, what stands in where there is none, and what each of them is shown."""
 
 from dataclasses import replace
 
@@ -74,7 +74,7 @@ TO_ONCALL = Route(notify=("oncall",))
 def test_owner_in_notify_when_looked_up_then_addresses(
     owner: str, notify: tuple[str, ...], parts: dict[str, object], addresses: tuple[Address, ...]
 ) -> None:
-    """The person where possible, else where the rest goes: spend has always a place to be told."""
+    """The person where possible, else where the rest goes: there is always somebody to notify."""
     audience = replace(OFFICE, **parts)  # type: ignore[arg-type]
     assert audience.of(firing(owner=owner), rolling(notify=notify), FIRST) == addresses
 
@@ -88,10 +88,10 @@ def test_owner_in_notify_when_looked_up_then_addresses(
         pytest.param(NotifyReason.REPEAT, (FINOPS, ONCALL), id="a repeat: all, after the escalation"),
     ],
 )
-def test_audience_when_the_reason_differs_then_others_are_told(
+def test_audience_when_the_reason_differs_then_others_are_notified(
     reason: NotifyReason, addresses: tuple[Address, ...]
 ) -> None:
-    """What was told binds more than what the file says now; a receiver that was removed cannot be told."""
+    """What was notified binds more than what the file says now; a receiver that was removed cannot be notified."""
     notified_to = (DANA, Address("mail", "old@x.io"), Address("removed", ""))
     alert = replace(firing(), notified_to=notified_to, escalated_at=NOW)
     rule = rolling(notify=("finops",), escalate=Escalation(after=HOUR, notify=("oncall", "oncall")))
@@ -130,7 +130,7 @@ def test_held_until_when_critical_or_another_receiver_then_not() -> None:
 # --- what each is shown ---------------------------------------------------------------------------------------------
 
 
-def test_owners_when_each_has_alerts_then_each_is_told_of_their_own_only() -> None:
+def test_owners_when_each_has_alerts_then_each_is_notified_of_their_own_only() -> None:
     """Nobody reads of other people's spend; what nobody stands behind goes to finance."""
     stage = Stage(rule=TO_OWNER, audience=OFFICE)
     stage.cycle({"gpu-dana-1": "60", "gpu-dana-2": "60", "gpu-kim-1": "60", "gpu-9": "60"})
@@ -154,14 +154,14 @@ def test_owners_when_one_has_many_then_that_persons_storm_lists_only_theirs() ->
     assert not any("kim" in line for line in storm.entry.message.lines)
 
 
-def test_first_look_when_owners_are_told_then_each_gets_one_list_of_their_own() -> None:
+def test_first_look_when_owners_are_notified_then_each_gets_one_list_of_their_own() -> None:
     """A fresh install must not show everybody everything."""
     stage = Stage(rule=TO_OWNER, audience=OFFICE, is_fresh=True)
     stage.cycle({**{f"gpu-dana-{n}": "60" for n in range(3)}, **{f"gpu-kim-{n}": "60" for n in range(3)}})
     assert {(one.to, len(one.owners)) for one in stage.notified} == {(DANA, 3), (KIM, 3)}
 
 
-def test_end_when_the_owner_has_changed_since_then_goes_to_whom_was_told() -> None:
+def test_end_when_the_owner_has_changed_since_then_goes_to_whom_was_notified() -> None:
     """Who heard that it fires must hear that it does not; the new one hears of the next."""
     stage = Stage(rule=TO_OWNER, audience=OFFICE)
     stage.cycle({"gpu-dana-1": "60"})
@@ -177,7 +177,7 @@ def test_end_when_the_owner_has_changed_since_then_goes_to_whom_was_told() -> No
     ]
 
 
-def test_nobody_when_a_route_leads_nowhere_then_said_beside_the_alert_and_told_when_it_leads_somewhere() -> None:
+def test_nobody_when_a_route_leads_nowhere_then_said_beside_the_alert_and_notified_when_it_leads_somewhere() -> None:
     """An empty list tells nobody; whoever is named later hears of the beginning, not of a rise or an end."""
     stage = Stage(audience=replace(OFFICE, routes=(Route(notify=()),)))
     stage.lives("60 120 44 60")

@@ -1,4 +1,4 @@
-"""When a notification is due, and why: sequences of moves with what was told noted in between."""
+"""When a notification is due, and why: sequences of moves with what was notified noted in between."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -142,7 +142,7 @@ def test_repeat_when_acknowledged_then_not_due() -> None:
     assert notify_reason(move(alert, later, more), NOW) is None
 
 
-def test_repeat_when_acknowledged_and_then_raised_then_told_and_repeated_again() -> None:
+def test_repeat_when_acknowledged_and_then_raised_then_notified_and_repeated_again() -> None:
     """An acknowledgement holds until the severity rises: it was for the milder alert."""
     before = notified_alert(acknowledged_by="dana")
     worse = step(before, sample("100"), rolling(), NOW + HOUR)
@@ -152,13 +152,13 @@ def test_repeat_when_acknowledged_and_then_raised_then_told_and_repeated_again()
     assert notify_reason(move(raised, raised), NOW + HOUR + DAY) is REPEAT
 
 
-def test_end_when_acknowledged_then_told() -> None:
+def test_end_when_acknowledged_then_notified() -> None:
     """An acknowledgement stops repeats only."""
     before = notified_alert(acknowledged_by="dana")
     assert notify_reason(move(before, end(before, reason="", now=NOW)), NOW) is RESOLVED
 
 
-def test_end_when_the_beginning_was_never_told_then_not_due() -> None:
+def test_end_when_the_beginning_was_never_notified_then_not_due() -> None:
     """An end without a beginning puzzles its reader."""
     before = firing()
     assert notify_reason(move(before, end(before, reason="", now=NOW)), NOW) is None
@@ -175,14 +175,14 @@ def test_end_when_the_beginning_was_never_told_then_not_due() -> None:
 def test_end_when_the_rule_is_removed_then_as_the_rule_wanted(
     rule: RollingSpend | None, reason: NotifyReason | None
 ) -> None:
-    """Who was told that it fires is told that nobody watches it any more."""
+    """Who was notified that it fires is notified that nobody watches it any more."""
     before = notified_alert()
     gone = Move(before=before, after=end(before, reason="rule removed", now=NOW), rule=rule)
     assert notify_reason(gone, NOW) is reason
 
 
-def test_first_when_an_earlier_cycle_could_not_tell_it_then_due_now() -> None:
-    """What fires and was never told is told, whatever kept it back."""
+def test_first_when_an_earlier_cycle_could_not_notify_it_then_due_now() -> None:
+    """What fires and was never notified is notified, whatever kept it back."""
     alert = firing()
     assert notify_reason(move(alert, alert), NOW + HOUR) is FIRST
 
@@ -194,8 +194,8 @@ def test_repeat_every_when_no_money_is_counted_then_not_due() -> None:
     assert notify_reason(move(alert, later, rolling(repeat_interval=None, repeat_every=usd("1"))), NOW) is None
 
 
-def test_told_when_noted_then_receivers_add_up_and_repeats_count() -> None:
-    """The end goes to everybody who was told since the beginning, each once."""
+def test_notified_when_noted_then_receivers_add_up_and_repeats_count() -> None:
+    """The end goes to everybody who was notified since the beginning, each once."""
     first = notified(firing(), FIRST, (A, B), NOW)
     again = notified(first, REPEAT, (A,), NOW + DAY)
     thrice = notified(again, REPEAT, (A,), NOW + 3 * DAY)

@@ -18,7 +18,7 @@ ESCALATING = rolling(repeat_interval=None, escalate=Escalation(after=3 * HOUR, n
 # --- acknowledged ---------------------------------------------------------------------------------------------------
 
 
-def test_acknowledged_when_it_goes_on_then_not_repeated_and_its_end_is_told() -> None:
+def test_acknowledged_when_it_goes_on_then_not_repeated_and_its_end_is_notified() -> None:
     """Somebody looks after it; everybody else hears when it is over."""
     stage = Stage(rule=HOURLY)
     stage.lives("60")
@@ -26,7 +26,7 @@ def test_acknowledged_when_it_goes_on_then_not_repeated_and_its_end_is_told() ->
     assert stage.lives("60 60 60 60 44") == [[], [], [], [], ["resolved warning"]]
 
 
-def test_acknowledged_when_its_severity_rises_then_told_and_repeated_again() -> None:
+def test_acknowledged_when_its_severity_rises_then_notified_and_repeated_again() -> None:
     """The acknowledgement was of the milder alert."""
     stage = Stage(rule=HOURLY)
     stage.lives("60")
@@ -53,7 +53,7 @@ def test_acknowledged_when_it_comes_again_then_a_new_episode_is_nobodys() -> Non
     assert stage.lives("44 60 60 60")[1:] == [["firing warning"], [], ["still firing warning"]]
 
 
-def test_acknowledged_when_the_severity_is_lowered_and_rises_again_then_told() -> None:
+def test_acknowledged_when_the_severity_is_lowered_and_rises_again_then_notified() -> None:
     """What comes again is news again."""
     stage = Stage(rule=HOURLY)
     stage.lives("120")
@@ -61,8 +61,8 @@ def test_acknowledged_when_the_severity_is_lowered_and_rises_again_then_told() -
     assert stage.lives("60 60 60 120") == [[], [], [], ["severity raised critical"]]
 
 
-def test_acknowledged_before_it_was_told_when_its_silence_ends_then_told_once() -> None:
-    """One person knows of it; the others were never told."""
+def test_acknowledged_before_it_was_notified_when_its_silence_ends_then_notified_once() -> None:
+    """One person knows of it; the others were never notified."""
     stage = Stage(rule=HOURLY)
     stage.silence(ends_at=stage.now + 2 * HOUR)
     stage.lives("60")
@@ -70,8 +70,8 @@ def test_acknowledged_before_it_was_told_when_its_silence_ends_then_told_once() 
     assert stage.lives("60 60 60 60") == [["firing warning"], [], [], []]
 
 
-def test_rise_when_it_is_silenced_and_acknowledged_then_told_at_the_end_of_the_silence() -> None:
-    """The acknowledgement ends when the rise is told, not before."""
+def test_rise_when_it_is_silenced_and_acknowledged_then_notified_at_the_end_of_the_silence() -> None:
+    """The acknowledgement ends when the rise is notified, not before."""
     stage = Stage(rule=HOURLY)
     stage.lives("60")
     stage.ack()
@@ -85,7 +85,7 @@ def test_rise_when_it_is_silenced_and_acknowledged_then_told_at_the_end_of_the_s
 # --- escalated ------------------------------------------------------------------------------------------------------
 
 
-def test_escalation_when_nobody_acknowledges_then_further_receivers_are_told_once() -> None:
+def test_escalation_when_nobody_acknowledges_then_further_receivers_are_notified_once() -> None:
     """After that long, and never again; they hear the end as well."""
     stage = Stage(rule=ESCALATING)
     stage.cycle({"gpu-1": "60"})
@@ -101,7 +101,7 @@ def test_escalation_when_nobody_acknowledges_then_further_receivers_are_told_onc
     assert stage.notified[1].at - stage.notified[0].at == 3 * HOUR
 
 
-def test_escalation_when_told_then_later_rises_and_repeats_go_to_both() -> None:
+def test_escalation_when_notified_then_later_rises_and_repeats_go_to_both() -> None:
     """Whoever was called in is part of it from then on."""
     stage = Stage(rule=replace(ESCALATING, repeat_interval=5 * HOUR))
     stage.lives("60 60 60 60 60 60 60 120")
@@ -115,14 +115,14 @@ def test_escalation_when_told_then_later_rises_and_repeats_go_to_both() -> None:
     ]
 
 
-def test_escalation_when_told_then_repeats_keep_their_own_time() -> None:
-    """It is no repeat for those who were told before."""
+def test_escalation_when_notified_then_repeats_keep_their_own_time() -> None:
+    """It is no repeat for those who were notified before."""
     stage = Stage(rule=replace(ESCALATING, repeat_interval=4 * HOUR))
     notified = stage.lives("60 60 60 60 60")
     assert notified == [["firing warning"], [], [], ["escalated warning"], ["still firing warning"] * 2]
 
 
-def test_escalation_when_acknowledged_in_time_then_nobody_further_is_told() -> None:
+def test_escalation_when_acknowledged_in_time_then_nobody_further_is_notified() -> None:
     """That is what the acknowledgement is for."""
     stage = Stage(rule=ESCALATING)
     stage.lives("60")
@@ -130,7 +130,7 @@ def test_escalation_when_acknowledged_in_time_then_nobody_further_is_told() -> N
     assert stage.lives("60 60 60 60 44") == [[], [], [], [], ["resolved warning"]]
 
 
-def test_escalation_when_the_acknowledgement_ends_by_a_rise_then_told_after_all() -> None:
+def test_escalation_when_the_acknowledgement_ends_by_a_rise_then_notified_after_all() -> None:
     """It fires long, and nobody has acknowledged what it is now."""
     stage = Stage(rule=ESCALATING)
     stage.lives("60")
@@ -138,7 +138,7 @@ def test_escalation_when_the_acknowledgement_ends_by_a_rise_then_told_after_all(
     assert stage.lives("60 60 60 60 120 120")[4:] == [["severity raised critical"], ["escalated critical"]]
 
 
-def test_escalation_when_silenced_then_withheld_and_told_after_it() -> None:
+def test_escalation_when_silenced_then_withheld_and_notified_after_it() -> None:
     """First what was withheld, then that nobody acknowledged it."""
     stage = Stage(rule=ESCALATING)
     stage.silence(ends_at=stage.now + 6 * HOUR)
@@ -169,7 +169,7 @@ def test_escalation_when_many_are_due_then_a_storm_like_any_other(more: int) -> 
     assert stage.cycle(values) == (["escalated warning"] * 5 if more == 5 else ["many alerts warning"])
 
 
-def test_quiet_hours_of_alerts_when_all_is_withheld_then_nothing_is_told_but_ends() -> None:
+def test_quiet_hours_of_alerts_when_all_is_withheld_then_nothing_is_notified_but_ends() -> None:
     """Silence, acknowledgement and escalation together."""
     stage = Stage(rule=replace(ESCALATING, repeat_interval=HOUR), audience=TEAM)
     stage.lives("60")

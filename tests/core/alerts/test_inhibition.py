@@ -1,4 +1,4 @@
-"""Inhibitions: which firing alert mutes which, and what is told around it."""
+"""Inhibitions: which firing alert mutes which, and what is notified around it."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -114,7 +114,7 @@ def test_inhibitions_when_several_then_each_counts() -> None:
     assert inhibitors.of(spend(), matchable(spend())) is not None
 
 
-# --- what is told ---------------------------------------------------------------------------------------------------
+# --- what is notified -------------------------------------------------------------------------------------------------
 
 BIG_MUTES_SMALL = replace(
     TEAM, inhibitions=(muting({"severity": "critical"}, {"severity": "warning,info"}), BUDGET_MUTES)
@@ -128,7 +128,7 @@ def notified(stage: Stage, **values: str) -> list[tuple[str, str]]:
     return sorted((one.owners[0], one.word) for one in stage.notified[begin:])
 
 
-def test_muted_when_its_source_ends_then_told() -> None:
+def test_muted_when_its_source_ends_then_notified() -> None:
     """What was withheld comes when nothing withholds it."""
     stage = Stage(audience=BIG_MUTES_SMALL)
     assert notified(stage, big="150", small="60") == [("big", "firing critical")]
@@ -151,14 +151,14 @@ def test_muted_when_the_source_costs_more_then_shown_and_no_edit_is_made() -> No
     assert stage.decided[edits:] == []
 
 
-def test_muted_when_both_begin_in_one_cycle_then_the_source_alone_is_told() -> None:
+def test_muted_when_both_begin_in_one_cycle_then_the_source_alone_is_notified() -> None:
     """The order within a cycle must not matter."""
     for values in ({"small": "60", "big": "150"}, {"big": "150", "small": "60"}):
         stage = Stage(audience=BIG_MUTES_SMALL)
         assert notified(stage, **values) == [("big", "firing critical")]
 
 
-def test_muted_when_it_ends_while_muted_then_its_end_is_told_only_if_it_was() -> None:
+def test_muted_when_it_ends_while_muted_then_its_end_is_notified_only_if_it_was() -> None:
     """As with a silence."""
     stage = Stage(audience=BIG_MUTES_SMALL)
     assert notified(stage, early="60") == [("early", "firing warning")]
@@ -166,7 +166,7 @@ def test_muted_when_it_ends_while_muted_then_its_end_is_told_only_if_it_was() ->
     assert notified(stage, big="150", early="44", late="44") == [("early", "resolved warning")]
 
 
-def test_muted_when_it_becomes_a_source_itself_then_told() -> None:
+def test_muted_when_it_becomes_a_source_itself_then_notified() -> None:
     """A rise takes it out of what is muted."""
     stage = Stage(audience=BIG_MUTES_SMALL)
     notified(stage, big="150", small="60")
@@ -183,7 +183,7 @@ def test_muted_when_its_source_is_silenced_or_acknowledged_then_still_muted(requ
 
 
 def test_muted_when_its_source_is_muted_too_then_still_muted() -> None:
-    """A chain needs no special case: what fires counts, whether it is told or not."""
+    """A chain needs no special case: what fires counts, whether it is notified or not."""
     chain = (muting({"owner": "a"}, {"owner": "b"}), muting({"owner": "b"}, {"owner": "c"}))
     stage = Stage(audience=replace(TEAM, inhibitions=chain))
     assert notified(stage, a="60", b="60", c="60") == [("a", "firing warning")]

@@ -160,7 +160,7 @@ def test_alert_when_resolve_below_differs_then_its_share_counts(share: Fraction,
 
 
 def test_alert_when_it_fires_again_then_a_new_episode() -> None:
-    """Its key and its thread must be new, and whoever was told of the old one was not told of this."""
+    """Its key and its thread must be new, and whoever was notified of the old one was not notified of this."""
     rule = rolling()
     old = replace(
         firing(), notified_at=NOW, notified_to=(Address("finops", ""),), repeat_count=3, acknowledged_by="dana"

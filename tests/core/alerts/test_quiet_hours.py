@@ -106,11 +106,11 @@ def test_quiet_when_all_week_then_is_an_instant_all_the_same() -> None:
     ],
 )
 def test_always_quiet_when_there_is_no_gap_then_says_so(hours: list[QuietHours], expected: bool) -> None:
-    """A receiver that is never told in time is a mistake."""
+    """A receiver that is never notified in time is a mistake."""
     assert is_always_quiet(hours) is expected
 
 
-# --- what is told ---------------------------------------------------------------------------------------------------
+# --- what is notified -------------------------------------------------------------------------------------------------
 
 QUIET = replace(TEAM, quiet_hours={"finops": (NIGHT,)})
 EVENING, MORNING = at("2026-01-12 21:00"), at("2026-01-13 07:00")
@@ -142,28 +142,28 @@ def test_critical_when_it_is_night_then_passes() -> None:
     assert until_morning(evening(), "120") == ["22:00 firing critical"]
 
 
-def test_held_when_it_rises_to_critical_then_told_at_once_with_what_waited() -> None:
+def test_held_when_it_rises_to_critical_then_notified_at_once_with_what_waited() -> None:
     """Its reader hears of it for the first time, so it is a beginning."""
     stage = evening()
     assert until_morning(stage, "60 60 120") == ["00:00 firing critical"]
     assert stage.notified[0].entry.message.history == ("Delivered late: firing (warning) 2026-01-12 22:00 UTC.",)
 
 
-def test_held_when_it_ends_in_the_night_then_one_message_tells_both() -> None:
-    """Nothing is lost, and nobody is told in the morning of what is over as if it were not."""
+def test_held_when_it_ends_in_the_night_then_one_message_reports_both() -> None:
+    """Nothing is lost, and nobody is notified in the morning of what is over as if it were not."""
     stage = evening()
     assert until_morning(stage, "60 60 44") == ["07:00 resolved warning"]
     assert stage.notified[0].entry.message.history == ("Delivered late: firing (warning) 2026-01-12 22:00 UTC.",)
 
 
-def test_end_when_the_beginning_was_told_by_day_then_held_too() -> None:
+def test_end_when_the_beginning_was_notified_by_day_then_held_too() -> None:
     """An end is no reason to wake anybody."""
     stage = evening(now=EVENING - HOUR)
     assert stage.cycle({"gpu-1": "60"}) == ["firing warning"]
     assert until_morning(stage, "44") == ["07:00 resolved warning"]
 
 
-def test_end_of_a_critical_one_when_it_is_night_then_told() -> None:
+def test_end_of_a_critical_one_when_it_is_night_then_notified() -> None:
     """Whoever was woken may go to sleep again."""
     assert until_morning(evening(), "120 44") == ["22:00 firing critical", "23:00 resolved critical"]
 
@@ -179,7 +179,7 @@ def test_repeats_when_held_then_one_in_the_morning() -> None:
     )
 
 
-def test_receivers_when_only_one_is_quiet_then_the_other_is_told() -> None:
+def test_receivers_when_only_one_is_quiet_then_the_other_is_notified() -> None:
     """Quiet is the receiver's own."""
     stage = evening(audience=replace(QUIET, default=("finops", "oncall")))
     stage.cycle({"gpu-1": "60"})
@@ -196,7 +196,7 @@ def owners(count: int, value: str) -> dict[str, str | None]:
     return {f"gpu-{n}": value for n in range(1, count + 1)}
 
 
-def test_storm_when_held_and_one_rises_to_critical_then_both_are_told_at_once() -> None:
+def test_storm_when_held_and_one_rises_to_critical_then_both_are_notified_at_once() -> None:
     """The storm must go first, so it may not keep the critical one until the morning."""
     stage = evening()
     stage.cycle(owners(6, "60"))
@@ -229,7 +229,7 @@ def test_held_when_it_is_silenced_before_the_morning_then_waits_for_the_silence(
     assert stage.notified[0].at == MORNING + timedelta(hours=5)
 
 
-def test_held_when_the_silence_ends_in_the_night_then_told_in_the_morning() -> None:
+def test_held_when_the_silence_ends_in_the_night_then_notified_in_the_morning() -> None:
     """The quiet hours hold it still."""
     stage = evening()
     stage.cycle({"gpu-1": "60"})
@@ -249,7 +249,7 @@ def test_held_when_silenced_for_weeks_then_stays_held() -> None:
 
 
 def test_held_when_inhibited_in_the_night_then_waits_for_its_source() -> None:
-    """The cause is told; its symptom need not follow it in the morning."""
+    """The cause is notified; its symptom need not follow it in the morning."""
     inhibitions = (Inhibition(when=match(severity="critical"), mute=match(severity="warning")),)
     stage = evening(audience=replace(QUIET, inhibitions=inhibitions))
     stage.cycle({"gpu-1": "60"})
@@ -289,15 +289,15 @@ def test_held_when_quiet_all_week_then_is_sent_after_all() -> None:
 
 
 def test_correction_when_it_is_night_then_made() -> None:
-    """Nobody is told anew: no phone rings for an edit."""
+    """Nobody is notified anew: no phone rings for an edit."""
     stage = evening(audience=replace(QUIET, editors=frozenset({"finops"})), now=EVENING - HOUR)
     stage.cycle({"gpu-1": "60"})
     assert stage.cycle({"gpu-1": "70"}) == []
     assert stage.cycle({"gpu-1": "70"}, restated="70") == ["corrected warning"]
 
 
-def test_correction_when_the_beginning_is_held_then_the_beginning_is_told_right() -> None:
-    """Nobody was told the wrong value, so nothing is to be put right."""
+def test_correction_when_the_beginning_is_held_then_the_beginning_is_notified_right() -> None:
+    """Nobody was notified the wrong value, so nothing is to be put right."""
     stage = evening(audience=replace(QUIET, editors=frozenset({"finops"})))
     stage.cycle({"gpu-1": "60"})
     stage.cycle({"gpu-1": "70"}, restated="70")

@@ -92,7 +92,7 @@ steps = st.one_of(
 
 @dataclass(slots=True)
 class Oracle:
-    """What was asked for, who was told what, and whether that is right."""
+    """What was asked for, who was notified what, and whether that is right."""
 
     quiet: list[tuple[str, datetime | None, int | None]] = field(default_factory=list)
     """Owner, until when, or for which episode."""
@@ -168,7 +168,7 @@ class Oracle:
         over: set[tuple[Address, Episode]] = set()
 
         def tell(entry: OutboxEntry) -> int:
-            """Take in an entry after those that it tells along; return how many of these are told."""
+            """Take in an entry after those that it reports along with it; return how many of these are notified."""
             along = stage.folded.get(entry.key, [])
             lines = sum(tell(old) + (old.message.reason is not NotifyReason.CORRECTED) for old in along)
             assert len(entry.message.history) == lines, "folded, but not told"
@@ -265,6 +265,6 @@ def all_at(value: str, hours: int = 1) -> Cycle:
     ]
 )
 @example([all_at("60"), Hush(owner=3, hours=None), all_at("60", 11), all_at("60", 11), all_at("44", 11)])
-def test_life_when_anything_happens_then_nobody_is_told_too_much_or_too_little(script: list[Step]) -> None:
-    """While withheld only ends are told; else how it is now; ends once, to whom was told, after the beginning."""
+def test_life_when_anything_happens_then_nobody_is_notified_too_much_or_too_little(script: list[Step]) -> None:
+    """While withheld only ends are notified; else the present state; ends once, to those notified of the beginning."""
     play(script)

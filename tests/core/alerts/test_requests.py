@@ -22,7 +22,7 @@ ENDS = NOW + 24 * HOUR
 
 
 def stage(*owners: str, **parts: object) -> Stage:
-    """Alerts that fire and were told."""
+    """Alerts that fire and were notified."""
     made = replace(Stage(), **parts)  # type: ignore[arg-type]
     made.cycle(dict.fromkeys(owners or ("gpu-1",), "60"))
     return made

@@ -1,4 +1,4 @@
-"""Silences: for which alerts and how long they hold, and what is told when they end."""
+"""Silences: for which alerts and how long they hold, and what is notified when they end."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -151,10 +151,10 @@ def test_expire_when_ended_then_kept_with_who_and_when() -> None:
     assert (ended.expired_by, ended.expired_at, ended.is_active(NOW + HOUR)) == ("kim", NOW + HOUR, False)
 
 
-# --- what is told, and when -----------------------------------------------------------------------------------------
+# --- what is notified, and when ---------------------------------------------------------------------------------------
 
 
-def test_silence_when_it_came_first_then_the_beginning_is_told_at_its_end() -> None:
+def test_silence_when_it_came_first_then_the_beginning_is_notified_at_its_end() -> None:
     """What still fires when a silence ends is news: nobody heard of it."""
     stage = Stage()
     stage.cycle({"gpu-2": "60"})
@@ -162,7 +162,7 @@ def test_silence_when_it_came_first_then_the_beginning_is_told_at_its_end() -> N
     assert stage.lives("60 60 60 60") == [[], [], ["firing warning"], []]
 
 
-def test_silence_when_the_severity_rose_under_it_then_one_message_tells_the_present() -> None:
+def test_silence_when_the_severity_rose_under_it_then_one_message_reports_the_present() -> None:
     """A rise that was withheld, and repeats that were, are one message: how it is now."""
     stage = Stage(rule=rolling(repeat_interval=HOUR, repeat_backoff=Fraction(1)))
     assert stage.lives("60") == [["firing warning"]]
@@ -177,7 +177,7 @@ def test_silence_when_the_severity_rose_under_it_then_one_message_tells_the_pres
     ]
 
 
-def test_silence_when_only_repeats_were_withheld_then_one_is_told_at_the_end() -> None:
+def test_silence_when_only_repeats_were_withheld_then_one_is_notified_at_the_end() -> None:
     """Twenty reminders at once would be the noise that the silence was for."""
     stage = Stage(rule=rolling(repeat_interval=HOUR, repeat_backoff=Fraction(1)))
     stage.lives("60")
@@ -188,7 +188,7 @@ def test_silence_when_only_repeats_were_withheld_then_one_is_told_at_the_end() -
     assert len(stage.notified) == 4
 
 
-def test_silence_when_it_ends_with_nothing_new_then_nothing_is_told() -> None:
+def test_silence_when_it_ends_with_nothing_new_then_nothing_is_notified() -> None:
     """Everybody knew it before and knows it still; the next reminder comes when it is due."""
     stage = Stage()
     stage.lives("60")
@@ -196,7 +196,7 @@ def test_silence_when_it_ends_with_nothing_new_then_nothing_is_told() -> None:
     assert stage.lives("60 60 60") == [[], [], []]
 
 
-def test_silence_when_the_rise_is_over_before_its_end_then_the_rise_is_not_told() -> None:
+def test_silence_when_the_rise_is_over_before_its_end_then_the_rise_is_not_notified() -> None:
     """It would say what is not so any more."""
     stage = Stage()
     stage.lives("60")
@@ -204,7 +204,7 @@ def test_silence_when_the_rise_is_over_before_its_end_then_the_rise_is_not_told(
     assert stage.lives("100 60 60 60") == [[], [], [], []]
 
 
-def test_end_when_the_beginning_was_told_then_passes_through_a_silence() -> None:
+def test_end_when_the_beginning_was_notified_then_passes_through_a_silence() -> None:
     """Who heard that it fires must hear that it does not."""
     stage = Stage()
     stage.lives("60")
@@ -212,21 +212,21 @@ def test_end_when_the_beginning_was_told_then_passes_through_a_silence() -> None
     assert stage.lives("60 44") == [[], ["resolved warning"]]
 
 
-def test_end_when_the_beginning_was_withheld_then_is_not_told() -> None:
+def test_end_when_the_beginning_was_withheld_then_is_not_notified() -> None:
     """An end without a beginning puzzles its reader."""
     stage = Stage()
     stage.silence()
     assert stage.lives("60 44 44") == [[], [], []]
 
 
-def test_rise_when_it_was_told_and_silenced_then_only_the_end_is_heard() -> None:
+def test_rise_when_it_was_notified_and_silenced_then_only_the_end_is_heard() -> None:
     """A severity that a matcher does not name is not silenced."""
     stage = Stage()
     stage.silence(matchers=match(owner="gpu-1", severity="warning,info"))
     assert stage.lives("60 100 60 44") == [[], ["firing critical"], [], ["resolved warning"]]
 
 
-def test_silence_when_somebody_ends_it_then_told_at_the_next_cycle() -> None:
+def test_silence_when_somebody_ends_it_then_notified_at_the_next_cycle() -> None:
     """A person who asks for news gets it now."""
     stage = Stage()
     stage.silence()
@@ -236,7 +236,7 @@ def test_silence_when_somebody_ends_it_then_told_at_the_next_cycle() -> None:
     assert stage.lives("60 60") == [["firing warning"], []]
 
 
-def test_silence_when_bound_to_an_episode_then_the_next_one_is_told() -> None:
+def test_silence_when_bound_to_an_episode_then_the_next_one_is_notified() -> None:
     """Until resolved is no longer than that."""
     stage = Stage()
     stage.lives("60")
@@ -244,7 +244,7 @@ def test_silence_when_bound_to_an_episode_then_the_next_one_is_told() -> None:
     assert stage.lives("60 100 44 60") == [[], [], ["resolved critical"], ["firing warning"]]
 
 
-def test_amount_when_reached_then_told_once_and_the_silence_is_over_for_good() -> None:
+def test_amount_when_reached_then_notified_once_and_the_silence_is_over_for_good() -> None:
     """Who wants to hear of $40 more is to hear of it, whether or not a reminder is due; and after that as usual."""
     stage = Stage(rule=rolling("50", "1000", repeat_interval=None))
     stage.lives("60")
@@ -253,7 +253,7 @@ def test_amount_when_reached_then_told_once_and_the_silence_is_over_for_good() -
     assert withheld(stage.of()) == ""
 
 
-def test_amount_when_reached_under_another_silence_then_told_when_that_ends() -> None:
+def test_amount_when_reached_under_another_silence_then_notified_when_that_ends() -> None:
     """The other one withholds it; the amount stays worth telling."""
     stage = Stage(rule=rolling("50", "1000", repeat_interval=None))
     stage.lives("60")
@@ -262,7 +262,7 @@ def test_amount_when_reached_under_another_silence_then_told_when_that_ends() ->
     assert stage.lives("100 100 100 100 100") == [[], [], [], ["still firing warning"], []]
 
 
-def test_amount_when_reached_and_acknowledged_then_not_told() -> None:
+def test_amount_when_reached_and_acknowledged_then_not_notified() -> None:
     """Somebody looks after it already."""
     stage = Stage(rule=rolling("50", "1000", repeat_interval=None))
     stage.lives("60")
@@ -293,7 +293,7 @@ def test_silence_when_it_holds_then_alert_says_by_whom() -> None:
 
 
 def test_silence_when_the_alert_is_pending_then_says_nothing_yet() -> None:
-    """Nothing of it would be told."""
+    """Nothing of it would be notified."""
     stage = Stage(rule=rolling(for_=2 * HOUR))
     stage.silence()
     stage.lives("60")

@@ -1,4 +1,4 @@
-"""Corrections: a told value that later data changes is put right in its place, and nobody is told anew."""
+"""Corrections: a notified value that later data changes is put right in its place, and nobody is notified anew."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -39,7 +39,7 @@ WARNING_ONLY = rolling("50", None, repeat_interval=None)
 
 
 def notified(value: str = "60") -> Stage:
-    """Finops and mail were told."""
+    """Finops and mail were notified."""
     stage = Stage(audience=EDITING)
     stage.cycle({"gpu-1": value})
     return stage
@@ -58,7 +58,9 @@ def notified(value: str = "60") -> Stage:
         pytest.param(None, False, id="nobody can say"),
     ],
 )
-def test_told_value_when_later_data_changes_it_then_corrected_or_not(restated: str | None, is_corrected: bool) -> None:
+def test_notified_value_when_later_data_changes_it_then_corrected_or_not(
+    restated: str | None, is_corrected: bool
+) -> None:
     """More than a tenth: less would be noise."""
     assert notified().cycle({"gpu-1": "60"}, restated=restated) == (["corrected warning"] if is_corrected else [])
 
@@ -85,7 +87,7 @@ def test_correction_when_made_then_not_made_again_until_it_changes_again() -> No
     assert told_words == [["corrected warning"], [], [], ["corrected warning"], ["corrected warning"]]
 
 
-def test_correction_when_the_alert_rises_at_once_then_the_rise_tells_it() -> None:
+def test_correction_when_the_alert_rises_at_once_then_the_rise_reports_it() -> None:
     """News has the value of now; the message before it is put right after."""
     stage = notified()
     assert stage.cycle({"gpu-1": "120"}, restated="90") == ["severity raised critical"] * 3
@@ -100,14 +102,14 @@ def test_correction_when_acknowledged_then_made() -> None:
 
 
 def test_correction_when_silenced_then_made_after_it() -> None:
-    """Nothing of it is told meanwhile, and nothing is forgotten."""
+    """Nothing of it is notified meanwhile, and nothing is forgotten."""
     stage = notified()
     stage.silence(ends_at=stage.now + 2 * HOUR)
     assert stage.cycle({"gpu-1": "60"}, restated="90") == []
     assert stage.cycle({"gpu-1": "60"}, restated="90") == ["corrected warning"]
 
 
-def test_correction_when_nobody_can_edit_then_what_was_told_stays_told() -> None:
+def test_correction_when_nobody_can_edit_then_what_was_notified_stays_notified() -> None:
     """Further spend counts from what people read, not from what they should have read."""
     stage = Stage(
         rule=rolling(repeat_interval=None, repeat_every=usd("10")), audience=replace(EDITING, editors=frozenset())
@@ -123,7 +125,7 @@ def test_correction_when_the_alert_ends_then_the_end_is_all() -> None:
     assert notified().cycle({"gpu-1": "44"}, restated="90") == ["resolved warning"] * 3
 
 
-def test_correction_when_never_told_then_nothing() -> None:
+def test_correction_when_never_notified_then_nothing() -> None:
     """There is no message."""
     stage = Stage(audience=EDITING)
     stage.silence()
@@ -152,7 +154,7 @@ def test_rise_when_a_correction_waits_then_it_is_not_folded_into_it() -> None:
     assert decisions.folded == {}
 
 
-def test_correction_when_a_rise_waits_behind_another_correction_then_the_rise_is_still_told_as_one() -> None:
+def test_correction_when_a_rise_waits_behind_another_correction_then_the_rise_is_still_notified_as_one() -> None:
     """What people were to hear must not vanish into an edit."""
     stage = notified()
     raised, corrected = stage.notified[0].entry, stage.notified[0].entry
@@ -223,7 +225,7 @@ CREDIT = row(RUNNING - 6, "-10")
         pytest.param(FirstSpend(name="new"), [FIRST, MOVED_ON], "60", id="new owner: the window moved"),
     ],
 )
-def test_told_value_when_bills_change_then_rules_restate_the_same_hours(
+def test_notified_value_when_bills_change_then_rules_restate_the_same_hours(
     rule: Rule, rows: list[Row], expected: str
 ) -> None:
     """What is compared is the told hours then and now: a window that moved on is no correction."""
@@ -232,7 +234,7 @@ def test_told_value_when_bills_change_then_rules_restate_the_same_hours(
 
 
 def unread(*rows: Row) -> Desk:
-    """As read three hours later, but the last hours before what was told could not be."""
+    """As read three hours later, but the last hours before what was notified could not be."""
     found = desk(*rows)
     found.fail(HourRange(RUNNING - 8, RUNNING - 3), at=LATER)
     return found
@@ -246,13 +248,13 @@ def unread(*rows: Row) -> Desk:
         pytest.param([FIRST, row(RUNNING - 20, "20"), row(RUNNING - 400, "-1")], None, id="not if a credit may lack"),
     ],
 )
-def test_told_value_when_data_is_missing_then_restated_only_upwards(rows: list[Row], expected: str | None) -> None:
+def test_notified_value_when_data_is_missing_then_restated_only_upwards(rows: list[Row], expected: str | None) -> None:
     """Missing data can hide spend but never invent it."""
     found = restated_by(NEVER, desk_with(FIRST), unread(*rows))
     assert found == (Decimal(expected) if expected is not None else None)
 
 
-def test_told_value_when_its_hours_are_not_held_any_more_then_nobody_can_say() -> None:
+def test_notified_value_when_its_hours_are_not_held_any_more_then_nobody_can_say() -> None:
     """Old hours are dropped in time."""
     facts = desk(FIRST).facts(LATER)
     oldest = facts.spend.span.start + 24
@@ -260,8 +262,8 @@ def test_told_value_when_its_hours_are_not_held_any_more_then_nobody_can_say() -
     assert NEVER.restated(facts, notified().of(), start_of(RUNNING)) == Decimal(60)
 
 
-def test_told_value_when_the_rule_is_edited_then_is_no_correction() -> None:
-    """A longer window costs more, and what was told was right by the old text."""
+def test_notified_value_when_the_rule_is_edited_then_is_no_correction() -> None:
+    """A longer window costs more, and what was notified was right by the old text."""
     rows = (FIRST, row(RUNNING - 30, "60"))
     stage = Stage(audience=EDITING)
     moves, _ = judge([WARNING_ONLY], desk_with(*rows).facts(), {}, {"default"})

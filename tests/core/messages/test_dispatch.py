@@ -1,4 +1,4 @@
-"""From moves to outbox entries: who is told, storms, folding, keys."""
+"""From moves to outbox entries: who is notified, storms, folding, keys."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -46,7 +46,7 @@ def decide(
     )
 
 
-def test_messages_then_link_the_pages_that_those_who_are_told_have() -> None:
+def test_messages_then_link_the_pages_that_those_who_are_notified_have() -> None:
     """Alone, in a storm, and in what changes a message in its place."""
     audience = replace(ALL, targets=LinkTargets(status="https://alertd.example.com"), editors=frozenset({"finops"}))
     (one,) = decide(begin(1), audience=audience).entries
@@ -106,7 +106,7 @@ def drawing(moves: Sequence[Move], audience: Audience) -> tuple[Decisions, list[
     return decisions, drawn
 
 
-def test_chart_when_several_are_told_then_is_drawn_once_for_all() -> None:
+def test_chart_when_several_are_notified_then_is_drawn_once_for_all() -> None:
     """Drawing costs more than words."""
     audience = replace(ALL, default=("finops", "mail"))
     decisions, drawn = drawing(begin(2), audience)
@@ -117,7 +117,7 @@ def test_chart_when_several_are_told_then_is_drawn_once_for_all() -> None:
 
 
 def test_chart_when_it_would_not_be_shown_then_is_not_drawn() -> None:
-    """A storm of a thousand alerts shows none, and what nobody is told has none."""
+    """A storm of a thousand alerts shows none, and what nobody is notified has none."""
     decisions, drawn = drawing(begin(6), ALL)
     assert [entry.message.chart for entry in decisions.entries] == [None]
     assert drawing(begin(1), replace(ALL, default=()))[1] == drawn == []
@@ -191,14 +191,14 @@ def test_dispatch_when_nothing_is_due_then_changes_are_stored_and_nothing_is_sen
 # --- ends -----------------------------------------------------------------------------------------------------------
 
 
-def test_end_when_routes_have_changed_then_goes_to_those_who_were_told() -> None:
+def test_end_when_routes_have_changed_then_goes_to_those_who_were_notified() -> None:
     """Whoever heard the alarm hears that it is over, and nobody else."""
     (sent,) = decide([ended(notified_alert("oncall", "gone"), rolling(notify=("finops",)))]).entries
     assert (sent.receiver, sent.message.reason, sent.message.is_resolved) == ("oncall", NotifyReason.RESOLVED, True)
 
 
-def test_end_when_nobody_was_told_of_the_beginning_then_nobody_hears_of_it() -> None:
-    """An end is never told before its beginning: a receiver that came later was not told."""
+def test_end_when_nobody_was_notified_of_the_beginning_then_nobody_hears_of_it() -> None:
+    """An end is never notified before its beginning: a receiver that came later was not notified."""
     silent = replace(ALL, default=())
     begun = decide([move(None, firing())], audience=silent)
     assert begun.entries == ()
@@ -306,8 +306,8 @@ def waits(**parts: object) -> OutboxEntry:
     return replace(sent, **{"id": 7, **parts})  # type: ignore[arg-type]
 
 
-def test_fold_when_the_beginning_waits_then_the_end_tells_both() -> None:
-    """What waited is folded, not dropped, and not told twice."""
+def test_fold_when_the_beginning_waits_then_the_end_reports_both() -> None:
+    """What waited is folded, not dropped, and not notified twice."""
     decisions = decide([ended(notified_alert("finops"))], waiting=[waits()], now=NOW + HOUR)
     (sent,) = decisions.entries
     assert (sent.message.history, sent.message.reason) == ((LATE,), NotifyReason.RESOLVED)
@@ -342,8 +342,8 @@ def test_fold_when_the_beginning_waits_then_a_repeat_becomes_the_beginning() -> 
     assert (sent.message.reason, sent.message.history) == (NotifyReason.FIRST, (LATE,))
 
 
-def test_fold_when_several_wait_then_all_are_told_in_order() -> None:
-    """A receiver that was down for long is told the whole story once."""
+def test_fold_when_several_wait_then_all_are_notified_in_order() -> None:
+    """A receiver that was down for long is notified of its complete history once."""
     alert = notified_alert("finops")
     worse = replace(alert, severity=CRITICAL)
     raised = decide([move(alert, worse)], waiting=[waits()], now=NOW + HOUR)
@@ -373,7 +373,7 @@ def test_fold_when_several_wait_then_all_are_told_in_order() -> None:
     ],
 )
 def test_fold_when_the_waiting_one_may_have_arrived_then_left_alone(parts: dict[str, object], folds: bool) -> None:
-    """What may have been seen is not told again as new; the newer one waits behind it."""
+    """What may have been seen is not notified again as new; the newer one waits behind it."""
     decisions = decide([ended(notified_alert("finops"))], waiting=[waits(**parts)])
     assert bool(decisions.folded) is folds
     assert decisions.entries[0].message.history == ((LATE,) if folds else ())

@@ -1,4 +1,4 @@
-"""What a receiver that keeps alerts is told again: what was told, as it stands."""
+"""What a receiver that keeps alerts is notified again: what was notified, in its present state."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -21,8 +21,8 @@ def of_alert(**changes: object) -> Alert:
     return replace(firing(), fired_at=BEGAN, **changes)  # type: ignore[arg-type]
 
 
-def test_told_when_its_severity_rose_then_as_it_was_told_last_while_it_fired() -> None:
-    """The end carries the severity that the alert has then, which may never have been told."""
+def test_notified_when_its_severity_rose_then_as_it_was_notified_last_while_it_fired() -> None:
+    """The end carries the severity that the alert has then, which may never have been notified."""
     risen = firing_message(alerts=(alert_facts(severity=Severity.CRITICAL),))
     notified = last_notified((storm_message(), firing_message(), risen, resolved_message()))
     assert notified[alert_facts().fingerprint] == alert_facts(severity=Severity.CRITICAL)
@@ -47,6 +47,6 @@ def as_ended(facts: AlertFacts) -> AlertFacts:
         pytest.param(None, (), id="not known any more"),
     ],
 )
-def test_alert_when_told_again_then_present_state(alert: Alert | None, expected: tuple[AlertFacts, ...]) -> None:
-    """A receiver knows an alert by the labels that it was told with: others would be another alert."""
+def test_alert_when_notified_again_then_present_state(alert: Alert | None, expected: tuple[AlertFacts, ...]) -> None:
+    """A receiver knows an alert by the labels that it was notified with: others would be another alert."""
     assert present_state((alert_facts(),), (alert,), NOW) == expected

@@ -49,7 +49,7 @@ def updates(entries: list[OutboxEntry]) -> list[OutboxEntry]:
         pytest.param(end(TOLD, reason="", now=NOW + HOUR), "resolved", id="an end"),
     ],
 )
-def test_root_when_something_is_told_then_shows_it_after_that(after: Alert, word: str) -> None:
+def test_root_when_something_is_notified_then_shows_it_after_that(after: Alert, word: str) -> None:
     """The reply rings; what stands above it must not contradict it, and mail cannot be changed."""
     entries = decided(move(TOLD, after))
     assert [(e.receiver, e.message.reason is NotifyReason.UPDATED) for e in entries if e.receiver == "slack"] == [
@@ -62,7 +62,7 @@ def test_root_when_something_is_told_then_shows_it_after_that(after: Alert, word
     assert root.not_before == NOW + HOUR
 
 
-def test_root_when_the_severity_falls_then_shows_it_and_nobody_is_told() -> None:
+def test_root_when_the_severity_falls_then_shows_it_and_nobody_is_notified() -> None:
     """A lower severity is no news, but what stands there should be true."""
     high = notified(firing("120"), NotifyReason.FIRST, (SLACK, MAIL), NOW)
     entries = decided(move(high, replace(high, severity=WARNING, notified_severity=WARNING)))
@@ -74,7 +74,7 @@ def test_root_when_only_the_value_moves_then_left_alone() -> None:
     assert decided(move(TOLD, replace(TOLD, value=TOLD.value + 1))) == []
 
 
-def test_root_when_a_repeat_is_told_then_shows_the_new_value() -> None:
+def test_root_when_a_repeat_is_notified_then_shows_the_new_value() -> None:
     """Whoever looks at the channel and not at the thread sees how much it is by now."""
     rule = rolling(repeat_interval=HOUR)
     after = replace(TOLD, value=TOLD.value + 5)
@@ -82,13 +82,13 @@ def test_root_when_a_repeat_is_told_then_shows_the_new_value() -> None:
     assert root.message.fields[0].text == "$65.00"
 
 
-def test_root_when_never_told_then_none() -> None:
-    """Where nothing was told there is nothing to change."""
+def test_root_when_never_notified_then_none() -> None:
+    """Where nothing was notified there is nothing to change."""
     assert updates(decided(move(None, firing()))) == []
 
 
 def test_root_when_an_update_waits_already_then_the_newer_one_takes_its_place() -> None:
-    """Slack was down for a day: one edit is enough, and no history is told of edits."""
+    """Slack was down for a day: one edit is enough, and no history is notified of edits."""
     (first,) = updates(decided(move(TOLD, replace(TOLD, severity=CRITICAL))))
     risen = replace(TOLD, severity=CRITICAL, notified_severity=CRITICAL)
     (second,) = updates(decided(move(risen, replace(risen, severity=WARNING, notified_severity=WARNING)), first))
@@ -96,7 +96,7 @@ def test_root_when_an_update_waits_already_then_the_newer_one_takes_its_place() 
     assert second.message.severity is WARNING
 
 
-def test_root_when_acknowledged_then_shows_it_and_the_thread_is_told() -> None:
+def test_root_when_acknowledged_then_shows_it_and_the_thread_is_notified() -> None:
     """Everybody in the channel sees that somebody is at it; mail is not written for that."""
     after = replace(TOLD, acknowledged_by="dana", acknowledged_at=NOW + HOUR)
     entries = entries_of_request(

@@ -49,7 +49,7 @@ def replay(*episodes: Episode) -> Replay:
         pytest.param([(1, 3), (10, 12)], [(5, 6), (10, 12)], (1, 1, 0, 1), id="out of step"),
     ],
 )
-def test_compare_when_episodes_of_one_alert_differ_then_told_apart(
+def test_compare_when_episodes_of_one_alert_differ_then_distinguished(
     before: list[Span], after: list[Span], counts: tuple[int, int, int, int]
 ) -> None:
     """(only before, only after, changed, same)."""

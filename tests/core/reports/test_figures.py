@@ -135,7 +135,7 @@ def test_period_when_a_category_cannot_be_read_then_says_that_the_sum_may_be_low
     assert message.title.startswith("daily: $31.00 spent in 24h")
 
 
-def test_spend_when_incomplete_then_rises_are_told_and_falls_are_not() -> None:
+def test_spend_when_incomplete_then_rises_are_notified_and_falls_are_not() -> None:
     """What is missing may be all of a fall, and can only add to a rise."""
     desk = desk_with(
         row(EDGE - 1, "30", owner="gpu-1"),
@@ -173,7 +173,7 @@ def test_everything_when_nothing_was_read_then_says_so() -> None:
 # --- words ------------------------------------------------------------------------------------------------------------
 
 
-def test_report_when_told_then_reads_like_this() -> None:
+def test_report_when_shown_then_reads_like_this() -> None:
     """The words of the whole report, as every channel lays them out."""
     message = notified(TWO_DAYS)
     assert (message.reason, message.severity, message.alerts) == (NotifyReason.REPORT, Severity.INFO, ())
@@ -345,7 +345,7 @@ def test_bills_when_unreadable_then_says_so() -> None:
 
 
 def test_report_when_alertd_has_pages_then_links_the_overview() -> None:
-    """What is firing is told in one line each; the page has the rest."""
+    """What is firing is notified in one line each; the page has the rest."""
     found = report_figures(SCOPE, TWO_DAYS.facts(), alerts=(), rules=())
     message = compose_report(found, owners=OWNERS, targets=LinkTargets(status="https://alertd.example.com"))
     assert message.links == (Link(text="Status page", url="https://alertd.example.com/"),)

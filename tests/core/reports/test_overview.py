@@ -95,7 +95,7 @@ def test_month_when_the_last_billed_hour_ends_it_then_it_is_still_that_month() -
 
 
 def test_spend_when_hours_could_not_be_read_then_says_so() -> None:
-    """A sum that may be low is told apart from one that is known."""
+    """A sum that may be low is distinguished from one that is known."""
     desk = desk_with(row(EDGE - 1, "1"))
     desk.fail(HourRange(EDGE - 5, EDGE - 3), NOW - HOUR)
     assert [spend.is_complete for spend in overview(desk.facts(), []).spend] == [False]

@@ -138,7 +138,7 @@ def test_runway_when_nothing_is_spent_then_without_end(rows: list[Row]) -> None:
         pytest.param(RUNWAY, "480", "10", Unit.DAYS, ["2", "7"], id="neither, and only a runway is asked for"),
     ],
 )
-def test_value_when_told_then_of_the_way_that_holds_the_severity(
+def test_value_when_shown_then_of_the_way_that_holds_the_severity(
     rule: BalanceRule, available: str, value: str, unit: Unit, thresholds: list[str]
 ) -> None:
     """Dollars beside a threshold in days would be nonsense."""
@@ -332,7 +332,7 @@ def test_edit_when_a_floor_is_moved_then_the_reason_is_the_right_way_round(
     "rule",
     [replace(AVAILABLE, available_below={WARNING: usd("100")}), replace(RUNWAY, runway_below={WARNING: 7 * DAY})],
 )
-def test_repeat_every_when_the_balance_falls_by_it_then_told_again(
+def test_repeat_every_when_the_balance_falls_by_it_then_notified_again(
     rule: BalanceRule, available: str, reason: NotifyReason | None
 ) -> None:
     """A balance that falls is further spend, whether its alert is about dollars or about days."""

@@ -473,7 +473,7 @@ def states(alerts: list[Alert | None]) -> list[tuple[str, int, str] | None]:
 
 
 def test_alert_when_a_month_begins_then_ends_as_it_was_and_a_new_episode_begins() -> None:
-    """What it told was of the month that is over; the same spend in the new one is another alert."""
+    """What it notified was of the month that is over; the same spend in the new one is another alert."""
     march, april = row(MARCH, "90"), row(APRIL, "85")
     alerts = live(
         budget(),

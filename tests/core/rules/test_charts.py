@@ -187,7 +187,7 @@ def test_rule_on_keys_then_is_drawn_from_spend_by_key() -> None:
 
 
 def test_chart_when_the_alert_was_judged_earlier_then_ends_there() -> None:
-    """A message shows the value it tells, not what came in since."""
+    """A message shows the value it says, not what came in since."""
     facts = desk_with(*ROWS).facts()
     earlier = replace(alert_of(rolling(category=GPU), facts), as_of=start_of(EDGE - 11))
     chart = rolling(category=GPU).chart(facts, earlier)
@@ -281,7 +281,7 @@ def test_budget_then_is_what_was_spent_since_the_period_began() -> None:
 
 
 def test_budget_when_no_threshold_is_the_amount_then_the_amount_has_a_line_of_its_own() -> None:
-    """What the budget is stands in the picture, whatever is told before it."""
+    """What the budget is stands in the picture, whatever is notified before it."""
     chart = of_march(replace(BUDGET, thresholds={WARNING: Share(Fraction(12, 10))}), row(MARCH, "130"))
     assert limits(chart) == [("budget", "100"), ("warning", "120")]
 

@@ -190,7 +190,7 @@ USUAL = [row(EDGE - 24 * day - 1, "10") for day in range(1, 8)]
 def test_spike_when_planned_then_the_rise_is_judged_without_it(
     spent: str, reached: Severity | None, held: Severity | None
 ) -> None:
-    """Value >= factor x mean + allowance; what is told stays the real ratio."""
+    """Value >= factor x mean + allowance; what is notified stays the real ratio."""
     desk = desk_with(*USUAL, row(EDGE - 1, spent))
     sample = judge(SPIKE, desk, plan("30", EDGE - 24), watched=(group(),))["gpu-1"]
     assert (sample.reached, sample.held) == (reached, held)
@@ -209,8 +209,8 @@ def test_spike_when_the_rise_beyond_the_plan_is_small_then_left_alone() -> None:
     assert (sample.reached, sample.held) == (None, WARNING)
 
 
-def test_spike_when_the_line_is_beyond_what_is_told_then_still_judged_exactly() -> None:
-    """A ratio above 1000 is told as 1000; what is planned may lie beyond."""
+def test_spike_when_the_line_is_beyond_what_is_notified_then_still_judged_exactly() -> None:
+    """A ratio above 1000 is shown as 1000; what is planned may lie beyond."""
     little = [replace(r, amount=usd("0.001")) for r in USUAL]
     entry = plan("30", EDGE - 24)
     sample = judge(SPIKE, desk_with(*little, row(EDGE - 1, "30")), entry, watched=(group(),))["gpu-1"]
@@ -268,11 +268,11 @@ def standing(rule: BudgetRule, *rows: Row, planned: tuple[PlannedSpend, ...] = (
 def test_budget_when_planned_then_its_shares_lie_higher(
     spent: str, reached: Severity | None, held: Severity | None
 ) -> None:
-    """By the planned share of the amount; what is told as spent stays the real share."""
+    """By the planned share of the amount; what is notified as spent stays the real share."""
     sample = standing(budget(), row(APRIL + 9, spent), planned=(plan("30", APRIL, APRIL + 48),))
     assert (sample.reached, sample.held, sample.value) == (reached, held, Decimal(spent) / 100)
     assert sample.headline.startswith(f"Budget monthly: ${Decimal(spent):.2f} of $100.00")
-    # Once nothing is held, all thresholds are told.
+    # Once nothing is held, all thresholds are notified.
     assert dict(sample.thresholds)[WARNING] == Decimal("1.1")
     assert sample.facts[-1 if reached is None else -2] == (
         "Planned",
@@ -329,7 +329,7 @@ def test_forecast_when_planned_spend_is_over_then_it_is_no_habit_and_raises_the_
 
 
 def test_forecast_when_planned_spend_goes_on_then_its_rest_is_added_and_allowed() -> None:
-    """Two of five days are over: 80 of 200 are spent, the other 120 are told and reach nothing."""
+    """Two of five days are over: 80 of 200 are spent, the other 120 are notified and reach nothing."""
     run = daily("40", MIDDLE - 2 * 24, MIDDLE, "gpu-2")
     entry = plan("200", MIDDLE - 2 * 24, MIDDLE + 3 * 24, owner="gpu-2")
     sample = standing(FORECAST, *STEADY, *run, planned=(entry,))

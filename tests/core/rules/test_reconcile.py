@@ -69,7 +69,7 @@ def judge(
 def test_difference_when_rows_lie_around_the_month_then_as_a_share_of_the_bill(
     rows: list[Row], value: str | None
 ) -> None:
-    """$100 for December UTC; a difference of more than one percent is told."""
+    """$100 for December UTC; a difference of more than one percent is notified."""
     found = [(str(s.value), s.reached, s.unit, s.group) for s in judge(desk_with(*rows)) if s.reached]
     assert found == ([(value, WARNING, Unit.RATIO, GROUP)] if value else [])
 

@@ -73,7 +73,7 @@ SAME_EDGE = [row(RUNNING, "0.01", owner=key, category=category) for key in KEYS 
 
 @examples(10, thorough=40)
 @given(ROWS, ROWS, st.integers(1, 48))
-def test_rules_when_of_two_views_then_each_tells_its_own_to_the_last_digit(
+def test_rules_when_of_two_views_then_each_reports_its_own_to_the_last_digit(
     usage: list[Row], keys: list[Row], length: int
 ) -> None:
     """The same money stands in both; a sum of the two would be spend that never was."""

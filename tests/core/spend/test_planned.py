@@ -274,7 +274,7 @@ def read_from(first: int, *rows: Row, credit: bool = False) -> Desk:
         ),
     ],
 )  # fmt: skip
-def test_gaps_when_hours_before_the_window_are_missing_then_told(
+def test_gaps_when_hours_before_the_window_are_missing_then_notified(
     desk: Desk, entry: PlannedSpend, texts: list[str]
 ) -> None:
     """With less known to be used up, more is allowed than is right: nothing may end or lower by it."""
@@ -282,7 +282,7 @@ def test_gaps_when_hours_before_the_window_are_missing_then_told(
     assert [gap.text for gap in found.gaps] == texts
 
 
-def test_gaps_when_they_are_of_a_category_that_does_not_match_then_not_told() -> None:
+def test_gaps_when_they_are_of_a_category_that_does_not_match_then_not_notified() -> None:
     """What was not read of others uses up nothing."""
     desk = read_from(-47, row(END - 1, "60"))
     desk.read([row(END - 1, "30", category="llm")], HourRange(END - 2000, hour_of(NOW) + 1), category="llm")
@@ -291,7 +291,7 @@ def test_gaps_when_they_are_of_a_category_that_does_not_match_then_not_told() ->
     assert allowed(desk, plan("100", -48, 9, category="[gl]*")).gaps
 
 
-def test_gaps_when_the_span_begins_before_the_view_then_told() -> None:
+def test_gaps_when_the_span_begins_before_the_view_then_notified() -> None:
     """What was used up in hours that are not held cannot be known."""
     desk = spending((-1, "60"))
     (gap,) = allowed(desk, plan("100", -48, 9), view=HourRange(END - 30, END)).gaps

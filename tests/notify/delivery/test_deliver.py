@@ -200,7 +200,7 @@ def test_lane_when_dead_then_the_others_are_not_held_up(jumping: Run) -> None:
 
 
 def test_lane_when_an_alert_is_stuck_then_its_end_waits_and_other_alerts_pass(jumping: Run) -> None:
-    """An end is never told before its beginning."""
+    """An end is never notified before its beginning."""
     outbox = outbox_of(of_alert(1, "a"), of_alert(2, "a"), of_alert(3, "b"))
     slack = ScriptedNotifier(outbox, NotSent("429", 100 * SECOND))
     jumping(run_for(worker(outbox, {"slack": slack}), 300))
@@ -208,7 +208,7 @@ def test_lane_when_an_alert_is_stuck_then_its_end_waits_and_other_alerts_pass(ju
 
 
 def test_end_when_the_beginning_gave_up_then_goes_out(jumping: Run) -> None:
-    """What can never be told must not hold up the rest for ever."""
+    """What can never be notified must not hold up the rest for ever."""
     outbox = outbox_of(of_alert(1, "a", is_plain=True), of_alert(2, "a"))
     slack = ScriptedNotifier(outbox, ContentRefused("no"))
     jumping(run_for(worker(outbox, {"slack": slack}), 10))

@@ -34,7 +34,7 @@ def outbox_of(*entries: OutboxEntry, notified: bool = True) -> MemoryOutbox:
     return outbox
 
 
-def test_correction_when_due_then_edits_what_was_told_and_sends_nothing(jumping: Run) -> None:
+def test_correction_when_due_then_edits_what_was_notified_and_sends_nothing(jumping: Run) -> None:
     """The ref is that of the message, and the claim is stored before the first byte leaves."""
     outbox = outbox_of(correction())
     slack = EditingNotifier(outbox)
@@ -82,7 +82,7 @@ def test_correction_when_what_it_corrects_is_under_way_then_waits_for_it(jumping
 
 
 def test_correction_when_there_is_nothing_to_correct_then_folded_and_what_follows_goes_on(jumping: Run) -> None:
-    """A storm told it, or nobody could be told: the next message has the right value."""
+    """A storm told it, or nobody could be notified: the next message has the right value."""
     outbox = outbox_of(
         correction(), reasoned(entry(2, fingerprints=(f"{1:016x}",)), NotifyReason.RESOLVED), notified=False
     )

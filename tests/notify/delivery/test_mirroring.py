@@ -1,4 +1,4 @@
-"""Receivers that keep alerts are told again what fires; an attempt without an answer is made again without a bound."""
+"""Receivers that keep alerts are sent again what fires; an attempt without an answer is made again without a bound."""
 
 import asyncio
 from collections.abc import Sequence
@@ -27,7 +27,7 @@ FACTS = alert_facts()
 
 
 class MirrorNotifier(ScriptedNotifier):
-    """Keeps what it is told again."""
+    """Keeps what it is notified again."""
 
     def __init__(self, outbox: MemoryOutbox, *script: Outcome, answers: Sequence[Outcome] = ()) -> None:
         super().__init__(outbox, *script, recipients=("a", "b"))
@@ -54,7 +54,7 @@ class Facts:
         return self._of_recipient[recipient]
 
 
-def test_round_when_made_then_tells_each_mirror_what_fires_there() -> None:
+def test_round_when_made_then_reports_each_mirror_what_fires_there() -> None:
     """Receivers that keep nothing are left alone, and so are recipients for whom nothing fires."""
 
     async def main() -> None:
@@ -87,7 +87,7 @@ def test_round_when_it_fails_then_the_log_says_so_once_and_again_when_it_works()
 
 
 @pytest.mark.parametrize("fault", ["raises", "hangs"])
-def test_round_when_a_notifier_misbehaves_then_the_others_are_told(fault: str) -> None:
+def test_round_when_a_notifier_misbehaves_then_the_others_are_notified(fault: str) -> None:
     """One plugin's fault, or one recipient that cannot be read, is its own."""
 
     class Faulty(MirrorNotifier):
@@ -107,7 +107,7 @@ def test_round_when_a_notifier_misbehaves_then_the_others_are_told(fault: str) -
     run_jumping(main())
 
 
-def test_lane_when_it_is_told_again_then_messages_wait_and_the_other_way_round() -> None:
+def test_lane_when_it_is_notified_again_then_messages_wait_and_the_other_way_round() -> None:
     """An older "it fires" that arrives after the end would begin the alert anew."""
 
     async def main() -> None:
@@ -132,7 +132,7 @@ def test_lane_when_it_is_told_again_then_messages_wait_and_the_other_way_round()
     run_jumping(main())
 
 
-def test_lane_when_a_message_is_under_way_then_is_told_again_next_time() -> None:
+def test_lane_when_a_message_is_under_way_then_is_notified_again_next_time() -> None:
     """The round does not queue up behind a dead receiver."""
 
     async def main() -> None:
@@ -181,8 +181,8 @@ def test_entry_when_found_sending_then_is_sent_again_at_once() -> None:
     run_jumping(main())
 
 
-def test_attempt_when_the_receiver_mirrors_then_is_given_what_was_told() -> None:
-    """Only by that can it end what it was told under another severity."""
+def test_attempt_when_the_receiver_mirrors_then_is_given_what_was_notified() -> None:
+    """Only by that can it end what it was notified under another severity."""
     outbox = MemoryOutbox(notified_facts=(FACTS,))
     outbox.add(entry(1, receiver="am", recipient="a"), entry(2, receiver="finops"))
 
@@ -195,7 +195,7 @@ def test_attempt_when_the_receiver_mirrors_then_is_given_what_was_told() -> None
     assert [envelope.notified for envelope in (*mirror.envelopes, *other.envelopes)] == [(FACTS,), ()]
 
 
-async def test_store_when_asked_what_was_told_then_by_lane_and_only_what_arrived() -> None:
+async def test_store_when_asked_what_was_notified_then_by_lane_and_only_what_arrived() -> None:
     """What did not arrive there, or arrived elsewhere, is nothing that can be ended or told again."""
     alert = replace(
         firing(), fingerprint=FACTS.fingerprint, fired_at=FACTS.starts_at, notified_to=(Address("am", "a"),)

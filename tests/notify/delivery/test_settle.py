@@ -143,7 +143,7 @@ def test_lookup_when_asked_then_adopted_or_sent_again(
         assert after.not_before - NOW == wait
 
 
-def test_lookup_when_never_found_for_72_hours_then_gives_up_and_tells() -> None:
+def test_lookup_when_never_found_for_72_hours_then_gives_up_and_reports() -> None:
     """A server that fails each attempt in the middle must not be tried for ever: every entry ends."""
     before = sending(state=UNKNOWN, unknowns=1, **OLD)
     settled = settle_lookup(before, NotFound(), now=NOW)

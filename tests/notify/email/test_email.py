@@ -256,7 +256,7 @@ async def test_owner_address_when_it_is_none_then_is_refused_without_a_connectio
     ],
 )
 def test_settings_when_wrong_then_say_what_to_set(changes: Mapping[str, str], text: str) -> None:
-    """They are told before the first alert, and without the password."""
+    """They are notified before the first alert, and without the password."""
     with pytest.raises(ReceiverError, match=text) as caught:
         EmailNotifier("m", EmailConfig(to=("dana@example.com",)), FakeContext(settings={**SETTINGS, **changes}))
     assert "hush" not in str(caught.value)

@@ -296,7 +296,7 @@ def test_storm_then_marks_each_alert_by_its_state() -> None:
     ("reason", "expected"),
     [(NotifyReason.RAISED, "severity raised"), (NotifyReason.REPEAT, "still firing"), (NotifyReason.FIRST, None)],
 )
-def test_small_print_then_says_why_it_is_told_again(reason: NotifyReason, expected: str | None) -> None:
+def test_small_print_then_says_why_it_is_notified_again(reason: NotifyReason, expected: str | None) -> None:
     """A repeat looks like its first message otherwise."""
     context: Any = blocks(firing_message(reason=reason), KEY)[-1]
     assert context["elements"][0]["text"].startswith(expected or firing_message().footer)

@@ -110,7 +110,7 @@ def test_chart_of_many_points_then_keeps_twenty_and_the_last_of_them() -> None:
 
 
 def test_chart_when_all_the_rest_does_not_fit_beside_it_then_is_text() -> None:
-    """Who is to be told loses no sentence for a picture."""
+    """Who is to be notified loses no sentence for a picture."""
     long = replace(MESSAGE, lines=tuple(f"{number} {'训练' * 80}" for number in range(10)))
     laid_out = blocks(long, KEY)
     assert not has_chart({"blocks": laid_out})
@@ -229,7 +229,7 @@ async def test_refused_content_when_there_was_no_chart_drawn_then_is_not_sent_ag
     assert len(slack.calls) == 1
 
 
-async def test_plain_form_then_tells_the_chart_in_words(slack: SlackDouble) -> None:
+async def test_plain_form_then_reports_the_chart_in_words(slack: SlackDouble) -> None:
     """The last resort has no blocks at all."""
     assert isinstance(await notifier_of(slack, "bot").send(replace(SENT, is_plain=True)), Delivered)
     [message] = slack.shown()

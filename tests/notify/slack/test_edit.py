@@ -49,7 +49,7 @@ def correcting(ref: str, *, is_plain: bool = False) -> Envelope:
 
 
 async def test_edit_when_made_then_the_message_stands_corrected_and_no_other_appears(slack: SlackDouble) -> None:
-    """In its place, with nobody told anew; twice is the same as once."""
+    """In its place, with nobody notified anew; twice is the same as once."""
     ref = await sent(slack)
     for _ in range(2):
         assert await bot(slack).edit(correcting(ref)) == Delivered(ref)
@@ -60,7 +60,7 @@ async def test_edit_when_made_then_the_message_stands_corrected_and_no_other_app
 
 
 async def test_edit_when_the_message_is_a_reply_then_it_stays_in_its_thread(slack: SlackDouble) -> None:
-    """A rise may be told wrongly too."""
+    """A rise may be notified wrongly too."""
     first = await sent(slack)
     reply = await sent(slack, thread_ref=first)
     assert await bot(slack).edit(correcting(reply)) == Delivered(reply)

@@ -269,7 +269,7 @@ async def test_incoming_webhook_when_plain_then_posts_text_only(slack: SlackDoub
 
 
 async def test_repeated_attempt_then_is_byte_identical(slack: SlackDouble) -> None:
-    """A copy that cannot be told from its twin can be recognised as one."""
+    """A copy that cannot be notified from its twin can be recognised as one."""
     notifier = bot(slack)
     for _ in range(2):
         await notifier.send(envelope(resolved_message(severity=Severity.CRITICAL), recipient="#finops"))
@@ -289,7 +289,7 @@ async def test_repeated_attempt_then_is_byte_identical(slack: SlackDouble) -> No
     ],
 )
 def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -> None:
-    """Mistakes are told by `alertd check`, not by the first alert."""
+    """Mistakes are notified by `alertd check`, not by the first alert."""
     with pytest.raises(ValidationError, match=text):
         SlackConfig.model_validate(keys)
 
@@ -311,7 +311,7 @@ def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -
 def test_receiver_when_it_cannot_be_built_then_says_what_to_set(
     keys: Mapping[str, object], settings: dict[str, str], text: str
 ) -> None:
-    """The secret's name is told, never its value."""
+    """The secret's name is notified, never its value."""
     with pytest.raises(ReceiverError, match=text) as caught:
         SlackNotifier("finops", SlackConfig.model_validate(keys), FakeContext(settings=settings))
     assert all(value not in str(caught.value) for value in settings.values())

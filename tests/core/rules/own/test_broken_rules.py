@@ -36,7 +36,7 @@ def test_file_when_in_force_then_no_alert() -> None:
     ],
 )
 def test_file_when_broken_then_says_where(count: int, headline: str, notified_facts: list[str]) -> None:
-    """Whoever edits the file is told the place of each mistake, up to a bound."""
+    """Whoever edits the file is shown the place of each mistake, up to a bound."""
     file = ReloadOutcome(faults=tuple(f"rules.yaml:{n}:1: wrong" for n in range(1, count + 1)), broken_since=NOW)
     (sample,) = RULE.evaluate(facts(file), ())
     assert sample.headline == f"{headline}: the rules from before the edit stay in force"
@@ -45,7 +45,7 @@ def test_file_when_broken_then_says_where(count: int, headline: str, notified_fa
     assert sample.reached is Severity.WARNING
 
 
-def test_file_when_broken_for_long_then_told_once_and_its_end_with_what_changed() -> None:
+def test_file_when_broken_for_long_then_notified_once_and_its_end_with_what_changed() -> None:
     """A forgotten typo is no reason to nag; that it is mended is news."""
     (sample,) = RULE.evaluate(facts(BROKEN), ())
     assert sample.value == 2

@@ -80,7 +80,7 @@ def test_account_when_its_key_is_refused_then_blind_at_once_with_the_remedy() ->
 
 
 def test_blind_alert_when_read_again_then_resolved() -> None:
-    """The end is told in its own words."""
+    """The end is notified in its own words."""
     (blind,) = judge(read_at(("gpu", NOW - LIMIT)).facts())
     alert = step(None, blind, RULE, NOW)
     (seen,) = judge(read_at(("gpu", NOW)).facts(), watched=True)
