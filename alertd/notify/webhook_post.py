@@ -2,7 +2,7 @@
 
 import asyncio
 from base64 import b64encode
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
@@ -32,6 +32,7 @@ class WebhookPost:
     Args:
         token: For `Authorization: Bearer`.
         login: User and password, in its place.
+        secrets: What the body holds and no outcome may.
         outgoing: How to connect.
     """
 
@@ -43,6 +44,7 @@ class WebhookPost:
         outgoing: Outgoing,
         login: tuple[str, str] | None = None,
         endpoint: Endpoint = WEBHOOK,
+        secrets: Sequence[str] = (),
     ) -> None:
         self._outgoing = outgoing
         self._url = url
@@ -57,7 +59,7 @@ class WebhookPost:
             self._headers["Authorization"] = f"Bearer {token}"
         parts = urlsplit(url)
         path = parts.path.removesuffix(endpoint.path)
-        self._secrets = [url, path if len(path) > 1 else None, parts.query, parts.password, token]
+        self._secrets = [url, path if len(path) > 1 else None, parts.query, parts.password, token, *secrets]
         if login:
             encoded = b64encode(":".join(login).encode()).decode()
             self._headers["Authorization"] = f"Basic {encoded}"

@@ -555,7 +555,7 @@ async def test_console_then_delivers() -> None:
     assert "WARNING" in stream.getvalue()
 
 
-@pytest.mark.parametrize("name", ["alertmanager", "apprise", "console", "email", "slack", "webhook"])
+@pytest.mark.parametrize("name", ["alertmanager", "apprise", "console", "email", "pagerduty", "slack", "webhook"])
 def test_receiver_type_then_is_registered_with_a_schema_that_explains_itself(name: str) -> None:
     """The editor shows what each key means; a key without a description is a riddle."""
     assert name in notifier_names()
