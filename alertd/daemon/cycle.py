@@ -27,6 +27,7 @@ from alertd.core.rules.held import Held, build_facts, with_api_names
 from alertd.core.rules.own import broken_rules as rules_broken
 from alertd.core.rules.own import failed_rules, wrong_clock
 from alertd.core.rules.own import unread_bills as blindness
+from alertd.core.rules.spend_rule import work_out_edges
 from alertd.core.spend.bill import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
@@ -82,6 +83,8 @@ class Cycle:
         self.rules_file = ReloadOutcome()
         """How the last reading of the rules file went; set by who reads it."""
         self._views: dict[View, SpendView] = {}
+        self._before: Held | None = None
+        """What was held before the last read."""
         self._log = get_logger()
 
     @property
@@ -250,6 +253,7 @@ class Cycle:
         begun = self._timer()
         if self._time.verdict() is not Verdict.WRONG:
             state = await self._remember()
+            self._before = self._held()
             await self._intake.read(state, self._plan, now, report, everything=everything)
             self._name_owners(state)
         report.read_s = self._timer() - begun
@@ -294,7 +298,11 @@ class Cycle:
             if has_jumped:
                 # They begin and end where the time was before.
                 self._views.clear()
+                self._before = None
             if found or has_jumped:
+                # What a wrong clock knew through is not known.
+                state.edges = ()
+                await self._store.save_edges(())
                 state.watched_since = await self._store.rebase(found, now)
             if found:
                 self._log.warning("instants ahead of the time were dated to now", things=len(found))
@@ -325,10 +333,14 @@ class Cycle:
         if rules is not self._plan.rules:
             names = {rule.name for rule in rules}
             alerts = {fingerprint: alert for fingerprint, alert in alerts.items() if alert.rule in names}
+        is_built = False
         for view in self._plan.views:
-            await self._fit_view(now, view)
+            is_built |= await self._fit_view(now, view)
+        if is_built:
+            await asyncio.to_thread(self._restore_edges)
         facts = self._facts(now)
         moves, faults = await asyncio.to_thread(judge, rules, facts, alerts, self._plan.accounts.keys())
+        await self._keep_edges()
         for rule, fault in faults:
             report.rule_errors.append(rule)
             self._log.error("rule failed", rule=rule, exc_info=fault)
@@ -343,20 +355,43 @@ class Cycle:
     def _facts(self, now: datetime) -> Facts:
         return build_facts(self._held(), self._plan, self._views, now)
 
-    async def _fit_view(self, now: datetime, view: View) -> None:
-        """Build the spend view from the store when there is none, or time has moved past its end."""
+    def _restore_edges(self) -> None:
+        """Have new views know how far the bills were known before the last read: no edge moves back for what it had."""
+        if self._before is None:
+            return
+        read_at = [b.read_at for books in self._before.books.values() for b in books.values() if b.read_at is not None]
+        if read_at:
+            facts = build_facts(self._before, self._plan, self._views, max(read_at))
+            work_out_edges(self._plan.rules, facts)
+
+    async def _keep_edges(self) -> None:
+        """Store the edges that another process would take back, where they are others than stored."""
+        edges = tuple(edge for view in self._plan.views for edge in self._views[view].edges_ahead(view))
+        if edges != self.state.edges:
+            await self._store.save_edges(edges)
+            self.state.edges = edges
+
+    async def _fit_view(self, now: datetime, view: View) -> bool:
+        """
+        Build the spend view from the store when there is none, or time has moved past its end.
+
+        Returns:
+            Whether it was.
+        """
         running = hour_of(now)
         start = min(self._plan.horizon(now, view), running - OVERVIEW_HOURS)
         if view in self._views:
             span = self._views[view].span
             if span.start <= start and running + HOURS_PER_DAY < span.end:
-                return
+                return False
         span = HourRange(start, running + _VIEW_AHEAD_HOURS)
         table = self.state.shelf(view).table
         spend = SpendView(table, span, metrics=self._plan.metrics_of(view), owners=self._plan.audience.owners)
+        spend.take_over(edge for edge in self.state.edges if edge.view is view)
         spend.advance(running)
         await self._store.fill(spend, start, view)
         self._views[view] = spend
+        return True
 
     def _charts(self, facts: Facts) -> Callable[[Alert, Rule | None], Chart | None]:
         """Return what draws an alert from what is known; a rule that cannot takes no message with it."""

@@ -26,6 +26,7 @@ from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term, TrackedBill, View
 from alertd.core.spend.block import HourBlock
+from alertd.core.spend.known_edges import KnownEdge
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.view import SpendView
 
@@ -126,6 +127,9 @@ class FactStore(Protocol):
     async def save_last_read(self, last_read: LastRead) -> None:
         """Keep how the last read went, for commands that look at the store."""
 
+    async def save_edges(self, edges: Sequence[KnownEdge]) -> None:
+        """Keep the edges that the bills would take back, over those of before."""
+
     async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
         """Store acknowledgements and silences with their history and notifications, in one transaction."""
 
@@ -167,6 +171,8 @@ class DaemonState:
 
     terms: tuple[Term, ...] = ()
     """Subscriptions, of all accounts."""
+    edges: tuple[KnownEdge, ...] = ()
+    """Those that the bills as they are now would take back."""
 
     def replace_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
         """Take over what was read of the subscriptions that were bought in a range."""
@@ -183,7 +189,7 @@ class DaemonState:
     ) -> Held:
         """Return what is held of the bills, from which facts are built."""
         return Held(
-            books={view: self.shelf(view).books for view in self.views},
+            books={view: {**self.shelf(view).books} for view in self.views},
             bills=tuple(self.bills.values()),
             balances=self.balances,
             terms=self.terms,

@@ -26,6 +26,7 @@ from alertd.core.rules.held import CategoryKey, LastRead
 from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
 from alertd.core.spend.block import HourBlock
+from alertd.core.spend.known_edges import KnownEdge
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
@@ -129,6 +130,10 @@ class StoreGateway(StoredOutbox):
     async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
         """Replace the subscriptions of an account that were bought in a range."""
         await self._thread.call(lambda store: store.terms.replace(account, span, terms))
+
+    async def save_edges(self, edges: Sequence[KnownEdge]) -> None:
+        """Keep the edges that the bills would take back."""
+        await self._thread.call(lambda store: store.meta.put_edges(edges))
 
     async def save_last_read(self, last_read: LastRead) -> None:
         """Keep how the last read went, for commands that look at the store."""
@@ -257,6 +262,7 @@ def _load(store: Store, views: Collection[View] | None) -> DaemonState:
             key_names={(key.account, key.key_id): key for key in store.key_bills.load_keys()} if uses_keys else {},
             balances=store.balances.last(),
             terms=store.terms.load(),
+            edges=store.meta.edges,
             resources={resource.key: resource for resource in store.resources.load()},
         )
 

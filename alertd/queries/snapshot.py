@@ -42,6 +42,7 @@ def read_snapshot(store: Store, watched: Watched, *, owners: OwnerDirectory, now
             span = HourRange(watched.horizon(now, view), hour_of(now) + 1)
             tables = store.books_of(view)
             spend[view] = SpendView(tables.load_series(), span, metrics=watched.metrics_of(view), owners=held.owners)
+            spend[view].take_over(edge for edge in store.meta.edges if edge.view is view)
             spend[view].advance(hour_of(now))
             spend[view].fill(tables.iter_blocks(span.start))
         return Snapshot(facts=build_facts(held, watched, spend, now), alerts=tuple(store.alerts.open_alerts()))

@@ -1,11 +1,12 @@
 """Single facts about the installation by name, such as its id and the schema's version."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 
 from alertd.core.rules.facts import ClockRecord, ReloadOutcome
 from alertd.core.rules.held import LastRead
+from alertd.core.spend.known_edges import KnownEdge
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros
 
@@ -13,6 +14,7 @@ _INSTALL_ID = "install_id"
 _CREATED_AT = "created_at"
 _RULES_FILE = "rules_file"
 _LAST_READ = "last_read"
+_EDGES = "edges"
 _CLOCK = "clock"
 _NEXT_POLL_AT = "next_poll_at"
 _PRUNED_AT = "pruned_at"
@@ -54,6 +56,16 @@ class Meta:
         """How the last reading of the rules file went; None before the first."""
         content = self.get(_RULES_FILE)
         return from_json(content, ReloadOutcome, where="meta rules_file") if content is not None else None
+
+    def put_edges(self, edges: Sequence[KnownEdge]) -> None:
+        """Write which edges the bills as they are now would take back."""
+        self.put(_EDGES, to_json(edges))
+
+    @property
+    def edges(self) -> tuple[KnownEdge, ...]:
+        """The edges that the bills as they are now would take back."""
+        content = self.get(_EDGES)
+        return from_json(content, tuple[KnownEdge, ...], where="meta edges") if content is not None else ()
 
     def put_last_read(self, last_read: LastRead) -> None:
         """Write how the last read of the billing API went."""

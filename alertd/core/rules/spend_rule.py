@@ -1,6 +1,7 @@
 """What rules on hourly spend share: filters, groups, metric, view, and how their sums are put together."""
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -251,6 +252,18 @@ class SpendRule(Rule):
         """Name the categories that the rule is about, where its filter names them and its groups do not."""
         named = [text for text in self.category.texts if not text.startswith("!")]
         return f" on {', '.join(named)}" if named and "category" not in self.group_by else ""
+
+
+def work_out_edges(rules: Iterable[Rule], facts: Facts) -> None:
+    """
+    Have every rule's edges worked out from some facts, so that later facts take none of them back.
+
+    A rule that cannot is named when it is judged.
+    """
+    for rule in rules:
+        if isinstance(rule, SpendRule) and rule.enabled:
+            with suppress(ArithmeticError, LookupError):
+                rule.edges(facts.of(rule.view))
 
 
 def billed_so_far(value: Usd, about: Usd, lagging: tuple[Lag, ...]) -> str:

@@ -74,6 +74,8 @@ class Cells:
     long_count: int
     known_through: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
     """The highest settled edge of each cell so far."""
+    is_ahead: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    """Of which cells that is later than what the bills say now."""
     kept: dict[object, object] = field(default_factory=dict)
     """What was worked out of the cells last, by whoever did: it goes when series come."""
 

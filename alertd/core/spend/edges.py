@@ -122,6 +122,7 @@ def _worked_out(
         for step in (HOURLY, DAILY):
             _settle(cells, streams, step, newest, settled, reads)
         np.maximum(cells.known_through, settled, out=cells.known_through)
+        cells.is_ahead = cells.known_through > np.maximum(settled, newest)
     edge = np.maximum(cells.known_through, newest)
     is_present = newest > NEVER
     if not is_present.all():

@@ -22,6 +22,12 @@ class SpendQuery:
     accounts: frozenset[str] | None = None
     """Only these; None for all. Spend of an account that is polled no more is still held, and counts for no rule."""
 
+    @property
+    def text(self) -> str:
+        """The query in a form that another process has too: equal queries give equal text."""
+        filters = [(name, sorted(patterns.texts)) for name, patterns in self.filters]
+        return repr((filters, self.group_by, None if self.accounts is None else sorted(self.accounts)))
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:

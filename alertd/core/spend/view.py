@@ -20,10 +20,13 @@ from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
+from alertd.core.spend.bill import View
 from alertd.core.spend.block import EMPTY, HourBlock, differing, spread
 from alertd.core.spend.cells import Cells, cells_of
+from alertd.core.spend.known_edges import KnownEdge, by_cell, edges_ahead, restore
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.selection import Selection, Selector, SpendQuery
+from alertd.core.spend.stream import StreamKey
 from alertd.core.spend.totals import GROWTH, LongTotals, Magnitude, OpenRows, shift, wider
 
 _ROWS_AT_ONCE = 64
@@ -90,6 +93,7 @@ class SpendView:
         self._selector = Selector(table.names[:0], self._owners)
         self._magnitude = {metric: Magnitude(width) for metric in self._totals}
         self._cells: dict[SpendQuery, Cells] = {}
+        self._known_edges: dict[str, dict[tuple[Labels, StreamKey], int]] = {}
         self._long = LongTotals(len(span) + 1, self._totals)
         self._open = OpenRows()
         self._running: int | None = None
@@ -348,7 +352,22 @@ class SpendView:
             self._cells[query] = found = cells_of(
                 self._selector, query, self._table.names, self._long.ids, earlier=found
             )
+            if self._known_edges:
+                restore(found, self._known_edges.get(query.text, {}))
         return found
+
+    def take_over(self, edges: Iterable[KnownEdge]) -> None:
+        """Begin with edges that were known before this view was made."""
+        self._known_edges = by_cell(edges)
+
+    def edges_ahead(self, view: View) -> list[KnownEdge]:
+        """
+        Return the edges that would be earlier if they were worked out from the bills as they are now.
+
+        Args:
+            view: Which view of the bills this is of.
+        """
+        return [edge for query, cells in self._cells.items() for edge in edges_ahead(view, query, cells)]
 
     def totals_at(self, cells: Cells, metric: str, hours: NDArray[np.int64]) -> NDArray[np.int64]:
         """
