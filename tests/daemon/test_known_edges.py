@@ -12,8 +12,8 @@ from alertd.core.spend.reading import Cadence
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.store_gateway import StoreGateway
+from alertd.rules_test.inline import InlineExecutor
 from alertd.rules_test.load import load_tests
-from alertd.rules_test.run import InlineExecutor
 from alertd.rules_test.world import BillsOfTest, Clock
 from alertd.settings import Settings
 from alertd.store.store import Store
