@@ -28,7 +28,7 @@ from alertd.core.words import format_about, format_duration, format_list
 
 GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", "billing_method")
 
-_FILTER = "A value, a glob or a list of them; `!x` excludes."
+FILTER_HELP = "A value, a glob or a list of them; `!x` excludes."
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,19 +42,19 @@ class SpendRule(Rule):
     INCLUDES_SUBSCRIPTIONS: ClassVar[bool] = False
     """Whether what is paid for a fixed term counts without being named; it is no spend of the hour of its payment."""
 
-    account: Annotated[Patterns, Key(_FILTER, example="prod")] = Patterns()
+    account: Annotated[Patterns, Key(FILTER_HELP, example="prod")] = Patterns()
     category: Annotated[
-        Patterns, Key(f"The productCategory polled. {_FILTER}", example="gpu", words=CATEGORIES, is_closed=True)
+        Patterns, Key(f"The productCategory polled. {FILTER_HELP}", example="gpu", words=CATEGORIES, is_closed=True)
     ] = Patterns()
-    subcategory: Annotated[Patterns, Key(f"The row's own category. {_FILTER}", example="Compute")] = Patterns()
-    owner: Annotated[Patterns, Key(f"Instance, endpoint or key id. {_FILTER}", example="gpu-7f3a*")] = Patterns()
-    team: Annotated[Patterns, Key(f"The owner's team. {_FILTER}", example="research")] = Patterns()
-    product: Annotated[Patterns, Key(f"The product's name. {_FILTER}", example="*H100*")] = Patterns()
-    product_id: Annotated[Patterns, Key(_FILTER, example="h100-sxm")] = Patterns()
+    subcategory: Annotated[Patterns, Key(f"The row's own category. {FILTER_HELP}", example="Compute")] = Patterns()
+    owner: Annotated[Patterns, Key(f"Instance, endpoint or key id. {FILTER_HELP}", example="gpu-7f3a*")] = Patterns()
+    team: Annotated[Patterns, Key(f"The owner's team. {FILTER_HELP}", example="research")] = Patterns()
+    product: Annotated[Patterns, Key(f"The product's name. {FILTER_HELP}", example="*H100*")] = Patterns()
+    product_id: Annotated[Patterns, Key(FILTER_HELP, example="h100-sxm")] = Patterns()
     billing_method: Annotated[
         Patterns,
         Key(
-            "`on-demand`, `subscription` or `spot`. " + _FILTER,
+            "`on-demand`, `subscription` or `spot`. " + FILTER_HELP,
             example="!subscription",
             words=("on-demand", "subscription", "spot"),
         ),

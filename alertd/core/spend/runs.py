@@ -25,6 +25,7 @@ from alertd.core.spend.view import SpendView
 
 RATE_HOURS = 3
 """What something costs now is the mean of so many hours: one alone may be billed in part."""
+_NOTHING = Usd(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +43,11 @@ class Run:
     cost: Usd
     rate: Usd
     """1e-10 USD an hour, the mean of the last `RATE_HOURS` before the edge."""
+
+    @classmethod
+    def none(cls, edge: int, rate: Usd = _NOTHING) -> "Run":
+        """Return that nothing runs."""
+        return cls(hours=0, span=HourRange(edge, edge), edge=edge, is_whole=True, cost=_NOTHING, rate=rate)
 
 
 def rate_of(three_hours: Usd) -> Usd:
@@ -139,7 +145,7 @@ def _run(
     first = int(ending[-1]) + gap if len(ending) else 0
     of_run = places[first:][known[first:]]
     if not len(of_run):
-        return Run(hours=0, span=HourRange(edge, edge), edge=edge, is_whole=True, cost=Usd(0), rate=rate)
+        return Run.none(edge, rate)
     begin, end = int(of_run[0]), int(of_run[-1]) + 1
     skipped = int((unknown & ~billed)[begin:end].sum())
     return Run(

@@ -21,6 +21,7 @@ from alertd.core.alerts.requests import (
 )
 from alertd.core.alerts.silence import SilenceLength
 from alertd.core.messages.message import AlertFacts, Message
+from alertd.core.rules.running import RunningRule
 
 Block = dict[str, object]
 
@@ -67,8 +68,20 @@ def _button(action: str, text: str, value: str) -> Block:
 
 
 def _silence_menu(alert: AlertFacts) -> Block:
-    options = [{"text": _plain(each.words), "value": f"{each}|{_about(alert)}"} for each in SilenceLength]
-    return {"type": "static_select", "action_id": _SILENCE, "placeholder": _plain("Silence…"), "options": options}
+    # What runs on purpose is not wrong: to silence the alert is to keep it running.
+    is_run = dict(alert.labels).get("type") == RunningRule.TYPE
+    words = {each: _KEEP.get(each, each.words) if is_run else each.words for each in SilenceLength}
+    options = [{"text": _plain(text), "value": f"{each}|{_about(alert)}"} for each, text in words.items()]
+    placeholder = _plain("Keep it running…" if is_run else "Silence…")
+    return {"type": "static_select", "action_id": _SILENCE, "placeholder": placeholder, "options": options}
+
+
+_KEEP = {
+    SilenceLength.HOUR: "Keep it 1 h more",
+    SilenceLength.DAY: "Keep it 24 h more",
+    SilenceLength.MONTH_END: "Keep it until the month ends (UTC)",
+    SilenceLength.RESOLVED: "Keep it until it stops",
+}
 
 
 def _about(alert: AlertFacts) -> str:

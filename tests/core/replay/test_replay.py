@@ -30,6 +30,7 @@ from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.monthly_bill import MonthlyBillRule
 from alertd.core.rules.reconcile import Reconcile
 from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.rules.running import RunningRule
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
@@ -269,6 +270,14 @@ RULES = st.one_of(
         **SPEND,
         window=st.sampled_from([timedelta(hours=6), timedelta(hours=24)]),
         thresholds=st.sampled_from(RATIOS),
+    ),
+    st.builds(
+        RunningRule,
+        **SHARED,
+        category=st.just(Patterns(("gpu", "llm"))),
+        gap=st.sampled_from([timedelta(hours=1), timedelta(hours=3)]),
+        min_rate=st.sampled_from([usd("0.05"), usd("5")]),
+        thresholds=st.just({INFO: timedelta(hours=2), WARNING: timedelta(hours=5)}),
     ),
     st.builds(FirstSpend, **SHARED, min_spend=st.just(usd("5")), lookback_=st.just(timedelta(days=7))),
     st.builds(
