@@ -122,9 +122,11 @@ class BudgetRule(WatchedBudget):
         forecasts = forecasts_of(scene, ordered, min_history=self.min_history)
         for group in ordered:
             standing = self._standing(scene, group, forecasts.get(group))
-            sample = self._sample(scene, group, standing) if standing is not None else self._without(scene, group)
-            if sample.reached is not None or group in mine:
-                yield sample
+            if standing is None:
+                if group in mine:
+                    yield self._without(scene, group)
+            elif group in mine or any(criterion.highest() is not None for criterion in self._sure(standing)):
+                yield self._sample(scene, group, standing)
 
     def closing(self, facts: Facts, alert: Alert) -> Sample | None:
         """Return what the period came to that an alert is about."""
@@ -215,10 +217,11 @@ class BudgetRule(WatchedBudget):
         may_reach = np.zeros(len(groups), np.bool_)
         if shares:
             may_reach |= scene.sums.values >= budgets * (float(min(shares)) * _NEARLY)
-        history = scene.history() if self.forecast else None
+        history = scene.history() if self.forecast and scene.may_forecast(self.min_history) else None
         if history is not None:
-            ends = scene.expected.values + expected_rest(history)
-            may_reach |= ends >= budgets * (float(min(self.forecast.values())) * _NEARLY)
+            asked = np.flatnonzero(unmoved.moved) if unmoved.moved is not None else np.arange(len(groups))
+            ends = scene.expected.values[asked] + expected_rest(history.only(asked))
+            may_reach[asked] |= ends >= budgets[asked] * (float(min(self.forecast.values())) * _NEARLY)
         found = {groups[number] for number in unmoved.only_moved(np.flatnonzero(may_reach))}
         if history is not None:
             found.update(scene.allowances.renewed(scene.period.hours.end).keys() & scene.sums.numbers.keys())
@@ -260,6 +263,12 @@ class BudgetRule(WatchedBudget):
             ),
         )
 
+    def _sure(self, standing: Standing) -> tuple[Criterion, ...]:
+        """Return the ways of which a severity may begin."""
+        criteria = self._criteria(standing)
+        # A credit that may be missing before the period lowers the windows that reach there, and nothing else.
+        return criteria[:_RATE] if any(gap.may_hide_credit for gap in standing.rates.gaps) else criteria
+
     def _sample(self, scene: Scene, group: Labels, standing: Standing) -> Sample:
         criteria = self._criteria(standing)
         # It is lowered and resolved only when what is expected is below the line too.
@@ -269,9 +278,7 @@ class BudgetRule(WatchedBudget):
         lags = lagging(scene.facts.data, scene.edges, group, is_missed=is_missed)
         unknown = scene.amounts.gaps(group)
         gaps = tuple(dict.fromkeys((*scene.looked_at, *standing.planned.gaps, *standing.rates.gaps, *unknown)))
-        # A credit that may be missing before the period lowers the windows that reach there, and nothing else.
-        is_rate_sure = not any(gap.may_hide_credit for gap in standing.rates.gaps)
-        sure = criteria if is_rate_sure else criteria[:_RATE]
+        sure = self._sure(standing)
         facts = scene.facts
         held = worst(criterion.highest(self.resolve_below) for criterion in expected)
         caveats = (*((scene.amounts.gap_text,) if unknown else ()), *(gap.text for gap in gaps if gap not in unknown))

@@ -68,6 +68,10 @@ class Scene:
         """The hours of the period that are billed."""
         return HourRange(self.period.hours.start, self.edge)
 
+    def may_forecast(self, min_history: timedelta | None) -> bool:
+        """Return whether enough of the period is over for some group to have a forecast."""
+        return bool(min_history) or len(self.window) * 10 >= len(self.period.hours)
+
     def history(self) -> SpendHistory | None:
         """Return what every group spent unplanned before the edge; it costs more than the rest, so only if needed."""
         if self.history_start is None:
@@ -216,7 +220,7 @@ class WatchedBudget(BudgetKeys):
 def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta | None) -> dict[Labels, Forecast]:
     """Return the forecasts of the groups that have spent long enough."""
     known = [group for group in groups if group in scene.sums.numbers]
-    everyone = scene.history() if known else None
+    everyone = scene.history() if known and scene.may_forecast(min_history) else None
     if everyone is None:
         return {}
     history = everyone.only(np.array([scene.sums.numbers[group] for group in known], np.intp))

@@ -37,6 +37,8 @@ from alertd.core.words import format_duration, format_share, group_name
 _WHOLE = Fraction(1)
 _LARGEST_RATIO = Fraction(1000)
 """Stands for anything above: after next to nothing, every spend is millions of times the usual."""
+_LEAST_BOUNDS = 2
+"""Of one window."""
 _FLOAT_SLACK = 1e-9
 """How far a comparison of floats may be off; what passes it is compared exactly."""
 
@@ -213,7 +215,7 @@ class Spike(GroupRule):
         anew = [group for group in watched if group not in unmoved.samples]
         chosen = dict.fromkeys(group for group in anew if group in ends.numbers)
         if not gaps:
-            rising = unmoved.only_moved(ends.reaching(max(1, self.min_increase)))
+            rising = unmoved.only_moved(self._rising(facts, ends))
             chosen |= dict.fromkeys(ends.groups[number] for number in rising)
         for one in self._judged(facts, edges, ends, list(chosen), watched):
             if one.group in watched or (one.reached is not None and not gaps):
@@ -232,6 +234,19 @@ class Spike(GroupRule):
                 group = ends.groups[number]
                 if may_reach[column] or group in open_groups:
                     yield self._judge(facts, edges, group, column, windows)
+
+    def _rising(self, facts: Facts, ends: TwoEnds) -> NDArray[np.intp]:
+        """Return the groups that spent enough to reach anything, by a few windows of the baseline; and some more."""
+        found = ends.reaching(max(1, self.min_increase))
+        length, first = self.lengths.window, int(ends.begins.min(initial=ends.edges.latest))
+        # Windows end to end that lie in every baseline: the highest of all is no lower than the highest of them.
+        oldest = self.lengths.before(ends.edges.latest).start
+        bounds = sorted(range(first - length, oldest - 1, -length))
+        if not len(found) or len(bounds) < _LEAST_BOUNDS or not self.above_highest:
+            return found
+        each = facts.spend.between(self._query(facts.data), self.metric, bounds)
+        least = each.max(axis=0)[found] * (float(self.above_highest) * (1 - _FLOAT_SLACK))
+        return found[ends.at_least[found] >= least]
 
     def may_reach(self, windows: Windows) -> NDArray[np.bool_]:
         """Return which groups could meet all limits: most never rise, and are passed over at once."""

@@ -8,6 +8,7 @@ whether enough of them, is the rule's to judge.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,9 +35,7 @@ class Baseline:
 
     def same(self, step: int) -> tuple[HourRange, ...]:
         """Return the windows at whole multiples of *step* hours before this one that lie within the baseline."""
-        shifts = range(step, self.length + step, step)
-        earlier = (HourRange(self.window.start - shift, self.window.end - shift) for shift in shifts)
-        return tuple(w for w in earlier if self.hours.start <= w.start and w.end <= self.window.start)
+        return _same(self.window, self.length, step)
 
     @property
     def by_week(self) -> tuple[HourRange, ...]:
@@ -53,6 +52,18 @@ class Baseline:
         """The hours at which running totals are needed for `double_usual`, in rising order."""
         windows = (*self.by_week, *self.by_day)
         return tuple(sorted({hour for window in windows for hour in (window.start, window.end)}))
+
+
+@lru_cache(maxsize=256)
+def _same(window: HourRange, length: int, step: int) -> tuple[HourRange, ...]:
+    # Every rule of the same window asks, several times in each hour.
+    oldest = window.start - length
+    shifts = range(step, length + step, step)
+    return tuple(
+        HourRange(window.start - shift, window.end - shift)
+        for shift in shifts
+        if oldest <= window.start - shift and window.end - shift <= window.start
+    )
 
 
 def double_usual(
