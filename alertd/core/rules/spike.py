@@ -246,7 +246,8 @@ class Spike(GroupRule):
             return found
         each = facts.spend.between(self._query(facts.data), self.metric, bounds)
         least = each.max(axis=0)[found] * (float(self.above_highest) * (1 - _FLOAT_SLACK))
-        return found[ends.at_least[found] >= least]
+        is_high: NDArray[np.bool_] = ends.at_least[found] >= least
+        return found[is_high]
 
     def may_reach(self, windows: Windows) -> NDArray[np.bool_]:
         """Return which groups could meet all limits: most never rise, and are passed over at once."""
