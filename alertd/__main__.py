@@ -1,7 +1,5 @@
 """The program's entry point: answers `--version` at once, and hands everything else to the command line."""
 
-import os
-import signal
 import sys
 
 from alertd import __version__
@@ -16,11 +14,9 @@ def main() -> None:
     if sys.argv[1:] == ["--version"]:
         sys.stdout.write(f"alertd {__version__}\n")
         return
-    if _is_service(sys.argv[1:]):
-        # Until the service obeys signals by itself nothing has begun that would have to be ended.
-        signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
-        signal.signal(signal.SIGHUP, signal.SIG_IGN)
     try:
+        if _is_service(sys.argv[1:]):
+            _end_well_until_it_serves()
         from alertd.cli.root import run  # noqa: PLC0415
 
         code = run()
@@ -34,6 +30,15 @@ def _is_service(arguments: list[str]) -> bool:
     """Return whether a command line starts the service, which SIGTERM ends well from the first moment on."""
     command = next((word for word in arguments if not word.startswith("-")), "")
     return command == "run" and not {"--once", "--dry-run"} & set(arguments)
+
+
+def _end_well_until_it_serves() -> None:
+    import os  # noqa: PLC0415 -- Ctrl-C may come while they are imported
+    import signal  # noqa: PLC0415
+
+    # Until the service obeys signals by itself nothing has begun that would have to be ended.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: os._exit(0))
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
 
 if __name__ == "__main__":

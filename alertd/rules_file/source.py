@@ -274,6 +274,10 @@ class _Builder:
             return False
         whole = f"{start},{text}"
         if "," in start:
+            found = self.problems[-1] if self.problems else None
+            if found is None or (found.line, found.column) != (before.line, before.column):
+                # It is in quotes.
+                return False
             # The comma before it was found already; the remedy is the whole amount.
             self.problems.pop()
         self._problem(before.line, before.column, f'inside of {{ }} a comma ends the value; quote it: "{whole}"')
