@@ -33,13 +33,13 @@ OUTGOING = {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDL
 @pytest.fixture(autouse=True, scope="session")
 def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     """
-    Run without the settings, proxies and certificates of whoever runs the tests.
+    Run without the settings, proxies, certificates and the width of the terminal of whoever runs the tests.
 
     ALERTD_TEST_… was read when the modules were collected. One authority is trusted in place of some hundred and forty,
     which take 30 ms to read in each test that builds a client; tests of TLS name their own.
     """
     for name in list(os.environ):
-        if name.upper().startswith("ALERTD_") or name in OUTGOING or name.lower().endswith("_proxy"):
+        if name.upper().startswith("ALERTD_") or name in {"COLUMNS", *OUTGOING} or name.lower().endswith("_proxy"):
             del os.environ[name]
     authority = tmp_path_factory.mktemp("trust") / "authority.pem"
     authority.write_text(certifi.contents().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n")

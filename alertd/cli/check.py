@@ -1,10 +1,17 @@
 """`alertd check`: rules and settings without running."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from alertd.cli.common import prepare
+
+if TYPE_CHECKING:
+    from alertd.errors import Problem
+    from alertd.rules_file.model import LoadedRules
+    from alertd.settings import Settings
 
 _EPILOG = """\b
 Examples:
@@ -56,6 +63,7 @@ def command(ctx: click.Context, path: Path | None) -> int:
         *rules.warnings,
         *owner_warnings(rules, notifiers),
         *secret_file_warnings(rules),
+        *_unmatched(rules, settings),
         *problems,
         *missing_keys(rules, settings),
     ):
@@ -64,3 +72,25 @@ def command(ctx: click.Context, path: Path | None) -> int:
     counts = ((enabled, "rule"), (len(rules.receivers), "receiver"), (len(rules.accounts), "account"))
     click.echo(f"{target}: ok: {', '.join(format_count(number, noun) for number, noun in counts)}")
     return 0
+
+
+def _unmatched(rules: "LoadedRules", settings: "Settings") -> "Iterator[Problem]":
+    """Yield a problem for each filter that no stored spend fits, and one where the store cannot be read."""
+    from alertd.errors import Problem, StoreError
+    from alertd.queries.unmatched import read_unmatched
+    from alertd.store.opening import is_there
+    from alertd.store.store import Store
+
+    url = settings.store_url()
+    try:
+        if not is_there(url):
+            return
+        store = Store.open_read_only(url)
+        try:
+            found = read_unmatched(store, rules.rules, rules.owners)
+        finally:
+            store.close()
+    except StoreError as error:
+        yield Problem(str(rules.files[0]), 1, 1, f"the names in filters are not compared with stored spend: {error}")
+        return
+    yield from (rules.problem("rule", one.rule, one.text) for one in found)

@@ -128,6 +128,7 @@ async def _dry_run(settings: "Settings") -> int:
     from alertd.daemon.app import open_app
     from alertd.daemon.poll import run_once
     from alertd.daemon.receivers import printing_notifiers
+    from alertd.queries.unmatched import read_unmatched
     from alertd.rules_file.load import load_rules
     from alertd.store.store import Store
 
@@ -139,6 +140,9 @@ async def _dry_run(settings: "Settings") -> int:
     ) as app:
         is_ok = await run_once(app)
         open_alerts = app.cycle.open_alerts()
+        lonely = await app.gateway.call(read_unmatched, rules.rules, rules.owners)
+    for one in lonely:
+        click.echo(f"Note: {one}", err=True)
     alerts = format_count(len(open_alerts), "alert")
     click.echo(f"Dry run: {alerts} open, nothing sent, nothing stored.", err=True)
     return 0 if is_ok else 1

@@ -14,7 +14,8 @@ from alertd.clock import SYSTEM_CLOCK
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before, start_of
 from alertd.core.replay.past import History, last_hour
 from alertd.core.replay.replay import Watch
-from alertd.core.rules.held import CategoryKey
+from alertd.core.rules.held import CategoryKey, with_api_names
+from alertd.core.rules.unmatched import unmatched
 from alertd.core.spend.bill import CATEGORIES, View
 from alertd.core.words import format_duration, format_instant
 from alertd.daemon.accounts import missing_keys, open_sources
@@ -97,6 +98,12 @@ async def prepare_replay(
     notes += _short_history(watches, begins, hours.start, is_cut=begins > asked)
     notes += _gaps(history, HourRange(max(first, begins), hours.end - 1))
     notes += _beyond_bills(watches, history, hours.start)
+    series = {View.USAGE: history.table.names} | (
+        {View.API_KEY: history.keys.table.names} if history.keys is not None else {}
+    )
+    for each in rules:
+        owners = with_api_names(each.owners, history.key_names, history.resources)
+        notes += map(str, unmatched(each.rules, series, owners))
     return Prepared(history=history, watches=watches, hours=hours, notes=tuple(dict.fromkeys(notes)))
 
 

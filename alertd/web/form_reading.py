@@ -25,6 +25,9 @@ async def read_form(request: web.Request) -> Mapping[str, str]:
             for name, text in ((await request.post()).items() if is_known else ())
             if isinstance(text, str)
         ]
+    except ConnectionError as error:
+        # Nobody reads the answer any more; the log has a line of it, as of everything that is malformed.
+        raise web.HTTPBadRequest(reason="the form was cut off") from error
     except (web.HTTPException, OSError, TimeoutError):
         raise
     except Exception as error:

@@ -37,6 +37,7 @@ _MOST_BUDGETS = 60
 """Of more than these only the number is shown."""
 _MOST_ALERTS = 50
 _MOST_SILENCES = 50
+_MOST_HINTS = 20
 _ENDED_SHOWN = 10
 _ENDED_LATELY = timedelta(days=7)
 _BILLS = 6
@@ -166,6 +167,8 @@ class OverviewPage:
     state: str
     """`firing`, `calm`, or `unsure` while something is wrong or nothing known, for the style sheet."""
     problems: tuple[str, ...]
+    hints: tuple[str, ...]
+    """What is hardly meant in the rules, and no fault of alertd."""
     tiles: tuple[Tile, ...]
     firing: tuple[AlertLine, ...]
     firing_more: int
@@ -203,6 +206,7 @@ def overview_page(known: PageFacts) -> OverviewPage:
         verdict=_verdict(len(firing), problems, is_new=edge is None),
         state="firing" if firing else "unsure" if problems or edge is None else "calm",
         problems=problems,
+        hints=tuple(map(str, known.overview.unmatched[:_MOST_HINTS])) if known.overview is not None else (),
         tiles=tuple(_tiles(known, edge)),
         firing=tuple(alert_line(alert, known) for alert in firing[:_MOST_ALERTS]),
         firing_more=max(0, len(firing) - _MOST_ALERTS),

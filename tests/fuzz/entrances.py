@@ -69,7 +69,7 @@ def _json(*values: object) -> list[bytes]:
     return [json.dumps(value).encode() for value in values]
 
 
-# --- the billing API ---------------------------------------------------------------------------------------------------
+# --- the billing API ---
 
 _ROW = {
     "startTime": "1764547200",

@@ -19,6 +19,8 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.runway import Runway
+from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.rules.unmatched import Unmatched, unmatched
 from alertd.core.spend.bill import TrackedBill
 from alertd.core.spend.lately import Billed, billed_in, last_hours, period_so_far
 from alertd.core.spend.selection import SpendQuery
@@ -64,6 +66,8 @@ class Overview:
     """Every monthly bill known, newest month first."""
     running: tuple[Running, ...] = ()
     """What runs now, dearest first."""
+    unmatched: tuple[Unmatched, ...] = ()
+    """Filters of rules that fit nothing that was ever billed."""
 
 
 def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
@@ -76,6 +80,7 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
     """
     enabled = [rule for rule in rules if rule.enabled]
     day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH)
+    views = {rule.view for rule in enabled if isinstance(rule, SpendRule)}
     return Overview(
         now=facts.now,
         spend=tuple(_spend(facts, day, month)) if day is not None and month is not None else (),
@@ -87,6 +92,7 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
         runways=tuple(
             (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in rule.runways(facts)
         ),
+        unmatched=unmatched(enabled, {view: facts.of(view).spend.series for view in views}, facts.owners),
         bills=tuple(sorted(facts.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)),
         running=running(facts),
     )

@@ -20,7 +20,7 @@ from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend.bill import View
+from alertd.core.spend.bill import Series, View
 from alertd.core.spend.block import EMPTY, HourBlock, differing, spread
 from alertd.core.spend.cells import Cells, cells_of
 from alertd.core.spend.known_edges import KnownEdge, by_cell, edges_ahead, restore
@@ -132,6 +132,11 @@ class SpendView:
         self._version += 1
         self._changes.append((self._version, None if series is None else np.unique(series)))
         self._cache.clear()
+
+    @property
+    def series(self) -> Sequence[Series]:
+        """All that was ever billed, in the order of arrival."""
+        return self._table.names
 
     @property
     def metrics(self) -> frozenset[str]:

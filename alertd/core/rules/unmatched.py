@@ -1,0 +1,124 @@
+"""
+Filters of rules that let no stored spend through: most often a name that is misspelt, or one that is called otherwise.
+
+That a rule has nothing to judge is no fault by itself: a category of which nothing was ever billed says nothing of the
+names in it, and a store without bills says nothing at all.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from alertd.core.labels import Patterns, is_glob
+from alertd.core.owners import OwnerDirectory
+from alertd.core.rules.base import Rule
+from alertd.core.rules.spend_rule import SpendRule
+from alertd.core.spend.bill import Series, View
+from alertd.core.spend.selection import SERIES_KEYS
+
+Filters = tuple[tuple[str, Patterns], ...]
+
+_MOST_NAMES = 5
+_NEAR = 0.6
+_CHECKED_BY_FORM = frozenset({"account", "category"})
+"""Their words are checked when the file is read, and watching what is not used yet is what they are for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unmatched:
+    """A filter of a rule to which nothing fits."""
+
+    rule: str
+    text: str
+    """Key, value and what there is instead."""
+
+    def __str__(self) -> str:
+        return f'rule "{self.rule}": {self.text}'
+
+
+def unmatched(
+    rules: Iterable[Rule], series: Mapping[View, Collection[Series]], owners: OwnerDirectory
+) -> tuple[Unmatched, ...]:
+    """
+    Return the filters of enabled rules that fit no spend.
+
+    Args:
+        series: All that was ever billed, by view.
+        owners: What owners are called, for `team`.
+    """
+    billed = {view: _Billed(of_view, owners) for view, of_view in series.items()}
+    return tuple(
+        Unmatched(rule=rule.name, text=text)
+        for rule in rules
+        if rule.enabled and isinstance(rule, SpendRule) and rule.view in billed
+        for text in _faults(rule, billed[rule.view])
+    )
+
+
+class _Billed:
+    """What was billed in one view, by account and category; values are collected once for all rules that ask for them."""
+
+    def __init__(self, series: Collection[Series], owners: OwnerDirectory) -> None:
+        self.owners = owners
+        self._series: dict[tuple[str, str], list[Series]] = {}
+        for one in series:
+            self._series.setdefault((one.account, one.category), []).append(one)
+        self._values: dict[tuple[str, tuple[tuple[str, str], ...]], set[str]] = {}
+
+    def watched(self, rule: SpendRule) -> tuple[tuple[str, str], ...]:
+        """Return the accounts and categories that a rule sees."""
+        return tuple(key for key in self._series if rule.account.matches(key[0]) and rule.category.matches(key[1]))
+
+    def values(self, name: str, keys: tuple[tuple[str, str], ...]) -> set[str]:
+        """Return what an attribute is in some categories, save where it is nothing."""
+        found = self._values.get((name, keys))
+        if found is None:
+            found = {self.value(name, one) for key in keys for one in self._series[key]} - {""}
+            self._values[name, keys] = found
+        return found
+
+    def value(self, name: str, one: Series) -> str:
+        """Return what an attribute of a series is."""
+        return one[SERIES_KEYS.index(name)] if name in SERIES_KEYS else self.owners.attribute(one.owner, name)
+
+    def has_any(self, filters: Filters, keys: tuple[tuple[str, str], ...]) -> bool:
+        """Return whether some series passes all filters."""
+        each = (one for key in keys for one in self._series[key])
+        return any(all(patterns.matches(self.value(name, one)) for name, patterns in filters) for one in each)
+
+
+def _faults(rule: SpendRule, billed: _Billed) -> Iterator[str]:
+    filters = tuple((name, patterns) for name, patterns in rule.query.filters if name not in _CHECKED_BY_FORM)
+    keys = billed.watched(rule)
+    if not filters or not keys:
+        return
+    found = [text for name, patterns in filters for text in _lonely(name, patterns, billed, keys)]
+    yield from found
+    if not found and len(filters) > 1 and not billed.has_any(filters, keys):
+        yield f"{', '.join(name for name, _ in filters)}: together they match no stored spend, though each alone does"
+
+
+def _lonely(name: str, patterns: Patterns, billed: _Billed, keys: tuple[tuple[str, str], ...]) -> Iterator[str]:
+    """Yield a text for each pattern that no value fits; what is left out with `!` may never come."""
+    for text in patterns.texts:
+        if text and not text.startswith("!"):
+            values = billed.values(name, keys)
+            if text not in values and not (is_glob(text) and any(map(Patterns((text,)).matches, values))):
+                yield f'{name}: "{text}" matches no stored spend{_instead(name, text, values, billed.owners)}'
+
+
+def _instead(name: str, text: str, values: Collection[str], owners: OwnerDirectory) -> str:
+    """Return what may be meant, or which names there are."""
+    bare = text.strip("*").casefold()
+    if name == "owner":
+        called = next((value for value in sorted(values) if owners.find(value).name.casefold() == bare), None)
+        if called is not None:
+            return f'; owners are matched by their ids: write "{called}"'
+    by_case = {value.casefold(): value for value in sorted(values)}
+    near = get_close_matches(bare, by_case, n=1, cutoff=_NEAR)
+    if near:
+        return f'; did you mean "{by_case[near[0]]}"?'
+    if not values:
+        return f"; none of it has a {name.replace('_', ' ')}"
+    shown = ", ".join(sorted(values)[:_MOST_NAMES])
+    return f"; there is {shown}" + (f" and {len(values) - _MOST_NAMES} more" if len(values) > _MOST_NAMES else "")
