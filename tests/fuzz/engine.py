@@ -69,7 +69,7 @@ class Hung(BaseException):
 
 @contextmanager
 def patience() -> Iterator[None]:
-    """Interrupt what computes for too long, by the processor's time; what waits for too long has asyncio's time limit."""
+    """Interrupt what computes for too long, by the time of the processor; what waits has the limit of asyncio."""
 
     def interrupt(_number: int, _frame: FrameType | None) -> None:
         raise Hung
