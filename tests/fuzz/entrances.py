@@ -12,6 +12,7 @@ from pathlib import Path
 from alertd.core.alert import Alert
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request, RequestError
+from alertd.core.calendar import Period
 from alertd.daemon.control_socket import answer
 from alertd.errors import RulesError, SettingsError
 from alertd.notify.slack.actions import NotOurs, read_press, request_of
@@ -301,9 +302,12 @@ def _slack_commands(home: House) -> Entrance:
     async def carry_out(request: Request) -> RequestOutcome:
         return await home.app.cycle.carry_out(request, home.now)
 
+    async def spent(_period: Period) -> None:
+        return None
+
     commands = SlackCommands(
-        alerts=home.app.cycle.open_alerts,
-        spent=lambda span: home.app.gateway.spent(span, home.app.cycle.plan.accounts),
+        alerts=lambda: home.app.gateway.call(lambda store: store.alerts.open_alerts()),
+        spent=spent,
         carry_out=carry_out,
         now=lambda: home.now,
     )

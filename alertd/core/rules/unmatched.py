@@ -56,7 +56,7 @@ def unmatched(
 
 
 class _Billed:
-    """What was billed in one view, by account and category; values are collected once for all rules that ask for them."""
+    """What was billed in one view, by account and category; values are collected once for all rules."""
 
     def __init__(self, series: Collection[Series], owners: OwnerDirectory) -> None:
         self.owners = owners
