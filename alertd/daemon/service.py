@@ -28,6 +28,7 @@ from alertd.daemon.poll import poll, renew_overview
 from alertd.daemon.reload import RulesReloader
 from alertd.daemon.schedule import GRACE, Schedule
 from alertd.daemon.signals import Signals
+from alertd.daemon.slack_answers import topics
 from alertd.daemon.supervisor import Job
 from alertd.daemon.systemd import ServiceManager
 from alertd.daemon.watchdog import ASK_EVERY_S, CYCLE_DEADLINE, Watchdog
@@ -86,6 +87,7 @@ class Service:
             external_url=app.settings.external_url or "",
             public_read=app.settings.http_public_read,
         )
+        self._wants_overview = self._listen_on is not None
 
     async def run(self) -> None:
         """Serve until asked to stop; then let sends in flight finish."""
@@ -123,11 +125,13 @@ class Service:
             spent=self._spent,
             carry_out=self._carry_out,
             now=self._app.time.now,
+            topics=topics(self._app),
         )
         slack = open_slack_app(
             self._app.settings, carry_out=self._carry_out, command=commands.answer, now=self._app.time.now
         )
         if slack is not None:
+            self._wants_overview = True
             tasks.keep("slack", slack.run)
 
     def _repeat(
@@ -217,7 +221,7 @@ class Service:
             async with self._turn, asyncio.timeout(CYCLE_DEADLINE.total_seconds()) as deadline:
                 next_at = self._app.time.now() + self._schedule.wait_for("poll")
                 report = await poll(self._app, next_at=next_at)
-                if self._listen_on is not None:
+                if self._wants_overview:
                     await renew_overview(self._app, self._app.time.now())
         except TimeoutError:
             if not deadline.expired():

@@ -45,7 +45,7 @@ def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: L
     scope, spend = figures.scope, figures.spend
     sections = (
         *(_spend_sections(scope, spend, owners) if spend is not None else ()),
-        _budgets(figures.budgets, figures.undecided, owners),
+        budgets_section(figures.budgets, figures.undecided, owners),
         _alerts(figures),
         _bills(figures),
     )
@@ -201,7 +201,10 @@ def _mover_row(part: Contributor, owners: OwnerDirectory) -> SectionRow:
     )
 
 
-def _budgets(budgets: Sequence[BudgetFigures], undecided: Sequence[Undecided], owners: OwnerDirectory) -> Section:
+def budgets_section(
+    budgets: Sequence[BudgetFigures], undecided: Sequence[Undecided], owners: OwnerDirectory
+) -> Section:
+    """Return how budgets stand, those with the largest share spent."""
     more = len(budgets) - _BUDGETS
     notes = [f"And {more} more with a smaller share spent."] if more > 0 else []
     notes += [f"{each.rule}: {each.text}." for each in undecided[:_BUDGETS]]

@@ -1,23 +1,48 @@
 """What `/alertd …` in Slack answers: what fires, what is spent, and silences. Words only; the service does the rest."""
 
+import difflib
 import hashlib
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from types import MappingProxyType
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.request_outcome import RequestOutcome
-from alertd.core.alerts.requests import AddSilence, Request, RequestError, parse_silence, split_silence
+from alertd.core.alerts.requests import (
+    AddSilence,
+    Request,
+    RequestError,
+    parse_acknowledgement,
+    parse_expiry,
+    parse_silence,
+    split_silence,
+)
 from alertd.core.calendar import Period, period_of
 from alertd.core.hours import HourRange, start_of
 from alertd.core.money import Usd, format_usd
+from alertd.core.printable import one_line
 from alertd.core.words import format_instant
 from alertd.errors import AlertdError
 
-HELP = """\
-/alertd alerts: what is firing
-/alertd spend, /alertd spend month: what was spent today or this month (UTC), by category
-/alertd silence owner=gpu-1 24h why: withhold notifications; also rule=, team=, severity=, or an alert's fingerprint"""
+_LOOKS = {
+    "alerts": "what is firing",
+    "spend": "what was spent today (UTC), by category; `spend month` for this month",
+}
+_ASKS = {
+    "ack": "`ack 1c00c82c` acknowledges an alert, `ack 1c00c82c undo` takes that back",
+    "silence": "`silence owner=gpu-1 24h why` withholds notifications; also rule=, team=, severity=, or a fingerprint",
+    "unsilence": "`unsilence 3f9a1c02` ends a silence",
+}
 _LISTED = 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Topic:
+    """Something else that can be asked for by a word."""
+
+    help: str
+    answer: Callable[[], Awaitable[str]]
 
 
 class SlackCommands:
@@ -29,6 +54,7 @@ class SlackCommands:
         spent: The billed hours of the calendar period of the last of them, in UTC, and what each category cost in
             them, largest first; None while nothing is known.
         carry_out: Does what somebody asks for.
+        topics: What else can be asked for.
     """
 
     def __init__(
@@ -38,28 +64,65 @@ class SlackCommands:
         spent: Callable[[Period], Awaitable[tuple[HourRange, Sequence[tuple[str, Usd]]] | None]],
         carry_out: Callable[[Request], Awaitable[RequestOutcome]],
         now: Callable[[], datetime],
+        topics: Mapping[str, Topic] = MappingProxyType({}),
     ) -> None:
         self._alerts = alerts
         self._spent = spent
         self._carry_out = carry_out
         self._now = now
+        self._topics = topics
 
     async def answer(self, text: str, person: str) -> str:
         """Return the answer to what a person typed behind the command."""
         words = text.split()
         try:
-            match words:
-                case [] | ["alerts"]:
-                    return await self._firing()
-                case ["spend"] | ["spend", "today"]:
-                    return await self._spend(Period.DAY)
-                case ["spend", "month"]:
-                    return await self._spend(Period.MONTH)
-                case ["silence", *rest]:
-                    return (await self._carry_out(self._silence(rest, person))).text
+            request = self._request(words, person)
+            if request is not None:
+                return (await self._carry_out(request)).text
+            return await self._look(words)
         except (RequestError, AlertdError) as error:
             return f"Not done: {error}"
-        return HELP
+
+    def _request(self, words: Sequence[str], person: str) -> Request | None:
+        match words:
+            case ["silence", *rest]:
+                return self._silence(rest, person)
+            case ["unsilence", name]:
+                return parse_expiry(name, by=person)
+            case ["ack", name]:
+                return parse_acknowledgement(name, by=person)
+            case ["ack", name, "undo"]:
+                return parse_acknowledgement(name, by=person, undo=True)
+        return None
+
+    async def _look(self, words: Sequence[str]) -> str:
+        match words:
+            case [] | ["alerts"]:
+                return await self._firing()
+            case ["spend"] | ["spend", "today"]:
+                return await self._spend(Period.DAY)
+            case ["spend", "month"]:
+                return await self._spend(Period.MONTH)
+            case [word] if word in self._topics:
+                return await self._topics[word].answer()
+            case ["help", *_]:
+                return self._help()
+        return self._unknown(words)
+
+    def _help(self) -> str:
+        topics = {word: topic.help for word, topic in self._topics.items()}
+        lines = [f"/alertd {word}: {text}" for word, text in {**_LOOKS, **topics, **_ASKS}.items()]
+        return "\n".join([*lines, "/alertd help: this list"])
+
+    def _unknown(self, words: Sequence[str]) -> str:
+        """Say what was not understood, what was perhaps meant, and what there is."""
+        known = [*_LOOKS, *self._topics, *_ASKS, "help"]
+        word = words[0]
+        if word in known:
+            return f"`/alertd {one_line(' '.join(words))}` is not understood.\n{self._help()}"
+        near = difflib.get_close_matches(word.lower(), known, n=1)
+        hint = f"; did you mean `/alertd {near[0]}`?" if near else "."
+        return f"There is no `/alertd {one_line(word)}`{hint}\n{self._help()}"
 
     async def _firing(self) -> str:
         firing = [alert for alert in await self._alerts() if alert.state is AlertState.FIRING]

@@ -1,0 +1,121 @@
+"""What `/alertd …` answers: every word, every mistake, and who is named in what is asked."""
+
+import pytest
+
+from alertd.core.alert import Alert
+from alertd.core.alerts.request_outcome import RequestOutcome
+from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
+from alertd.core.calendar import Period
+from alertd.core.hours import HourRange
+from alertd.core.money import Usd
+from alertd.notify.slack.commands import SlackCommands, Topic
+from tests.core.builders import NOW, firing
+
+WORDS = ("alerts", "spend", "budgets", "status", "ack", "silence", "unsilence", "help")
+
+
+class Service:
+    """Answers from what it is given, and keeps what was asked for."""
+
+    def __init__(self) -> None:
+        self.asked: list[Request] = []
+        self.commands = SlackCommands(
+            alerts=self._alerts,
+            spent=self._spent,
+            carry_out=self._carry_out,
+            now=lambda: NOW,
+            topics={
+                "budgets": Topic(help="how budgets stand", answer=self._topic),
+                "status": Topic(help="whether alertd is well", answer=self._topic),
+            },
+        )
+
+    async def _alerts(self) -> list[Alert]:
+        return [firing()]
+
+    async def _spent(self, _: Period) -> tuple[HourRange, list[tuple[str, Usd]]]:
+        return HourRange(100, 110), [("gpu", Usd(5 * 10**10))]
+
+    async def _topic(self) -> str:
+        return "the topic's answer"
+
+    async def _carry_out(self, request: Request) -> RequestOutcome:
+        self.asked.append(request)
+        if isinstance(request, ExpireSilence) and request.id == "0000":
+            raise RequestError("there is no active silence 0000")
+        return RequestOutcome(text="done", change=None)
+
+
+@pytest.mark.parametrize(
+    ("text", "request_type", "by"),
+    [
+        pytest.param("ack 1c00c82c", Acknowledge, "dana", id="acknowledge"),
+        pytest.param("ack 1c00c82c undo", Acknowledge, "dana", id="take it back"),
+        pytest.param("silence owner=gpu-1 24h training", AddSilence, "dana", id="silence"),
+        pytest.param("unsilence 3f9a1c02", ExpireSilence, "dana", id="unsilence"),
+    ],
+)
+async def test_command_when_it_asks_for_something_then_it_is_asked_in_the_persons_name(
+    text: str, request_type: type, by: str
+) -> None:
+    """Who acknowledged or silenced is shown to everybody."""
+    service = Service()
+    assert await service.commands.answer(text, "dana") == "done"
+    (asked,) = service.asked
+    assert isinstance(asked, request_type)
+    assert asked.by == by
+    assert not isinstance(asked, Acknowledge) or asked.undo is text.endswith("undo")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        pytest.param("", "gpu-1", id="nothing: what fires"),
+        pytest.param("alerts", "gpu-1", id="alerts"),
+        pytest.param("spend month", "$5.00", id="spend"),
+        pytest.param("budgets", "the topic's answer", id="a topic"),
+        pytest.param("status", "the topic's answer", id="another"),
+        pytest.param("help", "/alertd unsilence", id="help"),
+        pytest.param("help me please", "/alertd unsilence", id="help with more words"),
+    ],
+)
+async def test_command_when_it_looks_then_an_answer(text: str, words: str) -> None:
+    """What is asked most is one word."""
+    assert words in await Service().commands.answer(text, "dana")
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        pytest.param("bugdets", "`/alertd budgets`", id="letters changed places"),
+        pytest.param("unsilense 12", "`/alertd unsilence`", id="a wrong letter"),
+        pytest.param("Status", "`/alertd status`", id="a capital"),
+        pytest.param("acknowledge 12", None, id="far from all"),
+        pytest.param("xyzzy", None, id="nothing like it"),
+    ],
+)
+async def test_command_when_the_word_is_unknown_then_says_so_and_suggests(text: str, meant: str | None) -> None:
+    """The list alone does not say that the word was wrong."""
+    first, *rest = (await Service().commands.answer(text, "dana")).split("\n")
+    assert first.startswith(f"There is no `/alertd {text.split(maxsplit=1)[0]}`")
+    assert (meant in first) if meant is not None else ("did you mean" not in first)
+    assert {line.split()[1].rstrip(":") for line in rest} == set(WORDS)
+
+
+@pytest.mark.parametrize("text", ["ack", "unsilence", "ack a b c", "spend yesterday", "status now"])
+async def test_command_when_a_known_word_has_odd_company_then_the_list_and_nothing_done(text: str) -> None:
+    """Half of a request is none."""
+    service = Service()
+    assert "is not understood" in await service.commands.answer(text, "dana")
+    assert service.asked == []
+
+
+@pytest.mark.parametrize("text", ["ack zz", "silence owner=gpu-1", "silence 24h", "unsilence 0000", "unsilence -"])
+async def test_command_when_it_cannot_be_done_then_says_why(text: str) -> None:
+    """Silence would look like success."""
+    assert (await Service().commands.answer(text, "dana")).startswith("Not done: ")
+
+
+async def test_command_when_it_holds_controls_then_they_are_not_repeated() -> None:
+    """What a person pastes may turn the order of the line that answers."""
+    assert "\u202e" not in await Service().commands.answer("x\u202ey", "dana")
