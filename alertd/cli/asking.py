@@ -12,6 +12,8 @@ import click
 from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from alertd.core.alerts.requests import Request
     from alertd.settings import Settings
     from alertd.store.store import Store
@@ -59,18 +61,11 @@ async def submit(settings: "Settings", request: "Request") -> str:
         StoreError: The store cannot be opened, or the daemon gave no answer.
     """
     from alertd.core.alerts.requests import RequestError
-    from alertd.daemon.control_socket import NobodyListens, ask, socket_path
+    from alertd.daemon.control_socket import NobodyListens
     from alertd.errors import UserError
-    from alertd.store.url import PostgresUrl, parse_database_url
 
-    database = parse_database_url(settings.store_url())
-    if database is None:
-        raise UserError("ALERTD_DATABASE_URL: sqlite:// is a database in memory; nothing in it can be asked for")
     try:
-        if isinstance(database, PostgresUrl):
-            text = await asyncio.to_thread(_ask_shared, database, request)
-        else:
-            text = await ask(socket_path(database), request)
+        text = await ask_daemon(settings, request)
     except NobodyListens:
         try:
             text = await _do(settings, request)
@@ -78,6 +73,27 @@ async def submit(settings: "Settings", request: "Request") -> str:
             raise UserError(str(error)) from None
     # It names owners as the bills have them.
     return "\n".join(map(escape_controls, text.split("\n")))
+
+
+async def ask_daemon(settings: "Settings", request: "Request") -> str:
+    """
+    Let the daemon do it; return what was done, with whatever stands in names.
+
+    Raises:
+        NobodyListens: No daemon runs on this store.
+        UserError: It cannot be done as asked.
+        StoreError: The daemon gave no answer.
+    """
+    from alertd.daemon.control_socket import ask, socket_path
+    from alertd.errors import UserError
+    from alertd.store.url import PostgresUrl, parse_database_url
+
+    database = parse_database_url(settings.store_url())
+    if database is None:
+        raise UserError("ALERTD_DATABASE_URL: sqlite:// is a database in memory; nothing in it can be asked for")
+    if isinstance(database, PostgresUrl):
+        return await asyncio.to_thread(_ask_shared, database, request)
+    return await ask(socket_path(database), request)
 
 
 def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
@@ -94,13 +110,26 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
         return ask_daemon(requests, request, holder=holder)
 
 
+def open_known(settings: "Settings", now: "datetime") -> "Store":
+    """
+    Open a store to write that is there already.
+
+    Raises:
+        StoreError: There is none, or it cannot be written.
+    """
+    from alertd.store.store import Store
+
+    # Opening to write would create what is not there.
+    Store.open_read_only(settings.store_url()).close()
+    return Store.open(settings.store_url(), now=now)
+
+
 async def _do(settings: "Settings", request: "Request") -> str:
     from alertd.cli.common import stored_now
     from alertd.core.alerts.request_outcome import Situation, carry_out
     from alertd.daemon.store_gateway import StoreGateway
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
-    from alertd.store.store import Store
     from alertd.store.thread import StoreThread
 
     now = stored_now(settings)
@@ -111,12 +140,7 @@ async def _do(settings: "Settings", request: "Request") -> str:
         # Rules that cannot be read keep nobody from a silence; only an amount needs them, and says so.
         rules, inhibitions = {}, ()
 
-    def opened() -> "Store":
-        # Opening to write would create what is not there.
-        Store.open_read_only(settings.store_url()).close()
-        return Store.open(settings.store_url(), now=now)
-
-    thread = await StoreThread.start(opened)
+    thread = await StoreThread.start(lambda: open_known(settings, now))
     try:
         gateway = StoreGateway(thread)
         state = await gateway.load()

@@ -32,7 +32,7 @@ def command(ctx: click.Context, path: Path | None) -> int:
     an error.
     """
     from alertd.core.words import format_count
-    from alertd.daemon.accounts import missing_keys
+    from alertd.daemon.accounts import missing_action_keys, missing_keys
     from alertd.daemon.app import check_settings
     from alertd.daemon.receivers import build_notifiers, owner_warnings, secret_file_warnings
     from alertd.errors import RulesError, SettingsError
@@ -66,6 +66,7 @@ def command(ctx: click.Context, path: Path | None) -> int:
         *_unmatched(rules, settings),
         *problems,
         *missing_keys(rules, settings),
+        *missing_action_keys(rules, settings),
     ):
         click.echo(f"{problem.path}:{problem.line}:{problem.column}: warning: {problem.text}", err=True)
     enabled = sum(rule.enabled for rule in rules.rules)

@@ -24,6 +24,8 @@ COMMANDS = {
     "running": "Show what runs now, and what it costs an hour.",
     "ack": "Acknowledge an alert: no repeats until it gets worse.",
     "silence": "Withhold notifications for a while.",
+    "stop": "Have the instance behind an alert stopped, or started again.",
+    "actions": "Show what was asked to be stopped, by whom, with what outcome.",
     "explain": "Show why an alert was notified or not, with its history.",
     "spend": "Show what was spent.",
     "report": "Send or print a report now.",

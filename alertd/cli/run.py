@@ -119,7 +119,10 @@ async def _once(settings: "Settings") -> int:
     rules = load_checked_rules(settings)
     url = settings.store_url()
     async with open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app:
-        return 0 if await run_once(app) else 1
+        is_ok = await run_once(app)
+        # What a command left that was killed.
+        await app.actions.turn()
+        return 0 if is_ok else 1
 
 
 async def _dry_run(settings: "Settings") -> int:
@@ -136,7 +139,11 @@ async def _dry_run(settings: "Settings") -> int:
     url = settings.store_url()
     notifiers = printing_notifiers(rules, settings)
     async with open_app(
-        settings, rules, open_store=lambda: Store.open_memory_copy(url, now=utc_now()), notifiers=notifiers
+        settings,
+        rules,
+        open_store=lambda: Store.open_memory_copy(url, now=utc_now()),
+        notifiers=notifiers,
+        instances={},
     ) as app:
         is_ok = await run_once(app)
         open_alerts = app.cycle.open_alerts()

@@ -12,6 +12,8 @@ Example:
   alertd simulate --port 8090 --scenario leaking-key
   ALERTD_NOVITA_BASE_URL=http://127.0.0.1:8090 ALERTD_NOVITA_API_KEY=sim-key alertd run --once
 """
+_STOP_TAKES = timedelta(seconds=20)
+"""How long a stopped instance takes to stop, as real ones do."""
 _SCENARIOS = ("quiet-month", "forgotten-gpu", "leaking-key", "unpaid-bill", "busy-month", "large")
 
 
@@ -28,7 +30,7 @@ _SCENARIOS = ("quiet-month", "forgotten-gpu", "leaking-key", "unpaid-bill", "bus
     "--faults/--no-faults", default=True, show_default=True, help="Answer some requests badly, as the real API does."
 )
 def command(host: str, port: int, seed: int, scenario: str, *, faults: bool) -> int:
-    """Serve a simulated billing API until interrupted; its API key is `sim-key`, its clock the real one."""
+    """Serve a simulated billing API until interrupted; its API key is `sim-key`, the key of actions `sim-stop-key`."""
     check_outgoing()
     return asyncio.run(_serve(host, port, seed, scenario, faults=faults))
 
@@ -42,8 +44,11 @@ async def _serve(host: str, port: int, seed: int, scenario: str, *, faults: bool
     world = SCENARIOS[scenario](seed, _month_start(utc_now()))
     plan = mild_faults(seed) if faults else NO_FAULTS
     try:
-        async with BillingSimulator(world, now=utc_now, host=host, port=port, faults=plan) as simulator:
-            click.echo(f"Serving {scenario} at {simulator.base_url} (API key sim-key). Stop with Ctrl-C.")
+        async with BillingSimulator(
+            world, now=utc_now, host=host, port=port, faults=plan, stop_takes=_STOP_TAKES
+        ) as simulator:
+            click.echo(f"Serving {scenario} at {simulator.base_url}. Stop with Ctrl-C.")
+            click.echo("Keys: sim-key reads, sim-stop-key stops and starts instances.")
             click.echo(world.summary)
             await asyncio.Event().wait()
     except OSError as error:

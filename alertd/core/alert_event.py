@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
+from alertd.core.actions import ActionRequest
 from alertd.core.alert import AlertState, Lag, Unit
 from alertd.core.muted import Muted
 from alertd.core.severity import Severity
@@ -82,6 +83,14 @@ class SilenceEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Acted:
+    """Somebody asked for an action, or what was asked for took a step."""
+
+    request: ActionRequest
+    """As it was from then on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
     """A sentence that alertd 0.1.0 stored, and what it knew at that moment as (name, text) pairs."""
 
@@ -89,4 +98,4 @@ class Recorded:
     detail: tuple[tuple[str, str], ...] = ()
 
 
-AlertChange = Moved | Suppressed | Unsuppressed | Acknowledged | Unacknowledged | SilenceEnded | Recorded
+AlertChange = Moved | Suppressed | Unsuppressed | Acknowledged | Unacknowledged | SilenceEnded | Acted | Recorded

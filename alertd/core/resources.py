@@ -35,6 +35,7 @@ class Listed:
     gpus: int = 0
     started_at: datetime | None = None
     stopped_at: datetime | None = None
+    keep_days: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,6 +64,8 @@ class Resource:
     stopped_at: datetime | None
     gone_at: datetime | None = None
     """The read from which on it was not listed any more."""
+    keep_days: int | None = None
+    """How many days its data is kept once it is stopped; None where the API does not say."""
 
     @property
     def key(self) -> ResourceKey:
@@ -119,6 +122,7 @@ def _taken_over(known: Resource | None, entry: Listed, account: str, kind: Resou
         gpus=entry.gpus or (known.gpus if known is not None else 0),
         started_at=_past(entry.started_at, read_at),
         stopped_at=_past(entry.stopped_at, read_at),
+        keep_days=entry.keep_days if entry.keep_days is not None or known is None else known.keep_days,
     )
     if known is None:
         return fresh

@@ -16,6 +16,7 @@ _CHANNEL_NAME = re.compile(r"#?[^\s/,.A-Z<>@#|:]{1,80}")
 _CHANNELS = "CGDUW"
 """A member's id opens a direct message."""
 _OWNERS = "UWSCGD"
+_APPROVERS = "UWS"
 
 
 def _id(text: str) -> str:
@@ -36,6 +37,22 @@ def parse_owner_id(text: str) -> str:
     raise ValueError(
         f'"{text}" is not a Slack id; write one like U04ABCDEF (in Slack: profile, "Copy member ID") '
         "or a channel's like C0123456789"
+    )
+
+
+def parse_approver_id(text: str) -> str:
+    """
+    Return the id of a member or user group; a pasted mention or link stands for the id in it.
+
+    Raises:
+        ValueError: It is neither; the text says where the id is found.
+    """
+    found = _id(text)
+    if found[:1] and found[0] in _APPROVERS:
+        return found
+    raise ValueError(
+        f'"{text}" is not the id of a Slack member or user group; write one like U04ABCDEF (in Slack: profile, '
+        '"Copy member ID") or S04TEAM01 (the end of a user group\'s link)'
     )
 
 

@@ -6,6 +6,7 @@ from contextlib import AsyncExitStack
 from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alertd.clock import elapsed_s
 from alertd.core.http_url import split_http_url
@@ -14,8 +15,11 @@ from alertd.daemon.state import BillSource
 from alertd.errors import Problem, SettingsError
 from alertd.notify.secret import SecretError, SecretPlaces
 from alertd.novita.endpoint import VENDOR_HOST
-from alertd.rules_file.model import Account, LoadedRules
+from alertd.rules_file.model import Account, ActionEntry, LoadedRules
 from alertd.settings import Settings
+
+if TYPE_CHECKING:
+    from alertd.novita.instances import InstanceClient
 
 
 def api_key(account: Account, settings: Settings, folder: Path) -> tuple[str, str]:
@@ -55,6 +59,43 @@ def api_key(account: Account, settings: Settings, folder: Path) -> tuple[str, st
     return key, "ALERTD_NOVITA_API_KEY"
 
 
+def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: Settings) -> tuple[str, str, str]:
+    """
+    Return the key with which an action is done in an account, where it came from, and the base URL that it goes to.
+
+    Raises:
+        SettingsError: It is not set, cannot be read, is a key of alertd's own or one that reads bills, or must not go
+            to the account's base URL.
+    """
+    where, written = f'action "{entry.name}", account "{name}"', entry.accounts[name]
+    account = next((one for one in rules.accounts if one.name == name), None)
+    if account is None:
+        raise SettingsError(f"{where}: there is no such account")
+    base_url = account.base_url or settings.novita_base_url
+    _check_base_url(base_url, where, settings)
+    places = SecretPlaces(environment=os.environ, folder=rules.folder, setting=settings.plain)
+    try:
+        key = places.read(variable=written.api_key_env, file=written.api_key_file, noun="key")
+    except SecretError as error:
+        raise SettingsError(f"{where}: {error}") from None
+    source = written.api_key_env or str(rules.folder / written.api_key_file)
+    readers = [other.name for other in rules.accounts if key == _reading_key(other, settings, rules.folder)]
+    if readers:
+        raise SettingsError(
+            f'{where}: {source} holds the key that reads the bills of account "{readers[0]}", which only ever reads; '
+            "make another key for this action"
+        )
+    return key or "", source, base_url
+
+
+def _reading_key(account: Account, settings: Settings, folder: Path) -> str | None:
+    """Return the key that reads an account's bills; None where it is not set, which is a problem of its own."""
+    try:
+        return api_key(account, settings, folder)[0]
+    except SettingsError:
+        return None
+
+
 def _is_vendor(base_url: str) -> bool:
     parts = split_http_url(base_url)
     return parts is not None and (parts.scheme, parts.hostname, parts.port or 443) == ("https", VENDOR_HOST, 443)
@@ -79,6 +120,49 @@ def missing_keys(rules: LoadedRules, settings: Settings) -> list[Problem]:
             text = str(error).removeprefix(f'account "{account.name}": ')
             problems.append(rules.problem("account", account.name, text))
     return problems
+
+
+def missing_action_keys(rules: LoadedRules, settings: Settings) -> list[Problem]:
+    """Return a problem for every key of an action that is not set here, or must not be used."""
+    problems = []
+    for entry in rules.actions:
+        for name in entry.accounts:
+            try:
+                action_key(entry, name, rules, settings)
+            except SettingsError as error:
+                text = str(error).removeprefix(f'action "{entry.name}", ')
+                problems.append(rules.problem("action", entry.name, text, key="accounts"))
+    return problems
+
+
+def open_instances(
+    rules: LoadedRules, settings: Settings, stack: AsyncExitStack, *, elapsed: Callable[[], float] = elapsed_s
+) -> dict[tuple[str, str], "InstanceClient"]:
+    """
+    Open what carries actions out, by the action's name and the account's.
+
+    Raises:
+        SettingsError: A key is missing.
+    """
+    if not rules.actions:
+        return {}
+    from alertd.novita.instances import InstanceClient  # noqa: PLC0415 -- as below
+
+    found: dict[tuple[str, str], InstanceClient] = {}
+    for entry in rules.actions:
+        for name in entry.accounts:
+            key, source, base_url = action_key(entry, name, rules, settings)
+            client = InstanceClient(
+                account=name,
+                api_key=key,
+                key_source=source,
+                base_url=base_url,
+                outgoing=settings.outgoing,
+                elapsed=elapsed,
+            )
+            stack.push_async_callback(client.close)
+            found[entry.name, name] = client
+    return found
 
 
 def open_sources(

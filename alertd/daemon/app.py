@@ -9,12 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from alertd.clock import SYSTEM_CLOCK, Clock
+from alertd.core.actions import ActionRequest
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.spend.reading import Cadence
-from alertd.daemon.accounts import missing_keys, open_sources
+from alertd.daemon.accounts import missing_action_keys, missing_keys, open_instances, open_sources
+from alertd.daemon.actions import ActionWorker, InstanceApi
 from alertd.daemon.checked_time import timekeeper
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
@@ -53,6 +56,7 @@ class App:
     delivery: Delivery
     reporter: Reporter
     mirroring: Mirroring
+    actions: ActionWorker
     figures: Figures
     tasks: Supervisor
     connections: AsyncExitStack
@@ -71,6 +75,7 @@ def load_checked_rules(settings: Settings) -> LoadedRules:
     rules = load_rules(settings.rules_path())
     _, problems = build_notifiers(rules, settings)
     problems += missing_keys(rules, settings)
+    problems += missing_action_keys(rules, settings)
     if problems:
         raise RulesError(problems)
     return rules
@@ -84,6 +89,7 @@ async def open_app(
     open_store: Callable[[], Store],
     notifiers: Mapping[str, Notifier] | None = None,
     sources: Mapping[str, BillSource] | None = None,
+    instances: Mapping[tuple[str, str], InstanceApi] | None = None,
     cadence: Cadence | None = None,
     now: Callable[[], datetime] | None = None,
     clock: Clock = SYSTEM_CLOCK,
@@ -95,6 +101,7 @@ async def open_app(
         open_store: Called in the store's own thread.
         notifiers: In place of those that the rules name; for showing instead of sending.
         sources: In place of clients for the accounts that the rules name; the caller closes them.
+        instances: In place of clients with the keys of actions, by action and account.
         cadence: How often older hours are read again; by default in step with the poll interval.
         now: A time that is right by definition, in place of the checked one.
         clock: The clocks of the system.
@@ -110,6 +117,8 @@ async def open_app(
             notifiers = open_notifiers(rules, settings, connections, now=time.now)
         if sources is None:
             sources = open_sources(rules, settings, connections, hear=time.hear, elapsed=clock.elapsed_s)
+        if instances is None:
+            instances = open_instances(rules, settings, connections, elapsed=clock.elapsed_s)
         thread = await StoreThread.start(open_store)
         stack.push_async_callback(thread.close)
         gateway, figures = StoreGateway(thread), Figures()
@@ -135,6 +144,13 @@ async def open_app(
             on_settled=figures.note_attempt,
             on_fault=figures.note_task_failure,
         )
+        actions = ActionWorker(
+            log=cycle,
+            instances=instances,
+            now=time.now,
+            elapsed=clock.elapsed_s,
+            on_step=partial(_note_step, figures, delivery),
+        )
         tasks = await stack.enter_async_context(Supervisor(on_failure=figures.note_task_failure))
         yield App(
             settings=settings,
@@ -148,10 +164,17 @@ async def open_app(
                 store=gateway, source=cycle, install_id=install_id, reports=timetables(rules.reports), plan=plan
             ),
             mirroring=Mirroring(delivery=delivery, notified=gateway, now=time.now),
+            actions=actions,
             figures=figures,
             tasks=tasks,
             connections=connections,
         )
+
+
+def _note_step(figures: Figures, delivery: Delivery, request: ActionRequest) -> None:
+    figures.note_action(request.state)
+    # What it shows in messages is in the outbox.
+    delivery.wake()
 
 
 def open_slack_app(

@@ -14,16 +14,18 @@ from pathlib import Path
 
 import msgspec
 
+from alertd.core.actions import Act
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.errors import AlertdError, StoreError, UserError
 from alertd.log import Repeats, get_logger
 from alertd.web.connection_limit import ConnectionLimit, connections_allowed
 
-_KINDS: dict[str, type[Acknowledge | AddSilence | ExpireSilence]] = {
+_KINDS: dict[str, type[Acknowledge | AddSilence | ExpireSilence | Act]] = {
     "acknowledge": Acknowledge,
     "add_silence": AddSilence,
     "expire_silence": ExpireSilence,
+    "act": Act,
 }
 _LONGEST_LINE = 1 << 16
 _LONGEST_PATH = 107

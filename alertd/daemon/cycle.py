@@ -10,15 +10,17 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.acting import NO_ACTIONS, Acting
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.rebase import rebase
-from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_out
+from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
-from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_request, no_chart, written_anew
+from alertd.core.messages.dispatch import Decisions, dispatch, no_chart
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.rules.base import Rule
@@ -31,6 +33,7 @@ from alertd.core.rules.spend_rule import work_out_edges
 from alertd.core.spend.bill import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
+from alertd.daemon.asked import Scene, acting_of
 from alertd.daemon.intake import HourChange, Intake
 from alertd.daemon.state import BillSource, DaemonState, FactStore, Plan
 from alertd.daemon.timekeeper import GIVEN_TIME, Timekeeper, Verdict
@@ -126,17 +129,8 @@ class Cycle:
 
     async def written_anew(self, entry: OutboxEntry, now: datetime) -> OutboxEntry:
         """Return an entry that waited as it is to be sent now; it waits for a decision under way."""
-        state = await self._remember()
         async with self._deciding:
-            return written_anew(
-                entry,
-                alerts=state.alerts,
-                rules={rule.name: rule for rule in self._plan.rules},
-                audience=self._plan.audience,
-                headline_of=self._plan.headline_of,
-                chart_of=self._charts(self._facts(now)) if set(self._plan.views) <= self._views.keys() else no_chart,
-                now=now,
-            )
+            return (await self._scene(now)).written_anew(entry)
 
     @property
     def rule_count(self) -> int:
@@ -179,29 +173,9 @@ class Cycle:
             StoreError: Nothing was kept.
         """
         async with self._deciding:
-            state = await self._remember()
-            rules = {rule.name: rule for rule in self._plan.rules}
-            outcome = carry_out(
-                request,
-                Situation(
-                    alerts=state.alerts,
-                    silences=state.silences,
-                    rules=rules,
-                    inhibitions=self._plan.audience.inhibitions,
-                    now=now,
-                ),
-            )
-            entries = entries_of_request(
-                [
-                    Move(before=state.alerts[alert.fingerprint], after=alert, rule=rules.get(alert.rule))
-                    for alert in outcome.alerts
-                ],
-                audience=self._plan.audience,
-                install_id=self._install_id,
-                headline_of=self._plan.headline_of,
-                chart_of=self._charts(self._facts(now)) if set(self._plan.views) <= self._views.keys() else no_chart,
-                now=now,
-            )
+            scene = await self._scene(now)
+            state = scene.state
+            outcome, entries = scene.carry_out(request)
             try:
                 await self._store.save_request(outcome, entries, now)
             except BaseException:
@@ -211,6 +185,45 @@ class Cycle:
             state.alerts.update({alert.fingerprint: alert for alert in outcome.alerts})
             state.silences.update({silence.id: silence for silence in outcome.silences})
         return outcome
+
+    async def open_actions(self) -> tuple[ActionRequest, ...]:
+        """Return the requests for actions that are not finished, the oldest first."""
+        return await self._store.open_actions()
+
+    async def move_action(self, before: ActionRequest, after: ActionRequest, now: datetime) -> bool:
+        """
+        Store the next step of a request for an action, with its history and what is shown of it.
+
+        Returns:
+            False where somebody else has moved it; then nothing was kept.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        async with self._deciding:
+            scene = await self._scene(now)
+            entries = scene.entries_of(after) if after.state.is_final else []
+            return await self._store.move_action(before, after, scene.state.alerts.get(after.fingerprint), entries, now)
+
+    async def _scene(self, now: datetime) -> Scene:
+        state = await self._remember()
+        facts = self._facts(now) if set(self._plan.views) <= self._views.keys() else None
+        return Scene(
+            state=state,
+            plan=self._plan,
+            acting=await self._acting(now),
+            install_id=self._install_id,
+            chart_of=self._charts(facts) if facts is not None else no_chart,
+            now=now,
+        )
+
+    async def _acting(self, now: datetime) -> Acting:
+        """Return what may be done about alerts; nothing is asked of the store where the rules file has no actions."""
+        if not self._plan.actions:
+            return NO_ACTIONS
+        held = self._held().of(self._plan)
+        requests, read_at = await self._store.actions(now), held.last_read.resources_read
+        return acting_of(self._plan.actions, held.resources, requests, read_at)
 
     async def _remember(self) -> DaemonState:
         """Return what is known, from the store where nothing is held."""
@@ -408,6 +421,8 @@ class Cycle:
     async def _decide(
         self, moves: list[Move], facts: Facts, now: datetime, report: CycleReport, *, is_whole: bool
     ) -> None:
+        acting = await self._acting(now)
+
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
             decisions = dispatch(
                 moves,
@@ -418,6 +433,7 @@ class Cycle:
                 install_id=self._install_id,
                 headline_of=self._plan.headline_of,
                 chart_of=self._charts(facts),
+                acting=acting,
                 is_first_cycle=self.state.is_fresh,
                 now=now,
             )

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 
+from alertd.core.actions import Action
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import NO_TARGETS, Audience, LinkTargets
 from alertd.core.rules.base import Rule
@@ -34,7 +35,16 @@ def build_plan(
         resource_accounts=watched.resource_accounts,
         audience=build_audience(rules, notifiers, targets=build_link_targets(rules, settings)),
         headline_of=headlines(rules),
+        actions=actions_of(rules),
     )
+
+
+def actions_of(rules: LoadedRules) -> dict[str, Action]:
+    """Return what the rules file lets people ask for, by name."""
+    return {
+        entry.name: Action(name=entry.name, accounts=frozenset(entry.accounts), approvers=tuple(entry.approvers))
+        for entry in rules.actions
+    }
 
 
 def build_watched(rules: LoadedRules, settings: Settings) -> Watched:

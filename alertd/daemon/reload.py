@@ -11,7 +11,7 @@ from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
 from alertd.core.rules.facts import ReloadOutcome
-from alertd.daemon.accounts import open_sources
+from alertd.daemon.accounts import open_instances, open_sources
 from alertd.daemon.app import App
 from alertd.daemon.plan import build_plan
 from alertd.daemon.receivers import fallbacks, open_notifiers
@@ -127,12 +127,14 @@ class RulesReloader:
         async with AsyncExitStack() as opening:
             notifiers = open_notifiers(rules, app.settings, opening, now=app.time.now)
             sources = open_sources(rules, app.settings, opening, hear=app.time.hear, elapsed=app.clock.elapsed_s)
+            instances = open_instances(rules, app.settings, opening, elapsed=app.clock.elapsed_s)
             plan = build_plan(rules, app.settings, sources=sources, notifiers=notifiers)
             reports, fallback, found = timetables(rules.reports), fallbacks(rules), changes(self._rules, rules)
             # Nothing may fail from here on: half of the new rules are worse than the old ones.
             app.cycle.use(plan)
             app.reporter.use(reports, plan)
             app.delivery.use(notifiers, fallback)
+            app.actions.use(instances)
             self._rules, replaced, self._connections = rules, self._connections, opening.pop_all()
         app.tasks.once("closing replaced connections", lambda: self._close(replaced))
         try:
@@ -142,7 +144,8 @@ class RulesReloader:
         return found
 
     async def _close(self, replaced: AsyncExitStack) -> None:
-        """Close what the new rules replaced, once what is sent through it has ended."""
+        """Close what the new rules replaced, once what is sent and called through it has ended."""
+        await self._app.actions.settled()
         await self._app.delivery.settled()
         await replaced.aclose()
 

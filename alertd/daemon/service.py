@@ -114,6 +114,7 @@ class Service:
         self._repeat("reports", self._report, every=_REPORTS_EVERY, asked=self._reports_asked)
         self._repeat("mirroring", self._app.mirroring.mirror, every=MIRROR_EVERY)
         self._repeat("maintenance", self._maintain, every=_MAINTAIN_EVERY, asked=self._maintain_asked)
+        tasks.keep("actions", self._app.actions.run)
         tasks.keep("clock", self._watch_clock)
         tasks.keep("rules file", self._reloader.run)
         tasks.keep("watchdog questions", self._watchdog.ask)
@@ -198,6 +199,9 @@ class Service:
     async def _carry_out(self, request: Request) -> RequestOutcome:
         outcome = await self._app.cycle.carry_out(request, self._app.time.now())
         self._app.delivery.wake()
+        if outcome.action is not None and outcome.is_new:
+            self._app.figures.note_action(outcome.action.state)
+            self._app.actions.wake()
         if outcome.change is not None:
             self._log.info("request carried out", what=event_text(outcome.change), alerts=len(outcome.alerts))
         return outcome

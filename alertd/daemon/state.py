@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
 
+from alertd.core.actions import Action, ActionRequest
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.rebase import Rebased
@@ -131,7 +132,23 @@ class FactStore(Protocol):
         """Keep the edges that the bills would take back, over those of before."""
 
     async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
-        """Store acknowledgements and silences with their history and notifications, in one transaction."""
+        """Store what somebody asked for with its history and notifications, in one transaction."""
+
+    async def actions(self, now: datetime) -> tuple[ActionRequest, ...]:
+        """Return the requests for actions that are open, or finished lately; the oldest first."""
+
+    async def open_actions(self) -> tuple[ActionRequest, ...]:
+        """Return the requests for actions that are not finished, the oldest first."""
+
+    async def move_action(
+        self,
+        before: ActionRequest,
+        after: ActionRequest,
+        alert: Alert | None,
+        entries: Sequence[OutboxEntry],
+        now: datetime,
+    ) -> bool:
+        """Store the next step of a request with its alert's history and notifications; False where it has moved."""
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
         """Give the open outbox entries to *decide* and store what it returns, in one transaction."""
@@ -222,3 +239,5 @@ class Plan(Watched):
     accounts: Mapping[str, BillSource]
     audience: Audience
     headline_of: Callable[[Alert, Rule | None], str]
+    actions: Mapping[str, Action] = field(default_factory=dict)
+    """What may be asked for about alerts, by name."""

@@ -10,8 +10,9 @@ from datetime import datetime
 from itertools import islice
 from typing import Concatenate
 
+from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert
-from alertd.core.alert_event import AlertChange, Suppressed, Unacknowledged, Unsuppressed
+from alertd.core.alert_event import Acted, AlertChange, Suppressed, Unacknowledged, Unsuppressed
 from alertd.core.alerts.lifecycle import Move, moved
 from alertd.core.alerts.rebase import AHEAD, Rebased
 from alertd.core.alerts.request_outcome import RequestOutcome
@@ -174,11 +175,33 @@ class StoreGateway(StoredOutbox):
         """Store what somebody asked for, with what is shown of it and the history of the alerts that it touches."""
         change = outcome.change
         events = [AlertEvent.of(alert, change, now) for alert in outcome.alerts] if change is not None else []
+        new = (outcome.action,) if outcome.action is not None and outcome.is_new else ()
         await self._thread.call(
             lambda store: store.save_decisions(
-                alerts=outcome.alerts, silences=outcome.silences, events=events, entries=entries
+                alerts=outcome.alerts, silences=outcome.silences, events=events, entries=entries, actions=new
             )
         )
+
+    async def actions(self, now: datetime) -> tuple[ActionRequest, ...]:
+        """Return the requests for actions that are open, or finished lately; the oldest first."""
+        return await self._thread.call(lambda store: store.actions.recent(now))
+
+    async def open_actions(self) -> tuple[ActionRequest, ...]:
+        """Return the requests for actions that are not finished, the oldest first."""
+        return await self._thread.call(lambda store: store.actions.open_requests())
+
+    async def move_action(
+        self,
+        before: ActionRequest,
+        after: ActionRequest,
+        alert: Alert | None,
+        entries: Sequence[OutboxEntry],
+        now: datetime,
+    ) -> bool:
+        """Store the next step of a request with the history of its alert; False where it has moved meanwhile."""
+        is_step = alert is not None and after.state is not before.state
+        events = [AlertEvent.of(alert, Acted(request=after), now)] if is_step and alert is not None else []
+        return await self._thread.call(lambda store: store.move_action(before, after, events=events, entries=entries))
 
     async def spent(self, span: HourRange, accounts: Collection[str], running: int) -> list[tuple[str, Usd]]:
         """

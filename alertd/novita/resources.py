@@ -46,6 +46,7 @@ class _Instance(msgspec.Struct, gc=False):
     gpus: msgspec.Raw = msgspec.field(default=_NULL, name="gpuNum")
     started_at: msgspec.Raw = msgspec.field(default=_NULL, name="lastStartedAt")
     stopped_at: msgspec.Raw = msgspec.field(default=_NULL, name="lastStoppedAt")
+    keep_days: msgspec.Raw = msgspec.field(default=_NULL, name="keepDataDay")
 
 
 class _Endpoint(msgspec.Struct, gc=False):
@@ -112,6 +113,8 @@ def _instance(element: msgspec.Raw) -> Listed:
         gpus=_count(fields.gpus),
         started_at=_instant(fields.started_at),
         stopped_at=_instant(fields.stopped_at),
+        # 0 and -1 are how the API says nothing.
+        keep_days=_count(fields.keep_days) or None,
     )
 
 

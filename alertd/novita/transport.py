@@ -60,6 +60,10 @@ class Bounds:
 DEFAULT_BOUNDS = Bounds()
 
 
+class NotSent(ApiUnavailable):
+    """No connection came about, so nothing of the request can have left."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
     """What is asked for, and how people call it."""
@@ -219,6 +223,40 @@ class Transport:
             failure = f"no answer ({type(error).__name__})"
         # Raised outside of the handler, as below.
         raise ApiUnavailable(failure, account=self.account, what="the time")
+
+    async def once(
+        self, method: str, path: str, *, parameters: dict[str, str], content: bytes | None, limit: int
+    ) -> tuple[int, bytes]:
+        """
+        Make exactly one request, follow nothing and try nothing again; return the status, and the body of a 200.
+
+        Its answers may carry secrets: nothing of them is in an error.
+
+        Args:
+            limit: Up to so many bytes are read of the body; 0 where the status says everything.
+
+        Raises:
+            NotSent: Nothing can have left: no connection came about.
+            ApiUnavailable: There was no answer, or it was not complete; whether the request was taken is not known.
+        """
+        body = bytearray()
+        try:
+            async with asyncio.timeout(self.bounds.answer_s):
+                asked_s, url = self._elapsed(), self.base_url + path
+                async with self._http.stream(method, url, params=parameters, content=content) as response:
+                    self._note_clock(response.headers.get("Date"), asked_s)
+                    if limit and response.status_code == httpx.codes.OK:
+                        async for data in response.aiter_bytes():
+                            body += data
+                            if len(body) > limit:
+                                raise httpx.DecodingError("larger than any answer of its kind")
+                    return response.status_code, bytes(body)
+        except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol) as error:
+            failure: ApiUnavailable = NotSent(type(error).__name__, account=self.account, what=path)
+        except (httpx.HTTPError, TimeoutError) as error:
+            failure = ApiUnavailable(type(error).__name__, account=self.account, what=path)
+        # Raised outside of the handlers: httpx's exceptions hold the request, and with it the key.
+        raise failure
 
     def _note_clock(self, header: str | None, asked_s: float) -> None:
         # Heard when the answer comes: compared later, an answer from before an outage would look like a wrong clock.

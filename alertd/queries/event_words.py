@@ -5,6 +5,7 @@ from typing import assert_never
 from alertd.core.alert import Alert, Sample
 from alertd.core.alert_event import (
     Acknowledged,
+    Acted,
     AlertChange,
     Moved,
     Recorded,
@@ -14,6 +15,7 @@ from alertd.core.alert_event import (
     Unsuppressed,
 )
 from alertd.core.alerts.mutes import mute_text
+from alertd.core.messages.action_words import action_step
 from alertd.core.values import format_value, is_of_bills, threshold_text, through_text
 
 
@@ -32,6 +34,8 @@ def event_text(change: AlertChange) -> str:
             text = f"acknowledgement taken back by {change.by}" if change.by else "acknowledgement ended"
         case SilenceEnded():
             text = f"silence {change.id} ended by {change.by}"
+        case Acted():
+            text = action_step(change.request)
         case Recorded():
             text = change.text
         case _:
@@ -46,6 +50,9 @@ def event_detail(change: AlertChange) -> str:
             return "; ".join(filter(None, (moved_value(change), *change.caveats, change.reason)))
         case Unacknowledged() if not change.by:
             return "severity raised"
+        case Acted():
+            request = change.request
+            return "; ".join(filter(None, (f"{request.owner}, request {request.id}", request.detail)))
         case Recorded():
             return ", ".join(f"{name} {text}" for name, text in change.detail)
         case _:

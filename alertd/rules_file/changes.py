@@ -14,6 +14,7 @@ def changes(before: LoadedRules, after: LoadedRules) -> str:
     """Return what is different, `1 rule added (gpu-24h), 1 receiver changed (finops)`; empty where nothing is."""
     kinds: tuple[tuple[str, Mapping[str, object], Mapping[str, object]], ...] = (
         ("account", _named(before.accounts), _named(after.accounts)),
+        ("action", _named(before.actions), _named(after.actions)),
         ("receiver", _receivers(before), _receivers(after)),
         ("rule", _named(before.rules), _named(after.rules)),
         ("report", _named(before.reports), _named(after.reports)),

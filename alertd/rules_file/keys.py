@@ -180,6 +180,7 @@ _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., ob
     values.SlackId: (values.parse_slack_id, {"type": "string", "pattern": values.SLACK_ID}, str),
     # Which form is right the rule's period says.
     values.PeriodName: (values.parse_text, {"type": "string", "pattern": values.PERIOD_NAME}, str),
+    values.Approver: (values.parse_approver, {"type": "string", "pattern": values.APPROVER}, str),
     values.LabelName: (values.parse_label_name, {"type": "string", "pattern": values.LABEL_NAME}, str),
     values.VariableName: (values.parse_variable_name, {"type": "string", "pattern": values.VARIABLE_NAME}, str),
     values.Url: (values.parse_url, {"type": "string", "pattern": values.URL}, str),
@@ -217,8 +218,10 @@ def value_type(hint: object, key: Key) -> ValueType:
         return _mapping(names, held, key, lambda found: tuple(sorted(found.items())))
     if hint is Patterns:
         return _list_of(value_type(values.Pattern, key), key, _patterns)
+    if hint is values.Approvers:
+        return _list_of(value_type(values.Approver, key), key, tuple, at_least=1, noun="id")
     if hint is values.Names:
-        return _list_of(value_type(str, key), key, tuple, at_least=1)
+        return _list_of(value_type(str, key), key, tuple, at_least=1, noun="name, or remove the key")
     return _generic(hint, key)
 
 
@@ -330,7 +333,9 @@ def _patterns(texts: Iterable[str]) -> Patterns:
     return Patterns(tuple(sorted(set(texts))))
 
 
-def _list_of(item: ValueType, key: Key, build: Callable[..., object], *, at_least: int = 0) -> ValueType:
+def _list_of(
+    item: ValueType, key: Key, build: Callable[..., object], *, at_least: int = 0, noun: str = "name"
+) -> ValueType:
     """Return the type of lists of something, of which a single one may stand without a list."""
     array: Schema = {"type": "array", "items": item.schema}
     if at_least:
@@ -350,7 +355,7 @@ def _list_of(item: ValueType, key: Key, build: Callable[..., object], *, at_leas
         if faults:
             raise Faults(faults)
         if len(found) < at_least:
-            raise ValueError("the list is empty; write at least one name, or remove the key")
+            raise ValueError(f"the list is empty; write at least one {noun}")
         return build(found)
 
     def written(found: Patterns | tuple[object, ...]) -> object:

@@ -25,6 +25,7 @@ from alertd.rules_file.files import Joined, collector_paused, read_files
 from alertd.rules_file.keys import Table, key_table, read, read_keys
 from alertd.rules_file.model import (
     Account,
+    ActionEntry,
     LoadedRules,
     OwnerEntry,
     Place,
@@ -87,6 +88,9 @@ class _Loader:
         references.check_accounts(accounts, self.findings)
         for entry, _ in owners:
             references.check_owner(entry, self.findings)
+        actions = self._built("actions", ActionEntry)
+        for entry, action in actions:
+            references.check_action(entry, action, known, self.findings)
         default_notify = _names(defaults.get("notify"))
         self._warn_of_types()
         self._warn_of_silence(rules, has_receivers=bool(sections["receivers"]), has_ways=bool(routes or default_notify))
@@ -98,6 +102,7 @@ class _Loader:
             timezone=str(defaults.get("timezone", "UTC")),
             routes=tuple(routes),
             rules=tuple(rule for _, rule in rules),
+            actions=tuple(action for _, action in actions),
             planned=tuple(self._planned(known)),
             inhibitions=tuple(self._inhibitions(known)),
             reports=tuple(self._reports(known, default_notify)),
@@ -107,12 +112,12 @@ class _Loader:
         )
 
     def _remember_names(self) -> None:
-        for section in ("accounts", "receivers", "rules", "reports"):
+        for section in ("accounts", "actions", "receivers", "rules", "reports"):
             entries = self.joined.sections[section]
             references.check_unique(entries, self.places, self.findings)
             for entry in entries:
                 references.check_reserved(entry, self.findings)
-                if section in {"accounts", "receivers"} and entry.name:
+                if section in {"accounts", "actions", "receivers"} and entry.name:
                     self.places |= {
                         (entry.kind, f"{entry.name}.{key}"): Place(entry.path, node.line, node.column)
                         for key, node in entry.node.children.items()
@@ -124,6 +129,7 @@ class _Loader:
         labels = (entry.node.children.get("labels") for entry in self.joined.sections["rules"])
         return KnownNames(
             receivers=names["receivers"],
+            actions=names["actions"],
             accounts=names["accounts"] or (_DEFAULT_ACCOUNT.name,),
             teams=_unique(owner.team for owner in owners if owner.team),
             owner_labels=_unique(name for owner in owners for name, _ in owner.labels),

@@ -24,6 +24,7 @@ from alertd.core.spend.selection import SERIES_KEYS
 from alertd.errors import Problem
 from alertd.rules_file.values import (
     Address,
+    Approvers,
     DayHours,
     Ending,
     Name,
@@ -128,6 +129,44 @@ class ReceiverEntry:
             example={"days": ["mon", "tue"], "hours": "22:00-07:00", "timezone": "Europe/Berlin"},
         ),
     ] = ()
+
+
+class ActionType(StrEnum):
+    """What an action does."""
+
+    STOP_INSTANCE = "stop_instance"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionKey:
+    """Where the key of an action stands, for one account."""
+
+    api_key_env: Annotated[
+        VariableName, Key("The environment variable that holds a key of its own.", example="NOVITA_STOP_KEY")
+    ] = VariableName("")
+    api_key_file: Annotated[
+        str, Key("A file that holds it; relative to the rules file.", example="/run/secrets/novita-stop")
+    ] = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ActionEntry:
+    """One entry of `actions:`: what a person may have done about an alert; alertd never does it by itself."""
+
+    name: Annotated[Name, Key("Unique name; rules name it in `actions`.", example="stop")]
+    type: Annotated[
+        ActionType, Key("What it does: stop the GPU instance that the alert is about.", example="stop_instance")
+    ]
+    accounts: Annotated[
+        Mapping[str, ActionKey],
+        Key(
+            "Account to the key that it is done with: one of its own, for the billing key only ever reads.",
+            example={"prod": {"api_key_env": "NOVITA_STOP_KEY"}},
+        ),
+    ]
+    approvers: Annotated[
+        Approvers, Key("Slack members or user groups who may press.", example=["U04ABCDEF", "S04TEAM01"])
+    ]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -245,6 +284,7 @@ class LoadedRules:
     routes: tuple[Route, ...]
     rules: tuple[Rule, ...]
     """Disabled ones too, in the order of the files."""
+    actions: tuple[ActionEntry, ...] = ()
     planned: tuple[PlannedSpend, ...]
     inhibitions: tuple[Inhibition, ...]
     reports: tuple[Report, ...]
@@ -252,7 +292,7 @@ class LoadedRules:
     """What is allowed but hardly meant, sorted by place."""
     files: tuple[Path, ...]
     places: Mapping[tuple[str, str], Place] = field(repr=False)
-    """By kind (`account`, `receiver`, `rule`, `report`) and name; a receiver's and account's keys as `name.key`."""
+    """By kind (`account`, `action`, `receiver`, `rule`, `report`) and name; keys of the first three as `name.key`."""
 
     @property
     def folder(self) -> Path:
@@ -264,10 +304,10 @@ class LoadedRules:
         Return a problem at the place of a named entry, or of one of its keys.
 
         Args:
-            kind: `account`, `receiver`, `rule` or `report`.
+            kind: `account`, `action`, `receiver`, `rule` or `report`.
             name: The entry's name.
             text: What is wrong and the remedy, without the entry's name.
-            key: A key of an account or receiver; where it is not written, the entry's place is given.
+            key: A key of an account, action or receiver; where it is not written, the entry's place is given.
         """
         nowhere = Place(str(self.files[0]), 1, 1)
         place = self.places.get((kind, f"{name}.{key}")) or self.places.get((kind, name), nowhere)

@@ -12,13 +12,13 @@ from alertd.core.alerts.routing import OWNER
 from alertd.core.alerts.silence import ALERT_LABELS, RULE_LABELS
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.rules.base import Rule
-from alertd.core.rules.spend_rule import GROUP_KEYS
+from alertd.core.rules.spend_rule import GROUP_KEYS, SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, View
 from alertd.core.spend.planned import RULE_LABEL
 from alertd.core.spend.selection import SERIES_KEYS
 from alertd.rules_file.entry import KEY, Entry, Findings
-from alertd.rules_file.model import Account, Place
+from alertd.rules_file.model import Account, ActionEntry, Place
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.rule_types import FORMER_NAMES
 from alertd.rules_file.values import LIKELY_EXPRESSION
@@ -39,6 +39,7 @@ class KnownNames:
 
     receivers: tuple[str, ...]
     accounts: tuple[str, ...]
+    actions: tuple[str, ...]
     teams: tuple[str, ...]
     owner_labels: tuple[str, ...]
     rule_labels: tuple[str, ...]
@@ -110,6 +111,41 @@ def check_rule(entry: Entry, rule: Rule, known: KnownNames, findings: Findings) 
         _check_category(entry, ("category",), findings, is_by_key=View.USAGE not in rule.views)
     if isinstance(getattr(rule, "team", None), Patterns):
         _check_team(entry, ("team",), known, findings)
+    _check_actions(entry, rule, known, findings)
+
+
+def check_action(entry: Entry, action: ActionEntry, known: KnownNames, findings: Findings) -> None:
+    """Find accounts that do not exist, and accounts without a key for it, or with two."""
+    if not action.accounts:
+        text = "accounts: the mapping is empty; write an account and its key, like prod: {api_key_env: NOVITA_STOP_KEY}"
+        findings.add(entry.problem(("accounts",), text, has_keys=False))
+    for name, key in action.accounts.items():
+        if name not in known.accounts:
+            remedy = closest(name, known.accounts) or _listed(known.accounts, "")
+            findings.add(entry.problem(("accounts", name, KEY), f"unknown account {show(name)}{remedy}"))
+        if key.api_key_env and key.api_key_file:
+            text = "the key already comes from api_key_env; keep one of them"
+            findings.add(entry.problem(("accounts", name, "api_key_file"), text))
+        elif not key.api_key_env and not key.api_key_file:
+            text = "api_key_env or api_key_file is missing: an action has a key of its own"
+            findings.add(entry.problem(("accounts", name), text))
+
+
+def _check_actions(entry: Entry, rule: Rule, known: KnownNames, findings: Findings) -> None:
+    """Find actions that do not exist, and those of a rule whose alerts are not about one owner each."""
+    for place, name in entry.texts("actions"):
+        if name not in known.actions:
+            remedy = closest(name, known.actions) or _listed(known.actions, "the file has no actions")
+            findings.add(entry.problem(place, f"unknown action {show(name)}{remedy}", has_keys=False))
+    if not rule.actions:
+        return
+    if "owner" not in rule.group_keys:
+        text = "an action needs to know whose instance it is, and this rule's alerts are not about one owner each"
+        remedy = "write group_by: [owner]" if isinstance(rule, SpendRule) else "remove it"
+        findings.add(entry.problem(("actions",), f"{text}; {remedy}"))
+    elif View.USAGE not in rule.views:
+        text = "the owners of view api_key are keys, and no action stops those; remove it, or write view: usage"
+        findings.add(entry.problem(("actions",), text))
 
 
 def check_globs(entry: Entry, keys: Iterable[str], findings: Findings) -> None:

@@ -7,7 +7,7 @@ from functools import cache
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.rules.base import Rule
 from alertd.rules_file.keys import Table, key_table
-from alertd.rules_file.model import Account, DefaultsEntry, OwnerEntry, PlannedEntry, Report, RouteEntry
+from alertd.rules_file.model import Account, ActionEntry, DefaultsEntry, OwnerEntry, PlannedEntry, Report, RouteEntry
 
 VERSION = "1"
 
@@ -36,6 +36,9 @@ SECTIONS: Mapping[str, Section] = {
     "accounts": Section("account", "Novita accounts; without any, one uses ALERTD_NOVITA_API_KEY.", Account),
     "owners": Section("owner", "Who stands behind an id; the first match wins.", OwnerEntry),
     "receivers": Section("receiver", "Who can be notified, and how."),
+    "actions": Section(
+        "action", "What a person may have done about an alert; alertd never does it by itself.", ActionEntry
+    ),
     "planned": Section(
         "planned spend", "Spend known in advance: it raises the lines of rules and hides nothing.", PlannedEntry
     ),

@@ -22,7 +22,7 @@ from alertd.core.http_url import has_login, split_http_url
 from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
 from alertd.core.rules.base import Share
 from alertd.core.severity import Severity
-from alertd.core.slack_ids import parse_owner_id
+from alertd.core.slack_ids import parse_approver_id, parse_owner_id
 from alertd.core.words import format_duration
 from alertd.rules_file.remedy import closest, show
 from alertd.rules_file.source import Number
@@ -45,6 +45,10 @@ Address = NewType("Address", str)
 """A mail address."""
 SlackId = NewType("SlackId", str)
 """The id of a Slack member, user group or channel."""
+Approver = NewType("Approver", str)
+"""The id of a Slack member or user group."""
+Approvers = NewType("Approvers", tuple[str, ...])
+"""At least one of them."""
 Names = NewType("Names", tuple[str, ...])
 """At least one name."""
 Starting = NewType("Starting", datetime)
@@ -65,6 +69,7 @@ LABEL_NAME = r"^[a-zA-Z_][a-zA-Z0-9_]{0,99}$"
 VARIABLE_NAME = r"^(?!sk_)[A-Za-z_][A-Za-z0-9_]{0,199}$"
 URL = r"^https?://[^\s@/]+(/\S*)?$"
 SLACK_ID = r"^([UWSCGD][A-Z0-9]{5,30}|<(@|#|!subteam\^)[A-Z0-9]{6,31}(\|[^<>]*)?>|https://\S+)$"
+APPROVER = r"^([UWS][A-Z0-9]{5,30}|<(@|!subteam\^)[UWS][A-Z0-9]{5,30}(\|[^<>]*)?>|https://\S+)$"
 SCHEDULE = r"^\s*(\S+\s+){4}\S+\s*$"
 ZONE = r"^(?!(posix|right)/|(localtime|posixrules|Factory)$)[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+)*$"
 DAY_HOURS = r"^([01][0-9]|2[0-3]):[0-5][0-9]-(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)$"
@@ -313,6 +318,11 @@ def parse_address(value: object) -> Address:
 def parse_slack_id(value: object) -> SlackId:
     """Read the id of a Slack member, user group or channel, bare or as it is pasted."""
     return SlackId(parse_owner_id(parse_text(value)))
+
+
+def parse_approver(value: object) -> Approver:
+    """Read the id of a Slack member or user group, bare or as it is pasted."""
+    return Approver(parse_approver_id(parse_text(value)))
 
 
 def parse_pattern(value: object) -> Pattern:

@@ -98,6 +98,7 @@ def known_names(rules: LoadedRules) -> KnownNames:
     """Return the names that tests may refer to."""
     owners = rules.owners.entries
     return KnownNames(
+        actions=tuple(action.name for action in rules.actions),
         receivers=tuple(receiver.name for receiver in rules.receivers),
         accounts=tuple(account.name for account in rules.accounts),
         teams=_unique(owner.team for owner in owners if owner.team),

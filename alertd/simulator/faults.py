@@ -28,6 +28,16 @@ class FaultKind(StrEnum):
     DRIP = "the body in small pieces, with pauses"
     HANG = "no answer"
 
+    @property
+    def is_refusal(self) -> bool:
+        """Whether the request was not taken."""
+        return self in {
+            FaultKind.TOO_FAST,
+            FaultKind.TOO_FAST_SECONDS,
+            FaultKind.TOO_FAST_DATE,
+            FaultKind.KEY_REFUSED,
+        }
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:

@@ -5,7 +5,7 @@ Decides whether a caller and a query are acceptable; answers nothing.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -78,15 +78,16 @@ class MonthlyQuery:
     page_size: int
 
 
-def check_caller(headers: Mapping[str, str], *, api_key: str) -> None:
-    """Raise `Refusal` unless the caller names itself and holds *api_key*."""
+def check_caller(headers: Mapping[str, str], *, api_keys: Collection[str]) -> str:
+    """Return the caller's key; raise `Refusal` unless the caller names itself and the key is one of *api_keys*."""
     if _LIBRARY_AGENT.match(headers.get("User-Agent", "")):
         raise Refusal(403, "ACCESS_DENY", "access denied: send a User-Agent that names your application")
     scheme, _, key = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():
         raise Refusal(401, "FAILED_TO_AUTH", "failed to auth: send Authorization: Bearer <API key>")
-    if key.strip() != api_key:
+    if key.strip() not in api_keys:
         raise Refusal(403, "INVALID_API_KEY", "invalid api key")
+    return key.strip()
 
 
 def parse_bill_query(parameters: Mapping[str, str], *, range_limit_days: int, missing: frozenset[str]) -> BillQuery:

@@ -6,7 +6,7 @@ Decides what is listed and in which state; a world's meters say when it runs.
 Source: https://novita.ai/docs/api-reference/gpu-instance-list-instances
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime, timedelta
 
 import msgspec
@@ -27,19 +27,19 @@ SECRET = "sim-secret-6b1d"  # noqa: S105 -- opens nothing
 """Stands in every field that holds a secret: nobody should ever show it."""
 
 
-def instances(world: World, now: datetime) -> list[dict[str, object]]:
-    """Return every instance that the list has now."""
-    return [_instance(world, meter, now) for meter in _listed(world, "gpu", now)]
+def instances(world: World, now: datetime, states: Mapping[str, str]) -> list[dict[str, object]]:
+    """Return every instance that the list has now; *states* are of those that were stopped or started by request."""
+    return [_instance(world, meter, now, states) for meter in _listed(world, "gpu", now)]
 
 
-def instance(world: World, instance_id: str, now: datetime) -> dict[str, object]:
+def instance(world: World, instance_id: str, now: datetime, states: Mapping[str, str]) -> dict[str, object]:
     """Return one instance with what only its own answer says; raise `Refusal` (404) where there is none."""
     meter = next((meter for meter in _listed(world, "gpu", now) if meter.owner_id == instance_id), None)
     if meter is None:
         raise Refusal(404, "INSTANCE_NOT_FOUND", f"no such instance: {instance_id!r}")
     started, stopped = _turns(world, meter, now)
     times = {"createdAt": started, "lastStartedAt": started, "lastStoppedAt": stopped}
-    return _instance(world, meter, now) | {name: str(at) for name, at in times.items()}
+    return _instance(world, meter, now, states) | {name: str(at) for name, at in times.items()}
 
 
 def encode_instances(found: list[dict[str, object]], page_size: int, page: int) -> Iterator[bytes]:
@@ -82,14 +82,15 @@ def _is_running(world: World, meter: Meter, now: datetime) -> bool:
     return runs_in(meter, seed=world.seed, hour_s=int(now.timestamp()) // HOUR_S * HOUR_S)
 
 
-def _instance(world: World, meter: Meter, now: datetime) -> dict[str, object]:
+def _instance(world: World, meter: Meter, now: datetime, states: Mapping[str, str]) -> dict[str, object]:
+    running = "running" if _is_running(world, meter, now) else "exited"
     product = meter.product_name
     return {
         "id": meter.owner_id,
         "name": meter.owner_name or meter.owner_id,
         "clusterId": "1",
         "clusterName": "us-dallas-01",
-        "status": "running" if _is_running(world, meter, now) else "exited",
+        "status": states.get(meter.owner_id, running),
         "imageUrl": "registry.invalid/pytorch:2.8",
         "imageAuthId": SECRET,
         "command": f"jupyter lab --token {SECRET}",

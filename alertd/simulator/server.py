@@ -8,7 +8,7 @@ Decides order: the caller first, then the fault plan, then the query. What is an
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -40,6 +40,7 @@ from alertd.simulator.resources import (
     instances,
 )
 from alertd.simulator.spoilt import http_date, send_spoilt
+from alertd.simulator.switches import START, STOP, Switches
 from alertd.simulator.wire import encode_balance, encode_bills, encode_key_bills, encode_monthly
 from alertd.simulator.world import World
 
@@ -87,6 +88,8 @@ class BillingSimulator:
         range_limit_days: The longest range that `bill/list` answers.
         missing_categories: Product categories that this account does not have.
         rows_reach_in: Also answer with rows that begin before the range and reach into it.
+        action_key: The key that may stop and start instances; it reads no bills.
+        stop_takes: How long an instance is stopping, or starting.
     """
 
     def __init__(
@@ -101,6 +104,8 @@ class BillingSimulator:
         range_limit_days: int = MAX_RANGE_DAYS,
         missing_categories: frozenset[str] = frozenset(),
         rows_reach_in: bool = True,
+        action_key: str = "sim-stop-key",
+        stop_takes: timedelta = timedelta(),
     ) -> None:
         self.world = world
         self.requests: deque[RequestRecord] = deque(maxlen=MAX_REQUESTS_LOGGED)
@@ -112,6 +117,8 @@ class BillingSimulator:
         self._range_limit_days = range_limit_days
         self._missing_categories = missing_categories
         self._rows_reach_in = rows_reach_in
+        self._action_key = action_key
+        self.switches = Switches(action_key=action_key, takes=stop_takes)
         self._count = 0
         self._beside_count = 0
         self._runner: web.ServerRunner | None = None
@@ -169,9 +176,9 @@ class BillingSimulator:
         fault: Fault | None = None
         status = 0
         try:
-            check_caller(request.headers, api_key=self._api_key)
+            key = check_caller(request.headers, api_keys=self._keys(request.path))
             fault = self._faults.fault_for(call)
-            response = await self._answer(request, call.at, fault)
+            response = await self._answer(request, call.at, fault, key)
             status = response.status
         except Refusal as refusal:
             status = refusal.status
@@ -187,7 +194,14 @@ class BillingSimulator:
             self.requests.append(record)
         return response
 
-    async def _answer(self, request: web.BaseRequest, now: datetime, fault: Fault | None) -> web.StreamResponse:
+    def _keys(self, path: str) -> tuple[str, ...]:
+        return (self._api_key, self._action_key) if path.startswith(INSTANCE) else (self._api_key,)
+
+    async def _answer(
+        self, request: web.BaseRequest, now: datetime, fault: Fault | None, key: str
+    ) -> web.StreamResponse:
+        if request.method == "POST" and request.path in {STOP, START}:
+            return await self._switch(request, now, fault, key)
         if request.method != "GET":
             raise Refusal(405, "METHOD_NOT_ALLOWED", f"method not allowed: {request.method}")
         answer = self._answers.get(request.path)
@@ -197,6 +211,16 @@ class BillingSimulator:
         if fault is not None:
             return await send_spoilt(request, body, fault, now=now)
         return await _send(request, body, now)
+
+    async def _switch(
+        self, request: web.BaseRequest, now: datetime, fault: Fault | None, key: str
+    ) -> web.StreamResponse:
+        """Stop or start an instance; a fault that is no refusal spoils the answer of a call that was taken."""
+        if fault is None or not fault.kind.is_refusal:
+            self.world = self.switches.call(self.world, request.path, await request.read(), key=key, now=now)
+        if fault is not None:
+            return await send_spoilt(request, iter([b"{}"]), fault, now=now)
+        return await _send(request, iter([b"{}"]), now)
 
     def _bill_list(self, request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
         query = parse_bill_query(
@@ -221,13 +245,14 @@ class BillingSimulator:
 
     def _instances(self, request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
         query = parse_page_query(request.query)
-        found = instances(self.world, now)
+        found = instances(self.world, now, self.switches.states(now))
         wanted = {name: text for name in ("name", "productName", "status") if (text := request.query.get(name))}
         kept = [one for one in found if all(text in str(one[name]) for name, text in wanted.items())]
         return encode_instances(kept, query.page_size, query.page)
 
     def _instance(self, request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
-        return iter([msgspec.json.encode(instance(self.world, request.query.get("instanceId", ""), now))])
+        name, states = request.query.get("instanceId", ""), self.switches.states(now)
+        return iter([msgspec.json.encode(instance(self.world, name, now, states))])
 
     def _endpoints(self, _request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
         return encode_endpoints(self.world, now)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alert_event import (
     Acknowledged,
+    Acted,
     AlertChange,
     Moved,
     Recorded,
@@ -96,6 +97,7 @@ _SHAPES: dict[str, type[AlertChange]] = {
     "acknowledged": Acknowledged,
     "unacknowledged": Unacknowledged,
     "silence ended": SilenceEnded,
+    "acted": Acted,
     "recorded": Recorded,
 }
 _KINDS: dict[type, str] = {shape: kind for kind, shape in _SHAPES.items()}

@@ -1,12 +1,14 @@
 """What `alertd db check` looks for beyond sound pages: rows that contradict themselves or each other."""
 
 from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from alertd.core.spend.ledger import CategoryBook, summarise
 from alertd.errors import StoreError
+from alertd.store.actions import ActionRow
 from alertd.store.alerts import AlertRow, Alerts
 from alertd.store.bills import Bills, Books
 from alertd.store.database import Database
@@ -23,6 +25,7 @@ def find_contradictions(database: Database) -> list[str]:
         _monthly,
         _alerts,
         _outbox,
+        _actions,
     )
     findings: list[str] = []
     for check in checks:
@@ -85,13 +88,29 @@ def _alerts(database: Database) -> Iterator[str]:
     for row in select(database, AlertRow, "alert", "ORDER BY fingerprint"):
         try:
             # A body that another version wrote may lack fields, or have them in another order: what it says counts.
-            said = AlertRow.of(row.alert)._replace(body=row.body)
-            differing = [name for name, a, b in zip(row._fields, row, said, strict=True) if a != b]
+            yield from _differing(f"alert {row.fingerprint}", row, AlertRow.of(row.alert)._replace(body=row.body))
         except StoreError as error:
             yield str(error)
-        else:
-            if differing:
-                yield f"alert {row.fingerprint}: {', '.join(differing)} is not what its body says"
+    _read_alert_events(database)
+
+
+def _actions(database: Database) -> Iterator[str]:
+    for row in select(database, ActionRow, "action_request", "ORDER BY id"):
+        try:
+            yield from _differing(f"action request {row.id}", row, ActionRow.of(row.request)._replace(body=row.body))
+        except StoreError as error:
+            yield str(error)
+
+
+def _differing(what: str, row: NamedTuple, said: NamedTuple) -> Iterator[str]:
+    """Yield the columns that are not what the body of a row says."""
+    differing = [name for name, a, b in zip(row._fields, row, said, strict=True) if a != b]
+    if differing:
+        yield f"{what}: {', '.join(differing)} is not what its body says"
+
+
+def _read_alert_events(database: Database) -> None:
+    """Raise StoreError where one is damaged."""
     alerts = Alerts(database)
     for (fingerprint,) in database.rows(
         tuple[str], "SELECT DISTINCT fingerprint FROM alert_event ORDER BY fingerprint"

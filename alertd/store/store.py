@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert
 from alertd.core.alerts.silence import Silence
 from alertd.core.hours import start_of
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.spend.bill import TrackedBill, View
 from alertd.core.spend.ledger import SeriesTable
+from alertd.errors import StoreError
+from alertd.store.actions import Actions
 from alertd.store.alerts import AlertEvent, Alerts
 from alertd.store.balances import Balances
 from alertd.store.bills import Bills, BookChange, Books
@@ -47,6 +50,13 @@ class Pruned:
     silences: int
 
 
+class ActionOpen(StoreError):
+    """An action was asked for while another request for the same instance is open."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"another request for {name} is open; `alertd actions` shows it")
+
+
 def _new_id() -> str:
     """Return 128 random bits as 32 hex digits."""
     return secrets.token_hex(16)
@@ -67,6 +77,7 @@ class Store:
         self.outbox = Outbox(database)
         self.cycles = Cycles(database)
         self.silences = Silences(database)
+        self.actions = Actions(database)
         self.meta = Meta(database)
         self.requests = Requests(database)
 
@@ -208,6 +219,7 @@ class Store:
         events: Iterable[AlertEvent] = (),
         entries: Iterable[OutboxEntry] = (),
         updates: Iterable[EntryUpdate] = (),
+        actions: Iterable[ActionRequest] = (),
     ) -> int:
         """
         Commit all that a cycle or a request decided, and return how many notifications were new.
@@ -216,9 +228,11 @@ class Store:
             events: The history of the alerts.
             entries: New notifications.
             updates: What becomes of waiting ones.
+            actions: New requests for actions.
 
         Raises:
             EntryMoved: An entry to be changed was no longer as it was read; nothing was kept.
+            ActionOpen: Another request for that instance is open; nothing was kept.
             StoreError: Nothing was kept.
         """
         with self._database.transaction():
@@ -227,7 +241,34 @@ class Store:
             self.alerts.add_events(events)
             added = self.outbox.add(entries)
             self.outbox.update_all(updates)
+            for request in actions:
+                if not self.actions.add(request):
+                    raise ActionOpen(request.name)
         return added
+
+    def move_action(
+        self,
+        before: ActionRequest,
+        after: ActionRequest,
+        *,
+        events: Iterable[AlertEvent] = (),
+        entries: Iterable[OutboxEntry] = (),
+    ) -> bool:
+        """
+        Commit the next step of a request for an action, with the history and the notifications of its alert.
+
+        Returns:
+            False where it is not as it was read any more; then nothing was kept.
+
+        Raises:
+            StoreError: Nothing was kept.
+        """
+        with self._database.transaction():
+            moved = self.actions.move(before, after)
+            if moved:
+                self.alerts.add_events(events)
+                self.outbox.add(entries)
+        return moved
 
     def prune(self, *, before_hour: int, before: datetime) -> Pruned:
         """
@@ -239,6 +280,7 @@ class Store:
             self.balances.prune(start_of(before_hour))
             self.terms.prune(start_of(before_hour))
             self.resources.prune(start_of(before_hour))
+            self.actions.prune(before)
             return Pruned(
                 hours=self.bills.prune(before_hour) + self.key_bills.prune(before_hour),
                 entries=self.outbox.prune(before),

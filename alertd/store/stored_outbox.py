@@ -20,6 +20,7 @@ _CONTINUATIONS = frozenset(
         NotifyReason.REPEAT,
         NotifyReason.ESCALATED,
         NotifyReason.ACKNOWLEDGED,
+        NotifyReason.ACTION,
         NotifyReason.RESOLVED,
     }
 )

@@ -153,6 +153,9 @@ ATTEMPTS = Family(
     labels=("receiver", "result"),
     meaning="Attempts to send, by the state they left the notification in; `pending` is tried again.",
 )
+ACTIONS = Family(
+    name="alertd_actions_total", labels=("state",), meaning="Requests for actions, by each state that they reached."
+)
 OUTBOX_ENTRIES = Family(
     name="alertd_outbox_entries", labels=("receiver", "state"), meaning="Notifications kept, by state."
 )

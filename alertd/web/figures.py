@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from alertd.core.actions import ActionState
 from alertd.core.messages.outbox import EntryState
 from alertd.core.reports.overview import Overview
 from alertd.queries.cycle_report import CycleReport
@@ -25,6 +26,8 @@ class Figures:
     """By task."""
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By receiver and what became of an attempt."""
+    actions: Counter[str] = field(default_factory=Counter)
+    """Requests for actions by the state that they reached."""
     durations_s: dict[str, float] = field(default_factory=dict)
     """How long the last cycle's parts took, by name; empty until one has finished."""
     overview: Overview | None = None
@@ -48,6 +51,10 @@ class Figures:
     def note_task_failure(self, task: str) -> None:
         """Count a task of the daemon that failed and is started again."""
         self.task_failures[task] += 1
+
+    def note_action(self, state: ActionState) -> None:
+        """Count a step of a request for an action."""
+        self.actions[state.value] += 1
 
     def note_overview(self, overview: Overview, seconds: float) -> None:
         """Keep what is known after a cycle, and how long it took to put together."""

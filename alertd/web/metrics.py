@@ -128,5 +128,6 @@ def _of_figures(figures: Figures) -> Iterator[Metric]:
     yield families.LEDGER_CHANGES.one(figures.hours_changed)
     yield families.RULE_ERRORS.holding(((rule,), count) for rule, count in sorted(figures.rule_errors.items()))
     yield families.TASK_FAILURES.holding(((task,), count) for task, count in sorted(figures.task_failures.items()))
+    yield families.ACTIONS.holding(((state,), count) for state, count in sorted(figures.actions.items()))
     yield families.ATTEMPTS.holding(sorted(figures.notifications.items()))
     yield families.CYCLE_DURATION.holding(((part,), seconds) for part, seconds in figures.durations_s.items())

@@ -31,7 +31,7 @@ SAID_BY_SCHEMA = re.compile(
     "|duration-(?!too|part|list)|duration-list|repeat-interval-word|money-(?!too|hexadecimal)|share-(?!too)|number|flag"
     "|text|enum|severity|thresholds-(empty|bare)|labels|label-name|url|view|key-view-of|balance-(thresholds|group|runway-money)|reconcile-against|notify-empty|escalate-(without|key|not)"
     "|bill-days|spike-(ratio|without)|owner-severity|stale-(without|days)|reconcile-(tolerance-words|category)|account-(with-key|key-in-env|url)|owner-without|receiver-(type|without|not|key|slack|quiet-(hours|day))"
-    "|route-(without|severity)|category-(typo|excluded|summary)|pattern|owner-(email|slack)|report-(zone|schedule$)|stale-group|planned-category|planned-(time|without)|budget-(without-(period|amount)|period|amounts?-zero|threshold-money|pace)"
+    "|action-(approvers|without-(a|approvers)|with-key|type|key-typo)|route-(without|severity)|category-(typo|excluded|summary)|pattern|owner-(email|slack)|report-(zone|schedule$)|stale-group|planned-category|planned-(time|without)|budget-(without-(period|amount)|period|amounts?-zero|threshold-money|pace)"
 )
 
 

@@ -11,6 +11,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 from structlog.testing import capture_logs
 
+from alertd.core.actions import ActionState
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.reports.overview import Overview, overview
@@ -130,6 +131,7 @@ def everything(store: Store) -> str:
     store.meta.put_rules_file(ReloadOutcome(loaded_at=NOW, rules=2))
     facts = with_balances(desk.facts(bills=(owing("overdue", "80", "2025-10"),)), default="72")
     figures = of(facts, BUDGET, BALANCE)
+    figures.note_action(ActionState.DONE)
     report = CycleReport(started_at=NOW, rows=3, rule_errors=["month"])
     figures.note_cycle(report)
     figures.note_attempt("slack", EntryState.DELIVERED)

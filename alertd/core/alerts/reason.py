@@ -13,6 +13,8 @@ class NotifyReason(StrEnum):
     """It has fired for long and nobody acknowledged it."""
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"
+    ACTION = "action"
+    """What somebody had done about it has come to an end, well or not."""
     CORRECTED = "corrected"
     """A delivered message is corrected in place; nobody is notified anew."""
     UPDATED = "updated"

@@ -9,8 +9,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from alertd.core.actions import Act, ActionRequest
 from alertd.core.alert import Alert, AlertState
-from alertd.core.alert_event import Acknowledged, AlertChange, SilenceEnded, Suppressed, Unacknowledged
+from alertd.core.alert_event import Acknowledged, Acted, AlertChange, SilenceEnded, Suppressed, Unacknowledged
+from alertd.core.alerts.acting import NO_ACTIONS, Acting, act, said
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.mutes import Mutes, silenced
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError, check
@@ -35,6 +37,7 @@ class Situation:
     silences: Mapping[str, Silence]
     rules: Mapping[str, Rule]
     inhibitions: Sequence[Inhibition]
+    acting: Acting = NO_ACTIONS
     now: datetime
 
 
@@ -49,6 +52,10 @@ class RequestOutcome:
     alerts: tuple[Alert, ...] = ()
     """Changed ones, as they are now."""
     silences: tuple[Silence, ...] = ()
+    action: ActionRequest | None = None
+    """The row that answers a request for an action."""
+    is_new: bool = False
+    """That row is to be stored: nobody had asked for it before."""
 
 
 def carry_out(request: Request, situation: Situation) -> RequestOutcome:
@@ -66,6 +73,8 @@ def carry_out(request: Request, situation: Situation) -> RequestOutcome:
             return _add_silence(request, situation)
         case ExpireSilence():
             return _expire_silence(request, situation)
+        case Act():
+            return _act(request, situation)
 
 
 def find_alert(alerts: Mapping[str, Alert], fingerprint: str) -> Alert:
@@ -110,6 +119,13 @@ def _acknowledge(request: Acknowledge, situation: Situation) -> RequestOutcome:
     after = replace(alert, acknowledged_by=request.by, acknowledged_at=situation.now)
     text = f"{name} is acknowledged: {alert.headline}. It is not repeated until its severity rises."
     return RequestOutcome(text=text, change=Acknowledged(by=request.by), alerts=(after,))
+
+
+def _act(request: Act, situation: Situation) -> RequestOutcome:
+    alert = find_alert(situation.alerts, request.fingerprint)
+    row, is_new = act(request, alert, situation.rules.get(alert.rule), situation.acting, situation.now)
+    change, alerts = (Acted(request=row), (alert,)) if is_new else (None, ())
+    return RequestOutcome(text=said(row, is_new=is_new), change=change, alerts=alerts, action=row, is_new=is_new)
 
 
 def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:

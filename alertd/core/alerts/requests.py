@@ -1,5 +1,6 @@
 """
-What people ask for: to acknowledge an alert, to add and to end silences. Pure: from what somebody wrote to a request.
+What people ask for: to acknowledge an alert, to add and to end silences, to have its action done. Pure: from text to a
+request.
 
 Commands, Slack and the status page hand in text, and everything that they accept is decided here, so that all of them
 accept the same. `check` holds the bounds; requests that another process made are held to them as well.
@@ -12,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
+from alertd.core.actions import Act
 from alertd.core.calendar import Period, end_of
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd, parse_written
@@ -94,7 +96,7 @@ class ExpireSilence:
     by: str
 
 
-Request = Acknowledge | AddSilence | ExpireSilence
+Request = Acknowledge | AddSilence | ExpireSilence | Act
 
 
 class RequestTextError(RequestError):

@@ -10,12 +10,15 @@ from datetime import datetime
 from decimal import Decimal
 from functools import partial
 
+from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert, AlertState, Contributor, Unit
+from alertd.core.alerts.acting import NO_ACTIONS, Acting, latest_of, offer_of, undo_of
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
 from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart
+from alertd.core.messages.action_words import action_line, action_lines, action_title
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow
 from alertd.core.messages.rate_words import rate_line
 from alertd.core.money import format_usd
@@ -41,25 +44,53 @@ def compose_alert(
     now: datetime,
     chart: Chart | None = None,
     targets: LinkTargets = NO_TARGETS,
+    acting: Acting = NO_ACTIONS,
 ) -> Message:
-    """Say one alert's beginning, rise, repeat or end."""
+    """Say one alert's beginning, rise, repeat or end, what was done about it, and what may be."""
     is_resolved = alert.state is AlertState.RESOLVED
     return Message(
         reason=reason,
         severity=alert.severity,
         is_resolved=is_resolved,
         title=_title(alert, rule, reason, headline),
-        lines=_lines(alert, rule, reason, now),
+        lines=(*_lines(alert, rule, reason, now), *_action_lines(alert, acting)),
         fields=_fields(alert, reason),
         table=tuple(_row(part, owners) for part in alert.top),
         table_note=alert.table_note if alert.top else "",
         chart=chart,
         links=_links(alert, rule, targets),
         footer=f"rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}",
-        alerts=(_facts(alert, rule, headline, targets),),
+        alerts=(replace(_facts(alert, rule, headline, targets), offer=offer_of(alert, rule, acting)),),
         slack_owner=owners.find(dict(alert.labels).get("owner", "")).slack,
         created_at=now,
     )
+
+
+def compose_action(request: ActionRequest, shown: Message) -> Message:
+    """
+    Say what came of a request for an action.
+
+    Args:
+        shown: The message of its alert, as it is.
+    """
+    return replace(
+        shown,
+        reason=NotifyReason.ACTION,
+        title=action_title(request),
+        lines=action_lines(request),
+        fields=(),
+        table=(),
+        table_note="",
+        chart=None,
+        links=(),
+        footer=f"request {request.id} · {shown.footer}",
+        alerts=(replace(shown.alerts[0], offer=undo_of(request)),),
+    )
+
+
+def _action_lines(alert: Alert, acting: Acting) -> tuple[str, ...]:
+    request = latest_of(alert, acting)
+    return (action_line(request),) if request is not None else ()
 
 
 def _title(alert: Alert, rule: Rule | None, reason: NotifyReason, headline: str) -> str:

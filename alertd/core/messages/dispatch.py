@@ -10,7 +10,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import cache, partial
 
+from alertd.core.actions import ActionRequest
 from alertd.core.alert import Address, Alert, AlertState
+from alertd.core.alerts.acting import NO_ACTIONS, Acting
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import corrected, notified, notify_reason
 from alertd.core.alerts.lifecycle import Move
@@ -18,7 +20,14 @@ from alertd.core.alerts.mutes import NO_RECEIVER, Mutes
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
-from alertd.core.messages.compose import FIRST_POLL, compose_alert, compose_storm, fold, late_history
+from alertd.core.messages.compose import (
+    FIRST_POLL,
+    compose_action,
+    compose_alert,
+    compose_storm,
+    fold,
+    late_history,
+)
 from alertd.core.messages.holding import held
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
@@ -69,6 +78,7 @@ def dispatch(
     install_id: str,
     headline_of: Callable[[Alert, Rule | None], str],
     chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
+    acting: Acting = NO_ACTIONS,
     is_first_cycle: bool,
     now: datetime,
 ) -> Decisions:
@@ -82,6 +92,7 @@ def dispatch(
         waiting: Open outbox entries, oldest first.
         headline_of: The rule's own summary, rendered, or the alert's headline.
         chart_of: The picture that goes with an alert; asked only for messages that show it.
+        acting: What may be done about alerts, and what was.
         is_first_cycle: The store has never seen a finished cycle.
     """
     present = {**alerts, **{move.after.fingerprint: move.after for move in moves}}
@@ -108,7 +119,13 @@ def dispatch(
         for address in audience.of(move.after, move.rule, NotifyReason.UPDATED):
             dues.setdefault(address, []).append(due)
     entries, folded = _entries(
-        dues, audience=audience, waiting=waiting, install_id=install_id, is_first_cycle=is_first_cycle, now=now
+        dues,
+        audience=audience,
+        waiting=waiting,
+        install_id=install_id,
+        acting=acting,
+        is_first_cycle=is_first_cycle,
+        now=now,
     )
     changed = tuple(move for move in after if move.is_change)
     taken = {number for numbers in folded.values() for number in numbers}
@@ -171,6 +188,7 @@ def entries_of_request(
     install_id: str,
     headline_of: Callable[[Alert, Rule | None], str],
     chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
+    acting: Acting = NO_ACTIONS,
     now: datetime,
 ) -> list[OutboxEntry]:
     """
@@ -185,7 +203,7 @@ def entries_of_request(
             reasons.insert(0, NotifyReason.ACKNOWLEDGED)
         for reason in reasons:
             bundle = [_due(move, reason, headline_of, chart_of)]
-            message = _message(bundle, audience, is_first_cycle=False, now=now)
+            message = _message(bundle, audience, acting, is_first_cycle=False, now=now)
             addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
             entries += [_entry(bundle, message, address, install_id, now) for address in addresses]
     return entries
@@ -199,6 +217,7 @@ def written_anew(
     audience: Audience,
     headline_of: Callable[[Alert, Rule | None], str],
     chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
+    acting: Acting = NO_ACTIONS,
     now: datetime,
 ) -> OutboxEntry:
     """
@@ -212,10 +231,12 @@ def written_anew(
         for facts in message.alerts
         if (alert := alerts.get(facts.fingerprint)) is not None and alert.episode == facts.episode
     ]
-    if len(moves) != len(entry.fingerprints) or any(_ends_by_itself(move, message) for move in moves):
+    if message.reason is NotifyReason.ACTION or len(moves) != len(entry.fingerprints):
+        return entry
+    if any(_ends_by_itself(move, message) for move in moves):
         return entry
     bundle = [_due(move, message.reason, headline_of, chart_of) for move in moves]
-    fresh = _message(bundle, audience, is_first_cycle=FIRST_POLL in message.title, now=now)
+    fresh = _message(bundle, audience, acting, is_first_cycle=FIRST_POLL in message.title, now=now)
     return replace(
         entry,
         message=replace(
@@ -235,12 +256,39 @@ def _ends_by_itself(move: Move, message: Message) -> bool:
     return is_over and (move.rule is None or move.rule.send_resolved)
 
 
+def entries_of_action(
+    request: ActionRequest,
+    move: Move,
+    *,
+    audience: Audience,
+    install_id: str,
+    headline_of: Callable[[Alert, Rule | None], str],
+    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
+    acting: Acting = NO_ACTIONS,
+    now: datetime,
+) -> list[OutboxEntry]:
+    """
+    Return what receivers that can change messages are to show of a request's step.
+
+    The first message shows what is done about its alert now, and its thread what came of it in the end.
+
+    Args:
+        move: The alert as it is.
+    """
+    bundle = [_due(move, NotifyReason.UPDATED, headline_of, chart_of)]
+    shown = _message(bundle, audience, acting, is_first_cycle=False, now=now)
+    messages = [compose_action(request, shown), shown] if request.state.is_final else [shown]
+    addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
+    return [_entry(bundle, message, address, install_id, now) for message in messages for address in addresses]
+
+
 def _entries(
     dues: Mapping[Address, list[_Due]],
     *,
     audience: Audience,
     waiting: Sequence[OutboxEntry],
     install_id: str,
+    acting: Acting,
     is_first_cycle: bool,
     now: datetime,
 ) -> tuple[list[OutboxEntry], dict[str, tuple[int, ...]]]:
@@ -250,7 +298,7 @@ def _entries(
     waiting_for = _by_place(waiting)
     for address, of_address in dues.items():
         for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
-            message = _message(bundle, audience, is_first_cycle=is_first_cycle, now=now)
+            message = _message(bundle, audience, acting, is_first_cycle=is_first_cycle, now=now)
             entry = _entry(bundle, message, address, install_id, now)
             taken = _foldable(entry, waiting_for)
             if taken:
@@ -278,7 +326,7 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
     return bundles + edits
 
 
-def _message(bundle: list[_Due], audience: Audience, *, is_first_cycle: bool, now: datetime) -> Message:
+def _message(bundle: list[_Due], audience: Audience, acting: Acting, *, is_first_cycle: bool, now: datetime) -> Message:
     targets = audience.targets
     if len(bundle) > 1:
         moves = [(due.move, due.headline) for due in bundle]
@@ -295,6 +343,7 @@ def _message(bundle: list[_Due], audience: Audience, *, is_first_cycle: bool, no
         now=now,
         chart=chart,
         targets=targets,
+        acting=acting,
     )
 
 

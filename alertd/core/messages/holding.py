@@ -22,7 +22,8 @@ _ACKNOWLEDGED = frozenset({NotifyReason.REPEAT, NotifyReason.ESCALATED})
 def is_held(entry: OutboxEntry, now: datetime) -> bool:
     """Return whether a notification waits for quiet hours to end: due later, and never tried."""
     # Filed while a cycle runs it is due a moment after the cycle's instant, and waits for nothing.
-    is_shown_at_once = entry.message.reason.is_edit or entry.message.reason is NotifyReason.ACKNOWLEDGED
+    reason = entry.message.reason
+    is_shown_at_once = reason.is_edit or reason in {NotifyReason.ACKNOWLEDGED, NotifyReason.ACTION}
     is_untried = entry.state is EntryState.PENDING and not entry.attempts
     return is_untried and not is_shown_at_once and entry.not_before > now
 

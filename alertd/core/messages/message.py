@@ -7,6 +7,7 @@ All texts are plain: whatever came from a bill is data, and each notifier escape
 from dataclasses import dataclass
 from datetime import datetime
 
+from alertd.core.actions import Offer
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, chart_line, chart_words
 from alertd.core.muted import Muted
@@ -86,6 +87,8 @@ class AlertFacts:
     acknowledged_by: str | None = None
     muted: Muted | None = None
     """What withholds its notifications, an acknowledgement left aside."""
+    offer: Offer | None = None
+    """What may be done about it by a press."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -29,7 +29,7 @@ class Urgency(IntEnum):
     """A delivered message shows another state: nobody is notified."""
 
 
-_REPEATS = frozenset({NotifyReason.REPEAT, NotifyReason.ACKNOWLEDGED})
+_REPEATS = frozenset({NotifyReason.REPEAT, NotifyReason.ACKNOWLEDGED, NotifyReason.ACTION})
 
 
 class EntryState(StrEnum):

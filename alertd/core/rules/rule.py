@@ -170,6 +170,14 @@ class Rule(ABC):
             is_meaning=False,
         ),
     ] = None
+    actions: Annotated[
+        tuple[str, ...],
+        Key(
+            "Names of `actions:` offered in its messages; only where the group is one owner.",
+            example=["stop"],
+            is_meaning=False,
+        ),
+    ] = ()
     summary: Annotated[
         str, Key("Jinja2 template for the first line.", example="{{ owner }} spent {{ value }}", is_meaning=False)
     ] = ""

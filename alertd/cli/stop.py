@@ -1,0 +1,277 @@
+"""`alertd stop`: have the instance behind an alert stopped, by the daemon or, where none runs, by this command."""
+
+import asyncio
+import secrets
+import sys
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from alertd.cli.asking import ask_daemon, open_known, reading, this_person
+from alertd.cli.common import now_of, prepare_to_connect, stored_now
+from alertd.core.printable import escape_controls
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from alertd.core.actions import Act, ActionRequest
+    from alertd.core.alerts.acting import Acting
+    from alertd.core.rules.base import Rule
+    from alertd.daemon.actions import ActionWorker
+    from alertd.daemon.store_gateway import StoreGateway
+    from alertd.rules_file.model import LoadedRules
+    from alertd.settings import Settings
+    from alertd.store.store import Store
+
+_EPILOG = """\b
+Examples:
+  alertd stop 1c00
+  alertd stop 1c00 --action stop --yes
+  alertd stop 1c00 --undo
+"""
+_LOOK_S = 1.0
+"""How often it is seen what came of it."""
+_WATCHED_FOR = timedelta(seconds=60)
+"""How long a daemon is watched at it; it goes on by itself."""
+
+
+@click.command("stop", epilog=_EPILOG)
+@click.argument("fingerprint")
+@click.option("--action", default="", metavar="NAME", help="Which action, where the alert's rule names several.")
+@click.option("--undo", is_flag=True, help="Start again what you stopped, within an hour.")
+@click.option("--yes", is_flag=True, help="Do not ask back.")
+@click.pass_context
+def command(ctx: click.Context, fingerprint: str, action: str, *, undo: bool, yes: bool) -> int:
+    """
+    Have the instance stopped that the alert FINGERPRINT, or the one that begins so, is about.
+
+    The alert's rule must name an action of the rules file's `actions:`, and the API's list must have the owner as a
+    GPU instance that runs. The running daemon does it, or this command by itself where none runs. Each request is
+    called at most once; it is done when the API says so. `alertd actions` shows what came of it.
+    """
+    from alertd.core.actions import Act
+    from alertd.core.alerts.acting import parse_action
+
+    with reading(by="the user's name"):
+        by = this_person()
+        name = secrets.token_hex(4)
+        request = parse_action(
+            Act(id=name, fingerprint=fingerprint, by=by, person=f"cli:{by}", action=action, undo=undo)
+        )
+    settings = prepare_to_connect(ctx)
+    request, question = _preview(settings, request)
+    if not yes and not _is_confirmed(question):
+        return 1
+    return asyncio.run(_ask(settings, request))
+
+
+def _is_confirmed(question: tuple[str, ...]) -> bool:
+    from alertd.errors import UserError
+
+    *lines, last = map(escape_controls, question)
+    for line in lines:
+        click.echo(line, err=True)
+    if not sys.stdin.isatty():
+        raise UserError("this is not a terminal, so nobody can be asked back: add --yes if you mean it")
+    if click.confirm(last, err=True):
+        return True
+    click.echo("Nothing was asked for.", err=True)
+    return False
+
+
+def _preview(settings: "Settings", request: "Act") -> "tuple[Act, tuple[str, ...]]":
+    """
+    Return the request about the one alert that it names, and what to ask back.
+
+    Raises:
+        UserError: It cannot be done as asked.
+        StoreError: The store cannot be read.
+    """
+    from alertd.core.alerts.acting import act, consequences_of
+    from alertd.core.alerts.request_outcome import find_alert
+    from alertd.errors import RulesError
+    from alertd.rules_file.load import load_rules
+    from alertd.store.store import Store
+
+    store = Store.open_read_only(settings.store_url())
+    try:
+        now = now_of(store)
+        with reading():
+            alert = find_alert({alert.fingerprint: alert for alert in store.alerts.all_alerts()}, request.fingerprint)
+            request = replace(request, fingerprint=alert.fingerprint, episode=alert.episode)
+            try:
+                loaded = load_rules(settings.rules_path())
+            except RulesError:
+                # The daemon has rules that could be read, and decides; at night nobody fixes a file first.
+                unknown = "The rules file cannot be read now, so nothing more is known of it here."
+                return request, (unknown, f"Act on {alert.rule} ({alert.fingerprint}): {alert.headline}?")
+            desk = _desk(store, loaded, settings, now)
+            row, is_new = act(request, alert, desk.rules.get(alert.rule), desk.acting, now)
+    finally:
+        store.close()
+    if not is_new:
+        return request, (f"{row.name} ({row.owner}) is asked for already, by {row.by}.", "Ask again?")
+    if request.undo:
+        return request, (f"Start {row.name} ({row.owner}) again?",)
+    return request, (*consequences_of(alert, row.key, desk.acting), f"Stop {row.name} ({row.owner})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Desk:
+    """What this command judges by, as the daemon would."""
+
+    rules: "dict[str, Rule]"
+    acting: "Acting"
+
+
+def _desk(store: "Store", loaded: "LoadedRules", settings: "Settings", now: datetime) -> _Desk:
+    """
+    Read what is known.
+
+    Raises:
+        StoreError: The store cannot be read.
+    """
+    from alertd.daemon.asked import acting_of
+    from alertd.daemon.plan import actions_of, build_watched
+
+    watched, last = build_watched(loaded, settings), store.meta.last_read
+    acting = acting_of(
+        actions_of(loaded),
+        (one for one in store.resources.load() if one.account in watched.resource_accounts),
+        store.actions.recent(now),
+        last.resources_read if last is not None else {},
+    )
+    return _Desk(rules={rule.name: rule for rule in watched.rules}, acting=acting)
+
+
+async def _ask(settings: "Settings", request: "Act") -> int:
+    from alertd.daemon.control_socket import NobodyListens
+
+    try:
+        text = await ask_daemon(settings, request)
+    except NobodyListens:
+        return await _do(settings, request)
+    click.echo("\n".join(map(escape_controls, text.split("\n"))))
+    return await _watch(settings, request)
+
+
+async def _watch(settings: "Settings", request: "Act") -> int:
+    """Show for a while what the daemon makes of it."""
+    from alertd.clock import monotonic_s
+    from alertd.store.store import Store
+
+    until_s, progress = monotonic_s() + _WATCHED_FOR.total_seconds(), _Progress()
+    while True:
+        store = Store.open_read_only(settings.store_url())
+        try:
+            row = store.actions.request(request.id)
+        finally:
+            store.close()
+        if row is None:
+            # Another request for the same instance answered; the text said so.
+            return 0
+        code = progress.show(row)
+        if code is not None:
+            return code
+        if monotonic_s() >= until_s:
+            click.echo("The daemon goes on; `alertd actions` shows what comes of it.")
+            return 0
+        await asyncio.sleep(_LOOK_S)
+
+
+class _Progress:
+    """Prints each step of a request once."""
+
+    def __init__(self) -> None:
+        self._shown = ""
+
+    def show(self, row: "ActionRequest") -> int | None:
+        """Print a step that is new; return the exit code once it is over."""
+        from alertd.core.actions import ActionState
+
+        text = f"{row.state.value}{f': {row.detail}' if row.detail else ''}"
+        if text != self._shown:
+            self._shown = text
+            click.echo(escape_controls(text))
+        if not row.state.is_final:
+            return None
+        return 0 if row.state is ActionState.DONE else 1
+
+
+async def _do(settings: "Settings", request: "Act") -> int:
+    """
+    Carry it out in this process, by the same rows and code as the daemon.
+
+    Raises:
+        UserError: It cannot be done as asked, or a key is missing.
+        StoreError: The store cannot be written.
+    """
+    from alertd.clock import elapsed_s, utc_now
+    from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_out
+    from alertd.daemon.accounts import open_instances
+    from alertd.daemon.actions import ActionWorker
+    from alertd.daemon.store_gateway import StoreGateway
+    from alertd.rules_file.load import load_rules
+    from alertd.store.thread import StoreThread
+
+    loaded = load_rules(settings.rules_path())
+    async with AsyncExitStack() as stack:
+        instances = open_instances(loaded, settings, stack)
+        now = stored_now(settings)
+        ahead = now - utc_now()
+        thread = await StoreThread.start(lambda: open_known(settings, now))
+        stack.push_async_callback(thread.close)
+        gateway = StoreGateway(thread)
+
+        def asked(store: "Store") -> RequestOutcome:
+            desk = _desk(store, loaded, settings, now)
+            alerts = {alert.fingerprint: alert for alert in store.alerts.all_alerts()}
+            return carry_out(
+                request,
+                Situation(alerts=alerts, silences={}, rules=desk.rules, inhibitions=(), acting=desk.acting, now=now),
+            )
+
+        with reading():
+            outcome = await gateway.call(asked)
+        await gateway.save_request(outcome, (), now)
+        click.echo("\n".join(map(escape_controls, outcome.text.split("\n"))))
+        row = outcome.action
+        assert row is not None
+        worker = ActionWorker(log=_Log(gateway), instances=instances, now=lambda: utc_now() + ahead, elapsed=elapsed_s)
+        return await _carried_out(worker, row, _read(gateway))
+
+
+def _read(gateway: "StoreGateway") -> "Callable[[str], Awaitable[ActionRequest | None]]":
+    async def read(name: str) -> "ActionRequest | None":
+        return await gateway.call(lambda store: store.actions.request(name))
+
+    return read
+
+
+async def _carried_out(
+    worker: "ActionWorker", row: "ActionRequest", read: "Callable[[str], Awaitable[ActionRequest | None]]"
+) -> int:
+    progress = _Progress()
+    while True:
+        await worker.turn()
+        code = progress.show(await read(row.id) or row)
+        if code is not None:
+            return code
+        await asyncio.sleep(_LOOK_S)
+
+
+class _Log:
+    """The rows, with the history of their alerts; without a daemon there is nobody to show anything in messages."""
+
+    def __init__(self, gateway: "StoreGateway") -> None:
+        self._gateway = gateway
+
+    async def open_actions(self) -> "tuple[ActionRequest, ...]":
+        return await self._gateway.open_actions()
+
+    async def move_action(self, before: "ActionRequest", after: "ActionRequest", now: datetime) -> bool:
+        alert = await self._gateway.call(lambda store: store.alerts.alert(after.fingerprint))
+        return await self._gateway.move_action(before, after, alert, (), now)

@@ -1,0 +1,133 @@
+"""
+What somebody asked for, and what came of it: from what the daemon holds to what is stored and shown.
+
+Pure; the cycle hands in what it holds, and stores.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cached_property
+
+from alertd.core.actions import Action, ActionRequest, ActionState, Verb
+from alertd.core.alert import Alert
+from alertd.core.alerts.acting import Acting
+from alertd.core.alerts.lifecycle import Move
+from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_out
+from alertd.core.alerts.requests import Request
+from alertd.core.chart import Chart
+from alertd.core.messages.dispatch import entries_of_action, entries_of_request, written_anew
+from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.resources import Resource, ResourceKind
+from alertd.core.rules.base import Rule
+from alertd.daemon.state import DaemonState, Plan
+
+
+def acting_of(
+    actions: Mapping[str, Action],
+    resources: Iterable[Resource],
+    requests: tuple[ActionRequest, ...],
+    read_at: Mapping[str, datetime],
+) -> Acting:
+    """
+    Return what may be done about alerts now.
+
+    Args:
+        actions: Of the rules file.
+        resources: What is listed of the accounts where lists are read.
+        requests: The open ones and the latest.
+        read_at: When the lists of accounts were read: what was stopped since runs no more, whatever they say.
+    """
+    listed = {resource.key: resource for resource in resources if resource.kind is ResourceKind.INSTANCE}
+    for request in requests:
+        was_read_at, known = read_at.get(request.account), listed.get(request.key)
+        if known is not None and request.state is ActionState.DONE and request.finished_at is not None:
+            is_newer = was_read_at is None or request.finished_at > was_read_at
+            status = "exited" if request.verb is Verb.STOP else "running"
+            listed |= {request.key: replace(known, status=status)} if is_newer else {}
+    return Acting(
+        actions=actions,
+        instances=listed,
+        requests=requests,
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scene:
+    """All that is known at the moment at which somebody asks, or something asked for takes a step."""
+
+    state: DaemonState
+    plan: Plan
+    acting: Acting
+    install_id: str
+    chart_of: Callable[[Alert, Rule | None], Chart | None]
+    now: datetime
+
+    @cached_property
+    def rules(self) -> Mapping[str, Rule]:
+        """The rules in force, by name."""
+        return {rule.name: rule for rule in self.plan.rules}
+
+    def carry_out(self, request: Request) -> tuple[RequestOutcome, list[OutboxEntry]]:
+        """
+        Return what a request changes, and what is shown of that.
+
+        Raises:
+            RequestError: It cannot be done as asked.
+        """
+        outcome = carry_out(
+            request,
+            Situation(
+                alerts=self.state.alerts,
+                silences=self.state.silences,
+                rules=self.rules,
+                inhibitions=self.plan.audience.inhibitions,
+                acting=self.acting,
+                now=self.now,
+            ),
+        )
+        entries = entries_of_request(
+            [self._move(alert) for alert in outcome.alerts],
+            audience=self.plan.audience,
+            install_id=self.install_id,
+            headline_of=self.plan.headline_of,
+            chart_of=self.chart_of,
+            acting=self.acting,
+            now=self.now,
+        )
+        if outcome.action is not None and outcome.is_new:
+            entries += self.entries_of(outcome.action)
+        return outcome, entries
+
+    def entries_of(self, request: ActionRequest) -> list[OutboxEntry]:
+        """Return what is shown of a step of a request for an action; nothing where its alert is not known any more."""
+        alert = self.state.alerts.get(request.fingerprint)
+        if alert is None:
+            return []
+        others = tuple(one for one in self.acting.requests if one.id != request.id)
+        return entries_of_action(
+            request,
+            self._move(alert),
+            audience=self.plan.audience,
+            install_id=self.install_id,
+            headline_of=self.plan.headline_of,
+            chart_of=self.chart_of,
+            acting=replace(self.acting, requests=(*others, request)),
+            now=self.now,
+        )
+
+    def written_anew(self, entry: OutboxEntry) -> OutboxEntry:
+        """Return an entry that waited as it is to be sent now."""
+        return written_anew(
+            entry,
+            alerts=self.state.alerts,
+            rules=self.rules,
+            audience=self.plan.audience,
+            headline_of=self.plan.headline_of,
+            chart_of=self.chart_of,
+            acting=self.acting,
+            now=self.now,
+        )
+
+    def _move(self, alert: Alert) -> Move:
+        return Move(before=self.state.alerts[alert.fingerprint], after=alert, rule=self.rules.get(alert.rule))

@@ -1,0 +1,95 @@
+"""What people asked to have done about alerts, one row each: each step is stored before the next is taken."""
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from alertd.core.actions import UNDO_WITHIN, ActionRequest
+from alertd.store.database import Database
+from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_none
+from alertd.store.table import insert, select
+
+LATELY = UNDO_WITHIN + timedelta(hours=23)
+"""What finished longer ago decides nothing any more; what did lately is shown in messages."""
+
+
+class ActionRow(NamedTuple):
+    """The columns of `action_request`; all but `body` follow from it."""
+
+    id: str
+    fingerprint: str
+    account: str
+    owner: str
+    state: str
+    requested_at: int
+    finished_at: int | None
+    body: str
+
+    @classmethod
+    def of(cls, request: ActionRequest) -> "ActionRow":
+        """Return the row that holds a request."""
+        return cls(
+            id=request.id,
+            fingerprint=request.fingerprint,
+            account=request.account,
+            owner=request.owner,
+            state=request.state.value,
+            requested_at=to_micros(request.requested_at),
+            finished_at=to_micros_or_none(request.finished_at),
+            body=to_json(request),
+        )
+
+    @property
+    def request(self) -> ActionRequest:
+        """
+        The request that the row holds.
+
+        Raises:
+            StoreError: The row is damaged.
+        """
+        return from_json(self.body, ActionRequest, where=f"action request {self.id}")
+
+
+class Actions:
+    """The table `action_request`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def all_requests(self) -> tuple[ActionRequest, ...]:
+        """Return every request that is kept, the oldest first."""
+        return self._read("ORDER BY requested_at, id")
+
+    def open_requests(self) -> tuple[ActionRequest, ...]:
+        """Return those that are not finished, the oldest first."""
+        return self._read("WHERE finished_at IS NULL ORDER BY requested_at, id")
+
+    def recent(self, now: datetime) -> tuple[ActionRequest, ...]:
+        """Return those that are open, or finished so lately that they decide what may be asked for."""
+        since = to_micros(now - LATELY)
+        return self._read("WHERE finished_at IS NULL OR finished_at >= ? ORDER BY requested_at, id", since)
+
+    def request(self, name: str) -> ActionRequest | None:
+        """Return the request of an id."""
+        found = self._read("WHERE id = ?", name)
+        return found[0] if found else None
+
+    def _read(self, rest: str, *values: str | int) -> tuple[ActionRequest, ...]:
+        return tuple(row.request for row in select(self._database, ActionRow, "action_request", rest, values))
+
+    def add(self, request: ActionRequest) -> bool:
+        """Write a new request; return False where its id is known, or another one of its instance is open."""
+        return insert(self._database, "action_request", ActionRow.of(request), "ON CONFLICT DO NOTHING") == 1
+
+    def move(self, before: ActionRequest, after: ActionRequest) -> bool:
+        """Write a request's next step; return False where its state is another by now, and nothing was written."""
+        row = ActionRow.of(after)
+        changed = self._database.execute(
+            "UPDATE action_request SET state = ?, finished_at = ?, body = ? WHERE id = ? AND state = ?",
+            (row.state, row.finished_at, row.body, row.id, before.state.value),
+        )
+        return changed == 1
+
+    def prune(self, before: datetime) -> int:
+        """Delete what finished before an instant; return how many."""
+        with self._database.transaction():
+            return self._database.execute("DELETE FROM action_request WHERE finished_at < ?", (to_micros(before),))

@@ -1,0 +1,222 @@
+"""Which alerts offer an action, what asking for it makes, and what cannot be asked for."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from alertd.core.actions import Act, Action, ActionRequest, ActionState, Verb
+from alertd.core.alert import Alert, AlertState, Rate
+from alertd.core.alerts.acting import NO_ACTIONS, Acting, act, offer_of, parse_action, undo_of
+from alertd.core.alerts.requests import RequestError, RequestTextError
+from alertd.core.money import Usd
+from alertd.core.resources import Resource, ResourceKind
+from tests.core.builders import HOUR, NOW, firing, rolling, usd
+
+MINUTE = timedelta(minutes=1)
+KEY = ("default", "gpu-1")
+RULE = rolling(actions=("stop",))
+ALERT = replace(firing(), rate=Rate(per_hour=usd("7.30"), through=NOW, is_billed=True))
+
+
+def a_resource(**parts: object) -> Resource:
+    """An instance as a list has it."""
+    plain = Resource(
+        account="default",
+        id="gpu-1",
+        kind=ResourceKind.INSTANCE,
+        name="notebook-9",
+        status="running",
+        product="H100",
+        gpus=1,
+        started_at=None,
+        stopped_at=None,
+        keep_days=7,
+    )
+    return replace(plain, **parts)  # type: ignore[arg-type]
+
+
+def acting(*requests: ActionRequest, **parts: object) -> Acting:
+    plain = Acting(
+        actions={"stop": Action(name="stop", accounts=frozenset({"default"}), approvers=("U04ABCDEF",))},
+        instances={KEY: a_resource()},
+        requests=requests,
+    )
+    return replace(plain, **parts)  # type: ignore[arg-type]
+
+
+def asked(**parts: object) -> Act:
+    plain = Act(id="a1b2c3d4", fingerprint=ALERT.fingerprint, by="dana", person="cli:dana")
+    return replace(plain, **parts)  # type: ignore[arg-type]
+
+
+def made(**parts: object) -> ActionRequest:
+    row, is_new = act(asked(id="00000001"), ALERT, RULE, acting(), NOW)
+    assert is_new
+    return replace(row, **parts)  # type: ignore[arg-type]
+
+
+def done() -> ActionRequest:
+    return made(state=ActionState.DONE, finished_at=NOW + MINUTE)
+
+
+def refused(request: Act, known: Acting, *, alert: Alert = ALERT, rule: object = RULE, at: timedelta = HOUR) -> str:
+    with pytest.raises(RequestError) as caught:
+        act(request, alert, rule, known, NOW + at)  # type: ignore[arg-type]
+    return str(caught.value)
+
+
+def test_offer_when_the_owner_is_an_instance_that_runs_then_says_what_comes_of_it() -> None:
+    """What it is, what it costs, and what stays billed."""
+    offer = offer_of(ALERT, RULE, acting())
+    assert offer is not None
+    assert (offer.verb, offer.action, offer.name) == (Verb.STOP, "stop", "notebook-9")
+    assert "$7.30 an hour" in " ".join(offer.consequences)
+
+
+@pytest.mark.parametrize(
+    ("alert", "rule", "known"),
+    [
+        pytest.param(ALERT, rolling(), acting(), id="the rule names no action"),
+        pytest.param(ALERT, None, acting(), id="the rule is gone"),
+        pytest.param(ALERT, RULE, NO_ACTIONS, id="nothing is known"),
+        pytest.param(ALERT, RULE, acting(instances={}), id="no list has it"),
+        pytest.param(ALERT, RULE, acting(instances={KEY: a_resource(status="exited")}), id="stopped"),
+        pytest.param(replace(ALERT, account="lab"), RULE, acting(), id="another account's"),
+        pytest.param(replace(ALERT, account="default, lab"), RULE, acting(), id="of two accounts"),
+        pytest.param(replace(ALERT, group=()), RULE, acting(), id="of everybody"),
+        pytest.param(replace(ALERT, state=AlertState.RESOLVED), RULE, acting(), id="resolved"),
+        pytest.param(replace(ALERT, state=AlertState.PENDING), RULE, acting(), id="pending"),
+        pytest.param(ALERT, RULE, acting(made()), id="asked for already"),
+    ],
+)
+def test_offer_when_there_is_nothing_to_stop_then_none(alert: Alert, rule: object, known: Acting) -> None:
+    """A button that can only fail is none."""
+    assert offer_of(alert, rule, known) is None  # type: ignore[arg-type]
+
+
+def test_request_when_asked_then_a_row_that_nobody_has_called() -> None:
+    """Who, when, what it cost until then."""
+    row = made()
+    assert (row.state, row.key, row.by, row.requested_at) == (ActionState.REQUESTED, KEY, "dana", NOW)
+    assert "billed through" in row.cost
+    assert row.called_at is None
+
+
+@pytest.mark.parametrize("state", [state for state in ActionState if not state.is_final])
+def test_request_when_one_is_open_then_that_one_answers(state: ActionState) -> None:
+    """Two people press at three in the morning: one call."""
+    first = made(state=state)
+    row, is_new = act(asked(by="kim", person="cli:kim"), ALERT, RULE, acting(first), NOW + MINUTE)
+    assert (row, is_new) == (first, False)
+
+
+@pytest.mark.parametrize("state", [state for state in ActionState if state.is_final])
+def test_request_when_the_last_one_is_over_then_a_new_row(state: ActionState) -> None:
+    """What failed or stayed unknown may be asked anew."""
+    _, is_new = act(asked(), ALERT, RULE, acting(made(state=state, finished_at=NOW)), NOW + HOUR)
+    assert is_new
+
+
+def test_request_when_delivered_twice_then_the_same_row_even_after_its_end() -> None:
+    """Slack repeats what it thinks was not heard."""
+    first = done()
+    assert act(asked(id=first.id), ALERT, RULE, acting(first), NOW + HOUR) == (first, False)
+
+
+@pytest.mark.parametrize(
+    ("request_", "known", "text"),
+    [
+        pytest.param(asked(action="stpo"), acting(), 'has no action "stpo"; it has stop', id="another name"),
+        pytest.param(asked(), acting(actions={}), 'has no action "stop"', id="gone from the rules"),
+        pytest.param(asked(episode=7), acting(), "has ended already", id="a button of yesterday"),
+        pytest.param(asked(), acting(instances={}), "in no list of instances", id="no instance"),
+        pytest.param(
+            asked(),
+            acting(instances={KEY: a_resource(status="exited")}),
+            "notebook-9 does not run: it is exited",
+            id="stopped already",
+        ),
+    ],
+)
+def test_request_when_it_cannot_be_done_then_says_why(request_: Act, known: Acting, text: str) -> None:
+    """The person who asks is told in words what is missing."""
+    assert text in refused(request_, known)
+
+
+def test_request_when_the_rule_has_several_actions_then_one_must_be_named() -> None:
+    """Nobody guesses what is to be stopped."""
+    both = rolling(actions=("stop", "halt"))
+    assert "several actions: stop and halt" in refused(asked(), acting(), rule=both)
+    row, _ = act(asked(action="stop"), ALERT, both, acting(), NOW)
+    assert row.action == "stop"
+
+
+# --- start again ---------------------------------------------------------------------------------------------------
+
+
+def test_start_when_asked_by_who_stopped_then_a_row_of_its_own() -> None:
+    """The undo of one's own stop, and of nothing else."""
+    row, is_new = act(asked(undo=True), ALERT, RULE, acting(done()), NOW + HOUR)
+    assert is_new
+    assert (row.verb, row.state, row.key, row.called_at, row.finished_at) == (
+        Verb.START,
+        ActionState.REQUESTED,
+        KEY,
+        None,
+        None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("request_", "requests", "at", "text"),
+    [
+        pytest.param(asked(), (), HOUR, "nothing was stopped", id="nothing was stopped"),
+        pytest.param(asked(), (made(),), HOUR, "nothing was stopped", id="not stopped yet"),
+        pytest.param(asked(person="cli:kim"), (done(),), HOUR, "stopped by dana, who alone", id="somebody else"),
+        pytest.param(asked(person="slack:dana"), (done(),), HOUR, "who alone", id="the same name elsewhere"),
+        pytest.param(asked(), (done(),), HOUR + 2 * MINUTE, "within an hour", id="too late"),
+        pytest.param(
+            asked(),
+            (done(), replace(done(), id="2", verb=Verb.START)),
+            HOUR,
+            "started again already",
+            id="started already",
+        ),
+    ],
+)
+def test_start_when_it_cannot_be_asked_for_then_says_why(
+    request_: Act, requests: tuple[ActionRequest, ...], at: timedelta, text: str
+) -> None:
+    """An hour, the same person, once."""
+    assert text in refused(replace(request_, undo=True), acting(*requests), at=at)
+
+
+def test_start_when_pressed_twice_then_the_first_answers() -> None:
+    """One call for a start, too."""
+    first, _ = act(asked(undo=True), ALERT, RULE, acting(done()), NOW + MINUTE)
+    second = act(asked(id="99999999", undo=True), ALERT, RULE, acting(done(), first), NOW + 2 * MINUTE)
+    assert second == (first, False)
+
+
+@pytest.mark.parametrize("state", ActionState)
+def test_undo_when_offered_then_only_of_a_stop_that_is_done(state: ActionState) -> None:
+    """What is unknown may still run."""
+    found = undo_of(made(state=state))
+    assert (found is not None) is (state is ActionState.DONE)
+    assert undo_of(replace(done(), verb=Verb.START)) is None
+
+
+def test_text_when_read_then_held_to_the_bounds_of_all_requests() -> None:
+    """The same digits and names as an acknowledgement."""
+    assert parse_action(asked(fingerprint="ABCD"), episode="3") == asked(fingerprint="abcd", episode=3)
+    with pytest.raises(RequestTextError):
+        parse_action(asked(by="  "))
+    with pytest.raises(RequestTextError):
+        parse_action(asked(by="dana\x1b[1m"))
+
+
+def test_cost_when_counted_then_of_the_alert() -> None:
+    """What it cost until somebody acted."""
+    assert ALERT.billed is None or ALERT.billed.total >= Usd(0)
+    assert ALERT.headline in made().cost
