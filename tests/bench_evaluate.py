@@ -18,7 +18,8 @@ from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Series
 from alertd.core.spend.block import EMPTY, HourBlock
-from alertd.core.spend.ledger import CategoryBook, DataState, HourSummary, SeriesTable
+from alertd.core.spend.data_state import DataState
+from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable
 from alertd.core.spend.view import SpendView
 
 OWNERS, HOURS, RULES, ROUNDS = 10_000, 744, 1_000, 9

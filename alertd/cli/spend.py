@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from alertd.core.hours import HourRange
     from alertd.core.owners import OwnerDirectory
     from alertd.core.spend.bill import View
+    from alertd.core.spend.data_state import DataState
     from alertd.core.spend.lately import Billed
-    from alertd.core.spend.ledger import DataState
     from alertd.core.spend.view import SpendView
     from alertd.settings import Settings
     from alertd.store.store import Store
@@ -199,8 +199,8 @@ def _read(
 ) -> _Found | None:
     """Return what each group spent, largest first, those without any spend left out; None while nothing is known."""
     from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
+    from alertd.core.spend.data_state import DataState
     from alertd.core.spend.lately import billed_in
-    from alertd.core.spend.ledger import DataState
     from alertd.core.spend.view import SpendView
 
     with store.snapshot():

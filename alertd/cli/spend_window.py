@@ -10,7 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from alertd.core.hours import HourRange
-    from alertd.core.spend.ledger import DataState
+    from alertd.core.spend.data_state import DataState
 
 LONGEST = timedelta(days=400)
 DEFAULT_SINCE = timedelta(days=7)

@@ -17,6 +17,7 @@ from alertd.core.rules.facts import ClockRecord, ReloadOutcome
 from alertd.core.rules.held import LastRead
 from alertd.core.spend.arrival import DAILY
 from alertd.core.spend.bill import View
+from alertd.core.spend.data_state import streams_of_book
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.stream import StreamState, through_text
 from alertd.core.words import format_age, format_count, format_instant
@@ -321,7 +322,7 @@ def _books(store: Store, view: View) -> list[CategoryBook]:
 
 
 def _edge(book: CategoryBook, now: datetime, settle_delay: timedelta) -> Edge:
-    streams = book.streams(now, settle_delay)
+    streams = streams_of_book(book, now, settle_delay)
     edge = max((stream.edge for stream in streams), default=None)
     return Edge(
         account=book.account,

@@ -17,6 +17,7 @@ from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.muted import Muted
+from alertd.core.spend.data_state import edge_of_book
 from alertd.core.words import format_instant
 from alertd.notify.text import plain_with_state, printable
 from alertd.rules_test.model import Expectation, ExpectedAlert, ExpectedMessage, RuleTest
@@ -165,7 +166,7 @@ class _Scene:
 
     def _data_text(self) -> str:
         """Say how far the bills are known, and what could not be read."""
-        edges = [book.edge(self.observed.at, self.settle_delay) for book in self.observed.books]
+        edges = [edge_of_book(book, self.observed.at, self.settle_delay) for book in self.observed.books]
         known = [edge for edge in edges if edge is not None]
         through = f"bills are read through {self._when(start_of(max(known)))}" if known else "no bill is read yet"
         failing = [f"{book.category} cannot be read" for book in self.observed.books if book.failed_at is not None]

@@ -14,7 +14,7 @@ from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import Overview
 from alertd.core.rules.base import Rule
 from alertd.core.spend.bill import Balance, TrackedBill
-from alertd.core.spend.ledger import DataState
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.steps import StepSums
 from alertd.queries.alert_history import AlertHistory
 from alertd.queries.status import Status

@@ -22,7 +22,8 @@ from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillRows, MonthlyBill, Series, TrackedBill, track
 from alertd.core.spend.block import EMPTY, HourBlock
-from alertd.core.spend.ledger import CategoryBook, DataState, SeriesTable, file_failure, file_rows
+from alertd.core.spend.data_state import DataState
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_failure, file_rows
 from alertd.core.spend.view import SpendView
 
 NOW = datetime(2026, 1, 10, 12, 5, tzinfo=UTC)

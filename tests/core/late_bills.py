@@ -20,7 +20,8 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import BillRows
 from alertd.core.spend.block import EMPTY, HourBlock
-from alertd.core.spend.ledger import CategoryBook, DataState, SeriesTable, file_failure, file_rows
+from alertd.core.spend.data_state import DataState
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
 from alertd.core.spend.view import SpendView
 from tests.core.builders import SETTLE, Row, a_series, usd

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from alertd.core.hours import HourRange
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend.ledger import DataState
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.steps import SpendSteps, StepSums, steps_of, sum_steps
 from alertd.web.drawing import WIDTH, budget_bar, spend_drawing
 from alertd.web.spend_panel import Choice, GroupBy, Window, spend_panel, step_rows

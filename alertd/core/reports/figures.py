@@ -19,8 +19,8 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import GroupStanding
 from alertd.core.sparkline import bounds
 from alertd.core.spend.bill import BillStatus, TrackedBill
+from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.lately import billed_in, last_hours
-from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import points_of
 from alertd.core.spend.view import SpendView

@@ -24,9 +24,9 @@ from alertd.core.rules.runway import LONGEST_DAYS, Floor, Renewal, Runway, days_
 from alertd.core.rules.standing import worst
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import SUBSCRIPTION, Balance
+from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import edges_of
 from alertd.core.spend.ends import two_ends
-from alertd.core.spend.ledger import Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.subscription import renewals
 from alertd.core.words import format_duration, format_instant

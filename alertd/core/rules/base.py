@@ -31,7 +31,8 @@ from alertd.core.rules.rule import (
 from alertd.core.rules.spend_rule import GROUP_KEYS, SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Balance, BillStatus, MonthlyBill, TrackedBill, View
-from alertd.core.spend.ledger import CategoryBook, DataState, Gap
+from alertd.core.spend.data_state import DataState, Gap
+from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.planned import Allowance, Allowances, PlannedSpend
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import SpendView

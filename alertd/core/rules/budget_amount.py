@@ -14,7 +14,7 @@ from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
-from alertd.core.spend.ledger import Gap
+from alertd.core.spend.data_state import Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import GroupSums
 from alertd.core.words import format_instant

@@ -12,7 +12,7 @@ from fractions import Fraction
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.money import UNITS_PER_USD, format_usd
 from alertd.core.rules.standing import share_text
-from alertd.core.spend.ledger import DataState
+from alertd.core.spend.data_state import DataState
 from alertd.core.words import format_instant
 
 _ROUNDING = UNITS_PER_USD // 100

@@ -21,9 +21,9 @@ from alertd.core.money import Usd
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rule import Key, Problem, hourly_problems
 from alertd.core.severity import Severity
+from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import GroupEnds, TwoEnds, two_ends
-from alertd.core.spend.ledger import Gap
 from alertd.core.spend.planned import Allowances
 
 _WINDOWS = 2

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Resource, ResourceKey
 from alertd.core.spend.bill import Balance, Term, TrackedBill, View
-from alertd.core.spend.ledger import DataState
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.view import SpendView
 

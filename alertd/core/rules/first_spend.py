@@ -23,9 +23,9 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
+from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
-from alertd.core.spend.ledger import Gap
 from alertd.core.words import format_duration, format_instant, group_name, quote
 
 _GROUPS = ("owner", "team", "product", "category", "subcategory")

@@ -15,7 +15,8 @@ from alertd.core.resources import Resource, names_of
 from alertd.core.rules.facts import ClockFault, Facts, ReloadOutcome
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
-from alertd.core.spend.ledger import CategoryBook, DataState
+from alertd.core.spend.data_state import DataState
+from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.stream import Streams
 from alertd.core.spend.view import SpendView
 

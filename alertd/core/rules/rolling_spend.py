@@ -18,9 +18,9 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
+from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
-from alertd.core.spend.ledger import DataState, Gap
 from alertd.core.spend.planned import Allowance, Allowances
 from alertd.core.words import format_duration, group_name
 

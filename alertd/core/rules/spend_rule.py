@@ -19,8 +19,8 @@ from alertd.core.rules.rates import rates_of
 from alertd.core.rules.rule import NOT_MATCHED, Key, Metric, Rule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION, View
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.edges import Edges, edges_of
-from alertd.core.spend.ledger import DataState
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import GroupSpend, rolling_chart, rolling_hours

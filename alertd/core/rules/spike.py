@@ -26,9 +26,9 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
+from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import TwoEnds, two_ends
-from alertd.core.spend.ledger import Gap
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
 from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines

@@ -12,7 +12,7 @@ from alertd.core.labels import Labels
 from alertd.core.spend.arrival import DAILY, HOURLY
 from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.cells import Cells
-from alertd.core.spend.ledger import DataState
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.moment import Moment, Reads, is_within, moment_of, seconds_of
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.stream import NEVER, StreamKey, Streams, fitted

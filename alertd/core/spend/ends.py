@@ -18,8 +18,8 @@ from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.spend.arrival import HOURLY
 from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.cells import Cells
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.edges import Edges
-from alertd.core.spend.ledger import DataState
 from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.stream import StreamKey, Streams, late_streams
 from alertd.core.spend.view import GroupSums, SpendView

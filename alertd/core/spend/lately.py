@@ -11,9 +11,9 @@ from alertd.core.alert import Lag
 from alertd.core.calendar import Period, period_of
 from alertd.core.hours import HourRange
 from alertd.core.money import Usd
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.edges import edges_of, lagging
 from alertd.core.spend.ends import since_start
-from alertd.core.spend.ledger import DataState
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import SpendView
 

@@ -13,13 +13,11 @@ from datetime import datetime, timedelta
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.hours import HourRange, HourSet, hour_of, start_of
-from alertd.core.labels import Patterns
+from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.spend.arrival import KEPT_HOURS, Arrivals, Place, ReadSpan, is_noted, lacked_at, note_block, with_read
 from alertd.core.spend.bill import BillRows, Series, View
 from alertd.core.spend.block import EMPTY, HourBlock, digest, encode
-from alertd.core.spend.stream import Streams, StreamState, streams_of
 
 _NO_HOURS = HourSet()
 DEEP_HOURS = 72
@@ -121,14 +119,6 @@ class CategoryBook:
     def has_credit(self) -> bool:
         """Whether a negative row was ever seen here, so that one may lie in what is missing."""
         return any(hour.has_credit for hour in self.hours.values())
-
-    def streams(self, now: datetime, settle_delay: timedelta) -> tuple[StreamState, ...]:
-        """Return how far each of the category's streams is billed, and how late its rows come."""
-        return DataState(books={self.key: self}, now=now, settle_delay=settle_delay).streams.states(self.key)
-
-    def edge(self, now: datetime, settle_delay: timedelta) -> int | None:
-        """Return the latest edge of the category's streams; None while nothing is known."""
-        return max((stream.edge for stream in self.streams(now, settle_delay)), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -297,130 +287,3 @@ def _cell_sums(values: NDArray[np.int64], starts: NDArray[np.intp]) -> NDArray[n
     if float(sizes.max(initial=0.0)) > LARGEST_SUM:
         raise OverflowError("rows of one hour, owner and product add up to more than 922 million USD")
     return np.add.reduceat(values, starts)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Gap:
-    """Why some hours of a window are not known for sure."""
-
-    account: str
-    category: str
-    text: str
-    """A clause for people: "gpu could not be read since 12:00 UTC (HTTP 500)"."""
-    may_hide_credit: bool
-    """What is missing could also lower the sum."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataState:
-    """The books of every polled category, asked together."""
-
-    books: Mapping[tuple[str, str], CategoryBook]
-    now: datetime
-    settle_delay: timedelta
-    known_streams: Streams | None = field(default=None, repr=False, compare=False)
-    """How far each stream is billed, where something else than the books says so: in the past as it is known now."""
-    _streams: list[Streams] = field(default_factory=list, repr=False, compare=False)
-    _selected: dict[tuple[Patterns, Patterns], tuple[tuple[str, str], ...]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    @property
-    def accounts(self) -> frozenset[str]:
-        """The accounts that are polled."""
-        if not self._accounts:
-            self._accounts.append(frozenset(account for account, _ in self.books))
-        return self._accounts[0]
-
-    def select(self, account: Patterns, category: Patterns) -> tuple[tuple[str, str], ...]:
-        """Return the (account, category) pairs that two filters let through; many rules ask the same."""
-        found = self._selected.get((account, category))
-        if found is None:
-            found = tuple(key for key in self.books if account.matches(key[0]) and category.matches(key[1]))
-            self._selected[account, category] = found
-        return found
-
-    _accounts: list[frozenset[str]] = field(default_factory=list, repr=False, compare=False)
-    _edges: dict[tuple[tuple[str, str], ...], int | None] = field(default_factory=dict, repr=False, compare=False)
-    _gaps: dict[tuple[tuple[tuple[str, str], ...], HourRange], tuple[Gap, ...]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
-
-    @property
-    def read_at(self) -> dict[tuple[str, str], datetime]:
-        """When each category was last read successfully."""
-        return {key: book.read_at for key, book in self.books.items() if book.read_at is not None}
-
-    def use_streams(self, streams: Streams) -> None:
-        """Take over streams that were put together before."""
-        self._streams[:] = [streams]
-
-    @property
-    def streams(self) -> Streams:
-        """The streams of all categories; put together once for all rules."""
-        if self.known_streams is not None:
-            return self.known_streams
-        if not self._streams:
-            self._streams.append(
-                streams_of(
-                    {key: book.arrivals for key, book in self.books.items()},
-                    self.read_at,
-                    now=self.now,
-                    settle_delay=self.settle_delay,
-                    # Stored before anybody noted when rows come: until the next read the hours themselves must do.
-                    stored={
-                        key: [(hour, summary.end - hour) for hour, summary in book.hours.items()]
-                        for key, book in self.books.items()
-                        if not book.arrivals
-                    },
-                )
-            )
-        return self._streams[0]
-
-    def edge(self, keys: Iterable[tuple[str, str]]) -> int | None:
-        """Return the latest data edge of the given categories, None while none has one; many ask the same."""
-        asked = tuple(keys)
-        if asked not in self._edges:
-            each = (self.streams.edge(key) for key in asked)
-            self._edges[asked] = max((edge for edge in each if edge is not None), default=None)
-        return self._edges[asked]
-
-    def gaps(self, keys: Iterable[tuple[str, str]], span: HourRange) -> tuple[Gap, ...]:
-        """Return what is missing or doubted in a window, one gap a category; none means complete. Many ask the same."""
-        asked = tuple(keys), span
-        found = self._gaps.get(asked)
-        if found is None:
-            each = (self._gap(self.books[key], span) for key in asked[0])
-            found = self._gaps[asked] = tuple(gap for gap in each if gap is not None)
-        return found
-
-    def _gap(self, book: CategoryBook, span: HourRange) -> Gap | None:
-        failed = book.failed.within(span)
-        missing = book.covered.missing_from(span)
-        doubted = sorted(hour for hour in book.suspicions if hour in span)
-        if failed:
-            text = f"{book.title} could not be read {_when(book, failed)} ({book.error or 'see the log'})"
-        elif missing:
-            first = start_of(missing.ranges[0].start)
-            text = f"{book.title} was not read yet for {sum(map(len, missing))} hours from {_at(first)}"
-        elif doubted:
-            text = (
-                f"{book.title} spend of {_at(start_of(doubted[0]))} is gone from the bills or less than half; "
-                "it counts as before until a second read says the same"
-            )
-        else:
-            return None
-        # A doubted hour alone hides no credit: what is held was billed, and counts until the bills say twice otherwise.
-        hides = book.has_credit and bool(failed or missing)
-        return Gap(account=book.account, category=book.category, text=text, may_hide_credit=hides)
-
-
-def _when(book: CategoryBook, failed: HourSet) -> str:
-    """Say since when reads fail, or of which hours they did while newer ones come."""
-    if book.failed_at is not None:
-        return f"since {_at(book.failed_at)}"
-    return f"for {sum(map(len, failed))} hours from {_at(start_of(failed.ranges[0].start))}"
-
-
-def _at(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"

@@ -10,7 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, first_hour_from, hour_of
-from alertd.core.spend.ledger import CategoryBook, DataState
+from alertd.core.spend.data_state import DataState
+from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.stream import StreamKey, Streams, late_streams
 from alertd.core.spend.view import SpendView
 

@@ -29,7 +29,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.spend.bill import SUBSCRIPTION, Term
-from alertd.core.spend.ledger import DataState, Gap
+from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.subscription import renewals
 from alertd.core.spend.view import GroupSums, SpendView

@@ -16,9 +16,9 @@ from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.spend.arrival import HOURLY
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import two_ends
-from alertd.core.spend.ledger import DataState
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.stream import LONGEST_LAG_HOURS
 from alertd.core.spend.view import SpendView

@@ -17,8 +17,9 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnig
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.spend.block import HourBlock, spread
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.lately import last_hours
-from alertd.core.spend.ledger import CategoryBook, DataState, SeriesTable
+from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SERIES_KEYS
 
 HOURLY_UP_TO = 3 * HOURS_PER_DAY

@@ -5,14 +5,12 @@ It decides when to try and never what to say. `sending` is stored before the fir
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Protocol
 
 from alertd.core.messages.compose import compose_undelivered
 from alertd.core.messages.holding import is_written_anew, overdue
-from alertd.core.messages.message import AlertFacts
 from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency, delivery_key
 from alertd.core.messages.rebase import rebased_entry
 from alertd.errors import StoreError
@@ -21,6 +19,7 @@ from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, N
 from alertd.notify.delivery.attempt import attempt
 from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
 from alertd.notify.delivery.order import Lane, due_edits, next_due, ready
+from alertd.notify.delivery.outbox_interface import Outbox
 from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
 
 _STORE_RETRY_S = 1.0
@@ -29,35 +28,6 @@ _FAULT_RETRY_S = 30.0
 _NOTHING_TO_EDIT = "the message that it was to change was not delivered, or is about several alerts"
 _LONGEST_NAP_S = 60.0
 """The worker reads the outbox at least this often, whether or not it was woken."""
-
-
-class Outbox(Protocol):
-    """What the worker asks of the store; each call is one transaction."""
-
-    async def open_entries(self) -> Sequence[OutboxEntry]:
-        """Return every entry that is not finished, oldest first."""
-
-    async def replace_entry(
-        self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
-    ) -> bool:
-        """
-        Store an entry's next state, and copies for the fallback receiver with it, unless it changed meanwhile.
-
-        Returns:
-            False where state or attempts are not those of *before* any more; nothing is stored then.
-        """
-
-    async def thread_ref(self, entry: OutboxEntry) -> str:
-        """Return the `ref` of the delivered message that began what this entry continues, or an empty text."""
-
-    async def edited_refs(self, edits: Sequence[OutboxEntry]) -> Mapping[int, str]:
-        """Return by id the `ref` of the delivered message in whose place each edit is to stand, or an empty text."""
-
-    async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
-        """Close entries that have nothing to do, in one transaction, but none that changed meanwhile."""
-
-    async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
-        """Return the entry's alerts as they were in the last notification to its recipient while they fired."""
 
 
 class Delivery:
@@ -394,7 +364,7 @@ class Delivery:
             self.wake()
         if self._on_settled is not None:
             self._on_settled(after.receiver, after.state)
-        self._tell(before, after)
+        self._log_change(before, after)
 
     def _with_fallback(self, entry: OutboxEntry) -> tuple[OutboxEntry, list[OutboxEntry]]:
         """Note that the fallback was notified; return the entry, and a copy for each of the fallback's recipients."""
@@ -420,7 +390,7 @@ class Delivery:
         ]
         return replace(entry, fallback_sent=True), copies
 
-    def _tell(self, before: OutboxEntry, after: OutboxEntry) -> None:
+    def _log_change(self, before: OutboxEntry, after: OutboxEntry) -> None:
         facts = {
             "receiver": after.receiver,
             "recipient": after.recipient,

@@ -23,7 +23,7 @@ from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
-from alertd.core.spend.ledger import DataState
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.rises import Compare
 from alertd.core.spend.view import SpendView

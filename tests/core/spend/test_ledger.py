@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange, HourSet, hour_of, midnight_before
 from alertd.core.money import MAX_UNITS
-from alertd.core.spend.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook, DataState, file_rows, summarise
+from alertd.core.spend.data_state import DataState, edge_of_book
+from alertd.core.spend.ledger import DEEP_HOURS, FULL_HOURS, CategoryBook, file_rows, summarise
 from alertd.core.spend.reading import Cadence
 from tests.core.builders import HOUR, NOW, RUNNING, SETTLE, Desk, Row, a_series, bill_rows, row, usd
 from tests.core.oracle import AT, READS, SPAN, START, Amounts, Cell, SlowLedger
@@ -261,7 +262,7 @@ def test_edge_when_rows_and_reads_differ_then_the_later_of_both(
     elif read_at is not None:
         at = hour_of(read_at)
         desk.read([], HourRange(at - 24, at + 1), read_at)
-    assert desk.book().edge(NOW, SETTLE) == edge
+    assert edge_of_book(desk.book(), NOW, SETTLE) == edge
 
 
 def test_edge_when_several_categories_then_the_latest() -> None:
@@ -364,5 +365,5 @@ def test_gaps_when_older_hours_failed_but_the_newest_came_then_the_text_names_th
 def test_book_when_empty_then_knows_nothing() -> None:
     """Before the first read there is no edge and no credit."""
     book = CategoryBook(account="default", category="gpu")
-    assert (book.edge(NOW, SETTLE), book.has_credit, book.key) == (None, False, KEY)
+    assert (edge_of_book(book, NOW, SETTLE), book.has_credit, book.key) == (None, False, KEY)
     assert NOW.tzinfo is UTC

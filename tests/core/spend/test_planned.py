@@ -15,7 +15,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.spend.bill import Series
-from alertd.core.spend.ledger import DataState
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance, Allowances, Cover, PlannedSpend
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import NOW, SETTLE, Desk, Row, a_series, desk_with, group, row, usd

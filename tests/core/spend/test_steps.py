@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from alertd.core.hours import HourRange
 from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
-from alertd.core.spend.ledger import DataState, SeriesTable
+from alertd.core.spend.data_state import DataState
+from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.steps import SpendSteps, Steps, StepSums, steps_of, sum_steps
 from tests.core.builders import DAY, NOW, RUNNING, SETTLE, Desk, Row, a_series, row
 from tests.examples import examples
