@@ -11,6 +11,8 @@ from functools import lru_cache
 Labels = tuple[tuple[str, str], ...]
 """Label names with values in a fixed order; hashable."""
 
+FORMER_VALUES: Mapping[str, Mapping[str, str]] = {"type": {"new_owner": "first_spend"}}
+"""By label, what its values were called before, and their names now."""
 _GLOB_CHARACTERS = frozenset("*?[")
 
 
@@ -68,6 +70,29 @@ class Patterns:
         return (wanted is None or wanted(value)) and not barred(value)
 
 
+@lru_cache(maxsize=1024)
+def _with_present_names(patterns: Patterns, renamed: tuple[tuple[str, str], ...]) -> Patterns:
+    """Return patterns that match under its present name what they match under a former one."""
+    found = []
+    for text in patterns.texts:
+        sign, bare = ("!", text[1:]) if text.startswith("!") else ("", text)
+        news = [f"{sign}{new}" for old, new in renamed if Patterns((bare,)).matches(old)]
+        found += news if bare in dict(renamed) else [text, *news]
+    return Patterns(tuple(dict.fromkeys(found)))
+
+
 def matches_all(matchers: Mapping[str, Patterns], labels: Mapping[str, str]) -> bool:
-    """Return whether every matcher lets its label through; a label that is not there reads as empty."""
-    return all(patterns.matches(labels.get(name, "")) for name, patterns in matchers.items())
+    """
+    Return whether every matcher lets its label through; a label that is not there reads as empty.
+
+    What was renamed is the same under both names, in a matcher as in a label: in a silence that is stored, a route, an
+    inhibition, or an alert from before.
+    """
+    for name, patterns in matchers.items():
+        value = labels.get(name, "")
+        if (renamed := FORMER_VALUES.get(name)) is not None:
+            value = renamed.get(value, value)
+            patterns = _with_present_names(patterns, tuple(renamed.items()))  # noqa: PLW2901 -- the same by present names
+        if not patterns.matches(value):
+            return False
+    return True

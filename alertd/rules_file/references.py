@@ -262,8 +262,8 @@ def check_matchers(entry: Entry, key: str, matchers: Matchers, known: KnownNames
             bare = text.removeprefix("!")
             if name == "type" and bare in FORMER_NAMES:
                 new = FORMER_NAMES[bare]
-                renamed = f"rule type {show(bare)} is now called {show(new)}, and alerts of it match that name alone"
-                findings.warn(entry.problem(place, f"{renamed}; write {new}"))
+                renamed = f"rule type {show(bare)} is now called {show(new)}; write {new}"
+                findings.warn(entry.problem(place, renamed))
                 continue
             choices = {"severity": _SEVERITIES, "rule": known.rules}.get(name)
             if choices is None or any(Patterns((bare,)).matches(choice) for choice in choices):

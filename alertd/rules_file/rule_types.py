@@ -5,11 +5,11 @@ Built-in types are imported when a rule names them, so that checking a small fil
 once, so that a broken one is named before anybody needs it.
 """
 
-from collections.abc import Mapping
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from inspect import isabstract
 
+from alertd.core.labels import FORMER_VALUES
 from alertd.core.rules.base import Rule
 from alertd.errors import UserError
 from alertd.rules_file.keys import key_table
@@ -17,7 +17,7 @@ from alertd.rules_file.remedy import show
 
 GROUP = "alertd.rule_types"
 _OURS = "alertd"
-FORMER_NAMES: Mapping[str, str] = {"new_owner": "first_spend"}
+FORMER_NAMES = FORMER_VALUES["type"]
 """What rule types were called before, and their names now: files that use the old ones are still read."""
 
 

@@ -142,6 +142,9 @@ class Month(values.Written):
         return self.text
 
 
+_PLAIN = re.compile(r"-?[0-9]+(\.[0-9]+)?", re.ASCII)
+
+
 class _Kind(StrEnum):
     MONEY = "money"
     SHARE = "share"
@@ -171,10 +174,11 @@ class Value(values.Written):
 
     @classmethod
     def parse(cls, value: object) -> Self:
-        """Read `$58.80`, `83%`, `7d` or a plain number."""
-        if isinstance(value, Number):
-            return cls(str(value), _Kind.NUMBER, values.parse_number(value), _places(value))
+        """Read `$58.80`, `83%`, `7d`, or a plain number, in quotes or not, which is in the unit of the rule's type."""
         text = value if isinstance(value, str) else ""
+        if isinstance(value, Number) or _PLAIN.fullmatch(text):
+            number = Number(text)
+            return cls(text, _Kind.NUMBER, values.parse_number(number), _places(number))
         if re.fullmatch(values.SHARE, text):
             return cls(text, _Kind.SHARE, Fraction(values.parse_share(text)), _places(text))
         if re.fullmatch(times.DURATION, text):
@@ -191,7 +195,7 @@ class Value(values.Written):
         """
         Return whether an alert's value is this one.
 
-        Money is compared exactly, time to the second, shares and ratios to the digits that are written.
+        Money is compared exactly, time to the second, plain numbers and shares to the digits that are written.
         """
         exact = Fraction(value)
         match self.kind, unit:
@@ -201,7 +205,7 @@ class Value(values.Written):
                 return round(exact * _SECONDS[unit]) == self.amount
             case _Kind.SHARE, Unit.RATIO:
                 return round(exact * 100, self.places) == self.amount * 100
-            case _Kind.NUMBER, Unit.RATIO:
+            case _Kind.NUMBER, Unit.RATIO | Unit.DAYS | Unit.HOURS:
                 return round(exact, self.places) == self.amount
             case _Kind.NUMBER, _:
                 return exact == self.amount

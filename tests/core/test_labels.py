@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.core.labels import Labels, Patterns, fingerprint, is_glob
+from alertd.core.labels import Labels, Patterns, fingerprint, is_glob, matches_all
 from alertd.core.owners import Owner, OwnerDirectory
 
 
@@ -33,6 +33,27 @@ from alertd.core.owners import Owner, OwnerDirectory
 def test_patterns_when_matched_then_as_written(patterns: tuple[str, ...], value: str, matches: bool) -> None:
     """One language for filters, routes and owners."""
     assert Patterns(patterns).matches(value) is matches
+
+
+@pytest.mark.parametrize(
+    ("texts", "matches"),
+    [
+        pytest.param(("first_spend",), True, id="its present name"),
+        pytest.param(("new_owner",), True, id="its former one, as in a silence that is stored"),
+        pytest.param(("new_*",), True, id="a glob of it"),
+        pytest.param(("!new_owner",), False, id="excluded by it"),
+        pytest.param(("spike", "new_owner"), True, id="in a list"),
+        pytest.param(("spike",), False, id="another"),
+        pytest.param(("!spike",), True, id="another excluded"),
+    ],
+)
+@pytest.mark.parametrize("value", ["first_spend", "new_owner"])
+def test_matchers_when_a_type_was_renamed_then_both_names_are_one(
+    texts: tuple[str, ...], value: str, matches: bool
+) -> None:
+    """A silence of `type=new_owner` held nothing any more once the type was called `first_spend`."""
+    assert matches_all({"type": Patterns(texts)}, {"type": value}) is matches
+    assert matches_all({"team": Patterns(("new_owner",))}, {"team": "first_spend"}) is False
 
 
 @pytest.mark.parametrize(("text", "glob"), [("a*", True), ("a?", True), ("[a]", True), ("a.b-c", False)])

@@ -29,7 +29,7 @@ def test_rule_type_when_written_by_its_old_name_then_read_with_a_warning_at_its_
         (
             6,
             19,
-            f"inhibition 1: when.type: {named}, and alerts of it match that name alone; write first_spend",
+            f"inhibition 1: when.type: {named}; write first_spend",
         ),
     ]
 
