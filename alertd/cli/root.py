@@ -124,6 +124,10 @@ def _run(arguments: list[str] | None) -> int:
     except AlertdError as error:
         click.echo(f"alertd: {error}", err=True)
         return 1
+    except OverflowError as error:
+        # Each command says more where it can; nobody is shown a traceback for what a vendor billed.
+        click.echo(f"alertd: {error}; look for the rows at fault with `alertd spend --by category,owner`", err=True)
+        return 1
     except (KeyboardInterrupt, click.exceptions.Abort):
         return 130
     return code if isinstance(code, int) else 0

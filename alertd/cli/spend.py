@@ -54,8 +54,9 @@ class _Row:
 class _Found:
     """What is stored of the window."""
 
-    billed: "Billed"
-    """All of it."""
+    window: "HourRange"
+    billed: "Billed | None"
+    """All of it; None where that does not fit 64 bits."""
     rows: list[_Row]
     begins: int
     """The first hour of which any bills are stored."""
@@ -135,7 +136,7 @@ def command(
         is_read = View(view) in store.views
     finally:
         store.close()
-    if found is not None and found.begins > found.billed.window.start and since is None and (month or first):
+    if found is not None and found.begins > found.window.start and since is None and (month or first):
         text = (
             f"bills are stored from {format_instant(start_of(found.begins))} on; `alertd backfill` fetches earlier ones"
         )
@@ -199,6 +200,7 @@ def _read(
 ) -> _Found | None:
     """Return what each group spent, largest first, those without any spend left out; None while nothing is known."""
     from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
+    from alertd.core.money import if_it_fits
     from alertd.core.spend.data_state import DataState
     from alertd.core.spend.lately import billed_in
     from alertd.core.spend.view import SpendView
@@ -216,7 +218,8 @@ def _read(
         spend.fill(books.iter_blocks(span.start))
     begins = min((book.covered.ranges[0].start for book in data.books.values() if book.covered), default=window.start)
     return _Found(
-        billed=billed_in(spend, data, window),
+        window=window,
+        billed=if_it_fits(lambda: billed_in(spend, data, window), None),
         rows=_rows(spend, data.accounts, window, keys, timezone) if len(window) else [],
         begins=begins,
         timezone=timezone,
@@ -227,19 +230,22 @@ def _read(
 def _rows(
     spend: "SpendView", accounts: "frozenset[str]", window: "HourRange", keys: tuple[str, ...], timezone: str
 ) -> list[_Row]:
+    from alertd.core.money import if_it_fits
     from alertd.core.sparkline import bounds
     from alertd.core.spend.selection import SpendQuery
 
     query = SpendQuery(group_by=keys, accounts=accounts)
-    by_metric = [spend.sums(query, metric, window) for metric in _METRICS]
-    by_time = spend.between(query, "amount", bounds(window, timezone)).T.tolist()
+    # Whoever looks for rows that fit no other sum finds them here.
+    by_metric = [spend.exact_sums(query, metric, window) for metric in _METRICS]
+    by_time = if_it_fits(lambda: spend.between(query, "amount", bounds(window, timezone)), None)
+    bars = by_time.T.tolist() if by_time is not None else [()] * len(by_metric[0])
     rows = [
         _Row(
             group=tuple(value for _, value in group),
-            sums=tuple(int(sums.of(group)) for sums in by_metric),
+            sums=tuple(sums[group] for sums in by_metric),
             bars=tuple(amounts),
         )
-        for group, amounts in zip(by_metric[0].groups, by_time, strict=True)
+        for group, amounts in zip(by_metric[0], bars, strict=True)
     ]
     return sorted((row for row in rows if any(row.sums)), key=lambda row: (-row.sums[0], row.group))
 
@@ -270,8 +276,7 @@ def _table(found: _Found | None, keys: tuple[str, ...], owners: "OwnerDirectory"
 
     if found is None or not found.rows:
         return "Nothing was spent in the hours stored so far."
-    rows, billed = found.rows, found.billed
-    window = billed.window
+    rows, billed, window = found.rows, found.billed, found.window
     levels = bars()
 
     def line(names: "Sequence[str]", sums: "Sequence[int]", amounts: "Sequence[int]") -> tuple[str, ...]:
@@ -288,7 +293,7 @@ def _table(found: _Found | None, keys: tuple[str, ...], owners: "OwnerDirectory"
     drawn = table([heading, *cells, foot], right=range(first, first + len(_METRICS)), optional=(first + len(_METRICS),))
     start, end = (f"{local_time(hour, found.timezone):%Y-%m-%d %H:%M}" for hour in (window.start, window.end))
     last = ", the last billed hour" if found.is_latest else ""
-    more = f"; {about_once(billed.expected, billed.lagging)}" if billed.expected != billed.amount else ""
+    more = f"; {about_once(billed.expected, billed.lagging)}" if billed and billed.expected != billed.amount else ""
     return f"{drawn}\n\n{start} to {end} {found.timezone}{last}{more}"
 
 

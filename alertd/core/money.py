@@ -5,9 +5,12 @@ Exact money: integers of 1e-10 USD inside, decimal text at the edges, never a bi
 """
 
 import re
+from collections.abc import Callable
 from decimal import ROUND_HALF_EVEN, Context, Decimal
-from typing import NewType
+from typing import NewType, TypeVar
 
+FoundT = TypeVar("FoundT")
+OtherT = TypeVar("OtherT")
 Usd = NewType("Usd", int)
 """An amount in units of 1e-10 USD."""
 
@@ -48,6 +51,14 @@ def parse_exact(text: str, *, per_usd: int = 1) -> tuple[Usd, bool]:
         raise OverflowError(f"{text[:60]} does not fit: amounts go up to 922 million USD")
     whole = units.to_integral_value(rounding=ROUND_HALF_EVEN)
     return Usd(int(whole)), whole != units
+
+
+def if_it_fits(compute: Callable[[], FoundT], otherwise: OtherT) -> FoundT | OtherT:
+    """Return what is computed, *otherwise* where a sum in it does not fit 64 bits: only that part is not shown."""
+    try:
+        return compute()
+    except OverflowError:
+        return otherwise
 
 
 def parse_written(text: str) -> Usd:

@@ -356,7 +356,9 @@ class Cycle:
         await self._keep_edges()
         for rule, fault in faults:
             report.rule_errors.append(rule)
-            self._log.error("rule failed", rule=rule, exc_info=fault)
+            # A sum that does not fit is no bug: its words say it all.
+            is_sum = isinstance(fault, OverflowError)
+            self._log.error("rule failed", rule=rule, error=str(fault), exc_info=None if is_sum else fault)
         return moves, facts
 
     def _held(self) -> Held:

@@ -88,7 +88,7 @@ def printing_notifier(name: str, rules: LoadedRules, settings: Settings) -> Noti
     """Return a notifier that prints, whatever the rules say."""
     from alertd.notify.console import ConsoleConfig, ConsoleNotifier  # noqa: PLC0415 -- a few commands alone
 
-    return ConsoleNotifier(name, ConsoleConfig(), Surroundings(settings, os.environ, rules.folder))
+    return ConsoleNotifier(name, ConsoleConfig(), Surroundings(settings, os.environ, rules.folder), stands_in=True)
 
 
 def fallbacks(rules: LoadedRules) -> dict[str, str]:

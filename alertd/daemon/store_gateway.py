@@ -217,8 +217,8 @@ class StoreGateway(StoredOutbox):
                 view.advance(running)
                 view.fill(store.bills.iter_blocks(span.start))
             query = SpendQuery(group_by=("category",), accounts=frozenset(accounts))
-            found = view.sums(query, "amount", span)
-            return [(dict(group)["category"], found.of(group)) for group in found.groups]
+            found = view.exact_sums(query, "amount", span)
+            return [(dict(group)["category"], Usd(amount)) for group, amount in found.items()]
 
         return sorted(await self._thread.call(sums), key=lambda pair: (-pair[1], pair[0]))
 

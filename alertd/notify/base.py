@@ -262,6 +262,15 @@ class Mirror(Protocol):
 
 
 @runtime_checkable
+class StandIn(Protocol):
+    """A notifier that sends nothing: it prints what another would send, for a dry run."""
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether it does so; else what it prints is its own message."""
+
+
+@runtime_checkable
 class Dated(Protocol):
     """A notifier that dates what it sends; it is handed the daemon's time, which does not step with the wall clock."""
 

@@ -180,11 +180,25 @@ class ConsoleNotifier:
     pace: ClassVar[timedelta] = timedelta()
     can_look_up = False
 
-    def __init__(self, name: str, config: BaseModel, context: NotifierContext, *, stream: TextIO | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        config: BaseModel,
+        context: NotifierContext,
+        *,
+        stream: TextIO | None = None,
+        stands_in: bool = False,
+    ) -> None:
         self.name = name
+        self._stands_in = stands_in
         ConsoleConfig.model_validate(config)
         self._stream = stream
         self._environment = context.environment
+
+    @property
+    def stands_in(self) -> bool:
+        """Whether it prints what another receiver would be sent."""
+        return self._stands_in
 
     @property
     def recipients(self) -> tuple[str, ...]:

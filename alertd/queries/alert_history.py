@@ -18,6 +18,7 @@ from alertd.core.alerts.silence import Silence, matchable
 from alertd.core.labels import Labels, matches_all
 from alertd.core.messages.holding import is_held, why_withheld
 from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.money import if_it_fits
 from alertd.core.muted import MuteKind
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
@@ -143,8 +144,12 @@ def _now(history: AlertHistory, rule: Rule | None) -> list[tuple[str, str]]:
 
 def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
     """Yield what a rule says of the groups that reach a severity, or come nearest to one."""
-    groups = _largest(rule, facts) if isinstance(rule, SpendRule) else ()
-    samples = rule.evaluate(facts, groups)
+    groups = if_it_fits(lambda: tuple(_largest(rule, facts)), ()) if isinstance(rule, SpendRule) else ()
+    try:
+        samples = rule.evaluate(facts, groups)
+    except OverflowError as error:
+        yield f"  not judged: {error}"
+        return
     samples.sort(key=lambda sample: (-(sample.reached or 0), -sample.value))
     for sample in samples[:_NEAREST]:
         limits = ", ".join(

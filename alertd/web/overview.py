@@ -285,6 +285,9 @@ def _tiles(known: PageFacts, edge: int | None) -> Iterable[Tile]:
 
 
 def _spend_tiles(overview: Overview) -> Iterable[Tile]:
+    if overview.overflows:
+        note = "adds up to more than 922 million USD: see `alertd spend --by category,owner`"
+        yield Tile(name="Last 24 hours billed", value="not shown", note=note, is_bad=True)
     day, month = overview.last_day, overview.month
     if day is None or month is None:
         return

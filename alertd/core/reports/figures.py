@@ -7,12 +7,13 @@ It sums and picks; the words are in `report_words`. The period ends at the data 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 from alertd.core.alert import Alert, AlertState, Contributor, Lag
 from alertd.core.chart import ChartPoint
 from alertd.core.hours import HourRange, hour_of, whole_hours
 from alertd.core.labels import Labels
-from alertd.core.money import UNITS_PER_USD, Usd
+from alertd.core.money import UNITS_PER_USD, Usd, if_it_fits
 from alertd.core.rules.base import Rule
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
@@ -115,7 +116,9 @@ class ReportFigures:
 
     scope: ReportScope
     spend: SpendFigures | None
-    """None while nothing is known of any category."""
+    """None while nothing is known of any category, and where its sums do not fit."""
+    overflows: bool = False
+    """What was billed adds up to more than 922 million USD."""
     budgets: tuple[BudgetFigures, ...]
     """The largest spent share first."""
     undecided: tuple[Undecided, ...]
@@ -139,9 +142,11 @@ def report_figures(
         alerts: Of any state.
         rules: The enabled budgets among them are shown.
     """
+    spend = if_it_fits(lambda: _spend(scope, facts), None)
     return ReportFigures(
         scope=scope,
-        spend=_spend(scope, facts),
+        spend=spend,
+        overflows=spend is None and facts.data.edge(facts.data.books) is not None,
         budgets=budget_figures(facts, rules),
         undecided=undecided_rules(facts, rules),
         alerts=tuple(sorted((a for a in alerts if a.state is AlertState.FIRING), key=_urgency)),
@@ -259,6 +264,10 @@ def undecided_rules(facts: Facts, rules: Iterable[Rule]) -> tuple[Undecided, ...
     )
 
 
+def _standings(rule: BudgetRule, facts: Facts, forecasts: int | None) -> tuple[GroupStanding, ...]:
+    return tuple(rule.standings(facts, forecasts=forecasts))
+
+
 def budget_figures(facts: Facts, rules: Iterable[Rule], *, forecasts: int | None = None) -> tuple[BudgetFigures, ...]:
     """
     Return where every group of the enabled budgets stands, the largest spent share first.
@@ -270,6 +279,7 @@ def budget_figures(facts: Facts, rules: Iterable[Rule], *, forecasts: int | None
         BudgetFigures(rule=rule.name, of_group=standing)
         for rule in rules
         if isinstance(rule, BudgetRule) and rule.enabled
-        for standing in rule.standings(facts, forecasts=forecasts)
+        # A rule that cannot be computed has an alert of its own; the others are shown.
+        for standing in if_it_fits(partial(_standings, rule, facts, forecasts), ())
     ]
     return tuple(sorted(found, key=lambda b: (-b.of_group.standing.share, b.rule, b.of_group.group)))

@@ -7,10 +7,12 @@ It sums and collects; how it looks is decided where it is shown.
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from alertd.core.calendar import Period
 from alertd.core.hours import HOURS_PER_DAY, HourRange
-from alertd.core.money import Usd
+from alertd.core.labels import Patterns
+from alertd.core.money import Usd, if_it_fits
 from alertd.core.reports.budget_lines import most_groups
 from alertd.core.reports.figures import BudgetFigures, Undecided, budget_figures, undecided_rules
 from alertd.core.reports.running import Running, running
@@ -27,7 +29,6 @@ from alertd.core.spend.selection import SpendQuery
 
 OVERVIEW_HOURS = 33 * HOURS_PER_DAY
 """How far back spend must be known: the longest month, and a data edge that is a day or two behind."""
-_BY_CATEGORY = SpendQuery(group_by=("account", "category"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +52,8 @@ class Overview:
     """What is known at one moment."""
 
     now: datetime
+    overflows: bool = False
+    """What was billed adds up to more than 922 million USD, so that some of the sums are left out."""
     spend: tuple[CategorySpend, ...]
     """By account and category; those of which no bill was ever read are left out."""
     last_day: Billed | None
@@ -81,21 +84,32 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
     enabled = [rule for rule in rules if rule.enabled]
     day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH)
     views = {rule.view for rule in enabled if isinstance(rule, SpendRule)}
+    whole = if_it_fits(lambda: billed_in(facts.spend, facts.data, day), None) if day is not None else None
     return Overview(
         now=facts.now,
         spend=tuple(_spend(facts, day, month)) if day is not None and month is not None else (),
-        last_day=billed_in(facts.spend, facts.data, day) if day is not None else None,
-        month=billed_in(facts.spend, facts.data, month) if month is not None else None,
+        overflows=day is not None and whole is None,
+        last_day=whole,
+        month=if_it_fits(lambda: billed_in(facts.spend, facts.data, month), None) if month is not None else None,
         # Those that have a line of their own; with hundreds of owners the others would cost more than all rules do.
         budgets=budget_figures(facts, enabled, forecasts=most_groups(sum(isinstance(r, BudgetRule) for r in enabled))),
         undecided=undecided_rules(facts, enabled),
         runways=tuple(
-            (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in rule.runways(facts)
+            (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in _runways(rule, facts)
         ),
         unmatched=unmatched(enabled, {view: facts.of(view).spend.series for view in views}, facts.owners),
         bills=tuple(sorted(facts.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)),
-        running=running(facts),
+        running=if_it_fits(lambda: running(facts), ()),
     )
+
+
+def _runways(rule: BalanceRule, facts: Facts) -> list[Runway]:
+    # What cannot be computed has an alert of its own.
+    return if_it_fits(partial(rule.runways, facts), [])
+
+
+def _sums(facts: Facts, query: SpendQuery, windows: Iterable[HourRange]) -> list[Usd]:
+    return [facts.spend.sums(query, "amount", window).of(()) for window in windows]
 
 
 def _spend(facts: Facts, day: HourRange, month: HourRange) -> Iterable[CategorySpend]:
@@ -104,12 +118,16 @@ def _spend(facts: Facts, day: HourRange, month: HourRange) -> Iterable[CategoryS
         edge = facts.data.edge(key)
         if edge is None:
             continue
-        group = (("account", account), ("category", category))
+        # Each by itself: one that does not fit takes no other away.
+        query = SpendQuery(filters=(("category", Patterns((category,))),), accounts=frozenset({account}))
+        sums = if_it_fits(partial(_sums, facts, query, (day, month)), None)
+        if sums is None:
+            continue
         yield CategorySpend(
             account=account,
             category=category,
             edge=edge,
-            last_day=facts.spend.sums(_BY_CATEGORY, "amount", day).of(group),
-            month=facts.spend.sums(_BY_CATEGORY, "amount", month).of(group),
+            last_day=sums[0],
+            month=sums[1],
             is_complete=not facts.data.gaps(key, HourRange(min(day.start, month.start), day.end)),
         )

@@ -53,7 +53,7 @@ def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: L
         reason=NotifyReason.REPORT,
         severity=Severity.INFO,
         is_resolved=False,
-        title=_title(scope, spend),
+        title=_title(scope, spend, overflows=figures.overflows),
         lines=_lines(figures),
         fields=_fields(scope, spend) if spend is not None else (),
         sections=tuple(section for section in sections if section.rows or section.note),
@@ -64,7 +64,9 @@ def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: L
     )
 
 
-def _title(scope: ReportScope, spend: SpendFigures | None) -> str:
+def _title(scope: ReportScope, spend: SpendFigures | None, *, overflows: bool) -> str:
+    if overflows:
+        return f"{scope.name}: spend adds up to more than 922 million USD and is not shown; `alertd spend` finds where"
     if spend is None:
         return f"{scope.name}: no bills were read yet"
     period = format_duration(scope.period)

@@ -63,6 +63,11 @@ class Magnitude:
         np.add.at(self._of, series, sizes)
         self._all += float(sizes.sum())
 
+    @property
+    def is_large(self) -> bool:
+        """Whether some sums may not fit."""
+        return self._all > LARGEST_SUM
+
     def check(self, series: NDArray[np.signedinteger]) -> None:
         """
         Make sure that no sum of some series can be wrong.
@@ -71,7 +76,7 @@ class Magnitude:
             OverflowError: Together they hold more than 64 bits do.
         """
         # Nearly always all of them fit together.
-        if self._all > LARGEST_SUM and float(self._of[series].sum()) > LARGEST_SUM:
+        if self.is_large and float(self._of[series].sum()) > LARGEST_SUM:
             raise OverflowError("the spend that it covers adds up to more than 922 million USD")
 
 

@@ -267,6 +267,24 @@ class SpendView:
             self._cache.sums[key] = found
         return found
 
+    def exact_sums(self, query: SpendQuery, metric: str, window: HourRange) -> dict[Labels, int]:
+        """Return the sum of each group in a window as integers of any size: slower than `sums`, and for people only."""
+        self._refresh()
+        selection = self._selector.select(query)
+        if not len(selection.ids):
+            return dict.fromkeys(selection.groups, 0)
+        each = self._window(metric, window)[selection.ids].tolist()
+        if self._magnitude[metric].is_large:
+            # The totals of a series may have wrapped round: each of its hours fits by itself.
+            start, end = self._bounds(window)
+            hours = np.diff(self._totals[metric][start : end + 1, selection.ids], axis=0)
+            each = [sum(amounts) for amounts in hours.T.tolist()]
+        ends = [*selection.starts.tolist()[1:], len(each)]
+        return {
+            group: sum(each[start:end])
+            for group, start, end in zip(selection.groups, selection.starts.tolist(), ends, strict=True)
+        }
+
     def has_group(self, query: SpendQuery, group: Labels) -> bool:
         """Return whether any series of a query, with or without spend, belongs to a group."""
         self._refresh()

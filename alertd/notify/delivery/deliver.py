@@ -15,7 +15,7 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency, delive
 from alertd.core.messages.rebase import rebased_entry
 from alertd.errors import StoreError
 from alertd.log import get_logger
-from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, Unknown
+from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, StandIn, Unknown
 from alertd.notify.delivery.attempt import attempt
 from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
 from alertd.notify.delivery.order import Lane, due_edits, next_due, ready
@@ -399,7 +399,10 @@ class Delivery:
             "key": after.key,
         }
         if after.state is EntryState.DELIVERED:
-            self._log.info("notification delivered", **facts, title=after.message.title)
+            notifier = self._notifiers.get(after.receiver)
+            is_dry = isinstance(notifier, StandIn) and notifier.stands_in
+            event = "notification would be sent" if is_dry else "notification delivered"
+            self._log.info(event, **facts, title=after.message.title)
         elif after.state is EntryState.GAVE_UP:
             self._log.error("notification given up", **facts, error=after.error, title=after.message.title)
         else:

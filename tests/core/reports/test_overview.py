@@ -12,11 +12,15 @@ from alertd.core.labels import Patterns
 from alertd.core.owners import OwnerDirectory
 from alertd.core.reports.figures import ReportScope, report_figures
 from alertd.core.reports.overview import CategorySpend, overview
+from alertd.core.reports.words import compose_report
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.facts import Facts
 from alertd.core.spend.bill import Balance
+from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import StepSums, steps_of, sum_steps
+from alertd.queries.alert_history import judgement
 from tests.core.builders import HOUR, NOW, RUNNING, WARNING, Desk, desk_with, monthly_bill, rolling, row, tracked, usd
 
 EDGE = RUNNING - 2
@@ -148,3 +152,48 @@ def test_budgets_when_a_rule_has_many_groups_then_the_largest_have_a_forecast() 
     spent = [row(hour, str(1 + owner), owner=f"gpu-{owner}") for owner in range(60) for hour in (EDGE - 240, EDGE - 1)]
     budgets = overview(desk_with(*spent).facts(), [replace(BUDGET, forecast={WARNING: Share(Fraction(1))})]).budgets
     assert [b.of_group.standing.forecast is not None for b in budgets] == [True] * 50 + [False] * 10
+
+
+def slipped() -> Facts:
+    """A vendor's slip of units in two categories of three."""
+    huge = [row(EDGE - n, "500000000", category=name) for n in range(1, 4) for name in ("gpu", "llm")]
+    return desk_with(*huge, row(EDGE - 1, "7", category="cloud_storage")).facts()
+
+
+def test_overview_when_some_spend_does_not_fit_then_the_rest_is_shown() -> None:
+    """Two rows of half a billion left the whole page without figures, with a trace in the log."""
+    storage = replace(BUDGET, name="storage", category=Patterns(("cloud_storage",)))
+    found = overview(slipped(), [BUDGET, storage])
+    assert found.overflows
+    assert [(each.category, each.last_day) for each in found.spend] == [("cloud_storage", usd("7"))]
+    assert (found.last_day, found.month) == (None, None)
+    assert [budget.rule for budget in found.budgets] == ["storage"]
+
+
+def test_report_when_spend_does_not_fit_then_says_so_and_shows_the_rest() -> None:
+    """It failed, and was tried again for ever."""
+    scope = ReportScope(name="weekly", period=timedelta(days=7), group_by=("category",), timezone="UTC")
+    storage = replace(BUDGET, name="storage", category=Patterns(("cloud_storage",)))
+    figures = report_figures(scope, slipped(), alerts=(), rules=[BUDGET, storage])
+    message = compose_report(figures, owners=OwnerDirectory())
+    assert message.title.startswith("weekly: spend adds up to more than 922 million USD and is not shown")
+    assert [section.title for section in message.sections] == ["Budgets", "Alerts"]
+
+
+def test_explain_when_a_rule_cannot_be_computed_then_says_why() -> None:
+    """A command shows one line, not a trace."""
+    assert list(judgement(rolling(), slipped())) == [
+        "  not judged: the spend that it covers adds up to more than 922 million USD"
+    ]
+
+
+def test_exact_sums_when_they_do_not_fit_then_of_any_size() -> None:
+    """Whoever looks for the rows at fault can see them."""
+    facts = slipped()
+    query = SpendQuery(group_by=("category",))
+    found = facts.spend.exact_sums(query, "amount", HourRange(EDGE - 24, EDGE))
+    assert {dict(group)["category"]: amount // 10**10 for group, amount in found.items()} == {
+        "cloud_storage": 7,
+        "gpu": 1_500_000_000,
+        "llm": 1_500_000_000,
+    }

@@ -90,6 +90,23 @@ def test_entry_when_it_cannot_be_written_anew_then_sent_as_it_was() -> None:
     assert "message not written anew" in [line["event"] for line in logs]
 
 
+class Printer(ScriptedNotifier):
+    """Prints what another would send."""
+
+    stands_in = True
+
+
+@pytest.mark.parametrize(
+    ("notifier", "event"), [(ScriptedNotifier, "notification delivered"), (Printer, "notification would be sent")]
+)
+def test_log_when_nothing_is_sent_then_says_what_would_be(notifier: type[ScriptedNotifier], event: str) -> None:
+    """A dry run logged "notification delivered"."""
+    outbox = outbox_of(entry())
+    with capture_logs() as logs:
+        run_jumping(run_for(worker(outbox, {"slack": notifier(outbox)}), 5))
+    assert [line["event"] for line in logs] == [event]
+
+
 def test_worker_when_woken_then_sends_what_was_added(jumping: Run) -> None:
     """A decision is on its way within five seconds, not at the next look."""
     outbox = outbox_of(entry(not_before=NOW + HOUR))
