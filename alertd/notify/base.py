@@ -262,15 +262,6 @@ class Mirror(Protocol):
 
 
 @runtime_checkable
-class StandIn(Protocol):
-    """A notifier that sends nothing: it prints what another would send, for a dry run."""
-
-    @property
-    def stands_in(self) -> bool:
-        """Whether it does so; else what it prints is its own message."""
-
-
-@runtime_checkable
 class Dated(Protocol):
     """A notifier that dates what it sends; it is handed the daemon's time, which does not step with the wall clock."""
 
@@ -329,3 +320,8 @@ def require_safe_url(url: str, *, key: str | None, has_secret: bool, context: No
         raise ReceiverError(OFF_LIMITS, key=key)
     if has_secret and sends_in_clear(url) and (context.setting("allow_plain_http") or "").casefold() != "true":
         raise ReceiverError(f"{PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true", key=key)
+
+
+def stands_in(notifier: object) -> bool:
+    """Return whether a notifier sends nothing, and prints what another would send: for a dry run."""
+    return bool(getattr(notifier, "stands_in", False))

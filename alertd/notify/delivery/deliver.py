@@ -15,7 +15,7 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency, delive
 from alertd.core.messages.rebase import rebased_entry
 from alertd.errors import StoreError
 from alertd.log import get_logger
-from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, StandIn, Unknown
+from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, Unknown, stands_in
 from alertd.notify.delivery.attempt import attempt
 from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
 from alertd.notify.delivery.order import Lane, due_edits, next_due, ready
@@ -399,8 +399,7 @@ class Delivery:
             "key": after.key,
         }
         if after.state is EntryState.DELIVERED:
-            notifier = self._notifiers.get(after.receiver)
-            is_dry = isinstance(notifier, StandIn) and notifier.stands_in
+            is_dry = stands_in(self._notifiers.get(after.receiver))
             event = "notification would be sent" if is_dry else "notification delivered"
             self._log.info(event, **facts, title=after.message.title)
         elif after.state is EntryState.GAVE_UP:
