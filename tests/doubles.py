@@ -75,6 +75,7 @@ class SlackDouble:
         application = web.Application()
         application.router.add_post("/api/chat.postMessage", self._post_message)
         application.router.add_post("/api/chat.update", self._update_message)
+        application.router.add_post("/api/auth.test", self._auth_test)
         application.router.add_route("*", "/api/conversations.{method}", self._conversations)
         application.router.add_post(HOOK_PATH, self._incoming_webhook)
         self._add_routes(application)
@@ -104,6 +105,13 @@ class SlackDouble:
     def shown(self, name: str = "finops") -> list[dict[str, Any]]:
         """What a member of the channel sees, threads included, oldest first."""
         return next(channel.messages for channel in self.channels.values() if channel.name == name)
+
+    async def _auth_test(self, request: web.Request) -> web.StreamResponse:
+        if request.headers.get("Authorization") != f"Bearer {BOT_TOKEN}":
+            return _answer(error="invalid_auth")
+        answer = _answer(team_id="T0001", user_id="U0BOT")
+        answer.headers["x-oauth-scopes"] = ",".join(sorted(self.scopes))
+        return answer
 
     async def _post_message(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {BOT_TOKEN}":
@@ -189,6 +197,19 @@ class SlackDouble:
                 channel_id = f"D{arguments['users']}"
                 self.channels.setdefault(channel_id, SlackChannel(name=arguments["users"]))
                 return _answer(channel={"id": channel_id})
+            case "info":
+                found = self._find_channel(arguments["channel"])
+                if found is None or (found[1].is_private and not found[1].is_member):
+                    return _answer(error="channel_not_found")
+                return _answer(
+                    channel={
+                        "id": found[0],
+                        "name": found[1].name,
+                        "is_archived": found[1].is_archived,
+                        "is_member": found[1].is_member,
+                        "is_private": found[1].is_private,
+                    }
+                )
             case _:
                 return self._read(method, arguments)
 

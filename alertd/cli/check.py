@@ -1,15 +1,18 @@
 """`alertd check`: rules and settings without running."""
 
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from alertd.cli.common import prepare
+from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
     from alertd.errors import Problem
+    from alertd.notify.base import Notifier
     from alertd.rules_file.model import LoadedRules
     from alertd.settings import Settings
 
@@ -17,13 +20,19 @@ _EPILOG = """\b
 Examples:
   alertd check
   alertd check /etc/alertd/rules.yaml
+  alertd check --online
 """
 
 
 @click.command("check", epilog=_EPILOG)
 @click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--online",
+    is_flag=True,
+    help="Ask too whether keys, Slack (token, scopes, each channel) and the mail server work; sends nothing.",
+)
 @click.pass_context
-def command(ctx: click.Context, path: Path | None) -> int:
+def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     """
     Check rules and settings; every error at once, as path:line:col: message.
 
@@ -72,7 +81,29 @@ def command(ctx: click.Context, path: Path | None) -> int:
     enabled = sum(rule.enabled for rule in rules.rules)
     counts = ((enabled, "rule"), (len(rules.receivers), "receiver"), (len(rules.accounts), "account"))
     click.echo(f"{target}: ok: {', '.join(format_count(number, noun) for number, noun in counts)}")
-    return 0
+    if not online:
+        return 0
+    if problems or missing_keys(rules, settings):
+        # Warnings where rules are only edited; here nothing could be asked.
+        click.echo("alertd: set the secrets that are named above, and run this again", err=True)
+        return 1
+    return asyncio.run(_online(rules, settings, notifiers))
+
+
+async def _online(rules: "LoadedRules", settings: "Settings", notifiers: "Mapping[str, Notifier]") -> int:
+    from alertd.daemon.online import check_online
+
+    is_well = True
+    for finding in await check_online(rules, settings, notifiers):
+        about = escape_controls(finding.about)
+        for fault in finding.faults:
+            is_well = False
+            click.echo(f"{about}: {escape_controls(fault.removeprefix(f'{finding.about}: '))}", err=True)
+        if not finding.is_asked:
+            click.echo(f"{about}: not asked; only a message shows whether it arrives: `alertd send-test`")
+        elif not finding.faults:
+            click.echo(f"{about}: ok")
+    return 0 if is_well else 1
 
 
 def _unmatched(rules: "LoadedRules", settings: "Settings") -> "Iterator[Problem]":

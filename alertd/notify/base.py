@@ -269,6 +269,18 @@ class Dated(Protocol):
     """Return the time; the system's clock until another one is set."""
 
 
+@runtime_checkable
+class Checkable(Protocol):
+    """A notifier that can find out whether messages would arrive without sending one."""
+
+    async def check(self) -> Sequence[str]:
+        """
+        Return what would keep messages from arriving, with what to do, as far as the receiver says; empty for nothing.
+
+        What cannot be reached is one of the answers: it raises nothing.
+        """
+
+
 def can_edit(notifier: Notifier) -> bool:
     """Return whether a receiver can change what it sent."""
     return isinstance(notifier, Editor) and notifier.can_edit

@@ -5,6 +5,7 @@ It composes and hands over; the exchange with the server and the meaning of its 
 """
 
 import re
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
@@ -255,6 +256,11 @@ class EmailNotifier:
             recipient=envelope.recipient,
             ref=message_id(envelope.key, self._sender),
         )
+
+    async def check(self) -> Sequence[str]:
+        """Connect to the mail server, encrypt and log in; hand over nothing."""
+        fault = await self._account.check()
+        return (fault,) if fault else ()
 
     @cached_property
     def _account(self) -> "SmtpAccount":

@@ -10,6 +10,7 @@ Source: RFC 5321, sections 4.2.1 (4yz transient, 5yz permanent) and 4.5.3.2.6 (t
 import asyncio
 import re
 import ssl
+from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import cast
@@ -59,7 +60,19 @@ class SmtpAccount:
             content: The whole mail with CRLF line ends.
             ref: What finds the mail again, for the outcome.
         """
-        client = SMTP(
+        client = self._client()
+        handover = _Handover(client=client, account=self, sender=sender, recipient=recipient)
+        return await self._outcome(handover, handover.run(content)) or Delivered(ref)
+
+    async def check(self) -> str:
+        """Connect, encrypt and log in, and hand over nothing; return what stood in the way, empty for nothing."""
+        client = self._client()
+        handover = _Handover(client=client, account=self, sender="", recipient="")
+        outcome = await self._outcome(handover, handover.knock())
+        return "" if outcome is None or isinstance(outcome, Delivered) else outcome.reason
+
+    def _client(self) -> SMTP:
+        return SMTP(
             hostname=self.host,
             port=self.port,
             use_tls=self.security == "tls",
@@ -69,15 +82,20 @@ class SmtpAccount:
             # aiosmtplib would ask the resolver, and on many hosts greet as localhost.
             local_hostname=self.ehlo or "[127.0.0.1]",
         )
-        handover = _Handover(client=client, account=self, sender=sender, recipient=recipient)
+
+    async def _outcome(self, handover: "_Handover", exchange: Awaitable[Outcome | None]) -> Outcome | None:
+        """Return what an exchange came to, None where the server took all of it."""
+        client = handover.client
         try:
-            return await handover.run(content) or Delivered(ref)
+            return await exchange
         except SMTPResponseException as error:
             return outcome_of_reply(
                 handover.stage,
                 error.code,
                 without_secrets(error.message, [self.password]),
-                parties=Parties(sender=sender, recipient=recipient, greeting=client.local_hostname or ""),
+                parties=Parties(
+                    sender=handover.sender, recipient=handover.recipient, greeting=client.local_hostname or ""
+                ),
                 # A server that refuses a login may repeat what it was sent.
                 is_shown=not isinstance(error, SMTPAuthenticationError),
             )
@@ -110,6 +128,14 @@ class _Handover:
     stage: Stage = Stage.CONNECT
     writer: asyncio.StreamWriter | None = None
     """Held to the end: one that is collected earlier closes the connection."""
+
+    async def knock(self) -> Outcome | None:
+        """Return a refusal found out before the server was asked, or None when it would take a mail."""
+        async with asyncio.timeout(BEFORE_DOT_S):
+            refusal = await self._open()
+        with suppress(SMTPException, OSError):
+            await self.client.quit(timeout=_QUIT_S)
+        return refusal
 
     async def run(self, content: bytes) -> Outcome | None:
         """Return a refusal found out before the server was asked, or None when the server took the mail."""

@@ -5,7 +5,7 @@ slack-sdk is used without its retry handlers: its default posts twice after a lo
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -17,6 +17,7 @@ from alertd.notify.base import CannotLook, Delivered, Lookup, NotSent, Outcome, 
 from alertd.notify.slack.connection import Exchange, open_session
 from alertd.notify.slack.errors import outcome_of_answer, outcome_of_webhook
 from alertd.notify.slack.lookup import find_message
+from alertd.notify.slack.online import channel_faults, token_faults
 from alertd.notify.text import quoted, without_secrets
 from alertd.outgoing.connections import Outgoing
 
@@ -102,6 +103,27 @@ class SlackApi:
         # slack-sdk reads proxies from the environment without regard to NO_PROXY; the session has the right one.
         client.proxy = None
         return client
+
+    async def check(self, recipients: Sequence[str]) -> list[str]:
+        """Return what would keep messages from arriving in some channels; whatever goes wrong is one of the answers."""
+        faults: list[str] = []
+        exchange = Exchange()
+        recipient = ""
+        try:
+            async with open_session(exchange, self._outgoing, self._base_url) as session:
+                client = self._client(session)
+                faults += await token_faults(client)
+                for recipient in recipients:
+                    faults += await channel_faults(client, recipient)
+        except SlackApiError as error:
+            code, detail = _refusal(error)
+            outcome = outcome_of_answer(
+                status=exchange.status or 0, headers=exchange.headers, code=code, detail=detail, channel=recipient
+            )
+            faults.append("" if isinstance(outcome, Delivered) else outcome.reason)
+        except _FAILURES as error:
+            faults.append(f"Slack could not be asked: {self._why(error)}")
+        return faults
 
     async def find(self, key: str, *, recipient: str, thread: tuple[str, str] | None, since: datetime) -> Lookup:
         """Look a delivery key up; whatever goes wrong with that is no proof of absence."""

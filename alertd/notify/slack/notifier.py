@@ -6,6 +6,7 @@ slack-sdk never retries here: its default posts twice after a lost answer. What 
 
 import asyncio
 import re
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -244,6 +245,10 @@ class SlackNotifier:
             return await self._api.post_message(arguments, recipient=envelope.recipient)
 
         return await self._with_chart_if_taken(envelope, post)
+
+    async def check(self) -> Sequence[str]:
+        """Ask Slack about the token and each channel; an incoming webhook can only be written to."""
+        return await self._api.check(self._channels) if self._token else ()
 
     async def edit(self, envelope: Envelope) -> Outcome:
         """Put the envelope's message in the place of a delivered one, once."""

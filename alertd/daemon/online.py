@@ -1,0 +1,79 @@
+"""`alertd check --online`: asks accounts and receivers whether they would work, all at once, and sends nothing."""
+
+import asyncio
+from collections.abc import Coroutine, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+from alertd.clock import SYSTEM_CLOCK
+from alertd.core.hours import HourRange, hour_of
+from alertd.daemon.accounts import open_sources
+from alertd.daemon.checked_time import timekeeper
+from alertd.daemon.state import BillSource
+from alertd.daemon.timekeeper import Timekeeper
+from alertd.errors import ApiCategoryUnknown, ApiError
+from alertd.notify.base import Checkable, Notifier
+from alertd.rules_file.model import LoadedRules
+from alertd.settings import Settings
+
+DEADLINE_S = 60.0
+"""Of each question: a command that hangs says less than one that gives up."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """What one question came to."""
+
+    about: str
+    """`account "prod"`, `receiver "finops"`."""
+    faults: tuple[str, ...] = ()
+    is_asked: bool = True
+    """False where only a message would show."""
+
+
+async def check_online(
+    rules: LoadedRules, settings: Settings, notifiers: Mapping[str, Notifier]
+) -> tuple[Finding, ...]:
+    """
+    Return what every account and receiver answers, in the order of the rules file.
+
+    Raises:
+        SettingsError: The key of an account is missing.
+    """
+    time = timekeeper(settings, SYSTEM_CLOCK)
+    async with AsyncExitStack() as stack:
+        sources = open_sources(rules, settings, stack, hear=time.hear)
+        for notifier in notifiers.values():
+            stack.push_async_callback(notifier.close)
+        questions = [_within(f'account "{name}"', _account_faults(source, time)) for name, source in sources.items()]
+        questions += [_within(f'receiver "{name}"', _receiver_faults(notifier)) for name, notifier in notifiers.items()]
+        found = await asyncio.gather(*questions)
+    time.verdict()
+    return (*found, Finding(about="clock", faults=(time.fault.text,) if time.fault is not None else ()))
+
+
+async def _within(about: str, question: Coroutine[object, object, tuple[str, ...] | None]) -> Finding:
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            faults = await question
+    except TimeoutError:
+        faults = (f"no answer within {DEADLINE_S:.0f} s",)
+    return Finding(about=about, faults=faults or (), is_asked=faults is not None)
+
+
+async def _account_faults(source: BillSource, time: Timekeeper) -> tuple[str, ...]:
+    """Read the last hour of one category: an account that has none of it has a good key all the same."""
+    now = hour_of(time.now())
+    try:
+        await source.read_bills("gpu", HourRange(now - 1, now))
+    except ApiCategoryUnknown:
+        return ()
+    except ApiError as error:
+        return (str(error),)
+    return ()
+
+
+async def _receiver_faults(notifier: Notifier) -> tuple[str, ...] | None:
+    if not isinstance(notifier, Checkable):
+        return None
+    return tuple(await notifier.check())
