@@ -127,7 +127,6 @@ async def _once(settings: "Settings") -> int:
 
 async def _dry_run(settings: "Settings") -> int:
     from alertd.clock import utc_now
-    from alertd.core.words import format_count
     from alertd.daemon.app import open_app
     from alertd.daemon.poll import run_once
     from alertd.daemon.receivers import printing_notifiers
@@ -150,6 +149,14 @@ async def _dry_run(settings: "Settings") -> int:
         lonely = await app.gateway.call(read_unmatched, rules.rules, rules.owners)
     for one in lonely:
         click.echo(f"Note: {one}", err=True)
-    alerts = format_count(len(open_alerts), "alert")
-    click.echo(f"Dry run: {alerts} open, nothing sent, nothing stored.", err=True)
+    click.echo(dry_run_summary(len(open_alerts), is_ok=is_ok), err=True)
     return 0 if is_ok else 1
+
+
+def dry_run_summary(open_alerts: int, *, is_ok: bool) -> str:
+    """Return the last line of a dry run; what could not be read may hide alerts."""
+    from alertd.core.words import format_count
+
+    alerts = format_count(open_alerts, "alert")
+    doubt = "" if is_ok else " as far as bills could be read (see the errors above)"
+    return f"Dry run: {alerts} open{doubt}, nothing sent, nothing stored."
