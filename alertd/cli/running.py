@@ -74,7 +74,7 @@ def _json(row: "Running", known: "Snapshot") -> dict[str, object]:
         "status": row.status,
         "since": iso_instant_or_none(row.since),
         "rate_per_hour": decimal_text(row.rate) if row.rate is not None else None,
-        "utilization": None,
+        "utilization": f"{row.utilization:f}" if row.utilization is not None else None,
         "alerts": list(alerts_on(row, known.alerts)),
     }
 
@@ -82,8 +82,9 @@ def _json(row: "Running", known: "Snapshot") -> dict[str, object]:
 def _table(rows: "Sequence[Running]", known: "Snapshot") -> str:
     from alertd.core.money import format_usd
     from alertd.core.reports.running import alerts_on
+    from alertd.core.words import format_share
 
-    lines = [("NAME", "PRODUCT", "STATUS", "SINCE (UTC)", "USD AN HOUR", "ALERTS")]
+    lines = [("NAME", "PRODUCT", "STATUS", "SINCE (UTC)", "USD AN HOUR", "BUSY", "ALERTS")]
     for row in rows:
         on = alerts_on(row, known.alerts)
         lines.append(
@@ -93,7 +94,8 @@ def _table(rows: "Sequence[Running]", known: "Snapshot") -> str:
                 row.status,
                 f"{row.since:%Y-%m-%d %H:%M}" if row.since is not None else "longer than known",
                 format_usd(row.rate) if row.rate is not None else "not billed yet",
+                format_share(row.utilization) if row.utilization is not None else "",
                 " ".join(fingerprint[:8] for fingerprint in on),
             )
         )
-    return table(lines, right=frozenset({4}))
+    return table(lines, right=frozenset({4, 5}))

@@ -7,16 +7,23 @@ it, and what was known stays.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from alertd.core.resources import ResourceKind, changes
+from alertd.core.resources import ResourceKey, ResourceKind, changes
+from alertd.core.utilization import KEPT, LONGEST_GAP, slot_of, start_of_slot, with_samples
 from alertd.daemon.state import DaemonState, FactStore, Plan
 from alertd.errors import ApiError, StoreError
 from alertd.log import get_logger
 
 DEADLINE_S = 5.0
 """Of everything that is read beside the bills of a cycle, from its beginning; as long as the bills take anyway."""
-_TITLES = {ResourceKind.INSTANCE: "instances", ResourceKind.ENDPOINT: "serverless endpoints"}
+MOST_FAILURES = 3
+"""So many instances whose utilisation cannot be read in one cycle; then the others wait for the next one."""
+_TITLES = {
+    ResourceKind.INSTANCE: "instances",
+    ResourceKind.ENDPOINT: "serverless endpoints",
+    None: "utilisation",
+}
 
 
 class ResourceIntake:
@@ -30,14 +37,15 @@ class ResourceIntake:
     def __init__(self, store: FactStore, may_file: Callable[[], bool]) -> None:
         self._store = store
         self._may_file = may_file
-        self._gaps: dict[tuple[str, ResourceKind], str] = {}
+        self._gaps: dict[tuple[str, ResourceKind | None], str] = {}
+        self._tried_at: dict[ResourceKey, datetime] = {}
         self._read_at: dict[str, datetime] = {}
         self._log = get_logger()
 
     def gaps(self, plan: Plan) -> dict[str, str]:
         """Return for each account what could not be read last, and why."""
         found: dict[str, list[str]] = {}
-        for (account, kind), error in sorted(self._gaps.items()):
+        for (account, kind), error in sorted(self._gaps.items(), key=lambda gap: (gap[0][0], _TITLES[gap[0][1]])):
             if account in plan.resource_accounts:
                 found.setdefault(account, []).append(f"{_TITLES[kind]}: {error}")
         return {account: "; ".join(texts) for account, texts in found.items()}
@@ -91,11 +99,52 @@ class ResourceIntake:
         if changed:
             await self._store.save_resources(changed)
             state.resources.update({resource.key: resource for resource in changed})
+        self._note(account, kind, "" if listing.is_whole else "some entries could not be read")
         if kind is ResourceKind.INSTANCE:
             self._read_at[account] = now
-        self._note(account, kind, "" if listing.is_whole else "some entries could not be read")
+            await self._read_utilization(state, plan, account, now)
 
-    def _note(self, account: str, kind: ResourceKind, error: str) -> None:
+    async def _read_utilization(self, state: DaemonState, plan: Plan, account: str, now: datetime) -> None:
+        """Read how busy the running instances are for which a rule asks, those first that were read longest ago."""
+        asked = {
+            resource.key: window
+            for resource in state.resources.values()
+            if resource.account == account
+            and resource.kind is ResourceKind.INSTANCE
+            and resource.is_running
+            and (window := plan.asks_utilization(*resource.key))
+        }
+        failures = 0
+        for key in sorted(asked, key=lambda key: self._tried_at.get(key, now - KEPT)):
+            self._tried_at[key] = now
+            try:
+                await self._read_one(state, plan, key, asked[key], now)
+            except ApiError as error:
+                self._note(account, None, error.brief)
+                failures += 1
+                if failures == MOST_FAILURES:
+                    return
+            except StoreError:
+                raise
+            except Exception as error:  # noqa: BLE001 -- as above
+                self._note(account, None, f"failed ({type(error).__name__})")
+        if not failures:
+            self._note(account, None, "")
+
+    async def _read_one(
+        self, state: DaemonState, plan: Plan, key: ResourceKey, window: timedelta, now: datetime
+    ) -> None:
+        known = state.utilization.get(key, {})
+        # What was sampled last may have been half a slot.
+        last = start_of_slot(max(known)) if known else now - window - LONGEST_GAP
+        start = max(last, now - window - LONGEST_GAP)
+        samples = await plan.accounts[key[0]].read_utilization(key[1], start, now)
+        if samples and self._may_file():
+            slots = with_samples(known, samples, now)
+            await self._store.save_utilization(key, slots, min(slot_of(seconds) for seconds, _ in samples))
+            state.utilization[key] = slots
+
+    def _note(self, account: str, kind: ResourceKind | None, error: str) -> None:
         before = self._gaps.get((account, kind), "")
         if error:
             self._gaps[account, kind] = error

@@ -30,6 +30,8 @@ from alertd.core.spend.block import HourBlock
 from alertd.core.spend.known_edges import KnownEdge
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.view import SpendView
+from alertd.core.utilization import Sample as UtilizationSample
+from alertd.core.utilization import Slots
 
 
 class BillSource(Protocol):
@@ -73,6 +75,14 @@ class BillSource(Protocol):
 
         Raises:
             ApiError: They could not be read.
+        """
+
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[UtilizationSample, ...]:
+        """
+        Return how busy an instance was in some time, as far as the API says it.
+
+        Raises:
+            ApiError: It could not be read.
         """
 
     async def ask_time(self) -> None:
@@ -121,6 +131,9 @@ class FactStore(Protocol):
 
     async def save_resources(self, resources: Sequence[Resource]) -> None:
         """Store what is known of instances and endpoints now."""
+
+    async def save_utilization(self, key: ResourceKey, slots: Slots, first: int) -> None:
+        """Store how busy an instance was from a slot on, and drop what is older than is kept."""
 
     async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
         """Replace the subscriptions of an account that were bought in a range."""
@@ -185,6 +198,8 @@ class DaemonState:
     """By account, as last read."""
     resources: dict[ResourceKey, Resource] = field(default_factory=dict)
     """Instances and endpoints that were ever listed, of all accounts."""
+    utilization: dict[ResourceKey, Slots] = field(default_factory=dict)
+    """How busy instances are, where a rule asks for it."""
 
     terms: tuple[Term, ...] = ()
     """Subscriptions, of all accounts."""
@@ -211,6 +226,7 @@ class DaemonState:
             balances=self.balances,
             terms=self.terms,
             resources=tuple(self.resources.values()),
+            utilization=self.utilization,
             owners=owners,
             last_read=last_read,
             rules_file=rules_file,

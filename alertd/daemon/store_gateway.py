@@ -21,7 +21,7 @@ from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.messages.rebase import rebased_entry
 from alertd.core.money import Usd
-from alertd.core.resources import Resource
+from alertd.core.resources import Resource, ResourceKey
 from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.rules.held import CategoryKey, LastRead
 from alertd.core.spend.arrival import Arrivals, Place
@@ -32,6 +32,7 @@ from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.core.spend.view import SpendView
+from alertd.core.utilization import Slots
 from alertd.daemon.state import DaemonState, Shelf
 from alertd.queries.cycle_report import CycleReport
 from alertd.store.alerts import AlertEvent
@@ -127,6 +128,10 @@ class StoreGateway(StoredOutbox):
     async def save_resources(self, resources: Sequence[Resource]) -> None:
         """Store what is known of instances and endpoints now."""
         await self._thread.call(lambda store: store.resources.save(resources))
+
+    async def save_utilization(self, key: ResourceKey, slots: Slots, first: int) -> None:
+        """Store how busy an instance was from a slot on, and drop what is older than is kept."""
+        await self._thread.call(lambda store: store.utilization.save(key, slots, first))
 
     async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
         """Replace the subscriptions of an account that were bought in a range."""
@@ -286,6 +291,7 @@ def _load(store: Store, views: Collection[View] | None) -> DaemonState:
             balances=store.balances.last(),
             terms=store.terms.load(),
             edges=store.meta.edges,
+            utilization=store.utilization.load(),
             resources={resource.key: resource for resource in store.resources.load()},
         )
 

@@ -8,7 +8,7 @@ asked for, or raises.
 import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
@@ -20,6 +20,7 @@ from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of, start_of
 from alertd.core.resources import Listing, ResourceKind
 from alertd.core.spend.bill import SUBSCRIPTION, ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term
 from alertd.core.spend.subscription import rows_of
+from alertd.core.utilization import Sample
 from alertd.errors import ApiCategoryUnknown, ApiUnavailable
 from alertd.novita.balance import decode_balance
 from alertd.novita.columns import BillColumns
@@ -32,6 +33,7 @@ from alertd.novita.resources import PAGE_SIZE as RESOURCE_PAGE_SIZE
 from alertd.novita.stream import BillStream
 from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES, decode_terms
 from alertd.novita.transport import DEFAULT_BOUNDS, ApiRequest, Bounds, Hear, Transport, decode_apart
+from alertd.novita.utilization import METRICS, decode_metrics, samples_of
 from alertd.outgoing.connections import Outgoing
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
@@ -40,6 +42,9 @@ SUBSCRIPTION_BILL_LIST = "/openapi/v1/billing/bill/monthly/list"
 BALANCE = "/openapi/v1/billing/balance/detail"
 MONTHLY_BILL = "/openapi/v1/billing/monthly/bill"
 
+FINE_S, COARSE_S = 60, 300
+"""Seconds between samples of utilisation: the finer where no more than `FINE_FOR` is asked for."""
+FINE_FOR = timedelta(hours=6)
 PAGE_SIZE = 100
 MAX_PAGES = 100
 """10,000 monthly bills: a service that goes on beyond repeats itself or counts wrongly."""
@@ -101,6 +106,7 @@ class NovitaClient:
             elapsed=elapsed,
             bounds=bounds,
         )
+        self._is_percent = False
         self._limit = RangeLimit()
         self._key_limit = RangeLimit(KEY_BILLS_LIMIT_DAYS)
         self._term_limit = RangeLimit()
@@ -219,6 +225,25 @@ class NovitaClient:
         parameters = {"pageSize": str(RESOURCE_PAGE_SIZE), "pageNum": str(page)}
         request = ApiRequest(path=INSTANCES, parameters=parameters, what="instances")
         return await self._transport.read_beside(request, decode_instances)
+
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[Sample, ...]:
+        """
+        Read how busy the GPUs of an instance were, beside the bills.
+
+        Nobody says whether the API's numbers are percent: once one above 1 was seen they are, for this client's life.
+
+        Raises:
+            ApiError: One of its kinds; its text quotes nothing of the answer.
+        """
+        start_s, end_s = int(start.timestamp()), int(end.timestamp())
+        interval_s = FINE_S if end - start <= FINE_FOR else COARSE_S
+        query = {"instanceId": owner, "startTime": start_s, "endTime": end_s, "interval": interval_s}
+        parameters = {name: str(value) for name, value in query.items()}
+        request = ApiRequest(path=METRICS, parameters=parameters, what="utilisation")
+        decode = partial(decode_metrics, start_s=start_s, end_s=end_s)
+        metrics = await self._transport.read_beside(request, decode)
+        self._is_percent |= metrics.is_percent
+        return samples_of(metrics, is_percent=self._is_percent)
 
     async def _read_term_piece(self, category: str, piece: HourRange) -> list[Term]:
         request = ApiRequest(

@@ -57,6 +57,7 @@ def _read_held(store: Store, watched: Watched, owners: OwnerDirectory) -> Held:
         balances=store.balances.last(),
         terms=store.terms.load(),
         resources=resources,
+        utilization=store.utilization.load(),
         owners=with_api_names(owners, store.key_bills.load_keys(), resources),
         last_read=store.meta.last_read or LastRead(dropped=never_asked(books, watched)),
         rules_file=store.meta.rules_file or ReloadOutcome(),

@@ -121,6 +121,34 @@ class MonthlyEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceChange:
+    """From when on an instance has a status."""
+
+    at: Annotated[timedelta, Key("Since when.", example="30h", at_most=LONGEST)] = _ZERO
+    is_: Annotated[str, Key("The status, as the API says it.", example="exited", name="is")]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InstanceEntry:
+    """A GPU instance as the API lists it."""
+
+    id: Annotated[str, Key("The instance's id: the owner of its bills.", example="gpu-1")]
+    account: Annotated[str, Key("Where the rules have several accounts.", example="prod")] = ""
+    name: Annotated[str, Key("What the API calls it.", example="trainer-a")] = ""
+    product: Annotated[str, Key("The product's name.", example="H100 SXM 80GB")] = ""
+    gpus: Annotated[int, Key("How many GPUs it has.", example=8, at_least=1, at_most=1024)] = 1
+    status: Annotated[
+        tuple[InstanceChange, ...],
+        Key("What it is when; without it it runs all the time.", example=[{"at": "30h", "is": "exited"}]),
+    ] = ()
+    start: Annotated[Offset, Key("The first hour of `utilization`.", example="-2h", name="from")] = Offset(0)
+    utilization: Annotated[
+        Hours | None,
+        Key("Percent of each hour, as bills write USD: `80x3 0x6 _x2`; `_` is an hour without metrics.", example="0x6"),
+    ] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceEntry:
     """A silence that somebody makes."""
 
@@ -241,6 +269,13 @@ class RuleTest:
         Key(
             "Monthly bills.",
             example=[{"id": "b1", "month": "2026-02", "total": "$120", "status": [{"is": "outed"}]}],
+        ),
+    ] = ()
+    instances: Annotated[
+        tuple[InstanceEntry, ...],
+        Key(
+            "GPU instances: their names and states, and how busy they are.",
+            example=[{"id": "gpu-1", "name": "notebook", "utilization": "80x3 0x6"}],
         ),
     ] = ()
     silences: Annotated[

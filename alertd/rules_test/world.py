@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of
-from alertd.core.money import Usd
-from alertd.core.resources import Listing, ResourceKind
+from alertd.core.money import UNITS_PER_USD, Usd
+from alertd.core.resources import Listed, Listing, ResourceKind
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill, Series
+from alertd.core.utilization import WHOLE, Sample
 from alertd.errors import ApiUnavailable
-from alertd.rules_test.model import BilledSeries, MonthlyEntry, RuleTest, StatusChange
+from alertd.rules_test.model import BilledSeries, InstanceEntry, MonthlyEntry, RuleTest, StatusChange
 
 _NEVER = 2**62
+_SAMPLED_S = 300
 
 
 @dataclass(slots=True)
@@ -70,6 +72,7 @@ class BillsOfTest:
         self._start = hour_of(test.start)
         own = {account, ""} if is_only else {account}
         self._monthly = [one for one in test.monthly_bills if one.account in own]
+        self._instances = [one for one in test.instances if one.account in own]
         self._balances = sorted((one for one in test.balances if one.account in own), key=lambda one: one.at)
         self._rows = self._by_category([one for one in test.bills if one.account in own])
         self._key_rows = self._by_category([one for one in test.key_bills if one.account in own])
@@ -84,9 +87,33 @@ class BillsOfTest:
         """Return the rows of a range that the bills show now."""
         return self._read(self._rows, category, span)
 
-    async def read_resources(self, kind: ResourceKind) -> Listing:  # noqa: ARG002 # as the protocol has it
-        """No test of rules names any."""
-        return Listing(entries=())
+    async def read_resources(self, kind: ResourceKind) -> Listing:
+        """Return the instances that there are now; a test names no endpoints."""
+        self._refuse("")
+        if kind is not ResourceKind.INSTANCE:
+            return Listing(entries=())
+        return Listing(entries=tuple(filter(None, map(self._listed, self._instances))))
+
+    def _listed(self, one: InstanceEntry) -> Listed | None:
+        past = [change for change in one.status if change.at <= self._since_start()]
+        if one.status and not past:
+            return None
+        status = past[-1].is_ if past else "running"
+        return Listed(id=one.id, name=one.name, status=status, product=one.product, gpus=one.gpus)
+
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[Sample, ...]:
+        """Return a sample every five minutes, as far as the test says how busy the instance was."""
+        self._refuse("")
+        found: list[Sample] = []
+        for one in self._instances:
+            if one.id == owner and one.utilization is not None:
+                for hour, percent in enumerate(one.utilization.amounts, self._start + one.start.hours):
+                    if percent is not None:
+                        share = percent * WHOLE // (100 * UNITS_PER_USD)
+                        first = hour * SECONDS_PER_HOUR
+                        found += ((at, share) for at in range(first, first + SECONDS_PER_HOUR, _SAMPLED_S))
+        first_s, last_s = int(start.timestamp()), int(end.timestamp())
+        return tuple(sample for sample in found if first_s <= sample[0] < last_s)
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         """Return the rows of a range that the list by API key shows now; keys have no names here."""

@@ -64,6 +64,7 @@ class Meter:
         voucher_percent: The part that vouchers pay.
         has_decimals: False: rows carry the integers only, so charges are whole 1/10000 USD.
         is_daily: Billed by the day even when hours are asked for.
+        idle_from: When its GPUs have nothing to do any more; None: they work while it runs.
         starts_at: The first instant of spending, None for always; likewise *ends_at*, exclusive.
     """
 
@@ -82,6 +83,7 @@ class Meter:
     starts_at: datetime | None = None
     ends_at: datetime | None = None
     surges: tuple[Surge, ...] = ()
+    idle_from: datetime | None = None
 
     def __hash__(self) -> int:
         """Hash by owner and product: hashing every field would cost more than what the hash is used for."""

@@ -12,15 +12,19 @@ from datetime import datetime, timedelta
 import msgspec
 
 from alertd.simulator.meters import HOUR_S, Meter, runs_in
+from alertd.simulator.noise import draw
 from alertd.simulator.queries import Refusal
 from alertd.simulator.world import World
 
 INSTANCES = "/gpu-instance/openapi/v1/gpu/instances"
 INSTANCE = "/gpu-instance/openapi/v1/gpu/instance"
+METRICS = "/openapi/v1/metrics/gpu/instance"
 ENDPOINTS = "/gpu-instance/openapi/v1/endpoints"
 
 KEPT_AFTER_END = timedelta(days=7)
 """An instance that was stopped for good is listed for so long."""
+MOST_POINTS = 2000
+"""In one answer."""
 _BACK_HOURS = 24 * 31
 """So far back the last start or stop is looked for."""
 SECRET = "sim-secret-6b1d"  # noqa: S105 -- opens nothing
@@ -65,6 +69,49 @@ def encode_endpoints(world: World, now: datetime) -> Iterator[bytes]:
         for meter in _listed(world, "serverless", now)
     ]
     yield msgspec.json.encode({"endpoints": found, "total": len(found)})
+
+
+def encode_metrics(world: World, query: Mapping[str, str], now: datetime) -> Iterator[bytes]:
+    """
+    Yield the body of an instance's metrics, in percent, of the seconds asked for; raise `Refusal` (404) without one.
+
+    A bad parameter is replaced silently, as the vendor says: by the last minute.
+    """
+    meter = next((one for one in _listed(world, "gpu", now) if one.owner_id == query.get("instanceId", "")), None)
+    if meter is None:
+        raise Refusal(404, "INSTANCE_NOT_FOUND", "no such instance")
+    now_s = int(now.timestamp())
+    start_s, end_s, step_s = (_whole(query.get(name, "")) for name in ("startTime", "endTime", "interval"))
+    if not 0 < start_s < end_s <= now_s + 1 or (end_s - start_s) // max(step_s, 16) > MOST_POINTS:
+        start_s, end_s = now_s - 60, now_s
+    step_s = step_s if step_s > 15 else 60
+    instants = range(-(-start_s // step_s) * step_s, end_s, step_s)
+    busy = [(at, _busy_percent(world, meter, at)) for at in instants if _runs_at(world, meter, at)]
+    gpu = [{"timestamp": str(at), "value": value} for at, value in busy]
+    flat = [{"timestamp": str(at), "value": 12.5} for at, _ in busy]
+    yield msgspec.json.encode(
+        {
+            "cpuUtilization": flat,
+            "memUtilization": flat,
+            "rootDiskUtilization": flat,
+            "gpuUtilization": {"avg": gpu, "gpuIds": [{"gpuId": "0", "items": gpu}]},
+            "gpuMemUtilization": {"avg": flat, "gpuIds": [{"gpuId": "0", "items": flat}]},
+        }
+    )
+
+
+def _whole(text: str) -> int:
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 12 else 0
+
+
+def _runs_at(world: World, meter: Meter, at_s: int) -> bool:
+    return runs_in(meter, seed=world.seed, hour_s=at_s // HOUR_S * HOUR_S)
+
+
+def _busy_percent(world: World, meter: Meter, at_s: int) -> float:
+    if meter.idle_from is not None and at_s >= meter.idle_from.timestamp():
+        return 0.0
+    return 55.0 + draw(world.seed, "busy", meter.owner_id, at_s)[0] % 400 / 10
 
 
 def _listed(world: World, category: str, now: datetime) -> Iterator[Meter]:

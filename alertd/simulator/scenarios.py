@@ -139,6 +139,8 @@ def _forgotten_instance(midnight: datetime) -> Meter:
         subcategory="Compute",
         usd_per_hour=Decimal("8.36"),
         starts_at=midnight + timedelta(days=9, hours=17),
+        # The training ends in the evening; nobody is there to see it.
+        idle_from=midnight + timedelta(days=9, hours=22),
         ends_at=midnight + timedelta(days=20, hours=9),
     )
 

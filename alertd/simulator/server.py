@@ -34,8 +34,10 @@ from alertd.simulator.resources import (
     ENDPOINTS,
     INSTANCE,
     INSTANCES,
+    METRICS,
     encode_endpoints,
     encode_instances,
+    encode_metrics,
     instance,
     instances,
 )
@@ -131,6 +133,7 @@ class BillingSimulator:
             INSTANCES: self._instances,
             INSTANCE: self._instance,
             ENDPOINTS: self._endpoints,
+            METRICS: self._metrics,
         }
 
     async def __aenter__(self) -> Self:
@@ -256,6 +259,9 @@ class BillingSimulator:
 
     def _endpoints(self, _request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
         return encode_endpoints(self.world, now)
+
+    def _metrics(self, request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
+        return encode_metrics(self.world, request.query, now)
 
     def _balance(self, _request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
         body = encode_balance(

@@ -36,6 +36,7 @@ from alertd.store.requests import Requests
 from alertd.store.resources import Resources
 from alertd.store.silences import Silences
 from alertd.store.terms import Terms
+from alertd.store.utilization import Utilization
 
 _VIEWS = "views"
 
@@ -73,6 +74,7 @@ class Store:
         self.balances = Balances(database)
         self.terms = Terms(database)
         self.resources = Resources(database)
+        self.utilization = Utilization(database)
         self.alerts = Alerts(database)
         self.outbox = Outbox(database)
         self.cycles = Cycles(database)
@@ -281,6 +283,7 @@ class Store:
             self.terms.prune(start_of(before_hour))
             self.resources.prune(start_of(before_hour))
             self.actions.prune(before)
+            self.utilization.prune(before_hour)
             return Pruned(
                 hours=self.bills.prune(before_hour) + self.key_bills.prune(before_hour),
                 entries=self.outbox.prune(before),

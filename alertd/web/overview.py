@@ -26,7 +26,7 @@ from alertd.core.rules.standing import share_text
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.spend.lately import Billed
 from alertd.core.values import reached_text
-from alertd.core.words import format_age, format_count, group_name
+from alertd.core.words import format_age, format_count, format_share, group_name
 from alertd.queries.event_words import both_ends
 from alertd.web.drawing import BudgetBar, budget_bar
 from alertd.web.page_context import PageFacts
@@ -142,6 +142,8 @@ class RunningLine:
     status: str
     since: datetime | None
     rate: str
+    busy: str
+    """Its GPUs' utilisation; empty where it is not known."""
     alerts: tuple[str, ...]
     """Fingerprints of what fires on it."""
 
@@ -404,6 +406,7 @@ def _running_line(row: Running, known: PageFacts) -> RunningLine:
         status=row.status,
         since=row.since,
         rate=f"{format_usd(row.rate)} an hour" if row.rate is not None else "not billed yet",
+        busy=f"{format_share(row.utilization)} busy" if row.utilization is not None else "",
         alerts=alerts_on(row, known.alerts),
     )
 

@@ -64,6 +64,9 @@ class Billing:
         shown = (r for r in self.rows if r.series.category == category and start_of(r.hour + r.span) <= self.clock.true)
         return bill_rows([r for r in shown if r.hour in span])
 
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
+        return ()
+
     async def read_resources(self, kind: ResourceKind) -> Listing:
         return Listing(entries=())
 

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -45,6 +45,9 @@ class Source:
         return bill_rows([each for each in self.rows if category == "gpu" and each.hour in span])
 
     async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
+        return ()
+
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
         return ()
 
     async def read_resources(self, kind: ResourceKind) -> Listing:

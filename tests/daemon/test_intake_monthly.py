@@ -42,6 +42,9 @@ class Source:
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         raise ApiUnavailable("no answer", account="default", what=category)
 
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
+        return ()
+
     async def read_resources(self, kind: ResourceKind) -> Listing:
         return Listing(entries=())
 

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import structlog
 from alertd.core.alert import AlertState
 from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.rules.idle_gpu import IdleGpu
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.core.spend.reading import Cadence
@@ -181,3 +183,59 @@ async def test_secrets_when_planted_in_every_other_field_then_nowhere(
     assert SECRET not in log.getvalue()
     for file in path.parent.iterdir():
         assert SECRET.encode() not in file.read_bytes(), file
+
+
+def with_rule(cycle: Cycle, **parts: Any) -> None:
+    """Watch idle GPUs too."""
+    rule = IdleGpu(name="idle", window=HOUR, **parts)
+    cycle.use(replace(cycle.plan, rules=(*cycle.plan.rules, rule)))
+
+
+def idle_metrics(query: dict[str, str]) -> dict[str, Any]:
+    points = [
+        {"timestamp": at, "value": 0, "note": SECRET}
+        for at in range(int(query["startTime"]), int(query["endTime"]), 60)
+    ]
+    return {"gpuUtilization": {"avg": points}, "cpuUtilization": [{"timestamp": 1, "value": 40}], SECRET: SECRET}
+
+
+async def test_utilisation_when_no_rule_asks_then_never_read(cycle: Cycle, world: BillingWorld) -> None:
+    """Nobody wants it, and each instance costs a request."""
+    with_rule(cycle, owner=Patterns(("another",)))
+    await cycle.run(NOW)
+    assert "metrics" not in [name for name, _ in world.asked_beside]
+
+
+async def test_utilisation_when_a_rule_asks_then_read_once_and_on_from_there(
+    cycle: Cycle, world: BillingWorld, path: Path
+) -> None:
+    """The window at first, then what came since; stored without a word of what stands beside."""
+    world.beside["metrics"] = idle_metrics
+    with_rule(cycle)
+    await cycle.run(NOW)
+    await cycle.run(NOW + POLL)
+    first, second = (query for name, query in world.asked_beside if name == "metrics")
+    assert int(first["startTime"]) == int((NOW - HOUR - timedelta(minutes=30)).timestamp())
+    assert int(second["startTime"]) == int((NOW - timedelta(minutes=5)).timestamp())
+    assert [alert.state for alert in cycle.state.alerts.values() if alert.rule == "idle"] == [AlertState.FIRING]
+    cycle.forget()
+    assert (await cycle.held()).utilization["default", "i-1"]
+    for file in path.parent.iterdir():
+        assert SECRET.encode() not in file.read_bytes(), file
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+async def test_utilisation_when_it_fails_then_nothing_ends_and_the_status_says_so(
+    cycle: Cycle, world: BillingWorld, fault: Fault
+) -> None:
+    """Missing metrics decide nothing."""
+    world.beside["metrics"] = idle_metrics
+    with_rule(cycle)
+    await cycle.run(NOW)
+    world.broken["metrics"] = fault
+    report = await cycle.run(NOW + 2 * HOUR)
+    assert report.is_ok
+    assert [alert.state for alert in cycle.state.alerts.values() if alert.rule == "idle"] == [AlertState.FIRING]
+    gap = (await cycle.held()).last_read.resource_gaps["default"]
+    assert "utilisation: " in gap
+    assert SECRET not in gap

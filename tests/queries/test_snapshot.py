@@ -50,6 +50,9 @@ class Source:
         self._check(View.USAGE, category)
         return bill_rows(r for r in self.rows if r.series.category == category and r.hour in span)
 
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
+        return ()
+
     async def read_resources(self, kind: ResourceKind) -> Listing:
         return Listing(entries=())
 

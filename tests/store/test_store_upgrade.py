@@ -33,6 +33,7 @@ RELEASED = {
     "0005_term.sql": "d14a0b569e0d92fac0293a2d192cd2ff533d00a5d4600827938456976564f241",
     "0006_resource.sql": "ef7ff9cf75e51ddb4ca2fff6e80c6d5082094820c8d831baa9d30a34088208a1",
     "0007_action.sql": "b35f93dd78e2bf359ca4b6365fba13e97f781fb786e95783b1f7954cfd90e08d",
+    "0008_utilization.sql": "b0c8be8576d0d91c6531c15e23d227017f7310d563056b937b865399d4d5e22a",
 }
 """SHA-256 of every step that was released."""
 KEPT = sorted(FOLDER.glob("*.sql"))

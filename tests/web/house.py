@@ -95,6 +95,9 @@ class Account:
         )
         return (overdue,)
 
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
+        return ()
+
     async def read_resources(self, kind: ResourceKind) -> Listing:
         return Listing(entries=())
 

@@ -7,16 +7,18 @@ The list knows of the last minutes and wins where it was read of late; bills alo
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, AlertState
 from alertd.core.hours import HOURS_PER_DAY, start_of
 from alertd.core.labels import Labels, Patterns
-from alertd.core.money import Usd
+from alertd.core.money import Usd, plain
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.facts import RESOURCES_FRESH, Facts
 from alertd.core.spend.edges import edges_of
 from alertd.core.spend.runs import Run, runs
 from alertd.core.spend.selection import SpendQuery
+from alertd.core.utilization import WHOLE, newest_of
 
 RUNNING_CATEGORIES = ("gpu", "serverless", "bare_metal", "cloud_sandbox", "llm_dedicated_endpoint")
 """Of machines; what is paid by the request or by what is stored does not run."""
@@ -42,6 +44,8 @@ class Running:
     """None where it began longer ago than is known."""
     rate: Usd | None
     """1e-10 USD an hour; None where no bill shows it yet."""
+    utilization: Decimal | None
+    """Of its GPUs in the newest sample, a share; None where no rule asks for it or nothing is known."""
 
 
 def running(facts: Facts) -> tuple[Running, ...]:
@@ -98,6 +102,7 @@ def _of_run(facts: Facts, query: SpendQuery, group: Labels, run: Run, resource: 
         status=(resource.status if resource is not None else "") or BILLED,
         since=(resource.started_at if resource is not None else None) or since,
         rate=run.rate,
+        utilization=_busy(facts, labels["account"], labels["owner"]),
     )
 
 
@@ -118,4 +123,10 @@ def _listed(facts: Facts, resource: Resource) -> Running:
         status=resource.status,
         since=resource.started_at,
         rate=None,
+        utilization=_busy(facts, resource.account, resource.id),
     )
+
+
+def _busy(facts: Facts, account: str, owner: str) -> Decimal | None:
+    share = newest_of(facts.utilization.get((account, owner), {}), facts.now)
+    return None if share is None else plain(Decimal(share) / WHOLE)

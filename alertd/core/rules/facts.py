@@ -10,6 +10,7 @@ from alertd.core.spend.bill import Balance, Term, TrackedBill, View
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.view import SpendView
+from alertd.core.utilization import Slots
 
 RESOURCES_FRESH = timedelta(hours=1)
 """An older list says nothing of what runs now."""
@@ -119,6 +120,8 @@ class Facts:
     """Subscriptions, running and over, as last read."""
     resources: Mapping[ResourceKey, Resource] = field(default_factory=dict)
     """Instances and endpoints that were ever listed; only of accounts where they are read."""
+    utilization: Mapping[ResourceKey, Slots] = field(default_factory=dict)
+    """How busy instances are, where a rule asks for it."""
     resources_read: Mapping[str, datetime] = field(default_factory=dict)
     """When the instances of an account were last read."""
     balance_gaps: Mapping[str, str] = field(default_factory=dict)

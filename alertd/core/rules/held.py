@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 
 from alertd.core.hours import hour_of
 from alertd.core.owners import OwnerDirectory
-from alertd.core.resources import Resource, names_of
+from alertd.core.resources import Resource, ResourceKey, names_of
 from alertd.core.rules.facts import ClockFault, Facts, ReloadOutcome
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
@@ -19,6 +19,7 @@ from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.stream import Streams
 from alertd.core.spend.view import SpendView
+from alertd.core.utilization import Slots
 
 CategoryKey = tuple[str, str]
 """(account, category)."""
@@ -56,6 +57,8 @@ class Held:
     """Subscriptions."""
     resources: tuple[Resource, ...] = ()
     """Instances and endpoints that were ever listed."""
+    utilization: Mapping[ResourceKey, Slots] = field(default_factory=dict)
+    """How busy instances are."""
     owners: OwnerDirectory = OwnerDirectory()
     """With the names of the API, see `with_api_names`."""
     streams: Mapping[View, Streams] = field(default_factory=dict)
@@ -157,6 +160,7 @@ def build_facts(
         keys=(spend[View.API_KEY], known.data(View.API_KEY, now, delay)) if View.API_KEY in spend else None,
         balances=known.balances,
         terms=known.terms,
+        utilization=known.utilization,
         resources={resource.key: resource for resource in known.resources},
         resources_read=known.last_read.resources_read,
         balance_gaps=known.last_read.balance_gaps,

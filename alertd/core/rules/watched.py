@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 
 from alertd.core.hours import hour_of, midnight_before
 from alertd.core.rules.base import Rule
+from alertd.core.rules.idle_gpu import IdleGpu
 from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, SUBSCRIPTION, View
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.stream import LONGEST_LAG_HOURS
@@ -43,6 +44,11 @@ class Watched:
     def metrics_of(self, view: View) -> list[str]:
         """Return the metrics that are summed in a view: the amount always, others where a rule sums them."""
         return sorted({"amount", *(m.value for rule in self.rules if view in rule.views for m in rule.metrics)})
+
+    def asks_utilization(self, account: str, owner: str) -> timedelta:
+        """Return how far back an enabled rule looks at an instance's utilisation, nothing where none does."""
+        of_idle = (rule for rule in self.rules if isinstance(rule, IdleGpu) and rule.enabled)
+        return max((rule.window for rule in of_idle if rule.asks_for(account, owner)), default=timedelta())
 
     @property
     def needs_balance(self) -> bool:

@@ -72,6 +72,9 @@ class Hourly:
         seen = {bill.bill_id: bill for hour, bill in self.bills if hour <= hour_of(self.now)}
         return tuple(bill for bill in seen.values() if bill.month >= start_month)
 
+    async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
+        return ()
+
     async def read_resources(self, kind: ResourceKind) -> Listing:
         return Listing(entries=())
 
