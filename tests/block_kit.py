@@ -130,6 +130,9 @@ def _element_problems(element: Mapping[str, Any]) -> Iterator[str]:
                 yield f"value of {len(element['value'])}"
             if element.get("style") not in {None, "primary", "danger"}:
                 yield f"style {element['style']}"
+            if asked := element.get("confirm"):
+                for name, limit in (("title", 100), ("text", 300), ("confirm", 30), ("deny", 30)):
+                    yield from _text_problems(asked[name], limit, {"plain_text"})
         case "static_select":
             yield from _text_problems(element["placeholder"], 150, {"plain_text"})
             if not 1 <= len(element["options"]) <= 100:

@@ -5,7 +5,7 @@ It alone knows all other parts; none of them knows it.
 """
 
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -183,6 +183,7 @@ def open_slack_app(
     carry_out: Callable[[Request], Awaitable[RequestOutcome]],
     command: Callable[[str, str], Awaitable[str]],
     now: Callable[[], datetime],
+    approvers_of: Callable[[str], Sequence[str]],
 ) -> SlackApp | None:
     """
     Return what listens to buttons and slash commands, None without an app token.
@@ -191,6 +192,7 @@ def open_slack_app(
         carry_out: Does what a button asks for.
         command: Answers a slash command for a person.
         now: The time.
+        approvers_of: Who may press for an action of the rules file.
     """
     app_token, bot_token = settings.plain("slack_app_token"), settings.plain("slack_bot_token")
     if not app_token:
@@ -206,7 +208,7 @@ def open_slack_app(
         users=users,
         outgoing=settings.outgoing,
     )
-    return SlackApp(config, carry_out=carry_out, command=command, now=now)
+    return SlackApp(config, carry_out=carry_out, command=command, now=now, approvers_of=approvers_of)
 
 
 def check_settings(rules: LoadedRules, settings: Settings) -> None:

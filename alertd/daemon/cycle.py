@@ -211,16 +211,17 @@ class Cycle:
         return Scene(
             state=state,
             plan=self._plan,
-            acting=await self._acting(now),
+            acting=await self.acting(now),
             install_id=self._install_id,
             chart_of=self._charts(facts) if facts is not None else no_chart,
             now=now,
         )
 
-    async def _acting(self, now: datetime) -> Acting:
+    async def acting(self, now: datetime) -> Acting:
         """Return what may be done about alerts; nothing is asked of the store where the rules file has no actions."""
         if not self._plan.actions:
             return NO_ACTIONS
+        await self._remember()
         held = self._held().of(self._plan)
         requests, read_at = await self._store.actions(now), held.last_read.resources_read
         return acting_of(self._plan.actions, held.resources, requests, read_at)
@@ -423,7 +424,7 @@ class Cycle:
     async def _decide(
         self, moves: list[Move], facts: Facts, now: datetime, report: CycleReport, *, is_whole: bool
     ) -> None:
-        acting = await self._acting(now)
+        acting = await self.acting(now)
 
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
             decisions = dispatch(

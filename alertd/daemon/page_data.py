@@ -97,6 +97,7 @@ class PageData:
             history=await self._gateway.call(read_history, alert, at=known.now, is_past=False),
             rule=rules.get(alert.rule),
             chart=await self._cycle.chart(alert, known.now),
+            acting=await self._cycle.acting(known.now),
         )
 
     async def carry_out(self, request: Request) -> RequestOutcome:

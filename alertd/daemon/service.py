@@ -129,7 +129,11 @@ class Service:
             topics=topics(self._app),
         )
         slack = open_slack_app(
-            self._app.settings, carry_out=self._carry_out, command=commands.answer, now=self._app.time.now
+            self._app.settings,
+            carry_out=self._carry_out,
+            command=commands.answer,
+            now=self._app.time.now,
+            approvers_of=self._approvers_of,
         )
         if slack is not None:
             self._wants_overview = True
@@ -195,6 +199,10 @@ class Service:
         if span is None:
             return None
         return span, await self._app.gateway.spent(span, cycle.plan.accounts, hour_of(now))
+
+    def _approvers_of(self, action: str) -> Sequence[str]:
+        found = self._app.cycle.plan.actions.get(action)
+        return found.approvers if found is not None else ()
 
     async def _carry_out(self, request: Request) -> RequestOutcome:
         outcome = await self._app.cycle.carry_out(request, self._app.time.now())

@@ -7,7 +7,9 @@ Pure: from what is known of one alert to what is shown.
 from dataclasses import dataclass
 from datetime import datetime
 
+from alertd.core.actions import UNDO_WITHIN, Offer
 from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.acting import Acting, latest_of, offer_of, undo_of
 from alertd.core.chart import Chart, chart_words, labels, limit_text
 from alertd.core.messages.holding import is_held
 from alertd.core.money import format_usd
@@ -102,6 +104,10 @@ class AlertPage:
     silence_id: str
     """Of the silence that holds it, empty where none does."""
     is_open: bool
+    offer: Offer | None
+    """What may be done about it."""
+    undo: Offer | None
+    """What was stopped for it lately, and may be started again."""
     now: datetime
 
 
@@ -135,8 +141,16 @@ def alert_page(found: AlertFile) -> AlertPage:
         is_cut=len(found.history.notified) > _MOST_SENDS or len(found.history.events) > _MOST_EVENTS,
         silence_id=alert.muted.id if alert.muted is not None and alert.muted.is_silence else "",
         is_open=alert.state is not AlertState.RESOLVED,
+        offer=offer_of(alert, rule, found.acting),
+        undo=_undo(alert, found.acting, known.now),
         now=known.now,
     )
+
+
+def _undo(alert: Alert, acting: Acting, now: datetime) -> Offer | None:
+    last = latest_of(alert, acting)
+    is_lately = last is not None and last.finished_at is not None and now - last.finished_at <= UNDO_WITHIN
+    return undo_of(last) if last is not None and is_lately else None
 
 
 def _chart(chart: Chart) -> ChartPanel:

@@ -5,6 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alertd.core.alert import Alert
+from alertd.core.alerts.acting import Acting
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
@@ -49,6 +50,8 @@ class AlertFile:
     rule: Rule | None
     """None where the rules in force have none of that name."""
     chart: Chart | None
+    acting: Acting
+    """What may be done about alerts, and what was."""
 
 
 class PageContext(Protocol):

@@ -21,7 +21,7 @@ from alertd.web.form_reading import read_form
 from alertd.web.guard import Guard, own_path, see_other
 from alertd.web.overview import overview_page
 from alertd.web.page_context import PageContext, PageFacts
-from alertd.web.request_forms import acknowledgement, silence
+from alertd.web.request_forms import acknowledgement, action, silence
 from alertd.web.session import Notice, Sessions, Visitor, clean_name
 from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, spend_panel, step_rows
 from alertd.web.styles import Styles
@@ -52,6 +52,7 @@ class StatusPages:
             web.get("/alerts/{fingerprint}", self._alert),
             web.post("/alerts/{fingerprint}/acknowledge", self._acknowledge),
             web.post("/alerts/{fingerprint}/silence", self._silence),
+            web.post("/alerts/{fingerprint}/act", self._act),
             web.post("/silences/{id}/expire", self._expire),
             web.get("/static/{digest}/{name}", self._styles.file),
         ]
@@ -125,6 +126,12 @@ class StatusPages:
     async def _silence(self, request: web.Request) -> web.StreamResponse:
         def ask(fields: Mapping[str, str], by: str) -> Request:
             return silence(request.match_info["fingerprint"], fields, by=by, now=self._context.now())
+
+        return await self._write(request, ask)
+
+    async def _act(self, request: web.Request) -> web.StreamResponse:
+        def ask(fields: Mapping[str, str], by: str) -> Request:
+            return action(request.match_info["fingerprint"], fields, by=by, now=self._context.now())
 
         return await self._write(request, ask)
 

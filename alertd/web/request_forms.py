@@ -4,9 +4,12 @@ import hashlib
 from collections.abc import Mapping
 from datetime import datetime
 
+from alertd.core.actions import Act
+from alertd.core.alerts.acting import parse_action
 from alertd.core.alerts.requests import (
     Acknowledge,
     AddSilence,
+    RequestError,
     SilenceText,
     end_parts,
     parse_acknowledgement,
@@ -22,6 +25,27 @@ def acknowledgement(fingerprint: str, fields: Mapping[str, str], *, by: str) -> 
         RequestError: The form asks for what cannot be.
     """
     return parse_acknowledgement(fingerprint, by=by, undo=fields.get("undo") == "1", episode=fields.get("episode", ""))
+
+
+def action(fingerprint: str, fields: Mapping[str, str], *, by: str, now: datetime) -> Act:
+    """
+    Return the request to have the instance of an alert stopped, or started again.
+
+    Raises:
+        RequestError: The form asks for what cannot be, or does not say that it means it.
+    """
+    if fields.get("confirm") != "1":
+        raise RequestError("tick the box first: what runs on the instance ends (confirm=1)")
+    mark = "\n".join((fingerprint, fields.get("undo", ""), fields.get("mark", "") or now.isoformat()))
+    asked = Act(
+        id=hashlib.sha256(mark.encode(errors="surrogateescape")).hexdigest()[:8],
+        fingerprint=fingerprint,
+        by=by,
+        person=f"page:{by}",
+        action=fields.get("action", ""),
+        undo=fields.get("undo") == "1",
+    )
+    return parse_action(asked, episode=fields.get("episode", ""))
 
 
 def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: datetime) -> AddSilence:

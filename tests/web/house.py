@@ -1,6 +1,6 @@
 """A real daemon with a made-up account, and its status page on a real port: everything but the billing API."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -16,6 +16,7 @@ from alertd.core.hours import HourRange
 from alertd.core.resources import Listing, ResourceKind
 from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
+from alertd.daemon.actions import InstanceApi
 from alertd.daemon.app import App, open_app
 from alertd.daemon.receivers import printing_notifiers
 from alertd.daemon.status_page import serve_page
@@ -161,6 +162,7 @@ async def house(
     external_url: str = "",
     port: int = 0,
     public_read: bool = True,
+    instances: Mapping[tuple[str, str], InstanceApi] | None = None,
 ) -> AsyncIterator[House]:
     """Open a daemon of its own and serve its page; no cycle runs but those that are asked for."""
     path = folder / "rules.yaml"
@@ -182,6 +184,7 @@ async def house(
             open_store=lambda: Store.open(url, now=NOW),
             notifiers=printing_notifiers(loaded, settings),
             sources={"default": source},
+            instances=instances,
             now=now,
         ) as app,
     ):

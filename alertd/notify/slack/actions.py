@@ -10,6 +10,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
+from alertd.core.actions import Act, Offer
+from alertd.core.alerts.acting import parse_action
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.requests import (
     Request,
@@ -21,11 +23,16 @@ from alertd.core.alerts.requests import (
 )
 from alertd.core.alerts.silence import SilenceLength
 from alertd.core.messages.message import AlertFacts, Message
+from alertd.core.printable import one_line
 from alertd.core.rules.running import RunningRule
+from alertd.notify.slack.text import escaped
 
 Block = dict[str, object]
 
 _ACK, _SILENCE, _UNSILENCE = "alertd_ack", "alertd_silence", "alertd_unsilence"
+_STOP, _START = "alertd_stop", "alertd_start"
+_ACTIONS = frozenset({_STOP, _START})
+"""What only the approvers of an action may press."""
 _WITH_BUTTONS = frozenset({NotifyReason.FIRST, NotifyReason.ESCALATED, NotifyReason.CORRECTED, NotifyReason.UPDATED})
 """What stands at the top of a thread and is kept up to date; replies below it are not."""
 
@@ -47,9 +54,16 @@ class Press:
     team_id: str
     channel_id: str
 
+    @property
+    def needs_approval_of(self) -> str:
+        """The action of the rules file whose approvers alone may press; empty where everybody may."""
+        return self.value.partition("|")[0] if self.action in _ACTIONS else ""
+
 
 def buttons(message: Message) -> Iterator[Block]:
     """Yield the row of buttons of a message about one firing alert; nothing below any other."""
+    if len(message.alerts) == 1 and message.reason is NotifyReason.ACTION:
+        yield from _undo(message.alerts[0])
     if len(message.alerts) != 1 or message.is_resolved or message.reason not in _WITH_BUTTONS:
         return
     (alert,) = message.alerts
@@ -60,7 +74,40 @@ def buttons(message: Message) -> Iterator[Block]:
         elements.append(_button(_UNSILENCE, "Unsilence", alert.muted.id))
     else:
         elements.append(_silence_menu(alert))
+    if alert.offer is not None:
+        elements.append(_stop_button(alert, alert.offer))
     yield {"type": "actions", "elements": elements}
+
+
+def _undo(alert: AlertFacts) -> Iterator[Block]:
+    if alert.offer is None:
+        return
+    name = one_line(alert.offer.name)
+    confirm = _confirm(f"Start {name} again?", "It runs, and costs, from then on.", ("Start it", "Leave it"))
+    button = _button(_START, "Start again", f"{alert.offer.action}|{_about(alert)}")
+    yield {"type": "actions", "elements": [{**button, "confirm": confirm}]}
+
+
+def _stop_button(alert: AlertFacts, offer: Offer) -> Block:
+    name, text = one_line(offer.name), " ".join(map(one_line, offer.consequences))
+    confirm = {**_confirm(f"Stop {name}?", text, ("Stop it", "Keep it running")), "style": "danger"}
+    button = _button(_STOP, "Stop instance…", f"{offer.action}|{_about(alert)}")
+    return {**button, "style": "danger", "confirm": confirm}
+
+
+def _confirm(title: str, text: str, words: tuple[str, str]) -> Block:
+    """
+    Return Slack's own question before a press counts.
+
+    Source of the limits: https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object
+    """
+    yes, no = words
+    return {
+        "title": _plain(escaped(title, 100)),
+        "text": _plain(escaped(text, 300)),
+        "confirm": _plain(yes),
+        "deny": _plain(no),
+    }
 
 
 def _button(action: str, text: str, value: str) -> Block:
@@ -107,7 +154,7 @@ def read_press(payload: Mapping[str, object]) -> Press:
     chosen = _part(action, "selected_option")
     value = _text(chosen, "value") or _text(action, "value")
     pressed = _text(action, "action_id")
-    if pressed not in {_ACK, _SILENCE, _UNSILENCE} or not value:
+    if pressed not in {_ACK, _SILENCE, _UNSILENCE, *_ACTIONS} or not value:
         raise NotOurs
     if pressed != _UNSILENCE and not value.rpartition("|")[2].isdecimal():
         # Without the episode it could be about yesterday's alert.
@@ -144,10 +191,30 @@ def request_of(press: Press, *, now: datetime) -> Request:
     """
     if press.action == _UNSILENCE:
         return parse_expiry(press.value, by=press.by)
+    if press.action in _ACTIONS:
+        return _act_of(press)
     end, about = ("", press.value) if press.action == _ACK else press.value.partition("|")[::2]
     fingerprint, _, episode = about.partition("|")
     if press.action == _ACK:
         return parse_acknowledgement(fingerprint, by=press.by, episode=episode)
     written = SilenceText(alert=fingerprint, by=press.by, comment="by button", episode=episode, **end_parts(end))
-    name = hashlib.sha256(json.dumps([press.mark, press.value]).encode()).hexdigest()[:8]
-    return parse_silence(written, id=name, now=now)
+    return parse_silence(written, id=_id_of(press), now=now)
+
+
+def _act_of(press: Press) -> Request:
+    action, _, about = press.value.partition("|")
+    fingerprint, _, episode = about.partition("|")
+    asked = Act(
+        id=_id_of(press),
+        fingerprint=fingerprint,
+        by=press.by,
+        person=f"slack:{press.user_id}",
+        action=action,
+        undo=press.action == _START,
+    )
+    return parse_action(asked, episode=episode)
+
+
+def _id_of(press: Press) -> str:
+    """Return the same id for the same press, delivered twice."""
+    return hashlib.sha256(json.dumps([press.mark, press.value]).encode()).hexdigest()[:8]

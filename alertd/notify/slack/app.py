@@ -7,17 +7,19 @@ made anew. Without it everything else works.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from alertd.clock import monotonic_s
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request, RequestError
 from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.notify.slack.actions import NotOurs, Press, read_press, request_of
+from alertd.notify.slack.approvers import Approvers
 from alertd.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
@@ -63,6 +65,7 @@ class SlackApp:
         carry_out: Does what a button asks for.
         command: Answers the text behind `/alertd` for a person of this name.
         now: The time.
+        approvers_of: The Slack ids of who may press for an action of the rules file, by its name.
     """
 
     def __init__(
@@ -72,11 +75,14 @@ class SlackApp:
         carry_out: Callable[[Request], Awaitable[RequestOutcome]],
         command: Callable[[str, str], Awaitable[str]],
         now: Callable[[], datetime],
+        approvers_of: Callable[[str], Sequence[str]] = lambda _action: (),
     ) -> None:
         self._config = config
         self._carry_out = carry_out
         self._command = command
         self._now = now
+        self._approvers_of = approvers_of
+        self._approvers = Approvers(monotonic_s)
         self._team_id = ""
         self._log = get_logger()
 
@@ -162,6 +168,9 @@ class SlackApp:
         except NotOurs:
             return
         refusal = self._refusal(press.user_id, press.team_id)
+        if not refusal and press.needs_approval_of:
+            names = self._approvers_of(press.needs_approval_of)
+            refusal = await self._approvers.refusal(web, press.user_id, names)
         text = refusal or await self._answer(self._do(press))
         await self._tell(web, press.channel_id, press.user_id, text)
 

@@ -1,0 +1,163 @@
+"""`alertd stop` and `alertd actions`: who is asked back, what is carried out where no daemon runs, and how it ends."""
+
+import json
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import pytest
+
+from alertd.core.actions import ActionState, CallAnswer, CallResult, Sight, Verb
+from alertd.core.alert import Rate
+from alertd.store.store import Store
+from tests.cli.request_desk import BEGAN, NOW, RULES, URL, Desk, desk, full
+from tests.core.alerts.test_acting import a_resource
+from tests.core.builders import usd
+from tests.core.test_actions import request
+
+__all__ = ["desk", "full"]
+ACTION = """
+actions:
+  - {name: stop, type: stop_instance, accounts: {default: {api_key_env: STOP_KEY}}, approvers: [U04ABCDEF]}
+rules:"""
+
+
+@dataclass(slots=True)
+class Vendor:
+    """The instance, and how its API answers."""
+
+    answer: CallResult = CallResult.TAKEN
+    status: str = "running"
+    calls: list[Verb] = field(default_factory=list)
+
+    async def call(self, verb: Verb, instance_id: str) -> CallAnswer:
+        assert instance_id == "gpu-1"
+        self.calls.append(verb)
+        if self.answer is not CallResult.REFUSED:
+            self.status = {Verb.STOP: "exited", Verb.START: "running"}[verb]
+        return CallAnswer(result=self.answer, text="the API refused (HTTP 400); nothing was stopped")
+
+    async def look(self, instance_id: str) -> Sight:
+        assert instance_id == "gpu-1"
+        return Sight(status=self.status)
+
+
+@pytest.fixture
+def vendor(monkeypatch: pytest.MonkeyPatch) -> Vendor:
+    """Stands in place of the API."""
+    made = Vendor()
+    monkeypatch.setattr("alertd.daemon.accounts.open_instances", lambda *_a, **_n: {("stop", "default"): made})
+    monkeypatch.setattr("alertd.cli.stop._LOOK_S", 0)
+    return made
+
+
+@pytest.fixture
+def stopping(desk: Desk, vendor: Vendor) -> Desk:
+    """One alert of an instance that runs, and a rule that offers to stop it."""
+    rules = RULES.replace("\nrules:", ACTION).replace("group_by: [owner],", "group_by: [owner], actions: [stop],", 1)
+    Path("rules.yaml").write_text(rules)
+    desk.stage.cycle({"gpu-1": "60"})
+    alert = desk.stage.of("gpu-1")
+    rate = Rate(per_hour=usd("7.30"), through=BEGAN, is_billed=True)
+    desk.stage.alerts[alert.fingerprint] = replace(alert, rate=rate)
+    desk.keep()
+    store = Store.open(URL, now=BEGAN)
+    store.resources.save([a_resource(account=alert.account)])
+    store.close()
+    assert vendor.calls == []
+    return desk
+
+
+def test_stop_when_nobody_can_be_asked_back_then_refused_and_nothing_is_called(stopping: Desk, vendor: Vendor) -> None:
+    """A script that means it says --yes."""
+    code, out, err = stopping.run("stop", stopping.stage.of("gpu-1").fingerprint[:6])
+    assert (code, out, vendor.calls) == (1, "", [])
+    assert "It is 1 × H100 and costs $7.30 an hour." in err
+    assert "Its disk is still billed, and its data is kept for 7 days." in err
+    assert "add --yes if you mean it" in err
+    assert stopping.run("actions")[1] == "Nothing was asked for.\n"
+
+
+def test_stop_when_no_daemon_runs_then_carried_out_by_the_command_and_shown_everywhere(
+    stopping: Desk, vendor: Vendor
+) -> None:
+    """The same rows and code as the daemon's."""
+    name = stopping.stage.of("gpu-1").fingerprint
+    code, out, _ = stopping.run("stop", name, "--yes")
+    assert (code, vendor.calls) == (0, [Verb.STOP])
+    assert out.splitlines()[-1] == "done: stopped: the API says exited"
+    (row,) = json.loads(stopping.run("actions", "--json")[1])
+    assert {key: row[key] for key in ("action", "alert", "owner", "name", "requested_by", "state", "detail")} == {
+        "action": "stop",
+        "alert": name,
+        "owner": "gpu-1",
+        "name": "notebook-9",
+        "requested_by": "dana",
+        "state": "done",
+        "detail": "stopped: the API says exited",
+    }
+    assert {"id", "requested_at", "finished_at"} <= row.keys()
+    assert "notebook-9 (gpu-1)" in stopping.run("actions")[1]
+    explained = stopping.run("explain", name)[1]
+    assert "stop of notebook-9 requested by dana" in explained
+    assert "stop of notebook-9: done" in explained
+    # It runs no more, whatever the list said before.
+    code, _, err = stopping.run("stop", name, "--yes")
+    assert (code, vendor.calls) == (1, [Verb.STOP])
+    assert "notebook-9 does not run: it is exited" in err
+    assert stopping.run("stop", name, "--undo", "--yes")[0] == 0
+    assert vendor.calls == [Verb.STOP, Verb.START]
+
+
+def test_stop_when_refused_by_the_api_then_exit_1_and_it_may_be_asked_anew(stopping: Desk, vendor: Vendor) -> None:
+    """Scripts see by the code that nothing was stopped."""
+    vendor.answer = CallResult.REFUSED
+    name = stopping.stage.of("gpu-1").fingerprint
+    code, out, _ = stopping.run("stop", name, "--yes")
+    assert (code, out.splitlines()[-1]) == (1, "failed: the API refused (HTTP 400); nothing was stopped")
+    assert stopping.run("stop", name, "--yes")[0] == 1
+    assert vendor.calls == [Verb.STOP, Verb.STOP]
+
+
+def test_stop_when_an_earlier_command_was_killed_within_the_call_then_not_called_again(
+    stopping: Desk, vendor: Vendor
+) -> None:
+    """The row says that it may have been called: the next command reads the state."""
+    alert = stopping.stage.of("gpu-1")
+    left = request(
+        fingerprint=alert.fingerprint,
+        account=alert.account,
+        state=ActionState.CALLING,
+        requested_at=NOW,
+        called_at=NOW,
+    )
+    store = Store.open(URL, now=BEGAN)
+    store.save_decisions(actions=[left])
+    store.close()
+    vendor.status = "exited"
+    code, out, _ = stopping.run("stop", alert.fingerprint, "--yes")
+    assert (code, vendor.calls) == (0, [])
+    assert "is being stopped already" in out
+    assert out.splitlines()[-1] == "done: stopped: the API says exited"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        pytest.param(("ffff",), 'there is no alert "ffff"', id="no such alert"),
+        pytest.param(("zzzz",), "there is no alert", id="no fingerprint"),
+    ],
+)
+def test_stop_when_there_is_no_such_alert_then_says_so(
+    stopping: Desk, vendor: Vendor, arguments: tuple[str, ...], words: str
+) -> None:
+    """A mistyped fingerprint stops nothing."""
+    code, _, err = stopping.run("stop", *arguments, "--yes")
+    assert (code, vendor.calls) == (1, [])
+    assert words in err
+
+
+def test_stop_when_the_rule_names_no_action_then_says_what_is_missing(full: Desk, vendor: Vendor) -> None:
+    """The remedy is a line in the rules file."""
+    code, _, err = full.run("stop", full.stage.of("plain").fingerprint, "--yes")
+    assert (code, vendor.calls) == (1, [])
+    assert "its rule needs `actions:` in the rules file" in err
