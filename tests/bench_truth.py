@@ -1,7 +1,8 @@
 """
 Measure false ends and missed episodes on 30 kinds of made worlds: by one edge a rule, as it was, and by two ends.
 
-Run by hand: `python -m tests.bench_truth [seeds]`. A false end is an alert resolved while the true spend (what
+Run by hand: `python -m tests.bench_truth [seeds]`, or `python -m tests.bench_truth weeks [worlds]` for thousands of
+weeks at once (`bench_truth_weeks`). A false end is an alert resolved while the true spend (what
 the bills will say once everything is billed) is at the line or above in each window that ends within the settle delay;
 a missed episode is a day with the true spend at the threshold in which, and for two days after, the alert never fires.
 """
@@ -28,7 +29,7 @@ _EPISODE = 24
 """Hours: shorter episodes may be over before their bills come."""
 _LEAVE = 0.9
 
-World = tuple[list[Shown], Callable[[datetime, str], bool], datetime]
+Made = tuple[list[Shown], Callable[[datetime, str], bool], datetime]
 """Rows, when reads fail, and the first poll."""
 
 
@@ -153,7 +154,7 @@ KINDS: dict[str, Callable[[random.Random], list[Shown]]] = {
 }
 
 
-def made(kind: str, chance: random.Random) -> World:
+def made(kind: str, chance: random.Random) -> Made:
     """Return a world of a kind, one of its category's reads down where the kind says so."""
     rows = KINDS[kind](chance)
     if kind == "outages":
@@ -253,5 +254,10 @@ def main(seeds: int) -> None:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(f"{'kind':34} {'weeks':>8} {'ends: 1':>8} {'2':>6} {'missed 1':>8} {'2':>6}\n")
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)
+    if sys.argv[1:2] == ["weeks"]:
+        from tests import bench_truth_weeks
+
+        bench_truth_weeks.main(int(sys.argv[2]) if len(sys.argv) > 2 else 125)
+    else:
+        sys.stdout.write(f"{'kind':34} {'weeks':>8} {'ends: 1':>8} {'2':>6} {'missed 1':>8} {'2':>6}\n")
+        main(int(sys.argv[1]) if len(sys.argv) > 1 else 1)

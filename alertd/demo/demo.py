@@ -19,7 +19,7 @@ from pydantic import SecretStr
 
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import Usd, format_usd, to_decimal
-from alertd.core.spend.bill import PRODUCT_CATEGORIES
+from alertd.core.spend.bill import CATEGORIES, PRODUCT_CATEGORIES, SUBSCRIPTION
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import SpendView
@@ -30,6 +30,7 @@ from alertd.novita.client import NovitaClient
 from alertd.rules_file.load import load_rules
 from alertd.settings import Settings
 from alertd.simulator.faults import demo_faults
+from alertd.simulator.meters import to_usd
 from alertd.simulator.scenarios import SCENARIOS
 from alertd.simulator.server import BillingSimulator
 from alertd.store.store import Store
@@ -96,6 +97,7 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
             firing = [alert.headline for alert in app.cycle.open_alerts()]
         requests, spoilt = len(simulator.requests), sum(bool(record.fault) for record in simulator.requests)
     billed = {category: world.final_spend(START, START + LENGTH, category=category) for category in PRODUCT_CATEGORIES}
+    billed[SUBSCRIPTION] = to_usd(world.subscribed(START, START + LENGTH).amount)
     is_equal = all(to_decimal(counted[category]) == billed[category] for category in billed)
     say(_summary(counted, sum(billed.values(), Decimal(0)), tally, firing, requests, spoilt, is_equal=is_equal))
     return is_equal
@@ -169,7 +171,7 @@ async def _counted(app: App) -> dict[str, Usd]:
     view = SpendView(app.cycle.state.table, month)
     await app.gateway.fill(view, month.start)
     sums = view.sums(SpendQuery(group_by=("category",)), "amount", month)
-    return {category: sums.of((("category", category),)) for category in PRODUCT_CATEGORIES}
+    return {category: sums.of((("category", category),)) for category in CATEGORIES}
 
 
 def _spent(app: App, window: HourRange) -> Usd:

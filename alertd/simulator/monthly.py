@@ -99,6 +99,7 @@ def cash_balance(world: World, *, now: datetime) -> int:
         for row, version in world.final_rows(category, day_of(now) * 86_400, now_s):
             if row.end_s <= now_s:
                 spent = spent.plus(version)
+    spent = spent.plus(world.subscribed(datetime.fromtimestamp(day_of(now) * 86_400, UTC), now))
     top_ups = len(list(months(world.begins_at, now))) - 1
     paid_in = int((world.opening_usd + world.monthly_top_up_usd * top_ups) * UNITS_PER_USD)
     return paid_in - (spent.amount - spent.voucher)

@@ -12,6 +12,7 @@ from enum import StrEnum
 
 from alertd.simulator.meters import DAY_S
 from alertd.simulator.monthly import FIRST_MONTH
+from alertd.simulator.subscriptions import SUBSCRIPTION_CATEGORIES
 from alertd.simulator.world import CATEGORIES
 
 KEY_CATEGORIES = ("llm", "gen_api", "web_search")
@@ -78,6 +79,19 @@ class MonthlyQuery:
     page_size: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TermQuery:
+    """What `bill/monthly/list` was asked; Unix seconds, `end_s` not included."""
+
+    category: str
+    start_s: int
+    end_s: int
+
+    def takes(self, category: str) -> bool:
+        """Return whether terms of a category are meant."""
+        return self.category in {category, "summary"}
+
+
 def check_caller(headers: Mapping[str, str], *, api_keys: Collection[str]) -> str:
     """Return the caller's key; raise `Refusal` unless the caller names itself and the key is one of *api_keys*."""
     if _LIBRARY_AGENT.match(headers.get("User-Agent", "")):
@@ -128,6 +142,15 @@ def parse_key_query(parameters: Mapping[str, str]) -> BillQuery:
     return BillQuery(
         cycle=cycle, category=category, start_s=max(start_s, int(KEY_BILLS_SINCE.timestamp())), end_s=end_s
     )
+
+
+def parse_term_query(parameters: Mapping[str, str]) -> TermQuery:
+    """Return the query for `bill/monthly/list`; raise `Refusal` (400) when it is not valid."""
+    category = parameters.get("category", "")
+    if category not in {*SUBSCRIPTION_CATEGORIES, "summary"}:
+        raise Refusal(400, "INVALID_PRODUCT_CATEGORY", f"invalid product category: {category!r}")
+    start_s, end_s = _parse_range(parameters, MAX_RANGE_DAYS)
+    return TermQuery(category=category, start_s=start_s, end_s=end_s)
 
 
 def parse_monthly_query(parameters: Mapping[str, str]) -> MonthlyQuery:

@@ -13,6 +13,7 @@ from decimal import Decimal
 from alertd.simulator.meters import ON_DEMAND, SPOT, SUBSCRIPTION, Meter, Rhythm, Surge, Tier, surge
 from alertd.simulator.monthly import previous_month
 from alertd.simulator.rows import PROMPT
+from alertd.simulator.subscriptions import Subscription
 from alertd.simulator.world import BillStatus, Settlement, SettlementStep, World
 
 OVERDUE_THEN_PAID: Settlement = (
@@ -84,6 +85,7 @@ def busy_month(seed: int, start: datetime) -> World:
         summary="a forgotten GPU from day 9, a leaking key on day 12, last month's bill overdue from the 10th",
         meters=(*_with_leak(world.meters, midnight), _forgotten_instance(midnight)),
         settlements=_settlements(start),
+        subscriptions=(_reserved_instance(world.begins_at),),
     )
 
 
@@ -142,6 +144,17 @@ def _forgotten_instance(midnight: datetime) -> Meter:
         # The training ends in the evening; nobody is there to see it.
         idle_from=midnight + timedelta(days=9, hours=22),
         ends_at=midnight + timedelta(days=20, hours=9),
+    )
+
+
+def _reserved_instance(begins_at: datetime) -> Subscription:
+    return Subscription(
+        owner_id="gpu-base-6",
+        product_name="RTX 4090 24GB",
+        category="gpu",
+        usd_per_month=Decimal(249),
+        bought_at=begins_at + timedelta(days=4, hours=9, minutes=12),
+        voucher_percent=10,
     )
 
 

@@ -8,7 +8,7 @@ Decides order: the caller first, then the fault plan, then the query. What is an
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -29,6 +29,7 @@ from alertd.simulator.queries import (
     parse_key_query,
     parse_monthly_query,
     parse_page_query,
+    parse_term_query,
 )
 from alertd.simulator.resources import (
     ENDPOINTS,
@@ -42,8 +43,9 @@ from alertd.simulator.resources import (
     instances,
 )
 from alertd.simulator.spoilt import http_date, send_spoilt
+from alertd.simulator.subscriptions import terms_between
 from alertd.simulator.switches import START, STOP, Switches
-from alertd.simulator.wire import encode_balance, encode_bills, encode_key_bills, encode_monthly
+from alertd.simulator.wire import encode_balance, encode_bills, encode_key_bills, encode_monthly, encode_terms
 from alertd.simulator.world import World
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
@@ -242,9 +244,11 @@ class BillingSimulator:
         bills = [bill for bill in monthly_bills(self.world, now=now) if bill.month >= query.start_month]
         return iter([encode_monthly(page_of(bills, query), self.world)])
 
-    def _subscriptions(self, _request: web.BaseRequest, _now: datetime) -> Iterator[bytes]:
-        # Nobody in these worlds pays by the month.
-        return iter([b'{"bills": []}'])
+    def _subscriptions(self, request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
+        query = parse_term_query(request.query)
+        first, end = (datetime.fromtimestamp(each, UTC) for each in (query.start_s, query.end_s))
+        terms = terms_between(self.world.subscriptions, first, min(end, now))
+        return iter([encode_terms((term for term in terms if query.takes(term.of.category)), self.world)])
 
     def _instances(self, request: web.BaseRequest, now: datetime) -> Iterator[bytes]:
         query = parse_page_query(request.query)

@@ -15,6 +15,7 @@ from alertd.simulator.monthly import MonthlyBill, next_month
 from alertd.simulator.noise import draw
 from alertd.simulator.queries import BillQuery
 from alertd.simulator.rows import Row, Version, whole
+from alertd.simulator.subscriptions import PaidTerm
 from alertd.simulator.world import SeenRow, World
 
 ROWS_PER_CHUNK = 2000
@@ -146,6 +147,35 @@ def _monthly_fields(bill: MonthlyBill, world: World) -> dict[str, object]:
     if bill.month.month % 2:
         fields |= {f"{name}Decimal": _decimal(units) for name, units in amounts.items()}
     return fields
+
+
+def encode_terms(terms: Iterable[PaidTerm], world: World) -> bytes:
+    """Return the body of `bill/monthly/list`."""
+    return msgspec.json.encode({"bills": [_term_fields(term, world) for term in terms]})
+
+
+def _term_fields(term: PaidTerm, world: World) -> dict[str, object]:
+    of = term.of
+    starts_s, ends_s = int(term.starts_at.timestamp()), int(term.ends_at.timestamp())
+    return {
+        "memberId": world.user_id,
+        "productName": of.product_name,
+        "productCategory": of.category,
+        "ownerID": of.owner_id,
+        "tradeMode": "monthly",
+        "tradeType": "monthly_renew" if term.is_renewal else "monthly_new_buy",
+        "basePrice": str(whole(of.amount)),
+        "billNum": "1",
+        "amount": str(whole(of.amount)),
+        "voucherAmount": str(whole(of.voucher)),
+        "payAmount": str(whole(of.amount - of.voucher)),
+        "createTime": str(starts_s),
+        "cycle": f"{term.starts_at:%Y-%m}",
+        "startTime": str(starts_s),
+        "endTime": str(ends_s - 1),
+        "productId": f"product-{of.category}-monthly",
+        "billingMethod": 2,
+    }
 
 
 def encode_balance(*, cash: int, credit: int, outstanding: int) -> bytes:

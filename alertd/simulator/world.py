@@ -7,13 +7,14 @@ remembered, up to a bound, because a client asks for the same ones again and aga
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
 from alertd.simulator.meters import DAY_S, Meter, charges_of_day, day_of, to_usd
 from alertd.simulator.rows import USUAL, Publication, Row, Version, publish
+from alertd.simulator.subscriptions import Subscription, terms_between
 
 MAX_REMEMBERED_ROWS = 150_000
 """Three months of twenty owners; about 100 MB. A larger world makes its days again."""
@@ -99,6 +100,7 @@ class World:
     opening_usd: Decimal = Decimal(10_000)
     monthly_top_up_usd: Decimal = Decimal(0)
     credit_limit_usd: Decimal = Decimal(500)
+    subscriptions: tuple[Subscription, ...] = ()
     _days: dict[tuple[str, int], tuple[Row, ...]] = field(default_factory=dict, init=False, repr=False, compare=False)
     _totals: dict[int, Money] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -189,7 +191,16 @@ class World:
             for category in CATEGORIES:
                 for _, version in self.final_rows(category, day * DAY_S, (day + 1) * DAY_S):
                     total = total.plus(version)
+            begins = datetime.fromtimestamp(day * DAY_S, UTC)
+            total = total.plus(self.subscribed(begins, begins + timedelta(days=1)))
             self._totals[day] = total
+        return total
+
+    def subscribed(self, start: datetime, end: datetime) -> Money:
+        """Return what was paid for fixed terms in [start, end)."""
+        total = Money()
+        for term in terms_between(self.subscriptions, start, end):
+            total = total.plus(Money(term.of.amount, term.of.voucher))
         return total
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from alertd.simulator.faults import Fault, FaultKind, FaultPlan, FaultRule
 from alertd.simulator.scenarios import busy_month, large
-from alertd.simulator.server import BALANCE, BILL_LIST, KEY_BILL_LIST, MONTHLY_BILL, BillingSimulator
+from alertd.simulator.server import BALANCE, BILL_LIST, KEY_BILL_LIST, MONTHLY_BILL, SUBSCRIPTIONS, BillingSimulator
 from alertd.simulator.world import CATEGORIES
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -381,3 +381,31 @@ async def test_port_when_taken_then_says_so_and_leaves_nothing_behind() -> None:
         with pytest.raises(OSError, match="address already in use"):
             async with BillingSimulator(WORLD, now=lambda: NOW, port=port):
                 pass
+
+
+async def test_subscriptions_when_asked_by_month_then_each_term_as_it_was_paid(client: httpx.AsyncClient) -> None:
+    """The list of usage bills leaves them out, and the monthly bill has them."""
+
+    async def terms(category: str, first: datetime) -> list[dict[str, Any]]:
+        start_s = int(first.timestamp())
+        asked = {"category": category, "startTime": str(start_s), "endTime": str(start_s + 31 * DAY_S - 1)}
+        response = await client.get(SUBSCRIPTIONS, params=asked)
+        assert response.status_code == 200, response.text
+        found: list[dict[str, Any]] = response.json()["bills"]
+        return found
+
+    (first,) = await terms("gpu", START - timedelta(days=61))
+    (renewed,) = await terms("summary", START)
+    assert (first["tradeType"], renewed["tradeType"]) == ("monthly_new_buy", "monthly_renew")
+    assert (renewed["amount"], renewed["voucherAmount"], renewed["payAmount"]) == ("2490000", "249000", "2241000")
+    bought_at = int(datetime(2026, 1, 5, 9, 12, tzinfo=UTC).timestamp())
+    assert (int(renewed["createTime"]), int(renewed["endTime"])) == (bought_at, bought_at + 31 * DAY_S - 1)
+    assert await terms("bare_metal", START) == []
+    # What will be renewed is no bill yet.
+    assert await terms("gpu", START + timedelta(days=15)) == []
+    wrong = {"category": "gpus", "startTime": str(START_S), "endTime": str(START_S + DAY_S)}
+    assert (await client.get(SUBSCRIPTIONS, params=wrong)).status_code == 400
+    assert WORLD.subscribed(START, NOW).amount == 249 * 10**10
+    month = WORLD.final_total(START_S // DAY_S, START_S // DAY_S + 14).amount
+    usage = WORLD.final_spend(START, START + timedelta(days=14))
+    assert month == int(usage * 10**10) + 249 * 10**10
