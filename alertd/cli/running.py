@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, print_json
+from alertd.cli.common import now_of, prepare, print_json
 from alertd.cli.tables import table
 
 if TYPE_CHECKING:
@@ -43,7 +43,6 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
 
 
 def _known(settings: "Settings") -> "Snapshot":
-    from alertd.clock import utc_now
     from alertd.core.reports.running import BACK_HOURS
     from alertd.daemon.plan import build_watched
     from alertd.queries.snapshot import read_snapshot
@@ -55,7 +54,7 @@ def _known(settings: "Settings") -> "Snapshot":
     watched = replace(build_watched(rules, settings), rules=(), planned=(), reach=timedelta(hours=BACK_HOURS))
     store = Store.open_read_only(settings.store_url())
     try:
-        return read_snapshot(store, watched, owners=rules.owners, now=utc_now())
+        return read_snapshot(store, watched, owners=rules.owners, now=now_of(store))
     finally:
         store.close()
 

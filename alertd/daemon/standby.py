@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from alertd.clock import monotonic_s
+from alertd.clock import elapsed_s
 from alertd.daemon.signals import Signals
 from alertd.daemon.supervisor import Supervisor
 from alertd.daemon.systemd import ServiceManager
@@ -111,6 +111,6 @@ async def _probes(settings: Settings, failing: Callable[[], tuple[str, ...]]) ->
     from alertd.web.standby import StandbyPages  # noqa: PLC0415
     from alertd.web.styles import Styles  # noqa: PLC0415
 
-    guard = Guard(listen_on, sessions=Sessions(token, timer=monotonic_s), styles=Styles())
+    guard = Guard(listen_on, sessions=Sessions(token, timer=elapsed_s), styles=Styles())
     async with serve(listen_on, guard, StandbyPages(failing)):
         yield

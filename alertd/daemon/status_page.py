@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from pathlib import Path
 
-from alertd.clock import monotonic_s
+from alertd.clock import elapsed_s
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.daemon.app import App
@@ -57,7 +57,7 @@ async def serve_page(
     page_data = PageData(
         cycle=app.cycle, gateway=gateway, figures=app.figures, status=status, carry_out=carry_out, now=now
     )
-    styles, sessions = Styles(), Sessions(listen.token, timer=monotonic_s)
+    styles, sessions = Styles(), Sessions(listen.token, timer=elapsed_s)
     guard = Guard(listen, sessions=sessions, styles=styles)
     endpoints = Endpoints(
         status=status,

@@ -44,7 +44,7 @@ class Sessions:
 
     Args:
         token: ALERTD_HTTP_TOKEN; empty where none is set: then nobody is let in.
-        timer: Seconds on a clock that never steps.
+        timer: Seconds on a clock that never steps and counts suspended time: a session ends while a laptop sleeps.
     """
 
     def __init__(self, token: str, *, timer: Callable[[], float]) -> None:

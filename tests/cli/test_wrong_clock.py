@@ -54,6 +54,7 @@ def test_acknowledgement_when_the_clock_is_wrong_then_is_dated_by_the_right_time
     [
         pytest.param(["spend"], id="spend"),
         pytest.param(["alerts"], id="alerts"),
+        pytest.param(["running"], id="running"),
         pytest.param(["status"], id="status"),
         pytest.param(["explain", "gpu-24h"], id="explain"),
         pytest.param(["report", "--print"], id="report"),
