@@ -170,7 +170,8 @@ def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime)
 
 def _end_line(alert: Alert, now: datetime) -> str:
     fired = alert.fired_at or alert.started_at
-    peak = f"; at most {format_value(alert.peak, alert.unit)}" if is_of_bills(alert) else ""
+    has_peak = is_of_bills(alert) or alert.unit is Unit.HOURS
+    peak = f"; at most {format_value(alert.peak, alert.unit)}" if has_peak else ""
     return f"It fired for {format_age((alert.resolved_at or now) - fired)}, from {format_instant(fired)}{peak}."
 
 

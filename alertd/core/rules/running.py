@@ -18,7 +18,7 @@ from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES, View
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.runs import Run, runs
-from alertd.core.words import format_count, format_instant
+from alertd.core.words import format_age, format_instant
 
 _GROUP = ("account", "owner")
 _LEAST_BACK = timedelta(days=31)
@@ -146,7 +146,7 @@ class RunningRule(SpendRule):
         if not run.hours:
             return f"{who} runs no more"
         least = "" if run.is_whole else "at least "
-        return f"{who} has run for {least}{format_count(run.hours, 'hour')}: {format_usd(run.cost)} so far"
+        return f"{who} has run for {least}{format_age(timedelta(hours=run.hours))}: {format_usd(run.cost)} so far"
 
 
 def _facts(run: Run) -> tuple[tuple[str, str], ...]:

@@ -61,7 +61,7 @@ def test_headline_when_it_runs_then_how_long_and_what_it_cost() -> None:
     """In one clause; the first line of the message says what it costs now."""
     owners = OwnerDirectory((Owner(match=Patterns(("gpu-1",)), name="notebook"),))
     (sample,) = rule().evaluate(held(26).facts(owners=owners), [])
-    assert sample.headline == "notebook (gpu-1) has run for 26 hours: $217.36 so far"
+    assert sample.headline == "notebook (gpu-1) has run for 1 d 2 h: $217.36 so far"
     assert dict(sample.labels) == {"account": "default", "owner": "gpu-1", "owner_name": "notebook"}
     assert sample.facts == (("Running since", "2026-01-09 08:00 UTC"),)
 
