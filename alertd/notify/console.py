@@ -4,6 +4,7 @@ The console notifier: prints messages for people at a terminal; used by the demo
 It lays out and prints; nothing here decides what is notified.
 """
 
+import codecs
 import sys
 import unicodedata
 from collections.abc import Iterator, Sequence
@@ -163,6 +164,15 @@ def _styled(text: str, style: str, *, has_colour: bool) -> str:
     return f"{style}{text}{_RESET}" if has_colour and text else text
 
 
+def _encoding(stream: TextIO) -> str:
+    """Return the encoding of a stream; ASCII where it goes by a name that no codec has, as commands call it."""
+    name = getattr(stream, "encoding", None) or "utf-8"
+    try:
+        return codecs.lookup(name).name
+    except LookupError:
+        return "ascii"
+
+
 def _levels(encoding: str) -> str:
     """Return the bars that an encoding can write."""
     try:
@@ -208,7 +218,7 @@ class ConsoleNotifier:
     async def send(self, envelope: Envelope) -> Outcome:
         """Print the message."""
         stream = self._stream or sys.stdout
-        encoding = getattr(stream, "encoding", None) or "utf-8"
+        encoding = _encoding(stream)
         text = payload(envelope.message, has_colour=self._has_colour(stream), levels=_levels(encoding))
         try:
             # A terminal that is not UTF-8 shows "?" for what it lacks, rather than nothing.
