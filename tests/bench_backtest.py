@@ -40,7 +40,7 @@ UNTIL = hour_of(datetime(2026, 3, 1, 12, tzinfo=UTC))
 def main() -> None:
     """Print how long the replay and the suggestions take, and what they found."""
     begun = time.process_time()
-    replayer = Replayer(_history(), _watch(), HourRange(UNTIL - DAYS * 24, UNTIL + 1))
+    replayer = Replayer(history(), watch(), HourRange(UNTIL - DAYS * 24, UNTIL + 1))
     fill_s = time.process_time() - begun
     begun, firing = time.process_time(), 0
     for hour in range(replayer.hours.start, replayer.hours.end):
@@ -60,7 +60,8 @@ def main() -> None:
     )
 
 
-def _history() -> History:
+def history() -> History:
+    """Return a hundred days of bills."""
     rng = np.random.default_rng(1)
     table = SeriesTable(
         Series("default", CATEGORIES[n * 5 // OWNERS], "x", f"owner-{n}", f"product-{n % 40}", "", "on-demand")
@@ -88,7 +89,8 @@ def _history() -> History:
     return History(table=table, books=books, blocks=blocks)
 
 
-def _watch() -> Watch:
+def watch() -> Watch:
+    """Return the rules that are replayed."""
     return Watch(
         rules=tuple(map(_rule, range(RULES))),
         accounts=("default",),
