@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from alertd.core.alert import Alert, AlertState
+from alertd.core.alert import Alert, AlertState, Rate, Sample
 from alertd.core.alerts.lifecycle import Move, closed, end, end_orphans, step_rule
 from alertd.core.labels import Labels
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts, RuleFault
+from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.own.failed_rules import LABEL, FailedRules
 from alertd.core.words import quote
 
@@ -60,10 +61,46 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
         if why := rule.left_out(facts, group):
             del watched[group]
             moves.append(Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule))
-    stepped = step_rule(rule, rule.evaluate(facts, watched), of_rule, watched, facts.now)
-    moves += [_restated(_counted(_closed(move, rule, facts), rule, facts), rule, facts) for move in stepped]
+    samples = rule.evaluate(facts, watched)
+    by_group = {sample.group: sample for sample in samples}
+    judged: dict[Labels, tuple[Sample, Alert]] = rule.judged if isinstance(rule, GroupRule) else {}
+    same = {
+        group: move
+        for group, alert in watched.items()
+        if (known := judged.get(group)) is not None and (move := _again(known, by_group.get(group), alert, rule))
+    }
+    others = [sample for sample in samples if sample.group not in same]
+    stepped = step_rule(rule, others, of_rule, watched, facts.now)
+    moves += [_counted(_closed(move, rule, facts), rule, facts) for move in stepped]
+    moves += same.values()
     rates = rule.rates(facts, [move.after for move in moves if move.after.state is not AlertState.RESOLVED])
-    return [replace(move, after=replace(move.after, rate=rates.get(move.after.group))) for move in moves]
+    found = [_restated(_rated(move, rates.get(move.after.group)), rule, facts) for move in moves]
+    judged.clear()
+    judged.update({m.after.group: (by_group[m.after.group], m.after) for m in found if m.after.group in by_group})
+    return found
+
+
+def _rated(move: Move, rate: Rate | None) -> Move:
+    """Note what the group costs now; the API's list may say so where no bill does."""
+    return move if move.after.rate == rate else replace(move, after=replace(move.after, rate=rate))
+
+
+def _again(known: tuple[Sample, Alert], sample: Sample | None, alert: Alert, rule: Rule) -> Move | None:
+    """
+    Return the move of an alert of whose group nothing changed since it was judged last; None where it must be judged.
+
+    A sample that is the very one of the last time says that the group did not move, and that the hour and what is
+    missing are the same: then a firing alert stays as it is, whatever was noted on it since.
+    """
+    of_sample, judged = known
+    is_firing = alert.state is AlertState.FIRING and alert.condition_ended_at is None
+    if sample is not of_sample or not is_firing or alert.rule_digest != rule.digest():
+        return None
+    # What was seen of it is what this rule saw, not what another evaluation or a store says.
+    is_own = alert.headline is judged.headline and alert.value is judged.value and alert.episode == judged.episode
+    is_noted = alert.notified_severity is None or alert.notified_severity <= alert.severity
+    is_counted = (alert.billed is None) == (judged.billed is None) and alert.severity is judged.severity
+    return Move(before=alert, after=alert, rule=rule) if is_own and is_noted and is_counted else None
 
 
 def _closed(move: Move, rule: Rule, facts: Facts) -> Move:

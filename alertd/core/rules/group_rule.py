@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
-from alertd.core.alert import Sample
+from alertd.core.alert import Alert, Sample
 from alertd.core.labels import Labels
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
@@ -72,6 +72,11 @@ class GroupRule(SpendRule):
             )
         ]
         return list(samples)
+
+    @cached_property
+    def judged(self) -> dict[Labels, tuple[Sample, Alert]]:
+        """By group the sample by which its alert was judged last, and the alert as it was then; the judge's own."""
+        return {}
 
     @cached_property
     def _verdicts(self) -> list[Verdicts]:

@@ -138,4 +138,10 @@ def _share_streams(last: Moment, data: DataState) -> None:
 
 
 def _has_same_rows(one: CategoryBook, other: CategoryBook) -> bool:
-    return one.arrivals is other.arrivals and (bool(one.arrivals) or one.hours is other.hours)
+    before, after = one.arrivals, other.arrivals
+    if before is not after and (
+        len(before) != len(after) or any(after.get(place) is not came for place, came in before.items())
+    ):
+        return False
+    # Without arrivals the hours themselves say how far the bills go.
+    return bool(before) or one.hours is other.hours or one.hours == other.hours

@@ -3,13 +3,15 @@
 import random
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from fractions import Fraction
 
 import pytest
 
 from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.due import notified
 from alertd.core.alerts.judge import judge
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Patterns
@@ -117,7 +119,7 @@ def made_rules(chance: random.Random, rows: list[Shown]) -> tuple[Rule, ...]:
     return tuple(chance.choice(kinds)(number) for number in range(8))
 
 
-def moments(chance: random.Random) -> Iterator[object]:
+def moments(chance: random.Random) -> Iterator[datetime]:
     """Polls some minutes to some hours apart, so that most bring little or nothing."""
     now = at(3, chance.randint(0, 23), chance.randint(0, 59))
     for _ in range(20):
@@ -143,7 +145,7 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
     owners = OwnerDirectory()
     planned: tuple[PlannedSpend, ...] = ()
     for now in moments(chance):
-        facts = world.poll(now)  # type: ignore[arg-type]
+        facts = world.poll(now)
         if chance.random() < 0.05:
             owners = OwnerDirectory((Owner(match=Patterns(("owner-0",)), name=f"name {now}", team="t"),))
         if chance.random() < 0.05:
@@ -161,6 +163,11 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
         assert not faults
         assert not more
         assert alerts == slow, now
+        assert {m.after.fingerprint: m.restated for m in moves} == {m.after.fingerprint: m.restated for m in others}
+        for fingerprint, alert in alerts.items():
+            if alert.state is AlertState.FIRING and chance.random() < 0.3:
+                noted = notified(alert, NotifyReason.REPEAT, (), now)
+                alerts[fingerprint], slow[fingerprint] = noted, replace(noted)
         for rule in rules:
             opened = [a.group for a in alerts.values() if a.rule == rule.name and a.state is not AlertState.RESOLVED]
             one = {s.group: s for s in rule.evaluate(facts, opened)}
