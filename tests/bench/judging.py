@@ -24,8 +24,9 @@ from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Series
 from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ends import two_ends
-from alertd.core.spend.ledger import CategoryBook, DataState, HourSummary, SeriesTable
+from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable
 from alertd.core.spend.view import SpendView
 from tests import bench_backtest as past
 from tests.bench.measure import ROUNDS, Row, cpu_ms, in_turn
