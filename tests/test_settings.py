@@ -160,6 +160,8 @@ def test_setting_when_set_to_nothing_then_not_set(name: str, nothing: str, monke
         ("HEARTBEAT_URL", "canary", "the value is not an http or https address"),
         ("SLACK_USERS", "U04ABCDEF, @ann", '"U04ABCDEF, @ann" has something else than ids: "@ann" is not a member'),
         ("SLACK_USERS", "C04ABCDEF", "is not a member's id"),
+        ("SMTP_FROM", "a@b.org, c@d.org", "is not a mail address"),
+        ("SMTP_FROM", "B <" + '{"a":' * 2000 + "@b.org>", "is not a mail address"),
         ("SLACK_USERS", ", ;", '", ;" names nobody; write ids'),
         ("SLACK_BOT_TOKEN", "xapp-canary", "it belongs into ALERTD_SLACK_APP_TOKEN"),
         ("SLACK_APP_TOKEN", "xoxb-canary", "it belongs into ALERTD_SLACK_BOT_TOKEN"),

@@ -14,7 +14,7 @@ from alertd.core.network_place import OFF_LIMITS, PLAIN_HTTP, is_off_limits, sen
 from alertd.daemon.state import BillSource
 from alertd.errors import Problem, SettingsError
 from alertd.notify.secret import SecretError, SecretPlaces
-from alertd.novita.endpoint import VENDOR_HOST
+from alertd.novita.endpoint import VENDOR_HOST, checked_key
 from alertd.rules_file.model import Account, ActionEntry, LoadedRules
 from alertd.settings import Settings
 
@@ -45,7 +45,8 @@ def api_key(account: Account, settings: Settings, folder: Path) -> tuple[str, st
     except SecretError as error:
         raise SettingsError(f"{where}: {error}") from None
     if key:
-        return key, account.api_key_env or str(folder / account.api_key_file)
+        source = account.api_key_env or str(folder / account.api_key_file)
+        return checked_key(key, account=account.name, key_source=source), source
     if not is_usual:
         raise SettingsError(
             f"{where}: another base_url than ALERTD_NOVITA_BASE_URL wants a key of its own; set api_key_env or "
@@ -56,7 +57,7 @@ def api_key(account: Account, settings: Settings, folder: Path) -> tuple[str, st
         raise SettingsError(
             f"{where}: ALERTD_NOVITA_API_KEY is not set; put the API key of your Novita AI account into it"
         )
-    return key, "ALERTD_NOVITA_API_KEY"
+    return checked_key(key, account=account.name, key_source="ALERTD_NOVITA_API_KEY"), "ALERTD_NOVITA_API_KEY"
 
 
 def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: Settings) -> tuple[str, str, str]:

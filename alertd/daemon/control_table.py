@@ -68,6 +68,5 @@ def ask_daemon(requests: Requests, request: Request, *, holder: str) -> str:
             raise StoreError(
                 f"{requests.place}: alertd on {holder} gave no answer; see `alertd alerts` whether it was done"
             )
-        # In a thread of the command's own: no loop waits for it, and a table cannot wake anybody.
-        time.sleep(_LOOK_FOR_ANSWER_S)
+        time.sleep(_LOOK_FOR_ANSWER_S)  # in the command's own thread: no loop waits for it, and a table wakes nobody
     return decode_answer(found.encode())

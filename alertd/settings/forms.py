@@ -8,7 +8,7 @@ Each form returns the value that is used, or raises ValueError with the end of a
 import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
-from email.utils import parseaddr
+from email.utils import getaddresses
 from ipaddress import IPv6Address, ip_address
 
 from pydantic import SecretStr
@@ -24,6 +24,7 @@ _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _NOT_IN_PAGE_URLS = frozenset("@?#\\\"<>|'")
 _LARGEST_PORT = 65535
+_LONGEST_SENDER = 400
 
 Form = Callable[[object], object]
 
@@ -173,7 +174,9 @@ def members(value: str | None) -> str | None:
 
 def sender(value: str | None) -> str | None:
     """Return the address that mail comes from, with or without a name before it."""
-    if value is not None and not is_address(parseaddr(value)[1]):
+    # Longer ones are no address, and the library goes as deep as they are nested; of several it takes the first.
+    found = [] if value is None or len(value) > _LONGEST_SENDER else getaddresses([value])
+    if value is not None and (len(found) != 1 or not is_address(found[0][1])):
         raise ValueError("is not a mail address; write alertd@example.com, or Budget alerts <alertd@example.com>")
     return value
 

@@ -60,6 +60,9 @@ def read_sources(environment: Mapping[str, str], known: frozenset[str]) -> Sourc
         known: The settings' names, without prefix and in small letters.
     """
     found = Sources()
+    named = environment.get(SECRETS_DIR, "").strip()
+    if named and not Path(named).is_dir():
+        found.warnings.append(f'{SECRETS_DIR}: "{named}" is no folder, so no secret is read from it')
     for folder in map(Path, reversed(secret_dirs())):
         _read_secrets(folder, known, found)
     for name, given in _read_dotenv(found):

@@ -279,8 +279,7 @@ class PostgresDatabase:
                     row = connection.execute(b"SELECT pg_xact_status($1::xid8)", [number]).fetchone()
                 if row is not None and row[0] != "in progress":
                     return row[0] == "committed"
-            # In the store's own thread: whoever asked awaits the answer, and the loop goes on.
-            time.sleep(_AGAIN_S)
+            time.sleep(_AGAIN_S)  # in the store's own thread: whoever asked awaits the answer, and the loop goes on
         return False
 
     # --- the database as a whole -----------------------------------------------------------------------------------

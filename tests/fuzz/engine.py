@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
 
+from structlog.processors import format_exc_info
 from structlog.testing import capture_logs
 
 from tests.fuzz.mutate import mutated
@@ -85,7 +86,7 @@ def patience() -> Iterator[None]:
 
 async def tried(entrance: Entrance, data: bytes) -> tuple[str, Finding | None]:
     """Take one input; return what came of it."""
-    with capture_logs() as logs:
+    with capture_logs(processors=[format_exc_info]) as logs:
         try:
             with patience():
                 async with asyncio.timeout(_LONGEST_WAIT_S):
@@ -94,16 +95,10 @@ async def tried(entrance: Entrance, data: bytes) -> tuple[str, Finding | None]:
             return "hang", Finding(kind="hang", data=data, trace=traceback.format_exc())
         except Exception:  # noqa: BLE001 -- what it raises is what is looked for
             return "crash", Finding(kind="crash", data=data, trace=traceback.format_exc())
-    traced = next((line for line in logs if line.get("exc_info")), None)
+    traced = next((line["exception"] for line in logs if "exception" in line), None)
     if traced is not None:
-        return "traceback", Finding(
-            kind="traceback", data=data, trace=_of_log(traced["exc_info"], str(traced["event"]))
-        )
+        return "traceback", Finding(kind="traceback", data=data, trace=str(traced))
     return outcome, None
-
-
-def _of_log(error: object, event: str) -> str:
-    return "".join(traceback.format_exception(error)) if isinstance(error, BaseException) else f"logged: {event}"
 
 
 def corpus(entrance: Entrance) -> list[bytes]:

@@ -48,6 +48,7 @@ _SECURITIES = ("starttls", "tls", "none")
 
 # Dark enough for white text on them, bright enough to be seen on black.
 _COLOURS = {Severity.INFO: "#0b63ce", Severity.WARNING: "#a85d00", Severity.CRITICAL: "#c42b1c"}
+_LONGEST_ADDRESS = 400
 _RESOLVED_COLOUR = "#1a7f37"
 
 
@@ -58,7 +59,8 @@ def _address_alone(value: object) -> object:
     text = str(value)
     if is_address(text):
         return text
-    parts = [parseaddr(part)[1] for part in text.split(",")]
+    # What is longer than any line of addresses is none, and the library goes as deep as it is nested.
+    parts = [parseaddr(part)[1] if len(part) <= _LONGEST_ADDRESS else "" for part in text.split(",")]
     if not all(map(is_address, parts)):
         raise ValueError(f'"{text}" is not a mail address; write one like dana@example.com')
     remedy = f"the address alone: {parts[0]}" if len(parts) == 1 else f"a list: [{', '.join(parts)}]"
