@@ -83,7 +83,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     click.echo(f"{target}: ok: {', '.join(format_count(number, noun) for number, noun in counts)}")
     if not online:
         return 0
-    if problems or missing_keys(rules, settings):
+    if problems or missing_keys(rules, settings) or missing_action_keys(rules, settings):
         # Warnings where rules are only edited; here nothing could be asked.
         click.echo("alertd: set the secrets that are named above, and run this again", err=True)
         return 1

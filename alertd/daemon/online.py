@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from alertd.clock import SYSTEM_CLOCK
 from alertd.core.hours import HourRange, hour_of
-from alertd.daemon.accounts import open_sources
+from alertd.daemon.accounts import open_instances, open_sources
 from alertd.daemon.checked_time import timekeeper
 from alertd.daemon.state import BillSource
 from alertd.daemon.timekeeper import Timekeeper
@@ -15,6 +16,9 @@ from alertd.errors import ApiCategoryUnknown, ApiError
 from alertd.notify.base import Checkable, Notifier
 from alertd.rules_file.model import LoadedRules
 from alertd.settings import Settings
+
+if TYPE_CHECKING:
+    from alertd.novita.instances import InstanceClient
 
 DEADLINE_S = 60.0
 """Of each question: a command that hangs says less than one that gives up."""
@@ -46,6 +50,8 @@ async def check_online(
         for notifier in notifiers.values():
             stack.push_async_callback(notifier.close)
         questions = [_within(f'account "{name}"', _account_faults(source, time)) for name, source in sources.items()]
+        for (action, account), client in open_instances(rules, settings, stack).items():
+            questions.append(_within(f'action "{action}", account "{account}"', _key_faults(client)))
         questions += [_within(f'receiver "{name}"', _receiver_faults(notifier)) for name, notifier in notifiers.items()]
         found = await asyncio.gather(*questions)
     time.verdict()
@@ -71,6 +77,11 @@ async def _account_faults(source: BillSource, time: Timekeeper) -> tuple[str, ..
     except ApiError as error:
         return (str(error),)
     return ()
+
+
+async def _key_faults(client: "InstanceClient") -> tuple[str, ...]:
+    fault = await client.key_fault()
+    return (fault,) if fault else ()
 
 
 async def _receiver_faults(notifier: Notifier) -> tuple[str, ...] | None:

@@ -111,6 +111,18 @@ class InstanceClient:
             why = f"the API refused (HTTP {status})"
         return CallAnswer(result=CallResult.REFUSED, text=f"{why}; {_NOTHING[verb]}")
 
+    async def key_fault(self) -> str:
+        """Return why the key cannot be used, empty where it can; it asks for an instance that there is not."""
+        try:
+            status, _ = await self._transport.once(
+                "GET", _INSTANCE, parameters={"instanceId": "0"}, content=None, limit=_LARGEST
+            )
+        except ApiUnavailable as error:
+            return f"the API did not answer ({error.brief})"
+        if status in {401, 403}:
+            return f"key refused (HTTP {status}), set {self._key_source}"
+        return f"the API answered HTTP {status}" if status >= 500 else ""
+
     async def look(self, instance_id: str) -> Sight:
         """Read the state of an instance."""
         try:

@@ -189,3 +189,35 @@ async def test_state_when_read_then_a_status_or_why_there_is_none(answer: Answer
         "/gpu-instance/openapi/v1/gpu/instance",
         {"instanceId": "gpu-1"},
     )
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        pytest.param(with_status(404), "", id="no such instance: the key is good"),
+        pytest.param(with_status(400), "", id="another way to say so"),
+        pytest.param(with_status(200), "", id="an answer"),
+        pytest.param(with_status(401), "key refused (HTTP 401), set NOVITA_STOP_KEY", id="refused"),
+        pytest.param(with_status(403), "key refused (HTTP 403), set NOVITA_STOP_KEY", id="without rights"),
+        pytest.param(with_status(503), "HTTP 503", id="down"),
+        pytest.param(raising(httpx.ConnectError("no")), "did not answer", id="unreachable"),
+    ],
+)
+async def test_key_when_checked_then_by_one_get_and_nothing_is_stopped(answer: Answer, words: str) -> None:
+    """`alertd check --online` asks before the night in which it counts."""
+    double = Double(answer)
+    client = InstanceClient(
+        account="prod",
+        api_key=KEY,
+        key_source="NOVITA_STOP_KEY",
+        base_url="https://api.example.com/",
+        transport=httpx.MockTransport(double),
+    )
+    try:
+        fault = await client.key_fault()
+    finally:
+        await client.close()
+    assert words in fault
+    assert bool(words) is bool(fault)
+    assert SECRET not in fault
+    assert {request.method for request in double.asked} == {"GET"}
