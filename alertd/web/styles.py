@@ -7,7 +7,7 @@ Files have their content's digest in their path, so that browsers keep them for 
 import gzip
 import hashlib
 from collections.abc import Mapping
-from functools import cached_property
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,58 +33,66 @@ _TYPES: Mapping[str, str] = {
 _FOR_GOOD = "public, max-age=31536000, immutable"
 
 
+@cache
+def _files() -> dict[str, bytes]:
+    return {name: (_FOLDER / "static" / name).read_bytes() for name in _TYPES}
+
+
+@cache
+def _compressed() -> dict[str, bytes]:
+    return {name: gzip.compress(content, mtime=0) for name, content in _files().items()}
+
+
+@cache
+def _digest() -> str:
+    return hashlib.sha256(b"".join(_files().values())).hexdigest()[:12]
+
+
+def _path_of(name: str) -> str:
+    return f"/static/{_digest()}/{name}"
+
+
+@cache
+def _templates() -> "Environment":
+    # Jinja2 is imported when the first page is asked for: most daemons are only scraped.
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
+
+    environment = Environment(
+        loader=FileSystemLoader(_FOLDER / "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["instant"] = format_instant
+    environment.filters["iso"] = iso_instant
+    environment.globals |= {"static": _path_of, "version": __version__}
+    return environment
+
+
 class Styles:
-    """Templates and files, read once."""
-
-    @cached_property
-    def _files(self) -> dict[str, bytes]:
-        return {name: (_FOLDER / "static" / name).read_bytes() for name in _TYPES}
-
-    @cached_property
-    def _compressed(self) -> dict[str, bytes]:
-        return {name: gzip.compress(content, mtime=0) for name, content in self._files.items()}
-
-    @cached_property
-    def _digest(self) -> str:
-        return hashlib.sha256(b"".join(self._files.values())).hexdigest()[:12]
-
-    @cached_property
-    def _templates(self) -> "Environment":
-        # Jinja2 is imported when the first page is asked for: most daemons are only scraped.
-        from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
-
-        environment = Environment(
-            loader=FileSystemLoader(_FOLDER / "templates"),
-            autoescape=True,
-            undefined=StrictUndefined,
-            finalize=_printable,
-            trim_blocks=True,
-            lstrip_blocks=True,
-        )
-        environment.filters["instant"] = format_instant
-        environment.filters["iso"] = iso_instant
-        environment.globals |= {"static": self.path_of, "version": __version__}
-        return environment
+    """Templates and files, read once in the life of the process."""
 
     def path_of(self, name: str) -> str:
         """Return the path under which a file is served."""
-        return f"/static/{self._digest}/{name}"
+        return _path_of(name)
 
     def page(self, template: str, context: Mapping[str, object], *, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
         """Return a page; every text in it is escaped."""
-        text = self._templates.get_template(template).render(context)
+        text = _templates().get_template(template).render(context)
         return web.Response(status=status, text=text, content_type="text/html")
 
     async def file(self, request: web.Request) -> web.Response:
         """Answer a request for a file."""
         name = request.match_info["name"]
-        if name not in _TYPES or request.match_info["digest"] != self._digest:
+        if name not in _TYPES or request.match_info["digest"] != _digest():
             raise web.HTTPNotFound
         headers = {"Cache-Control": _FOR_GOOD, "Vary": "Accept-Encoding"}
         if "gzip" in request.headers.get("Accept-Encoding", ""):
             headers["Content-Encoding"] = "gzip"
-            return web.Response(body=self._compressed[name], content_type=_TYPES[name], headers=headers)
-        return web.Response(body=self._files[name], content_type=_TYPES[name], headers=headers)
+            return web.Response(body=_compressed()[name], content_type=_TYPES[name], headers=headers)
+        return web.Response(body=_files()[name], content_type=_TYPES[name], headers=headers)
 
 
 def _printable(value: object) -> object:
