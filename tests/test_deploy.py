@@ -37,6 +37,7 @@ def test_slack_manifest_asks_for_what_is_used_and_stays_within_slacks_limits() -
         "groups:history",
         "im:write",
         "im:history",
+        "usergroups:read",
         "commands",
     }
     settings = manifest["settings"]
