@@ -89,7 +89,7 @@ def _table(alerts: "list[Alert]", *, is_coloured: bool) -> str:
                 format_value(alert.value, alert.unit) + ("" if alert.is_complete else " (incomplete)"),
                 threshold,
                 alert.rule,
-                alert.headline,
+                alert.ended(alert.headline),
             )
         )
     colours = {number: _COLOURS[alert.severity] for number, alert in enumerate(alerts, 1)} if is_coloured else {}

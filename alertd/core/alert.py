@@ -253,6 +253,10 @@ class Alert:
     muted: Muted | None = None
     """The silence, the inhibition or the lack of a receiver that withholds its notifications while it fires."""
 
+    def ended(self, headline: str) -> str:
+        """Return a headline with what ended the alert, where it is over and its value is not the reason."""
+        return f"{headline} ({self.reason})" if self.reason and self.state is AlertState.RESOLVED else headline
+
     @property
     def is_reached(self) -> bool:
         """Whether the value reaches the threshold; else hysteresis, missing data or another way holds the severity."""

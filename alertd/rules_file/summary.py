@@ -19,6 +19,7 @@ from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, format_usd, plain
 from alertd.core.severity import Severity
+from alertd.core.values import OTHER_DIGITS, format_value
 from alertd.core.words import format_instant
 from alertd.errors import UserError
 
@@ -77,13 +78,8 @@ class Figure(Decimal):
         return figure
 
     def __str__(self) -> str:
-        match self.unit:
-            case Unit.USD:
-                return format_usd(round(self * UNITS_PER_USD))
-            case Unit.DAYS | Unit.HOURS:
-                return f"{plain(round(Decimal(self), 1)):f} {self.unit}"
-            case _:
-                return f"{plain(round(Decimal(self), 2)):f}"
+        # As everywhere in the message: beside the threshold in its title no other form may stand.
+        return format_value(Decimal(self), self.unit) if self.unit is not None else _number(self)
 
 
 class LabelView:
@@ -179,12 +175,18 @@ def _environment() -> "Environment":
     environment = ImmutableSandboxedEnvironment(
         undefined=StrictUndefined,
         autoescape=False,  # the text is plain; each channel escapes the whole
+        finalize=lambda value: value if isinstance(value, Figure) or not isinstance(value, Decimal) else _number(value),
     )
     kept = {name: environment.filters[name] for name in FILTERS if name in environment.filters}
     environment.filters.clear()
     environment.filters.update(kept | {"usd": _usd, "pct": _pct})
     environment.globals.clear()
     return environment
+
+
+def _number(value: Decimal) -> str:
+    """Write what was computed: a quotient has no end."""
+    return f"{plain(round(Decimal(value), OTHER_DIGITS)):f}"
 
 
 def _usd(value: object) -> str:

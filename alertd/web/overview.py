@@ -255,7 +255,7 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         episode=alert.episode,
         severity=alert.severity.label,
         is_firing=alert.state is AlertState.FIRING,
-        headline=alert.headline,
+        headline=alert.ended(alert.headline),
         value=both_ends(alert),
         threshold=reached_text(alert),
         team=dict(alert.labels).get("team", ""),

@@ -20,6 +20,8 @@ ALL_LABELS = "owner=gpu-1, owner_name=trainer-a, team=research, category=gpu, pr
         pytest.param("{{ (value / threshold) | pct }}", "122.5%", id="a share of the threshold"),
         pytest.param("{{ value - threshold }}", "11.25", id="a difference is a plain number"),
         pytest.param("{{ labels.team }}/{{ labels['owner'] }}/{{ labels.no }}", "research/gpu-1/", id="labels"),
+        pytest.param("{{ value / 7 }} {{ -value }}", "8.75 -61.25", id="a quotient"),
+        pytest.param("{{ threshold / 3 }}", "16.666667", id="a quotient without an end"),
         pytest.param("{% if labels.team %}{{ labels }}{% endif %}", ALL_LABELS, id="all labels"),
         pytest.param("{% if value > 60 %}much{% else %}little{% endif %}", "much", id="a condition"),
         pytest.param("{% if value >= threshold and not (severity == 'info') %}x{% endif %}", "x", id="logic"),
@@ -41,9 +43,9 @@ def test_template_when_rendered_then_gives_one_line(template: str, line: str) ->
     ("unit", "value", "text"),
     [
         (Unit.USD, "1234.5", "$1,234.50"),
-        (Unit.RATIO, "2.345", "2.34"),
-        (Unit.DAYS, "7", "7 days"),
-        (Unit.HOURS, "3.25", "3.2 hours"),
+        (Unit.RATIO, "2.345", "234.5 %"),
+        (Unit.DAYS, "7.5", "7 d 12 h"),
+        (Unit.HOURS, "3.25", "3 h 15 min"),
     ],
 )
 def test_figure_when_printed_then_has_its_unit(unit: Unit, value: str, text: str) -> None:

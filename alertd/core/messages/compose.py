@@ -95,18 +95,13 @@ def _action_lines(alert: Alert, acting: Acting) -> tuple[str, ...]:
 
 def _title(alert: Alert, rule: Rule | None, reason: NotifyReason, headline: str) -> str:
     if alert.state is AlertState.RESOLVED:
-        return _ended(alert, headline)
+        return alert.ended(headline)
     before = {
         NotifyReason.REPEAT: "Still: ",
         NotifyReason.ESCALATED: "Nobody acknowledged: ",
         NotifyReason.ACKNOWLEDGED: f"Acknowledged by {alert.acknowledged_by}: ",
     }.get(reason, "")
     return f"{before}{headline}{_against(alert, rule)}"
-
-
-def _ended(alert: Alert, headline: str) -> str:
-    """Return the headline of an alert that is over, with what ended it where the value did not."""
-    return f"{headline} ({alert.reason})" if alert.reason else headline
 
 
 def _against(alert: Alert, rule: Rule | None) -> str:
@@ -313,7 +308,7 @@ def _storm_title(alerts: Sequence[Alert], firing: int, *, is_first_cycle: bool) 
 def _storm_line(move: Move, headline: str) -> str:
     alert = move.after
     word = "RESOLVED" if alert.state is AlertState.RESOLVED else alert.severity.label.upper()
-    return f"{word}: {_ended(alert, headline) if word == 'RESOLVED' else headline + _against(alert, move.rule)}"
+    return f"{word}: {alert.ended(headline) if word == 'RESOLVED' else headline + _against(alert, move.rule)}"
 
 
 def compose_undelivered(message: Message, *, receiver: str, why: str, now: datetime) -> Message:
