@@ -83,7 +83,10 @@ def idle_stretch(slots: Slots, below: int, now: datetime, *, started_at: datetim
     return Idle(since=start_of_slot(since), until=min(start_of_slot(newest + 1), now), highest=highest)
 
 
-def is_cut(slots: Slots, idle: Idle) -> bool:
+def is_cut(slots: Slots, idle: Idle, *, started_at: datetime | None = None) -> bool:
     """Return whether a stretch begins at a gap in the samples, or at the first of them, and may be longer."""
+    if started_at is not None and idle.since - started_at <= LONGEST_GAP:
+        # It did nothing since it started.
+        return False
     before = max((slot for slot in slots if start_of_slot(slot) < idle.since), default=None)
     return before is None or idle.since - start_of_slot(before) > LONGEST_GAP

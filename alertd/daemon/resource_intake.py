@@ -19,6 +19,10 @@ DEADLINE_S = 5.0
 """Of everything that is read beside the bills of a cycle, from its beginning; as long as the bills take anyway."""
 MOST_FAILURES = 3
 """So many instances whose utilisation cannot be read in one cycle; then the others wait for the next one."""
+FIRST_LOOK = timedelta(days=1)
+"""So far back an instance's utilisation is read at first: an idle one may have been so for longer than the window."""
+LONGEST_LOOK = timedelta(days=7)
+"""After an outage; further back one answer would be too long."""
 _TITLES = {
     ResourceKind.INSTANCE: "instances",
     ResourceKind.ENDPOINT: "serverless endpoints",
@@ -136,8 +140,8 @@ class ResourceIntake:
     ) -> None:
         known = state.utilization.get(key, {})
         # What was sampled last may have been half a slot.
-        last = start_of_slot(max(known)) if known else now - window - LONGEST_GAP
-        start = max(last, now - window - LONGEST_GAP)
+        first = now - max(window + LONGEST_GAP, FIRST_LOOK)
+        start = max(start_of_slot(max(known)), now - LONGEST_LOOK) if known else first
         samples = await plan.accounts[key[0]].read_utilization(key[1], start, now)
         if samples and self._may_file():
             slots = with_samples(known, samples, now)

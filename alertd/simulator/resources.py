@@ -23,7 +23,7 @@ ENDPOINTS = "/gpu-instance/openapi/v1/endpoints"
 
 KEPT_AFTER_END = timedelta(days=7)
 """An instance that was stopped for good is listed for so long."""
-MOST_POINTS = 2000
+MOST_POINTS = 5000
 """In one answer."""
 _BACK_HOURS = 24 * 31
 """So far back the last start or stop is looked for."""

@@ -209,13 +209,13 @@ async def test_utilisation_when_no_rule_asks_then_never_read(cycle: Cycle, world
 async def test_utilisation_when_a_rule_asks_then_read_once_and_on_from_there(
     cycle: Cycle, world: BillingWorld, path: Path
 ) -> None:
-    """The window at first, then what came since; stored without a word of what stands beside."""
+    """A day at first, then what came since; stored without a word of what stands beside."""
     world.beside["metrics"] = idle_metrics
     with_rule(cycle)
     await cycle.run(NOW)
     await cycle.run(NOW + POLL)
     first, second = (query for name, query in world.asked_beside if name == "metrics")
-    assert int(first["startTime"]) == int((NOW - HOUR - timedelta(minutes=30)).timestamp())
+    assert int(first["startTime"]) == int((NOW - timedelta(days=1)).timestamp())
     assert int(second["startTime"]) == int((NOW - timedelta(minutes=5)).timestamp())
     assert [alert.state for alert in cycle.state.alerts.values() if alert.rule == "idle"] == [AlertState.FIRING]
     cycle.forget()

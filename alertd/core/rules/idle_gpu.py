@@ -8,7 +8,7 @@ from fractions import Fraction
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
-from alertd.core.hours import HourRange, first_hour_from
+from alertd.core.hours import HourRange, first_hour_from, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.resources import Resource, ResourceKind
@@ -112,7 +112,7 @@ class IdleGpu(SpendRule):
         if idle is not None and idle.until - idle.since >= self.window:
             return self._sample(facts, group, resource, idle, "")
         newest = newest_of(slots, facts.now)
-        if not is_open or newest is None or (idle is not None and is_cut(slots, idle)):
+        if not is_open or newest is None or (idle is not None and is_cut(slots, idle, started_at=resource.started_at)):
             # Nothing, or too little, is known: an open alert stays as it is.
             return None
         return self._sample(facts, group, resource, None, f"at {_share(newest)}")
@@ -133,6 +133,14 @@ class IdleGpu(SpendRule):
             headline = f"{who}{where} idle for {age} at {_share(idle.highest)}{of}: {format_usd(cost)} so far"
         by_cost = bool(self.thresholds)
         severity = self.severity or Severity.WARNING
+        edge = self.edge(facts.data)
+        billed_at = start_of(edge) if edge is not None else facts.now
+        # Then it may have idled for longer, and cost more, than the metrics that are there say.
+        is_cut_off = (
+            idle is not None
+            and by_cost
+            and is_cut(facts.utilization.get(resource.key, {}), idle, started_at=resource.started_at)
+        )
         reached = None
         if idle is not None:
             reached = highest(self.thresholds, cost) if by_cost else severity
@@ -149,9 +157,12 @@ class IdleGpu(SpendRule):
             reached=reached,
             held=reached,
             thresholds=tuple(lines.items()) if by_cost else ((severity, ratio_decimal(self.below)),),
-            as_of=idle.until if idle is not None else facts.now,
+            as_of=billed_at if by_cost else idle.until if idle is not None else facts.now,
             is_window=False,
-            is_complete=True,
+            is_complete=not is_cut_off,
+            caveats=(f"there are no metrics from before {format_instant(idle.since)}",)
+            if idle is not None and is_cut_off
+            else (),
             facts=(("Idle since", format_instant(idle.since)),) if idle is not None else (),
             is_below=not by_cost,
         )

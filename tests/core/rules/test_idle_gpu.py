@@ -131,3 +131,15 @@ def test_keys_when_read_then_none_that_bills_alone_have() -> None:
 def test_rule_when_it_makes_no_sense_then_says_so(parts: dict[str, object]) -> None:
     """Before it ever runs."""
     assert len(list(rule(**parts).problems())) == 1
+
+
+def test_alert_when_metrics_are_missing_in_between_then_a_lower_cost_lowers_nothing() -> None:
+    """What idled before the gap may have idled through it: the cost that is left is no less than that of before."""
+    judging = rule(thresholds=LIMITS)
+    (fired,), _ = judge([judging], facts(idle(9)), {}, ["default"])
+    assert fired.after.severity is Severity.CRITICAL
+    gap = " ".join(["80", *["0"] * 60, *["_"] * 12, *["0"] * 30])
+    (later,), _ = judge([judging], facts(gap), {fired.after.fingerprint: fired.after}, ["default"])
+    assert (later.after.state, later.after.severity) == (AlertState.FIRING, Severity.CRITICAL)
+    assert not later.after.is_complete
+    assert later.after.caveats == ("there are no metrics from before 2026-01-10 09:40 UTC",)
