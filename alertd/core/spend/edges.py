@@ -128,6 +128,10 @@ def _worked_out(
     if not is_present.all():
         is_present = is_present | (view.totals_at(cells, view.first_metric, np.array([moment.hour]))[0] != 0)
     is_present &= edge > NEVER
+    if earlier is not None and settled is earlier.settled and np.array_equal(is_present, earlier.edges.is_present):
+        # Spend alone moved: what the bills are known through is as it was.
+        moment.hold(reads)
+        return _Kept(earlier.edges, moment, settled, newest, reads, streams, moment.hour)
     if is_present.any():
         latest = int(edge[is_present].max())
     else:

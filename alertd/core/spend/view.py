@@ -399,7 +399,7 @@ class SpendView:
         Hours outside the view count as its ends. A row for each hour, a column for each cell.
         """
         self._magnitude[metric].check(cells.series)
-        rows = np.clip(hours - self.span.start, 0, len(self.span))
+        rows = np.minimum(np.maximum(hours - self.span.start, 0), len(self.span))
         return cells.gather(self._totals[metric], self._long.totals[metric], rows)
 
     def _window(self, metric: str, window: HourRange) -> NDArray[np.int64]:
