@@ -380,7 +380,7 @@ def _http(home: House) -> Entrance:
         status = said.split(b" ", 2)[1:2]
         # Whoever asks for nonsense is at fault, and not alertd.
         assert status != [b"500"], said[:2000]
-        return f"{said.splitlines()[:1]} {said[-60:].splitlines()[-1:]}"
+        return f"{said[:40].partition(b'Content')[0]!s} {said[-60:]!s}".replace("'", "")
 
     bearer, alert = f"Host: localhost\r\nAuthorization: Bearer {TOKEN}\r\nConnection: close\r\n", _alert_of(home)
     form = "Content-Type: application/x-www-form-urlencoded\r\n"
