@@ -86,7 +86,7 @@ OPERATOR = r"(=~|!~|!=|==?|~)\s*"
 _OPERATOR = re.compile(OPERATOR)
 LIKELY_EXPRESSION = re.compile(r"(?<![0-9.])\.\*|\|")
 """What a glob may have and hardly means: `gpu.*`, `a|b`; after a digit it is a version, like `llama-3.*`."""
-REGULAR = r"^!?\^|\$$|\\[dwsDWSb.]|\.\+|^!?\.\*|\([^()]*\|[^()]*\)"
+REGULAR = r"^!?\^|\$$|\\[dwsDWSb.]|\.\+|^!?\.\*|^!?/.*/$|\([^()]*\|[^()]*\)"
 """What neither a glob nor a name of the API has."""
 _EXPRESSION = re.compile(REGULAR)
 

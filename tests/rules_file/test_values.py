@@ -230,7 +230,7 @@ def test_slack_id_when_it_is_none_then_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["gpu-*", "!gpu", "llama-3.*", "a+b", "gpu[0-9]", "a(b)", "$x", "*H100*", "gpu.*", "a|b"]
+    "text", ["gpu-*", "!gpu", "llama-3.*", "org/model", "a+b", "gpu[0-9]", "a(b)", "$x", "*H100*", "gpu.*", "a|b"]
 )
 def test_pattern_when_a_glob_can_mean_it_then_is_taken(text: str) -> None:
     """Names of products have points, plus signs and brackets."""
@@ -239,7 +239,22 @@ def test_pattern_when_a_glob_can_mean_it_then_is_taken(text: str) -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["=~gpu", "!~gpu", "~gpu", "=gpu", "!=gpu", "^gpu", "!^gpu", "gpu$", "gpu.+", ".*", "!.*x", r"gpu-\d", "(a|b)"],
+    [
+        "=~gpu",
+        "!~gpu",
+        "~gpu",
+        "=gpu",
+        "!=gpu",
+        "^gpu",
+        "!^gpu",
+        "gpu$",
+        "gpu.+",
+        ".*",
+        "!.*x",
+        r"gpu-\d",
+        "(a|b)",
+        "/gpu/",
+    ],
 )
 def test_pattern_when_only_a_regular_expression_can_mean_it_then_is_refused(text: str) -> None:
     """As a glob it matches nothing, and the rule watches nothing."""

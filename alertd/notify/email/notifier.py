@@ -49,6 +49,7 @@ _SECURITIES = ("starttls", "tls", "none")
 # Dark enough for white text on them, bright enough to be seen on black.
 _COLOURS = {Severity.INFO: "#0b63ce", Severity.WARNING: "#a85d00", Severity.CRITICAL: "#c42b1c"}
 _LONGEST_ADDRESS = 400
+_LONGEST_SHOWN = 80
 _RESOLVED_COLOUR = "#1a7f37"
 
 
@@ -62,7 +63,8 @@ def _address_alone(value: object) -> object:
     # What is longer than any line of addresses is none, and the library goes as deep as it is nested.
     parts = [parseaddr(part)[1] if len(part) <= _LONGEST_ADDRESS else "" for part in text.split(",")]
     if not all(map(is_address, parts)):
-        raise ValueError(f'"{text}" is not a mail address; write one like dana@example.com')
+        shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
+        raise ValueError(f'"{shown}" is not a mail address; write one like dana@example.com')
     remedy = f"the address alone: {parts[0]}" if len(parts) == 1 else f"a list: [{', '.join(parts)}]"
     raise ValueError(f'"{text}" is not one mail address; write {remedy}')
 
