@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from alertd.core.printable import UNSAFE, escape_controls
+from alertd.core.printable import UNSAFE
 
 if TYPE_CHECKING:
     from alertd.settings import Settings
     from alertd.store.store import Store
 
-_FORMULA_SIGNS = frozenset("=+-@|%＝＋－＠")  # noqa: RUF001 -- wide forms, which some spreadsheets take too
 
 _CLOCK_WARNED = "alertd.clock warned"
 LONGEST = timedelta(days=3660)
@@ -102,16 +101,6 @@ def print_json(content: object) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
     # Line ends are the document's own: those of texts are escaped already.
     click.echo("\n".join(UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n")))
-
-
-def spreadsheet_cell(text: str) -> str:
-    """
-    Return a text that no spreadsheet takes for a formula, without what a terminal would obey.
-
-    Source: https://owasp.org/www-community/attacks/CSV_Injection.
-    """
-    clean = escape_controls(text)
-    return f"'{clean}" if clean.lstrip()[:1] in _FORMULA_SIGNS else clean
 
 
 def bars() -> str:

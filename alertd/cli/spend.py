@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, duration_if_any, now_of, prepare, print_json, spreadsheet_cell
+from alertd.cli.common import bars, duration_if_any, now_of, prepare, print_json
 from alertd.cli.spend_window import Asked
 from alertd.cli.tables import table
+from alertd.core.printable import spreadsheet_cell
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -32,3 +32,16 @@ def _escaped(character: str) -> str:
     if character.isprintable():
         return character
     return " " if unicodedata.category(character) == "Zs" else ascii(character)[1:-1]
+
+
+_FORMULA_SIGNS = frozenset("=+-@|%＝＋－＠")  # noqa: RUF001 -- wide forms, which some spreadsheets take too
+
+
+def spreadsheet_cell(text: str) -> str:
+    """
+    Return a text that no spreadsheet takes for a formula, without what a terminal would obey.
+
+    Source: https://owasp.org/www-community/attacks/CSV_Injection.
+    """
+    clean = escape_controls(text)
+    return f"'{clean}" if clean.lstrip()[:1] in _FORMULA_SIGNS else clean

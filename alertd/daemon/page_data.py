@@ -11,7 +11,7 @@ from datetime import datetime
 from alertd.core.alerts.request_outcome import RequestOutcome, find_alert
 from alertd.core.alerts.requests import Request
 from alertd.core.spend.bill import View
-from alertd.core.spend.steps import Steps, StepSums, steps_of
+from alertd.core.spend.steps import Steps, StepSums
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.queries.alert_history import read_history
@@ -69,12 +69,12 @@ class PageData:
             balances=tuple(balance for _, balance in sorted(held.balances.items())),
             data=held.data(View.USAGE, now, plan.settle_delay),
             audience=plan.audience,
+            timezone=plan.timezone,
             overview=self._figures.overview,
         )
 
-    async def spend(self, known: PageFacts, hours: int) -> StepSums | None:
+    async def spend(self, known: PageFacts, steps: Steps | None) -> StepSums | None:
         """Return the spend of the last hours; read once for each cycle and window, however many look."""
-        steps = steps_of(hours, known.data)
         if steps is None:
             return None
         last = known.status.last_cycle

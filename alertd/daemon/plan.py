@@ -36,6 +36,7 @@ def build_plan(
         audience=build_audience(rules, notifiers, targets=build_link_targets(rules, settings)),
         headline_of=headlines(rules),
         actions=actions_of(rules),
+        timezone=rules.timezone,
     )
 
 

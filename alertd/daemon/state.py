@@ -257,3 +257,5 @@ class Plan(Watched):
     headline_of: Callable[[Alert, Rule | None], str]
     actions: Mapping[str, Action] = field(default_factory=dict)
     """What may be asked for about alerts, by name."""
+    timezone: str = "UTC"
+    """Whose months the page shows spend by."""

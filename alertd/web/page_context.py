@@ -16,7 +16,7 @@ from alertd.core.reports.overview import Overview
 from alertd.core.rules.base import Rule
 from alertd.core.spend.bill import Balance, TrackedBill
 from alertd.core.spend.data_state import DataState
-from alertd.core.spend.steps import StepSums
+from alertd.core.spend.steps import Steps, StepSums
 from alertd.queries.alert_history import AlertHistory
 from alertd.queries.status import Status
 
@@ -37,6 +37,8 @@ class PageFacts:
     balances: tuple[Balance, ...]
     data: DataState
     audience: Audience
+    timezone: str = "UTC"
+    """Whose months spend is shown by."""
     overview: Overview | None
     """None until the first cycle has finished."""
 
@@ -68,7 +70,7 @@ class PageContext(Protocol):
             StoreError: The store cannot be read.
         """
 
-    async def spend(self, known: PageFacts, hours: int) -> StepSums | None:
+    async def spend(self, known: PageFacts, steps: Steps | None) -> StepSums | None:
         """
         Return the spend of the last hours by the hour or day, from the store; None while nothing was read.
 

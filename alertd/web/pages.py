@@ -23,8 +23,11 @@ from alertd.web.overview import overview_page
 from alertd.web.page_context import PageContext, PageFacts
 from alertd.web.request_forms import acknowledgement, action, silence
 from alertd.web.session import Notice, Sessions, Visitor, clean_name
-from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, spend_panel, step_rows
+from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, months, spend_csv, spend_panel, step_rows
 from alertd.web.styles import Styles
+
+_MOST_IN_CSV = 100_000
+"""Groups: as many owners as an account may have."""
 
 
 class StatusPages:
@@ -49,6 +52,7 @@ class StatusPages:
         return [
             web.get("/", self._overview),
             web.get("/spend", self._spend),
+            web.get("/spend.csv", self._spend_csv),
             web.get("/alerts/{fingerprint}", self._alert),
             web.post("/alerts/{fingerprint}/acknowledge", self._acknowledge),
             web.post("/alerts/{fingerprint}/silence", self._silence),
@@ -69,6 +73,7 @@ class StatusPages:
             panel=spend_panel(found, choice, owners) if found is not None else None,
             choice=choice,
             windows=tuple(Window),
+            months=months(known.now, known.timezone),
             groupings=tuple(GroupBy),
             status=known.status,
         )
@@ -86,17 +91,25 @@ class StatusPages:
             rows=step_rows(found),
             choice=choice,
             windows=tuple(Window),
+            months=months(known.now, known.timezone),
             groupings=tuple(GroupBy),
         )
 
-    async def _spent(self, known: PageFacts, choice: Choice) -> SpendSteps | None:
-        sums = await self._context.spend(known, choice.window.hours)
+    async def _spend_csv(self, request: web.Request) -> web.StreamResponse:
+        known = await self._context.look()
+        choice = _choice(request)
+        found = await self._spent(known, choice, most=_MOST_IN_CSV)
+        text = spend_csv(found, choice, known.audience.owners) if found is not None else ""
+        name = f"spend-{choice.month or choice.window}-by-{choice.by}.csv"
+        headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return web.Response(text=text, content_type="text/csv", charset="utf-8", headers=headers)
+
+    async def _spent(self, known: PageFacts, choice: Choice, *, most: int = GROUPS_SHOWN) -> SpendSteps | None:
+        sums = await self._context.spend(known, choice.steps(known.data, known.timezone))
         if sums is None:
             return None
         owners = known.audience.owners
-        return await asyncio.to_thread(
-            sum_steps, sums, known.data, by=choice.by.value, owners=owners, most=GROUPS_SHOWN
-        )
+        return await asyncio.to_thread(sum_steps, sums, known.data, by=choice.by.value, owners=owners, most=most)
 
     async def _alert(self, request: web.Request) -> web.StreamResponse:
         try:
@@ -160,7 +173,7 @@ class StatusPages:
 
 
 def _choice(request: web.Request) -> Choice:
-    return Choice.of(request.query.get("window", ""), request.query.get("by", ""))
+    return Choice.of(*(request.query.get(name, "") for name in ("window", "by", "month")))
 
 
 def _author(visitor: Visitor, fields: Mapping[str, str]) -> str:

@@ -4,14 +4,20 @@ Spend over time as the status page shows it: choices of window and grouping, the
 Pure. The chart says no more than the table: whoever does not see it reads the same.
 """
 
+import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, date, datetime
 from enum import StrEnum
+from io import StringIO
 
-from alertd.core.hours import HOURS_PER_DAY, start_of
-from alertd.core.money import UNITS_PER_USD, Usd, format_usd
+from alertd.core.calendar import Period, is_key, local_time, period_before, period_of
+from alertd.core.hours import HOURS_PER_DAY, hour_of
+from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend.steps import GroupSteps, SpendSteps
+from alertd.core.printable import spreadsheet_cell
+from alertd.core.spend.data_state import DataState
+from alertd.core.spend.steps import GroupSteps, SpendSteps, Steps, steps_of, steps_of_month
 from alertd.core.words import group_name
 from alertd.web.drawing import Drawing, spend_drawing
 
@@ -19,6 +25,7 @@ GROUPS_SHOWN = 8
 """More colours than these nobody can distinguish."""
 _OTHERS_LISTED = 100
 _GAPS_TOLD = 4
+_MONTHS = 6
 _UNITS_DRAWN = UNITS_PER_USD // 10_000
 """Scripts get 0.0001 USD as whole numbers: finer than a pixel, and exact up to 900 billion."""
 
@@ -55,14 +62,53 @@ class Choice:
 
     window: Window
     by: GroupBy
+    month: str = ""
+    """`2026-10` in place of the window; empty where there is none."""
+
+    @property
+    def query(self) -> str:
+        """Which hours are shown, as a link has it."""
+        return f"month={self.month}" if self.month else f"window={self.window}"
+
+    def steps(self, data: DataState, timezone: str) -> Steps | None:
+        """Return the hours or days; None where nothing is known of them."""
+        if self.month:
+            return steps_of_month(date.fromisoformat(f"{self.month}-01"), timezone, data)
+        return steps_of(self.window.hours, data)
 
     @classmethod
-    def of(cls, window: str, by: str) -> "Choice":
+    def of(cls, window: str, by: str, month: str = "") -> "Choice":
         """Return the choice that two texts name; what names nothing is as if it were not there."""
         return cls(
             window=Window(window) if window in set(Window) else Window.MONTH,
             by=GroupBy(by) if by in set(GroupBy) else GroupBy.CATEGORY,
+            month=month if is_key(month, Period.MONTH) and month[:2] == "20" else "",
         )
+
+
+def months(now: datetime, timezone: str) -> tuple[str, ...]:
+    """Return the months that can be chosen by a link: this one and the five before, newest first."""
+    found = [period_of(hour_of(now), Period.MONTH, timezone)]
+    while len(found) < _MONTHS:
+        found.append(period_before(found[-1], timezone))
+    return tuple(period.key for period in found)
+
+
+def spend_csv(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> str:
+    """Return every group's amount in each step as CSV that no spreadsheet takes for formulas; exact, in USD."""
+    text = StringIO()
+    writer = csv.writer(text, lineterminator="\r\n")
+    is_by_day = found.steps.is_by_day
+    writer.writerow(("day" if is_by_day else "hour", choice.by.value, "name", "amount", "known"))
+    for step in range(len(found.steps)):
+        at = local_time(found.steps.edges[step], found.steps.timezone)
+        label = f"{at:%Y-%m-%d}" if is_by_day else f"{at:%Y-%m-%dT%H:%MZ}"
+        for group in found.groups:
+            if group.amounts[step]:
+                cells = (group.value, _name(group.value, choice, owners))
+                amount, note = decimal_text(group.amounts[step]), _step_note(found, step) or "complete"
+                writer.writerow((label, *map(spreadsheet_cell, cells), amount, note))
+    return text.getvalue()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +141,7 @@ class SpendPanel:
     total: str
     unit: str
     """`hour` or `day`."""
+    timezone: str
     first: str
     last: str
     words: str
@@ -123,6 +170,7 @@ def spend_panel(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> Sp
         choice=choice,
         total=format_usd(found.total),
         unit=unit,
+        timezone=found.steps.timezone,
         first=first,
         last=last,
         words=_words(found, choice, unit, named),
@@ -192,7 +240,7 @@ def _row(style: str, name: str, amount: Usd, total: Usd) -> SpendRow:
 
 
 def _label(found: SpendSteps, step: int) -> str:
-    at = start_of(found.steps.edges[step])
+    at = local_time(found.steps.edges[step], found.steps.timezone)
     return f"{at:%b} {at.day}" if found.steps.is_by_day else f"{at:%b} {at.day} {at:%H:%M}"
 
 
@@ -203,8 +251,9 @@ def _words(found: SpendSteps, choice: Choice, unit: str, named: Sequence[tuple[s
     sums = {step: sum(group.amounts[step] for _, _, group in named) for step in known}
     top = max(known, key=lambda step: sums[step])
     largest = named[0]
+    zone = found.steps.timezone
     return (
-        f"{format_usd(found.total)} spent by {unit} from {_label(found, 0)} to {_label(found, known[-1])} (UTC), "
+        f"{format_usd(found.total)} spent by {unit} from {_label(found, 0)} to {_label(found, known[-1])} ({zone}), "
         f"at most {format_usd(sums[top])} on {_label(found, top)}; "
         f"the largest {choice.by.value} is {largest[1]} with {format_usd(largest[2].total)}."
     )
@@ -213,7 +262,10 @@ def _words(found: SpendSteps, choice: Choice, unit: str, named: Sequence[tuple[s
 def _data(found: SpendSteps, named: Sequence[tuple[str, str, GroupSteps]]) -> dict[str, object]:
     steps = range(len(found.steps))
     return {
-        "times": [int(start_of(edge).timestamp()) for edge in found.steps.edges],
+        # Scripts show instants in UTC: what the zone's clock says goes for one.
+        "times": [
+            int(local_time(edge, found.steps.timezone).replace(tzinfo=UTC).timestamp()) for edge in found.steps.edges
+        ],
         "byDay": found.steps.is_by_day,
         "partial": [step for step in steps if not found.is_whole[step]],
         "groups": [

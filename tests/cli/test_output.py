@@ -12,9 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from alertd.cli.common import has_colour, print_json, spreadsheet_cell
+from alertd.cli.common import has_colour, print_json
 from alertd.cli.tables import table
 from alertd.cli.terminal import without_orders
+from alertd.core.printable import spreadsheet_cell
 
 ALERTD = (sys.executable, "-m", "alertd")
 

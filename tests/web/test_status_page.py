@@ -1,8 +1,11 @@
 """The status page over real HTTP, from a real daemon: what it says, what it refuses, what may be asked there."""
 
+import csv
+import io
 import re
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import html5lib
@@ -86,6 +89,42 @@ async def test_spend_table_then_has_every_day_and_what_is_not_whole(home: House)
     assert text.count('<th scope="row">Jan ') == 8
     assert text.count("in part") == 2
     assert text.count('<td class="number">$102.00</td>') == 6
+
+
+async def test_spend_when_a_month_is_chosen_then_its_days_and_the_same_as_csv(home: House) -> None:
+    """Whoever settles a month copies it into a spreadsheet."""
+    _, text = await home.get("/?window=30d&by=owner")
+    assert "month=2026-01" in text
+    status, text = await home.get("/spend?month=2026-01&by=owner")
+    assert status == 200
+    require_valid(text)
+    rows = re.findall(r'<th scope="row">Jan (\d+)</th><td class="number">\$([\d.,]+)', text)
+    assert len(rows) == NOW.day
+    assert "/spend.csv?month=2026-01&amp;by=owner" in text
+    status, text = await home.get("/spend.csv?month=2026-01&by=owner")
+    assert status == 200
+    found = list(csv.DictReader(io.StringIO(text)))
+    assert {row["day"] for row in found} == {f"2026-01-{int(day):02}" for day, _ in rows}
+    in_table = sum(Decimal(amount.replace(",", "")) for _, amount in rows)
+    assert sum(Decimal(row["amount"]) for row in found) == in_table
+
+
+@pytest.mark.parametrize("month", ["2026-13", "2026", "2019-01", "<b>", "2026-02"])
+async def test_spend_when_the_month_is_none_or_unknown_then_no_error(home: House, month: str) -> None:
+    """A link that was mistyped shows something, and what is not stored is nothing."""
+    assert (await home.get(f"/?month={month}"))[0] == 200
+    assert (await home.get(f"/spend?month={month}"))[0] in {200, 303}
+    assert (await home.get(f"/spend.csv?month={month}"))[0] == 200
+
+
+async def test_spend_csv_when_an_owner_is_named_like_a_formula_then_it_is_text(tmp_path: Path) -> None:
+    """Names come from bills, and a spreadsheet runs what begins with an equals sign."""
+    async with house(tmp_path) as home:
+        home.account.rows = [*home.account.rows, row(RUNNING - 3, "2", owner="=cmd|x")]
+        await home.poll(HOUR)
+        _, text = await home.get("/spend.csv?window=7d&by=owner")
+        assert "'=cmd|x" in text
+        assert ",=cmd" not in text
 
 
 async def test_page_when_a_category_cannot_be_read_then_says_so_and_shows_a_gap(tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ def spend_page(names: list[str]) -> str:
         "choice": CHOICE,
         "windows": tuple(Window),
         "groupings": tuple(GroupBy),
+        "months": ("2026-01",),
         "visitor": None,
         "can_sign_in": True,
         "notice": None,

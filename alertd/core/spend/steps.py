@@ -7,12 +7,13 @@ not known is None, never zero.
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alertd.core.calendar import Period, days, period_of
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.owners import OwnerDirectory
@@ -28,13 +29,15 @@ HOURLY_UP_TO = 3 * HOURS_PER_DAY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """The hours or UTC days of a window; the first and the last day may be there in part."""
+    """The hours or days of a window; the first and the last day may be there in part."""
 
     edges: tuple[int, ...]
     """The hours between which the steps lie, in rising order."""
     is_by_day: bool
     running: int
     """The hour that is not over."""
+    timezone: str = "UTC"
+    """Whose days they are."""
 
     @property
     def span(self) -> HourRange:
@@ -62,6 +65,24 @@ def steps_of(hours: int, data: DataState) -> Steps | None:
         return Steps(edges=tuple(range(start, end + 1)), is_by_day=False, running=hour_of(data.now))
     midnights = range(midnight_before(start) + HOURS_PER_DAY, end, HOURS_PER_DAY)
     return Steps(edges=(start, *midnights, end), is_by_day=True, running=hour_of(data.now))
+
+
+def steps_of_month(first: date, timezone: str, data: DataState) -> Steps | None:
+    """
+    Return the days of a month as far as they are billed, from the first hour of which anything is known.
+
+    None where nothing is known of it.
+    """
+    edge = data.edge(data.books)
+    month = days(first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1), timezone)
+    known = min((book.covered.ranges[0].start for book in data.books.values() if book.covered), default=month.end)
+    start, end = max(month.start, known), min(month.end, edge if edge is not None else month.start)
+    if start >= end:
+        return None
+    edges = [start]
+    while edges[-1] < end:
+        edges.append(min(period_of(edges[-1], Period.DAY, timezone).hours.end, end))
+    return Steps(edges=tuple(edges), is_by_day=True, running=hour_of(data.now), timezone=timezone)
 
 
 class StepSums:
