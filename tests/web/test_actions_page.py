@@ -89,7 +89,7 @@ async def test_stop_when_asked_by_form_then_called_once_shown_and_undone_by_the_
     assert "Not done: tick the box first" in await post()
     text = await post(confirm="1")
     require_valid(text)
-    assert "stop notebook-9 (gpu-1)" in text
+    assert "stop trainer-a (gpu-1)" in text
     # The same form, sent twice.
     assert "is being stopped already" in await post(confirm="1")
     assert account.calls == []
@@ -101,9 +101,9 @@ async def test_stop_when_asked_by_form_then_called_once_shown_and_undone_by_the_
     # The list is older than the stop: nothing is offered twice.
     _, text = await home.get(path)
     require_valid(text)
-    assert "notebook-9 was stopped" in text
+    assert "trainer-a was stopped" in text
     assert "Stop instance" not in text
-    assert "stop of notebook-9 requested by dana (status page)" in text
+    assert "stop of trainer-a requested by dana (status page)" in text
     assert "stopped: the API says exited" in text
     await post(confirm="1", undo="1", mark="m2")
     await carried_out(home)

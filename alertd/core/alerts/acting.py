@@ -42,10 +42,11 @@ class Acting:
     requests: tuple[ActionRequest, ...] = ()
     """The open ones and the latest, oldest first."""
 
-    def name_of(self, key: InstanceKey) -> str:
-        """Return what people call an instance."""
+    def name_of(self, alert: Alert, key: InstanceKey) -> str:
+        """Return what people call the instance of an alert: by the rules file, else by the API, else its id."""
         instance = self.instances.get(key)
-        return (instance.name if instance is not None else "") or key[1]
+        listed = instance.name if instance is not None else ""
+        return dict(alert.labels).get("owner_name") or listed or key[1]
 
 
 NO_ACTIONS = Acting()
@@ -64,7 +65,7 @@ def offer_of(alert: Alert, rule: Rule | None, acting: Acting) -> Offer | None:
             return Offer(
                 verb=Verb.STOP,
                 action=action.name,
-                name=acting.name_of(key),
+                name=acting.name_of(alert, key),
                 consequences=consequences_of(alert, key, acting),
             )
     return None
@@ -125,7 +126,7 @@ def wanted(alert: Alert, rule: Rule | None, acting: Acting, name: str) -> tuple[
         raise RequestError(f"{quote(owner)} is in no list of instances that the API gave: nothing is known to stop")
     if not instance.is_running:
         state = f": it is {instance.status} by the API's last list" if instance.status else ""
-        raise RequestError(f"{acting.name_of(key)} does not run{state}")
+        raise RequestError(f"{acting.name_of(alert, key)} does not run{state}")
     return action, key
 
 
@@ -168,7 +169,7 @@ def act(request: Act, alert: Alert, rule: Rule | None, acting: Acting, now: date
             fingerprint=alert.fingerprint,
             account=key[0],
             owner=key[1],
-            name=acting.name_of(key),
+            name=acting.name_of(alert, key),
             by=request.by,
             person=request.person,
             requested_at=now,

@@ -103,6 +103,15 @@ def test_request_when_asked_then_a_row_that_nobody_has_called() -> None:
     assert row.called_at is None
 
 
+def test_name_when_the_rules_file_has_one_then_it_is_the_one_that_is_shown() -> None:
+    """One owner has one name wherever it stands; the id beside it tells instances apart."""
+    named = replace(ALERT, labels=(*ALERT.labels, ("owner_name", "trainer-a")))
+    offer = offer_of(named, RULE, acting())
+    assert offer is not None
+    assert offer.name == "trainer-a"
+    assert act(asked(), named, RULE, acting(), NOW)[0].name == "trainer-a"
+
+
 @pytest.mark.parametrize("state", [state for state in ActionState if not state.is_final])
 def test_request_when_one_is_open_then_that_one_answers(state: ActionState) -> None:
     """Two people press at three in the morning: one call."""
