@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
+from functools import cached_property
 from heapq import nlargest
 from math import ceil
 from typing import ClassVar
@@ -34,9 +35,10 @@ from alertd.core.rules.standing import (
     share_value,
     worst,
 )
-from alertd.core.rules.verdicts import Unmoved
+from alertd.core.rules.verdicts import Basis, Unmoved
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.forecast import HISTORY_DAYS, expected_rest
+from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, limit_lines, running_chart
 from alertd.core.words import format_list, group_name
 
@@ -47,6 +49,16 @@ _RATE = 3
 """The last of the criteria."""
 _NAMED = 5
 """So many groups without an amount are named, the others counted."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Stood:
+    """Where the budgets of all groups stood at one moment: the page asks at each poll, also where none moved."""
+
+    moment: Moment
+    basis: Basis
+    forecasts: int | None
+    standings: tuple[GroupStanding, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -149,10 +161,20 @@ class BudgetRule(WatchedBudget):
             forecasts: Only so many groups have one, those of the largest spent share; None for all. Each costs time.
         """
         facts = facts.of(self.view)
+        moment, basis = moment_of(facts.spend, facts.data), Basis.of(facts)
+        for known in self._stood:
+            if known.moment is moment and known.forecasts == forecasts and known.basis.is_of(facts):
+                return list(known.standings)
+        found = self._standings(facts, forecasts)
+        self._stood[:] = [_Stood(moment=moment, basis=basis, forecasts=forecasts, standings=tuple(found))]
+        return found
+
+    def _standings(self, facts: Facts, forecasts: int | None) -> list[GroupStanding]:
         categories = self.categories(facts.data)
         if facts.data.edge(categories) is None:
             return []
         scenes = self._scenes(facts, self.edges(facts), ())
+        is_complete = {scene.window: not facts.data.gaps(categories, scene.window) for scene in scenes}
         spending = [(scene, g) for scene in scenes for g in scene.sums.groups if scene.is_of(g)]
         spending = [(scene, group) for scene, group in spending if not group or scene.expected.of(group)]
         chosen = {group for _, group in (spending if forecasts is None else self._largest(spending, forecasts))}
@@ -168,12 +190,17 @@ class BudgetRule(WatchedBudget):
             GroupStanding(
                 group=group,
                 standing=standing,
-                is_complete=not facts.data.gaps(categories, scene.window),
+                is_complete=is_complete[scene.window],
                 fast=self._fast(standing),
             )
             for scene, group, standing in found
             if standing is not None and not scene.amounts.gaps(group)
         ]
+
+    @cached_property
+    def _stood(self) -> list[_Stood]:
+        """The standings of the last time, if any."""
+        return []
 
     def undecided(self, facts: Facts) -> tuple[str, ...]:
         """Return why groups have no budget in the present period, a sentence for each reason; nothing where all do."""
@@ -331,6 +358,8 @@ class BudgetRule(WatchedBudget):
 
     def _fast(self, standing: Standing) -> str:
         """Return the clause that says how fast a budget is spent, empty where no limit is reached."""
+        if not self.burn:
+            return ""
         severity = self._criteria(standing)[_RATE].highest()
         return "" if severity is None else standing.rate_clause(self.burn, severity)
 
