@@ -13,7 +13,7 @@ its window, its stream's lateness and step, and one poll.
 import random
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
@@ -77,18 +77,20 @@ class Found:
     latest_h: float = 0
     """How many hours beyond its time the latest end was."""
     unended: int = 0
-    lines: list[str] = field(default_factory=list)
 
 
 def live(kind: str, worlds: int) -> Found:
     """Live through many worlds of a kind at once."""
     chance = random.Random(f"weeks {kind}")
-    each = [_of_world(number, _made(kind, random.Random(f"{kind} {number}"))) for number in range(worlds)]
-    truths = [true_spend(rows) for rows in each]
+    made_rows = [_of_world(number, _made(kind, random.Random(f"{kind} {number}"))) for number in range(worlds)]
+    truths = [true_spend(rows) for rows in made_rows]
     _, is_down, first = _made(kind, chance)
     rule = rolling(window=timedelta(hours=max(WINDOWS)))
-    world = LateBills([shown for rows in each for shown in rows], (rule,), is_down=is_down)
-    bases = np.array([sorted(truth.values())[len(truth) // 2] for truth in truths])
+    world = LateBills([shown for rows in made_rows for shown in rows], (rule,), is_down=is_down)
+    # What an hour costs; of spend that ends, before it does.
+    last = FIRST + _STOPS // 24 * 24 if kind in STOPPED else HOURS[-1]
+    costs = [sorted(cost for hour, cost in truth.items() if hour < last) for truth in truths]
+    bases = np.array([each[len(each) // 2] for each in costs])
     lines = np.array([bases * length * share for length, share in _RULES]).astype(np.int64)
     true = _true_windows(truths)
     is_firing = np.zeros(lines.shape, np.bool_)
