@@ -3,7 +3,9 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
-from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
 
 from alertd.core.alert import Alert, Rate
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
@@ -17,6 +19,8 @@ from alertd.core.spend.selection import SpendQuery
 
 _BACK_HOURS = 31 * HOURS_PER_DAY
 """So far back the beginning of what goes on is looked for."""
+_AT_ONCE = 16
+"""So many groups are looked at together."""
 
 
 def rates_of(
@@ -37,6 +41,7 @@ def rates_of(
     """
     three = two_ends(facts.spend, facts.data, metric, edges, length=RATE_HOURS)
     last = two_ends(facts.spend, facts.data, metric, edges, length=1)
+    turned = _Turns(facts, query, metric, edges)
     found = {}
     for alert in alerts:
         streams = edges.of(alert.group)
@@ -56,19 +61,39 @@ def rates_of(
                 # Nothing came since: a month of hours of each alert is not looked at again at each poll.
                 since = known.since
             else:
-                since = _turned_at(facts, query, metric, alert.group, edge)
+                since = turned.at(alert.group, edge)
             rate = _of_owner(replace(rate, since=since), facts.resource_of(alert.account, owner))
         found[alert.group] = rate
     return found
 
 
-def _turned_at(facts: Facts, query: SpendQuery, metric: str, group: Labels, edge: int) -> datetime | None:
-    """Return when a group's spend last began or ended, None where that is longer ago than is looked at."""
-    span = HourRange(max(edge - _BACK_HOURS, facts.spend.span.start), edge)
-    totals = facts.spend.totals_before(query, metric, group, range(span.start, span.end + 1))
-    has_money = [later > earlier for earlier, later in pairwise(totals)]
-    same = next((back for back, one in enumerate(reversed(has_money)) if one is not has_money[-1]), None)
-    return start_of(edge - same) if same else None
+class _Turns:
+    """When the spend of groups last began or ended; the hours of all groups are looked at together, once asked for."""
+
+    def __init__(self, facts: Facts, query: SpendQuery, metric: str, edges: Edges) -> None:
+        self._view, self._query, self._metric = facts.spend, query, metric
+        self._span = HourRange(max(edges.latest - _BACK_HOURS, facts.spend.span.start), edges.latest)
+        self._numbers = edges.cells.numbers
+        self._has_money: dict[int, NDArray[np.bool_]] = {}
+
+    def at(self, group: Labels, edge: int) -> datetime | None:
+        """Return when a group's spend last turned before its edge, None where that is longer ago than is looked at."""
+        number = self._numbers.get(group)
+        if number is None:
+            return None
+        hours = self._of(number)[: max(0, edge - self._span.start)]
+        changes = np.flatnonzero(hours != hours[-1]) if len(hours) else hours
+        return start_of(self._span.start + int(changes[-1]) + 1) if len(changes) else None
+
+    def _of(self, number: int) -> NDArray[np.bool_]:
+        """Return in which hours a group was billed; its neighbours come along, for they are likely to be asked for."""
+        if number not in self._has_money:
+            first = number - number % _AT_ONCE
+            numbers = np.arange(first, min(first + _AT_ONCE, len(self._numbers)))
+            totals = self._view.running_totals(self._query, self._metric, self._span, numbers)
+            billed = np.diff(totals, axis=0) > 0
+            self._has_money.update(zip(numbers.tolist(), np.ascontiguousarray(billed.T), strict=True))
+        return self._has_money[number]
 
 
 def _of_owner(rate: Rate, resource: Resource | None) -> Rate:
