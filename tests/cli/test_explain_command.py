@@ -81,7 +81,7 @@ def test_explain_when_spend_is_planned_then_the_line_is_raised_as_in_the_daemon(
     assert "    $7.00; warning from $57.00;" in command(DAY + PLANNED, "explain", "day")
     past = command(DAY + PLANNED, "explain", "day", "--at", "2026-01-08T03:00Z")
     assert "    $136.62; warning from $186.62;" in past
-    assert "below every threshold\n" in past
+    assert "reaches no threshold\n" in past
 
 
 def test_explain_when_the_rule_is_disabled_then_judged_as_if_it_were_not(command: Command) -> None:

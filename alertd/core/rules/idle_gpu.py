@@ -13,7 +13,16 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.rule import Key, Metric, Share, highest, owner_labels, ratio_decimal, rising_problems
+from alertd.core.rules.rule import (
+    NOT_MATCHED,
+    Key,
+    Metric,
+    Share,
+    highest,
+    owner_labels,
+    ratio_decimal,
+    rising_problems,
+)
 from alertd.core.rules.spend_rule import FILTER_HELP, SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import View
@@ -95,6 +104,12 @@ class IdleGpu(SpendRule):
                 if sample is not None:
                     samples.append(sample)
         return samples
+
+    def left_out(self, facts: Facts, group: Labels) -> str:
+        """Say that the filters let an instance through no more: its utilisation is not even read then."""
+        names = dict(group)
+        resource = facts.resources.get((names[_GROUP[0]], names[_GROUP[1]]))
+        return NOT_MATCHED if resource is not None and not self._matches(facts, resource) else ""
 
     def _matches(self, facts: Facts, resource: Resource) -> bool:
         return (

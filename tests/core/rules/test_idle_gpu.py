@@ -116,8 +116,10 @@ def test_alert_when_things_change_then_ends_only_by_what_is_known(later: Facts, 
     ],
 )
 def test_rule_when_it_filters_then_only_those(parts: dict[str, object], count: int) -> None:
-    """The same instance, by other rules."""
+    """The same instance, by other rules; an open alert of one that is left out ends, as nothing is read for it."""
     assert len(rule(**parts).evaluate(facts(idle(3)), [])) == count
+    is_left_out = bool(rule(**parts).left_out(facts(idle(3)), GROUP))
+    assert is_left_out is (count == 0 and "window" not in parts)
 
 
 def test_keys_when_read_then_none_that_bills_alone_have() -> None:
