@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,7 +64,7 @@ class Edges:
         """Return the earliest edge of a group's streams, the latest of all where it has no row."""
         return min((edge for _, edge in self.of(group)), default=self.latest)
 
-    def is_like(self, other: "Edges") -> bool:
+    def is_like(self, other: Self) -> bool:
         """Return whether all edges are the same."""
         return (
             self.cells is other.cells
