@@ -14,7 +14,10 @@ from alertd.cli.help_text import render, styled
 TOPICS = (
     ("Rules", ("rules", "budgets", "balance", "api-keys", "planned", "reports", "tests", "backtest")),
     ("Notifications", ("receivers", "slack", "email", "silences", "actions", "delivery", "data")),
-    ("Operation", ("settings", "commands", "running", "proxies", "postgresql", "page", "http", "metrics")),
+    (
+        "Operation",
+        ("settings", "commands", "running", "proxies", "postgresql", "page", "http", "metrics", "performance"),
+    ),
     ("Getting started", ("demo", "faq", "troubleshooting")),
 )
 """The pages in the order in which they are listed, by heading."""

@@ -48,7 +48,8 @@ def in_turn(floor: Task, task: Task, rounds: int = ROUNDS) -> tuple[float, float
 def child_ms(command: Sequence[str], folder: str) -> float:
     """Return the processor time of one run of a command."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
-    subprocess.run(command, cwd=folder, check=True, stdout=subprocess.DEVNULL)
+    # `alertd status` of a store without bills ends with 1.
+    subprocess.run(command, cwd=folder, check=False, stdout=subprocess.DEVNULL)
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     return (after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime) * 1000
 
