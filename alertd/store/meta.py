@@ -65,7 +65,7 @@ class Meta:
     def edges(self) -> tuple[KnownEdge, ...]:
         """The edges that the bills as they are now would take back."""
         content = self.get(_EDGES)
-        return from_json(content, tuple[KnownEdge, ...], where="the data edges in meta") if content is not None else ()
+        return from_json(content, tuple[KnownEdge, ...], where="the data edges") if content is not None else ()
 
     def put_last_read(self, last_read: LastRead) -> None:
         """Write how the last read of the billing API went."""

@@ -90,8 +90,8 @@ def test_example_of_contributing_when_written_wrongly_then_is_refused_like_any_t
         '"a": thresholds.warning: 0 is nothing; write an amount above 0',
         (
             '"a": unknown key "colour"; it has type, name, description, runbook_url, labels, for, keep_firing_for, '
-            "resolve_below, notify, send_resolved, repeat_interval, repeat_backoff, repeat_every, escalate, summary, "
-            "enabled, thresholds"
+            "resolve_below, notify, send_resolved, repeat_interval, repeat_backoff, repeat_every, escalate, actions, "
+            "summary, enabled, thresholds"
         ),
         "\"b\": the rule type owed failed on this rule: KeyError: 'x'; report it to its author",
     ]
