@@ -27,6 +27,7 @@ class MessageParts(TypedDict, total=False):
     is_resolved: bool
     title: str
     lines: tuple[str, ...]
+    line_urls: tuple[str, ...]
     fields: tuple[Field, ...]
     table: tuple[TableRow, ...]
     table_note: str
@@ -131,11 +132,12 @@ def storm_message(**changes: Unpack[MessageParts]) -> Message:
     message = firing_message(
         reason=NotifyReason.STORM,
         severity=Severity.CRITICAL,
-        title="50 alerts of gpu-24h-per-owner began to fire, $9,102.40 in all",
+        title="trainer-1 (gpu-1) spent $999.25 on GPU in 24 hours, and 49 more",
         lines=tuple(
             f"trainer-{number} (gpu-{number}) spent ${1000 - number}.25 on GPU in 24 hours, over the $100.00 threshold"
             for number in range(1, 21)
         ),
+        line_urls=tuple(alert_facts(number).url for number in range(1, 21)),
         table=(),
         table_note="",
         alerts=tuple(alert_facts(number, severity=Severity.CRITICAL) for number in range(1, 21)),

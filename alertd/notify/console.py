@@ -61,8 +61,12 @@ def payload(message: Message, *, has_colour: bool, levels: str = BLOCKS) -> str:
 
 
 def _body(message: Message, levels: str) -> Iterator[str]:
-    for text in (*message.history, *message.lines):
+    for text in message.history:
         yield from wrap(text, _INNER)
+    for text, url in message.linked_lines():
+        yield from wrap(text, _INNER)
+        # A URL is never wrapped: it must stay in one piece to be opened.
+        yield from [f"  {url}"] if url else []
     if message.chart is not None:
         yield ""
         yield from wrap(chart_line(message.chart, levels), _INNER)
@@ -79,7 +83,6 @@ def _body(message: Message, levels: str) -> Iterator[str]:
         yield from _section(section)
     if message.links:
         yield ""
-        # A URL is never wrapped: it must stay in one piece to be opened.
         yield from (f"{link.text}: {link.url}" for link in message.links)
 
 

@@ -47,10 +47,12 @@ def printable(message: Message) -> Message:
 
     The facts for machines (`alerts`) stay as they are.
     """
+    lines = [(text, url) for line, url in message.linked_lines() if (text := one_line(line))]
     return replace(
         message,
         title=one_line(message.title) or "(no title)",
-        lines=_filled(message.lines),
+        lines=tuple(text for text, _ in lines),
+        line_urls=tuple(url if _HTTP_URL.fullmatch(url) else "" for _, url in lines) if message.line_urls else (),
         fields=tuple(Field(name=one_line(f.name), text=one_line(f.text)) for f in message.fields),
         table=tuple(map(_printable_row, message.table)),
         table_note=one_line(message.table_note),

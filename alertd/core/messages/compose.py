@@ -14,7 +14,6 @@ from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert, AlertState, Contributor, Unit
 from alertd.core.alerts.acting import NO_ACTIONS, Acting, latest_of, offer_of, undo_of
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
-from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart
@@ -26,12 +25,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
 from alertd.core.values import exact_text, format_value, is_of_bills, reached_text, through_text
-from alertd.core.words import format_age, format_count, format_duration, format_instant
-
-FIRST_POLL = "in the first poll of these bills"
-"""How the title of a storm ends that came because alertd is new."""
-STORM_LISTED = 20
-"""A storm lists its largest alerts and counts the rest."""
+from alertd.core.words import format_age, format_duration, format_instant
 
 
 def compose_alert(
@@ -60,7 +54,7 @@ def compose_alert(
         chart=chart,
         links=_links(alert, rule, targets),
         footer=f"rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}",
-        alerts=(replace(_facts(alert, rule, headline, targets), offer=offer_of(alert, rule, acting)),),
+        alerts=(replace(facts_of(alert, rule, headline, targets), offer=offer_of(alert, rule, acting)),),
         slack_owner=owners.find(dict(alert.labels).get("owner", "")).slack,
         created_at=now,
     )
@@ -101,10 +95,10 @@ def _title(alert: Alert, rule: Rule | None, reason: NotifyReason, headline: str)
         NotifyReason.ESCALATED: "Nobody acknowledged: ",
         NotifyReason.ACKNOWLEDGED: f"Acknowledged by {alert.acknowledged_by}: ",
     }.get(reason, "")
-    return f"{before}{headline}{_against(alert, rule)}"
+    return f"{before}{headline}{against(alert, rule)}"
 
 
-def _against(alert: Alert, rule: Rule | None) -> str:
+def against(alert: Alert, rule: Rule | None) -> str:
     """
     Name the threshold where it is reached, or where an alert ends that is held by hysteresis.
 
@@ -205,7 +199,7 @@ def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
 
 
 def _links(alert: Alert, rule: Rule | None, targets: LinkTargets) -> tuple[Link, ...]:
-    links = list(_status_link(targets.of_alert(alert.fingerprint)))
+    links = list(status_link(targets.of_alert(alert.fingerprint)))
     if rule is not None and rule.runbook_url:
         links.append(Link(text="Runbook", url=rule.runbook_url))
     if alert.url:
@@ -216,11 +210,13 @@ def _links(alert: Alert, rule: Rule | None, targets: LinkTargets) -> tuple[Link,
     return tuple(links)
 
 
-def _status_link(url: str) -> tuple[Link, ...]:
+def status_link(url: str) -> tuple[Link, ...]:
+    """Return the link to the status page; none where it has no address."""
     return (Link(text="Status page", url=url),) if url else ()
 
 
-def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets) -> AlertFacts:
+def facts_of(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets) -> AlertFacts:
+    """Return an alert for machines."""
     labels = {
         "account": alert.account,
         **dict(alert.labels),
@@ -259,56 +255,6 @@ def _facts(alert: Alert, rule: Rule | None, headline: str, targets: LinkTargets)
         acknowledged_by=alert.acknowledged_by,
         muted=alert.muted,
     )
-
-
-def compose_storm(
-    moves: Sequence[tuple[Move, str]], *, is_first_cycle: bool, now: datetime, targets: LinkTargets = NO_TARGETS
-) -> Message:
-    """
-    Say many alerts at once: the largest in a list, the rest counted.
-
-    Args:
-        moves: With each alert's headline; in the order to be listed.
-        is_first_cycle: Everything is new because alertd is.
-    """
-    alerts = [move.after for move, _ in moves]
-    firing = [alert for alert in alerts if alert.state is not AlertState.RESOLVED]
-    worst = max((alert.severity for alert in firing or alerts), default=Severity.INFO)
-    listed = moves[:STORM_LISTED]
-    omitted = len(moves) - len(listed)
-    lines = [_storm_line(move, headline) for move, headline in listed]
-    if omitted:
-        lines.append(f"… and {omitted} more; `alertd alerts` lists all.")
-    return Message(
-        reason=NotifyReason.STORM,
-        severity=worst,
-        is_resolved=not firing,
-        title=_storm_title(alerts, len(firing), is_first_cycle=is_first_cycle),
-        lines=tuple(lines),
-        links=_status_link(targets.overview),
-        footer=f"rules {', '.join(sorted({alert.rule for alert in alerts}))}",
-        alerts=tuple(_facts(move.after, move.rule, headline, targets) for move, headline in moves),
-        omitted=omitted,
-        created_at=now,
-    )
-
-
-def _storm_title(alerts: Sequence[Alert], firing: int, *, is_first_cycle: bool) -> str:
-    rules = sorted({alert.rule for alert in alerts})
-    of = f"of {rules[0]}" if len(rules) == 1 else f"of {format_count(len(rules), 'rule')}"
-    if not firing:
-        return f"{len(alerts)} alerts {of} ended"
-    ended = len(alerts) - firing
-    text = f"{firing} alerts {of}"
-    if is_first_cycle:
-        return f"{text} {FIRST_POLL}"
-    return f"{text} at once{f', {ended} ended' if ended else ''}"
-
-
-def _storm_line(move: Move, headline: str) -> str:
-    alert = move.after
-    word = "RESOLVED" if alert.state is AlertState.RESOLVED else alert.severity.label.upper()
-    return f"{word}: {alert.ended(headline) if word == 'RESOLVED' else headline + _against(alert, move.rule)}"
 
 
 def compose_undelivered(message: Message, *, receiver: str, why: str, now: datetime) -> Message:

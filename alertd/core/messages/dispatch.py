@@ -20,17 +20,11 @@ from alertd.core.alerts.mutes import NO_RECEIVER, Mutes
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
-from alertd.core.messages.compose import (
-    FIRST_POLL,
-    compose_action,
-    compose_alert,
-    compose_storm,
-    fold,
-    late_history,
-)
+from alertd.core.messages.compose import compose_action, compose_alert, fold, late_history
 from alertd.core.messages.holding import held
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
+from alertd.core.messages.storm import FIRST_POLL, compose_storm
 from alertd.core.rules.base import Rule
 
 STORM_OF_RULE = 5
@@ -330,7 +324,7 @@ def _message(bundle: list[_Due], audience: Audience, acting: Acting, *, is_first
     targets = audience.targets
     if len(bundle) > 1:
         moves = [(due.move, due.headline) for due in bundle]
-        return compose_storm(moves, is_first_cycle=is_first_cycle, now=now, targets=targets)
+        return compose_storm(moves, is_first_cycle=is_first_cycle, now=now, targets=targets, acting=acting)
     (due,) = bundle
     # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
     chart = due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None

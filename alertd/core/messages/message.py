@@ -4,8 +4,9 @@ What is said, before any channel decides how it looks: words are chosen here onc
 All texts are plain: whatever came from a bill is data, and each notifier escapes all of it for its channel.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import zip_longest
 
 from alertd.core.actions import Offer
 from alertd.core.alerts.reason import NotifyReason
@@ -106,6 +107,8 @@ class Message:
     is_resolved: bool
     title: str
     lines: tuple[str, ...] = ()
+    line_urls: tuple[str, ...] = ()
+    """Where the first of `lines` lead, http or https, in their order; empty where one leads nowhere."""
     fields: tuple[Field, ...] = ()
     table: tuple[TableRow, ...] = ()
     table_note: str = ""
@@ -127,14 +130,26 @@ class Message:
     """Alerts counted in a storm but not listed."""
     created_at: datetime
 
+    def linked_lines(self) -> tuple[tuple[str, str], ...]:
+        """Return each line with where it leads, or empty."""
+        return tuple(zip_longest(self.lines, self.line_urls[: len(self.lines)], fillvalue=""))
+
 
 def plain_text(message: Message, *, limit: int = 3000) -> str:
     """
     Render the message as plain text of at most *limit* characters: for mail, logs and as the last resort of a channel.
 
-    Nothing is escaped: the caller does that for its channel.
+    Nothing is escaped: the caller does that for its channel. Where there is no room for both, what the lines say goes
+    before where they lead.
     """
-    parts: list[str] = [message.title, *message.history, *message.lines]
+    text = _plain_text(message)
+    return truncate(text if len(text) <= limit else _plain_text(replace(message, line_urls=())), limit)
+
+
+def _plain_text(message: Message) -> str:
+    parts: list[str] = [message.title, *message.history]
+    for line, url in message.linked_lines():
+        parts += [line, url] if url else [line]
     if message.chart is not None:
         parts += ["", chart_line(message.chart), chart_words(message.chart)]
     if message.fields:
@@ -149,7 +164,7 @@ def plain_text(message: Message, *, limit: int = 3000) -> str:
         parts += ["", *(f"{link.text}: {link.url}" for link in message.links)]
     if message.footer:
         parts += ["", message.footer]
-    return truncate("\n".join(parts), limit)
+    return "\n".join(parts)
 
 
 def section_line(row: SectionRow) -> str:

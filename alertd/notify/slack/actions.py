@@ -31,9 +31,18 @@ Block = dict[str, object]
 
 _ACK, _SILENCE, _UNSILENCE = "alertd_ack", "alertd_silence", "alertd_unsilence"
 _STOP, _START = "alertd_stop", "alertd_start"
+_FOR_THE_WORST = "For the first of these alerts alone:"
 _ACTIONS = frozenset({_STOP, _START})
 """What only the approvers of an action may press."""
-_WITH_BUTTONS = frozenset({NotifyReason.FIRST, NotifyReason.ESCALATED, NotifyReason.CORRECTED, NotifyReason.UPDATED})
+_WITH_BUTTONS = frozenset(
+    {
+        NotifyReason.FIRST,
+        NotifyReason.STORM,
+        NotifyReason.ESCALATED,
+        NotifyReason.CORRECTED,
+        NotifyReason.UPDATED,
+    }
+)
 """What stands at the top of a thread and is kept up to date; replies below it are not."""
 
 
@@ -61,12 +70,13 @@ class Press:
 
 
 def buttons(message: Message) -> Iterator[Block]:
-    """Yield the row of buttons of a message about one firing alert; nothing below any other."""
+    """Yield the row of buttons of a message about one firing alert, or of a storm's worst; nothing below any other."""
     if len(message.alerts) == 1 and message.reason is NotifyReason.ACTION:
         yield from _undo(message.alerts[0])
-    if len(message.alerts) != 1 or message.is_resolved or message.reason not in _WITH_BUTTONS:
+    is_storm = message.reason is NotifyReason.STORM
+    if not (len(message.alerts) == 1 or is_storm) or message.is_resolved or message.reason not in _WITH_BUTTONS:
         return
-    (alert,) = message.alerts
+    alert = message.alerts[0]
     elements: list[Block] = []
     if alert.acknowledged_by is None:
         elements.append({**_button(_ACK, "Acknowledge", _about(alert)), "style": "primary"})
@@ -76,6 +86,8 @@ def buttons(message: Message) -> Iterator[Block]:
         elements.append(_silence_menu(alert))
     if alert.offer is not None:
         elements.append(_stop_button(alert, alert.offer))
+    if is_storm:
+        yield {"type": "context", "elements": [_plain(_FOR_THE_WORST)]}
     yield {"type": "actions", "elements": elements}
 
 

@@ -17,6 +17,7 @@ escaped text, the strictest reading. `msg_blocks_too_long` comes at about 13,200
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, chart_line, chart_words
@@ -168,11 +169,14 @@ def _owner(message: Message) -> Iterator[Block]:
     mention = slack_mention(message.slack_owner)
     is_news = message.reason in _MENTIONING and not message.is_resolved
     if mention and is_news and message.severity >= Severity.WARNING and len(message.alerts) == 1:
-        yield {"type": "section", "text": {"type": "mrkdwn", "text": f"Owner: {mention}", "verbatim": True}}
+        yield {"type": "section", "text": _mrkdwn(f"Owner: {mention}")}
 
 
 def _body(message: Message, *, has_chart: bool) -> Iterator[Block]:
-    yield from _paragraphs(filter(None, (_title(message)[1], *message.history, *_lines(message))))
+    before = [(text, "") for text in (_title(message)[1], *message.history) if text]
+    for is_linked, group in groupby([*before, *_lines(message)], key=lambda each: bool(each[1])):
+        lines = list(group)
+        yield from _linked(lines) if is_linked else _paragraphs([line for line, _ in lines])
     for start in range(0, len(message.fields), _FACTS_PER_SECTION):
         yield _facts(message.fields[start : start + _FACTS_PER_SECTION])
     if message.chart is not None:
@@ -185,11 +189,20 @@ def _body(message: Message, *, has_chart: bool) -> Iterator[Block]:
         yield from _section(section)
 
 
-def _lines(message: Message) -> Iterator[str]:
-    """Yield the sentences; those of a storm begin with each alert's state, and get its mark."""
-    for line in message.lines:
+def _lines(message: Message) -> Iterator[tuple[str, str]]:
+    """Yield the sentences and where they lead; those of a storm begin with each alert's state, and get its mark."""
+    for line, url in message.linked_lines():
         mark = _STATE_MARKS.get(line.partition(":")[0]) if message.reason is NotifyReason.STORM else None
-        yield f"{mark} {line}" if mark else line
+        yield f"{mark} {line}" if mark else line, url if _is_linkable(url) else ""
+
+
+def _linked(lines: Sequence[tuple[str, str]]) -> Iterator[Block]:
+    """Set sentences in the left and the links to what they are about in the right column: none can be styled."""
+    for start in range(0, len(lines), _FACTS_PER_SECTION):
+        cells: list[Block] = []
+        for line, url in lines[start : start + _FACTS_PER_SECTION]:
+            cells += [_plain_text(escaped(line, _FACT_LIMIT)), _mrkdwn(_link(url, "Open the alert"))]
+        yield {"type": "section", "fields": cells}
 
 
 def _chart(chart: Chart, *, is_drawn: bool) -> Iterator[Block]:
@@ -203,7 +216,7 @@ def _chart(chart: Chart, *, is_drawn: bool) -> Iterator[Block]:
 
 def _section(section: Section) -> Iterator[Block]:
     title = escaped(section.title.replace("*", ""), _NAME_LIMIT) or "-"
-    yield {"type": "section", "text": {"type": "mrkdwn", "text": f"*{title}*", "verbatim": True}}
+    yield {"type": "section", "text": _mrkdwn(f"*{title}*")}
     lines = [f"• {section_line(row)}" for row in section.rows]
     yield from _paragraphs([*lines, *([section.note] if section.note else [])])
 
@@ -229,22 +242,29 @@ def _facts(fields: Sequence[Field]) -> Block:
     for field in fields:
         name = escaped(field.name.replace("*", ""), _NAME_LIMIT) or "-"
         cells += [
-            {"type": "mrkdwn", "text": f"*{name}*", "verbatim": True},
+            _mrkdwn(f"*{name}*"),
             _plain_text(escaped(field.text, _FACT_LIMIT) or "-"),
         ]
     return {"type": "section", "fields": cells}
 
 
 def _links(message: Message) -> Iterator[Block]:
-    # As it is sent: an ampersand costs five, and a link that is cut leads nowhere.
-    fitting = [link for link in message.links if link.url.isascii() and escaped_units(link.url) <= _URL_LIMIT]
-    links = fitting[:_LINKS]
+    links = [link for link in message.links if _is_linkable(link.url)][:_LINKS]
     if links:
-        texts = (
-            f"<{escaped(link.url, 2 * _URL_LIMIT)}|{escaped(link.text.replace('|', '/'), _LINK_TEXT_LIMIT)}>"
-            for link in links
-        )
-        yield {"type": "section", "text": {"type": "mrkdwn", "text": " · ".join(texts), "verbatim": True}}
+        yield {"type": "section", "text": _mrkdwn(" · ".join(_link(link.url, link.text) for link in links))}
+
+
+def _is_linkable(url: str) -> bool:
+    # As it is sent: an ampersand costs five, and a link that is cut leads nowhere.
+    return bool(url) and url.isascii() and escaped_units(url) <= _URL_LIMIT
+
+
+def _link(url: str, text: str) -> str:
+    return f"<{escaped(url, 2 * _URL_LIMIT)}|{escaped(text.replace('|', '/'), _LINK_TEXT_LIMIT)}>"
+
+
+def _mrkdwn(text: str) -> Block:
+    return {"type": "mrkdwn", "text": text, "verbatim": True}
 
 
 def _small_print(message: Message) -> Iterator[Block]:

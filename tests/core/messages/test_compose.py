@@ -1,22 +1,19 @@
 """The texts of messages, whole, as their readers see them."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from alertd.core.alert import Address, Alert, AlertState, Unit
+from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.alerts.audience import LinkTargets
-from alertd.core.alerts.due import notified
 from alertd.core.alerts.lifecycle import end, step
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange
 from alertd.core.labels import Patterns
 from alertd.core.messages.compose import (
     compose_alert,
-    compose_storm,
     compose_test,
     compose_undelivered,
     fold,
@@ -38,10 +35,8 @@ from tests.core.builders import (
     Row,
     a_series,
     desk_with,
-    firing,
     group,
     monthly_bill,
-    move,
     rolling,
     row,
     sample,
@@ -215,51 +210,6 @@ def test_bill_when_young_then_its_age_reads_well(days: float, notified: str) -> 
     assert compose(alert, NotifyReason.FIRST, rule).fields[0] == Field(name="Value", text=notified)
 
 
-# --- storms ---------------------------------------------------------------------------------------------------------
-
-
-def storm(values: Sequence[str], *, ended: int = 0, rules: int = 1, first: bool = False) -> Message:
-    """A storm of alerts, the last of which have ended."""
-    moves = []
-    for n, value in enumerate(values):
-        rule = rolling(name=f"rule-{n % rules}")
-        alert = notified(firing(value, owner=f"gpu-{n}", rule=rule), NotifyReason.FIRST, (Address("a", ""),), NOW)
-        after = end(alert, reason="", now=NOW) if n >= len(values) - ended else alert
-        moves.append((move(alert, after, rule), after.headline))
-    return compose_storm(moves, is_first_cycle=first, now=NOW)
-
-
-@pytest.mark.parametrize(
-    ("message", "title"),
-    [
-        pytest.param(storm(["120"] + ["60"] * 5), "6 alerts of rule-0 at once", id="one rule"),
-        pytest.param(storm(["60"] * 6, ended=2), "4 alerts of rule-0 at once, 2 ended", id="some have ended"),
-        pytest.param(storm(["60"] * 6, ended=6), "6 alerts of rule-0 ended", id="all have ended"),
-        pytest.param(
-            storm(["60"] * 4, rules=3, first=True),
-            "4 alerts of 3 rules in the first poll of these bills",
-            id="the first cycle",
-        ),
-    ],
-)
-def test_storm_title_when_composed_then_how_many_of_what(message: Message, title: str) -> None:
-    """It is the only line that many will read."""
-    assert message.title == title
-    assert message.is_resolved is (title == "6 alerts of rule-0 ended")
-
-
-def test_storm_when_more_than_twenty_then_lists_twenty_and_counts_the_rest() -> None:
-    """Every alert is still there for machines."""
-    message = storm(["60"] * 22 + ["120"], ended=1)
-    assert len(message.lines) == 21
-    assert message.lines[0] == "WARNING: gpu-0 spent $60 (warning from $50.00)"
-    assert message.lines[-1] == "… and 3 more; `alertd alerts` lists all."
-    assert (message.omitted, len(message.alerts)) == (3, 23)
-    short = storm(["60", "70", "80"], ended=1)
-    assert short.lines[2] == "RESOLVED: gpu-2 spent $80"
-    assert (short.omitted, short.footer) == (0, "rules rule-0")
-
-
 # --- the rest -------------------------------------------------------------------------------------------------------
 
 
@@ -417,13 +367,3 @@ def test_unpaid_bill_then_links_where_it_is_paid_until_it_is() -> None:
     assert links(alert, replace(TARGETS, billing={"other": "https://x.example.com"})) == [page, invoice]
     assert links(end(alert, reason="", now=NOW), TARGETS) == [page, invoice]
     assert links(alert, LinkTargets()) == [invoice]
-
-
-def test_storm_then_links_the_overview_and_each_alert_its_own_page() -> None:
-    """A list of twenty has no one page but the one that lists all."""
-    alert = notified(firing("120"), NotifyReason.FIRST, (Address("a", ""),), NOW)
-    moves = [(move(alert, alert, RULE), alert.headline)] * 6
-    message = compose_storm(moves, is_first_cycle=False, now=NOW, targets=TARGETS)
-    assert message.links == (Link(text="Status page", url="https://alertd.example.com/x/"),)
-    assert {facts.url for facts in message.alerts} == {f"https://alertd.example.com/x/alerts/{alert.fingerprint}"}
-    assert compose_storm(moves, is_first_cycle=False, now=NOW).links == ()

@@ -95,7 +95,10 @@ def test_plain_form_then_is_text_only() -> None:
 
 def test_storm_and_resolved_then_are_composed_whole() -> None:
     """Twenty lines are no reason to cut a mail; a resolved one tells what waited."""
-    assert storm_message().lines[-1] in part(composed(message=storm_message()), "plain")
+    mail = composed(message=storm_message())
+    line, url = storm_message().linked_lines()[-1]
+    assert f"{line}\n{url}\n" in part(mail, "plain").replace("\r\n", "\n")
+    assert re.search(rf'<a href="{re.escape(url)}"[^>]*>{re.escape(line)}</a>', part(mail, "html"))
     resolved = composed(message=resolved_message())
     assert resolved["Subject"].startswith("RESOLVED: ")
     assert "delivered late" in part(resolved, "html")

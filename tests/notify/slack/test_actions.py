@@ -16,7 +16,7 @@ from alertd.notify.slack.actions import buttons, read_press, request_of
 from alertd.notify.slack.app import SlackApp, SlackAppConfig
 from alertd.notify.slack.blocks import blocks
 from tests.block_kit import violations
-from tests.builders import alert_facts, firing_message
+from tests.builders import alert_facts, firing_message, storm_message
 from tests.notify.slack.test_app import NOW, USER, Client
 
 STOP = Offer(
@@ -34,7 +34,7 @@ def offering(offer: Offer | None, **parts: Any) -> Message:
 
 def button(message: Message, action: str) -> dict[str, Any]:
     found: list[dict[str, Any]] = [e for row in buttons(message) for e in row["elements"]]  # type: ignore[attr-defined]
-    return next((one for one in found if one["action_id"] == action), {})
+    return next((one for one in found if one.get("action_id") == action), {})
 
 
 def pressed(message: Message, action: str, user: str = "U1") -> dict[str, Any]:
@@ -65,6 +65,18 @@ def test_button_when_nothing_is_offered_then_none(reason: NotifyReason) -> None:
     """It is there where it can do something."""
     assert button(offering(None, reason=reason), "alertd_stop") == {}
     assert button(offering(None, reason=reason), "alertd_start") == {}
+
+
+def test_buttons_of_a_storm_then_are_about_its_worst_alone() -> None:
+    """The first of the list is what a press is worth most for; where all has ended nothing is left to press."""
+    worst, other = replace(alert_facts(), offer=STOP, episode=3), replace(alert_facts(2), offer=STOP)
+    message = storm_message(alerts=(worst, other))
+    note, row = buttons(message)
+    assert note["elements"][0]["text"] == "For the first of these alerts alone:"  # type: ignore[index]
+    pressed_ids = [element["action_id"] for element in row["elements"]]  # type: ignore[attr-defined]
+    assert pressed_ids == ["alertd_ack", "alertd_silence", "alertd_stop"]
+    assert button(message, "alertd_ack")["value"] == f"{worst.fingerprint}|3"
+    assert list(buttons(replace(message, is_resolved=True))) == []
 
 
 def test_start_again_when_stopped_then_below_what_came_of_it_alone() -> None:

@@ -191,11 +191,30 @@ def test_header_then_says_the_state_in_a_word(message: Message, start: str) -> N
     assert notification(message).startswith(start[2:])
 
 
-def test_storm_then_lists_all_twenty() -> None:
-    """The largest twenty are the message; the layout must not cut them."""
-    shown = "\n".join(text["text"] for text in texts(blocks(storm_message(), KEY)))
-    assert all(line in shown for line in storm_message().lines)
-    assert "Shortened" not in shown
+def test_storm_then_lists_all_twenty_and_each_links_its_alert() -> None:
+    """The largest twenty are the message; the layout must not cut them, with the buttons of the worst below."""
+    message = storm_message(lines=(*storm_message().lines, "… and 30 more; `alertd alerts` lists all."))
+    laid_out = blocks(message, KEY, has_buttons=True)
+    shown = [text["text"] for text in texts(laid_out)]
+    for line, url in message.linked_lines()[:20]:
+        assert shown[shown.index(line) + 1] == f"<{url}|Open the alert>"
+    assert message.lines[20] in shown
+    assert not any("Shortened" in text for text in shown)
+    assert violations(laid_out) == []
+
+
+def test_storm_when_a_link_cannot_stand_in_slack_then_its_line_is_still_there() -> None:
+    """A link that is cut leads nowhere."""
+    urls = (
+        "https://a.example/" + "x" * 600,
+        "javascript:alert(1)",
+        "https://a.example/ä",
+        "https://a.example/?a=1&b=2",
+    )
+    message = storm_message(lines=("WARNING: a", "WARNING: b", "WARNING: c", "WARNING: *d*", "e"), line_urls=urls)
+    shown = [text["text"] for text in texts(blocks(message, KEY))]
+    linked = ["🟠 WARNING: *d*", "<https://a.example/?a=1&amp;b=2|Open the alert>"]
+    assert shown[1:5] == ["🟠 WARNING: a\n🟠 WARNING: b\n🟠 WARNING: c", *linked, "e"]
 
 
 def test_report_then_shows_every_section_under_its_title() -> None:
@@ -285,7 +304,7 @@ def test_storm_then_marks_each_alert_by_its_state() -> None:
         "… and 4 more; `alertd alerts` lists all.",
         "why: x",
     )
-    shown = [text["text"] for text in texts(blocks(storm_message(lines=lines), KEY))]
+    shown = [text["text"] for text in texts(blocks(storm_message(lines=lines, line_urls=()), KEY))]
     marked = ["🔴 CRITICAL: a", "🟠 WARNING: b: c", "🔵 INFO: d", "🟢 RESOLVED: e"]
     assert shown[1].splitlines() == [*marked, "… and 4 more; `alertd alerts` lists all.", "why: x"]
     plain_lines = [text["text"] for text in texts(blocks(firing_message(lines=lines), KEY))]

@@ -1,0 +1,94 @@
+"""The words of a storm: many alerts in one message. It names the worst by money, lists the largest, counts the rest."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+
+from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.alerts.acting import NO_ACTIONS, Acting, offer_of
+from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
+from alertd.core.alerts.lifecycle import Move
+from alertd.core.alerts.reason import NotifyReason
+from alertd.core.messages.compose import against, facts_of, status_link
+from alertd.core.messages.message import Message, truncate
+from alertd.core.money import to_decimal
+from alertd.core.severity import Severity
+
+FIRST_POLL = "in the first poll of these bills"
+"""How the title of a storm ends that came because alertd is new."""
+LISTED = 20
+"""A storm lists its largest alerts and counts the rest."""
+_NAMED_LIMIT = 150
+"""Characters of the worst alert's headline in the title: how many more there are must still be seen on a phone."""
+
+
+def compose_storm(
+    moves: Sequence[tuple[Move, str]],
+    *,
+    is_first_cycle: bool,
+    now: datetime,
+    targets: LinkTargets = NO_TARGETS,
+    acting: Acting = NO_ACTIONS,
+) -> Message:
+    """
+    Say many alerts at once: what fires before what ended, the most money first.
+
+    Args:
+        moves: With each alert's headline.
+        is_first_cycle: Everything is new because alertd is.
+    """
+    moves = sorted(moves, key=lambda each: _order(each[0].after))
+    alerts = [move.after for move, _ in moves]
+    firing = [alert for alert in alerts if alert.state is not AlertState.RESOLVED]
+    listed = moves[:LISTED]
+    omitted = len(moves) - len(listed)
+    lines = [_line(move, headline) for move, headline in listed]
+    if omitted:
+        lines.append(f"… and {omitted} more; `alertd alerts` lists all.")
+    first, *others = (facts_of(move.after, move.rule, headline, targets) for move, headline in moves)
+    return Message(
+        reason=NotifyReason.STORM,
+        severity=max((alert.severity for alert in firing or alerts), default=Severity.INFO),
+        is_resolved=not firing,
+        title=_title(moves, len(firing), is_first_cycle=is_first_cycle),
+        lines=tuple(lines),
+        line_urls=tuple(targets.of_alert(move.after.fingerprint) or move.after.url for move, _ in listed),
+        links=status_link(targets.overview),
+        footer=f"rules {', '.join(sorted({alert.rule for alert in alerts}))}",
+        alerts=(replace(first, offer=offer_of(alerts[0], moves[0][0].rule, acting)), *others),
+        omitted=omitted,
+        created_at=now,
+    )
+
+
+def _order(alert: Alert) -> tuple[bool, Decimal, int, Decimal, str, str]:
+    """Return by what alerts are listed, smallest first: firing, money, severity, value."""
+    value = alert.value if alert.is_below else -alert.value
+    is_over = alert.state is AlertState.RESOLVED
+    return is_over, -_money(alert), -alert.severity, value, alert.rule, alert.fingerprint
+
+
+def _money(alert: Alert) -> Decimal:
+    """Return the USD that an alert is about: its value, else what its group was billed since it began, else nothing."""
+    if alert.unit is Unit.USD and not alert.is_below:
+        return alert.value
+    return to_decimal(alert.billed.total) if alert.billed is not None and not alert.is_below else Decimal(0)
+
+
+def _title(moves: Sequence[tuple[Move, str]], firing: int, *, is_first_cycle: bool) -> str:
+    """Name the first and count the others."""
+    (move, headline), more = moves[0], len(moves) - 1
+    named = truncate(move.after.ended(headline), _NAMED_LIMIT)
+    if not firing:
+        return f"{named}, and {more} more ended"
+    ended = len(moves) - firing
+    fire = f", and {firing - 1} more" if firing > 1 else ""
+    when = f" {FIRST_POLL}" if is_first_cycle else ""
+    return f"{named}{fire}{when}{f'; {ended} ended' if ended else ''}"
+
+
+def _line(move: Move, headline: str) -> str:
+    alert = move.after
+    word = "RESOLVED" if alert.state is AlertState.RESOLVED else alert.severity.label.upper()
+    return f"{word}: {alert.ended(headline) if word == 'RESOLVED' else headline + against(alert, move.rule)}"
