@@ -82,6 +82,8 @@ class Alertd:
 
     def environment(self) -> dict[str, str]:
         """Return the child's whole environment: nothing of the developer's."""
+        secrets = self.folder.with_name(f"{self.folder.name}-secrets")
+        secrets.mkdir(exist_ok=True)
         clean = {
             "PATH": "/usr/bin:/bin",
             "HOME": str(self.folder),
@@ -90,7 +92,7 @@ class Alertd:
             "LANG": "C.UTF-8",
             # In tests one authority instead of the system's, which take 30 ms to read at each start.
             "SSL_CERT_FILE": os.environ.get("SSL_CERT_FILE", "(unset)"),
-            "ALERTD_SECRETS_DIR": str(self.folder / "no-secrets"),
+            "ALERTD_SECRETS_DIR": str(secrets),
             "ALERTD_DATABASE_URL": f"sqlite:///{self.database}",
             "ALERTD_POLL_INTERVAL": "1s",
             "ALERTD_SETTLE_DELAY": "0s",

@@ -165,7 +165,7 @@ def test_balance_when_it_shrinks_then_notified_early_held_while_unknown_and_ende
         del world.broken[BALANCE]
         wait_for(lambda: len(hook.posts) == 2, why="the top-up")
     assert notified(hook)[1][:3] == ("low", "resolved", "critical")
-    assert notified(hook)[1][3].startswith("Balance of default is $900.00, enough for 18.8 days")
+    assert notified(hook)[1][3].startswith("Balance of default is $900.00, enough for 18 d 18 h")
 
 
 def test_balance_when_the_account_has_none_then_said_so_and_no_alert_is_made_up(

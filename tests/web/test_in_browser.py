@@ -84,7 +84,7 @@ async def test_chart_when_pointed_at_then_reports_the_exact_amounts(home: House,
     await page.open(f"{home.url}/?window=7d")
     x, y = await page.run(
         "(() => { const box = document.querySelector('.u-over').getBoundingClientRect();"
-        "return [box.left + box.width * 0.5, box.top + box.height / 2] })()"
+        "return [box.left + box.width * 0.55, box.top + box.height / 2] })()"
     )
     await page.call("Input.dispatchMouseEvent", type="mouseMoved", x=x, y=y)
     notified = await page.run(
