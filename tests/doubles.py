@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestServer
 from tests.block_kit import violations
 
 BOT_TOKEN = "xoxb-canary-bot-token"
+TEAM, BOT = "T0000HOME", "B0000ALERTD"
 HOOK_PATH = "/services/T000/B000/canary-webhook-path"
 EPOCH = 1_768_046_700
 """The first message's `ts`: 2026-01-10 12:05:00 UTC."""
@@ -109,7 +110,7 @@ class SlackDouble:
     async def _auth_test(self, request: web.Request) -> web.StreamResponse:
         if request.headers.get("Authorization") != f"Bearer {BOT_TOKEN}":
             return _answer(error="invalid_auth")
-        answer = _answer(team_id="T0001", user_id="U0BOT")
+        answer = _answer(team_id=TEAM, user_id="U0BOT", bot_id=BOT)
         answer.headers["x-oauth-scopes"] = ",".join(sorted(self.scopes))
         return answer
 

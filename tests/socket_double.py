@@ -6,10 +6,9 @@ from typing import Any
 
 from aiohttp import WSMsgType, web
 
-from tests.doubles import BOT_TOKEN, SlackDouble
+from tests.doubles import TEAM, SlackDouble
 
 APP_TOKEN = "xapp-canary-app-token"
-TEAM, BOT = "T0000HOME", "B0000ALERTD"
 
 
 class SocketSlackDouble(SlackDouble):
@@ -25,7 +24,6 @@ class SocketSlackDouble(SlackDouble):
         self._count = 0
 
     def _add_routes(self, application: web.Application) -> None:
-        application.router.add_post("/api/auth.test", self._auth)
         application.router.add_post("/api/apps.connections.open", self._open)
         application.router.add_post("/api/chat.postEphemeral", self._whisper)
         application.router.add_get("/link", self._socket)
@@ -33,11 +31,6 @@ class SocketSlackDouble(SlackDouble):
     @property
     def is_connected(self) -> bool:
         return any(not socket.closed for socket in self._sockets)
-
-    async def _auth(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != f"Bearer {BOT_TOKEN}":
-            return web.json_response({"ok": False, "error": "invalid_auth"})
-        return web.json_response({"ok": True, "team_id": TEAM, "bot_id": BOT})
 
     async def _open(self, request: web.Request) -> web.Response:
         self.opened += 1

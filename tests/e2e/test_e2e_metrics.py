@@ -35,6 +35,7 @@ rules:
     group_by: [owner]
     thresholds: {{warning: 90%}}
     forecast: {{warning: 100%}}
+    burn: {{info: {{rate: 1000, windows: [6h, 1h]}}}}
     min_history: 7d
   - {{name: low, type: balance, available_below: {{warning: 10}}}}
   - {{name: overdue, type: monthly_bill, thresholds: {{warning: 0d}}}}

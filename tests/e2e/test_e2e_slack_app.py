@@ -167,7 +167,7 @@ def test_command_when_typed_then_answered_to_the_person_alone(
     assert answers[2].startswith("Silence ")
     assert "training &lt;@U1&gt; run" in alertd.run("silence", "list").out.replace("<@U1>", "&lt;@U1&gt;")
     assert answers[3] == "Not done: write /alertd silence owner=gpu-1 24h, and why"
-    assert answers[4].startswith("/alertd alerts")
+    assert answers[4].startswith("There is no `/alertd dance`")
     assert "this workspace" in slack.whispers[5][1]
 
 

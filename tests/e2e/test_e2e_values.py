@@ -185,9 +185,7 @@ def _check_spend(alertd: Alertd, world: BillingWorld) -> None:
         wanted: dict[tuple[str, ...], list[Fraction]] = {}
         for n, metric in enumerate(("amount", "voucher", "pay")):
             spec = Spec(name="", window_hours=0, group_by=by, metric=metric)
-            for group, value in oracle.sums(
-                world.rows, spec, start=end - 1 - since_hours, end=end, teams=TEAMS
-            ).items():
+            for group, value in oracle.sums(world.rows, spec, start=end - since_hours, end=end, teams=TEAMS).items():
                 wanted.setdefault(tuple(text for _, text in group), [Fraction(0)] * 3)[n] = value
         rows = json.loads(ran.out)
         got = {
