@@ -5,6 +5,7 @@ A status alone proves little: proxies, sign-in pages and gateways answer 200 for
 """
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -48,8 +49,13 @@ WEBHOOK = Endpoint(what="the webhook", credentials="the bearer token", takes="Al
 
 ARRIVED = frozenset({200, 201, 202, 204})
 """Statuses that say that a request was taken whole; 203 comes from a proxy, 206 and 207 speak of parts."""
-_PAGES = ("<!doctype html", "<html")
+_PAGE = re.compile(
+    r"(?:<!--.*?-->|<\?xml.*?\?>|\s)*+<(?:!doctype|html|head|body|meta|title|script|form)\b", re.IGNORECASE | re.DOTALL
+)
 _FAILED = frozenset({"error", "fail", "failed", "failure"})
+_RELAY_FAILED = "webhook message delivery failed"
+"""How Microsoft Teams begins a body of status 200 where it has dropped the message."""
+_NO = ("false", "no", "0")
 
 
 def doubt(status: int, body: str) -> str:
@@ -62,18 +68,28 @@ def doubt(status: int, body: str) -> str:
     if status not in ARRIVED:
         return "which does not say that the request was accepted"
     text = body.lstrip("\ufeff \t\r\n")
-    if text.casefold().startswith(_PAGES):
+    if _PAGE.match(text):
         return "with a web page, as sign-in pages and proxies do"
+    is_failure = text.casefold().startswith(_RELAY_FAILED) or _is_failure(answer_of(text))
+    return "and its body says that it failed" if is_failure else ""
+
+
+def answer_of(body: str) -> dict[str, object]:
+    """Return the JSON object that a body is; an empty one where it is something else."""
     try:
-        answer = json.loads(text) if text.startswith("{") else None
+        answer = json.loads(body)
     except (ValueError, RecursionError):
-        return ""
-    if not isinstance(answer, dict):
-        return ""
-    is_failure = answer.get("ok") is False or answer.get("success") is False
-    if is_failure or str(answer.get("status")).casefold() in _FAILED:
-        return "and its body says that it failed"
-    return ""
+        return {}
+    return answer if isinstance(answer, dict) else {}
+
+
+def _is_failure(answer: Mapping[str, object]) -> bool:
+    if any(str(answer.get(key)).casefold() in _NO for key in ("ok", "success")):
+        return True
+    if answer.get("error") or answer.get("errors") or str(answer.get("status")).casefold() in _FAILED:
+        return True
+    codes = (answer.get(key) for key in ("status", "statusCode", "code"))
+    return any(isinstance(code, int) and 400 <= code < 600 for code in codes)
 
 
 def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str, endpoint: Endpoint = WEBHOOK) -> Outcome:

@@ -1,6 +1,7 @@
 """One POST per attempt, to a webhook or an Alertmanager, and what became of it; it neither renders nor retries."""
 
 import asyncio
+import zlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -113,4 +114,14 @@ async def read_start(answer: httpx.Response) -> bytes:
                 text += chunk
                 if len(text) >= ANSWER_LIMIT_BYTES:
                     break
-    return bytes(text[:ANSWER_LIMIT_BYTES])
+    return _unpacked(bytes(text[:ANSWER_LIMIT_BYTES]), answer.headers.get("Content-Encoding", ""))
+
+
+def _unpacked(data: bytes, encoding: str) -> bytes:
+    """Return the beginning of what was compressed though nobody asked for it; what cannot be unpacked as it came."""
+    if encoding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
+        return data
+    try:
+        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(data, ANSWER_LIMIT_BYTES)
+    except zlib.error:
+        return data

@@ -31,6 +31,8 @@ CALL_S = 30.0
 """For a whole call, and for a whole read."""
 _UNCLEAR = frozenset({408, 425})
 """Refusals after which the request may still have been carried out."""
+_ASKED_FOR_NONE = frozenset({400, 404, 422})
+"""What the API may answer to whoever may ask, where there is no such instance."""
 _NOTHING = {Verb.STOP: "nothing was stopped", Verb.START: "nothing was started"}
 
 
@@ -114,14 +116,17 @@ class InstanceClient:
     async def key_fault(self) -> str:
         """Return why the key cannot be used, empty where it can; it asks for an instance that there is not."""
         try:
-            status, _ = await self._transport.once(
+            status, body = await self._transport.once(
                 "GET", _INSTANCE, parameters={"instanceId": "0"}, content=None, limit=_LARGEST
             )
         except ApiUnavailable as error:
             return f"the API did not answer ({error.brief})"
         if status in {401, 403}:
             return f"key refused (HTTP {status}), set {self._key_source}"
-        return f"the API answered HTTP {status}" if status >= 500 else ""
+        if status == httpx.codes.OK:
+            is_object = body.lstrip()[:1] == b"{"
+            return "" if is_object else "the API's answer is no JSON object, as from a sign-in page; check base_url"
+        return "" if status in _ASKED_FOR_NONE else f"the API answered HTTP {status}"
 
     async def look(self, instance_id: str) -> Sight:
         """Read the state of an instance."""
@@ -148,7 +153,8 @@ def _sight(body: bytes, instance_id: str) -> Sight:
         return Sight(text="the answer about its state cannot be read")
     if not said_id and not status:
         return Sight(text="the API says nothing of such an instance")
-    if said_id and said_id != instance_id:
+    # A gateway's `{"status": "running"}` speaks of the gateway.
+    if said_id != instance_id:
         return Sight(text="the API's answer is about another instance")
     if not _STATUS.fullmatch(status):
         return Sight(text="the API says no state of it")

@@ -33,8 +33,8 @@ MAX_INVOICE_URL_CHARACTERS: Final = 2000
 
 _MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])(?:-.*)?", re.ASCII)
 # A login before the host (https://novita.ai@elsewhere.example) shows one host and leads to another, and browsers take
-# a backslash for a slash.
-_LINK = re.compile(r"https?://[^\s\x00-\x20\x7f<>\"/?#@\\]+([/?#][^\s\x00-\x20\x7f<>\"\\]*)?", re.IGNORECASE)
+# a backslash for a slash, and other signs for ASCII's after they have normalised the host.
+_LINK = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+([/?#][^\s\x00-\x20\x7f<>\"\\]*)?", re.IGNORECASE)
 
 
 def decode_monthly_bills(body: bytes, *, account: str) -> list[MonthlyBill]:

@@ -381,6 +381,20 @@ NO_PROOF_TABLE = [
     ("200 with status success", Fault(status=200, body=b'{"status":"success"}'), Delivered),
     ("200 with JSON that is cut", Fault(status=200, body=b'{"ok":fal'), Delivered),
     ("200 with a list", Fault(status=200, body=b"[]"), Delivered),
+    ("200 with a page behind a comment", Fault(status=200, body=b"<!-- gate -->\n<html>"), Unknown),
+    ("200 with XHTML", Fault(status=200, body=b'<?xml version="1.0"?><!DOCTYPE html>'), Unknown),
+    ("200 with a script alone", Fault(status=200, body=b'<script>location="/login"</script>'), Unknown),
+    ("200 with XML", Fault(status=200, body=b'<?xml version="1.0"?><taken/>'), Delivered),
+    ("200 with a word for false", Fault(status=200, body=b'{"ok":"false"}'), Unknown),
+    ("200 with an error", Fault(status=200, body=b'{"error":{"message":"no"}}'), Unknown),
+    ("200 with no error", Fault(status=200, body=b'{"error":null,"errors":[]}'), Delivered),
+    ("200 with another status inside", Fault(status=200, body=b'{"statusCode":401}'), Unknown),
+    ("200 with the same status inside", Fault(status=200, body=b'{"code":200}'), Delivered),
+    (
+        "200 from Teams, which dropped it",
+        Fault(status=200, body=b"Webhook message delivery failed with error"),
+        Unknown,
+    ),
 ]
 """What a webhook or an Alertmanager behind a gateway may answer; Apprise judges answers itself."""
 

@@ -1,5 +1,6 @@
 """The webhook: Alertmanager's format to the letter, the same bytes at each attempt."""
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,10 @@ from pydantic import ValidationError
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.message import Message
 from alertd.core.severity import Severity
-from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError
+from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError, Unknown
 from alertd.notify.webhook import WebhookConfig, WebhookNotifier, payload
+from alertd.notify.webhook_post import WebhookPost
+from alertd.outgoing.connections import Outgoing
 from tests.builders import (
     KEY,
     FakeContext,
@@ -189,3 +192,16 @@ async def test_url_with_an_impossible_host_then_is_blocked(url: str) -> None:
     outcome = await notifier.send(envelope())
     assert isinstance(outcome, ConfigurationRefused)
     assert "hush" not in outcome.reason
+
+
+async def test_page_when_it_comes_compressed_though_nobody_asked_then_it_is_seen() -> None:
+    """A sign-in page is none the less one."""
+
+    async def answer(_: web.Request) -> web.Response:
+        return web.Response(body=gzip.compress(b"<html>" + b" " * 2**20), headers={"Content-Encoding": "gzip"})
+
+    application = web.Application()
+    application.router.add_post("/", answer)
+    async with TestServer(application) as server:
+        post = WebhookPost(str(server.make_url("/")), token=None, outgoing=Outgoing())
+        assert isinstance(await post.send(b"{}"), Unknown)

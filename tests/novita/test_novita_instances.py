@@ -135,12 +135,19 @@ INSTANCE = {"id": "gpu-1", "status": "exited", "sshPassword": SECRET, "envs": [{
     [
         pytest.param(lambda _: httpx.Response(200, json=INSTANCE), Sight(status="exited"), id="its state"),
         pytest.param(
-            lambda _: httpx.Response(200, json={"status": "hovering"}), Sight(status="hovering"), id="one nobody knows"
+            lambda _: httpx.Response(200, json={**INSTANCE, "status": "hovering"}),
+            Sight(status="hovering"),
+            id="one nobody knows",
         ),
         pytest.param(
             lambda _: httpx.Response(200, json={**INSTANCE, "id": "gpu-2"}),
             Sight(text="the API's answer is about another instance"),
             id="another instance",
+        ),
+        pytest.param(
+            lambda _: httpx.Response(200, json={"status": "exited"}),
+            Sight(text="the API's answer is about another instance"),
+            id="a gateway's own state",
         ),
         pytest.param(
             lambda _: httpx.Response(200, json={**INSTANCE, "status": {"state": SECRET}}),
@@ -197,6 +204,10 @@ async def test_state_when_read_then_a_status_or_why_there_is_none(answer: Answer
         pytest.param(with_status(404), "", id="no such instance: the key is good"),
         pytest.param(with_status(400), "", id="another way to say so"),
         pytest.param(with_status(200), "", id="an answer"),
+        pytest.param(with_status(200, json=None, text="<html>"), "no JSON object", id="a sign-in page"),
+        pytest.param(with_status(206), "HTTP 206", id="a part"),
+        pytest.param(with_status(302), "HTTP 302", id="sent on to a sign-in page"),
+        pytest.param(with_status(429), "HTTP 429", id="asked to wait"),
         pytest.param(with_status(401), "key refused (HTTP 401), set NOVITA_STOP_KEY", id="refused"),
         pytest.param(with_status(403), "key refused (HTTP 403), set NOVITA_STOP_KEY", id="without rights"),
         pytest.param(with_status(503), "HTTP 503", id="down"),

@@ -86,6 +86,8 @@ def test_monthly_amount_when_decimal_twin_then_it_wins(field: str, attribute: st
         pytest.param({"invoiceUrl": "https://novita.ai@evil.example/i"}, {"invoice_url": ""}, id="link with a login"),
         pytest.param({"invoiceUrl": "https://novita.ai:x@evil.example"}, {"invoice_url": ""}, id="and a password"),
         pytest.param({"invoiceUrl": "https://evil.example\\@novita.ai"}, {"invoice_url": ""}, id="a backslash"),
+        pytest.param({"invoiceUrl": "https://novita.ai\uff20evil.example/"}, {"invoice_url": ""}, id="a wide @"),
+        pytest.param({"invoiceUrl": "https://novita.ai\u2215evil.example/"}, {"invoice_url": ""}, id="and for a slash"),
         pytest.param({"invoiceUrl": "https://a/\u202efdp.x"}, {"invoice_url": ""}, id="link that is turned around"),
         pytest.param({"invoiceUrl": "https://a/x?to=b@c"}, {"invoice_url": "https://a/x?to=b@c"}, id="an @ behind it"),
         pytest.param({"invoiceUrl": "HTTP://a/b"}, {"invoice_url": "HTTP://a/b"}, id="link in capitals"),

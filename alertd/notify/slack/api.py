@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from slack_sdk.errors import SlackApiError
-from slack_sdk.web.async_client import AsyncWebClient
 
 from alertd.notify.base import CannotLook, Delivered, Lookup, NotSent, Outcome, Unknown
 from alertd.notify.slack.connection import Exchange, open_session
 from alertd.notify.slack.errors import outcome_of_answer, outcome_of_webhook
 from alertd.notify.slack.lookup import find_message
 from alertd.notify.slack.online import channel_faults, token_faults
+from alertd.notify.slack.web_client import StrictWebClient, what_slack_said
 from alertd.notify.text import quoted, without_secrets
 from alertd.outgoing.connections import Outgoing
 
@@ -58,8 +58,7 @@ class SlackApi:
             if exchange.status is None or exchange.status == 200:
                 return self._failure(exchange, error)
             return outcome_of_answer(status=exchange.status, headers=exchange.headers, code="", channel=recipient)
-        # slack-sdk takes whatever is not false for a yes.
-        ref = self._note_ref(answer.data, recipient) if answer.get("ok") is True else ""
+        ref = self._note_ref(answer.data, recipient)
         if ref:
             return Delivered(ref)
         return outcome_of_answer(status=200, headers=exchange.headers, code="", channel=recipient)
@@ -98,8 +97,8 @@ class SlackApi:
     def _why(self, error: Exception) -> str:
         return quoted(str(error), secrets=self._secrets) or type(error).__name__
 
-    def _client(self, session: aiohttp.ClientSession) -> AsyncWebClient:
-        client = AsyncWebClient(token=self._token, base_url=self._base_url, session=session, retry_handlers=[])
+    def _client(self, session: aiohttp.ClientSession) -> StrictWebClient:
+        client = StrictWebClient(token=self._token, base_url=self._base_url, session=session, retry_handlers=[])
         # slack-sdk reads proxies from the environment without regard to NO_PROXY; the session has the right one.
         client.proxy = None
         return client
@@ -146,9 +145,7 @@ class SlackApi:
 
 def _refusal(error: SlackApiError) -> tuple[str, str]:
     """Return Slack's error code and what it says besides; the code is "" when the answer is not Slack's."""
-    data = getattr(error.response, "data", None)
-    if not isinstance(data, Mapping):
-        return "", ""
+    data = what_slack_said(error)
     code = data.get("error")
     more = data.get("response_metadata")
     notes = more.get("messages") if isinstance(more, Mapping) else None

@@ -96,14 +96,18 @@ class SlackApp:
         """Keep one client until it is lost; return how many seconds to wait before the next."""
         import aiohttp  # noqa: PLC0415 -- heavy, and only those with an app token need it
         from slack_sdk.errors import SlackApiError  # noqa: PLC0415
-        from slack_sdk.web.async_client import AsyncWebClient  # noqa: PLC0415
+
+        from alertd.notify.slack.connection import BoundedResponse  # noqa: PLC0415
+        from alertd.notify.slack.web_client import StrictWebClient, what_slack_said  # noqa: PLC0415
 
         base_url, outgoing = self._config.base_url, self._config.outgoing
         try:
             async with aiohttp.ClientSession(
-                connector=outgoing.aiohttp_connector(base_url), proxy=outgoing.aiohttp_proxy(base_url)
+                connector=outgoing.aiohttp_connector(base_url),
+                proxy=outgoing.aiohttp_proxy(base_url),
+                response_class=BoundedResponse,
             ) as session:
-                web = AsyncWebClient(
+                web = StrictWebClient(
                     token=self._config.bot_token, base_url=base_url, session=session, retry_handlers=[]
                 )
                 # slack-sdk reads proxies without regard to NO_PROXY; the session has the right one.
@@ -114,7 +118,7 @@ class SlackApp:
                     await web.apps_connections_open(app_token=self._config.app_token)
                 await self._serve(web)
         except SlackApiError as error:
-            code = str(error.response.get("error", "")) if isinstance(error.response.data, Mapping) else ""
+            code = str(what_slack_said(error).get("error") or "")
             remedy = _REMEDIES.get(code, "check ALERTD_SLACK_APP_TOKEN and ALERTD_SLACK_BOT_TOKEN")
             self._log.error("slack buttons do not work", error=code or "no readable answer", remedy=remedy)
             return _REFUSED_RETRY_S

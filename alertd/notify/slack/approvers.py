@@ -1,6 +1,6 @@
 """Who may press: members of the workspace by id, and user groups, whose members Slack is asked for."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -45,14 +45,15 @@ class Approvers:
         import aiohttp  # noqa: PLC0415 -- as in app: only those with an app token need it
         from slack_sdk.errors import SlackApiError  # noqa: PLC0415
 
+        from alertd.notify.slack.web_client import what_slack_said  # noqa: PLC0415
+
         known = self._groups.get(group)
         if known is not None and self._elapsed() - known[0] < KEPT_S:
             return known[1]
         try:
             answer = await web.usergroups_users_list(usergroup=group)
         except SlackApiError as error:
-            data = error.response.data
-            code = str(data.get("error", "")) if isinstance(data, Mapping) else ""
+            code = str(what_slack_said(error).get("error") or "")
             return _REMEDIES.get(code, code or "no readable answer")
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
             return type(error).__name__

@@ -36,10 +36,11 @@ class AnswerTooLong(aiohttp.ClientPayloadError):
     """The answer exceeds its bound."""
 
 
-class _BoundedResponse(aiohttp.ClientResponse):
+class BoundedResponse(aiohttp.ClientResponse):
     """Reads no more than the bound, counted after decompression."""
 
     async def read(self) -> bytes:
+        """Return the whole body, or raise AnswerTooLong."""
         if self._body is None:
             body = bytearray()
             async for chunk in self.content.iter_any():
@@ -94,7 +95,7 @@ def open_session(exchange: Exchange, outgoing: Outgoing, url: str) -> aiohttp.Cl
     return aiohttp.ClientSession(
         connector=outgoing.aiohttp_connector(url, resolver=_SafeResolver()),
         timeout=aiohttp.ClientTimeout(total=TOTAL_TIMEOUT_S, sock_connect=CONNECT_TIMEOUT_S),
-        response_class=_BoundedResponse,
+        response_class=BoundedResponse,
         trace_configs=[trace],
         proxy=outgoing.aiohttp_proxy(url),
     )
