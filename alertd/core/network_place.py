@@ -10,7 +10,18 @@ from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from alertd.core.http_url import split_http_url
 
-_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+_METADATA_NAMES = frozenset(
+    {
+        "instance-data",
+        "metadata",
+        "metadata.goog",
+        "metadata.google.internal",
+        "metadata.packet.net",
+        "metadata.platformequinix.com",
+        "metadata.tencentyun.com",
+        "rancher-metadata",
+    }
+)
 _METADATA_SUFFIXES = (".ec2.internal", ".metadata.google.internal")
 _METADATA_PLACES = frozenset(
     map(
@@ -20,6 +31,8 @@ _METADATA_PLACES = frozenset(
             "168.63.129.16",  # Azure
             "192.0.0.192",  # Oracle Cloud, in former times
             "fd00:ec2::254",  # AWS
+            "fd00:42::42",  # Scaleway
+            "fd00:c1::a9fe:a9fe",  # Oracle Cloud
             "fd20:ce::254",  # Google Cloud
         ),
     )
@@ -29,7 +42,8 @@ PLAIN_HTTP = "a secret would leave without encryption; write https://"
 OFF_LIMITS_PLACE = "a link-local address or a cloud's metadata service, to which alertd sends nothing"
 OFF_LIMITS = f"this is {OFF_LIMITS_PLACE}"
 """What an error says of a host that is off limits."""
-_NAT64 = IPv6Network("64:ff9b::/96")
+_TRANSLATED = tuple(map(IPv6Network, ("64:ff9b::/96", "64:ff9b:1::/48", "::ffff:0:0:0/96")))
+"""Behind whose last 32 bits another protocol's address stands: RFC 6052, RFC 8215, RFC 2765."""
 _COMPATIBLE = IPv6Network("::/96")
 _NUMBER = re.compile(r"0[xX](?P<hexadecimal>[0-9a-fA-F]*)|(?P<octal>0[0-7]*)|(?P<decimal>[1-9][0-9]*)")
 
@@ -78,7 +92,8 @@ def _carried(address: IPv6Address) -> IPv4Address | None:
         return address.ipv4_mapped
     if address.sixtofour is not None:
         return address.sixtofour
-    is_embedded = address in _NAT64 or (address in _COMPATIBLE and int(address) > 0xFFFF)
+    is_embedded = any(address in network for network in _TRANSLATED)
+    is_embedded = is_embedded or (address in _COMPATIBLE and int(address) > 0xFFFF)
     return IPv4Address(int(address) & 0xFFFFFFFF) if is_embedded else None
 
 
@@ -98,7 +113,7 @@ def _old_address(name: str) -> IPv4Address | None:
 
 
 def _number(text: str) -> int | None:
-    match = _NUMBER.fullmatch(text) if len(text) <= 16 else None
+    match = _NUMBER.fullmatch(text) if len(text) <= 64 else None
     if match is None:
         return None
     if match["hexadecimal"] is not None:

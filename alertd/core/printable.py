@@ -11,9 +11,10 @@ import unicodedata
 _SPACES = re.compile(r"\s+")
 _NO_CHARACTERS = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
 # C0, DEL and C1 (escape sequences, line ends), lone surrogates (no UTF-8), marks that turn the reading direction
-# (U+202E makes $001 look like $100), line and paragraph separators, and what is no character (an error in HTML).
+# (U+202E makes $001 look like $100), line and paragraph separators, tags and other
+# marks that are not drawn, and what is no character (an error in HTML).
 UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ufdd0-\ufdef"
+    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufeff\ufdd0-\ufdef\ufff9-\ufffb\U000e0000-\U000e007f"
     f"{_NO_CHARACTERS}]"
 )
 
@@ -34,7 +35,8 @@ def _escaped(character: str) -> str:
     return " " if unicodedata.category(character) == "Zs" else ascii(character)[1:-1]
 
 
-_FORMULA_SIGNS = frozenset("=+-@|%＝＋－＠")  # noqa: RUF001 -- wide forms, which some spreadsheets take too
+# With wide and small forms, which some spreadsheets take too; behind a semicolon, at which many of them split columns.
+_FORMULA = re.compile(r"(^|;)(?=\s*[-=+@|%＝＋－＠﹦﹢﹣﹫])")  # noqa: RUF001
 
 
 def spreadsheet_cell(text: str) -> str:
@@ -43,5 +45,4 @@ def spreadsheet_cell(text: str) -> str:
 
     Source: https://owasp.org/www-community/attacks/CSV_Injection.
     """
-    clean = escape_controls(text)
-    return f"'{clean}" if clean.lstrip()[:1] in _FORMULA_SIGNS else clean
+    return _FORMULA.sub(r"\1'", escape_controls(text))

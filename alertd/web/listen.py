@@ -18,55 +18,69 @@ OPEN_PATHS = frozenset({"/healthz", "/readyz"})
 _PROXY_HEADERS = frozenset(
     {
         "akamai-origin-hop",
-        "cdn-loop",
         "client-ip",
-        "fastly-client-ip",
-        "forwarded",
         "front-end-https",
+        "http-client-ip",
         "incap-client-ip",
+        "max-forwards",
+        "proxy-client-ip",
         "surrogate-capability",
         "true-client-ip",
         "via",
-        "x-client-ip",
-        "x-cluster-client-ip",
+        "x-coming-from",
         "x-host",
         "x-https",
+        "x-ip",
         "x-port",
         "x-proto",
-        "x-real-ip",
-        "x-remote-addr",
-        "x-remote-ip",
-        "x-remote-user",
+        "x-rewrite-url",
         "x-scheme",
+        "x-user-ip",
         "x-url-scheme",
         "x-varnish",
     }
 )
 _PROXY_PREFIXES = (
+    "ali-",
+    "cdn-",
     "cf-",
     "cloudfront-",
+    "eo-",
     "fastly-",
     "fly-",
+    "forwarded",
+    "remote-",
+    "ssl-client-",
     "tailscale-",
+    "wl-proxy-",
     "x-akamai-",
     "x-amz-cf-",
     "x-amzn-",
     "x-appengine-",
     "x-arr-",
+    "x-auth-request-",
+    "x-authentik-",
     "x-azure-",
+    "x-cdn",
+    "x-client-",
     "x-cloud-trace-",
+    "x-cluster-",
     "x-envoy-",
-    "x-forwarded",
+    "x-forward",
     "x-goog-",
     "x-haproxy-",
     "x-iap-",
     "x-nginx-",
-    "x-original-",
+    "x-origin",
+    "x-pomerium-",
     "x-proxy",
     "x-real-",
+    "x-remote-",
+    "x-ssl-",
     "x-sucuri-",
     "x-traefik-",
     "x-vercel-",
+    "x-webauth-",
 )
 """What proxies, load balancers and content networks add to a request that they pass on."""
 SHORTEST_TOKEN = 16
@@ -134,7 +148,9 @@ def _is_loopback_name(host: str) -> bool:
 
 
 def _is_of_proxies(header: str) -> bool:
-    return header.lower() in _PROXY_HEADERS or header.lower().startswith(_PROXY_PREFIXES)
+    # Some proxies pass on underscores, which programs behind them take for the same name.
+    name = header.lower().replace("_", "-")
+    return name in _PROXY_HEADERS or name.startswith(_PROXY_PREFIXES)
 
 
 def is_loopback(host: str) -> bool:

@@ -32,6 +32,14 @@ from alertd.core.network_place import is_loopback, is_off_limits, sends_in_clear
         "METADATA.GOOGLE.INTERNAL.",
         "metadata",
         "instance-data.ec2.internal",
+        "metadata.tencentyun.com",
+        "rancher-metadata",
+        "0x00000000a9fea9fe",
+        "000000000000000000025177524776",
+        "::ffff:0:a9fe:a9fe",
+        "64:ff9b:1::a9fe:a9fe",
+        "fd00:c1::a9fe:a9fe",
+        "fd00:42::42",
     ],
 )
 def test_metadata_when_spelled_anyhow_then_off_limits(host: str) -> None:

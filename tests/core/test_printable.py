@@ -19,6 +19,9 @@ from alertd.core.printable import escape_controls, one_line
         pytest.param("a\ud800b", "a b", r"a\ud800b", id="half of a pair, which has no UTF-8"),
         pytest.param("a\ufeffb", "a b", r"a\ufeffb", id="a byte-order mark"),
         pytest.param("1\u00a0000", "1 000", "1 000", id="a space of another width is a space"),
+        pytest.param("a\u206ab", "a b", r"a\u206ab", id="a mark that swaps letters"),
+        pytest.param("a\U000e0041b", "a b", r"a\U000e0041b", id="a tag, which nobody sees"),
+        pytest.param("a\ufffbb", "a b", r"a\ufffbb", id="an annotation"),
         pytest.param("", "", "", id="nothing"),
     ],
 )

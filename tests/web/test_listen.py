@@ -50,6 +50,18 @@ PASSED_ON = [
     "Fly-Client-IP",
     "X-Amzn-Trace-Id",
     "X-ProxyUser-Ip",
+    "X_Forwarded_For",
+    "x_real_ip",
+    "Forwarded-For",
+    "X-Forward-For",
+    "Max-Forwards",
+    "WL-Proxy-Client-IP",
+    "Proxy-Client-IP",
+    "X-Originating-IP",
+    "X-SSL-Client-Cert",
+    "X-Auth-Request-User",
+    "Remote-User",
+    "EO-Connecting-IP",
 ]
 
 
