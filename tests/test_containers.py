@@ -11,7 +11,8 @@ import yaml
 from alertd import __version__
 from alertd.cli.root import COMMANDS, run
 from alertd.rules_file.load import load_rules
-from alertd.settings import PREFIX, Settings
+from alertd.settings.model import Settings
+from alertd.settings.sources import PREFIX
 from alertd.web.listen import OPEN_PATHS, parse_listen
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,7 @@ import yaml
 
 from alertd.core.times import parse_duration
 from alertd.daemon.service import STOP_PATIENCE
-from alertd.settings import PREFIX
+from alertd.settings.sources import PREFIX
 from tests.help.documents import DOCUMENTS, ROOT, text_of
 
 DEPLOY = ROOT / "deploy"

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from alertd.errors import SettingsError
-from alertd.settings import Settings, load_settings
+from alertd.settings.model import Settings, load_settings
 
 
 @pytest.fixture(autouse=True)

@@ -5,7 +5,7 @@ import asyncio
 import click
 
 from alertd.cli.asking import reading, submit, this_person
-from alertd.cli.common import prepare
+from alertd.cli.common import prepare_to_ask
 
 _EPILOG = """\b
 Examples:
@@ -30,5 +30,5 @@ def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int
 
     with reading(by="--by"):
         request = parse_acknowledgement(fingerprint, by=by, undo=undo)
-    click.echo(asyncio.run(submit(prepare(ctx), request)))
+    click.echo(asyncio.run(submit(prepare_to_ask(ctx), request)))
     return 0

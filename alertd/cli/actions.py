@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, print_json
+from alertd.cli.common import prepare_to_ask, print_json
 from alertd.cli.tables import table
 from alertd.core.instant import iso_instant, iso_instant_or_none
 
@@ -25,7 +25,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show what was asked to be stopped or started again, the newest first."""
     from alertd.store.store import Store
 
-    store = Store.open_read_only(prepare(ctx).store_url())
+    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
     try:
         found = store.actions.all_requests()[::-1]
     finally:

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import has_colour, now_of, prepare, print_json
+from alertd.cli.common import has_colour, now_of, prepare_to_ask, print_json
 from alertd.cli.tables import table
 from alertd.core.printable import escape_controls
 from alertd.core.severity import Severity
@@ -42,7 +42,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool, fail_on: str |
     from alertd.queries.alert_json import alert_json
     from alertd.store.store import Store
 
-    store = Store.open_read_only(prepare(ctx).store_url())
+    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
     try:
         with store.snapshot():
             alerts, waiting = store.alerts.all_alerts(), store.outbox.open_entries()

@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from alertd.core.alerts.requests import Request
-    from alertd.settings import Settings
+    from alertd.settings.asked import AskedSettings
+    from alertd.settings.model import Settings
     from alertd.store.store import Store
     from alertd.store.url import PostgresUrl
 
@@ -52,7 +53,7 @@ def reading(**places: str) -> Iterator[None]:
         raise UserError(str(error)) from None
 
 
-async def submit(settings: "Settings", request: "Request") -> str:
+async def submit(settings: "Settings | AskedSettings", request: "Request") -> str:
     """
     Let the daemon do it, or do it in the store where none runs; return what was done.
 
@@ -75,7 +76,7 @@ async def submit(settings: "Settings", request: "Request") -> str:
     return "\n".join(map(escape_controls, text.split("\n")))
 
 
-async def ask_daemon(settings: "Settings", request: "Request") -> str:
+async def ask_daemon(settings: "Settings | AskedSettings", request: "Request") -> str:
     """
     Let the daemon do it; return what was done, with whatever stands in names.
 
@@ -110,7 +111,7 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
         return ask_daemon(requests, request, holder=holder)
 
 
-def open_known(settings: "Settings", now: "datetime") -> "Store":
+def open_known(settings: "Settings | AskedSettings", now: "datetime") -> "Store":
     """
     Open a store to write that is there already.
 
@@ -124,7 +125,7 @@ def open_known(settings: "Settings", now: "datetime") -> "Store":
     return Store.open(settings.store_url(), now=now)
 
 
-async def _do(settings: "Settings", request: "Request") -> str:
+async def _do(settings: "Settings | AskedSettings", request: "Request") -> str:
     from alertd.cli.common import stored_now
     from alertd.core.alerts.request_outcome import Situation, carry_out
     from alertd.daemon.store_gateway import StoreGateway

@@ -9,7 +9,7 @@ import click
 from alertd.cli.common import duration, prepare_to_connect, progress
 
 if TYPE_CHECKING:
-    from alertd.settings import Settings
+    from alertd.settings.model import Settings
 
 _EPILOG = """\b
 Examples:

@@ -12,7 +12,7 @@ from alertd.cli.common import duration, prepare_to_connect, print_json, progress
 if TYPE_CHECKING:
     from alertd.core.replay.replay import Replayer, Watch
     from alertd.history.backtest import Prepared
-    from alertd.settings import Settings
+    from alertd.settings.model import Settings
 
 _EPILOG = """\b
 Examples:

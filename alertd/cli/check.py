@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alertd.errors import Problem
     from alertd.notify.base import Notifier
     from alertd.rules_file.model import LoadedRules
-    from alertd.settings import Settings
+    from alertd.settings.model import Settings
 
 _EPILOG = """\b
 Examples:

@@ -13,7 +13,8 @@ import click
 from alertd.core.printable import UNSAFE
 
 if TYPE_CHECKING:
-    from alertd.settings import Settings
+    from alertd.settings.asked import AskedSettings
+    from alertd.settings.model import Settings
     from alertd.store.store import Store
 
 
@@ -29,14 +30,33 @@ def prepare(ctx: click.Context) -> "Settings":
     Raises:
         SettingsError: A setting is wrong.
     """
-    from alertd.log import configure_logging
-    from alertd.settings import load_settings
-    from alertd.store.url import passwords_in
+    from alertd.settings.model import load_settings
 
     settings = load_settings()
+    _log_by(ctx, settings)
+    return settings
+
+
+def prepare_to_ask(ctx: click.Context) -> "AskedSettings":
+    """
+    Do as `prepare` for a command that only asks, with the settings that such a command goes by.
+
+    Raises:
+        SettingsError: One of them is wrong.
+    """
+    from alertd.settings.asked import load_asked_settings
+
+    settings = load_asked_settings()
+    _log_by(ctx, settings)
+    return settings
+
+
+def _log_by(ctx: click.Context, settings: "Settings | AskedSettings") -> None:
+    from alertd.log import configure_logging
+    from alertd.store.url import passwords_in
+
     secrets = (*settings.secrets(), *passwords_in(settings.store_url()))
     configure_logging(style=settings.log_format, level="debug" if ctx.obj else settings.log_level, secrets=secrets)
-    return settings
 
 
 def prepare_to_connect(ctx: click.Context) -> "Settings":
@@ -76,7 +96,7 @@ def now_of(store: "Store") -> datetime:
     return found.now
 
 
-def stored_now(settings: "Settings") -> datetime:
+def stored_now(settings: "Settings | AskedSettings") -> datetime:
     """
     Return the time as `now_of` does for the store of the settings; this system's where there is no store yet.
 

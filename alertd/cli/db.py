@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from alertd.cli.common import duration, now_of, prepare
+from alertd.cli.common import duration, now_of, prepare_to_ask
 
 
 @click.group("db", epilog="\b\nExample:\n  alertd db check\n")
@@ -19,7 +19,7 @@ def check(ctx: click.Context) -> int:
     """Check every page and row of the store; 1 if anything is wrong."""
     from alertd.store.store import Store
 
-    store = Store.open_read_only(prepare(ctx).store_url())
+    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
     try:
         findings = store.check()
     finally:
@@ -39,7 +39,7 @@ def backup(ctx: click.Context, path: Path) -> int:
     """Copy the store into the new file PATH while the daemon goes on; PostgreSQL has pg_dump for it."""
     from alertd.store.store import Store
 
-    store = Store.open_read_only(prepare(ctx).store_url())
+    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
     try:
         store.backup(path)
     finally:
@@ -66,7 +66,7 @@ def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:
     from alertd.core.hours import hour_of
     from alertd.store.store import Store
 
-    url = prepare(ctx).store_url()
+    url = prepare_to_ask(ctx).store_url()
     # Opening to write would create what is not there.
     known = Store.open_read_only(url)
     try:

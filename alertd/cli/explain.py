@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alertd.core.rules.base import Rule
     from alertd.core.rules.watched import Watched
     from alertd.rules_file.model import LoadedRules
-    from alertd.settings import Settings
+    from alertd.settings.model import Settings
     from alertd.store.store import Store
 
 _EPILOG = """\b

@@ -1,6 +1,5 @@
 """The command group: finds commands by name, imports only the one asked for, and turns errors into exit codes."""
 
-import difflib
 import os
 import sys
 from contextlib import suppress
@@ -65,6 +64,8 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
+            import difflib
+
             near = difflib.get_close_matches(name, COMMANDS, n=1)
             hint = f' Did you mean "{near[0]}"?' if near else " `alertd --help` lists all."
             ctx.fail(f'There is no command "{name}".{hint}')

@@ -11,7 +11,7 @@ from alertd.cli.common import prepare_to_connect
 if TYPE_CHECKING:
     from alertd.daemon.signals import Signals
     from alertd.daemon.systemd import ServiceManager
-    from alertd.settings import Settings
+    from alertd.settings.model import Settings
 
 _EPILOG = """\b
 Examples:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from alertd.core.reports.running import Running
     from alertd.queries.snapshot import Snapshot
-    from alertd.settings import Settings
+    from alertd.settings.model import Settings
 
 _EPILOG = """\b
 Examples:

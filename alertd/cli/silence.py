@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alertd.cli.asking import reading, submit, this_person
-from alertd.cli.common import now_of, prepare, print_json, stored_now
+from alertd.cli.common import now_of, prepare_to_ask, print_json, stored_now
 from alertd.cli.tables import table
 from alertd.core.instant import iso_instant_or_none
 
@@ -75,7 +75,7 @@ def add(
     """
     from alertd.core.alerts.requests import SilenceText, parse_silence
 
-    settings = prepare(ctx)
+    settings = prepare_to_ask(ctx)
     written = SilenceText(
         matchers=matchers,
         by=by,
@@ -107,7 +107,7 @@ def list_(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is silenced, until when, by whom and why."""
     from alertd.store.store import Store
 
-    store = Store.open_read_only(prepare(ctx).store_url())
+    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
     try:
         silences = store.silences.all_silences()
         alerts = {alert.fingerprint: alert for alert in store.alerts.open_alerts()}
@@ -170,5 +170,5 @@ def expire(ctx: click.Context, silence_id: str, by: str) -> int:
 
     with reading(by="--by"):
         request = parse_expiry(silence_id, by=by)
-    click.echo(asyncio.run(submit(prepare(ctx), request)))
+    click.echo(asyncio.run(submit(prepare_to_ask(ctx), request)))
     return 0

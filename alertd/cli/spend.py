@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, duration_if_any, now_of, prepare, print_json
+from alertd.cli.common import bars, duration_if_any, now_of, prepare_to_ask, print_json
 from alertd.cli.spend_window import Asked
 from alertd.cli.tables import table
 from alertd.core.printable import spreadsheet_cell
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
     from alertd.core.hours import HourRange
     from alertd.core.owners import OwnerDirectory
-    from alertd.core.spend.bill import View
     from alertd.core.spend.data_state import DataState
     from alertd.core.spend.lately import Billed
+    from alertd.core.spend.lists import View
     from alertd.core.spend.view import SpendView
-    from alertd.settings import Settings
+    from alertd.settings.asked import AskedSettings
     from alertd.store.store import Store
 
 _EPILOG = """\b
@@ -110,11 +110,11 @@ def command(
     """Show what was spent in the hours stored so far, largest first; amounts in USD, exact in JSON and CSV."""
     from alertd.core.hours import start_of
     from alertd.core.rules.held import with_api_names
-    from alertd.core.spend.bill import View
+    from alertd.core.spend.lists import View
     from alertd.core.words import format_instant
     from alertd.store.store import Store
 
-    settings = prepare(ctx)
+    settings = prepare_to_ask(ctx)
     owners, timezone, why_none = _owners(settings)
     keys = _keys(by, owners, why_none)
     asked = Asked(since=since, month=month, first=first, until=until)
@@ -160,7 +160,7 @@ def command(
     return 0
 
 
-def _owners(settings: "Settings") -> "tuple[OwnerDirectory, str, str]":
+def _owners(settings: "AskedSettings") -> "tuple[OwnerDirectory, str, str]":
     """Return whom the rules file names, and its time zone; nobody, UTC, and why, where it cannot be read."""
     from alertd.core.owners import OwnerDirectory
     from alertd.errors import RulesError

@@ -2,7 +2,7 @@
 
 import click
 
-from alertd.cli.common import now_of, prepare, print_json
+from alertd.cli.common import now_of, prepare_to_ask, print_json
 from alertd.cli.tables import table
 from alertd.core.printable import escape_controls
 
@@ -21,7 +21,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     from alertd.queries.status import read_status
     from alertd.store.store import Store
 
-    settings = prepare(ctx)
+    settings = prepare_to_ask(ctx)
     store = Store.open_read_only(settings.store_url())
     try:
         status = read_status(

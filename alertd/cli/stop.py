@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from alertd.daemon.actions import ActionWorker
     from alertd.daemon.store_gateway import StoreGateway
     from alertd.rules_file.model import LoadedRules
-    from alertd.settings import Settings
+    from alertd.settings.model import Settings
     from alertd.store.store import Store
 
 _EPILOG = """\b

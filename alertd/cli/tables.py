@@ -161,9 +161,11 @@ def _head(text: str, width: int) -> str:
 
 def _width(text: str) -> int:
     """Return how many cells of a terminal a text takes; wide characters take two, and marks above others none."""
+    if text.isascii():
+        return len(text)
     from wcwidth import wcswidth
 
-    return len(text) if text.isascii() else max(0, wcswidth(text))
+    return max(0, wcswidth(text))
 
 
 def _padded(text: str, width: int, *, is_right: bool) -> str:

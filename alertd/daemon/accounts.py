@@ -16,7 +16,7 @@ from alertd.errors import Problem, SettingsError
 from alertd.notify.secret import SecretError, SecretPlaces
 from alertd.novita.endpoint import VENDOR_HOST, checked_key
 from alertd.rules_file.model import Account, ActionEntry, LoadedRules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 
 if TYPE_CHECKING:
     from alertd.novita.instances import InstanceClient

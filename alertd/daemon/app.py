@@ -35,7 +35,7 @@ from alertd.notify.delivery.mirroring import Mirroring
 from alertd.notify.slack.app import SlackApp, SlackAppConfig
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from alertd.store.url import parse_database_url

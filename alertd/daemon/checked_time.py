@@ -13,10 +13,11 @@ unchecked.
 from datetime import datetime, timedelta
 
 from alertd.clock import Clock, boot_id
-from alertd.core.rules.facts import ClockFault, ClockRecord
+from alertd.core.rules.facts import ClockFault
+from alertd.core.rules.records import ClockRecord
 from alertd.core.words import format_age
 from alertd.daemon.timekeeper import CLOSE, Moment, SystemTime, Timekeeper, Verdict
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 
 LARGEST_SKEW = timedelta(minutes=65)
 """

@@ -24,13 +24,14 @@ from alertd.core.messages.dispatch import Decisions, dispatch, no_chart
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import Facts, ReloadOutcome
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.held import Held, build_facts, with_api_names
 from alertd.core.rules.own import broken_rules as rules_broken
 from alertd.core.rules.own import failed_rules, wrong_clock
 from alertd.core.rules.own import unread_bills as blindness
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.rules.spend_rule import work_out_edges
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
 from alertd.daemon.asked import Scene, acting_of

@@ -18,13 +18,13 @@ from alertd.core.spend.bill import (
     SUBSCRIPTION,
     BillRows,
     TrackedBill,
-    View,
     gone_from,
     oldest_open_month,
     track,
 )
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
+from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence, plan_reads
 from alertd.daemon.resource_intake import ResourceIntake
 from alertd.daemon.state import DaemonState, FactStore, Plan, Shelf

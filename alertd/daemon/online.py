@@ -15,7 +15,7 @@ from alertd.daemon.timekeeper import Timekeeper
 from alertd.errors import ApiCategoryUnknown, ApiError
 from alertd.notify.base import Checkable, Notifier
 from alertd.rules_file.model import LoadedRules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 
 if TYPE_CHECKING:
     from alertd.novita.instances import InstanceClient

@@ -10,7 +10,7 @@ from datetime import datetime
 
 from alertd.core.alerts.request_outcome import RequestOutcome, find_alert
 from alertd.core.alerts.requests import Request
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.store_gateway import StoreGateway

@@ -18,7 +18,7 @@ from alertd.daemon.state import BillSource, Plan
 from alertd.log import get_logger
 from alertd.notify.base import Notifier, can_edit
 from alertd.rules_file.model import LoadedRules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 
 
 def build_plan(

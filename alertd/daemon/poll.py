@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from alertd.clock import monotonic_s, utc_now
-from alertd.core.rules.facts import ClockRecord
+from alertd.core.rules.records import ClockRecord
 from alertd.daemon.app import App
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport

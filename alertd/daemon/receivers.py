@@ -20,7 +20,7 @@ from alertd.notify.delivery.attempt import attempt
 from alertd.notify.registry import notifier_class
 from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

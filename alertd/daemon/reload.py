@@ -10,7 +10,7 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 
-from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.records import ReloadOutcome
 from alertd.daemon.accounts import open_instances, open_sources
 from alertd.daemon.app import App
 from alertd.daemon.plan import build_plan

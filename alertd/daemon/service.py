@@ -16,9 +16,9 @@ from alertd.core.alerts.requests import Request
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import Usd
-from alertd.core.rules.facts import ReloadOutcome
-from alertd.core.spend.bill import View
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.spend.lately import period_so_far
+from alertd.core.spend.lists import View
 from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.clock_watch import ClockWatch
 from alertd.daemon.control_socket import listen, socket_path

@@ -14,7 +14,7 @@ from alertd.daemon.supervisor import Supervisor
 from alertd.daemon.systemd import ServiceManager
 from alertd.errors import StoreError
 from alertd.log import get_logger
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.store.opening import LeaseWatch
 from alertd.store.url import PostgresUrl, parse_database_url
 from alertd.web.listen import parse_listen

@@ -21,14 +21,16 @@ from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Listing, Resource, ResourceKey, ResourceKind
 from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import ClockFault, ReloadOutcome
+from alertd.core.rules.facts import ClockFault
 from alertd.core.rules.held import CategoryKey, Held, LastRead
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import Arrivals, Place
-from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term, TrackedBill, View
+from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term, TrackedBill
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.known_edges import KnownEdge
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
+from alertd.core.spend.lists import View
 from alertd.core.spend.view import SpendView
 from alertd.core.utilization import Sample as UtilizationSample
 from alertd.core.utilization import Slots

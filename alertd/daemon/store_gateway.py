@@ -22,13 +22,14 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.messages.rebase import rebased_entry
 from alertd.core.money import Usd
 from alertd.core.resources import Resource, ResourceKey
-from alertd.core.rules.facts import ReloadOutcome
 from alertd.core.rules.held import CategoryKey, LastRead
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.spend.arrival import Arrivals, Place
-from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
+from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.known_edges import KnownEdge
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
+from alertd.core.spend.lists import View
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.core.spend.view import SpendView

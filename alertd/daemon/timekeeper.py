@@ -7,7 +7,8 @@ from enum import Enum
 from typing import Protocol
 
 from alertd.clock import Clock, boot_id, utc_now
-from alertd.core.rules.facts import ClockFault, ClockRecord
+from alertd.core.rules.facts import ClockFault
+from alertd.core.rules.records import ClockRecord
 
 CLOSE = timedelta(minutes=1)
 """Two clocks this near to each other agree."""

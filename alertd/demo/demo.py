@@ -28,7 +28,7 @@ from alertd.daemon.app import App, open_app
 from alertd.daemon.poll import run_cycle
 from alertd.novita.client import NovitaClient
 from alertd.rules_file.load import load_rules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.meters import to_usd
 from alertd.simulator.scenarios import SCENARIOS

@@ -15,7 +15,7 @@ from datetime import timedelta
 
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
-from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.words import format_instant
 from alertd.daemon.poll import renew_overview
 from alertd.daemon.status_page import serve_page

@@ -16,7 +16,8 @@ from alertd.core.replay.past import History, last_hour
 from alertd.core.replay.replay import Watch
 from alertd.core.rules.held import CategoryKey, with_api_names
 from alertd.core.rules.unmatched import unmatched
-from alertd.core.spend.bill import CATEGORIES, View
+from alertd.core.spend.bill import CATEGORIES
+from alertd.core.spend.lists import View
 from alertd.core.words import format_duration, format_instant
 from alertd.daemon.accounts import missing_keys, open_sources
 from alertd.daemon.checked_time import timekeeper
@@ -29,7 +30,7 @@ from alertd.errors import ApiError, Problem, UserError
 from alertd.history.backfill import Backfill, BackfillReport, Piece, plan_backfill
 from alertd.queries.snapshot import read_history
 from alertd.rules_file.model import LoadedRules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.store.opening import is_there
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from alertd.errors import UserError
 from alertd.files.text_file import UnusableFile, read_text_file
+from alertd.settings.sources import SECRETS, secret_dirs
 
 _SHORTEST_SECRET = 6
 """What is shorter stands in texts by chance."""
@@ -96,10 +97,8 @@ class SecretPlaces:
 
     def _held(self, value: str, own: str | None) -> Iterator[str]:
         """Yield the names of alertd's own secrets that stand in a text, whatever it was read from."""
-        from alertd.settings import Settings  # noqa: PLC0415 -- most of alertd runs without pydantic
-
         meant = self.setting(own) if own else None
-        for name in (*Settings.secret_names(), "database_url"):
+        for name in (*sorted(SECRETS), "database_url"):
             secret = self.setting(name)
             if secret and len(secret) >= _SHORTEST_SECRET and secret in value and secret != meant:
                 yield name
@@ -121,7 +120,7 @@ def _is_own(path: Path, own: str | None) -> bool:
 
 
 def _own_files() -> Iterator[Path]:
-    from alertd.settings import Settings, secret_dirs  # noqa: PLC0415 -- as above
+    from alertd.settings.model import Settings  # noqa: PLC0415 -- most of alertd runs without pydantic
 
     yield Path(".env")
     names = {_variable(name).lower() for name in Settings.model_fields}

@@ -8,10 +8,11 @@ from alertd.core.alert import Alert
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.replay.past import History, Past
-from alertd.core.rules.facts import Facts, ReloadOutcome
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_api_names
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.rules.watched import Watched
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from alertd.core.spend.view import SpendView
 from alertd.store.store import Store
 

@@ -13,12 +13,12 @@ from alertd.core.messages.holding import overdue
 from alertd.core.messages.message import truncate
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.resources import ResourceKind
-from alertd.core.rules.facts import ClockRecord, ReloadOutcome
 from alertd.core.rules.held import LastRead
+from alertd.core.rules.records import ClockRecord, ReloadOutcome
 from alertd.core.spend.arrival import DAILY
-from alertd.core.spend.bill import View
 from alertd.core.spend.data_state import streams_of_book
 from alertd.core.spend.ledger import CategoryBook
+from alertd.core.spend.lists import View
 from alertd.core.spend.stream import StreamState, through_text
 from alertd.core.words import format_age, format_count, format_instant
 from alertd.store.cycles import CycleRecord

@@ -6,7 +6,7 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.rules.held import with_api_names
 from alertd.core.rules.unmatched import Unmatched, unmatched
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from alertd.store.store import Store
 
 

@@ -12,9 +12,11 @@ from alertd.core.alerts.routing import OWNER
 from alertd.core.alerts.silence import ALERT_LABELS, RULE_LABELS
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.rules.base import Rule
-from alertd.core.rules.spend_rule import GROUP_KEYS, SpendRule
+from alertd.core.rules.key import GROUP_KEYS
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, View
+from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES
+from alertd.core.spend.lists import View
 from alertd.core.spend.planned import RULE_LABEL
 from alertd.core.spend.selection import SERIES_KEYS
 from alertd.rules_file.entry import KEY, Entry, Findings

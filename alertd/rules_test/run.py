@@ -31,7 +31,7 @@ from alertd.rules_test.model import Acknowledgement, Expectation, RuleTest, Sile
 from alertd.rules_test.notation import offset_text
 from alertd.rules_test.receivers import Recorder, SentMessage
 from alertd.rules_test.world import BillsOfTest, Clock
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 

@@ -6,8 +6,7 @@ Each form returns the value that is used, or raises ValueError with the end of a
 """
 
 import re
-from collections.abc import Callable, Mapping
-from datetime import timedelta
+from collections.abc import Callable
 from email.utils import getaddresses
 from ipaddress import IPv6Address, ip_address
 
@@ -16,61 +15,12 @@ from pydantic import SecretStr
 from alertd.core.address import is_address
 from alertd.core.http_url import has_login, split_http_url
 from alertd.core.slack_ids import parse_member_id
-from alertd.core.times import parse_duration
-from alertd.core.words import format_duration
 
-_TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _NOT_IN_PAGE_URLS = frozenset("@?#\\\"<>|'")
 _LARGEST_PORT = 65535
 _LONGEST_SENDER = 400
-
-Form = Callable[[object], object]
-
-
-def duration(least: timedelta, most: timedelta) -> Form:
-    """Return the form of a duration between two bounds, both allowed."""
-
-    def read(value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        try:
-            found = parse_duration(value)
-        except ValueError:
-            raise ValueError("is not a duration; write 30s, 10m, 2h or 1d") from None
-        if not least <= found <= most:
-            raise ValueError(f"is too {'short' if found < least else 'long'}; write {_span(least)} to {_span(most)}")
-        return found
-
-    return read
-
-
-def _span(bound: timedelta) -> str:
-    return format_duration(bound) if bound else "0s"
-
-
-def one_of(*words: str, also: Mapping[str, str] | None = None) -> Form:
-    """Return the form of one of some words, in capitals or not; *also* are other spellings of them."""
-
-    def read(value: object) -> object:
-        if not isinstance(value, str):
-            return value
-        word = (also or {}).get(value.lower(), value.lower())
-        if word not in words:
-            raise ValueError(f"is not known; write {', '.join(words[:-1])} or {words[-1]}")
-        return word
-
-    return read
-
-
-def yes_or_no(value: object) -> object:
-    """Read true or false, by the words in use for them."""
-    if not isinstance(value, str):
-        return value
-    if value.lower() not in _TRUTHS:
-        raise ValueError("is neither yes nor no; write true or false")
-    return _TRUTHS[value.lower()]
 
 
 def port(value: object) -> object:

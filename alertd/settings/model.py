@@ -1,13 +1,12 @@
 """Every setting with its form and default; what is wrong with one is said by its variable, with the value."""
 
 import os
-import re
 from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
@@ -23,30 +22,24 @@ from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
-from alertd.core.printable import escape_controls
 from alertd.errors import SettingsError
 from alertd.outgoing.connections import Outgoing
-from alertd.settings import forms
+from alertd.settings import asked, forms, plain_forms
+from alertd.settings.asked import AskedSettings
+from alertd.settings.faults import fault
 from alertd.settings.sources import PREFIX, Sources, read_sources
 
-SYSTEM_RULES = Path("/etc/alertd/rules.yaml")
-_LONGEST_SHOWN = 100
-_SECRET_SIGNS = re.compile(r"://[^/]*@|[?#]|xox[a-z]-|xapp-|\bsk[_-]|hooks\.slack\.com", re.IGNORECASE)
-"""What holds one of these may hold a secret in the wrong place."""
-
 Secret = SecretStr | None
-YesOrNo = Annotated[bool, BeforeValidator(forms.yes_or_no)]
-PollInterval = Annotated[timedelta, BeforeValidator(forms.duration(timedelta(seconds=1), timedelta(days=1)))]
-SettleDelay = Annotated[timedelta, BeforeValidator(forms.duration(timedelta(), timedelta(days=7)))]
-LogLevel = Annotated[
-    Literal["debug", "info", "warning", "error"],
-    BeforeValidator(forms.one_of("debug", "info", "warning", "error", also={"warn": "warning"})),
-]
-ClockSource = Annotated[Literal["checked", "system"], BeforeValidator(forms.one_of("checked", "system"))]
-LogFormat = Annotated[Literal["console", "json"], BeforeValidator(forms.one_of("console", "json"))]
-Security = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(forms.one_of("starttls", "tls", "none"))]
+YesOrNo = Annotated[bool, BeforeValidator(plain_forms.yes_or_no)]
+PollInterval = Annotated[timedelta, BeforeValidator(asked.poll_interval)]
+SettleDelay = Annotated[timedelta, BeforeValidator(asked.settle_delay)]
+LogLevel = Annotated[Literal["debug", "info", "warning", "error"], BeforeValidator(asked.log_level)]
+ClockSource = Annotated[Literal["checked", "system"], BeforeValidator(plain_forms.one_of("checked", "system"))]
+LogFormat = Annotated[Literal["console", "json"], BeforeValidator(asked.log_format)]
+Security = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(plain_forms.one_of("starttls", "tls", "none"))]
 
 
+_DEFAULTS = AskedSettings()
 _FOUND: ContextVar[Sources] = ContextVar("what the sources of settings say")
 
 
@@ -99,8 +92,8 @@ class Settings(BaseSettings):
     novita_base_url: Annotated[str, AfterValidator(forms.base_url("https://api.novita.ai"))] = Field(
         "https://api.novita.ai", description="Where the billing API is"
     )
-    poll_interval: PollInterval = Field(timedelta(minutes=10), description="How often bills are read")
-    settle_delay: SettleDelay = Field(timedelta(hours=2), description="How late a bill may usually be")
+    poll_interval: PollInterval = Field(_DEFAULTS.poll_interval, description="How often bills are read")
+    settle_delay: SettleDelay = Field(_DEFAULTS.settle_delay, description="How late a bill may usually be")
     clock: ClockSource = Field(
         "checked",
         description="checked: this system's clock counts once the billing API's Date agrees; system: it is right as it "
@@ -159,11 +152,6 @@ class Settings(BaseSettings):
             raise ValueError(f"{PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true")
         return value
 
-    @classmethod
-    def secret_names(cls) -> tuple[str, ...]:
-        """Return the settings that are secrets, in lower case without `ALERTD_`."""
-        return tuple(name for name, field in cls.model_fields.items() if SecretStr in get_args(field.annotation))
-
     @property
     def warnings(self) -> tuple[str, ...]:
         """Return what works and is still worth a word: names that are none, files that others may change."""
@@ -193,17 +181,11 @@ class Settings(BaseSettings):
 
     def rules_path(self) -> Path:
         """Return where the rules are; the first default that exists, else the one in this folder."""
-        if self.rules is not None:
-            return self.rules
-        local = Path("rules.yaml")
-        return SYSTEM_RULES if not local.exists() and SYSTEM_RULES.exists() else local
+        return asked.rules_path(self.rules)
 
     def store_url(self) -> str:
         """Return the database URL, with systemd's state directory as the default place."""
-        if self.database_url:
-            return self.database_url
-        state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-        return f"sqlite:///{state}/alertd.db" if state else "sqlite:///./alertd.db"
+        return asked.store_url(self.database_url)
 
 
 def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
@@ -224,29 +206,13 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
         settings = Settings(**values)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
-        sources.problems += [_fault(str(fault["loc"][0]), fault["msg"], sources) for fault in faults]
+        sources.problems += [fault(str(found["loc"][0]), found["msg"], sources) for found in faults]
     finally:
         _FOUND.reset(found)
     if sources.problems:
         raise SettingsError("\n".join(sources.problems))
     settings._warnings = tuple(sources.warnings)  # noqa: SLF001 -- pydantic's way to a value that is no field
     return settings
-
-
-def _fault(name: str, text: str, sources: Sources) -> str:
-    given = sources.values.get(name)
-    place = f" ({given.place})" if given is not None and given.place else ""
-    text = text.removeprefix("Value error, ")
-    if not text.startswith(("is ", "has ", "holds ", "names ")):
-        return f"{PREFIX}{name.upper()}{place}: {text}"
-    return f"{PREFIX}{name.upper()}{place}: {_shown(name, given.text if given is not None else '')} {text}"
-
-
-def _shown(name: str, value: str) -> str:
-    """Return a value as it may be shown, or what stands for a secret."""
-    if not value or name in Settings.secret_names() or _SECRET_SIGNS.search(value):
-        return "the value"
-    return f'"{escape_controls(value)[:_LONGEST_SHOWN]}"'
 
 
 def describe_settings() -> list[tuple[str, str, str]]:

@@ -4,22 +4,29 @@ Where settings come from: the environment, then `.env`, then folders of secret f
 Decides what counts as set, whose files are believed and which names are none of alertd's; not what a value may be.
 """
 
-import difflib
-import io
 import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from dotenv import dotenv_values
-from dotenv.parser import parse_stream
-
 from alertd.files.text_file import TextFile, UnusableFile, change_warning, read_text_file
 
 PREFIX = "ALERTD_"
 DOTENV = Path(".env")
 SECRETS_DIR = f"{PREFIX}SECRETS_DIR"
+SECRETS = frozenset(
+    {
+        "novita_api_key",
+        "slack_bot_token",
+        "slack_app_token",
+        "slack_webhook_url",
+        "smtp_password",
+        "http_token",
+        "heartbeat_url",
+    }
+)
+"""The settings that are secrets."""
 _USUAL_SECRETS = "/run/secrets"
 _OTHERS_READ, _OTHERS_WRITE = 0o004, 0o002
 _NEAR = 0.7
@@ -90,6 +97,8 @@ def _at(place: str) -> str:
 
 def _remedy(variable: str, known: frozenset[str]) -> str:
     names = [f"{PREFIX}{name.upper()}" for name in sorted(known)]
+    import difflib  # noqa: PLC0415 -- for a name that is wrong
+
     near = difflib.get_close_matches(variable.upper(), names, n=1, cutoff=_NEAR)
     if not near:
         return "; `alertd help settings` lists all"
@@ -115,6 +124,11 @@ def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
         return
     if words := _open_to_others(file.mode):
         found.warnings.append(f"{DOTENV}: every user of this host may {words} it; chmod 600 {DOTENV}")
+    import io  # noqa: PLC0415 -- where there is such a file
+
+    from dotenv import dotenv_values  # noqa: PLC0415
+    from dotenv.parser import parse_stream  # noqa: PLC0415
+
     values = dotenv_values(stream=io.StringIO(file.text))
     for binding in parse_stream(io.StringIO(file.text)):
         # Blank lines before it belong to what the parser read.

@@ -12,9 +12,10 @@ from typing import ClassVar, NamedTuple
 from alertd.core.hours import HourRange
 from alertd.core.money import Usd
 from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_arrivals, encode_arrivals
-from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill, View
+from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill
 from alertd.core.spend.block import HourBlock, decode, encode
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
+from alertd.core.spend.lists import View
 from alertd.store.database import Database, Value
 from alertd.store.encoding import (
     from_json,

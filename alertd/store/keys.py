@@ -3,7 +3,8 @@
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from alertd.core.spend.bill import ApiKey, View
+from alertd.core.spend.bill import ApiKey
+from alertd.core.spend.lists import View
 from alertd.store.bills import Books
 from alertd.store.table import select, upsert
 

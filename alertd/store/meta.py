@@ -3,12 +3,15 @@
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from alertd.core.rules.facts import ClockRecord, ReloadOutcome
-from alertd.core.rules.held import LastRead
-from alertd.core.spend.known_edges import KnownEdge
+from alertd.core.rules.records import ClockRecord, ReloadOutcome
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros
+
+if TYPE_CHECKING:
+    from alertd.core.rules.held import LastRead
+    from alertd.core.spend.known_edges import KnownEdge
 
 _INSTALL_ID = "install_id"
 _CREATED_AT = "created_at"
@@ -57,23 +60,27 @@ class Meta:
         content = self.get(_RULES_FILE)
         return from_json(content, ReloadOutcome, where="meta rules_file") if content is not None else None
 
-    def put_edges(self, edges: Sequence[KnownEdge]) -> None:
+    def put_edges(self, edges: "Sequence[KnownEdge]") -> None:
         """Write which edges the bills as they are now would take back."""
         self.put(_EDGES, to_json(edges))
 
     @property
-    def edges(self) -> tuple[KnownEdge, ...]:
+    def edges(self) -> "tuple[KnownEdge, ...]":
         """The edges that the bills as they are now would take back."""
+        from alertd.core.spend.known_edges import KnownEdge  # noqa: PLC0415 -- as in `Store`
+
         content = self.get(_EDGES)
         return from_json(content, tuple[KnownEdge, ...], where="the data edges") if content is not None else ()
 
-    def put_last_read(self, last_read: LastRead) -> None:
+    def put_last_read(self, last_read: "LastRead") -> None:
         """Write how the last read of the billing API went."""
         self.put(_LAST_READ, to_json(last_read))
 
     @property
-    def last_read(self) -> LastRead | None:
+    def last_read(self) -> "LastRead | None":
         """How the last read of the billing API went; None before the first."""
+        from alertd.core.rules.held import LastRead  # noqa: PLC0415 -- as in `Store`
+
         content = self.get(_LAST_READ)
         return from_json(content, LastRead, where="meta last_read") if content is not None else None
 

@@ -9,34 +9,38 @@ from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert
 from alertd.core.alerts.silence import Silence
 from alertd.core.hours import start_of
 from alertd.core.messages.outbox import OutboxEntry
-from alertd.core.spend.bill import TrackedBill, View
-from alertd.core.spend.ledger import SeriesTable
+from alertd.core.spend.lists import View
 from alertd.errors import StoreError
 from alertd.store.actions import Actions
 from alertd.store.alerts import AlertEvent, Alerts
-from alertd.store.balances import Balances
-from alertd.store.bills import Bills, BookChange, Books
-from alertd.store.check import find_contradictions
 from alertd.store.cycles import Cycles
 from alertd.store.database import Driver
 from alertd.store.encoding import from_micros
-from alertd.store.keys import KeyBills
 from alertd.store.meta import Meta
 from alertd.store.migrate import migrate, require_current, require_ours, shipped_migrations
 from alertd.store.opening import Lock, copy_into_memory, open_to_read, open_to_write
 from alertd.store.outbox import EntryUpdate, Outbox
 from alertd.store.requests import Requests
-from alertd.store.resources import Resources
 from alertd.store.silences import Silences
-from alertd.store.terms import Terms
-from alertd.store.utilization import Utilization
+
+if TYPE_CHECKING:
+    from alertd.core.spend.bill import TrackedBill
+    from alertd.core.spend.ledger import SeriesTable
+    from alertd.store.balances import Balances
+    from alertd.store.bills import Bills, BookChange, Books
+    from alertd.store.keys import KeyBills
+    from alertd.store.resources import Resources
+    from alertd.store.terms import Terms
+    from alertd.store.utilization import Utilization
 
 _VIEWS = "views"
 
@@ -69,12 +73,6 @@ class Store:
     def __init__(self, database: Driver, lock: Lock | None = None) -> None:
         self._database = database
         self._lock = lock
-        self.bills = Bills(database)
-        self.key_bills = KeyBills(database)
-        self.balances = Balances(database)
-        self.terms = Terms(database)
-        self.resources = Resources(database)
-        self.utilization = Utilization(database)
         self.alerts = Alerts(database)
         self.outbox = Outbox(database)
         self.cycles = Cycles(database)
@@ -82,6 +80,49 @@ class Store:
         self.actions = Actions(database)
         self.meta = Meta(database)
         self.requests = Requests(database)
+
+    # Tables of bills and of what runs need numpy, which no command about alerts does: each is imported when asked for.
+    @cached_property
+    def bills(self) -> "Bills":
+        """What the usage bills held."""
+        from alertd.store.bills import Bills  # noqa: PLC0415
+
+        return Bills(self._database)
+
+    @cached_property
+    def key_bills(self) -> "KeyBills":
+        """What the bills by API key held."""
+        from alertd.store.keys import KeyBills  # noqa: PLC0415
+
+        return KeyBills(self._database)
+
+    @cached_property
+    def balances(self) -> "Balances":
+        """The accounts' balances."""
+        from alertd.store.balances import Balances  # noqa: PLC0415
+
+        return Balances(self._database)
+
+    @cached_property
+    def terms(self) -> "Terms":
+        """The terms of subscriptions."""
+        from alertd.store.terms import Terms  # noqa: PLC0415
+
+        return Terms(self._database)
+
+    @cached_property
+    def resources(self) -> "Resources":
+        """Instances and endpoints."""
+        from alertd.store.resources import Resources  # noqa: PLC0415
+
+        return Resources(self._database)
+
+    @cached_property
+    def utilization(self) -> "Utilization":
+        """How busy instances were."""
+        from alertd.store.utilization import Utilization  # noqa: PLC0415
+
+        return Utilization(self._database)
 
     @classmethod
     def open(
@@ -191,16 +232,16 @@ class Store:
         """The views of the bills that are read."""
         return frozenset(map(View, (self.meta.get(_VIEWS) or View.USAGE).split()))
 
-    def books_of(self, view: View) -> Books:
+    def books_of(self, view: View) -> "Books":
         """Return the tables of a view of the bills."""
         return self.bills if view is View.USAGE else self.key_bills
 
     def save_facts(
         self,
-        table: SeriesTable,
+        table: "SeriesTable",
         *,
-        books: Iterable[BookChange] = (),
-        monthly: Iterable[TrackedBill] = (),
+        books: "Iterable[BookChange]" = (),
+        monthly: "Iterable[TrackedBill]" = (),
         view: View = View.USAGE,
     ) -> None:
         """
@@ -293,6 +334,8 @@ class Store:
 
     def check(self) -> list[str]:
         """Look at every page and every row; return what is wrong, a line each, empty when all is well."""
+        from alertd.store.check import find_contradictions  # noqa: PLC0415
+
         faults = self._database.check()
         # Rows on damaged pages would only repeat the finding in other words.
         return faults or find_contradictions(self._database)

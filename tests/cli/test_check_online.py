@@ -10,7 +10,7 @@ import pytest
 from alertd.cli.check import _online
 from alertd.daemon.receivers import build_notifiers
 from alertd.rules_file.load import load_rules
-from alertd.settings import load_settings
+from alertd.settings.model import load_settings
 from tests.doubles import BOT_TOKEN, SlackDouble
 from tests.e2e.world import API_KEY, BillingWorld
 from tests.mail_double import MailDouble

@@ -5,7 +5,7 @@ import pytest
 
 from alertd.cli.common import prepare
 from alertd.log import get_logger
-from alertd.settings import load_settings
+from alertd.settings.model import load_settings
 
 
 def test_password_when_it_stands_in_the_database_url_then_neither_logged_nor_shown(

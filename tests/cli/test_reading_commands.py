@@ -16,9 +16,10 @@ from alertd.core.alert import AlertState
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.held import LastRead
-from alertd.core.spend.bill import ApiKey, Series, View
+from alertd.core.spend.bill import ApiKey, Series
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
+from alertd.core.spend.lists import View
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alertd import clock as clocks
-from alertd.core.rules.facts import ClockRecord
+from alertd.core.rules.records import ClockRecord
 from alertd.store.store import Store
 from tests.cli.request_desk import NOW, URL, Desk, desk, full
 

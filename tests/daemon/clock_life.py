@@ -18,7 +18,7 @@ from alertd.daemon.poll import poll
 from alertd.errors import ApiUnavailable
 from alertd.notify.base import CannotLook, Delivered, Envelope, Notifier, Outcome
 from alertd.rules_file.load import load_rules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.store.store import Store
 from tests.core.builders import Row, bill_rows, row
 from tests.virtual_clock import VirtualClock

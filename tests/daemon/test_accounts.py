@@ -6,7 +6,7 @@ import pytest
 
 from alertd.daemon.accounts import missing_keys
 from alertd.rules_file.load import load_rules
-from alertd.settings import load_settings
+from alertd.settings.model import load_settings
 
 OWN, VENDOR = "sk_canary-of-alertd", "https://api.novita.ai"
 RULES = """\

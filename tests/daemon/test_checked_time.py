@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from alertd.clock import boot_id
-from alertd.core.rules.facts import ClockRecord
+from alertd.core.rules.records import ClockRecord
 from alertd.daemon.checked_time import CheckedTime
 from alertd.daemon.timekeeper import SystemTime, Verdict
 from tests.virtual_clock import START, VirtualClock

@@ -24,7 +24,7 @@ from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.rules_file.model import Account, LoadedRules
-from alertd.settings import load_settings
+from alertd.settings.model import load_settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import NOW, RUNNING, Row, bill_rows, rolling, row

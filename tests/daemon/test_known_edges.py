@@ -15,7 +15,7 @@ from alertd.daemon.store_gateway import StoreGateway
 from alertd.rules_test.inline import InlineExecutor
 from alertd.rules_test.load import load_tests
 from alertd.rules_test.world import BillsOfTest, Clock
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 

@@ -17,7 +17,7 @@ from alertd.daemon.systemd import ServiceManager
 from alertd.errors import StoreError
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.watch import RulesWatch
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.store.store import Store
 from tests.core.builders import NOW
 from tests.web.house import RULES, Account

@@ -27,7 +27,7 @@ from alertd.daemon.store_gateway import StoreGateway
 from alertd.novita.client import NovitaClient
 from alertd.queries.status import read_status
 from alertd.rules_file.model import Account
-from alertd.settings import load_settings
+from alertd.settings.model import load_settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import HOUR, NOW, SETTLE, usd

@@ -18,7 +18,7 @@ from alertd.daemon import standby
 from alertd.daemon.signals import Signals
 from alertd.daemon.standby import wait_for_turn
 from alertd.daemon.systemd import ServiceManager
-from alertd.settings import Settings, load_settings
+from alertd.settings.model import Settings, load_settings
 from alertd.store.lease import this_process
 from alertd.store.store import Store
 from tests.postgres_server import PostgresServer, name_of

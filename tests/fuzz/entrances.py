@@ -30,7 +30,7 @@ from alertd.novita.subscriptions import decode_terms
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.summary import SummaryError, compile_summary
 from alertd.rules_test.load import load_tests
-from alertd.settings import load_settings
+from alertd.settings.model import load_settings
 from tests.core.builders import firing
 from tests.fuzz.engine import Entrance
 from tests.web.house import TOKEN, House, house

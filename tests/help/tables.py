@@ -26,7 +26,7 @@ from alertd.rules_file.rule_types import rule_types
 from alertd.rules_file.schema import rules_schema
 from alertd.rules_file.sections import SECTIONS
 from alertd.rules_test import model as test_model
-from alertd.settings import describe_settings
+from alertd.settings.model import describe_settings
 from alertd.web.families import families
 from tests.help.documents import DOCUMENTS
 

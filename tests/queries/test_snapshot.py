@@ -14,7 +14,8 @@ from alertd.core.resources import Listing, ResourceKind
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
-from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, View
+from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill
+from alertd.core.spend.lists import View
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.selection import SpendQuery
@@ -25,7 +26,7 @@ from alertd.errors import ApiCategoryUnknown, ApiKeyRefused, ApiUnavailable
 from alertd.queries.snapshot import read_past, read_snapshot
 from alertd.queries.status import read_status
 from alertd.rules_file.model import Account, LoadedRules
-from alertd.settings import load_settings
+from alertd.settings.model import load_settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import HOUR, NOW, RUNNING, SETTLE, WARNING, Row, bill_rows, monthly_bill, row, usd

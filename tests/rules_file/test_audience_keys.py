@@ -17,7 +17,7 @@ from alertd.daemon.state import Plan
 from alertd.errors import RulesError
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
-from alertd.settings import Settings, load_settings
+from alertd.settings.model import Settings, load_settings
 from tests.core.builders import firing
 from tests.core.stage import match
 

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from alertd.core.hours import hour_of
 from alertd.core.money import MAX_UNITS, Usd
-from alertd.core.spend.bill import ApiKey, Balance, View
+from alertd.core.spend.bill import ApiKey, Balance
+from alertd.core.spend.lists import View
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
 from tests.examples import examples

@@ -15,7 +15,7 @@ from alertd.core.alert import AlertState
 from alertd.core.alerts.mutes import NO_RECEIVER, silenced
 from alertd.core.messages.outbox import EntryState
 from alertd.core.muted import Muted, MuteKind
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from alertd.queries.event_words import event_detail, event_text
 from alertd.store.migrate import migrate, shipped_migrations
 from alertd.store.postgres import PostgresDatabase

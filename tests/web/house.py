@@ -14,7 +14,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.hours import HourRange
 from alertd.core.resources import Listing, ResourceKind
-from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.daemon.actions import InstanceApi
 from alertd.daemon.app import App, open_app
@@ -22,7 +22,7 @@ from alertd.daemon.receivers import printing_notifiers
 from alertd.daemon.status_page import serve_page
 from alertd.errors import ApiUnavailable
 from alertd.rules_file.load import load_rules
-from alertd.settings import Settings
+from alertd.settings.model import Settings
 from alertd.store.store import Store
 from alertd.web.listen import Listen
 from tests.core.builders import NOW, RUNNING, Row, bill_rows, row, usd

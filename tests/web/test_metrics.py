@@ -15,7 +15,7 @@ from alertd.core.actions import ActionState
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.reports.overview import Overview, overview
-from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.records import ReloadOutcome
 from alertd.daemon.app import App
 from alertd.daemon.poll import renew_overview, run_cycle
 from alertd.errors import StoreError

@@ -13,7 +13,7 @@ import pytest
 
 from alertd.core.alert import AlertState
 from alertd.core.alert_event import Acknowledged
-from alertd.core.rules.facts import ReloadOutcome
+from alertd.core.rules.records import ReloadOutcome
 from alertd.queries.alert_history import read_history
 from alertd.store.alerts import AlertEvent
 from tests.core.builders import NOW, RUNNING, row

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from alertd.core.alert import Address, Alert
 from alertd.core.alerts.inhibition import Inhibition
@@ -11,8 +12,10 @@ from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.routing import OWNER, Route, route
 from alertd.core.alerts.silence import matchable
 from alertd.core.owners import OwnerDirectory
-from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity
+
+if TYPE_CHECKING:
+    from alertd.core.rules.rule import Rule
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +58,7 @@ class Audience:
     targets: LinkTargets = NO_TARGETS
     """Where those who are notified read on."""
 
-    def of(self, alert: Alert, rule: Rule | None, reason: NotifyReason) -> tuple[Address, ...]:
+    def of(self, alert: Alert, rule: "Rule | None", reason: NotifyReason) -> tuple[Address, ...]:
         """Return who is to be notified for a reason; an end and a correction go to those who were notified."""
         if reason is NotifyReason.RESOLVED:
             return tuple(address for address in alert.notified_to if address.receiver in self.recipients)

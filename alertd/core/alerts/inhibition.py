@@ -7,7 +7,7 @@ from typing import Annotated
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.silence import ALERT_LABELS, matchable
 from alertd.core.labels import Patterns, matches_all
-from alertd.core.rules.base import Key
+from alertd.core.rules.key import Key
 
 Matchers = tuple[tuple[str, Patterns], ...]
 

@@ -15,7 +15,7 @@ from alertd.core.calendar import Period, period_of
 from alertd.core.hours import hour_of, start_of
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.money import Usd, format_usd
-from alertd.core.rules.base import GROUP_KEYS
+from alertd.core.rules.key import GROUP_KEYS
 from alertd.core.words import format_instant
 
 

@@ -22,11 +22,12 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, never_asked, with_api_names
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import step_of
-from alertd.core.spend.bill import ApiKey, Balance, BillPhase, Term, TrackedBill, View
+from alertd.core.spend.bill import ApiKey, Balance, BillPhase, Term, TrackedBill
 from alertd.core.spend.block import EMPTY, HourBlock
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.lateness import Delays
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable
+from alertd.core.spend.lists import View
 from alertd.core.spend.stream import NEVER, STEPS, StepRows, StreamKey, Streams
 from alertd.core.spend.view import SpendView
 

@@ -22,8 +22,8 @@ from alertd.core.replay.past import History, Past
 from alertd.core.rules.base import Rule
 from alertd.core.rules.watched import Watched
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import FULL_HOURS
+from alertd.core.spend.lists import View
 
 _INSTALL = "replay"
 _DAY = timedelta(days=1)

@@ -12,10 +12,10 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, plain, to_decimal
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.key import GROUP_KEYS, Key
 from alertd.core.rules.rule import (
     NOT_MATCHED,
     Escalation,
-    Key,
     LimitT,
     Metric,
     Problem,
@@ -28,11 +28,12 @@ from alertd.core.rules.rule import (
     ratio_decimal,
     rising_problems,
 )
-from alertd.core.rules.spend_rule import GROUP_KEYS, SpendRule
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import Balance, BillStatus, MonthlyBill, TrackedBill, View
+from alertd.core.spend.bill import Balance, BillStatus, MonthlyBill, TrackedBill
 from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.ledger import CategoryBook
+from alertd.core.spend.lists import View
 from alertd.core.spend.planned import Allowance, Allowances, PlannedSpend
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import SpendView

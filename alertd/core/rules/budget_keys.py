@@ -11,7 +11,8 @@ from alertd.core.money import Usd
 from alertd.core.rules.budget_amount import Amount, Moving
 from alertd.core.rules.even_rate import Burn, burn_problems
 from alertd.core.rules.group_rule import GroupRule
-from alertd.core.rules.rule import Key, Problem, Share, rising_problems
+from alertd.core.rules.key import Key
+from alertd.core.rules.rule import Problem, Share, rising_problems
 from alertd.core.rules.standing import Limits
 from alertd.core.severity import Severity
 from alertd.core.spend.forecast import HISTORY_DAYS

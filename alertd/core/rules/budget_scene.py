@@ -18,11 +18,12 @@ from alertd.core.rules.budget_keys import BudgetKeys
 from alertd.core.rules.even_rate import RateScene
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import Forecast
-from alertd.core.spend.bill import SUBSCRIPTION, View
+from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import late_between, since_start
 from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
+from alertd.core.spend.lists import View
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.view import GroupSums
 

@@ -19,7 +19,8 @@ from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.rule import Key, Problem, hourly_problems
+from alertd.core.rules.key import Key
+from alertd.core.rules.rule import Problem, hourly_problems
 from alertd.core.severity import Severity
 from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges

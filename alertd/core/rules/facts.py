@@ -6,31 +6,16 @@ from datetime import datetime, timedelta
 
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Resource, ResourceKey
-from alertd.core.spend.bill import Balance, Term, TrackedBill, View
+from alertd.core.rules.records import ReloadOutcome
+from alertd.core.spend.bill import Balance, Term, TrackedBill
 from alertd.core.spend.data_state import DataState
+from alertd.core.spend.lists import View
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.view import SpendView
 from alertd.core.utilization import Slots
 
 RESOURCES_FRESH = timedelta(hours=1)
 """An older list says nothing of what runs now."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReloadOutcome:
-    """How the last reading of the rules file went."""
-
-    faults: tuple[str, ...] = ()
-    """Why it cannot be used, each with its place; empty where it is in force."""
-    broken_since: datetime | None = None
-    changes: str = ""
-    """What the last good edit changed."""
-    loaded_at: datetime | None = None
-    """When the rules in force were read."""
-    rules: int = 0
-    """How many of them there are, disabled ones included."""
-    failures: int = 0
-    """Readings since the start that could not be used."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,28 +55,6 @@ class ClockFault:
         if self.is_decided:
             return f"{what}, so the clock cannot be checked and counts as it is; {remedy}"
         return f"{what}, and neither bills nor an earlier check bear out that {says}; nothing is decided: {remedy}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ClockRecord:
-    """The time as the daemon checked it last, for other processes and for its next start."""
-
-    checked_at: datetime | None = None
-    """None where it was never checked."""
-    elapsed_s: float = 0.0
-    """Then, by the clock that counts since the system started, suspended time included."""
-    boot: str = ""
-    """Which start of which system that clock counts from; empty where that is not known."""
-    note: str = ""
-    """What is wrong with the system's clock, and what to do."""
-    is_wrong: bool = False
-    """Whether nothing is decided because of that."""
-
-    def later(self, elapsed_s: float, boot: str) -> datetime | None:
-        """Return the time now, None where that clock has started anew since."""
-        if self.checked_at is None or not boot or boot != self.boot or elapsed_s < self.elapsed_s:
-            return None
-        return self.checked_at + timedelta(seconds=elapsed_s - self.elapsed_s)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,11 +12,13 @@ from datetime import datetime, timedelta
 from alertd.core.hours import hour_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Resource, ResourceKey, names_of
-from alertd.core.rules.facts import ClockFault, Facts, ReloadOutcome
+from alertd.core.rules.facts import ClockFault, Facts
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.rules.watched import Watched
-from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill, View
+from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ledger import CategoryBook
+from alertd.core.spend.lists import View
 from alertd.core.spend.stream import Streams
 from alertd.core.spend.view import SpendView
 from alertd.core.utilization import Slots

@@ -13,19 +13,11 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.rule import (
-    NOT_MATCHED,
-    Key,
-    Metric,
-    Share,
-    highest,
-    owner_labels,
-    ratio_decimal,
-    rising_problems,
-)
+from alertd.core.rules.key import Key
+from alertd.core.rules.rule import NOT_MATCHED, Metric, Share, highest, owner_labels, ratio_decimal, rising_problems
 from alertd.core.rules.spend_rule import FILTER_HELP, SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from alertd.core.utilization import KEPT, WHOLE, Idle, idle_stretch, is_cut, newest_of
 from alertd.core.words import format_age, format_instant, format_share
 

@@ -21,7 +21,8 @@ from alertd.core.rules.base import NOT_MATCHED, Key, Metric, Rule, Share, highes
 from alertd.core.rules.comparison import Comparison, hours_of_month, lacking, month_before
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import BillStatus, MonthlyBill, View
+from alertd.core.spend.bill import BillStatus, MonthlyBill
+from alertd.core.spend.lists import View
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.words import format_share
 

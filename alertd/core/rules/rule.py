@@ -23,8 +23,9 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.key import Key
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from alertd.core.words import format_duration
 
 Share = NewType("Share", Fraction)
@@ -43,28 +44,6 @@ class Metric(StrEnum):
     AMOUNT = "amount"
     PAY = "pay"
     VOUCHER = "voucher"
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    """What the rules file's schema says of a key beyond its type."""
-
-    help: str
-    """A sentence for the editor's hover text."""
-    example: object
-    """As written in YAML."""
-    name: str | None = None
-    """How the key is written, where Python reserves the word."""
-    former: tuple[str, ...] = ()
-    """What the key was called before: files that use these names are still read."""
-    at_least: timedelta | int | Fraction | None = None
-    at_most: timedelta | int | Fraction | None = None
-    words: tuple[str, ...] = ()
-    """What editors offer: values of the key, or names in its mapping; others may be written too."""
-    is_closed: bool = False
-    """Whether nothing but these words, and globs of them, can be right."""
-    is_meaning: bool = True
-    """False for keys that change words and receivers only: an edit of them leaves open alerts alone."""
 
 
 NOT_MATCHED = "no longer matched by the rule"

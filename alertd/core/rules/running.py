@@ -12,11 +12,13 @@ from alertd.core.hours import HourRange, start_of, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.rule import Key, Metric, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.key import Key
+from alertd.core.rules.rule import Metric, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.rules.spend_rule import FILTER_HELP, SpendRule
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import CATEGORIES, View
+from alertd.core.spend.bill import CATEGORIES
 from alertd.core.spend.edges import Edges, lagging
+from alertd.core.spend.lists import View
 from alertd.core.spend.runs import Run, runs
 from alertd.core.words import format_age, format_instant
 

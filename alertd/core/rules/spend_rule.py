@@ -15,18 +15,18 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.further import count_spend
+from alertd.core.rules.key import GROUP_KEYS, Key
 from alertd.core.rules.rates import rates_of
-from alertd.core.rules.rule import NOT_MATCHED, Key, Metric, Rule
+from alertd.core.rules.rule import NOT_MATCHED, Metric, Rule
 from alertd.core.severity import Severity
-from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION, View
+from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.edges import Edges, edges_of
+from alertd.core.spend.lists import View
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import GroupSpend, rolling_chart, rolling_hours
 from alertd.core.words import format_about, format_duration, format_list
-
-GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", "billing_method")
 
 FILTER_HELP = "A value, a glob or a list of them; `!x` excludes."
 

@@ -16,7 +16,8 @@ from alertd.core.labels import Patterns, is_glob
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.rules.spend_rule import SpendRule
-from alertd.core.spend.bill import Series, View
+from alertd.core.spend.bill import Series
+from alertd.core.spend.lists import View
 from alertd.core.spend.selection import SERIES_KEYS
 
 _Filters = tuple[tuple[str, Patterns], ...]

@@ -7,7 +7,8 @@ from datetime import datetime, timedelta
 from alertd.core.hours import hour_of, midnight_before
 from alertd.core.rules.base import Rule
 from alertd.core.rules.idle_gpu import IdleGpu
-from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, SUBSCRIPTION, View
+from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, SUBSCRIPTION
+from alertd.core.spend.lists import View
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.stream import LONGEST_LAG_HOURS
 

@@ -42,17 +42,6 @@ FIRST_KEY_HOUR = hour_of(datetime(2026, 1, 1, tzinfo=UTC))
 """The API has no spend by API key before this hour: what lies before is unknown, not zero."""
 
 
-class View(StrEnum):
-    """
-    Two lists of the same money: usage bills, and those of LLM, generation and search by API key.
-
-    Nothing may add one to the other.
-    """
-
-    USAGE = "usage"
-    API_KEY = "api_key"
-
-
 class Series(NamedTuple):
     """What a charge is for: two rows of one hour with the same series add up."""
 

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from alertd.core.labels import Labels
-from alertd.core.spend.bill import View
 from alertd.core.spend.cells import Cells
+from alertd.core.spend.lists import View
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.stream import StreamKey
 

@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.spend.arrival import KEPT_HOURS, Arrivals, Place, ReadSpan, is_noted, lacked_at, note_block, with_read
-from alertd.core.spend.bill import BillRows, Series, View
+from alertd.core.spend.bill import BillRows, Series
 from alertd.core.spend.block import EMPTY, HourBlock, digest, encode
+from alertd.core.spend.lists import View
 
 _NO_HOURS = HourSet()
 DEEP_HOURS = 72

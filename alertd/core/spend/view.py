@@ -20,11 +20,12 @@ from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
-from alertd.core.spend.bill import Series, View
+from alertd.core.spend.bill import Series
 from alertd.core.spend.block import EMPTY, HourBlock, differing, spread
 from alertd.core.spend.cells import Cells, cells_of
 from alertd.core.spend.known_edges import KnownEdge, by_cell, edges_ahead, restore
 from alertd.core.spend.ledger import SeriesTable
+from alertd.core.spend.lists import View
 from alertd.core.spend.selection import Selection, Selector, SpendQuery
 from alertd.core.spend.stream import StreamKey
 from alertd.core.spend.totals import GROWTH, LongTotals, Magnitude, OpenRows, shift, wider

@@ -7,7 +7,7 @@ import pytest
 from alertd.core.alerts.audience import LinkTargets
 from alertd.daemon.plan import build_plan
 from alertd.rules_file.load import load_rules
-from alertd.settings import load_settings
+from alertd.settings.model import load_settings
 
 RULES = """
 version: 1

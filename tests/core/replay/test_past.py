@@ -11,8 +11,9 @@ from alertd.core.owners import OwnerDirectory
 from alertd.core.replay.past import History, Past, last_hour
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.watched import Watched
-from alertd.core.spend.bill import Balance, View
+from alertd.core.spend.bill import Balance
 from alertd.core.spend.ledger import SeriesTable
+from alertd.core.spend.lists import View
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import HOUR, NOW, RUNNING, SETTLE, Desk, Row, a_series, monthly_bill, row, tracked, usd
 

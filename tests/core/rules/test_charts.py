@@ -20,7 +20,7 @@ from alertd.core.rules.data_stale import DataStale
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.spike import Spike
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.rises import Compare
 from tests.core.builders import CRITICAL, HOUR, NOW, RUNNING, WARNING, Desk, Row, desk_with, group, rolling, row, usd

@@ -12,7 +12,7 @@ from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.rules.base import NOT_MATCHED, Share
 from alertd.core.rules.reconcile import Against, Reconcile
-from alertd.core.spend.bill import View
+from alertd.core.spend.lists import View
 from tests.core.builders import WARNING, Desk, Row, desk_with, monthly_bill, row, tracked
 
 FIRST = hour_of(datetime(2026, 3, 1, tzinfo=UTC))

@@ -5,7 +5,8 @@ import pytest
 from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.unmatched import unmatched
-from alertd.core.spend.bill import Series, View
+from alertd.core.spend.bill import Series
+from alertd.core.spend.lists import View
 from tests.core.builders import rolling
 
 OWNERS = OwnerDirectory(

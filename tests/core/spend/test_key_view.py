@@ -20,8 +20,8 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.rules.spike import Spike
-from alertd.core.spend.bill import View
 from alertd.core.spend.ledger import CategoryBook
+from alertd.core.spend.lists import View
 from alertd.core.spend.rises import Compare
 from tests.core.builders import NOW, RUNNING, WARNING, Desk, Row, desk_with, rolling, row, usd
 from tests.examples import examples

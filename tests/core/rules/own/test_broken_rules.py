@@ -8,8 +8,9 @@ from alertd.core.alert import AlertState
 from alertd.core.alerts.due import notified, notify_reason
 from alertd.core.alerts.lifecycle import Move, step
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.rules.facts import Facts, ReloadOutcome
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.own.broken_rules import RulesBroken
+from alertd.core.rules.records import ReloadOutcome
 from alertd.core.severity import Severity
 from tests.core.builders import NOW, Desk
 

@@ -1,0 +1,29 @@
+"""What the rules file's schema says of a key beyond its type, and the names by which spend is grouped."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from fractions import Fraction
+
+GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", "billing_method")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """What the rules file's schema says of a key beyond its type."""
+
+    help: str
+    """A sentence for the editor's hover text."""
+    example: object
+    """As written in YAML."""
+    name: str | None = None
+    """How the key is written, where Python reserves the word."""
+    former: tuple[str, ...] = ()
+    """What the key was called before: files that use these names are still read."""
+    at_least: timedelta | int | Fraction | None = None
+    at_most: timedelta | int | Fraction | None = None
+    words: tuple[str, ...] = ()
+    """What editors offer: values of the key, or names in its mapping; others may be written too."""
+    is_closed: bool = False
+    """Whether nothing but these words, and globs of them, can be right."""
+    is_meaning: bool = True
+    """False for keys that change words and receivers only: an edit of them leaves open alerts alone."""

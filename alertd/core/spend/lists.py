@@ -1,0 +1,14 @@
+"""The two lists of bills that show the same money."""
+
+from enum import StrEnum
+
+
+class View(StrEnum):
+    """
+    Two lists of the same money: usage bills, and those of LLM, generation and search by API key.
+
+    Nothing may add one to the other.
+    """
+
+    USAGE = "usage"
+    API_KEY = "api_key"
