@@ -42,7 +42,7 @@ Handler = Callable[[Request], Awaitable[RequestOutcome]]
 
 def socket_path(database: Path) -> Path:
     """Return where the socket of a database's daemon is."""
-    return Path(f"{database.resolve()}.sock")
+    return Path(f"{os.path.realpath(database)}.sock")
 
 
 @asynccontextmanager

@@ -38,6 +38,7 @@ from alertd.notify.config import (
     File,
     Name,
     ReceiverConfig,
+    one_of_keys,
     one_or_more_schema,
     without_repeats,
 )
@@ -77,6 +78,8 @@ def _base_url(url: str) -> str:
 
 class AlertmanagerConfig(ReceiverConfig):
     """Which Alertmanagers, and how to log in to them; exactly one of the three forms of the URL."""
+
+    model_config = one_of_keys("url", "url_env", "url_file")
 
     url: Annotated[
         tuple[Annotated[str, AfterValidator(_base_url)], ...],

@@ -26,6 +26,11 @@ def one_or_more_schema(pattern: str) -> WithJsonSchema:
     return WithJsonSchema({"anyOf": [text, {"type": "array", "items": text, "minItems": 1}]})
 
 
+def one_of_keys(*keys: str) -> ConfigDict:
+    """Return a configuration whose schema asks for exactly one of some keys, as a validator says in words."""
+    return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
+
+
 ONE_OR_MORE = BeforeValidator(_as_sequence)
 """Accepts a single text where a list may stand."""
 

@@ -33,7 +33,7 @@ from alertd.notify.base import (
     require_safe_url,
     resolve_secret,
 )
-from alertd.notify.config import File, Name, ReceiverConfig
+from alertd.notify.config import File, Name, ReceiverConfig, one_of_keys
 from alertd.notify.http_answer import Endpoint
 from alertd.notify.text import headline, printable
 
@@ -61,6 +61,8 @@ def _http_url(url: str) -> str:
 class PagerDutyConfig(ReceiverConfig):
     """The integration of the service whose on-call is notified."""
 
+    model_config = one_of_keys("routing_key_env", "routing_key_file")
+
     routing_key_env: Name | None = Field(
         default=None,
         description='Environment variable that holds the integration key of a service ("Events API v2").',
@@ -75,6 +77,7 @@ class PagerDutyConfig(ReceiverConfig):
         default="https://events.pagerduty.com/v2/enqueue",
         description="Where events go; accounts in the EU have a host of their own.",
         examples=["https://events.eu.pagerduty.com/v2/enqueue"],
+        json_schema_extra={"pattern": "^[Hh][Tt][Tt][Pp][Ss]?://"},
     )
 
     @model_validator(mode="after")

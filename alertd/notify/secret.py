@@ -2,12 +2,15 @@
 Secrets that a rules file names: by environment variable or by file, never in the file itself.
 
 Whoever edits the rules chooses where messages and keys go. So a rules file names secrets of its own: alertd's settings
-and their files are none of them, except the one that a key stands for by itself.
+and their files, and what libraries read of its store and its proxies, are none of them, except the one that a key
+stands for by itself.
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from alertd.errors import UserError
 from alertd.files.text_file import UnusableFile, read_text_file
@@ -68,7 +71,7 @@ class SecretPlaces:
         return value
 
     def _from_variable(self, variable: str, *, noun: str, own: str | None) -> str:
-        if variable.upper().startswith(_PREFIX) and variable.upper() != (_variable(own) if own else ""):
+        if _is_ours(variable.upper()) and variable.upper() != (_variable(own) if own else ""):
             raise SecretError(
                 f"{variable} is one of alertd's own settings, which a rules file must not name here; "
                 f"put the {noun} into a variable of its own",
@@ -100,23 +103,46 @@ class SecretPlaces:
         meant = self.setting(own) if own else None
         for name in (*sorted(SECRETS), "database_url"):
             secret = self.setting(name)
-            if secret and len(secret) >= _SHORTEST_SECRET and secret in value and secret != meant:
+            parts = (secret, *_passwords_of(secret)) if name == "database_url" else (secret,)
+            if any(one and len(one) >= _SHORTEST_SECRET and one in value and one != meant for one in parts):
                 yield name
+
+
+def _is_ours(variable: str) -> bool:
+    """Return whether alertd reads a variable, or a library does for it: passwords of the store and of proxies."""
+    return variable.startswith(_PREFIX) or variable == "PGPASSWORD" or variable.endswith("_PROXY")
 
 
 def _variable(name: str) -> str:
     return f"{_PREFIX}{name.upper()}"
 
 
+def _passwords_of(url: str | None) -> tuple[str, ...]:
+    """Return the password in a URL, as it is written and as it is meant."""
+    try:
+        password = urlsplit(url or "").password or ""
+    except ValueError:
+        return ()
+    return (password, unquote(password)) if password else ()
+
+
 def _is_own(path: Path, own: str | None) -> bool:
     """Return whether a path leads, by whatever links, to a file that alertd reads its settings from."""
-    if path.resolve().is_relative_to("/proc"):
+    # Unlike `resolve`, this takes links in a circle, at which reading fails with a reason.
+    if Path(os.path.realpath(path)).is_relative_to("/proc"):
         # The environment of every process of this user stands there.
+        return True
+    if path.exists() and any(file.exists() and file.samefile(path) for file in _password_files()):
         return True
     meant = _variable(own).lower() if own else ""
     return any(
         file.name.lower() != meant and file.exists() and path.exists() and file.samefile(path) for file in _own_files()
     )
+
+
+def _password_files() -> Iterator[Path]:
+    """Yield where PostgreSQL's client finds the store's password by itself."""
+    yield Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
 
 
 def _own_files() -> Iterator[Path]:

@@ -26,7 +26,7 @@ from alertd.notify.base import (
     require_safe_url,
     resolve_secret,
 )
-from alertd.notify.config import File, Name, ReceiverConfig
+from alertd.notify.config import File, Name, ReceiverConfig, one_of_keys
 from alertd.notify.text import printable
 
 if TYPE_CHECKING:
@@ -48,6 +48,8 @@ def _http_url(url: str) -> str:
 
 class WebhookConfig(ReceiverConfig):
     """Where to post, and with which token; exactly one of the three forms of the URL."""
+
+    model_config = one_of_keys("url", "url_env", "url_file")
 
     url: Annotated[str, AfterValidator(_http_url)] | None = Field(
         default=None,

@@ -340,6 +340,8 @@ def _list_of(
     array: Schema = {"type": "array", "items": item.schema}
     if at_least:
         array["minItems"] = at_least
+    if key.count:
+        array |= {"minItems": key.count, "maxItems": key.count, "uniqueItems": True}
     example = key.example[0] if isinstance(key.example, list) and key.example else key.example
 
     def read_list(node: Node) -> object:
@@ -361,7 +363,7 @@ def _list_of(
     def written(found: Patterns | tuple[object, ...]) -> object:
         return [item.write(one) for one in (found.texts if isinstance(found, Patterns) else found)]
 
-    return ValueType(read_list, {"anyOf": [item.schema, array]}, written)
+    return ValueType(read_list, array if key.count else {"anyOf": [item.schema, array]}, written)
 
 
 def _mapping(names: object, held: object, key: Key, build: Callable[..., object]) -> ValueType:

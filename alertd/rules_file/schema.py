@@ -60,7 +60,10 @@ def rules_schema() -> Schema:
 def rule_schema(kind: type[Rule]) -> Schema:
     """Return the JSON Schema of a rule of one type."""
     what: Schema = {**_names(kind.TYPE, FORMER_NAMES), "description": kind.HELP, "examples": [kind.TYPE]}
-    return object_schema(f"{kind.TYPE} rule", key_table(kind), {"type": what})
+    schema = object_schema(f"{kind.TYPE} rule", key_table(kind), {"type": what})
+    if kind.NEEDS_ONE_OF:
+        schema["anyOf"] = [{"required": [key]} for key in kind.NEEDS_ONE_OF]
+    return schema
 
 
 def _names(name: str, former: Mapping[str, str]) -> Schema:

@@ -1,5 +1,6 @@
 """Which driver opens a database, and what keeps a second writer out of it."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -44,7 +45,8 @@ def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Driver, Loc
     if isinstance(address, PostgresUrl):
         return _open_postgres(address, on_lost)
     # Two names of one file must not give two locks.
-    path = address.resolve()
+    # By realpath, which takes links in a circle: opening them says so.
+    path = Path(os.path.realpath(address))
     if path.exists() and not path.is_file() and not path.is_dir():
         raise StoreError(f"{path}: is not a file; set ALERTD_DATABASE_URL to another")
     lock = FileLock.take(path)

@@ -13,7 +13,7 @@ OWN = {
     "slack_bot_token": "xoxb-canary-of-alertd",
     "smtp_password": "canary-password",
     "novita_api_key": "sk_canary-of-alertd",
-    "database_url": "postgresql://alertd:canary-db@db/alertd",
+    "database_url": "postgresql://alertd:canary%2Fdb@db/alertd",
 }
 
 
@@ -63,6 +63,9 @@ def refusal(
         pytest.param("ALERTD_SMTP_PASSWORD", "slack_bot_token", "alertd's own settings", id="not the one meant"),
         pytest.param("ALERTD_ANYTHING", None, "alertd's own settings", id="a name that later versions may use"),
         pytest.param("COPY", None, "ALERTD_SMTP_PASSWORD", id="the value under another name"),
+        pytest.param("PGPASSWORD", None, "alertd's own settings", id="the store's password"),
+        pytest.param("https_proxy", None, "alertd's own settings", id="the proxy's login"),
+        pytest.param("DB_PASSWORD", None, "ALERTD_DATABASE_URL", id="the password in the store's URL"),
         pytest.param("INSIDE", None, "ALERTD_NOVITA_API_KEY", id="the value inside a URL"),
     ],
 )
@@ -78,6 +81,9 @@ def test_variable_when_it_is_no_secret_of_its_own_then_refused(
         "alertd_smtp_password": OWN["smtp_password"],
         "ALERTD_DATABASE_URL": OWN["database_url"],
         "ALERTD_ANYTHING": "x",
+        "PGPASSWORD": "x",
+        "https_proxy": "http://u:canary-of-proxy@proxy:3128",
+        "DB_PASSWORD": "canary/db",
     }
     assert word in refusal(places(tmp_path, environment), variable=variable, own=own)
 
@@ -138,12 +144,22 @@ def test_file_of_a_setting_then_refused_by_whatever_way(way: str, secrets_dir: P
         ("huge", "larger than"),
         ("binary", "not text in UTF-8"),
         ("nul", "cannot read"),
+        ("circle", "symbolic links"),
+        ("pgpass", "alertd's own settings"),
     ],
 )
-def test_file_when_it_cannot_be_one_then_said_at_once(kind: str, word: str, tmp_path: Path) -> None:
+def test_file_when_it_cannot_be_one_then_said_at_once(
+    kind: str, word: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A FIFO would wait for ever, a device never end."""
     path = tmp_path / "secret"
+    monkeypatch.setenv("HOME", str(tmp_path))
     match kind:
+        case "circle":
+            path.symlink_to(path)
+        case "pgpass":
+            (tmp_path / ".pgpass").write_text("db:5432:alertd:alertd:canary")
+            path.symlink_to(".pgpass")
         case "empty":
             path.write_text("\n")
         case "folder":

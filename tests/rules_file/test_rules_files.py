@@ -29,9 +29,9 @@ GOOD_FILES = [file for path in [*GOOD, STARTER, EXAMPLE] for file in (path.iterd
 SAID_BY_SCHEMA = re.compile(
     "file-without|version|section|defaults-(not|key|value)|rule-(not|without|type|key-(?!typo)|name-(spaces|true))"
     "|duration-(?!too|part|list)|duration-list|repeat-interval-word|money-(?!too|hexadecimal)|share-(?!too)|number|flag"
-    "|text|enum|severity|thresholds-(empty|bare)|labels|label-name|url|view|key-view-of|balance-(thresholds|group|runway-money)|reconcile-against|notify-empty|escalate-(without|key|not)"
-    "|bill-days|spike-(ratio|without)|owner-severity|stale-(without|days)|reconcile-(tolerance-words|category)|account-(with-key|key-in-env|url)|owner-without|receiver-(type|without|not|key|slack|quiet-(hours|day))"
-    "|action-(approvers|without-(a|approvers)|with-key|type|key-typo)|route-(without|severity)|category-(typo|excluded|summary)|pattern|owner-(email|slack)|report-(zone|schedule$)|stale-group|planned-category|planned-(time|without)|budget-(without-(period|amount)|period|amounts?-zero|threshold-money|pace)"
+    "|text|enum|severity|thresholds-(empty|bare)|labels|label-name|url|view|key-view-of|balance-(thresholds|without|group|runway-money)|reconcile-against|notify-empty|escalate-(without|key|not)"
+    "|bill-days|spike-(ratio|without)|owner-severity|stale-(without|days)|reconcile-(tolerance-words|category)|account-(with-key|key-in-env|url)|owner-without|receiver-(type|(webhook|alertmanager)-url-missing|pagerduty|without|not|key|slack|quiet-(hours|day))"
+    "|action-(approvers|without-(a|approvers)|with-key|type|key-typo)|route-(without|severity)|category-(typo|excluded|summary)|pattern|owner-(email|slack)|report-(zone|schedule$)|stale-group|planned-category|planned-(time|without)|budget-(without-(period|amount|limits)|burn|period|amounts?-zero|threshold-money|pace)"
 )
 
 

@@ -63,6 +63,7 @@ class BalanceRule(Rule):
         "one alert per account carries both."
     )
     NEEDS_PAYMENT: ClassVar[bool] = True
+    NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("available_below", "runway_below")
     COUNTS_MONEY: ClassVar[bool] = True
     ADVICE: ClassVar[str] = "Top up the account in the billing console, or stop what spends most below."
 

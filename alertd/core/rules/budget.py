@@ -70,6 +70,7 @@ class BudgetRule(WatchedBudget):
         "An amount for a calendar period: the share of it that is spent, the pace, how fast it is spent of late, and "
         "what the period is forecast to end at; one alert carries them all."
     )
+    NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("thresholds", "pace", "burn", "forecast")
     ADVICE: ClassVar[str] = "Look at what spends most below: stop or slow what is not needed, or raise the budget."
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:

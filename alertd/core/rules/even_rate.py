@@ -48,6 +48,7 @@ class Burn:
             example=["6h", "1h"],
             at_least=timedelta(hours=1),
             at_most=timedelta(days=92),
+            count=_WINDOWS,
         ),
     ]
 

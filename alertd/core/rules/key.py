@@ -21,6 +21,8 @@ class Key:
     """What the key was called before: files that use these names are still read."""
     at_least: timedelta | int | Fraction | None = None
     at_most: timedelta | int | Fraction | None = None
+    count: int = 0
+    """How many values, all different, a list of it has; 0 for any number, and then one may stand without a list."""
     words: tuple[str, ...] = ()
     """What editors offer: values of the key, or names in its mapping; others may be written too."""
     is_closed: bool = False

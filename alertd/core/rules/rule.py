@@ -70,6 +70,8 @@ class Rule(ABC):
     """What the reader of an alert can do, in one sentence."""
     NEEDS_PAYMENT: ClassVar[bool] = False
     """Whether paying resolves what it alerts on."""
+    NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ()
+    """Keys without any of which the rule could decide nothing; `problems` says so in words."""
     COUNTS_MONEY: ClassVar[bool] = False
     """Whether further spend of an alert is counted, for `repeat_every` and for silences until an amount."""
     NOT_REPLAYED: ClassVar[str] = ""

@@ -29,6 +29,7 @@ class SubscriptionRule(Rule):
     """Count the days until a fixed term ends that was not renewed; and notify of purchases."""
 
     TYPE: ClassVar[str] = "subscription"
+    NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("ends_within", "on_new")
     HELP: ClassVar[str] = (
         "Days until a fixed term ends that was not renewed, one alert per owner and product, which ends with a renewal "
         "or with the term; and a purchase, notified once."
