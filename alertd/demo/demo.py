@@ -17,8 +17,9 @@ from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 
+from alertd.core.actions import ActionRequest
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.money import Usd, format_usd, to_decimal
+from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
 from alertd.core.spend.bill import CATEGORIES, PRODUCT_CATEGORIES, SUBSCRIPTION
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.selection import SpendQuery
@@ -26,13 +27,17 @@ from alertd.core.spend.view import SpendView
 from alertd.core.words import format_count, format_instant
 from alertd.daemon.app import App, open_app
 from alertd.daemon.poll import run_cycle
+from alertd.demo.clock import Clock
+from alertd.demo.pressed import stop_instance
 from alertd.novita.client import NovitaClient
+from alertd.novita.instances import InstanceClient
 from alertd.rules_file.load import load_rules
 from alertd.settings.model import Settings
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.meters import to_usd
 from alertd.simulator.scenarios import SCENARIOS
 from alertd.simulator.server import BillingSimulator
+from alertd.simulator.world import World
 from alertd.store.store import Store
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -47,17 +52,10 @@ RULES = ("demo.yaml",)
 _LAST_READS = 2
 """Money that vanished is believed only when two reads say so."""
 API_KEY = "sim-key"
-
-
-@dataclass(slots=True)
-class Clock:
-    """The demo's time, turned by hand."""
-
-    now: datetime
-
-    def __call__(self) -> datetime:
-        """Return the simulated instant."""
-        return self.now
+ACTION_KEY = "sim-stop-key"
+FORGOTTEN = "gpu-notebook-9"
+STOPPED_AT = START + timedelta(days=11, hours=8)
+"""The morning after its alert became critical. Without alertd somebody finds it on March 21, at 9:00."""
 
 
 @dataclass(slots=True)
@@ -89,6 +87,10 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
     say(heading(world.summary))
     async with BillingSimulator(world, now=clock, api_key=API_KEY, faults=demo_faults(seed, START)) as simulator:
         async with demo_daemon(simulator.base_url, clock, rules=RULES) as app:
+            await live_until(STOPPED_AT, app, clock, tally, say)
+            stopped = await stop_instance(app, clock, FORGOTTEN)
+            if stopped is not None:
+                say(_stop_lines(stopped))
             await live_until(START + LENGTH, app, clock, tally, say)
             say(f"  {clock.now:%b %d}  the month is over; waiting for its last late bills")
             for _ in range(_LAST_READS):
@@ -96,10 +98,14 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
             counted = await _counted(app)
             firing = [alert.headline for alert in app.cycle.open_alerts()]
         requests, spoilt = len(simulator.requests), sum(bool(record.fault) for record in simulator.requests)
-    billed = {category: world.final_spend(START, START + LENGTH, category=category) for category in PRODUCT_CATEGORIES}
-    billed[SUBSCRIPTION] = to_usd(world.subscribed(START, START + LENGTH).amount)
+        lived = simulator.world
+    billed = {category: lived.final_spend(START, START + LENGTH, category=category) for category in PRODUCT_CATEGORIES}
+    billed[SUBSCRIPTION] = to_usd(lived.subscribed(START, START + LENGTH).amount)
     is_equal = all(to_decimal(counted[category]) == billed[category] for category in billed)
     say(_summary(counted, sum(billed.values(), Decimal(0)), tally, firing, requests, spoilt, is_equal=is_equal))
+    if stopped is not None:
+        say(_saved_line(stopped, *(_cost(each, FORGOTTEN) for each in (world, lived))))
+    say(_ENDING)
     return is_equal
 
 
@@ -133,6 +139,7 @@ async def demo_daemon(base_url: str, clock: Clock, *, rules: tuple[str, ...]) ->
         )
         loaded = load_rules(rules_path)
         url = settings.store_url()
+        switch = InstanceClient(account="default", api_key=ACTION_KEY, key_source="the demo", base_url=base_url)
         async with (
             NovitaClient(account="default", api_key=API_KEY, base_url=base_url, sleep=_no_wait, now=clock) as client,
             open_app(
@@ -140,10 +147,12 @@ async def demo_daemon(base_url: str, clock: Clock, *, rules: tuple[str, ...]) ->
                 loaded,
                 open_store=lambda: Store.open(url, now=clock()),
                 sources={"default": client},
+                instances={("stop", "default"): switch},
                 cadence=CADENCE,
                 now=clock,
             ) as app,
         ):
+            app.connections.push_async_callback(switch.close)
             yield app
 
 
@@ -224,8 +233,32 @@ def _summary(
         f"  {read}; {format_count(tally.failed_cycles, 'poll')} stayed incomplete",
         f"  {notified}; {tally.messages} messages",
         f"  still firing: {'; '.join(firing) or 'nothing'}",
-        "",
-        f"Simulated time ended at {format_instant(START + LENGTH + SETTLING)}; nothing was left behind.",
-        "Next: `alertd demo --serve` shows its status page; `alertd init` writes a rules file to start from.",
     ]
     return "\n".join(lines)
+
+
+_ENDING = (
+    f"\nSimulated time ended at {format_instant(START + LENGTH + SETTLING)}; nothing was left behind.\n"
+    "Next: `alertd demo --serve` shows its status page; `alertd init` writes a rules file to start from."
+)
+
+
+def _stop_lines(stopped: ActionRequest) -> str:
+    """Say what was done in the morning, and what came of it."""
+    return (
+        f"  {stopped.requested_at:%b %d %H:%M}  {stopped.by} runs `alertd stop {stopped.fingerprint}`\n"
+        f"                {stopped.name} ({stopped.owner}): {stopped.state.value}, {stopped.detail}\n"
+    )
+
+
+def _cost(world: World, owner: str) -> Decimal:
+    return world.final_spend(START, START + LENGTH, category="gpu", owner_id=owner)
+
+
+def _saved_line(stopped: ActionRequest, left_on: Decimal, billed: Decimal) -> str:
+    """Say what the stop saved: both sums are the simulator's own, and no forecast."""
+    saved, would, did = (format_usd(int(each * UNITS_PER_USD)) for each in (left_on - billed, left_on, billed))
+    return (
+        f"  the stop of {stopped.name} saved {saved}: it was billed {did}, and comes to {would} where it runs on\n"
+        "  until somebody finds it on March 21 (by the simulator's meters, with and without the stop)"
+    )

@@ -2,7 +2,7 @@
 The demo's status page: the month of the demo, stopped at its worst hour, for looking around.
 
 There a forgotten GPU, a leaking key and an unpaid bill fire at once. The simulated clock stands still, so that what is
-seen stays; acknowledging and silencing work.
+seen stays; acknowledging, silencing and stopping work.
 """
 
 import asyncio
@@ -19,7 +19,9 @@ from alertd.core.rules.records import ReloadOutcome
 from alertd.core.words import format_instant
 from alertd.daemon.poll import renew_overview
 from alertd.daemon.status_page import serve_page
-from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Clock, Tally, demo_daemon, heading, live_until
+from alertd.demo.clock import Clock
+from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Tally, demo_daemon, heading, live_until
+from alertd.demo.pressed import carry_out
 from alertd.errors import UserError
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.scenarios import SCENARIOS
@@ -56,14 +58,12 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
         await app.gateway.note_rules_file(rules)
         await renew_overview(app, clock.now)
 
-        async def carry_out(request: Request) -> RequestOutcome:
-            outcome = await app.cycle.carry_out(request, clock.now)
-            await app.delivery.drain(patience=timedelta())
-            return outcome
+        async def asked(request: Request) -> RequestOutcome:
+            return await carry_out(app, request, clock)
 
         token = secrets.token_urlsafe(12)
         listen = Listen(host="127.0.0.1", port=port, token=token, public_read=True)
-        async with serve_page(app, listen, carry_out=carry_out, stuck=tuple, now=clock) as bound, _until_asked(stop):
+        async with serve_page(app, listen, carry_out=asked, stuck=tuple, now=clock) as bound, _until_asked(stop):
             say(_invitation(bound, token))
             await stop.wait()
 
@@ -98,6 +98,6 @@ def _invitation(port: int, token: str) -> str:
     return (
         f"\nThe clock stands still at {format_instant(WORST_HOUR)}. The status page:\n\n"
         f"  http://127.0.0.1:{port}/\n\n"
-        f"To acknowledge or silence there, sign in with the token {token}\n"
+        f"To acknowledge, silence or stop there, sign in with the token {token}\n"
         "Ctrl-C ends it; nothing is left behind."
     )

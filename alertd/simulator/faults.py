@@ -132,9 +132,9 @@ def demo_faults(seed: int, start: datetime) -> FaultPlan:
     """
     Return faults for a simulated month from *start*: none costs real time.
 
-    2 % of requests fail at once; on the sixth day the service is out from 02:00 to 06:00.
+    2 % of requests fail at once; on the 25th day, when everything else is over, the service is out from 02:00 to 06:00.
     """
-    outage = start + timedelta(days=5, hours=2)
+    outage = start + timedelta(days=24, hours=2)
     return FaultPlan(
         seed=seed,
         rules=(

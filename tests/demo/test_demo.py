@@ -22,7 +22,13 @@ async def test_demo_when_run_then_counts_exactly_and_shows_and_costs_what_the_pa
     is_equal = await demo.run_demo(said.append, seed=7)
 
     assert is_equal
-    assert ": equal" in said[-1]
-    assert f"; {stated} messages\n" in said[-1]
+    text, sent = "\n".join(said), capsys.readouterr().out
+    assert ": equal" in text
+    assert f"; {stated} messages\n" in text
     (shown,) = blocks(README, "text")
-    assert set(shown.splitlines()) <= set(capsys.readouterr().out.splitlines())
+    assert set(shown.splitlines()) <= set(sent.splitlines())
+    # The first is about money; that bills cannot be read is said too, once there was something to see.
+    assert "owed" in sent.partition("\n\n")[0]
+    assert "cannot read the bills" in sent
+    # From March 10, 17:00 to March 12, 8:00 at $8.36 an hour: nothing is billed after the hour in which it was stopped.
+    assert "the stop of dana-sandbox saved $1,805.76: it was billed $326.04" in text
