@@ -20,6 +20,7 @@ SHOWN_CHARACTERS = 80
 
 SIGNS_OF_SUCCESS = frozenset({"", "0", "200", "ok", "success"})
 
+_NO = frozenset({b"false", b'"false"', b"0"})
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?P<lone>u[dD][89a-fA-F][0-9a-fA-F]{2})|.)",
     re.DOTALL,
@@ -113,7 +114,12 @@ def check_envelope(envelope: dict[str, msgspec.Raw], *, rows_key: str, has_list:
     said: dict[str, str] = {
         key: plain_text(envelope[key]) for key in ("code", "reason", "error", "message") if key in envelope
     }
-    signs = ("code",) if has_rows else ("code", "reason", "error")
+    signs: tuple[str, ...] = ("code",) if has_rows else ("code", "reason", "error")
+    if not has_list:
+        # A gateway's own answers: nothing in them says that there is nothing billed.
+        said |= {key: plain_text(envelope[key]) for key in ("status", "statusCode", "errors") if key in envelope}
+        said |= {key: "false" for key in ("ok", "success") if bytes(envelope.get(key, b"")) in _NO}
+        signs = (*said,)
     if any(said.get(sign, "").lower() not in SIGNS_OF_SUCCESS for sign in signs):
         raise UnexpectedShape(f"the answer reports an error: {shorten(' '.join(said.values()), 200)}")
     if has_list:

@@ -14,6 +14,7 @@ from fnmatch import translate
 
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.owners import OwnerDirectory
+from alertd.core.printable import escape_controls
 from alertd.core.rules.base import Rule
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.spend.bill import Series
@@ -139,7 +140,9 @@ def _lonely(name: str, patterns: Patterns, billed: _Billed, keys: _Keys) -> Iter
     for text in patterns.texts:
         if text and not text.startswith("!") and not billed.fitting(name, text, keys) - {""}:
             values = billed.values(name, keys) - {""}
-            yield f'{name}: "{text}" matches no stored spend{_instead(name, text, values, billed.owners)}'
+            # Names of stored spend are strangers' words, and this is shown on terminals.
+            instead = escape_controls(_instead(name, text, values, billed.owners))
+            yield f'{name}: "{text}" matches no stored spend{instead}'
 
 
 def _instead(name: str, text: str, values: Collection[str], owners: OwnerDirectory) -> str:

@@ -65,6 +65,13 @@ def test_filter_when_compared_with_stored_spend_then_said_what_fits_nothing(
     assert len(found) == 1 if texts is None else found == texts
 
 
+def test_filter_when_a_stored_name_holds_controls_then_they_are_shown_by_number() -> None:
+    """Owners are named by whoever makes an instance, and `alertd check` prints to a terminal."""
+    series = [of("gpu-\x1b[2J\u202e1", "H100")]
+    (found,) = unmatched([rolling(owner=Patterns(("gpu-1",)))], {View.USAGE: series}, OwnerDirectory())
+    assert str(found).isprintable()
+
+
 def test_filter_when_the_store_is_fresh_or_the_rule_disabled_then_nothing_is_said() -> None:
     """No bill was read yet: every name would be unknown."""
     wrong = rolling(owner=Patterns(("nope",)))
