@@ -10,7 +10,9 @@ from typing import ClassVar, cast
 from pydantic import BaseModel, SecretStr
 
 from alertd.core.alert import AlertState
+from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange, start_of
+from alertd.core.messages.message import AlertFacts, Message
 from alertd.core.resources import Listing, ResourceKind
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.daemon.app import App, open_app
@@ -83,6 +85,14 @@ class Billing:
         raise ApiUnavailable("none", account="default", what="balance")
 
 
+def _said(message: Message, alert: AlertFacts) -> list[str]:
+    """Return what a message says of an alert: one of many has a reason of its own, and an end may bring what waited."""
+    if message.reason is NotifyReason.STORM:
+        return ["resolved" if alert.is_resolved else "firing"]
+    waited = ["firing"] if message.is_resolved and any("late: firing" in line for line in message.history) else []
+    return [*waited, message.reason.value]
+
+
 class Pager:
     """A receiver that takes everything, or answers what it is given."""
 
@@ -102,8 +112,9 @@ class Pager:
         # What leaves is dated by the notifier's own look at the clock.
         self.clock.wall()
         if isinstance(self.answer, Delivered):
-            labels = [f"{one.rule}{dict(one.labels).get('owner', '')}" for one in envelope.message.alerts]
-            self.got += [(self.clock.true, envelope.message.reason.value, label) for label in labels]
+            for one in envelope.message.alerts:
+                label = f"{one.rule}{dict(one.labels).get('owner', '')}"
+                self.got += [(self.clock.true, reason, label) for reason in _said(envelope.message, one)]
         return self.answer
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> CannotLook:
