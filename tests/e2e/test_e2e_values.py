@@ -85,8 +85,10 @@ def random_rows(rng: random.Random, world: BillingWorld) -> list[Row]:
             start -= start % (24 * HOUR)
         digits = rng.choice([0, 2, 4, 7, 10])
         unit = Decimal(1).scaleb(-digits)
-        pay = unit * rng.randrange(10 ** min(digits + 2, 9)) * hours
-        voucher = unit * rng.randrange(10**digits) * hours * rng.choice([0, 1])
+        # What has not ended lies in its hours so far: divisible by them too, at whatever hour this runs.
+        parts = hours * min(hours, (running - start) // HOUR + 1)
+        pay = unit * rng.randrange(10 ** min(digits + 2, 9)) * parts
+        voucher = unit * rng.randrange(10**digits) * parts * rng.choice([0, 1])
         sign = rng.choice([1] * 15 + [-1])
         rows.append(
             Row(
