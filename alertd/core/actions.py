@@ -47,11 +47,6 @@ class ActionState(StrEnum):
         """Whether nothing comes after it."""
         return self in {ActionState.DONE, ActionState.FAILED, ActionState.UNKNOWN}
 
-    @property
-    def is_unconfirmed(self) -> bool:
-        """Whether the instance's state is to be read."""
-        return self in {ActionState.STOPPING, ActionState.STARTING}
-
 
 _WAITING = {Verb.STOP: ActionState.STOPPING, Verb.START: ActionState.STARTING}
 _CONFIRMING = {Verb.STOP: frozenset({"exited", "removed"}), Verb.START: frozenset({"running"})}

@@ -31,7 +31,7 @@ class StrictWebClient(AsyncWebClient):
         said = answer.data if answer is not None else {}
         if answer is not None and isinstance(said, Mapping) and said.get("ok") is True:
             return answer
-        raise SlackApiError("no answer in Slack's form", said)  # type: ignore[no-untyped-call]
+        raise SlackApiError("no answer in Slack's form", said)  # type: ignore[no-untyped-call] # slack-sdk's
 
 
 def what_slack_said(error: SlackApiError) -> Mapping[str, object]:
