@@ -11,6 +11,7 @@ from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.muted import Muted
 from alertd.core.severity import Severity
+from alertd.core.words import format_instant
 
 ACCOUNT_SEPARATOR = ", "
 """Between the accounts of an alert that is about several."""
@@ -58,11 +59,11 @@ class Lag:
 
     @property
     def text(self) -> str:
-        """The stream and through when it is billed: `cloud_storage through Mar 9`, `gpu through Mar 9 14:00`."""
+        """The stream and when it is billed through: `cloud_storage through Mar 9`, `gpu through <instant>`."""
         if self.is_by_day and self.through == self.through.replace(hour=0, minute=0):
             last = self.through - timedelta(hours=1)
             return f"{self.stream} through {last:%b} {last.day}"
-        return f"{self.stream} through {self.through:%b} {self.through.day} {self.through:%H:%M}"
+        return f"{self.stream} through {format_instant(self.through)}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

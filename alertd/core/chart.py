@@ -5,6 +5,7 @@ Data and words only. A channel draws it as it can, and whoever cannot see the dr
 comes from a bill but numbers.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -74,8 +75,45 @@ class Chart:
     """Whose clock the labels show."""
     is_by_day: bool = False
     """Each point stands for a day of the zone, so its hour is left out."""
+    fired_at: datetime | None = None
+    """When its alert fired, or the last point where the bills end before; None where no alert fires within it."""
     note: str = ""
     """What must be known to read it: `so far`, `not complete`."""
+
+
+def marked(chart: Chart, fired_at: datetime | None) -> Chart:
+    """Return the chart with the moment at which its alert fired, where it reaches back to it."""
+    first, last = chart.points[0].at, chart.points[-1].at
+    if fired_at is None or fired_at < first:
+        return chart
+    return replace(chart, fired_at=min(fired_at, last))
+
+
+def read_by(chart: Chart, timezone: str) -> Chart:
+    """Return the chart by the clock of who reads it; days, and the periods of another zone, stay what they are."""
+    return chart if chart.is_by_day or chart.timezone != "UTC" else replace(chart, timezone=timezone)
+
+
+def fired_point(chart: Chart) -> int | None:
+    """Return the place of the point at or in which the alert fired, None where the chart has no such moment."""
+    fired_at = chart.fired_at
+    if fired_at is None:
+        return None
+    times = [point.at for point in chart.points]
+    if chart.form is ChartForm.BARS:
+        return bisect_right(times, fired_at) - 1
+    return min(bisect_left(times, fired_at), len(times) - 1)
+
+
+def fired_share(chart: Chart) -> float | None:
+    """Return how far from the left edge the alert fired, as a share of the width; None where there is no mark."""
+    point = fired_point(chart)
+    if point is None or chart.fired_at is None:
+        return None
+    if chart.form is ChartForm.BARS:
+        return (point + 0.5) / len(chart.points)
+    first, last = chart.points[0].at, chart.points[-1].at
+    return (chart.fired_at - first) / (last - first) if last > first else 1.0
 
 
 def values(chart: Chart) -> list[Decimal]:
@@ -85,7 +123,7 @@ def values(chart: Chart) -> list[Decimal]:
 
 def labels(chart: Chart) -> list[str]:
     """Return a short text for each point's instant, all of them different: `Jan 9`, `Jan 9 12:00`."""
-    local = _local(chart)
+    local = local_times(chart)
     found = [f"{at:%b} {at.day}{'' if chart.is_by_day else f' {at:%H:%M}'}" for at in local]
     # When clocks are set back, an hour comes twice: its zone makes the difference.
     return found if len(set(found)) == len(found) else [f"{at:%b} {at.day} {at:%H:%M %Z}" for at in local]
@@ -99,7 +137,7 @@ def axis_labels(chart: Chart) -> list[str]:
     """
     if chart.is_by_day:
         return labels(chart)
-    local = _local(chart)
+    local = local_times(chart)
     begins = [True, *(at.date() != before.date() for before, at in pairwise(local))]
     with_day = "{at.day} {at:%H:%M}" if any(at.minute for at in local) else "{at.day} {at:%H}h"
     for time in ("{at:%H:%M}", with_day):
@@ -111,7 +149,8 @@ def axis_labels(chart: Chart) -> list[str]:
     return labels(chart)
 
 
-def _local(chart: Chart) -> list[datetime]:
+def local_times(chart: Chart) -> list[datetime]:
+    """Return the points' instants by the chart's clock."""
     zone = ZoneInfo(chart.timezone)
     return [point.at.astimezone(zone) for point in chart.points]
 
@@ -159,14 +198,21 @@ def chart_line(chart: Chart, levels: str = BLOCKS) -> str:
 
 def chart_words(chart: Chart) -> str:
     """Return in a sentence what the chart shows: from where to where, and which limits were reached when."""
-    return f"{'; '.join((spend_words(chart), *(limit_words(chart, limit) for limit in chart.limits)))}."
+    said = (spend_words(chart), *(limit_words(chart, limit) for limit in chart.limits), fired_words(chart))
+    return f"{'; '.join(filter(None, said))}."
+
+
+def fired_words(chart: Chart) -> str:
+    """Return at which point the alert fired: `fired Mar 11 08:00`; empty where the chart has no such moment."""
+    point = fired_point(chart)
+    return f"fired {labels(chart)[point]}" if point is not None else ""
 
 
 def spend_words(chart: Chart) -> str:
     """Return what the points say: from where to where of a line, the largest and the last of bars."""
     names, numbers = labels(chart), values(chart)
     said = [format_value(number, chart.unit) for number in numbers]
-    zone = "" if chart.is_by_day else f" {_local(chart)[-1]:%Z}"
+    zone = "" if chart.is_by_day else f" {local_times(chart)[-1]:%Z}"
     last = f"{said[-1]} ({names[-1]}{zone})"
     if chart.form is ChartForm.BARS:
         top = max(range(len(numbers)), key=lambda number: numbers[number])

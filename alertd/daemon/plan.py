@@ -90,17 +90,19 @@ def build_audience(
         inhibitions=rules.inhibitions,
         quiet_hours={receiver.name: receiver.quiet_hours for receiver in rules.receivers},
         targets=targets,
+        timezone=rules.timezone,
     )
 
 
 def build_link_targets(rules: LoadedRules, settings: Settings) -> LinkTargets:
     """Return where people read on about what they were sent."""
-    from alertd.novita.endpoint import billing_page  # noqa: PLC0415 -- as for clients
+    from alertd.novita.endpoint import billing_page, console_pages  # noqa: PLC0415 -- as for clients
 
     urls = {account.name: account.base_url or settings.novita_base_url for account in rules.accounts}
     return LinkTargets(
         status=settings.external_url or "",
         billing={name: page for name, url in urls.items() if (page := billing_page(url))},
+        consoles={name: console_pages(url) for name, url in urls.items()},
     )
 
 

@@ -36,7 +36,7 @@ from alertd.notify.base import (
     resolve_secret,
 )
 from alertd.notify.config import ONE_OR_MORE, File, Name, ReceiverConfig, one_or_more_schema, without_repeats
-from alertd.notify.text import PLAIN_LIMIT, headline, printable
+from alertd.notify.text import PLAIN_LIMIT, headline, readable
 
 if TYPE_CHECKING:
     from apprise import Apprise
@@ -82,9 +82,9 @@ class AppriseConfig(ReceiverConfig):
 
 def title_and_body(message: Message) -> tuple[str, str]:
     """Return the message as plain text, in which no name can ping anybody; Apprise escapes it for each service."""
-    readable = printable(message)
-    text = plain_text(replace(readable, title=""), limit=PLAIN_LIMIT).strip("\n")
-    return _PING.sub("\u200b", headline(readable)), _PING.sub("\u200b", text)
+    message = readable(message)
+    text = plain_text(replace(message, title=""), limit=PLAIN_LIMIT).strip("\n")
+    return _PING.sub("\u200b", headline(message)), _PING.sub("\u200b", text)
 
 
 def kind_of(message: Message) -> str:

@@ -22,7 +22,7 @@ from alertd.core.printable import one_line
 from alertd.core.severity import Severity
 from alertd.errors import UserError
 from alertd.notify.secret import SecretError, SecretPlaces
-from alertd.notify.text import headline, printable
+from alertd.notify.text import headline, printable, readable
 from alertd.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ __all__ = [
     "one_line",
     "plain_text",
     "printable",
+    "readable",
     "resolve_secret",
 ]
 

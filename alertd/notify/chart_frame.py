@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
-from alertd.core.chart import Chart, chart_words, labels, limit_words, spend_words
+from alertd.core.chart import Chart, chart_words, fired_words, labels, limit_words, spend_words
 from alertd.core.values import format_value
-from alertd.notify.chart_png import HEIGHT, SPEND, WIDTH, Colour, limit_colour, scale_of
+from alertd.notify.chart_png import FIRED, HEIGHT, SPEND, WIDTH, Colour, limit_colour, scale_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,5 +48,5 @@ def chart_frame(chart: Chart, picture_id: str) -> ChartFrame:
         low=format_value(scale.low, chart.unit),
         first=times[0],
         last=f"{times[-1]} {chart.timezone}" if not chart.is_by_day else times[-1],
-        key=((spend_words(chart), SPEND), *limits),
+        key=((spend_words(chart), SPEND), *limits, *(((words, FIRED),) if (words := fired_words(chart)) else ())),
     )

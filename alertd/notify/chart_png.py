@@ -18,7 +18,7 @@ from typing import NewType
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.chart import Chart, ChartForm, ChartLimit, values
+from alertd.core.chart import Chart, ChartForm, ChartLimit, fired_share, values
 from alertd.core.severity import Severity
 
 Colour = NewType("Colour", str)
@@ -40,6 +40,8 @@ _LIMITS: dict[Severity | None, tuple[Colour, tuple[int, int]]] = {
     Severity.CRITICAL: (Colour("#e5383b"), (16, 5)),
 }
 """Each line's colour, and how much of it is drawn and left out, in CSS pixels: without colour they differ too."""
+FIRED = _GREY
+"""Upright, where the alert fired."""
 _AREA_OPACITY = 0.25
 _LINE_WIDTH = 2.5
 _STEEPEST = 3.0
@@ -107,7 +109,17 @@ class _Canvas:
             colour, (dash, gap) = _LIMITS[limit.severity]
             is_drawn = columns % (dash + gap) < dash
             pixels[self._flat(self._y(Decimal(limit.value)), 2 * SHARPNESS), is_drawn] = _OVER[colour]
+        if (column := self._fired()) is not None:
+            pixels[:, column] = _OVER[FIRED]
         return pixels
+
+    def _fired(self) -> slice | None:
+        """Return the columns of the upright line where the alert fired, whole ones within the picture."""
+        share, width = fired_share(self._chart), 2 * SHARPNESS
+        if share is None:
+            return None
+        left = min(max(round(share * self._width - width / 2), 0), self._width - width)
+        return slice(left, left + width)
 
     def _y(self, value: Decimal) -> float:
         """Return how far below the upper edge a value lies, in pixels."""

@@ -7,7 +7,7 @@ It lays out and prints; nothing here decides what is notified.
 import codecs
 import sys
 import unicodedata
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from textwrap import wrap
 from typing import ClassVar, TextIO
@@ -20,7 +20,7 @@ from alertd.core.severity import Severity
 from alertd.core.sparkline import ASCII, BLOCKS
 from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, NotifierContext, Outcome, Unknown
 from alertd.notify.config import ReceiverConfig
-from alertd.notify.text import printable, reason_note, state_word
+from alertd.notify.text import readable, reason_note, state_word
 
 WIDTH = 80
 _BAR = "│ "
@@ -45,7 +45,7 @@ def payload(message: Message, *, has_colour: bool, levels: str = BLOCKS) -> str:
     Args:
         levels: The bars of a chart, lowest first.
     """
-    message = printable(message)
+    message = readable(message)
     colour = _GREEN if message.is_resolved else _COLOURS[message.severity]
     word = state_word(message)
     title, *title_rest = wrap(message.title, _INNER - len(word) - 2)
@@ -63,27 +63,34 @@ def payload(message: Message, *, has_colour: bool, levels: str = BLOCKS) -> str:
 def _body(message: Message, levels: str) -> Iterator[str]:
     for text in message.history:
         yield from wrap(text, _INNER)
-    for text, url in message.linked_lines():
-        yield from wrap(text, _INNER)
-        # A URL is never wrapped: it must stay in one piece to be opened.
-        yield from [f"  {url}"] if url else []
+    yield from _lines(message.first_lines)
     if message.chart is not None:
         yield ""
         yield from wrap(chart_line(message.chart, levels), _INNER)
         yield from wrap(chart_words(message.chart), _INNER)
-    for rows in (
-        [(field.name, field.text) for field in message.fields],
-        [(row.who, row.what, row.amount, row.before) for row in message.table],
-    ):
-        if rows:
-            yield ""
-            yield from _aligned(rows, note=message.table_note if len(rows[0]) == 4 else "")
+    if message.table:
+        yield ""
+        rows = [(row.who, row.what, row.amount, row.before) for row in message.table]
+        yield from _aligned(rows, note=message.table_note)
+    if message.last_lines:
+        yield ""
+        yield from _lines(message.last_lines)
+    if message.fields:
+        yield ""
+        yield from _aligned([(field.name, field.text) for field in message.fields], note="")
     for section in message.sections:
         yield ""
         yield from _section(section)
     if message.links:
         yield ""
         yield from (f"{link.text}: {link.url}" for link in message.links)
+
+
+def _lines(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for text, url in lines:
+        yield from wrap(text, _INNER)
+        # A URL is never wrapped: it must stay in one piece to be opened.
+        yield from [f"  {url}"] if url else []
 
 
 def _section(section: Section) -> Iterator[str]:

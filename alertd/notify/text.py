@@ -6,11 +6,11 @@ out here, once; each notifier still escapes for its own channel.
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.chart import Chart
+from alertd.core.chart import Chart, read_by
 from alertd.core.messages.message import Field, Link, Message, Section, SectionRow, TableRow, plain_text, truncate
 from alertd.core.printable import one_line
 
@@ -45,13 +45,14 @@ def printable(message: Message) -> Message:
     """
     Return the message with every text that people read on one safe line each; links that are not http(s) are dropped.
 
-    The facts for machines (`alerts`) stay as they are.
+    The facts for machines (`alerts`) stay as they are. Instants stay in UTC: see `readable`.
     """
     lines = [(text, url) for line, url in message.linked_lines() if (text := one_line(line))]
     return replace(
         message,
         title=one_line(message.title) or "(no title)",
         lines=tuple(text for text, _ in lines),
+        lines_below=sum(bool(one_line(line)) for line, _ in message.last_lines),
         line_urls=tuple(url if _HTTP_URL.fullmatch(url) else "" for _, url in lines) if message.line_urls else (),
         fields=tuple(Field(name=one_line(f.name), text=one_line(f.text)) for f in message.fields),
         table=tuple(map(_printable_row, message.table)),
@@ -66,6 +67,27 @@ def printable(message: Message) -> Message:
         ),
         footer=one_line(message.footer),
     )
+
+
+def readable(message: Message) -> Message:
+    """Return what `printable` does, with every instant by the clock of who reads the message."""
+    message, said = printable(message), message.clock.localized
+    return replace(
+        message,
+        title=said(message.title),
+        lines=tuple(map(said, message.lines)),
+        fields=tuple(replace(field, text=said(field.text)) for field in message.fields),
+        table_note=said(message.table_note),
+        sections=tuple(_localized_section(section, said) for section in message.sections),
+        history=tuple(map(said, message.history)),
+        chart=read_by(message.chart, message.timezone) if message.chart is not None else None,
+        footer=said(message.footer),
+    )
+
+
+def _localized_section(section: Section, said: Callable[[str], str]) -> Section:
+    rows = tuple(replace(row, name=said(row.name), note=said(row.note)) for row in section.rows)
+    return replace(section, title=said(section.title), rows=rows, note=said(section.note))
 
 
 def _filled(texts: Iterable[str]) -> tuple[str, ...]:

@@ -4,14 +4,23 @@ The key and the base URL of an account, checked before the first request.
 Decides what could never work, or would give the key away, while the user can still be shown which setting it is.
 """
 
+from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
 from alertd.core.http_url import split_http_url
+from alertd.core.spend.bill import KEY_CATEGORIES
 from alertd.errors import SettingsError
 from alertd.novita.shape import shorten
 
 VENDOR_HOST = "api.novita.ai"
 _BILLING_PAGE = "https://novita.ai/billing"
+_GPU_PAGE = "https://novita.ai/gpus-console"
+# Source: README of https://github.com/novitalabs/novita-mcp-server; the keys' page is named there too.
+_CONSOLE_PAGES: Mapping[str, str] = {
+    "gpu": _GPU_PAGE,
+    "serverless": f"{_GPU_PAGE}/serverless",
+    **dict.fromkeys(KEY_CATEGORIES, "https://novita.ai/settings/key-management"),
+}
 
 
 def checked_key(api_key: str, *, account: str, key_source: str) -> str:
@@ -54,6 +63,15 @@ def billing_page(base_url: str) -> str:
     Source: https://github.com/novitalabs/novita-skills, skills/novita-docs/references/quick-start.md.
     """
     return _BILLING_PAGE if urlsplit(base_url).hostname == VENDOR_HOST else ""
+
+
+def console_pages(base_url: str) -> Mapping[str, str]:
+    """
+    Return by category the page where its owners are managed, none where the API is not the vendor's own.
+
+    The console has no address for a single instance that is known: its list is the nearest.
+    """
+    return _CONSOLE_PAGES if urlsplit(base_url).hostname == VENDOR_HOST else {}
 
 
 def shown_location(location: str) -> str:

@@ -5,12 +5,22 @@ Pure: from what is known of one alert to what is shown.
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
 from alertd.core.actions import UNDO_WITHIN, Offer
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.acting import Acting, latest_of, offer_of, undo_of
-from alertd.core.chart import Chart, chart_words, labels, limit_text
+from alertd.core.chart import (
+    Chart,
+    chart_words,
+    fired_point,
+    fired_words,
+    labels,
+    limit_text,
+    local_times,
+    marked,
+    read_by,
+)
 from alertd.core.messages.holding import is_held
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
@@ -38,6 +48,8 @@ class ChartPanel:
     drawing: Drawing
     limits: tuple[tuple[str, str], ...]
     """(style, text) of each line."""
+    fired: str
+    """When the alert fired, empty where the chart has no such moment."""
     points: tuple[tuple[str, str], ...]
     """(instant, value) of each point, for the table."""
     data: dict[str, object]
@@ -130,7 +142,7 @@ def alert_page(found: AlertFile) -> AlertPage:
         facts=alert.facts,
         standing=tuple(state_facts(found.history, rule, known.audience)),
         labels=tuple((name, text) for name, text in alert.labels if text),
-        chart=_chart(found.chart) if found.chart is not None else None,
+        chart=_chart(marked(read_by(found.chart, known.timezone), alert.fired_at)) if found.chart is not None else None,
         parts=_parts(alert, known.audience.owners),
         parts_note=alert.table_note,
         sends=tuple(_send(notified, found.history.at) for notified in found.history.notified[: -_MOST_SENDS - 1 : -1]),
@@ -154,7 +166,9 @@ def _undo(alert: Alert, acting: Acting, now: datetime) -> Offer | None:
 
 
 def _chart(chart: Chart) -> ChartPanel:
-    names = labels(chart)
+    names, point = labels(chart), fired_point(chart)
+    # The script shows instants in UTC: what the zone's clock says goes for one.
+    times = [int(at.replace(tzinfo=UTC).timestamp()) for at in local_times(chart)]
     zone = "" if chart.is_by_day else f" {chart.timezone}"
     return ChartPanel(
         title=chart.title,
@@ -164,13 +178,15 @@ def _chart(chart: Chart) -> ChartPanel:
         last=f"{names[-1]}{zone}",
         drawing=chart_drawing(chart),
         limits=tuple((severity_style(limit.severity), limit_text(chart, limit)) for limit in chart.limits),
+        fired=fired_words(chart),
         points=tuple((name, point.value) for name, point in zip(names, chart.points, strict=True)),
         data={
             "form": chart.form.value,
             "unit": chart.unit.value,
-            "times": [int(point.at.timestamp()) for point in chart.points],
+            "times": times,
             "labels": names,
             "values": [point.value for point in chart.points],
+            "fired": times[point] if point is not None else None,
             "limits": [{"style": severity_style(limit.severity), "value": limit.value} for limit in chart.limits],
         },
     )
@@ -192,7 +208,7 @@ def _send(notified: SentNotification, now: datetime) -> SendRow:
     entry = notified.entry
     held = f", held until {format_instant(entry.not_before)}" if is_held(entry, now) else ""
     attempts = (
-        f"attempt {one.number} at {one.started_at:%H:%M:%S}: {one.outcome or 'under way'}"
+        f"attempt {one.number} at {one.started_at:%H:%M:%S} UTC: {one.outcome or 'under way'}"
         f"{f': {one.detail}' if one.detail else ''}"
         for one in notified.attempts
     )

@@ -12,7 +12,7 @@ from fractions import Fraction
 from functools import cached_property
 
 from alertd.core.alert import Unit
-from alertd.core.chart import Chart, ChartForm, values
+from alertd.core.chart import Chart, ChartForm, fired_share, values
 from alertd.core.money import UNITS_PER_USD, Usd, to_decimal
 from alertd.core.severity import Severity
 from alertd.core.spend.steps import GroupSteps, SpendSteps
@@ -62,6 +62,8 @@ class Drawing:
     """How far below the upper edge nothing lies."""
     limits: tuple[Limit, ...] = ()
     is_line: bool = False
+    fired: int | None = None
+    """How far from the left edge the alert fired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,8 +131,9 @@ def chart_drawing(chart: Chart) -> Drawing:
     else:
         bars = (_rectangle(n * _SLOT + 1, min(y, zero), _BAR, abs(zero - y)) for n, y in enumerate(heights))
         paths = ("".join(bars),)
+    width = WIDTH if is_line else len(heights) * _SLOT
     return Drawing(
-        width=WIDTH if is_line else len(heights) * _SLOT,
+        width=width,
         height=HEIGHT,
         axis=scale.axis(chart.unit),
         paths=paths,
@@ -139,6 +142,7 @@ def chart_drawing(chart: Chart) -> Drawing:
             Limit(y=scale.y(Decimal(limit.value)), style=severity_style(limit.severity)) for limit in chart.limits
         ),
         is_line=is_line,
+        fired=round(share * width) if (share := fired_share(chart)) is not None else None,
     )
 
 

@@ -14,6 +14,7 @@ from aiohttp import web
 
 from alertd.core.alerts.requests import Request, RequestError, parse_expiry
 from alertd.core.alerts.silence import SilenceLength
+from alertd.core.local_time import Clock
 from alertd.core.spend.steps import SpendSteps, sum_steps
 from alertd.errors import AlertdError
 from alertd.web.alert_page import alert_page
@@ -68,6 +69,7 @@ class StatusPages:
         owners = known.audience.owners
         return self._page(
             request,
+            known,
             "overview.html",
             overview=overview_page(known),
             panel=spend_panel(found, choice, owners) if found is not None else None,
@@ -86,6 +88,7 @@ class StatusPages:
             return see_other("/")
         return self._page(
             request,
+            known,
             "spend.html",
             panel=spend_panel(found, choice, known.audience.owners),
             rows=step_rows(found),
@@ -116,9 +119,9 @@ class StatusPages:
             found = await self._context.file_of(request.match_info["fingerprint"].lower())
         except RequestError as error:
             raise web.HTTPNotFound(reason="No such alert") from error
-        return self._page(request, "alert.html", page=alert_page(found), lengths=tuple(SilenceLength))
+        return self._page(request, found.known, "alert.html", page=alert_page(found), lengths=tuple(SilenceLength))
 
-    def _page(self, request: web.Request, template: str, **context: object) -> web.Response:
+    def _page(self, request: web.Request, known: PageFacts, template: str, **context: object) -> web.Response:
         visitor = self._guard.visitor(request)
         around: dict[str, object] = {
             "visitor": visitor if visitor is not None and visitor.mark else None,
@@ -128,7 +131,8 @@ class StatusPages:
             "here": request.path_qs,
             "mark": secrets.token_hex(8),
         }
-        return self._styles.page(template, {**around, **context})
+        clock = Clock(timezone=known.timezone, now=known.now)
+        return self._styles.page(template, {**around, **context}, clock=clock)
 
     async def _acknowledge(self, request: web.Request) -> web.StreamResponse:
         def ask(fields: Mapping[str, str], by: str) -> Request:

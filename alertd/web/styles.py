@@ -16,6 +16,7 @@ from aiohttp import web
 
 from alertd import __version__
 from alertd.core.instant import iso_instant
+from alertd.core.local_time import Clock
 from alertd.core.printable import UNSAFE
 from alertd.core.words import format_instant
 
@@ -78,9 +79,22 @@ class Styles:
         """Return the path under which a file is served."""
         return _path_of(name)
 
-    def page(self, template: str, context: Mapping[str, object], *, status: HTTPStatus = HTTPStatus.OK) -> web.Response:
-        """Return a page; every text in it is escaped."""
+    def page(
+        self,
+        template: str,
+        context: Mapping[str, object],
+        *,
+        clock: Clock | None = None,
+        status: HTTPStatus = HTTPStatus.OK,
+    ) -> web.Response:
+        """
+        Return a page; every text in it is escaped.
+
+        Args:
+            clock: By which instants are shown; in UTC where there is none.
+        """
         text = _templates().get_template(template).render(context)
+        text = clock.localized(text) if clock is not None else text
         return web.Response(status=status, text=text, content_type="text/html")
 
     async def file(self, request: web.Request) -> web.Response:

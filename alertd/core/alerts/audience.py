@@ -26,6 +26,8 @@ class LinkTargets:
     """Where alertd's own pages begin, without a slash at its end."""
     billing: Mapping[str, str] = field(default_factory=dict)
     """Account to the vendor's page where its bills are paid."""
+    consoles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """Account to the vendor's page of what is billed in a category."""
 
     @property
     def overview(self) -> str:
@@ -57,6 +59,8 @@ class Audience:
     """Receiver to its quiet hours."""
     targets: LinkTargets = NO_TARGETS
     """Where those who are notified read on."""
+    timezone: str = "UTC"
+    """By whose clock they read instants."""
 
     def of(self, alert: Alert, rule: "Rule | None", reason: NotifyReason) -> tuple[Address, ...]:
         """Return who is to be notified for a reason; an end and a correction go to those who were notified."""

@@ -4,6 +4,7 @@ The words of messages: from alerts to `Message`, once, the same for every channe
 A message answers in this order: what, whose, how much, against which threshold; why; what to do; how sure it is.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +17,8 @@ from alertd.core.alerts.acting import NO_ACTIONS, Acting, latest_of, offer_of, u
 from alertd.core.alerts.audience import NO_TARGETS, LinkTargets
 from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.chart import Chart
+from alertd.core.chart import Chart, marked
+from alertd.core.local_time import Clock
 from alertd.core.messages.action_words import action_line, action_lines, action_title
 from alertd.core.messages.message import AlertFacts, Field, Link, Message, TableRow
 from alertd.core.messages.rate_words import rate_line
@@ -36,27 +38,38 @@ def compose_alert(
     headline: str,
     owners: OwnerDirectory,
     now: datetime,
+    timezone: str = "UTC",
     chart: Chart | None = None,
     targets: LinkTargets = NO_TARGETS,
     acting: Acting = NO_ACTIONS,
 ) -> Message:
-    """Say one alert's beginning, rise, repeat or end, what was done about it, and what may be."""
-    is_resolved = alert.state is AlertState.RESOLVED
+    """
+    Say one alert's beginning, rise, repeat or end, what was done about it, and what may be.
+
+    Args:
+        timezone: By whose clock it is read.
+    """
+    clock = Clock(timezone=timezone, now=now)
+    title = _title(alert, rule, reason, headline)
+    first, below = _first_lines(alert, rule, reason, clock), _last_lines(alert, rule)
+    done = _action_lines(alert, acting)
     return Message(
         reason=reason,
         severity=alert.severity,
-        is_resolved=is_resolved,
-        title=_title(alert, rule, reason, headline),
-        lines=(*_lines(alert, rule, reason, now), *_action_lines(alert, acting)),
-        fields=_fields(alert, reason),
+        is_resolved=alert.state is AlertState.RESOLVED,
+        title=title,
+        lines=(*first, *done, *below),
+        lines_below=len(below),
+        fields=_fields(alert, title),
         table=tuple(_row(part, owners) for part in alert.top),
         table_note=alert.table_note if alert.top else "",
-        chart=chart,
-        links=_links(alert, rule, targets),
-        footer=f"rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}",
+        chart=marked(chart, alert.fired_at) if chart is not None else None,
+        links=_links(alert, rule, targets, acting),
+        footer=_footer(alert),
         alerts=(replace(facts_of(alert, rule, headline, targets), offer=offer_of(alert, rule, acting)),),
         slack_owner=owners.find(dict(alert.labels).get("owner", "")).slack,
         created_at=now,
+        timezone=timezone,
     )
 
 
@@ -72,6 +85,7 @@ def compose_action(request: ActionRequest, shown: Message) -> Message:
         reason=NotifyReason.ACTION,
         title=action_title(request),
         lines=action_lines(request),
+        lines_below=0,
         fields=(),
         table=(),
         table_note="",
@@ -126,27 +140,44 @@ def _end_of(alert: Alert, rule: Rule | None) -> Decimal | None:
     return end if known >= end else None
 
 
-def _lines(alert: Alert, rule: Rule | None, reason: NotifyReason, now: datetime) -> tuple[str, ...]:
-    lines = [alert.corrected] if alert.corrected and reason.is_edit else []
-    if alert.state is AlertState.RESOLVED:
-        lines.append(_end_line(alert, now))
-    elif reason is not NotifyReason.FIRST and alert.fired_at is not None:
-        lines.append(f"Firing for {format_age(now - alert.fired_at)}, since {format_instant(alert.fired_at)}.")
-    if alert.rate is not None and alert.state is not AlertState.RESOLVED:
-        lines.insert(0, rate_line(alert.rate, now))
+def _first_lines(alert: Alert, rule: Rule | None, reason: NotifyReason, clock: Clock) -> tuple[str, ...]:
+    """Return what is read within five seconds: what it costs now, since when, whose it is, who looks after it."""
+    is_over = alert.state is AlertState.RESOLVED
+    lines = [rate_line(alert.rate, clock)] if alert.rate is not None and not is_over else []
+    lines += [alert.corrected] if alert.corrected and reason.is_edit else []
+    lines += [text] if (text := _standing(alert, reason, clock.now)) else []
     if alert.condition_ended_at is not None and alert.state is AlertState.FIRING and rule is not None:
         over, until = alert.condition_ended_at, alert.condition_ended_at + rule.keep_firing_for
         lines.append(
             f"Its condition ended {format_instant(over)}; unless it returns, the alert resolves "
             f"{format_instant(until)} (keep_firing_for {format_duration(rule.keep_firing_for)})."
         )
-    if alert.acknowledged_by is not None and alert.state is not AlertState.RESOLVED:
+    if alert.acknowledged_by is not None and not is_over:
         since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
         lines.append(f"Acknowledged by {alert.acknowledged_by}{since}.")
     if alert.muted is not None:
         lines.append(f"Notifications suppressed: {mute_text(alert.muted)}.")
-    if alert.reason:
-        lines.append(f"Why: {alert.reason}.")
+    return tuple(lines)
+
+
+def _standing(alert: Alert, reason: NotifyReason, now: datetime) -> str:
+    """Return whose it is and since when it fires: `Team platform · firing since <instant>.`."""
+    team = dict(alert.labels).get("team", "")
+    whose = f"Team {team}" if team else ""
+    if alert.state is AlertState.RESOLVED:
+        since = _end_line(alert, now)
+        return f"{since} {whose}." if whose else since
+    since = ""
+    if alert.fired_at is not None:
+        lasting = "" if reason is NotifyReason.FIRST else f" for {format_age(now - alert.fired_at)},"
+        since = f"firing{lasting} since {format_instant(alert.fired_at)}"
+    text = " · ".join(filter(None, (whose, since)))
+    return f"{text[0].upper()}{text[1:]}." if text else ""
+
+
+def _last_lines(alert: Alert, rule: Rule | None) -> tuple[str, ...]:
+    """Return what is read by who has to do something: why, what for, what is missing, what to do."""
+    lines = [f"Why: {alert.reason}."] if alert.reason else []
     if rule is not None and rule.description:
         lines.append(rule.description)
     # What the value ended is complete; what anything else ended may not be.
@@ -164,29 +195,30 @@ def _end_line(alert: Alert, now: datetime) -> str:
     return f"It fired for {format_age((alert.resolved_at or now) - fired)}, from {format_instant(fired)}{peak}."
 
 
-def _fields(alert: Alert, reason: NotifyReason) -> tuple[Field, ...]:
-    # Nothing is as good as a number where it has just begun.
-    is_new = alert.unit is Unit.DAYS and not alert.value and not alert.is_below
+def _fields(alert: Alert, title: str) -> tuple[Field, ...]:
+    """Return what is known beside the title: nothing that it says already is said again."""
     is_last = alert.state is AlertState.RESOLVED and alert.reason
-    fields = [
-        Field(
-            name="Last value" if is_last else "Value",
-            text="just now" if is_new else format_value(alert.value, alert.unit),
-        )
-    ]
+    fields = [Field(name="Last value" if is_last else "Value", text=format_value(alert.value, alert.unit))]
     if alert.expected is not None:
         fields.append(Field(name="Once all is billed", text=f"about {format_value(alert.expected, alert.unit)}"))
     if alert.threshold is not None and alert.is_reached:
         name = f"Threshold ({alert.severity.label})"
         fields.append(Field(name=name, text=format_value(alert.threshold, alert.unit)))
+    # Nothing is no number to read where it has just begun, and no limit where anything is too much.
+    is_time = alert.unit in {Unit.DAYS, Unit.HOURS} and not alert.is_below
+    fields = [field for field in fields if not (is_time and field.text in {"0 d", "0 h"})]
     fields += (Field(name=name, text=text) for name, text in alert.facts)
-    team = dict(alert.labels).get("team")
-    if team:
-        fields.append(Field(name="Team", text=team))
-    # Later a sentence says it.
-    if alert.fired_at is not None and reason is NotifyReason.FIRST and alert.state is not AlertState.RESOLVED:
-        fields.append(Field(name="Firing since", text=format_instant(alert.fired_at)))
-    return (*fields, Field(name="Billed through" if is_of_bills(alert) else "As of", text=through_text(alert)))
+    return tuple(field for field in fields if not _is_said(field.text, title))
+
+
+def _is_said(text: str, title: str) -> bool:
+    """Return whether a title holds a text as words of its own, and not as a part of others."""
+    return re.search(rf"(?<![\w.,$-]){re.escape(text)}(?![\w-]|[.,]\w)", title) is not None
+
+
+def _footer(alert: Alert) -> str:
+    through = f"{'billed through' if is_of_bills(alert) else 'as of'} {through_text(alert)}"
+    return f"{through} · rule {alert.rule} · account {alert.account} · alert {alert.fingerprint}"
 
 
 def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
@@ -198,8 +230,9 @@ def _row(part: Contributor, owners: OwnerDirectory) -> TableRow:
     )
 
 
-def _links(alert: Alert, rule: Rule | None, targets: LinkTargets) -> tuple[Link, ...]:
+def _links(alert: Alert, rule: Rule | None, targets: LinkTargets, acting: Acting) -> tuple[Link, ...]:
     links = list(status_link(targets.of_alert(alert.fingerprint)))
+    links += console_link(alert, targets, acting)
     if rule is not None and rule.runbook_url:
         links.append(Link(text="Runbook", url=rule.runbook_url))
     if alert.url:
@@ -208,6 +241,19 @@ def _links(alert: Alert, rule: Rule | None, targets: LinkTargets) -> tuple[Link,
     if billing and rule is not None and rule.NEEDS_PAYMENT and alert.state is not AlertState.RESOLVED:
         links.append(Link(text="Billing console", url=billing))
     return tuple(links)
+
+
+def console_link(alert: Alert, targets: LinkTargets, acting: Acting = NO_ACTIONS) -> tuple[Link, ...]:
+    """Return the link to the vendor's page of what an alert's owner has there; none where there is no such page."""
+    owner = dict(alert.group).get("owner", "")
+    if not owner:
+        return ()
+    of_owner = {part.category for part in alert.top if part.owner == owner}
+    category = "gpu" if (alert.account, owner) in acting.instances else dict(alert.labels).get("category", "")
+    if not category and len(of_owner) == 1:
+        (category,) = of_owner
+    url = targets.consoles.get(alert.account, {}).get(category, "")
+    return (Link(text="Open in the Novita console", url=url),) if url else ()
 
 
 def status_link(url: str) -> tuple[Link, ...]:

@@ -240,6 +240,7 @@ def written_anew(
             history=late_history(message),
             chart=fresh.chart or message.chart,
             created_at=message.created_at,
+            written_at=now,
         ),
     )
 
@@ -321,10 +322,11 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
 
 
 def _message(bundle: list[_Due], audience: Audience, acting: Acting, *, is_first_cycle: bool, now: datetime) -> Message:
-    targets = audience.targets
+    targets, timezone = audience.targets, audience.timezone
     if len(bundle) > 1:
         moves = [(due.move, due.headline) for due in bundle]
-        return compose_storm(moves, is_first_cycle=is_first_cycle, now=now, targets=targets, acting=acting)
+        storm = compose_storm(moves, is_first_cycle=is_first_cycle, now=now, targets=targets, acting=acting)
+        return replace(storm, timezone=timezone)
     (due,) = bundle
     # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
     chart = due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None
@@ -335,6 +337,7 @@ def _message(bundle: list[_Due], audience: Audience, acting: Acting, *, is_first
         headline=due.headline,
         owners=audience.owners,
         now=now,
+        timezone=timezone,
         chart=chart,
         targets=targets,
         acting=acting,

@@ -4,6 +4,7 @@ What is said, before any channel decides how it looks: words are chosen here onc
 All texts are plain: whatever came from a bill is data, and each notifier escapes all of it for its channel.
 """
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import zip_longest
@@ -11,6 +12,7 @@ from itertools import zip_longest
 from alertd.core.actions import Offer
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, chart_line, chart_words
+from alertd.core.local_time import Clock
 from alertd.core.muted import Muted
 from alertd.core.severity import Severity
 
@@ -109,6 +111,8 @@ class Message:
     lines: tuple[str, ...] = ()
     line_urls: tuple[str, ...] = ()
     """Where the first of `lines` lead, http or https, in their order; empty where one leads nowhere."""
+    lines_below: int = 0
+    """How many of the last of `lines` stand below chart and contributors: why, what to do, what is missing."""
     fields: tuple[Field, ...] = ()
     table: tuple[TableRow, ...] = ()
     table_note: str = ""
@@ -129,10 +133,29 @@ class Message:
     omitted: int = 0
     """Alerts counted in a storm but not listed."""
     created_at: datetime
+    written_at: datetime | None = None
+    """When the words were chosen, where that is later: what waited is written anew when it is sent."""
+    timezone: str = "UTC"
+    """By whose clock channels show the instants that the texts hold."""
+
+    @property
+    def clock(self) -> Clock:
+        """The clock of who reads it."""
+        return Clock(timezone=self.timezone, now=self.written_at or self.created_at)
 
     def linked_lines(self) -> tuple[tuple[str, str], ...]:
         """Return each line with where it leads, or empty."""
         return tuple(zip_longest(self.lines, self.line_urls[: len(self.lines)], fillvalue=""))
+
+    @property
+    def first_lines(self) -> tuple[tuple[str, str], ...]:
+        """What is said before the chart."""
+        return self.linked_lines()[: len(self.lines) - self.lines_below]
+
+    @property
+    def last_lines(self) -> tuple[tuple[str, str], ...]:
+        """What is said after the contributors."""
+        return self.linked_lines()[len(self.lines) - self.lines_below :]
 
 
 def plain_text(message: Message, *, limit: int = 3000) -> str:
@@ -148,15 +171,16 @@ def plain_text(message: Message, *, limit: int = 3000) -> str:
 
 def _plain_text(message: Message) -> str:
     parts: list[str] = [message.title, *message.history]
-    for line, url in message.linked_lines():
-        parts += [line, url] if url else [line]
+    parts += _with_urls(message.first_lines)
     if message.chart is not None:
         parts += ["", chart_line(message.chart), chart_words(message.chart)]
-    if message.fields:
-        parts += ["", *(f"{field.name}: {field.text}" for field in message.fields)]
     if message.table:
         parts += ["", message.table_note] if message.table_note else [""]
         parts += [f"- {row.who} · {row.what}: {row.amount} (before: {row.before})" for row in message.table]
+    if message.last_lines:
+        parts += ["", *_with_urls(message.last_lines)]
+    if message.fields:
+        parts += ["", *(f"{field.name}: {field.text}" for field in message.fields)]
     for section in message.sections:
         parts += ["", f"{section.title}:", *(f"- {section_line(row)}" for row in section.rows)]
         parts += [section.note] if section.note else []
@@ -165,6 +189,11 @@ def _plain_text(message: Message) -> str:
     if message.footer:
         parts += ["", message.footer]
     return "\n".join(parts)
+
+
+def _with_urls(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
+    for line, url in lines:
+        yield from (line, url) if url else (line,)
 
 
 def section_line(row: SectionRow) -> str:

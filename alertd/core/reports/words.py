@@ -61,6 +61,7 @@ def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: L
         links=(Link(text="Status page", url=targets.overview),) if targets.overview else (),
         footer=f"report {scope.name}",
         created_at=figures.now,
+        timezone=scope.timezone,
     )
 
 

@@ -40,7 +40,7 @@ from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.forecast import HISTORY_DAYS, expected_rest
 from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, limit_lines, running_chart
-from alertd.core.words import format_list, group_name
+from alertd.core.words import format_instant, format_list, group_name
 
 _HISTORY_HOURS = HISTORY_DAYS * HOURS_PER_DAY
 _NEARLY = 1 - 1e-9
@@ -329,7 +329,7 @@ class BudgetRule(WatchedBudget):
             top=facts.spend.top(self._query(facts.data), self.metric, scene.window, group, before=scene.before)
             if held and facts.is_explained
             else (),
-            table_note=f"{scene.period.title} to {start_of(scene.edge):%b %d %H:%M} UTC, against as many hours before",
+            table_note=f"{scene.period.title} to {format_instant(start_of(scene.edge))}, against as many hours before",
             facts=(*standing.facts, *reached_by(sure)) if facts.is_explained else (),
             period=self.period.value,
             period_start=start_of(scene.period.hours.start),

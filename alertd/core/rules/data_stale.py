@@ -41,7 +41,8 @@ class DataStale(Rule):
         "`group_by` (account, category) says."
     )
     ADVICE: ClassVar[str] = (
-        "Until they are read again new spend raises no alarm: see the errors below and `alertd status`."
+        "Look at the errors below: `alertd check --online` asks the API again and says what to change. Until the bills "
+        "are read again, no new spend raises an alert: look in the Novita console meanwhile."
     )
     NOT_REPLAYED: ClassVar[str] = "it depends on reads, not on bills"
 

@@ -13,6 +13,7 @@ from alertd.core.spend.lists import View
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.view import SpendView
 from alertd.core.utilization import Slots
+from alertd.core.words import format_instant
 
 RESOURCES_FRESH = timedelta(hours=1)
 """An older list says nothing of what runs now."""
@@ -44,10 +45,10 @@ class ClockFault:
     @property
     def text(self) -> str:
         """What is wrong and what to do, for people."""
-        says = f"this system's clock says {self.system:%Y-%m-%d %H:%M} UTC"
+        says = f"this system's clock says {format_instant(self.system)}"
         if self.api is not None:
             return (
-                f'{says}, the billing API of account "{self.account}" {self.api:%Y-%m-%d %H:%M} UTC; nothing is '
+                f'{says}, the billing API of account "{self.account}" {format_instant(self.api)}; nothing is '
                 f"decided until they agree: set the clock, or where it is right set ALERTD_CLOCK=system"
             )
         what = f'the answers of the billing API of account "{self.account}" have no Date that can be read'

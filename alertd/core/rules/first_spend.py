@@ -215,7 +215,7 @@ class FirstSpend(GroupRule):
             if held and facts.is_explained
             else (),
             table_note=(
-                f"{format_duration(self.window)} to {start_of(windows.now.end):%b %d %H:%M} UTC, "
+                f"{format_duration(self.window)} to {format_instant(start_of(windows.now.end))}, "
                 f"against the {lookback} before"
             ),
             facts=(("First charge", format_instant(start_of(first)) if first is not None else f"none in {lookback}"),),

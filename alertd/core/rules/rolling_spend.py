@@ -22,7 +22,7 @@ from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
 from alertd.core.spend.planned import Allowance, Allowances
-from alertd.core.words import format_duration, group_name
+from alertd.core.words import format_duration, format_instant, group_name
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -137,7 +137,7 @@ class RollingSpend(GroupRule):
             top=facts.spend.top(self._query(facts.data), self.metric, window, one.group, before=before)
             if held and facts.is_explained
             else (),
-            table_note=f"{length} to {start_of(window.end):%b %d %H:%M} UTC, against the {length} before",
+            table_note=f"{length} to {format_instant(start_of(window.end))}, against the {length} before",
             facts=allowance.facts,
         )
 

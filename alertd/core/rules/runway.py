@@ -118,7 +118,7 @@ class Runway:
         if days > LONGEST_DAYS:
             return ""
         end = self.balance.read_at + timedelta(minutes=int(days * _MINUTES_PER_DAY))
-        return f" (runs out {end:%b} {end.day} {end:%H}:00 UTC)"
+        return f" (runs out {format_instant(end.replace(minute=0, second=0, microsecond=0))})"
 
     @property
     def facts(self) -> tuple[tuple[str, str], ...]:

@@ -217,10 +217,11 @@ class SpendRule(Rule):
         self, facts: Facts, alert: Alert, window: HourRange, limits: Mapping[Severity, int]
     ) -> Chart | None:
         """Return the sum over a rolling window against limits in 1e-10 USD; *facts* must be of the rule's view."""
-        drawn = HourRange(rolling_hours(window, facts.spend).start - len(window), window.end)
-        is_complete = not facts.data.gaps(self.categories(facts.data), drawn)
+        hours = rolling_hours(window, facts.spend, hour_of(alert.started_at))
+        summed = HourRange(hours.start - len(window), window.end)
+        is_complete = not facts.data.gaps(self.categories(facts.data), summed)
         spend = self.group_spend(facts, alert.group)
-        return rolling_chart(spend, window=window, limits=limits, is_complete=is_complete)
+        return rolling_chart(spend, hours=hours, length=len(window), limits=limits, is_complete=is_complete)
 
     def edges(self, facts: Facts) -> Edges:
         """Return through which hour the rule's groups are billed in each stream; *facts* must be of the rule's view."""

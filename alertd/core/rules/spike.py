@@ -32,7 +32,7 @@ from alertd.core.spend.ends import TwoEnds, two_ends
 from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
 from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
-from alertd.core.words import format_duration, format_share, group_name
+from alertd.core.words import format_duration, format_instant, format_share, group_name
 
 _WHOLE = Fraction(1)
 _LARGEST_RATIO = Fraction(1000)
@@ -339,7 +339,7 @@ class Spike(GroupRule):
             if one.held and facts.is_explained
             else (),
             table_note=(
-                f"what rose most: {length} to {start_of(rise.window.end):%b %d %H:%M} UTC, "
+                f"what rose most: {length} to {format_instant(start_of(rise.window.end))}, "
                 f"against the mean {length} of the {format_duration(timedelta(hours=len(before)))} before"
             ),
             facts=(

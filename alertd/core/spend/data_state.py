@@ -8,6 +8,7 @@ from alertd.core.hours import HourRange, HourSet, start_of
 from alertd.core.labels import Patterns
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.stream import Streams, StreamState, streams_of
+from alertd.core.words import format_instant
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,10 +114,10 @@ class DataState:
             text = f"{book.title} could not be read {_when(book, failed)} ({book.error or 'see the log'})"
         elif missing:
             first = start_of(missing.ranges[0].start)
-            text = f"{book.title} was not read yet for {sum(map(len, missing))} hours from {_at(first)}"
+            text = f"{book.title} was not read yet for {sum(map(len, missing))} hours from {format_instant(first)}"
         elif doubted:
             text = (
-                f"{book.title} spend of {_at(start_of(doubted[0]))} is gone from the bills or less than half; "
+                f"{book.title} spend of {format_instant(start_of(doubted[0]))} is gone from the bills or less than half; "
                 "it counts as before until a second read says the same"
             )
         else:
@@ -139,9 +140,5 @@ def edge_of_book(book: CategoryBook, now: datetime, settle_delay: timedelta) -> 
 def _when(book: CategoryBook, failed: HourSet) -> str:
     """Say since when reads fail, or of which hours they did while newer ones come."""
     if book.failed_at is not None:
-        return f"since {_at(book.failed_at)}"
-    return f"for {sum(map(len, failed))} hours from {_at(start_of(failed.ranges[0].start))}"
-
-
-def _at(instant: datetime) -> str:
-    return f"{instant:%Y-%m-%d %H:%M} UTC"
+        return f"since {format_instant(book.failed_at)}"
+    return f"for {sum(map(len, failed))} hours from {format_instant(start_of(failed.ranges[0].start))}"

@@ -77,7 +77,7 @@ class PlannedSpend:
         """The last day, or the instant where the span does not end with a UTC day."""
         at = start_of(self.hours.end)
         last = at - timedelta(hours=1)
-        return f"{at:%b} {at.day} {at:%H:%M} UTC" if self.hours.end % HOURS_PER_DAY else f"{last:%b} {last.day}"
+        return format_instant(at) if self.hours.end % HOURS_PER_DAY else f"{last:%b} {last.day}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -22,6 +22,7 @@ from alertd.core.words import format_duration
 NOT_COMPLETE = "not complete"
 _STRIDES = (1, 2, 3, 4, 6, 8, 12, 24, 48, 96)
 """Hours between the points of a rolling sum."""
+_LEAST_BEFORE = 6
 _FAR = 2
 """A limit more than so many times above all points would press the chart flat."""
 
@@ -48,25 +49,32 @@ def limit_lines(limits: Mapping[Severity, int]) -> tuple[ChartLimit, ...]:
     )
 
 
-def rolling_hours(window: HourRange, view: SpendView) -> HourRange:
+def rolling_hours(window: HourRange, view: SpendView, begun: int) -> HourRange:
     """
     Return the hours at whose ends a window's sum is drawn: as many as the window has, a day's at least.
 
     What the view does not reach is left out.
+
+    Args:
+        begun: The hour in which the alert began: a third as much is drawn from before it, six hours at least.
     """
-    first = window.end - max(len(window), HOURS_PER_DAY)
+    since = window.end - begun
+    first = window.end - max(len(window), HOURS_PER_DAY, since + max(_LEAST_BEFORE, since // 3))
+    first = max(first, window.end - _STRIDES[-1] * (MOST_POINTS - 1))
     return HourRange(min(max(first, view.span.start + len(window)), window.end), window.end)
 
 
 def rolling_chart(
-    spend: GroupSpend, *, window: HourRange, limits: Mapping[Severity, int], is_complete: bool
+    spend: GroupSpend, *, hours: HourRange, length: int, limits: Mapping[Severity, int], is_complete: bool
 ) -> Chart | None:
     """
-    Return the window's sum as it was at the end of each hour, up to the window's own end.
+    Return the sum of a window as it was at the end of each of some hours, and at the first one's beginning.
 
     None where the group spent nothing, or the view reaches back too little.
+
+    Args:
+        length: The window's, in hours.
     """
-    hours, length = rolling_hours(window, spend.view), len(window)
     stride = next(each for each in _STRIDES if len(hours) <= each * (MOST_POINTS - 1))
     ends = range(hours.start, hours.end + 1)
     now, then = spend.before(ends), spend.before([end - length for end in ends])

@@ -34,7 +34,7 @@ from alertd.notify.chart_frame import chart_frame
 from alertd.notify.chart_png import chart_png
 from alertd.notify.config import ONE_OR_MORE, ReceiverConfig, one_or_more_schema, without_repeats
 from alertd.notify.email.greeting import is_greeting
-from alertd.notify.text import headline, plain_with_state, printable, reason_note, state_word
+from alertd.notify.text import headline, plain_with_state, readable, reason_note, state_word
 
 if TYPE_CHECKING:
     from jinja2 import Template
@@ -94,7 +94,7 @@ def payload(envelope: Envelope, *, sender: str, subject_prefix: str, receiver: s
     Args:
         sender: The address or "Name <address>" to send from.
     """
-    message = printable(envelope.message)
+    message = readable(envelope.message)
     domain = _address(sender).rpartition("@")[2]
     mail = EmailMessage(policy=SMTP_POLICY)
     mail["Subject"] = _header_text(f"{subject_prefix} {headline(message)}".strip())

@@ -2,7 +2,8 @@
 The layout of a message in Slack's Block Kit: pure, and within Slack's limits by construction.
 
 Whatever comes from a message stands in `plain_text` objects, where Slack forms no mention, link or style, and is
-escaped besides; `mrkdwn` holds only the names of facts and sections, the links, and the owner by the rules file.
+escaped besides; `mrkdwn` holds only the names of facts and sections, the links, the owner by the rules file, and texts
+with instants in which nothing could be styled: only there does Slack show an instant by each reader's own clock.
 
 The state is shown by a word, and by a circle before it whose colour repeats it: it changes with the message, grey while
 somebody looks after the alert or silenced it, green at its end. A coloured bar is to be had only around an attachment,
@@ -20,14 +21,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import groupby
 
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.chart import Chart, chart_line, chart_words
+from alertd.core.chart import Chart, chart_line, chart_words, read_by
+from alertd.core.local_time import Clock, parts_of
 from alertd.core.messages.message import Field, Message, Section, section_line
 from alertd.core.owners import slack_mention
 from alertd.core.severity import Severity
 from alertd.notify.slack.actions import Block, buttons
 from alertd.notify.slack.chart import native_chart
-from alertd.notify.slack.text import escaped, escaped_units, units
-from alertd.notify.text import headline, plain_with_state, printable, reason_note
+from alertd.notify.slack.text import dated, escaped, escaped_units, is_styled, units
+from alertd.notify.text import headline, plain_with_state, printable, readable, reason_note
 
 BLOCKS_LIMIT = 50
 SERIALIZED_LIMIT = 12_000
@@ -63,12 +65,12 @@ def block_id(key: str) -> str:
 
 def notification(message: Message) -> str:
     """Return the top-level text: what phones and screen readers say."""
-    return escaped(headline(printable(message)), _NOTIFICATION_LIMIT)
+    return escaped(headline(readable(message)), _NOTIFICATION_LIMIT)
 
 
 def plain(message: Message) -> str:
     """Return the whole message as escaped plain text of at most 3,000 characters."""
-    return escaped(plain_with_state(printable(message)), PLAIN_LIMIT)
+    return escaped(plain_with_state(readable(message)), PLAIN_LIMIT)
 
 
 def blocks(
@@ -98,7 +100,7 @@ def _laid_out(
     message: Message, head: Sequence[Block], tail: Sequence[Block], *, has_chart: bool
 ) -> tuple[list[Block], bool]:
     """Return the blocks, and whether nothing had to be left out."""
-    note = _text(_SHORTENED)
+    note = _text(_SHORTENED, message.clock)
     body = list(_body(message, has_chart=has_chart))
     count = BLOCKS_LIMIT - len(head) - len(tail) - 1
     kept = list(_fitting(body, room=SERIALIZED_LIMIT - _size([*head, note, *tail]), count=count))
@@ -121,7 +123,7 @@ def _size(value: object) -> int:
 
 
 def _header(message: Message, key: str) -> Block:
-    text = escaped(f"{_mark(message)} {_title(message)[0]}", HEADER_LIMIT)
+    text = escaped(f"{_mark(message)} {message.clock.localized(_title(message)[0])}", HEADER_LIMIT)
     return {"type": "header", "block_id": block_id(key), "text": _plain_text(text)}
 
 
@@ -173,77 +175,90 @@ def _owner(message: Message) -> Iterator[Block]:
 
 
 def _body(message: Message, *, has_chart: bool) -> Iterator[Block]:
+    clock = message.clock
     before = [(text, "") for text in (_title(message)[1], *message.history) if text]
     for is_linked, group in groupby([*before, *_lines(message)], key=lambda each: bool(each[1])):
         lines = list(group)
-        yield from _linked(lines) if is_linked else _paragraphs([line for line, _ in lines])
-    for start in range(0, len(message.fields), _FACTS_PER_SECTION):
-        yield _facts(message.fields[start : start + _FACTS_PER_SECTION])
+        yield from _linked(lines, clock) if is_linked else _paragraphs([line for line, _ in lines], clock)
     if message.chart is not None:
-        yield from _chart(message.chart, is_drawn=has_chart)
+        yield from _chart(read_by(message.chart, message.timezone), clock, is_drawn=has_chart)
     if message.table:
         note = [f"{message.table_note[0].upper()}{message.table_note[1:]}:"] if message.table_note else []
         rows = [f"• {row.amount}  {row.who} · {row.what} (before: {row.before})" for row in message.table]
-        yield from _paragraphs([*note, *rows])
+        yield from _paragraphs([*note, *rows], clock)
+    yield from _paragraphs([line for line, _ in message.last_lines], clock)
+    for start in range(0, len(message.fields), _FACTS_PER_SECTION):
+        yield _facts(message.fields[start : start + _FACTS_PER_SECTION], clock)
     for section in message.sections:
-        yield from _section(section)
+        yield from _section(section, clock)
 
 
 def _lines(message: Message) -> Iterator[tuple[str, str]]:
-    """Yield the sentences and where they lead; those of a storm begin with each alert's state, and get its mark."""
-    for line, url in message.linked_lines():
+    """Yield the first sentences and where they lead; those of a storm begin with an alert's state, and get its mark."""
+    for line, url in message.first_lines:
         mark = _STATE_MARKS.get(line.partition(":")[0]) if message.reason is NotifyReason.STORM else None
         yield f"{mark} {line}" if mark else line, url if _is_linkable(url) else ""
 
 
-def _linked(lines: Sequence[tuple[str, str]]) -> Iterator[Block]:
+def _linked(lines: Sequence[tuple[str, str]], clock: Clock) -> Iterator[Block]:
     """Set sentences in the left and the links to what they are about in the right column: none can be styled."""
     for start in range(0, len(lines), _FACTS_PER_SECTION):
         cells: list[Block] = []
         for line, url in lines[start : start + _FACTS_PER_SECTION]:
-            cells += [_plain_text(escaped(line, _FACT_LIMIT)), _mrkdwn(_link(url, "Open the alert"))]
+            cells += [_said(line, clock, _FACT_LIMIT), _mrkdwn(_link(url, "Open the alert"))]
         yield {"type": "section", "fields": cells}
 
 
-def _chart(chart: Chart, *, is_drawn: bool) -> Iterator[Block]:
+def _chart(chart: Chart, clock: Clock, *, is_drawn: bool) -> Iterator[Block]:
     words = chart_words(chart)
     if is_drawn:
         yield native_chart(chart)
         yield {"type": "context", "elements": [_plain_text(escaped(words, _TEXT_LIMIT))]}
     else:
-        yield from _paragraphs([chart_line(chart), words])
+        yield from _paragraphs([chart_line(chart), words], clock)
 
 
-def _section(section: Section) -> Iterator[Block]:
-    title = escaped(section.title.replace("*", ""), _NAME_LIMIT) or "-"
+def _section(section: Section, clock: Clock) -> Iterator[Block]:
+    title = escaped(clock.localized(section.title).replace("*", ""), _NAME_LIMIT) or "-"
     yield {"type": "section", "text": _mrkdwn(f"*{title}*")}
     lines = [f"• {section_line(row)}" for row in section.rows]
-    yield from _paragraphs([*lines, *([section.note] if section.note else [])])
+    yield from _paragraphs([*lines, *([section.note] if section.note else [])], clock)
 
 
-def _paragraphs(sentences: Iterable[str]) -> Iterator[Block]:
-    """Set sentences on lines of their own, as many to a section as its limit allows."""
-    lines: list[str] = []
-    length = 0
-    for sentence in sentences:
-        line = escaped(sentence, _TEXT_LIMIT)
-        if lines and length + units(line) + 1 > _TEXT_LIMIT:
-            yield _text("\n".join(lines))
-            lines, length = [], 0
-        lines.append(line)
-        length += units(line) + 1
-    if lines:
-        yield _text("\n".join(lines))
+def _paragraphs(sentences: Iterable[str], clock: Clock) -> Iterator[Block]:
+    """
+    Set sentences on lines of their own, as many to a section as its limit allows.
+
+    What could be styled stands in a section of its own where others hold instants.
+    """
+    for _, group in groupby(_kinds(list(sentences)), key=lambda each: each[0]):
+        lines: list[str] = []
+        length = 0
+        for _, sentence in group:
+            cost = units(str(_said(sentence, clock, _TEXT_LIMIT)["text"])) + 1
+            if lines and length + cost > _TEXT_LIMIT:
+                yield _text("\n".join(lines), clock)
+                lines, length = [], 0
+            lines.append(sentence)
+            length += cost
+        if lines:
+            yield _text("\n".join(lines), clock)
 
 
-def _facts(fields: Sequence[Field]) -> Block:
+def _kinds(sentences: Sequence[str]) -> Iterator[tuple[bool, str]]:
+    """Yield each sentence, and whether it must be apart from those with instants."""
+    has_instants = any(not isinstance(part, str) for sentence in sentences for part in parts_of(sentence))
+    return ((has_instants and is_styled(sentence), sentence) for sentence in sentences)
+
+
+def _facts(fields: Sequence[Field], clock: Clock) -> Block:
     """Set names in the left and values in the right column; a value stays literal, so it cannot be styled."""
     cells: list[Block] = []
     for field in fields:
         name = escaped(field.name.replace("*", ""), _NAME_LIMIT) or "-"
         cells += [
             _mrkdwn(f"*{name}*"),
-            _plain_text(escaped(field.text, _FACT_LIMIT) or "-"),
+            _said(field.text, clock, _FACT_LIMIT),
         ]
     return {"type": "section", "fields": cells}
 
@@ -270,11 +285,18 @@ def _mrkdwn(text: str) -> Block:
 def _small_print(message: Message) -> Iterator[Block]:
     note = " · ".join(filter(None, (reason_note(message), message.footer)))
     if note:
-        yield {"type": "context", "elements": [_plain_text(escaped(note, _FOOTER_LIMIT))]}
+        yield {"type": "context", "elements": [_said(note, message.clock, _FOOTER_LIMIT)]}
 
 
-def _text(text: str) -> Block:
-    return {"type": "section", "text": _plain_text(text)}
+def _text(text: str, clock: Clock) -> Block:
+    return {"type": "section", "text": _said(text, clock, _TEXT_LIMIT)}
+
+
+def _said(text: str, clock: Clock, limit: int) -> Block:
+    """Return a text with its instants by each reader's clock, or by the rules file's where Slack would style it."""
+    if found := dated(text, clock, limit):
+        return _mrkdwn(found)
+    return _plain_text(escaped(clock.localized(text), limit) or "-")
 
 
 def _plain_text(text: str) -> Block:

@@ -11,7 +11,7 @@ axis labels of 50. That a message holds at most two is not documented: https://g
 from collections.abc import Sequence
 from decimal import Decimal
 
-from alertd.core.chart import Chart, ChartForm, ChartLimit, axis_labels, limit_text, thinned, values
+from alertd.core.chart import Chart, ChartForm, ChartLimit, axis_labels, fired_point, limit_text, thinned, values
 from alertd.notify.slack.actions import Block
 from alertd.notify.slack.text import shortened, units
 
@@ -21,6 +21,7 @@ _NAME_LIMIT = 20
 _AXIS_LIMIT = 50
 _LIMITS = 4
 """Lines beside the value: each costs as many points, and a message has room for only so much."""
+_FIRED = "▲ fired"
 _DIGITS = 4
 """After the point: what is drawn need not be exact, the words are."""
 
@@ -29,6 +30,9 @@ def native_chart(chart: Chart) -> Block:
     """Return a printable chart as Slack draws it: bars, or a line where there are limits to draw across."""
     drawn = thinned(chart, _POINTS)
     categories = [shortened(label, _NAME_LIMIT) for label in axis_labels(drawn)]
+    if (fired := fired_point(drawn)) is not None:
+        # Slack draws no upright line: the point's label is the mark.
+        categories[fired] = shortened(f"{_FIRED} {categories[fired]}", _NAME_LIMIT)
     limits = drawn.limits[:_LIMITS]
     # Slack puts the bars of several series side by side, so a limit would be bars too.
     kind = "bar" if drawn.form is ChartForm.BARS and not limits else "line"

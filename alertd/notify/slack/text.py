@@ -5,9 +5,15 @@ Lengths are UTF-16 units of the escaped text: Slack's documents say characters, 
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+from itertools import chain
+
+from alertd.core.local_time import Clock, parts_of
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
+# Bold, italics, strike-through, code, emoji, and a quotation at the beginning of a line. Within a word none is style.
+_STYLED = re.compile(r"[*~`]|(?<!\w)_|_(?!\w)|:[\w+-]+:|^\s*>", re.ASCII | re.MULTILINE)
 _BROADCAST = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
 
 
@@ -29,6 +35,32 @@ def escaped(text: str, limit: int) -> str:
     Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
     return _joined((_ESCAPES.get(character, character) for character in _BROADCAST.sub("@\u200b", text)), limit)
+
+
+def dated(text: str, clock: Clock, limit: int) -> str:
+    """
+    Return a text for a `mrkdwn` object whose instants each reader sees by their own clock, cut as `escaped` cuts.
+
+    Empty where it holds no instant, or anything that Slack would style: such a text belongs into `plain_text`.
+    Source: https://docs.slack.dev/messaging/formatting-message-text#date-formatting
+    """
+    parts = list(parts_of(text))
+    words = [part for part in parts if isinstance(part, str)]
+    if len(words) == len(parts) or any(map(_STYLED.search, words)):
+        return ""
+    return _joined(chain.from_iterable(_pieces(part, clock) for part in parts), limit)
+
+
+def is_styled(text: str) -> bool:
+    """Return whether Slack would style a text in a `mrkdwn` object."""
+    return _STYLED.search(text) is not None
+
+
+def _pieces(part: str | datetime, clock: Clock) -> Iterator[str]:
+    if isinstance(part, str):
+        yield from (_ESCAPES.get(character, character) for character in _BROADCAST.sub("@\u200b", part))
+    else:
+        yield f"<!date^{int(part.timestamp())}^{{date_short_pretty}} {{time}}|{clock.text(part)}>"
 
 
 def shortened(text: str, limit: int) -> str:

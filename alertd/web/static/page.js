@@ -112,6 +112,19 @@
     };
   };
 
+  const upright = (at) => (chart) => {
+    const {ctx, bbox} = chart;
+    const x = Math.round(chart.valToPos(at, "x", true));
+    ctx.save();
+    ctx.strokeStyle = colour("muted");
+    ctx.lineWidth = 2 * devicePixelRatio;
+    ctx.beginPath();
+    ctx.moveTo(x, bbox.top);
+    ctx.lineTo(x, bbox.top + bbox.height);
+    ctx.stroke();
+    ctx.restore();
+  };
+
   const alertOptions = (data) => {
     const format = formats[data.unit];
     const values = data.values.map(Number);
@@ -123,6 +136,7 @@
       options: {
         scales: {x: {time: true}, y: {range: (plot, low, high) => [Math.min(0, low), Math.max(high, 0.0001) * 1.05]}},
         axes: axes(format),
+        hooks: {draw: data.fired === null ? [] : [upright(data.fired)]},
         series: [{}, isLine ? main : {...main, fill: colour("g0"), paths: uPlot.paths.bars({size: [0.84, Infinity]})}, ...limits],
       },
       tell: (at) => {

@@ -30,8 +30,8 @@ class FailedRules(Rule):
     TYPE: ClassVar[str] = "rule_failed"
     HELP: ClassVar[str] = "Hours since a rule could be computed last."
     ADVICE: ClassVar[str] = (
-        "Until it can be computed again this rule raises no alarm, and its open alerts neither end nor change. "
-        "The log has the details."
+        "Find the error in the log, where it has the name `rule failed`, and change or disable the rule. Until it can "
+        "be computed again it raises no alert, and its open alerts neither end nor change."
     )
     NOT_REPLAYED: ClassVar[str] = "it depends on evaluations, not on bills"
 

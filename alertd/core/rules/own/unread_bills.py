@@ -29,7 +29,11 @@ class Blindness(Rule):
 
     TYPE: ClassVar[str] = "blind"
     HELP: ClassVar[str] = "Hours since the last complete read of an account."
-    ADVICE: ClassVar[str] = "Until it reads again, new spend of this account raises no alarm."
+    ADVICE: ClassVar[str] = (
+        "Run `alertd check --online` beside alertd: it asks the API with this account's key and says what is wrong. "
+        "Replace the key where it is refused, let requests through where a firewall or proxy stops them, and wait "
+        "where Novita itself fails. Until bills are read again, no new spend raises an alert: look in the console meanwhile."
+    )
     NOT_REPLAYED: ClassVar[str] = "it depends on reads, not on bills"
 
     limit: timedelta
