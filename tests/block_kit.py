@@ -6,7 +6,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-_SPECIAL = re.compile(r"<(?!https?://[^\s<>|]+\|[^<>|]*>)")
+_DATE = r"!date\^[0-9]+\^\{date_short_pretty\} \{time\}\|[^<>|^]+>"
+_SPECIAL = re.compile(rf"<(?!https?://[^\s<>|]+\|[^<>|]*>|{_DATE})")
+_STYLE = re.compile(r"[*~`]|(?<![A-Za-z0-9])_|_(?![A-Za-z0-9])|:[a-z0-9_+-]+:|^&gt;", re.MULTILINE)
+"""What Slack would make bold, italic, struck through, code, a picture or a quotation of."""
 _MENTION = re.compile(r"Owner: (?:<@[UW][A-Z0-9]{5,30}>|<!subteam\^S[A-Z0-9]{5,30}>)")
 """The one place where somebody may be named: by itself, so that nothing from a bill stands beside it."""
 _ENTITY = re.compile(r"&(?!(?:amp|lt|gt);)")
@@ -153,6 +156,10 @@ def _text_problems(text: Mapping[str, Any], limit: int, kinds: set[str]) -> Iter
         yield f"unknown keys {sorted(extra)}"
     if not 1 <= units(text["text"]) <= limit:
         yield f"text of {units(text['text'])}, limit {limit}"
+    if text["type"] == "plain_text" and "<!date" in text["text"]:
+        yield f"a date that stays as it is written in {text['text'][:80]!r}"
+    if text["type"] == "mrkdwn" and "<!date" in text["text"] and _STYLE.search(re.sub(f"<{_DATE}", "", text["text"])):
+        yield f"style beside a date in {text['text'][:80]!r}"
     if text["type"] != "mrkdwn" or not _MENTION.fullmatch(text["text"]):
         yield from markup_problems(text["text"])
 

@@ -21,14 +21,14 @@ GOLDEN = """\
 │ threshold is reached by 18:00.
 │ To stop it, look at the two instances below.
 │
+│ Last 24 hours against the 24 hours before:
+│ trainer-a (gpu-1)  H100 80GB · gpu  $58.00   $20.00
+│ trainer-a (gpu-1)  storage · gpu     $3.25  no data
+│
 │ Rule            gpu-24h-per-owner
 │ Window          24 hours to 12:00 UTC
 │ Team            research
 │ Next threshold  $100.00 (critical)
-│
-│ Last 24 hours against the 24 hours before:
-│ trainer-a (gpu-1)  H100 80GB · gpu  $58.00   $20.00
-│ trainer-a (gpu-1)  storage · gpu     $3.25  no data
 │
 │ Status page: https://alertd.example.com/alerts/0000000000000001
 │ Runbook: https://wiki.example.com/gpu?x=1&y=2
@@ -40,7 +40,7 @@ GOLDEN = """\
 
 REPORT = """\
 │ REPORT  weekly: $100.00 spent in 7d, $20.00 (25 %) more than in the 7d before
-│ From 2026-01-03 12:00 UTC to 2026-01-10 12:00 UTC.
+│ From Jan 3 12:00 UTC to 12:00 UTC.
 │
 │ ▄▁▂▆█▂▅▅ Spend by day; the first and the last day in part
 │ At most $30.00 (Jan 7), at last $15.00 (Jan 10).

@@ -117,8 +117,8 @@ class DataState:
             text = f"{book.title} was not read yet for {sum(map(len, missing))} hours from {format_instant(first)}"
         elif doubted:
             text = (
-                f"{book.title} spend of {format_instant(start_of(doubted[0]))} is gone from the bills or less than half; "
-                "it counts as before until a second read says the same"
+                f"{book.title} spend of {format_instant(start_of(doubted[0]))} is gone from the bills or less than "
+                "half; it counts as before until a second read says the same"
             )
         else:
             return None

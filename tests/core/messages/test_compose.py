@@ -18,7 +18,7 @@ from alertd.core.messages.compose import (
     compose_undelivered,
     fold,
 )
-from alertd.core.messages.message import Field, Link, Message, TableRow, plain_text, truncate
+from alertd.core.messages.message import Link, Message, TableRow, plain_text, truncate
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Rule
 from alertd.core.rules.monthly_bill import MonthlyBillRule
@@ -73,23 +73,21 @@ def test_first_message_when_composed_then_every_word_of_it() -> None:
     message = compose(alert, NotifyReason.FIRST)
     assert message.title == "trainer-a (gpu-1) spent $61.25 on gpu in 24h (warning from $50.00)"
     assert message.lines == (
+        "Team research · firing since 2026-01-10 12:05 UTC.",
         "GPU budget of research.",
         "What to do: Look at what runs under the names below: stop what is not needed, or raise the threshold.",
     )
-    assert message.fields == (
-        Field(name="Value", text="$61.25"),
-        Field(name="Threshold (warning)", text="$50.00"),
-        Field(name="Team", text="research"),
-        Field(name="Firing since", text="2026-01-10 12:05 UTC"),
-        Field(name="Billed through", text="2026-01-10 10:00 UTC"),
-    )
+    assert message.lines_below == 2, "what it says and what to do is read last"
+    assert message.fields == (), "the title says all of it"
     assert message.table == (
         TableRow(who="trainer-a (gpu-1)", what="H100 (gpu)", amount="$58.00", before="$20.00"),
         TableRow(who="trainer-a (gpu-1)", what="disk (gpu)", amount="$3.25", before="$0.00"),
     )
-    assert message.table_note == "24h to Jan 10 10:00 UTC, against the 24h before"
+    assert message.table_note == "24h to 2026-01-10 10:00 UTC, against the 24h before"
     assert message.links == (Link(text="Runbook", url="https://wiki.example.com/gpu"),)
-    assert message.footer == f"rule gpu-24h · account default · alert {alert.fingerprint}"
+    assert message.footer == (
+        f"billed through 2026-01-10 10:00 UTC · rule gpu-24h · account default · alert {alert.fingerprint}"
+    )
     assert (message.severity, message.is_resolved, message.history) == (Severity.WARNING, False, ())
 
 
@@ -99,15 +97,14 @@ def test_raised_message_when_composed_then_says_since_when_and_the_new_threshold
     alert = judged(desk, judged(DESK), now=NOW + 26 * HOUR)
     message = compose(alert, NotifyReason.RAISED, now=NOW + 26 * HOUR)
     assert message.title == "trainer-a (gpu-1) spent $120.00 on gpu in 24h (critical from $100.00)"
-    assert message.lines[0] == "Firing for 1 d 2 h, since 2026-01-10 12:05 UTC."
-    assert "Firing since" not in {field.name for field in message.fields}, "a sentence says it"
+    assert message.lines[0] == "Team research · firing for 1 d 2 h, since 2026-01-10 12:05 UTC."
 
 
 def test_repeat_message_when_composed_then_says_still() -> None:
     """It must not read as a new alert."""
     message = compose(judged(DESK), NotifyReason.REPEAT, now=NOW + 24 * HOUR)
     assert message.title == "Still: trainer-a (gpu-1) spent $61.25 on gpu in 24h (warning from $50.00)"
-    assert message.lines[0] == "Firing for 1 d, since 2026-01-10 12:05 UTC."
+    assert message.lines[0] == "Team research · firing for 1 d, since 2026-01-10 12:05 UTC."
 
 
 def test_resolved_message_when_composed_then_how_long_and_how_much_and_no_advice() -> None:
@@ -116,7 +113,7 @@ def test_resolved_message_when_composed_then_how_long_and_how_much_and_no_advice
     message = compose(alert, NotifyReason.RESOLVED, now=NOW + 4 * HOUR)
     assert message.title == "trainer-a (gpu-1) spent $41.50 on gpu in 24h"
     assert message.lines == (
-        "It fired for 3 h 5 min, from 2026-01-10 12:05 UTC; at most $61.25.",
+        "It fired for 3 h 5 min, from 2026-01-10 12:05 UTC; at most $61.25. Team research.",
         "GPU budget of research.",
     )
     assert (message.is_resolved, message.table, message.table_note) == (True, (), "")
@@ -127,7 +124,7 @@ def test_resolved_message_when_the_rule_was_removed_then_says_why() -> None:
     alert = end(judged(DESK), reason="rule removed", now=NOW + HOUR)
     message = compose(alert, NotifyReason.RESOLVED, None)
     assert message.lines == (
-        "It fired for 1 h, from 2026-01-10 12:05 UTC; at most $61.25.",
+        "It fired for 1 h, from 2026-01-10 12:05 UTC; at most $61.25. Team research.",
         "Why: rule removed.",
     )
     assert message.links == ()
@@ -138,7 +135,7 @@ def test_message_when_data_is_incomplete_then_says_what_is_missing() -> None:
     desk = desk_with(row(RUNNING - 3, "60"))
     desk.fail(HourRange(RUNNING - 12, RUNNING + 1), NOW)
     message = compose(judged(desk), NotifyReason.FIRST)
-    assert message.lines[1] == "Not complete: gpu could not be read since 2026-01-10 12:05 UTC (HTTP 500)."
+    assert message.lines[2] == "Not complete: gpu could not be read since 2026-01-10 12:05 UTC (HTTP 500)."
 
 
 def test_facts_when_composed_then_machines_get_the_same() -> None:
@@ -178,36 +175,29 @@ def test_bill_message_when_composed_then_owed_month_and_invoice() -> None:
     assert alert is not None
     message = compose(alert, NotifyReason.FIRST, rule)
     assert message.title == "Bill of 2025-12 (default) is overdue for 3 d: $80.00 owed of $100.00"
-    assert message.fields == (
-        Field(name="Value", text="3 d"),
-        Field(name="Threshold (warning)", text="0 d"),
-        Field(name="Owed", text="$80.00"),
-        Field(name="Bill total", text="$100.00"),
-        Field(name="Month", text="2025-12"),
-        Field(name="Status", text="overdue"),
-        Field(name="Firing since", text="2026-01-10 12:05 UTC"),
-        Field(name="As of", text="2026-01-07 12:05 UTC"),
-    )
+    assert message.fields == (), "the title says all of it"
     assert message.links == (Link(text="Invoice", url="https://novita.ai/invoice/b-1"),)
     over = compose(end(alert, reason="", now=NOW + DAY), NotifyReason.RESOLVED, rule)
     assert over.lines == ("It fired for 1 d, from 2026-01-10 12:05 UTC.",)
 
 
 @pytest.mark.parametrize(
-    ("days", "notified"),
+    ("days", "words"),
     [
-        pytest.param(0, "just now", id="new: no number says it"),
-        pytest.param(1, "1 d", id="one"),
-        pytest.param(1.5, "1 d 12 h", id="and a half"),
+        pytest.param(0, "is overdue:", id="new: no number says it"),
+        pytest.param(1, "is overdue for 1 d:", id="one"),
+        pytest.param(1.5, "is overdue for 1 d 12 h:", id="and a half"),
     ],
 )
-def test_bill_when_young_then_its_age_reads_well(days: float, notified: str) -> None:
+def test_bill_when_young_then_its_age_reads_well(days: float, words: str) -> None:
     """`0 days` would look like a mistake."""
     rule = MonthlyBillRule(name="bill-overdue")
     (seen,) = rule.evaluate(Desk().facts(bills=(tracked((NOW - days * DAY, monthly_bill())),)), ())
     alert = step(None, seen, rule, NOW)
     assert alert is not None
-    assert compose(alert, NotifyReason.FIRST, rule).fields[0] == Field(name="Value", text=notified)
+    message = compose(alert, NotifyReason.FIRST, rule)
+    assert words in message.title
+    assert message.fields == ()
 
 
 # --- the rest -------------------------------------------------------------------------------------------------------
@@ -274,24 +264,20 @@ def test_plain_text_when_rendered_then_in_the_order_of_importance() -> None:
     assert plain_text(message).splitlines() == [
         "trainer-a (gpu-1) spent $61.25 on gpu in 24h (warning from $50.00)",
         "Delivered late.",
-        "GPU budget of research.",
-        "What to do: Look at what runs under the names below: stop what is not needed, or raise the threshold.",
+        "Team research · firing since 2026-01-10 12:05 UTC.",
         "",
-        "Value: $61.25",
-        "Threshold (warning): $50.00",
-        "Team: research",
-        "Firing since: 2026-01-10 12:05 UTC",
-        "Billed through: 2026-01-10 10:00 UTC",
-        "",
-        "24h to Jan 10 10:00 UTC, against the 24h before",
+        "24h to 2026-01-10 10:00 UTC, against the 24h before",
         "- trainer-a (gpu-1) · H100 (gpu): $58.00 (before: $20.00)",
         "- trainer-a (gpu-1) · disk (gpu): $3.25 (before: $0.00)",
         "",
+        "GPU budget of research.",
+        "What to do: Look at what runs under the names below: stop what is not needed, or raise the threshold.",
+        "",
         "Runbook: https://wiki.example.com/gpu",
         "",
-        f"rule gpu-24h · account default · alert {message.alerts[0].fingerprint}",
+        f"billed through 2026-01-10 10:00 UTC · rule gpu-24h · account default · alert {message.alerts[0].fingerprint}",
     ]
-    assert len(plain_text(message, limit=100)) == 100
+    assert len(plain_text(message, limit=101)) <= 101
     assert truncate("abc def", 5) == "abc…"
     assert truncate("abc", 3) == "abc"
 

@@ -10,6 +10,7 @@ from alertd.core.alert import Alert, Rate
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
+from alertd.core.local_time import Clock
 from alertd.core.messages.compose import compose_alert
 from alertd.core.messages.rate_words import rate_line
 from alertd.core.money import format_usd
@@ -51,15 +52,17 @@ def only(known: Facts, rule: Rule = RULE) -> Alert:
 
 def first_line(alert: Alert, rule: Rule = RULE) -> str:
     message = compose_alert(alert, rule, NotifyReason.FIRST, headline=alert.headline, owners=OwnerDirectory(), now=NOW)
-    return message.lines[0]
+    return message.clock.localized(message.lines[0])
 
 
 @pytest.mark.parametrize(
     ("resource", "words"),
     [
-        pytest.param(None, "billed every hour since Jan 9 04:00 UTC · about $184", id="bills alone"),
+        pytest.param(None, "billed every hour since yesterday 04:00 UTC · about $184", id="bills alone"),
         pytest.param(
-            RESOURCE, "running since Jan 9 04:00 UTC, 1 × H100 SXM 80GB · about $184", id="the list, and since by bills"
+            RESOURCE,
+            "running since yesterday 04:00 UTC, 1 × H100 SXM 80GB · about $184",
+            id="the list, and since by bills",
         ),
         pytest.param(
             replace(RESOURCE, started_at=NOW - 4 * HOUR), "running since 08:05 UTC, 1 × H100", id="the list says when"
@@ -71,7 +74,9 @@ def first_line(alert: Alert, rule: Rule = RULE) -> str:
         ),
         pytest.param(replace(RESOURCE, status="removed"), "removed, 1 × H100 SXM 80GB.", id="removed"),
         pytest.param(replace(RESOURCE, gone_at=NOW), "no longer listed since 12:05 UTC, 1 ×", id="gone"),
-        pytest.param(replace(RESOURCE, status="migrating"), "migrating since Jan 9 04:00 UTC", id="an unusual state"),
+        pytest.param(
+            replace(RESOURCE, status="migrating"), "migrating since yesterday 04:00 UTC", id="an unusual state"
+        ),
     ],
 )
 def test_message_when_an_owner_costs_money_then_its_first_line_says_what_it_costs_now(
@@ -99,7 +104,7 @@ def test_message_when_a_budget_counts_then_by_the_period_s_end_too() -> None:
         name="day", group_by=("owner",), amount=usd("10"), thresholds={WARNING: Share(Fraction(1))}, period=Period.MONTH
     )
     line = first_line(only(facts(), rule), rule)
-    assert line.endswith("about $184 more by Jan 11 08:00 UTC, $4,330 more by Feb 1 00:00 UTC.")
+    assert line.endswith("about $184 more by tomorrow 08:00 UTC, $4,330 more by Feb 1 00:00 UTC.")
 
 
 def test_rate_when_the_group_is_not_one_owner_then_the_sum_of_all() -> None:
@@ -112,6 +117,7 @@ def test_rate_when_the_group_is_not_one_owner_then_the_sum_of_all() -> None:
 
 
 AT = datetime(2026, 3, 12, 3, 20, tzinfo=UTC)
+UTC_AT = Clock(timezone="UTC", now=AT)
 
 
 @pytest.mark.parametrize(
@@ -125,10 +131,28 @@ AT = datetime(2026, 3, 12, 3, 20, tzinfo=UTC)
 def test_line_when_it_is_night_then_by_this_morning(per_hour: str, through: datetime, words: str) -> None:
     """Somebody looks at it at eight."""
     rate = Rate(per_hour=usd(per_hour), through=through, is_billed=True)
-    assert rate_line(rate, AT) == words.replace("$-1.00", format_usd(usd("-1")))
+    assert UTC_AT.localized(rate_line(rate, UTC_AT)) == words.replace("$-1.00", format_usd(usd("-1")))
 
 
 def test_line_when_morning_has_come_then_by_tomorrow() -> None:
     """Eight o'clock of today is over."""
     rate = Rate(per_hour=usd("1"), through=AT.replace(hour=8, minute=0), is_billed=True)
-    assert "Mar 13 08:00 UTC" in rate_line(rate, AT.replace(hour=8, minute=0) + timedelta(minutes=1))
+    late = replace(UTC_AT, now=AT.replace(hour=8, minute=0) + timedelta(minutes=1))
+    assert "2026-03-13 08:00 UTC" in rate_line(rate, late)
+
+
+@pytest.mark.parametrize(
+    ("timezone", "now", "morning"),
+    [
+        pytest.param("Europe/Berlin", "2026-03-12T03:20:00", "2026-03-12 07:00 UTC", id="an hour ahead"),
+        pytest.param("Europe/Berlin", "2026-03-12T07:00:00", "2026-03-13 07:00 UTC", id="at eight it is over"),
+        pytest.param("Europe/Berlin", "2026-03-28T20:00:00", "2026-03-29 06:00 UTC", id="the night is an hour short"),
+        pytest.param("America/Los_Angeles", "2026-03-12T03:20:00", "2026-03-12 15:00 UTC", id="still yesterday there"),
+        pytest.param("Asia/Kolkata", "2026-03-12T03:20:00", "2026-03-13 02:30 UTC", id="a zone with half an hour"),
+    ],
+)
+def test_line_when_the_rules_have_a_zone_then_by_eight_o_clock_there(timezone: str, now: str, morning: str) -> None:
+    """Morning is when those who are notified come to work."""
+    rate = Rate(per_hour=usd("1"), through=AT, is_billed=True)
+    line = rate_line(rate, Clock(timezone=timezone, now=datetime.fromisoformat(now).replace(tzinfo=UTC)))
+    assert line.endswith(f"more by {morning}.")

@@ -68,14 +68,14 @@ def test_chart_then_is_slacks_own_block_with_its_words_below() -> None:
     assert kinds == [
         "header",
         "section",
-        "section",
         "data_visualization",
         "context",
         "section",
         "section",
+        "section",
         "context",
     ]
-    chart: Any = laid_out[3]
+    chart: Any = laid_out[2]
     assert chart["title"] == "Spend in 24h, rolling"
     assert chart["chart"]["type"] == "line"
     assert [(each["name"], each["data"][-1]) for each in chart["chart"]["series"]] == [
@@ -84,7 +84,7 @@ def test_chart_then_is_slacks_own_block_with_its_words_below() -> None:
         ("critical $100.00", {"label": "12:00", "value": 100.0}),
     ]
     assert (chart["chart"]["axis_config"]["x_label"], chart["chart"]["axis_config"]["y_label"]) == ("UTC", "USD")
-    words: Any = laid_out[4]
+    words: Any = laid_out[3]
     assert words["elements"][0]["text"] == WORDS
     assert violations(laid_out) == []
 

@@ -32,7 +32,7 @@ class Blindness(Rule):
     ADVICE: ClassVar[str] = (
         "Run `alertd check --online` beside alertd: it asks the API with this account's key and says what is wrong. "
         "Replace the key where it is refused, let requests through where a firewall or proxy stops them, and wait "
-        "where Novita itself fails. Until bills are read again, no new spend raises an alert: look in the console meanwhile."
+        "where Novita itself fails. Until bills are read again no new spend raises an alert: look in the console."
     )
     NOT_REPLAYED: ClassVar[str] = "it depends on reads, not on bills"
 
