@@ -102,7 +102,7 @@ def build_link_targets(rules: LoadedRules, settings: Settings) -> LinkTargets:
     return LinkTargets(
         status=settings.external_url or "",
         billing={name: page for name, url in urls.items() if (page := billing_page(url))},
-        consoles={name: console_pages(url) for name, url in urls.items()},
+        consoles={name: pages for name, url in urls.items() if (pages := console_pages(url))},
     )
 
 

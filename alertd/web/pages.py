@@ -130,6 +130,7 @@ class StatusPages:
             "refresh_s": self._refresh_s,
             "here": request.path_qs,
             "mark": secrets.token_hex(8),
+            "zone": known.timezone,
         }
         clock = Clock(timezone=known.timezone, now=known.now)
         return self._styles.page(template, {**around, **context}, clock=clock)

@@ -60,7 +60,7 @@ RUNWAY = Moved(
         pytest.param(
             ENDED,
             "firing (warning) -> resolved",
-            "$4.00, about $6.00 once billed; billed through 2026-01-10 12:00 UTC; llm through Jan 10 12:00, "
+            "$4.00, about $6.00 once billed; billed through 2026-01-10 12:00 UTC; llm through 2026-01-10 12:00 UTC, "
             "not complete; gpu could not be read; rule edited",
             id="the end, with all there is to say",
         ),

@@ -85,7 +85,7 @@ CASES = [
         ['expected    finops firing "gpu-9"',
          'got         finops (#finops) firing "WARNING: notebook (gpu-1) spent $60.00 on gpu in 24h (warning',
          'differs     title: "gpu-9" is not in', 'differs     text: "nowhere" is not in it',
-         "            | Value: $60.00"],
+         "            | Team research · firing since 2026-01-05 01:00 UTC."],
         id="another text",
     ),
     pytest.param(

@@ -4,8 +4,9 @@ Talk to Slack: one request per attempt, and what became of it as an outcome. It 
 slack-sdk is used without its retry handlers: its default posts twice after a lost answer.
 """
 
+import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from urllib.parse import urlsplit
 
@@ -13,6 +14,7 @@ import aiohttp
 from slack_sdk.errors import SlackApiError
 
 from alertd.notify.base import CannotLook, Delivered, Lookup, NotSent, Outcome, Unknown
+from alertd.notify.slack.approvers import Approvers
 from alertd.notify.slack.connection import Exchange, open_session
 from alertd.notify.slack.errors import outcome_of_answer, outcome_of_webhook
 from alertd.notify.slack.lookup import find_message
@@ -123,6 +125,11 @@ class SlackApi:
         except _FAILURES as error:
             faults.append(f"Slack could not be asked: {self._why(error)}")
         return faults
+
+    async def check_groups(self, groups: Iterable[str]) -> list[str]:
+        """Return which user groups, whose members may press, Slack does not say the members of, and why."""
+        async with open_session(Exchange(), self._outgoing, self._base_url) as session:
+            return await Approvers(asyncio.get_running_loop().time).unread(self._client(session), groups)
 
     async def find(self, key: str, *, recipient: str, thread: tuple[str, str] | None, since: datetime) -> Lookup:
         """Look a delivery key up; whatever goes wrong with that is no proof of absence."""

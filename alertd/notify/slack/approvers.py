@@ -1,6 +1,6 @@
 """Who may press: members of the workspace by id, and user groups, whose members Slack is asked for."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -39,6 +39,11 @@ class Approvers:
                 return ""
         why = f" The members of a group could not be read ({'; '.join(unread)})." if unread else ""
         return f"Not done: you are not among the approvers of this action in the rules file.{why}"
+
+    async def unread(self, web: "AsyncWebClient", groups: Iterable[str]) -> list[str]:
+        """Return for each group whose members Slack does not say why that is, and what to do."""
+        said = {group: await self._members(web, group) for group in groups}
+        return [f"{group}: {why}" for group, why in said.items() if isinstance(why, str)]
 
     async def _members(self, web: "AsyncWebClient", group: str) -> frozenset[str] | str:
         """Return the members of a user group, or why they are not known."""

@@ -19,17 +19,34 @@ rules:
   - {name: bill-overdue, type: monthly_bill}
 """
 
+KEYS_PAGE = "https://novita.ai/settings/key-management"
+CONSOLE = {
+    "gpu": "https://novita.ai/gpus-console",
+    "serverless": "https://novita.ai/gpus-console/serverless",
+    "llm": KEYS_PAGE,
+    "gen_api": KEYS_PAGE,
+    "web_search": KEYS_PAGE,
+}
+
 
 @pytest.mark.parametrize(
     ("settings", "targets"),
     [
-        pytest.param({}, LinkTargets(billing={"prod": "https://novita.ai/billing"}), id="the vendor's own API alone"),
+        pytest.param(
+            {},
+            LinkTargets(billing={"prod": "https://novita.ai/billing"}, consoles={"prod": CONSOLE}),
+            id="the vendor's own API alone",
+        ),
         pytest.param(
             {"novita_base_url": "https://proxy.example.com"}, LinkTargets(), id="another brand has another console"
         ),
         pytest.param(
             {"external_url": "https://alertd.example.com/", "novita_base_url": "https://api.novita.ai/"},
-            LinkTargets(status="https://alertd.example.com", billing={"prod": "https://novita.ai/billing"}),
+            LinkTargets(
+                status="https://alertd.example.com",
+                billing={"prod": "https://novita.ai/billing"},
+                consoles={"prod": CONSOLE},
+            ),
             id="with a status page",
         ),
     ],

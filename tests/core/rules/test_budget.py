@@ -556,7 +556,7 @@ def test_sample_when_evaluated_then_labels_and_contributors() -> None:
     assert sample.headline.startswith("Budget monthly-budget of trainer-a (gpu-1): $90.00 of $100.00 (90 %)")
     assert dict(sample.labels) == {"owner": "gpu-1", "owner_name": "trainer-a", "team": "research"}
     assert [(c.owner, c.amount, c.before) for c in sample.top] == [("gpu-1", usd("90"), usd("7"))]
-    assert sample.table_note == "March 2026 to Mar 24 12:00 UTC, against as many hours before"
+    assert sample.table_note == "March 2026 to 2026-03-24 12:00 UTC, against as many hours before"
     quarter = replace(rule, period=Period.QUARTER, amount=usd("100"))
     (long,) = quarter.evaluate(desk_with(*rows, now=NOON, days=99).facts(NOON), ())
     assert [c.before for c in long.top] == [None]

@@ -118,7 +118,7 @@ def test_sample_when_new_then_whose_since_when_and_for_what() -> None:
         "account": "default", "owner": "gpu-1", "owner_name": "trainer-a", "team": "research",
     }  # fmt: skip
     assert [(c.product, c.amount, c.before) for c in sample.top] == [("H100", usd("7"), 0)]
-    assert sample.table_note == "24h to Jan 10 10:00 UTC, against the 30d before"
+    assert sample.table_note == "24h to 2026-01-10 10:00 UTC, against the 30d before"
     assert (sample.account, sample.as_of) == ("default", start_of(EDGE))
 
 

@@ -27,7 +27,7 @@ from tests.core.builders import CRITICAL, NOW, RUNNING, WARNING, Desk, Row, desk
 
 EDGE = RUNNING - 2
 """Without newer rows: the read less two hours."""
-EXPECTED = "expected until Jan 10 15:00 UTC"
+EXPECTED = "expected until 2026-01-10 15:00 UTC"
 
 
 def plan(amount: str, first: int = EDGE - 48, last: int = EDGE + 5, **match: str) -> PlannedSpend:

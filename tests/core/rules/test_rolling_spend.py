@@ -163,7 +163,7 @@ def test_sample_when_evaluated_then_words_labels_and_limits() -> None:
     }  # fmt: skip
     assert sample.thresholds == ((WARNING, Decimal(20)), (CRITICAL, Decimal(100)))
     assert (sample.as_of, sample.account) == (start_of(EDGE), "default, dev")
-    assert sample.table_note == "24h to Jan 10 10:00 UTC, against the 24h before"
+    assert sample.table_note == "24h to 2026-01-10 10:00 UTC, against the 24h before"
     assert [(c.owner, c.product, c.amount, c.before) for c in sample.top] == [("gpu-1", "H100", usd("30"), 0)]
 
 

@@ -157,7 +157,7 @@ def test_sample_when_it_rises_then_says_what_rose_most_by_how_much() -> None:
         ("disk", usd("3"), 0),
     ]
     assert sample.facts == (("Usual", "$50.00, the mean 24h of the 7d before"), ("Increase", "$63.00"))
-    assert sample.table_note == "what rose most: 24h to Jan 10 10:00 UTC, against the mean 24h of the 7d before"
+    assert sample.table_note == "what rose most: 24h to 2026-01-10 10:00 UTC, against the mean 24h of the 7d before"
     assert (sample.as_of, sample.account) == (start_of(EDGE), "default")
     assert [(s.label, str(v)) for s, v in sample.thresholds] == [("warning", "2"), ("critical", "5")]
 

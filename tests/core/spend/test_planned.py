@@ -202,8 +202,8 @@ def test_allowance_when_two_entries_match_then_they_add_up_to_what_was_spent() -
     assert allowed(desk, whole, single, who=group()).amount == usd("60")
     assert allowed(desk, whole, single, who=group("gpu-2")).amount == 0
     assert [text for _, text in allowed(desk, whole, single, who=group()).facts] == [
-        "$40.00 of $40.00 expected until Jan 10 09:00 UTC; all of it is used up",
-        "$50.00 of $50.00 expected until Jan 10 09:00 UTC; all of it is used up",
+        "$40.00 of $40.00 expected until 2026-01-10 09:00 UTC; all of it is used up",
+        "$50.00 of $50.00 expected until 2026-01-10 09:00 UTC; all of it is used up",
     ]
 
 
@@ -226,7 +226,7 @@ def test_allowance_when_no_entry_concerns_the_group_then_none() -> None:
             "$1,200.00 of $2,000.00 expected until Jan 14 (training run 12)",
             id="the last whole day, and the comment",
         ),
-        pytest.param(plan("2,000", -48, 7), "$1,200.00 of $2,000.00 expected until Jan 10 07:00 UTC", id="an hour"),
+        pytest.param(plan("2,000", -48, 7), "$1,200.00 of $2,000.00 expected until 2026-01-10 07:00 UTC", id="an hour"),
         pytest.param(
             plan("500", -48, 24, comment="x"),
             "$500.00 of $500.00 expected until Jan 10 (x); all of it is used up",
