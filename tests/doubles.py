@@ -64,6 +64,7 @@ class SlackDouble:
             "C0000OUTSIDE": SlackChannel(name="outside", is_member=False),
         }
         self.scopes = {"chat:write", "channels:read", "channels:history", "groups:read", "im:write"}
+        self.groups = {"S04TEAM01": ["U04ABCDEF"]}
         self.faults: deque[Fault] = deque()
         self.lookup_faults: deque[Fault] = deque()
         self.calls: list[tuple[str, dict[str, Any]]] = []
@@ -77,6 +78,7 @@ class SlackDouble:
         application.router.add_post("/api/chat.postMessage", self._post_message)
         application.router.add_post("/api/chat.update", self._update_message)
         application.router.add_post("/api/auth.test", self._auth_test)
+        application.router.add_get("/api/usergroups.users.list", self._group_members)
         application.router.add_route("*", "/api/conversations.{method}", self._conversations)
         application.router.add_post(HOOK_PATH, self._incoming_webhook)
         self._add_routes(application)
@@ -182,6 +184,12 @@ class SlackDouble:
             if name == channel_id or name.removeprefix("#") == channel.name:
                 return channel_id, channel
         return None
+
+    async def _group_members(self, request: web.Request) -> web.StreamResponse:
+        group = request.query["usergroup"]
+        if "usergroups:read" not in self.scopes:
+            return _answer(error="missing_scope", needed="usergroups:read")
+        return _answer(users=self.groups[group]) if group in self.groups else _answer(error="no_such_subteam")
 
     async def _conversations(self, request: web.Request) -> web.StreamResponse:
         method = request.match_info["method"]

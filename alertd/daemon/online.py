@@ -1,7 +1,7 @@
 """`alertd check --online`: asks accounts and receivers whether they would work, all at once, and sends nothing."""
 
 import asyncio
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -52,8 +52,7 @@ async def check_online(
         questions = [_within(f'account "{name}"', _account_faults(source, time)) for name, source in sources.items()]
         for (action, account), client in open_instances(rules, settings, stack).items():
             questions.append(_within(f'action "{action}", account "{account}"', _key_faults(client)))
-        groups = {group for action in rules.actions for group in action.approvers if group.startswith("S")}
-        if groups and (question := _group_faults(settings, sorted(groups))) is not None:
+        if (question := group_question(rules, settings)) is not None:
             questions.append(_within("approvers", question))
         questions += [_within(f'receiver "{name}"', _receiver_faults(notifier)) for name, notifier in notifiers.items()]
         found = await asyncio.gather(*questions)
@@ -87,10 +86,11 @@ async def _key_faults(client: "InstanceClient") -> tuple[str, ...]:
     return (fault,) if fault else ()
 
 
-def _group_faults(settings: Settings, groups: Sequence[str]) -> Coroutine[object, object, tuple[str, ...]] | None:
-    """Return the question whether the members of groups can be read; None where Slack has no buttons to press."""
+def group_question(rules: LoadedRules, settings: Settings) -> Coroutine[object, object, tuple[str, ...]] | None:
+    """Return what asks whether the members of groups that approve can be read; None where none presses in Slack."""
+    groups = sorted({group for action in rules.actions for group in action.approvers if group.startswith("S")})
     token = settings.plain("slack_bot_token")
-    if not token or not settings.plain("slack_app_token"):
+    if not groups or not token or not settings.plain("slack_app_token"):
         return None
     from alertd.notify.slack.api import SlackApi  # noqa: PLC0415 -- as the notifier: slack-sdk where it is asked
 

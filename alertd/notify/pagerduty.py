@@ -118,7 +118,6 @@ def _trigger(message: Message, facts: AlertFacts, *, is_plain: bool) -> _Event:
         **({"expected": f"{facts.expected} {facts.unit}"} if facts.expected is not None else {}),
         "billed_through": iso_instant(facts.as_of),
         "fingerprint": facts.fingerprint,
-        **({"more_alerts": f"{message.omitted} more; `alertd alerts` lists all"} if message.omitted else {}),
     }
     event: _Event = {
         "event_action": "trigger",

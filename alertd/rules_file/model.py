@@ -241,7 +241,12 @@ class DefaultsEntry:
         Name | None, Key("Who is notified of what another receiver could not take.", example="billing-mail")
     ] = None
     timezone: Annotated[
-        Zone, Key("Whose months and days `alertd spend` and the page count by.", example="Europe/Berlin")
+        Zone,
+        Key(
+            "By whose clock messages and the page show times, which morning is meant, and whose months and days "
+            "`alertd spend` and the page count by.",
+            example="Europe/Berlin",
+        ),
     ] = Zone("UTC")
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alertd.cli.check import _online
+from alertd.daemon.online import group_question
 from alertd.daemon.receivers import build_notifiers
 from alertd.rules_file.load import load_rules
 from alertd.settings.model import load_settings
@@ -141,3 +142,30 @@ def test_check_when_the_mail_server_does_not_answer_then_says_at_what_it_failed(
     assert code == 1
     assert 'receiver "mail": the mail server 127.0.0.1:1 failed at ' in err
     assert 'receiver "finops": ok' in out
+
+
+@pytest.mark.parametrize(
+    ("scopes", "groups", "fault"),
+    [
+        pytest.param({"usergroups:read"}, ["S04TEAM01"], "", id="they can be read"),
+        pytest.param(set(), ["S04TEAM01"], "S04TEAM01: give the app the scope usergroups:read", id="no scope"),
+        pytest.param({"usergroups:read"}, ["S04GONE01"], "S04GONE01: there is no such user group", id="no group"),
+        pytest.param(set(), [], "", id="members alone need no scope"),
+    ],
+)
+async def test_check_when_groups_approve_then_asks_slack_for_their_members(
+    tmp_path: Path, scopes: set[str], groups: list[str], fault: str
+) -> None:
+    """At three in the morning the button would let nobody in."""
+    rules = tmp_path / "rules.yaml"
+    approvers = ", ".join(["U04ABCDEF", *groups])
+    action = f"{{name: stop, type: stop_instance, accounts: {{default: {{api_key_env: K}}}}, approvers: [{approvers}]}}"
+    rules.write_text(f"{RULES.replace('{channels}', 'C0000FINOPS')}actions: [{action}]\n", encoding="utf-8")
+    async with SlackDouble() as slack:
+        slack.scopes = scopes
+        settings = load_settings(
+            {"slack_bot_token": BOT_TOKEN, "slack_app_token": "xapp-1", "slack_base_url": slack.base_url}
+        )
+        asked = group_question(load_rules(rules), settings)
+        assert (asked is not None) == bool(groups)
+        assert (await asked if asked is not None else ()) == ((fault,) if fault else ())
