@@ -76,17 +76,16 @@ class Chart:
     is_by_day: bool = False
     """Each point stands for a day of the zone, so its hour is left out."""
     fired_at: datetime | None = None
-    """When its alert fired, or the last point where the bills end before; None where no alert fires within it."""
+    """When its alert fired, which may be after the last point; None where that was before the first."""
     note: str = ""
     """What must be known to read it: `so far`, `not complete`."""
 
 
 def marked(chart: Chart, fired_at: datetime | None) -> Chart:
     """Return the chart with the moment at which its alert fired, where it reaches back to it."""
-    first, last = chart.points[0].at, chart.points[-1].at
-    if fired_at is None or fired_at < first:
+    if fired_at is None or fired_at < chart.points[0].at:
         return chart
-    return replace(chart, fired_at=min(fired_at, last))
+    return replace(chart, fired_at=fired_at)
 
 
 def read_by(chart: Chart, timezone: str) -> Chart:
@@ -113,7 +112,8 @@ def fired_share(chart: Chart) -> float | None:
     if chart.form is ChartForm.BARS:
         return (point + 0.5) / len(chart.points)
     first, last = chart.points[0].at, chart.points[-1].at
-    return (chart.fired_at - first) / (last - first) if last > first else 1.0
+    # Bills come late: an alert fires after the hours that made it.
+    return min((chart.fired_at - first) / (last - first), 1.0) if last > first else 1.0
 
 
 def values(chart: Chart) -> list[Decimal]:
@@ -203,9 +203,8 @@ def chart_words(chart: Chart) -> str:
 
 
 def fired_words(chart: Chart) -> str:
-    """Return at which point the alert fired: `fired Mar 11 08:00`; empty where the chart has no such moment."""
-    point = fired_point(chart)
-    return f"fired {labels(chart)[point]}" if point is not None else ""
+    """Return when the alert fired: `fired Mar 11 08:00`; empty where the chart has no such moment."""
+    return f"fired {_moment(chart, chart.fired_at)}" if chart.fired_at is not None else ""
 
 
 def spend_words(chart: Chart) -> str:
@@ -233,6 +232,10 @@ def limit_words(chart: Chart, limit: ChartLimit) -> str:
         return f"{text} {'' if is_reached else 'not '}reached at last"
     if limit.changed_at is None:
         return f"above {text} all along" if is_reached else f"{text} not reached"
-    at = limit.changed_at.astimezone(ZoneInfo(chart.timezone))
-    when = f"{at:%b} {at.day} {at:%H:%M}"
+    when = _moment(chart, limit.changed_at)
     return f"{text} reached {when}" if is_reached else f"below {text} again since {when}"
+
+
+def _moment(chart: Chart, at: datetime) -> str:
+    local = at.astimezone(ZoneInfo(chart.timezone))
+    return f"{local:%b} {local.day} {local:%H:%M}"

@@ -65,7 +65,7 @@ class BalanceRule(Rule):
     NEEDS_PAYMENT: ClassVar[bool] = True
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("available_below", "runway_below")
     COUNTS_MONEY: ClassVar[bool] = True
-    ADVICE: ClassVar[str] = "Top up the account in the billing console, or stop what spends most below."
+    ADVICE: ClassVar[str] = "Top up the account in the billing console, or stop what spends most."
 
     account: Annotated[Patterns, Key("Which accounts: a value, a glob or a list.", example="prod")] = Patterns()
     available_below: Annotated[

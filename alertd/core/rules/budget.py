@@ -71,7 +71,7 @@ class BudgetRule(WatchedBudget):
         "what the period is forecast to end at; one alert carries them all."
     )
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("thresholds", "pace", "burn", "forecast")
-    ADVICE: ClassVar[str] = "Look at what spends most below: stop or slow what is not needed, or raise the budget."
+    ADVICE: ClassVar[str] = "Look at what spends most: stop or slow what is not needed, or raise the budget."
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return the share of the budget that was spent from the alert's period's beginning to an earlier data edge."""

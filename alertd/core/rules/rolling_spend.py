@@ -31,7 +31,7 @@ class RollingSpend(GroupRule):
 
     TYPE: ClassVar[str] = "rolling_spend"
     HELP: ClassVar[str] = "USD spent by the group in the window that ends with the last billed hour."
-    ADVICE: ClassVar[str] = "Look at what runs under the names below: stop what is not needed, or raise the threshold."
+    ADVICE: ClassVar[str] = "Look at what runs under these names: stop what is not needed, or raise the threshold."
 
     window: Annotated[
         timedelta,

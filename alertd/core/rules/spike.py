@@ -110,7 +110,7 @@ class Spike(GroupRule):
         "`min_history` begins no alert (`first_spend` does), nor does one of which nothing is usual."
     )
     ADVICE: ClassVar[str] = (
-        "Ask the owners below what changed: stop what is not meant; what is meant counts as usual once the baseline "
+        "Ask these owners what changed: stop what is not meant; what is meant counts as usual once the baseline "
         "holds it."
     )
 

@@ -10,6 +10,7 @@ axis labels of 50. That a message holds at most two is not documented: https://g
 
 from collections.abc import Sequence
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from alertd.core.chart import Chart, ChartForm, ChartLimit, axis_labels, fired_point, limit_text, thinned, values
 from alertd.notify.slack.actions import Block
@@ -30,9 +31,10 @@ def native_chart(chart: Chart) -> Block:
     """Return a printable chart as Slack draws it: bars, or a line where there are limits to draw across."""
     drawn = thinned(chart, _POINTS)
     categories = [shortened(label, _NAME_LIMIT) for label in axis_labels(drawn)]
-    if (fired := fired_point(drawn)) is not None:
-        # Slack draws no upright line: the point's label is the mark.
-        categories[fired] = shortened(f"{_FIRED} {categories[fired]}", _NAME_LIMIT)
+    if (fired := fired_point(drawn)) is not None and drawn.fired_at is not None:
+        # Slack draws no upright line: the label of the nearest point is the mark, with the time itself.
+        at = drawn.fired_at.astimezone(ZoneInfo(drawn.timezone))
+        categories[fired] = f"{_FIRED} {at:%H:%M}"
     limits = drawn.limits[:_LIMITS]
     # Slack puts the bars of several series side by side, so a limit would be bars too.
     kind = "bar" if drawn.form is ChartForm.BARS and not limits else "line"

@@ -75,7 +75,7 @@ def test_first_message_when_composed_then_every_word_of_it() -> None:
     assert message.lines == (
         "Team research · firing since 2026-01-10 12:05 UTC.",
         "GPU budget of research.",
-        "What to do: Look at what runs under the names below: stop what is not needed, or raise the threshold.",
+        "What to do: Look at what runs under these names: stop what is not needed, or raise the threshold.",
     )
     assert message.lines_below == 2, "what it says and what to do is read last"
     assert message.fields == (), "the title says all of it"
@@ -271,7 +271,7 @@ def test_plain_text_when_rendered_then_in_the_order_of_importance() -> None:
         "- trainer-a (gpu-1) · disk (gpu): $3.25 (before: $0.00)",
         "",
         "GPU budget of research.",
-        "What to do: Look at what runs under the names below: stop what is not needed, or raise the threshold.",
+        "What to do: Look at what runs under these names: stop what is not needed, or raise the threshold.",
         "",
         "Runbook: https://wiki.example.com/gpu",
         "",

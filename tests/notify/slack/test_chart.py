@@ -3,12 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
 
-from alertd.core.chart import Chart
+from alertd.core.chart import Chart, chart_words, marked
 from alertd.notify.base import ContentRefused, Delivered, NotSent, Unknown
 from alertd.notify.slack.blocks import blocks
 from alertd.notify.slack.chart import native_chart
@@ -235,3 +235,28 @@ async def test_plain_form_then_reports_the_chart_in_words(slack: SlackDouble) ->
     [message] = slack.shown()
     assert LINE in message["text"]
     assert WORDS in message["text"]
+
+
+assert MESSAGE.chart is not None
+LAST = MESSAGE.chart.points[-1].at
+
+
+@pytest.mark.parametrize(
+    ("fired_at", "place", "label"),
+    [
+        pytest.param(LAST - timedelta(minutes=20), -1, "▲ fired", id="between points: the next"),
+        pytest.param(LAST + timedelta(hours=2), -1, "▲ fired", id="after the last point, as bills are late"),
+    ],
+)
+def test_chart_when_its_alert_fired_then_a_label_and_words_mark_the_moment(
+    fired_at: datetime, place: int, label: str
+) -> None:
+    """The eye looks for where it began to be too much."""
+    assert MESSAGE.chart is not None
+    chart = marked(MESSAGE.chart, fired_at)
+    drawn: Any = native_chart(chart)
+    categories = drawn["chart"]["axis_config"]["categories"]
+    assert categories[place] == f"{label} {fired_at:%H:%M}"
+    assert chart_words(chart).endswith(f"; fired Jan {fired_at.day} {fired_at:%H:%M}.")
+    assert violations(blocks(replace(MESSAGE, chart=chart), KEY)) == []
+    assert marked(MESSAGE.chart, MESSAGE.chart.points[0].at - timedelta(hours=1)) == MESSAGE.chart, "it fired before"
