@@ -1,15 +1,37 @@
 """Which texts are addresses that HTTP can ask, and what their hosts are; nothing is looked up."""
 
+import re
+from ipaddress import ip_address
 from urllib.parse import SplitResult, urlsplit
+
+_LABEL = r"[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_NAME = re.compile(rf"{_LABEL}(?:\.{_LABEL})*\.?")
+_LONGEST_NAME = 253
+
+
+def is_host(text: str) -> bool:
+    """
+    Return whether a text in ASCII can be a host: an address without brackets, or a name.
+
+    A name whose last part is a number is an address to resolvers and browsers, in spellings that hide which one
+    (`127.1`, `2130706433`): only the usual spelling is taken.
+    """
+    try:
+        ip_address(text)
+    except ValueError:
+        is_name = len(text) <= _LONGEST_NAME and _NAME.fullmatch(text) is not None
+        last = text.rstrip(".").rpartition(".")[2].lower()
+        return is_name and not last.isdigit() and re.fullmatch(r"0x[0-9a-f]*", last) is None
+    return True
 
 
 def split_http_url(text: str) -> SplitResult | None:
     """Return the parts of an http or https URL with a host, in ASCII and without blanks; None for any other text."""
-    if not text.isascii() or not text.isprintable() or " " in text:
+    if not text.isascii() or not text.isprintable() or " " in text or "\\" in text:
         return None
     try:
         parts = urlsplit(text)
-        is_whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+        is_whole = parts.scheme in {"http", "https"} and is_host(parts.hostname or "") and parts.port != 0
     except ValueError:
         return None
     return parts if is_whole else None

@@ -43,6 +43,8 @@ class Listing:
     """One list, read to its end."""
 
     entries: tuple[Listed, ...]
+    is_listed: bool = True
+    """Whether the answer had a list at all: `{}` says of nothing that it is gone."""
     is_whole: bool = True
     """Every entry had an id, so that what is not listed is gone."""
 
@@ -99,7 +101,7 @@ def changes(
     read = {entry.id: entry for entry in listing.entries}
     found = [_taken_over(known.get((account, entry.id)), entry, account, kind, read_at) for entry in read.values()]
     changed = [resource for resource in found if known.get(resource.key) != resource]
-    if listing.is_whole:
+    if listing.is_whole and listing.is_listed:
         changed += (
             replace(resource, gone_at=read_at)
             for resource in known.values()

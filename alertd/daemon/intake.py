@@ -27,7 +27,7 @@ from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_ro
 from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence, plan_reads
 from alertd.daemon.resource_intake import ResourceIntake
-from alertd.daemon.state import DaemonState, FactStore, Plan, Shelf
+from alertd.daemon.state import DaemonState, FactStore, Plan, Shelf, require_list
 from alertd.daemon.timekeeper import Timekeeper, Verdict
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 from alertd.log import get_logger
@@ -242,11 +242,13 @@ class Intake:
         source = reading.plan.accounts[account]
         if reading.view is View.USAGE:
             rows = await source.read_bills(category, span)
+            require_list(reading.book((account, category)), rows, span)
             if category == SUBSCRIPTION and self._may_file():
                 await self._store.save_terms(account, span, rows.terms)
                 reading.state.replace_terms(account, span, rows.terms)
             return rows
         found = await source.read_key_bills(category, span)
+        require_list(reading.book((account, category)), found.rows, span)
         names = reading.state.key_names
         changed = []
         for key in found.keys:

@@ -34,6 +34,19 @@ from alertd.core.spend.lists import View
 from alertd.core.spend.view import SpendView
 from alertd.core.utilization import Sample as UtilizationSample
 from alertd.core.utilization import Slots
+from alertd.errors import ApiUnavailable
+
+
+def require_list(book: CategoryBook, rows: BillRows, span: HourRange) -> None:
+    """
+    Refuse an answer without any list for hours whose rows are known.
+
+    Raises:
+        ApiUnavailable: It was such an answer.
+    """
+    if book.is_contradicted(rows, span):
+        text = "an answer without a list, for hours whose bills are known; not believed"
+        raise ApiUnavailable(text, account=book.account, what=f"{book.category} bills")
 
 
 class BillSource(Protocol):

@@ -15,7 +15,7 @@ from alertd.core.rules.held import CategoryKey
 from alertd.core.spend.bill import SUBSCRIPTION, BillRows
 from alertd.core.spend.ledger import CategoryBook, file_rows
 from alertd.core.spend.reading import missing_days, pieces
-from alertd.daemon.state import BillSource, DaemonState, FactStore
+from alertd.daemon.state import BillSource, DaemonState, FactStore, require_list
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 
 PIECE_HOURS = 7 * HOURS_PER_DAY
@@ -119,6 +119,8 @@ class Backfill:
                 if account in self._refused:
                     return
                 rows = await self._accounts[account].read_bills(category, piece.span)
+                if (known := self._state.books.get(key)) is not None:
+                    require_list(known, rows, piece.span)
                 await self._keep(piece, rows)
         except ApiError as error:
             book = self._state.books.get(key)

@@ -32,6 +32,8 @@ class Endpoint:
     """What its URL must take."""
     path: str = ""
     """What stands in the URL after the one that was set: no secret."""
+    success: tuple[int, str] | None = None
+    """The one status, and the `status` in its JSON, by which it says that it took a request; None: any of ARRIVED."""
 
     def remedy(self, status: int) -> str:
         """Return what to do about an answer."""
@@ -58,12 +60,13 @@ _RELAY_FAILED = "webhook message delivery failed"
 _NO = ("false", "no", "0")
 
 
-def doubt(status: int, body: str) -> str:
+def doubt(status: int, body: str, success: tuple[int, str] | None = None) -> str:
     """
     Return why an answer of 2xx is no proof that the request arrived; empty where nothing speaks against it.
 
     Args:
         body: Its beginning.
+        success: As `Endpoint.success`.
     """
     if status not in ARRIVED:
         return "which does not say that the request was accepted"
@@ -71,7 +74,10 @@ def doubt(status: int, body: str) -> str:
     if _PAGE.match(text):
         return "with a web page, as sign-in pages and proxies do"
     is_failure = text.casefold().startswith(_RELAY_FAILED) or _is_failure(answer_of(text))
-    return "and its body says that it failed" if is_failure else ""
+    if is_failure:
+        return "and its body says that it failed"
+    is_success = success is None or (status, answer_of(text).get("status")) == success
+    return "" if is_success else "which is not how it says that it took a request"
 
 
 def answer_of(body: str) -> dict[str, object]:
@@ -96,7 +102,7 @@ def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str, end
     """Return what an answer means; *body* must hold no secret."""
     said = f"{endpoint.what} answered {status}" + (f" ({quoted(body)})" if body else "")
     if 200 <= status < 300:
-        why = doubt(status, body)
+        why = doubt(status, body, endpoint.success)
         return Unknown(f"{said}, {why}; check the URL and what stands before it") if why else Delivered()
     if status in {408, 425, 429}:
         return NotSent(said, retry_after(headers, now=utc_now()))

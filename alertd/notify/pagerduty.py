@@ -40,7 +40,13 @@ from alertd.notify.text import headline, printable
 if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
 
-_ENDPOINT = Endpoint(what="PagerDuty", credentials="the integration key", takes="events of PagerDuty's API v2 by POST")
+_ENDPOINT = Endpoint(
+    what="PagerDuty",
+    credentials="the integration key",
+    takes="events of PagerDuty's API v2 by POST",
+    # Source: https://developer.pagerduty.com/docs/send-alert-event, "API response codes".
+    success=(202, "success"),
+)
 _SUMMARY_LIMIT = 1024
 """Source: https://developer.pagerduty.com/docs/send-alert-event, payload.summary."""
 _DETAIL_LIMIT = 2000

@@ -147,7 +147,8 @@ class NovitaClient:
             ApiError: One of its kinds; nothing of what was read before is returned then.
         """
         if category == SUBSCRIPTION:
-            return rows_of(await self.read_terms(span))
+            terms, is_listed = await self._read_terms(span)
+            return rows_of(terms, is_listed=is_listed)
         return await self._read_range(category, span, self._limit, self._read_piece)
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
@@ -197,15 +198,22 @@ class NovitaClient:
             ApiError: One of its kinds; ApiRequestRefused where the API does not have such bills. Nothing of what was
                 read before is returned then.
         """
+        terms, _ = await self._read_terms(span)
+        return terms
+
+    async def _read_terms(self, span: HourRange) -> tuple[tuple[Term, ...], bool]:
+        """Return the terms, and whether any answer had a list."""
         terms: list[Term] = []
+        has_list = False
         for category in SUBSCRIPTION_CATEGORIES:
             try:
                 async for _, found in _in_pieces(span, self._term_limit, partial(self._read_term_piece, category)):
-                    terms += found
+                    terms += found[0]
+                    has_list |= found[1]
             except ApiCategoryUnknown:
                 # This brand does not sell that by the month; the other categories are whole without it.
                 continue
-        return tuple(term for term in terms if hour_of(term.bought_at) in span)
+        return tuple(term for term in terms if hour_of(term.bought_at) in span), has_list
 
     async def read_resources(self, kind: ResourceKind) -> Listing:
         """
@@ -245,7 +253,7 @@ class NovitaClient:
         self._is_percent |= metrics.is_percent
         return samples_of(metrics, is_percent=self._is_percent)
 
-    async def _read_term_piece(self, category: str, piece: HourRange) -> list[Term]:
+    async def _read_term_piece(self, category: str, piece: HourRange) -> tuple[list[Term], bool]:
         request = ApiRequest(
             path=SUBSCRIPTION_BILL_LIST,
             parameters={
@@ -355,7 +363,8 @@ class NovitaClient:
             parameters={"startMonth": start_month, "page": str(page), "pageSize": str(PAGE_SIZE)},
             what=f"monthly bills from {start_month}, page {page}",
         )
-        return await self._transport.read_whole(request, partial(decode_monthly_bills, account=self.account))
+        decode = partial(decode_monthly_bills, account=self.account, is_first=page == 1)
+        return await self._transport.read_whole(request, decode)
 
 
 async def _in_pieces(

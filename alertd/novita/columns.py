@@ -40,6 +40,8 @@ class BillColumns:
         self._voucher = array("q")
         self._pay = array("q")
         self._rounded = 0
+        self.is_listed = True
+        """False once an answer had no list of rows at all."""
 
     def __len__(self) -> int:
         return len(self._hour)
@@ -69,6 +71,7 @@ class BillColumns:
         self._voucher.frombytes(rows.voucher.tobytes())
         self._pay.frombytes(rows.pay.tobytes())
         self._rounded += rows.rounded
+        self.is_listed &= rows.is_listed
 
     def to_rows(self) -> BillRows:
         """Return the rows without copying them; add nothing afterwards."""
@@ -81,6 +84,7 @@ class BillColumns:
             voucher=np.frombuffer(self._voucher, dtype=np.int64),
             pay=np.frombuffer(self._pay, dtype=np.int64),
             rounded=self._rounded,
+            is_listed=self.is_listed,
         )
 
     def _add_hours(self, rows: Sequence[Row]) -> None:

@@ -37,11 +37,14 @@ _MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])(?:-.*)?", re.ASCII)
 _LINK = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+([/?#][^\s\x00-\x20\x7f<>\"\\]*)?", re.IGNORECASE)
 
 
-def decode_monthly_bills(body: bytes, *, account: str) -> list[MonthlyBill]:
+def decode_monthly_bills(body: bytes, *, account: str, is_first: bool = False) -> list[MonthlyBill]:
     """
     Decode one page of monthly bills, in the order they came.
 
     A `data` that is null or missing is an empty page, if nothing else could hold bills.
+
+    Args:
+        is_first: The service fills months in up to the running one, so a first page has a list.
 
     Raises:
         UnexpectedShape: The body is cut, reports an error, or a bill has no month or no amount.
@@ -53,6 +56,8 @@ def decode_monthly_bills(body: bytes, *, account: str) -> list[MonthlyBill]:
     if data is not None and has_list:
         bills = [_bill(Fields(fields, f"data[{i}]"), account) for i, fields in enumerate(_decode_list(data))]
     check_envelope(envelope, rows_key="data", has_list=has_list, has_rows=bool(bills))
+    if is_first and data is None:
+        raise UnexpectedShape("no list of bills")
     _refuse_twins(bills)
     return bills
 

@@ -85,6 +85,8 @@ def decode_endpoints(body: bytes) -> Listing:
 def _listing(body: bytes, key: str, decode: Callable[[msgspec.Raw], Listed]) -> Listing:
     try:
         envelope = decode_object(body)
+        # Without the key it may be an empty list, or some gateway's answer: nobody's resources are gone by it.
+        is_listed = key in envelope or "total" in envelope
         rows = envelope.pop(key, _NULL)
         has_list = bytes(rows) != b"null"
         elements = msgspec.json.decode(rows, type=list[msgspec.Raw]) if has_list else []
@@ -100,7 +102,7 @@ def _listing(body: bytes, key: str, decode: Callable[[msgspec.Raw], Listed]) -> 
             found.append(decode(element))
         except (UnexpectedShape, msgspec.DecodeError, RecursionError, ValueError):
             continue
-    return Listing(entries=tuple(found), is_whole=len(found) == len(elements))
+    return Listing(entries=tuple(found), is_whole=len(found) == len(elements), is_listed=is_listed)
 
 
 def _instance(element: msgspec.Raw) -> Listed:
@@ -166,7 +168,7 @@ async def read_pages(read: Callable[[int], Awaitable[Listing]], *, account: str,
         ApiError: A page could not be read, or there is no end; nothing of what was read counts then.
     """
     found: dict[str, Listed] = {}
-    is_whole = True
+    is_whole, is_listed = True, False
     for page in range(MAX_PAGES + 1):
         try:
             listing = await read(page)
@@ -177,6 +179,7 @@ async def read_pages(read: Callable[[int], Awaitable[Listing]], *, account: str,
         brings_new = any(entry.id not in found for entry in listing.entries)
         found |= {entry.id: entry for entry in listing.entries}
         is_whole &= listing.is_whole
+        is_listed |= listing.is_listed
         if (page and not listing.entries) or (page > 1 and not brings_new):
-            return Listing(entries=tuple(found.values()), is_whole=is_whole)
+            return Listing(entries=tuple(found.values()), is_whole=is_whole, is_listed=is_listed)
     raise ApiUnavailable(f"page {MAX_PAGES} still brought instances not seen before", account=account, what=what)

@@ -111,6 +111,7 @@ class BillStream:
         if bills is not None and bytes(bills) != b"null":
             raise UnexpectedShape(f"bills: {shorten(bytes(bills).decode())} is not a list of rows")
         check_envelope(envelope, rows_key="bills", has_list=False, has_rows=False)
+        self._columns.is_listed = bills is not None
 
     def _finish_with_rows(self) -> None:
         envelope = decode_object(self._head + _PLACEHOLDER + bytes(self._buffer))

@@ -19,9 +19,9 @@ SUBSCRIPTION_CATEGORIES = ("gpu", "serverless", "cloud_storage", "local_storage"
 """Every category of the list but `summary`, which is the control total of these and would count all twice."""
 
 
-def decode_terms(body: bytes, *, account: str, category: str) -> list[Term]:
+def decode_terms(body: bytes, *, account: str, category: str) -> tuple[list[Term], bool]:
     """
-    Decode the terms of one answer, in the order they came.
+    Decode the terms of one answer, in the order they came, and say whether it had a list at all.
 
     Args:
         category: The category that was asked for; a row's own `productCategory` wins.
@@ -35,7 +35,7 @@ def decode_terms(body: bytes, *, account: str, category: str) -> list[Term]:
     rows = _decode_list(bills) if bills is not None and has_list else []
     terms = [_term(Fields(row, f"bills[{index}]"), account, category) for index, row in enumerate(rows)]
     check_envelope(envelope, rows_key="bills", has_list=has_list, has_rows=bool(terms))
-    return terms
+    return terms, bills is not None
 
 
 def _decode_list(bills: msgspec.Raw) -> list[dict[str, msgspec.Raw]]:

@@ -13,14 +13,37 @@ from ipaddress import IPv6Address, ip_address
 from pydantic import SecretStr
 
 from alertd.core.address import is_address
-from alertd.core.http_url import has_login, split_http_url
+from alertd.core.http_url import has_login, is_host, split_http_url
 from alertd.core.slack_ids import parse_member_id
 
-_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?")
 _NOT_IN_PAGE_URLS = frozenset("@?#\\\"<>|'")
 _LARGEST_PORT = 65535
 _LONGEST_SENDER = 400
+_QUOTES = frozenset("\"'`\u201c\u201d")
+
+
+def login(value: SecretStr | str | None) -> SecretStr | str | None:
+    """Return a name or a password that a login may use."""
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+    if any(character < " " or character == "\x7f" for character in text.strip()):
+        raise ValueError("has line breaks or control characters; copy it again")
+    return value
+
+
+def header_token(value: SecretStr | None) -> SecretStr | None:
+    """Return a token that a request's header can carry; its length is for the server to judge."""
+    text = "" if value is None else value.get_secret_value().strip()
+    if not all(" " <= character <= "~" for character in text):
+        raise ValueError("has characters that no request can carry; write letters, digits, - and _")
+    return value
+
+
+def quoted_key(value: SecretStr | None) -> SecretStr | None:
+    """Return a key; one in quotes was copied from a place where a shell takes them away."""
+    text = "" if value is None else value.get_secret_value().strip()
+    if text[:1] in _QUOTES or text[-1:] in _QUOTES:
+        raise ValueError("is in quotes, which would be a part of it; write it without them")
+    return value
 
 
 def port(value: object) -> object:
@@ -45,7 +68,7 @@ def host(value: str | None) -> str | None:
         name = value if value.isascii() else value.encode("idna").decode("ascii")
     except UnicodeError:
         name = ""
-    if len(name) > 253 or not _HOST.fullmatch(name):
+    if not is_host(name):
         raise ValueError("is not a host alone; write smtp.example.com, without scheme and port")
     return name
 
@@ -61,7 +84,7 @@ def greeting(value: str | None) -> str | None:
         pass
     else:
         return f"[IPv6:{address}]" if isinstance(address, IPv6Address) else f"[{address}]"
-    if not _HOST.fullmatch(value) or "." not in value.rstrip("."):
+    if not is_host(value) or "." not in value.rstrip("."):
         raise ValueError("is not a full host name; write alertd.example.com, or an address like [192.0.2.7]")
     return value
 
@@ -100,6 +123,8 @@ def token(prefix: str, *, other: str, variable: str) -> Callable[[SecretStr | No
             raise ValueError(f"is of another kind ({other}…); it belongs into {variable}, and {prefix}… here")
         if not all("!" <= character <= "~" for character in text):
             raise ValueError("has blanks or characters that no token has; copy it again")
+        if text and (text[:1] in _QUOTES or not text.removeprefix(prefix)):
+            raise ValueError(f"is no token; copy the whole of it, {prefix}…, without quotes")
         return value
 
     return read
@@ -126,7 +151,8 @@ def sender(value: str | None) -> str | None:
     """Return the address that mail comes from, with or without a name before it."""
     # Longer ones are no address, and the library goes as deep as they are nested; of several it takes the first.
     found = [] if value is None or len(value) > _LONGEST_SENDER else getaddresses([value])
-    if value is not None and (len(found) != 1 or not is_address(found[0][1])):
+    is_closed = value is None or value.count("<") == value.count(">") <= 1
+    if value is not None and (len(found) != 1 or not is_address(found[0][1]) or not is_closed):
         raise ValueError("is not a mail address; write alertd@example.com, or Budget alerts <alertd@example.com>")
     return value
 

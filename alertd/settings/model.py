@@ -88,7 +88,9 @@ class Settings(BaseSettings):
         description="Default sqlite:///./alertd.db, or in $STATE_DIRECTORY when that is set; or postgresql://…",
         repr=False,
     )
-    novita_api_key: SecretStr | None = Field(None, description="Key of the account, where the rules file names none")
+    novita_api_key: Annotated[Secret, AfterValidator(forms.quoted_key)] = Field(
+        None, description="Key of the account, where the rules file names none"
+    )
     novita_base_url: Annotated[str, AfterValidator(forms.base_url("https://api.novita.ai"))] = Field(
         "https://api.novita.ai", description="Where the billing API is"
     )
@@ -116,8 +118,10 @@ class Settings(BaseSettings):
     )
     smtp_host: Annotated[str | None, AfterValidator(forms.host)] = Field(None, description="Mail server")
     smtp_port: Annotated[int, BeforeValidator(forms.port)] = Field(587, description="Its port")
-    smtp_username: str | None = Field(None, description="Login, where the server wants one")
-    smtp_password: SecretStr | None = Field(None, description="Password to it")
+    smtp_username: Annotated[str | None, AfterValidator(forms.login)] = Field(
+        None, description="Login, where the server wants one"
+    )
+    smtp_password: Annotated[Secret, AfterValidator(forms.login)] = Field(None, description="Password to it")
     smtp_security: Security = Field("starttls", description="starttls, tls or none")
     smtp_from: Annotated[str | None, AfterValidator(forms.sender)] = Field(None, description="Sender's address")
     smtp_ehlo: Annotated[str | None, AfterValidator(forms.greeting)] = Field(
@@ -129,7 +133,7 @@ class Settings(BaseSettings):
     http_listen: str = Field(
         "127.0.0.1:9464", description="Where the status page, health, metrics and JSON are served; off for nowhere"
     )
-    http_token: SecretStr | None = Field(
+    http_token: Annotated[Secret, AfterValidator(forms.header_token)] = Field(
         None,
         description="Signs people in on the status page, and programs as bearer token; needed for changes, and for "
         "every request from beyond this host but probes",

@@ -13,6 +13,8 @@ _EXAMPLES = (
     "write sqlite:///alertd.db (relative), sqlite:////var/lib/alertd/alertd.db (absolute) "
     "or postgresql://user:password@host/alertd"
 )
+_PLACE = re.compile(r"(?:\[[^\]]*\]|[^:\[\]]*)(?::(?P<port>[0-9]*))?")
+_LARGEST_PORT = 65535
 _POSTGRES = {"postgresql", "postgres"}
 _SECRET_OPTIONS = ("password", "sslpassword")
 
@@ -42,7 +44,8 @@ def parse_database_url(url: str) -> Path | PostgresUrl | None:
         raise SettingsError(f"{_SETTING} is not a URL; {_EXAMPLES}")
     name = scheme[1].lower()
     if name in _POSTGRES:
-        return _postgres_url(url)
+        # libpq knows its scheme in small letters only.
+        return _postgres_url(name + url[scheme.end(1) :])
     if name.split("+")[0] in _POSTGRES:
         raise SettingsError(f"{_SETTING}: {name}:// names a driver; write postgresql:// alone")
     if name != "sqlite":
@@ -80,11 +83,14 @@ def _postgres_url(url: str) -> PostgresUrl:
     try:
         parts = urlsplit(url)
         is_plain = parts.netloc.count("@") <= 1 and "@" not in parts.path + parts.query and not parts.fragment
-        ports_ok = all(re.fullmatch(r"(\[[^\]]*\]|[^:\[\]]*)(:\d*)?", host) for host in _hosts(parts).split(","))
+        found_hosts = [_PLACE.fullmatch(host) for host in _hosts(parts).split(",")]
+        ports_ok = all(found_hosts)
     except ValueError:
-        is_plain = ports_ok = False
+        found_hosts, is_plain, ports_ok = [], False, False
     if not is_plain or not ports_ok or "\0" in url:
         raise SettingsError(f"{_SETTING}: cannot be read as a PostgreSQL URL; {encode}")
+    if any(found and not 0 < int(found["port"] or 1) <= _LARGEST_PORT for found in found_hosts):
+        raise SettingsError(f"{_SETTING}: a port is a number from 1 to {_LARGEST_PORT}; write it behind the host")
     options = parse_qs(parts.query)
     name = parts.path.strip("/") or "".join(options.get("dbname", []))
     if not name:

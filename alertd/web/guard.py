@@ -6,6 +6,7 @@ browser send. What is written behind it is for others to decide.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
@@ -103,7 +104,7 @@ class Guard:
 
     def _turned_away(self, request: web.Request) -> web.StreamResponse | None:
         """Return what is answered to who may not ask; None where they may."""
-        if self._listen.is_host_refused(request.headers.get("Host", "")):
+        if any(map(self._listen.is_host_refused, _asked_hosts(request))):
             words = "ask for localhost or 127.0.0.1; behind a proxy set ALERTD_EXTERNAL_URL to the page's address"
             return self._refuse(request, HTTPStatus.MISDIRECTED_REQUEST, words)
         if (refused := self._judge_bearer(request)) is not None:
@@ -279,6 +280,19 @@ _WORDS = {
     HTTPStatus.METHOD_NOT_ALLOWED: "this page cannot be asked like that",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "that is more than any form here sends",
 }
+
+
+def _asked_hosts(request: web.Request) -> list[str]:
+    """
+    Return every host that a request names: each `Host`, and the one in its first line where a whole URL stands there.
+
+    Source: RFC 9112, 3.2.2 (the absolute form replaces the header) and 3.2 (one header at most).
+    """
+    hosts = request.headers.getall("Host", [""])
+    target = request.raw_path
+    if target.startswith(("/", "*")):
+        return hosts
+    return [*hosts, re.split(r"[/?#\\]", target.partition("://")[2] or target, maxsplit=1)[0]]
 
 
 def _bearer(request: web.Request) -> str | None:

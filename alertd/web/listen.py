@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from alertd.core.http_url import is_host
 from alertd.errors import SettingsError
 
 OFF = "off"
@@ -180,6 +181,8 @@ def parse_listen(text: str, *, token: str, external_url: str = "", public_read: 
     if match is None or int(match["port"]) > _LARGEST_PORT:
         raise SettingsError(f'{_SETTING}: "{text}" is not host:port; write 127.0.0.1:9464, or {OFF}')
     host = match["host"].strip("[]")
+    if not is_host(host):
+        raise SettingsError(f'{_SETTING}: "{text}": "{host}" is no address of a host; write 127.0.0.1:9464, or {OFF}')
     if not token and not is_loopback(host):
         raise SettingsError(
             f"{_SETTING}: {text} can be reached from other hosts; set ALERTD_HTTP_TOKEN too, or listen on 127.0.0.1"

@@ -120,7 +120,7 @@ def _of_the_api() -> Iterator[Entrance]:
             lambda data: len(decode_monthly_bills(data, account="a")),
             _json({"data": [_MONTHLY]}, {"bills": []}),
         ),
-        "terms": (lambda data: len(decode_terms(data, account="a", category="gpu")), _json({"bills": [_TERM]})),
+        "terms": (lambda data: len(decode_terms(data, account="a", category="gpu")[0]), _json({"bills": [_TERM]})),
         "balance": (
             lambda data: decode_balance(data, account="a", read_at=NOW).account,
             _json({"availableBalance": "100", "cashBalance": "50", "creditLimit": "0", "pendingCharges": 5}),

@@ -166,6 +166,10 @@ async def test_message_without_alerts_then_leaves_no_incident_open_and_a_report_
         pytest.param(429, {"status": "throttle exceeded"}, NotSent, id="too many"),
         pytest.param(500, {}, NotSent, id="500: the same event twice is one"),
         pytest.param(503, {}, NotSent, id="503"),
+        pytest.param(202, {}, NotSent, id="202 that does not say success"),
+        pytest.param(202, {"status": "queued"}, NotSent, id="202 that says something else"),
+        pytest.param(200, {"status": "success"}, NotSent, id="a status that is not documented"),
+        pytest.param(201, {"status": "success"}, NotSent, id="another"),
     ],
 )
 async def test_answer_then_means_what_is_documented(status: int, body: dict[str, Any], kind: type[Outcome]) -> None:

@@ -168,10 +168,13 @@ def test_list_when_it_is_none_then_refused_without_a_word_of_it(body: bytes) -> 
     assert refused.value.__cause__ is None
 
 
-@pytest.mark.parametrize("body", [b'{"instances": []}', b'{"instances": null}', b'{"total": 0}', b"{}"])
-def test_list_when_empty_in_any_spelling_then_empty(body: bytes) -> None:
-    """An account without instances is no failure."""
-    assert decode_instances(body) == Listing(entries=())
+@pytest.mark.parametrize(
+    ("body", "is_listed"),
+    [(b'{"instances": []}', True), (b'{"instances": null}', True), (b'{"total": 0}', True), (b"{}", False)],
+)
+def test_list_when_empty_in_any_spelling_then_empty(body: bytes, *, is_listed: bool) -> None:
+    """An account without instances is no failure; what says nothing at all says of none that it is gone."""
+    assert decode_instances(body) == Listing(entries=(), is_listed=is_listed)
 
 
 @pytest.mark.parametrize(

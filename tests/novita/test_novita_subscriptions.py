@@ -135,7 +135,7 @@ async def test_terms_when_one_category_fails_then_none_are_returned(
 )  # fmt: skip
 def test_term_when_written_otherwise_then_what_it_says(parts: dict[str, object], expected: dict[str, object]) -> None:
     """Every reading that the reference leaves open is accepted."""
-    (term,) = decode_terms(json.dumps({"bills": [written(**parts)]}).encode(), account="prod", category="image")
+    ((term,), _) = decode_terms(json.dumps({"bills": [written(**parts)]}).encode(), account="prod", category="image")
     fields = {name: getattr(TERM, name) for name in ("amount", "kind", "category", "ends_at", "bought_at")} | expected
     assert {name: getattr(term, name) for name in fields} == fields
 
@@ -168,7 +168,7 @@ def test_rows_when_made_of_terms_then_whole_in_the_hour_of_the_charge() -> None:
 
 def test_latest_terms_when_a_product_was_renewed_then_the_one_that_ends_last() -> None:
     """The old term's end ends nothing."""
-    renewed = decode_terms(
+    renewed, _ = decode_terms(
         json.dumps({"bills": [written(endTime=int((BOUGHT + timedelta(days=60)).timestamp())), written()]}).encode(),
         account="prod",
         category="gpu",

@@ -78,6 +78,23 @@ MALFORMED = [
     (b"GET / HTTP/1.1\r\nHost localhost\r\n\r\n", "a header without a colon"),
     (b"GET / HTTP/1.1\r\nHost: [\r\nConnection: close\r\n\r\n", "a host that is none"),
     (b"GET http://[bad/ HTTP/1.1\r\nHost: localhost\r\n\r\n", "an address that is none"),
+    (
+        b"GET http://evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "an address of another host",
+    ),
+    (
+        b"GET http://localhost@evil.example/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "one behind a login",
+    ),
+    (
+        b"GET http://evil.example?@localhost/ HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "one before a query",
+    ),
+    (
+        b"GET http://evil.example/healthz HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n",
+        "one of an open path",
+    ),
+    (b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\nConnection: close\r\n\r\n", "two hosts"),
     (b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n", "a path of other bytes"),
     (b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"x" * 20_000 + b"\r\n\r\n", "a long header"),
     (b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 500 + b"\r\n", "many headers"),

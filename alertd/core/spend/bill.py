@@ -127,6 +127,8 @@ class BillRows:
     rounded: int = 0
     terms: tuple[Term, ...] = ()
     """The subscriptions whose charges the rows are; empty for usage."""
+    is_listed: bool = True
+    """Whether the answer had a list at all: `{}` may stand for an empty one, and for no answer."""
 
     def __len__(self) -> int:
         return len(self.hour)

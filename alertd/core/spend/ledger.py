@@ -116,6 +116,14 @@ class CategoryBook:
         """The category for people; its two views have different names."""
         return self.category if self.view is View.USAGE else f"{self.category} by API key"
 
+    def is_contradicted(self, rows: BillRows, span: HourRange) -> bool:
+        """
+        Return whether an answer without any list was given for hours whose rows are known.
+
+        Some services write an empty list as `{}`; a gateway, or a service that lost its store, writes the same.
+        """
+        return not rows.is_listed and any(hour in span for hour in self.hours)
+
     @property
     def has_credit(self) -> bool:
         """Whether a negative row was ever seen here, so that one may lie in what is missing."""

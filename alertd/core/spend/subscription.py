@@ -14,8 +14,8 @@ from alertd.core.hours import hour_of
 from alertd.core.spend.bill import BillRows, Term
 
 
-def rows_of(terms: Iterable[Term]) -> BillRows:
-    """Return the terms' charges, each whole in the hour in which it fell due."""
+def rows_of(terms: Iterable[Term], *, is_listed: bool = True) -> BillRows:
+    """Return the terms' charges, each whole in the hour in which it fell due; *is_listed* as of the rows."""
     kept = list(terms)
     numbers = {series: number for number, series in enumerate(dict.fromkeys(term.series for term in kept))}
     return BillRows(
@@ -27,6 +27,7 @@ def rows_of(terms: Iterable[Term]) -> BillRows:
         voucher=np.array([term.voucher for term in kept], np.int64),
         pay=np.array([term.pay for term in kept], np.int64),
         terms=tuple(kept),
+        is_listed=is_listed,
     )
 
 
