@@ -11,6 +11,7 @@ import pytest
 import structlog
 from hypothesis import settings
 
+from alertd.log import AWAITED
 from tests.examples import examples
 from tests.ports import free_port
 from tests.postgres_server import PostgresServer, running_server
@@ -53,6 +54,7 @@ def own_logging() -> Iterator[None]:
     handlers, level = list(root.handlers), root.level
     yield
     structlog.reset_defaults()
+    AWAITED.clear()
     root.handlers[:] = handlers
     root.setLevel(level)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import alertd
 
 ROOT = Path(alertd.__file__).parent
-AT_THE_ROOT = {"__init__", "__main__", "errors", "clock", "log"}
+AT_THE_ROOT = {"__init__", "__main__", "errors", "clock"}
 FLOORS = (
     {"errors", "clock", "files"},
     {"core"},

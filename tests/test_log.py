@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from alertd.log import configure_logging, get_logger
+from alertd.log import configure_logging, configure_logging_when_used, get_logger, write_out
 
 SECRET = "xoxb-canary-4711"
 
@@ -61,3 +61,13 @@ def test_library_when_it_logs_a_secret_then_masked_and_debug_is_silent() -> None
 
     assert "GET" not in stream.getvalue()
     assert "failed: ********" in stream.getvalue()
+
+
+def test_secret_when_logging_is_set_up_at_the_first_line_then_masked(capsys: pytest.CaptureFixture[str]) -> None:
+    """A command that only asks sets nothing up until it has something to log."""
+    configure_logging_when_used(style="json", level="info", secrets=iter([SECRET]))
+    get_logger().warning("boom", url=f"https://x/{SECRET}")
+    write_out()
+    text = capsys.readouterr().err
+    assert json.loads(text)["event"] == "boom"
+    assert SECRET not in text

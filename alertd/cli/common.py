@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, TextIO, TypedDict
 
 import click
 
@@ -16,6 +16,14 @@ if TYPE_CHECKING:
     from alertd.settings.asked import AskedSettings
     from alertd.settings.model import Settings
     from alertd.store.store import Store
+
+
+class _LogForm(TypedDict):
+    """How the log is to be written, as `configure_logging` takes it."""
+
+    style: str | None
+    level: str
+    secrets: tuple[str, ...]
 
 
 _CLOCK_WARNED = "alertd.clock warned"
@@ -30,10 +38,11 @@ def prepare(ctx: click.Context) -> "Settings":
     Raises:
         SettingsError: A setting is wrong.
     """
+    from alertd.log import configure_logging
     from alertd.settings.model import load_settings
 
     settings = load_settings()
-    _log_by(ctx, settings)
+    configure_logging(**_log_form(ctx, settings))
     return settings
 
 
@@ -44,19 +53,21 @@ def prepare_to_ask(ctx: click.Context) -> "AskedSettings":
     Raises:
         SettingsError: One of them is wrong.
     """
+    from alertd.log import configure_logging, configure_logging_when_used
     from alertd.settings.asked import load_asked_settings
 
     settings = load_asked_settings()
-    _log_by(ctx, settings)
+    # The driver of PostgreSQL logs by itself.
+    is_file = settings.store_url().startswith("sqlite:")
+    (configure_logging_when_used if is_file else configure_logging)(**_log_form(ctx, settings))
     return settings
 
 
-def _log_by(ctx: click.Context, settings: "Settings | AskedSettings") -> None:
-    from alertd.log import configure_logging
+def _log_form(ctx: click.Context, settings: "Settings | AskedSettings") -> "_LogForm":
     from alertd.store.url import passwords_in
 
     secrets = (*settings.secrets(), *passwords_in(settings.store_url()))
-    configure_logging(style=settings.log_format, level="debug" if ctx.obj else settings.log_level, secrets=secrets)
+    return {"style": settings.log_format, "level": "debug" if ctx.obj else settings.log_level, "secrets": secrets}
 
 
 def prepare_to_connect(ctx: click.Context) -> "Settings":

@@ -22,7 +22,7 @@ from alertd.core.spend.bill import (
     oldest_open_month,
     track,
 )
-from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_rows
 from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence, plan_reads
@@ -343,7 +343,7 @@ class Intake:
         shelf.books.update(facts.books)
         state.bills.update({(tracked.bill.account, tracked.bill.bill_id): tracked for tracked in bills})
         changes = [
-            (hour, before.get(key, {}).get(hour, EMPTY), block)
+            (hour, before.get(key, {}).get(hour, empty_block()), block)
             for key, hours in facts.blocks.items()
             for hour, block in hours.items()
         ]

@@ -23,7 +23,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import Series
-from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ends import two_ends
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable
@@ -77,7 +77,7 @@ class World:
         """Let one owner in a hundred have spent a little more, two hours ago."""
         random = np.random.default_rng(self.minute)
         owners = np.sort(random.choice(self.owners, self.owners // MOVING, replace=False))
-        self.view.replace(END - 2, EMPTY, block_of(owners, random.integers(0, 10**5, len(owners))))
+        self.view.replace(END - 2, empty_block(), block_of(owners, random.integers(0, 10**5, len(owners))))
 
 
 def block_of(series: NDArray[np.int64], amount: NDArray[np.int64]) -> HourBlock:

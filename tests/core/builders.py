@@ -21,7 +21,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillRows, MonthlyBill, Series, TrackedBill, track
-from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_failure, file_rows
 from alertd.core.spend.view import SpendView
@@ -117,7 +117,7 @@ class Desk:
         self.books[account, category] = filing.book
         changes = {}
         for hour, block in filing.blocks.items():
-            changes[hour] = (self.blocks.get((account, category, hour), EMPTY), block)
+            changes[hour] = (self.blocks.get((account, category, hour), empty_block()), block)
             self.blocks[account, category, hour] = block
         return changes
 

@@ -19,7 +19,7 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.bill import BillRows
-from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_failure, file_rows
 from alertd.core.spend.reading import Cadence, plan_reads
@@ -123,7 +123,7 @@ class LateBills:
                 self.books[key] = book = filing.book
                 self.reads.append((category, span, now))
                 for hour, block in filing.blocks.items():
-                    before = self.blocks.get((*key, hour), EMPTY)
+                    before = self.blocks.get((*key, hour), empty_block())
                     self.blocks[*key, hour] = block
                     if self.view is not None:
                         self.view.replace(hour, before, block)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from alertd.core.hours import HourRange, HourSet, start_of
 from alertd.core.money import MAX_UNITS
 from alertd.core.spend.bill import BillRows, Series, TrackedBill
-from alertd.core.spend.block import EMPTY, HourBlock, encode
+from alertd.core.spend.block import HourBlock, empty_block, encode
 from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_rows
 from alertd.errors import StoreError
 from alertd.store.bills import BookChange
@@ -104,7 +104,7 @@ def test_sum_of_an_hour_when_it_needs_more_than_64_bits_then_exact(store: Store)
 def test_empty_block_when_saved_then_its_hour_is_gone(store: Store, place: Place, url: str) -> None:
     """Rows that were withdrawn must not count for ever."""
     store.save_facts(table_of(), books=[change_of({HOUR: block_of(1), HOUR + 1: block_of(2)})])
-    store.save_facts(table_of(), books=[change_of({HOUR: EMPTY})])
+    store.save_facts(table_of(), books=[change_of({HOUR: empty_block()})])
     assert hours_written(place, url) == [("a", "gpu", HOUR + 1)]
 
 

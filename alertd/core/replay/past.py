@@ -10,10 +10,9 @@ from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
@@ -23,13 +22,16 @@ from alertd.core.rules.held import CategoryKey, Held, LastRead, build_facts, nev
 from alertd.core.rules.watched import Watched
 from alertd.core.spend.arrival import step_of
 from alertd.core.spend.bill import ApiKey, Balance, BillPhase, Term, TrackedBill
-from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.lateness import Delays
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable
 from alertd.core.spend.lists import View
 from alertd.core.spend.stream import NEVER, STEPS, StepRows, StreamKey, Streams
 from alertd.core.spend.view import SpendView
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _LONG_AGO = -(2**62)
 _CREDIT = {_LONG_AGO: HourSummary(total=Usd(0), end=_LONG_AGO, digest=b"", has_credit=True)}
@@ -233,7 +235,7 @@ class Past:
         self.spend.forget_sums()
         while self._coming and self._coming[-1][0] <= hour:
             _, start, part = self._coming.pop()
-            self.spend.replace(start, EMPTY, part)
+            self.spend.replace(start, empty_block(), part)
 
     @property
     def books(self) -> Mapping[CategoryKey, CategoryBook]:

@@ -10,11 +10,10 @@ from dataclasses import dataclass, replace
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from math import ceil
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, TypeAlias
 
 from alertd.core.alert import Unit
+from alertd.core.arrays import np
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of, whole_hours
 from alertd.core.money import Usd, plain, to_decimal
 from alertd.core.replay.past import Past
@@ -28,6 +27,9 @@ from alertd.core.severity import Severity
 from alertd.core.spend.rises import compared, first_hours_of
 from alertd.core.spend.selection import SpendQuery
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 LEAST_DAYS = 14
 """From less than two weeks nothing is suggested: one odd day would decide."""
 _WEEK_DAYS, _MONTH_DAYS = 7, 30
@@ -36,7 +38,7 @@ _CANDIDATES = 200
 _DIGITS = 2
 _MOST_OF_THE_TIME = 0.5
 
-Values = NDArray[np.int64] | NDArray[np.float64]
+Values: TypeAlias = "NDArray[np.int64] | NDArray[np.float64]"
 """A row for each hour, a column for each group; money in 1e-10 USD."""
 
 
@@ -162,7 +164,7 @@ class _Windows:
         self.has_owner = np.array([bool(dict(group).get("owner")) for group in groups], bool)
         """Which groups name an owner."""
 
-    def ending(self, before: int, length: int) -> NDArray[np.int64]:
+    def ending(self, before: int, length: int) -> "NDArray[np.int64]":
         """Return the sums of *length* hours that end *before* hours before each hour."""
         ends = np.maximum(self._rows - before, 0)
         sums: NDArray[np.int64] = self._running[ends] - self._running[np.maximum(ends - length, 0)]
@@ -196,7 +198,7 @@ def _level(values: Values, share: Fraction, wanted: int, unit: Unit) -> Level | 
     return Level(threshold=rounded, episodes=_begun(_firing(values, limit, share)))
 
 
-def _firing(values: Values, limit: float | Fraction, share: Fraction) -> NDArray[np.bool_]:
+def _firing(values: Values, limit: float | Fraction, share: Fraction) -> "NDArray[np.bool_]":
     """Return when each group fires: from a value that reaches the limit on, until one is below a share of it."""
     if values.dtype.kind == "i":
         reached, left = values >= ceil(limit), values < ceil(limit * share)
@@ -209,7 +211,7 @@ def _firing(values: Values, limit: float | Fraction, share: Fraction) -> NDArray
     return firing
 
 
-def _begun(firing: NDArray[np.bool_]) -> int:
+def _begun(firing: "NDArray[np.bool_]") -> int:
     """Count the episodes of all groups together."""
     return int(firing[0].sum() + (firing[1:] & ~firing[:-1]).sum())
 

@@ -10,9 +10,8 @@ from heapq import nlargest
 from math import ceil
 from typing import ClassVar
 
-import numpy as np
-
 from alertd.core.alert import Alert, Lag, Sample, Unit
+from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of
 from alertd.core.labels import Labels

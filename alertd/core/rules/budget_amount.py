@@ -4,10 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.calendar import CalendarPeriod
 from alertd.core.hours import start_of
 from alertd.core.labels import Labels
@@ -18,6 +17,9 @@ from alertd.core.spend.data_state import Gap
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import GroupSums
 from alertd.core.words import format_instant
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _NAMED_BY = (("owner", ("owner", "owner_name")), ("team", ("team",)))
 """For each key of `group_by` that `amounts` can name, the labels that hold what it may be called."""
@@ -112,7 +114,7 @@ class PeriodAmounts:
             return ()
         return self.shared.gaps
 
-    def values(self, groups: tuple[Labels, ...]) -> NDArray[np.float64]:
+    def values(self, groups: tuple[Labels, ...]) -> "NDArray[np.float64]":
         """Return the amounts of some groups, infinity where one has none: it reaches nothing."""
         if not self.singles and not isinstance(self.shared, LastSpend):
             return np.full(len(groups), float(self.shared))

@@ -4,11 +4,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.calendar import CalendarPeriod, period_before, period_of
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.labels import Labels, Patterns
@@ -26,6 +24,9 @@ from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, ex
 from alertd.core.spend.lists import View
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.view import GroupSums
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _HISTORY_HOURS = HISTORY_DAYS * HOURS_PER_DAY
 
@@ -86,7 +87,7 @@ class Scene:
         hours = self._known_or_due(range(edge - HOURS_PER_DAY, edge + 1))
         return SpendHistory(days=heads + tails, heads=heads, hours=hours, hours_left=hours_left)
 
-    def _known_or_due(self, bounds: Sequence[int]) -> NDArray[np.float64]:
+    def _known_or_due(self, bounds: Sequence[int]) -> "NDArray[np.float64]":
         """Return what was spent unplanned between hours; those after a stream's edge are not billed yet, not free."""
         return self.allowances.unplanned(bounds) + late_between(self.facts.spend, self.metric, self.edges, bounds)
 

@@ -10,11 +10,9 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from fractions import Fraction
 from itertools import combinations
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
@@ -26,6 +24,9 @@ from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import GroupEnds, TwoEnds, two_ends
 from alertd.core.spend.planned import Allowances
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _WINDOWS = 2
 _NEARLY = 1 - 1e-9
@@ -176,7 +177,7 @@ class RateScene:
         return allowance.amount, allowance.gaps
 
     def reaching(
-        self, burn: Mapping[Severity, Burn], budgets: Callable[[tuple[Labels, ...]], NDArray[np.float64]], hours: int
+        self, burn: Mapping[Severity, Burn], budgets: "Callable[[tuple[Labels, ...]], NDArray[np.float64]]", hours: int
     ) -> set[Labels]:
         """Return every group that may reach a rate, at the cost of a pass over arrays; and perhaps some more."""
         groups = next(iter(self.ends.values())).groups

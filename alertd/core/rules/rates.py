@@ -3,11 +3,10 @@
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from alertd.core.alert import Alert, Rate
+from alertd.core.arrays import np
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels
 from alertd.core.resources import Resource
@@ -16,6 +15,9 @@ from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import two_ends
 from alertd.core.spend.runs import RATE_HOURS, rate_of
 from alertd.core.spend.selection import SpendQuery
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _BACK_HOURS = 31 * HOURS_PER_DAY
 """So far back the beginning of what goes on is looked for."""
@@ -85,7 +87,7 @@ class _Turns:
         changes = np.flatnonzero(hours != hours[-1]) if len(hours) else hours
         return start_of(self._span.start + int(changes[-1]) + 1) if len(changes) else None
 
-    def _of(self, number: int) -> NDArray[np.bool_]:
+    def _of(self, number: int) -> "NDArray[np.bool_]":
         """Return in which hours a group was billed; its neighbours come along, for they are likely to be asked for."""
         if number not in self._has_money:
             first = number - number % _AT_ONCE

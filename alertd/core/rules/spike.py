@@ -11,12 +11,10 @@ from datetime import timedelta
 from fractions import Fraction
 from functools import cached_property
 from math import ceil
-from typing import Annotated, ClassVar
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from alertd.core.alert import Alert, Lag, Sample, Unit
+from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
@@ -33,6 +31,9 @@ from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
 from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
 from alertd.core.words import format_duration, format_instant, format_share, group_name
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _WHOLE = Fraction(1)
 _LARGEST_RATIO = Fraction(1000)
@@ -235,7 +236,7 @@ class Spike(GroupRule):
                 if may_reach[column] or group in open_groups:
                     yield self._judge(facts, edges, group, column, windows)
 
-    def _rising(self, facts: Facts, ends: TwoEnds) -> NDArray[np.intp]:
+    def _rising(self, facts: Facts, ends: TwoEnds) -> "NDArray[np.intp]":
         """Return the groups that spent enough to reach anything, by a few windows of the baseline; and some more."""
         found = ends.reaching(max(1, self.min_increase))
         length, first = self.lengths.window, int(ends.begins.min(initial=ends.edges.latest))
@@ -249,7 +250,7 @@ class Spike(GroupRule):
         is_high: NDArray[np.bool_] = ends.at_least[found] >= least
         return found[is_high]
 
-    def may_reach(self, windows: Windows) -> NDArray[np.bool_]:
+    def may_reach(self, windows: Windows) -> "NDArray[np.bool_]":
         """Return which groups could meet all limits: most never rise, and are passed over at once."""
         share = 1 - _FLOAT_SLACK
         spent, usual = windows.spent.astype(np.float64), windows.usual / windows.parts

@@ -8,11 +8,10 @@ sample says is the rule's.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from alertd.core.alert import Sample
+from alertd.core.arrays import np
 from alertd.core.labels import Labels
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
@@ -21,6 +20,9 @@ from alertd.core.spend.edges import Edges
 from alertd.core.spend.moment import Moment
 from alertd.core.spend.planned import PlannedSpend
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Unmoved:
@@ -28,10 +30,10 @@ class Unmoved:
 
     samples: Mapping[Labels, Sample] = field(default_factory=dict)
     """Of groups that did not move."""
-    moved: NDArray[np.bool_] | None = None
+    moved: "NDArray[np.bool_] | None" = None
     """Which groups moved, by number; None where any may have."""
 
-    def only_moved(self, groups: NDArray[np.intp]) -> list[int]:
+    def only_moved(self, groups: "NDArray[np.intp]") -> list[int]:
         """Return those of some groups that are to be judged, by number."""
         found: list[int] = (groups if self.moved is None else groups[self.moved[groups]]).tolist()
         return found
@@ -117,14 +119,14 @@ class _Moves:
     version: int
     before: Edges
     edges: Edges
-    groups: NDArray[np.bool_] | None
+    groups: "NDArray[np.bool_] | None"
 
     def is_of(self, since: int, version: int, before: Edges, edges: Edges) -> bool:
         """Return whether they are those between two evaluations."""
         return (self.since, self.version) == (since, version) and self.before is before and self.edges is edges
 
 
-def _moved(facts: Facts, since: int, before: Edges, edges: Edges) -> NDArray[np.bool_] | None:
+def _moved(facts: Facts, since: int, before: Edges, edges: Edges) -> "NDArray[np.bool_] | None":
     """Return which groups were billed something or have another edge, None where all may."""
     cells, version = edges.cells, facts.spend.version
     known = cells.kept.get(_Moves)

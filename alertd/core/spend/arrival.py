@@ -9,13 +9,14 @@ import struct
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.spend.block import HourBlock
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 KEPT_HOURS = 14 * HOURS_PER_DAY
 """Rows that ended so long ago say nothing of how late the next ones will be."""
@@ -38,8 +39,8 @@ Place = tuple[int, int]
 class Arrivals:
     """The rows of one stream that end at one hour, as parallel columns: whose they are and how late they came."""
 
-    series: NDArray[np.int32]
-    delay: NDArray[np.int32]
+    series: "NDArray[np.int32]"
+    delay: "NDArray[np.int32]"
     """Whole minutes from the row's end to the first read that had it; `UNKNOWN` where that teaches nothing."""
 
     def __len__(self) -> int:
@@ -58,9 +59,6 @@ class Arrivals:
         return Arrivals(
             series=np.concatenate((self.series, other.series)), delay=np.concatenate((self.delay, other.delay))
         )
-
-
-NONE = Arrivals(series=np.empty(0, np.int32), delay=np.empty(0, np.int32))
 
 
 def encode_arrivals(arrivals: Arrivals) -> bytes:
@@ -149,10 +147,11 @@ def note_block(
         lacked: The last read that lacked what is new; None where that teaches nothing.
     """
     changed: dict[Place, Arrivals] = {}
+    none = Arrivals(series=np.empty(0, np.int32), delay=np.empty(0, np.int32))
     for span in np.unique(block.span).tolist():
         place = (step_of(span), hour + span)
         series = np.unique(block.series[block.span == span])
-        seen = known.get(place, NONE)
+        seen = known.get(place, none)
         fresh = series[~np.isin(series, seen.series)] if len(seen) else series
         if len(fresh):
             delay = delay_of(start_of(hour + span), read_at, lacked)

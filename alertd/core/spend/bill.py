@@ -8,13 +8,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import hour_of
 from alertd.core.money import Usd
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 PRODUCT_CATEGORIES = (
     "gpu",
@@ -118,12 +119,12 @@ class BillRows:
     """
 
     names: tuple[Series, ...]
-    hour: NDArray[np.int32]
-    span: NDArray[np.int32]
-    series: NDArray[np.int32]
-    amount: NDArray[np.int64]
-    voucher: NDArray[np.int64]
-    pay: NDArray[np.int64]
+    hour: "NDArray[np.int32]"
+    span: "NDArray[np.int32]"
+    series: "NDArray[np.int32]"
+    amount: "NDArray[np.int64]"
+    voucher: "NDArray[np.int64]"
+    pay: "NDArray[np.int64]"
     rounded: int = 0
     terms: tuple[Term, ...] = ()
     """The subscriptions whose charges the rows are; empty for usage."""

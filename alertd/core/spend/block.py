@@ -8,11 +8,14 @@ import hashlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.money import MAX_UNITS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _HEADER = struct.Struct("<BBI")
 _VERSION = 1
@@ -27,11 +30,11 @@ class HourBlock:
     A cell with `span` n is spread evenly over the n hours from the block's hour on.
     """
 
-    series: NDArray[np.int32]
-    span: NDArray[np.int32]
-    amount: NDArray[np.int64]
-    voucher: NDArray[np.int64]
-    pay: NDArray[np.int64]
+    series: "NDArray[np.int32]"
+    span: "NDArray[np.int32]"
+    amount: "NDArray[np.int64]"
+    voucher: "NDArray[np.int64]"
+    pay: "NDArray[np.int64]"
 
     def __len__(self) -> int:
         return len(self.series)
@@ -46,12 +49,12 @@ class HourBlock:
         """The largest span, 0 for a block without rows."""
         return int(self.span.max(initial=0))
 
-    def column(self, metric: str) -> NDArray[np.int64]:
+    def column(self, metric: str) -> "NDArray[np.int64]":
         """Return the column of a metric: `amount`, `voucher` or `pay`."""
         columns = {"amount": self.amount, "voucher": self.voucher, "pay": self.pay}
         return columns[metric]
 
-    def part(self, chosen: NDArray[np.bool_]) -> "HourBlock":
+    def part(self, chosen: "NDArray[np.bool_]") -> "HourBlock":
         """Return some of the cells."""
         return HourBlock(
             series=self.series[chosen],
@@ -68,13 +71,16 @@ class HourBlock:
         return replace(self, span=np.minimum(self.span, np.int32(hours)))
 
 
-EMPTY = HourBlock(
-    series=np.empty(0, np.int32),
-    span=np.empty(0, np.int32),
-    amount=np.empty(0, np.int64),
-    voucher=np.empty(0, np.int64),
-    pay=np.empty(0, np.int64),
-)
+@cache
+def empty_block() -> HourBlock:
+    """Return the block of an hour without rows; made when it is first asked for, as numpy is slow to import."""
+    return HourBlock(
+        series=np.empty(0, np.int32),
+        span=np.empty(0, np.int32),
+        amount=np.empty(0, np.int64),
+        voucher=np.empty(0, np.int64),
+        pay=np.empty(0, np.int64),
+    )
 
 
 def differing(old: HourBlock, new: HourBlock) -> tuple[HourBlock, HourBlock]:
@@ -89,7 +95,7 @@ def differing(old: HourBlock, new: HourBlock) -> tuple[HourBlock, HourBlock]:
     return old.part(kept[0]), new.part(kept[1])
 
 
-def exact_sum(values: NDArray[np.int64]) -> int:
+def exact_sum(values: "NDArray[np.int64]") -> int:
     """Add 64-bit integers without ever wrapping round."""
     # A float sum bounds the true one to far better than the factor of two left here.
     if len(values) == 0 or float(np.abs(values.astype(np.float64)).sum()) < MAX_UNITS / 2:
@@ -135,7 +141,7 @@ def decode(data: bytes) -> HourBlock:
 
 def _columns(
     data: bytes, flags: int, count: int
-) -> tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+) -> "tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]":
     offset = _HEADER.size
     wide = 1 + bool(flags & _HAS_VOUCHER) + bool(flags & _HAS_PAY)
     if len(data) != offset + count * (4 + 4 * bool(flags & _HAS_SPAN) + 8 * wide):
@@ -161,7 +167,7 @@ def digest(encoded: bytes) -> bytes:
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
-def spread(block: HourBlock, metric: str) -> Iterator[tuple[int, NDArray[np.int32], NDArray[np.int64]]]:
+def spread(block: HourBlock, metric: str) -> "Iterator[tuple[int, NDArray[np.int32], NDArray[np.int64]]]":
     """
     Spread a block's cells evenly over the hours they cover, exactly.
 

@@ -6,37 +6,39 @@ It knows which columns belong together, no amounts and no time.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.labels import Labels
 from alertd.core.spend.arrival import DAILY, HOURLY
 from alertd.core.spend.bill import Series
 from alertd.core.spend.selection import Selector, SpendQuery
 from alertd.core.spend.stream import NEVER, StreamKey
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Side:
     """The cells of one step, and the columns that they add up."""
 
-    columns: NDArray[np.int64]
+    columns: "NDArray[np.int64]"
     """Of the totals, in the order of the cells."""
-    series: NDArray[np.int64]
+    series: "NDArray[np.int64]"
     """The series of each of these columns."""
-    starts: NDArray[np.int64]
+    starts: "NDArray[np.int64]"
     """Where each cell begins in the columns."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
-    def gather(self, totals: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def gather(self, totals: "NDArray[np.int64]", rows: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """Add up the columns of each cell, in some rows."""
         picked = totals[rows[:, None], self.columns]
         return picked if len(self.starts) == len(self.columns) else np.add.reduceat(picked, self.starts, axis=1)
 
-    def by_series(self, size: int) -> NDArray[np.int64]:
+    def by_series(self, size: int) -> "NDArray[np.int64]":
         """Return the number of the cell of each series, as it is within this step; -1 for those without one."""
         found = np.full(size, -1, np.int64)
         found[self.series] = np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=len(self.series)))
@@ -53,28 +55,28 @@ class Cells:
 
     groups: tuple[Labels, ...]
     numbers: dict[Labels, int]
-    group: NDArray[np.int64]
+    group: "NDArray[np.int64]"
     """The number of each cell's group."""
-    stream: NDArray[np.int64]
+    stream: "NDArray[np.int64]"
     """The number of each cell's stream in `keys`."""
     keys: list[StreamKey]
     sides: dict[int, Side]
     """By step."""
-    order: NDArray[np.int64]
+    order: "NDArray[np.int64]"
     """For each cell its number before cells were ordered by group: those of hourly rows, then those of longer ones."""
-    places: NDArray[np.int64]
+    places: "NDArray[np.int64]"
     """The inverse of `order`."""
-    group_starts: NDArray[np.int64]
+    group_starts: "NDArray[np.int64]"
     """Where each group with a cell begins."""
-    grouped: NDArray[np.int64]
+    grouped: "NDArray[np.int64]"
     """The numbers of these groups."""
-    under_hourly: NDArray[np.int64]
+    under_hourly: "NDArray[np.int64]"
     """For each cell of longer rows the hourly one of the same series: its totals hold both."""
     selector: Selector
     long_count: int
-    known_through: NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    known_through: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, np.int64))
     """The highest settled edge of each cell so far."""
-    is_ahead: NDArray[np.bool_] = field(default_factory=lambda: np.empty(0, np.bool_))
+    is_ahead: "NDArray[np.bool_]" = field(default_factory=lambda: np.empty(0, np.bool_))
     """Of which cells that is later than what the bills say now."""
     kept: dict[object, object] = field(default_factory=dict)
     """What was worked out of the cells last, by whoever did: it goes when series come."""
@@ -83,7 +85,7 @@ class Cells:
         return len(self.group)
 
     @property
-    def series(self) -> NDArray[np.int64]:
+    def series(self) -> "NDArray[np.int64]":
         """Every series that counts, once."""
         return self.sides[HOURLY].series
 
@@ -91,7 +93,9 @@ class Cells:
         """Return whether series came since."""
         return self.selector is not selector or self.long_count != long_count
 
-    def gather(self, totals: NDArray[np.int64], long: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    def gather(
+        self, totals: "NDArray[np.int64]", long: "NDArray[np.int64]", rows: "NDArray[np.int64]"
+    ) -> "NDArray[np.int64]":
         """Return the totals of each cell in some rows: a row for each, a column for each cell."""
         if not len(self):
             return np.zeros((len(rows), 0), np.int64)
@@ -102,16 +106,16 @@ class Cells:
         hourly[:, self.under_hourly] -= longer
         return np.concatenate((hourly, longer), axis=1)[:, self.order]
 
-    def of_step(self, step: int) -> NDArray[np.int64]:
+    def of_step(self, step: int) -> "NDArray[np.int64]":
         """Return the numbers of the cells of one step, in the order of its side."""
         return self.places[: len(self.sides[HOURLY])] if step == HOURLY else self.places[len(self.sides[HOURLY]) :]
 
-    def of_category(self, category: str) -> NDArray[np.bool_]:
+    def of_category(self, category: str) -> "NDArray[np.bool_]":
         """Return which cells are of a category."""
         chosen = [number for number, key in enumerate(self.keys) if key.category == category]
         return np.isin(self.stream, chosen)
 
-    def by_group(self, values: NDArray[np.int64]) -> NDArray[np.int64]:
+    def by_group(self, values: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """Add up cells to groups, along the last axis; a group without a cell has nothing."""
         if len(self) == len(self.groups) == len(self.grouped):
             return values
@@ -120,7 +124,7 @@ class Cells:
             found[..., self.grouped] = np.add.reduceat(values, self.group_starts, axis=-1)
         return found
 
-    def least(self, values: NDArray[np.int64], otherwise: int) -> NDArray[np.int64]:
+    def least(self, values: "NDArray[np.int64]", otherwise: int) -> "NDArray[np.int64]":
         """Return the least value of each group's cells."""
         if len(self) == len(self.groups) == len(self.grouped):
             return values
@@ -129,7 +133,7 @@ class Cells:
             found[self.grouped] = np.minimum.reduceat(values, self.group_starts)
         return found
 
-    def groups_of(self, series: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def groups_of(self, series: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
         """Return which groups have one of some series."""
         side = self.sides[HOURLY]
         found = np.zeros(len(self.groups), np.bool_)
@@ -138,7 +142,7 @@ class Cells:
             found[self.group[self.of_step(HOURLY)[each]]] = True
         return found
 
-    def groups_where(self, cells: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    def groups_where(self, cells: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
         """Return which groups have one of some cells."""
         found = np.zeros(len(self.groups), np.bool_)
         found[self.group[cells]] = True
@@ -154,7 +158,7 @@ def cells_of(
     selector: Selector,
     query: SpendQuery,
     names: Sequence[Series],
-    long_ids: NDArray[np.int64],
+    long_ids: "NDArray[np.int64]",
     *,
     earlier: Cells | None,
 ) -> Cells:
@@ -206,11 +210,11 @@ def cells_of(
 
 
 def _side(
-    series: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    group_of: NDArray[np.int64],
-    stream_of: NDArray[np.int64],
-) -> tuple[Side, tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    series: "NDArray[np.int64]",
+    columns: "NDArray[np.int64]",
+    group_of: "NDArray[np.int64]",
+    stream_of: "NDArray[np.int64]",
+) -> "tuple[Side, tuple[NDArray[np.int64], NDArray[np.int64]]]":
     """Return the cells of one step, and the group and stream of each."""
     order = np.lexsort((stream_of[series], group_of[series]))
     series, columns = series[order], columns[order]

@@ -2,12 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Self
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING, Self
 
 from alertd.core.alert import Lag
+from alertd.core.arrays import np
 from alertd.core.hours import SECONDS_PER_HOUR, hour_of, start_of
 from alertd.core.labels import Labels
 from alertd.core.spend.arrival import DAILY, HOURLY
@@ -19,15 +17,18 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.stream import NEVER, StreamKey, Streams, fitted
 from alertd.core.spend.view import SpendView
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Edges:
     """Through which hour the groups of a query are billed."""
 
     cells: Cells
-    edge: NDArray[np.int64]
+    edge: "NDArray[np.int64]"
     """Of each cell; that of the rule where the group has no row in the stream."""
-    is_present: NDArray[np.bool_]
+    is_present: "NDArray[np.bool_]"
     """Whether the group has rows in the stream at all."""
     latest: int
     """The rule's edge: the latest of all."""
@@ -46,7 +47,7 @@ class Edges:
             if self.is_present[cell]
         ]
 
-    def earliest(self, unread: Iterable[tuple[str, str]] = ()) -> NDArray[np.int64]:
+    def earliest(self, unread: Iterable[tuple[str, str]] = ()) -> "NDArray[np.int64]":
         """
         Return the earliest edge of each group's streams, the latest of all where it has no row.
 
@@ -81,8 +82,8 @@ class _Kept:
     edges: Edges
     moment: Moment
     """For which they are known to hold."""
-    settled: NDArray[np.int64]
-    newest: NDArray[np.int64]
+    settled: "NDArray[np.int64]"
+    newest: "NDArray[np.int64]"
     reads: Reads
     streams: Streams
     """Those that they are of."""
@@ -148,7 +149,7 @@ def _worked_out(
 
 
 def _settle(
-    cells: Cells, streams: Streams, step: int, newest: NDArray[np.int64], edge: NDArray[np.int64], reads: Reads
+    cells: Cells, streams: Streams, step: int, newest: "NDArray[np.int64]", edge: "NDArray[np.int64]", reads: Reads
 ) -> None:
     """Fill in the last read of each cell's stream less how late its rows come, and for which reads that holds."""
     side = cells.sides[step]
@@ -168,7 +169,7 @@ def _settle(
             _hold(reads, (key.account, key.category), seconds_of(read_at), lateness[chosen])
 
 
-def _hold(reads: Reads, key: tuple[str, str], read_s: int, lateness: NDArray[np.int64]) -> None:
+def _hold(reads: Reads, key: tuple[str, str], read_s: int, lateness: "NDArray[np.int64]") -> None:
     """Note between which reads none of some edges moves."""
     # A day that is waited for depends on the hour of the read itself too.
     over = np.append((read_s - lateness) % SECONDS_PER_HOUR, read_s % SECONDS_PER_HOUR)
@@ -177,7 +178,7 @@ def _hold(reads: Reads, key: tuple[str, str], read_s: int, lateness: NDArray[np.
     reads[key] = (max(since, known[0]), min(until, known[1]))
 
 
-def _newest(cells: Cells, streams: Streams) -> NDArray[np.int64]:
+def _newest(cells: Cells, streams: Streams) -> "NDArray[np.int64]":
     """Return the end of each cell's newest row."""
     found = np.full(len(cells), NEVER, np.int64)
     for step, side in cells.sides.items():

@@ -8,10 +8,9 @@ Source of the rules: README, "What alertd believes".
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
@@ -24,9 +23,11 @@ from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.stream import StreamKey, Streams, late_streams
 from alertd.core.spend.view import GroupSums, SpendView
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _LONGEST_GAP = 2
 """So many empty hours between hours with money are taken to be late."""
-_NOBODY = np.empty(0, np.intp)
 _AT_ONCE = 1 << 20
 """So many sums are worked out together: 8 MiB."""
 
@@ -38,17 +39,17 @@ class TwoEnds:
     edges: Edges
     length: int
     """Hours of the window."""
-    at_least: NDArray[np.int64]
-    about: NDArray[np.int64]
-    own: NDArray[np.int64]
+    at_least: "NDArray[np.int64]"
+    about: "NDArray[np.int64]"
+    own: "NDArray[np.int64]"
     """What each stream shows in the window that ends at its own edge, with what late hours are taken to hold."""
-    begins: NDArray[np.int64]
+    begins: "NDArray[np.int64]"
     """The first hour at which a window ends that counts for the lower value."""
     recent: int
     """The first hour at which a window ends that counts for the upper value; above the rule's edge where none does."""
-    ended: NDArray[np.int64]
+    ended: "NDArray[np.int64]"
     """The hour at which the window ends that gave the lower value."""
-    is_window: NDArray[np.bool_]
+    is_window: "NDArray[np.bool_]"
     """Whether that window holds exactly the lower value; it may hold more than can still be so."""
     most: int
     """The largest lower value: a line above it is reached by none."""
@@ -76,9 +77,9 @@ class TwoEnds:
         number = self.numbers.get(group)
         return Usd(0 if number is None else int(self.own[number]))
 
-    def reaching(self, floor: int) -> NDArray[np.intp]:
+    def reaching(self, floor: int) -> "NDArray[np.intp]":
         """Return the numbers of the groups whose lower end is *floor* or more, in the order of the groups."""
-        return np.flatnonzero(self.at_least >= floor) if self.most >= floor else _NOBODY
+        return np.flatnonzero(self.at_least >= floor) if self.most >= floor else np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -213,7 +214,7 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
     }
 
 
-def _up_to(windows: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+def _up_to(windows: "NDArray[np.int64]", ends: "NDArray[np.int64]") -> "NDArray[np.int64]":
     """Return of each cell the window that ends at its own end, by length and cell."""
     last = windows.shape[1] - 1
     if bool((ends == last).all()):
@@ -261,7 +262,7 @@ def _since_start(view: SpendView, metric: str, edges: Edges, span: HourRange) ->
     return SinceStart(_sums(cells, at_least), _sums(cells, about))
 
 
-def late_between(view: SpendView, metric: str, edges: Edges, bounds: Sequence[int]) -> NDArray[np.int64]:
+def late_between(view: SpendView, metric: str, edges: Edges, bounds: Sequence[int]) -> "NDArray[np.int64]":
     """
     Return what the streams that lag are still to bring between each of some hours and the next.
 
@@ -290,23 +291,23 @@ def late_between(view: SpendView, metric: str, edges: Edges, bounds: Sequence[in
     return cells.by_group(found)
 
 
-def _sums(cells: Cells, values: NDArray[np.int64]) -> GroupSums:
+def _sums(cells: Cells, values: "NDArray[np.int64]") -> GroupSums:
     return GroupSums(cells.groups, values, cells.numbers, int(values.max(initial=-MAX_UNITS)))
 
 
 class _Rows:
     """Running totals of each cell at some hours, and what lies between two of them."""
 
-    def __init__(self, hours: NDArray[np.int64], totals: NDArray[np.int64]) -> None:
+    def __init__(self, hours: "NDArray[np.int64]", totals: "NDArray[np.int64]") -> None:
         self._hours = hours
         self._totals = totals
 
-    def row(self, hour: int) -> NDArray[np.int64]:
+    def row(self, hour: int) -> "NDArray[np.int64]":
         """Return the total of each cell at an hour."""
         found: NDArray[np.int64] = self._totals[int(np.searchsorted(self._hours, hour))]
         return found
 
-    def each(self, hours: NDArray[np.int64]) -> NDArray[np.int64]:
+    def each(self, hours: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """Return the total of each cell at an hour of its own."""
         found: NDArray[np.int64] = self._totals[np.searchsorted(self._hours, hours), np.arange(len(hours))]
         return found
@@ -315,11 +316,11 @@ class _Rows:
 class _Fill:
     """What late hours are taken to hold: the mean of their neighbours."""
 
-    def __init__(self, first: int, amounts: NDArray[np.int64]) -> None:
+    def __init__(self, first: int, amounts: "NDArray[np.int64]") -> None:
         self._first = first
         self._totals = np.concatenate((np.zeros((1, amounts.shape[1]), np.int64), np.cumsum(amounts, axis=0)))
 
-    def between(self, starts: NDArray[np.int64], ends: NDArray[np.int64]) -> NDArray[np.int64]:
+    def between(self, starts: "NDArray[np.int64]", ends: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """Return what falls into a stretch of each cell's own."""
         last, each = len(self._totals) - 1, np.arange(self._totals.shape[1])
         low, high = (np.clip(hours - self._first, 0, last) for hours in (starts, ends))
@@ -354,11 +355,13 @@ def _fill(view: SpendView, moment: Moment, metric: str, edges: Edges, length: in
     return _Fill(first, found) if found.any() else None
 
 
-def _mean(one: NDArray[np.int64], other: NDArray[np.int64]) -> NDArray[np.int64]:
+def _mean(one: "NDArray[np.int64]", other: "NDArray[np.int64]") -> "NDArray[np.int64]":
     return one // 2 + other // 2 + (one % 2 + other % 2) // 2
 
 
-def _has_row(cells: Cells, streams: Streams, hours: NDArray[np.int64], asked: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def _has_row(
+    cells: Cells, streams: Streams, hours: "NDArray[np.int64]", asked: "NDArray[np.bool_]"
+) -> "NDArray[np.bool_]":
     """Return where a cell has a row although no money: an hour that is billed with nothing is no late one."""
     found = np.zeros_like(asked)
     side, mine = cells.sides[HOURLY], cells.of_step(HOURLY)

@@ -16,16 +16,17 @@ It knows numbers only: which data is complete, and whether there is enough, is t
 """
 
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HOURS_PER_DAY
 
-Floats = NDArray[np.float64]
-Bools = NDArray[np.bool_]
-Cell = TypeVar("Cell", np.float64, np.bool_)
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Floats: TypeAlias = "NDArray[np.float64]"
+Bools: TypeAlias = "NDArray[np.bool_]"
+Cell = TypeVar("Cell", "np.float64", "np.bool_")
 
 HISTORY_DAYS = 35
 """How much history before a period a forecast looks at: five of each weekday."""
@@ -70,7 +71,7 @@ class SpendHistory:
     hours_left: int
     """How long it is still to go on."""
 
-    def only(self, columns: NDArray[np.intp]) -> "SpendHistory":
+    def only(self, columns: "NDArray[np.intp]") -> "SpendHistory":
         """Return the history of some groups."""
         return SpendHistory(
             days=self.days[:, columns],
@@ -80,7 +81,7 @@ class SpendHistory:
         )
 
 
-def known_hours(history: SpendHistory) -> NDArray[np.int64]:
+def known_hours(history: SpendHistory) -> "NDArray[np.int64]":
     """Return for how many hours each group has been spending, above 24 in whole days; 0 where it never did."""
     last = len(history.days) - 1
     first = np.argmax(history.days != 0, axis=0)
@@ -283,7 +284,7 @@ def _middle(errors: Floats, *, further: float) -> tuple[Floats, Floats]:
     return ends[0], ends[1]
 
 
-def _by_week(values: NDArray[Cell]) -> NDArray[Cell]:
+def _by_week(values: "NDArray[Cell]") -> "NDArray[Cell]":
     """Return the last days as (weeks, 7, groups); the first of each seven has the weekday of the next day to come."""
     count = min(HISTORY_DAYS, len(values)) // _WEEK
     return values[len(values) - count * _WEEK :].reshape(count, _WEEK, -1)

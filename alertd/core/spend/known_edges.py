@@ -7,8 +7,7 @@ Kept from one process to the next: without them a restart after rows came late w
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-import numpy as np
-
+from alertd.core.arrays import np
 from alertd.core.labels import Labels
 from alertd.core.spend.cells import Cells
 from alertd.core.spend.lists import View

@@ -5,9 +5,12 @@ It counts; which rows and how far back is the caller's to say. Everything is an 
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from alertd.core.arrays import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 OWN_ROWS = 12
 """A group with fewer rows is taken to be as late as its stream."""
@@ -19,16 +22,16 @@ LONGEST_S = 48 * 3600
 class Delays:
     """What is known of when the rows of one step came, by series: how many, and which of them came late."""
 
-    count: NDArray[np.int64]
+    count: "NDArray[np.int64]"
     """Rows by series."""
-    late_series: NDArray[np.int64]
+    late_series: "NDArray[np.int64]"
     """The rows that came later than the settle delay, as parallel columns."""
-    late_s: NDArray[np.int64]
+    late_s: "NDArray[np.int64]"
 
 
 def usual_delay(
-    delays: Delays, places: NDArray[np.int64], size: int, *, settle_s: int
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    delays: Delays, places: "NDArray[np.int64]", size: int, *, settle_s: int
+) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
     """
     Return the delay in seconds within which nine in ten rows of each place came, and how many rows that is known from.
 

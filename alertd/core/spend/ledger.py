@@ -9,16 +9,18 @@ Source of the rules: the help page "data".
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.spend.arrival import KEPT_HOURS, Arrivals, Place, ReadSpan, is_noted, lacked_at, note_block, with_read
 from alertd.core.spend.bill import BillRows, Series
-from alertd.core.spend.block import EMPTY, HourBlock, digest, encode
+from alertd.core.spend.block import HourBlock, digest, empty_block, encode
 from alertd.core.spend.lists import View
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _NO_HOURS = HourSet()
 DEEP_HOURS = 72
@@ -175,7 +177,7 @@ def file_rows(
     changed: dict[int, HourBlock] = {}
     arrivals: dict[Place, Arrivals] = {}
     for hour in sorted({*blocks, *(h for h in book.hours if h in span)}):
-        block = blocks.get(hour, EMPTY)
+        block = blocks.get(hour, empty_block())
         mark = digest(encode(block))
         held = book.hours.get(hour)
         if held is not None and held.digest == mark:
@@ -291,7 +293,7 @@ def _blocks(table: SeriesTable, rows: BillRows, span: HourRange) -> tuple[dict[i
     }, ignored
 
 
-def _cell_sums(values: NDArray[np.int64], starts: NDArray[np.intp]) -> NDArray[np.int64]:
+def _cell_sums(values: "NDArray[np.int64]", starts: "NDArray[np.intp]") -> "NDArray[np.int64]":
     sizes = np.add.reduceat(np.abs(values.astype(np.float64)), starts)
     if float(sizes.max(initial=0.0)) > LARGEST_SUM:
         raise OverflowError("rows of one hour, owner and product add up to more than 922 million USD")

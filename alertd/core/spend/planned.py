@@ -20,10 +20,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd
@@ -34,6 +33,9 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.subscription import renewals
 from alertd.core.spend.view import GroupSums, SpendView
 from alertd.core.words import format_instant
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 LONGEST_SPAN = timedelta(days=92)
 """Spend is held in memory from the start of a span on: a quarter is enough for what is known in advance."""
@@ -100,7 +102,7 @@ class Cover:
     """Which part of what was spent in a span its amount pays for."""
 
     start: int
-    paid: NDArray[np.int64]
+    paid: "NDArray[np.int64]"
     """How much of the amount is used up when each hour begins, and after the last one."""
     whole: tuple[HourRange, ...]
     """Hours of which every charge is paid for."""
@@ -108,7 +110,7 @@ class Cover:
     """Hours of which each charge is paid for in part, as (hour, paid, spent): in the hour that exceeds the amount."""
 
     @classmethod
-    def of(cls, spent: NDArray[np.int64], start: int, amount: int) -> "Cover":
+    def of(cls, spent: "NDArray[np.int64]", start: int, amount: int) -> "Cover":
         """
         Pay for what was spent, hour by hour.
 
@@ -175,7 +177,7 @@ class _Pot:
             values = np.array([value * self.plan.amount // total for value in values.tolist()], np.int64)
         return GroupSums(self.spent.groups, values, self.spent.numbers, int(values.max(initial=0)))
 
-    def paid_between(self, bounds: Sequence[int]) -> NDArray[np.float64]:
+    def paid_between(self, bounds: Sequence[int]) -> "NDArray[np.float64]":
         """Return what is paid for between each of some hours and the next: a row each, a column for each group."""
         total = np.zeros((len(bounds) - 1, len(self.spent.groups)))
         for run in self.cover.whole:
@@ -184,7 +186,7 @@ class _Pot:
             total += self._between(bounds, HourRange(hour, hour + 1)) * (paid / spent)
         return total
 
-    def _between(self, bounds: Sequence[int], span: HourRange) -> NDArray[np.int64]:
+    def _between(self, bounds: Sequence[int], span: HourRange) -> "NDArray[np.int64]":
         clipped = [min(max(bound, span.start), span.end) for bound in bounds]
         return self._spend.between(self._query, self._metric, clipped)
 
@@ -274,7 +276,7 @@ class Allowances:
         pots = [pot for pot in self._pots if pot.plan.hours.end > start]
         return tuple(dict.fromkeys(gap for pot in pots for gap in self._gaps_of(pot, start)))
 
-    def unplanned(self, bounds: Sequence[int]) -> NDArray[np.float64]:
+    def unplanned(self, bounds: Sequence[int]) -> "NDArray[np.float64]":
         """
         Return what each group spent between each of some hours and the next less what was planned of it.
 
@@ -318,7 +320,7 @@ class Allowances:
             return None
         return tuple((name, values.get(name, "")) for name in query.group_by)
 
-    def _take_off_terms(self, parts: NDArray[np.float64], bounds: Sequence[int]) -> None:
+    def _take_off_terms(self, parts: "NDArray[np.float64]", bounds: Sequence[int]) -> None:
         if not any(category == SUBSCRIPTION for _, category in self._categories):
             return
         others = (part for part in self._query.filters if part[0] != "category")

@@ -8,16 +8,18 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.spend.ends import TwoEnds
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.usual import Baseline, double_median_of, double_usual, highest_windows
 from alertd.core.spend.view import SpendView
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _GROUPS_AT_ONCE = 512
 """The running totals of every hour of a baseline are gathered for so many groups: 3 MB for 28 days."""
@@ -67,24 +69,24 @@ class Windows:
 
     end: int
     """The hour at which the window ends."""
-    spent: NDArray[np.int64]
-    usual: NDArray[np.int64]
+    spent: "NDArray[np.int64]"
+    usual: "NDArray[np.int64]"
     """So many times what is usual as `parts` says; 0 where nothing is, or too little is known."""
-    parts: NDArray[np.int64]
-    highest: NDArray[np.int64]
+    parts: "NDArray[np.int64]"
+    highest: "NDArray[np.int64]"
     """The most that any window of that length in the baseline cost."""
-    known_for: NDArray[np.int64]
+    known_for: "NDArray[np.int64]"
     """For how many hours before the window the group has spent, within the baseline."""
-    is_lower: NDArray[np.bool_]
+    is_lower: "NDArray[np.bool_]"
     """Whether the window counts for the lower end."""
-    is_upper: NDArray[np.bool_]
+    is_upper: "NDArray[np.bool_]"
     is_billed: bool = True
     """False where each stream is counted up to its own edge."""
 
 
 def windows_of(
     view: SpendView, query: SpendQuery, metric: str, ends: TwoEnds, lengths: Lengths, groups: Sequence[int]
-) -> Iterator[tuple[NDArray[np.intp], list[Windows]]]:
+) -> "Iterator[tuple[NDArray[np.intp], list[Windows]]]":
     """
     Yield some groups at a time, by number, with each of their windows and what it is compared with.
 
@@ -110,7 +112,7 @@ def usual_at(
 
 
 def _windows(
-    view: SpendView, query: SpendQuery, metric: str, ends: TwoEnds, lengths: Lengths, chosen: NDArray[np.intp]
+    view: SpendView, query: SpendQuery, metric: str, ends: TwoEnds, lengths: Lengths, chosen: "NDArray[np.intp]"
 ) -> Iterator[Windows]:
     span, latest = lengths.needed(ends), ends.edges.latest
     totals = view.running_totals(query, metric, span, chosen)
@@ -125,7 +127,7 @@ def _windows(
 
 
 def compared(
-    totals: NDArray[np.int64], span: HourRange, lengths: Lengths, end: int, first_hours: NDArray[np.int64]
+    totals: "NDArray[np.int64]", span: HourRange, lengths: Lengths, end: int, first_hours: "NDArray[np.int64]"
 ) -> Windows:
     """
     Return the window of each group that ends at an hour, beside its baseline.
@@ -150,8 +152,8 @@ def compared(
 
 
 def _usual(
-    totals: NDArray[np.int64], span: HourRange, lengths: Lengths, end: int, first_hours: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    totals: "NDArray[np.int64]", span: HourRange, lengths: Lengths, end: int, first_hours: "NDArray[np.int64]"
+) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
     before = lengths.before(end)
     if lengths.compare is Compare.PREVIOUS:
         found = totals[before.end - span.start] - totals[before.start - span.start]
@@ -162,7 +164,7 @@ def _usual(
     return np.where(is_known, usual, 0), np.full(len(usual), 2, np.int64)
 
 
-def first_hours_of(totals: NDArray[np.int64], span: HourRange) -> NDArray[np.int64]:
+def first_hours_of(totals: "NDArray[np.int64]", span: HourRange) -> "NDArray[np.int64]":
     """Return the first hour of each group that held spend; one long ago where it spent before the span."""
     moved = totals[1:] != totals[:-1]
     first = np.where(moved.any(axis=0), span.start + moved.argmax(axis=0), span.end)
@@ -174,16 +176,16 @@ def _up_to_own_edges(
     metric: str,
     ends: TwoEnds,
     lengths: Lengths,
-    chosen: NDArray[np.intp],
-    totals: NDArray[np.int64],
+    chosen: "NDArray[np.intp]",
+    totals: "NDArray[np.int64]",
     span: HourRange,
-    first_hours: NDArray[np.int64],
+    first_hours: "NDArray[np.int64]",
 ) -> Windows:
     """Return the window of which each stream's part ends at its own edge, beside the same hours of each stream."""
     edges, latest = ends.edges, ends.edges.latest
     cells = edges.cells
 
-    def sums(shift: int, length: int) -> NDArray[np.int64]:
+    def sums(shift: int, length: int) -> "NDArray[np.int64]":
         """Return what the groups were billed in the hours that end so long before each stream's edge."""
         last = edges.edge - shift
         hours = np.unique(np.concatenate((last, last - length)))

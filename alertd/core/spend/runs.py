@@ -8,10 +8,9 @@ hour that could not be read neither counts nor ends anything.
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from functools import cache, partial
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
@@ -22,6 +21,9 @@ from alertd.core.spend.ends import two_ends
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.stream import LONGEST_LAG_HOURS
 from alertd.core.spend.view import SpendView
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 RATE_HOURS = 3
 """What something costs now is the mean of so many hours: one alone may be billed in part."""
@@ -117,7 +119,7 @@ def _edges_of(edges: Edges, groups: Iterable[Labels]) -> list[int]:
     return [edge if edge >= 0 else edges.latest for edge in each]
 
 
-def _unknown(data: DataState, span: HourRange, categories: Iterable[tuple[str, str]]) -> NDArray[np.bool_]:
+def _unknown(data: DataState, span: HourRange, categories: Iterable[tuple[str, str]]) -> "NDArray[np.bool_]":
     """Return the hours of a span that could not be read, of any of some categories."""
     found = np.zeros(len(span), bool)
     for book in filter(None, map(data.books.get, categories)):
@@ -127,8 +129,8 @@ def _unknown(data: DataState, span: HourRange, categories: Iterable[tuple[str, s
 
 
 def _run(
-    amounts: NDArray[np.int64],
-    unknown: NDArray[np.bool_],
+    amounts: "NDArray[np.int64]",
+    unknown: "NDArray[np.bool_]",
     *,
     start: int,
     edge: int,

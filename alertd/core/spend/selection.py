@@ -2,13 +2,15 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.labels import Labels, Patterns
 from alertd.core.owners import OwnerDirectory
 from alertd.core.spend.bill import Series
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 SERIES_KEYS = Series._fields
 
@@ -33,14 +35,14 @@ class SpendQuery:
 class Selection:
     """A query resolved against the series known now: series ids in group order, where each group starts, its labels."""
 
-    ids: NDArray[np.intp]
-    starts: NDArray[np.intp]
+    ids: "NDArray[np.intp]"
+    starts: "NDArray[np.intp]"
     groups: tuple[Labels, ...]
     numbers: dict[Labels, int]
     is_everything: bool
     """The ids are 0, 1, 2 … and each is its own group: sums need no gathering."""
 
-    def columns_of(self, groups: NDArray[np.intp]) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    def columns_of(self, groups: "NDArray[np.intp]") -> "tuple[NDArray[np.intp], NDArray[np.intp]]":
         """Return the series of some groups, one group after the other, and where each group begins among them."""
         lengths = np.diff(self.starts, append=len(self.ids))[groups]
         starts = np.cumsum(lengths) - lengths
@@ -87,7 +89,7 @@ class Selector:
             self._selections[query] = found
         return found
 
-    def categories(self) -> tuple[NDArray[np.int64], list[tuple[str, str]]]:
+    def categories(self) -> "tuple[NDArray[np.int64], list[tuple[str, str]]]":
         """Return the number of each series' (account, category) pair, and the pairs."""
         if self._categories is None:
             numbers: dict[tuple[str, str], int] = {}
@@ -96,7 +98,7 @@ class Selector:
             self._categories = each_of_all, list(numbers)
         return self._categories
 
-    def parts(self) -> tuple[NDArray[np.int64], list[tuple[str, str, str]]]:
+    def parts(self) -> "tuple[NDArray[np.int64], list[tuple[str, str, str]]]":
         """Return the number of each series' owner, product and category together, and what these are."""
         if self._parts is None:
             numbers: dict[tuple[str, str, str], int] = {}

@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import pairwise
 
-import numpy as np
-
 from alertd.core.alert import Unit
+from alertd.core.arrays import np
 from alertd.core.chart import MOST_POINTS, Chart, ChartForm, ChartLimit, ChartPoint
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.labels import Labels

@@ -9,10 +9,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.calendar import Period, days, period_of
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
 from alertd.core.money import LARGEST_SUM, Usd
@@ -22,6 +21,9 @@ from alertd.core.spend.data_state import DataState
 from alertd.core.spend.lately import last_hours
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.selection import SERIES_KEYS
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HOURLY_UP_TO = 3 * HOURS_PER_DAY
 """So many hours are shown by the hour, longer windows by the day."""
@@ -117,7 +119,7 @@ class StepSums:
             # Rows that have not ended may be spread alike, so that a series comes twice.
             np.add.at(self._sums[step], series, amounts)
 
-    def by_group(self, numbers: NDArray[np.intp], count: int) -> NDArray[np.int64 | np.object_]:
+    def by_group(self, numbers: "NDArray[np.intp]", count: int) -> "NDArray[np.int64 | np.object_]":
         """
         Return the sum of each group in each step.
 
@@ -200,7 +202,7 @@ def sum_steps(sums: StepSums, data: DataState, *, by: str, owners: OwnerDirector
 
 def _groups(
     table: SeriesTable, accounts: Collection[str], by: str, owners: OwnerDirectory
-) -> tuple[list[str], NDArray[np.intp]]:
+) -> "tuple[list[str], NDArray[np.intp]]":
     """Return the groups' values, and the number of each series' group; spend of an account no more polled has none."""
     found: dict[str, int] = {}
     numbers = np.zeros(len(table), np.intp)
@@ -212,7 +214,7 @@ def _groups(
     return list(found), numbers
 
 
-def _row(amounts: NDArray[np.int64 | np.object_]) -> tuple[Usd, ...]:
+def _row(amounts: "NDArray[np.int64 | np.object_]") -> tuple[Usd, ...]:
     return tuple(map(Usd, amounts.tolist()))
 
 

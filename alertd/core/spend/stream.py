@@ -8,14 +8,15 @@ Source of the rules: README, "What alertd believes".
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, hour_of, midnight_before
 from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, UNKNOWN, Arrivals, Place, step_of
 from alertd.core.spend.lateness import LONGEST_S, OWN_ROWS, Delays, usual_delay
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 NEVER = -(2**40)
 """The edge of what has no row, an hour before all others."""
@@ -38,7 +39,7 @@ class StreamKey(NamedTuple):
 class StepRows:
     """What is known of the rows of one step, by series."""
 
-    newest: NDArray[np.int64]
+    newest: "NDArray[np.int64]"
     """The hour at which the newest row ends that is over or running; `NEVER` without one."""
     delays: Delays
 
@@ -80,7 +81,9 @@ class Streams:
         """What no lateness is below, in whole seconds."""
         return -(-self.settle_delay // _SECOND)
 
-    def settled(self, stream: StreamKey, lateness_s: NDArray[np.int64], newest: NDArray[np.int64]) -> NDArray[np.int64]:
+    def settled(
+        self, stream: StreamKey, lateness_s: "NDArray[np.int64]", newest: "NDArray[np.int64]"
+    ) -> "NDArray[np.int64]":
         """
         Return the last read of a stream less some delays, rounded down to the step, in hours.
 
@@ -126,8 +129,8 @@ class Streams:
         return max(int(settled[0]), newest)
 
     def lateness_of(
-        self, step: int, cells: NDArray[np.int64], streams: NDArray[np.int64], keys: list[StreamKey]
-    ) -> NDArray[np.int64]:
+        self, step: int, cells: "NDArray[np.int64]", streams: "NDArray[np.int64]", keys: list[StreamKey]
+    ) -> "NDArray[np.int64]":
         """
         Return how late the rows of each cell come, in seconds: its own from twelve rows on, else its stream's.
 
@@ -141,7 +144,7 @@ class Streams:
         return np.where(counts >= OWN_ROWS, own, of_stream[streams])
 
 
-def fitted(values: NDArray[np.int64], size: int, missing: int) -> NDArray[np.int64]:
+def fitted(values: "NDArray[np.int64]", size: int, missing: int) -> "NDArray[np.int64]":
     """Return an array by series cut or filled up to a length: series came since it was made."""
     if len(values) >= size:
         return values[:size]
@@ -234,7 +237,7 @@ def streams_of(
     )
 
 
-def _quantile(delay_s: NDArray[np.int64], settle_s: int) -> int:
+def _quantile(delay_s: "NDArray[np.int64]", settle_s: int) -> int:
     """Return the delay within which nine in ten of some rows of one stream came."""
     is_late = delay_s > settle_s
     delays = Delays(

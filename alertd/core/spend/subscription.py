@@ -8,8 +8,7 @@ one that runs.
 from collections.abc import Iterable
 from datetime import datetime
 
-import numpy as np
-
+from alertd.core.arrays import np
 from alertd.core.hours import hour_of
 from alertd.core.spend.bill import BillRows, Term
 

@@ -2,27 +2,29 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeAlias
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.money import LARGEST_SUM
 from alertd.core.spend.block import HourBlock
 
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 GROWTH = 1.5
 
-Part = tuple[int, NDArray[np.signedinteger], NDArray[np.int64]]
+Part: TypeAlias = "tuple[int, NDArray[np.signedinteger], NDArray[np.int64]]"
 """(offset from the block's hour, columns, amounts)."""
 
 
-def wider(totals: NDArray[np.int64], width: int) -> NDArray[np.int64]:
+def wider(totals: "NDArray[np.int64]", width: int) -> "NDArray[np.int64]":
     """Return the totals with more columns, the new ones at nothing."""
     found = np.zeros((totals.shape[0], width), np.int64)
     found[:, : totals.shape[1]] = totals
     return found
 
 
-def shift(totals: NDArray[np.int64], row: int, parts: Sequence[Part], sign: int) -> None:
+def shift(totals: "NDArray[np.int64]", row: int, parts: Sequence[Part], sign: int) -> None:
     """Add parts to running totals, or take them off: to the hours that they cover piece by piece, then to all after."""
     if not parts:
         return
@@ -57,7 +59,7 @@ class Magnitude:
         """Make room for more series."""
         self._of = np.concatenate((self._of, np.zeros(width - len(self._of))))
 
-    def grow(self, series: NDArray[np.signedinteger], amounts: NDArray[np.int64], sign: int) -> None:
+    def grow(self, series: "NDArray[np.signedinteger]", amounts: "NDArray[np.int64]", sign: int) -> None:
         """Count amounts, or take them off."""
         sizes = sign * np.abs(amounts.astype(np.float64))
         np.add.at(self._of, series, sizes)
@@ -68,7 +70,7 @@ class Magnitude:
         """Whether some sums may not fit."""
         return self._all > LARGEST_SUM
 
-    def check(self, series: NDArray[np.signedinteger]) -> None:
+    def check(self, series: "NDArray[np.signedinteger]") -> None:
         """
         Make sure that no sum of some series can be wrong.
 
@@ -94,15 +96,15 @@ class LongTotals:
         return len(self._ids)
 
     @property
-    def ids(self) -> NDArray[np.int64]:
+    def ids(self) -> "NDArray[np.int64]":
         """The series of each column."""
         return np.array(self._ids, np.int64)
 
-    def columns(self, series: NDArray[np.int32]) -> NDArray[np.int64]:
+    def columns(self, series: "NDArray[np.int32]") -> "NDArray[np.int64]":
         """Return the columns of series that `fit` was given."""
         return self._column[series]
 
-    def fit(self, series: NDArray[np.int32]) -> None:
+    def fit(self, series: "NDArray[np.int32]") -> None:
         """Make room for series that had no longer row before."""
         size = int(series.max(initial=-1)) + 1
         if size > len(self._column):

@@ -9,11 +9,13 @@ whether enough of them, is the rule's to judge.
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
-
+from alertd.core.arrays import np
 from alertd.core.hours import HOURS_PER_DAY, HourRange
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 _WEEKS_TO_KNOW = 2
@@ -67,8 +69,8 @@ def _same(window: HourRange, length: int, step: int) -> tuple[HourRange, ...]:
 
 
 def double_usual(
-    totals: NDArray[np.int64], baseline: Baseline, first_hours: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    totals: "NDArray[np.int64]", baseline: Baseline, first_hours: "NDArray[np.int64]"
+) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
     """
     Return twice the median of the same hours, so that the middle of an even number of windows is exact.
 
@@ -84,8 +86,8 @@ def double_usual(
 
 
 def double_median_of(
-    sums_of: Callable[[HourRange], NDArray[np.int64]], baseline: Baseline, first_hours: NDArray[np.int64]
-) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+    sums_of: "Callable[[HourRange], NDArray[np.int64]]", baseline: Baseline, first_hours: "NDArray[np.int64]"
+) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
     """
     Return the same as `double_usual`, by what each group spent in each of the windows.
 
@@ -110,7 +112,7 @@ def double_median_of(
     return doubled, is_known
 
 
-def _double_medians(values: NDArray[np.int64], counts: NDArray[np.intp]) -> NDArray[np.int64]:
+def _double_medians(values: "NDArray[np.int64]", counts: "NDArray[np.intp]") -> "NDArray[np.int64]":
     """Return twice the median of the first *counts* values of each column, 0 where there are none."""
     rows = np.arange(len(values))[:, None]
     ordered = np.sort(np.where(rows < counts, values, np.iinfo(np.int64).max), axis=0)
@@ -119,7 +121,7 @@ def _double_medians(values: NDArray[np.int64], counts: NDArray[np.intp]) -> NDAr
     return np.where(counts > 0, ordered[low, columns] + ordered[np.minimum(high, len(values) - 1), columns], 0)
 
 
-def highest_windows(totals: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+def highest_windows(totals: "NDArray[np.int64]", length: int) -> "NDArray[np.int64]":
     """
     Return the most that each group spent in any window of a length, in 1e-10 USD; 0 where there is none so long.
 

@@ -11,17 +11,16 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from alertd.core.alert import Contributor
+from alertd.core.arrays import np
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.spend.bill import Series
-from alertd.core.spend.block import EMPTY, HourBlock, differing, spread
+from alertd.core.spend.block import HourBlock, differing, empty_block, spread
 from alertd.core.spend.cells import Cells, cells_of
 from alertd.core.spend.known_edges import KnownEdge, by_cell, edges_ahead, restore
 from alertd.core.spend.ledger import SeriesTable
@@ -29,6 +28,9 @@ from alertd.core.spend.lists import View
 from alertd.core.spend.selection import Selection, Selector, SpendQuery
 from alertd.core.spend.stream import StreamKey
 from alertd.core.spend.totals import GROWTH, LongTotals, Magnitude, OpenRows, shift, wider
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 _ROWS_AT_ONCE = 64
 """Hours that are gathered together: those of a quarter, of every series, would double the memory."""
@@ -41,7 +43,7 @@ class GroupSums:
     """Sums by group in 1e-10 USD; `largest` lets a rule pass over all groups at once."""
 
     groups: tuple[Labels, ...]
-    values: NDArray[np.int64]
+    values: "NDArray[np.int64]"
     numbers: dict[Labels, int]
     largest: int
 
@@ -62,7 +64,7 @@ class _Cache:
     """Sums that are asked for again; they hold until the spend or the series change."""
 
     sums: dict[tuple[SpendQuery, str, int, int], GroupSums] = field(default_factory=dict)
-    by_hour: dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]] = field(default_factory=dict)
+    by_hour: "dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]]" = field(default_factory=dict)
 
     def clear(self) -> None:
         self.sums.clear()
@@ -110,14 +112,14 @@ class SpendView:
         self._refresh()
         return self._version
 
-    def touched_since(self, version: int) -> NDArray[np.bool_] | None:
+    def touched_since(self, version: int) -> "NDArray[np.bool_] | None":
         """Return which series changed since a version; None where that is not known any more, or all did."""
         asked = version, self._version
         if self._touched is None or self._touched[0] != asked:
             self._touched = asked, self._touched_since(version)
         return self._touched[1]
 
-    def _touched_since(self, version: int) -> NDArray[np.bool_] | None:
+    def _touched_since(self, version: int) -> "NDArray[np.bool_] | None":
         if version < self._version and self._changes[0][0] > version + 1:
             return None
         found = np.zeros(len(self._table), np.bool_)
@@ -128,7 +130,7 @@ class SpendView:
                 found[series] = True
         return found
 
-    def _changed(self, series: NDArray[np.integer] | None) -> None:
+    def _changed(self, series: "NDArray[np.integer] | None") -> None:
         """Count a change of some series, None for all."""
         self._version += 1
         self._changes.append((self._version, None if series is None else np.unique(series)))
@@ -210,7 +212,7 @@ class SpendView:
     def _split(self, block: HourBlock) -> tuple[HourBlock, HourBlock]:
         """Return the rows of up to an hour, and the longer ones."""
         if block.longest <= 1:
-            return block, EMPTY
+            return block, empty_block()
         is_long = block.span > 1
         long = block.part(is_long)
         self._long.fit(long.series)
@@ -302,7 +304,7 @@ class SpendView:
         values = self._by_group(selection, self._window(metric, window))
         return GroupSums(selection.groups, values, selection.numbers, int(values.max(initial=-MAX_UNITS)))
 
-    def _by_group(self, selection: Selection, each: NDArray[np.int64]) -> NDArray[np.int64]:
+    def _by_group(self, selection: Selection, each: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """Add up, along the last axis, what each series has."""
         if selection.is_everything:
             return each[..., : len(selection.ids)]
@@ -312,7 +314,7 @@ class SpendView:
         is_single = picked.shape[-1] == len(selection.starts)
         return picked if is_single else np.add.reduceat(picked, selection.starts, axis=-1)
 
-    def between(self, query: SpendQuery, metric: str, bounds: Sequence[int]) -> NDArray[np.int64]:
+    def between(self, query: SpendQuery, metric: str, bounds: Sequence[int]) -> "NDArray[np.int64]":
         """
         Return the sum of each group between each of some hours and the next, in 1e-10 USD.
 
@@ -329,8 +331,8 @@ class SpendView:
         return self._by_group(selection, np.diff(self._totals[metric][rows], axis=0))
 
     def running_totals(
-        self, query: SpendQuery, metric: str, span: HourRange, groups: NDArray[np.intp]
-    ) -> NDArray[np.int64]:
+        self, query: SpendQuery, metric: str, span: HourRange, groups: "NDArray[np.intp]"
+    ) -> "NDArray[np.int64]":
         """
         Return what some groups were billed from the view's beginning up to each hour of a span and up to its end.
 
@@ -351,7 +353,7 @@ class SpendView:
         picked = self._totals[metric][rows[:, None], columns]
         return picked if len(columns) == len(groups) else np.add.reduceat(picked, starts, axis=1)
 
-    def by_hour(self, query: SpendQuery, metric: str, span: HourRange) -> NDArray[np.int64]:
+    def by_hour(self, query: SpendQuery, metric: str, span: HourRange) -> "NDArray[np.int64]":
         """
         Return what all series of a query, whatever their groups, spent in each hour of a span, in 1e-10 USD.
 
@@ -393,7 +395,7 @@ class SpendView:
         """
         return [edge for query, cells in self._cells.items() for edge in edges_ahead(view, query, cells)]
 
-    def totals_at(self, cells: Cells, metric: str, hours: NDArray[np.int64]) -> NDArray[np.int64]:
+    def totals_at(self, cells: Cells, metric: str, hours: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """
         Return what each cell was billed from the view's beginning up to each of some hours, in 1e-10 USD.
 
@@ -403,7 +405,7 @@ class SpendView:
         rows = np.minimum(np.maximum(hours - self.span.start, 0), len(self.span))
         return cells.gather(self._totals[metric], self._long.totals[metric], rows)
 
-    def _window(self, metric: str, window: HourRange) -> NDArray[np.int64]:
+    def _window(self, metric: str, window: HourRange) -> "NDArray[np.int64]":
         totals = self._totals[metric]
         start, end = self._bounds(window)
         difference: NDArray[np.int64] = totals[end] - totals[start]
@@ -499,7 +501,7 @@ class SpendView:
         parts = (rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE))
         return [total for part in parts for total in self._totals[metric][np.ix_(part, ids)].sum(axis=1).tolist()]
 
-    def _ids(self, query: SpendQuery, group: Labels) -> NDArray[np.intp]:
+    def _ids(self, query: SpendQuery, group: Labels) -> "NDArray[np.intp]":
         """Return the series of a group."""
         self._refresh()
         selection = self._selector.select(query)
@@ -511,7 +513,7 @@ class SpendView:
 
     def _parts(
         self, query: SpendQuery, metric: str, windows: tuple[HourRange, HourRange], group: Labels
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    ) -> "tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]":
         """Return the parts of a group by number (see `Selector.parts`), and the sum of each in two windows."""
         ids = self._ids(query, group)
         self._magnitude[metric].check(ids)

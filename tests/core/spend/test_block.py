@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.money import MAX_UNITS
-from alertd.core.spend.block import EMPTY, HourBlock, decode, digest, encode, exact_sum, spread
+from alertd.core.spend.block import HourBlock, decode, digest, empty_block, encode, exact_sum, spread
 
 AMOUNTS = st.integers(-MAX_UNITS, MAX_UNITS)
 CELLS = st.dictionaries(
@@ -91,5 +91,5 @@ def test_exact_sum_when_beyond_64_bits_then_still_exact(values: list[int]) -> No
 
 def test_empty_block_when_asked_then_nothing() -> None:
     """An hour whose rows are gone is a block too."""
-    assert (len(EMPTY), EMPTY.total, EMPTY.longest) == (0, 0, 0)
-    assert cells_of(decode(encode(EMPTY))) == {}
+    assert (len(empty_block()), empty_block().total, empty_block().longest) == (0, 0, 0)
+    assert cells_of(decode(encode(empty_block()))) == {}

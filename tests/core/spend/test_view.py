@@ -14,7 +14,7 @@ from alertd.core.labels import Patterns
 from alertd.core.money import MAX_UNITS
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.spend.bill import Series
-from alertd.core.spend.block import EMPTY, HourBlock
+from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import SpendView
@@ -256,7 +256,7 @@ def test_view_when_owners_together_exceed_its_limit_then_error_whichever_way_the
     if way == "filled":
         view.fill([(START, huge)])
     else:
-        view.replace(START, EMPTY, huge)
+        view.replace(START, empty_block(), huge)
     with pytest.raises(OverflowError, match="922 million"):
         whole(view)
 
@@ -266,7 +266,7 @@ def test_view_when_some_series_overflow_then_the_sums_of_others_are_right() -> N
     names = table(3)
     view = SpendView(names, SPAN)
     view.fill([(START + n, block([(0, 1, HUGE), (1, 1, -HUGE), (2, 1, 7)])) for n in range(3)])
-    view.replace(START + 5, EMPTY, block([(0, 1, HUGE), (2, 1, 5)]))
+    view.replace(START + 5, empty_block(), block([(0, 1, HUGE), (2, 1, 5)]))
     others = SpendQuery(filters=(("owner", Patterns((names.names[2].owner,))),))
     hours = [SPAN.start, START + 5, SPAN.end]
     assert view.sums(others, "amount", SPAN).of(()) == 26
@@ -329,8 +329,8 @@ def test_fill_when_long_rows_pile_up_in_one_hour_then_error_and_no_wrap() -> Non
 def test_replace_when_a_series_exceeds_its_limit_then_error() -> None:
     """The same limit holds whichever way the rows came."""
     view = SpendView(table(1), SPAN)
-    view.replace(START, EMPTY, block([(0, 1, HUGE)]))
-    view.replace(START + 1, EMPTY, block([(0, 1, HUGE)]))
+    view.replace(START, empty_block(), block([(0, 1, HUGE)]))
+    view.replace(START + 1, empty_block(), block([(0, 1, HUGE)]))
     with pytest.raises(OverflowError, match="922 million"):
         whole(view)
 
@@ -341,8 +341,8 @@ def test_replace_when_credits_hide_the_size_then_error_and_no_wrap() -> None:
 
     half = HUGE // 2
     for hour in range(10):
-        view.replace(START + 30 - hour, EMPTY, block([(0, 1, half)]))
-        view.replace(START + 40 + hour, EMPTY, block([(0, 1, -half)]))
+        view.replace(START + 30 - hour, empty_block(), block([(0, 1, half)]))
+        view.replace(START + 40 + hour, empty_block(), block([(0, 1, -half)]))
     with pytest.raises(OverflowError, match="922 million"):
         whole(view)
 

@@ -1,6 +1,5 @@
-"""structlog: for people on a terminal, JSON elsewhere; secrets never pass."""
+"""Lines of the log, by structlog: for people on a terminal, JSON elsewhere; secrets never pass."""
 
-import asyncio
 import atexit
 import contextlib
 import io
@@ -9,15 +8,15 @@ import os
 import queue
 import sys
 import threading
-from collections import Counter
 from collections.abc import Iterable
 from typing import TextIO, cast
 
 import structlog
-from structlog.typing import EventDict, FilteringBoundLogger, WrappedLogger
+from structlog.typing import EventDict, WrappedLogger
 
 from alertd.clock import monotonic_s
 from alertd.core.printable import escape_controls
+from alertd.log import MOST_REPEATED, REPEATS_S
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _CHATTY = ("httpx", "httpcore", "slack_sdk", "aiohttp", "aiosmtplib", "apscheduler", "asyncio")
@@ -25,10 +24,6 @@ _CHATTY = ("httpx", "httpcore", "slack_sdk", "aiohttp", "aiosmtplib", "apschedul
 _MASK = "********"
 _SPOOLED = 10_000
 """Log lines kept for a reader that is slow."""
-_REPEATS_S = 60.0
-"""How often the same trouble is logged again; in between it is counted."""
-_MOST_REPEATED = 64
-"""Kinds of trouble counted apart: who causes them must not fill memory."""
 _ALIKE = 5
 """Lines of one form that a library may log in that time."""
 _SHORTEST_SECRET = 6
@@ -65,39 +60,6 @@ def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDi
     } | ({"exception": event["exception"]} if "exception" in event else {})
 
 
-class Repeats:
-    """
-    Logs what others can cause as often as they like: the first of each event and source at once, the rest by number.
-
-    It is used from the event loop alone.
-    """
-
-    def __init__(self) -> None:
-        self._more: Counter[tuple[str, str]] = Counter()
-
-    def warning(self, event: str, *, source: str = "", **facts: object) -> None:
-        """
-        Log a warning, or count it for a line that comes a minute after the first one.
-
-        Args:
-            source: Whoever caused it; sources are counted separately as long as they are few.
-        """
-        key = (event, source)
-        if key not in self._more and len(self._more) >= _MOST_REPEATED:
-            key = (event, "many sources")
-        if key in self._more:
-            self._more[key] += 1
-            return
-        self._more[key] = 0
-        get_logger().warning(event, **({"source": source} if source else {}), **facts)
-        asyncio.get_running_loop().call_later(_REPEATS_S, self._sum_up, key)
-
-    def _sum_up(self, key: tuple[str, str]) -> None:
-        event, source = key
-        if more := self._more.pop(key):
-            get_logger().warning(event, **({"source": source} if source else {}), repeated=more)
-
-
 class _FewAlike(logging.Filter):
     """Keeps a library that logs the same line in a loop, as asyncio does without descriptors, from filling the disk."""
 
@@ -110,8 +72,8 @@ class _FewAlike(logging.Filter):
         """Let the first lines of a form pass, and after a while the next one, with the number of those left out."""
         key, now_s = (record.name, str(record.msg)[:200]), monotonic_s()
         first_s, count = self._seen.get(key, (now_s, 0))
-        if now_s - first_s < _REPEATS_S:
-            if len(self._seen) >= _MOST_REPEATED and key not in self._seen:
+        if now_s - first_s < REPEATS_S:
+            if len(self._seen) >= MOST_REPEATED and key not in self._seen:
                 self._seen.clear()
             self._seen[key] = (first_s, count + 1)
             return count < _ALIKE
@@ -166,14 +128,14 @@ def _spooled(stream: TextIO) -> TextIO:
         return stream
 
 
-def write_out() -> None:
+def write_out_all() -> None:
     """Write what is left of the log, for a process that ends without cleaning up."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler) and isinstance(handler.stream, _Spool):
             handler.stream.close()
 
 
-def configure_logging(*, style: str | None, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
+def configure(*, style: str | None, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
     """
     Set up logging for the process.
 
@@ -217,9 +179,3 @@ def configure_logging(*, style: str | None, level: str, secrets: Iterable[str], 
     root.setLevel(max(_LEVELS[level], logging.WARNING))
     for name in _CHATTY:
         logging.getLogger(name).setLevel(logging.WARNING)
-
-
-def get_logger() -> FilteringBoundLogger:
-    """Return the logger; events have a fixed lower-case text and keys."""
-    logger: FilteringBoundLogger = structlog.get_logger()
-    return logger
