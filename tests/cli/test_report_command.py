@@ -71,7 +71,7 @@ def test_print_when_the_file_has_no_report_then_shows_the_week_by_category_and_t
     shown = capsys.readouterr().out
     assert shown.startswith(
         "│ REPORT  spend: $70.25 spent in 7d, $50.25 (251.2 %) more than in the 7d before\n"
-        "│ From 2026-01-03 12:00 UTC to 2026-01-10 12:00 UTC.\n"
+        "│ From Jan 3 12:00 UTC to 12:00 UTC.\n"
         "│\n"
         "│ ▁▁▁▁▁▂▁█ Spend by day; the first and the last day in part\n"
     )
