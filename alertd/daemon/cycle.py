@@ -81,6 +81,7 @@ class Cycle:
         self._install_id = install_id
         self._timer = timer
         self._state: DaemonState | None = None
+        self._overview: Overview | None = None
         self._loading = asyncio.Lock()
         self._deciding = asyncio.Lock()
         """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
@@ -148,7 +149,8 @@ class Cycle:
     async def overview(self, now: datetime) -> Overview:
         """Return what is known, in short; it must not run while a cycle does."""
         facts = await self.look(now)
-        return await asyncio.to_thread(overview, facts, self._plan.rules)
+        self._overview = await asyncio.to_thread(overview, facts, self._plan.rules, before=self._overview)
+        return self._overview
 
     def use(self, plan: Plan) -> None:
         """Watch by another plan from the next cycle on; open alerts follow the rule of their name."""

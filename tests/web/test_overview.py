@@ -180,7 +180,7 @@ def test_tiles_when_a_category_lags_into_the_month_before_then_it_adds_nothing_t
         for hours, amount in ((24, "34"), (2, "2"))
     )
     day = replace(day, expected=usd("58"), lagging=(Lag(stream="llm", through=first, is_by_day=False),))
-    known = Overview(now=first, spend=spend, last_day=day, month=month, budgets=(), runways=(), bills=())
+    known = Overview(now=first, spend=spend, last_day=day, month=month, runways=(), bills=())
     found = tiles(an_overview(desk, now=first, overview=known))
     assert found["February 2026 so far"] == ("$2.00", "UTC month; not complete, may be low")
     assert found["Last 24 hours billed"] == ("$34.00", "about $58 once llm is billed; not complete, may be low")

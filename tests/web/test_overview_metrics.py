@@ -8,6 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alertd.core.hours import HourRange
+from alertd.core.reports.figures import RankedBudgets
 from alertd.core.reports.overview import overview
 from alertd.queries.status import read_status
 from alertd.store.store import Store
@@ -100,9 +101,10 @@ def test_page_when_bills_bring_a_hundred_thousand_names_then_below_5000_series(s
     many = tuple(
         replace(one, of_group=replace(one.of_group, group=(("owner", f"gpu-{number}"),))) for number in range(100_000)
     )
+    ranked = RankedBudgets(figures=many)
     counts = Counter(
         family.name
-        for family in text_string_to_metric_families(page(store, seen(replace(known, budgets=many))))
+        for family in text_string_to_metric_families(page(store, seen(replace(known, ranked=ranked))))
         for _ in family.samples
     )
     assert counts["alertd_budget_spent_usd"] == 51

@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
+from operator import itemgetter
 
 from alertd.core.alert import Alert, AlertState, Contributor, Lag
 from alertd.core.chart import ChartPoint
@@ -147,7 +148,7 @@ def report_figures(
         scope=scope,
         spend=spend,
         overflows=spend is None and facts.data.edge(facts.data.books) is not None,
-        budgets=budget_figures(facts, rules),
+        budgets=ranked_budgets(facts, rules).figures,
         undecided=undecided_rules(facts, rules),
         alerts=tuple(sorted((a for a in alerts if a.state is AlertState.FIRING), key=_urgency)),
         bills=tuple(sorted(filter(_is_unpaid, facts.bills), key=lambda t: (t.bill.month, t.bill.account))),
@@ -264,22 +265,45 @@ def undecided_rules(facts: Facts, rules: Iterable[Rule]) -> tuple[Undecided, ...
     )
 
 
-def _standings(rule: BudgetRule, facts: Facts, forecasts: int | None) -> tuple[GroupStanding, ...]:
-    return tuple(rule.standings(facts, forecasts=forecasts))
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RankedBudgets:
+    """Where the groups of all budgets stand, in one order."""
+
+    of_rules: tuple[tuple[str, tuple[GroupStanding, ...]], ...] = ()
+    """By rule what was put in order."""
+    figures: tuple[BudgetFigures, ...] = ()
+    """The largest spent share first."""
+
+    def are_of(self, of_rules: tuple[tuple[str, tuple[GroupStanding, ...]], ...]) -> bool:
+        """Return whether these very standings were put in order."""
+        return len(of_rules) == len(self.of_rules) and all(
+            one[0] == other[0] and one[1] is other[1] for one, other in zip(of_rules, self.of_rules, strict=True)
+        )
 
 
-def budget_figures(facts: Facts, rules: Iterable[Rule], *, forecasts: int | None = None) -> tuple[BudgetFigures, ...]:
+NO_BUDGETS = RankedBudgets()
+
+
+def ranked_budgets(
+    facts: Facts, rules: Iterable[Rule], *, forecasts: int | None = None, before: RankedBudgets = NO_BUDGETS
+) -> RankedBudgets:
     """
     Return where every group of the enabled budgets stands, the largest spent share first.
 
     Args:
         forecasts: So many groups of each rule have one, those of the largest share; None for all.
+        before: Those of the last time: returned again where no budget moved.
     """
-    found = [
-        BudgetFigures(rule=rule.name, of_group=standing)
+    of_rules = tuple(
+        # A rule that cannot be computed has an alert of its own; the others are shown.
+        (rule.name, if_it_fits(partial(rule.standings, facts, forecasts=forecasts), ()))
         for rule in rules
         if isinstance(rule, BudgetRule) and rule.enabled
-        # A rule that cannot be computed has an alert of its own; the others are shown.
-        for standing in if_it_fits(partial(_standings, rule, facts, forecasts), ())
-    ]
-    return tuple(sorted(found, key=lambda b: (-b.of_group.standing.share, b.rule, b.of_group.group)))
+    )
+    if before.are_of(of_rules):
+        return before
+    found = [(-each.rank, name, each.group, each) for name, standings in of_rules for each in standings]
+    found.sort(key=itemgetter(0, 1, 2))
+    return RankedBudgets(
+        of_rules=of_rules, figures=tuple(BudgetFigures(rule=name, of_group=each) for _, name, _, each in found)
+    )

@@ -14,7 +14,14 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd, if_it_fits
 from alertd.core.reports.budget_lines import most_groups
-from alertd.core.reports.figures import BudgetFigures, Undecided, budget_figures, undecided_rules
+from alertd.core.reports.figures import (
+    NO_BUDGETS,
+    BudgetFigures,
+    RankedBudgets,
+    Undecided,
+    ranked_budgets,
+    undecided_rules,
+)
 from alertd.core.reports.running import Running, running
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Rule
@@ -60,8 +67,7 @@ class Overview:
     """All of it in the last 24 hours that are billed; None where nothing is known."""
     month: Billed | None
     """All of it in the month so far."""
-    budgets: tuple[BudgetFigures, ...]
-    """The largest spent share first."""
+    ranked: RankedBudgets = NO_BUDGETS
     undecided: tuple[Undecided, ...] = ()
     runways: tuple[tuple[str, Runway], ...]
     """By rule: how long the balances last that a rule watches."""
@@ -72,14 +78,20 @@ class Overview:
     unmatched: tuple[Unmatched, ...] = ()
     """Filters of rules that fit nothing that was ever billed."""
 
+    @property
+    def budgets(self) -> tuple[BudgetFigures, ...]:
+        """Where budgets stand, the largest spent share first."""
+        return self.ranked.figures
 
-def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
+
+def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = None) -> Overview:
     """
     Put together what is known.
 
     Args:
         facts: Their spend view must reach back `OVERVIEW_HOURS` and as far as the rules look.
         rules: The enabled ones among them count.
+        before: That of the last time, from which is taken what did not move.
     """
     enabled = [rule for rule in rules if rule.enabled]
     day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH)
@@ -92,7 +104,12 @@ def overview(facts: Facts, rules: Iterable[Rule]) -> Overview:
         last_day=whole,
         month=if_it_fits(lambda: billed_in(facts.spend, facts.data, month), None) if month is not None else None,
         # Those that have a line of their own; with hundreds of owners the others would cost more than all rules do.
-        budgets=budget_figures(facts, enabled, forecasts=most_groups(sum(isinstance(r, BudgetRule) for r in enabled))),
+        ranked=ranked_budgets(
+            facts,
+            enabled,
+            forecasts=most_groups(sum(isinstance(r, BudgetRule) for r in enabled)),
+            before=before.ranked if before is not None else NO_BUDGETS,
+        ),
         undecided=undecided_rules(facts, enabled),
         runways=tuple(
             (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in _runways(rule, facts)

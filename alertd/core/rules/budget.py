@@ -151,11 +151,11 @@ class BudgetRule(WatchedBudget):
         standing = self._standing(scene, alert.group, None)
         return None if standing is None else self._sample(scene, alert.group, standing)
 
-    def standings(self, facts: Facts, *, forecasts: int | None = None) -> list[GroupStanding]:
+    def standings(self, facts: Facts, *, forecasts: int | None = None) -> tuple[GroupStanding, ...]:
         """
-        Return where the budget of every group stands that was charged in the present period, in no set order.
+        Return where the budget of every group stands that was charged in the present period, largest share first.
 
-        Groups whose amount is not known are left out, see `undecided`.
+        Groups whose amount is not known are left out, see `undecided`. While nothing moves it is the same object.
 
         Args:
             forecasts: Only so many groups have one, those of the largest spent share; None for all. Each costs time.
@@ -164,9 +164,9 @@ class BudgetRule(WatchedBudget):
         moment, basis = moment_of(facts.spend, facts.data), Basis.of(facts)
         for known in self._stood:
             if known.moment is moment and known.forecasts == forecasts and known.basis.is_of(facts):
-                return list(known.standings)
-        found = self._standings(facts, forecasts)
-        self._stood[:] = [_Stood(moment=moment, basis=basis, forecasts=forecasts, standings=tuple(found))]
+                return known.standings
+        found = tuple(sorted(self._standings(facts, forecasts), key=lambda each: (-each.rank, each.group)))
+        self._stood[:] = [_Stood(moment=moment, basis=basis, forecasts=forecasts, standings=found)]
         return found
 
     def _standings(self, facts: Facts, forecasts: int | None) -> list[GroupStanding]:

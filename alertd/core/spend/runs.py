@@ -5,7 +5,7 @@ A run is what ends at a group's own data edge: hours that hold money, with fewer
 hour that could not be read neither counts nor ends anything.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from alertd.core.spend.arrival import HOURLY
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import two_ends
+from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.stream import LONGEST_LAG_HOURS
 from alertd.core.spend.view import SpendView
@@ -68,9 +69,9 @@ def runs(
     min_rate: int,
     gap: int,
     also: Collection[Labels] = (),
-) -> dict[Labels, Run]:
+) -> Mapping[Labels, Run]:
     """
-    Return the run of each group that is billed of late.
+    Return the run of each group that is billed of late; without *also* the same object while nothing moves.
 
     Args:
         query: Grouped by account among others.
@@ -80,6 +81,36 @@ def runs(
         gap: So many hours in a row with less end a run, where it is known that they hold no more.
         also: Groups that get an answer even where they have no run.
     """
+    kept, asked, moment = edges.cells.kept, (Run, metric, hours, min_rate, gap), moment_of(view, data)
+    known = kept.get(asked)
+    if isinstance(known, _Kept) and known.moment is moment and not also:
+        return known.runs
+    found = _runs(view, data, query, metric, edges, hours=hours, min_rate=min_rate, gap=gap, also=also)
+    if not also:
+        kept[asked] = _Kept(moment, found)
+    return found
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    """The runs of one moment: the page asks at each poll, also where nothing moved."""
+
+    moment: Moment
+    runs: Mapping[Labels, Run]
+
+
+def _runs(
+    view: SpendView,
+    data: DataState,
+    query: SpendQuery,
+    metric: str,
+    edges: Edges,
+    *,
+    hours: int,
+    min_rate: int,
+    gap: int,
+    also: Collection[Labels],
+) -> dict[Labels, Run]:
     span = HourRange(max(edges.latest - hours, view.span.start), max(edges.latest, view.span.start))
     late = HourRange(max(span.start, span.end - LONGEST_LAG_HOURS - gap), span.end)
     found = view.sums(query, metric, late)

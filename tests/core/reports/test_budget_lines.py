@@ -61,3 +61,13 @@ def test_budgets_when_bills_of_one_group_are_missing_then_the_rule_is_not_comple
     """Its sums may be low."""
     (found,) = budget_lines([figures("month", 1, 5), figures("month", 2, 3, complete=False)])
     assert not found.is_complete
+
+
+def test_rank_when_shares_are_compared_then_in_the_order_of_their_fractions_however_near() -> None:
+    """The largest amounts that fit differ by one unit, and shares that are equal have one rank."""
+    amounts = [(spent, budget) for budget in (2**63 - 1, 2**63 - 2, 7) for spent in (-3, 0, 1, budget - 1, budget)]
+    standings = [replace(STANDING, spent=Usd(spent), budget=Usd(budget)) for spent, budget in amounts]
+    found = [(GroupStanding(group=(), standing=one, is_complete=True).rank, one.share) for one in standings]
+    for rank, share in found:
+        for other_rank, other_share in found:
+            assert (rank < other_rank) == (share < other_share)

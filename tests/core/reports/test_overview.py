@@ -4,6 +4,7 @@ from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
 
+import numpy as np
 import pytest
 
 from alertd.core.calendar import Period
@@ -18,6 +19,7 @@ from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
 from alertd.core.spend.bill import Balance
+from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import StepSums, steps_of, sum_steps
 from alertd.queries.alert_history import judgement
@@ -197,3 +199,37 @@ def test_exact_sums_when_they_do_not_fit_then_of_any_size() -> None:
         "gpu": 1_500_000_000,
         "llm": 1_500_000_000,
     }
+
+
+def bill_more(facts: Facts, owner: str, amount: str) -> None:
+    """Bill more in the hour before the edge, in the view that rules and page share."""
+    number = [series.owner for series in facts.spend.series].index(owner)
+    money = np.array([usd(amount)], np.int64)
+    block = HourBlock(
+        series=np.array([number], np.int32), span=np.ones(1, np.int32), amount=money, voucher=money * 0, pay=money
+    )
+    facts.spend.replace(EDGE - 1, empty_block(), block)
+
+
+def test_budgets_when_nothing_moved_then_as_they_were_and_anew_once_one_moves() -> None:
+    """What is kept from one poll to the next is what a first look would find."""
+    facts = desk_with(row(EDGE - 1, "20"), row(EDGE - 2, "70", owner="gpu-2")).facts()
+    rules = [BUDGET, replace(BUDGET, name="other", amount=usd("90"))]
+    first = overview(facts, rules)
+    again = overview(facts, rules, before=first)
+    assert again.budgets is first.budgets
+    assert {one.rule for one in overview(facts, rules[:1], before=again).budgets} == {"month"}
+    bill_more(facts, "gpu-1", "75")
+    moved = overview(facts, rules, before=again).budgets
+    assert moved == overview(facts, [replace(rule) for rule in rules]).budgets
+    assert [dict(each.of_group.group)["owner"] for each in moved] == ["gpu-1", "gpu-1", "gpu-2", "gpu-2"]
+
+
+def test_running_when_more_was_billed_since_then_the_kept_runs_are_not_shown() -> None:
+    """The page of one poll says nothing of the next."""
+    facts = desk_with(row(EDGE - 1, "20")).facts()
+    (before,) = overview(facts, []).running
+    assert overview(facts, []).running == (before,)
+    bill_more(facts, "gpu-1", "30")
+    (after,) = overview(facts, []).running
+    assert (before.rate, after.rate) == (usd("20") // 3, usd("50") // 3)
