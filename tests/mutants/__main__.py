@@ -1,0 +1,80 @@
+"""
+`python -m tests.mutants [NAME…] [--list] [--random N --seed S --over FOLDER…] [--stages N]`.
+
+Plants one bug at a time and says which test finds it. Exit code 1 where one survives.
+"""
+
+import argparse
+import sys
+
+from tests.mutants.draw import draw
+from tests.mutants.mutant import Mutant
+from tests.mutants.run import ROOT, verdict
+from tests.mutants.table import TABLE
+
+OVER = (
+    "alertd/daemon",
+    "alertd/notify",
+    "alertd/web",
+    "alertd/queries",
+    "alertd/store",
+    "alertd/core/alerts",
+    "alertd/core/messages",
+    "alertd/cli",
+)
+
+
+def main() -> int:
+    """Plant the bugs that are asked for, the whole table where none is."""
+    parser = argparse.ArgumentParser(prog="python -m tests.mutants", description=__doc__)
+    parser.add_argument("names", nargs="*", help="of the table; all where none is given")
+    parser.add_argument("--list", action="store_true", help="print the table and plant nothing")
+    parser.add_argument("--random", type=int, default=0, metavar="N", help="plant N drawn mutations instead")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--over", nargs="+", default=OVER, metavar="FOLDER", help="folders or files to draw from")
+    parser.add_argument("--stages", type=int, default=3, help="1: tests that name the module; 2: its room; 3: wider")
+    given = parser.parse_args()
+    unknown = [name for name in given.names if name not in TABLE]
+    if unknown:
+        parser.error(f"no planted bug is called {', '.join(unknown)}; see --list")
+    if given.list:
+        for mutant in TABLE.values():
+            sys.stdout.write(f"{mutant.name:<46} {mutant.module:<34} {mutant.breaks}\n")
+        return 0
+    if given.random:
+        chosen = draw(_modules(given.over), given.random, given.seed)
+    else:
+        chosen = [TABLE[name] for name in given.names or TABLE]
+    return _planted(chosen, given.stages)
+
+
+def _planted(chosen: list[Mutant], stages: int) -> int:
+    survived = 0
+    for mutant in chosen:
+        one = verdict(mutant, stages=stages)
+        survived += not one.found_by
+        how = (
+            f"found by {one.found_by}"
+            if one.found_by
+            else f"SURVIVED: {_short(mutant.before)} -> {_short(mutant.after)}"
+        )
+        sys.stdout.write(f"{mutant.name} ({one.seconds:.0f} s): {how}\n")
+        sys.stdout.flush()
+    sys.stdout.write(f"{len(chosen) - survived} of {len(chosen)} found\n")
+    return 1 if survived else 0
+
+
+def _short(text: str) -> str:
+    return " ".join(text.split())[:160]
+
+
+def _modules(folders: list[str]) -> list[str]:
+    found = set()
+    for folder in folders:
+        path = ROOT / folder
+        found |= {path} if path.suffix == ".py" else set(path.rglob("*.py"))
+    return sorted(".".join(path.relative_to(ROOT).with_suffix("").parts) for path in found if path.stem != "__init__")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
