@@ -120,6 +120,10 @@ def _run(arguments: list[str] | None) -> int:
     except click.exceptions.Exit as done:
         return done.exit_code
     except click.ClickException as error:
+        if isinstance(error, click.NoSuchOption):
+            from alertd.cli.wrong_option import explained
+
+            error = explained(error)
         error.show()
         return error.exit_code
     except AlertdError as error:

@@ -124,7 +124,7 @@ def token(prefix: str, *, other: str, variable: str) -> Callable[[SecretStr | No
         if not all("!" <= character <= "~" for character in text):
             raise ValueError("has blanks or characters that no token has; copy it again")
         if text and (text[:1] in _QUOTES or not text.removeprefix(prefix)):
-            raise ValueError(f"is no token; copy the whole of it, {prefix}…, without quotes")
+            raise ValueError(f"is no token; copy all of it, {prefix}…, without quotes")
         return value
 
     return read
