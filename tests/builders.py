@@ -37,7 +37,6 @@ class MessageParts(TypedDict, total=False):
     links: tuple[Link, ...]
     footer: str
     alerts: tuple[AlertFacts, ...]
-    omitted: int
     created_at: datetime
 
 
@@ -141,7 +140,6 @@ def storm_message(**changes: Unpack[MessageParts]) -> Message:
         table=(),
         table_note="",
         alerts=tuple(alert_facts(number, severity=Severity.CRITICAL) for number in range(1, 21)),
-        omitted=30,
     )
     return replace(message, **changes)
 

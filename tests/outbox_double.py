@@ -10,8 +10,8 @@ from typing import ClassVar, Literal, TypeVar
 
 from pydantic import BaseModel
 
-from alertd.core.messages.message import AlertFacts
-from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.message import AlertFacts, Message
+from alertd.core.messages.outbox import EntryState, OutboxEntry, Target
 from alertd.errors import StoreError
 from alertd.notify.base import CannotLook, ConfigurationRefused, Delivered, Envelope, Lookup, NotSent, Outcome, Unknown
 from alertd.notify.delivery.deliver import Delivery
@@ -77,6 +77,7 @@ class MemoryOutbox:
 
     entries: dict[int, OutboxEntry] = field(default_factory=dict)
     threads: dict[str, str] = field(default_factory=dict)
+    storms: dict[str, Message] = field(default_factory=dict)
     notified_facts: tuple[AlertFacts, ...] = ()
     broken: Callable[[str], bool] = lambda call: False
     history: list[str] = field(default_factory=list)
@@ -117,9 +118,10 @@ class MemoryOutbox:
     async def thread_ref(self, entry: OutboxEntry) -> str:
         return self.threads.get(entry.group, "")
 
-    async def edited_refs(self, edits: Sequence[OutboxEntry]) -> Mapping[int, str]:
-        self.calls["edited_refs"] += 1
-        return {edit.id: self.threads.get(edit.group, "") for edit in edits}
+    async def targets(self, edits: Sequence[OutboxEntry]) -> Mapping[int, Target]:
+        self.calls["targets"] += 1
+        found = ((edit, self.threads.get(edit.group, "")) for edit in edits)
+        return {edit.id: Target(ref=ref, storm=self.storms.get(edit.group)) for edit, ref in found if ref}
 
     async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
         self._call("fold")

@@ -8,7 +8,7 @@ from functools import partial
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.message import AlertFacts
 from alertd.core.messages.mirror import ENDS_SENT_FOR, last_notified, present_state
-from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.outbox import EntryState, OutboxEntry, Target
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 
@@ -76,12 +76,12 @@ class StoredOutbox:
 
         return await self._thread.call(lambda store: _last_ref(store, entry, _BEGINNINGS))
 
-    async def edited_refs(self, edits: Sequence[OutboxEntry]) -> Mapping[int, str]:
-        """Return by id the `ref` of the delivered message that each edit is to change, or an empty text."""
-        found: dict[int, str] = {}
+    async def targets(self, edits: Sequence[OutboxEntry]) -> Mapping[int, Target]:
+        """Return by id the delivered message that each edit is to change; edits without one are left out."""
+        found: dict[int, Target] = {}
         for start in range(0, len(edits), _EDITS_A_TURN):
             turn = edits[start : start + _EDITS_A_TURN]
-            found |= await self._thread.call(partial(_edited_refs, edits=turn))
+            found |= await self._thread.call(partial(_targets, edits=turn))
         return found
 
     async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
@@ -118,18 +118,37 @@ def _sent(store: Store, receiver: str, recipient: str, since: datetime) -> dict[
     return last_notified(entry.message for entry in entries)
 
 
-def _edited_refs(store: Store, *, edits: Sequence[OutboxEntry]) -> dict[int, str]:
-    """Return by id what each edit is to change; a message of many alerts stays as it is."""
-    return {
-        edit.id: _last_ref(
-            store, edit, _ANNOUNCING if edit.message.reason is NotifyReason.CORRECTED else _BEGINNINGS, alone=True
-        )
-        for edit in edits
-    }
+def _targets(store: Store, *, edits: Sequence[OutboxEntry]) -> dict[int, Target]:
+    found = ((edit.id, _target(store, edit)) for edit in edits)
+    return {number: target for number, target in found if target is not None}
 
 
-def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason], *, alone: bool = False) -> str:
-    """Return the `ref` of the last entry for such a reason before this one, of its alert's episode and recipient."""
+def _target(store: Store, edit: OutboxEntry) -> Target | None:
+    """Return what an edit is to change; in a message of many alerts nothing but what its buttons are about."""
+    if edit.message.reason is NotifyReason.CORRECTED:
+        announced = _earlier(store, edit, _ANNOUNCING)
+        return Target(ref=announced[-1].ref) if announced and _is_alone(announced[-1]) and announced[-1].ref else None
+    began = [
+        known
+        for known in _earlier(store, edit, _BEGINNINGS)
+        if _is_alone(known) or known.message.alerts[0].fingerprint == edit.fingerprints[0]
+    ]
+    if not began or not began[-1].ref:
+        return None
+    return Target(ref=began[-1].ref, storm=None if _is_alone(began[-1]) else began[-1].message)
+
+
+def _is_alone(entry: OutboxEntry) -> bool:
+    return len(entry.fingerprints) == 1
+
+
+def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]) -> str:
+    earlier = _earlier(store, entry, reasons)
+    return earlier[-1].ref if earlier else ""
+
+
+def _earlier(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]) -> list[OutboxEntry]:
+    """Return the entries for such reasons before this one, of its alert's episode and recipient, oldest first."""
     fingerprint = entry.fingerprints[0]
     began = _began(entry, fingerprint)
     earlier = [
@@ -140,11 +159,9 @@ def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]
         and _began(known, fingerprint) == began
     ]
     # For those who got only the escalation, it is the beginning.
-    found = [known for known in earlier if known.message.reason in reasons] or [
+    return [known for known in earlier if known.message.reason in reasons] or [
         known for known in earlier if known.message.reason is NotifyReason.ESCALATED
     ]
-    last = found[-1] if found else None
-    return "" if last is None or (alone and len(last.fingerprints) > 1) else last.ref
 
 
 def _began(entry: OutboxEntry, fingerprint: str) -> datetime | None:

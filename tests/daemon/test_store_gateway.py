@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.outbox import EntryState, OutboxEntry, Target
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
@@ -49,8 +49,8 @@ async def refs(thread: StoreThread, stage: Stage, reason: NotifyReason) -> list[
     gateway = StoreGateway(thread)
     entries = [entry for entry in await kept(thread, stage.decided) if entry.message.reason is reason]
     if reason is NotifyReason.CORRECTED:
-        found = await gateway.edited_refs(entries)
-        return [found[entry.id] for entry in entries]
+        found = await gateway.targets(entries)
+        return [found[entry.id].ref if entry.id in found else "" for entry in entries]
     return [await gateway.thread_ref(entry) for entry in entries]
 
 
@@ -117,3 +117,23 @@ async def test_rise_when_this_recipient_was_notified_of_an_older_episode_only_th
     stage.audience = EDITING
     stage.lives("120")
     assert await refs(thread, stage, NotifyReason.RAISED) == ["finops/5", ""]
+
+
+async def test_update_when_the_alert_began_in_a_storm_then_changes_that_only_for_its_worst(
+    thread: StoreThread,
+) -> None:
+    """The worst one has the buttons below the message; a press of them must be seen there."""
+    stage = Stage(audience=replace(EDITING, default=("finops",)))
+    stage.cycle({f"gpu-{n}": "60" if n else "70" for n in range(6)})
+    (storm,) = await kept(thread, stage.decided)
+    shown = [
+        replace(
+            storm,
+            key=f"edit {facts.fingerprint}",
+            fingerprints=(facts.fingerprint,),
+            message=replace(storm.message, reason=NotifyReason.UPDATED, alerts=(facts,)),
+        )
+        for facts in storm.message.alerts
+    ]
+    found = await StoreGateway(thread).targets([replace(edit, id=n) for n, edit in enumerate(shown, 10)])
+    assert found == {10: Target(ref=storm.ref, storm=storm.message)}

@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.message import Message
+from alertd.core.messages.storm import compose_storm
 from alertd.core.severity import Severity
 from alertd.notify.base import ConfigurationRefused, Delivered, ReceiverError, Unknown
 from alertd.notify.webhook import WebhookConfig, WebhookNotifier, payload
@@ -27,6 +28,7 @@ from tests.builders import (
     resolved_message,
     storm_message,
 )
+from tests.core.builders import NOW, firing, move
 
 EXAMPLES = Path(__file__).parent / "examples"
 
@@ -85,10 +87,12 @@ def test_group_then_stays_the_same_from_first_to_last() -> None:
     assert keys == {'{}:{account="default", alertname="gpu-24h-per-owner", owner="gpu-1"}'}
 
 
-def test_storm_then_counts_what_it_leaves_out() -> None:
-    """The receiver must know that twenty are not all."""
+def test_storm_then_posts_every_alert_and_counts_none_as_left_out() -> None:
+    """Its text lists twenty; what is counted here is what is not in `alerts`."""
+    moves = [(move(None, firing("60", owner=f"gpu-{n}")), "spent") for n in range(30)]
+    body = posted(compose_storm(moves, is_first_cycle=False, now=NOW))
+    assert (len(body["alerts"]), body["truncatedAlerts"]) == (30, 0)
     body = posted(storm_message())
-    assert (len(body["alerts"]), body["truncatedAlerts"]) == (20, 30)
     assert body["groupLabels"] == {"account": "default", "alertname": "gpu-24h-per-owner"}
 
 

@@ -218,7 +218,6 @@ messages = st.builds(
     links=st.lists(st.builds(Link, text=texts, url=texts), max_size=2).map(tuple),
     footer=texts,
     alerts=st.lists(alert_facts, max_size=2).map(tuple),
-    omitted=st.integers(0, 9),
     created_at=instants,
 )
 entries = st.builds(

@@ -52,7 +52,7 @@ def compose_alert(
     clock = Clock(timezone=timezone, now=now)
     title = _title(alert, rule, reason, headline)
     first, below = _first_lines(alert, rule, reason, clock), _last_lines(alert, rule)
-    done = _action_lines(alert, acting)
+    done = (*_people_lines(alert), *_action_lines(alert, acting))
     return Message(
         reason=reason,
         severity=alert.severity,
@@ -60,6 +60,7 @@ def compose_alert(
         title=title,
         lines=(*first, *done, *below),
         lines_below=len(below),
+        lines_of_people=len(done),
         fields=_fields(alert, title),
         table=tuple(_row(part, owners) for part in alert.top),
         table_note=alert.table_note if alert.top else "",
@@ -86,6 +87,7 @@ def compose_action(request: ActionRequest, shown: Message) -> Message:
         title=action_title(request),
         lines=action_lines(request),
         lines_below=0,
+        lines_of_people=0,
         fields=(),
         table=(),
         table_note="",
@@ -141,7 +143,7 @@ def _end_of(alert: Alert, rule: Rule | None) -> Decimal | None:
 
 
 def _first_lines(alert: Alert, rule: Rule | None, reason: NotifyReason, clock: Clock) -> tuple[str, ...]:
-    """Return what is read within five seconds: what it costs now, since when, whose it is, who looks after it."""
+    """Return what is read within five seconds: what it costs now, since when, whose it is."""
     is_over = alert.state is AlertState.RESOLVED
     lines = [rate_line(alert.rate, clock)] if alert.rate is not None and not is_over else []
     lines += [alert.corrected] if alert.corrected and reason.is_edit else []
@@ -152,7 +154,13 @@ def _first_lines(alert: Alert, rule: Rule | None, reason: NotifyReason, clock: C
             f"Its condition ended {format_instant(over)}; unless it returns, the alert resolves "
             f"{format_instant(until)} (keep_firing_for {format_duration(rule.keep_firing_for)})."
         )
-    if alert.acknowledged_by is not None and not is_over:
+    return tuple(lines)
+
+
+def _people_lines(alert: Alert) -> tuple[str, ...]:
+    """Return who looks after it, and what withholds its notifications."""
+    lines = []
+    if alert.acknowledged_by is not None and alert.state is not AlertState.RESOLVED:
         since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
         lines.append(f"Acknowledged by {alert.acknowledged_by}{since}.")
     if alert.muted is not None:

@@ -113,6 +113,8 @@ class Message:
     """Where the first of `lines` lead, http or https, in their order; empty where one leads nowhere."""
     lines_below: int = 0
     """How many of the last of `lines` stand below chart and contributors: why, what to do, what is missing."""
+    lines_of_people: int = 0
+    """How many of the last of `first_lines` say what somebody did about it: acknowledged, silenced, stopped."""
     fields: tuple[Field, ...] = ()
     table: tuple[TableRow, ...] = ()
     table_note: str = ""
@@ -130,8 +132,6 @@ class Message:
     """Every alert that this message speaks of; more than one in a storm."""
     slack_owner: str = ""
     """The Slack id, by the rules file, of who owns what it is about; never anything out of a bill."""
-    omitted: int = 0
-    """Alerts counted in a storm but not listed."""
     created_at: datetime
     written_at: datetime | None = None
     """When the words were chosen, where that is later: what waited is written anew when it is sent."""
@@ -151,6 +151,12 @@ class Message:
     def first_lines(self) -> tuple[tuple[str, str], ...]:
         """What is said before the chart."""
         return self.linked_lines()[: len(self.lines) - self.lines_below]
+
+    @property
+    def people_lines(self) -> tuple[str, ...]:
+        """What somebody did about it."""
+        end = len(self.lines) - self.lines_below
+        return self.lines[end - self.lines_of_people : end]
 
     @property
     def last_lines(self) -> tuple[tuple[str, str], ...]:

@@ -114,6 +114,15 @@ class OutboxEntry:
         return not self.fingerprints
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """The delivered message in whose place an edit is to stand."""
+
+    ref: str
+    storm: Message | None = None
+    """What stands there, where it speaks of many alerts and the edit is about the first of them."""
+
+
 def delivery_key(*parts: str) -> str:
     """
     Return 32 hex digits that stay the same at every attempt of one notification.

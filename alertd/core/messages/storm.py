@@ -57,8 +57,25 @@ def compose_storm(
         links=status_link(targets.overview),
         footer=f"rules {', '.join(sorted({alert.rule for alert in alerts}))}",
         alerts=(replace(first, offer=offer_of(alerts[0], moves[0][0].rule, acting)), *others),
-        omitted=omitted,
         created_at=now,
+    )
+
+
+def with_worst(storm: Message, shown: Message) -> Message:
+    """
+    Return a storm's message as it was sent, with the present state of its first alert, whose buttons it bears.
+
+    Args:
+        shown: The message that shows that alert by itself, as it is now.
+    """
+    word = "RESOLVED" if shown.is_resolved else shown.severity.label.upper()
+    done = shown.people_lines
+    return replace(
+        storm,
+        lines=(f"{word}: {shown.title}", *done, *storm.lines[1:]),
+        line_urls=(*storm.line_urls[:1], *("" for _ in done), *storm.line_urls[1:]),
+        alerts=(*shown.alerts, *storm.alerts[1:]),
+        written_at=shown.created_at,
     )
 
 

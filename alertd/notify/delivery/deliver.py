@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 
 from alertd.core.messages.compose import compose_undelivered
 from alertd.core.messages.holding import is_written_anew, overdue
-from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency, delivery_key
+from alertd.core.messages.outbox import EntryState, OutboxEntry, Target, Urgency, delivery_key
 from alertd.core.messages.rebase import rebased_entry
+from alertd.core.messages.storm import with_worst
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, Unknown, stands_in
@@ -72,7 +73,7 @@ class Delivery:
         self._free_at: dict[Lane, float] = {}
         self._leaving: set[int] = set()
         """Entries whose claim is stored and whose outcome is not: they may have left."""
-        self._targets: dict[int, str] = {}
+        self._targets: dict[int, Target] = {}
         """By id of an edit that is due: the message that it is to change, which stays the same."""
         self._log = get_logger()
 
@@ -263,8 +264,7 @@ class Delivery:
             unknown = [entry for entry in due if entry.id not in self._targets]
             if not unknown:
                 return entries
-            found = await self._outbox.edited_refs(unknown)
-            self._targets |= {number: ref for number, ref in found.items() if ref}
+            self._targets |= await self._outbox.targets(unknown)
             gone = [entry for entry in unknown if entry.id not in self._targets]
             if gone:
                 await self._outbox.fold(gone, why=_NOTHING_TO_EDIT, now=now)
@@ -283,8 +283,8 @@ class Delivery:
             entry = settled.entry
         claimed = claim(await self._written(entry), self._now())
         try:
-            edits = self._targets.pop(entry.id, "") if is_edit else ""
-            if is_edit and not edits:
+            target = self._targets.pop(entry.id, None) if is_edit else None
+            if is_edit and target is None:
                 # Due since a moment: which message it is to change is asked at the next turn.
                 return False
             thread_ref = await self._outbox.thread_ref(entry)
@@ -298,16 +298,16 @@ class Delivery:
             await asyncio.sleep(_STORE_RETRY_S)
             return _tally(entry, failed)
         envelope = Envelope(
-            message=claimed.message,
+            message=with_worst(target.storm, claimed.message) if target and target.storm else claimed.message,
             key=entry.key,
             recipient=entry.recipient,
             thread_ref=thread_ref,
-            edits=edits,
+            edits=target.ref if target else "",
             notified=notified,
             is_plain=entry.is_plain,
         )
         outcome = await attempt(notifier, envelope)
-        if (edits or isinstance(notifier, Mirror)) and isinstance(outcome, Unknown):
+        if (target or isinstance(notifier, Mirror)) and isinstance(outcome, Unknown):
             # Made twice it is the same: no answer means no more than that it is to be made again.
             outcome = NotSent(outcome.reason)
         settled = settle(

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Protocol
 
 from alertd.core.messages.message import AlertFacts
-from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.messages.outbox import OutboxEntry, Target
 
 
 class Outbox(Protocol):
@@ -27,8 +27,8 @@ class Outbox(Protocol):
     async def thread_ref(self, entry: OutboxEntry) -> str:
         """Return the `ref` of the delivered message that began what this entry continues, or an empty text."""
 
-    async def edited_refs(self, edits: Sequence[OutboxEntry]) -> Mapping[int, str]:
-        """Return by id the `ref` of the delivered message in whose place each edit is to stand, or an empty text."""
+    async def targets(self, edits: Sequence[OutboxEntry]) -> Mapping[int, Target]:
+        """Return by id the delivered message in whose place each edit is to stand; edits without one are left out."""
 
     async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
         """Close entries that have nothing to do, in one transaction, but none that changed meanwhile."""

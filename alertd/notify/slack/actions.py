@@ -77,6 +77,9 @@ def buttons(message: Message) -> Iterator[Block]:
     if not (len(message.alerts) == 1 or is_storm) or message.is_resolved or message.reason not in _WITH_BUTTONS:
         return
     alert = message.alerts[0]
+    if alert.is_resolved:
+        # A storm goes on without its first alert.
+        return
     elements: list[Block] = []
     if alert.acknowledged_by is None:
         elements.append({**_button(_ACK, "Acknowledge", _about(alert)), "style": "primary"})

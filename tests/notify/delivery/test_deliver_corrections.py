@@ -7,10 +7,12 @@ import pytest
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.storm import with_worst
 from alertd.core.severity import Severity
 from alertd.notify.base import ConfigurationRefused, ContentRefused, NotFound, NotSent, Unknown
 from alertd.notify.base import Outcome as Answer
 from alertd.notify.delivery.order import next_due, ready
+from tests.builders import storm_message
 from tests.core.builders import HOUR, NOW, entry
 from tests.outbox_double import EditingNotifier, MemoryOutbox, Run, ScriptedNotifier, run_for, worker
 
@@ -182,3 +184,16 @@ def test_retry_when_something_critical_waits_for_it_then_keeps_its_time() -> Non
     later = reasoned(entry(2, fingerprints=("b",)), NotifyReason.RAISED, Severity.CRITICAL)
     assert ready([tried, later], NOW) == {}
     assert next_due([tried, later]) == MORNING
+
+
+def test_update_when_a_storm_stands_there_then_that_storm_is_shown_with_its_first_alert_as_it_is(jumping: Run) -> None:
+    """One alert by itself in the place of many would hide all others."""
+    edit = reasoned(correction(), NotifyReason.UPDATED)
+    outbox = outbox_of(edit)
+    storm = storm_message()
+    outbox.storms[edit.group] = storm
+    slack = EditingNotifier(outbox)
+    jumping(run_for(worker(outbox, {"slack": slack}), 5))
+    (shown,) = [envelope.message for envelope in slack.envelopes]
+    assert shown == with_worst(storm, edit.message)
+    assert outbox[1].message == edit.message

@@ -143,7 +143,7 @@ def test_edits_without_a_message_then_are_closed_in_one_go(jumping: Run, number:
     jumping(worker(outbox, {"slack": slack}).drain(patience=PATIENCE))
     assert outbox[fresh].state is EntryState.DELIVERED
     assert {outbox[n].state for n in range(1, number + 1)} == {EntryState.FOLDED}
-    assert (outbox.calls["edited_refs"], outbox.calls["fold"]) == (1, 1)
+    assert (outbox.calls["targets"], outbox.calls["fold"]) == (1, 1)
     assert outbox.calls["read"] <= 6, "however many they are"
 
 
@@ -152,5 +152,5 @@ def test_edits_with_a_message_then_are_looked_up_once(jumping: Run) -> None:
     outbox, _ = after_many_ended(50, with_targets=True)
     slack = EditingNotifier(outbox)
     jumping(worker(outbox, {"slack": slack}).drain(patience=PATIENCE))
-    assert outbox.calls["edited_refs"] == 1
+    assert outbox.calls["targets"] == 1
     assert {each.state for each in outbox.entries.values()} == {EntryState.DELIVERED}

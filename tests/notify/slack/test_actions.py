@@ -77,6 +77,9 @@ def test_buttons_of_a_storm_then_are_about_its_worst_alone() -> None:
     assert pressed_ids == ["alertd_ack", "alertd_silence", "alertd_stop"]
     assert button(message, "alertd_ack")["value"] == f"{worst.fingerprint}|3"
     assert list(buttons(replace(message, is_resolved=True))) == []
+    assert list(buttons(replace(message, alerts=(replace(worst, is_resolved=True), other)))) == []
+    taken = replace(message, alerts=(replace(worst, acknowledged_by="dana"), other))
+    assert button(taken, "alertd_ack") == {}
 
 
 def test_start_again_when_stopped_then_below_what_came_of_it_alone() -> None:
