@@ -46,6 +46,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     from alertd.daemon.receivers import build_notifiers, owner_warnings, secret_file_warnings
     from alertd.errors import RulesError, SettingsError
     from alertd.rules_file.load import load_rules
+    from alertd.store.opening import require_place
 
     try:
         settings = prepare(ctx)
@@ -66,7 +67,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
         click.echo(str(error), err=True)
         return 1
     notifiers, problems = build_notifiers(rules, settings)
-    for text in settings.warnings:
+    for text in filter(None, (*settings.warnings, require_place(settings.store_url()))):
         click.echo(f"warning: {text}", err=True)
     for problem in (
         *rules.warnings,

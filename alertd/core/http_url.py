@@ -42,6 +42,16 @@ def is_http_url(text: str) -> bool:
     return split_http_url(text) is not None
 
 
+def host_in_ascii(text: str) -> str:
+    """Return the host of a URL as DNS spells it where only letters beyond ASCII keep it from use, else nothing."""
+    try:
+        host = urlsplit(text).hostname or ""
+        spelt = host.encode("idna").decode("ascii")
+    except ValueError:
+        return ""
+    return spelt if not host.isascii() and split_http_url(text.lower().replace(host, spelt, 1)) else ""
+
+
 def has_login(parts: SplitResult) -> bool:
     """Return whether a user or a password stands in a URL, be they empty."""
     return "@" in parts.netloc

@@ -36,9 +36,9 @@ from alertd.notify.slack.app import SlackApp, SlackAppConfig
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
 from alertd.settings.model import Settings
+from alertd.store.opening import require_place
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
-from alertd.store.url import parse_database_url
 from alertd.web.figures import Figures
 from alertd.web.listen import parse_listen
 
@@ -221,7 +221,7 @@ def check_settings(rules: LoadedRules, settings: Settings) -> None:
     from alertd.novita.endpoint import checked_base_url  # noqa: PLC0415 -- as below
 
     _ = settings.outgoing
-    parse_database_url(settings.store_url())
+    require_place(settings.store_url())
     parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
     for account in rules.accounts:
         checked_base_url(account.base_url or settings.novita_base_url, account=account.name)

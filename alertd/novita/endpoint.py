@@ -7,12 +7,13 @@ Decides what could never work, or would give the key away, while the user can st
 from collections.abc import Mapping
 from urllib.parse import urlsplit, urlunsplit
 
-from alertd.core.http_url import split_http_url
+from alertd.core.http_url import host_in_ascii, split_http_url
 from alertd.core.spend.bill import KEY_CATEGORIES
 from alertd.errors import SettingsError
 from alertd.novita.shape import shorten
 
 VENDOR_HOST = "api.novita.ai"
+_API_PATH = "/openapi/v1"
 _BILLING_PAGE = "https://novita.ai/billing"
 _GPU_PAGE = "https://novita.ai/gpus-console"
 # Source: README of https://github.com/novitalabs/novita-mcp-server; the keys' page is named there too.
@@ -49,6 +50,12 @@ def checked_base_url(base_url: str, *, account: str) -> str:
     url = split_http_url(base_url)
     if "@" in base_url:
         raise SettingsError(f'account "{account}": base_url must not hold credentials; write https://api.novita.ai')
+    if spelt := host_in_ascii(base_url):
+        raise SettingsError(f'account "{account}": base_url has a host with letters beyond ASCII; write {spelt} for it')
+    if url is not None and url.path.endswith(_API_PATH):
+        raise SettingsError(
+            f'account "{account}": base_url ends with {_API_PATH}, which is put behind it; write it without that'
+        )
     if url is None or url.query or url.fragment:
         raise SettingsError(
             f'account "{account}": base_url "{shorten(base_url)}" cannot be used; write https://api.novita.ai'

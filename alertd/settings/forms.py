@@ -13,12 +13,13 @@ from ipaddress import IPv6Address, ip_address
 from pydantic import SecretStr
 
 from alertd.core.address import is_address
-from alertd.core.http_url import has_login, is_host, split_http_url
+from alertd.core.http_url import has_login, host_in_ascii, is_host, split_http_url
 from alertd.core.slack_ids import parse_member_id
 
 _NOT_IN_PAGE_URLS = frozenset("@?#\\\"<>|'")
 _LARGEST_PORT = 65535
 _LONGEST_SENDER = 400
+_API_PATH = "/openapi/v1"
 _QUOTES = frozenset("\"'`\u201c\u201d")
 
 
@@ -95,7 +96,9 @@ def base_url(example: str) -> Callable[[str], str]:
     def read(value: str) -> str:
         parts = split_http_url(value)
         if parts is None:
-            raise ValueError(f"is not an http or https address; write {example}")
+            raise ValueError(_no_address(value, example))
+        if parts.path.rstrip("/").endswith(_API_PATH):
+            raise ValueError(f"ends with {_API_PATH}, which is put behind it; write the address without that")
         if has_login(parts) or parts.query or parts.fragment:
             raise ValueError(f"holds a login, a query or a fragment, which has no place there; write {example}")
         return value
@@ -103,19 +106,30 @@ def base_url(example: str) -> Callable[[str], str]:
     return read
 
 
-def secret_url(example: str) -> Callable[[SecretStr | None], SecretStr | None]:
-    """Return the form of an address that is a secret as a whole."""
+def _no_address(value: str, example: str) -> str:
+    if spelt := host_in_ascii(value):
+        return f"has a host with letters beyond ASCII; write {spelt} for it"
+    return f"is not an http or https address; write {example}"
+
+
+def secret_url(example: str, *, needs_path: bool = False) -> Callable[[SecretStr | None], SecretStr | None]:
+    """Return the form of an address that is a secret as a whole; *needs_path* where the secret is in the path."""
 
     def read(value: SecretStr | None) -> SecretStr | None:
-        if value is not None and split_http_url(value.get_secret_value()) is None:
-            raise ValueError(f"is not an http or https address; write one like {example}")
+        if value is None:
+            return None
+        parts = split_http_url(value.get_secret_value())
+        if parts is None:
+            raise ValueError(_no_address(value.get_secret_value(), f"one like {example}"))
+        if needs_path and not parts.path.strip("/"):
+            raise ValueError(f"has no path, which is what counts in it; copy the whole of it, {example}")
         return value
 
     return read
 
 
-def token(prefix: str, *, other: str, variable: str) -> Callable[[SecretStr | None], SecretStr | None]:
-    """Return the form of a token of Slack; *other* begins that of another setting, *variable*."""
+def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable[[SecretStr | None], SecretStr | None]:
+    """Return the form of a token of Slack; *other* begins that of another setting, *variable*, *also* a rarer kind."""
 
     def read(value: SecretStr | None) -> SecretStr | None:
         text = "" if value is None else value.get_secret_value()
@@ -125,6 +139,8 @@ def token(prefix: str, *, other: str, variable: str) -> Callable[[SecretStr | No
             raise ValueError("has blanks or characters that no token has; copy it again")
         if text and (text[:1] in _QUOTES or not text.removeprefix(prefix)):
             raise ValueError(f"is no token; copy all of it, {prefix}…, without quotes")
+        if text and not text.startswith((prefix, also or prefix)):
+            raise ValueError(f"is no token of this kind; copy the one that begins with {prefix}")
         return value
 
     return read
@@ -163,6 +179,8 @@ def page_url(value: str | None) -> str | None:
         return None
     # A login, a query or a fragment has no place before a path, and messages are none for secrets.
     is_plain = value.isascii() and not _NOT_IN_PAGE_URLS & set(value)
+    if spelt := host_in_ascii(value):
+        raise ValueError(f"has a host with letters beyond ASCII; write {spelt} for it")
     if not is_plain or split_http_url(value) is None:
         raise ValueError("is not an address that people can open; write https://alertd.example.com")
     return value.rstrip("/")
