@@ -16,7 +16,7 @@ from tests.mutants.mutant import Mutant
 from tests.mutants.planting import VARIABLE
 
 ROOT = Path(__file__).parents[2]
-_FAILED = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
+_FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
 _STALL_S = 300
 """A stage that takes longer hangs: that is found too."""
 _LEFT_OUT = {"e2e", "demo", "mutants", "fuzz", "simulation", "simulator"}
