@@ -131,6 +131,17 @@ def test_step_when_there_is_none_then_the_days_are_left_as_they_are(days: list[f
     assert carried_to_last_step(made, known).tolist() == made.tolist()
 
 
+@pytest.mark.parametrize("back", range(2, 29))
+@pytest.mark.parametrize("factor", [0.75, 1.32])
+def test_step_when_it_just_lies_beyond_what_was_before_then_found_however_long_ago(back: int, factor: float) -> None:
+    """Groups that cannot have stepped are left out before the search: by no more than rounding."""
+    week = [100.0, 130, 90, 110, 100, 20, 25]
+    days = np.array((week * 9)[: 36 + back], np.float64)[:, None]
+    days[-back:] *= factor
+    known = np.ones_like(days, np.bool_)
+    assert (carried_to_last_step(days, known)[:-back] != days[:-back]).all()
+
+
 def test_rest_when_amounts_differ_absurdly_then_no_rounding_below_zero() -> None:
     """A sum less its largest part may come out negative in floats."""
     days = np.zeros((21, 1))
