@@ -11,7 +11,7 @@ INTERRUPTED = 130
 def main() -> None:
     """Run the command line and exit with its code."""
     # The one question that monitoring asks often is answered before anything heavy is imported.
-    if sys.argv[1:] == ["--version"]:
+    if sys.argv[1:] == ["--version"] and sys.stdout is not None:
         sys.stdout.write(f"alertd {__version__}\n")
         return
     try:

@@ -2,6 +2,7 @@
 
 import codecs
 import io
+import os
 import re
 import sys
 
@@ -54,7 +55,12 @@ def without_orders(text: str) -> str:
 
 
 def protect_terminal() -> None:
-    """Let standard output and error show text only; a terminal that knows no Unicode shows escapes for it."""
+    """
+    Let standard output and error show text only; a terminal that knows no Unicode shows escapes for it.
+
+    A stream that was closed (`alertd spend >&-`) leads nowhere from now on.
+    """
+    _open_closed_streams()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
         # Others belong to a program that calls this one, such as a test.
@@ -66,3 +72,14 @@ def protect_terminal() -> None:
             setattr(sys, name, safe)
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _open_closed_streams() -> None:
+    # Their numbers would go to the next files that are opened: what is printed would land in the store.
+    for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
+        if getattr(sys, name) is None:
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, open(number, mode, encoding="utf-8", closefd=False))  # noqa: SIM115 -- for good

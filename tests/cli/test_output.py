@@ -143,6 +143,12 @@ def test_command_when_the_reader_goes_away_then_silent() -> None:
     assert (found.returncode, found.stderr) == (0, "")
 
 
+def test_command_when_all_streams_are_closed_then_ends_well_and_writes_into_no_file() -> None:
+    """Without streams the next file that is opened has their numbers."""
+    command = ["/bin/sh", "-c", 'exec "$0" -m alertd help settings <&- >&- 2>&-', sys.executable]
+    assert subprocess.run(command, check=False, timeout=30).returncode == 0
+
+
 @pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
 def test_command_when_the_locale_knows_no_unicode_then_escapes(env: dict[str, str]) -> None:
     """cron runs with LANG=C."""
