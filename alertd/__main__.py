@@ -1,5 +1,6 @@
 """The program's entry point: answers `--version` at once, and hands everything else to the command line."""
 
+import contextlib
 import sys
 
 from alertd import __version__
@@ -12,7 +13,11 @@ def main() -> None:
     """Run the command line and exit with its code."""
     # The one question that monitoring asks often is answered before anything heavy is imported.
     if sys.argv[1:] == ["--version"] and sys.stdout is not None:
-        sys.stdout.write(f"alertd {__version__}\n")
+        try:
+            sys.stdout.write(f"alertd {__version__}\n")
+            sys.stdout.flush()
+        except OSError as error:
+            _leave_unwritten(error)
         return
     try:
         if _is_service(sys.argv[1:]):
@@ -24,6 +29,19 @@ def main() -> None:
         # While the rest is imported, too.
         code = INTERRUPTED
     sys.exit(code)
+
+
+def _leave_unwritten(error: OSError) -> None:
+    """End the program, whose answer cannot be written; in words unless it is only that nobody reads it."""
+    import os  # noqa: PLC0415
+
+    is_unread = isinstance(error, BrokenPipeError)
+    if not is_unread and sys.stderr is not None:
+        with contextlib.suppress(OSError):
+            sys.stderr.write(f"alertd: standard output cannot be written: {error.strerror}\n")
+            sys.stderr.flush()
+    # Without the interpreter's own flush, which would fail again and complain.
+    os._exit(0 if is_unread else 1)
 
 
 def _is_service(arguments: list[str]) -> bool:

@@ -126,10 +126,11 @@ def test_output_when_a_terminal_would_obey_it_then_shown_instead(text: str, show
     assert without_orders(text) == shown
 
 
-def test_command_when_the_disk_is_full_then_one_line_and_exit_1() -> None:
+@pytest.mark.parametrize("words", [("help", "rules"), ("--version",)])
+def test_command_when_the_disk_is_full_then_one_line_and_exit_1(words: tuple[str, ...]) -> None:
     """`alertd spend --csv > /full/disk` must not seem to have worked."""
     with Path("/dev/full").open("w") as full:
-        found = ran("help", "rules", stdout=full.fileno())
+        found = ran(*words, stdout=full.fileno())
     assert found.returncode == 1
     assert found.stderr == "alertd: standard output cannot be written: No space left on device\n"
 
