@@ -15,10 +15,12 @@ from alertd.cli.common import now_of, prepare_to_connect, stored_now
 from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from alertd.core.actions import Act, ActionRequest
+    from alertd.core.alert import Alert
     from alertd.core.alerts.acting import Acting
+    from alertd.core.messages.outbox import OutboxEntry
     from alertd.core.rules.base import Rule
     from alertd.daemon.actions import ActionWorker
     from alertd.daemon.store_gateway import StoreGateway
@@ -240,7 +242,8 @@ async def _do(settings: "Settings", request: "Act") -> int:
         click.echo("\n".join(map(escape_controls, outcome.text.split("\n"))))
         row = outcome.action
         assert row is not None
-        worker = ActionWorker(log=_Log(gateway), instances=instances, now=lambda: utc_now() + ahead, elapsed=elapsed_s)
+        log = _Log(gateway, loaded, settings, await gateway.call(lambda store: _desk(store, loaded, settings, now)))
+        worker = ActionWorker(log=log, instances=instances, now=lambda: utc_now() + ahead, elapsed=elapsed_s)
         return await _carried_out(worker, row, _read(gateway))
 
 
@@ -264,14 +267,38 @@ async def _carried_out(
 
 
 class _Log:
-    """The rows, with the history of their alerts; without a daemon there is nobody to show anything in messages."""
+    """The rows, with the history of their alerts, and what the daemon is to show in messages when it next runs."""
 
-    def __init__(self, gateway: "StoreGateway") -> None:
+    def __init__(self, gateway: "StoreGateway", loaded: "LoadedRules", settings: "Settings", desk: _Desk) -> None:
         self._gateway = gateway
+        self._loaded = loaded
+        self._settings = settings
+        self._desk = desk
 
     async def open_actions(self) -> "tuple[ActionRequest, ...]":
         return await self._gateway.open_actions()
 
     async def move_action(self, before: "ActionRequest", after: "ActionRequest", now: datetime) -> bool:
         alert = await self._gateway.call(lambda store: store.alerts.alert(after.fingerprint))
-        return await self._gateway.move_action(before, after, alert, (), now)
+        entries = await self._shown(after, alert, now) if alert is not None and after.state.is_final else ()
+        return await self._gateway.move_action(before, after, alert, entries, now)
+
+    async def _shown(self, request: "ActionRequest", alert: "Alert", now: datetime) -> "Sequence[OutboxEntry]":
+        from alertd.core.alerts.lifecycle import Move
+        from alertd.core.messages.dispatch import entries_of_action
+        from alertd.daemon.plan import build_audience, build_link_targets, headlines
+        from alertd.daemon.receivers import build_notifiers
+
+        # A receiver whose secret is missing here is left out: nothing of this is worth failing for.
+        notifiers, _ = build_notifiers(self._loaded, self._settings)
+        targets = build_link_targets(self._loaded, self._settings)
+        others = tuple(one for one in self._desk.acting.requests if one.id != request.id)
+        return entries_of_action(
+            request,
+            Move(before=alert, after=alert, rule=self._desk.rules.get(alert.rule)),
+            audience=build_audience(self._loaded, notifiers, targets=targets),
+            install_id=await self._gateway.call(lambda store: store.meta.install_id),
+            headline_of=headlines(self._loaded),
+            acting=replace(self._desk.acting, requests=(*others, request)),
+            now=now,
+        )

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from alertd.core.actions import ActionState, CallAnswer, CallResult, Sight, Verb
-from alertd.core.alert import Rate
+from alertd.core.alert import Address, Rate
+from alertd.core.alerts.reason import NotifyReason
 from alertd.store.store import Store
 from tests.cli.request_desk import BEGAN, NOW, RULES, URL, Desk, desk, full
 from tests.core.alerts.test_acting import a_resource
@@ -161,3 +162,27 @@ def test_stop_when_the_rule_names_no_action_then_says_what_is_missing(full: Desk
     code, _, err = full.run("stop", full.stage.of("plain").fingerprint, "--yes")
     assert (code, vendor.calls) == (1, [])
     assert "its rule needs `actions:` in the rules file" in err
+
+
+def test_stop_when_no_daemon_runs_then_the_message_shows_it_once_one_does(
+    stopping: Desk, vendor: Vendor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever looks at Slack must not go on to stop what is stopped."""
+    monkeypatch.setenv("ALERTD_SLACK_BOT_TOKEN", "xoxb-1")
+    name, rules = stopping.stage.of("gpu-1").fingerprint, Path("rules.yaml")
+    rules.write_text(
+        rules.read_text().replace("{name: oncall, type: console}", "{name: chat, type: slack, channel: C0123456789}")
+    )
+    store = Store.open(URL, now=NOW)
+    alert = store.alerts.alert(name)
+    assert alert is not None
+    store.save_decisions(alerts=[replace(alert, notified_to=(Address("chat", "C0123456789"),))], events=[], entries=[])
+    store.close()
+    code, _, err = stopping.run("stop", name, "--yes")
+    assert (code, vendor.calls) == (0, [Verb.STOP]), err
+    store = Store.open(URL, now=NOW)
+    shown = [entry for entry in store.outbox.open_entries() if entry.receiver == "chat"]
+    store.close()
+    assert [entry.message.reason for entry in shown] == [NotifyReason.ACTION, NotifyReason.UPDATED]
+    assert shown[0].message.title == "Stopped by dana: notebook-9"
+    assert any(line.startswith("Stopped by dana: notebook-9") for line in shown[1].message.lines)
