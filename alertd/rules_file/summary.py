@@ -149,7 +149,8 @@ def compile_summary(text: str) -> Summary:
 def variables_of(alert: Alert) -> dict[str, object]:
     """Return what a template may name, filled from an alert."""
     labels = dict(alert.labels)
-    threshold = Figure.of(alert.threshold, alert.unit) if alert.threshold is not None else ""
+    is_named = alert.threshold is not None and alert.is_reached
+    threshold = Figure.of(alert.threshold, alert.unit) if is_named and alert.threshold is not None else ""
     found: dict[str, object] = {name: labels.get(name, "") for name in _LABEL_VARIABLES}
     return found | {
         "rule": alert.rule,

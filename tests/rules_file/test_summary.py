@@ -136,3 +136,20 @@ def test_number_when_it_is_endless_then_refused_with_its_line(template: str) -> 
     """It ended `alertd check` with a traceback."""
     with pytest.raises(SummaryError, match="line 1 of the template: a number in it is too large"):
         compile_summary(template)
+
+
+@pytest.mark.parametrize(
+    ("value", "is_below", "line"),
+    [
+        pytest.param("57.1", False, "budget", id="raised by its forecast"),
+        pytest.param("50", False, "budget 50", id="reached"),
+        pytest.param("22", True, "budget 50", id="a balance below its limit"),
+        pytest.param("57.1", True, "budget", id="critical by runway"),
+    ],
+)
+def test_threshold_when_not_reached_then_is_not_named(value: str, line: str, *, is_below: bool) -> None:
+    """A budget at 57.1 % with `warning: 60%`, raised by its forecast, is not at 60 %."""
+    limit = Decimal(60) if value == "57.1" and not is_below else Decimal(50)
+    alert = replace(EXAMPLE, value=Decimal(value), threshold=limit, is_below=is_below, unit=Unit.DAYS)
+    template = "budget{% if threshold %} {{ threshold + 0 }}{% endif %}"
+    assert compile_summary(template).render(alert) == line
