@@ -85,8 +85,15 @@ def command(
             click.echo("\n" + suggestion_text(suggestions(replayers[0])))
     faults = {rule: fault for replay in replays for rule, fault in replay.faults.items()}
     for rule, fault in faults.items():
-        click.echo(f'alertd: rule "{rule}" failed: {fault}; report it with the rule and `alertd --version`', err=True)
+        click.echo(f'alertd: rule "{rule}" failed: {_fault_text(fault)}', err=True)
     return 1 if faults else 0
+
+
+def _fault_text(fault: Exception) -> str:
+    """Say what went wrong in a rule and what to do: a sum that does not fit is a vendor's slip, all else a bug."""
+    if isinstance(fault, OverflowError):
+        return f"{fault}; look for the rows at fault with `alertd spend --by category,owner`"
+    return f"{type(fault).__name__}: {fault}; report it with the rule and `alertd --version`"
 
 
 async def _prepare(settings: "Settings", files: list[Path], since: timedelta) -> "Prepared":

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from alertd.cli.root import run
@@ -273,3 +275,34 @@ def test_backtest_when_asked_wrongly_then_says_what_is_wrong(
     assert run(["backtest", *arguments]) == code
 
     assert words in capsys.readouterr().err
+
+
+def test_backtest_when_some_money_overflows_then_the_other_categories_are_replayed(
+    store: Store, rules: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A vendor's slip of units in one category hides nothing that another spent, and is said."""
+    rules.write_text(RULES + "  - {name: all, type: rolling_spend, window: 6h, thresholds: {warning: 40}}\n")
+    table = SeriesTable([Series("default", "gpu", "Compute", "gpu-1", "H100", "", "on-demand")])
+    number = table.number(Series("default", "llm", "Tokens", "key-1", "big", "", "on-demand"))
+    slip = replace(block([500_000_000 * USD]), series=np.array([number], np.int32))
+    span = HourRange(RUNNING - 24, RUNNING - 18)
+    blocks = {span.start: slip, span.start + 1: slip}
+    book = CategoryBook(
+        account="default",
+        category="llm",
+        hours={hour: summarise(hour, held) for hour, held in blocks.items()},
+        covered=HourSet.of([HourRange(RUNNING - 60 * 24, RUNNING)]),
+        read_at=NOW - timedelta(minutes=3),
+    )
+    store.save_facts(table, books=[BookChange(book=book, blocks=blocks)])
+
+    assert run(["backtest", "--suggest"]) == 1
+
+    said = capsys.readouterr()
+    assert "gpu-1 spent $36.00 on gpu in 6h" in said.out
+    assert said.err.count('rule "all" failed: the spend that it covers adds up to more than 922 million USD') == 1
+    assert "report it" not in said.err
+    assert "OverflowError" not in said.err
+    suggested = said.out.partition("Thresholds")[2] or said.out
+    assert "gpu-6h" in suggested
+    assert "the spend that it covers adds up to more than 922 million USD" in suggested

@@ -95,7 +95,7 @@ class Replay:
     firing_hours: Mapping[str, int]
     """Rule to the number of hours in which it fired for anybody."""
     sent: tuple[Sent, ...]
-    faults: Mapping[str, str]
+    faults: Mapping[str, Exception]
     """Rules that failed, and how at first."""
 
     def of(self, rule: str) -> tuple[Episode, ...]:
@@ -179,14 +179,14 @@ class Replayer:
         self._held: list[OutboxEntry] = []
         """What quiet hours hold, oldest first."""
         self._sent: list[Sent] = []
-        self._faults: dict[str, str] = {}
+        self._faults: dict[str, Exception] = {}
 
     def step(self, hour: int) -> Decisions:
         """Judge and decide at the beginning of an hour as the daemon would have; call it for each hour in turn."""
         facts = self.past.at(start_of(hour))
         moves, faults = judge(self._rules, facts, self.alerts, self._watch.accounts)
         for rule, fault in faults:
-            self._faults.setdefault(rule, f"{type(fault).__name__}: {fault}")
+            self._faults.setdefault(rule, fault)
         self._deliver(facts.now)
         decisions = dispatch(
             moves,

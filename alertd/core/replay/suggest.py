@@ -69,7 +69,18 @@ def suggestions(replayer: Replayer) -> tuple[Suggestion, ...]:
     """Return a suggestion for each rule with thresholds on spend, after all hours were replayed."""
     rules = replayer.result().rules
     kinds = (RollingSpend, Spike, FirstSpend)
-    return tuple(_suggestion(rule, replayer) for rule in rules if isinstance(rule, kinds))
+    return tuple(_suggestion_or_why_not(rule, replayer) for rule in rules if isinstance(rule, kinds))
+
+
+def _suggestion_or_why_not(rule: RollingSpend | Spike | FirstSpend, replayer: Replayer) -> Suggestion:
+    """Suggest for one rule; sums of its own that do not fit keep nothing from the others."""
+    try:
+        return _suggestion(rule, replayer)
+    except OverflowError as error:
+        unit = Unit.RATIO if isinstance(rule, Spike) else Unit.USD
+        return Suggestion(
+            rule=rule.name, unit=unit, present={}, weekly=None, monthly=None, days=0.0, why_not=str(error)
+        )
 
 
 def _suggestion(rule: RollingSpend | Spike | FirstSpend, replayer: Replayer) -> Suggestion:
