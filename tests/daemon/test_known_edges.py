@@ -7,8 +7,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alertd.core.labels import Patterns
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.spend.reading import Cadence
+from alertd.core.spend.selection import SpendQuery
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.store_gateway import StoreGateway
@@ -25,6 +27,7 @@ receivers: [{name: finops, type: console}]
 defaults: {notify: [finops]}
 rules:
   - {name: day, type: rolling_spend, group_by: [owner], window: 24h, thresholds: {warning: 5}}
+  - {name: low, type: balance, runway_below: {warning: 2d}}
 """
 TESTS = """
 rules: rules.yaml
@@ -36,6 +39,7 @@ tests:
       - {category: gpu, owner: gpu-1, from: 40h, hours: "1x8", late: 9h}
       - {category: gpu, owner: gpu-2, hours: "1x20 _x20 1x8"}
       - {category: llm, owner: key-1, hours: "1x60"}
+    balances: [{at: 0h, available: $100}]
     expect: [{at: 0h, alerts: []}]
 """
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -65,10 +69,12 @@ class Daemon:
         )
 
     async def poll(self, now: datetime) -> NDArray[np.int64]:
-        """Run a cycle and return through which hour each owner is billed in each stream."""
+        """Run a cycle and return through which hour each owner is billed in each stream, then all for the runway."""
         self.clock.now = now
         await self.cycle.run(now)
-        return self.cycle.view.cells(replace(self.rule.query, accounts=frozenset({"default"}))).known_through.copy()
+        queries = (self.rule.query, SpendQuery(filters=(("category", Patterns(("!subscription",))),)))
+        known = [replace(query, accounts=frozenset({"default"})) for query in queries]
+        return np.concatenate([self.cycle.view.cells(query).known_through for query in known])
 
 
 async def test_edges_when_begun_anew_at_each_poll_then_as_if_never(tmp_path: Path) -> None:

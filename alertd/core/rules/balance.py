@@ -25,7 +25,7 @@ from alertd.core.rules.standing import worst
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import SUBSCRIPTION, Balance
 from alertd.core.spend.data_state import Gap
-from alertd.core.spend.edges import edges_of
+from alertd.core.spend.edges import Edges, edges_of
 from alertd.core.spend.ends import two_ends
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.subscription import renewals
@@ -146,6 +146,12 @@ class BalanceRule(Rule):
         balance = facts.balances.get(dict(alert.group)[_GROUP[0]])
         return count_fall(alert.billed, balance.available) if balance is not None else alert.billed
 
+    def work_out_edges(self, facts: Facts) -> None:
+        """Work out the edges of each account's own query, whether or not its balance was read."""
+        for account in sorted(facts.data.accounts):
+            if self.account.matches(account):
+                self._edges(facts, account)
+
     def runways(self, facts: Facts) -> list[Runway]:
         """Return how long the balance of each account lasts that this rule is about."""
         return [
@@ -155,12 +161,10 @@ class BalanceRule(Rule):
         ]
 
     def _scene(self, facts: Facts, balance: Balance) -> _Scene:
-        # What is paid for a fixed term is no pace; it falls due again at the term's end.
         keys = facts.data.select(Patterns((balance.account,)), _BY_THE_HOUR)
-        query = SpendQuery(filters=(("category", _BY_THE_HOUR),), accounts=frozenset({balance.account}))
+        edges = self._edges(facts, balance.account)
         ends = None
-        if facts.data.edge(keys) is not None:
-            edges = edges_of(facts.spend, facts.data, query, keys)
+        if edges is not None:
             ends = two_ends(facts.spend, facts.data, self.metric, edges, length=whole_hours(self.window)).of(())
         window = ends.window if ends is not None else None
         gaps = facts.data.gaps(keys, window) if window is not None else ()
@@ -174,11 +178,16 @@ class BalanceRule(Rule):
                 is_complete=window is not None and not gaps,
                 renewals=self._renewals(facts, balance),
             ),
-            query=query,
+            query=_query(balance.account),
             window=window,
             gaps=gaps,
             unread=facts.balance_gaps.get(balance.account, ""),
         )
+
+    def _edges(self, facts: Facts, account: str) -> Edges | None:
+        """Return through which hour an account's pace is known, None where no bill of it was read yet."""
+        keys = facts.data.select(Patterns((account,)), _BY_THE_HOUR)
+        return edges_of(facts.spend, facts.data, _query(account), keys) if facts.data.edge(keys) is not None else None
 
     def _renewals(self, facts: Facts, balance: Balance) -> tuple[Renewal, ...]:
         """Return what falls due again of the account's subscriptions, soonest first."""
@@ -250,6 +259,11 @@ class BalanceRule(Rule):
         keys = facts.data.select(Patterns((scene.balance.account,)), _BY_THE_HOUR)
         known = None if facts.data.gaps(keys, before) else before
         return facts.spend.top(scene.query, self.metric, window, (), before=known)
+
+
+def _query(account: str) -> SpendQuery:
+    """What is paid for a fixed term is no pace; it falls due again at the term's end."""
+    return SpendQuery(filters=(("category", _BY_THE_HOUR),), accounts=frozenset({account}))
 
 
 def _falling_problems(key: str, limits: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:

@@ -190,6 +190,15 @@ class Rule(ABC):
         """Return how far back from now the rule looks at hourly spend."""
         return timedelta()
 
+    def work_out_edges(self, facts: Facts) -> None:  # noqa: B027 # most look at no bills
+        """
+        Work out through which hour the bills that it looks at are known, so that later facts take no edge back.
+
+        Raises:
+            ArithmeticError: A sum does not fit.
+            LookupError: There is no spend view of the bills that it looks at.
+        """
+
     def counted(self, facts: Facts, alert: Alert) -> Billed | None:  # noqa: ARG002 # for those who can
         """Return what an alert's group was billed since it began, None where `COUNTS_MONEY` is false."""
         return None

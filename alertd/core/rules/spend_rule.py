@@ -223,6 +223,10 @@ class SpendRule(Rule):
         spend = self.group_spend(facts, alert.group)
         return rolling_chart(spend, hours=hours, length=len(window), limits=limits, is_complete=is_complete)
 
+    def work_out_edges(self, facts: Facts) -> None:
+        """Work out the edges of the rule's own view."""
+        self.edges(facts.of(self.view))
+
     def edges(self, facts: Facts) -> Edges:
         """Return through which hour the rule's groups are billed in each stream; *facts* must be of the rule's view."""
         return edges_of(facts.spend, facts.data, self._query(facts.data), self.categories(facts.data))
@@ -262,9 +266,9 @@ def work_out_edges(rules: Iterable[Rule], facts: Facts) -> None:
     A rule that cannot is named when it is judged.
     """
     for rule in rules:
-        if isinstance(rule, SpendRule) and rule.enabled:
+        if rule.enabled:
             with suppress(ArithmeticError, LookupError):
-                rule.edges(facts.of(rule.view))
+                rule.work_out_edges(facts)
 
 
 def billed_so_far(value: Usd, about: Usd, lagging: tuple[Lag, ...]) -> str:
