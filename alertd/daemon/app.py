@@ -184,6 +184,7 @@ def open_slack_app(
     command: Callable[[str, str], Awaitable[str]],
     now: Callable[[], datetime],
     approvers_of: Callable[[str], Sequence[str]],
+    timezone: Callable[[], str],
 ) -> SlackApp | None:
     """
     Return what listens to buttons and slash commands, None without an app token.
@@ -193,6 +194,7 @@ def open_slack_app(
         command: Answers a slash command for a person.
         now: The time.
         approvers_of: Who may press for an action of the rules file.
+        timezone: Of the rules in force.
     """
     app_token, bot_token = settings.plain("slack_app_token"), settings.plain("slack_bot_token")
     if not app_token:
@@ -208,7 +210,7 @@ def open_slack_app(
         users=users,
         outgoing=settings.outgoing,
     )
-    return SlackApp(config, carry_out=carry_out, command=command, now=now, approvers_of=approvers_of)
+    return SlackApp(config, carry_out=carry_out, command=command, now=now, approvers_of=approvers_of, timezone=timezone)
 
 
 def check_settings(rules: LoadedRules, settings: Settings) -> None:

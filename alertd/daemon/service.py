@@ -127,6 +127,7 @@ class Service:
             carry_out=self._carry_out,
             now=self._app.time.now,
             topics=topics(self._app),
+            timezone=self._timezone,
         )
         slack = open_slack_app(
             self._app.settings,
@@ -134,6 +135,7 @@ class Service:
             command=commands.answer,
             now=self._app.time.now,
             approvers_of=self._approvers_of,
+            timezone=self._timezone,
         )
         if slack is not None:
             self._wants_overview = True
@@ -199,6 +201,9 @@ class Service:
         if span is None:
             return None
         return span, await self._app.gateway.spent(span, cycle.plan.accounts, hour_of(now))
+
+    def _timezone(self) -> str:
+        return self._app.cycle.plan.timezone
 
     def _approvers_of(self, action: str) -> Sequence[str]:
         found = self._app.cycle.plan.actions.get(action)

@@ -132,7 +132,7 @@ def _button(action: str, text: str, value: str) -> Block:
 def _silence_menu(alert: AlertFacts) -> Block:
     # What runs on purpose is not wrong: to silence the alert is to keep it running.
     is_run = dict(alert.labels).get("type") == RunningRule.TYPE
-    words = {each: _KEEP.get(each, each.words) if is_run else each.words for each in SilenceLength}
+    words = {each: _KEEP[each] if is_run else each.words.removesuffix(" (UTC)") for each in SilenceLength}
     options = [{"text": _plain(text), "value": f"{each}|{_about(alert)}"} for each, text in words.items()]
     placeholder = _plain("Keep it running…" if is_run else "Silence…")
     return {"type": "static_select", "action_id": _SILENCE, "placeholder": placeholder, "options": options}
@@ -141,7 +141,7 @@ def _silence_menu(alert: AlertFacts) -> Block:
 _KEEP = {
     SilenceLength.HOUR: "Keep it 1 h more",
     SilenceLength.DAY: "Keep it 24 h more",
-    SilenceLength.MONTH_END: "Keep it until the month ends (UTC)",
+    SilenceLength.MONTH_END: "Keep it until the month ends",
     SilenceLength.RESOLVED: "Keep it until it stops",
 }
 
@@ -197,9 +197,12 @@ def _text(part: Mapping[str, object], name: str) -> str:
     return found if isinstance(found, str) else ""
 
 
-def request_of(press: Press, *, now: datetime) -> Request:
+def request_of(press: Press, *, now: datetime, timezone: str = "UTC") -> Request:
     """
     Return what a press asks for.
+
+    Args:
+        timezone: Whose month it is that ends.
 
     Raises:
         RequestError: It asks for what cannot be.
@@ -212,7 +215,9 @@ def request_of(press: Press, *, now: datetime) -> Request:
     fingerprint, _, episode = about.partition("|")
     if press.action == _ACK:
         return parse_acknowledgement(fingerprint, by=press.by, episode=episode)
-    written = SilenceText(alert=fingerprint, by=press.by, comment="by button", episode=episode, **end_parts(end))
+    written = SilenceText(
+        alert=fingerprint, by=press.by, comment="by button", episode=episode, timezone=timezone, **end_parts(end)
+    )
     return parse_silence(written, id=_id_of(press), now=now)
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 from alertd.clock import monotonic_s
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request, RequestError
+from alertd.core.local_time import Clock
 from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.notify.slack.actions import NotOurs, Press, read_press, request_of
@@ -66,6 +67,7 @@ class SlackApp:
         command: Answers the text behind `/alertd` for a person of this name.
         now: The time.
         approvers_of: The Slack ids of who may press for an action of the rules file, by its name.
+        timezone: By whose clock instants are written where Slack does not show the reader's own.
     """
 
     def __init__(
@@ -76,12 +78,14 @@ class SlackApp:
         command: Callable[[str, str], Awaitable[str]],
         now: Callable[[], datetime],
         approvers_of: Callable[[str], Sequence[str]] = lambda _action: (),
+        timezone: Callable[[], str] = lambda: "UTC",
     ) -> None:
         self._config = config
         self._carry_out = carry_out
         self._command = command
         self._now = now
         self._approvers_of = approvers_of
+        self._timezone = timezone
         self._approvers = Approvers(monotonic_s)
         self._team_id = ""
         self._log = get_logger()
@@ -179,7 +183,7 @@ class SlackApp:
         await self._tell(web, press.channel_id, press.user_id, text)
 
     async def _do(self, press: Press) -> str:
-        return (await self._carry_out(request_of(press, now=self._now()))).text
+        return (await self._carry_out(request_of(press, now=self._now(), timezone=self._timezone()))).text
 
     async def _answer(self, answer: Awaitable[str]) -> str:
         """Return the answer, or why there is none: whoever asks hears of it in any case."""
@@ -206,14 +210,17 @@ class SlackApp:
             return "Not done: you are not among those who may do this (ALERTD_SLACK_USERS)."
         return ""
 
+    def _clock(self) -> Clock:
+        return Clock(timezone=self._timezone(), now=self._now())
+
     async def _tell(self, web: "AsyncWebClient", channel: str, user: str, text: str) -> None:
         """Answer the person alone; the message itself shows what was done to everybody."""
         from slack_sdk.errors import SlackApiError  # noqa: PLC0415
 
-        from alertd.notify.slack.text import escaped  # noqa: PLC0415
+        from alertd.notify.slack.text import answer_text  # noqa: PLC0415
 
         try:
-            await web.chat_postEphemeral(channel=channel, user=user, text=escaped(text, 3000))
+            await web.chat_postEphemeral(channel=channel, user=user, text=answer_text(text, self._clock(), 3000))
         except SlackApiError as error:
             # What was asked for is done all the same, and seen in the message.
             self._log.warning("slack answer not shown", error=str(error.response.get("error", "")))

@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -55,6 +55,7 @@ class SlackCommands:
             them, largest first; None while nothing is known.
         carry_out: Does what somebody asks for.
         topics: What else can be asked for.
+        timezone: Whose days and months silences end with.
     """
 
     def __init__(
@@ -65,12 +66,14 @@ class SlackCommands:
         carry_out: Callable[[Request], Awaitable[RequestOutcome]],
         now: Callable[[], datetime],
         topics: Mapping[str, Topic] = MappingProxyType({}),
+        timezone: Callable[[], str] = lambda: "UTC",
     ) -> None:
         self._alerts = alerts
         self._spent = spent
         self._carry_out = carry_out
         self._now = now
         self._topics = topics
+        self._timezone = timezone
 
     async def answer(self, text: str, person: str) -> str:
         """Return the answer to what a person typed behind the command."""
@@ -148,4 +151,5 @@ class SlackCommands:
         now = self._now()
         mark = f"{now.isoformat()} {person} {' '.join(words)}"
         name = hashlib.sha256(mark.encode(errors="surrogatepass")).hexdigest()[:8]
-        return parse_silence(split_silence(words, by=person), id=name, now=now)
+        written = replace(split_silence(words, by=person), timezone=self._timezone())
+        return parse_silence(written, id=name, now=now)

@@ -51,6 +51,11 @@ def dated(text: str, clock: Clock, limit: int) -> str:
     return _joined(chain.from_iterable(_pieces(part, clock) for part in parts), limit)
 
 
+def answer_text(text: str, clock: Clock, limit: int) -> str:
+    """Return an answer for a `text` of Slack, line by line: each reader sees its instants by their own clock."""
+    return _joined(chain.from_iterable(_pieces(part, clock) for part in parts_of(text)), limit)
+
+
 def is_styled(text: str) -> bool:
     """Return whether Slack would style a text in a `mrkdwn` object."""
     return _STYLED.search(text) is not None

@@ -8,7 +8,7 @@ import pytest
 from slack_sdk.socket_mode.request import SocketModeRequest
 
 from alertd.core.alerts.request_outcome import RequestOutcome
-from alertd.core.alerts.requests import ExpireSilence, Request
+from alertd.core.alerts.requests import AddSilence, ExpireSilence, Request
 from alertd.core.muted import Muted, MuteKind
 from alertd.notify.slack.actions import buttons, read_press, request_of
 from alertd.notify.slack.app import SlackApp, SlackAppConfig
@@ -75,3 +75,45 @@ def test_unsilence_when_pressed_then_ends_the_silence_whatever_its_words_are() -
     pressed = {**elements[-1], "action_ts": "1.2"}
     press = read_press({"user": USER, "channel": {"id": "C1"}, "actions": [pressed]})
     assert request_of(press, now=NOW) == ExpireSilence(id="51133ce0", by="dana")
+
+
+@pytest.mark.parametrize("kind", ["slash_commands", "interactive"])
+async def test_answer_then_shows_instants_by_the_readers_clock_and_escapes_the_rest(kind: str) -> None:
+    """UTC makes people count at night; what came from a bill still forms no mention."""
+
+    async def carry_out(_request: Request) -> RequestOutcome:
+        return RequestOutcome(text="until 2026-01-31 23:00 UTC, <!here>\nfrom 2026-01-10 13:00 UTC", change=None)
+
+    async def command(_text: str, _person: str) -> str:
+        return (await carry_out(ExpireSilence(id="12ab", by="dana"))).text
+
+    config = SlackAppConfig(app_token="xapp-1", bot_token="xoxb-1", base_url="http://localhost")
+    app, client = (
+        SlackApp(config, carry_out=carry_out, command=command, now=lambda: NOW, timezone=lambda: "Europe/Berlin"),
+        Client(),
+    )
+    app._team_id = "T1"
+    value = "1h|1c00c82c6fe2430d|1"
+    press = {**PRESS, "actions": [{"action_id": "alertd_silence", "action_ts": "1.2", "value": value}]}
+    payload = COMMAND if kind == "slash_commands" else press
+    await app._on_request(client, SocketModeRequest(type=kind, envelope_id="e", payload=payload))  # type: ignore[arg-type]
+    (heard,) = client.heard
+    assert heard.split("\n") == [
+        "until <!date^1769900400^{date_short_pretty} {time}|Feb 1 00:00 CET>, &lt;!here&gt;",
+        "from <!date^1768050000^{date_short_pretty} {time}|14:00 CET>",
+    ]
+
+
+def test_silence_until_the_month_ends_when_pressed_then_by_the_zone_of_the_rules() -> None:
+    """The choice names no zone, so it is the one that the team reads by."""
+    press = read_press(
+        {
+            **PRESS,
+            "actions": [{"action_id": "alertd_silence", "action_ts": "1.2", "value": "month-end|1c00c82c6fe2430d|1"}],
+        }
+    )
+    asked = request_of(press, now=NOW, timezone="Europe/Berlin")
+    assert isinstance(asked, AddSilence)
+    assert asked.ends_at == datetime(2026, 1, 31, 23, tzinfo=UTC)
+    (row,) = buttons(firing_message())
+    assert "UTC" not in str(row)

@@ -1,5 +1,7 @@
 """What `/alertd …` answers: every word, every mistake, and who is named in what is asked."""
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from alertd.core.alert import Alert
@@ -119,3 +121,14 @@ async def test_command_when_it_cannot_be_done_then_says_why(text: str) -> None:
 async def test_command_when_it_holds_controls_then_they_are_not_repeated() -> None:
     """What a person pastes may turn the order of the line that answers."""
     assert "\u202e" not in await Service().commands.answer("x\u202ey", "dana")
+
+
+async def test_silence_until_the_month_ends_when_typed_then_by_the_zone_of_the_rules() -> None:
+    """The same words mean the same as by button."""
+    service = Service()
+    service.commands._timezone = lambda: "Europe/Berlin"
+    await service.commands.answer("silence owner=gpu-1 month-end training", "dana")
+    (asked,) = service.asked
+    assert isinstance(asked, AddSilence)
+    assert asked.ends_at is not None
+    assert asked.ends_at.astimezone(ZoneInfo("Europe/Berlin")).strftime("%d %H:%M") == "01 00:00"
