@@ -171,7 +171,12 @@ def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -
 
 @pytest.mark.parametrize(
     ("environment", "text"),
-    [({}, "HOOK is not set"), ({"HOOK": "hush-no-url"}, "no http"), ({"HOOK": "https://a b/hush"}, "no http")],
+    [
+        ({}, "HOOK is not set"),
+        ({"HOOK": "hush-no-url"}, "no http"),
+        ({"HOOK": "https://a b/hush"}, "no http"),
+        ({"HOOK": "https://256.1.1.1/hush"}, "no http"),
+    ],
 )
 def test_url_when_the_variable_is_wrong_then_names_the_variable_only(environment: dict[str, str], text: str) -> None:
     """Such a URL is a secret: it stands in no error."""
@@ -189,9 +194,9 @@ def test_url_when_in_a_file_then_is_read_beside_the_rules(tmp_path: Path) -> Non
     assert "hush" not in repr(notifier)
 
 
-@pytest.mark.parametrize("url", ["https://256.1.1.1/hush", "https://[v1.x]/hush"])
-async def test_url_with_an_impossible_host_then_is_blocked(url: str) -> None:
+async def test_url_with_an_impossible_host_then_is_blocked() -> None:
     """Such a host is not down for a while: it never was."""
+    url = "https://[v1.x]/hush"
     notifier = WebhookNotifier("bridge", WebhookConfig(url_env="HOOK"), FakeContext(environment={"HOOK": url}))
     outcome = await notifier.send(envelope())
     assert isinstance(outcome, ConfigurationRefused)
