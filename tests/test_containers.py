@@ -128,7 +128,8 @@ def in_the_pod(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     secrets = tmp_path / "secrets"
     secrets.mkdir()
     for name in manifests()["Secret"]["stringData"]:
-        (secrets / name).write_text("filled-in-by-the-administrator", encoding="utf-8")
+        begins = "xoxb-" if name == "alertd_slack_bot_token" else ""
+        (secrets / name).write_text(begins + "filled-in-by-the-administrator", encoding="utf-8")
     monkeypatch.setenv("ALERTD_SECRETS_DIR", str(secrets))
     rules = tmp_path / "rules.yaml"
     rules.write_text(manifests()["ConfigMap"]["data"]["rules.yaml"], encoding="utf-8")

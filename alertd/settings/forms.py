@@ -112,8 +112,8 @@ def _no_address(value: str, example: str) -> str:
     return f"is not an http or https address; write {example}"
 
 
-def secret_url(example: str, *, needs_path: bool = False) -> Callable[[SecretStr | None], SecretStr | None]:
-    """Return the form of an address that is a secret as a whole; *needs_path* where the secret is in the path."""
+def secret_url(example: str, *, path_on: str = "") -> Callable[[SecretStr | None], SecretStr | None]:
+    """Return the form of an address that is all secret; *path_on* names the host on which the path is what counts."""
 
     def read(value: SecretStr | None) -> SecretStr | None:
         if value is None:
@@ -121,8 +121,8 @@ def secret_url(example: str, *, needs_path: bool = False) -> Callable[[SecretStr
         parts = split_http_url(value.get_secret_value())
         if parts is None:
             raise ValueError(_no_address(value.get_secret_value(), f"one like {example}"))
-        if needs_path and not parts.path.strip("/"):
-            raise ValueError(f"has no path, which is what counts in it; copy the whole of it, {example}")
+        if path_on and parts.hostname == path_on and not parts.path.strip("/"):
+            raise ValueError(f"has no path, which is what counts in it; copy all of it, {example}")
         return value
 
     return read

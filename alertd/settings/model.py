@@ -111,7 +111,7 @@ class Settings(BaseSettings):
         None, description="Member ids, U…,U…, that may use them; default everyone in the workspace"
     )
     slack_webhook_url: Annotated[
-        Secret, AfterValidator(forms.secret_url("https://hooks.slack.com/services/…", needs_path=True))
+        Secret, AfterValidator(forms.secret_url("https://hooks.slack.com/services/…", path_on="hooks.slack.com"))
     ] = Field(None, description="Incoming webhook, for a receiver that names no channel")
     slack_base_url: Annotated[str, AfterValidator(forms.base_url("https://slack.com/api/"))] = Field(
         "https://slack.com/api/", description="Slack's Web API"
