@@ -21,6 +21,7 @@ from alertd.daemon.app import App, open_app
 from alertd.daemon.receivers import printing_notifiers
 from alertd.daemon.status_page import serve_page
 from alertd.errors import ApiUnavailable
+from alertd.notify.base import Notifier
 from alertd.rules_file.load import load_rules
 from alertd.settings.model import Settings
 from alertd.store.store import Store
@@ -162,9 +163,15 @@ async def house(
     external_url: str = "",
     port: int = 0,
     public_read: bool = True,
+    notifiers: Mapping[str, Notifier] | None = None,
     instances: Mapping[tuple[str, str], InstanceApi] | None = None,
 ) -> AsyncIterator[House]:
-    """Open a daemon of its own and serve its page; no cycle runs but those that are asked for."""
+    """
+    Open a daemon of its own and serve its page; no cycle runs but those that are asked for.
+
+    Args:
+        notifiers: In place of such that print.
+    """
     path = folder / "rules.yaml"
     path.write_text(rules, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
@@ -182,7 +189,7 @@ async def house(
             settings,
             loaded,
             open_store=lambda: Store.open(url, now=NOW),
-            notifiers=printing_notifiers(loaded, settings),
+            notifiers=notifiers or printing_notifiers(loaded, settings),
             sources={"default": source},
             instances=instances,
             now=now,
