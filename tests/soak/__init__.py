@@ -1,0 +1,1 @@
+"""Months of the whole daemon in minutes, with restarts: `python -m tests.soak --days 400`."""
