@@ -138,7 +138,7 @@ def test_database_when_unreadable_then_every_command_says_so_in_one_line(
     for rest in ("-wal", "-shm", ".lock"):
         Path(f"{template}{rest}").unlink(missing_ok=True)
     spoil(template)
-    before = template.read_bytes() if template.is_file() else b""
+    before, sent = template.read_bytes() if template.is_file() else b"", len(hook.posts)
     # What they open it with is one function to read and one to write: every command once, and two for each fault.
     some = (*READERS, *WRITERS) if spoil is _garbage else (READERS[0], READERS[3], WRITERS[1], WRITERS[2])
     for arguments in some:
@@ -153,7 +153,8 @@ def test_database_when_unreadable_then_every_command_says_so_in_one_line(
         assert len(ran.err.strip().splitlines()) == 1, notified
         assert str(template) in ran.err, notified
     assert (template.read_bytes() if template.is_file() else b"") == before
-    assert hook.posts == []
+    # On a loaded machine that first cycle takes long enough to say that it cannot see.
+    assert len(hook.posts) == sent
 
 
 @pytest.mark.parametrize("arguments", [READERS[0], READERS[-1]], ids=" ".join)

@@ -60,7 +60,6 @@ OFF = "metadata service"
         ("apprise", "json://127.0.0.1/x", ""),
         ("webhook", "http://169.254.169.254/latest/meta-data", OFF),
         ("webhook", "https://[fe80::1]/", OFF),
-        ("webhook", "http://2852039166/", OFF),
         ("secret webhook", "http://metadata.google.internal/", OFF),
         ("alertmanager", "http://169.254.169.254", OFF),
         ("slack webhook", "https://169.254.169.254/services/x", OFF),

@@ -160,6 +160,7 @@ async def test_repeated_attempt_then_is_byte_identical_with_its_key_and_token() 
             {"url": "https://a.example/", "bearer_token_env": "X", "bearer_token_file": "x"}, "exclude", id="two tokens"
         ),
         pytest.param({"url_env": "not a name"}, "pattern", id="no variable's name"),
+        pytest.param({"url": "http://2852039166/"}, "not an http", id="an address as one number"),
         pytest.param({"url": "https://a.example/", "method": "PUT"}, "Extra inputs", id="unknown key"),
     ],
 )
