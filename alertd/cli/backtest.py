@@ -89,7 +89,7 @@ def command(
     return 1 if faults else 0
 
 
-def _fault_text(fault: Exception) -> str:
+def _fault_text(fault: Exception | SystemExit) -> str:
     """Say what went wrong in a rule and what to do: a sum that does not fit is a vendor's slip, all else a bug."""
     if isinstance(fault, OverflowError):
         return f"{fault}; look for the rows at fault with `alertd spend --by category,owner`"

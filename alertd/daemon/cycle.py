@@ -418,7 +418,7 @@ class Cycle:
         def chart_of(alert: Alert, rule: Rule | None) -> Chart | None:
             try:
                 return rule.chart(facts, alert) if rule is not None else None
-            except Exception:  # noqa: BLE001 -- as with rules: logged with its trace, the others go on
+            except (Exception, SystemExit):  # noqa: BLE001 -- as with rules: logged with its trace, the others go on
                 self._log.exception("chart failed", rule=alert.rule)
                 return None
 

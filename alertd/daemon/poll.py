@@ -101,7 +101,7 @@ async def renew_overview(app: App, now: datetime) -> None:
     begun = monotonic_s()
     try:
         overview = await app.cycle.overview(now)
-    except Exception:  # noqa: BLE001 -- as with rules: logged with its trace, the last one stays and says of when it is
+    except (Exception, SystemExit):  # noqa: BLE001 -- as with rules: logged with its trace, the last one stays and says of when it is
         get_logger().exception("overview failed")
     else:
         app.figures.note_overview(overview, monotonic_s() - begun)

@@ -15,6 +15,7 @@ from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import delivery_key
 from alertd.errors import Problem, RulesError
 from alertd.files.text_file import change_warning
+from alertd.log import get_logger
 from alertd.notify.base import Dated, Delivered, Envelope, Notifier, ReceiverError, contact_kind
 from alertd.notify.delivery.attempt import attempt
 from alertd.notify.registry import notifier_class
@@ -54,6 +55,10 @@ def build_notifiers(rules: LoadedRules, settings: Settings) -> tuple[dict[str, N
             notifiers[receiver.name] = notifier_class(receiver.type)(receiver.name, receiver.config, context)
         except ReceiverError as error:
             problems.append(rules.problem("receiver", receiver.name, str(error), key=error.key))
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- somebody else's code; its text may repeat a secret
+            get_logger().debug("receiver not built", receiver=receiver.name, exc_info=error)
+            text = f"the receiver type {receiver.type} failed on this receiver: {type(error).__name__}"
+            problems.append(rules.problem("receiver", receiver.name, f"{text}; report it to its author"))
     return notifiers, problems
 
 

@@ -83,7 +83,7 @@ class RulesReloader:
                 # Noted before it is read: an edit meanwhile is one more.
                 await asyncio.to_thread(self._watch.note)
                 found = await self._reload()
-            except Exception as error:  # noqa: BLE001 -- a plugin's mistake is no reason to stop watching the file
+            except (Exception, SystemExit) as error:  # noqa: BLE001 -- a plugin's mistake is no reason to stop watching the file
                 self._keep_old(error)
             else:
                 failures = cycle.rules_file.failures
@@ -102,7 +102,7 @@ class RulesReloader:
         except AlertdError as error:
             self._log.error("state of the rules file not stored", error=str(error))
 
-    def _keep_old(self, error: Exception) -> None:
+    def _keep_old(self, error: Exception | SystemExit) -> None:
         cycle, faults = self._app.cycle, _faults(error)
         before = cycle.rules_file
         since, failures = before.broken_since or self._app.time.now(), before.failures + 1
@@ -150,7 +150,7 @@ class RulesReloader:
         await replaced.aclose()
 
 
-def _faults(error: Exception) -> tuple[str, ...]:
+def _faults(error: Exception | SystemExit) -> tuple[str, ...]:
     if isinstance(error, RulesError):
         return tuple(map(str, error.problems))
     if isinstance(error, AlertdError):

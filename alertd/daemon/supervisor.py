@@ -137,7 +137,7 @@ class Supervisor:
         record.began_at_s, record.is_running = _time_s(), True
         try:
             await run()
-        except (Exception, asyncio.CancelledError) as error:
+        except (Exception, SystemExit, asyncio.CancelledError) as error:
             task = asyncio.current_task()
             # Cancelled from inside, by a library's mistake, it would end without a word.
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():

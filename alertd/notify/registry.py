@@ -30,7 +30,7 @@ def notifier_class(name: str) -> type[Notifier]:
     entry = next(iter(found.values()))
     try:
         loaded: type[Notifier] = entry.load()
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         package = entry.dist.name if entry.dist else entry.value
         raise UserError(f'receiver type "{name}" of package {package} cannot be imported: {error}') from error
     return loaded

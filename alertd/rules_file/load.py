@@ -214,7 +214,7 @@ class _Loader:
             references.check_rule(entry, rule, known, self.findings)
         except RulesError:
             raise
-        except Exception as error:  # noqa: BLE001 # a plugin's own check may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- a plugin's own check may raise anything
             self.findings.add(entry.problem((), _own_fault(type(rule), error)))
 
     def _rule(self, entry: Entry, defaults: Mapping[str, object]) -> Rule | None:
@@ -224,7 +224,7 @@ class _Loader:
             return None
         try:
             return kind(**{**defaults, **written})  # type: ignore[arg-type] # the table has checked them
-        except Exception as error:  # noqa: BLE001 # a plugin's own check may raise anything
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- a plugin's own check may raise anything
             self.findings.add(entry.problem((), _own_fault(kind, error)))
         return None
 
@@ -327,7 +327,7 @@ class _Loader:
                     self.findings.warn(entry.problem((), text))
 
 
-def _own_fault(kind: type[Rule], error: Exception) -> str:
+def _own_fault(kind: type[Rule], error: Exception | SystemExit) -> str:
     """Return the words for a rule type that fails where it should judge what is written."""
     return f"the rule type {kind.TYPE} failed on this rule: {type(error).__name__}: {error}; report it to its author"
 

@@ -91,7 +91,7 @@ def _wrong(kind: type[Rule], name: str) -> str:
         return "it is not a frozen dataclass; write @dataclass(frozen=True, kw_only=True) above the class"
     try:
         key_table(kind)
-    except Exception as error:  # noqa: BLE001 # annotations of somebody else's class can raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 -- annotations of somebody else's class can raise anything
         return f"its keys cannot be read: {error}"
     return ""
 

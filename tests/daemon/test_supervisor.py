@@ -120,12 +120,13 @@ def test_task_when_its_failures_are_far_apart_then_each_is_the_first() -> None:
     assert run.started_s[:3] == [0, 301, 602]
 
 
-def test_others_when_a_task_fails_then_run_on() -> None:
-    """One group, and no task that takes the others with it."""
+@pytest.mark.parametrize("error", [ImportError("slack_sdk"), MemoryError(), SystemExit(3)], ids=repr)
+def test_others_when_a_task_fails_then_run_on(error: BaseException) -> None:
+    """One group, and no task that takes the others with it: neither without memory nor by leaving the program."""
     turns = Turns({})
 
     async def scene(tasks: Supervisor) -> None:
-        tasks.keep("slack", Scripted(*[ImportError("slack_sdk")] * 99))
+        tasks.keep("slack", Scripted(*[error] * 99))
         tasks.repeat("poll", turns, every=MINUTE)
         await asyncio.sleep(150)
 

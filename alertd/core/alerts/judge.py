@@ -13,7 +13,7 @@ from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.own.failed_rules import LABEL, FailedRules
 from alertd.core.words import quote
 
-Fault = tuple[str, Exception]
+Fault = tuple[str, Exception | SystemExit]
 """A rule's name and what went wrong in it."""
 
 
@@ -47,7 +47,7 @@ def judge(
             known = replace(facts, rule_faults=_noted(faults, of_rule, facts.now))
         try:
             moves += _judge_one(rule, known, of_rule)
-        except Exception as error:  # noqa: BLE001 -- the caller logs it with its trace
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- the caller logs it with its trace; a plugin may try to leave
             faults.append((rule.name, error))
     return [*moves, *orphans], faults
 
@@ -126,7 +126,7 @@ def _noted(faults: Sequence[Fault], alerts: Mapping[str, Alert], now: datetime) 
     return {rule: RuleFault(text=_in_words(error), since=begun.get(rule, now)) for rule, error in faults}
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception | SystemExit) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, OverflowError) and text:
         return text

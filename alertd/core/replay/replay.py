@@ -95,7 +95,7 @@ class Replay:
     firing_hours: Mapping[str, int]
     """Rule to the number of hours in which it fired for anybody."""
     sent: tuple[Sent, ...]
-    faults: Mapping[str, Exception]
+    faults: Mapping[str, Exception | SystemExit]
     """Rules that failed, and how at first."""
 
     def of(self, rule: str) -> tuple[Episode, ...]:
@@ -179,7 +179,7 @@ class Replayer:
         self._held: list[OutboxEntry] = []
         """What quiet hours hold, oldest first."""
         self._sent: list[Sent] = []
-        self._faults: dict[str, Exception] = {}
+        self._faults: dict[str, Exception | SystemExit] = {}
 
     def step(self, hour: int) -> Decisions:
         """Judge and decide at the beginning of an hour as the daemon would have; call it for each hour in turn."""

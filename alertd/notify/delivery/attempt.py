@@ -1,20 +1,58 @@
-"""One attempt to send, within its deadline; whatever goes wrong in it has an outcome."""
+"""What a notifier is asked, within its deadline; whatever goes wrong in it, or in a plugin's code, has an answer."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
+from typing import TypeVar, cast
 
 from alertd.log import get_logger
-from alertd.notify.base import Editor, Envelope, Notifier, Outcome, Unknown
+from alertd.notify.base import Editor, Envelope, Lookup, Mirror, Notifier, Outcome, Unknown
+
+_Answer = TypeVar("_Answer", Outcome, Lookup)
 
 
 async def attempt(notifier: Notifier, envelope: Envelope) -> Outcome:
-    """Make one attempt within the notifier's deadline; whatever goes wrong in it has an outcome."""
+    """Make one attempt within the notifier's deadline; what has no answer may have arrived."""
+
+    async def send() -> Outcome:
+        if envelope.edits and isinstance(notifier, Editor):
+            return await notifier.edit(envelope)
+        return await notifier.send(envelope)
+
+    return await answered(notifier, send, Outcome, otherwise=Unknown, key=envelope.key)
+
+
+async def answered(
+    notifier: Notifier | Mirror,
+    ask: Callable[[], Awaitable[_Answer]],
+    kinds: object,
+    *,
+    otherwise: Callable[[str], _Answer],
+    **facts: str,
+) -> _Answer:
+    """
+    Ask a notifier something.
+
+    The code of a plugin may do anything: leave the program, end its own task, return what is no answer. None of it goes
+    further than this, but for a cancellation that somebody else asked for.
+
+    Args:
+        kinds: What counts as an answer.
+        otherwise: Makes an answer of why there is none.
+        facts: For the log.
+    """
+    deadline_s = cast("Notifier", notifier).deadline.total_seconds()
     try:
-        async with asyncio.timeout(notifier.deadline.total_seconds()):
-            if envelope.edits and isinstance(notifier, Editor):
-                return await notifier.edit(envelope)
-            return await notifier.send(envelope)
+        async with asyncio.timeout(deadline_s):
+            found = await ask()
     except TimeoutError:
-        return Unknown(f"no answer within {notifier.deadline.total_seconds():.0f} s")
-    except Exception as error:  # noqa: BLE001 -- a plugin's fault must not stop the others; unclassified is unknown
-        get_logger().exception("notifier raised", key=envelope.key)
-        return Unknown(f"{type(error).__name__} in the notifier")
+        return otherwise(f"no answer within {deadline_s:.0f} s")
+    except (Exception, SystemExit, asyncio.CancelledError) as error:
+        task = asyncio.current_task()
+        if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
+            raise
+        get_logger().exception("notifier raised", **facts)
+        return otherwise(f"{type(error).__name__} in the notifier")
+    if not isinstance(found, kinds):  # type: ignore[arg-type] # a union of classes
+        get_logger().error("notifier returned no outcome", returned=type(found).__name__, **facts)
+        return otherwise(f"the notifier returned {type(found).__name__}, which is no outcome")
+    return found

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 
 from alertd.core.messages.compose import compose_undelivered
 from alertd.core.messages.holding import is_written_anew, overdue
@@ -17,7 +18,7 @@ from alertd.core.messages.storm import with_worst
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, Unknown, stands_in
-from alertd.notify.delivery.attempt import attempt
+from alertd.notify.delivery.attempt import answered, attempt
 from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
 from alertd.notify.delivery.order import Lane, due_edits, next_due, ready
 from alertd.notify.delivery.outbox_interface import Outbox
@@ -337,15 +338,13 @@ class Delivery:
     async def _look_up(self, notifier: Notifier, entry: OutboxEntry) -> Lookup:
         try:
             thread_ref = await self._outbox.thread_ref(entry)
-            async with asyncio.timeout(notifier.deadline.total_seconds()):
-                return await notifier.find(
-                    entry.key, recipient=entry.recipient, since=_since(entry, self._now()), thread_ref=thread_ref
-                )
-        except TimeoutError:
-            return CannotLook("no answer to the lookup")
-        except Exception as error:  # noqa: BLE001 -- as in `_send`
-            self._log.exception("lookup raised", receiver=entry.receiver)
-            return CannotLook(f"{type(error).__name__} in the lookup")
+        except StoreError as error:
+            self._log.error("lookup failed", receiver=entry.receiver, error=str(error))
+            return CannotLook(str(error))
+        find = partial(
+            notifier.find, entry.key, recipient=entry.recipient, since=_since(entry, self._now()), thread_ref=thread_ref
+        )
+        return await answered(notifier, find, Lookup, otherwise=CannotLook, receiver=entry.receiver)
 
     async def _record(self, before: OutboxEntry, settled: Settled, outcome: str) -> None:
         """Store an outcome; it is known here alone, so it is tried until the store takes it."""

@@ -6,7 +6,7 @@ What is sent again is no notification: it is not in the outbox, and what fails i
 """
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Protocol
@@ -15,6 +15,7 @@ from alertd.core.messages.message import AlertFacts
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.notify.base import Delivered, Mirror, Notifier, Outcome, Unknown
+from alertd.notify.delivery.attempt import answered
 from alertd.notify.delivery.deliver import Delivery
 from alertd.notify.delivery.order import Lane
 
@@ -61,7 +62,11 @@ class Mirroring:
             return
         if not alerts:
             return
-        outcome = await _attempt(notifiers[receiver], alerts, recipient)
+        notifier = notifiers[receiver]
+        assert isinstance(notifier, Mirror)
+        outcome = await answered(
+            notifier, partial(notifier.mirror, alerts, recipient=recipient), Outcome, otherwise=Unknown
+        )
         error = "" if isinstance(outcome, Delivered) else outcome.reason
         if bool(error) != bool(self._failing.get(lane)):
             facts = {"receiver": receiver, "recipient": recipient, "alerts": len(alerts)}
@@ -74,15 +79,3 @@ class Mirroring:
 
 def _mirrored(notifier: Notifier) -> tuple[str, ...]:
     return notifier.recipients if isinstance(notifier, Mirror) else ()
-
-
-async def _attempt(notifier: Notifier, alerts: Sequence[AlertFacts], recipient: str) -> Outcome:
-    assert isinstance(notifier, Mirror)
-    try:
-        async with asyncio.timeout(notifier.deadline.total_seconds()):
-            return await notifier.mirror(alerts, recipient=recipient)
-    except TimeoutError:
-        return Unknown(f"no answer within {notifier.deadline.total_seconds():.0f} s")
-    except Exception as error:  # noqa: BLE001 -- a plugin's fault must not stop the others
-        get_logger().exception("notifier raised")
-        return Unknown(f"{type(error).__name__} in the notifier")

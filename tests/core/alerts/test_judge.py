@@ -27,7 +27,7 @@ class Faulty(Rule):
     TYPE: ClassVar[str] = "faulty"
     HELP: ClassVar[str] = "Fails."
 
-    error: Exception = RuntimeError("list index\nout of range")
+    error: Exception | SystemExit = RuntimeError("list index\nout of range")
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Fail."""
@@ -88,6 +88,13 @@ def test_open_alerts_when_their_rule_fails_then_neither_end_nor_change_until_it_
     assert own.value == 4
     assert "alertd-rule-failed gpu resolved" in judged(rules, world(slipped=False), alerts, NOW + 6 * HOUR)
     assert "no longer failing" in next(alert for alert in alerts.values() if alert.rule == OWN.name).headline
+
+
+def test_rule_when_it_tries_to_leave_the_program_then_it_has_failed_as_any_other() -> None:
+    """`sys.exit()` in the rule type of a plugin ended the daemon."""
+    alerts: dict[str, Alert] = {}
+    shown = judged([Faulty(name="odd", error=SystemExit(3)), on("storage"), OWN], world(slipped=True), alerts, NOW)
+    assert shown == ["alertd-rule-failed odd firing", "storage storage-0 firing", "storage storage-1 firing"]
 
 
 @pytest.mark.parametrize(

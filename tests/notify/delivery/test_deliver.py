@@ -1,8 +1,10 @@
 """The outbox worker: lanes, order, claims and outcomes. Waits take no time here."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
+from typing import cast
 
 import pytest
 from structlog.testing import capture_logs
@@ -12,8 +14,11 @@ from alertd.notify.base import (
     CannotLook,
     ContentRefused,
     Delivered,
+    Envelope,
+    Lookup,
     NotFound,
     NotSent,
+    Outcome,
 )
 from alertd.notify.delivery.order import next_due, ready
 from tests.core.builders import HOUR, NOW, entry
@@ -306,6 +311,49 @@ def test_notifier_when_it_raises_then_unknown_and_the_fault_is_logged() -> None:
     assert outbox[1].state is UNKNOWN
     assert outbox[1].error == "KeyError in the notifier"
     assert [log["event"] for log in logs] == ["notifier raised", "notification not delivered yet"]
+
+
+class Quitter(ScriptedNotifier):
+    """A plugin that does what no plugin should."""
+
+    def __init__(self, outbox: MemoryOutbox, does: Callable[[], object]) -> None:
+        super().__init__(outbox)
+        self.can_look_up = True
+        self._does = does
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        return cast("Outcome", self._does())
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:
+        return cast("Lookup", self._does())
+
+
+def _raise(error: BaseException) -> Callable[[], object]:
+    def does() -> object:
+        raise error
+
+    return does
+
+
+@pytest.mark.parametrize(
+    ("does", "words"),
+    [
+        pytest.param(_raise(SystemExit(3)), "SystemExit in the notifier", id="leaves the program"),
+        pytest.param(_raise(asyncio.CancelledError()), "CancelledError in the notifier", id="ends its task"),
+        pytest.param(_raise(MemoryError()), "MemoryError in the notifier", id="has no memory"),
+        pytest.param(lambda: None, "the notifier returned NoneType, which is no outcome", id="returns nothing"),
+        pytest.param(lambda: "ok", "the notifier returned str, which is no outcome", id="returns a word"),
+        pytest.param(lambda: Delivered, "the notifier returned type, which is no outcome", id="returns a class"),
+    ],
+)
+def test_plugin_whatever_it_does_then_unknown_and_the_other_lanes_go_on(does: Callable[[], object], words: str) -> None:
+    """`sys.exit()` in a plugin ended the daemon; an answer that is none ended the lane."""
+    outbox = outbox_of(entry(receiver="odd"), of_alert(2, "b"))
+    other = ScriptedNotifier(outbox)
+    with capture_logs():
+        run_jumping(run_for(worker(outbox, {"odd": Quitter(outbox, does), "slack": other}), 100))
+    assert (outbox[1].state, outbox[1].error.partition(";")[0]) == (UNKNOWN, words)
+    assert other.sent == [(0, "key-2")]
 
 
 def test_content_when_refused_then_the_plain_form_at_once(jumping: Run) -> None:
