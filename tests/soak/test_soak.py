@@ -7,19 +7,9 @@ import pytest
 
 from tests.soak.loop import HastyLoop
 from tests.soak.measure import Day
-from tests.soak.run import Outcome, soaked
+from tests.soak.run import Outcome
 
 _DAY = Day(number=1, resident_bytes=100 << 20, descriptors=20, threads=4, tasks=12, store_bytes=1 << 20)
-
-
-@pytest.mark.slow
-def test_daemon_when_a_month_goes_by_with_restarts_then_nothing_grows_and_nothing_is_kept_too_long() -> None:
-    """`python -m tests.soak --days 400` lives longer; this is its first month."""
-    outcome = soaked(30)
-    assert outcome.faults() == []
-    assert (outcome.restarts, outcome.statuses) == (3, {200})
-    assert outcome.polls > 80
-    assert outcome.delivered > 60
 
 
 @pytest.mark.parametrize(
