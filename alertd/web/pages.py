@@ -7,7 +7,7 @@ somebody who showed the token, by the same way as the commands'.
 
 import asyncio
 import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from http import HTTPStatus
 
 from aiohttp import web
@@ -136,37 +136,39 @@ class StatusPages:
         return self._styles.page(template, {**around, **context}, clock=clock)
 
     async def _acknowledge(self, request: web.Request) -> web.StreamResponse:
-        def ask(fields: Mapping[str, str], by: str) -> Request:
+        async def ask(fields: Mapping[str, str], by: str) -> Request:
             return acknowledgement(request.match_info["fingerprint"], fields, by=by)
 
         return await self._write(request, ask)
 
     async def _silence(self, request: web.Request) -> web.StreamResponse:
-        def ask(fields: Mapping[str, str], by: str) -> Request:
-            return silence(request.match_info["fingerprint"], fields, by=by, now=self._context.now())
+        async def ask(fields: Mapping[str, str], by: str) -> Request:
+            known = await self._context.look()
+            fingerprint = request.match_info["fingerprint"]
+            return silence(fingerprint, fields, by=by, now=self._context.now(), timezone=known.timezone)
 
         return await self._write(request, ask)
 
     async def _act(self, request: web.Request) -> web.StreamResponse:
-        def ask(fields: Mapping[str, str], by: str) -> Request:
+        async def ask(fields: Mapping[str, str], by: str) -> Request:
             return action(request.match_info["fingerprint"], fields, by=by, now=self._context.now())
 
         return await self._write(request, ask)
 
     async def _expire(self, request: web.Request) -> web.StreamResponse:
-        def ask(_fields: Mapping[str, str], by: str) -> Request:
+        async def ask(_fields: Mapping[str, str], by: str) -> Request:
             return parse_expiry(request.match_info["id"], by=by)
 
         return await self._write(request, ask)
 
     async def _write(
-        self, request: web.Request, ask: Callable[[Mapping[str, str], str], Request]
+        self, request: web.Request, ask: Callable[[Mapping[str, str], str], Awaitable[Request]]
     ) -> web.StreamResponse:
         """Do what a form or a script asks for, and say what came of it."""
         visitor = await self._guard.require_own(request)
         fields = await read_form(request)
         try:
-            wanted = ask(fields, _author(visitor, fields))
+            wanted = await ask(fields, _author(visitor, fields))
             notice = Notice(text=(await self._context.carry_out(wanted)).text, is_done=True)
         except (RequestError, AlertdError) as error:
             notice = Notice(text=f"Not done: {error}", is_done=False)

@@ -48,9 +48,12 @@ def action(fingerprint: str, fields: Mapping[str, str], *, by: str, now: datetim
     return parse_action(asked, episode=fields.get("episode", ""))
 
 
-def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: datetime) -> AddSilence:
+def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: datetime, timezone: str) -> AddSilence:
     """
     Return the request to silence one alert.
+
+    Args:
+        timezone: Whose month it is that ends.
 
     Raises:
         RequestError: The form asks for what cannot be.
@@ -62,6 +65,7 @@ def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: dateti
         by=by,
         comment=fields.get("comment", ""),
         episode=fields.get("episode", ""),
+        timezone=timezone,
         **end_parts(length),
     )
     # The same form, sent twice, is the same silence.

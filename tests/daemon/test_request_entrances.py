@@ -88,7 +88,7 @@ def by_button(made: Desk, asked: Asked, alert: str) -> Answer:
 
 def by_form(made: Desk, asked: Asked, alert: str) -> Answer:
     fields = {"length": asked.end, "comment": asked.comment, "episode": "1"}
-    return carried_out(made, lambda: silence(alert, fields, by=asked.by, now=NOW))
+    return carried_out(made, lambda: silence(alert, fields, by=asked.by, now=NOW, timezone="UTC"))
 
 
 ENTRANCES = {"command": by_command, "slash": by_slash, "button": by_button, "form": by_form}
@@ -318,7 +318,7 @@ def test_acknowledgement_when_asked_for_then_every_interface_answers_alike(
 
 def test_request_when_it_comes_readily_made_then_held_to_the_same_bounds(full: Desk) -> None:
     """A command of another version, or somebody with a script, reaches the socket without the parser."""
-    good = silence(full.stage.of("plain").fingerprint, {"length": "24h"}, by="dana", now=NOW)
+    good = silence(full.stage.of("plain").fingerprint, {"length": "24h"}, by="dana", now=NOW, timezone="UTC")
     wrong: tuple[dict[str, Any], ...] = (
         {"ends_at": NOW + 3661 * 24 * HOUR},
         {"by": ""},

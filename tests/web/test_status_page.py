@@ -18,7 +18,7 @@ from alertd.core.rules.records import ReloadOutcome
 from alertd.queries.alert_history import read_history
 from alertd.store.alerts import AlertEvent
 from tests.core.builders import NOW, RUNNING, row
-from tests.web.house import TOKEN, Account, House, house, usual_rows
+from tests.web.house import RULES, TOKEN, Account, House, house, usual_rows
 
 HOUR = timedelta(hours=1)
 
@@ -264,6 +264,16 @@ async def test_silence_by_form_then_holds_as_long_as_chosen_and_can_be_ended(
     assert Clock(timezone="UTC", now=NOW).localized(until) in (await home.get("/"))[1]
     await home.session.post(f"{home.url}/silences/{silence.id}/expire", data={"csrf": csrf, "back": "/"})
     assert "Nothing is silenced." in (await home.get("/"))[1]
+
+
+async def test_silence_until_the_month_ends_when_chosen_then_by_the_zone_of_the_rules(tmp_path: Path) -> None:
+    """As in Slack: the same choice ends at the same moment, in the zone whose times the page shows."""
+    async with house(tmp_path, rules=RULES.replace("defaults: {", "defaults: {timezone: Europe/Berlin, ")) as home:
+        fields = {"csrf": await home.sign_in(), "length": "month-end", "mark": "m", "back": "/"}
+        await home.session.post(f"{home.url}/alerts/{home.alert().fingerprint}/silence", data=fields)
+        (silence,) = home.app.cycle.state.silences.values()
+        assert silence.until == "until 2026-01-31 23:00 UTC"
+        assert "by day (Europe/Berlin)" in (await home.get("/?month=2026-01"))[1]
 
 
 async def test_silence_when_it_cannot_be_then_the_page_says_why(home: House) -> None:

@@ -7,12 +7,10 @@ cost a further amount.
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
 
 from alertd.core.alert import Alert
-from alertd.core.calendar import Period, period_of
-from alertd.core.hours import hour_of, start_of
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.money import Usd, format_usd
 from alertd.core.rules.key import GROUP_KEYS
@@ -153,22 +151,10 @@ class SilenceLength(StrEnum):
         """The choice as it continues "silence …"."""
         return _WORDS[self]
 
-    def ends_at(self, now: datetime) -> datetime | None:
-        """Return when a silence that begins now ends; None where only the alert's own end does."""
-        match self:
-            case SilenceLength.HOUR:
-                return now + timedelta(hours=1)
-            case SilenceLength.DAY:
-                return now + timedelta(hours=24)
-            case SilenceLength.MONTH_END:
-                return start_of(period_of(hour_of(now), Period.MONTH, "UTC").hours.end)
-            case SilenceLength.RESOLVED:
-                return None
-
 
 _WORDS = {
     SilenceLength.HOUR: "for 1 hour",
     SilenceLength.DAY: "for 24 hours",
-    SilenceLength.MONTH_END: "until the month ends (UTC)",
+    SilenceLength.MONTH_END: "until the month ends",
     SilenceLength.RESOLVED: "until the alert ends",
 }
