@@ -17,6 +17,8 @@ _OTHER_NAMES = {
     "address": "http_listen",
 }
 """What other programs call what is a setting here."""
+_WITHOUT_SETTINGS = {"demo", "init", "simulate", "schema", "help", "completion"}
+"""Commands that read no settings."""
 _MOST = 3
 """With more settings than this an option's name says too little."""
 
@@ -31,7 +33,12 @@ def _remedy(option: str, ctx: click.Context) -> str:
     group = ctx.parent
     if group is not None and any(option in known.opts for known in group.command.params):
         return f"It stands before the command: `{group.command_path} {option} {ctx.info_name}`."
-    variables = " or ".join(f"{PREFIX}{name.upper()}" for name in _settings_of(option))
+    settings = _settings_of(option)
+    if settings == ["rules"] and any(known.name == "path" for known in ctx.command.params):
+        return f"Write the file without an option: `{ctx.command_path} FILE`."
+    if ctx.info_name in _WITHOUT_SETTINGS:
+        return ""
+    variables = " or ".join(f"{PREFIX}{name.upper()}" for name in settings)
     return f"Set {variables} in the environment or in .env; see `alertd help settings`." if variables else ""
 
 

@@ -136,15 +136,7 @@ def write_out_all() -> None:
 
 
 def configure(*, style: str | None, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
-    """
-    Set up logging for the process.
-
-    Args:
-        style: `console`, `json`, or None to decide by the stream.
-        level: debug, info, warning or error.
-        secrets: Texts that must never be shown.
-        stream: In place of standard error, and written at once.
-    """
+    """Do what `alertd.log.configure_logging` says."""
     on_terminal = (stream or sys.stderr).isatty()
     # https://no-color.org: any value that is not empty switches colour off.
     has_colour = on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -17,6 +17,7 @@ from alertd.cli.root import run
         pytest.param("run -v", "It stands before the command: `alertd -v run`", id="a short one"),
         pytest.param("run --onse", "Did you mean '--once'?", id="a typing error"),
         pytest.param("run --rainbow", "Try 'alertd run --help'", id="nothing like it"),
+        pytest.param("check --rules x", "Write the file without an option: `alertd check FILE`", id="an argument"),
         pytest.param("--rules x run", "Set ALERTD_RULES in the environment", id="before the command"),
     ],
 )
@@ -30,10 +31,11 @@ def test_unknown_option_then_the_remedy_is_named(line: str, remedy: str, capsys:
     assert remedy in said
 
 
-def test_unknown_option_when_its_name_fits_many_settings_then_none_is_guessed(
-    capsys: pytest.CaptureFixture[str],
+@pytest.mark.parametrize("line", ["run --slack x", "demo --rules x", "simulate --database-url x"])
+def test_unknown_option_when_no_setting_is_meant_then_none_is_named(
+    line: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A list of half the settings helps nobody."""
-    run(["run", "--slack", "x"])
+    """A list of half the settings helps nobody, nor does one that the command never reads."""
+    assert run(line.split()) == 2
 
     assert "ALERTD_" not in capsys.readouterr().err
