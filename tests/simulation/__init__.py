@@ -1,0 +1,21 @@
+"""
+Whole lives of the daemon in virtual time: its real code, a world that goes wrong, and an oracle that shares no code.
+
+    plan       a seed's list of everything that happens
+    world      the billing API and its bills
+    receivers  who is notified, and how they fail
+    loop       the event loop, whose clock, threads and sockets belong to the simulation
+    kill       where the process ends in the middle
+    person     who acknowledges, silences and presses
+    daemon     the daemon of one process
+    run        a plan lived through, as a trace
+    oracle_*   what must hold of a trace
+    shrink     the shortest plan that still goes wrong
+
+`check_seed` is all that others need.
+"""
+
+from tests.simulation.oracle import Violation
+from tests.simulation.run import check_plan, check_seed
+
+__all__ = ["Violation", "check_plan", "check_seed"]

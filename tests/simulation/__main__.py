@@ -1,0 +1,72 @@
+"""`python -m tests.simulation`: many seeds, or one again; the exit code is 1 where a promise was broken."""
+
+import argparse
+import os
+import sys
+import time
+
+if os.environ.get("PYTHONHASHSEED") != "0":
+    # A run is the same in every process: the order of sets is a part of it.
+    os.execve(
+        sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"}
+    )
+
+from tests.simulation.plan import make_plan
+from tests.simulation.run import run_plan
+from tests.simulation.shrink import shrink
+
+
+def say(text: str) -> None:
+    """Write a line at once."""
+    sys.stdout.write(f"{text}\n")
+    sys.stdout.flush()
+
+
+def main() -> int:
+    """Run what is asked for."""
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=20, metavar="N", help="how many seeds")
+    parser.add_argument("--from", dest="first", type=int, default=0, metavar="K", help="the first of them")
+    parser.add_argument("--days", type=int, default=14, metavar="D", help="simulated days of each")
+    parser.add_argument(
+        "--replay", type=int, metavar="SEED", help="one seed twice, and what is left of its plan when it fails"
+    )
+    asked = parser.parse_args()
+    if asked.replay is not None:
+        return replay(asked.replay, asked.days)
+    began, failed, lives, polls, taken = time.process_time(), [], 0, 0, 0
+    for seed in range(asked.first, asked.first + asked.seeds):
+        outcome = run_plan(make_plan(seed, asked.days))
+        lives, polls, taken = lives + outcome.trace.lives, polls + outcome.trace.polls, taken + outcome.trace.taken
+        if outcome.violations:
+            failed.append(seed)
+            say(f"seed {seed}: {len(outcome.violations)} violations, the first: {outcome.violations[0]}")
+    spent_s = time.process_time() - began
+    days = asked.seeds * asked.days
+    say(
+        f"{asked.seeds} seeds of {asked.days} days: {len(failed)} failed {failed[:20]}; {lives} processes, "
+        f"{polls} checks, {taken} notifications; {spent_s:.1f} CPU-seconds, {days / spent_s:.1f} days a CPU-second"
+    )
+    return 1 if failed else 0
+
+
+def replay(seed: int, days: int) -> int:
+    """Run a seed twice, say whether both runs are the same, and shrink its plan where it fails."""
+    plan = make_plan(seed, days)
+    outcomes = [run_plan(plan) for _ in range(2)]
+    digests = [outcome.trace.digest() for outcome in outcomes]
+    say(f"traces {digests[0]} and {digests[1]}: {'the same' if digests[0] == digests[1] else 'NOT the same'}")
+    if not outcomes[0].violations:
+        say("no violation")
+        return 0
+    for violation in outcomes[0].violations:
+        say(f"  {violation}")
+    shortest = shrink(plan, outcomes[0].violations[0].kind)
+    say(shortest.text())
+    for violation in run_plan(shortest).violations:
+        say(f"  {violation}")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,319 @@
+"""
+The oracle: what must hold of a run, from what the world knows, what receivers got and what the daemon says.
+
+It checks after every poll. It imports nothing that decides in alertd, and reads the daemon's figures only to compare.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Any
+
+from tests.simulation.oracle_bills import Belief, Group
+from tests.simulation.oracle_messages import Inboxes
+from tests.simulation.oracle_own import OwnAlerts
+from tests.simulation.oracle_rolling import Seen, check_rolling
+from tests.simulation.plan import HOUR_S, POLL_S, USD, ReceiverTrouble
+from tests.simulation.receivers import SETTLED_AFTER_S, Network
+from tests.simulation.rules import RulesFile
+from tests.simulation.world import Answer, Refused, World
+
+NOTIFIED_WITHIN_S = 600
+EDIT_SETTLED_S = 2 * 900 + 300
+CLOCK_TRUSTED_S = 50 * 60
+MOST_SHOWN = 20
+Groups = dict[tuple[str, str | None], Group]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """A promise that was broken."""
+
+    at_s: float
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"[{self.kind}] {self.text}"
+
+
+class Oracle:
+    """Follows a run from the first process to the last."""
+
+    def __init__(self, world: World, network: Network, rules: RulesFile) -> None:
+        self.violations: list[Violation] = []
+        self._world, self._network, self._rules = world, network, rules
+        self._belief = Belief()
+        self._inboxes = Inboxes()
+        self._read = 0
+        """Answers that were filed."""
+        self._cycles: list[tuple[float, int, bool]] = []
+        """(when it was done, answers by then, whether it was good)."""
+        self._seen: dict[str, Seen] = {}
+        self._firing_since: dict[str, float] = {}
+        self._up_since_s = 0.0
+        self._edited_at_s = -1e9
+        self._clock_doubt_until_s = -1e9
+        self._frozen: list[tuple[float, float]] = []
+        self._deaths: list[float] = []
+        self._excuses: dict[str, float] = {}
+        self._stop_asks: dict[str, int] = {}
+        self._silenced: dict[str, float] = {}
+        self._last_cycle_s = -1e9
+        self._checked = 0
+        self._given_up = 0
+        self._own = OwnAlerts()
+        self._said_delivered: list[tuple[str, str]] = []
+
+    def note_start(self, at_s: float) -> None:
+        self._up_since_s = at_s
+
+    def note_end(self, at_s: float, *, is_killed: bool, error: BaseException | None) -> None:
+        self._deaths.append(at_s)
+        if not is_killed and not (self._rules.is_broken and type(error).__name__ == "RulesError"):
+            self._violate(at_s, "ended", f"the daemon ended by itself: {error!r}")
+
+    def note_wall(self, at_s: float, off_s: float, drift_ppm: float) -> None:
+        self._own.note_wall(at_s, off_s)
+        self._clock_doubt_until_s = 1e12 if abs(off_s) > CLOCK_TRUSTED_S or drift_ppm else at_s + 2 * POLL_S
+
+    def note_freeze(self, at_s: float, for_s: float) -> None:
+        self._frozen.append((at_s, at_s + for_s))
+
+    def note_edit(self, at_s: float) -> None:
+        self._edited_at_s = at_s
+        for fingerprint in self._seen:
+            self._excuses[fingerprint] = at_s
+
+    def note_ask(self, at_s: float, kind: str, alert: dict[str, str]) -> None:
+        self._excuses[alert["fingerprint"]] = at_s
+        if kind == "silence":
+            self._silenced[alert["fingerprint"]] = at_s
+        if kind == "stop":
+            self._stop_asks[alert["owner"]] = self._stop_asks.get(alert["owner"], 0) + 1
+
+    def note_log(self, level: str, event: dict[str, Any]) -> None:
+        """Take note of a line of the daemon's log."""
+        text = event.get("event")
+        if text == "cycle done":
+            self._last_cycle_s = self._world.now_s
+            self._cycles.append((self._world.now_s, len(self._world.answers), level == "info"))
+        elif text == "notification delivered":
+            self._said_delivered.append((event["receiver"], event["key"]))
+        elif text == "notification given up":
+            self._given_up += 1
+        elif text in {
+            "task failed",
+            "attempt failed",
+            "overview failed",
+            "chart failed",
+            "request failed",
+            "rule failed",
+        }:
+            self._violate(self._world.now_s, "unforeseen", f"{text}: {event}")
+
+    def seen_firing(self) -> list[dict[str, str]]:
+        """Return what people see firing."""
+        return [
+            {"fingerprint": one.fingerprint, "owner": one.owner or ""}
+            for _, one in sorted(self._seen.items())
+            if one.state == "firing"
+        ]
+
+    def check(self, life: Any) -> None:
+        """Check everything after a poll."""
+        now_s = self._world.now_s
+        for text in self._inboxes.read(
+            self._network, self._excuses, [*self._deaths, *(begin for begin, _ in self._frozen)]
+        ):
+            self._violate(now_s, "messages", text)
+        taken = {(one.receiver, one.key) for one in self._network.taken}
+        for place in self._said_delivered:
+            if place not in taken:
+                self._violate(
+                    now_s, "messages", f"{place[0]}: {place[1][:12]} counts as delivered, and was never taken"
+                )
+        self._said_delivered.clear()
+        for owner in {owner for _, owner in self._world.stops}:
+            count = sum(who == owner for _, who in self._world.stops)
+            if count > self._stop_asks.get(owner, 0):
+                self._violate(
+                    now_s, "stop", f"{owner} was stopped {count} times, asked for {self._stop_asks.get(owner, 0)} times"
+                )
+        if life is None or life.app is None or not self._cycles:
+            return
+        for trouble in life.loop.troubles:
+            self._violate(now_s, "unforeseen", trouble)
+        life.loop.troubles.clear()
+        done_s, answered, _ = self._cycles[-1]
+        is_quiet = (
+            len(self._world.answers) == answered and now_s - done_s > NOTIFIED_WITHIN_S and done_s >= self._up_since_s
+        )
+        if not is_quiet:
+            return
+        refused = self._file()
+        self._check_alive(now_s)
+        self._check_own(life, done_s)
+        if not self._is_clock_sure(done_s):
+            self._seen = {one.fingerprint: one for one in self._alerts(life)}
+            return
+        groups = self._belief.groups()
+        self._check_spend(life, groups)
+        self._check_alerts(life, groups, done_s, refused)
+        self._check_notified(now_s)
+
+    def _is_clock_sure(self, at_s: float) -> bool:
+        return at_s > self._clock_doubt_until_s
+
+    def _file(self) -> dict[str, bool]:
+        """File what was answered, cycle by cycle; return which categories the last cycle could not read."""
+        refused: dict[str, bool] = {}
+        for done_s, answered, _ in self._cycles:
+            if answered <= self._read:
+                continue
+            refused = {}
+            batch = self._world.answers[self._read : answered]
+            began_s = batch[0].at_s
+            for one in batch:
+                if isinstance(one, Refused):
+                    refused[one.category] = True
+                    continue
+                refused.pop(one.category, None)
+                is_sure = not self._is_disturbed(min(one.at_s, began_s), done_s) and self._is_clock_sure(one.at_s)
+                self._belief.take(one, began_s, is_sure=is_sure)
+            self._read = answered
+            self._own.note_cycle(done_s, is_whole=not refused)
+        return refused
+
+    def _is_disturbed(self, from_s: float, to_s: float) -> bool:
+        dead = any(from_s - 1 <= at_s <= to_s + 1 for at_s in self._deaths)
+        return dead or any(begin <= to_s + 60 and end >= from_s - 60 for begin, end in self._frozen)
+
+    def _alerts(self, life: Any) -> Iterator[Seen]:
+        for one in life.open_alerts():
+            labels = dict(one.group)
+            start_s = self._world.start_s
+            yield Seen(
+                fingerprint=one.fingerprint,
+                rule=one.rule,
+                owner=labels.get("owner"),
+                state=str(one.state),
+                severity=one.severity.label,
+                value=Fraction(one.value),
+                expected=Fraction(one.expected) if one.expected is not None else None,
+                as_of=int((one.as_of.timestamp() - start_s) // HOUR_S),
+                started_at=one.started_at.isoformat(),
+                is_complete=one.is_complete,
+                is_muted=one.muted is not None,
+                acknowledged_by=one.acknowledged_by,
+                reason=one.reason,
+            )
+
+    def _check_own(self, life: Any, done_s: float) -> None:
+        firing = {one.rule for one in life.open_alerts() if one.state == "firing"}
+        began = [at_s for at_s, _, _ in self._cycles if at_s < done_s]
+        answers = [one for one in self._world.answers if one.at_s > (began[-1] if began else 0.0)]
+        is_answered = any(isinstance(one, Answer) for one in answers)
+        for text in self._own.check(firing, done_s, up_since_s=self._up_since_s, is_answered=is_answered):
+            self._violate(self._world.now_s, "own", text)
+
+    def _check_alive(self, now_s: float) -> None:
+        """A daemon that is up polls."""
+        waited_s = now_s - max(self._last_cycle_s, self._up_since_s)
+        is_frozen = any(begin <= now_s and end >= now_s - 2 * POLL_S for begin, end in self._frozen)
+        if waited_s > 2 * POLL_S and not is_frozen:
+            self._violate(now_s, "alive", f"no cycle for {waited_s / HOUR_S:.1f} h")
+
+    def _check_spend(self, life: Any, groups: Groups) -> None:
+        """Spend is equal to the last digit, for each owner of whom all is known."""
+        found = life.spend()
+        if found is None:
+            # Everything was forgotten after the cycle, to be read from the store at the next one.
+            return
+        first, said = found
+        first -= int(self._world.start_s) // HOUR_S
+        for (category, owner), group in groups.items():
+            if owner is None or group.unsure or any(hour < first < hour + span for hour, span, _ in group.rows):
+                continue
+            exact = sum(amount for hour, _, amount in group.rows if hour >= first)
+            if said.get((category, owner), 0) != exact:
+                found_sum = said.get((category, owner), 0)
+                text = f"{category} of {owner}: {found_sum} in place of {exact} (1e-10 USD) from hour {first} on"
+                self._violate(self._world.now_s, "spend", text)
+
+    def _check_alerts(self, life: Any, groups: Groups, done_s: float, refused: dict[str, bool]) -> None:
+        before, now = self._seen, {one.fingerprint: one for one in self._alerts(life)}
+        self._seen = now
+        is_next, self._checked = len(self._cycles) == self._checked + 1, len(self._cycles)
+        for fingerprint in before.keys() | now.keys():
+            state = now[fingerprint].state if fingerprint in now else ""
+            if state != (before[fingerprint].state if fingerprint in before else ""):
+                self._firing_since[fingerprint] = done_s
+        if done_s - self._edited_at_s < EDIT_SETTLED_S or (
+            self._rules.is_broken and self._up_since_s > self._edited_at_s
+        ):
+            return
+        if self._edited_at_s > done_s - 2 * POLL_S or not is_next:
+            # Whatever ended may have ended by another cycle, or by another text.
+            before = {}
+        for rule in self._rules.rolling:
+            mine, were = ({one.owner: one for one in each.values() if one.rule == rule.name} for each in (now, before))
+            is_complete = rule.category not in refused
+            for text in check_rolling(rule, groups, mine, were, now_h=done_s / HOUR_S, is_complete=is_complete):
+                self._violate(self._world.now_s, "alerts", text)
+
+    def _check_notified(self, now_s: float) -> None:
+        """Whoever is to be notified knows what the daemon knows."""
+        if self._given_up > self._inboxes.stood_in:
+            self._violate(
+                now_s, "notified", f"{self._given_up} were given up, the fallback has {self._inboxes.stood_in}"
+            )
+        for receiver in ("pager", "bridge"):
+            if self._is_excused(receiver, now_s):
+                continue
+            for fingerprint, one in self._seen.items():
+                known = self._inboxes.known.get((receiver, fingerprint))
+                is_known = known is not None and known.status == "firing"
+                is_withheld = one.is_muted or fingerprint in self._silenced
+                if (
+                    one.state == "firing"
+                    and not is_known
+                    and not is_withheld
+                    and self._is_due(receiver, fingerprint, now_s)
+                ):
+                    self._violate(
+                        now_s, "notified", f"{receiver} does not know that {one.rule} of {one.owner or 'all'} fires"
+                    )
+            for (who, fingerprint), known in self._inboxes.known.items():
+                is_open = fingerprint in self._seen and self._seen[fingerprint].state == "firing"
+                if (
+                    who == receiver
+                    and known.status == "firing"
+                    and not is_open
+                    and self._is_due(receiver, fingerprint, now_s)
+                ):
+                    self._violate(now_s, "notified", f"{receiver} does not know that {fingerprint} ended")
+
+    def _is_due(self, receiver: str, fingerprint: str, now_s: float) -> bool:
+        """Return whether a change of an alert must have arrived: not where its three copies may all have been lost."""
+        since_s = self._firing_since.get(fingerprint, now_s)
+        is_lost = self._network.may_have_lost(receiver, since_s, since_s)
+        return now_s - since_s > NOTIFIED_WITHIN_S and not is_lost
+
+    def _is_excused(self, receiver: str, now_s: float) -> bool:
+        if now_s - self._up_since_s < SETTLED_AFTER_S:
+            return True
+        if any(begin <= now_s and end >= now_s - SETTLED_AFTER_S for begin, end in self._frozen):
+            return True
+        return any(t.at_s <= now_s < t.until_s + SETTLED_AFTER_S for t in self._receiver_troubles(receiver))
+
+    def _receiver_troubles(self, receiver: str) -> Iterator[ReceiverTrouble]:
+        events = self._world.plan.events
+        return (event for event in events if isinstance(event, ReceiverTrouble) and event.receiver == receiver)
+
+    def _violate(self, at_s: float, kind: str, text: str) -> None:
+        if len(self.violations) < MOST_SHOWN:
+            self.violations.append(Violation(at_s, kind, text))
+
+
+__all__ = ["USD", "Answer", "Oracle", "Violation"]

@@ -1,0 +1,155 @@
+"""
+What the daemon must believe of the bills, hour by hour, from the answers that reached it: slow, and its own code.
+
+Where a process died between an answer and its commit, or the clock was wrong, nobody outside can say whether it was
+filed; then both are possible, and only what all possibilities agree on is held against the daemon.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from itertools import accumulate
+
+from tests.simulation.world import Answer
+
+Rows = tuple[tuple[int, str, int], ...]
+"""(span, owner, amount) of one hour's rows, sorted."""
+Doubt = tuple[Rows, float] | None
+"""What an answer said in which money vanished, and when."""
+DAY = 24
+PARTS = 24
+"""Windows are counted in this many parts of 1e-10 USD, so that an hour of a day's row is whole."""
+NEVER = -(10**9)
+CONFIRM_S = 0.9 * 4 * 3600
+UNSURE_S = 300
+MOST_STATES = 8
+
+
+@dataclass(slots=True)
+class Hour:
+    """What may be held of one hour."""
+
+    states: set[tuple[Rows, Doubt]] = field(default_factory=lambda: {((), None)})
+
+    @property
+    def rows(self) -> Rows | None:
+        """What is held; None where that is not known."""
+        held = {rows for rows, _ in self.states}
+        return next(iter(held)) if len(held) == 1 else None
+
+
+@dataclass(slots=True)
+class Belief:
+    """What must be held of all categories."""
+
+    hours: dict[tuple[str, int], Hour] = field(default_factory=dict)
+    newest: dict[tuple[str, str], int] = field(default_factory=dict)
+    """(category, owner) to the latest hour at which any row ended that was ever shown."""
+
+    def take(self, answer: Answer, at_s: float, *, is_sure: bool) -> None:
+        """
+        File an answer.
+
+        Args:
+            at_s: The instant of its cycle.
+            is_sure: It was filed; else it may have been.
+        """
+        by_hour: dict[int, list[tuple[int, str, int]]] = {}
+        for hour, span, owner, amount in answer.rows:
+            by_hour.setdefault(hour, []).append((span, owner, amount))
+            key = (answer.category, owner)
+            self.newest[key] = max(self.newest.get(key, NEVER), hour + span)
+        held = {
+            hour for category, hour in self.hours if category == answer.category and answer.first <= hour < answer.end
+        }
+        for hour in held | by_hour.keys():
+            rows: Rows = tuple(sorted(by_hour.get(hour, ())))
+            place = self.hours.setdefault((answer.category, hour), Hour())
+            if place.states == {(rows, None)}:
+                continue
+            after = {state for before in place.states for state in _filed(before, rows, at_s)}
+            place.states = after if is_sure else after | place.states
+            if len(place.states) > MOST_STATES:
+                # Everything that may be shown is possible by now.
+                place.states = {(rows, None), (next(iter(place.states))[0], None)}
+
+    def groups(self) -> "dict[tuple[str, str | None], Group]":
+        """Return what is held of each owner, and, by an owner of None, of all of a category."""
+        found: dict[tuple[str, str | None], Group] = {}
+
+        def group_of(category: str, owner: str | None) -> Group:
+            return found.setdefault((category, owner), Group())
+
+        for (category, hour), place in self.hours.items():
+            rows = place.rows
+            if rows is None:
+                for owner in {None, *(who for each, _ in place.states for _, who, _ in each)}:
+                    group_of(category, owner).unsure.append(hour)
+                continue
+            for span, owner, amount in rows:
+                group_of(category, owner).rows.append((hour, span, amount))
+                group_of(category, None).rows.append((hour, span, amount))
+        for (category, owner), end in self.newest.items():
+            for each in (group_of(category, owner), group_of(category, None)):
+                each.highest_end = max(each.highest_end, end)
+        return found
+
+
+def _filed(before: tuple[Rows, Doubt], rows: Rows, at_s: float) -> Iterable[tuple[Rows, Doubt]]:
+    held, doubt = before
+    if rows == held:
+        return [(held, None)]
+    was, now = (sum(amount for _, _, amount in each) for each in (held, rows))
+    if not ((was > 0 and now * 2 < was) or (was != 0 and not rows)):
+        return [(rows, None)]
+    if doubt is None or doubt[0] != rows:
+        return [(held, (rows, at_s))]
+    waited_s = at_s - doubt[1]
+    if waited_s > CONFIRM_S + UNSURE_S:
+        return [(rows, None)]
+    if waited_s < CONFIRM_S - UNSURE_S:
+        return [(held, doubt)]
+    return [(rows, None), (held, doubt)]
+
+
+@dataclass(slots=True)
+class Group:
+    """What is held of one group: (hour, span, amount) of each row."""
+
+    rows: list[tuple[int, int, int]] = field(default_factory=list)
+    unsure: list[int] = field(default_factory=list)
+    """Hours of which nobody can say what is held."""
+    highest_end: int = NEVER
+    """The latest hour at which any row ended that was ever shown."""
+    _sums: list[int] = field(default_factory=list)
+    _first: int = 0
+
+    @property
+    def end(self) -> int | None:
+        """The hour after its newest row."""
+        return max((hour + span for hour, span, _ in self.rows), default=None)
+
+    @property
+    def is_hourly(self) -> bool:
+        """Whether no row is longer than an hour, so that every window is exact."""
+        return all(span == 1 for _, span, _ in self.rows)
+
+    def is_sure(self, first: int) -> bool:
+        """Return whether everything from an hour on is known, rows included that reach into it."""
+        return all(hour < first - DAY for hour in self.unsure)
+
+    def window(self, end: int, length: int) -> int:
+        """Return the money of the hours before an end, in parts; a longer row is spread evenly."""
+        if not self._sums:
+            self._add_up()
+        return self._up_to(end) - self._up_to(end - length)
+
+    def _up_to(self, hour: int) -> int:
+        return self._sums[min(max(hour - self._first, 0), len(self._sums) - 1)]
+
+    def _add_up(self) -> None:
+        self._first = min((hour for hour, _, _ in self.rows), default=0)
+        each = [0] * ((self.end or 0) - self._first + 1)
+        for hour, span, amount in self.rows:
+            for offset in range(span):
+                each[hour - self._first + offset] += amount * PARTS // span
+        self._sums = [0, *accumulate(each)]

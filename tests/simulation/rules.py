@@ -1,0 +1,123 @@
+"""The rules file of the simulation, as it is at first and after each kind of edit; and what the oracle reads of it."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.simulation.plan import USD, Edit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rolling:
+    """A rule of rolling spend, as the oracle knows it."""
+
+    name: str
+    category: str
+    window: int
+    """Hours."""
+    lines: dict[str, int]
+    """Severity to USD."""
+    by_owner: bool = True
+
+    @property
+    def lowest(self) -> int:
+        """The money at which it begins to fire, in 1e-10 USD."""
+        return min(self.lines.values()) * USD
+
+    @property
+    def leave(self) -> int:
+        """Below what it ends."""
+        return self.lowest * 9 // 10
+
+    def text(self) -> str:
+        lines = ", ".join(f"{severity}: {usd}" for severity, usd in self.lines.items())
+        group = "[owner]" if self.by_owner else "[]"
+        return (
+            f"  - {{name: {self.name}, type: rolling_spend, category: {self.category}, group_by: {group}, "
+            f"window: {self.window}h, thresholds: {{{lines}}}{', actions: [stop]' if self.name == 'gpu-day' else ''}}}"
+        )
+
+
+ROLLING = (
+    Rolling(name="gpu-day", category="gpu", window=24, lines={"warning": 20, "critical": 100}),
+    Rolling(name="llm-hours", category="llm", window=6, lines={"warning": 3, "critical": 30}),
+    Rolling(name="storage", category="cloud_storage", window=72, lines={"warning": 60}),
+    Rolling(name="gpu-all", category="gpu", window=12, lines={"info": 100, "warning": 300}, by_owner=False),
+)
+_HEAD = """\
+version: 1
+accounts: [{name: default, resources: true}]
+receivers:
+  - {name: pager, type: webhook, url: "https://pager.sim.example/hook", fallback: spare}
+  - {name: bridge, type: webhook, url: "https://bridge.sim.example/hook", fallback: spare}
+  - {name: spare, type: webhook, url: "https://spare.sim.example/hook"}
+defaults: {notify: [pager, bridge], repeat_interval: 24h, resolve_below: 90%}
+actions:
+  - {name: stop, type: stop_instance, accounts: {default: {api_key_file: stop.key}}, approvers: [U04ABCDEF]}
+rules:
+"""
+_OTHERS = """\
+  - name: month
+    type: budget
+    period: month
+    amount: $1000
+    thresholds: {info: 50%, warning: 100%}
+    forecast: {info: 100%}
+  - {name: daily, type: budget, period: day, category: gpu, group_by: [owner], amount: 40, thresholds: {warning: 100%}}
+  - {name: spike, type: spike, category: gpu, window: 6h, baseline: 7d, min_history: 3d, thresholds: {warning: 2}}
+  - {name: newcomer, type: first_spend, category: gpu, severity: info, lookback: 7d, min_spend: $5}
+  - {name: runs-long, type: running, thresholds: {warning: 24h, critical: 96h}, min_rate: 0.5}
+  - {name: stale, type: data_stale, category: gpu, thresholds: {warning: 20h}}
+"""
+
+
+@dataclass(slots=True, kw_only=True)
+class RulesFile:
+    """What stands in the file now."""
+
+    folder: Path
+    rolling: tuple[Rolling, ...] = ROLLING
+    comment: str = ""
+    is_broken: bool = False
+    writes: int = field(default=0)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "rules.yaml"
+
+    def edit(self, event: Edit) -> None:
+        """Do what an edit does, and write the file."""
+        self.is_broken = False
+        number = event.number % len(ROLLING)
+        match event.kind:
+            case "comment":
+                self.comment = f"# edited, number {event.number}\n"
+            case "raise a threshold" | "lower a threshold":
+                up = event.kind.startswith("raise")
+                self.rolling = tuple(
+                    _scaled(rule, up=up) if index == number % len(self.rolling) else rule
+                    for index, rule in enumerate(self.rolling)
+                )
+            case "remove a rule":
+                if len(self.rolling) > 1:
+                    gone = number % len(self.rolling)
+                    self.rolling = tuple(rule for index, rule in enumerate(self.rolling) if index != gone)
+            case "broken":
+                self.is_broken = True
+            case _:
+                self.rolling, self.comment = ROLLING, ""
+        self.write()
+
+    def write(self) -> None:
+        """Write it."""
+        self.writes += 1
+        text = self.comment + _HEAD + "\n".join(rule.text() for rule in self.rolling) + "\n" + _OTHERS
+        if self.is_broken:
+            text += "  - {name: wrong, type: rolling_spent}\n"
+        self.path.write_text(text + f"# {self.writes}\n", encoding="utf-8")
+
+
+def _scaled(rule: Rolling, *, up: bool) -> Rolling:
+    lines = {severity: usd * 3 // 2 if up else max(1, usd * 2 // 3) for severity, usd in rule.lines.items()}
+    if len(set(lines.values())) < len(lines):
+        return rule
+    return Rolling(name=rule.name, category=rule.category, window=rule.window, lines=lines, by_owner=rule.by_owner)

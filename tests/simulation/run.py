@@ -1,0 +1,225 @@
+"""A plan lived through: the daemon is started, killed and started again; after every poll the oracle checks."""
+
+import gc
+import hashlib
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tests.simulation.daemon import Life, System, simulated_system
+from tests.simulation.oracle import Oracle, Violation
+from tests.simulation.person import ask, request_of
+from tests.simulation.plan import DAY_S, POLL_S, Ask, Edit, Freeze, Kill, Plan, Wall, make_plan
+from tests.simulation.receivers import Network
+from tests.simulation.rules import RulesFile
+from tests.simulation.world import World
+
+MEMORY = Path("/dev/shm")
+"""A commit there waits for no disk; power cuts are no matter of this simulation."""
+START_AGAIN_S = 600
+
+
+@dataclass(slots=True, kw_only=True)
+class Trace:
+    """What was seen of a run."""
+
+    lines: list[str] = field(default_factory=list)
+    lives: int = 0
+    polls: int = 0
+    taken: int = 0
+
+    def note(self, at_s: float, text: str) -> None:
+        self.lines.append(f"{at_s:.3f} {text}")
+
+    def digest(self) -> str:
+        """Return what two runs of one seed have in common."""
+        return hashlib.sha256("\n".join(self.lines).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of a plan."""
+
+    violations: list[Violation]
+    trace: Trace
+
+
+class Simulation:
+    """One plan; used once."""
+
+    def __init__(self, plan: Plan, folder: Path) -> None:
+        self.plan = plan
+        self.trace = Trace()
+        self.world = World(plan)
+        self.network = Network(self.world)
+        self.system = System(plan.start)
+        self.world.clock = lambda: self.system.true_s
+        self.rules = RulesFile(folder=folder)
+        self.oracle = Oracle(self.world, self.network, self.rules)
+        self._folder = folder
+        self._life: Life | None = None
+        self._asked = 0
+        (folder / "stop.key").write_text("key-that-stops", encoding="utf-8")
+        (folder / "stop.key").chmod(0o600)
+        self.rules.write()
+
+    def run(self) -> Outcome:
+        """Live through all of it."""
+        kinds = (Kill, Wall, Freeze, Edit, Ask)
+        todo: list[tuple[float, int, Any]] = [
+            (event.at_s, number, event) for number, event in enumerate(self.plan.events) if isinstance(event, kinds)
+        ]
+        checks = range(POLL_S // 2, self.plan.days * DAY_S, POLL_S)
+        todo += [(at_s, 10**6, None) for at_s in checks]
+        todo = [each for each in todo if each[0] < self.plan.days * DAY_S]
+        try:
+            self._start()
+            for at_s, _, event in sorted(todo, key=lambda each: each[:2]):
+                self._advance(at_s)
+                self._happen(event)
+            self._advance(self.plan.days * DAY_S)
+            self._check()
+        finally:
+            self._bury()
+        self.trace.taken = len(self.network.taken)
+        for one in self.network.taken:
+            self.trace.note(one.at_s, f"{one.receiver} {one.key} {hashlib.sha256(one.body).hexdigest()[:12]}")
+        self.trace.note(self.world.now_s, f"{len(self.world.answers)} answers, {self.trace.lives} lives")
+        return Outcome(violations=self.oracle.violations, trace=self.trace)
+
+    @property
+    def _true_s(self) -> float:
+        return self.system.true_s
+
+    def _loop_s(self, true_s: float) -> float:
+        return true_s - self.system.suspended_s
+
+    def _start(self) -> None:
+        now_s = self._true_s
+        self._life = Life(self.system, self.network, self._folder, self._loop_s(now_s))
+        self.trace.lives += 1
+        self.oracle.note_start(now_s)
+
+    def _bury(self) -> None:
+        if self._life is not None:
+            self._life.bury()
+            last_s = self._life.loop.time()
+            self.system.loop_s = lambda: last_s
+            self._life = None
+
+    def _advance(self, to_s: float) -> None:
+        """Let true time go by up to a moment, through however many processes."""
+        while self._true_s < to_s:
+            life = self._life
+            if life is None:
+                self._rest(to_s)
+                continue
+            is_alive = self._run(life, to_s)
+            if is_alive and not life.is_over:
+                return
+            self.trace.note(self._true_s, "killed" if not is_alive else f"ended: {life.error}")
+            self.oracle.note_end(self._true_s, is_killed=not is_alive, error=life.error if is_alive else None)
+            self._bury()
+            self._again_s = self._true_s + (self._back_after_s if not is_alive else START_AGAIN_S)
+
+    _again_s = 0.0
+    _back_after_s = 5.0
+
+    def _run(self, life: Life, to_s: float) -> bool:
+        loop = life.loop
+        # The world's clock is the loop's.
+        is_alive = True
+        while is_alive and not life.is_over and self._true_s < to_s:
+            is_alive = life.run_until(min(self._loop_s(to_s), loop.time() + STRIDE_S))
+        return is_alive
+
+    def _rest(self, to_s: float) -> None:
+        """Have no process until the next one starts."""
+        at_s = min(to_s, max(self._again_s, self._true_s))
+        loop_s = self._loop_s(at_s)
+        self.system.loop_s = lambda: loop_s
+        if at_s >= self._again_s:
+            self._start()
+
+    def _happen(self, event: Any) -> None:
+        life, now_s = self._life, self._true_s
+        match event:
+            case None:
+                self._check()
+            case Kill():
+                self._back_after_s = event.back_after_s
+                if life is None:
+                    return
+                if event.commits:
+                    life.process.kill_at_commit = life.process.commits + event.commits
+                    life.process.is_before = event.is_before
+                else:
+                    life.loop.kill_at = life.loop.steps + max(1, event.steps)
+            case Wall():
+                self.system.set_wall(event.off_s, event.drift_ppm)
+                self.oracle.note_wall(now_s, event.off_s, event.drift_ppm)
+            case Freeze():
+                self._freeze(event)
+            case Edit():
+                self.rules.edit(event)
+                self.oracle.note_edit(now_s)
+            case Ask():
+                self._ask(event)
+        if event is not None:
+            self.trace.note(now_s, str(event))
+
+    def _freeze(self, event: Freeze) -> None:
+        self.oracle.note_freeze(self._true_s, event.for_s)
+        if event.is_suspended:
+            self.system.suspended_s += event.for_s
+        elif self._life is not None:
+            self._life.loop.freeze(event.for_s)
+        else:
+            loop_s = self.system.loop_s() + event.for_s
+            self.system.loop_s = lambda: loop_s
+
+    def _ask(self, event: Ask) -> None:
+        firing = self.oracle.seen_firing()
+        if self._life is None or not firing:
+            return
+        alert = firing[event.number % len(firing)]
+        self._asked += 1
+        kind, request = request_of(event, alert, self._asked)
+        if ask(self._life.loop, kind, request) is not None:
+            self.oracle.note_ask(self._true_s, event.kind, alert)
+
+    def _check(self) -> None:
+        self.trace.polls += 1
+        self.oracle.check(self._life)
+
+
+STRIDE_S = 10**9
+
+
+def run_plan(plan: Plan) -> Outcome:
+    """Live through a plan in a folder of its own, which is gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="alertd-sim-", dir=MEMORY if MEMORY.is_dir() else None))
+    # Collected at the end alone: it saves a tenth of the time, and nothing of alertd waits for a collection.
+    gc.disable()
+    try:
+        simulation = Simulation(plan, folder)
+        with simulated_system(simulation.system, plan.seed, on_log=simulation.oracle.note_log):
+            outcome = simulation.run()
+            # What killed processes left complains while it is collected: here nobody listens.
+            gc.collect()
+            return outcome
+    finally:
+        gc.enable()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def check_plan(plan: Plan) -> list[Violation]:
+    """Return what goes wrong in a plan."""
+    return run_plan(plan).violations
+
+
+def check_seed(seed: int, days: int) -> list[Violation]:
+    """Return what goes wrong in a seed's plan; nothing where all promises are kept."""
+    return check_plan(make_plan(seed, days))

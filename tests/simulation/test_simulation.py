@@ -1,0 +1,123 @@
+"""A few seeds lived through, the same twice, and bugs that are planted and found; `.ci/run` lives through more."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+from unittest.mock import patch
+
+import pytest
+
+from alertd.notify.base import Delivered
+from alertd.notify.http_answer import outcome_of_answer
+from tests.simulation import check_seed
+from tests.simulation.oracle_bills import Belief, Group
+from tests.simulation.plan import (
+    DAY_S,
+    HOUR_S,
+    POLL_S,
+    ApiTrouble,
+    Ask,
+    Event,
+    Kill,
+    Plan,
+    ReceiverTrouble,
+    Run,
+    make_plan,
+)
+from tests.simulation.run import run_plan
+from tests.simulation.shrink import shortest
+from tests.simulation.world import Answer
+
+WITH_MANY_TROUBLES = (4, 5)
+
+
+def test_short_plan_when_lived_through_twice_then_is_kept_and_the_same() -> None:
+    """What cannot be replayed cannot be understood: it is killed, and wakes to an answer that was lost."""
+    events: list[Event] = [
+        Run(owner="gpu-1", category="gpu", first=-6, last=24, rate=3 * 10**10),
+        ReceiverTrouble(receiver="pager", at_s=0, until_s=5 * HOUR_S, kind="swallowing"),
+        Kill(at_s=POLL_S, steps=300, back_after_s=5),
+    ]
+    plan = replace(_plan(events), days=1)
+    first, second = run_plan(plan), run_plan(plan)
+    assert first.violations == []
+    assert first.trace.lines == second.trace.lines
+    assert first.trace.lives > 1
+    assert first.trace.taken > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", WITH_MANY_TROUBLES)
+def test_plan_when_lived_through_then_every_promise_is_kept(seed: int) -> None:
+    """Kills, outages and edits in virtual time; what is found is printed with its seed."""
+    assert check_seed(seed, 2) == []
+
+
+@pytest.mark.slow
+def test_seed_when_run_twice_then_both_traces_are_the_same() -> None:
+    """What cannot be replayed cannot be understood."""
+    plan = make_plan(5, 2)
+    assert run_plan(plan).trace.digest() == run_plan(plan).trace.digest()
+
+
+@pytest.mark.slow
+def test_end_when_it_is_never_due_then_is_found() -> None:
+    """The oracle asks receivers what they know, not the daemon what it meant."""
+    with patch("alertd.core.alerts.due._end_reason", lambda *_: None):
+        assert {one.kind for one in check_seed(0, 2)} == {"notified"}
+
+
+@pytest.mark.slow
+def test_bills_that_vanish_when_they_are_believed_at_once_then_is_found() -> None:
+    """An empty list is one of the things that the API answers when it is ill."""
+    plan = _outage("empty")
+    with patch("alertd.core.spend.ledger._is_doubtful", lambda *_: False):
+        assert run_plan(plan).violations != []
+    assert run_plan(plan).violations == []
+
+
+@pytest.mark.slow
+def test_message_that_nobody_took_when_it_counts_as_delivered_then_is_found() -> None:
+    """A status of 500 says that it may not have arrived."""
+    events: list[Event] = [Run(owner="gpu-1", category="gpu", first=0, last=48, rate=10**11)]
+    events.append(ReceiverTrouble(receiver="pager", at_s=0, until_s=DAY_S, kind="failing"))
+    plan = _plan(events)
+
+    def answered(**facts: Any) -> object:
+        return Delivered() if facts["status"] == 500 else outcome_of_answer(**facts)
+
+    with patch("alertd.notify.webhook_post.outcome_of_answer", answered):
+        assert {one.kind for one in run_plan(plan).violations} == {"messages"}
+
+
+def test_plan_when_it_fails_then_what_has_no_part_in_it_is_left_out() -> None:
+    """It fails where two of its events come together."""
+    events: list[Event] = [Ask(at_s=at_s, kind="silence", number=0) for at_s in range(40)]
+    wanted = {events[7], events[31]}
+
+    def fails(candidate: Sequence[Event]) -> bool:
+        return wanted <= set(candidate)
+
+    assert set(shortest(events, fails)) == wanted
+
+
+def test_belief_when_money_vanishes_then_waits_for_a_second_answer() -> None:
+    """Half of it gone is doubted as all of it is; a sixth is believed."""
+    belief = Belief()
+
+    def say(at_h: float, amount: int) -> list[tuple[int, int, int]]:
+        rows = ((0, 1, "a", amount),) if amount else ()
+        belief.take(Answer(at_h * HOUR_S, "gpu", 0, 24, rows), at_h * HOUR_S, is_sure=True)
+        return belief.groups().get(("gpu", "a"), Group()).rows
+
+    said = [say(at_h, amount) for at_h, amount in ((1, 60), (5, 50), (9, 20), (10, 20), (14, 20), (18, 0), (22, 0))]
+    assert said == [[(0, 1, 60)], [(0, 1, 50)], [(0, 1, 50)], [(0, 1, 50)], [(0, 1, 20)], [(0, 1, 20)], []]
+
+
+def _outage(kind: str) -> Plan:
+    run = Run(owner="gpu-1", category="gpu", first=0, last=48, rate=3 * 10**10)
+    return _plan([run, ApiTrouble(at_s=22 * HOUR_S, until_s=25 * HOUR_S, kind=kind, category="gpu")])
+
+
+def _plan(events: list[Event]) -> Plan:
+    return Plan(seed=1, days=2, start=make_plan(1, 1).start, events=tuple(events))

@@ -1,0 +1,339 @@
+"""
+The world outside of the daemon: true time, the bills, and the API that shows them.
+
+It shares no code with what reads it. Every answer that leaves it whole is noted, for the oracle.
+"""
+
+import asyncio
+import json
+import random
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import Any
+
+import httpx
+
+from tests.simulation.plan import DAY_S, HOUR_S, USD, ApiTrouble, Changed, Late, Plan, Run
+
+HOST = "api.sim.example"
+CATEGORIES = ("gpu", "llm", "cloud_storage")
+"""This account has no others, and no subscriptions."""
+STOP = "/gpu-instance/openapi/v1/gpu/instance/stop"
+NEVER_S = 10**12
+UNTIL_STOPPED_S = 90
+
+
+@dataclass(slots=True, kw_only=True)
+class BillRow:
+    """One row of the bills, and what it says from when on; an amount of None is a row that is not there."""
+
+    category: str
+    owner: str
+    hour: int
+    span: int
+    versions: list[tuple[float, int | None]]
+    written: dict[int, bytes] = field(default_factory=dict)
+
+    def amount(self, at_s: float) -> int | None:
+        """Return what is shown at a time."""
+        shown = None
+        for since_s, amount in self.versions:
+            if since_s <= at_s:
+                shown = amount
+        return shown
+
+    def text(self, amount: int, start_s: float) -> bytes:
+        """Return the row as JSON, in one of the spellings that have been seen."""
+        if amount not in self.written:
+            self.written[amount] = json.dumps(self._fields(amount, start_s)).encode()
+        return self.written[amount]
+
+    def _fields(self, amount: int, start_s: float) -> dict[str, object]:
+        first = int(start_s) + self.hour * HOUR_S
+        last = first + self.span * HOUR_S - 1
+        style = (self.hour * 7 + sum(map(ord, self.owner))) % 4
+        usd = f"{'-' if amount < 0 else ''}{abs(amount) // USD}.{abs(amount) % USD:010}"
+        # The integers drop what is below a ten-thousandth of a dollar.
+        short = abs(amount) // (USD // 10_000) * (-1 if amount < 0 else 1)
+        times: tuple[object, object] = (str(first), str(last))
+        if style == 1:
+            times = (first, last)
+        elif style == 2:
+            times = tuple(f"{datetime.fromtimestamp(each, UTC):%Y-%m-%dT%H:%M:%SZ}" for each in (first, last))  # type: ignore[assignment]
+        money: dict[str, object] = {"amount": str(short), "voucherAmount": "0", "payAmount": str(short)}
+        if style == 3:
+            money = {}
+        return {
+            "userId": "u-1",
+            "startTime": times[0],
+            "endTime": times[1],
+            "billingMethod": "1",
+            "productName": f"product of {self.owner}",
+            "productId": f"p-{self.owner}",
+            "category": "Compute",
+            "ownerID": self.owner,
+            **money,
+            "amountDecimal": usd,
+            "voucherAmountDecimal": "0",
+            "payableDecimal": usd,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole list of bills that the API sent: (hour, span, owner, amount) of each row."""
+
+    at_s: float
+    category: str
+    first: int
+    end: int
+    rows: tuple[tuple[int, int, str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A question about bills that had no usable answer."""
+
+    at_s: float
+    category: str
+    kind: str
+
+
+class World:
+    """True time, bills and their API, through all lives of the daemon."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        self.start_s = plan.start.timestamp()
+        self.clock: Callable[[], float] = lambda: 0.0
+        self.rng = random.Random(plan.seed * 31 + 7)
+        self.answers: list[Answer | Refused] = []
+        self.stops: list[tuple[float, str]] = []
+        self.stopped: dict[str, float] = {}
+        self._troubles = [event for event in plan.events if isinstance(event, ApiTrouble)]
+        self._rows: dict[str, dict[int, list[BillRow]]] = {category: {} for category in CATEGORIES}
+        self._build()
+
+    @property
+    def now_s(self) -> float:
+        """True seconds since the plan's start."""
+        return self.clock()
+
+    @property
+    def now(self) -> datetime:
+        """True time."""
+        return self.plan.start + timedelta(seconds=self.now_s)
+
+    def _build(self) -> None:
+        delays = random.Random(self.plan.seed * 17 + 3)
+        by_owner: dict[str, list[BillRow]] = {}
+        for run in (event for event in self.plan.events if isinstance(event, Run)):
+            for hour in range(run.first, run.last, run.step):
+                shown_s = (hour + run.step) * HOUR_S + delays.randrange(30, 900)
+                row = BillRow(
+                    category=run.category,
+                    owner=run.owner,
+                    hour=hour,
+                    span=run.step,
+                    versions=[(shown_s, run.rate * run.step)],
+                )
+                self._rows[run.category].setdefault(hour, []).append(row)
+                by_owner.setdefault(run.owner, []).append(row)
+        for event in self.plan.events:
+            if isinstance(event, Late):
+                for row in by_owner.get(event.owner, ()):
+                    if event.first <= row.hour < event.last:
+                        row.versions = [(at_s + event.by_s, amount) for at_s, amount in row.versions]
+        for event in self.plan.events:
+            if isinstance(event, Changed):
+                for row in by_owner.get(event.owner, ()):
+                    if event.first <= row.hour < event.last:
+                        _change(row, event)
+
+    def stop(self, owner: str) -> None:
+        """Stop an instance: it is billed no more from the next hour on."""
+        self.stops.append((self.now_s, owner))
+        self.stopped.setdefault(owner, self.now_s)
+        hour = int(self.now_s // HOUR_S) + 1
+        for later, rows in self._rows["gpu"].items():
+            if later >= hour:
+                rows[:] = [row for row in rows if row.owner != owner]
+
+    def is_running(self, owner: str) -> bool:
+        """Return whether an instance runs: whether it is billed for this hour."""
+        return any(row.owner == owner for row in self._rows["gpu"].get(int(self.now_s // HOUR_S), ()))
+
+    def trouble(self, category: str) -> str:
+        """Return what is wrong with the API now, for a category or for all."""
+        kinds = [t.kind for t in self._troubles if t.at_s <= self.now_s < t.until_s and t.category in {"", category}]
+        return kinds[-1] if kinds else ""
+
+    def shown(self, category: str, first: int, end: int) -> list[tuple[BillRow, int]]:
+        """Return the rows that begin in a span of hours, as they are shown now."""
+        found = []
+        by_hour = self._rows[category]
+        for hour in range(first, end):
+            for row in by_hour.get(hour, ()):
+                amount = row.amount(self.now_s)
+                if amount is not None:
+                    found.append((row, amount))
+        return found
+
+    def gpu_owners(self) -> list[str]:
+        """Return every instance that was ever begun."""
+        hour = int(self.now_s // HOUR_S)
+        return sorted(
+            {row.owner for at, rows in self._rows["gpu"].items() if at <= hour for row in rows} | set(self.stopped)
+        )
+
+    async def answer(self, request: httpx.Request) -> httpx.Response:
+        """Answer a request of the daemon, after a moment."""
+        await asyncio.sleep(self.rng.choice((0.05, 0.1, 0.4, 2.0)))
+        path, query = request.url.path, request.url.params
+        category = query.get("productCategory", "")
+        is_bills = path == "/openapi/v1/billing/bill/list"
+        trouble = self.trouble(category)
+        if trouble and (is_bills or trouble in {"down", "hanging", "failing", "limited", "denied"}):
+            spoilt = await self._spoilt(trouble, category, query if is_bills else None)
+            if spoilt is not None:
+                return spoilt
+        if is_bills:
+            return self._bills(category, query)
+        found = self._other(request, path, query)
+        return self._json({"code": 404, "reason": "NOT_FOUND"}, status=404) if found is None else self._json(found)
+
+    def _span(self, query: Any) -> tuple[int, int]:
+        first = (int(query["startTime"]) - int(self.start_s)) // HOUR_S
+        return first, (int(query["endTime"]) + 1 - int(self.start_s)) // HOUR_S
+
+    def _bills(self, category: str, query: Any, *, is_empty: bool = False) -> httpx.Response:
+        if category not in CATEGORIES:
+            return self._json(
+                {"code": 400, "reason": "INVALID_PRODUCT_CATEGORY", "message": "no such category"}, status=400
+            )
+        first, end = self._span(query)
+        if end - first > 31 * 24:
+            return self._json({"code": 400, "reason": "INVALID_TIME_RANGE", "message": "too long"}, status=400)
+        rows = [] if is_empty else self.shown(category, first, end)
+        self.answers.append(
+            Answer(
+                self.now_s, category, first, end, tuple((row.hour, row.span, row.owner, amount) for row, amount in rows)
+            )
+        )
+        # A day's row that reaches into the range is shown too; it is not filed there.
+        before = (
+            []
+            if is_empty
+            else [pair for pair in self.shown(category, first - 24, first) if pair[0].hour + pair[0].span > first]
+        )
+        body = b'{"bills":[' + b",".join(row.text(amount, self.start_s) for row, amount in (*before, *rows)) + b"]}"
+        return httpx.Response(200, headers=self._headers(), content=body)
+
+    async def _spoilt(self, kind: str, category: str, query: Any) -> httpx.Response | None:
+        if query is not None:
+            self.answers.append(Refused(self.now_s, category, kind))
+        match kind:
+            case "down":
+                raise httpx.ConnectError("refused")
+            case "hanging":
+                await asyncio.sleep(10 * DAY_S)
+            case "failing":
+                return self._json({"code": 500, "reason": "LIST_BILL_ERROR", "message": "try later"}, status=500)
+            case "limited":
+                return self._json(
+                    {"code": 429, "reason": "LIST_BILL_TOO_FAST", "message": "too fast"},
+                    status=429,
+                    **{"Retry-After": "2"},
+                )
+            case "denied":
+                return self._json({"code": 401, "reason": "FAILED_TO_AUTH", "message": "failed to auth"}, status=401)
+            case "nonsense":
+                return httpx.Response(200, headers=self._headers(), content=b"<!doctype html><html>Sign in</html>")
+            case "cut":
+                return httpx.Response(200, headers=self._headers(), stream=_Cut(b'{"bills":[{"startTime":"1'))
+            case "absurd":
+                row = json.dumps(
+                    {"startTime": str(int(self.start_s + self.now_s)), "amountDecimal": "1000000000000"}
+                ).encode()
+                return httpx.Response(200, headers=self._headers(), content=b'{"bills":[' + row + b"]}")
+            case "unlisted":
+                return httpx.Response(200, headers=self._headers(), content=b"{}")
+            case "empty":
+                self.answers.pop()
+                return self._bills(category, query, is_empty=True)
+        return None
+
+    def _other(self, request: httpx.Request, path: str, query: Any) -> object:
+        match path:
+            case "/openapi/v1/billing/balance/detail":
+                return {
+                    "availableBalance": "90000000",
+                    "cashBalance": "90000000",
+                    "creditLimit": "0",
+                    "outstandingInvoices": "0",
+                }
+            case "/openapi/v1/billing/monthly/bill":
+                return {"data": []}
+            case "/gpu-instance/openapi/v1/gpu/instances":
+                return {
+                    "instances": [self._instance(owner) for owner in self.gpu_owners()]
+                    if query.get("pageNum") in {"0", "1"}
+                    else []
+                }
+            case "/gpu-instance/openapi/v1/gpu/instance":
+                return self._instance(query["instanceId"])
+            case "/gpu-instance/openapi/v1/endpoints":
+                return {"endpoints": [], "total": 0}
+            case _ if path == STOP and request.method == "POST":
+                self.stop(json.loads(request.content)["instanceId"])
+                return {}
+        return None
+
+    def _instance(self, owner: str) -> dict[str, object]:
+        at_s = self.stopped.get(owner)
+        status = "running" if self.is_running(owner) else "exited"
+        if at_s is not None:
+            status = "stopping" if self.now_s < at_s + UNTIL_STOPPED_S else "exited"
+        return {
+            "id": owner,
+            "name": f"name of {owner}",
+            "status": status,
+            "gpuNum": "1",
+            "productId": "p",
+            "productName": "H100",
+            "billingMode": "onDemand",
+            "endTime": "-1",
+        }
+
+    def _headers(self) -> dict[str, str]:
+        return {
+            "Date": format_datetime(self.now.replace(microsecond=0), usegmt=True),
+            "Content-Type": "application/json",
+        }
+
+    def _json(self, body: object, *, status: int = 200, **headers: str) -> httpx.Response:
+        return httpx.Response(status, headers=self._headers() | headers, content=json.dumps(body).encode())
+
+
+def _change(row: BillRow, event: Changed) -> None:
+    shown_s, amount = row.versions[0]
+    if amount is None:
+        return
+    to = amount * event.percent // 100 if event.percent else None
+    row.versions.append((max(event.at_s, shown_s), to))
+    if event.back_at_s is not None:
+        row.versions.append((max(event.back_at_s, shown_s), amount))
+    row.versions.sort(key=lambda version: version[0])
+
+
+class _Cut(httpx.AsyncByteStream):
+    """A body that breaks off."""
+
+    def __init__(self, beginning: bytes) -> None:
+        self._beginning = beginning
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._beginning
+        raise httpx.ReadError("cut off")
