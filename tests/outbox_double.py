@@ -15,6 +15,7 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry, Target
 from alertd.errors import StoreError
 from alertd.notify.base import CannotLook, ConfigurationRefused, Delivered, Envelope, Lookup, NotSent, Outcome, Unknown
 from alertd.notify.delivery.deliver import Delivery
+from alertd.notify.delivery.withholding import Withhold
 from tests.core.builders import NOW, entry
 
 _T = TypeVar("_T")
@@ -219,6 +220,7 @@ def worker(
     *,
     fallback: Mapping[str, str] | None = None,
     write_anew: Callable[[OutboxEntry, datetime], Awaitable[OutboxEntry]] | None = None,
+    withhold: Withhold | None = None,
 ) -> Delivery:
     """A delivery over the double, with half jitter."""
     return Delivery(
@@ -229,6 +231,7 @@ def worker(
         now=wall_clock,
         jitter=lambda: 0.5,
         write_anew=write_anew,
+        withhold=withhold,
     )
 
 

@@ -136,6 +136,7 @@ async def open_app(
         delivery = Delivery(
             outbox=gateway,
             write_anew=cycle.written_anew,
+            withhold=cycle.withheld,
             notifiers=notifiers,
             fallback=fallbacks(rules),
             install_id=install_id,

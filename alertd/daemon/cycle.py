@@ -21,6 +21,7 @@ from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions, dispatch, no_chart
+from alertd.core.messages.holding import withheld
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
 from alertd.core.rules.base import Rule
@@ -133,6 +134,11 @@ class Cycle:
         """Return an entry that waited as it is to be sent now; it waits for a decision under way."""
         async with self._deciding:
             return (await self._scene(now)).written_anew(entry)
+
+    async def withheld(self, entries: Sequence[OutboxEntry], now: datetime) -> tuple[OutboxEntry, ...]:
+        """Return entries as they wait on where all their alerts are withheld by now; it waits for a decision."""
+        async with self._deciding:
+            return withheld(entries, (await self._remember()).alerts, now)
 
     @property
     def rule_count(self) -> int:

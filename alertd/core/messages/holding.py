@@ -1,6 +1,7 @@
-"""What waits for quiet hours to end: until when, where an alert is withheld or acknowledged meanwhile."""
+"""What waits for quiet hours or a silence to end: until when, where an alert is withheld or acknowledged meanwhile."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert
@@ -8,7 +9,7 @@ from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.mutes import mutes_of
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState, OutboxEntry
-from alertd.core.muted import Muted
+from alertd.core.muted import Muted, MuteKind
 from alertd.core.severity import Severity
 
 _HOLD = timedelta(days=1)
@@ -17,14 +18,16 @@ _FRESH_FOR = timedelta(minutes=5)
 """What is sent so soon says how things stand: a poll is about as long, and retries in it are alike."""
 _ACKNOWLEDGED = frozenset({NotifyReason.REPEAT, NotifyReason.ESCALATED})
 """What nobody needs to hear of an alert that somebody acknowledged."""
+_WITHHELD = _ACKNOWLEDGED | {NotifyReason.FIRST, NotifyReason.RAISED, NotifyReason.STORM}
+"""What a silence or an inhibition keeps from being sent; ends, answers to people and edits pass."""
 
 
 def is_held(entry: OutboxEntry, now: datetime) -> bool:
-    """Return whether a notification waits for quiet hours to end: due later, and never tried."""
+    """Return whether a notification waits for quiet hours or a silence to end: due later, and not being tried."""
     # Filed while a cycle runs it is due a moment after the cycle's instant, and waits for nothing.
     reason = entry.message.reason
     is_shown_at_once = reason.is_edit or reason in {NotifyReason.ACKNOWLEDGED, NotifyReason.ACTION}
-    is_untried = entry.state is EntryState.PENDING and not entry.attempts
+    is_untried = entry.state is EntryState.PENDING and entry.first_attempt_at is None
     return is_untried and not is_shown_at_once and entry.not_before > now
 
 
@@ -38,6 +41,30 @@ def is_written_anew(entry: OutboxEntry, now: datetime) -> bool:
     is_unsent = entry.state in {EntryState.PENDING, EntryState.BLOCKED} and not entry.unknowns
     is_of_alerts = bool(entry.fingerprints) and entry.message.reason is not NotifyReason.UNDELIVERED
     return is_unsent and is_of_alerts and now - entry.created_at >= _FRESH_FOR
+
+
+def withheld(entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], now: datetime) -> tuple[OutboxEntry, ...]:
+    """
+    Return notifications that were about to be sent as ones that wait, where by now everything of all is withheld.
+
+    Nothing of them has left yet. Attempts in vain count no more: they are tried anew when nothing withholds them.
+
+    Args:
+        alerts: By fingerprint, as they stand.
+
+    Returns:
+        Nothing where one of them is to be sent.
+    """
+    if not all(_may_wait(entry) and _is_all_unwanted(entry, alerts) for entry in entries):
+        return ()
+    return tuple(
+        replace(entry, state=EntryState.PENDING, not_before=now + _HOLD, first_attempt_at=None) for entry in entries
+    )
+
+
+def _may_wait(entry: OutboxEntry) -> bool:
+    is_unsent = entry.state in {EntryState.PENDING, EntryState.BLOCKED} and not entry.unknowns
+    return is_unsent and entry.message.reason in _WITHHELD and bool(entry.fingerprints)
 
 
 def why_withheld(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> tuple[Muted, ...]:
@@ -88,7 +115,7 @@ def held(
     for entry in waiting:
         if not is_held(entry, now):
             continue
-        if all(_is_unwanted(entry, alerts.get(fingerprint)) for fingerprint in entry.fingerprints):
+        if _is_all_unwanted(entry, alerts):
             until = entry.not_before if entry.not_before - now > _HOLD / 2 else now + _HOLD
         else:
             held_until = audience.held_until(entry.receiver, entry.message.severity, now)
@@ -98,8 +125,14 @@ def held(
     return times
 
 
+def _is_all_unwanted(entry: OutboxEntry, alerts: Mapping[str, Alert]) -> bool:
+    return all(_is_unwanted(entry, alerts.get(fingerprint)) for fingerprint in entry.fingerprints)
+
+
 def _is_unwanted(entry: OutboxEntry, alert: Alert | None) -> bool:
     if alert is None:
         return False
     is_known = alert.acknowledged_by is not None and entry.message.reason in _ACKNOWLEDGED
-    return alert.muted is not None or is_known
+    # Where no route leads to a receiver any more, what has one already is sent there.
+    is_muted = alert.muted is not None and alert.muted.kind is not MuteKind.NO_RECEIVER
+    return is_muted or is_known

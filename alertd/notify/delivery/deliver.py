@@ -23,6 +23,7 @@ from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
 from alertd.notify.delivery.order import Lane, due_edits, next_due, ready
 from alertd.notify.delivery.outbox_interface import Outbox
 from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
+from alertd.notify.delivery.withholding import Withhold, is_withheld
 
 _STORE_RETRY_S = 1.0
 _FAULT_RETRY_S = 30.0
@@ -43,6 +44,7 @@ class Delivery:
         now: The time, which does not step with the wall clock.
         jitter: Uniform in [0, 1).
         write_anew: Returns an entry that waited as it is to be sent now: with the same message where nothing changed.
+        withhold: Returns entries as they wait on where nobody wants to hear of any of them by now, else nothing.
         on_settled: Called with the receiver and what became of an entry after each attempt.
         on_fault: Called with the task's name when an attempt fails in a way that nobody foresaw.
     """
@@ -57,6 +59,7 @@ class Delivery:
         now: Callable[[], datetime],
         jitter: Callable[[], float],
         write_anew: Callable[[OutboxEntry, datetime], Awaitable[OutboxEntry]] | None = None,
+        withhold: Withhold | None = None,
         on_settled: Callable[[str, EntryState], None] | None = None,
         on_fault: Callable[[str], None] = lambda _task: None,
     ) -> None:
@@ -67,6 +70,7 @@ class Delivery:
         self._now = now
         self._jitter = jitter
         self._write_anew = write_anew
+        self._withhold = withhold
         self._on_settled = on_settled
         self._on_fault = on_fault
         self._wake = asyncio.Event()
@@ -282,8 +286,10 @@ class Delivery:
             if settled.entry.state is not EntryState.PENDING:
                 return _tally(settled.entry, failed)
             entry = settled.entry
-        claimed = claim(await self._written(entry), self._now())
         try:
+            if self._withhold is not None and await is_withheld(entry, self._outbox, self._withhold, self._now):
+                return False
+            claimed = claim(await self._written(entry), self._now())
             target = self._targets.pop(entry.id, None) if is_edit else None
             if is_edit and target is None:
                 # Due since a moment: which message it is to change is asked at the next turn.

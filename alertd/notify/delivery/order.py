@@ -100,3 +100,14 @@ def due_edits(entries: Iterable[OutboxEntry], now: datetime) -> list[OutboxEntry
 def next_due(entries: Iterable[OutboxEntry]) -> datetime | None:
     """Return when the next entry may be tried, None where nothing waits."""
     return min((free.due for free in _free(entries)), default=None)
+
+
+def behind(entry: OutboxEntry, entries: Iterable[OutboxEntry]) -> list[OutboxEntry]:
+    """Return what waits in an entry's lane until it is sent, and what waits for that; edits are left out."""
+    places = set(_places(entry))
+    found = []
+    for later in entries:
+        if later.id > entry.id and later.urgency is not Urgency.EDIT and not places.isdisjoint(_places(later)):
+            places.update(_places(later))
+            found.append(later)
+    return found

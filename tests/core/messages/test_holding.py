@@ -7,9 +7,10 @@ import pytest
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
+from alertd.core.alerts.mutes import NO_RECEIVER
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.messages.holding import held, overdue
-from alertd.core.messages.outbox import OutboxEntry
+from alertd.core.messages.holding import held, is_held, overdue, withheld
+from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.severity import Severity
 from tests.core.builders import HOUR, NOW, entry, firing
@@ -44,6 +45,68 @@ def test_notification_when_it_waits_for_quiet_hours_then_waits_as_long_as_it_is_
 ) -> None:
     """A night's notification of an alert that is silenced in the night wakes nobody in the morning."""
     assert held_until(NotifyReason.FIRST, alert, filed_after=timedelta(hours=1)) == until
+
+
+ACKNOWLEDGED = replace(firing(), acknowledged_by="dana")
+TRIED = {"attempts": 3, "first_attempt_at": NOW - HOUR, "not_before": NOW}
+
+
+@pytest.mark.parametrize(
+    ("reason", "alert", "parts", "waits"),
+    [
+        pytest.param(NotifyReason.FIRST, SILENCED, {}, True, id="silenced before the first attempt"),
+        pytest.param(NotifyReason.FIRST, SILENCED, TRIED, True, id="silenced while the receiver was away"),
+        pytest.param(NotifyReason.RAISED, SILENCED, TRIED | {"state": EntryState.BLOCKED}, True, id="while blocked"),
+        pytest.param(NotifyReason.STORM, SILENCED, TRIED, True, id="all of a storm"),
+        pytest.param(NotifyReason.REPEAT, ACKNOWLEDGED, TRIED, True, id="a repeat of what is acknowledged"),
+        pytest.param(NotifyReason.FIRST, ACKNOWLEDGED, TRIED, False, id="a beginning that somebody acknowledged"),
+        pytest.param(NotifyReason.FIRST, firing(), TRIED, False, id="nothing withholds it"),
+        pytest.param(NotifyReason.RESOLVED, SILENCED, TRIED, False, id="an end"),
+        pytest.param(NotifyReason.UPDATED, SILENCED, TRIED, False, id="an edit"),
+        pytest.param(NotifyReason.ACKNOWLEDGED, SILENCED, TRIED, False, id="an answer to somebody"),
+        pytest.param(NotifyReason.UNDELIVERED, SILENCED, TRIED, False, id="the copy of what another could not take"),
+        pytest.param(NotifyReason.FIRST, SILENCED, TRIED | {"unknowns": 1}, False, id="a copy may have left"),
+        pytest.param(NotifyReason.FIRST, SILENCED, {"state": EntryState.SENDING}, False, id="it is leaving"),
+    ],
+)
+def test_notification_when_it_is_about_to_be_sent_then_waits_where_it_is_withheld_by_now(
+    reason: NotifyReason, alert: Alert, parts: dict[str, object], waits: bool
+) -> None:
+    """A silence made during an outage of the receiver was ignored when the outage ended."""
+    due = entry(fingerprints=(alert.fingerprint,), **parts)  # type: ignore[arg-type]
+    due = replace(due, message=replace(due.message, reason=reason))
+    found = withheld([due], {alert.fingerprint: alert}, NOW)
+    assert bool(found) is waits
+    if found:
+        assert is_held(found[0], NOW), "it is neither late nor lost: what withholds it can end"
+        assert overdue(found, NOW + HOUR) == []
+        until = held(found, {alert.fingerprint: replace(alert, muted=None, acknowledged_by=None)}, AUDIENCE, NOW)
+        assert until == {due.id: NOW}
+
+
+def test_storm_when_one_of_it_is_not_withheld_then_is_sent() -> None:
+    """What somebody has not silenced is news."""
+    other = replace(firing(), fingerprint="other")
+    due = entry(fingerprints=(SILENCED.fingerprint, other.fingerprint))
+    due = replace(due, message=replace(due.message, reason=NotifyReason.STORM))
+    assert withheld([due], {SILENCED.fingerprint: SILENCED, other.fingerprint: other}, NOW) == ()
+
+
+def test_notifications_when_one_of_them_is_wanted_then_none_waits() -> None:
+    """What waits in its lane for one that is silenced cannot pass it."""
+    other = replace(firing(), fingerprint="other")
+    alerts = {SILENCED.fingerprint: SILENCED, other.fingerprint: other}
+    dues = [entry(number, fingerprints=(fingerprint,)) for number, fingerprint in enumerate(alerts, 1)]
+    assert withheld(dues, alerts, NOW) == ()
+    assert [due.id for due in withheld(dues, dict.fromkeys(alerts, SILENCED), NOW)] == [1, 2]
+
+
+def test_notification_when_no_route_leads_to_its_receiver_any_more_then_sent_there() -> None:
+    """What was due is sent or given up with a word; an edited rules file made it wait until the alert's end."""
+    due = entry(fingerprints=(firing().fingerprint,), not_before=NOW + HOUR)
+    alert = replace(firing(), muted=NO_RECEIVER)
+    assert withheld([due], {alert.fingerprint: alert}, NOW) == ()
+    assert held([due], {alert.fingerprint: alert}, AUDIENCE, NOW) == {due.id: NOW}
 
 
 MORNING = NOW + 9 * HOUR

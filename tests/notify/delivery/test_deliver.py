@@ -1,7 +1,7 @@
 """The outbox worker: lanes, order, claims and outcomes. Waits take no time here."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import cast
@@ -10,6 +10,8 @@ import pytest
 from structlog.testing import capture_logs
 
 from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.severity import Severity
+from alertd.errors import StoreError
 from alertd.notify.base import (
     CannotLook,
     ContentRefused,
@@ -21,6 +23,7 @@ from alertd.notify.base import (
     Outcome,
 )
 from alertd.notify.delivery.order import next_due, ready
+from alertd.notify.delivery.withholding import Withhold
 from tests.core.builders import HOUR, NOW, entry
 from tests.outbox_double import (
     BUSY,
@@ -93,6 +96,65 @@ def test_entry_when_it_cannot_be_written_anew_then_sent_as_it_was() -> None:
         run_jumping(run_for(worker(outbox, {"slack": slack}, write_anew=fail), 4000))
     assert [envelope.message for envelope in slack.envelopes] == [entry().message]
     assert "message not written anew" in [line["event"] for line in logs]
+
+
+def held_where(*silenced: str) -> Withhold:
+    """Withhold what speaks of these alerts alone, for an hour."""
+
+    async def withhold(entries: Sequence[OutboxEntry], now: datetime) -> Sequence[OutboxEntry]:
+        if any(not set(due.fingerprints) <= set(silenced) for due in entries):
+            return ()
+        return [replace(due, not_before=now + HOUR) for due in entries]
+
+    return withhold
+
+
+def test_entry_when_it_is_withheld_at_the_last_moment_then_waits_and_nothing_failed() -> None:
+    """Somebody silenced it between the decision and the attempt, or between two attempts."""
+    outbox = outbox_of(of_alert(1, "a"), of_alert(2, "b"))
+    slack = ScriptedNotifier(outbox)
+    assert run_jumping(worker(outbox, {"slack": slack}, withhold=held_where("a")).drain(patience=10 * SECOND))
+    assert outbox[1].not_before == NOW + HOUR
+    assert (outbox[1].state, outbox[1].attempts) == (EntryState.PENDING, 0)
+    run_jumping(run_for(worker(outbox, {"slack": slack}), 4000))
+    assert slack.sent == [(0, "key-2"), (3600, "key-1")]
+
+
+@pytest.mark.parametrize(
+    ("behind", "sent"),
+    [
+        pytest.param("a", ["key-1", "key-2"], id="wanted: neither is held up"),
+        pytest.param("b", [], id="withheld as well: both wait"),
+    ],
+)
+def test_entry_when_it_is_withheld_and_something_critical_waits_for_it_then_asked_once(
+    behind: str, sent: list[str]
+) -> None:
+    """What was held was pulled forward by what waited for it and held anew, as fast as the store could write."""
+    alarm = entry(2, fingerprints=("b", behind))
+    alarm = replace(alarm, message=replace(alarm.message, severity=Severity.CRITICAL))
+    outbox = outbox_of(of_alert(1, "b"), alarm)
+    slack = ScriptedNotifier(outbox)
+    run_jumping(run_for(worker(outbox, {"slack": slack}, withhold=held_where("b")), 600))
+    assert [key for _, key in slack.sent] == sent
+    assert outbox.calls["record"] == 2
+
+
+@pytest.mark.parametrize("fault", [ZeroDivisionError(), StoreError("locked")])
+def test_entry_when_nobody_can_say_whether_it_is_withheld_then_sent_as_soon_as_the_store_answers(
+    fault: Exception,
+) -> None:
+    """A fault in a silence loses no message; without its store alertd sends nothing."""
+    outbox, faults = outbox_of(entry()), [fault]
+
+    async def withhold(_: Sequence[OutboxEntry], now: datetime) -> Sequence[OutboxEntry]:
+        if faults:
+            raise faults.pop()
+        return ()
+
+    slack = ScriptedNotifier(outbox)
+    run_jumping(run_for(worker(outbox, {"slack": slack}, withhold=withhold), 60))
+    assert slack.sent == [(isinstance(fault, StoreError), "key-1")]
 
 
 class Printer(ScriptedNotifier):
