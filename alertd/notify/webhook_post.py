@@ -1,7 +1,6 @@
 """One POST per attempt, to a webhook or an Alertmanager, and what became of it; it neither renders nor retries."""
 
 import asyncio
-import zlib
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -16,8 +15,9 @@ from alertd.notify.base import ConfigurationRefused, NotSent, Outcome, Unknown
 from alertd.notify.http_answer import WEBHOOK, Endpoint, outcome_of_answer
 from alertd.notify.text import quoted, without_secrets
 from alertd.outgoing.connections import Outgoing
+from alertd.outgoing.unpacking import PIECE_BYTES, Unpacker, UnpackingError
 
-ANSWER_LIMIT_BYTES = 64 * 1024
+ANSWER_LIMIT_BYTES = PIECE_BYTES
 _ANSWER_TIMEOUT_S = 2.0
 """The status decides; what the body says besides is worth no more than this."""
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
@@ -117,11 +117,9 @@ async def read_start(answer: httpx.Response) -> bytes:
     return _unpacked(bytes(text[:ANSWER_LIMIT_BYTES]), answer.headers.get("Content-Encoding", ""))
 
 
-def _unpacked(data: bytes, encoding: str) -> bytes:
+def _unpacked(data: bytes, coding: str) -> bytes:
     """Return the beginning of what was compressed though nobody asked for it; what cannot be unpacked as it came."""
-    if encoding.strip().lower() not in {"gzip", "x-gzip", "deflate"}:
-        return data
     try:
-        return zlib.decompressobj(wbits=zlib.MAX_WBITS | 32).decompress(data, ANSWER_LIMIT_BYTES)
-    except zlib.error:
+        return next(Unpacker(coding).feed(data), b"")
+    except UnpackingError:
         return data

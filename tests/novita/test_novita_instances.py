@@ -24,7 +24,9 @@ class Double:
 
     async def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request)
-        return self._answer(request)
+        answer = self._answer(request)
+        # As from the network: not read yet.
+        return httpx.Response(answer.status_code, headers=answer.headers, stream=httpx.ByteStream(answer.content))
 
 
 async def ask(double: Double, do: Callable[[InstanceClient], Awaitable[CallAnswer | Sight]]) -> CallAnswer | Sight:

@@ -1,0 +1,91 @@
+"""
+Take compressed answers apart as they come, in pieces of bounded size, and know whether the last of them has come.
+
+HTTP clients take a body that ends early for a whole one where no length was named: zlib returns what it could unpack,
+and the checksum at the end is never missed. Source: RFC 1952 (members), RFC 9110 section 8.4.1 (codings).
+"""
+
+import zlib
+from collections.abc import Iterator
+
+PIECE_BYTES = 64 * 1024
+"""However far a body unpacks, so much is held of it at a time."""
+_GZIP = zlib.MAX_WBITS | 16
+_BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
+
+
+class UnpackingError(ValueError):
+    """A body is not what its coding says, or not all of it; the text quotes nothing of it."""
+
+
+class Unpacker:
+    """
+    Unpacks one body; `identity` and no coding at all pass through.
+
+    Raises:
+        UnpackingError: The coding is another one than gzip or deflate, or several on top of each other, of which the
+            second fills the memory before any bound counts.
+    """
+
+    def __init__(self, coding: str) -> None:
+        self._coding = coding.strip().lower()
+        if self._coding not in {"", "identity", *_BITS}:
+            what = "more than once" if "," in coding else "in a way"
+            raise UnpackingError(f"the answer is compressed {what} that nobody asked for")
+        self._stream = zlib.decompressobj(_BITS.get(self._coding, zlib.MAX_WBITS))
+        self._head = b""
+        self._has_begun = False
+
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """
+        Yield what a part unpacks to, in pieces of at most `PIECE_BYTES`.
+
+        Raises:
+            UnpackingError: It cannot be unpacked.
+        """
+        if self._coding not in _BITS:
+            yield from (data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES))
+            return
+        try:
+            yield from self._unpacked(data)
+        except zlib.error:
+            raise UnpackingError("the answer cannot be unpacked") from None
+
+    def _unpacked(self, data: bytes) -> Iterator[bytes]:
+        if not self._has_begun:
+            data = self._head = self._head + data
+            if len(data) < 2:
+                return
+            self._has_begun = True
+            if self._coding == "deflate" and not _has_zlib_header(data):
+                # What many servers take deflate for, and all clients accept.
+                self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
+        piece = b""
+        while data or len(piece) == PIECE_BYTES:
+            if self._stream.eof:
+                # A gzip body may be several, one after another, with zeros behind the last.
+                data = data.lstrip(b"\0")
+                if not data:
+                    return
+                if self._coding == "deflate":
+                    raise UnpackingError("the answer goes on behind its end")
+                self._stream = zlib.decompressobj(_GZIP)
+            piece = self._stream.decompress(data, PIECE_BYTES)
+            data = self._stream.unconsumed_tail or self._stream.unused_data
+            if piece:
+                yield piece
+
+    def end(self) -> None:
+        """
+        Say that nothing more comes.
+
+        Raises:
+            UnpackingError: The body is cut: its end, or the checksum there, is missing.
+        """
+        if self._head and not self._stream.eof:
+            raise UnpackingError("the answer is cut before its end")
+
+
+def _has_zlib_header(data: bytes) -> bool:
+    """Return whether a body begins as RFC 1950 wants it: method 8, and a multiple of 31."""
+    return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0
