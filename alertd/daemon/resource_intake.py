@@ -7,22 +7,16 @@ it, and what was known stays.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
-from alertd.core.resources import ResourceKey, ResourceKind, changes
-from alertd.core.utilization import KEPT, LONGEST_GAP, slot_of, start_of_slot, with_samples
+from alertd.core.resources import ResourceKind, changes
 from alertd.daemon.state import DaemonState, FactStore, Plan
+from alertd.daemon.utilization_intake import UtilizationIntake
 from alertd.errors import ApiError, StoreError
 from alertd.log import get_logger
 
 DEADLINE_S = 5.0
 """Of everything that is read beside the bills of a cycle, from its beginning; as long as the bills take anyway."""
-MOST_FAILURES = 3
-"""So many instances whose utilisation cannot be read in one cycle; then the others wait for the next one."""
-FIRST_LOOK = timedelta(days=1)
-"""So far back an instance's utilisation is read at first: an idle one may have been so for longer than the window."""
-LONGEST_LOOK = timedelta(days=7)
-"""After an outage; further back one answer would be too long."""
 _TITLES = {
     ResourceKind.INSTANCE: "instances",
     ResourceKind.ENDPOINT: "serverless endpoints",
@@ -42,9 +36,9 @@ class ResourceIntake:
         self._store = store
         self._may_file = may_file
         self._gaps: dict[tuple[str, ResourceKind | None], str] = {}
-        self._tried_at: dict[ResourceKey, datetime] = {}
         self._read_at: dict[str, datetime] = {}
         self._log = get_logger()
+        self._utilization = UtilizationIntake(store, may_file, lambda account, error: self._note(account, None, error))
 
     def gaps(self, plan: Plan) -> dict[str, str]:
         """Return for each account what could not be read last, and why."""
@@ -106,47 +100,7 @@ class ResourceIntake:
         self._note(account, kind, "" if listing.is_whole else "some entries could not be read")
         if kind is ResourceKind.INSTANCE:
             self._read_at[account] = now
-            await self._read_utilization(state, plan, account, now)
-
-    async def _read_utilization(self, state: DaemonState, plan: Plan, account: str, now: datetime) -> None:
-        """Read how busy the running instances are for which a rule asks, those first that were read longest ago."""
-        asked = {
-            resource.key: window
-            for resource in state.resources.values()
-            if resource.account == account
-            and resource.kind is ResourceKind.INSTANCE
-            and resource.is_running
-            and (window := plan.asks_utilization(*resource.key))
-        }
-        failures = 0
-        for key in sorted(asked, key=lambda key: self._tried_at.get(key, now - KEPT)):
-            self._tried_at[key] = now
-            try:
-                await self._read_one(state, plan, key, asked[key], now)
-            except ApiError as error:
-                self._note(account, None, error.brief)
-                failures += 1
-                if failures == MOST_FAILURES:
-                    return
-            except StoreError:
-                raise
-            except Exception as error:  # noqa: BLE001 -- as above
-                self._note(account, None, f"failed ({type(error).__name__})")
-        if not failures:
-            self._note(account, None, "")
-
-    async def _read_one(
-        self, state: DaemonState, plan: Plan, key: ResourceKey, window: timedelta, now: datetime
-    ) -> None:
-        known = state.utilization.get(key, {})
-        # What was sampled last may have been half a slot.
-        first = now - max(window + LONGEST_GAP, FIRST_LOOK)
-        start = max(start_of_slot(max(known)), now - LONGEST_LOOK) if known else first
-        samples = await plan.accounts[key[0]].read_utilization(key[1], start, now)
-        if samples and self._may_file():
-            slots = with_samples(known, samples, now)
-            await self._store.save_utilization(key, slots, min(slot_of(seconds) for seconds, _ in samples))
-            state.utilization[key] = slots
+            await self._utilization.read(state, plan, account, now)
 
     def _note(self, account: str, kind: ResourceKind | None, error: str) -> None:
         before = self._gaps.get((account, kind), "")

@@ -1,0 +1,134 @@
+"""
+Reading how busy instances are, in the time that a cycle has for it: who was read longest ago comes first.
+
+However many there are, and whatever some of them fail with, each is read again before any other is read twice more.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+
+from alertd.core.resources import ResourceKey, ResourceKind
+from alertd.core.utilization import LONGEST_GAP, slot_of, start_of_slot, with_samples
+from alertd.daemon.state import DaemonState, FactStore, Plan
+from alertd.errors import ApiError, StoreError
+
+MOST_FAILURES = 3
+"""So many in a row, and no more is asked in this cycle: it is the API that fails, not the instances."""
+FIRST_LOOK = timedelta(days=1)
+"""So far back an instance's utilisation is read at first: an idle one may have been so for longer than the window."""
+LONGEST_LOOK = timedelta(days=7)
+"""After an outage; further back one answer would be too long."""
+
+
+class UtilizationIntake:
+    """
+    Reads and keeps the utilisation of the instances that a rule asks for; lives as long as the intake of the bills.
+
+    Args:
+        may_file: Returns whether the time by which something was read is known to be right.
+        note: Called with an account and what its last failure was, empty when all that was asked for was read.
+    """
+
+    def __init__(self, store: FactStore, may_file: Callable[[], bool], note: Callable[[str, str], None]) -> None:
+        self._store = store
+        self._may_file = may_file
+        self._note = note
+        self._tried: dict[ResourceKey, None] = {}
+        """Those that were asked for, the one that was longest ago first: whatever the clock said."""
+        self._failing: set[ResourceKey] = set()
+
+    async def read(self, state: DaemonState, plan: Plan, account: str, now: datetime) -> None:
+        """
+        Read the running instances of an account until all are read, or it is cancelled.
+
+        Those that failed last are read beside the others: one that never answers keeps none of them waiting.
+
+        Raises:
+            StoreError: What was read could not be stored.
+        """
+        asked = {
+            resource.key: window
+            for resource in state.resources.values()
+            if resource.account == account
+            and resource.kind is ResourceKind.INSTANCE
+            and resource.is_running
+            and (window := plan.asks_utilization(*resource.key))
+        }
+        self._failing = {key for key in self._failing if key[0] != account or key in asked}
+        self._tried = {key: None for key in self._tried if key[0] != account or key in asked}
+        # Of those not asked for since alertd started, the store says how long ago they were.
+        fresh = sorted(
+            asked.keys() - self._tried.keys(), key=lambda key: (max(state.utilization.get(key, ()), default=0), key)
+        )
+        due = [*fresh, *(key for key in self._tried if key in asked)]
+        well = [key for key in due if key not in self._failing]
+        failing = [key for key in due if key in self._failing]
+
+        async def read_each(keys: list[ResourceKey]) -> None:
+            await self._read_each(state, plan, {key: asked[key] for key in keys}, now)
+
+        readers = [asyncio.ensure_future(read_each(keys)) for keys in (well, failing)]
+        try:
+            await asyncio.gather(*readers)
+        finally:
+            for reader in readers:
+                reader.cancel()
+            await asyncio.gather(*readers, return_exceptions=True)
+        if not self._failing.intersection(asked):
+            self._note(account, "")
+
+    async def _read_each(
+        self, state: DaemonState, plan: Plan, asked: Mapping[ResourceKey, timedelta], now: datetime
+    ) -> None:
+        failures = 0
+        for number, (key, window) in enumerate(asked.items()):
+            error = await self._try_one(state, plan, key, window, now, is_first=number == 0)
+            self._put_last(key)
+            if not error:
+                self._failing.discard(key)
+                failures = 0
+                continue
+            self._failing.add(key)
+            self._note(key[0], error)
+            failures += 1
+            if failures == MOST_FAILURES:
+                return
+
+    async def _try_one(
+        self, state: DaemonState, plan: Plan, key: ResourceKey, window: timedelta, now: datetime, *, is_first: bool
+    ) -> str:
+        """Return what went wrong, empty for nothing."""
+        try:
+            await self._read_one(state, plan, key, window, now)
+        except ApiError as error:
+            return error.brief
+        except asyncio.CancelledError:
+            # The cycle is over. What had all of its time has failed; the others come first in the next one.
+            if is_first:
+                self._put_last(key)
+                self._failing.add(key)
+            raise
+        except StoreError:
+            raise
+        except Exception as error:  # noqa: BLE001 -- a bug here must not cost a bill
+            # Its text may quote the answer.
+            return f"failed ({type(error).__name__})"
+        return ""
+
+    def _put_last(self, key: ResourceKey) -> None:
+        self._tried.pop(key, None)
+        self._tried[key] = None
+
+    async def _read_one(
+        self, state: DaemonState, plan: Plan, key: ResourceKey, window: timedelta, now: datetime
+    ) -> None:
+        known = state.utilization.get(key, {})
+        # What was sampled last may have been half a slot.
+        first = now - max(window + LONGEST_GAP, FIRST_LOOK)
+        start = max(start_of_slot(max(known)), now - LONGEST_LOOK) if known else first
+        samples = await plan.accounts[key[0]].read_utilization(key[1], start, now)
+        if samples and self._may_file():
+            slots = with_samples(known, samples, now)
+            await self._store.save_utilization(key, slots, min(slot_of(seconds) for seconds, _ in samples))
+            state.utilization[key] = slots
