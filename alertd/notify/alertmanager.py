@@ -30,6 +30,7 @@ from alertd.notify.base import (
     NotifierContext,
     Outcome,
     ReceiverError,
+    require_form,
     require_safe_url,
     resolve_secret,
 )
@@ -44,6 +45,7 @@ from alertd.notify.config import (
 )
 from alertd.notify.http_answer import Endpoint
 from alertd.notify.text import printable
+from alertd.settings import forms
 
 if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
@@ -312,6 +314,6 @@ def _named(urls: tuple[str, ...]) -> dict[str, str]:
 def _secret(config: AlertmanagerConfig, key: str, context: NotifierContext) -> str | None:
     keys = {name: getattr(config, name) for name in (f"{key}_env", f"{key}_file")}
     secret = resolve_secret(keys, key, context)
-    if secret and key == "bearer_token" and not (secret.isascii() and secret.isprintable()):
-        raise ReceiverError("the bearer token has characters that no header can hold; copy it again")
+    if secret and key == "bearer_token":
+        require_form(secret, forms.bearer_token, keys)
     return secret

@@ -26,7 +26,7 @@ from alertd.notify.text import headline, printable, readable
 from alertd.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel
+    from pydantic import BaseModel, SecretStr
 
     from alertd.notify.config import ONE_OR_MORE, ReceiverConfig
 
@@ -316,6 +316,34 @@ def resolve_secret(
     except SecretError as error:
         raise ReceiverError(str(error), key=f"{key}_{'file' if error.is_file else 'env'}") from None
     return found or (context.setting(setting) if setting else None)
+
+
+def require_form(
+    secret: str,
+    form: Callable[["SecretStr | None"], object],
+    keys: Mapping[str, str | None],
+    *,
+    setting: str | None = None,
+) -> None:
+    """
+    Check the form of a secret as it is checked where a setting holds it; its value is never said.
+
+    Args:
+        form: One of `alertd.settings.forms`.
+        keys: The receiver's own keys, of which the one that is given is at fault.
+        setting: Where the secret comes from when the receiver names nothing of its own.
+
+    Raises:
+        ReceiverError: The secret has another form.
+    """
+    from pydantic import SecretStr  # noqa: PLC0415 -- most of alertd runs without it
+
+    key = next((key for key, value in keys.items() if value), None)
+    try:
+        form(SecretStr(secret))
+    except ValueError as error:
+        what = f"what {key} names" if key else f"ALERTD_{(setting or '').upper()}"
+        raise ReceiverError(f"{what} {error}", key=key) from None
 
 
 def require_safe_url(url: str, *, key: str | None, has_secret: bool, context: NotifierContext) -> None:

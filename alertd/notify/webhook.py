@@ -23,11 +23,13 @@ from alertd.notify.base import (
     NotifierContext,
     Outcome,
     ReceiverError,
+    require_form,
     require_safe_url,
     resolve_secret,
 )
 from alertd.notify.config import File, Name, ReceiverConfig, one_of_keys
 from alertd.notify.text import printable
+from alertd.settings import forms
 
 if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
@@ -209,13 +211,10 @@ class WebhookNotifier:
         if not is_http_url(self._url):
             key = next(key for key, value in urls.items() if value)
             raise ReceiverError(f"what {key} names is no http(s) URL; put https://example.com/hook there", key=key)
-        self._token = resolve_secret(
-            {"bearer_token_env": webhook.bearer_token_env, "bearer_token_file": webhook.bearer_token_file},
-            "bearer_token",
-            context,
-        )
-        if self._token and not (self._token.isascii() and self._token.isprintable()):
-            raise ReceiverError("the bearer token has characters that no header can hold; copy it again")
+        tokens = {"bearer_token_env": webhook.bearer_token_env, "bearer_token_file": webhook.bearer_token_file}
+        self._token = resolve_secret(tokens, "bearer_token", context)
+        if self._token:
+            require_form(self._token, forms.bearer_token, tokens)
         require_safe_url(
             self._url,
             key=next(key for key, value in urls.items() if value),

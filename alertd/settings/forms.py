@@ -137,7 +137,7 @@ def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable
             raise ValueError(f"is of another kind ({other}…); it belongs into {variable}, and {prefix}… here")
         if not all("!" <= character <= "~" for character in text):
             raise ValueError("has blanks or characters that no token has; copy it again")
-        if text and (text[:1] in _QUOTES or not text.removeprefix(prefix)):
+        if text and (text[:1] in _QUOTES or text[-1] in _QUOTES or not text.removeprefix(prefix)):
             raise ValueError(f"is no token; copy all of it, {prefix}…, without quotes")
         if text and not text.startswith((prefix, also or prefix)):
             raise ValueError(f"is no token of this kind; copy the one that begins with {prefix}")
@@ -184,3 +184,15 @@ def page_url(value: str | None) -> str | None:
     if not is_plain or split_http_url(value) is None:
         raise ValueError("is not an address that people can open; write https://alertd.example.com")
     return value.rstrip("/")
+
+
+def bearer_token(value: SecretStr | None) -> SecretStr | None:
+    """Return what can stand behind `Authorization: Bearer`."""
+    text = "" if value is None else value.get_secret_value().strip()
+    if " " in text:
+        raise ValueError('has blanks, which no token has; leave out "Bearer" if it stands there, and copy it again')
+    return quoted_key(header_token(value))
+
+
+bot_token = token("xoxb-", other="xapp-", variable="ALERTD_SLACK_APP_TOKEN", also="xoxe.")
+slack_webhook_url = secret_url("https://hooks.slack.com/services/…", path_on="hooks.slack.com")

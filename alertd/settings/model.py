@@ -101,18 +101,18 @@ class Settings(BaseSettings):
         description="checked: this system's clock counts once the billing API's Date agrees; system: it is right as it "
         "is, as where NTP keeps it and a proxy removes or spoils that Date",
     )
-    slack_bot_token: Annotated[
-        Secret, AfterValidator(forms.token("xoxb-", other="xapp-", variable="ALERTD_SLACK_APP_TOKEN", also="xoxe."))
-    ] = Field(None, description="xoxb-…: lets receivers name channels")
+    slack_bot_token: Annotated[Secret, AfterValidator(forms.bot_token)] = Field(
+        None, description="xoxb-…: lets receivers name channels"
+    )
     slack_app_token: Annotated[
         Secret, AfterValidator(forms.token("xapp-", other="xoxb-", variable="ALERTD_SLACK_BOT_TOKEN"))
     ] = Field(None, description="xapp-…: buttons and /alertd in Slack, over Socket Mode")
     slack_users: Annotated[str | None, AfterValidator(forms.members)] = Field(
         None, description="Member ids, U…,U…, that may use them; default everyone in the workspace"
     )
-    slack_webhook_url: Annotated[
-        Secret, AfterValidator(forms.secret_url("https://hooks.slack.com/services/…", path_on="hooks.slack.com"))
-    ] = Field(None, description="Incoming webhook, for a receiver that names no channel")
+    slack_webhook_url: Annotated[Secret, AfterValidator(forms.slack_webhook_url)] = Field(
+        None, description="Incoming webhook, for a receiver that names no channel"
+    )
     slack_base_url: Annotated[str, AfterValidator(forms.base_url("https://slack.com/api/"))] = Field(
         "https://slack.com/api/", description="Slack's Web API"
     )

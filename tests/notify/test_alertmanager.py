@@ -249,7 +249,7 @@ def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -
         pytest.param(
             {"URL": "http://a", "TOKEN": "hush\nhush"},
             {"url_env": "URL", "bearer_token_env": "TOKEN"},
-            "no header can hold",
+            "characters that no request can carry",
             id="a token in two lines",
         ),
     ],

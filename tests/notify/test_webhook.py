@@ -149,6 +149,22 @@ async def test_repeated_attempt_then_is_byte_identical_with_its_key_and_token() 
 
 
 @pytest.mark.parametrize(
+    ("token", "text"),
+    [
+        pytest.param('"canary"', "what bearer_token_env names is in quotes", id="quoted"),
+        pytest.param("Bearer canary", 'leave out "Bearer"', id="with its scheme"),
+        pytest.param("canary\u00e9", "has characters that no request can carry", id="beyond ASCII"),
+    ],
+)
+def test_token_when_no_header_could_hold_it_as_it_is_then_refused(token: str, text: str) -> None:
+    """The receiver would answer 401, and the first alert would be the one to find out."""
+    config = WebhookConfig(url="https://a.example/", bearer_token_env="TOKEN")
+    with pytest.raises(ReceiverError, match=text) as caught:
+        WebhookNotifier("bridge", config, FakeContext(environment={"TOKEN": token}))
+    assert "canary" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
     ("keys", "text"),
     [
         pytest.param({}, "needs url, url_env or url_file", id="no URL"),

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Annotated, ClassVar, Protocol, Self
 from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.http_url import is_http_url
 from alertd.core.slack_ids import parse_channel
 from alertd.log import get_logger
 from alertd.notify.base import (
@@ -27,6 +26,7 @@ from alertd.notify.base import (
     NotifierContext,
     Outcome,
     ReceiverError,
+    require_form,
     require_safe_url,
     resolve_secret,
 )
@@ -39,6 +39,7 @@ from alertd.notify.config import (
     without_repeats,
 )
 from alertd.notify.slack.blocks import blocks, notification, plain
+from alertd.settings import forms
 
 if TYPE_CHECKING:
     from alertd.notify.slack.api import SlackApi
@@ -310,10 +311,7 @@ def _bot_token(config: SlackConfig, context: NotifierContext) -> str:
             "with an incoming webhook leave channel out",
             key="channel",
         )
-    if token.startswith("xapp-"):
-        raise ReceiverError("the bot token is an app-level token (xapp-…); the bot's begins with xoxb-", key="channel")
-    if not token.isascii() or not token.isprintable() or " " in token:
-        raise ReceiverError("the bot token has blanks or characters that no token has; copy it again", key="channel")
+    require_form(token, forms.bot_token, keys, setting="slack_bot_token")
     return token
 
 
@@ -325,9 +323,5 @@ def _webhook_url(config: SlackConfig, context: NotifierContext) -> str:
             "a Slack receiver needs channel (with ALERTD_SLACK_BOT_TOKEN), or webhook_url_env or webhook_url_file "
             "(an incoming webhook), or ALERTD_SLACK_WEBHOOK_URL"
         )
-    if not is_http_url(url):
-        raise ReceiverError(
-            "the webhook URL is no http(s) URL; copy it from Incoming Webhooks in the app's settings",
-            key=next((key for key, value in keys.items() if value), None),
-        )
+    require_form(url, forms.slack_webhook_url, keys, setting="slack_webhook_url")
     return url

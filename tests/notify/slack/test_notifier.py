@@ -1,6 +1,7 @@
 """The Slack notifier against a Slack on loopback: threads, lookups, configuration and what to do about refusals."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -303,9 +304,9 @@ def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -
             {"channel": "#a"}, {"slack_webhook_url": "https://x.test/y"}, "leave channel out", id="webhook only"
         ),
         pytest.param({"channel": "#a", "bot_token_env": "NOT_SET"}, {}, "NOT_SET is not set", id="variable not set"),
-        pytest.param({"channel": "#a"}, {"slack_bot_token": "xapp-1"}, "app-level", id="app-level token"),
+        pytest.param({"channel": "#a"}, {"slack_bot_token": "xapp-1"}, "is of another kind", id="app-level token"),
         pytest.param({"channel": "#a"}, {"slack_bot_token": "xoxb-\u00e9"}, "copy it again", id="broken token"),
-        pytest.param({}, {"slack_webhook_url": "hooks.slack.test/x"}, "no http", id="webhook without scheme"),
+        pytest.param({}, {"slack_webhook_url": "hooks.slack.test/x"}, "not an http", id="webhook without scheme"),
     ],
 )
 def test_receiver_when_it_cannot_be_built_then_says_what_to_set(
@@ -315,6 +316,42 @@ def test_receiver_when_it_cannot_be_built_then_says_what_to_set(
     with pytest.raises(ReceiverError, match=text) as caught:
         SlackNotifier("finops", SlackConfig.model_validate(keys), FakeContext(settings=settings))
     assert all(value not in str(caught.value) for value in settings.values())
+
+
+@pytest.mark.parametrize(
+    ("keys", "secret", "text"),
+    [
+        (
+            "bot_token",
+            "xoxp-canary",
+            "bot_token_{} names is no token of this kind; copy the one that begins with xoxb-",
+        ),
+        ("bot_token", "xapp-canary", "bot_token_{} names is of another kind"),
+        ("bot_token", '"xoxb-canary"', "bot_token_{} names is no token"),
+        ("bot_token", "xoxb-canary\u201d", "bot_token_{} names has blanks or characters"),
+        ("bot_token", "xoxb-canary'", "bot_token_{} names is no token"),
+        ("bot_token", "xoxb-", "bot_token_{} names is no token"),
+        ("bot_token", "xoxb-ca nary", "bot_token_{} names has blanks"),
+        ("bot_token", "Bearer xoxb-canary", "bot_token_{} names has blanks"),
+        ("bot_token", "https://hooks.slack.com/services/canary", "bot_token_{} names is no token of this kind"),
+        ("webhook_url", "hooks.slack.com/services/canary", "webhook_url_{} names is not an http or https address"),
+        ("webhook_url", "https://hooks.slack.com/", "webhook_url_{} names has no path"),
+        ("webhook_url", "xoxb-canary", "webhook_url_{} names is not an http"),
+    ],
+)
+def test_secret_when_a_receiver_names_it_then_has_the_form_that_a_setting_has(
+    tmp_path: Path, keys: str, secret: str, text: str
+) -> None:
+    """A wrong token would be found out by the first alert that nobody is notified of."""
+    (tmp_path / "secret").write_text(f"{secret}\n")
+    channel = {"channel": "#a"} if keys == "bot_token" else {}
+    for kind, named in (("env", "TOKEN"), ("file", "secret")):
+        config = SlackConfig.model_validate({**channel, f"{keys}_{kind}": named})
+        context = FakeContext(environment={"TOKEN": secret}, base_dir=tmp_path)
+        with pytest.raises(ReceiverError, match=re.escape(text.format(kind))) as caught:
+            SlackNotifier("finops", config, context)
+        assert caught.value.key == f"{keys}_{kind}"
+        assert "canary" not in str(caught.value)
 
 
 def test_config_then_takes_one_channel_or_several(tmp_path: Path) -> None:
