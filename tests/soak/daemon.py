@@ -29,6 +29,7 @@ from alertd.simulator.faults import mild_faults
 from alertd.simulator.meters import Meter
 from alertd.simulator.scenarios import busy_month
 from alertd.simulator.server import BillingSimulator
+from alertd.simulator.wire import encode_row
 from alertd.simulator.world import World
 from tests.mail_double import MailDouble
 from tests.ports import free_port
@@ -170,6 +171,8 @@ class Soak:
         self.mail.received.clear()
         self.mail._connections.clear()
         self.billing.requests.clear()
+        # 60,000 rows as they were sent: a megabyte a day, for two months.
+        encode_row.cache_clear()
 
 
 @asynccontextmanager

@@ -232,8 +232,9 @@ class Delivery:
             self._log.error("outbox unreadable", error=str(error))
             return _STORE_RETRY_S
         loop_time = asyncio.get_running_loop().time()
+        self._free_at = {lane: free_at for lane, free_at in self._free_at.items() if free_at > loop_time}
         for lane, entry in ready(entries, self._now()).items():
-            if lane not in self._busy and self._free_at.get(lane, 0.0) <= loop_time:
+            if lane not in self._busy and lane not in self._free_at:
                 self._busy[lane] = asyncio.create_task(self._attempt(self._notifiers[entry.receiver], entry, failed))
         waiting = [entry for entry in entries if (entry.receiver, entry.recipient) not in self._busy]
         return min(max(self._pause_s(next_due(waiting)), 0.0), _LONGEST_NAP_S)
@@ -262,6 +263,9 @@ class Delivery:
         All in one go: after a storm there are hundreds, and none of them may cost a look at the whole outbox.
         """
         now = self._now()
+        # An edit that a later one took over asks for its target no more.
+        still_open = {entry.id for entry in entries}
+        self._targets = {number: target for number, target in self._targets.items() if number in still_open}
         while True:
             # While a lane has news to send, its edits wait, and with them this question.
             lanes = {lane for lane, head in ready(entries, now).items() if head.urgency is Urgency.EDIT}

@@ -9,7 +9,8 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency
 from alertd.core.severity import Severity
 from alertd.notify.delivery.order import due_edits, ready
 from tests.core.builders import NOW, entry
-from tests.outbox_double import PATIENCE, SECOND, EditingNotifier, MemoryOutbox, Run, worker
+from tests.held_sizes import sizes
+from tests.outbox_double import PATIENCE, SECOND, EditingNotifier, MemoryOutbox, Run, run_for, worker
 
 FIRST, RAISED, REPEAT = NotifyReason.FIRST, NotifyReason.RAISED, NotifyReason.REPEAT
 RESOLVED, UPDATED, CORRECTED = NotifyReason.RESOLVED, NotifyReason.UPDATED, NotifyReason.CORRECTED
@@ -154,3 +155,24 @@ def test_edits_with_a_message_then_are_looked_up_once(jumping: Run) -> None:
     jumping(worker(outbox, {"slack": slack}).drain(patience=PATIENCE))
     assert outbox.calls["targets"] == 1
     assert {each.state for each in outbox.entries.values()} == {EntryState.DELIVERED}
+
+
+class PacedEditor(EditingNotifier):
+    """One message a second, edits too."""
+
+    pace = SECOND
+
+
+def test_edits_when_later_ones_took_them_over_then_nothing_is_kept_of_them(jumping: Run) -> None:
+    """Which messages they were to change was remembered until the next start."""
+    outbox, _ = after_many_ended(20, with_targets=True)
+    delivery = worker(outbox, {"slack": PacedEditor(outbox)})
+
+    async def lived() -> None:
+        await run_for(delivery, 3)
+        await outbox.fold(await outbox.open_entries(), why="made anew", now=NOW)
+        await run_for(delivery, 600)
+
+    jumping(lived())
+    assert {each.state for each in outbox.entries.values()} == {EntryState.DELIVERED, EntryState.FOLDED}
+    assert sizes(delivery)["Delivery._targets"] == 0
