@@ -17,7 +17,7 @@ from alertd.core.messages.holding import why_withheld
 from alertd.core.money import Usd, format_usd
 from alertd.core.muted import MuteKind
 from alertd.core.owners import OwnerDirectory
-from alertd.core.reports.figures import BudgetFigures
+from alertd.core.reports.budget_lines import NO_BUDGETS, BudgetFigures
 from alertd.core.reports.overview import Overview
 from alertd.core.reports.running import Running, alerts_on
 from alertd.core.rules.runway import Runway, days_text
@@ -33,8 +33,6 @@ from alertd.web.page_context import PageFacts
 
 _BUDGETS = 8
 """So many stand open, the rest behind a click."""
-_MOST_BUDGETS = 60
-"""Of more than these only the number is shown."""
 _MOST_ALERTS = 50
 _MOST_SILENCES = 50
 _MOST_HINTS = 20
@@ -329,12 +327,12 @@ def _of_several(lowest: Balance, balances: Sequence[Balance]) -> str:
 
 
 def _budgets(overview: Overview | None, owners: OwnerDirectory) -> Budgets:
-    figures = overview.budgets if overview is not None else ()
-    lines = [_budget_line(each, owners) for each in figures[:_MOST_BUDGETS]]
+    budgets = overview.budgets if overview is not None else NO_BUDGETS
+    lines = [_budget_line(each, owners) for each in budgets.figures]
     return Budgets(
         shown=tuple(lines[:_BUDGETS]),
         folded=tuple(lines[_BUDGETS:]),
-        unlisted=max(0, len(figures) - _MOST_BUDGETS),
+        unlisted=budgets.count - len(lines),
         undecided=tuple(f"{each.rule}: {each.text}" for each in overview.undecided) if overview is not None else (),
     )
 

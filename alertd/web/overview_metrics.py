@@ -12,7 +12,7 @@ from prometheus_client.core import Metric
 
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD
-from alertd.core.reports.budget_lines import RuleBudgets, budget_lines
+from alertd.core.reports.budget_lines import RuleBudgets
 from alertd.core.reports.overview import CategorySpend, Overview
 from alertd.core.rules.runway import Runway
 from alertd.core.spend.bill import BillStatus, TrackedBill
@@ -30,7 +30,7 @@ _UNSETTLED = (BillStatus.PENDING, BillStatus.OUTED, BillStatus.OVERDUE)
 def overview_metrics(overview: Overview) -> Iterator[Metric]:
     """Yield what is known after a cycle; what is not known has no sample."""
     yield from _of_spend(overview.spend)
-    yield from _of_budgets(budget_lines(overview.budgets))
+    yield from _of_budgets(overview.budgets.rules)
     yield from _of_balances(overview.runways)
     yield from _of_bills(overview.bills)
 

@@ -162,7 +162,12 @@ def restart() -> Iterator[Row]:
 
 
 def page() -> Iterator[Row]:
-    """The overview of 500 owners and 50 budgets."""
+    """The overview of 500 owners and 50 budgets, on a month's first day and with forecasts in the middle of one."""
+    yield from _page("500 owners x 50 budgets", {})
+    yield from _page("500 owners x 50 budgets with forecasts", {"starts_on": 15})
+
+
+def _page(size: str, parts: dict[str, object]) -> Iterator[Row]:
     world = World(owners=500)
     warning = {Severity.WARNING: Share(Fraction(8, 10))}
     rules = [
@@ -172,6 +177,7 @@ def page() -> Iterator[Row]:
             period=Period.MONTH,
             amount=Usd((n + 1) * 10**11),
             thresholds=warning,
+            **parts,  # type: ignore[arg-type]
         )
         for n in range(50)
     ]
@@ -188,7 +194,7 @@ def page() -> Iterator[Row]:
         world.move()
         seen()
 
-    what = "500 owners x 50 budgets; floor: judging them"
+    what = f"{size}; floor: judging them"
     for name, task in (("nothing new", seen), ("1 % moving", moved)):
         floor, found = in_turn(judged, task)
         yield Row(name=f"overview, {name}", what=what, floor_ms=floor, alertd_ms=found, target="40 ms")

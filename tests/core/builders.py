@@ -17,8 +17,10 @@ from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import Usd, parse_written
 from alertd.core.owners import OwnerDirectory
+from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.rules.standing import GroupStanding
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillRows, MonthlyBill, Series, TrackedBill, track
 from alertd.core.spend.block import HourBlock, empty_block
@@ -167,6 +169,12 @@ def rolling(warning: str | None = "50", critical: str | None = "100", /, **parts
     limits = {s: usd(text) for s, text in ((WARNING, warning), (CRITICAL, critical)) if text is not None}
     rule = RollingSpend(name="gpu-24h", window=timedelta(hours=24), thresholds=limits, group_by=("owner",))
     return replace(rule, **parts)  # type: ignore[arg-type]
+
+
+def stand(rule: BudgetRule, facts: Facts) -> tuple[GroupStanding, ...]:
+    """Where the budgets of all groups stand, the largest spent share first."""
+    standings = rule.standings(facts)
+    return standings.of(standings.largest())
 
 
 def group(owner: str = "gpu-1") -> Labels:

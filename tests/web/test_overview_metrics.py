@@ -8,7 +8,6 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alertd.core.hours import HourRange
-from alertd.core.reports.figures import RankedBudgets
 from alertd.core.reports.overview import overview
 from alertd.queries.status import read_status
 from alertd.store.store import Store
@@ -93,19 +92,13 @@ def test_groups_when_their_names_are_hostile_then_distinguished_and_short(store:
     assert ("month", "owner=other") in found
 
 
-def test_page_when_bills_bring_a_hundred_thousand_names_then_below_5000_series(store: Store) -> None:
+def test_page_when_bills_bring_thousands_of_names_then_below_5000_series(store: Store) -> None:
     """What alertd watches must not take down what watches alertd."""
     bills = tuple(owing(f"state-{number}", "1", "2025-10") for number in range(1_000))
-    known = overview(desk_with(row(EDGE - 1, "1")).facts(bills=bills), [BUDGET])
-    (one,) = known.budgets
-    many = tuple(
-        replace(one, of_group=replace(one.of_group, group=(("owner", f"gpu-{number}"),))) for number in range(100_000)
-    )
-    ranked = RankedBudgets(figures=many)
+    rows = [row(EDGE - 1, "1", owner=f"gpu-{number}") for number in range(6_000)]
+    known = overview(desk_with(*rows).facts(bills=bills), [BUDGET])
     counts = Counter(
-        family.name
-        for family in text_string_to_metric_families(page(store, seen(replace(known, ranked=ranked))))
-        for _ in family.samples
+        family.name for family in text_string_to_metric_families(page(store, seen(known))) for _ in family.samples
     )
     assert counts["alertd_budget_spent_usd"] == 51
     assert counts.total() < 5_000

@@ -1,23 +1,39 @@
 """
 The budgets that matter most, in a bounded number: where a line for each of a hundred thousand owners has no place.
 
-It chooses and sums; what a budget's figures are is `standing`'s to say.
+It ranks and chooses; what a budget's figures are is `standing`'s to say.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 
+from alertd.core.arrays import np
 from alertd.core.labels import Labels
-from alertd.core.money import Usd
-from alertd.core.reports.figures import BudgetFigures
+from alertd.core.money import Usd, if_it_fits
+from alertd.core.rules.base import Rule
+from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.standing import Forecast, GroupStanding
+from alertd.core.rules.standings import Rest, Standings, least_of
+from alertd.core.rules.verdicts import Ground
 from alertd.core.words import format_duration
 
 MOST_OF_RULE = 50
 """Of one rule no more groups than a person can look through."""
 MOST_OF_ALL = 500
 """Of all rules together, so that one page of them stays small however many rules have groups."""
+MOST_RANKED = 60
+"""So many are put in one order, whatever their rule."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetFigures:
+    """Where one group's budget stands."""
+
+    rule: str
+    of_group: GroupStanding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,30 +63,79 @@ class RuleBudgets:
     """Nothing of the period up to the edge is missing."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class RankedBudgets:
+    """Where the groups of all budgets stand."""
+
+    grounds: tuple[tuple[str, Ground | None], ...] = ()
+    """By rule what all this rests on; None where it cannot be computed."""
+    figures: tuple[BudgetFigures, ...] = ()
+    """Those with the largest spent share, that first; at most `MOST_RANKED`."""
+    count: int = 0
+    """How many there are in all."""
+    rules: tuple[RuleBudgets, ...] = ()
+    """By name."""
+
+    def are_of(self, grounds: tuple[tuple[str, Ground | None], ...]) -> bool:
+        """Return whether nothing moved since."""
+        return len(grounds) == len(self.grounds) and all(
+            one[0] == other[0] and one[1] is other[1] for one, other in zip(grounds, self.grounds, strict=True)
+        )
+
+
+NO_BUDGETS = RankedBudgets()
+
+
 def most_groups(rules: int) -> int:
     """Return how many groups of each rule have a line of their own where so many rules have any."""
     return max(1, min(MOST_OF_RULE, MOST_OF_ALL // max(1, rules)))
 
 
-def budget_lines(budgets: Iterable[BudgetFigures]) -> tuple[RuleBudgets, ...]:
+def ranked_budgets(facts: Facts, rules: Iterable[Rule], *, before: RankedBudgets = NO_BUDGETS) -> RankedBudgets:
     """
-    Return for every rule its groups of the largest share, one by one, and the others summed.
+    Return where the groups of the enabled budgets stand.
 
     Args:
-        budgets: The largest spent share first.
+        before: Those of the last time: returned again where no budget moved.
     """
-    of_rule: dict[str, list[GroupStanding]] = {}
-    for figures in budgets:
-        of_rule.setdefault(figures.rule, []).append(figures.of_group)
-    most = most_groups(len(of_rule))
-    return tuple(
-        RuleBudgets(
-            rule=rule,
-            lines=(*map(_line, groups[:most]), *_rest(groups[most:])),
-            elapsed=groups[0].standing.elapsed,
-            is_complete=all(group.is_complete for group in groups),
-        )
-        for rule, groups in sorted(of_rule.items())
+    budgets = [rule for rule in rules if isinstance(rule, BudgetRule) and rule.enabled]
+    # A rule that cannot be computed has an alert of its own; the others are shown.
+    grounds = tuple((rule.name, if_it_fits(partial(rule.stands_on, facts), None)) for rule in budgets)
+    if before.grounds and before.are_of(grounds):
+        return before
+    found = {rule.name: if_it_fits(partial(rule.standings, facts), None) for rule in budgets}
+    standings = {name: one for name, one in sorted(found.items()) if one is not None and len(one)}
+    most = most_groups(len(standings))
+    return RankedBudgets(
+        grounds=grounds,
+        figures=_ranked(standings),
+        count=sum(map(len, standings.values())),
+        rules=tuple(_lines(name, one, most) for name, one in standings.items()),
+    )
+
+
+def _ranked(of_rules: dict[str, Standings]) -> tuple[BudgetFigures, ...]:
+    """Return the groups of the largest share, whatever their rule."""
+    shares = np.concatenate([np.empty(0), *(one.shares for one in of_rules.values())])
+    least = least_of(shares, MOST_RANKED)
+    places = [(-rank, name, group) for name, one in of_rules.items() for rank, group in one.ranked(least)]
+    chosen = [(name, group) for _, name, group in sorted(places)[:MOST_RANKED]]
+    of_groups = {
+        (name, each.group): each
+        for name, one in of_rules.items()
+        for each in one.of([group for rule, group in chosen if rule == name])
+    }
+    return tuple(BudgetFigures(rule=name, of_group=of_groups[name, group]) for name, group in chosen)
+
+
+def _lines(rule: str, standings: Standings, most: int) -> RuleBudgets:
+    named = standings.largest(most)
+    groups, rest = standings.of(named), standings.rest(named)
+    return RuleBudgets(
+        rule=rule,
+        lines=(*map(_line, groups), *((_rest(rest),) if rest is not None else ())),
+        elapsed=groups[0].standing.elapsed,
+        is_complete=standings.is_complete,
     )
 
 
@@ -85,17 +150,5 @@ def _line(of_group: GroupStanding) -> BudgetLine:
     )
 
 
-def _rest(groups: Sequence[GroupStanding]) -> tuple[BudgetLine, ...]:
-    if not groups:
-        return ()
-    standings = [group.standing for group in groups]
-    forecasts = [standing.forecast for standing in standings if standing.forecast is not None]
-    total = Forecast(total=Usd(sum(forecast.total for forecast in forecasts)), range=None)
-    return (
-        BudgetLine(
-            group=None,
-            budget=Usd(sum(standing.budget for standing in standings)),
-            spent=Usd(sum(standing.spent for standing in standings)),
-            forecast=total if len(forecasts) == len(groups) else None,
-        ),
-    )
+def _rest(rest: Rest) -> BudgetLine:
+    return BudgetLine(group=None, budget=rest.budget, spent=rest.spent, forecast=rest.forecast)

@@ -7,18 +7,15 @@ It sums and picks; the words are in `report_words`. The period ends at the data 
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
-from operator import itemgetter
 
 from alertd.core.alert import Alert, AlertState, Contributor, Lag
 from alertd.core.chart import ChartPoint
 from alertd.core.hours import HourRange, hour_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, if_it_fits
+from alertd.core.reports.budget_lines import RankedBudgets, ranked_budgets
 from alertd.core.rules.base import Rule
-from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.standing import GroupStanding
 from alertd.core.sparkline import bounds
 from alertd.core.spend.bill import BillStatus, TrackedBill
 from alertd.core.spend.data_state import DataState, Gap
@@ -72,14 +69,6 @@ class GroupSpend:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetFigures:
-    """Where one group's budget stands."""
-
-    rule: str
-    of_group: GroupStanding
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
     """Why a rule decides nothing of some groups."""
 
@@ -120,8 +109,7 @@ class ReportFigures:
     """None while nothing is known of any category, and where its sums do not fit."""
     overflows: bool = False
     """What was billed adds up to more than 922 million USD."""
-    budgets: tuple[BudgetFigures, ...]
-    """The largest spent share first."""
+    budgets: RankedBudgets
     undecided: tuple[Undecided, ...]
     alerts: tuple[Alert, ...]
     """What fires, the worst and then the oldest first."""
@@ -148,7 +136,7 @@ def report_figures(
         scope=scope,
         spend=spend,
         overflows=spend is None and facts.data.edge(facts.data.books) is not None,
-        budgets=ranked_budgets(facts, rules).figures,
+        budgets=ranked_budgets(facts, rules),
         undecided=undecided_rules(facts, rules),
         alerts=tuple(sorted((a for a in alerts if a.state is AlertState.FIRING), key=_urgency)),
         bills=tuple(sorted(filter(_is_unpaid, facts.bills), key=lambda t: (t.bill.month, t.bill.account))),
@@ -262,48 +250,4 @@ def undecided_rules(facts: Facts, rules: Iterable[Rule]) -> tuple[Undecided, ...
     """Return why enabled rules decide nothing of some groups, in the order of the rules."""
     return tuple(
         Undecided(rule=rule.name, text=text) for rule in rules if rule.enabled for text in rule.undecided(facts)
-    )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class RankedBudgets:
-    """Where the groups of all budgets stand, in one order."""
-
-    of_rules: tuple[tuple[str, tuple[GroupStanding, ...]], ...] = ()
-    """By rule what was put in order."""
-    figures: tuple[BudgetFigures, ...] = ()
-    """The largest spent share first."""
-
-    def are_of(self, of_rules: tuple[tuple[str, tuple[GroupStanding, ...]], ...]) -> bool:
-        """Return whether these very standings were put in order."""
-        return len(of_rules) == len(self.of_rules) and all(
-            one[0] == other[0] and one[1] is other[1] for one, other in zip(of_rules, self.of_rules, strict=True)
-        )
-
-
-NO_BUDGETS = RankedBudgets()
-
-
-def ranked_budgets(
-    facts: Facts, rules: Iterable[Rule], *, forecasts: int | None = None, before: RankedBudgets = NO_BUDGETS
-) -> RankedBudgets:
-    """
-    Return where every group of the enabled budgets stands, the largest spent share first.
-
-    Args:
-        forecasts: So many groups of each rule have one, those of the largest share; None for all.
-        before: Those of the last time: returned again where no budget moved.
-    """
-    of_rules = tuple(
-        # A rule that cannot be computed has an alert of its own; the others are shown.
-        (rule.name, if_it_fits(partial(rule.standings, facts, forecasts=forecasts), ()))
-        for rule in rules
-        if isinstance(rule, BudgetRule) and rule.enabled
-    )
-    if before.are_of(of_rules):
-        return before
-    found = [(-each.rank, name, each.group, each) for name, standings in of_rules for each in standings]
-    found.sort(key=itemgetter(0, 1, 2))
-    return RankedBudgets(
-        of_rules=of_rules, figures=tuple(BudgetFigures(rule=name, of_group=each) for _, name, _, each in found)
     )

@@ -13,19 +13,11 @@ from alertd.core.calendar import Period
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd, if_it_fits
-from alertd.core.reports.budget_lines import most_groups
-from alertd.core.reports.figures import (
-    NO_BUDGETS,
-    BudgetFigures,
-    RankedBudgets,
-    Undecided,
-    ranked_budgets,
-    undecided_rules,
-)
+from alertd.core.reports.budget_lines import NO_BUDGETS, RankedBudgets, ranked_budgets
+from alertd.core.reports.figures import Undecided, undecided_rules
 from alertd.core.reports.running import Running, running
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Rule
-from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.runway import Runway
 from alertd.core.rules.spend_rule import SpendRule
@@ -67,7 +59,7 @@ class Overview:
     """All of it in the last 24 hours that are billed; None where nothing is known."""
     month: Billed | None
     """All of it in the month so far."""
-    ranked: RankedBudgets = NO_BUDGETS
+    budgets: RankedBudgets = NO_BUDGETS
     undecided: tuple[Undecided, ...] = ()
     runways: tuple[tuple[str, Runway], ...]
     """By rule: how long the balances last that a rule watches."""
@@ -77,11 +69,6 @@ class Overview:
     """What runs now, dearest first."""
     unmatched: tuple[Unmatched, ...] = ()
     """Filters of rules that fit nothing that was ever billed."""
-
-    @property
-    def budgets(self) -> tuple[BudgetFigures, ...]:
-        """Where budgets stand, the largest spent share first."""
-        return self.ranked.figures
 
 
 def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = None) -> Overview:
@@ -103,13 +90,7 @@ def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = N
         overflows=day is not None and whole is None,
         last_day=whole,
         month=if_it_fits(lambda: billed_in(facts.spend, facts.data, month), None) if month is not None else None,
-        # Those that have a line of their own; with hundreds of owners the others would cost more than all rules do.
-        ranked=ranked_budgets(
-            facts,
-            enabled,
-            forecasts=most_groups(sum(isinstance(r, BudgetRule) for r in enabled)),
-            before=before.ranked if before is not None else NO_BUDGETS,
-        ),
+        budgets=ranked_budgets(facts, enabled, before=before.budgets if before is not None else NO_BUDGETS),
         undecided=undecided_rules(facts, enabled),
         runways=tuple(
             (rule.name, runway) for rule in enabled if isinstance(rule, BalanceRule) for runway in _runways(rule, facts)

@@ -4,7 +4,7 @@ What runs now: owners that are billed up to their data edge, and instances that 
 The list knows of the last minutes and wins where it was read of late; bills alone say what it costs.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -82,24 +82,27 @@ def _billed(facts: Facts) -> Iterator[Running]:
     edges = edges_of(facts.spend, facts.data, query, keys)
     found = runs(facts.spend, facts.data, query, "amount", edges, hours=BACK_HOURS, min_rate=1, gap=1)
     known = edges.cells.kept.get(_Products)
-    if not isinstance(known, _Products) or known.runs is not found:
-        edges.cells.kept[_Products] = known = _Products(found)
+    if not isinstance(known, _Products):
+        edges.cells.kept[_Products] = known = _Products()
+    dearest: dict[Labels, tuple[Run, str]] = {}
     for group, run in found.items():
         labels = dict(group)
         resource = facts.resource_of(labels["account"], labels["owner"])
         if run.hours and labels["owner"] and (resource is None or not resource.has_ended):
-            if group not in known.dearest:
+            of_run, product = known.dearest.get(group, (None, ""))
+            if of_run is not run:
                 parts = facts.spend.top(query, "amount", run.span, group, before=None, count=1)
-                known.dearest[group] = parts[0].product if parts else ""
-            yield _of_run(facts, group, run, resource, known.dearest[group])
+                product = parts[0].product if parts else ""
+            dearest[group] = run, product
+            yield _of_run(facts, group, run, resource, product)
+    known.dearest = dearest
 
 
 @dataclass(slots=True, eq=False)
 class _Products:
-    """The dearest product of each group of some runs, kept for as long as these are."""
+    """The dearest product of each group, and the run in which it is that."""
 
-    runs: Mapping[Labels, Run]
-    dearest: dict[Labels, str] = field(default_factory=dict)
+    dearest: dict[Labels, tuple[Run, str]] = field(default_factory=dict)
 
 
 def _of_run(facts: Facts, group: Labels, run: Run, resource: Resource | None, product: str) -> Running:

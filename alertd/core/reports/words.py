@@ -13,8 +13,8 @@ from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.message import Field, Link, Message, Section, SectionRow
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
+from alertd.core.reports.budget_lines import BudgetFigures, RankedBudgets
 from alertd.core.reports.figures import (
-    BudgetFigures,
     Compared,
     GroupSpend,
     ReportFigures,
@@ -204,16 +204,14 @@ def _mover_row(part: Contributor, owners: OwnerDirectory) -> SectionRow:
     )
 
 
-def budgets_section(
-    budgets: Sequence[BudgetFigures], undecided: Sequence[Undecided], owners: OwnerDirectory
-) -> Section:
+def budgets_section(budgets: RankedBudgets, undecided: Sequence[Undecided], owners: OwnerDirectory) -> Section:
     """Return how budgets stand, those with the largest share spent."""
-    more = len(budgets) - _BUDGETS
+    more = budgets.count - _BUDGETS
     notes = [f"And {more} more with a smaller share spent."] if more > 0 else []
     notes += [f"{each.rule}: {each.text}." for each in undecided[:_BUDGETS]]
     return Section(
         title="Budgets",
-        rows=tuple(_budget_row(budget, owners) for budget in budgets[:_BUDGETS]),
+        rows=tuple(_budget_row(budget, owners) for budget in budgets.figures[:_BUDGETS]),
         note=" ".join(notes),
     )
 

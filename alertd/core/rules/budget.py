@@ -6,19 +6,18 @@ from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
-from heapq import nlargest
 from math import ceil
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from alertd.core.alert import Alert, Lag, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
-from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of
+from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.labels import Labels
-from alertd.core.money import decimal_text, format_usd
+from alertd.core.money import Usd, decimal_text, format_usd
 from alertd.core.rules.base import Metric, owner_labels
 from alertd.core.rules.budget_amount import Moving
-from alertd.core.rules.budget_scene import Scene, WatchedBudget, forecasts_of
+from alertd.core.rules.budget_scene import Scene, WatchedBudget, forecast_of_all, forecasts_of
 from alertd.core.rules.even_rate import NO_RATES
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import billed_so_far
@@ -34,30 +33,22 @@ from alertd.core.rules.standing import (
     share_value,
     worst,
 )
-from alertd.core.rules.verdicts import Basis, Unmoved
+from alertd.core.rules.standings import Standings
+from alertd.core.rules.verdicts import Ground, Unmoved
 from alertd.core.spend.edges import Edges, lagging
-from alertd.core.spend.forecast import HISTORY_DAYS, expected_rest
-from alertd.core.spend.moment import Moment, moment_of
+from alertd.core.spend.moment import moment_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, limit_lines, running_chart
 from alertd.core.words import format_instant, format_list, group_name
 
-_HISTORY_HOURS = HISTORY_DAYS * HOURS_PER_DAY
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
 _NEARLY = 1 - 1e-9
 """Floats are compared with so much room: what comes this near to a limit is compared exactly."""
 _RATE = 3
 """The last of the criteria."""
 _NAMED = 5
 """So many groups without an amount are named, the others counted."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class _Stood:
-    """Where the budgets of all groups stood at one moment: the page asks at each poll, also where none moved."""
-
-    moment: Moment
-    basis: Basis
-    forecasts: int | None
-    standings: tuple[GroupStanding, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,56 +142,52 @@ class BudgetRule(WatchedBudget):
         standing = self._standing(scene, alert.group, None)
         return None if standing is None else self._sample(scene, alert.group, standing)
 
-    def standings(self, facts: Facts, *, forecasts: int | None = None) -> tuple[GroupStanding, ...]:
+    def standings(self, facts: Facts) -> Standings:
         """
-        Return where the budget of every group stands that was charged in the present period, largest share first.
+        Return where the budget of every group stands that was charged in the present period.
 
-        Groups whose amount is not known are left out, see `undecided`. While nothing moves it is the same object.
-
-        Args:
-            forecasts: Only so many groups have one, those of the largest spent share; None for all. Each costs time.
+        Groups whose amount is not known are left out, see `undecided`.
         """
+        now = self.stands_on(facts)
+        _, known = self._stood[0]
         facts = facts.of(self.view)
-        moment, basis = moment_of(facts.spend, facts.data), Basis.of(facts)
-        for known in self._stood:
-            if known.moment is moment and known.forecasts == forecasts and known.basis.is_of(facts):
-                return known.standings
-        found = tuple(sorted(self._standings(facts, forecasts), key=lambda each: (-each.rank, each.group)))
-        self._stood[:] = [_Stood(moment=moment, basis=basis, forecasts=forecasts, standings=found)]
-        return found
+        scenes = self._scenes(facts, now.edges, ()) if now.edges is not None else []
+        return Standings(scenes, self._stand, self._rest_of, known)
 
-    def _standings(self, facts: Facts, forecasts: int | None) -> list[GroupStanding]:
-        categories = self.categories(facts.data)
-        if facts.data.edge(categories) is None:
-            return []
-        scenes = self._scenes(facts, self.edges(facts), ())
-        is_complete = {scene.window: not facts.data.gaps(categories, scene.window) for scene in scenes}
-        spending = [(scene, g) for scene in scenes for g in scene.sums.groups if scene.is_of(g)]
-        spending = [(scene, group) for scene, group in spending if not group or scene.expected.of(group)]
-        chosen = {group for _, group in (spending if forecasts is None else self._largest(spending, forecasts))}
-        known = {
-            group: forecast
-            for scene in scenes
-            for group, forecast in forecasts_of(
-                scene, [g for one, g in spending if one is scene and g in chosen], min_history=self.min_history
-            ).items()
+    def stands_on(self, facts: Facts) -> Ground:
+        """Return what the standings rest on: while nothing moves the same object."""
+        facts = facts.of(self.view)
+        moment = moment_of(facts.spend, facts.data)
+        before, known = self._stood[0] if self._stood else (None, {})
+        if before is not None and before.is_of(facts, moment):
+            return before
+        now = self._ground(facts, moment)
+        moved = self._moved(facts, before, now) if before is not None else None
+        numbers = now.edges.cells.numbers if now.edges is not None else {}
+        kept = {
+            group: one
+            for group, one in known.items()
+            if moved is not None and (number := numbers.get(group)) is not None and not moved[number]
         }
-        found = ((scene, group, self._standing(scene, group, known.get(group))) for scene, group in spending)
-        return [
-            GroupStanding(
-                group=group,
-                standing=standing,
-                is_complete=is_complete[scene.window],
-                fast=self._fast(standing),
-            )
-            for scene, group, standing in found
-            if standing is not None and not scene.amounts.gaps(group)
-        ]
+        self._stood[:] = [(now, kept)]
+        return now
 
     @cached_property
-    def _stood(self) -> list[_Stood]:
-        """The standings of the last time, if any."""
+    def _stood(self) -> list[tuple[Ground, dict[Labels, GroupStanding]]]:
+        """On what the standings rested the last time, and those that were asked for; empty before the first."""
         return []
+
+    def _stand(self, scene: Scene, groups: list[Labels]) -> dict[Labels, GroupStanding]:
+        forecasts = forecasts_of(scene, groups, min_history=self.min_history)
+        found = ((group, self._standing(scene, group, forecasts.get(group))) for group in groups)
+        return {
+            group: GroupStanding(group=group, standing=standing, is_complete=not scene.gaps, fast=self._fast(standing))
+            for group, standing in found
+            if standing is not None
+        }
+
+    def _rest_of(self, scene: Scene, numbers: "NDArray[np.intp]") -> Usd | None:
+        return forecast_of_all(scene, numbers, min_history=self.min_history)
 
     def undecided(self, facts: Facts) -> tuple[str, ...]:
         """Return why groups have no budget in the present period, a sentence for each reason; nothing where all do."""
@@ -226,15 +213,6 @@ class BudgetRule(WatchedBudget):
 
     # --- which groups, and where they stand -------------------------------------------------------------------------
 
-    def _largest(self, groups: list[tuple[Scene, Labels]], count: int) -> list[tuple[Scene, Labels]]:
-        """Return the groups of the largest spent share."""
-
-        def share(place: tuple[Scene, Labels]) -> Fraction:
-            scene, group = place
-            return Fraction(scene.sums.of(group), scene.amounts.of(group) or 1)
-
-        return nlargest(count, groups, key=share)
-
     def _worth_a_look(self, scene: Scene, unmoved: Unmoved) -> set[Labels]:
         """Return every group that moved and may reach a severity, by a pass over the sums; and perhaps some more."""
         elapsed = Fraction(len(scene.window), len(scene.period.hours))
@@ -244,13 +222,13 @@ class BudgetRule(WatchedBudget):
         may_reach = np.zeros(len(groups), np.bool_)
         if shares:
             may_reach |= scene.sums.values >= budgets * (float(min(shares)) * _NEARLY)
-        history = scene.history() if self.forecast and scene.may_forecast(self.min_history) else None
-        if history is not None:
+        outlook = scene.outlook() if self.forecast and scene.may_forecast(self.min_history) else None
+        if outlook is not None:
             asked = np.flatnonzero(unmoved.moved) if unmoved.moved is not None else np.arange(len(groups))
-            ends = scene.expected.values[asked] + expected_rest(history.only(asked))
+            ends = scene.expected.values[asked] + outlook.rest(asked)
             may_reach[asked] |= ends >= budgets[asked] * (float(min(self.forecast.values())) * _NEARLY)
         found = {groups[number] for number in unmoved.only_moved(np.flatnonzero(may_reach))}
-        if history is not None:
+        if outlook is not None:
             found.update(scene.allowances.renewed(scene.period.hours.end).keys() & scene.sums.numbers.keys())
         if scene.rates is not None:
             found |= scene.rates.reaching(self.burn, scene.amounts.values, hours)

@@ -1,6 +1,6 @@
 """What a budget allows each group in one period: what is written, or what was spent in the period before."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from fractions import Fraction
@@ -120,6 +120,12 @@ class PeriodAmounts:
             return np.full(len(groups), float(self.shared))
         amounts = (None if self.gaps(group) else self.of(group) for group in groups)
         return np.array([np.inf if amount is None else float(amount) for amount in amounts], np.float64)
+
+    def total(self, groups: Sequence[Labels], chosen: Sequence[int]) -> int:
+        """Return what the chosen ones of some groups may spend together; each has an amount."""
+        if not self.singles and not isinstance(self.shared, LastSpend):
+            return self.shared * len(chosen)
+        return sum(self.of(groups[number]) or 0 for number in chosen)
 
     @property
     def is_known(self) -> bool:

@@ -1,6 +1,6 @@
 """What one evaluation of a budget looks at, and what each group is forecast to end its period at."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import cached_property
@@ -8,19 +8,20 @@ from typing import TYPE_CHECKING, ClassVar
 
 from alertd.core.arrays import np
 from alertd.core.calendar import CalendarPeriod, period_before, period_of
-from alertd.core.hours import HOURS_PER_DAY, HourRange
+from alertd.core.hours import HOURS_PER_DAY, HourRange, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.budget_amount import LastSpend, Moving, PeriodAmounts, names_of_singles
 from alertd.core.rules.budget_keys import BudgetKeys
 from alertd.core.rules.even_rate import RateScene
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.outlook import Ahead, Outlook, outlook_of
 from alertd.core.rules.standing import Forecast
 from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges
-from alertd.core.spend.ends import late_between, since_start
-from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS, SpendHistory, expected_rest, known_hours, rest_range
+from alertd.core.spend.ends import since_start
+from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS
 from alertd.core.spend.lists import View
 from alertd.core.spend.planned import Allowances
 from alertd.core.spend.view import GroupSums
@@ -74,22 +75,18 @@ class Scene:
         """Return whether enough of the period is over for some group to have a forecast."""
         return bool(min_history) or len(self.window) * 10 >= len(self.period.hours)
 
-    def history(self) -> SpendHistory | None:
-        """Return what every group spent unplanned before the edge; it costs more than the rest, so only if needed."""
+    def outlook(self) -> Outlook | None:
+        """Return what groups are expected to spend in the rest of the period; None where data is missing."""
         if self.history_start is None:
             return None
-        edge, hours_left = self.edge, self.period.hours.end - self.edge
-        first = edge - (edge - self.history_start) // HOURS_PER_DAY * HOURS_PER_DAY
-        head = hours_left % HOURS_PER_DAY
-        bounds = [bound for day in range(first, edge, HOURS_PER_DAY) for bound in (day, day + head)]
-        parts = self._known_or_due([*bounds, edge])
-        heads, tails = parts[::2], parts[1::2]
-        hours = self._known_or_due(range(edge - HOURS_PER_DAY, edge + 1))
-        return SpendHistory(days=heads + tails, heads=heads, hours=hours, hours_left=hours_left)
-
-    def _known_or_due(self, bounds: Sequence[int]) -> "NDArray[np.float64]":
-        """Return what was spent unplanned between hours; those after a stream's edge are not billed yet, not free."""
-        return self.allowances.unplanned(bounds) + late_between(self.facts.spend, self.metric, self.edges, bounds)
+        ahead = Ahead(
+            metric=self.metric,
+            start=self.history_start,
+            edge=self.edge,
+            hours_left=self.period.hours.end - self.edge,
+            plans=self.allowances.plans,
+        )
+        return outlook_of(self.facts.spend, self.edges, ahead, self.allowances.unplanned)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -106,18 +103,20 @@ class WatchedBudget(BudgetKeys):
         """Return what one evaluation looks at, by period: one is judged until every stream of a group has passed it."""
         # What cannot be read at all would hold back a new period for as long: nobody waits for it.
         unread = [key for key in self.categories(facts.data) if facts.data.books[key].failed_at is not None]
-        earliest = dict(zip(edges.cells.groups, edges.earliest(unread).tolist(), strict=True))
+        earliest = edges.earliest(unread)
         # Billed through its end is enough, but a period of which nothing is billed has not begun.
         last = edges.latest - 1
-        periods = {edge: self._period_of(min(edge, last)) for edge in {edges.latest, *earliest.values()}}
-        by_start: dict[int, tuple[CalendarPeriod, set[Labels]]] = {}
-        for group in dict.fromkeys((*earliest, *watched)):
-            period = periods[earliest.get(group, edges.latest)]
-            by_start.setdefault(period.hours.start, (period, set()))[1].add(group)
-        is_one = len(by_start) == 1
+        periods = {edge: self._period_of(min(edge, last)) for edge in {edges.latest, *np.unique(earliest).tolist()}}
         rates = self._rate_scene(facts)
+        if len({period.hours.start for period in periods.values()}) == 1:
+            return [self._scene(facts, edges, periods[edges.latest], rates, members=None)]
+        of_group = dict(zip(edges.cells.groups, earliest.tolist(), strict=True))
+        by_start: dict[int, tuple[CalendarPeriod, set[Labels]]] = {}
+        for group in dict.fromkeys((*of_group, *watched)):
+            period = periods[of_group.get(group, edges.latest)]
+            by_start.setdefault(period.hours.start, (period, set()))[1].add(group)
         return [
-            self._scene(facts, edges, period, rates, members=None if is_one else frozenset(groups))
+            self._scene(facts, edges, period, rates, members=frozenset(groups))
             for _, (period, groups) in sorted(by_start.items())
         ]
 
@@ -222,19 +221,17 @@ class WatchedBudget(BudgetKeys):
 def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta | None) -> dict[Labels, Forecast]:
     """Return the forecasts of the groups that have spent long enough."""
     known = [group for group in groups if group in scene.sums.numbers]
-    everyone = scene.history() if known and scene.may_forecast(min_history) else None
-    if everyone is None:
+    outlook = scene.outlook() if known and scene.may_forecast(min_history) else None
+    if outlook is None:
         return {}
-    history = everyone.only(np.array([scene.sums.numbers[group] for group in known], np.intp))
-    rest = expected_rest(history).tolist()
+    numbers = np.array([scene.sums.numbers[group] for group in known], np.intp)
+    rest, is_enough = outlook.rest(numbers).tolist(), has_forecast(scene, outlook, numbers, min_history).tolist()
     nothing = np.full(len(known), np.nan)
-    ends = rest_range(history) if scene.facts.is_explained else (nothing, nothing)
-    low, high = (end.tolist() for end in ends)
-    hours = known_hours(history).tolist()
+    low, high = (end.tolist() for end in (outlook.range(numbers) if scene.facts.is_explained else (nothing, nothing)))
     renewed = scene.allowances.renewed(scene.period.hours.end)
     found = {}
     for number, group in enumerate(known):
-        if not _is_enough(scene, hours[number], min_history):
+        if not is_enough[number]:
             continue
         # The history knows nothing of what is planned: what is still to come of it is added here, and raises the
         # limits as much. So it moves what is shown and never what is reached.
@@ -249,7 +246,23 @@ def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta |
     return found
 
 
-def _is_enough(scene: Scene, known_for: int, min_history: timedelta | None) -> bool:
-    if min_history and timedelta(hours=known_for) >= min_history:
-        return True
-    return min(len(scene.window), known_for) * 10 >= len(scene.period.hours)
+def forecast_of_all(scene: Scene, numbers: "NDArray[np.intp]", *, min_history: timedelta | None) -> Usd | None:
+    """Return what some groups, given by number, are forecast to end at together; None where one has no forecast."""
+    outlook = scene.outlook() if scene.may_forecast(min_history) else None
+    if outlook is None or not has_forecast(scene, outlook, numbers, min_history).all():
+        return None
+    total = sum(scene.expected.values[numbers].tolist()) + sum(map(round, outlook.rest(numbers).tolist()))
+    renewed = scene.allowances.renewed(scene.period.hours.end)
+    if renewed or scene.allowances.plans:
+        groups = [scene.sums.groups[number] for number in numbers.tolist()]
+        total += sum(renewed.get(g, 0) + scene.allowances.ahead(g, scene.period.hours.end) for g in groups)
+    return Usd(total)
+
+
+def has_forecast(
+    scene: Scene, outlook: Outlook, numbers: "NDArray[np.intp]", min_history: timedelta | None
+) -> "NDArray[np.bool_]":
+    """Return which groups have spent long enough: for `min_history`, or a tenth of the period."""
+    known_for = outlook.known_for(numbers)
+    is_enough: NDArray[np.bool_] = np.minimum(len(scene.window), known_for) * 10 >= len(scene.period.hours)
+    return is_enough | (known_for >= whole_hours(min_history)) if min_history else is_enough

@@ -4,14 +4,19 @@ from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from alertd.core.alert import Alert, Sample
+from alertd.core.arrays import np
 from alertd.core.labels import Labels
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
-from alertd.core.rules.verdicts import NOTHING_KEPT, Basis, Unmoved, Verdicts
+from alertd.core.rules.verdicts import NOTHING_KEPT, Ground, Unmoved, Verdicts
 from alertd.core.spend.edges import Edges
-from alertd.core.spend.moment import moment_of
+from alertd.core.spend.moment import Moment, moment_of
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,27 +56,27 @@ class GroupRule(SpendRule):
         known = self._verdicts[0] if self._verdicts else None
         if known is not None and known.are_of(facts, moment, watched):
             return list(known.samples)
-        edges = self.edges(facts) if self.edge(facts.data) is not None else None
+        ground = self._ground(facts, moment)
         samples: tuple[Sample, ...] = ()
-        common: tuple[object, ...] = ()
-        if edges is not None:
-            unmoved, common = NOTHING_KEPT, self.common(facts, edges)
-            # What groups share of a planned amount depends on all of them.
-            if known is not None and not any(plan.concerns(self.name) for plan in facts.planned):
-                unmoved = known.unmoved(facts, moment, edges, common)
-            samples = tuple(self.judge_groups(facts, edges, watched, unmoved))
-        self._verdicts[:] = [
-            Verdicts(
-                basis=Basis.of(facts),
-                moment=moment,
-                version=moment.version,
-                edges=edges,
-                common=common,
-                watched=frozenset(watched),
-                samples=samples,
-            )
-        ]
+        if ground.edges is not None:
+            unmoved = NOTHING_KEPT
+            if known is not None:
+                unmoved = known.unmoved(self._moved(facts, known.ground, ground), ground.edges)
+            samples = tuple(self.judge_groups(facts, ground.edges, watched, unmoved))
+        self._verdicts[:] = [Verdicts(ground=ground, watched=frozenset(watched), samples=samples)]
         return list(samples)
+
+    def _ground(self, facts: Facts, moment: Moment) -> Ground:
+        """Return what an evaluation of some facts rests on."""
+        edges = self.edges(facts) if self.edge(facts.data) is not None else None
+        return Ground.of(facts, moment, edges, self.common(facts, edges) if edges is not None else ())
+
+    def _moved(self, facts: Facts, before: Ground, now: Ground) -> "NDArray[np.bool_] | None":
+        """Return which groups moved, None where any may have."""
+        # What groups share of a planned amount depends on all of them.
+        if any(plan.concerns(self.name) for plan in facts.planned):
+            return None
+        return before.moved(facts, now)
 
     @cached_property
     def judged(self) -> dict[Labels, tuple[Sample, Alert]]:

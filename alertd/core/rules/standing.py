@@ -210,8 +210,13 @@ class GroupStanding:
 
     @property
     def rank(self) -> int:
-        """A number in the order of the spent shares, exactly: comparing fractions costs fifty times as much."""
-        return (self.standing.spent << _RANK_BITS) // self.standing.budget
+        """A number in the order of the spent shares."""
+        return rank_of(self.standing.spent, self.standing.budget)
+
+
+def rank_of(spent: Usd, budget: Usd) -> int:
+    """Return a number in the order of the spent shares, exactly: comparing fractions costs fifty times as much."""
+    return (spent << _RANK_BITS) // budget
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

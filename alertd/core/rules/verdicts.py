@@ -16,7 +16,7 @@ from alertd.core.labels import Labels
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
 from alertd.core.spend.bill import Term
-from alertd.core.spend.edges import Edges
+from alertd.core.spend.edges import Edges, moved_between
 from alertd.core.spend.moment import Moment
 from alertd.core.spend.planned import PlannedSpend
 
@@ -70,71 +70,58 @@ class Basis:
         )
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
-class Verdicts:
-    """The samples of one evaluation and what they rest on; not the spend view itself, which is large."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Ground:
+    """What was worked out of some facts rests on; not the spend view itself, which is large."""
 
     basis: Basis
     moment: Moment
     version: int
     """Of the spend view; the moment may be that of a later one."""
     edges: Edges | None
+    """None where nothing is known."""
     common: tuple[object, ...]
     """What decided about all groups alike."""
+
+    @classmethod
+    def of(cls, facts: Facts, moment: Moment, edges: Edges | None, common: tuple[object, ...]) -> "Ground":
+        """Return that of some facts, which must be of the rule's view."""
+        return cls(basis=Basis.of(facts), moment=moment, version=moment.version, edges=edges, common=common)
+
+    def is_of(self, facts: Facts, moment: Moment) -> bool:
+        """Return whether nothing changed since."""
+        return moment is self.moment and self.basis.is_of(facts)
+
+    def moved(self, facts: Facts, now: "Ground") -> "NDArray[np.bool_] | None":
+        """Return which groups moved since, by number, where all others are sure to be as they were; None elsewhere."""
+        before, edges, was, moment = self.edges, now.edges, self.moment, now.moment
+        if now.common != self.common or before is None or edges is None:
+            return None
+        if not (was.is_like(moment) and self.basis.is_of(facts)):
+            return None
+        return moved_between(facts.spend, self.version, before, edges)
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class Verdicts:
+    """The samples of one evaluation and what they rest on."""
+
+    ground: Ground
     watched: frozenset[Labels]
     samples: tuple[Sample, ...]
 
     def are_of(self, facts: Facts, moment: Moment, watched: Collection[Labels]) -> bool:
         """Return whether an evaluation would say the same."""
         return (
-            moment is self.moment
-            and self.basis.is_of(facts)
+            self.ground.is_of(facts, moment)
             and len(watched) == len(self.watched)
             and all(group in self.watched for group in watched)
         )
 
-    def unmoved(self, facts: Facts, moment: Moment, edges: Edges, common: tuple[object, ...]) -> Unmoved:
+    def unmoved(self, moved: "NDArray[np.bool_] | None", edges: Edges) -> Unmoved:
         """Return the samples of the groups of which nothing changed, where only some groups did."""
-        before, was = self.edges, self.moment
-        if common != self.common:
-            return NOTHING_KEPT
-        if before is None or before.cells is not edges.cells or before.latest != edges.latest:
-            return NOTHING_KEPT
-        is_alike = (was.hour, was.recent, was.settled) == (moment.hour, moment.recent, moment.settled)
-        if not (is_alike and was.late == moment.late and was.gaps is moment.gaps and self.basis.is_of(facts)):
-            return NOTHING_KEPT
-        moved = _moved(facts, self.version, before, edges)
         if moved is None:
             return NOTHING_KEPT
         numbers = edges.cells.numbers
         kept = {s.group: s for s in self.samples if (n := numbers.get(s.group)) is None or not moved[n]}
         return Unmoved(samples=kept, moved=moved)
-
-
-@dataclass(slots=True, eq=False)
-class _Moves:
-    """Which groups of a query moved: many rules ask the same."""
-
-    since: int
-    version: int
-    before: Edges
-    edges: Edges
-    groups: "NDArray[np.bool_] | None"
-
-    def is_of(self, since: int, version: int, before: Edges, edges: Edges) -> bool:
-        """Return whether they are those between two evaluations."""
-        return (self.since, self.version) == (since, version) and self.before is before and self.edges is edges
-
-
-def _moved(facts: Facts, since: int, before: Edges, edges: Edges) -> "NDArray[np.bool_] | None":
-    """Return which groups were billed something or have another edge, None where all may."""
-    cells, version = edges.cells, facts.spend.version
-    known = cells.kept.get(_Moves)
-    if isinstance(known, _Moves) and known.is_of(since, version, before, edges):
-        return known.groups
-    touched = facts.spend.touched_since(since)
-    groups = None if touched is None else cells.groups_of(touched)
-    if groups is not None and before is not edges:
-        groups |= cells.groups_where((before.edge != edges.edge) | (before.is_present != edges.is_present))
-    cells.kept[_Moves] = _Moves(since, version, before, edges, groups)
-    return groups

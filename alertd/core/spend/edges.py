@@ -188,6 +188,45 @@ def _newest(cells: Cells, streams: Streams) -> "NDArray[np.int64]":
     return found
 
 
+@dataclass(slots=True, eq=False)
+class _Moves:
+    """Which groups of a query moved: many rules ask the same."""
+
+    since: int
+    version: int
+    before: Edges
+    edges: Edges
+    groups: "NDArray[np.bool_] | None"
+
+    def is_of(self, since: int, version: int, before: Edges, edges: Edges) -> bool:
+        """Return whether they are those between two evaluations."""
+        return (self.since, self.version) == (since, version) and self.before is before and self.edges is edges
+
+
+def moved_between(view: SpendView, since: int, before: Edges, edges: Edges) -> "NDArray[np.bool_] | None":
+    """
+    Return which groups were billed something or have another edge since a version of the view, by number.
+
+    Args:
+        before: The edges at that version.
+
+    Returns:
+        None where all may have moved.
+    """
+    cells, version = edges.cells, view.version
+    if before.cells is not cells or before.latest != edges.latest:
+        return None
+    known = cells.kept.get(_Moves)
+    if isinstance(known, _Moves) and known.is_of(since, version, before, edges):
+        return known.groups
+    touched = view.touched_since(since)
+    groups = None if touched is None else cells.groups_of(touched)
+    if groups is not None and before is not edges:
+        groups |= cells.groups_where((before.edge != edges.edge) | (before.is_present != edges.is_present))
+    cells.kept[_Moves] = _Moves(since, version, before, edges, groups)
+    return groups
+
+
 def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) -> tuple[Lag, ...]:
     """
     Return the streams of a group that are billed less far than settled rows are.

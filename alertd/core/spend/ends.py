@@ -262,33 +262,42 @@ def _since_start(view: SpendView, metric: str, edges: Edges, span: HourRange) ->
     return SinceStart(_sums(cells, at_least), _sums(cells, about))
 
 
-def late_between(view: SpendView, metric: str, edges: Edges, bounds: Sequence[int]) -> "NDArray[np.int64]":
+def late_between(
+    view: SpendView, metric: str, edges: Edges, bounds: Sequence[int], groups: "NDArray[np.intp]"
+) -> "NDArray[np.int64]":
     """
-    Return what the streams that lag are still to bring between each of some hours and the next.
+    Return what the streams that lag are still to bring to groups between each of some hours and the next.
 
     An hour after a stream's edge is not known, so it is taken to cost the mean of the stream's last 24 known hours.
     What was paid for a fixed term is no pace.
 
     Args:
         bounds: Hours in rising order, up to the rule's edge.
+        groups: Their numbers.
 
     Returns:
-        In 1e-10 USD, 0 or more: a row for each two neighbouring bounds, a column for each group.
+        In 1e-10 USD, 0 or more: a row for each two neighbouring bounds, a column for each of the groups.
     """
-    cells, asked = edges.cells, np.asarray(bounds, np.int64)
-    lags = np.flatnonzero((edges.edge < edges.latest) & edges.is_present & ~cells.of_category(SUBSCRIPTION))
-    found = np.zeros((len(asked) - 1, len(cells)), np.int64)
+    cells, found = edges.cells, np.zeros((len(bounds) - 1, len(edges.cells.groups)), np.int64)
+    is_asked = np.zeros(len(cells.groups), np.bool_)
+    is_asked[groups] = True
+    is_behind = (edges.edge < edges.latest) & edges.is_present & is_asked[cells.group]
+    lags = np.flatnonzero(is_behind & ~cells.of_category(SUBSCRIPTION))
     if len(lags):
         own = edges.edge[lags]
         # Between two bounds only what lies after the stream's own edge.
-        starts, ends = np.maximum(asked[:-1, None], own), np.maximum(asked[1:, None], own)
+        after = np.searchsorted(bounds, own.min(), side="right") - 1
+        asked = np.asarray(bounds, np.int64)[max(0, after) :, None]
+        starts, ends = np.maximum(asked[:-1], own), np.maximum(asked[1:], own)
         hours = np.unique(np.concatenate((starts.ravel(), ends.ravel(), own, own - HOURS_PER_DAY)))
         totals = view.totals_at(cells, metric, hours)[:, lags]
         each = np.arange(len(lags))
         billed = totals[np.searchsorted(hours, ends), each] - totals[np.searchsorted(hours, starts), each]
         last_day = totals[np.searchsorted(hours, own), each] - totals[np.searchsorted(hours, own - HOURS_PER_DAY), each]
-        found[:, lags] = np.maximum((ends - starts) * last_day // HOURS_PER_DAY - billed, 0)
-    return cells.by_group(found)
+        late = np.maximum((ends - starts) * last_day // HOURS_PER_DAY - billed, 0)
+        of_lags, begins = np.unique(cells.group[lags], return_index=True)
+        found[max(0, after) :, of_lags] = np.add.reduceat(late, begins, axis=1)
+    return found[:, groups]
 
 
 def _sums(cells: Cells, values: "NDArray[np.int64]") -> GroupSums:

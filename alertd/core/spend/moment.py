@@ -44,6 +44,14 @@ class Moment:
     reads: Reads = field(default_factory=dict)
     """For which reads all that was worked out so far holds."""
 
+    def is_like(self, other: "Moment") -> bool:
+        """Return whether the hour, what may still come and what is missing are the same."""
+        return (
+            (self.hour, self.recent, self.settled) == (other.hour, other.recent, other.settled)
+            and self.late == other.late
+            and self.gaps is other.gaps
+        )
+
     def hold(self, reads: Reads) -> None:
         """Note that something was worked out that holds for some reads only."""
         for key, (since, until) in reads.items():

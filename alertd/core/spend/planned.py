@@ -276,30 +276,41 @@ class Allowances:
         pots = [pot for pot in self._pots if pot.plan.hours.end > start]
         return tuple(dict.fromkeys(gap for pot in pots for gap in self._gaps_of(pot, start)))
 
-    def unplanned(self, bounds: Sequence[int]) -> "NDArray[np.float64]":
+    @property
+    def plans(self) -> tuple[PlannedSpend, ...]:
+        """The entries that count."""
+        return tuple(pot.plan for pot in self._pots)
+
+    def unplanned(self, bounds: Sequence[int], groups: "NDArray[np.intp]") -> "NDArray[np.float64]":
         """
-        Return what each group spent between each of some hours and the next less what was planned of it.
+        Return what groups spent between each of some hours and the next less what was planned of it.
 
         What was paid for a fixed term is left out: it has no rhythm.
 
         Args:
             bounds: Hours in rising order, up to the data edge.
+            groups: Their numbers, in the order of the sums.
 
         Returns:
-            In 1e-10 USD: a row for each two neighbouring bounds, a column for each group in the order of the sums.
+            In 1e-10 USD: a row for each two neighbouring bounds, a column for each of the groups.
         """
-        parts = self._spend.between(self._query, self._metric, bounds).astype(np.float64)
-        self._take_off_terms(parts, bounds)
+        parts = self._spend.between(self._query, self._metric, bounds, groups).astype(np.float64)
+        parts -= self._of_terms(bounds, groups)
         pots = [pot for pot in self._pots if pot.plan.hours.end > bounds[0]]
         if not pots:
             return parts
-        numbers = self._spend.sums(self._query, self._metric, self._window).numbers
-        planned = np.zeros_like(parts)
-        for pot in pots:
-            columns = [numbers[group] for group in pot.spent.groups]
-            planned[:, columns] += pot.paid_between(bounds)
+        planned = sum(self._placed(pot.spent.groups, pot.paid_between(bounds), groups) for pot in pots)
         # What two entries both expect was still spent only once.
         return np.maximum(parts - planned, np.minimum(parts, 0))
+
+    def _placed(
+        self, of: Sequence[Labels], values: "NDArray[np.float64]", groups: "NDArray[np.intp]"
+    ) -> "NDArray[np.float64]":
+        """Return the values of some groups with a column for each of *groups*, 0 for those that have none."""
+        numbers = self._spend.sums(self._query, self._metric, self._window).numbers
+        found = np.zeros((len(values), len(numbers)))
+        found[:, [numbers[group] for group in of]] = values
+        return found[:, groups]
 
     def renewed(self, end: int) -> dict[Labels, Usd]:
         """Return what falls due again of each group's subscriptions from the data edge to an hour."""
@@ -320,16 +331,16 @@ class Allowances:
             return None
         return tuple((name, values.get(name, "")) for name in query.group_by)
 
-    def _take_off_terms(self, parts: "NDArray[np.float64]", bounds: Sequence[int]) -> None:
+    def _of_terms(self, bounds: Sequence[int], groups: "NDArray[np.intp]") -> "NDArray[np.float64] | float":
+        """Return what groups paid for a fixed term."""
         if not any(category == SUBSCRIPTION for _, category in self._categories):
-            return
+            return 0.0
         others = (part for part in self._query.filters if part[0] != "category")
         query = replace(self._query, filters=(*others, ("category", Patterns((SUBSCRIPTION,)))))
         paid = self._spend.sums(query, self._metric, self._window)
-        numbers = self._spend.sums(self._query, self._metric, self._window).numbers
-        columns = [numbers[group] for group in paid.groups]
-        if columns:
-            parts[:, columns] -= self._spend.between(query, self._metric, bounds)
+        if not paid.groups:
+            return 0.0
+        return self._placed(paid.groups, self._spend.between(query, self._metric, bounds).astype(np.float64), groups)
 
     def ahead(self, group: Labels, end: int) -> Usd:
         """Return what the group is still expected to spend of the entries begun, from the data edge to an hour."""

@@ -16,7 +16,7 @@ from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.spend.arrival import HOURLY
 from alertd.core.spend.data_state import DataState
-from alertd.core.spend.edges import Edges
+from alertd.core.spend.edges import Edges, moved_between
 from alertd.core.spend.ends import two_ends
 from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.selection import SpendQuery
@@ -83,20 +83,41 @@ def runs(
     """
     kept, asked, moment = edges.cells.kept, (Run, metric, hours, min_rate, gap), moment_of(view, data)
     known = kept.get(asked)
-    if isinstance(known, _Kept) and known.moment is moment and not also:
+    if not isinstance(known, _Kept):
+        known = None
+    elif known.moment is moment and not also:
         return known.runs
-    found = _runs(view, data, query, metric, edges, hours=hours, min_rate=min_rate, gap=gap, also=also)
+    moved = moved_between(view, known.version, known.edges, edges) if known and known.moment.is_like(moment) else None
+    found = _runs(
+        view,
+        data,
+        query,
+        metric,
+        edges,
+        hours=hours,
+        min_rate=min_rate,
+        gap=gap,
+        also=also,
+        unmoved=known.unmoved(moved) if known is not None and moved is not None else {},
+    )
     if not also:
-        kept[asked] = _Kept(moment, found)
+        kept[asked] = _Kept(moment, moment.version, edges, found)
     return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """The runs of one moment: the page asks at each poll, also where nothing moved."""
+    """The runs of one moment: the page asks at each poll, also where next to nothing moved."""
 
     moment: Moment
+    version: int
+    edges: Edges
     runs: Mapping[Labels, Run]
+
+    def unmoved(self, moved: "NDArray[np.bool_]") -> dict[Labels, Run]:
+        """Return the runs of the groups that did not move."""
+        numbers = self.edges.cells.numbers
+        return {group: run for group, run in self.runs.items() if not moved[numbers[group]]}
 
 
 def _runs(
@@ -110,20 +131,21 @@ def _runs(
     min_rate: int,
     gap: int,
     also: Collection[Labels],
+    unmoved: Mapping[Labels, Run],
 ) -> dict[Labels, Run]:
     span = HourRange(max(edges.latest - hours, view.span.start), max(edges.latest, view.span.start))
     late = HourRange(max(span.start, span.end - LONGEST_LAG_HOURS - gap), span.end)
     found = view.sums(query, metric, late)
     groups = [*(group for group, _ in found.at_least(min_rate)), *(group for group in also if group in found.numbers)]
     groups = list(dict.fromkeys(groups))
+    anew = [group for group in groups if group not in unmoved]
     if not groups or not len(span):
         return {}
-    numbers = np.array([found.numbers[group] for group in groups], np.intp)
+    numbers = np.array([found.numbers[group] for group in anew], np.intp)
     amounts = np.diff(view.running_totals(query, metric, span, numbers), axis=0)
     rates = two_ends(view, data, metric, edges, length=RATE_HOURS)
-    ends = _edges_of(edges, groups)
     unknown = cache(partial(_unknown, data, span))
-    return {
+    runs_anew = {
         group: _run(
             amounts[: max(0, end - span.start), place],
             unknown(frozenset((key.account, key.category) for key, _ in edges.of(group)))[: max(0, end - span.start)],
@@ -133,8 +155,9 @@ def _runs(
             gap=gap,
             rate=rate_of(rates.own_of(group)),
         )
-        for place, (group, end) in enumerate(zip(groups, ends, strict=True))
+        for place, (group, end) in enumerate(zip(anew, _edges_of(edges, anew), strict=True))
     }
+    return {group: runs_anew[group] if group in runs_anew else unmoved[group] for group in groups}
 
 
 def _edges_of(edges: Edges, groups: Iterable[Labels]) -> list[int]:

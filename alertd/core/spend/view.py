@@ -314,18 +314,23 @@ class SpendView:
         is_single = picked.shape[-1] == len(selection.starts)
         return picked if is_single else np.add.reduceat(picked, selection.starts, axis=-1)
 
-    def between(self, query: SpendQuery, metric: str, bounds: Sequence[int]) -> "NDArray[np.int64]":
+    def between(
+        self, query: SpendQuery, metric: str, bounds: Sequence[int], groups: "NDArray[np.intp] | None" = None
+    ) -> "NDArray[np.int64]":
         """
         Return the sum of each group between each of some hours and the next, in 1e-10 USD.
 
         Args:
             bounds: Hours in rising order; those outside the view count as its ends.
+            groups: The numbers of those that are asked for, in the order of `sums`; None for all.
 
         Returns:
-            A row for each two neighbouring bounds, a column for each group in the order of `sums`.
+            A row for each two neighbouring bounds, a column for each of the groups.
         """
         self._refresh()
         rows = np.clip(np.asarray(bounds) - self.span.start, 0, len(self.span))
+        if groups is not None:
+            return np.diff(self._totals_of(query, metric, rows, groups), axis=0)
         selection = self._selector.select(query)
         self._magnitude[metric].check(selection.ids)
         return self._by_group(selection, np.diff(self._totals[metric][rows], axis=0))
@@ -346,6 +351,12 @@ class SpendView:
         """
         self._refresh()
         rows = np.clip(np.arange(span.start, span.end + 1) - self.span.start, 0, len(self.span))
+        return self._totals_of(query, metric, rows, groups)
+
+    def _totals_of(
+        self, query: SpendQuery, metric: str, rows: "NDArray[np.int64]", groups: "NDArray[np.intp]"
+    ) -> "NDArray[np.int64]":
+        """Return the running totals of some groups in some rows."""
         columns, starts = self._selector.select(query).columns_of(groups)
         self._magnitude[metric].check(columns)
         if not len(columns):

@@ -9,7 +9,7 @@ import pytest
 
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange
-from alertd.core.labels import Patterns
+from alertd.core.labels import Labels, Patterns
 from alertd.core.owners import OwnerDirectory
 from alertd.core.reports.figures import ReportScope, report_figures
 from alertd.core.reports.overview import CategorySpend, overview
@@ -17,7 +17,9 @@ from alertd.core.reports.words import compose_report
 from alertd.core.rules.balance import BalanceRule
 from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
+from alertd.core.rules.budget_scene import Scene
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.standing import Forecast, Standing
 from alertd.core.spend.bill import Balance
 from alertd.core.spend.block import HourBlock, empty_block
 from alertd.core.spend.selection import SpendQuery
@@ -117,7 +119,7 @@ def test_spend_when_nothing_was_ever_read_then_is_absent() -> None:
 def test_budgets_when_collected_then_largest_share_first_and_disabled_rules_left_out() -> None:
     """What is nearest to its end stands first."""
     desk = desk_with(row(EDGE - 1, "20"), row(EDGE - 2, "70", owner="gpu-2"))
-    found = overview(desk.facts(), [BUDGET, replace(BUDGET, name="off", enabled=False)]).budgets
+    found = overview(desk.facts(), [BUDGET, replace(BUDGET, name="off", enabled=False)]).budgets.figures
     assert [(b.rule, dict(b.of_group.group)["owner"], b.of_group.standing.share) for b in found] == [
         ("month", "gpu-2", Fraction(7, 10)),
         ("month", "gpu-1", Fraction(1, 5)),
@@ -149,11 +151,28 @@ def test_bills_when_collected_then_the_newest_month_first() -> None:
     ]
 
 
-def test_budgets_when_a_rule_has_many_groups_then_the_largest_have_a_forecast() -> None:
-    """A forecast costs more than a sum: those that nobody sees one by one go without."""
-    spent = [row(hour, str(1 + owner), owner=f"gpu-{owner}") for owner in range(60) for hour in (EDGE - 240, EDGE - 1)]
-    budgets = overview(desk_with(*spent).facts(), [replace(BUDGET, forecast={WARNING: Share(Fraction(1))})]).budgets
-    assert [b.of_group.standing.forecast is not None for b in budgets] == [True] * 50 + [False] * 10
+def test_budgets_when_a_rule_has_many_groups_then_only_the_largest_are_worked_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A standing is many figures: of the groups that nobody sees one by one only sums are needed."""
+    asked: list[Labels] = []
+    stand = BudgetRule._standing
+
+    def noted(rule: BudgetRule, scene: Scene, group: Labels, forecast: Forecast | None) -> Standing | None:
+        asked.append(group)
+        return stand(rule, scene, group, forecast)
+
+    monkeypatch.setattr(BudgetRule, "_standing", noted)
+    spent = [row(hour, str(1 + owner), owner=f"gpu-{owner}") for owner in range(80) for hour in (EDGE - 240, EDGE - 1)]
+    facts = desk_with(*spent).facts()
+    rules = [replace(BUDGET, forecast={WARNING: Share(Fraction(1))})]
+    first = overview(facts, rules)
+    assert [b.of_group.standing.forecast is not None for b in first.budgets.figures] == [True] * 60
+    assert (first.budgets.count, len(asked)) == (80, 60)
+    asked.clear()
+    bill_more(facts, "gpu-79", "1")
+    overview(facts, rules, before=first)
+    assert asked == [(("owner", "gpu-79"),)]
 
 
 def slipped() -> Facts:
@@ -169,7 +188,7 @@ def test_overview_when_some_spend_does_not_fit_then_the_rest_is_shown() -> None:
     assert found.overflows
     assert [(each.category, each.last_day) for each in found.spend] == [("cloud_storage", usd("7"))]
     assert (found.last_day, found.month) == (None, None)
-    assert [budget.rule for budget in found.budgets] == ["storage"]
+    assert [budget.rule for budget in found.budgets.figures] == ["storage"]
 
 
 def test_report_when_spend_does_not_fit_then_says_so_and_shows_the_rest() -> None:
@@ -218,11 +237,12 @@ def test_budgets_when_nothing_moved_then_as_they_were_and_anew_once_one_moves() 
     first = overview(facts, rules)
     again = overview(facts, rules, before=first)
     assert again.budgets is first.budgets
-    assert {one.rule for one in overview(facts, rules[:1], before=again).budgets} == {"month"}
+    assert {one.rule for one in overview(facts, rules[:1], before=again).budgets.figures} == {"month"}
     bill_more(facts, "gpu-1", "75")
     moved = overview(facts, rules, before=again).budgets
-    assert moved == overview(facts, [replace(rule) for rule in rules]).budgets
-    assert [dict(each.of_group.group)["owner"] for each in moved] == ["gpu-1", "gpu-1", "gpu-2", "gpu-2"]
+    afresh = overview(facts, [replace(rule) for rule in rules]).budgets
+    assert (moved.figures, moved.rules, moved.count) == (afresh.figures, afresh.rules, afresh.count)
+    assert [dict(each.of_group.group)["owner"] for each in moved.figures] == ["gpu-1", "gpu-1", "gpu-2", "gpu-2"]
 
 
 def test_running_when_more_was_billed_since_then_the_kept_runs_are_not_shown() -> None:

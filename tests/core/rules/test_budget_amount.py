@@ -17,7 +17,7 @@ from alertd.core.labels import Labels
 from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.budget_amount import Moving
-from tests.core.builders import CRITICAL, WARNING, Desk, Row, desk_with, row, usd
+from tests.core.builders import CRITICAL, WARNING, Desk, Row, desk_with, row, stand, usd
 
 
 def share(percent: int) -> Share:
@@ -137,7 +137,7 @@ def test_amount_when_the_last_period_is_not_stored_then_nothing_is_decided() -> 
         "gpu was not read yet for 278 hours from 2026-02-01 00:00 UTC"
     )
     assert budget.undecided(facts) == (f"Nothing is decided in March 2026: {why}",)
-    assert budget.standings(facts) == ()
+    assert stand(budget, facts) == ()
     (sample,) = budget.evaluate(facts, [()])
     assert (sample.is_complete, sample.may_raise, sample.caveats) == (False, False, (why,))
     assert budget.undecided(desk_with(*rows, now=moment(NOW), days=99).facts(moment(NOW))) == ()

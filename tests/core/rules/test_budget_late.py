@@ -10,7 +10,7 @@ from alertd.core.calendar import Period
 from alertd.core.hours import HourRange
 from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
-from tests.core.builders import WARNING, usd
+from tests.core.builders import WARNING, stand, usd
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
 from tests.core.spend.test_ends import HOURS
 
@@ -55,7 +55,7 @@ def test_forecast_when_a_stream_lags_then_its_hours_are_not_taken_for_free(rows:
         facts = world.facts(now)
         if now < at(6):
             continue
-        (standing,) = (each.standing for each in rule.standings(facts))
+        (standing,) = (each.standing for each in stand(rule, facts))
         assert standing.forecast is not None
         assert standing.forecast.total == pytest.approx(usd(str(per_hour * 744)), rel=0.01), now
         assert standing.last_day == pytest.approx(usd(str(per_hour * 24)), rel=0.01), now

@@ -23,7 +23,7 @@ from alertd.core.severity import Severity
 from alertd.core.spend.bill import SUBSCRIPTION, Balance, Term
 from alertd.core.spend.ledger import file_rows
 from alertd.core.spend.subscription import renewals, rows_of
-from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, Desk, desk_with, row, usd
+from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, Desk, desk_with, row, stand, usd
 
 RULE = SubscriptionRule(
     name="terms", ends_within={WARNING: timedelta(days=7), CRITICAL: timedelta(days=1)}, on_new=Severity.INFO
@@ -185,11 +185,11 @@ def test_forecast_when_a_renewal_falls_into_the_period_then_counted_once_and_no_
     desk = desk_with_term(paid)
     due_in_period = term(timedelta(days=10), owner="inst-2", amount=usd("70"))
     due_later = term(timedelta(days=40), owner="inst-3", amount=usd("90"))
-    (plain,) = rule.standings(replace(desk.facts(NOW), terms=(paid,)))
-    (more,) = rule.standings(replace(desk.facts(NOW), terms=(paid, due_in_period, due_later)))
+    (plain,) = stand(rule, replace(desk.facts(NOW), terms=(paid,)))
+    (more,) = stand(rule, replace(desk.facts(NOW), terms=(paid, due_in_period, due_later)))
     assert plain.standing.forecast is not None
     assert more.standing.forecast is not None
     assert more.standing.forecast.total - plain.standing.forecast.total == usd("70")
-    (without,) = rule.standings(desk_with(row(hour_of(NOW) - 3, "10"), days=70).facts(NOW))
+    (without,) = stand(rule, desk_with(row(hour_of(NOW) - 3, "10"), days=70).facts(NOW))
     assert without.standing.forecast is not None
     assert plain.standing.forecast.total - without.standing.forecast.total == usd("500")

@@ -1,7 +1,7 @@
 """Rules that judge only what moved say the same as rules that judge everything: lives of made worlds, poll by poll."""
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
@@ -17,6 +17,7 @@ from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Patterns
 from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.owners import Owner, OwnerDirectory
+from alertd.core.reports.overview import overview
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.even_rate import Burn
@@ -34,6 +35,7 @@ from tests.core.late_bills import FIRST, LateBills, Shown, at, hourly
 from tests.core.spend.test_ends import made_world
 
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
+KINDS = ("rolling", "rolling", "rolling", "spike", "budget", "first")
 GROUPS: tuple[tuple[str, ...], ...] = ((), ("owner",), ("category",), ("owner", "category"))
 
 
@@ -67,7 +69,7 @@ def limits(chance: random.Random, values: list[int]) -> dict[Severity, Usd]:
     return {WARNING: Usd(max(warning, 1)), CRITICAL: Usd(max(critical, 2))}
 
 
-def made_rules(chance: random.Random, rows: list[Shown]) -> tuple[Rule, ...]:
+def made_rules(chance: random.Random, rows: list[Shown], kinds: Sequence[str] = KINDS) -> tuple[Rule, ...]:
     """Rules of each kind, their lines near what is spent."""
     base = [shown.row.amount for shown in rows]
     mean = sum(base) // len(base)
@@ -115,8 +117,8 @@ def made_rules(chance: random.Random, rows: list[Shown]) -> tuple[Rule, ...]:
         lookback, least = timedelta(hours=chance.choice([24, 48])), Usd(chance.choice([1, mean]))
         return FirstSpend(**parts, lookback_=lookback, min_spend=least)  # type: ignore[arg-type]
 
-    kinds = [rolling, rolling, rolling, spike, budget, first]
-    return tuple(chance.choice(kinds)(number) for number in range(8))
+    makers = {"rolling": rolling, "spike": spike, "budget": budget, "first": first}
+    return tuple(makers[chance.choice(kinds)](number) for number in range(8))
 
 
 def moments(chance: random.Random) -> Iterator[datetime]:
@@ -173,6 +175,32 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
             one = {s.group: s for s in rule.evaluate(facts, opened)}
             other = {s.group: s for s in afresh(rule).evaluate(anew, opened)}
             assert one == other, (now, rule)
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 40))])
+def test_overview_when_only_what_moved_is_worked_out_then_as_if_everything_were(seed: int) -> None:
+    """Budgets and what runs, poll by poll: bills come late, in steps and not at all, and owners get other names."""
+    chance = random.Random(f"overview {seed}")
+    rows = made_world(seed)
+    rules = made_rules(chance, rows, kinds=("budget",))
+    down = chance.random() < 0.4
+    begin = at(3 + chance.randint(0, 1), chance.randint(0, 23))
+    world = LateBills(
+        rows,
+        rules,
+        is_down=lambda now, category: down and category == "gpu" and begin <= now < begin + timedelta(hours=6),
+    )
+    planned: tuple[PlannedSpend, ...] = ()
+    known = None
+    for now in moments(chance):
+        facts = world.poll(now)
+        if chance.random() < 0.05:
+            planned = (PlannedSpend(amount=Usd(UNITS_PER_USD * 50), hours=HourRange(FIRST, FIRST + 96)),)
+        facts = replace(facts, planned=planned, is_explained=True)
+        known = overview(facts, rules, before=known)
+        anew = overview(whole_view(world, facts), [afresh(rule) for rule in rules])
+        assert (known.budgets.figures, known.budgets.rules) == (anew.budgets.figures, anew.budgets.rules), now
+        assert known.running == anew.running, now
 
 
 def test_judged_when_nothing_moved_then_no_group_is(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,7 +23,7 @@ from alertd.core.rules.spike import Spike
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.lists import View
 from alertd.core.spend.rises import Compare
-from tests.core.builders import NOW, RUNNING, WARNING, Desk, Row, desk_with, rolling, row, usd
+from tests.core.builders import NOW, RUNNING, WARNING, Desk, Row, desk_with, rolling, row, stand, usd
 from tests.examples import examples
 
 EDGE = RUNNING + 1
@@ -215,4 +215,4 @@ def test_standings_when_a_budget_is_of_the_key_view_then_of_its_view_too() -> No
     facts = facts_of(
         desk_with(row(RUNNING, "50", owner="gpu-1")), desk_with(row(RUNNING, "7", owner="key-1", category="llm"))
     )
-    assert [(dict(s.group)["owner"], s.standing.spent) for s in budget.standings(facts)] == [("key-1", usd("7"))]
+    assert [(dict(s.group)["owner"], s.standing.spent) for s in stand(budget, facts)] == [("key-1", usd("7"))]

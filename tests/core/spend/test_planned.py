@@ -321,10 +321,15 @@ def test_unplanned_when_spend_was_expected_then_without_it() -> None:
     found = allowances(desk, plan("140", -48, -12), by=("owner",))
     # 70 of the first day of the span; of 140 in the hour that exceeds the amount one half; nothing after.
     bounds = [END - 72, END - 48, END - 24, END]
-    assert (found.unplanned(bounds) / usd("1")).tolist() == [[10, 0], [0, 0], [35, 43]]
+    assert (found.unplanned(bounds, np.arange(2)) / usd("1")).tolist() == [[10, 0], [0, 0], [35, 43]]
     twice = allowances(desk, plan("140", -48, -12), plan("1000", -48, -12, owner="gpu-1"), by=("owner",))
-    assert (twice.unplanned(bounds) / usd("1")).tolist() == [[10, 0], [0, 0], [0, 43]]
-    assert (allowances(desk, by=("owner",)).unplanned(bounds) / usd("1")).tolist() == [[10, 0], [40, 30], [70, 78]]
+    assert (found.unplanned(bounds, np.array([1])) / usd("1")).tolist() == [[0], [0], [43]]
+    assert (twice.unplanned(bounds, np.arange(2)) / usd("1")).tolist() == [[10, 0], [0, 0], [0, 43]]
+    assert (allowances(desk, by=("owner",)).unplanned(bounds, np.arange(2)) / usd("1")).tolist() == [
+        [10, 0],
+        [40, 30],
+        [70, 78],
+    ]
 
 
 @pytest.mark.parametrize(
