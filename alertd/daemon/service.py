@@ -197,7 +197,7 @@ class Service:
         """Return what each category cost in the calendar period so far, largest first; None while nothing is known."""
         cycle, now = self._app.cycle, self._app.time.now()
         data = (await cycle.held()).data(View.USAGE, now, cycle.plan.settle_delay)
-        span = period_so_far(data, period)
+        span = period_so_far(data, period, self._timezone())
         if span is None:
             return None
         return span, await self._app.gateway.spent(span, cycle.plan.accounts, hour_of(now))

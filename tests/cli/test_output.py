@@ -186,6 +186,20 @@ def test_command_when_interrupted_in_the_first_moment_then_exits_130_without_a_t
     assert (found.returncode, found.stderr) == (128 + signal.SIGINT, "")
 
 
+def test_entry_point_then_imports_nothing_before_it_takes_ctrl_c() -> None:
+    """Whatever is imported before can be interrupted with a traceback, and one that ignores SIGINT goes on to."""
+    code = (
+        "import os, signal, sys; before = set(sys.modules); import alertd.__main__ as m\n"
+        "print(sorted(set(sys.modules) - before - set(sys.builtin_module_names)))\n"
+        "signal.signal(signal.SIGINT, signal.SIG_IGN); sys.argv = ['alertd', 'completion', 'bash']\n"
+        "sys.stdout = None; os.kill(os.getpid(), signal.SIGINT)\n"
+        "try: m.main()\n"
+        "finally: os.write(2, str(signal.getsignal(signal.SIGINT) is signal.SIG_IGN).encode())\n"
+    )
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=60)
+    assert (found.stdout, found.stderr) == ("['alertd', 'alertd.__main__']\n", "True")
+
+
 def test_help_on_a_terminal_when_no_colour_is_wanted_then_no_escape() -> None:
     """A real terminal, with and without NO_COLOR."""
     for env, is_coloured in (({"TERM": "xterm"}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)):

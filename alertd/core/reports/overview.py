@@ -81,7 +81,7 @@ def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = N
         before: That of the last time, from which is taken what did not move.
     """
     enabled = [rule for rule in rules if rule.enabled]
-    day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH)
+    day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH, "UTC")
     views = {rule.view for rule in enabled if isinstance(rule, SpendRule)}
     whole = if_it_fits(lambda: billed_in(facts.spend, facts.data, day), None) if day is not None else None
     return Overview(

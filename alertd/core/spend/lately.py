@@ -39,10 +39,10 @@ def last_hours(data: DataState, count: int) -> HourRange | None:
     return None if end is None else HourRange(end - count, end)
 
 
-def period_so_far(data: DataState, period: Period) -> HourRange | None:
-    """Return the billed hours of the calendar period, in UTC, of the last billed hour; None while nothing is known."""
+def period_so_far(data: DataState, period: Period, timezone: str) -> HourRange | None:
+    """Return the billed hours of a zone's calendar period of the last billed hour; None while nothing is known."""
     end = data.edge(data.books)
-    return None if end is None else HourRange(period_of(end - 1, period, "UTC").hours.start, end)
+    return None if end is None else HourRange(period_of(end - 1, period, timezone).hours.start, end)
 
 
 def billed_in(view: SpendView, data: DataState, window: HourRange) -> Billed:

@@ -27,7 +27,7 @@ from alertd.errors import AlertdError
 
 _LOOKS = {
     "alerts": "what is firing",
-    "spend": "what was spent today (UTC), by category; `spend month` for this month",
+    "spend": "what was spent today, by category; `spend month` for this month",
 }
 _ASKS = {
     "ack": "`ack 1c00c82c` acknowledges an alert, `ack 1c00c82c undo` takes that back",
@@ -51,11 +51,11 @@ class SlackCommands:
 
     Args:
         alerts: The open alerts as they are stored: what was notified of is among them, whatever is under way.
-        spent: The billed hours of the calendar period of the last of them, in UTC, and what each category cost in
+        spent: The billed hours of the timezone's calendar period of the last of them, and what each category cost in
             them, largest first; None while nothing is known.
         carry_out: Does what somebody asks for.
         topics: What else can be asked for.
-        timezone: Whose days and months silences end with.
+        timezone: Whose days and months spend is summed by, and silences end with.
     """
 
     def __init__(
@@ -143,9 +143,11 @@ class SlackCommands:
         span, parts = found
         total = format_usd(sum(amount for _, amount in parts))
         lines = [f"{format_usd(amount)} {category}" for category, amount in parts if amount]
-        title = period_of(span.start, kind, "UTC").title
+        timezone = self._timezone()
+        title = period_of(span.start, kind, timezone).title
         on = "on" if kind is Period.DAY else "in"
-        return "\n".join([f"{total} {on} {title} (UTC), billed through {format_instant(start_of(span.end))}", *lines])
+        billed = format_instant(start_of(span.end))
+        return "\n".join([f"{total} {on} {title} ({timezone}), billed through {billed}", *lines])
 
     def _silence(self, words: Sequence[str], person: str) -> AddSilence:
         now = self._now()

@@ -19,13 +19,14 @@ WORDS = ("alerts", "spend", "budgets", "status", "ack", "silence", "unsilence", 
 class Service:
     """Answers from what it is given, and keeps what was asked for."""
 
-    def __init__(self) -> None:
+    def __init__(self, timezone: str = "UTC") -> None:
         self.asked: list[Request] = []
         self.commands = SlackCommands(
             alerts=self._alerts,
             spent=self._spent,
             carry_out=self._carry_out,
             now=lambda: NOW,
+            timezone=lambda: timezone,
             topics={
                 "budgets": Topic(help="how budgets stand", answer=self._topic),
                 "status": Topic(help="whether alertd is well", answer=self._topic),
@@ -132,3 +133,18 @@ async def test_silence_until_the_month_ends_when_typed_then_by_the_zone_of_the_r
     assert isinstance(asked, AddSilence)
     assert asked.ends_at is not None
     assert asked.ends_at.astimezone(ZoneInfo("Europe/Berlin")).strftime("%d %H:%M") == "01 00:00"
+
+
+@pytest.mark.parametrize(
+    ("timezone", "said"),
+    [
+        pytest.param("UTC", "$5.00 on 1970-01-05 (UTC)", id="UTC"),
+        pytest.param("Asia/Tokyo", "$5.00 on 1970-01-05 (Asia/Tokyo)", id="east"),
+        pytest.param("America/New_York", "$5.00 on 1970-01-04 (America/New_York)", id="west"),
+    ],
+)
+async def test_spend_when_asked_then_names_the_day_of_the_rules_zone(timezone: str, said: str) -> None:
+    """Budgets, reports and the page count days there; the same word must not mean another day in Slack."""
+    answer = await Service(timezone).commands.answer("spend", "dana")
+    assert answer.startswith(said)
+    assert "UTC" not in await Service("Asia/Tokyo").commands.answer("help", "dana")
