@@ -182,6 +182,53 @@ async def test_page_on_any_screen_then_fits_and_axe_finds_nothing(
     assert [error for error in page.errors if "404" not in error] == []
 
 
+BEYOND = (
+    "[...document.querySelectorAll('.scroll, table')].filter((e) => e.scrollWidth > e.clientWidth + 1"
+    " || e.getBoundingClientRect().right > innerWidth).map((e) => e.outerHTML.slice(0, 200))"
+)
+
+
+async def paths_of(home: House) -> list[str]:
+    """Pages with every table that there is."""
+    home.account.broken = {"gpu"}
+    await home.poll(timedelta(hours=3))
+    return ["/?by=owner", "/spend?window=7d&by=owner", f"/alerts/{home.alert().fingerprint}"]
+
+
+async def test_page_on_a_phone_then_no_table_has_anything_out_of_sight(home: House, page: Page) -> None:
+    """Whether a notification was delivered stood in a column that nobody knew to scroll to."""
+    paths = await paths_of(home)
+    for width in (320, 390):
+        await page.look(width=width)
+        for path in paths:
+            await page.open(f"{home.url}{path}")
+            await page.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+            assert await page.run(BEYOND) == [], (width, path)
+            cells = "[...document.querySelectorAll('.rows tbody tr > *')]"
+            words = await page.run(f"{cells}.map((e) => e.textContent.trim() ? e.dataset.label ?? '' : '-')")
+            assert all(words), (path, words)
+
+
+async def test_page_when_printed_then_keeps_its_legends_and_every_column(home: House, page: Page) -> None:
+    """Browsers leave grounds out: then no colour of the chart had a name, and no badge a word."""
+    paths = await paths_of(home)
+    for path in paths:
+        # A sheet on its end, and for the table of days, which is the widest, on its side.
+        await page.look(width=1000 if path.startswith("/spend") else 720)
+        dark = {"name": "prefers-color-scheme", "value": "dark"}
+        await page.call("Emulation.setEmulatedMedia", media="print", features=[dark])
+        await page.open(f"{home.url}{path}")
+        await page.run("document.querySelectorAll('details').forEach((part) => { part.open = true; })")
+        assert await page.run(BEYOND) == [], path
+        assert await page.run(
+            "[...document.querySelectorAll('.swatch, .badge, .key span, .bar rect, th')]"
+            ".every((e) => getComputedStyle(e).printColorAdjust === 'exact')"
+        )
+        assert await page.run("[...document.querySelectorAll('.uplot')].every((e) => !e.getClientRects().length)")
+        assert await page.run("[...document.querySelectorAll('figure svg')].every((e) => e.getClientRects().length)")
+        assert await page.run("getComputedStyle(document.body).color") == "rgb(27, 36, 48)"
+
+
 async def cookie(home: House) -> str:
     await home.sign_in()
     return next(cookie.value for cookie in home.session.cookie_jar if cookie.key == "alertd_session")

@@ -42,6 +42,8 @@ _TEXT_LIMIT = 1000
 _NAME_LIMIT = 75
 _FACT_LIMIT = 200
 _FACTS_PER_SECTION = 5
+_COLUMN = 60
+"""Longer values stand on lines of their own: in half of a phone's width they are a column of single words."""
 _FOOTER_LIMIT = 300
 _LINKS = 4
 _LINK_TEXT_LIMIT = 60
@@ -187,8 +189,13 @@ def _body(message: Message, *, has_chart: bool) -> Iterator[Block]:
         rows = [f"• {row.amount}  {row.who} · {row.what} (before: {row.before})" for row in message.table]
         yield from _paragraphs([*note, *rows], clock)
     yield from _paragraphs([line for line, _ in message.last_lines], clock)
-    for start in range(0, len(message.fields), _FACTS_PER_SECTION):
-        yield _facts(message.fields[start : start + _FACTS_PER_SECTION], clock)
+    for is_long, group_of in groupby(message.fields, key=lambda field: len(field.text) > _COLUMN):
+        fields = list(group_of)
+        if is_long:
+            yield from _paragraphs([f"{field.name}: {field.text}" for field in fields], clock)
+            continue
+        for start in range(0, len(fields), _FACTS_PER_SECTION):
+            yield _facts(fields[start : start + _FACTS_PER_SECTION], clock)
     for section in message.sections:
         yield from _section(section, clock)
 

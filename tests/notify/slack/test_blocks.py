@@ -328,3 +328,24 @@ def test_stored_example_then_is_what_is_sent(name: str, message: Message) -> Non
     """A change of the layout shows in review as a change of these files."""
     sent = payload(envelope(message, recipient="#finops"))
     assert sent == json.loads((EXAMPLES / f"slack_{name}.json").read_text(encoding="utf-8"))
+
+
+def test_field_when_its_value_is_long_then_has_the_whole_width() -> None:
+    """On a phone half of the width is a column of single words; and what to do must not be cut."""
+    remedy = "key refused (401 FAILED_TO_AUTH): " + "set NOVITA_PROD_KEY and wait for the next poll; " * 8
+    fields = (
+        Field(name="Value", text="5 h"),
+        Field(name="What to do", text=remedy),
+        Field(name="gpu", text="HTTP 500"),
+    )
+    found = blocks(firing_message(fields=fields), KEY)
+    columns = [cell["text"] for block in found for cell in block.get("fields", ())]
+    texts = [block["text"]["text"] for block in found if block["type"] == "section" and "text" in block]
+    assert [text for text in texts if text.startswith("What to do: ")] == [f"What to do: {remedy}".strip()]
+    assert [text for text in columns if text in {"*Value*", "5 h", "*gpu*", "HTTP 500"}] == [
+        "*Value*",
+        "5 h",
+        "*gpu*",
+        "HTTP 500",
+    ]
+    assert not [text for text in columns if "NOVITA_PROD_KEY" in text]
