@@ -338,7 +338,7 @@ def test_field_when_its_value_is_long_then_has_the_whole_width() -> None:
         Field(name="What to do", text=remedy),
         Field(name="gpu", text="HTTP 500"),
     )
-    found = blocks(firing_message(fields=fields), KEY)
+    found: Any = blocks(firing_message(fields=fields), KEY)
     columns = [cell["text"] for block in found for cell in block.get("fields", ())]
     texts = [block["text"]["text"] for block in found if block["type"] == "section" and "text" in block]
     assert [text for text in texts if text.startswith("What to do: ")] == [f"What to do: {remedy}".strip()]
