@@ -7,9 +7,10 @@ from datetime import datetime
 from alertd.core.alert import Alert, AlertState, Rate, Sample
 from alertd.core.alerts.lifecycle import Move, closed, end, end_orphans, step_rule
 from alertd.core.labels import Labels
+from alertd.core.resources import Resource
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts, RuleFault
-from alertd.core.rules.group_rule import GroupRule
+from alertd.core.rules.group_rule import GroupRule, Judged
 from alertd.core.rules.own.failed_rules import LABEL, FailedRules
 from alertd.core.words import quote
 
@@ -56,6 +57,10 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
     watched: dict[Labels, Alert] = {
         alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED
     }
+    if isinstance(rule, GroupRule) and rule.is_unmoved(facts, watched):
+        same = [_again(rule, facts, alert, rule.last_sample(alert.group)) for alert in watched.values()]
+        if None not in same and rule.judged.keys() == watched.keys():
+            return [move for move in same if move is not None]
     moves = []
     for group, alert in [(group, alert) for group, alert in watched.items() if rule.has_keys_of(group)]:
         if why := rule.left_out(facts, group):
@@ -63,21 +68,29 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
             moves.append(Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule))
     samples = rule.evaluate(facts, watched)
     by_group = {sample.group: sample for sample in samples}
-    judged: dict[Labels, tuple[Sample, Alert]] = rule.judged if isinstance(rule, GroupRule) else {}
-    same = {
-        group: move
-        for group, alert in watched.items()
-        if (known := judged.get(group)) is not None and (move := _again(known, by_group.get(group), alert, rule))
-    }
-    others = [sample for sample in samples if sample.group not in same]
+    again: dict[Labels, Move] = {}
+    if isinstance(rule, GroupRule):
+        known = ((group, _again(rule, facts, alert, by_group.get(group))) for group, alert in watched.items())
+        again = {group: move for group, move in known if move is not None}
+    others = [sample for sample in samples if sample.group not in again]
     stepped = step_rule(rule, others, of_rule, watched, facts.now)
     moves += [_counted(_closed(move, rule, facts), rule, facts) for move in stepped]
-    moves += same.values()
     rates = rule.rates(facts, [move.after for move in moves if move.after.state is not AlertState.RESOLVED])
-    found = [_restated(_rated(move, rates.get(move.after.group)), rule, facts) for move in moves]
-    judged.clear()
-    judged.update({m.after.group: (by_group[m.after.group], m.after) for m in found if m.after.group in by_group})
-    return found
+    moves = [_restated(_rated(move, rates.get(move.after.group)), rule, facts) for move in moves]
+    moves += again.values()
+    if isinstance(rule, GroupRule):
+        _note(rule, facts, moves, by_group)
+    return moves
+
+
+def _note(rule: GroupRule, facts: Facts, moves: Sequence[Move], samples: Mapping[Labels, Sample]) -> None:
+    """Note what every alert of a rule was judged by."""
+    rule.judged.clear()
+    for move in moves:
+        alert, sample = move.after, samples.get(move.after.group)
+        if sample is not None:
+            resource = _resource(facts, alert)
+            rule.judged[alert.group] = Judged(sample=sample, alert=alert, restated=move.restated, resource=resource)
 
 
 def _rated(move: Move, rate: Rate | None) -> Move:
@@ -85,22 +98,37 @@ def _rated(move: Move, rate: Rate | None) -> Move:
     return move if move.after.rate == rate else replace(move, after=replace(move.after, rate=rate))
 
 
-def _again(known: tuple[Sample, Alert], sample: Sample | None, alert: Alert, rule: Rule) -> Move | None:
+def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None) -> Move | None:
     """
     Return the move of an alert of whose group nothing changed since it was judged last; None where it must be judged.
 
     A sample that is the very one of the last time says that the group did not move, and that the hour and what is
     missing are the same: then a firing alert stays as it is, whatever was noted on it since.
     """
-    of_sample, judged = known
+    last = rule.judged.get(alert.group)
     is_firing = alert.state is AlertState.FIRING and alert.condition_ended_at is None
-    if sample is not of_sample or not is_firing or alert.rule_digest != rule.digest():
+    if last is None or sample is not last.sample or not is_firing or alert.rule_digest != rule.digest():
         return None
     # What was seen of it is what this rule saw, not what another evaluation or a store says.
+    judged = last.alert
     is_own = alert.headline is judged.headline and alert.value is judged.value and alert.episode == judged.episode
     is_noted = alert.notified_severity is None or alert.notified_severity <= alert.severity
     is_counted = (alert.billed is None) == (judged.billed is None) and alert.severity is judged.severity
-    return Move(before=alert, after=alert, rule=rule) if is_own and is_noted and is_counted else None
+    is_rated = alert.rate is judged.rate or alert.rate == judged.rate
+    if not (is_own and is_noted and is_counted and is_rated):
+        return None
+    if _resource(facts, alert) != last.resource:
+        return None
+    move = Move(before=alert, after=alert, rule=rule)
+    if (alert.notified_as_of, alert.notified_value) != (judged.notified_as_of, judged.notified_value):
+        return _restated(move, rule, facts)
+    return replace(move, restated=last.restated) if last.restated is not None else move
+
+
+def _resource(facts: Facts, alert: Alert) -> Resource | None:
+    """Return what the lists say of an alert's owner, which says what it costs where no bill does."""
+    owner = dict(alert.group).get("owner") if facts.resources else None
+    return facts.resource_of(alert.account, owner) if owner else None
 
 
 def _closed(move: Move, rule: Rule, facts: Facts) -> Move:

@@ -3,12 +3,14 @@
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Alert, Sample
 from alertd.core.arrays import np
 from alertd.core.labels import Labels
+from alertd.core.resources import Resource
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.verdicts import NOTHING_KEPT, Ground, Unmoved, Verdicts
@@ -17,6 +19,19 @@ from alertd.core.spend.moment import Moment, moment_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """How an alert was judged."""
+
+    sample: Sample
+    alert: Alert
+    """As it was then."""
+    restated: Decimal | None
+    """What its notified value was by the bills."""
+    resource: Resource | None
+    """What the lists said of its owner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,9 +93,18 @@ class GroupRule(SpendRule):
             return None
         return before.moved(facts, now)
 
+    def is_unmoved(self, facts: Facts, watched: Collection[Labels]) -> bool:
+        """Return whether an evaluation would say what the last one did."""
+        facts = facts.of(self.view)
+        return bool(self._verdicts) and self._verdicts[0].are_of(facts, moment_of(facts.spend, facts.data), watched)
+
+    def last_sample(self, group: Labels) -> Sample | None:
+        """Return what the last evaluation said of a group."""
+        return self._verdicts[0].by_group.get(group) if self._verdicts else None
+
     @cached_property
-    def judged(self) -> dict[Labels, tuple[Sample, Alert]]:
-        """By group the sample by which its alert was judged last, and the alert as it was then; the judge's own."""
+    def judged(self) -> dict[Labels, "Judged"]:
+        """By group how its alert was judged last; the judge's own."""
         return {}
 
     @cached_property

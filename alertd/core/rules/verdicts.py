@@ -8,6 +8,7 @@ sample says is the rule's.
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Sample
@@ -102,13 +103,18 @@ class Ground:
         return moved_between(facts.spend, self.version, before, edges)
 
 
-@dataclass(slots=True, kw_only=True, eq=False)
+@dataclass(kw_only=True, eq=False)
 class Verdicts:
     """The samples of one evaluation and what they rest on."""
 
     ground: Ground
     watched: frozenset[Labels]
     samples: tuple[Sample, ...]
+
+    @cached_property
+    def by_group(self) -> dict[Labels, Sample]:
+        """The samples by group."""
+        return {sample.group: sample for sample in self.samples}
 
     def are_of(self, facts: Facts, moment: Moment, watched: Collection[Labels]) -> bool:
         """Return whether an evaluation would say the same."""

@@ -18,6 +18,7 @@ from alertd.core.labels import Patterns
 from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.reports.overview import overview
+from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.base import Rule, Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.even_rate import Burn
@@ -146,6 +147,7 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
     slow: dict[str, Alert] = {}
     owners = OwnerDirectory()
     planned: tuple[PlannedSpend, ...] = ()
+    listed: Resource | None = None
     for now in moments(chance):
         facts = world.poll(now)
         if chance.random() < 0.05:
@@ -156,7 +158,21 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
             number = chance.randrange(len(rules))
             edited = replace(rules[number], resolve_below=Share(Fraction(chance.randint(1, 10), 10)))
             rules = (*rules[:number], edited, *rules[number + 1 :])
-        facts = replace(facts, owners=owners, planned=planned, is_explained=True)
+        if chance.random() < 0.2:
+            status = chance.choice(["running", "exited"])
+            listed = Resource(
+                account="default",
+                id="owner-0",
+                kind=ResourceKind.INSTANCE,
+                name="",
+                status=status,
+                product="H100",
+                gpus=1,
+                started_at=now,
+                stopped_at=None,
+            )
+        resources = {listed.key: listed} if listed is not None else {}
+        facts = replace(facts, owners=owners, planned=planned, resources=resources, resources_read={"default": now})
         moves, faults = judge(rules, facts, alerts, {"default"})
         alerts |= {move.after.fingerprint: move.after for move in moves}
         anew = whole_view(world, facts)
@@ -234,3 +250,29 @@ def test_judged_when_nothing_moved_then_no_group_is(monkeypatch: pytest.MonkeyPa
     # The row of one owner comes at 23:54.
     world.judge(first + timedelta(minutes=19))
     assert [dict(one.group)["owner"] for one in built[10:]] == ["owner-39"]  # type: ignore[attr-defined]
+
+
+def test_alerts_when_nothing_moved_then_neither_rated_nor_restated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With thousands of alerts a poll that brings nothing asks nothing of any of them."""
+    asked: list[str] = []
+    for name in ("rates", "restated", "counted", "left_out"):
+        method = getattr(RollingSpend, name)
+
+        def noted(self: RollingSpend, *args: object, name: str = name, method: object = method) -> object:
+            if name != "rates" or args[1]:
+                asked.append(name)
+            return method(self, *args)  # type: ignore[operator]
+
+        monkeypatch.setattr(RollingSpend, name, noted)
+    rows = [shown for n in range(10) for shown in hourly(range(FIRST, FIRST + 71), "1", owner=f"owner-{n}")]
+    rule = RollingSpend(
+        name="r", group_by=("owner",), window=timedelta(hours=24), thresholds={WARNING: Usd(UNITS_PER_USD)}
+    )
+    world, first = LateBills(rows, (rule,)), at(3, 23, 40)
+    alerts = {key: notified(alert, NotifyReason.FIRST, (), first) for key, alert in world.judge(first).items()}
+    assert set(asked) == {"rates", "counted"}
+    for minutes, expected in ((1, {"restated", "left_out"}), (2, set()), (3, set())):
+        asked.clear()
+        moves, _ = judge((rule,), world.poll(first + timedelta(minutes=minutes)), alerts, {"default"})
+        alerts |= {move.after.fingerprint: move.after for move in moves}
+        assert (len(moves), set(asked)) == (10, expected), minutes
