@@ -3,6 +3,7 @@
 import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from datetime import timedelta
 
 import pytest
@@ -205,3 +206,34 @@ def test_block_when_left_by_an_error_then_tasks_have_ended_and_the_error_comes_o
     with pytest.raises(LookupError, match="of the block"):
         supervise(scene)
     assert ended == ["long"]
+
+
+def test_task_when_it_closes_something_while_all_are_stopped_then_it_is_not_cut_in_that() -> None:
+    """A connection that is half closed stays open: the stop of the service asks twice, first sparing the delivery."""
+    ended = list[str]()
+
+    async def listening() -> None:
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            await asyncio.sleep(0.1)
+            ended.append("closed")
+
+    async def stubborn() -> None:
+        with suppress(asyncio.CancelledError):
+            await asyncio.sleep(3600)
+        try:
+            await asyncio.sleep(3600)
+        finally:
+            ended.append("asked again")
+
+    async def scene(tasks: Supervisor) -> None:
+        tasks.keep("slack", listening)
+        tasks.keep("plugin", stubborn)
+        await asyncio.sleep(1)
+        tasks.cancel()
+        await asyncio.sleep(0)
+        await tasks.stop()
+
+    supervise(scene)
+    assert ended == ["closed", "asked again"]
