@@ -2,7 +2,6 @@
 
 import csv
 import sys
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 from alertd.cli.common import bars, duration_if_any, now_of, prepare_to_ask, print_json
 from alertd.cli.spend_window import Asked
 from alertd.cli.tables import table
+from alertd.core.dataclass import dataclass
 from alertd.core.printable import spreadsheet_cell
 
 if TYPE_CHECKING:

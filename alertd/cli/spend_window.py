@@ -2,11 +2,12 @@
 
 import re
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
 import click
+
+from alertd.core.dataclass import dataclass
 
 if TYPE_CHECKING:
     from alertd.core.hours import HourRange

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 import sys
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ import click
 
 from alertd.cli.asking import ask_daemon, open_known, reading, this_person
 from alertd.cli.common import now_of, prepare_to_connect, stored_now
+from alertd.core.dataclass import dataclass
 from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:

@@ -9,10 +9,11 @@ otherwise. Pure: it calls nobody, and the clock is an argument.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
+from alertd.core.dataclass import dataclass
 from alertd.core.money import Usd, format_usd
 from alertd.core.words import format_count, format_instant
 

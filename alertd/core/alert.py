@@ -1,12 +1,12 @@
 """An alert: the life of one group under one rule. Data only; `lifecycle.py` moves it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.muted import Muted

@@ -1,11 +1,11 @@
 """What happened to an alert, as values that are stored. `queries/event_words.py` alone puts them into words."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from alertd.core.actions import ActionRequest
 from alertd.core.alert import AlertState, Lag, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.muted import Muted
 from alertd.core.severity import Severity
 

@@ -6,12 +6,12 @@ whole UTC hour at or after its local midnight: in zones that are off by half an 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of
 
 

@@ -7,7 +7,7 @@ comes from a bill but numbers.
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +15,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 from alertd.core.alert import Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.money import UNITS_PER_USD, plain
 from alertd.core.severity import Severity
 from alertd.core.sparkline import BLOCKS, sparkline

@@ -5,8 +5,9 @@ An hour is an int: whole hours since 1970-01-01T00:00Z. A range is [start, end).
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+
+from alertd.core.dataclass import dataclass
 
 HOURS_PER_DAY = 24
 SECONDS_PER_HOUR = 3600

@@ -4,9 +4,10 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
+
+from alertd.core.dataclass import dataclass
 
 Labels = tuple[tuple[str, str], ...]
 """Label names with values in a fixed order; hashable."""

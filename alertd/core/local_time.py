@@ -9,9 +9,10 @@ clock.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import MAXYEAR, UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from alertd.core.dataclass import dataclass
 
 _WRITTEN = re.compile(r"(?<![\w-])(\d{4}-\d\d-\d\d \d\d:\d\d) UTC(?!\w)", re.ASCII)
 _DAY = timedelta(days=1)

@@ -1,9 +1,9 @@
 """Why notifications are withheld, as a value. `alerts/mutes.py` alone makes it; words are made where it is shown."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from alertd.core.dataclass import dataclass
 from alertd.core.money import Usd
 
 

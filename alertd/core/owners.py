@@ -2,8 +2,9 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 
 _MEMBER = re.compile(r"[UW][A-Z0-9]{5,30}", re.ASCII)

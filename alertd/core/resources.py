@@ -6,9 +6,11 @@ alone say what is spent.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
+
+from alertd.core.dataclass import dataclass
 
 ResourceKey = tuple[str, str]
 """(account, id)."""

@@ -5,9 +5,9 @@ Shares are whole millionths. The highest of a slot decides, so that thinning nev
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import EPOCH
 
 SLOT = timedelta(minutes=5)

@@ -7,7 +7,6 @@ It alone knows all other parts; none of them knows it.
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -15,6 +14,7 @@ from alertd.clock import SYSTEM_CLOCK, Clock
 from alertd.core.actions import ActionRequest
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
+from alertd.core.dataclass import dataclass
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.accounts import missing_action_keys, missing_keys, open_instances, open_sources
 from alertd.daemon.actions import ActionWorker, InstanceApi

@@ -5,7 +5,7 @@ Pure; the cycle hands in what it holds, and stores.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cached_property
 
@@ -16,6 +16,7 @@ from alertd.core.alerts.lifecycle import Move
 from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_out
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.dispatch import entries_of_action, entries_of_request, written_anew
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.resources import Resource, ResourceKind

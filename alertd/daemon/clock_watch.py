@@ -1,8 +1,7 @@
 """Notices that the wall clock was set or the system was suspended, by comparing the clocks of a system now and then."""
 
-from dataclasses import dataclass
-
 from alertd.clock import Clock
+from alertd.core.dataclass import dataclass
 
 LARGEST_STEP_S = 60.0
 """A wall clock that moved this much between two looks, against the clock that never steps, has been set."""

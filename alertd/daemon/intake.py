@@ -6,9 +6,10 @@ Every failure ends here as part of the report: the hours count as incomplete, wh
 
 import asyncio
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.rules.held import CategoryKey, LastRead
 from alertd.core.spend.arrival import Arrivals, Place

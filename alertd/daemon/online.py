@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.clock import SYSTEM_CLOCK
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
 from alertd.daemon.accounts import open_instances, open_sources
 from alertd.daemon.checked_time import timekeeper

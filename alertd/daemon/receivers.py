@@ -3,13 +3,13 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
-from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from alertd.clock import utc_now
 from alertd.core.alerts.routing import OWNER
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.compose import compose_test
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import delivery_key

@@ -5,7 +5,7 @@ Data and shapes only; `intake` reads and files, `cycle` judges and decides.
 """
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
@@ -15,6 +15,7 @@ from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.rebase import Rebased
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.silence import Silence
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import OutboxEntry

@@ -8,10 +8,10 @@ and again is named by `failing`, which `/healthz` and the service manager's watc
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Self
 
+from alertd.core.dataclass import dataclass
 from alertd.log import get_logger
 
 FIRST_PAUSE_S = 1.0

@@ -1,12 +1,12 @@
 """What says how late it is: the protocol, and times that nobody has to check."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import Enum
 from typing import Protocol
 
 from alertd.clock import Clock, boot_id, utc_now
+from alertd.core.dataclass import dataclass
 from alertd.core.rules.facts import ClockFault
 from alertd.core.rules.records import ClockRecord
 

@@ -8,9 +8,9 @@ nobody answers at `/healthz`, and the service manager hears nothing more.
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection
-from dataclasses import dataclass
 from datetime import timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import StoreError
 from alertd.log import get_logger
 

@@ -1,7 +1,8 @@
 """The demo's time."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+from alertd.core.dataclass import dataclass
 
 
 @dataclass(slots=True)

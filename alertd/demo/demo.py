@@ -8,7 +8,7 @@ import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from importlib.resources import files
@@ -18,6 +18,7 @@ from tempfile import TemporaryDirectory
 from pydantic import SecretStr
 
 from alertd.core.actions import ActionRequest
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
 from alertd.core.spend.bill import CATEGORIES, PRODUCT_CATEGORIES, SUBSCRIPTION

@@ -7,9 +7,10 @@ What was stored stays when it is stopped, so that the next run goes on there.
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.rules.held import CategoryKey
 from alertd.core.spend.bill import SUBSCRIPTION, BillRows

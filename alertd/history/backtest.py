@@ -7,10 +7,11 @@ Nothing is written to the daemon's database: what has to be fetched first goes i
 import asyncio
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, AsyncExitStack, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from alertd.clock import SYSTEM_CLOCK
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before, start_of
 from alertd.core.replay.past import History, last_hour
 from alertd.core.replay.replay import Watch

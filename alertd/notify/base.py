@@ -9,12 +9,12 @@ never raises for a failed send: it says what happened, and the outbox decides.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Protocol, runtime_checkable
 
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.dataclass import dataclass
 from alertd.core.http_url import split_http_url
 from alertd.core.messages.message import AlertFacts, Message, plain_text
 from alertd.core.network_place import OFF_LIMITS, PLAIN_HTTP, is_off_limits, sends_in_clear

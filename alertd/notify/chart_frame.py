@@ -1,8 +1,7 @@
 """What a mail writes around the picture of a chart: title, scale, dates, and what each colour is."""
 
-from dataclasses import dataclass
-
 from alertd.core.chart import Chart, chart_words, fired_words, labels, limit_words, spend_words
+from alertd.core.dataclass import dataclass
 from alertd.core.values import format_value
 from alertd.notify.chart_png import FIRED, HEIGHT, SPEND, WIDTH, Colour, limit_colour, scale_of
 

@@ -10,7 +10,6 @@ Source of the format: https://www.w3.org/TR/png-3/
 
 import struct
 import zlib
-from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
 from itertools import starmap
 from typing import NewType
@@ -19,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from alertd.core.chart import Chart, ChartForm, ChartLimit, fired_share, values
+from alertd.core.dataclass import dataclass
 from alertd.core.severity import Severity
 
 Colour = NewType("Colour", str)

@@ -7,9 +7,9 @@ A status alone proves little: proxies, sign-in pages and gateways answer 200 for
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from alertd.clock import utc_now
+from alertd.core.dataclass import dataclass
 from alertd.core.retry_after import retry_after
 from alertd.notify.base import (
     ConfigurationRefused,

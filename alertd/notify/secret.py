@@ -8,10 +8,10 @@ stands for by itself.
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import UserError
 from alertd.files.text_file import UnusableFile, read_text_file
 from alertd.settings.sources import SECRETS, secret_dirs

@@ -7,9 +7,10 @@ nearly always are, and row by row where they are not; both ways give the same mo
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TypeAlias, cast
 
+from alertd.core.dataclass import dataclass
 from alertd.core.money import MAX_UNITS, UNITS_PER_USD, Usd, decimal_text, parse_exact
 from alertd.novita.shape import Scalar, UnexpectedShape, is_absent, shown
 from alertd.novita.wire import Row

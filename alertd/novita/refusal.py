@@ -5,9 +5,9 @@ Decides by reason first and status second, for proxies and brands change statuse
 """
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import (
     ApiCategoryUnknown,
     ApiError,

@@ -9,7 +9,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 from typing import TypeVar
@@ -17,6 +16,7 @@ from typing import TypeVar
 import httpx
 
 from alertd import __version__
+from alertd.core.dataclass import dataclass
 from alertd.core.retry_after import parse_http_date, retry_after
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavailable
 from alertd.novita.endpoint import checked_base_url, checked_key, shown_location

@@ -6,11 +6,11 @@ that is read beside the bills, no error quotes anything of an answer.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 import msgspec
 
+from alertd.core.dataclass import dataclass
 from alertd.core.utilization import WHOLE, Sample
 from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, scalar_of
 from alertd.novita.wire import read_seconds

@@ -7,9 +7,10 @@ net/docs/proxy.md (semicolons, `*.example.com`, `<local>`, ports, schemes).
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+
+from alertd.core.dataclass import dataclass
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)

@@ -2,10 +2,11 @@
 
 import ssl
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import SettingsError
 from alertd.outgoing.proxies import Proxies, Proxy, read_proxies
 from alertd.outgoing.tls import Trust, read_trust

@@ -7,10 +7,11 @@ looked up or connected here.
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from importlib.util import find_spec
 from urllib.parse import SplitResult, urlsplit
 
+from alertd.core.dataclass import dataclass
 from alertd.outgoing.bypass import Bypass, is_bypassed, parse_bypass
 
 _SCHEMES = ("http", "https", "socks5", "socks5h")

@@ -9,11 +9,12 @@ import os
 import ssl
 import stat
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
 import certifi
+
+from alertd.core.dataclass import dataclass
 
 _LARGEST_BUNDLE = 32 << 20
 _PEM = "a file of certificates in PEM form"

@@ -5,7 +5,7 @@ It reads and words; it judges nothing anew.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from alertd.core.alert import Alert, AlertState
@@ -15,6 +15,7 @@ from alertd.core.alerts.due import repeat_interval
 from alertd.core.alerts.mutes import mute_text, silence_text, silenced
 from alertd.core.alerts.routing import OWNER, matching_routes
 from alertd.core.alerts.silence import Silence, matchable
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, matches_all
 from alertd.core.messages.holding import is_held, why_withheld
 from alertd.core.messages.outbox import OutboxEntry

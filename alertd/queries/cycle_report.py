@@ -1,7 +1,9 @@
 """What one cycle did, in figures."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
+
+from alertd.core.dataclass import dataclass
 
 
 @dataclass(slots=True, kw_only=True)

@@ -1,10 +1,11 @@
 """What is known, read from the store: now, as a command sees it beside a daemon, or at an instant of the past."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 
 from alertd.core.alert import Alert
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.owners import OwnerDirectory
 from alertd.core.replay.past import History, Past

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alertd import __version__
 from alertd.core.alert import Alert, AlertState
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
 from alertd.core.instant import iso_instant, iso_instant_or_none
 from alertd.core.messages.holding import overdue

@@ -1,9 +1,9 @@
 """What time it is for a command: that of the daemon, as far as its store says, and not that of a wrong system clock."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alertd.clock import Clock, boot_id
+from alertd.core.dataclass import dataclass
 from alertd.core.words import format_instant
 from alertd.store.store import Store
 

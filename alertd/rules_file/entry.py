@@ -5,8 +5,9 @@ Knows how problems are worded (subject first, one line, bounded), not what is a 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from alertd.core.dataclass import dataclass
 from alertd.core.printable import one_line
 from alertd.errors import Problem, RulesError
 from alertd.rules_file.model import Place

@@ -1,7 +1,8 @@
 """What is wrong inside of an entry, each fault at its place: collected while nodes are read, worded for authors."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import Problem
 from alertd.rules_file.entry import Entry
 from alertd.rules_file.remedy import flow, show

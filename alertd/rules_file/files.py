@@ -3,9 +3,10 @@
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import Problem
 from alertd.files.text_file import open_ordinary
 from alertd.rules_file.entry import Entry, Findings

@@ -7,7 +7,7 @@ raised at the first fault.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, dataclass, fields, is_dataclass, replace
+from dataclasses import MISSING, fields, is_dataclass, replace
 from datetime import date, datetime, timedelta
 from enum import Enum
 from fractions import Fraction
@@ -19,6 +19,7 @@ from alertd.core import times
 from alertd.core.address import ADDRESS_PATTERN
 from alertd.core.alerts.inhibition import Matchers
 from alertd.core.calendar import PeriodStart
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of

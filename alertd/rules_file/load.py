@@ -6,12 +6,13 @@ say of another in `references.py`. Reads the rules files and nothing else: secre
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from pathlib import Path
 from typing import TypeVar
 
 from alertd.core.alerts.inhibition import Inhibition
 from alertd.core.alerts.routing import OWNER, Route
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, first_hour_from, whole_hours
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Rule, hourly_problems

@@ -5,7 +5,7 @@ The entries' fields are the keys of the file and their `Key` notes its schema, a
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,7 @@ from alertd.core.alerts.inhibition import Inhibition, Matchers
 from alertd.core.alerts.quiet_hours import QuietHours
 from alertd.core.alerts.routing import Route
 from alertd.core.alerts.silence import ALERT_LABELS
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory

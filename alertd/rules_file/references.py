@@ -5,11 +5,11 @@ A name that cannot exist is an error with the nearest one that does; one that ma
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 
 from alertd.core.alerts.inhibition import Matchers
 from alertd.core.alerts.routing import OWNER
 from alertd.core.alerts.silence import ALERT_LABELS, RULE_LABELS
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.rules.base import Rule
 from alertd.core.rules.key import GROUP_KEYS

@@ -1,10 +1,10 @@
 """The top-level keys of a rules file: which sections there are and what their entries are."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 
 from alertd.core.alerts.inhibition import Inhibition
+from alertd.core.dataclass import dataclass
 from alertd.core.rules.base import Rule
 from alertd.rules_file.keys import Table, key_table
 from alertd.rules_file.model import Account, ActionEntry, DefaultsEntry, OwnerEntry, PlannedEntry, Report, RouteEntry

@@ -8,12 +8,13 @@ of rules.
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import NoReturn
 
 import yaml
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import Problem
 from alertd.rules_file.yaml_words import explain, show_key
 

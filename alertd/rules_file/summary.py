@@ -8,7 +8,6 @@ unit, as_of, headline; filters usd, pct, upper, lower, default.
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, DecimalException
 from functools import cache, lru_cache
@@ -16,6 +15,7 @@ from math import isfinite
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Alert, AlertState, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, format_usd, plain
 from alertd.core.severity import Severity

@@ -6,12 +6,12 @@ only count where they are.
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.alerts.mutes import mute_text, mutes_text
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
 from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.message import Message

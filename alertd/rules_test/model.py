@@ -5,7 +5,6 @@ The fields are the keys of the file and their `Key` notes its schema, as in the 
 offsets from it.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import Annotated
 from alertd.core.alert import AlertState
 from alertd.core.alerts.inhibition import Matchers
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share

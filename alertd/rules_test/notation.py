@@ -6,7 +6,6 @@ Each class reads one of them and says how editors check it; what the values mean
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -15,6 +14,7 @@ from typing import ClassVar, Self
 
 from alertd.core import times
 from alertd.core.alert import Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.money import Usd, parse_exact, parse_written, to_decimal
 from alertd.core.words import format_duration
 from alertd.rules_file import values

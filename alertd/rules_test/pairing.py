@@ -1,8 +1,9 @@
 """Pair what is expected with what is there: as many exact pairs as can be, then the likeliest of the rest."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
+
+from alertd.core.dataclass import dataclass
 
 E = TypeVar("E")
 G = TypeVar("G")

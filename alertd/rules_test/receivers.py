@@ -5,7 +5,6 @@ Whom a receiver reaches and what it can is asked of the real notifier, built wit
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import ClassVar
@@ -13,6 +12,7 @@ from typing import ClassVar
 from pydantic import BaseModel
 
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.message import Message
 from alertd.errors import RulesError
 from alertd.notify.base import (

@@ -1,8 +1,8 @@
 """What the outcome of tests reads like on a terminal. Chooses words and colours, nothing else."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
+from alertd.core.dataclass import dataclass
 from alertd.core.printable import escape_controls
 from alertd.core.words import format_count
 from alertd.errors import Problem

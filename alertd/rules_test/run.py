@@ -7,11 +7,12 @@ It observes and compares nothing. Every test begins with an empty store in memor
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.silence import Silence, matchable
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.spend.bill import CATEGORIES

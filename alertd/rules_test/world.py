@@ -5,13 +5,13 @@ It answers as `alertd.novita` would; what becomes of the answers is the daemon's
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of
 from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.resources import Listed, Listing, ResourceKind

@@ -7,11 +7,12 @@ takes longer to import than such a command may take: a mail server's wrong port 
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import SettingsError
 from alertd.settings.faults import fault
 from alertd.settings.plain_forms import Form, duration, one_of

@@ -7,9 +7,10 @@ Decides what counts as set, whose files are believed and which names are none of
 import os
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 
+from alertd.core.dataclass import dataclass
 from alertd.files.text_file import TextFile, UnusableFile, change_warning, read_text_file
 
 PREFIX = "ALERTD_"

@@ -1,7 +1,6 @@
 """Alerts, one row each, and the history of what happened to them."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
@@ -17,6 +16,7 @@ from alertd.core.alert_event import (
     Unacknowledged,
     Unsuppressed,
 )
+from alertd.core.dataclass import dataclass
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros, to_micros_or_none
 from alertd.store.old_events import old_event

@@ -5,10 +5,11 @@ Reads of the API are judged in `alertd.core.spend.ledger`; here its results are 
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from functools import partial
 from typing import ClassVar, NamedTuple
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange
 from alertd.core.money import Usd
 from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_arrivals, encode_arrivals

@@ -1,9 +1,9 @@
 """The last cycles: when each ran, whether it was good, and its figures."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
+from alertd.core.dataclass import dataclass
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros
 from alertd.store.table import insert, select

@@ -7,9 +7,10 @@ upserts are ON CONFLICT. A driver turns every failure that a user can fix into S
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, TypeVar
+
+from alertd.core.dataclass import dataclass
 
 Value = int | str | bytes | None
 """What a column may hold: 64-bit integers, text, bytes."""

@@ -6,10 +6,10 @@ A step and its version number commit together, so that a crash leaves the versio
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from importlib import resources
 from string import Template
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import StoreError
 from alertd.store.database import Database
 from alertd.store.meta import Meta

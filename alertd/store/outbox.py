@@ -5,12 +5,13 @@ When an entry is due, and what follows from an attempt, is decided elsewhere.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import NamedTuple
 
 from alertd.core.alert import AlertState
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.errors import StoreError

@@ -7,7 +7,6 @@ One process writes, and it holds the lock or the lease; any number may read mean
 import secrets
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING
 from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert
 from alertd.core.alerts.silence import Silence
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.spend.lists import View

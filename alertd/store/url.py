@@ -1,10 +1,11 @@
 """Where a database URL points; it opens nothing."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from alertd.core.dataclass import dataclass
 from alertd.errors import SettingsError
 
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")

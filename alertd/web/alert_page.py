@@ -4,7 +4,6 @@ An alert's own page: its state, why it was notified or not, what it consists of,
 Pure: from what is known of one alert to what is shown.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from alertd.core.actions import UNDO_WITHIN, Offer
@@ -21,6 +20,7 @@ from alertd.core.chart import (
     marked,
     read_by,
 )
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.holding import is_held
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory

@@ -7,7 +7,8 @@ Nothing here knows a protocol or a clock.
 
 import resource
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from alertd.core.dataclass import dataclass
 
 MOST_CONNECTIONS = 256
 """Far more than browsers, scrapers and probes of one daemon ever hold."""

@@ -5,7 +5,6 @@ Every colour and width is the style sheet's. Pure: from exact amounts to text.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
@@ -13,6 +12,7 @@ from functools import cached_property
 
 from alertd.core.alert import Unit
 from alertd.core.chart import Chart, ChartForm, fired_share, values
+from alertd.core.dataclass import dataclass
 from alertd.core.money import UNITS_PER_USD, Usd, to_decimal
 from alertd.core.severity import Severity
 from alertd.core.spend.steps import GroupSteps, SpendSteps

@@ -5,9 +5,10 @@ Names say their unit; amounts are in USD. Which samples a metric has is decided 
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+
+from alertd.core.dataclass import dataclass
 
 Sample = tuple[tuple[str, ...], float]
 """The values of the labels, in their order, and the value."""

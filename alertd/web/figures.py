@@ -1,9 +1,10 @@
 """What the daemon shows of itself: what happened since the start, counted, and what is known after the last cycle."""
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from alertd.core.actions import ActionState
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.outbox import EntryState
 from alertd.core.reports.overview import Overview
 from alertd.queries.cycle_report import CycleReport

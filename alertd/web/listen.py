@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
+from alertd.core.dataclass import dataclass
 from alertd.core.http_url import is_host
 from alertd.errors import SettingsError
 

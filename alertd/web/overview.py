@@ -5,13 +5,13 @@ Pure: from what is known to what is shown. What is not known is said to be so, n
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.mutes import mutes_text
 from alertd.core.alerts.silence import Silence
 from alertd.core.calendar import Period, period_of
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
 from alertd.core.messages.holding import why_withheld
 from alertd.core.money import Usd, format_usd

@@ -1,6 +1,5 @@
 """What the status page is made from, and what it may ask of the daemon. Shapes only: the daemon fills them."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
@@ -11,6 +10,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import Overview
 from alertd.core.rules.base import Rule

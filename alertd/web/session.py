@@ -11,8 +11,8 @@ import hmac
 import secrets
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass
 
+from alertd.core.dataclass import dataclass
 from alertd.core.printable import one_line
 
 SESSION_S = 12 * 3600

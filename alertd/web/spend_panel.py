@@ -6,12 +6,12 @@ Pure. The chart says no more than the table: whoever does not see it reads the s
 
 import csv
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from io import StringIO
 
 from alertd.core.calendar import Period, is_key, local_time, period_before, period_of
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, hour_of
 from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
 from alertd.core.owners import OwnerDirectory

@@ -6,7 +6,7 @@ an instance that runs. What is asked for becomes a row; it is called elsewhere.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 
 from alertd.core.actions import (
@@ -22,6 +22,7 @@ from alertd.core.actions import (
 )
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.requests import RequestError, parse_acknowledgement
+from alertd.core.dataclass import dataclass
 from alertd.core.money import format_usd
 from alertd.core.resources import Resource
 from alertd.core.rules.base import Rule

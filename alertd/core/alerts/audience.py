@@ -1,7 +1,7 @@
 """Who is notified of an alert: routes, defaults, the people behind owners, and quiet hours."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from alertd.core.alerts.quiet_hours import QuietHours, quiet_until
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.routing import OWNER, Route, route
 from alertd.core.alerts.silence import matchable
+from alertd.core.dataclass import dataclass
 from alertd.core.owners import OwnerDirectory
 from alertd.core.severity import Severity
 

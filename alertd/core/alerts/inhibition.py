@@ -1,11 +1,11 @@
 """Inhibitions: alerts that need no notification while another one fires."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Annotated
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.silence import ALERT_LABELS, matchable
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.rules.key import Key
 

@@ -6,12 +6,13 @@ turn of a calendar period ends an alert whatever the data: what it said was of t
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, AlertState, Sample
 from alertd.core.alert_event import Moved, Standing
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, fingerprint
 from alertd.core.rules.base import Rule
 from alertd.core.severity import Severity

@@ -1,9 +1,10 @@
 """Quiet hours: when a receiver wants nothing below critical, in its own time zone."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
+
+from alertd.core.dataclass import dataclass
 
 _DAY = timedelta(days=1)
 _SOME_MONDAY = datetime(2026, 1, 12, tzinfo=UTC)

@@ -9,12 +9,12 @@ accept the same. `check` holds the bounds; requests that another process made ar
 import re
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TypeVar
 
 from alertd.core.actions import Act
 from alertd.core.calendar import Period, end_of
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd, parse_written
 from alertd.core.times import parse_duration, parse_instant, parse_zone

@@ -1,8 +1,8 @@
 """Who is notified: from an alert's labels and severity to the names of receivers."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Patterns, matches_all
 
 OWNER = "owner"

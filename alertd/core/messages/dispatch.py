@@ -6,7 +6,7 @@ It builds outbox entries; it sends nothing and stores nothing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
 
@@ -20,6 +20,7 @@ from alertd.core.alerts.mutes import NO_RECEIVER, Mutes
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.compose import compose_action, compose_alert, fold, late_history
 from alertd.core.messages.holding import held
 from alertd.core.messages.message import Message

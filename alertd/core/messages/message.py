@@ -5,13 +5,14 @@ All texts are plain: whatever came from a bill is data, and each notifier escape
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from itertools import zip_longest
 
 from alertd.core.actions import Offer
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, chart_line, chart_words
+from alertd.core.dataclass import dataclass
 from alertd.core.local_time import Clock
 from alertd.core.muted import Muted
 from alertd.core.severity import Severity

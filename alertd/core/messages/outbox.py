@@ -8,11 +8,11 @@ Source of the states and their figures: the help page "delivery".
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import datetime
 from enum import IntEnum, StrEnum
 
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.message import Message
 
 

@@ -7,13 +7,14 @@ hours end that held it; nobody silences or acknowledges anything.
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.judge import judge
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels
 from alertd.core.messages.dispatch import Decisions, dispatch

@@ -1,8 +1,8 @@
 """What an edit of the rules would change: the episodes of two replays of the same past, side by side."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from alertd.core.dataclass import dataclass
 from alertd.core.replay.replay import Episode, Replay
 
 

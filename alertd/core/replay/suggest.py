@@ -6,7 +6,7 @@ counts as spread. Budgets are a decision, not a matter of how much usually comes
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from decimal import ROUND_CEILING, Decimal
 from fractions import Fraction
 from math import ceil
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 from alertd.core.alert import Unit
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of, whole_hours
 from alertd.core.money import Usd, plain, to_decimal
 from alertd.core.replay.past import Past

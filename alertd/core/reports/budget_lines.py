@@ -5,11 +5,11 @@ It ranks and chooses; what a budget's figures are is `standing`'s to say.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 from functools import partial
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.money import Usd, if_it_fits
 from alertd.core.rules.base import Rule

@@ -7,9 +7,10 @@ twice counts the first time.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
+
+from alertd.core.dataclass import dataclass
 
 LATEST = timedelta(days=1)
 """A report that is so late is skipped: the next one is near, or it is of another week."""

@@ -5,11 +5,11 @@ It sums and picks; the words are in `report_words`. The period ends at the data 
 """
 
 from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert, AlertState, Contributor, Lag
 from alertd.core.chart import ChartPoint
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, if_it_fits

@@ -5,11 +5,11 @@ It sums and collects; how it looks is decided where it is shown.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
 from alertd.core.calendar import Period
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.labels import Patterns
 from alertd.core.money import Usd, if_it_fits

@@ -5,11 +5,12 @@ The list knows of the last minutes and wins where it was read of late; bills alo
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, AlertState
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain

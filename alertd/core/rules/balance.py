@@ -6,7 +6,7 @@ that could not be read may hide spend, so a runway that is short already fires, 
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +14,7 @@ from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Billed, Contributor, Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal

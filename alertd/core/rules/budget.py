@@ -1,7 +1,6 @@
 """`budget`: what a group has spent of an amount for a calendar period, how fast, and what the period will end at."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from fractions import Fraction
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, ClassVar
 from alertd.core.alert import Alert, Lag, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.labels import Labels
 from alertd.core.money import Usd, decimal_text, format_usd

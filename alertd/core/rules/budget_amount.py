@@ -1,13 +1,14 @@
 """What a budget allows each group in one period: what is written, or what was spent in the period before."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
 from alertd.core.calendar import CalendarPeriod
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
 from alertd.core.labels import Labels
 from alertd.core.money import Usd

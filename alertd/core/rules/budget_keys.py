@@ -1,12 +1,13 @@
 """The keys of a `budget`: what can be written, and which of it makes no sense together. What it means is `budget`'s."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from fractions import Fraction
 from typing import Annotated
 
 from alertd.core.calendar import KEY_FORMS, LONGEST, Period, PeriodStart, YearDay, is_key
+from alertd.core.dataclass import dataclass
 from alertd.core.money import Usd
 from alertd.core.rules.budget_amount import Amount, Moving
 from alertd.core.rules.even_rate import Burn, burn_problems

@@ -1,13 +1,14 @@
 """What one evaluation of a budget looks at, and what each group is forecast to end its period at."""
 
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
 from alertd.core.arrays import np
 from alertd.core.calendar import CalendarPeriod, period_before, period_of
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd

@@ -5,10 +5,10 @@ It calculates and words; which of them are compared, and from where on a differe
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.money import UNITS_PER_USD, format_usd
 from alertd.core.rules.standing import share_text

@@ -6,7 +6,6 @@ with a limit of its own; this one is for other limits, single categories and oth
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
@@ -14,6 +13,7 @@ from math import ceil
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.rules.base import NOT_MATCHED, Key, Rule, highest, ratio_decimal, rising_problems

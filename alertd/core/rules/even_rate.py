@@ -6,13 +6,14 @@ bills do, from both ends.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from fractions import Fraction
 from itertools import combinations
 from typing import TYPE_CHECKING, Annotated
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import Usd

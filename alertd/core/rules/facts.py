@@ -1,9 +1,10 @@
 """What is known at a moment: all that a rule may look at."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Resource, ResourceKey
 from alertd.core.rules.records import ReloadOutcome

@@ -6,7 +6,7 @@ as its first charge lies in the window. Spend without an owner (a team, …) is 
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -15,6 +15,7 @@ from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Lag, Sample, Unit
 from alertd.core.chart import Chart
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal

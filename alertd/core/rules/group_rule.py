@@ -2,13 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Alert, Sample
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.resources import Resource
 from alertd.core.rules.facts import Facts

@@ -1,13 +1,14 @@
 """`idle_gpu`: a running instance whose GPUs do nothing, by the API's metrics; what that costs, by its bills."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, first_hour_from, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal

@@ -1,8 +1,9 @@
 """What the rules file's schema says of a key beyond its type, and the names by which spend is grouped."""
 
-from dataclasses import dataclass
 from datetime import timedelta
 from fractions import Fraction
+
+from alertd.core.dataclass import dataclass
 
 GROUP_KEYS = ("account", "category", "subcategory", "owner", "team", "product", "billing_method")
 

@@ -1,12 +1,13 @@
 """`monthly_bill`: how long a monthly bill has been in a state that it should leave, such as overdue."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import ROUND_FLOOR, Decimal
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, plain
 from alertd.core.rules.base import NOT_MATCHED, Key, Rule, rising_problems

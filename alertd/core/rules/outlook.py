@@ -5,10 +5,11 @@ A group is worked out when it is asked for, and again once its spend or an edge 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import late_between

@@ -6,7 +6,7 @@ and not doubted, in both views where two are compared. A month is compared until
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from fractions import Fraction
@@ -14,6 +14,7 @@ from functools import cached_property
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import format_usd

@@ -1,7 +1,8 @@
 """What the store keeps of the rules file and of the clock for other processes and for the next start."""
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
+
+from alertd.core.dataclass import dataclass
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,7 +1,6 @@
 """`rolling_spend`: USD spent by a group in the window that ends at the data edge, at least and about."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -10,6 +9,7 @@ from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Lag, Sample, Unit
 from alertd.core.chart import Chart
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import Usd, to_decimal

@@ -8,7 +8,7 @@ Its fields are the keys of the rules file, their types and `Key` notes are the s
 import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import fields
 from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -19,6 +19,7 @@ from typing import Annotated, ClassVar, NewType, TypeVar, get_type_hints
 
 from alertd.core.alert import Alert, Billed, Rate, Sample
 from alertd.core.chart import Chart
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain
 from alertd.core.owners import OwnerDirectory

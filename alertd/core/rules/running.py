@@ -1,13 +1,13 @@
 """`running`: hours in a row that an owner has been billed, from bills alone."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Lag, Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd

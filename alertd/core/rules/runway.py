@@ -5,10 +5,11 @@ It calculates, compares and words; what the limits are and which data may decide
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from fractions import Fraction
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, start_of, whole_hours
 from alertd.core.money import Usd, format_usd
 from alertd.core.severity import Severity

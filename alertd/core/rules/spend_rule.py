@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from functools import cached_property
@@ -10,6 +10,7 @@ from typing import Annotated, ClassVar
 
 from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Billed, Lag, Rate
 from alertd.core.chart import Chart
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal

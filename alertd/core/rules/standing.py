@@ -5,12 +5,13 @@ It calculates, compares and words; what the limits are and which data may decide
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
 
 from alertd.core.calendar import CalendarPeriod, Period, local_time
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY
 from alertd.core.labels import Labels
 from alertd.core.money import Usd, format_usd, plain

@@ -6,11 +6,11 @@ group moves.
 """
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.rules.budget_scene import Scene

@@ -1,13 +1,14 @@
 """`subscription`: fixed terms that end soon and were not renewed, and purchases."""
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
 from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import format_usd, plain
 from alertd.core.rules.base import NOT_MATCHED, Key, Rule

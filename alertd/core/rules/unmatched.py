@@ -8,10 +8,10 @@ names in it, and a store without bills says nothing at all.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import translate
 
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.owners import OwnerDirectory
 from alertd.core.printable import escape_controls

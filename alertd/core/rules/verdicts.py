@@ -7,12 +7,13 @@ sample says is the rule's.
 """
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Sample
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts

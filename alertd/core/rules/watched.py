@@ -1,9 +1,9 @@
 """What is watched of the bills, and how far back that reaches: the part of a plan that decides what must be known."""
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import hour_of, midnight_before
 from alertd.core.rules.base import Rule
 from alertd.core.rules.idle_gpu import IdleGpu

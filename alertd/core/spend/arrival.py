@@ -7,11 +7,11 @@ Source of the rules: README, "What alertd believes".
 
 import struct
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, start_of
 from alertd.core.spend.block import HourBlock
 

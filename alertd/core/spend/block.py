@@ -7,11 +7,12 @@ A block is canonical: sorted by (series, span), one cell per pair, so equal spen
 import hashlib
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.money import MAX_UNITS
 
 if TYPE_CHECKING:

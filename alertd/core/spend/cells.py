@@ -5,10 +5,11 @@ It knows which columns belong together, no amounts and no time.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.spend.arrival import DAILY, HOURLY
 from alertd.core.spend.bill import Series

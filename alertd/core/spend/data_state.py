@@ -1,9 +1,10 @@
 """What is known of the bills at a moment: how far each category was read, and what is missing."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, HourSet, start_of
 from alertd.core.labels import Patterns
 from alertd.core.spend.ledger import CategoryBook

@@ -1,11 +1,11 @@
 """Through which hour each group of a query is billed, stream by stream; it knows no sums."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 from alertd.core.alert import Lag
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import SECONDS_PER_HOUR, hour_of, start_of
 from alertd.core.labels import Labels
 from alertd.core.spend.arrival import DAILY, HOURLY

@@ -7,10 +7,11 @@ Source of the rules: README, "What alertd believes".
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import EPOCH, HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd

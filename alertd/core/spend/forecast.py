@@ -15,10 +15,10 @@ On spend that is only noise around one level the mean of the month so far is a l
 It knows numbers only: which data is complete, and whether there is enough, is the rule's to judge.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY
 
 if TYPE_CHECKING:

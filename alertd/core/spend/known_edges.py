@@ -5,9 +5,9 @@ Kept from one process to the next: without them a restart after rows came late w
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.spend.cells import Cells
 from alertd.core.spend.lists import View

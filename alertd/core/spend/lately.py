@@ -5,10 +5,9 @@ One window for every category, so that a page, a report and a command show the s
 still to bring is said beside it, not added.
 """
 
-from dataclasses import dataclass
-
 from alertd.core.alert import Lag
 from alertd.core.calendar import Period, period_of
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange
 from alertd.core.money import Usd
 from alertd.core.spend.data_state import DataState

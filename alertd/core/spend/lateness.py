@@ -4,10 +4,10 @@ How late rows usually come: the delay within which nine in ten of them came, by 
 It counts; which rows and how far back is the caller's to say. Everything is an array over all groups at once.
 """
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

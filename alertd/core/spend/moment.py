@@ -6,9 +6,10 @@ nothing. It compares; what is worked out, and by whom, it does not know.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime, timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, first_hour_from, hour_of
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.ledger import CategoryBook

@@ -4,9 +4,9 @@ Which hours to read in a cycle: the newest always, older ones less often, and wh
 Every range begins at a UTC midnight, so that rows billed by the day are read whole.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
 from alertd.core.spend.ledger import CONFIRM_AFTER, DEEP_HOURS, FULL_HOURS, CategoryBook
 

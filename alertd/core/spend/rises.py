@@ -5,12 +5,13 @@ Arrays for all groups at once; it knows sums only. What is too much, and whether
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.spend.ends import TwoEnds

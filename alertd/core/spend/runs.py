@@ -6,11 +6,11 @@ hour that could not be read neither counts nor ends anything.
 """
 
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import Usd

@@ -1,10 +1,10 @@
 """Which series a query means, and how it groups them. It knows names only, no amounts."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 from alertd.core.owners import OwnerDirectory
 from alertd.core.spend.bill import Series

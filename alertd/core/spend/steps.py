@@ -6,13 +6,13 @@ not known is None, never zero.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
 from alertd.core.calendar import Period, days, period_of
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.owners import OwnerDirectory

@@ -6,11 +6,12 @@ Source of the rules: README, "What alertd believes".
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, hour_of, midnight_before
 from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, UNKNOWN, Arrivals, Place, step_of
 from alertd.core.spend.lateness import LONGEST_S, OWN_ROWS, Delays, usual_delay

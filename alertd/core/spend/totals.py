@@ -1,10 +1,11 @@
 """Running totals as arrays: how blocks are added to them, and those of rows longer than an hour by themselves."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, TypeAlias
 
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.money import LARGEST_SUM
 from alertd.core.spend.block import HourBlock
 

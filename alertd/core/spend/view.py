@@ -9,12 +9,13 @@ It knows sums only: completeness and data edge are the ledger's.
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from alertd.core.alert import Contributor
 from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import MAX_UNITS, Usd

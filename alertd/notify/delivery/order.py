@@ -1,9 +1,9 @@
 """In which order entries leave, and when the next one is due; pure, and linear in the entries."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.outbox import EntryState, OutboxEntry, Urgency
 from alertd.core.severity import Severity
 

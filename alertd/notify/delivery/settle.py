@@ -1,10 +1,11 @@
 """What becomes of an outbox entry after an attempt: pure, every outcome in one place."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import assert_never
 
 from alertd.core.alerts.reason import NotifyReason
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.notify.base import (
     CannotLook,

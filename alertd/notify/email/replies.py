@@ -8,9 +8,9 @@ Sources: RFC 5321, section 4.2.1 (4yz transient, 5yz permanent); RFC 3463 and th
 """
 
 import re
-from dataclasses import dataclass
 from enum import Enum, auto
 
+from alertd.core.dataclass import dataclass
 from alertd.notify.base import ConfigurationRefused, ContentRefused, NotSent, Outcome, Unknown
 from alertd.notify.text import quoted
 

@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import Awaitable
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import cast
 
 from aiosmtplib import (
@@ -23,6 +23,7 @@ from aiosmtplib import (
     SMTPServerDisconnected,
 )
 
+from alertd.core.dataclass import dataclass
 from alertd.notify.base import ConfigurationRefused, Delivered, NotSent, Outcome, Unknown
 from alertd.notify.email.greeting import greeting
 from alertd.notify.email.replies import Parties, Stage, outcome_of_reply

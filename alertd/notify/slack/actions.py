@@ -7,7 +7,6 @@ A press carries which episode of which alert it is about, so that a button of ye
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 
 from alertd.core.actions import Act, Offer
@@ -22,6 +21,7 @@ from alertd.core.alerts.requests import (
     parse_silence,
 )
 from alertd.core.alerts.silence import SilenceLength
+from alertd.core.dataclass import dataclass
 from alertd.core.messages.message import AlertFacts, Message
 from alertd.core.printable import one_line
 from alertd.core.rules.running import RunningRule

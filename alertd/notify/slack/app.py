@@ -9,13 +9,14 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from alertd.clock import monotonic_s
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request, RequestError
+from alertd.core.dataclass import dataclass
 from alertd.core.local_time import Clock
 from alertd.errors import AlertdError
 from alertd.log import get_logger

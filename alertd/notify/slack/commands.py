@@ -3,7 +3,7 @@
 import difflib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
@@ -19,6 +19,7 @@ from alertd.core.alerts.requests import (
     split_silence,
 )
 from alertd.core.calendar import Period, period_of
+from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of
 from alertd.core.money import Usd, format_usd
 from alertd.core.printable import one_line

@@ -7,12 +7,13 @@ turn a message that was never sent into one whose fate is unknown.
 
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from types import SimpleNamespace
 
 import aiohttp
 from aiohttp.abc import ResolveResult
 
+from alertd.core.dataclass import dataclass
 from alertd.core.network_place import OFF_LIMITS_PLACE, is_off_limits
 from alertd.outgoing.connections import Outgoing
 

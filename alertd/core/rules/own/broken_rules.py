@@ -6,12 +6,12 @@ notified when it begins and when it ends.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import ClassVar
 
 from alertd.core.alert import Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.money import plain
 from alertd.core.rules.base import Rule

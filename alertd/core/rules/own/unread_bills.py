@@ -5,11 +5,11 @@ It is no rule of the rules file: it needs no configuration, cannot be forgotten,
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import ClassVar
 
 from alertd.core.alert import Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.rules.base import Rule
 from alertd.core.rules.data_stale import hours_of, last_read, read_edge, unread_since

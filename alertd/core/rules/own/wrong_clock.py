@@ -6,11 +6,11 @@ time, so that the clock that it is about cannot hold it back.
 """
 
 from collections.abc import Collection
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
 from alertd.core.alert import Sample, Unit
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.money import plain
 from alertd.core.rules.base import Rule

@@ -1,0 +1,157 @@
+"""alertd's dataclass does as the library's, and compiles nothing before it is needed."""
+
+import copy
+import dataclasses
+import pickle
+from collections.abc import Callable
+from dataclasses import field
+from typing import Any, ClassVar
+
+import pytest
+
+from alertd.core.dataclass import dataclass as lean
+
+Maker = Callable[..., Any]
+OPTIONS = [
+    {"frozen": frozen, "slots": slots, "kw_only": kw_only, "eq": eq}
+    for frozen in (True, False)
+    for slots in (True, False)
+    for kw_only in (True, False)
+    for eq in (True, False)
+]
+GREETING = "hello"
+
+
+@lean(frozen=True, slots=True, kw_only=True)
+class Price:
+    """Kept by pickle under its module's name."""
+
+    amount: int
+    notes: tuple[str, ...] = ()
+
+
+def _made(maker: Maker, options: dict[str, bool]) -> Any:
+    @maker(**options)
+    class Sample:
+        """Every kind of field."""
+
+        SHARED: ClassVar[str] = GREETING
+        name: str
+        size: int = 3
+        parts: list[int] = field(default_factory=list, compare=False)
+        hidden: str = field(default="secret", repr=False)
+        total: int = field(init=False, default=0)
+
+        def __post_init__(self) -> None:
+            object.__setattr__(self, "total", self.size * 2)
+
+    return Sample
+
+
+def _behaviour(kind: Any) -> dict[str, object]:
+    """Return all that can be seen of a class and its objects."""
+
+    def outcome(task: Callable[[], object]) -> object:
+        try:
+            return task()
+        except (TypeError, AttributeError) as error:
+            return type(error).__name__, str(error)
+
+    one, same, other = kind(name="a"), kind(name="a", parts=[1]), kind(name="b", hidden="x")
+    return {
+        "text": repr(other),
+        "equal": (one == same, one == other, one == "a"),
+        "hash": outcome(lambda: hash(one) == hash(same)),
+        "unhashable": kind.__hash__ is None,
+        "set": outcome(lambda: setattr(one, "name", "c")),
+        "deleted": outcome(lambda: delattr(copy.copy(one), "name")),
+        # Of a frozen class with slots the library says it by an error about super().
+        "unknown": outcome(lambda: setattr(one, "other", 1)) is None,
+        "missing": outcome(kind),
+        "surplus": outcome(lambda: kind(name="a", colour="red")),
+        "by place": outcome(lambda: repr(kind("a", 4))),
+        "fields": [(f.name, f.kw_only, f.init, f.repr) for f in dataclasses.fields(kind)],
+        "changed": repr(dataclasses.replace(other, size=9)),
+        "as a dict": dataclasses.asdict(other),
+        "copied": copy.deepcopy(other) == other,
+        "total": other.total,
+        "shared": kind.SHARED,
+        "pattern": kind.__match_args__,
+        "slots": getattr(kind, "__slots__", None),
+        "doc": kind.__doc__,
+        "params": (kind.__dataclass_params__.frozen, kind.__dataclass_params__.eq),
+    }
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=lambda o: "-".join(name for name, is_set in o.items() if is_set))
+def test_class_when_made_by_either_decorator_then_behaves_alike(options: dict[str, bool]) -> None:
+    """Objects, equality, hash, errors, copies and what others read of a class."""
+    assert _behaviour(_made(lean, options)) == _behaviour(_made(dataclasses.dataclass, options))
+
+
+def test_class_when_only_defined_then_nothing_is_compiled(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is compiled is what takes the time."""
+    compiled: list[str] = []
+    create = dataclasses._create_fn  # type: ignore[attr-defined]
+
+    def note(name: str, *parts: Any, **options: Any) -> Any:
+        compiled.append(name)
+        return create(name, *parts, **options)
+
+    monkeypatch.setattr(dataclasses, "_create_fn", note)
+    kind = _made(lean, {"frozen": True, "slots": True, "kw_only": True})
+    assert compiled == []
+    kind(name="a")
+    assert "__init__" in compiled
+    compiled.clear()
+    assert kind(name="a") == kind(name="a")
+    assert compiled == []
+
+
+def test_object_when_pickled_then_comes_back_whole() -> None:
+    """Through processes, as the simulator and the tests use it."""
+    price = Price(amount=3, notes=("x",))
+    assert pickle.loads(pickle.dumps(price)) == price
+
+
+@pytest.mark.parametrize("maker", [lean, dataclasses.dataclass])
+def test_class_when_it_inherits_then_fields_and_freedom_are_checked_as_before(maker: Maker) -> None:
+    """Rule types of plugins inherit from alertd's, by the library's decorator."""
+
+    @maker(frozen=True, kw_only=True)
+    class Child(Price):
+        """One field more."""
+
+        unit: str = "h"
+
+    child: Any = Child(amount=1, unit="d")  # type: ignore[call-arg]
+    assert repr(child).endswith("Child(amount=1, notes=(), unit='d')")
+    assert child != Price(amount=1)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        child.amount = 2
+    with pytest.raises(TypeError, match="cannot inherit non-frozen dataclass from a frozen one"):
+
+        @maker
+        class _Loose(Price):
+            """Not frozen."""
+
+
+def test_class_when_methods_are_its_own_then_they_stay() -> None:
+    """As the library leaves what is written."""
+
+    @lean(frozen=True, slots=True)
+    class Own:
+        """Writes all of it."""
+
+        a: int
+
+        def __repr__(self) -> str:
+            return "own"
+
+        def __eq__(self, other: object) -> bool:
+            return isinstance(other, Own)
+
+        def __hash__(self) -> int:
+            return 7
+
+    assert (repr(Own(1)), Own(1) == Own(2), hash(Own(1))) == ("own", True, 7)
