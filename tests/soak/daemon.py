@@ -16,7 +16,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import aiohttp
-from aiohttp import web
+from aiohttp import web, web_app
 from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
@@ -133,6 +133,8 @@ class Soak:
         assert self._signals is not None
         self._signals.stop.set()
         assert await self._task == 0
+        # It knows the last 1,024 handlers, and through them whole daemons that ended. A process has but one.
+        web_app._cached_build_middleware.cache_clear()
 
     def check(self) -> None:
         """Raise what the daemon ended with, if it ended by itself."""
