@@ -1,6 +1,7 @@
 """Kills, full disks and torn files: what was committed stays, what was not leaves no trace."""
 
 import os
+import shutil
 import signal
 import sqlite3
 import subprocess
@@ -27,7 +28,7 @@ def url(path: Path) -> str:
     return f"sqlite:///{path}"
 
 
-Start = Callable[[str], "subprocess.Popen[str]"]
+Start = Callable[..., "subprocess.Popen[str]"]
 
 
 @pytest.fixture
@@ -35,13 +36,14 @@ def start(url: str) -> Iterator[Start]:
     """Start a child in a mode; those still running at the end are killed."""
     children: list[subprocess.Popen[str]] = []
 
-    def begin(mode: str) -> "subprocess.Popen[str]":
+    def begin(mode: str, **more: str) -> "subprocess.Popen[str]":
         child = subprocess.Popen(
             [sys.executable, "-m", "tests.store.child", mode, url],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
             cwd=Path(__file__).parents[2],
+            env=os.environ | more,
         )
         children.append(child)
         return child
@@ -193,6 +195,68 @@ def test_file_size_when_limited_then_nothing_is_kept_and_it_goes_on_after_relief
     assert "reading or writing failed; check the disk, quotas and file size limits" in error
     assert held == "kept 50 series, 1 hours"
     assert checked == "check []"
+
+
+FAILING_SYNC = """
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+static int synced(long call, int file) {
+    const char *marker = getenv("SYNC_FAILS");
+    if (marker && unlink(marker) == 0) { errno = EIO; return -1; }
+    return syscall(call, file);
+}
+int fsync(int file) { return synced(SYS_fsync, file); }
+int fdatasync(int file) { return synced(SYS_fdatasync, file); }
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("cc") is None, reason="no C compiler is installed (Debian: gcc)")
+def test_sync_when_it_fails_once_then_that_commit_is_none_and_the_next_one_holds(
+    start: Start, url: str, tmp_path: Path
+) -> None:
+    """A disk that says EIO once and is well again has lost what it was given: it must be written and synced anew."""
+    shim, marker = tmp_path / "sync.so", tmp_path / "fails"
+    shim.with_suffix(".c").write_text(FAILING_SYNC, encoding="utf-8")
+    subprocess.run(["cc", "-shared", "-fPIC", "-o", shim, shim.with_suffix(".c")], check=True)
+    child = start("sync", LD_PRELOAD=str(shim), SYNC_FAILS=str(marker))
+    assert child.stdin is not None
+    assert line(child.stdout) == "synced"
+    marker.touch()
+    child.stdin.write("\n")
+    child.stdin.flush()
+    assert "reading or writing failed" in line(child.stdout)
+    assert not marker.exists()
+    assert line(child.stdout) == "kept 1 hours"
+    assert line(child.stdout) == "check []"
+    kill(child)
+    with closing(Store.open(url, now=NOW)) as store:
+        assert kept(store) == 2
+        assert [entry.key for entry in store.outbox.open_entries()] == ["k0", "k1"]
+
+
+def test_log_when_a_reader_never_ends_then_writing_goes_on_and_afterwards_it_is_small_again(
+    url: str, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody's sqlite3 shell that stays open keeps the log from being emptied, and nobody waits for it."""
+    monkeypatch.setattr(sqlite_module, "_WAL_LIMIT_BYTES", 100_000)
+    count, log = "SELECT count(*) FROM bill_hour", path.with_name("alertd.db-wal")
+    many = {HOUR + number: block_of(*range(20_000)) for number in range(12)}
+    with closing(Store.open(url, now=NOW)) as store, closing(sqlite3.connect(path, isolation_level=None)) as reader:
+        reader.execute("BEGIN")
+        assert reader.execute(count).fetchone() == (0,)
+        for hour, block in many.items():
+            store.save_facts(table_of(20_000), books=[change_of({hour: block})])
+        assert log.stat().st_size > 2_000_000
+        assert reader.execute(count).fetchone() == (0,), "it reads on what it began with"
+        reader.execute("COMMIT")
+        for hour in (HOUR, HOUR + 1, HOUR):
+            store.save_facts(table_of(20_000), books=[change_of({hour: block_of(hour - HOUR + 1)})])
+        assert log.stat().st_size < 500_000
+        assert store.check() == []
 
 
 def test_file_when_locked_by_another_program_then_said_so(

@@ -85,6 +85,16 @@ def test_file_rows_when_rows_come_in_another_order_then_nothing_changes(
         assert desk.book() == before
 
 
+def test_file_rows_when_rows_are_exactly_alike_then_each_counts_and_none_twice() -> None:
+    """Rows have no id: two equal ones are two charges, and the same two in the next answer are no more of them."""
+    desk, twins, span = Desk(), [row(START, "1.5"), row(START, "1.5")], HourRange(START, START + 5)
+    desk.read(twins, span, AT)
+    assert desk.book().hours[START].total == usd("3")
+    assert desk.read(twins, span, AT + timedelta(hours=1)) == {}
+    desk.read([*twins, row(START, "1.5")], span, AT + timedelta(hours=2))
+    assert desk.book().hours[START].total == usd("4.5")
+
+
 def test_file_rows_when_rows_start_outside_the_range_then_ignored() -> None:
     """A row that merely reaches into the range belongs to the read of its own first hour."""
     desk = Desk()
