@@ -11,10 +11,12 @@ Whole lives of the daemon in virtual time: its real code, a world that goes wron
     run        a plan lived through, as a trace
     oracle_*   what must hold of a trace
     shrink     the shortest plan that still goes wrong
+    planted    bugs that it has to find
 
 `check_seed` is all that others need.
 """
 
+import tests.mutants.planting  # noqa: F401 -- first of all: what it plants must not be imported before
 from tests.simulation.oracle import Violation
 from tests.simulation.run import check_plan, check_seed
 

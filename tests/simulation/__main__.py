@@ -12,6 +12,7 @@ if os.environ.get("PYTHONHASHSEED") != "0":
     )
 
 from tests.simulation.plan import make_plan
+from tests.simulation.planted import find_each
 from tests.simulation.run import run_plan
 from tests.simulation.shrink import shrink
 
@@ -31,7 +32,13 @@ def main() -> int:
     parser.add_argument(
         "--replay", type=int, metavar="SEED", help="one seed twice, and what is left of its plan when it fails"
     )
+    parser.add_argument("--until-found", action="store_true", help="stop at the first seed that fails")
+    parser.add_argument(
+        "--planted", nargs="*", metavar="NAME", help="plant bugs, all or some, and say which seed finds each"
+    )
     asked = parser.parse_args()
+    if asked.planted is not None:
+        return find_planted(asked.planted, seeds=asked.seeds, first=asked.first, days=asked.days)
     if asked.replay is not None:
         return replay(asked.replay, asked.days)
     began, failed, lives, polls, taken = time.process_time(), [], 0, 0, 0
@@ -41,6 +48,8 @@ def main() -> int:
         if outcome.violations:
             failed.append(seed)
             say(f"seed {seed}: {len(outcome.violations)} violations, the first: {outcome.violations[0]}")
+            if asked.until_found:
+                return 1
     spent_s = time.process_time() - began
     days = asked.seeds * asked.days
     say(
@@ -48,6 +57,16 @@ def main() -> int:
         f"{polls} checks, {taken} notifications; {spent_s:.1f} CPU-seconds, {days / spent_s:.1f} days a CPU-second"
     )
     return 1 if failed else 0
+
+
+def find_planted(names: list[str], *, seeds: int, first: int, days: int) -> int:
+    """Plant bugs one at a time, and say what finds each."""
+    missed = 0
+    for found in find_each(names, seeds=seeds, first=first, days=days):
+        missed += found.seeds is None
+        taken = f"found after {found.seeds} seeds: {found.violation}" if found.seeds else f"NOT found by {seeds} seeds"
+        say(f"{found.mutant.name}: {taken}")
+    return 1 if missed else 0
 
 
 def replay(seed: int, days: int) -> int:

@@ -5,6 +5,7 @@ What belongs to the system is replaced, and nothing else: clocks, randomness, th
 pauses between checks of files, clocks and queues are longer than in production, in step with polls every four hours.
 """
 
+import gc
 import logging
 import random
 import sqlite3
@@ -49,6 +50,7 @@ PACES: Mapping[str, object] = {
     "alertd.daemon.watchdog.ASK_EVERY_S": 400.0,
     "alertd.daemon.actions.IDLE_S": 3600.0,
     "alertd.notify.delivery.deliver._LONGEST_NAP_S": 3600.0,
+    "alertd.notify.delivery.backoff.LONGEST_WAIT": timedelta(minutes=20),
 }
 
 
@@ -144,6 +146,8 @@ def simulated_system(system: System, seed: int, *, on_log: Callable[[str, dict[s
         stack.enter_context(patch("sys.unraisablehook", lambda _unraisable: None))
         try:
             yield
+            # What killed processes left behind complains while it is collected: here nobody listens.
+            gc.collect()
         finally:
             logging.disable(logging.NOTSET)
             structlog.configure(**before)

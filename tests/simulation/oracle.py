@@ -6,21 +6,24 @@ It checks after every poll. It imports nothing that decides in alertd, and reads
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
 from tests.simulation.oracle_bills import Belief, Group
+from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_own import OwnAlerts
 from tests.simulation.oracle_rolling import Seen, check_rolling
-from tests.simulation.plan import HOUR_S, POLL_S, USD, ReceiverTrouble
+from tests.simulation.plan import HOUR_S, POLL_S, RECEIVERS, USD, ReceiverTrouble
 from tests.simulation.receivers import SETTLED_AFTER_S, Network
-from tests.simulation.rules import RulesFile
+from tests.simulation.rules import QUIET_FROM_H, QUIET_RECEIVER, QUIET_UNTIL_H, RulesFile
 from tests.simulation.world import Answer, Refused, World
 
 NOTIFIED_WITHIN_S = 600
 EDIT_SETTLED_S = 2 * 900 + 300
 CLOCK_TRUSTED_S = 50 * 60
+UNSURE_S = 300
 MOST_SHOWN = 20
 Groups = dict[tuple[str, str | None], Group]
 
@@ -63,6 +66,8 @@ class Oracle:
         self._checked = 0
         self._given_up = 0
         self._own = OwnAlerts()
+        self._budgets = Budgets(world.plan.start)
+        self._reached_since: dict[tuple[str, str | None], float] = {}
         self._said_delivered: list[tuple[str, str]] = []
 
     def note_start(self, at_s: float) -> None:
@@ -123,9 +128,9 @@ class Oracle:
     def check(self, life: Any) -> None:
         """Check everything after a poll."""
         now_s = self._world.now_s
-        for text in self._inboxes.read(
-            self._network, self._excuses, [*self._deaths, *(begin for begin, _ in self._frozen)]
-        ):
+        cuts = [*self._deaths, *(begin for begin, _ in self._frozen)]
+        is_clock_sure = self._is_clock_sure(now_s)
+        for text in self._inboxes.read(self._network, self._excuses, cuts, is_clock_sure=is_clock_sure):
             self._violate(now_s, "messages", text)
         taken = {(one.receiver, one.key) for one in self._network.taken}
         for place in self._said_delivered:
@@ -155,12 +160,20 @@ class Oracle:
         self._check_alive(now_s)
         self._check_own(life, done_s)
         if not self._is_clock_sure(done_s):
+            self._reached_since.clear()
+            self._budgets.forget()
             self._seen = {one.fingerprint: one for one in self._alerts(life)}
             return
         groups = self._belief.groups()
         self._check_spend(life, groups)
+        for closing in self._inboxes.closings:
+            if abs(datetime.fromisoformat(closing["endsAt"]).timestamp() - self._world.start_s - done_s) < UNSURE_S:
+                for text in self._budgets.check_closing(groups, closing):
+                    self._violate(now_s, "messages", text)
         self._check_alerts(life, groups, done_s, refused)
         self._check_notified(now_s)
+        acknowledged = (one.fingerprint for one in self._seen.values() if one.acknowledged_by)
+        self._inboxes.acknowledged = frozenset(acknowledged)
 
     def _is_clock_sure(self, at_s: float) -> bool:
         return at_s > self._clock_doubt_until_s
@@ -182,7 +195,7 @@ class Oracle:
                 is_sure = not self._is_disturbed(min(one.at_s, began_s), done_s) and self._is_clock_sure(one.at_s)
                 self._belief.take(one, began_s, is_sure=is_sure)
             self._read = answered
-            self._own.note_cycle(done_s, is_whole=not refused)
+            self._own.note_cycle(done_s, {one.category for one in batch} - refused.keys())
         return refused
 
     def _is_disturbed(self, from_s: float, to_s: float) -> bool:
@@ -203,6 +216,7 @@ class Oracle:
                 expected=Fraction(one.expected) if one.expected is not None else None,
                 as_of=int((one.as_of.timestamp() - start_s) // HOUR_S),
                 started_at=one.started_at.isoformat(),
+                pended_s=(one.fired_at - one.started_at).total_seconds() if one.fired_at is not None else 0.0,
                 is_complete=one.is_complete,
                 is_muted=one.muted is not None,
                 acknowledged_by=one.acknowledged_by,
@@ -232,6 +246,8 @@ class Oracle:
             return
         first, said = found
         first -= int(self._world.start_s) // HOUR_S
+        for category, owner in sorted(said.keys() - groups.keys()):
+            self._violate(self._world.now_s, "spend", f"{category} of {owner}: nobody billed it")
         for (category, owner), group in groups.items():
             if owner is None or group.unsure or any(hour < first < hour + span for hour, span, _ in group.rows):
                 continue
@@ -249,9 +265,10 @@ class Oracle:
             state = now[fingerprint].state if fingerprint in now else ""
             if state != (before[fingerprint].state if fingerprint in before else ""):
                 self._firing_since[fingerprint] = done_s
-        if done_s - self._edited_at_s < EDIT_SETTLED_S or (
-            self._rules.is_broken and self._up_since_s > self._edited_at_s
-        ):
+        is_by_old_text = self._rules.is_broken and self._up_since_s > self._edited_at_s
+        if done_s - self._edited_at_s < EDIT_SETTLED_S or is_by_old_text:
+            self._reached_since.clear()
+            self._budgets.forget()
             return
         if self._edited_at_s > done_s - 2 * POLL_S or not is_next:
             # Whatever ended may have ended by another cycle, or by another text.
@@ -259,8 +276,24 @@ class Oracle:
         for rule in self._rules.rolling:
             mine, were = ({one.owner: one for one in each.values() if one.rule == rule.name} for each in (now, before))
             is_complete = rule.category not in refused
-            for text in check_rolling(rule, groups, mine, were, now_h=done_s / HOUR_S, is_complete=is_complete):
+            for text in check_rolling(
+                rule,
+                groups,
+                mine,
+                were,
+                now_h=done_s / HOUR_S,
+                is_complete=is_complete,
+                reached_since=self._reached_since,
+            ):
                 self._violate(self._world.now_s, "alerts", text)
+        names_now = {*self._rules.others, *(rule.name for rule in self._rules.rolling)}
+        for one in now.values():
+            if one.rule not in names_now and not one.rule.startswith("alertd-"):
+                self._violate(self._world.now_s, "alerts", f"{one.rule} of {one.owner or 'all'}: its rule is gone")
+        names = self._rules.others if "gpu" not in refused else ()
+        now_h = done_s / HOUR_S
+        for text in self._budgets.check(groups, [*now.values()], now_h=now_h, names=names):
+            self._violate(self._world.now_s, "alerts", text)
 
     def _check_notified(self, now_s: float) -> None:
         """Whoever is to be notified knows what the daemon knows."""
@@ -268,30 +301,22 @@ class Oracle:
             self._violate(
                 now_s, "notified", f"{self._given_up} were given up, the fallback has {self._inboxes.stood_in}"
             )
-        for receiver in ("pager", "bridge"):
+        for receiver in RECEIVERS:
             if self._is_excused(receiver, now_s):
                 continue
             for fingerprint, one in self._seen.items():
                 known = self._inboxes.known.get((receiver, fingerprint))
                 is_known = known is not None and known.status == "firing"
                 is_withheld = one.is_muted or fingerprint in self._silenced
-                if (
-                    one.state == "firing"
-                    and not is_known
-                    and not is_withheld
-                    and self._is_due(receiver, fingerprint, now_s)
-                ):
+                is_wanted = one.state == "firing" and receiver in self._rules.receivers_of(one.rule)
+                if is_wanted and not is_known and not is_withheld and self._is_due(receiver, fingerprint, now_s):
                     self._violate(
                         now_s, "notified", f"{receiver} does not know that {one.rule} of {one.owner or 'all'} fires"
                     )
             for (who, fingerprint), known in self._inboxes.known.items():
                 is_open = fingerprint in self._seen and self._seen[fingerprint].state == "firing"
-                if (
-                    who == receiver
-                    and known.status == "firing"
-                    and not is_open
-                    and self._is_due(receiver, fingerprint, now_s)
-                ):
+                is_ended = who == receiver and known.status == "firing" and not is_open
+                if is_ended and self._is_due(receiver, fingerprint, now_s):
                     self._violate(now_s, "notified", f"{receiver} does not know that {fingerprint} ended")
 
     def _is_due(self, receiver: str, fingerprint: str, now_s: float) -> bool:
@@ -301,7 +326,9 @@ class Oracle:
         return now_s - since_s > NOTIFIED_WITHIN_S and not is_lost
 
     def _is_excused(self, receiver: str, now_s: float) -> bool:
-        if now_s - self._up_since_s < SETTLED_AFTER_S:
+        hour = now_s / HOUR_S % 24
+        is_quiet = receiver == QUIET_RECEIVER and not QUIET_UNTIL_H + SETTLED_AFTER_S / HOUR_S < hour < QUIET_FROM_H
+        if is_quiet or now_s - self._up_since_s < SETTLED_AFTER_S:
             return True
         if any(begin <= now_s and end >= now_s - SETTLED_AFTER_S for begin, end in self._frozen):
             return True

@@ -5,15 +5,19 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
 from tests.simulation.plan import HOUR_S
 from tests.simulation.receivers import Network, Taken
+from tests.simulation.rules import QUIET_FROM_H, QUIET_RECEIVER, QUIET_UNTIL_H
 
 FALLBACK = "spare"
 MOST_COPIES = 3
 REPEATED_AFTER_S = 23 * HOUR_S
 CUT_WITHIN_S = 60
+UNSURE_H = 1.2
+"""So far off a clock may be that is still decided by."""
 LATE_S = 48 * HOUR_S
 """What came late is repeated when it would have been without that."""
 
@@ -34,6 +38,10 @@ class Inboxes:
     """What each receiver knows, from what it took, in the order in which it took it."""
 
     known: dict[tuple[str, str], _Known] = field(default_factory=dict)
+    acknowledged: frozenset[str] = frozenset()
+    """The fingerprints of what had been acknowledged when they were read before."""
+    closings: list[dict[str, Any]] = field(default_factory=list)
+    """What said how a budget's period ended, of those that were read last."""
     stood_in: int = 0
     """What the fallback took in place of others."""
     _read: int = 0
@@ -41,14 +49,18 @@ class Inboxes:
     _copies: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lost: Counter[tuple[str, str]] = field(default_factory=Counter)
 
-    def read(self, network: Network, excuse_repeat_since: dict[str, float], cuts: Sequence[float]) -> Iterator[str]:
+    def read(
+        self, network: Network, excuse_repeat_since: dict[str, float], cuts: Sequence[float], *, is_clock_sure: bool
+    ) -> Iterator[str]:
         """
         Read what came since the last time, and yield what is wrong with it.
 
         Args:
             excuse_repeat_since: Fingerprint to when somebody did something for which it may be notified anew.
             cuts: When the process was killed or stood still: it may never have learnt what came of an attempt.
+            is_clock_sure: The daemon knows what time it is.
         """
+        self.closings.clear()
         for one in network.taken[self._read :]:
             key = (one.receiver, one.key)
             self._copies[key] += 1
@@ -64,7 +76,12 @@ class Inboxes:
             if one.receiver == FALLBACK:
                 self.stood_in += 1
                 continue
+            if one.receiver == QUIET_RECEIVER and is_clock_sure:
+                yield from _check_quiet(one)
             for alert in one.alerts:
+                yield from _check_words(one, alert)
+                if alert["status"] == "resolved" and " at the end of " in alert["annotations"].get("summary", ""):
+                    self.closings.append(alert)
                 yield from self._note(network, one, alert, excuse_repeat_since)
         self._read = len(network.taken)
 
@@ -84,11 +101,35 @@ class Inboxes:
             is_excused = excuses.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
             is_soon = one.at_s - before.at_s < REPEATED_AFTER_S
             is_excused |= before.is_late or network.had_trouble(before.at_s - LATE_S, one.at_s)
+            is_late = network.had_trouble(before.at_s - LATE_S, one.at_s) or is_folded
+            if alert["fingerprint"] in self.acknowledged and now.severity == before.severity and not is_late:
+                yield f"{who} was acknowledged, and is repeated ({summary})"
             if is_soon and now.severity == before.severity and not is_excused and not is_folded:
                 yield f"{who} came twice within {(one.at_s - before.at_s) / HOUR_S:.1f} h ({summary})"
         elif before is not None and before.starts_at > now.starts_at:
             yield f"{who}: an earlier episode came after a later one ({summary})"
         self.known[place] = now
+
+
+def _check_quiet(one: Taken) -> Iterator[str]:
+    hour = one.at_s / HOUR_S % 24
+    is_quiet = hour > QUIET_FROM_H + UNSURE_H or hour < QUIET_UNTIL_H - UNSURE_H
+    # Many alerts in one message are as urgent as the worst of them.
+    if is_quiet and all(alert["labels"].get("severity") != "critical" for alert in one.alerts):
+        yield f"{one.receiver}: notified at {hour:.2f} h, in its quiet hours: {_title(one)}"
+
+
+def _check_words(one: Taken, alert: dict[str, Any]) -> Iterator[str]:
+    """The words say what the values say."""
+    notes, labels = alert["annotations"], alert["labels"]
+    if labels.get("type") != "rolling_spend" or alert["status"] != "firing":
+        return
+    value, summary = Decimal(notes["value"]), notes["summary"]
+    cents = f"${value.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
+    if cents not in summary:
+        yield f"{one.receiver}: its value is {value}, its words are {summary!r}"
+    if labels.get("severity") not in {"info", "warning", "critical"}:
+        yield f"{one.receiver}: {summary!r} has no severity"
 
 
 def _title(one: Taken) -> str:

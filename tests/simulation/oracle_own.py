@@ -1,9 +1,10 @@
 """What must hold of alertd's alerts about itself: that it is blind, or its clock wrong, is said within bounds."""
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from tests.simulation.plan import HOUR_S, POLL_S
+from tests.simulation.world import CATEGORIES
 
 BLIND_AFTER_S = 2 * POLL_S + 2 * HOUR_S
 """Two poll intervals and the settle delay; it is seen at the next poll."""
@@ -15,17 +16,16 @@ UNSURE_S = 300
 class OwnAlerts:
     """How long nothing was read whole, and how long the wall clock has been wrong."""
 
-    read_at_s: float = 0.0
-    """The last cycle in which every category was read."""
+    read_at_s: dict[str, float] = field(default_factory=dict)
+    """The last cycle in which a category was read."""
     wrong_since_s: float | None = None
     """Since when the wall clock has been further off than may be decided by."""
     right_since_s: float = 0.0
     """Since when it has not been: what was not read before is said to be for the clock's sake."""
 
-    def note_cycle(self, done_s: float, *, is_whole: bool) -> None:
-        """Take note of a cycle whose reads count."""
-        if is_whole:
-            self.read_at_s = done_s
+    def note_cycle(self, done_s: float, read: Collection[str]) -> None:
+        """Take note of a cycle and the categories that were read in it."""
+        self.read_at_s.update(dict.fromkeys(read, done_s))
 
     def note_wall(self, at_s: float, off_s: float) -> None:
         """Take note that the wall clock was set."""
@@ -42,9 +42,10 @@ class OwnAlerts:
             firing: The rules of what fires.
             is_answered: The API answered something in that cycle, so that it said what time it is.
         """
-        blind_s = done_s - max(self.read_at_s, up_since_s, self.right_since_s)
+        read_at_s = min(self.read_at_s.get(category, 0.0) for category in CATEGORIES)
+        blind_s = done_s - max(read_at_s, up_since_s, self.right_since_s)
         if blind_s > BLIND_AFTER_S + UNSURE_S and "alertd-blind" not in firing and self.wrong_since_s is None:
-            yield f"no complete read for {blind_s / HOUR_S:.1f} h, and alertd-blind does not fire"
+            yield f"no read of a category for {blind_s / HOUR_S:.1f} h, and alertd-blind does not fire"
         wrong_s = done_s - self.wrong_since_s if self.wrong_since_s is not None else 0.0
         if wrong_s > UNSURE_S and is_answered and "alertd-clock" not in firing:
             yield f"the wall clock is wrong since {wrong_s / HOUR_S:.1f} h, and alertd-clock does not fire"

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from tests.simulation.oracle_bills import DAY, PARTS, Group
-from tests.simulation.plan import USD
+from tests.simulation.plan import HOUR_S, USD
 from tests.simulation.rules import Rolling
 
 EMPTY = Group()
@@ -33,6 +33,8 @@ class Seen:
     as_of: int
     """The hour, since the plan's start, through which it is billed."""
     started_at: str
+    pended_s: float
+    """How long it waited before it fired; nothing while it waits."""
     is_complete: bool
     is_muted: bool
     acknowledged_by: str | None
@@ -76,6 +78,7 @@ def check_rolling(
     *,
     now_h: float,
     is_complete: bool,
+    reached_since: dict[tuple[str, str | None], float],
 ) -> Iterator[str]:
     """
     Yield what is wrong with the alerts of one rule after a cycle.
@@ -84,6 +87,7 @@ def check_rolling(
         seen: The open alerts by owner.
         before: The same after the cycle before.
         is_complete: The category was read well in the last cycle.
+        reached_since: By rule and owner the hour from which on it has been reached at every check; kept here.
     """
     owners: set[str | None] = {None}
     if rule.by_owner:
@@ -94,15 +98,21 @@ def check_rolling(
         group = groups.get((rule.category, owner), EMPTY)
         first = int(now_h) - rule.window - LATEST_HOURS - 2 * DAY
         alert = seen.get(owner)
+        place = (rule.name, owner)
         if not group.is_sure(first):
+            reached_since.pop(place, None)
             continue
         who = f"{rule.name} of {owner or 'all'}"
         if alert is not None:
             yield from _check_value(who, rule, group, alert)
         ends = ends_of(group, rule, now_h)
         is_firing = alert is not None and alert.state == "firing"
-        if ends.surely_reached >= rule.lowest * PARTS and not is_firing:
+        if ends.surely_reached < rule.lowest * PARTS:
+            reached_since.pop(place, None)
+        elif now_h - reached_since.setdefault(place, now_h) >= rule.holds and not is_firing:
             yield f"{who}: {_usd(ends.surely_reached)} is in its window wherever its edge is, and nothing fires"
+        if alert is not None and is_firing and alert.pended_s < rule.holds * HOUR_S:
+            yield f"{who}: fired after {alert.pended_s / HOUR_S:.2f} h, its condition has to hold for {rule.holds} h"
         was_firing = owner in before and before[owner].state == "firing"
         if was_firing and not is_firing:
             if not is_complete:

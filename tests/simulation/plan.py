@@ -93,6 +93,7 @@ API_WORDS = {
     "absurd": "answers in wrong units",
     "unlisted": "answers without a list",
     "empty": "answers with an empty list",
+    "unknown": "denies that there is such a category",
 }
 
 
@@ -195,6 +196,9 @@ class Ask:
 Event = Run | Late | Changed | ApiTrouble | ReceiverTrouble | Kill | Wall | Freeze | Edit | Ask
 
 
+OTHERS = ("month", "daily", "calendar", "spike", "newcomer", "runs-long", "stale")
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
     """Everything that happens."""
@@ -203,6 +207,8 @@ class Plan:
     days: int
     start: datetime
     events: tuple[Event, ...] = field(repr=False)
+    others: tuple[str, ...] = OTHERS
+    """Which rules stand in the file beside those of rolling spend."""
 
     def text(self) -> str:
         """Return it as a short account in words, in the order of time."""
@@ -234,12 +240,19 @@ def span_text(first: int, last: int) -> str:
 
 
 def make_plan(seed: int, days: int) -> Plan:
-    """Return the plan of a seed: how many troubles of which kind it has is itself left to chance."""
+    """
+    Return the plan of a seed: how many troubles of which kind it has is itself left to chance.
+
+    So are its size and its rules: a small world is lived through sooner, and hides less. One in four is whole.
+    """
     rng = random.Random(seed)
+    is_whole = rng.random() < 0.25
+    owners_many = OWNERS if is_whole else rng.choice((2, 5, 10))
+    others = tuple(rng.sample(OTHERS, 5 if is_whole else rng.choice((1, 2, 3))))
     weights = {
         kind: rng.choice((0, 0, 1, 1, 3)) for kind in ("bills", "api", "receivers", "kills", "clock", "edits", "people")
     }
-    events: list[Event] = list(_runs(rng, days))
+    events: list[Event] = list(_runs(rng, days, owners_many))
     owners = sorted({event.owner for event in events if isinstance(event, Run)})
     events += _bills(rng, days, owners, weights["bills"])
     events += _api(rng, days, weights["api"])
@@ -248,12 +261,13 @@ def make_plan(seed: int, days: int) -> Plan:
     events += _clock(rng, days, weights["clock"])
     events += _edits(rng, days, weights["edits"])
     events += _people(rng, days, weights["people"])
-    return Plan(seed=seed, days=days, start=rng.choice(STARTS), events=tuple(events))
+    return Plan(seed=seed, days=days, start=rng.choice(STARTS), events=tuple(events), others=others)
 
 
-def _runs(rng: random.Random, days: int) -> Iterator[Run]:
+def _runs(rng: random.Random, days: int, many: int) -> Iterator[Run]:
     hours = days * 24
-    for number in range(OWNERS):
+    first = rng.randrange(OWNERS)
+    for number in sorted((first + each) % OWNERS for each in range(many)):
         category = "llm" if number % 5 == 4 else "cloud_storage" if number % 10 == 3 else "gpu"
         step = 24 if category == "cloud_storage" else 1
         hour = rng.randrange(-48, hours // 2, step) if step > 1 else rng.randrange(-48, hours // 2)
@@ -311,10 +325,11 @@ def _receivers(rng: random.Random, days: int, weight: int) -> Iterator[Event]:
     for _ in range(weight * days // 3):
         at_s = _at(rng, days)
         kind = rng.choice(tuple(RECEIVER_WORDS))
-        yield ReceiverTrouble(receiver=rng.choice(RECEIVERS), at_s=at_s, until_s=at_s + _lasting(rng), kind=kind)
+        lasts_s = min(_lasting(rng), rng.choice((DAY_S // 4, 2 * DAY_S)))
+        yield ReceiverTrouble(receiver=rng.choice(RECEIVERS), at_s=at_s, until_s=at_s + lasts_s, kind=kind)
 
 
-RECEIVERS = ("pager", "bridge")
+RECEIVERS = ("pager", "bridge", "night")
 
 
 def _kills(rng: random.Random, days: int, weight: int) -> Iterator[Event]:

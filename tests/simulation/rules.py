@@ -1,6 +1,6 @@
 """The rules file of the simulation, as it is at first and after each kind of edit; and what the oracle reads of it."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from tests.simulation.plan import USD, Edit
@@ -17,6 +17,9 @@ class Rolling:
     lines: dict[str, int]
     """Severity to USD."""
     by_owner: bool = True
+    holds: int = 0
+    """Hours for which it must have been reached before it fires."""
+    notify: tuple[str, ...] = ("pager", "bridge")
 
     @property
     def lowest(self) -> int:
@@ -33,41 +36,91 @@ class Rolling:
         group = "[owner]" if self.by_owner else "[]"
         return (
             f"  - {{name: {self.name}, type: rolling_spend, category: {self.category}, group_by: {group}, "
-            f"window: {self.window}h, thresholds: {{{lines}}}{', actions: [stop]' if self.name == 'gpu-day' else ''}}}"
+            f"window: {self.window}h, thresholds: {{{lines}}}{', actions: [stop]' if self.name == 'gpu-day' else ''}"
+            f"{f', for: {self.holds}h' if self.holds else ''}, notify: [{', '.join(self.notify)}]}}"
         )
 
 
 ROLLING = (
     Rolling(name="gpu-day", category="gpu", window=24, lines={"warning": 20, "critical": 100}),
-    Rolling(name="llm-hours", category="llm", window=6, lines={"warning": 3, "critical": 30}),
+    Rolling(
+        name="llm-hours",
+        category="llm",
+        window=6,
+        lines={"warning": 3, "critical": 30},
+        notify=("pager", "bridge", "night"),
+    ),
+    Rolling(name="gpu-holds", category="gpu", window=6, lines={"warning": 10}, holds=10, notify=("night",)),
     Rolling(name="storage", category="cloud_storage", window=72, lines={"warning": 60}),
     Rolling(name="gpu-all", category="gpu", window=12, lines={"info": 100, "warning": 300}, by_owner=False),
 )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budget:
+    """A budget of category gpu, as the oracle knows it."""
+
+    name: str
+    usd: int
+    percent: int
+    """Of the amount, at which it begins to fire."""
+    is_monthly: bool
+    by_owner: bool
+    category: str = "gpu"
+
+    def text(self) -> str:
+        period, group = "month" if self.is_monthly else "day", "[owner]" if self.by_owner else "[]"
+        return (
+            f"  - {{name: {self.name}, type: budget, period: {period}, category: {self.category}, group_by: {group}, "
+            f"amount: {self.usd}, thresholds: {{warning: {self.percent}%}}}}\n"
+        )
+
+
+BUDGETS = (
+    Budget(name="daily", usd=40, percent=100, is_monthly=False, by_owner=True),
+    Budget(name="calendar", usd=1000, percent=5, is_monthly=True, by_owner=False),
+)
+QUIET_RECEIVER, QUIET_FROM_H, QUIET_UNTIL_H = "night", 22, 7
 _HEAD = """\
 version: 1
 accounts: [{name: default, resources: true}]
 receivers:
   - {name: pager, type: webhook, url: "https://pager.sim.example/hook", fallback: spare}
   - {name: bridge, type: webhook, url: "https://bridge.sim.example/hook", fallback: spare}
+  - name: night
+    type: webhook
+    url: "https://night.sim.example/hook"
+    fallback: spare
+    quiet_hours: [{hours: 22:00-07:00, timezone: UTC}]
   - {name: spare, type: webhook, url: "https://spare.sim.example/hook"}
 defaults: {notify: [pager, bridge], repeat_interval: 24h, resolve_below: 90%}
 actions:
   - {name: stop, type: stop_instance, accounts: {default: {api_key_file: stop.key}}, approvers: [U04ABCDEF]}
 rules:
 """
-_OTHERS = """\
+_OTHERS = {
+    "month": """\
   - name: month
     type: budget
     period: month
     amount: $1000
     thresholds: {info: 50%, warning: 100%}
     forecast: {info: 100%}
-  - {name: daily, type: budget, period: day, category: gpu, group_by: [owner], amount: 40, thresholds: {warning: 100%}}
+""",
+    "spike": """\
   - {name: spike, type: spike, category: gpu, window: 6h, baseline: 7d, min_history: 3d, thresholds: {warning: 2}}
+""",
+    "newcomer": """\
   - {name: newcomer, type: first_spend, category: gpu, severity: info, lookback: 7d, min_spend: $5}
+""",
+    "runs-long": """\
   - {name: runs-long, type: running, thresholds: {warning: 24h, critical: 96h}, min_rate: 0.5}
+""",
+    "stale": """\
   - {name: stale, type: data_stale, category: gpu, thresholds: {warning: 20h}}
-"""
+""",
+    **{budget.name: budget.text() for budget in BUDGETS},
+}
 
 
 @dataclass(slots=True, kw_only=True)
@@ -75,6 +128,7 @@ class RulesFile:
     """What stands in the file now."""
 
     folder: Path
+    others: tuple[str, ...]
     rolling: tuple[Rolling, ...] = ROLLING
     comment: str = ""
     is_broken: bool = False
@@ -83,6 +137,10 @@ class RulesFile:
     @property
     def path(self) -> Path:
         return self.folder / "rules.yaml"
+
+    def receivers_of(self, name: str) -> tuple[str, ...]:
+        """Return who is notified of a rule's alerts."""
+        return next((rule.notify for rule in ROLLING if rule.name == name), ("pager", "bridge"))
 
     def edit(self, event: Edit) -> None:
         """Do what an edit does, and write the file."""
@@ -110,7 +168,8 @@ class RulesFile:
     def write(self) -> None:
         """Write it."""
         self.writes += 1
-        text = self.comment + _HEAD + "\n".join(rule.text() for rule in self.rolling) + "\n" + _OTHERS
+        text = self.comment + _HEAD + "".join(f"{rule.text()}\n" for rule in self.rolling)
+        text += "".join(_OTHERS[name] for name in self.others)
         if self.is_broken:
             text += "  - {name: wrong, type: rolling_spent}\n"
         self.path.write_text(text + f"# {self.writes}\n", encoding="utf-8")
@@ -120,4 +179,4 @@ def _scaled(rule: Rolling, *, up: bool) -> Rolling:
     lines = {severity: usd * 3 // 2 if up else max(1, usd * 2 // 3) for severity, usd in rule.lines.items()}
     if len(set(lines.values())) < len(lines):
         return rule
-    return Rolling(name=rule.name, category=rule.category, window=rule.window, lines=lines, by_owner=rule.by_owner)
+    return replace(rule, lines=lines)

@@ -56,7 +56,7 @@ class Simulation:
         self.network = Network(self.world)
         self.system = System(plan.start)
         self.world.clock = lambda: self.system.true_s
-        self.rules = RulesFile(folder=folder)
+        self.rules = RulesFile(folder=folder, others=plan.others)
         self.oracle = Oracle(self.world, self.network, self.rules)
         self._folder = folder
         self._life: Life | None = None
@@ -206,10 +206,7 @@ def run_plan(plan: Plan) -> Outcome:
     try:
         simulation = Simulation(plan, folder)
         with simulated_system(simulation.system, plan.seed, on_log=simulation.oracle.note_log):
-            outcome = simulation.run()
-            # What killed processes left complains while it is collected: here nobody listens.
-            gc.collect()
-            return outcome
+            return simulation.run()
     finally:
         gc.enable()
         shutil.rmtree(folder, ignore_errors=True)

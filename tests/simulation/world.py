@@ -209,6 +209,8 @@ class World:
         return first, (int(query["endTime"]) + 1 - int(self.start_s)) // HOUR_S
 
     def _bills(self, category: str, query: Any, *, is_empty: bool = False) -> httpx.Response:
+        if category == "summary":
+            return self._summary(query)
         if category not in CATEGORIES:
             return self._json(
                 {"code": 400, "reason": "INVALID_PRODUCT_CATEGORY", "message": "no such category"}, status=400
@@ -231,6 +233,12 @@ class World:
         body = b'{"bills":[' + b",".join(row.text(amount, self.start_s) for row, amount in (*before, *rows)) + b"]}"
         return httpx.Response(200, headers=self._headers(), content=body)
 
+    def _summary(self, query: Any) -> httpx.Response:
+        """Answer with the control total: every row of every category once more."""
+        rows = [pair for category in CATEGORIES for pair in self.shown(category, *self._span(query))]
+        body = b'{"bills":[' + b",".join(row.text(amount, self.start_s) for row, amount in rows) + b"]}"
+        return httpx.Response(200, headers=self._headers(), content=body)
+
     async def _spoilt(self, kind: str, category: str, query: Any) -> httpx.Response | None:
         if query is not None:
             self.answers.append(Refused(self.now_s, category, kind))
@@ -246,6 +254,10 @@ class World:
                     {"code": 429, "reason": "LIST_BILL_TOO_FAST", "message": "too fast"},
                     status=429,
                     **{"Retry-After": "2"},
+                )
+            case "unknown":
+                return self._json(
+                    {"code": 400, "reason": "INVALID_PRODUCT_CATEGORY", "message": "no such category"}, status=400
                 )
             case "denied":
                 return self._json({"code": 401, "reason": "FAILED_TO_AUTH", "message": "failed to auth"}, status=401)

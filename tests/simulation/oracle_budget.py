@@ -1,0 +1,106 @@
+"""What must hold of budgets of a day and of a month: spent to the last digit, begun when due, ended by the calendar."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from fractions import Fraction
+from typing import Any
+
+from tests.simulation.oracle_bills import PARTS, Group
+from tests.simulation.oracle_rolling import EMPTY, Seen
+from tests.simulation.plan import USD
+from tests.simulation.rules import BUDGETS, Budget
+
+DAY_H = 24
+
+
+@dataclass(slots=True)
+class Budgets:
+    """The budgets that were reached at the check before, by rule, owner and where their period began."""
+
+    start: datetime
+    _reached: frozenset[tuple[str, str | None, int]] = frozenset()
+
+    def forget(self) -> None:
+        """Begin anew: by other rules, or after a cycle that was not seen."""
+        self._reached = frozenset()
+
+    def check(
+        self,
+        groups: dict[tuple[str, str | None], Group],
+        now: list[Seen],
+        *,
+        now_h: float,
+        names: tuple[str, ...],
+    ) -> Iterator[str]:
+        """
+        Yield what is wrong after a cycle.
+
+        Args:
+            now: The open alerts.
+            names: The rules that stand in the file.
+        """
+        reached = set()
+        for rule in (rule for rule in BUDGETS if rule.name in names):
+            mine = {one.owner: one for one in now if one.rule == rule.name}
+            owners = {owner for category, owner in groups if category == rule.category}
+            owners = {owner for owner in owners if (owner is not None) is rule.by_owner}
+            for owner in sorted(owners, key=str):
+                group = groups.get((rule.category, owner), EMPTY)
+                if not group.is_sure(int(now_h) - 40 * DAY_H) or (group.end or 0) != group.highest_end:
+                    continue
+                who = f"{rule.name} of {'all' if owner is None else owner}"
+                alert = mine.get(owner)
+                is_firing = alert is not None and alert.state == "firing"
+                if alert is not None and is_firing:
+                    yield from self._check_value(who, rule, group, alert)
+                period = self._period(rule, int(now_h))
+                end = group.end
+                if end is None or end <= period[0] or not self._is_reached(rule, group, period):
+                    continue
+                place = (rule.name, owner, period[0])
+                reached.add(place)
+                if place in self._reached and not is_firing:
+                    yield f"{who}: {_share(rule, group, period)} since hour {period[0]} is above it, and nothing fires"
+        self._reached = frozenset(reached)
+
+    def check_closing(self, groups: dict[tuple[str, str | None], Group], alert: dict[str, Any]) -> Iterator[str]:
+        """Yield what is wrong with what a resolved notification says of a period that is over."""
+        labels, notes = alert["labels"], alert["annotations"]
+        rule = next((rule for rule in BUDGETS if rule.name == labels["alertname"]), None)
+        if rule is None:
+            return
+        group = groups.get((rule.category, labels.get("owner") if rule.by_owner else None), EMPTY)
+        as_of = int((datetime.fromisoformat(notes["as_of"]) - self.start).total_seconds()) // 3600
+        period = self._period(rule, as_of - 1)
+        if not group.is_sure(period[0]):
+            return
+        # A share has six digits in messages.
+        exact = group.window(period[1], period[1] - period[0])
+        if abs(Fraction(notes["value"]) * rule.usd * USD * PARTS - exact) > rule.usd * PARTS * 10_000:
+            said = f"{notes['summary']!r} ({notes['value']} through {notes['as_of']})"
+            yield f"{said}: it was {_share(rule, group, period)}"
+
+    def _check_value(self, who: str, rule: Budget, group: Group, alert: Seen) -> Iterator[str]:
+        period = self._period(rule, alert.as_of - 1)
+        exact = group.window(period[1], period[1] - period[0])
+        # A share has ten digits.
+        if abs(alert.value * rule.usd * USD * PARTS - exact) > rule.usd * PARTS:
+            yield f"{who}: says {float(alert.value):.10f} through hour {alert.as_of}, not {_share(rule, group, period)}"
+
+    def _is_reached(self, rule: Budget, group: Group, period: tuple[int, int]) -> bool:
+        return group.window(period[1], period[1] - period[0]) * 100 >= rule.usd * USD * PARTS * rule.percent
+
+    def _period(self, rule: Budget, hour: int) -> tuple[int, int]:
+        """Return from and up to which hour, since the plan's start, the period of an hour goes."""
+        day = hour // DAY_H
+        if not rule.is_monthly:
+            return day * DAY_H, (day + 1) * DAY_H
+        first = (self.start + timedelta(days=day)).replace(day=1)
+        following = (first + timedelta(days=32)).replace(day=1)
+        return (first - self.start).days * DAY_H, (following - self.start).days * DAY_H
+
+
+def _share(rule: Budget, group: Group, period: tuple[int, int]) -> str:
+    parts = group.window(period[1], period[1] - period[0])
+    return f"{parts / PARTS / USD / rule.usd:.10f} of ${rule.usd}"
