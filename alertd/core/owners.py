@@ -6,6 +6,7 @@ from dataclasses import field, replace
 
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
+from alertd.core.printable import escape_controls, shows_nothing
 
 _MEMBER = re.compile(r"[UW][A-Z0-9]{5,30}", re.ASCII)
 _GROUP = re.compile(r"S[A-Z0-9]{5,30}", re.ASCII)
@@ -67,6 +68,7 @@ class OwnerDirectory:
         if found is None:
             # An empty id has no owner, even for a pattern `*`: spend without an owner must stay visible as such.
             api_name = self.names.get(owner_id, "")
+            api_name = "" if shows_nothing(api_name) else api_name
             found = next((o for o in self.entries if owner_id and o.matches(owner_id, api_name)), _NOBODY)
             if not found.name and api_name:
                 found = replace(found, name=api_name)
@@ -87,4 +89,6 @@ class OwnerDirectory:
         name = self.find(owner_id).name
         if not owner_id:
             return "(no owner)"
-        return f"{name} ({owner_id})" if name and name != owner_id else owner_id
+        # An id of marks that nobody sees is not nobody.
+        shown = escape_controls(owner_id) if shows_nothing(owner_id) else owner_id
+        return f"{name} ({shown})" if name and name != owner_id else shown

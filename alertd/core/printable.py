@@ -11,26 +11,47 @@ import unicodedata
 _SPACES = re.compile(r"\s+")
 _NO_CHARACTERS = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
 # C0, DEL and C1 (escape sequences, line ends), lone surrogates (no UTF-8), marks that turn the reading direction
-# (U+202E makes $001 look like $100), line and paragraph separators, tags and other
-# marks that are not drawn, and what is no character (an error in HTML).
+# (U+202E makes $001 look like $100), line and paragraph separators, tags and other marks and letters that are not drawn
+# (a name of nothing else looks like none, one with such in it like another), and what is no character (an error in
+# HTML). Joiners and variation selectors stay: emoji and many scripts need them.
 UNSAFE = re.compile(
-    "[\x00-\x1f\x7f-\x9f\ud800-\udfff\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u206f\ufeff\ufdd0-\ufdef\ufff9-\ufffb\U000e0000-\U000e007f"
+    "[\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b\u200e\u200f\u2028\u2029\u202a-\u202e"
+    "\u2060-\u206f\u2800\u3164\ud800-\udfff\ufdd0-\ufdef\ufeff\uffa0\ufff0-\ufffb\U000e0000-\U000e0fff"
     f"{_NO_CHARACTERS}]"
 )
+_ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
+_FLOOD = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
+"""More accents on one letter than any language writes; they cover the lines above and below."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
 
 
 def one_line(text: str) -> str:
-    """Return the text as one line without control characters, lone surrogates and direction marks."""
-    return _SPACES.sub(" ", UNSAFE.sub(" ", text)).strip()
+    """Return the text as one line without what is obeyed or not drawn; empty where nothing of it would be seen."""
+    line = without_floods(_SPACES.sub(" ", UNSAFE.sub(" ", text)).strip())
+    return "" if shows_nothing(line) else line
+
+
+def without_floods(text: str) -> str:
+    """Return the text with at most three accents on a letter."""
+    return text if text.isascii() else _FLOOD.sub(r"\1", text)
+
+
+def shows_nothing(text: str) -> bool:
+    """Return whether nothing of a text would be seen: joiners, selectors and accents without a letter."""
+    return all(unicodedata.category(character) in _UNSEEN or UNSAFE.match(character) for character in text)
 
 
 def escape_controls(text: str) -> str:
-    r"""Return the text with what a terminal would obey shown by its number, line ends too: `\x1b`, `\u202e`, `\n`."""
-    return text if text.isprintable() else "".join(map(_escaped, text))
+    r"""Return the text with what a terminal would obey or not draw by its number, line ends too: `\x1b`, `\u202e`."""
+    if text.isascii() and text.isprintable():
+        return text
+    if text and shows_nothing(text):
+        return "".join(character if character == " " else ascii(character)[1:-1] for character in text)
+    return "".join(map(_escaped, without_floods(text)))
 
 
 def _escaped(character: str) -> str:
-    if character.isprintable():
+    if character.isprintable() and not UNSAFE.match(character):
         return character
     return " " if unicodedata.category(character) == "Zs" else ascii(character)[1:-1]
 

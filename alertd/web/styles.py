@@ -17,7 +17,7 @@ from aiohttp import web
 from alertd import __version__
 from alertd.core.instant import iso_instant
 from alertd.core.local_time import Clock
-from alertd.core.printable import UNSAFE
+from alertd.core.printable import UNSAFE, without_floods
 from alertd.core.words import format_instant
 
 if TYPE_CHECKING:
@@ -113,4 +113,4 @@ def _printable(value: object) -> object:
     """Return a text as HTML can hold it, line by line; what is markup already went through here piece by piece."""
     if type(value) is not str:
         return value
-    return "\n".join(UNSAFE.sub("\ufffd", line) for line in value.split("\n"))
+    return "\n".join(UNSAFE.sub("\ufffd", without_floods(line)) for line in value.split("\n"))
