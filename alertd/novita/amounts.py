@@ -5,13 +5,16 @@ Decides which of a row's six fields are believed. Reads a whole chunk at once wh
 nearly always are, and row by row where they are not; both ways give the same money.
 """
 
-import re
-from collections.abc import Sequence
-from dataclasses import field
+from collections.abc import Callable, Sequence
+from itertools import chain
+from operator import attrgetter
 from typing import TypeAlias, cast
 
+import numpy as np
+from numpy.typing import NDArray
+
 from alertd.core.dataclass import dataclass
-from alertd.core.money import MAX_UNITS, UNITS_PER_USD, Usd, decimal_text, parse_exact
+from alertd.core.money import SCALE_DIGITS, UNITS_PER_USD, Usd, decimal_text, parse_exact
 from alertd.novita.shape import Scalar, UnexpectedShape, is_absent, shown
 from alertd.novita.wire import Row
 
@@ -21,16 +24,24 @@ INTEGERS_PER_USD = 10_000
 LARGEST_ROW = 10_000_000 * UNITS_PER_USD
 """No row is this large, credits included: more is a slip of units, and would spoil every sum that it is part of."""
 
-_PLAIN = re.compile(r"[0-9.-]*")
+_Three: TypeAlias = tuple[Scalar, Scalar, Scalar]
+_POINT, _COMMA, _MINUS = b".,-"
+_IS_PLAIN = np.isin(np.arange(256), list(b"0123456789.,-"))
+_POWERS = 10 ** np.arange(SCALE_DIGITS + 1)
+_NOTHING = (None, None, None)
+_MOST_DIGITS = 18
+"""No number of so many digits is beyond 64 bits."""
+_DECIMALS: Callable[[Row], _Three] = attrgetter("amount_usd", "voucher_usd", "pay_usd")
+_INTEGERS: Callable[[Row], _Three] = attrgetter("amount", "voucher", "pay")
 
 
-@dataclass(slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Amounts:
     """The amounts of a chunk's rows as columns, in 1e-10 USD; `rounded` counts rows that lost digits."""
 
-    amount: list[int] = field(default_factory=list)
-    voucher: list[int] = field(default_factory=list)
-    pay: list[int] = field(default_factory=list)
+    amount: NDArray[np.int64]
+    voucher: NDArray[np.int64]
+    pay: NDArray[np.int64]
     rounded: int = 0
 
 
@@ -45,7 +56,7 @@ def read_amounts(rows: Sequence[Row], *, first: int) -> Amounts:
     Raises:
         UnexpectedShape: A row has no amount, a field that is not a number, or more than `LARGEST_ROW`.
     """
-    return _read_alike(rows) or _read_each(rows, first)
+    return (_read_alike(rows) if rows else None) or _read_each(rows, first)
 
 
 def amounts_of(row: Row, where: str) -> tuple[Usd, Usd, Usd, bool]:
@@ -109,45 +120,61 @@ def read_usd(value: Scalar, where: str, *, per_usd: int = 1) -> tuple[Usd | None
 
 def _read_alike(rows: Sequence[Row]) -> Amounts | None:
     """Read rows that all have the three decimals, or all have only the three integers; None for other chunks."""
-    columns: tuple[list[Scalar], list[Scalar], list[Scalar]] = (
-        [row.amount_usd for row in rows],
-        [row.voucher_usd for row in rows],
-        [row.pay_usd for row in rows],
-    )
-    texts, per_usd = set().union(*columns), 1
-    if texts == {None}:
-        columns = ([row.amount for row in rows], [row.voucher for row in rows], [row.pay for row in rows])
-        texts, per_usd = set().union(*columns), INTEGERS_PER_USD
-    read = _read_plain(texts, UNITS_PER_USD // per_usd) or _read_any(texts, per_usd)
+    rows_of_three, per_usd = list(map(_DECIMALS, rows)), 1
+    if set(rows_of_three[:1]) == {_NOTHING} == set(rows_of_three):
+        rows_of_three, per_usd = list(map(_INTEGERS, rows)), INTEGERS_PER_USD
+    texts = list(chain.from_iterable(rows_of_three))
+    return _read_plain(texts, SCALE_DIGITS - len(str(per_usd)) + 1) or _read_texts(texts, per_usd)
+
+
+def _read_plain(texts: Sequence[Scalar], digits: int) -> Amounts | None:
+    """
+    Read texts like `123.45`, all at once; None when there is any other, or one with more digits than 64 bits hold.
+
+    Args:
+        texts: Of three amounts for each row.
+        digits: How many decimal places the unit of 1e-10 USD has in these texts.
+    """
+    try:
+        joined = ",".join([*cast("Sequence[str]", texts), ""])
+        letters = np.frombuffer(joined.encode("ascii"), np.uint8)
+    except (TypeError, UnicodeEncodeError):
+        return None
+    ends = np.flatnonzero(letters == _COMMA)
+    if len(ends) != len(texts) or not _IS_PLAIN[letters].all():
+        return None
+    starts = np.concatenate(([0], ends[:-1] + 1))
+    is_negative = letters[starts] == _MINUS
+    # One point each, or none at all, as nearly always: then the point of each text is known by its number.
+    points = np.flatnonzero(letters == _POINT) if "." in joined else ends
+    if len(points) != len(ends) or joined.count("-") != int(is_negative.sum()):
+        return None
+    fraction, whole = np.maximum(ends - points - 1, 0), points - starts - is_negative
+    is_written = (points <= ends).all() and whole.min() >= 0 and (whole + fraction).min() >= 1
+    if not is_written or fraction.max() > digits or whole.max() > _MOST_DIGITS - digits:
+        return None
+    read = np.fromstring(joined.replace(".", ""), np.int64, sep=",") * _POWERS[digits - fraction]
+    if len(read) != len(texts) or np.abs(read).max() > LARGEST_ROW:
+        return None
+    amount, voucher, pay = read.reshape(-1, 3).T
+    return Amounts(amount=amount, voucher=voucher, pay=pay)
+
+
+def _read_texts(texts: Sequence[Scalar], per_usd: int) -> Amounts | None:
+    """Read texts in any spelling, each once; None where one of them is no amount of a row."""
+    read = _read_any(set(texts), per_usd)
     if read is None:
         return None
     usd, finer = read
     if max(map(abs, usd.values()), default=0) > LARGEST_ROW:
         return None
-    amount, voucher, pay = ([usd[text] for text in column] for column in columns)
-    rounded = sum(not finer.isdisjoint(three) for three in zip(*columns, strict=True)) if finer else 0
-    return Amounts(amount=amount, voucher=voucher, pay=pay, rounded=rounded)
+    amount, voucher, pay = np.array([usd[text] for text in texts], np.int64).reshape(-1, 3).T
+    lost = np.array([text in finer for text in texts], np.bool_).reshape(-1, 3).any(axis=1) if finer else ()
+    return Amounts(amount=amount, voucher=voucher, pay=pay, rounded=int(np.count_nonzero(lost)))
 
 
 _Read: TypeAlias = tuple[dict[Scalar, int], frozenset[Scalar]]
 """Amounts by their text, and the texts that lost digits."""
-
-
-def _read_plain(texts: set[Scalar], units: int) -> _Read | None:
-    """
-    Read texts like `123.45`, ten times as fast as one by one; None when there is any other.
-
-    Dividing the units by a power of ten is exact, for there is a power only for as many digits as they have zeros.
-    """
-    powers = [units // 10**digits for digits in range(len(str(units)))]
-    try:
-        if not _PLAIN.fullmatch("".join(cast("set[str]", texts))):
-            return None
-        parts = zip(texts, [cast("str", text).partition(".") for text in texts], strict=True)
-        usd = {text: int(whole + fraction) * powers[len(fraction)] for text, (whole, _, fraction) in parts}
-    except (TypeError, ValueError, IndexError):
-        return None
-    return (usd, frozenset()) if max(map(abs, usd.values()), default=0) <= MAX_UNITS else None
 
 
 def _read_any(texts: set[Scalar], per_usd: int) -> _Read | None:
@@ -168,14 +195,9 @@ def _read_any(texts: set[Scalar], per_usd: int) -> _Read | None:
 
 
 def _read_each(rows: Sequence[Row], first: int) -> Amounts:
-    read = Amounts()
-    for index, row in enumerate(rows, start=first):
-        amount, voucher, pay, rounded = amounts_of(row, f"bills[{index}]")
-        read.amount.append(amount)
-        read.voucher.append(voucher)
-        read.pay.append(pay)
-        read.rounded += rounded
-    return read
+    read = [amounts_of(row, f"bills[{index}]") for index, row in enumerate(rows, start=first)]
+    amount, voucher, pay = np.array([three for *three, _ in read], np.int64).reshape(-1, 3).T
+    return Amounts(amount=amount, voucher=voucher, pay=pay, rounded=sum(rounded for *_, rounded in read))
 
 
 def _complete(amount: int | None, voucher: int | None, pay: int | None) -> tuple[int | None, int | None, int | None]:

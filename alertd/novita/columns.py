@@ -5,8 +5,10 @@ Decides how rows are held and series are distinguished; the meaning of fields is
 """
 
 from array import array
-from collections.abc import Sequence
-from typing import ClassVar, TypeAlias
+from collections.abc import Callable, Sequence
+from itertools import chain
+from operator import attrgetter
+from typing import ClassVar, TypeAlias, cast
 
 import numpy as np
 
@@ -19,6 +21,8 @@ CACHED_TIMES = 8192
 """Times recur within an answer; beyond this many, remembering costs more memory than it saves time."""
 
 _SeriesKey: TypeAlias = tuple[Scalar, Scalar, Scalar, Scalar, Scalar]
+_KEY: Callable[[Row], _SeriesKey] = attrgetter("owner_id", "product_id", "product_name", "category", "billing_method")
+_TIMES: Callable[[Row], tuple[Scalar, Scalar]] = attrgetter("start_time", "end_time")
 
 
 class BillColumns:
@@ -56,9 +60,9 @@ class BillColumns:
         amounts = read_amounts(rows, first=len(self))
         self._add_series(rows)
         self._add_hours(rows)
-        self._amount.extend(amounts.amount)
-        self._voucher.extend(amounts.voucher)
-        self._pay.extend(amounts.pay)
+        self._amount.frombytes(amounts.amount.tobytes())
+        self._voucher.frombytes(amounts.voucher.tobytes())
+        self._pay.frombytes(amounts.pay.tobytes())
         self._rounded += amounts.rounded
 
     def extend(self, rows: BillRows) -> None:
@@ -88,23 +92,31 @@ class BillColumns:
         )
 
     def _add_hours(self, rows: Sequence[Row]) -> None:
-        times = [(row.start_time, row.end_time) for row in rows]
+        times = list(map(_TIMES, rows))
         if len(self._hours) > CACHED_TIMES:
             self._hours.clear()
         hours = self._hours
-        for pair in dict.fromkeys(times):
-            if pair not in hours:
-                hours[pair] = hours_of(*pair, f"bills[{len(self) + times.index(pair)}]")
-        self._span.extend([hours[pair][1] for pair in times])
-        self._hour.extend([hours[pair][0] for pair in times])
+        found = list(map(hours.get, times))
+        if None in found:
+            for pair in dict.fromkeys(times):
+                if pair not in hours:
+                    hours[pair] = hours_of(*pair, f"bills[{len(self) + times.index(pair)}]")
+            found = list(map(hours.get, times))
+        # Two numbers a row, one after the other.
+        both = np.fromiter(chain.from_iterable(cast("list[tuple[int, int]]", found)), np.int32, 2 * len(found))
+        self._span.frombytes(both[1::2].tobytes())
+        self._hour.frombytes(both[::2].tobytes())
 
     def _add_series(self, rows: Sequence[Row]) -> None:
-        keys = [(row.owner_id, row.product_id, row.product_name, row.category, row.billing_method) for row in rows]
+        keys = list(map(_KEY, rows))
         series = self._series_by_key
-        for key in dict.fromkeys(keys):
-            if key not in series:
-                self._intern(key)
-        self._series.extend([series[key] for key in keys])
+        found = list(map(series.get, keys))
+        if None in found:
+            for key in dict.fromkeys(keys):
+                if key not in series:
+                    self._intern(key)
+            found = list(map(series.get, keys))
+        self._series.frombytes(np.array(found, np.int32).tobytes())
 
     def _intern(self, key: _SeriesKey) -> None:
         owner, product_id, product, subcategory, billing_method = key

@@ -15,7 +15,10 @@ from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, 
 from alertd.novita.wire import Row, decode_rows
 
 CHUNK_BYTES = 1 << 20
-"""How much is decoded at a time, and the most that one row may have: 2,000 times a usual one."""
+"""How much is gathered before it is decoded, and the most that one row may have: 2,000 times a usual one."""
+
+WINDOW_BYTES = 1 << 17
+"""How much is decoded at a time: the rows of more would leave the processor's cache before they are packed away."""
 
 MAX_ENVELOPE_BYTES = 1 << 20
 """The most that may stand around the rows."""
@@ -71,14 +74,15 @@ class BillStream:
 
     def decode(self) -> None:
         """
-        Decode the rows that have arrived, up to less than one chunk.
+        Decode the rows that have arrived, up to less than one window.
 
         Raises:
             UnexpectedShape: What has arrived cannot become a bill, whatever follows.
         """
-        while self.is_due:
-            if not self._advance() and self.is_due:
-                raise UnexpectedShape(self._excess())
+        while len(self._buffer) > WINDOW_BYTES and self._advance():
+            pass
+        if self.is_due:
+            raise UnexpectedShape(self._excess())
 
     def finish(self) -> BillColumns:
         """
@@ -155,8 +159,10 @@ class BillStream:
         return True
 
     def _decode_rows(self) -> bool:
-        window = _copy(self._buffer, CHUNK_BYTES)
-        end, rows, ends_list = self._guess(window) or self._scan(window)
+        end, rows, ends_list = self._next_rows(WINDOW_BYTES)
+        if end is None and len(self._buffer) > WINDOW_BYTES:
+            # A row that is larger than any window.
+            end, rows, ends_list = self._next_rows(CHUNK_BYTES)
         if end is None:
             return False
         if not rows and self._after_comma:
@@ -165,6 +171,10 @@ class BillStream:
         self._place = _Place.TAIL if ends_list else _Place.AFTER_ROW
         del self._buffer[: end + ends_list]
         return True
+
+    def _next_rows(self, size: int) -> tuple[int | None, list[Row], bool]:
+        window = _copy(self._buffer, size)
+        return self._guess(window) or self._scan(window)
 
     def _guess(self, window: bytes) -> tuple[int, list[Row], bool] | None:
         """

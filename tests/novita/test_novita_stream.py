@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from alertd.core.spend.bill import BillRows, Series
 from alertd.novita.columns import BillColumns
 from alertd.novita.shape import UnexpectedShape
-from alertd.novita.stream import CHUNK_BYTES, BillStream
+from alertd.novita.stream import CHUNK_BYTES, WINDOW_BYTES, BillStream
 from tests.examples import examples
 
 START = 1764547200
@@ -359,3 +359,13 @@ def test_columns_when_joined_then_names_are_shared_and_rows_keep_their_order() -
     assert records(joined) == records(first) + records(second)
     assert len(joined.names) == 3
     assert joined.rounded == 1
+
+
+def test_row_when_larger_than_what_is_decoded_at_a_time_then_is_read_like_others() -> None:
+    """A chunk is decoded in windows; a row that no window holds is still one of the rows."""
+    long = ROW | {"productName": "x" * (2 * WINDOW_BYTES)}
+    rows = [ROW] * 2000 + [long] + [ROW] * 2000
+    body = json.dumps({"bills": rows}).encode()
+    found = decode(body, *range(50_000, len(body), 50_000))
+    assert len(found) == len(rows)
+    assert [len(found.names[n].product) for n in found.series[[1999, 2000, 2001]].tolist()] == [0, 2 * WINDOW_BYTES, 0]
