@@ -89,8 +89,9 @@ class StoreGateway(StoredOutbox):
         ]
 
         def save(store: Store) -> Mapping[CategoryKey, Mapping[int, HourBlock]]:
-            before = {key: store.books_of(view).blocks(*key, hours) for key, hours in blocks.items() if hours}
-            store.save_facts(table, books=changes, monthly=bills, view=view)
+            with store.transaction():
+                before = {key: store.books_of(view).blocks(*key, hours) for key, hours in blocks.items() if hours}
+                store.save_facts(table, books=changes, monthly=bills, view=view)
             return before
 
         return await self._thread.call(save)

@@ -10,7 +10,7 @@ from functools import partial
 from typing import ClassVar, NamedTuple
 
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HourRange
+from alertd.core.hours import HourRange, HourSet
 from alertd.core.money import Usd
 from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_arrivals, encode_arrivals
 from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill
@@ -29,7 +29,7 @@ from alertd.store.encoding import (
     to_micros,
     to_micros_or_none,
 )
-from alertd.store.table import insert_all, select, upsert
+from alertd.store.table import insert_all, select, upsert, upsert_all
 
 # A block of 10,000 cells has 120 kB: one batch stays below 10 MB.
 _BATCH_HOURS = 64
@@ -181,13 +181,15 @@ class Books:
 
     def blocks(self, account: str, category: str, hours: Iterable[int]) -> dict[int, HourBlock]:
         """Return the blocks of the hours asked for; an hour without rows is absent."""
-        sql = f"SELECT block FROM {self.HOUR} WHERE account = ? AND category = ? AND hour = ?"  # noqa: S608
-        found: dict[int, HourBlock] = {}
+        where = "WHERE account = ? AND category = ? AND hour >= ? AND hour < ? ORDER BY hour"
+        sql = f"SELECT hour, block FROM {self.HOUR} {where}"  # noqa: S608 -- a name of our own
         with self._database.snapshot():
-            for hour in hours:
-                for (data,) in self._database.rows(tuple[bytes], sql, (account, category, hour)):
-                    found[hour] = _block(data, account, category, hour)
-        return found
+            return {
+                hour: _block(data, account, category, hour)
+                # A query for each run of hours: a first read asks for a month of them.
+                for run in HourSet.of([HourRange(hour, hour + 1) for hour in hours])
+                for hour, data in self._database.rows(tuple[int, bytes], sql, (account, category, run.start, run.end))
+            }
 
     def save(self, table: SeriesTable, changes: Iterable[BookChange]) -> None:
         """
@@ -198,10 +200,11 @@ class Books:
         """
         with self._database.transaction():
             self._save_series(table)
+            changes = list(changes)
+            self._save_books([change.book for change in changes])
             for change in changes:
-                self._save_book(change.book)
-                for hour, block in change.blocks.items():
-                    self._save_block(change.book, hour, block)
+                if change.blocks:
+                    self._save_blocks(change.book, change.blocks)
                 if change.arrivals:
                     self._save_arrivals(change)
 
@@ -212,31 +215,24 @@ class Books:
         if saved > len(table):
             raise ValueError(f"the series table has {len(table)} names, the database {saved}")
         rows = [_SeriesRow(number, *name) for number, name in enumerate(table.names[saved:], saved)]
-        insert_all(self._database, self.SERIES, _SeriesRow, rows)
+        if rows:
+            insert_all(self._database, self.SERIES, _SeriesRow, rows)
 
-    def _save_book(self, book: CategoryBook) -> None:
-        row = _book_row(book)
-        if select(self._database, _BookRow, self.BOOK, "WHERE account = ? AND category = ?", book.key) != [row]:
-            upsert(self._database, self.BOOK, row, _BOOK_KEY)
+    def _save_books(self, books: Iterable[CategoryBook]) -> None:
+        rows = list(map(_book_row, books))
+        known = frozenset(select(self._database, _BookRow, self.BOOK)) if rows else frozenset()
+        changed = [row for row in rows if row not in known]
+        if changed:
+            upsert_all(self._database, self.BOOK, _BookRow, changed, _BOOK_KEY)
 
-    def _save_block(self, book: CategoryBook, hour: int, block: HourBlock) -> None:
-        if not len(block):
-            sql = f"DELETE FROM {self.HOUR} WHERE account = ? AND category = ? AND hour = ?"  # noqa: S608
-            self._database.execute(sql, (*book.key, hour))
-            return
-        # The summary comes from the block that is written, never from the book: a row cannot contradict itself.
-        summary = summarise(hour, block)
-        row = _HourRow(
-            account=book.account,
-            category=book.category,
-            hour=hour,
-            end_hour=summary.end,
-            total=str(summary.total),
-            has_credit=int(summary.has_credit),
-            digest=summary.digest,
-            block=encode(block),
-        )
-        upsert(self._database, self.HOUR, row, _HOUR_KEY)
+    def _save_blocks(self, book: CategoryBook, blocks: Mapping[int, HourBlock]) -> None:
+        sql = f"DELETE FROM {self.HOUR} WHERE account = ? AND category = ? AND hour = ?"  # noqa: S608
+        for hour, block in blocks.items():
+            if not len(block):
+                self._database.execute(sql, (*book.key, hour))
+        # Made while they are written, so that the bytes of only a few are held at once.
+        rows = (_hour_row(book, hour, block) for hour, block in blocks.items() if len(block))
+        upsert_all(self._database, self.HOUR, _HourRow, rows, _HOUR_KEY)
 
     def _save_arrivals(self, change: BookChange) -> None:
         for (step, end), came in change.arrivals.items():
@@ -253,17 +249,7 @@ class Books:
         The hours before it count as never read afterwards, not as empty. Books in memory must be loaded anew.
         """
         with self._database.transaction():
-            for book in self.load_books().values():
-                first = min((span.start for span in (*book.covered, *book.failed)), default=before_hour)
-                gone = HourRange(min(first, before_hour), before_hour)
-                self._save_book(
-                    replace(
-                        book,
-                        covered=book.covered.remove(gone),
-                        failed=book.failed.remove(gone),
-                        suspicions={hour: s for hour, s in book.suspicions.items() if hour >= before_hour},
-                    )
-                )
+            self._save_books([_without(book, before_hour) for book in self.load_books().values()])
             sql = f"DELETE FROM {self.HOUR} WHERE end_hour <= ?"  # noqa: S608 -- a name of our own
             return self._database.execute(sql, (before_hour,))
 
@@ -296,8 +282,36 @@ class Bills(Books):
                 upsert(self._database, "monthly_bill", row, _MONTHLY_KEY)
 
 
+def _without(book: CategoryBook, before_hour: int) -> CategoryBook:
+    """Return a book that does not know of hours before one."""
+    first = min((span.start for span in (*book.covered, *book.failed)), default=before_hour)
+    gone = HourRange(min(first, before_hour), before_hour)
+    return replace(
+        book,
+        covered=book.covered.remove(gone),
+        failed=book.failed.remove(gone),
+        suspicions={hour: s for hour, s in book.suspicions.items() if hour >= before_hour},
+    )
+
+
 def _block(data: bytes, account: str, category: str, hour: int) -> HourBlock:
     return read(lambda: decode(data), where=f'account "{account}": {category}: block of hour {hour}')
+
+
+def _hour_row(book: CategoryBook, hour: int, block: HourBlock) -> _HourRow:
+    # The summary comes from the block that is written, never from the book: a row cannot contradict itself.
+    encoded = encode(block)
+    summary = summarise(hour, block, encoded)
+    return _HourRow(
+        account=book.account,
+        category=book.category,
+        hour=hour,
+        end_hour=summary.end,
+        total=str(summary.total),
+        has_credit=int(summary.has_credit),
+        digest=summary.digest,
+        block=encoded,
+    )
 
 
 def _summary(row: _SummaryRow, book: _BookRow) -> HourSummary:

@@ -57,6 +57,7 @@ _BEGIN_WRITE = (
     f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LIMITS}'10s'; "
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 )
+_NUMBER = "SELECT pg_current_xact_id()::text"
 _COPIED_AT_ONCE = 64
 """Rows; a block of 10,000 cells has 120 kB."""
 _IN_DOUBT_S = 20.0
@@ -178,7 +179,8 @@ class PostgresDatabase:
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """See `Database.executemany`."""
         with self.transaction(), self._explained(), self._session().cursor() as cursor:
-            cursor.executemany(_numbered(sql), [[_sendable(value) for value in row] for row in rows])
+            # Sent one after the other as they are made, and no answer is awaited in between.
+            cursor.executemany(_numbered(sql), ([_sendable(value) for value in row] for row in rows))
 
     # --- transactions ----------------------------------------------------------------------------------------------
 
@@ -195,10 +197,14 @@ class PostgresDatabase:
             return
         if self._is_read_only:
             raise StoreError(f"{self.place}: it was opened to read and cannot be written")
-        with self._bracket(_BEGIN_WRITE):
-            number = self._begun()
+        check = _NUMBER if self._epoch is None else CHECK_LEASE.replace("?", str(self._epoch))
+        with self._bracket(f"{_BEGIN_WRITE}; {check}") as said:
+            if said is None:
+                raise LeaseLost(self.place)
+            # By it the fate of the transaction can be asked for.
+            (number,) = said
             yield
-            self._commit(number)
+            self._commit(str(number))
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -212,22 +218,22 @@ class PostgresDatabase:
                 self._session().execute("COMMIT")
 
     @contextlib.contextmanager
-    def _bracket(self, begin: str) -> Iterator[None]:
-        connection = self._begin(begin)
+    def _bracket(self, begin: str) -> Iterator[tuple[Value, ...] | None]:
+        """Begin with some statements, all in one message, and yield the first row of the last one's answer."""
+        connection, said = self._begin(begin)
         self._is_inside = True
         try:
-            yield
+            yield said
         except BaseException:
             self._roll_back(connection)
             raise
         finally:
             self._is_inside = False
 
-    def _begin(self, begin: str) -> PostgresConnection:
+    def _begin(self, begin: str) -> tuple[PostgresConnection, tuple[Value, ...] | None]:
         connection = self._session()
         try:
-            with connection.answering_within(SHORT_ANSWER_S):
-                connection.execute(begin.encode())
+            return connection, connection.ask_all(begin)
         except psycopg.Error:
             with self._explained():
                 if not connection.closed:
@@ -235,25 +241,14 @@ class PostgresDatabase:
                     raise
             # It was cut while nothing was under way: nothing is lost but the connection.
             connection = self._session()
-            with self._explained(), connection.answering_within(SHORT_ANSWER_S):
-                connection.execute(begin.encode())
-        return connection
+            with self._explained():
+                return connection, connection.ask_all(begin)
 
     @staticmethod
     def _roll_back(connection: PostgresConnection) -> None:
         # Of a connection that was cut the server rolls back by itself.
         with contextlib.suppress(psycopg.Error), connection.answering_within(SHORT_ANSWER_S):
             connection.execute("ROLLBACK")
-
-    def _begun(self) -> str:
-        """Return the number of the transaction that has begun, by which its fate can be asked for."""
-        if self._epoch is None:
-            ((number,),) = self.rows(tuple[str], "SELECT pg_current_xact_id()::text")
-            return number
-        found = self.rows(tuple[str], CHECK_LEASE, (self._epoch,))
-        if not found:
-            raise LeaseLost(self.place)
-        return found[0][0]
 
     def _commit(self, number: str) -> None:
         connection = self._session()

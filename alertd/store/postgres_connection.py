@@ -41,6 +41,14 @@ class PostgresConnection(psycopg.Connection[tuple[Value, ...]]):
             self.close()
             raise psycopg.OperationalError(f"the server gave no answer within {self.answer_s:.0f} s") from None
 
+    def ask_all(self, statements: str) -> tuple[Value, ...] | None:
+        """Run some statements in one message, answered soon; return the first row of the last answer, if it has one."""
+        with self.answering_within(SHORT_ANSWER_S):
+            cursor = self.execute(statements.encode())
+            while cursor.nextset():
+                pass
+        return cursor.fetchone() if cursor.description else None
+
     @contextlib.contextmanager
     def answering_within(self, seconds: float) -> Iterator[None]:
         """Wait no longer than this while the block runs."""

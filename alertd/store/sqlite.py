@@ -21,7 +21,8 @@ BUSY_TIMEOUT_MS = 5_000
 _OWNER_ONLY = 0o600
 # Backfills write a WAL of tens of megabytes; after a checkpoint it shrinks to this again.
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
-_CACHE_KIB = 16 * 1024
+_CACHE_KIB = 2 * 1024
+"""Enough for what is asked for again: blocks are read once, one after the other, and the system keeps the file."""
 _DIALECT = Dialect(blob="BLOB", text="TEXT", identity="INTEGER PRIMARY KEY AUTOINCREMENT", find="instr")
 
 _RESTORE = (

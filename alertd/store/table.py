@@ -33,14 +33,23 @@ def insert(database: Database, table: str, row: NamedTuple, rest: str = "", *, g
     return database.execute(sql, tuple(values.values()))
 
 
-def insert_all(database: Database, table: str, shape: type[RowT], rows: Iterable[RowT]) -> None:
-    """Write many new rows with one statement."""
+def insert_all(database: Database, table: str, shape: type[RowT], rows: Iterable[RowT], rest: str = "") -> None:
+    """Write many rows with one statement; *rest* as of `insert`."""
     marks = ", ".join("?" for _ in shape._fields)
-    sql = f"INSERT INTO {table} ({', '.join(shape._fields)}) VALUES ({marks})"  # noqa: S608 -- names of our own
+    sql = f"INSERT INTO {table} ({', '.join(shape._fields)}) VALUES ({marks}) {rest}"  # noqa: S608 -- as above
     database.executemany(sql, rows)
 
 
 def upsert(database: Database, table: str, row: NamedTuple, key: Sequence[str]) -> None:
     """Write a row over the one with the same key, if there is one."""
-    changes = ", ".join(f"{name} = excluded.{name}" for name in row._fields if name not in key)
-    insert(database, table, row, f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}")
+    insert(database, table, row, _over(row._fields, key))
+
+
+def upsert_all(database: Database, table: str, shape: type[RowT], rows: Iterable[RowT], key: Sequence[str]) -> None:
+    """Write many rows as `upsert` does, with one statement; they are taken one by one as they are made."""
+    insert_all(database, table, shape, rows, _over(shape._fields, key))
+
+
+def _over(columns: Iterable[str], key: Sequence[str]) -> str:
+    changes = ", ".join(f"{name} = excluded.{name}" for name in columns if name not in key)
+    return f"ON CONFLICT ({', '.join(key)}) DO UPDATE SET {changes}"

@@ -4,6 +4,7 @@ import contextlib
 import re
 import socket
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -382,3 +383,27 @@ def test_errors_when_libpq_repeats_the_password_then_masked(postgres: PostgresSe
     with pytest.raises(StoreError) as caught:
         Store.open(wrong, now=NOW)
     assert 'role "********" does not exist' in str(caught.value)
+
+
+def test_small_commit_when_made_then_the_server_is_asked_three_times(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begin with the lease, write, commit: each further question is a way to the server and back."""
+    asked = 0
+    wait = PostgresConnection.wait
+
+    def counted(*arguments: object, **options: object) -> object:
+        nonlocal asked
+        # The lease is renewed by a thread of its own.
+        asked += threading.current_thread() is threading.main_thread()
+        return wait(*arguments, **options)  # type: ignore[arg-type, type-var]
+
+    with closing(Store.open(url, now=NOW)) as store:
+        monkeypatch.setattr(PostgresConnection, "wait", counted)
+        store.meta.put("fact", "1")
+        assert asked == 3
+        store.save_facts(table_of(), books=[change_of({HOUR: block_of(1)})])
+        found = []
+        for count in (5, 50):
+            asked = 0
+            store.save_facts(table_of(), books=[change_of({HOUR + n: block_of(count) for n in range(count)})])
+            found.append(asked)
+        assert found[0] == found[1], "fifty hours take as many questions as five"
