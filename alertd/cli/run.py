@@ -49,9 +49,11 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
 
 
 async def _serve(settings: "Settings") -> int:
+    from alertd.daemon.allocator import share_one_arena
     from alertd.daemon.signals import Signals, leave_at_once
     from alertd.daemon.systemd import ServiceManager
 
+    share_one_arena()
     with Signals(on_overdue=leave_at_once) as signals:
         try:
             return await _take_turns(settings, ServiceManager.from_environment(os.environ), signals)

@@ -19,6 +19,7 @@ from alertd.core.money import Usd
 from alertd.core.rules.records import ReloadOutcome
 from alertd.core.spend.lately import period_so_far
 from alertd.core.spend.lists import View
+from alertd.daemon.allocator import give_back
 from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.clock_watch import ClockWatch
 from alertd.daemon.control_socket import listen, socket_path
@@ -240,6 +241,7 @@ class Service:
                 report = await poll(self._app, next_at=next_at)
                 if self._wants_overview:
                     await renew_overview(self._app, self._app.time.now())
+                await asyncio.to_thread(give_back)
         except TimeoutError:
             if not deadline.expired():
                 raise

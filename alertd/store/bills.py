@@ -14,9 +14,10 @@ from alertd.core.hours import HourRange, HourSet
 from alertd.core.money import Usd
 from alertd.core.spend.arrival import Arrivals, Place, ReadSpan, decode_arrivals, encode_arrivals
 from alertd.core.spend.bill import BillPhase, MonthlyBill, Series, TrackedBill
-from alertd.core.spend.block import HourBlock, decode, encode
+from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable, Suspicion, summarise
 from alertd.core.spend.lists import View
+from alertd.core.spend.packing import pack, unpack
 from alertd.store.database import Database, Value
 from alertd.store.encoding import (
     from_json,
@@ -295,13 +296,12 @@ def _without(book: CategoryBook, before_hour: int) -> CategoryBook:
 
 
 def _block(data: bytes, account: str, category: str, hour: int) -> HourBlock:
-    return read(lambda: decode(data), where=f'account "{account}": {category}: block of hour {hour}')
+    return read(lambda: unpack(data), where=f'account "{account}": {category}: block of hour {hour}')
 
 
 def _hour_row(book: CategoryBook, hour: int, block: HourBlock) -> _HourRow:
     # The summary comes from the block that is written, never from the book: a row cannot contradict itself.
-    encoded = encode(block)
-    summary = summarise(hour, block, encoded)
+    summary = summarise(hour, block)
     return _HourRow(
         account=book.account,
         category=book.category,
@@ -310,7 +310,7 @@ def _hour_row(book: CategoryBook, hour: int, block: HourBlock) -> _HourRow:
         total=str(summary.total),
         has_credit=int(summary.has_credit),
         digest=summary.digest,
-        block=encoded,
+        block=pack(block),
     )
 
 

@@ -198,12 +198,17 @@ class SqliteDatabase:
 
     def check(self) -> list[str]:
         """Check pages, indexes and references thoroughly; return what is wrong, a line each."""
-        faults = self._faults("PRAGMA integrity_check(100)")
-        for table, row, parent in self.rows(
-            tuple[str, int | None, str], 'SELECT "table", rowid, parent FROM pragma_foreign_key_check'
-        ):
-            faults.append(f"table {table}: row {row} refers to a row of {parent} that is not there")
-        return faults
+        try:
+            faults = self._faults("PRAGMA integrity_check(100)")
+            sql = 'SELECT "table", rowid, parent FROM pragma_foreign_key_check'
+            # What damaged pages refer to says nothing.
+            orphans = [] if faults else self.rows(tuple[str, int | None, str], sql)
+        except StoreError as error:
+            # Some damage keeps SQLite from looking any further.
+            return [str(error)]
+        return faults + [
+            f"table {table}: row {row} refers to a row of {parent} that is not there" for table, row, parent in orphans
+        ]
 
     def _faults(self, sql: str) -> list[str]:
         return [text for (text,) in self.rows(tuple[str], sql) if text != "ok"]

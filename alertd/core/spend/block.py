@@ -18,9 +18,10 @@ from alertd.core.money import MAX_UNITS
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_HEADER = struct.Struct("<BBI")
+HEADER = struct.Struct("<BBI")
 _VERSION = 1
-_HAS_SPAN, _HAS_VOUCHER, _HAS_PAY = 1, 2, 4
+HAS_SPAN, HAS_VOUCHER, HAS_PAY = 1, 2, 4
+"""Which columns are there that need not be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -104,33 +105,38 @@ def exact_sum(values: "NDArray[np.int64]") -> int:
     return sum(values.tolist())
 
 
-def encode(block: HourBlock) -> bytes:
-    """Pack a block into bytes; equal blocks give equal bytes. Columns that follow from others are left out."""
+def columns_needed(block: HourBlock) -> int:
+    """Return which columns do not follow from others, as flags."""
     # Most blocks have a few rows: `any` takes ten times as long as counting does.
     has_span = np.count_nonzero(block.span != 1) > 0
     has_voucher = np.count_nonzero(block.voucher) > 0
     has_pay = np.count_nonzero(block.pay != block.amount - block.voucher) > 0
-    flags = _HAS_SPAN * has_span | _HAS_VOUCHER * has_voucher | _HAS_PAY * has_pay
-    parts = [_HEADER.pack(_VERSION, flags, len(block)), block.series.astype("<i4", copy=False).tobytes()]
-    if has_span:
+    return HAS_SPAN * has_span | HAS_VOUCHER * has_voucher | HAS_PAY * has_pay
+
+
+def encode(block: HourBlock) -> bytes:
+    """Return a block's canonical bytes: equal blocks give equal bytes. Columns that follow from others are left out."""
+    flags = columns_needed(block)
+    parts = [HEADER.pack(_VERSION, flags, len(block)), block.series.astype("<i4", copy=False).tobytes()]
+    if flags & HAS_SPAN:
         parts.append(block.span.astype("<i4", copy=False).tobytes())
     parts.append(block.amount.astype("<i8", copy=False).tobytes())
-    if has_voucher:
+    if flags & HAS_VOUCHER:
         parts.append(block.voucher.astype("<i8", copy=False).tobytes())
-    if has_pay:
+    if flags & HAS_PAY:
         parts.append(block.pay.astype("<i8", copy=False).tobytes())
     return b"".join(parts)
 
 
 def decode(data: bytes) -> HourBlock:
     """
-    Unpack what `encode` packed.
+    Return the block of what `encode` made.
 
     Raises:
         ValueError: The bytes are damaged or of a later version.
     """
     try:
-        version, flags, count = _HEADER.unpack_from(data)
+        version, flags, count = HEADER.unpack_from(data)
         if version != _VERSION:
             raise ValueError(f"block version {version} is not known")
         columns = _columns(data, flags, count)
@@ -143,23 +149,23 @@ def decode(data: bytes) -> HourBlock:
 def _columns(
     data: bytes, flags: int, count: int
 ) -> "tuple[NDArray[np.int32], NDArray[np.int32], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]":
-    offset = _HEADER.size
-    wide = 1 + bool(flags & _HAS_VOUCHER) + bool(flags & _HAS_PAY)
-    if len(data) != offset + count * (4 + 4 * bool(flags & _HAS_SPAN) + 8 * wide):
+    offset = HEADER.size
+    wide = 1 + bool(flags & HAS_VOUCHER) + bool(flags & HAS_PAY)
+    if len(data) != offset + count * (4 + 4 * bool(flags & HAS_SPAN) + 8 * wide):
         raise ValueError("block is cut short")
     series = np.frombuffer(data, "<i4", count, offset)
     offset += 4 * count
     span = np.ones(count, np.int32)
-    if flags & _HAS_SPAN:
+    if flags & HAS_SPAN:
         span = np.frombuffer(data, "<i4", count, offset)
         offset += 4 * count
     amount = np.frombuffer(data, "<i8", count, offset)
     offset += 8 * count
     voucher = np.zeros(count, np.int64)
-    if flags & _HAS_VOUCHER:
+    if flags & HAS_VOUCHER:
         voucher = np.frombuffer(data, "<i8", count, offset)
         offset += 8 * count
-    pay = np.frombuffer(data, "<i8", count, offset) if flags & _HAS_PAY else amount - voucher
+    pay = np.frombuffer(data, "<i8", count, offset) if flags & HAS_PAY else amount - voucher
     return series, span, amount, voucher, pay
 
 

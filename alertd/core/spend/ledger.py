@@ -258,9 +258,9 @@ def _summary(hour: int, block: HourBlock, mark: bytes) -> HourSummary:
     )
 
 
-def summarise(hour: int, block: HourBlock, encoded: bytes | None = None) -> HourSummary:
-    """Return the summary of a stored block, as the book keeps it; with what `encode` made of it, where it is there."""
-    return _summary(hour, block, digest(encode(block) if encoded is None else encoded))
+def summarise(hour: int, block: HourBlock) -> HourSummary:
+    """Return the summary of a stored block, as the book keeps it."""
+    return _summary(hour, block, digest(encode(block)))
 
 
 def _blocks(table: SeriesTable, rows: BillRows, span: HourRange) -> tuple[dict[int, HourBlock], int]:
