@@ -51,9 +51,6 @@ def unpack(data: bytes) -> HourBlock:
         return decode(data)
     try:
         _, flags, count = HEADER.unpack_from(data)
-        if count > len(data):
-            # No two cells have the same series and span, so that each takes a byte at least.
-            raise IndexError
         rest = _Rest(data, HEADER.size)
         series = np.cumsum(rest.column(count))
         span = rest.column(count) if flags & HAS_SPAN else np.ones(count, np.int64)
@@ -100,6 +97,9 @@ class _Rest:
         return np.frombuffer(self._data, np.uint8, size, start)
 
     def column(self, count: int) -> "NDArray[np.int64]":
+        if count > len(self._data):
+            # No two cells have the same series and span, so that each takes a byte at least.
+            raise IndexError
         width = int(self._take(1)[0])
         if width > _WIDE:
             raise ValueError("block has a column wider than 64 bits")
