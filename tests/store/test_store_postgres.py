@@ -394,7 +394,7 @@ def test_small_commit_when_made_then_the_server_is_asked_three_times(url: str, m
         nonlocal asked
         # The lease is renewed by a thread of its own.
         asked += threading.current_thread() is threading.main_thread()
-        return wait(*arguments, **options)  # type: ignore[arg-type, type-var]
+        return wait(*arguments, **options)  # type: ignore[arg-type]
 
     with closing(Store.open(url, now=NOW)) as store:
         monkeypatch.setattr(PostgresConnection, "wait", counted)

@@ -111,7 +111,7 @@ def columns_needed(block: HourBlock) -> int:
     has_span = np.count_nonzero(block.span != 1) > 0
     has_voucher = np.count_nonzero(block.voucher) > 0
     has_pay = np.count_nonzero(block.pay != block.amount - block.voucher) > 0
-    return HAS_SPAN * has_span | HAS_VOUCHER * has_voucher | HAS_PAY * has_pay
+    return HAS_SPAN * bool(has_span) | HAS_VOUCHER * bool(has_voucher) | HAS_PAY * bool(has_pay)
 
 
 def encode(block: HourBlock) -> bytes:

@@ -28,7 +28,7 @@ def pack(block: HourBlock) -> bytes:
     if len(block) < _PACKED_FROM:
         return encode(block)
     flags = columns_needed(block)
-    parts = [HEADER.pack(_VERSION, flags, len(block)), _packed(np.diff(block.series.astype(np.int64), prepend=0))]
+    parts = [HEADER.pack(_VERSION, flags, len(block)), _packed(_steps(block.series))]
     if flags & HAS_SPAN:
         parts.append(_packed(block.span))
     parts.append(_packed(block.amount))
@@ -70,6 +70,13 @@ def unpack(data: bytes) -> HourBlock:
     return HourBlock(
         series=series.astype(np.int32), span=span.astype(np.int32), amount=amount, voucher=voucher, pay=pay
     )
+
+
+def _steps(series: "NDArray[np.int32]") -> "NDArray[np.int64]":
+    """Return the first number, and then how much larger each is than the one before it."""
+    found = series.astype(np.int64)
+    found[1:] -= series[:-1]
+    return found
 
 
 def _packed(values: "NDArray[np.signedinteger]") -> bytes:
