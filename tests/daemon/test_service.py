@@ -71,8 +71,8 @@ async def test_manager_when_the_service_runs_then_hears_of_its_start_each_poll_a
 
 COMMANDS = {
     "alerts": ("WARNING trainer-a (gpu-1) spent $84.00 on gpu in 24h (", ""),
-    "spend": ("$49.00 on 2026-01-10 (UTC), billed through", "\n$42.00 gpu\n$7.00 llm"),
-    "spend month": ("$", "in January 2026 (UTC)"),
+    "spend": ("$53.25 on 2026-01-10 (Europe/Berlin), billed through", "\n$45.50 gpu\n$7.75 llm"),
+    "spend month": ("$", "in January 2026 (Europe/Berlin)"),
     "running": ("trainer-a (gpu-1): $3.50 an hour, billed for 9 d 23 h, H100", ""),
     "budgets": ("There are no budgets", ""),
     "bills": ("$1,200.00 owed in all", "2025-12: $1,200.00, overdue"),
@@ -91,7 +91,7 @@ async def test_command_when_typed_in_slack_then_answered_from_what_the_service_k
         assert "ALERTD_SLACK_USERS" in await served.asked_in_slack("alerts", user="U0000KIM")
         # What was read once of an account that the rules lack now stays stored, and is no part of what is asked about.
         served.app.cycle.use(replace(served.app.cycle.plan, accounts={"other": served.account}))
-        assert "$49.00" not in await served.asked_in_slack("spend")
+        assert "$53.25" not in await served.asked_in_slack("spend")
 
 
 async def test_silence_when_chosen_by_button_or_typed_then_the_month_ends_by_the_zone_of_the_rules(
