@@ -14,7 +14,6 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.hours import HourRange
 from alertd.core.spend.usual import Baseline, double_usual, highest_windows
 
 Floats = NDArray[np.float64]
@@ -79,8 +78,8 @@ def judged(hourly: Floats, *, way: str, min_increase: float) -> NDArray[np.bool_
             enough = usual > 0
             highest = np.zeros_like(spent)
         else:
-            baseline = Baseline(window=HourRange(edge - WINDOW, edge), length=HISTORY)
-            doubled, known = double_usual(totals[list(baseline.bounds)], baseline, first)
+            baseline = Baseline(window=WINDOW, length=HISTORY)
+            (doubled,), (known,) = double_usual(totals, 0, np.array([edge]), baseline, first)
             usual = doubled / 2
             highest = highest_windows(totals[edge - WINDOW - HISTORY : edge - WINDOW + 1], WINDOW)
             enough = known & (usual > 0) & (edge - WINDOW - first >= WEEK)

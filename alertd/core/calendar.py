@@ -8,6 +8,7 @@ whole UTC hour at or after its local midnight: in zones that are off by half an 
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
+from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -153,6 +154,8 @@ def period_before(period: CalendarPeriod, timezone: str, starts_on: PeriodStart 
     return period_of(period.hours.start - 1, period.kind, timezone, starts_on)
 
 
+# Every budget asks for the same few at each poll.
+@lru_cache(maxsize=256)
 def _period(first: date, kind: Period, timezone: str, starts_on: PeriodStart | None) -> CalendarPeriod:
     following = _next_first_day(_first_day(first, kind), kind)
     if starts_on is not None:

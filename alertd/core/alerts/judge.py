@@ -75,7 +75,8 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
     others = [sample for sample in samples if sample.group not in again]
     stepped = step_rule(rule, others, of_rule, watched, facts.now)
     moves += [_counted(_closed(move, rule, facts), rule, facts) for move in stepped]
-    rates = rule.rates(facts, [move.after for move in moves if move.after.state is not AlertState.RESOLVED])
+    opened = [move.after for move in moves if move.after.state is not AlertState.RESOLVED]
+    rates = rule.rates(facts, opened) if facts.is_explained else {}
     moves = [_restated(_rated(move, rates.get(move.after.group)), rule, facts) for move in moves]
     moves += again.values()
     if isinstance(rule, GroupRule):

@@ -150,7 +150,7 @@ def _ratios(rule: Spike, past: Past, hours: HourRange) -> Values:
     lowest = replace(rule, thresholds={Severity.WARNING: Fraction(1)})
     found = np.zeros((len(hours), len(groups)))
     for row, end in enumerate(range(hours.start, hours.end)):
-        windows = compared(totals, span, rule.lengths, end, first_hours)
+        (windows,) = compared(totals, span, rule.lengths, [end], first_hours)
         usual = windows.usual / windows.parts
         is_rise = lowest.may_reach(windows)
         found[row] = np.where(is_rise, windows.spent / np.where(usual > 0, usual, 1), 0.0)

@@ -122,14 +122,19 @@ class BudgetRule(WatchedBudget):
         groups = self._worth_a_look(scene, unmoved) | set(mine)
         # In the order of the sums, then of the watched, so that one evaluation is like another.
         ordered = [g for g in dict.fromkeys((*scene.sums.groups, *mine)) if g in groups] if groups else []
-        forecasts = forecasts_of(scene, ordered, min_history=self.min_history)
+        # Where nothing is decided by a forecast, it is only shown.
+        is_asked = bool(self.forecast) or scene.facts.is_explained
+        forecasts = forecasts_of(scene, ordered, min_history=self.min_history) if is_asked else {}
         for group in ordered:
             standing = self._standing(scene, group, forecasts.get(group))
             if standing is None:
                 if group in mine:
                     yield self._without(scene, group)
-            elif group in mine or any(criterion.highest() is not None for criterion in self._sure(standing)):
-                yield self._sample(scene, group, standing)
+                continue
+            criteria = self._criteria(standing)
+            sure = self._sure(standing, criteria)
+            if group in mine or any(criterion.highest() is not None for criterion in sure):
+                yield self._sample(scene, group, standing, criteria)
 
     def closing(self, facts: Facts, alert: Alert) -> Sample | None:
         """Return what the period came to that an alert is about."""
@@ -140,7 +145,7 @@ class BudgetRule(WatchedBudget):
         period = self._period_of(hour_of(alert.period_start))
         scene = self._scene(facts, self.edges(facts), period, None, members=None)
         standing = self._standing(scene, alert.group, None)
-        return None if standing is None else self._sample(scene, alert.group, standing)
+        return None if standing is None else self._sample(scene, alert.group, standing, self._criteria(standing))
 
     def standings(self, facts: Facts) -> Standings:
         """
@@ -268,22 +273,20 @@ class BudgetRule(WatchedBudget):
             ),
         )
 
-    def _sure(self, standing: Standing) -> tuple[Criterion, ...]:
+    def _sure(self, standing: Standing, criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
         """Return the ways of which a severity may begin."""
-        criteria = self._criteria(standing)
         # A credit that may be missing before the period lowers the windows that reach there, and nothing else.
         return criteria[:_RATE] if any(gap.may_hide_credit for gap in standing.rates.gaps) else criteria
 
-    def _sample(self, scene: Scene, group: Labels, standing: Standing) -> Sample:
-        criteria = self._criteria(standing)
+    def _sample(self, scene: Scene, group: Labels, standing: Standing, criteria: tuple[Criterion, ...]) -> Sample:
         # It is lowered and resolved only when what is expected is below the line too.
-        expected = self._criteria(standing.as_expected)
-        held_by_others = worst(criterion.highest(self.resolve_below) for criterion in expected[1:])
         is_missed = standing.expected != standing.spent or standing.rates.is_lagging
+        expected = self._criteria(standing.as_expected) if is_missed else criteria
+        held_by_others = worst(criterion.highest(self.resolve_below) for criterion in expected[1:])
         lags = lagging(scene.facts.data, scene.edges, group, is_missed=is_missed)
         unknown = scene.amounts.gaps(group)
         gaps = tuple(dict.fromkeys((*scene.looked_at, *standing.planned.gaps, *standing.rates.gaps, *unknown)))
-        sure = self._sure(standing)
+        sure = self._sure(standing, criteria)
         facts = scene.facts
         held = worst(criterion.highest(self.resolve_below) for criterion in expected)
         caveats = (*((scene.amounts.gap_text,) if unknown else ()), *(gap.text for gap in gaps if gap not in unknown))

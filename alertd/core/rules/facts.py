@@ -117,4 +117,4 @@ class Facts:
     planned: tuple[PlannedSpend, ...] = ()
     """Spend that is known in advance, for every rule."""
     is_explained: bool = True
-    """Whether anybody reads what explains an alert: largest parts, further facts, ranges. It decides nothing."""
+    """Whether anybody reads what explains an alert: largest parts, rates, further facts, ranges. It decides nothing."""

@@ -263,30 +263,17 @@ class Spike(GroupRule):
         return found & least
 
     def _judge(self, facts: Facts, edges: Edges, group: Labels, column: int, windows: list[Windows]) -> _Judged:
-        length = self.lengths.window
-        rises: list[tuple[Windows, _Rise]] = []
-        for each in windows:
-            window = HourRange(each.end - length, each.end)
-            spent = int(each.spent[column])
-            rise = _Rise(
-                window=window,
-                spent=spent,
-                usual=Fraction(int(each.usual[column]), int(each.parts[column])),
-                highest=int(each.highest[column]),
-                is_known=bool(each.known_for[column] >= self._known_from),
-                is_billed=each.is_billed,
-                planned=self._allowances(facts, window).of(group, Usd(spent)),
-            )
-            rises.append((each, rise))
+        rises = [self._rise(facts, group, column, each) for each in windows]
+        judged = [(self._both(rise), rise) for rise in rises]
+        # The newest of those that are alike.
+        newest = range(len(rises) - 1, -1, -1)
 
-        def standing(rise: _Rise) -> tuple[int, int, Fraction]:
-            reached, held = self._both(rise)
+        def standing(number: int) -> tuple[int, int, Fraction]:
+            (reached, held), rise = judged[number]
             return (_rank(reached), _rank(held), _ratio(rise))
 
-        # The newest of those that are alike.
-        lower = max((rise for each, rise in reversed(rises) if each.is_lower[column]), key=standing)
-        upper = max((rise for each, rise in reversed(rises) if each.is_upper[column]), key=standing)
-        (reached, _), (about, held) = (self._both(rise) for rise in (lower, upper))
+        (reached, _), lower = judged[max((n for n in newest if windows[n].is_lower[column]), key=standing)]
+        (about, held), upper = judged[max((n for n in newest if windows[n].is_upper[column]), key=standing)]
         return _Judged(
             group=group,
             lower=lower,
@@ -294,6 +281,18 @@ class Spike(GroupRule):
             reached=min((reached, about), key=_rank),
             held=held,
             lagging=lagging(facts.data, edges, group, is_missed=lower != upper),
+        )
+
+    def _rise(self, facts: Facts, group: Labels, column: int, each: Windows) -> _Rise:
+        window, spent = HourRange(each.end - self.lengths.window, each.end), int(each.spent[column])
+        return _Rise(
+            window=window,
+            spent=spent,
+            usual=Fraction(int(each.usual[column]), int(each.parts[column])),
+            highest=int(each.highest[column]),
+            is_known=bool(each.known_for[column] >= self._known_from),
+            is_billed=each.is_billed,
+            planned=self._allowances(facts, window).of(group, Usd(spent)) if facts.planned else NOTHING_PLANNED,
         )
 
     def _both(self, rise: _Rise) -> tuple[Severity | None, Severity | None]:

@@ -46,6 +46,8 @@ _ENOUGH_TO_TELL = 4
 """From so many days on it shows whether a rise is an amount a day or a factor."""
 _ROUNDING = 1e-9
 """Far more than ratios of floats are off by."""
+_AT_ONCE = 512
+"""So many groups are looked at together."""
 _BEYOND = 1e300
 """More than anybody spends; finite, as infinities of both signs do not add up."""
 _CHECK_DAYS = 7
@@ -165,32 +167,44 @@ def carried_to_last_step(days: Floats, known: Bools) -> Floats:
     clearly better; a fall is a factor. Groups without a step keep their days.
     """
     carried = days.copy()
-    open_groups = np.flatnonzero(known.sum(axis=0) > _LEAST_BEFORE_STEP)
-    for back in range(_LEAST_DAYS, min(_LONGEST_SINCE_STEP, len(days) - _WEEK - 1) + 1):
-        groups = open_groups[_may_have_stepped(days[:, open_groups], known[:, open_groups], back)]
+    backs = range(_LEAST_DAYS, min(_LONGEST_SINCE_STEP, len(days) - _WEEK - 1) + 1)
+    is_open = known.sum(axis=0) > _LEAST_BEFORE_STEP
+    may_step = _may_have_stepped(days, known, backs)
+    for back, is_worth in zip(backs, may_step, strict=True):
+        groups = np.flatnonzero(is_worth & is_open)
         if not len(groups):
             continue
         step = _Step.look_for(days[:, groups], known[:, groups], back)
         here = step.is_rise | step.is_fall
         carried[:, groups[here]] = step.carried(days[:, groups])[:, here]
-        open_groups = np.setdiff1d(open_groups, groups[here], assume_unique=True)
+        is_open[groups[here]] = False
     return carried
 
 
-def _may_have_stepped(days: Floats, known: Bools, back: int) -> Bools:
+def _may_have_stepped(days: Floats, known: Bools, backs: range) -> Bools:
     """
-    Return which groups are worth a look for a step: most are not, and this costs a tenth of it.
+    Return by day of the step which groups are worth a look: most are not, and all of this costs less than one look.
 
     The highest ratio before a step is at least that of the same weekday in the week before it, and the lowest at most
-    that; both are over the same typical day. So each day since must lie beyond `_STEP` times that very day.
+    that; both are over the same typical day. So each day since must lie beyond `_STEP` times that very day. The last
+    week of them is enough to leave nearly all out.
     """
-    place = (np.arange(back) + 1) % _WEEK
-    before = slice(-back - 1 - _WEEK, -back - 1)
-    since, earlier, is_known = days[-back:], days[before][place], known[before][place]
-    rounding = _ROUNDING * (np.abs(since) + np.abs(earlier))
-    may_rise = ~is_known | (since - _STEP * earlier > -rounding)
-    may_fall = ~is_known | (since * _STEP - earlier < rounding)
-    return np.logical_or(may_rise.all(axis=0), may_fall.all(axis=0))
+    found = np.zeros((len(backs), days.shape[1]), np.bool_)
+    if not len(backs):
+        return found
+    back = np.array(backs)[:, None]
+    ago = np.arange(_WEEK)
+    places = len(days) - back - 1 - _WEEK + (back - ago) % _WEEK
+    is_before = (ago >= back)[:, :, None]
+    for first in range(0, days.shape[1], _AT_ONCE):
+        chosen = slice(first, first + _AT_ONCE)
+        since, earlier = days[: -_WEEK - 1 : -1, chosen][None], days[places, chosen]
+        rounding = _ROUNDING * (np.abs(since) + np.abs(earlier))
+        is_free = ~known[places, chosen] | is_before
+        may_rise = (is_free | (since - _STEP * earlier > -rounding)).all(axis=1)
+        may_fall = (is_free | (since * _STEP - earlier < rounding)).all(axis=1)
+        found[:, chosen] = may_rise | may_fall
+    return found
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)

@@ -49,6 +49,11 @@ class Lengths:
         """How many whole windows fit into the baseline."""
         return self.baseline // self.window
 
+    @property
+    def same_hours(self) -> Baseline:
+        """The windows of the same hours in the baseline."""
+        return Baseline(window=self.window, length=self.baseline)
+
     def before(self, end: int) -> HourRange:
         """Return the baseline of the window that ends at an hour."""
         start = end - self.window
@@ -108,7 +113,7 @@ def usual_at(
         return Fraction(0), 0
     span = HourRange(lengths.before(end).start, end)
     totals = view.running_totals(query, metric, span, np.array([number], np.intp))
-    found = compared(totals, span, lengths, end, first_hours_of(totals, span))
+    (found,) = compared(totals, span, lengths, [end], first_hours_of(totals, span))
     return Fraction(int(found.usual[0]), int(found.parts[0])), int(found.highest[0])
 
 
@@ -119,50 +124,60 @@ def _windows(
     totals = view.running_totals(query, metric, span, chosen)
     first_hours = first_hours_of(totals, span)
     begins = ends.begins[chosen]
-    for end in range(int(begins.min()), latest + 1):
-        is_upper = np.full(len(chosen), end == latest or end >= ends.recent)
-        found = compared(totals, span, lengths, end, first_hours)
-        yield replace(found, is_lower=begins <= end, is_upper=is_upper)
+    for found in compared(totals, span, lengths, range(int(begins.min()), latest + 1), first_hours):
+        is_upper = np.full(len(chosen), found.end == latest or found.end >= ends.recent)
+        yield replace(found, is_lower=begins <= found.end, is_upper=is_upper)
     if bool((ends.edges.edge != latest).any()):
         yield _up_to_own_edges(view, metric, ends, lengths, chosen, totals, span, first_hours)
 
 
 def compared(
-    totals: "NDArray[np.int64]", span: HourRange, lengths: Lengths, end: int, first_hours: "NDArray[np.int64]"
-) -> Windows:
+    totals: "NDArray[np.int64]",
+    span: HourRange,
+    lengths: Lengths,
+    ends: Sequence[int],
+    first_hours: "NDArray[np.int64]",
+) -> list[Windows]:
     """
-    Return the window of each group that ends at an hour, beside its baseline.
+    Return the windows of each group that end at some hours, beside their baselines.
 
     Args:
-        totals: Running totals in 1e-10 USD at each hour of the span and at its end, which hold window and baseline.
+        totals: Running totals in 1e-10 USD at each hour of the span and at its end, which hold windows and baselines.
         first_hours: As `first_hours_of` says.
     """
-    usual, parts = _usual(totals, span, lengths, end, first_hours)
-    before = lengths.before(end)
-    everybody = np.ones(len(usual), np.bool_)
-    return Windows(
-        end=end,
-        spent=totals[end - span.start] - totals[end - lengths.window - span.start],
-        usual=usual,
-        parts=parts,
-        highest=highest_windows(totals[before.start - span.start : before.end - span.start + 1], lengths.window),
-        known_for=before.end - np.maximum(first_hours, before.start),
-        is_lower=everybody,
-        is_upper=everybody,
-    )
+    usual, parts = _usual(totals, span, lengths, np.array(ends, np.int64), first_hours)
+    everybody = np.ones(totals.shape[1], np.bool_)
+    found = []
+    for number, end in enumerate(ends):
+        before = lengths.before(end)
+        windows = Windows(
+            end=end,
+            spent=totals[end - span.start] - totals[end - lengths.window - span.start],
+            usual=usual[number],
+            parts=parts,
+            highest=highest_windows(totals[before.start - span.start : before.end - span.start + 1], lengths.window),
+            known_for=before.end - np.maximum(first_hours, before.start),
+            is_lower=everybody,
+            is_upper=everybody,
+        )
+        found.append(windows)
+    return found
 
 
 def _usual(
-    totals: "NDArray[np.int64]", span: HourRange, lengths: Lengths, end: int, first_hours: "NDArray[np.int64]"
+    totals: "NDArray[np.int64]",
+    span: HourRange,
+    lengths: Lengths,
+    ends: "NDArray[np.int64]",
+    first_hours: "NDArray[np.int64]",
 ) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
-    before = lengths.before(end)
+    """Return so many times what is usual, by window and group, and how many times of each group."""
     if lengths.compare is Compare.PREVIOUS:
-        found = totals[before.end - span.start] - totals[before.start - span.start]
-        return found, np.full(len(found), lengths.windows, np.int64)
-    baseline = Baseline(window=HourRange(end - lengths.window, end), length=lengths.baseline)
-    rows = np.array(baseline.bounds, np.int64) - span.start
-    usual, is_known = double_usual(totals[rows], baseline, first_hours)
-    return np.where(is_known, usual, 0), np.full(len(usual), 2, np.int64)
+        starts = ends - lengths.window - span.start
+        found = totals[starts] - totals[starts - lengths.windows * lengths.window]
+        return found, np.full(totals.shape[1], lengths.windows, np.int64)
+    usual, is_known = double_usual(totals, span.start, ends, lengths.same_hours, first_hours)
+    return np.where(is_known, usual, 0), np.full(totals.shape[1], 2, np.int64)
 
 
 def first_hours_of(totals: "NDArray[np.int64]", span: HourRange) -> "NDArray[np.int64]":
@@ -186,22 +201,22 @@ def _up_to_own_edges(
     edges, latest = ends.edges, ends.edges.latest
     cells = edges.cells
 
-    def sums(shift: int, length: int) -> "NDArray[np.int64]":
-        """Return what the groups were billed in the hours that end so long before each stream's edge."""
-        last = edges.edge - shift
-        hours = np.unique(np.concatenate((last, last - length)))
+    def sums(shifts: "NDArray[np.int64]", length: int) -> "NDArray[np.int64]":
+        """Return by shift what the groups were billed in the hours that end so long before each stream's edge."""
+        last = edges.edge - shifts[:, None]
+        hours = np.unique(np.concatenate((last.ravel(), last.ravel() - length)))
         at = view.totals_at(cells, metric, hours)
-        each = np.arange(len(last))
-        rows = np.searchsorted(hours, last), np.searchsorted(hours, last - length)
-        return cells.by_group(at[rows[0], each] - at[rows[1], each])[chosen]
+        each = np.arange(len(cells))
+        billed = at[np.searchsorted(hours, last), each] - at[np.searchsorted(hours, last - length), each]
+        return cells.by_group(billed)[:, chosen]
 
     if lengths.compare is Compare.PREVIOUS:
-        usual = sums(lengths.window, lengths.windows * lengths.window)
+        (usual,) = sums(np.array([lengths.window]), lengths.windows * lengths.window)
         parts = np.full(len(usual), lengths.windows, np.int64)
     else:
-        baseline = Baseline(window=HourRange(latest - lengths.window, latest), length=lengths.baseline)
+        starts = np.full(len(chosen), latest - lengths.window)
         usual, is_known = double_median_of(
-            lambda window: sums(latest - window.end, lengths.window), baseline, first_hours
+            lambda shifts: sums(shifts, lengths.window), lengths.same_hours, starts, first_hours
         )
         usual = np.where(is_known, usual, 0)
         parts = np.full(len(usual), 2, np.int64)

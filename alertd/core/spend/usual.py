@@ -7,12 +7,11 @@ whether enough of them, is the rule's to judge.
 """
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HOURS_PER_DAY, HourRange
+from alertd.core.hours import HOURS_PER_DAY
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -24,90 +23,72 @@ _WEEKS_TO_KNOW = 2
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:
-    """The windows with which one window is compared; hours since 1970."""
+    """With which windows a window is compared."""
 
-    window: HourRange
+    window: int
+    """How long each is, in hours."""
     length: int
     """Hours before the window that count."""
 
-    @property
-    def hours(self) -> HourRange:
-        """The hours before the window that count."""
-        return HourRange(self.window.start - self.length, self.window.start)
-
-    def same(self, step: int) -> tuple[HourRange, ...]:
-        """Return the windows at whole multiples of *step* hours before this one that lie within the baseline."""
-        return _same(self.window, self.length, step)
-
-    @property
-    def by_week(self) -> tuple[HourRange, ...]:
-        """The same hours of the weeks before."""
-        return self.same(HOURS_PER_WEEK)
-
-    @property
-    def by_day(self) -> tuple[HourRange, ...]:
-        """The same hours of the days before; of a window of several days, those that do not overlap it."""
-        return self.same(HOURS_PER_DAY)
-
-    @property
-    def bounds(self) -> tuple[int, ...]:
-        """The hours at which running totals are needed for `double_usual`, in rising order."""
-        windows = (*self.by_week, *self.by_day)
-        return tuple(sorted({hour for window in windows for hour in (window.start, window.end)}))
-
-
-@lru_cache(maxsize=256)
-def _same(window: HourRange, length: int, step: int) -> tuple[HourRange, ...]:
-    # Every rule of the same window asks, several times in each hour.
-    oldest = window.start - length
-    shifts = range(step, length + step, step)
-    return tuple(
-        HourRange(window.start - shift, window.end - shift)
-        for shift in shifts
-        if oldest <= window.start - shift and window.end - shift <= window.start
-    )
+    def shifts(self, step: int) -> "NDArray[np.int64]":
+        """Return how many hours before the window those lie that are whole multiples of *step* before, newest first."""
+        # Of a window of several days only those that do not overlap it.
+        return np.arange(-(-self.window // step) * step, self.length + 1, step)
 
 
 def double_usual(
-    totals: "NDArray[np.int64]", baseline: Baseline, first_hours: "NDArray[np.int64]"
+    totals: "NDArray[np.int64]",
+    first: int,
+    ends: "NDArray[np.int64]",
+    baseline: Baseline,
+    first_hours: "NDArray[np.int64]",
 ) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
     """
     Return twice the median of the same hours, so that the middle of an even number of windows is exact.
 
     Args:
-        totals: Running totals in 1e-10 USD at `baseline.bounds`, a row each, a column for each group.
+        totals: Running totals in 1e-10 USD, a row for each hour, a column for each group.
+        first: The hour of the first row; no later than the baseline of any window.
+        ends: The hours at which windows end.
         first_hours: The first hour of each group that held spend; windows before it say nothing of the group.
 
     Returns:
-        The doubled median of each group in 1e-10 USD, and for which groups there is one.
+        The doubled median in 1e-10 USD by window and group, and where there is one.
     """
-    row = {hour: number for number, hour in enumerate(baseline.bounds)}
-    return double_median_of(lambda window: totals[row[window.end]] - totals[row[window.start]], baseline, first_hours)
+
+    def sums_of(shifts: "NDArray[np.int64]") -> "NDArray[np.int64]":
+        rows = ends - shifts[:, None] - first
+        sums: NDArray[np.int64] = totals[rows] - totals[rows - baseline.window]
+        return sums
+
+    return double_median_of(sums_of, baseline, (ends - baseline.window)[:, None], first_hours[None, :])
 
 
 def double_median_of(
-    sums_of: "Callable[[HourRange], NDArray[np.int64]]", baseline: Baseline, first_hours: "NDArray[np.int64]"
+    sums_of: "Callable[[NDArray[np.int64]], NDArray[np.int64]]",
+    baseline: Baseline,
+    starts: "NDArray[np.int64]",
+    first_hours: "NDArray[np.int64]",
 ) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
     """
-    Return the same as `double_usual`, by what each group spent in each of the windows.
+    Return the same as `double_usual`, by what was spent in the windows that lie some hours before.
 
     Args:
-        sums_of: Of a window of `by_week` or `by_day`, in 1e-10 USD.
-        first_hours: As for `double_usual`.
+        sums_of: By shift what was spent in every window so many hours before, in 1e-10 USD.
+        starts: When the windows begin.
+        first_hours: Together with *starts* of the shape of what is returned.
     """
     # Whatever was spent before, a short baseline knows no two weeks.
-    known = np.minimum(baseline.window.start - first_hours, baseline.length)
+    known = np.minimum(starts - first_hours, baseline.length)
     is_by_week = known >= _WEEKS_TO_KNOW * HOURS_PER_WEEK
-    doubled = np.zeros(len(first_hours), np.int64)
-    is_known = np.zeros(len(first_hours), np.bool_)
-    for windows, these in ((baseline.by_week, is_by_week), (baseline.by_day, ~is_by_week)):
-        if not windows or not these.any():
+    doubled, is_known = np.zeros(known.shape, np.int64), np.zeros(known.shape, np.bool_)
+    for step, these in ((HOURS_PER_WEEK, is_by_week), (HOURS_PER_DAY, ~is_by_week)):
+        shifts = baseline.shifts(step)
+        if not len(shifts) or not these.any():
             continue
-        sums = np.stack([sums_of(window)[these] for window in windows])
-        starts = np.array([window.start for window in windows])
-        counts = (starts[:, None] >= first_hours[these]).sum(axis=0)
         # The newest windows come first: what lies before a group's first hour is left out at the end.
-        doubled[these] = _double_medians(sums, counts)
+        counts = (shifts[:, None] <= (starts - first_hours)[these]).sum(axis=0)
+        doubled[these] = _double_medians(sums_of(shifts)[:, these], counts)
         is_known[these] = counts > 0
     return doubled, is_known
 

@@ -197,7 +197,7 @@ def as_told(entry: OutboxEntry) -> Told:
 def plain(alert: Alert) -> Alert:
     """The alert without what only explains it, and without the hours that its view happens to hold."""
     billed = replace(alert.billed, held=Usd(0), since=0) if alert.billed is not None else None
-    return replace(alert, top=(), facts=(), billed=billed)
+    return replace(alert, top=(), rate=None, facts=(), billed=billed)
 
 
 # --- bills and rules to try -----------------------------------------------------------------------------------------

@@ -172,7 +172,8 @@ def test_life_when_only_what_moved_is_judged_then_as_if_everything_were(seed: in
                 stopped_at=None,
             )
         resources = {listed.key: listed} if listed is not None else {}
-        facts = replace(facts, owners=owners, planned=planned, resources=resources, resources_read={"default": now})
+        facts = replace(facts, owners=owners, planned=planned, is_explained=True)
+        facts = replace(facts, resources=resources, resources_read={"default": now})
         moves, faults = judge(rules, facts, alerts, {"default"})
         alerts |= {move.after.fingerprint: move.after for move in moves}
         anew = whole_view(world, facts)
@@ -269,10 +270,14 @@ def test_alerts_when_nothing_moved_then_neither_rated_nor_restated(monkeypatch: 
         name="r", group_by=("owner",), window=timedelta(hours=24), thresholds={WARNING: Usd(UNITS_PER_USD)}
     )
     world, first = LateBills(rows, (rule,)), at(3, 23, 40)
-    alerts = {key: notified(alert, NotifyReason.FIRST, (), first) for key, alert in world.judge(first).items()}
+
+    def poll(now: datetime, known: dict[str, Alert]) -> dict[str, Alert]:
+        moves, _ = judge((rule,), replace(world.poll(now), is_explained=True), known, {"default"})
+        return {move.after.fingerprint: move.after for move in moves}
+
+    alerts = {key: notified(alert, NotifyReason.FIRST, (), first) for key, alert in poll(first, {}).items()}
     assert set(asked) == {"rates", "counted"}
     for minutes, expected in ((1, {"restated", "left_out"}), (2, set()), (3, set())):
         asked.clear()
-        moves, _ = judge((rule,), world.poll(first + timedelta(minutes=minutes)), alerts, {"default"})
-        alerts |= {move.after.fingerprint: move.after for move in moves}
-        assert (len(moves), set(asked)) == (10, expected), minutes
+        alerts = poll(first + timedelta(minutes=minutes), alerts)
+        assert (len(alerts), set(asked)) == (10, expected), minutes

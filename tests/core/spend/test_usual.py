@@ -8,7 +8,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.core.hours import HourRange
 from alertd.core.spend.usual import Baseline, double_usual, highest_windows
 
 DAY, WEEK = 24, 168
@@ -39,13 +38,14 @@ def test_usual_when_anything_was_spent_then_as_by_hand(
     start = 41 * DAY
     hourly = [0] * beginning + [values[hour % len(values)] for hour in range(start + length - beginning)]
     totals = np.concatenate([[0], np.cumsum(np.array(hourly, np.int64))])
-    window = Baseline(window=HourRange(start, start + length), length=baseline)
     first = np.array([next((hour for hour, spent in enumerate(hourly) if spent), len(hourly))])
 
-    doubled, is_known = double_usual(totals[list(window.bounds)][:, None], window, first)
+    ends = np.array([start + length - 3, start + length])
+    doubled, is_known = double_usual(totals[:, None], 0, ends, Baseline(window=length, length=baseline), first)
 
-    expected = oracle(hourly, start, length, baseline)
-    assert (int(doubled[0]) if is_known[0] else None) == expected
+    for number, begin in enumerate((start - 3, start)):
+        expected = oracle(hourly, begin, length, baseline)
+        assert (int(doubled[number, 0]) if is_known[number, 0] else None) == expected
 
 
 @pytest.mark.parametrize(
@@ -65,9 +65,9 @@ def test_usual_when_weeks_differ_then_their_median(weeks: list[int], doubled: in
     for number, spent in enumerate(weeks, 1):
         hourly[start - number * WEEK] = spent
     totals = np.concatenate([[0], np.cumsum(hourly)])
-    window = Baseline(window=HourRange(start, start + DAY), length=4 * WEEK)
-    found, is_known = double_usual(totals[list(window.bounds)][:, None], window, np.array([0]))
-    assert (found.tolist(), is_known.tolist()) == ([doubled], [True])
+    baseline = Baseline(window=DAY, length=4 * WEEK)
+    found, is_known = double_usual(totals[:, None], 0, np.array([start + DAY]), baseline, np.array([0]))
+    assert (found.tolist(), is_known.tolist()) == ([[doubled]], [[True]])
 
 
 def test_highest_window_when_hours_differ_then_the_dearest_run_of_that_length() -> None:
