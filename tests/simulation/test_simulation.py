@@ -1,7 +1,9 @@
 """A few seeds lived through, the same twice, and bugs that are planted and found; `.ci/run` lives through more."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 from unittest.mock import patch
 
@@ -9,6 +11,7 @@ import pytest
 
 from alertd.notify.base import Delivered
 from alertd.notify.http_answer import outcome_of_answer
+from tests.mutants.mutant import Mutant
 from tests.simulation import check_seed
 from tests.simulation.oracle_bills import Belief, Group
 from tests.simulation.plan import (
@@ -24,6 +27,7 @@ from tests.simulation.plan import (
     Run,
     make_plan,
 )
+from tests.simulation.planted import PLANTED
 from tests.simulation.run import run_plan
 from tests.simulation.shrink import shortest
 from tests.simulation.world import Answer
@@ -88,6 +92,21 @@ def test_message_that_nobody_took_when_it_counts_as_delivered_then_is_found() ->
 
     with patch("alertd.notify.webhook_post.outcome_of_answer", answered):
         assert {one.kind for one in run_plan(plan).violations} == {"messages"}
+
+
+@pytest.mark.parametrize("mutant", PLANTED.values(), ids=lambda mutant: mutant.name)
+def test_planted_bug_when_its_module_is_as_it_was_then_can_be_planted(mutant: Mutant) -> None:
+    """A bug that changes nothing would count as found by chance."""
+    compile(mutant.planted(), mutant.module, "exec")
+
+
+def test_oracle_when_it_judges_then_shares_no_code_with_alertd() -> None:
+    """What both got wrong alike would stay unseen."""
+    for path in sorted(Path(__file__).parent.glob("oracle*.py")):
+        names = [
+            line for line in path.read_text(encoding="utf-8").splitlines() if re.match(r"\s*(from|import) alertd", line)
+        ]
+        assert names == [], path.name
 
 
 def test_plan_when_it_fails_then_what_has_no_part_in_it_is_left_out() -> None:

@@ -231,13 +231,13 @@ class World:
             else [pair for pair in self.shown(category, first - 24, first) if pair[0].hour + pair[0].span > first]
         )
         body = b'{"bills":[' + b",".join(row.text(amount, self.start_s) for row, amount in (*before, *rows)) + b"]}"
-        return httpx.Response(200, headers=self._headers(), content=body)
+        return httpx.Response(200, headers=self._headers(), stream=httpx.ByteStream(body))
 
     def _summary(self, query: Any) -> httpx.Response:
         """Answer with the control total: every row of every category once more."""
         rows = [pair for category in CATEGORIES for pair in self.shown(category, *self._span(query))]
         body = b'{"bills":[' + b",".join(row.text(amount, self.start_s) for row, amount in rows) + b"]}"
-        return httpx.Response(200, headers=self._headers(), content=body)
+        return httpx.Response(200, headers=self._headers(), stream=httpx.ByteStream(body))
 
     async def _spoilt(self, kind: str, category: str, query: Any) -> httpx.Response | None:
         if query is not None:
@@ -262,16 +262,20 @@ class World:
             case "denied":
                 return self._json({"code": 401, "reason": "FAILED_TO_AUTH", "message": "failed to auth"}, status=401)
             case "nonsense":
-                return httpx.Response(200, headers=self._headers(), content=b"<!doctype html><html>Sign in</html>")
+                return httpx.Response(
+                    200, headers=self._headers(), stream=httpx.ByteStream(b"<!doctype html><html>Sign in</html>")
+                )
             case "cut":
                 return httpx.Response(200, headers=self._headers(), stream=_Cut(b'{"bills":[{"startTime":"1'))
             case "absurd":
                 row = json.dumps(
                     {"startTime": str(int(self.start_s + self.now_s)), "amountDecimal": "1000000000000"}
                 ).encode()
-                return httpx.Response(200, headers=self._headers(), content=b'{"bills":[' + row + b"]}")
+                return httpx.Response(
+                    200, headers=self._headers(), stream=httpx.ByteStream(b'{"bills":[' + row + b"]}")
+                )
             case "unlisted":
-                return httpx.Response(200, headers=self._headers(), content=b"{}")
+                return httpx.Response(200, headers=self._headers(), stream=httpx.ByteStream(b"{}"))
             case "empty":
                 self.answers.pop()
                 return self._bills(category, query, is_empty=True)
@@ -326,7 +330,9 @@ class World:
         }
 
     def _json(self, body: object, *, status: int = 200, **headers: str) -> httpx.Response:
-        return httpx.Response(status, headers=self._headers() | headers, content=json.dumps(body).encode())
+        return httpx.Response(
+            status, headers=self._headers() | headers, stream=httpx.ByteStream(json.dumps(body).encode())
+        )
 
 
 def _change(row: BillRow, event: Changed) -> None:
