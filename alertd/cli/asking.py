@@ -1,6 +1,5 @@
 """How commands hand in what people ask for: the running daemon where there is one, else the store itself."""
 
-import asyncio
 import getpass
 import os
 from collections.abc import Iterator
@@ -93,6 +92,8 @@ async def ask_daemon(settings: "Settings | AskedSettings", request: "Request") -
     if database is None:
         raise UserError("ALERTD_DATABASE_URL: sqlite:// is a database in memory; nothing in it can be asked for")
     if isinstance(database, PostgresUrl):
+        import asyncio
+
         return await asyncio.to_thread(_ask_shared, database, request)
     return await ask(socket_path(database), request)
 

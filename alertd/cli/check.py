@@ -1,13 +1,12 @@
 """`alertd check`: rules and settings without running."""
 
-import asyncio
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare
+from alertd.cli.common import prepare, prepare_to_read
 from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
@@ -42,14 +41,14 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     """
     from alertd.core.words import format_count
     from alertd.daemon.accounts import missing_action_keys, missing_keys
-    from alertd.daemon.app import check_settings
+    from alertd.daemon.preflight import check_settings
     from alertd.daemon.receivers import build_notifiers, owner_warnings, secret_file_warnings
     from alertd.errors import RulesError, SettingsError
     from alertd.rules_file.load import load_rules
     from alertd.store.opening import require_place
 
     try:
-        settings = prepare(ctx)
+        settings = prepare(ctx) if online else prepare_to_read(ctx)
     except SettingsError as error:
         click.echo(str(error), err=True)
         settings = None
@@ -88,6 +87,8 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
         # Warnings where rules are only edited; here nothing could be asked.
         click.echo("alertd: set the secrets that are named above, and run this again", err=True)
         return 1
+    import asyncio
+
     return asyncio.run(_online(rules, settings, notifiers))
 
 

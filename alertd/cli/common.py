@@ -53,14 +53,34 @@ def prepare_to_ask(ctx: click.Context) -> "AskedSettings":
     Raises:
         SettingsError: One of them is wrong.
     """
-    from alertd.log import configure_logging, configure_logging_when_used
     from alertd.settings.asked import load_asked_settings
 
     settings = load_asked_settings()
+    _log_when_used(ctx, settings)
+    return settings
+
+
+def prepare_to_read(ctx: click.Context) -> "Settings":
+    """
+    Do as `prepare` for a command that goes by all settings and only reads files and the store.
+
+    Raises:
+        SettingsError: One of them is wrong.
+    """
+    from alertd.settings.model import load_settings
+
+    settings = load_settings()
+    _log_when_used(ctx, settings)
+    return settings
+
+
+def _log_when_used(ctx: click.Context, settings: "Settings | AskedSettings") -> None:
+    """Set up logging when something is logged, which is rare: what forms the lines takes long to import."""
+    from alertd.log import configure_logging, configure_logging_when_used
+
     # The driver of PostgreSQL logs by itself.
     is_file = settings.store_url().startswith("sqlite:")
     (configure_logging_when_used if is_file else configure_logging)(**_log_form(ctx, settings))
-    return settings
 
 
 def _log_form(ctx: click.Context, settings: "Settings | AskedSettings") -> "_LogForm":

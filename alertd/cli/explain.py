@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import now_of, prepare
+from alertd.cli.common import now_of, prepare_to_read
 from alertd.cli.completing import names_in
 from alertd.core.printable import escape_controls
 
@@ -50,7 +50,7 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     from alertd.store.store import Store
 
     asked = _instant(at_text) if at_text is not None else None
-    settings = prepare(ctx)
+    settings = prepare_to_read(ctx)
     loaded = _rules(settings)
     store = Store.open_read_only(settings.store_url())
     try:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import now_of, prepare, print_json
+from alertd.cli.common import now_of, prepare_to_read, print_json
 from alertd.cli.tables import table
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show what runs now, dearest first: name, product, since when, USD an hour, and the alerts on it."""
     from alertd.core.reports.running import running
 
-    known = _known(prepare(ctx))
+    known = _known(prepare_to_read(ctx))
     rows = running(known.facts)
     if as_json:
         print_json([_json(row, known) for row in rows])

@@ -1,6 +1,5 @@
 """`alertd silence`: withhold notifications for a while, see which are withheld, end it."""
 
-import asyncio
 import secrets
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -73,6 +72,8 @@ def add(
     lists (a,b), globs (gpu-*) and exclusions (!x). A bare fingerprint stands for that one alert. The resolved
     notification of an alert that was announced is always sent.
     """
+    import asyncio
+
     from alertd.core.alerts.requests import SilenceText, parse_silence
 
     settings = prepare_to_ask(ctx)
@@ -166,6 +167,8 @@ def _json(silence: "Silence", state: str) -> dict[str, object]:
 @click.pass_context
 def expire(ctx: click.Context, silence_id: str, by: str) -> int:
     """End the silence ID now; what it withheld and still fires is sent at the next poll."""
+    import asyncio
+
     from alertd.core.alerts.requests import parse_expiry
 
     with reading(by="--by"):

@@ -6,7 +6,6 @@ without are left out, and at last each row is shown line by line, whole. What go
 """
 
 import os
-import shutil
 import sys
 from collections.abc import Collection, Mapping, Sequence
 from types import MappingProxyType
@@ -62,6 +61,8 @@ def _room() -> int | None:
     """Return how wide a line may be; None where nobody says. `watch` says it by variable, to what it has by pipe."""
     if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit():
         return None
+    import shutil
+
     return shutil.get_terminal_size().columns
 
 

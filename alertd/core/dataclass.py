@@ -1,5 +1,5 @@
 """
-The library's dataclass, with methods that are compiled when the first of them is called.
+The library's dataclass, with methods that are compiled when they are first called.
 
 The library compiles six methods for each class as it is defined, which takes about a millisecond: a command that only
 asks imports a hundred classes and makes objects of ten. What a class can do, and how it fails, is the library's.
@@ -10,6 +10,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 __all__ = ["dataclass"]
+
+_ALONE = {
+    "__init__": {"init": True},
+    "__repr__": {"repr": True},
+    "__eq__": {"eq": True},
+    "__hash__": {"eq": True, "unsafe_hash": True},
+}
+"""What the library is asked to write one method and as few others as it can."""
 
 if TYPE_CHECKING:
     from dataclasses import dataclass
@@ -47,14 +55,18 @@ def _lean(cls: type, *, eq: bool, frozen: bool, slots: bool, kw_only: bool) -> t
     if eq and not frozen and not is_hash_own:
         lean.__hash__ = None
 
-    def compile_methods() -> None:
+    def compiled(method: str) -> Callable[..., Any]:
         # Of a class of the same fields; methods of one class work on objects of the other.
-        twin: type = dataclasses.dataclass(eq=eq, frozen=frozen, slots=slots, kw_only=kw_only)(_twin(lean, own))
-        for method in later:
-            setattr(lean, method, vars(twin)[method])
+        options = {"init": False, "repr": False, "eq": False} | _ALONE[method]
+        frozen_init = frozen and method == "__init__"
+        twin: type = dataclasses.dataclass(frozen=frozen_init, slots=slots, kw_only=kw_only, **options)(
+            _twin(lean, own)
+        )
+        found: Callable[..., Any] = vars(twin)[method]
+        return found
 
     for method in later:
-        setattr(lean, method, _compiled_first(lean, method, compile_methods))
+        setattr(lean, method, _compiled_first(lean, method, compiled))
     if frozen:
         _freeze(lean, has_slots=slots)
     # Classes that inherit from it by the library's own decorator are checked by these.
@@ -75,10 +87,11 @@ def _twin(lean: type, own: dict[str, Any]) -> type:
     return type(lean.__name__, (), body)
 
 
-def _compiled_first(lean: type, method: str, compile_methods: Callable[[], None]) -> Callable[..., Any]:
+def _compiled_first(lean: type, method: str, compiled: Callable[[str], Callable[..., Any]]) -> Callable[..., Any]:
     def first(self: object, /, *args: object, **values: object) -> object:
-        compile_methods()
-        return getattr(lean, method)(self, *args, **values)
+        found = compiled(method)
+        setattr(lean, method, found)
+        return found(self, *args, **values)
 
     first.__name__, first.__qualname__ = method, f"{lean.__qualname__}.{method}"
     return first

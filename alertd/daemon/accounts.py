@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING
 from alertd.clock import elapsed_s
 from alertd.core.http_url import split_http_url
 from alertd.core.network_place import OFF_LIMITS, PLAIN_HTTP, is_off_limits, sends_in_clear
-from alertd.daemon.state import BillSource
 from alertd.errors import Problem, SettingsError
 from alertd.notify.secret import SecretError, SecretPlaces
 from alertd.novita.endpoint import VENDOR_HOST, checked_key
 from alertd.rules_file.model import Account, ActionEntry, LoadedRules
-from alertd.settings.model import Settings
 
 if TYPE_CHECKING:
+    from alertd.daemon.state import BillSource
     from alertd.novita.instances import InstanceClient
+    from alertd.settings.model import Settings
 
 
-def api_key(account: Account, settings: Settings, folder: Path) -> tuple[str, str]:
+def api_key(account: Account, settings: "Settings", folder: Path) -> tuple[str, str]:
     """
     Return an account's key, and the name of the setting that it came from.
 
@@ -60,7 +60,7 @@ def api_key(account: Account, settings: Settings, folder: Path) -> tuple[str, st
     return checked_key(key, account=account.name, key_source="ALERTD_NOVITA_API_KEY"), "ALERTD_NOVITA_API_KEY"
 
 
-def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: Settings) -> tuple[str, str, str]:
+def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: "Settings") -> tuple[str, str, str]:
     """
     Return the key with which an action is done in an account, where it came from, and the base URL that it goes to.
 
@@ -89,7 +89,7 @@ def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: Sett
     return key or "", source, base_url
 
 
-def _reading_key(account: Account, settings: Settings, folder: Path) -> str | None:
+def _reading_key(account: Account, settings: "Settings", folder: Path) -> str | None:
     """Return the key that reads an account's bills; None where it is not set, which is a problem of its own."""
     try:
         return api_key(account, settings, folder)[0]
@@ -102,7 +102,7 @@ def _is_vendor(base_url: str) -> bool:
     return parts is not None and (parts.scheme, parts.hostname, parts.port or 443) == ("https", VENDOR_HOST, 443)
 
 
-def _check_base_url(base_url: str, where: str, settings: Settings) -> None:
+def _check_base_url(base_url: str, where: str, settings: "Settings") -> None:
     """Refuse an address to which no key may go; `novita` checks its form."""
     parts = split_http_url(base_url)
     if parts is not None and is_off_limits(parts.hostname or ""):
@@ -111,7 +111,7 @@ def _check_base_url(base_url: str, where: str, settings: Settings) -> None:
         raise SettingsError(f"{where}: base_url: {PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true")
 
 
-def missing_keys(rules: LoadedRules, settings: Settings) -> list[Problem]:
+def missing_keys(rules: LoadedRules, settings: "Settings") -> list[Problem]:
     """Return a problem for every account whose API key is not set here."""
     problems = []
     for account in rules.accounts:
@@ -123,7 +123,7 @@ def missing_keys(rules: LoadedRules, settings: Settings) -> list[Problem]:
     return problems
 
 
-def missing_action_keys(rules: LoadedRules, settings: Settings) -> list[Problem]:
+def missing_action_keys(rules: LoadedRules, settings: "Settings") -> list[Problem]:
     """Return a problem for every key of an action that is not set here, or must not be used."""
     problems = []
     for entry in rules.actions:
@@ -137,7 +137,7 @@ def missing_action_keys(rules: LoadedRules, settings: Settings) -> list[Problem]
 
 
 def open_instances(
-    rules: LoadedRules, settings: Settings, stack: AsyncExitStack, *, elapsed: Callable[[], float] = elapsed_s
+    rules: LoadedRules, settings: "Settings", stack: AsyncExitStack, *, elapsed: Callable[[], float] = elapsed_s
 ) -> dict[tuple[str, str], "InstanceClient"]:
     """
     Open what carries actions out, by the action's name and the account's.
@@ -168,12 +168,12 @@ def open_instances(
 
 def open_sources(
     rules: LoadedRules,
-    settings: Settings,
+    settings: "Settings",
     stack: AsyncExitStack,
     *,
     hear: Callable[[str, datetime | None, float], None] = lambda _account, _date, _asked_s: None,
     elapsed: Callable[[], float] = elapsed_s,
-) -> dict[str, BillSource]:
+) -> "dict[str, BillSource]":
     """
     Open a billing client for every account.
 

@@ -36,11 +36,9 @@ from alertd.notify.slack.app import SlackApp, SlackAppConfig
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
 from alertd.settings.model import Settings
-from alertd.store.opening import require_place
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from alertd.web.figures import Figures
-from alertd.web.listen import parse_listen
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -212,19 +210,3 @@ def open_slack_app(
         outgoing=settings.outgoing,
     )
     return SlackApp(config, carry_out=carry_out, command=command, now=now, approvers_of=approvers_of, timezone=timezone)
-
-
-def check_settings(rules: LoadedRules, settings: Settings) -> None:
-    """
-    Check what is only used once the service runs: the store's URL and the API's.
-
-    Raises:
-        SettingsError: One of them can never work.
-    """
-    from alertd.novita.endpoint import checked_base_url  # noqa: PLC0415 -- as below
-
-    _ = settings.outgoing
-    require_place(settings.store_url())
-    parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
-    for account in rules.accounts:
-        checked_base_url(account.base_url or settings.novita_base_url, account=account.name)

@@ -2,9 +2,12 @@
 
 from functools import cache
 from importlib.metadata import entry_points
+from typing import TYPE_CHECKING
 
 from alertd.errors import UserError
-from alertd.notify.base import Notifier
+
+if TYPE_CHECKING:
+    from alertd.notify.base import Notifier
 
 GROUP = "alertd.notifiers"
 
@@ -16,7 +19,7 @@ def notifier_names() -> tuple[str, ...]:
 
 
 @cache
-def notifier_class(name: str) -> type[Notifier]:
+def notifier_class(name: str) -> "type[Notifier]":
     """
     Import the receiver type of this name.
 

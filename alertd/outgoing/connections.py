@@ -1,6 +1,5 @@
 """The one place that knows how alertd connects to others: built once from the environment, handed to every client."""
 
-import ssl
 from collections.abc import Mapping
 from dataclasses import field
 from functools import cached_property
@@ -12,6 +11,8 @@ from alertd.outgoing.proxies import Proxies, Proxy, read_proxies
 from alertd.outgoing.tls import Trust, read_trust
 
 if TYPE_CHECKING:
+    import ssl
+
     import aiohttp
     import httpx
     from aiohttp.abc import AbstractResolver
@@ -55,12 +56,12 @@ class Outgoing:
         return (text,)
 
     @cached_property
-    def tls(self) -> ssl.SSLContext:
+    def tls(self) -> "ssl.SSLContext":
         """The context for HTTP, shared by all clients, which may set its application protocols."""
         return self.trust.context()
 
     @cached_property
-    def mail_tls(self) -> ssl.SSLContext:
+    def mail_tls(self) -> "ssl.SSLContext":
         """The context for mail, in which no client of HTTP has named its protocol."""
         return self.trust.context()
 

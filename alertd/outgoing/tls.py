@@ -6,15 +6,16 @@ once, checked, and turned into contexts that every client shares.
 """
 
 import os
-import ssl
 import stat
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-
-import certifi
+from typing import TYPE_CHECKING
 
 from alertd.core.dataclass import dataclass
+
+if TYPE_CHECKING:
+    import ssl
 
 _LARGEST_BUNDLE = 32 << 20
 _PEM = "a file of certificates in PEM form"
@@ -30,13 +31,15 @@ class Trust:
     folders: tuple[str, ...] = ()
     key_log: str = ""
 
-    def context(self) -> ssl.SSLContext:
+    def context(self) -> "ssl.SSLContext":
         """
         Return a new context for clients: certificates and host names are checked.
 
         Raises:
             OSError, ssl.SSLError: A file has changed since it was checked.
         """
+        import ssl  # noqa: PLC0415 -- for those who connect
+
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.minimum_version = ssl.TLSVersion.TLSv1_2
         if self.certificates or self.folders:
@@ -47,6 +50,8 @@ class Trust:
         else:
             # The system's, which an administrator may have added to, and Mozilla's for images that have none.
             context.set_default_verify_paths()
+            import certifi  # noqa: PLC0415 -- as above
+
             context.load_verify_locations(cafile=certifi.where())
         if self.key_log:
             context.keylog_filename = self.key_log
@@ -78,6 +83,8 @@ def read_trust(environment: Mapping[str, str]) -> tuple[Trust, list[str]]:
 
 def _bundle_fault(value: str) -> str:
     """Return why a file of certificates cannot be used, with the remedy; empty for a good one."""
+    import ssl  # noqa: PLC0415 -- where a file is named
+
     remedy = f"write the path of {_PEM}, or unset it"
     try:
         status = Path(value).stat()
@@ -96,6 +103,8 @@ def _bundle_fault(value: str) -> str:
 @cache
 def _load(bundle: str, _modified_ns: int, _size: int) -> None:
     """Read a file of certificates; once where several variables name it, since it takes some 30 ms."""
+    import ssl  # noqa: PLC0415 -- as above
+
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
 
 

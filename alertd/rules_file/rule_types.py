@@ -6,7 +6,7 @@ once, so that a broken one is named before anybody needs it.
 """
 
 from functools import cache
-from importlib.metadata import EntryPoint, entry_points
+from importlib.metadata import Distribution, EntryPoint, entry_points
 from inspect import isabstract
 
 from alertd.core.labels import FORMER_VALUES
@@ -37,7 +37,13 @@ def _points() -> dict[str, tuple[EntryPoint, ...]]:
 
 
 def _package(point: EntryPoint) -> str:
-    return point.dist.name if point.dist is not None else point.value
+    return _name(point.dist) if point.dist is not None else point.value
+
+
+@cache
+def _name(package: Distribution) -> str:
+    # Each time it is asked, the library reads all that the package says of itself.
+    return package.name
 
 
 def rule_type_names() -> tuple[str, ...]:

@@ -43,7 +43,9 @@ _AFTER_COMMA = re.compile(r"[0-9]+(\.[0-9]+)?(\s?[Uu][Ss][Dd])?")
 _MAY_BE_SPECIAL = frozenset("0123456789+-.~nNtTfF")
 # Longer digits are an id, not a quantity; int() refuses beyond 4,300 of them.
 _NUMBER_LENGTH = 64
-_UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+# Texts, compiled at first use: of the whole of Unicode that takes as long as reading a small file.
+_UNPRINTABLE_ASCII = "[^\t\n\r\x20-\x7e]"
+_UNPRINTABLE = "[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 
@@ -142,7 +144,7 @@ def _text(data: bytes, builder: "_Builder") -> str:
     except UnicodeDecodeError as error:
         before = data[: error.start].decode("utf-8", "replace")
         builder.stop(*_place(before), "the file is not UTF-8 text; save it with the encoding UTF-8")
-    if found := _UNPRINTABLE.search(text):
+    if found := re.search(_UNPRINTABLE_ASCII if text.isascii() else _UNPRINTABLE, text):
         code = ord(found.group())
         builder.stop(*_place(text[: found.start()]), f"character U+{code:04X} is not allowed in YAML; remove it")
     return text

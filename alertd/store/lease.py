@@ -8,7 +8,6 @@ in between.
 """
 
 import os
-import socket
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -180,7 +179,7 @@ def holder_of(database: Driver) -> str | None:
 
 def this_process() -> str:
     """Return this host's name and the process's id, as the other replicas show it."""
-    return f"{socket.gethostname()} (pid {os.getpid()})"
+    return f"{os.uname().nodename} (pid {os.getpid()})"
 
 
 def _require_free(database: Driver) -> None:

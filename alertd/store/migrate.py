@@ -6,7 +6,7 @@ A step and its version number commit together, so that a crash leaves the versio
 
 import re
 from collections.abc import Sequence
-from importlib import resources
+from pathlib import Path
 from string import Template
 
 from alertd.core.dataclass import dataclass
@@ -15,6 +15,8 @@ from alertd.store.database import Database
 from alertd.store.meta import Meta
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
+# Not by importlib.resources: it takes as long to import as the rest of a command that asks.
+_FOLDER = Path(__file__).with_name("migrations")
 _VERSION = "schema_version"
 _APART = "alertd_"
 """How tables begin that are none of the migrations': the lease's and those like it, made before the first of them."""
@@ -31,8 +33,7 @@ class Migration:
 
 def shipped_migrations() -> tuple[Migration, ...]:
     """Return every step of this version of alertd, numbered from 1 without a gap."""
-    folder = resources.files("alertd.store") / "migrations"
-    found = [(match, file) for file in folder.iterdir() if (match := _FILE.fullmatch(file.name))]
+    found = [(match, file) for file in _FOLDER.iterdir() if (match := _FILE.fullmatch(file.name))]
     return tuple(
         Migration(number=int(match[1]), name=match[2], sql=file.read_text(encoding="utf-8"))
         for match, file in sorted(found, key=lambda pair: pair[0][1])

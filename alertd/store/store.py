@@ -4,7 +4,7 @@ The store as the rest of alertd sees it: how it is opened, and what is committed
 One process writes, and it holds the lock or the lease; any number may read meanwhile.
 """
 
-import secrets
+import os
 from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
 from datetime import datetime
@@ -64,7 +64,7 @@ class ActionOpen(StoreError):
 
 def _new_id() -> str:
     """Return 128 random bits as 32 hex digits."""
-    return secrets.token_hex(16)
+    return os.urandom(16).hex()
 
 
 class Store:

@@ -101,10 +101,13 @@ def test_class_when_only_defined_then_nothing_is_compiled(monkeypatch: pytest.Mo
     monkeypatch.setattr(dataclasses, "_create_fn", note)
     kind = _made(lean, {"frozen": True, "slots": True, "kw_only": True})
     assert compiled == []
-    kind(name="a")
+    one = kind(name="a")
     assert "__init__" in compiled
+    assert not {"__eq__", "__hash__", "__repr__"} & set(compiled)
+    assert one == kind(name="a")
+    assert "__eq__" in compiled
     compiled.clear()
-    assert kind(name="a") == kind(name="a")
+    assert kind(name="b") != one
     assert compiled == []
 
 
