@@ -92,9 +92,15 @@ class TermQuery:
         return self.category in {category, "summary"}
 
 
-def check_caller(headers: Mapping[str, str], *, api_keys: Collection[str]) -> str:
-    """Return the caller's key; raise `Refusal` unless the caller names itself and the key is one of *api_keys*."""
-    if _LIBRARY_AGENT.match(headers.get("User-Agent", "")):
+def check_caller(headers: Mapping[str, str], *, api_keys: Collection[str], must_name_itself: bool = True) -> str:
+    """
+    Return the caller's key; raise `Refusal` unless it is one of *api_keys*.
+
+    Args:
+        must_name_itself: A library's own agent is refused, as the billing paths do; clients of the others send nothing
+            else, and are answered.
+    """
+    if must_name_itself and _LIBRARY_AGENT.match(headers.get("User-Agent", "")):
         raise Refusal(403, "ACCESS_DENY", "access denied: send a User-Agent that names your application")
     scheme, _, key = headers.get("Authorization", "").partition(" ")
     if scheme.lower() != "bearer" or not key.strip():

@@ -181,7 +181,9 @@ class BillingSimulator:
         fault: Fault | None = None
         status = 0
         try:
-            key = check_caller(request.headers, api_keys=self._keys(request.path))
+            key = check_caller(
+                request.headers, api_keys=self._keys(request.path), must_name_itself=not request.path.startswith(BESIDE)
+            )
             fault = self._faults.fault_for(call)
             response = await self._answer(request, call.at, fault, key)
             status = response.status

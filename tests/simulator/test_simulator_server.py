@@ -94,6 +94,15 @@ async def test_caller_when_unknown_then_is_refused_with_the_reason(
     assert (response.status_code, response.json().get("reason")) == (status, reason)
 
 
+@pytest.mark.parametrize("path", ["/gpu-instance/openapi/v1/gpu/instances", "/gpu-instance/openapi/v1/endpoints"])
+async def test_caller_when_it_asks_for_instances_then_a_librarys_own_agent_is_answered(
+    sim: BillingSimulator, path: str
+) -> None:
+    """The clients that others wrote for these paths send nothing else."""
+    async with connect(sim, {"Authorization": "Bearer sim-key"}) as stranger:
+        assert (await stranger.get(path)).status_code == 200
+
+
 @pytest.mark.parametrize(
     ("changed", "reason"),
     [
