@@ -8,6 +8,8 @@ import pytest
 
 from alertd.errors import SettingsError
 from alertd.settings.model import Settings, load_settings
+from alertd.settings.sources import SECRETS
+from alertd.web.listen import parse_listen
 
 
 @pytest.fixture(autouse=True)
@@ -215,6 +217,23 @@ def test_setting_when_its_form_is_wrong_then_one_line_with_variable_value_and_re
     assert len(text.splitlines()) == 1
     assert "canary" not in text
     assert "can ary" not in text
+
+
+@pytest.mark.parametrize("name", [name.upper() for name in Settings.model_fields if name not in SECRETS | {"rules"}])
+@pytest.mark.parametrize("value", ["x" * 70_000, "\x01\x1b]0;x\x07", "\u202e\u200b", "é" * 5000])
+def test_setting_when_its_value_is_impossible_then_the_line_stays_short_and_obeys_nothing(
+    name: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file pasted into a variable must not scroll its own error away."""
+    monkeypatch.setenv(f"ALERTD_{name}", value)
+    try:
+        settings = load_settings()
+        parse_listen(settings.http_listen, token="")
+    except SettingsError as error:
+        text = str(error)
+        assert text.startswith(f"ALERTD_{name}: ")
+        assert len(text) < 500
+        assert text.isprintable()
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ UNSAFE = re.compile(
 _ACCENT = "[\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]"
 _FLOOD = re.compile(f"({_ACCENT}{{3}}){_ACCENT}+")
 """More accents on one letter than any language writes; they cover the lines above and below."""
+_EXCERPT = 100
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Mn", "Me", "Zl", "Zp", "Zs"})
 
 
@@ -48,6 +49,12 @@ def escape_controls(text: str) -> str:
     if text and shows_nothing(text):
         return "".join(character if character == " " else ascii(character)[1:-1] for character in text)
     return "".join(map(_escaped, without_floods(text)))
+
+
+def excerpt(text: str) -> str:
+    """Return the beginning of a text as an error shows it, in one line of at most a hundred characters."""
+    shown = escape_controls(text[: 2 * _EXCERPT])
+    return shown if len(shown) <= _EXCERPT and len(text) <= _EXCERPT else f"{shown[: _EXCERPT - 1]}…"
 
 
 def _escaped(character: str) -> str:

@@ -2,6 +2,8 @@
 
 import re
 
+from alertd.core.printable import excerpt
+
 _FORMS = (
     # An id as such, a mention as messages hold it, and a link as Slack's menus copy it.
     re.compile(r"(?P<id>[A-Z][A-Z0-9]{5,30})", re.ASCII),
@@ -35,7 +37,7 @@ def parse_owner_id(text: str) -> str:
     if found[:1] and found[0] in _OWNERS:
         return found
     raise ValueError(
-        f'"{text}" is not a Slack id; write one like U04ABCDEF (in Slack: profile, "Copy member ID") '
+        f'"{excerpt(text)}" is not a Slack id; write one like U04ABCDEF (in Slack: profile, "Copy member ID") '
         "or a channel's like C0123456789"
     )
 
@@ -51,8 +53,8 @@ def parse_approver_id(text: str) -> str:
     if found[:1] and found[0] in _APPROVERS:
         return found
     raise ValueError(
-        f'"{text}" is not the id of a Slack member or user group; write one like U04ABCDEF (in Slack: profile, '
-        '"Copy member ID") or S04TEAM01 (the end of a user group\'s link)'
+        f'"{excerpt(text)}" is not the id of a Slack member or user group; write one like U04ABCDEF (in Slack: '
+        'profile, "Copy member ID") or S04TEAM01 (the end of a user group\'s link)'
     )
 
 
@@ -68,7 +70,7 @@ def parse_channel(text: str) -> str:
         return found
     if not found and _CHANNEL_NAME.fullmatch(text):
         return text
-    raise ValueError(f'"{text}" is not a channel; write its name, like "#finops", or its id, like C0123456789')
+    raise ValueError(f'"{excerpt(text)}" is not a channel; write its name, like "#finops", or its id, like C0123456789')
 
 
 def parse_member_id(text: str) -> str:
@@ -81,4 +83,6 @@ def parse_member_id(text: str) -> str:
     found = _id(text)
     if found[:1] and found[0] in "UW":
         return found
-    raise ValueError(f'"{text}" is not a member\'s id; write one like U04ABCDEF (in Slack: profile, "Copy member ID")')
+    raise ValueError(
+        f'"{excerpt(text)}" is not a member\'s id; write one like U04ABCDEF (in Slack: profile, "Copy member ID")'
+    )

@@ -13,6 +13,8 @@ from alertd.errors import SettingsError
 from alertd.novita.shape import shorten
 
 VENDOR_HOST = "api.novita.ai"
+_LONGEST_KEY = 4096
+"""No header takes much more, and no key has a tenth of it."""
 _API_PATH = "/openapi/v1"
 _BILLING_PAGE = "https://novita.ai/billing"
 _GPU_PAGE = "https://novita.ai/gpus-console"
@@ -34,6 +36,8 @@ def checked_key(api_key: str, *, account: str, key_source: str) -> str:
     key = api_key.strip()
     if not key:
         raise SettingsError(f'account "{account}": no API key; set {key_source}')
+    if len(key) > _LONGEST_KEY:
+        raise SettingsError(f'account "{account}": the API key has {len(key):,} characters; check {key_source}')
     if not all("!" <= character <= "~" for character in key):
         raise SettingsError(f'account "{account}": the API key holds characters that no key has; check {key_source}')
     return key

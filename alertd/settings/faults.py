@@ -2,10 +2,9 @@
 
 import re
 
-from alertd.core.printable import escape_controls
+from alertd.core.printable import excerpt
 from alertd.settings.sources import PREFIX, SECRETS, Sources
 
-_LONGEST_SHOWN = 100
 _SECRET_SIGNS = re.compile(r"://[^/]*@|[?#]|xox[a-z]-|xapp-|\bsk[_-]|hooks\.slack\.com", re.IGNORECASE)
 """What holds one of these may hold a secret in the wrong place."""
 
@@ -24,4 +23,4 @@ def _shown(name: str, value: str) -> str:
     """Return a value as it may be shown, or what stands for a secret."""
     if not value or name in SECRETS or _SECRET_SIGNS.search(value):
         return "the value"
-    return f'"{escape_controls(value)[:_LONGEST_SHOWN]}"'
+    return f'"{excerpt(value)}"'

@@ -102,6 +102,11 @@ def require_place(url: str) -> str:
         SettingsError: The URL names no database that can be used, on any machine.
     """
     address = parse_database_url(url)
+    if address is None:
+        return (
+            "ALERTD_DATABASE_URL: the store is in memory: at its end alertd forgets alerts, silences and what it sent; "
+            "write sqlite:///alertd.db to keep them"
+        )
     if not isinstance(address, Path):
         return ""
     path = Path(os.path.realpath(address))

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from alertd.core.dataclass import dataclass
 from alertd.core.http_url import is_host
+from alertd.core.printable import excerpt
 from alertd.errors import SettingsError
 
 OFF = "off"
@@ -179,10 +180,12 @@ def parse_listen(text: str, *, token: str, external_url: str = "", public_read: 
         return None
     match = _PATTERN.fullmatch(text.strip())
     if match is None or int(match["port"]) > _LARGEST_PORT:
-        raise SettingsError(f'{_SETTING}: "{text}" is not host:port; write 127.0.0.1:9464, or {OFF}')
+        raise SettingsError(f'{_SETTING}: "{excerpt(text)}" is not host:port; write 127.0.0.1:9464, or {OFF}')
     host = match["host"].strip("[]")
     if not is_host(host):
-        raise SettingsError(f'{_SETTING}: "{text}": "{host}" is no address of a host; write 127.0.0.1:9464, or {OFF}')
+        raise SettingsError(
+            f'{_SETTING}: "{excerpt(text)}": "{excerpt(host)}" is no address of a host; write 127.0.0.1:9464, or {OFF}'
+        )
     if not token and not is_loopback(host):
         raise SettingsError(
             f"{_SETTING}: {text} can be reached from other hosts; set ALERTD_HTTP_TOKEN too, or listen on 127.0.0.1"

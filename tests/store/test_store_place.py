@@ -53,5 +53,5 @@ def test_place_when_this_user_cannot_write_there_then_said(tmp_path: Path, monke
 
 
 def test_place_when_the_store_is_no_file_then_nothing_is_looked_at() -> None:
-    assert not require_place("sqlite://")
+    assert "at its end alertd forgets alerts" in require_place("sqlite://")
     assert not require_place("postgresql://alertd@db.invalid/alertd")
