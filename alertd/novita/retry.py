@@ -18,7 +18,7 @@ THROTTLE_ATTEMPTS = 5
 BASE_WAIT_S = 0.5
 MAX_WAIT_S = 8.0
 MAX_RETRY_AFTER = timedelta(seconds=60)
-"""A longer wait is left to the next cycle: it would hold up the other categories."""
+"""Longer waits, all together, are left to the next cycle: they would hold up other categories and accounts."""
 
 Result = TypeVar("Result")
 
@@ -31,9 +31,10 @@ async def retry(
 
     Raises:
         ApiUnavailable: It failed FAILURE_ATTEMPTS times.
-        ApiThrottled: It was throttled THROTTLE_ATTEMPTS times, or asked for a wait above MAX_RETRY_AFTER.
+        ApiThrottled: It was throttled THROTTLE_ATTEMPTS times, or asked for waits above MAX_RETRY_AFTER.
     """
     failures = throttles = 0
+    waited = timedelta()
     while True:
         try:
             return await attempt()
@@ -45,7 +46,8 @@ async def retry(
         except ApiThrottled as error:
             throttles += 1
             wait = error.retry_after
-            if throttles == THROTTLE_ATTEMPTS or (wait is not None and wait > MAX_RETRY_AFTER):
+            waited += wait or timedelta()
+            if throttles == THROTTLE_ATTEMPTS or waited > MAX_RETRY_AFTER:
                 raise
             wait_s = jittered_s(throttles, rng) if wait is None else wait.total_seconds()
         await sleep(wait_s)

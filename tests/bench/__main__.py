@@ -24,6 +24,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "commands": processes.start_up,
     "idle": daemons.idle,
     "large": daemons.large,
+    "accounts": daemons.accounts,
 }
 
 

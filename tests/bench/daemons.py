@@ -1,6 +1,7 @@
 """The daemon itself, as `alertd run` starts it: what it holds while idle, and what a poll of many accounts takes."""
 
 import os
+import statistics
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,17 +25,26 @@ _RULES = """version: 1
 accounts:
 %(accounts)s
 receivers:
-  - {name: slack, type: slack, channel: "#finops"}
-  - {name: mail, type: email, to: [dana@example.com]}
-  - {name: hook, type: webhook, url: "http://127.0.0.1:9/hook"}
-defaults: {notify: [slack, mail, hook]}
+%(receivers)s
 rules:
 %(rules)s
 """
 
 
+_HOOK = """  - {name: hook, type: webhook, url: "http://127.0.0.1:9/hook"}
+defaults: {notify: [hook]}"""
+_ALL = """  - {name: slack, type: slack, channel: "#finops"}
+  - {name: mail, type: email, to: [dana@example.com]}
+  - {name: hook, type: webhook, url: "http://127.0.0.1:9/hook"}
+defaults: {notify: [slack, mail, hook]}"""
+
+
 def _rules(count: int) -> str:
     return "\n".join(f"  - {{name: rule-{n}, {_TYPES[n % len(_TYPES)]}}}" for n in range(count))
+
+
+def _file(accounts: str, receivers: str, rules: str) -> str:
+    return _RULES % {"accounts": accounts, "receivers": receivers, "rules": rules}
 
 
 def _account(name: str, key: str) -> str:
@@ -72,7 +82,7 @@ def _idle(owners: int, rules: int, target_mib: int) -> Iterator[Row]:
             "ALERTD_HEARTBEAT_URL": "http://127.0.0.1:9/ping",
             "BENCH_KEY": "sk-bench-0",
         }
-        alertd.rules(_RULES % {"accounts": _account("default", "BENCH_KEY"), "rules": _rules(rules)})
+        alertd.rules(_file(_account("default", "BENCH_KEY"), _ALL, _rules(rules)))
         for what in ("after the first read", "after a restart"):
             with alertd.running() as child:
                 goal = alertd.cycles() + POLLS
@@ -97,3 +107,38 @@ def idle() -> Iterator[Row]:
 def large() -> Iterator[Row]:
     """The memory of a daemon for 10,000 owners."""
     yield from _idle(10_000, 5, 160)
+
+
+ACCOUNTS, OWNERS = 300, 200
+POLL_S = 600
+_WATCHED = """  - {name: owners, type: rolling_spend, group_by: [owner], window: 24h, thresholds: {warning: 100000}}
+  - {name: accounts, type: rolling_spend, group_by: [account], window: 6h, thresholds: {warning: 1000000}}"""
+
+
+def accounts() -> Iterator[Row]:
+    """Polls of many accounts at 50 ms an answer: all well, and with one that is silent and one that is refused."""
+    for what, odd in (("", {}), (", one silent, one refused", {7: "-silent", 8: "-refused"})):
+        yield _polls(what, odd)
+
+
+def _polls(what: str, odd: dict[int, str]) -> Row:
+    with tempfile.TemporaryDirectory() as folder, api.serving(owners=OWNERS, days=1, delay_ms=50) as url:
+        alertd = Alertd(Path(folder), is_fresh=True)
+        alertd.env |= {"ALERTD_NOVITA_BASE_URL": url, "ALERTD_POLL_INTERVAL": "10s"}
+        alertd.env |= {f"BENCH_{n}": f"sk-bench-{n}{odd.get(n, '')}" for n in range(ACCOUNTS)}
+        listed = "\n".join(_account(f"a{n}", f"BENCH_{n}") for n in range(ACCOUNTS))
+        alertd.rules(_file(listed, _HOOK, _WATCHED))
+        with alertd.running() as child:
+            wait_for(lambda: alertd.cycles() >= 1, why="the first read", patience_s=1500)
+            began = cpu_s(child.pid)
+            wait_for(lambda: alertd.cycles() >= 1 + POLLS, why="polls", patience_s=1500)
+            used = (cpu_s(child.pid) - began) / POLLS
+        read_s = [float(event["read_s"]) for event in alertd.events("cycle done")[1:]]
+    return Row(
+        name=f"poll of {ACCOUNTS} accounts{what}",
+        what=f"{OWNERS} owners each, 50 ms an answer, CPU of a poll",
+        floor_ms=0,
+        alertd_ms=used * 1000,
+        target=f"{POLL_S // 4},000 ms (25 % of a core every 10 minutes), 60 s",
+        size=f"read in {statistics.median(read_s):.0f} s",
+    )
