@@ -57,9 +57,10 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
     watched: dict[Labels, Alert] = {
         alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED
     }
-    if isinstance(rule, GroupRule) and rule.is_unmoved(facts, watched):
-        same = [_again(rule, facts, alert, rule.last_sample(alert.group)) for alert in watched.values()]
-        if None not in same and rule.judged.keys() == watched.keys():
+    kept = rule if isinstance(rule, GroupRule) else None
+    if watched and kept is not None and kept.is_unmoved(facts, watched):
+        same = [_again(kept, facts, alert, kept.last_sample(alert.group)) for alert in watched.values()]
+        if None not in same and kept.judged.keys() == watched.keys():
             return [move for move in same if move is not None]
     moves = []
     for group, alert in [(group, alert) for group, alert in watched.items() if rule.has_keys_of(group)]:
@@ -67,10 +68,13 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
             del watched[group]
             moves.append(Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule))
     samples = rule.evaluate(facts, watched)
+    if not (samples or watched or moves):
+        # As of most rules at most polls.
+        return moves
     by_group = {sample.group: sample for sample in samples}
     again: dict[Labels, Move] = {}
-    if isinstance(rule, GroupRule):
-        known = ((group, _again(rule, facts, alert, by_group.get(group))) for group, alert in watched.items())
+    if kept is not None:
+        known = ((group, _again(kept, facts, alert, by_group.get(group))) for group, alert in watched.items())
         again = {group: move for group, move in known if move is not None}
     others = [sample for sample in samples if sample.group not in again]
     stepped = step_rule(rule, others, of_rule, watched, facts.now)
@@ -79,8 +83,8 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
     rates = rule.rates(facts, opened) if facts.is_explained else {}
     moves = [_restated(_rated(move, rates.get(move.after.group)), rule, facts) for move in moves]
     moves += again.values()
-    if isinstance(rule, GroupRule):
-        _note(rule, facts, moves, by_group)
+    if kept is not None:
+        _note(kept, facts, moves, by_group)
     return moves
 
 

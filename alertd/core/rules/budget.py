@@ -166,7 +166,7 @@ class BudgetRule(WatchedBudget):
         before, known = self._stood[0] if self._stood else (None, {})
         if before is not None and before.is_of(facts, moment):
             return before
-        now = self._ground(facts, moment)
+        now = self._ground(facts, moment, before)
         moved = self._moved(facts, before, now) if before is not None else None
         numbers = now.edges.cells.numbers if now.edges is not None else {}
         kept = {

@@ -71,7 +71,7 @@ class GroupRule(SpendRule):
         known = self._verdicts[0] if self._verdicts else None
         if known is not None and known.are_of(facts, moment, watched):
             return list(known.samples)
-        ground = self._ground(facts, moment)
+        ground = self._ground(facts, moment, known.ground if known is not None else None)
         samples: tuple[Sample, ...] = ()
         if ground.edges is not None:
             unmoved = NOTHING_KEPT
@@ -81,10 +81,10 @@ class GroupRule(SpendRule):
         self._verdicts[:] = [Verdicts(ground=ground, watched=frozenset(watched), samples=samples)]
         return list(samples)
 
-    def _ground(self, facts: Facts, moment: Moment) -> Ground:
+    def _ground(self, facts: Facts, moment: Moment, before: Ground | None) -> Ground:
         """Return what an evaluation of some facts rests on."""
         edges = self.edges(facts) if self.edge(facts.data) is not None else None
-        return Ground.of(facts, moment, edges, self.common(facts, edges) if edges is not None else ())
+        return Ground.of(facts, moment, edges, self.common(facts, edges) if edges is not None else (), before)
 
     def _moved(self, facts: Facts, before: Ground, now: Ground) -> "NDArray[np.bool_] | None":
         """Return which groups moved, None where any may have."""

@@ -52,6 +52,14 @@ class RollingSpend(GroupRule):
         return 2 * self.window
 
     @cached_property
+    def _hours(self) -> int:
+        return whole_hours(self.window)
+
+    @cached_property
+    def _least(self) -> int:
+        return min(self.thresholds.values())
+
+    @cached_property
     def _leave(self) -> dict[Severity, int]:
         """What a severity is left below, in 1e-10 USD."""
         return {severity: ceil(limit * self.resolve_below) for severity, limit in self.thresholds.items()}
@@ -60,9 +68,9 @@ class RollingSpend(GroupRule):
         self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
     ) -> Iterator[Sample]:
         """Judge each group's spend in the window."""
-        ends = two_ends(facts.spend, facts.data, self.metric, edges, length=whole_hours(self.window))
+        ends = two_ends(facts.spend, facts.data, self.metric, edges, length=self._hours)
         # What is planned only raises the lines: who stays below them without it needs none of it.
-        reaching = (ends.groups[number] for number in ends.reaching(min(self.thresholds.values())).tolist())
+        reaching = (ends.groups[number] for number in ends.reaching(self._least).tolist())
         allowances: dict[HourRange, Allowances] = {}
         for group in dict.fromkeys((*reaching, *watched)):
             sample = unmoved.samples.get(group)
@@ -77,13 +85,13 @@ class RollingSpend(GroupRule):
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return what the alert's group spent in the window that ends at an earlier data edge."""
         edge = hour_of(as_of)
-        return self.restated_in(facts, alert, HourRange(edge - whole_hours(self.window), edge))
+        return self.restated_in(facts, alert, HourRange(edge - self._hours, edge))
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
         """Return the window's sum of late against the thresholds, raised by what is planned in the window."""
         facts = facts.of(self.view)
         edge = hour_of(alert.as_of)
-        window = HourRange(edge - whole_hours(self.window), edge)
+        window = HourRange(edge - self._hours, edge)
         spent = facts.spend.sums(self._query(facts.data), self.metric, window).of(alert.group)
         planned = self._allowances(facts, window).of(alert.group, spent).amount
         limits = {severity: limit + planned for severity, limit in self.thresholds.items()}
@@ -100,7 +108,7 @@ class RollingSpend(GroupRule):
 
     def _looked_at(self, edges: Edges, group: Labels, ends: GroupEnds) -> HourRange:
         """Return all hours that decide about a group: those of the windows at its own edges and at the rule's."""
-        first = min(edges.earliest_of(group) - whole_hours(self.window), ends.window.start)
+        first = min(edges.earliest_of(group) - self._hours, ends.window.start)
         return HourRange(first, max(edges.latest, ends.window.end))
 
     def _window_before(

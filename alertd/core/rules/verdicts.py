@@ -86,9 +86,12 @@ class Ground:
     """What decided about all groups alike."""
 
     @classmethod
-    def of(cls, facts: Facts, moment: Moment, edges: Edges | None, common: tuple[object, ...]) -> "Ground":
+    def of(
+        cls, facts: Facts, moment: Moment, edges: Edges | None, common: tuple[object, ...], before: "Ground | None"
+    ) -> "Ground":
         """Return that of some facts, which must be of the rule's view."""
-        return cls(basis=Basis.of(facts), moment=moment, version=moment.version, edges=edges, common=common)
+        basis = before.basis if before is not None and before.basis.is_of(facts) else Basis.of(facts)
+        return cls(basis=basis, moment=moment, version=moment.version, edges=edges, common=common)
 
     def is_of(self, facts: Facts, moment: Moment) -> bool:
         """Return whether nothing changed since."""

@@ -79,6 +79,8 @@ class Cells:
     """The highest settled edge of each cell so far."""
     is_ahead: "NDArray[np.bool_]" = field(default_factory=lambda: np.empty(0, np.bool_))
     """Of which cells that is later than what the bills say now."""
+    bounds: list[int] = field(default_factory=list)
+    """Where the cells of each group begin, and where the last ones end."""
     kept: dict[object, object] = field(default_factory=dict)
     """What was worked out of the cells last, by whoever did: it goes when series come."""
 
@@ -203,6 +205,7 @@ def cells_of(
         selector=selector,
         long_count=len(long_ids),
         known_through=np.full(len(group), NEVER, np.int64),
+        bounds=np.searchsorted(group, np.arange(len(selection.groups) + 1)).tolist(),
     )
     if earlier is not None and len(earlier):
         known = dict(zip(earlier.names(), earlier.known_through.tolist(), strict=True))

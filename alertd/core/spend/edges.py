@@ -40,7 +40,7 @@ class Edges:
         number = self.cells.numbers.get(group)
         if number is None:
             return []
-        first, last = np.searchsorted(self.cells.group, (number, number + 1)).tolist()
+        first, last = self.cells.bounds[number : number + 2]
         return [
             (self.cells.keys[int(self.cells.stream[cell])], int(self.edge[cell]))
             for cell in range(first, last)
