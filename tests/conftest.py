@@ -1,10 +1,13 @@
 """What every test is kept from, the logging that another one set up; and the one database server that they share."""
 
+import functools
+import gc
 import logging
 import os
 import shutil
+import sqlite3
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import certifi
 import freezegun
@@ -13,6 +16,8 @@ import structlog
 from hypothesis import settings
 
 from alertd.log import AWAITED
+from alertd.store.migrate import Migration, has_tables, migrate, shipped_migrations
+from alertd.store.sqlite import SqliteDatabase
 from tests.examples import examples
 from tests.ports import free_port
 from tests.postgres_server import PostgresServer, running_server
@@ -20,6 +25,17 @@ from tests.postgres_server import PostgresServer, running_server
 # Each worker and each command that a test starts would compile some thousand modules again: a minute of every run.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# Nothing of what is collected is garbage, and the collector would look through all of it again and again.
+gc.disable()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtestloop() -> None:
+    """Collect garbage from here on, of what tests make alone."""
+    gc.freeze()
+    gc.enable()
+
 
 # A loaded machine is no fault of what is tested.
 settings.register_profile("alertd", examples(25, thorough=100))
@@ -52,6 +68,38 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     authority = tmp_path_factory.mktemp("trust") / "authority.pem"
     authority.write_text(certifi.contents().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n")
     os.environ["SSL_CERT_FILE"] = str(authority)
+
+
+@functools.cache
+def migrated() -> SqliteDatabase:
+    """Today's schema without rows, made once by the steps themselves."""
+    database = SqliteDatabase(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False), None)
+    migrate(database, shipped_migrations())
+    return database
+
+
+@pytest.fixture(autouse=True, scope="session")
+def migrated_once() -> Iterator[None]:
+    """
+    Let stores in new files begin with a copy of today's schema: its steps take ten times as long, in each of thousands.
+
+    `migrate` itself is what it is, and whoever tests the first start asks for `every_step`.
+    """
+
+    def begin(database: object, migrations: Sequence[Migration]) -> None:
+        if isinstance(database, SqliteDatabase) and not has_tables(database):
+            migrated().copy_into(database)
+        migrate(database, migrations)  # type: ignore[arg-type] # either driver
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("alertd.store.store.migrate", begin)
+        yield
+
+
+@pytest.fixture
+def every_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a new store take each step from the first on, as outside of tests."""
+    monkeypatch.setattr("alertd.store.store.migrate", migrate)
 
 
 @pytest.fixture(autouse=True)

@@ -1,13 +1,26 @@
 """How many examples a costly property is tried on: some each time, and all where time matters less."""
 
 import os
+from collections.abc import Sequence
+from typing import TypeVar
 
 from hypothesis import settings
+
+ItemT = TypeVar("ItemT")
 
 
 def how_many(usual: int, *, thorough: int) -> int:
     """Return *thorough* where ALERTD_TEST_THOROUGH is set, as in CI; asked while modules are collected."""
     return thorough if "ALERTD_TEST_THOROUGH" in os.environ else usual
+
+
+def in_turn(cases: Sequence[ItemT], turn: int, *, every: int = 2) -> Sequence[ItemT]:
+    """
+    Return every second case or the like, from the one of this turn on, and all of them where time matters less.
+
+    For tables that several costly tests go through: each case is in one of them each time.
+    """
+    return cases[how_many(turn % every, thorough=0) :: how_many(every, thorough=1)]
 
 
 def examples(usual: int, *, thorough: int) -> settings:

@@ -8,6 +8,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
+from functools import partial
 
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of
@@ -34,6 +35,7 @@ from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiReques
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
+_INLINE_ROWS = 1_000
 _FLUSH_CELLS = 500_000
 """Changed cells held before they are committed: the first read of a large account must not fill the memory."""
 
@@ -276,8 +278,7 @@ class Intake:
         if not self._may_file():
             return
         async with self._filing:
-            # Off the loop: a million rows take a second.
-            filing = await asyncio.to_thread(
+            file = partial(
                 file_rows,
                 reading.book(key),
                 reading.shelf.table,
@@ -286,6 +287,8 @@ class Intake:
                 read_at=reading.now,
                 confirm_after=self._cadence.confirm_after,
             )
+            # Off the loop: a million rows take a second; few are filed sooner than a thread is woken.
+            filing = file() if len(rows) <= _INLINE_ROWS else await asyncio.to_thread(file)
             reading.facts.add(filing)
             if reading.facts.cells > _FLUSH_CELLS:
                 await self._commit(reading)

@@ -10,12 +10,17 @@ from alertd.core.hours import hour_of
 from alertd.core.messages.outbox import EntryState
 from alertd.notify.base import Delivered, NotSent
 from tests.daemon.clock_life import POLL, Billing, Life, Pager, hourly, living
+from tests.examples import how_many, in_turn
 from tests.virtual_clock import START, VirtualClock, run_stepped
 
 HOUR, DAY, YEAR = timedelta(hours=1), timedelta(days=1), timedelta(days=365)
 OFFSETS = (-2 * YEAR, -40 * DAY, -HOUR - POLL, -HOUR, HOUR, HOUR + POLL, 40 * DAY, 500 * DAY)
-NAMES = [f"{off.total_seconds() / 3600:+.1f} h" for off in OFFSETS]
 NOON = hour_of(START)
+
+
+def named(off: timedelta) -> str:
+    """An offset in the name of a test."""
+    return f"{off.total_seconds() / 3600:+.1f} h"
 
 
 def billing(clock: VirtualClock) -> Billing:
@@ -30,7 +35,7 @@ def billing(clock: VirtualClock) -> Billing:
     )
 
 
-@pytest.mark.parametrize("off", OFFSETS, ids=NAMES)
+@pytest.mark.parametrize("off", in_turn(OFFSETS, 0), ids=named)
 async def test_life_when_the_clock_is_wrong_for_two_polls_then_nothing_is_false_and_nothing_lost(
     tmp_path: Path, off: timedelta
 ) -> None:
@@ -46,13 +51,13 @@ async def test_life_when_the_clock_is_wrong_for_two_polls_then_nothing_is_false_
         assert sorted(life.sent) == [("firing", "gpuruns"), ("firing", "gpustopped")]
         assert life.about_clock in ([], ["firing", "resolved"])
         assert bool(life.about_clock) is (abs(off) > HOUR)
-        await life.poll(int(5 * HOUR / POLL))
+        await life.poll(10, every=HOUR / 2)
         assert ("firing", "gpubegins") in life.sent
         assert ("resolved", "gpustopped") in life.sent
         assert life.firing() == {"gpuruns", "gpubegins"}
 
 
-@pytest.mark.parametrize("off", OFFSETS, ids=NAMES)
+@pytest.mark.parametrize("off", in_turn(OFFSETS, 1), ids=named)
 async def test_life_when_the_clock_is_wrong_at_the_start_then_decides_at_the_first_poll_after_it_is_right(
     tmp_path: Path, off: timedelta
 ) -> None:
@@ -70,7 +75,7 @@ async def test_life_when_the_clock_is_wrong_at_the_start_then_decides_at_the_fir
         assert len(life.sent) == 2
 
 
-@pytest.mark.parametrize("off", OFFSETS, ids=NAMES)
+@pytest.mark.parametrize("off", in_turn(OFFSETS, 2), ids=named)
 async def test_life_when_a_read_fails_after_the_clock_was_wrong_then_the_alert_goes_on(
     tmp_path: Path, off: timedelta
 ) -> None:
@@ -112,9 +117,20 @@ async def history(folder: Path, clock: VirtualClock) -> tuple[Life, int]:
     return await run_stepped(clock, live())
 
 
+STILL: list[tuple[Life, int]] = []
+
+
+async def undisturbed(folder: Path) -> tuple[Life, int]:
+    """Return the same life with a clock that is never wrong, which is lived once."""
+    if not STILL:
+        STILL.append(await history(folder / "still", VirtualClock()))
+    return STILL[0]
+
+
 async def all_ends_as_if_nothing_had_moved(folder: Path, off: timedelta, *, parts: int, part: int) -> None:
     """Move the clock at one moment after another, each in a life of its own, and put it right at a later one."""
-    still, count = await history(folder / "still", VirtualClock())
+    still, count = await undisturbed(folder)
+    assert part < count
     for at in range(part, count, parts):
         back = at + 1 + (at * 7) % 23
         life, _ = await history(folder / f"at {at}", VirtualClock(moves={at: off, back: timedelta()}))
@@ -125,7 +141,7 @@ async def all_ends_as_if_nothing_had_moved(folder: Path, off: timedelta, *, part
         assert late == [], f"moved at moment {at}, back at {back}"
 
 
-@pytest.mark.parametrize(("part", "off"), list(enumerate(OFFSETS)), ids=NAMES)
+@pytest.mark.parametrize(("part", "off"), in_turn([*enumerate(OFFSETS)], 1))
 async def test_life_when_the_clock_moves_at_an_await_then_all_ends_as_if_it_had_not(
     tmp_path: Path, part: int, off: timedelta
 ) -> None:
@@ -135,7 +151,7 @@ async def test_life_when_the_clock_moves_at_an_await_then_all_ends_as_if_it_had_
 
 @pytest.mark.slow
 @pytest.mark.parametrize("turn", range(2))
-@pytest.mark.parametrize(("part", "off"), list(enumerate(OFFSETS)), ids=NAMES)
+@pytest.mark.parametrize(("part", "off"), [*enumerate(OFFSETS)])
 async def test_life_when_the_clock_moves_at_any_await_then_all_ends_as_if_it_had_not(
     tmp_path: Path, part: int, off: timedelta, turn: int
 ) -> None:
@@ -145,7 +161,8 @@ async def test_life_when_the_clock_moves_at_any_await_then_all_ends_as_if_it_had
 
 async def nothing_is_lost_by_a_freeze(folder: Path, *, parts: int, part: int) -> None:
     """Freeze the process for longer than every deadline at one moment after another, each in a life of its own."""
-    _, count = await history(folder / "still", VirtualClock())
+    _, count = await undisturbed(folder)
+    assert part < count
     for at in range(part, count, parts):
         life, _ = await history(folder / f"at {at}", VirtualClock(freezes={at: 73 * HOUR}))
         assert life.firing() == {"gpuruns", "gpubegins"}, f"frozen at moment {at}"
@@ -189,7 +206,7 @@ async def test_life_when_no_answer_is_dated_then_judges_by_a_clock_that_the_bill
         assert life.firing() == {"gpuruns", "gpubegins", "gpustopped"}
 
 
-@pytest.mark.parametrize("off", OFFSETS, ids=NAMES)
+@pytest.mark.parametrize("off", in_turn(OFFSETS, 3), ids=named)
 async def test_life_when_the_api_is_down_and_the_clock_steps_then_blindness_comes_in_its_time(
     tmp_path: Path, off: timedelta
 ) -> None:
@@ -269,26 +286,27 @@ rules:
 """
 
 
-@pytest.mark.parametrize("off", [-HOUR, timedelta(), HOUR, -2 * HOUR, 2 * HOUR])
-@pytest.mark.parametrize(
-    ("evening", "morning"),
-    [
-        pytest.param(datetime(2026, 3, 28, 21, 30, tzinfo=UTC), datetime(2026, 3, 29, 5, tzinfo=UTC), id="spring"),
-        pytest.param(datetime(2026, 10, 24, 20, 30, tzinfo=UTC), datetime(2026, 10, 25, 6, tzinfo=UTC), id="autumn"),
-    ],
-)
+NIGHTS = {
+    "spring": (datetime(2026, 3, 28, 21, 30, tzinfo=UTC), datetime(2026, 3, 29, 5, tzinfo=UTC)),
+    "autumn": (datetime(2026, 10, 24, 20, 30, tzinfo=UTC), datetime(2026, 10, 25, 6, tzinfo=UTC)),
+}
+STEPS = [(night, hours * HOUR) for hours in (1, -1, 0, -2, 2) for night in NIGHTS]
+
+
+@pytest.mark.parametrize(("night", "off"), STEPS[: how_many(4, thorough=10)])
 async def test_quiet_hours_when_the_clock_steps_with_daylight_saving_then_end_in_the_right_minute(
-    tmp_path: Path, evening: datetime, morning: datetime, off: timedelta
+    tmp_path: Path, night: str, off: timedelta
 ) -> None:
     """A system that keeps local time steps by an hour in that night; what waits for the morning must not."""
+    evening, morning = NIGHTS[night]
     clock = VirtualClock(true=evening)
     hour = hour_of(evening)
     rows = hourly("runs", "4", hour - 100, hour + 100)
     async with living(tmp_path, clock, billing=Billing(clock=clock, rows=rows), rules=QUIET) as life:
-        await life.poll(int(4 * HOUR / POLL))
+        await life.poll(4, every=HOUR)
         clock.wall_off = off
         while clock.true < morning - POLL:
-            await life.poll()
+            await life.poll(every=POLL if clock.true >= morning - 3 * HOUR else HOUR)
         assert life.sent == []
         clock.wall_off = timedelta()
         await life.poll(3)
