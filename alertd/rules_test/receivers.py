@@ -31,13 +31,14 @@ from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_test.world import Clock
 
-# Good for a token as well as for a URL: notifiers look at the form of both while they are built.
+# Good for most tokens as well as for a URL: notifiers look at the form of both while they are built.
 _SECRET = "https://stand-in.invalid/"  # noqa: S105 -- stands in the place of one
+# By the receiver's key, and the name of the variable that holds it: what has a form that no URL has.
+_FORMED = {"bot_token": "xoxb-stand-in", "routing_key": "0123456789abcdef" * 2}
 # No secret of a receiver may be one of alertd's own, so these differ.
-_SETTING = "https://setting.invalid/stand-in"
 _SETTINGS = {
-    "slack_bot_token": _SETTING,
-    "slack_webhook_url": _SETTING,
+    "slack_bot_token": "xoxb-setting",
+    "slack_webhook_url": "https://setting.invalid/stand-in",
     # Whether what is sent is encrypted shows in the check, not in a test of rules.
     "allow_plain_http": "True",
     "smtp_host": "stand-in.invalid",
@@ -106,7 +107,7 @@ class _AnyVariable(Mapping[str, str]):
     """An environment in which every variable is set."""
 
     def __getitem__(self, name: str) -> str:
-        return _SECRET
+        return _FORMED.get(name, _SECRET)
 
     def __iter__(self) -> Iterator[str]:
         return iter(())
@@ -137,7 +138,7 @@ def real_receivers(rules: LoadedRules) -> dict[str, Notifier]:
     problems = []
     for spec in rules.receivers:
         try:
-            found[spec.name] = notifier_class(spec.type)(spec.name, _without_files(spec.config), _StandIns())
+            found[spec.name] = notifier_class(spec.type)(spec.name, _with_stand_ins(spec.config), _StandIns())
         except ReceiverError as error:
             problems.append(rules.problem("receiver", spec.name, str(error), key=error.key))
     if problems:
@@ -145,12 +146,17 @@ def real_receivers(rules: LoadedRules) -> dict[str, Notifier]:
     return found
 
 
-def _without_files(config: BaseModel) -> BaseModel:
+def _with_stand_ins(config: BaseModel) -> BaseModel:
     """Return the configuration with variables in the place of secret files, which need not be there."""
     fields = type(config).model_fields
     changes: dict[str, str | None] = {}
     for name in fields:
-        variable = f"{name.removesuffix('_file')}_env"
-        if name.endswith("_file") and getattr(config, name) and variable in fields:
-            changes |= {name: None, variable: "STAND_IN"}
+        key, _, place = name.rpartition("_")
+        variable = f"{key}_env"
+        if not getattr(config, name) or variable not in fields:
+            continue
+        if place == "file":
+            changes |= {name: None, variable: key}
+        elif place == "env" and key in _FORMED:
+            changes[variable] = key
     return config.model_copy(update=changes)

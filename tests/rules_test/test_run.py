@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from alertd.rules_file.load import load_rules
 from alertd.rules_test.load import load_tests
 from alertd.rules_test.model import FailedReads, LoadedTest, LoadedTests
 from alertd.rules_test.receivers import real_receivers
@@ -42,3 +43,26 @@ def test_same_test_when_run_twice_then_observes_the_same() -> None:
     """No clock, no chance, nothing left over from the run before."""
     loaded = LOADED[-1]
     assert observed(loaded, loaded.tests[0]) == observed(loaded, loaded.tests[0])
+
+
+RECEIVERS = """
+version: 1
+receivers:
+  - {name: channel, type: slack, channel: "#finops"}
+  - {name: own-token, type: slack, channel: "#finops", bot_token_env: SLACK_TOKEN}
+  - {name: token-in-a-file, type: slack, channel: "#finops", bot_token_file: /run/secrets/slack}
+  - {name: own-url, type: slack, webhook_url_env: SLACK_URL}
+  - {name: bearer, type: webhook, url: "https://hooks.example.com/", bearer_token_env: TOKEN_OF_HOOK}
+  - {name: hook, type: webhook, url_file: /run/secrets/url}
+  - {name: incidents, type: pagerduty, routing_key_env: PAGERDUTY_KEY}
+defaults: {notify: [channel]}
+rules: [{name: gpu, type: rolling_spend, window: 24h, thresholds: {warning: 50}}]
+"""
+
+
+def test_receivers_when_each_secret_has_a_form_then_stand_ins_have_it(tmp_path: Path) -> None:
+    """A URL once stood for Slack's token, and no file with a channel could be tested."""
+    path = tmp_path / "rules.yaml"
+    path.write_text(RECEIVERS, encoding="utf-8")
+    rules = load_rules(path)
+    assert set(real_receivers(rules)) == {spec.name for spec in rules.receivers}
