@@ -137,16 +137,17 @@ class Desk:
         self,
         now: datetime = NOW,
         *,
+        view: SpendView | None = None,
         owners: OwnerDirectory | None = None,
         bills: tuple[TrackedBill, ...] = (),
         bill_gaps: Mapping[str, str] | None = None,
     ) -> Facts:
-        """All that a rule may look at, over 100 days."""
+        """All that a rule may look at, over 100 days or in a view that was made before."""
         directory = owners or OwnerDirectory()
         running = hour_of(now)
         return Facts(
             now=now,
-            spend=self.view(HourRange(running - 2400, running + 48), owners=directory),
+            spend=view or self.view(HourRange(running - 2400, running + 48), owners=directory),
             data=DataState(books=self.books, now=now, settle_delay=SETTLE),
             bills=bills,
             bill_gaps=bill_gaps or {},

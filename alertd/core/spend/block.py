@@ -49,7 +49,7 @@ class HourBlock:
     @property
     def longest(self) -> int:
         """The largest span, 0 for a block without rows."""
-        return int(self.span.max(initial=0))
+        return int(np.maximum.reduce(self.span, initial=0))
 
     def column(self, metric: str) -> "NDArray[np.int64]":
         """Return the column of a metric: `amount`, `voucher` or `pay`."""
@@ -183,6 +183,8 @@ def spread(block: HourBlock, metric: str) -> "Iterator[tuple[int, NDArray[np.int
     Yields:
         (offset from the block's hour, series ids, amounts); a series may come more than once for one offset.
     """
+    if not len(block):
+        return
     amounts = block.column(metric)
     if block.longest == 1:
         # By far the most blocks: nothing is to be spread.

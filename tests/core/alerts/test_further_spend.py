@@ -40,9 +40,7 @@ class Life:
             for each in rows:
                 self.desk.read([each], HourRange(each.hour, each.hour + 1), now)
         self.desk.read([], HourRange(hour, hour + 1), now)
-        known_facts = self.desk.facts(now)
-        view = self.desk.view(HourRange(hour - self.reach, hour + 24))
-        self.judge(replace(known_facts, spend=view))
+        self.judge(self.desk.facts(now, view=self.desk.view(HourRange(hour - self.reach, hour + 24))))
 
     def judge(self, facts: Facts) -> None:
         """Judge once and note what is due."""
