@@ -20,7 +20,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
-from alertd.core.messages.dispatch import Decisions, dispatch, no_chart
+from alertd.core.messages.dispatch import Decisions, dispatch
 from alertd.core.messages.holding import withheld
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
@@ -36,6 +36,7 @@ from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
 from alertd.daemon.asked import Scene, acting_of
+from alertd.daemon.charts import charts
 from alertd.daemon.intake import HourChange, Intake
 from alertd.daemon.state import BillSource, DaemonState, FactStore, Plan
 from alertd.daemon.timekeeper import GIVEN_TIME, Timekeeper, Verdict
@@ -89,6 +90,8 @@ class Cycle:
         self.rules_file = ReloadOutcome()
         """How the last reading of the rules file went; set by who reads it."""
         self._views: dict[View, SpendView] = {}
+        self._stored: Facts | None = None
+        """What was stored when a chart was asked for before there were views; dropped once there are."""
         self._before: Held | None = None
         """What was held before the last read."""
         self._log = get_logger()
@@ -123,12 +126,23 @@ class Cycle:
         return self._held().of(self._plan)
 
     async def chart(self, alert: Alert, now: datetime) -> Chart | None:
-        """Return an alert's chart as of now, None where it has none yet; it waits for a decision under way."""
+        """
+        Return an alert's chart as of now, None where its rule draws none; it waits for a decision under way.
+
+        Raises:
+            StoreError: It is to be drawn from the store, which cannot be read.
+        """
         async with self._deciding:
-            if not set(self._plan.views) <= self._views.keys():
-                return None
             rules = {rule.name: rule for rule in self._plan.rules}
-            return self._charts(self._facts(now))(alert, rules.get(alert.rule))
+            return charts(await self._drawn_from(now))(alert, rules.get(alert.rule))
+
+    async def _drawn_from(self, now: datetime) -> Facts:
+        """Return what charts are drawn from: what is held, or what is stored until a cycle has built its views."""
+        if set(self._plan.views) <= self._views.keys():
+            return self._facts(now)
+        if self._stored is None:
+            self._stored = await self._store.facts(self._plan, now)
+        return self._stored
 
     async def written_anew(self, entry: OutboxEntry, now: datetime) -> OutboxEntry:
         """Return an entry that waited as it is to be sent now; it waits for a decision under way."""
@@ -165,6 +179,7 @@ class Cycle:
             self.forget()
         self._plan = plan
         self._views.clear()
+        self._stored = None
         if self._state is not None:
             self._name_owners(self._state)
 
@@ -172,6 +187,7 @@ class Cycle:
         """Read everything from the store anew at the next cycle: something else changed it."""
         self._state = None
         self._views.clear()
+        self._stored = None
 
     async def carry_out(self, request: Request, now: datetime) -> RequestOutcome:
         """
@@ -216,13 +232,12 @@ class Cycle:
 
     async def _scene(self, now: datetime) -> Scene:
         state = await self._remember()
-        facts = self._facts(now) if set(self._plan.views) <= self._views.keys() else None
         return Scene(
             state=state,
             plan=self._plan,
             acting=await self.acting(now),
             install_id=self._install_id,
-            chart_of=self._charts(facts) if facts is not None else no_chart,
+            chart_of=charts(await self._drawn_from(now)),
             now=now,
         )
 
@@ -359,6 +374,7 @@ class Cycle:
         is_built = False
         for view in self._plan.views:
             is_built |= await self._fit_view(now, view)
+        self._stored = None
         if is_built:
             await asyncio.to_thread(self._restore_edges)
         facts = self._facts(now)
@@ -418,18 +434,6 @@ class Cycle:
         self._views[view] = spend
         return True
 
-    def _charts(self, facts: Facts) -> Callable[[Alert, Rule | None], Chart | None]:
-        """Return what draws an alert from what is known; a rule that cannot takes no message with it."""
-
-        def chart_of(alert: Alert, rule: Rule | None) -> Chart | None:
-            try:
-                return rule.chart(facts, alert) if rule is not None else None
-            except (Exception, SystemExit):  # noqa: BLE001 -- as with rules: logged with its trace, the others go on
-                self._log.exception("chart failed", rule=alert.rule)
-                return None
-
-        return chart_of
-
     async def _decide(
         self, moves: list[Move], facts: Facts, now: datetime, report: CycleReport, *, is_whole: bool
     ) -> None:
@@ -444,7 +448,7 @@ class Cycle:
                 waiting=waiting,
                 install_id=self._install_id,
                 headline_of=self._plan.headline_of,
-                chart_of=self._charts(facts),
+                chart_of=charts(facts),
                 acting=acting,
                 is_first_cycle=self.state.is_fresh,
                 now=now,

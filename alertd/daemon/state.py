@@ -22,7 +22,7 @@ from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Listing, Resource, ResourceKey, ResourceKind
 from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import ClockFault
+from alertd.core.rules.facts import ClockFault, Facts
 from alertd.core.rules.held import CategoryKey, Held, LastRead
 from alertd.core.rules.records import ReloadOutcome
 from alertd.core.rules.watched import Watched
@@ -115,6 +115,9 @@ class FactStore(Protocol):
 
     async def load(self, views: Collection[View]) -> "DaemonState":
         """Return what is stored, of the books those of some views, and note that these are the views in use."""
+
+    async def facts(self, plan: "Plan", now: datetime) -> Facts:
+        """Return what rules can see of what is stored."""
 
     async def fill(self, spend: SpendView, from_hour: int, view: View = View.USAGE) -> None:
         """Fill an empty spend view with every stored block of a view that reaches into *from_hour* or later."""

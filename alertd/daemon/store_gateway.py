@@ -22,6 +22,7 @@ from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.messages.rebase import rebased_entry
 from alertd.core.money import Usd
 from alertd.core.resources import Resource, ResourceKey
+from alertd.core.rules.facts import Facts
 from alertd.core.rules.held import CategoryKey, LastRead
 from alertd.core.rules.records import ReloadOutcome
 from alertd.core.spend.arrival import Arrivals, Place
@@ -34,8 +35,9 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.core.spend.view import SpendView
 from alertd.core.utilization import Slots
-from alertd.daemon.state import DaemonState, Shelf
+from alertd.daemon.state import DaemonState, Plan, Shelf
 from alertd.queries.cycle_report import CycleReport
+from alertd.queries.snapshot import read_snapshot
 from alertd.store.alerts import AlertEvent
 from alertd.store.bills import BookChange
 from alertd.store.cycles import CycleRecord
@@ -67,6 +69,11 @@ class StoreGateway(StoredOutbox):
             views: The views of the bills that are read from now on, which is noted; None for those that were.
         """
         return await self._thread.call(_load, views)
+
+    async def facts(self, plan: Plan, now: datetime) -> Facts:
+        """Return what rules can see of what is stored."""
+        found = await self._thread.call(read_snapshot, plan, owners=plan.audience.owners, now=now)
+        return found.facts
 
     async def fill(self, spend: SpendView, from_hour: int, view: View = View.USAGE) -> None:
         """Fill a spend view from the stored blocks of a view of the bills."""

@@ -187,6 +187,8 @@ class OverviewPage:
     billed_through: datetime | None
     is_new: bool
     """No bill was read yet."""
+    is_starting: bool
+    """No poll has ended since the start: sums, budgets and what runs are not worked out yet."""
     now: datetime
 
 
@@ -223,6 +225,7 @@ def overview_page(known: PageFacts) -> OverviewPage:
         silences_more=max(0, len(silences) - _MOST_SILENCES),
         billed_through=start_of(edge) if edge is not None else None,
         is_new=edge is None,
+        is_starting=known.overview is None,
         now=known.now,
     )
 

@@ -22,6 +22,7 @@ from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
+from alertd.daemon.state import Plan
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.rules_file.model import Account, LoadedRules
 from alertd.settings.model import load_settings
@@ -141,11 +142,50 @@ async def test_acknowledgement_then_changes_the_message_with_its_chart_and_repor
     assert charts == {NotifyReason.ACKNOWLEDGED: None, NotifyReason.UPDATED: first.chart}
 
 
-async def test_acknowledgement_when_nothing_was_judged_yet_then_needs_no_chart(gateway: StoreGateway) -> None:
-    """Right after a start somebody may press a button."""
+async def test_acknowledgement_when_nothing_was_judged_yet_then_keeps_the_chart(gateway: StoreGateway) -> None:
+    """Right after a start somebody may press a button: the message keeps its picture, drawn from what is stored."""
     cycle = cycle_of(gateway, rolling())
     await cycle.run(NOW)
     (alert,) = cycle.open_alerts()
     again = cycle_of(gateway, rolling())
     await again.carry_out(Acknowledge(fingerprint=alert.fingerprint, by="dana"), NOW)
-    assert [message.chart for message in (await notified(gateway))[1:]] == [None, None]
+    first, *later = await notified(gateway)
+    charts = {message.reason: message.chart for message in later}
+    assert charts == {NotifyReason.ACKNOWLEDGED: None, NotifyReason.UPDATED: first.chart}
+
+
+async def test_chart_when_nothing_was_judged_since_the_start_then_is_that_of_what_is_stored(
+    gateway: StoreGateway, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page shows the alert as the last process did, and reads the store for it once."""
+    cycle = cycle_of(gateway, rolling())
+    await cycle.run(NOW)
+    (alert,) = cycle.open_alerts()
+    again, reads = cycle_of(gateway, rolling()), []
+    stored = gateway.facts
+
+    async def counted(plan: Plan, now: datetime) -> Facts:
+        reads.append(now)
+        return await stored(plan, now)
+
+    monkeypatch.setattr(gateway, "facts", counted)
+    shown = await cycle.chart(alert, NOW)
+    assert shown is not None
+    assert [await again.chart(alert, NOW), await again.chart(alert, NOW)] == [shown, shown]
+    assert reads == [NOW]
+    await again.run(NOW + timedelta(minutes=10))
+    assert await again.chart(alert, NOW) == shown
+    assert reads == [NOW]
+
+
+async def test_chart_when_the_rules_were_changed_then_is_drawn_by_the_new_ones(gateway: StoreGateway) -> None:
+    """Until the next cycle, which may be long in coming, from what is stored."""
+    cycle = cycle_of(gateway, rolling())
+    await cycle.run(NOW)
+    (alert,) = cycle.open_alerts()
+    before = await cycle.chart(alert, NOW)
+    cycle.use(replace(cycle.plan, rules=(replace(rolling(), window=timedelta(hours=48)),)))
+    after = await cycle.chart(alert, NOW)
+    assert before is not None
+    assert after is not None
+    assert (before.points[-1].value, after.points[-1].value) == ("61.25", "64.25")

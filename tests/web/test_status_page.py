@@ -159,6 +159,25 @@ async def test_page_before_the_first_poll_then_says_that_nothing_is_known(tmp_pa
         assert (await home.get("/spend"))[0] == 303
 
 
+async def test_pages_after_a_restart_then_show_the_chart_and_say_what_is_not_worked_out_yet(tmp_path: Path) -> None:
+    """The first poll after a restart may take long, and somebody may look at an alert meanwhile."""
+    async with house(tmp_path) as home:
+        path = f"/alerts/{home.alert().fingerprint}"
+        _, before = await home.get(path)
+        assert "sums, budgets and what runs appear when it is done" not in (await home.get("/"))[1]
+    async with house(tmp_path, polls=0) as home:
+        _, after = await home.get(path)
+        chart = '<section aria-labelledby="chart">'
+        assert chart in before
+        assert (
+            after.partition(chart)[2].partition("</section>")[0]
+            == before.partition(chart)[2].partition("</section>")[0]
+        )
+        _, overview = await home.get("/")
+        require_valid(overview)
+        assert "The first poll since alertd started is under way: sums, budgets and what runs appear when" in overview
+
+
 async def test_page_when_the_rules_file_is_broken_then_shows_the_mistake_with_its_place(home: House) -> None:
     """Who edited it looks here first."""
     await home.app.gateway.note_rules_file(
