@@ -13,7 +13,7 @@ from alertd.cli.help_text import render, styled
 
 TOPICS = (
     ("Rules", ("rules", "budgets", "balance", "api-keys", "planned", "reports", "tests", "backtest")),
-    ("Notifications", ("receivers", "slack", "email", "silences", "actions", "delivery", "data")),
+    ("Notifications", ("receivers", "slack", "email", "silences", "actions", "delivery", "data", "promises")),
     (
         "Operation",
         ("settings", "commands", "running", "proxies", "postgresql", "page", "http", "metrics", "performance"),
