@@ -96,7 +96,13 @@ def test_stop_when_no_daemon_runs_then_carried_out_by_the_command_and_shown_ever
         "state": "done",
         "detail": "stopped: the API says exited",
     }
-    assert {"id", "requested_at", "finished_at"} <= row.keys()
+    assert {key: row[key] for key in ("verb", "account", "requested_at", "finished_at")} == {
+        "verb": "stop",
+        "account": "default",
+        "requested_at": "2026-01-10T14:30:00Z",
+        "finished_at": "2026-01-10T14:30:00Z",
+    }
+    assert len(row["id"]) == 8
     assert "notebook-9 (gpu-1)" in stopping.run("actions")[1]
     explained = stopping.run("explain", name)[1]
     assert "stop of notebook-9 requested by dana" in explained

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from alertd.core.alert import AlertState
 from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.held import LastRead
+from alertd.core.severity import Severity
 from alertd.core.spend.bill import ApiKey, Series
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable, summarise
@@ -214,6 +216,36 @@ def test_alerts_when_to_fail_on_a_severity_then_by_what_fires(
     assert run(["alerts", "--all", "--fail-on", severity]) == 0
 
 
+def test_alerts_when_all_are_shown_then_each_is_since_its_last_step_the_worst_first(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Fired since, waiting since, ended since; what only ever waited is of no interest once it has ended."""
+    began, fired, ended = (NOW - timedelta(minutes=m) for m in (50, 40, 30))
+    base = replace(firing("60", owner="gpu-1"), started_at=began, fired_at=fired, is_complete=False)
+    critical = replace(firing("160", owner="gpu-2"), started_at=began, fired_at=fired, severity=Severity.CRITICAL)
+    pending = replace(firing("55", owner="gpu-3"), started_at=began, fired_at=None, state=AlertState.PENDING)
+    over = replace(firing(owner="gpu-4"), fired_at=fired, resolved_at=ended, state=AlertState.RESOLVED)
+    over = replace(over, value=Decimal(40))
+    never = replace(firing(owner="gpu-5"), fired_at=None, resolved_at=ended, state=AlertState.RESOLVED)
+    store.save_decisions(alerts=[over, never, base, pending, critical])
+    assert run(["alerts", "--all"]) == 0
+    heading, *rows = capsys.readouterr().out.splitlines()
+    assert heading.split()[:4] == ["FINGERPRINT", "STATE", "SEVERITY", "SINCE"]
+    assert [(row.split()[1:5], "(incomplete)" in row) for row in rows] == [
+        (["firing", "critical", "2026-01-10", "13:50"], False),
+        (["firing", "warning", "2026-01-10", "13:50"], True),
+        (["pending", "warning", "2026-01-10", "13:40"], False),
+        (["resolved", "warning", "2026-01-10", "14:00"], False),
+    ]
+    # What is below its threshold does not show it as reached.
+    assert ["$50.00" in row for row in rows] == [False, True, True, False]
+    assert run(["alerts", "--json"]) == 0
+    assert [row["fingerprint"] for row in json.loads(capsys.readouterr().out)] == [
+        critical.fingerprint,
+        base.fingerprint,
+    ]
+
+
 def with_keys(store: Store) -> None:
     """Two keys that spent in the running hour, one of them with a name; rules look at them."""
     table = SeriesTable(Series("default", "llm", "llm", key, "llama-3", "", "on-demand") for key in ("key-1", "key-2"))
@@ -368,6 +400,8 @@ def test_running_when_one_owner_is_billed_and_one_is_only_listed_then_both_deare
         read_at=NOW - timedelta(minutes=3),
     )
     store.save_facts(store.bills.load_series(), books=[BookChange(book=book, blocks=hours)])
+    on = firing("160", owner="gpu-1")
+    store.save_decisions(alerts=[on, firing("60", owner="gpu-2")])
     listed = [
         Resource(
             account="default",
@@ -400,11 +434,13 @@ def test_running_when_one_owner_is_billed_and_one_is_only_listed_then_both_deare
         "since": "2026-01-10T09:00:00Z",
         "rate_per_hour": "6",
         "utilization": None,
-        "alerts": [],
+        "alerts": [on.fingerprint],
     }
+    assert second["alerts"] == []
     assert (second["owner"], second["name"], second["status"]) == ("gpu-3", "fresh", "pulling")
     assert (second["since"], second["rate_per_hour"]) == ("2026-01-10T14:30:00Z", None)
     assert run(["running"]) == 0
     shown = capsys.readouterr().out
     assert "trainer (gpu-1)  H100" in shown
+    assert [line.split()[-1] for line in shown.splitlines() if "gpu-1" in line] == [on.fingerprint[:8]]
     assert "gpu-2" not in shown

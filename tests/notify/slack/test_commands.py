@@ -1,15 +1,17 @@
 """What `/alertd …` answers: every word, every mistake, and who is named in what is asked."""
 
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from alertd.core.alert import Alert
+from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request, RequestError
 from alertd.core.calendar import Period
-from alertd.core.hours import HourRange
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.money import Usd
+from alertd.core.severity import Severity
 from alertd.notify.slack.commands import SlackCommands, Topic
 from tests.core.builders import NOW, firing
 
@@ -21,6 +23,8 @@ class Service:
 
     def __init__(self, timezone: str = "UTC") -> None:
         self.asked: list[Request] = []
+        self.open = [firing()]
+        self.periods: list[Period] = []
         self.commands = SlackCommands(
             alerts=self._alerts,
             spent=self._spent,
@@ -34,7 +38,7 @@ class Service:
         )
 
     async def _alerts(self) -> list[Alert]:
-        return [firing()]
+        return self.open
 
     async def _spent(self, _: Period) -> tuple[HourRange, list[tuple[str, Usd]]]:
         return HourRange(100, 110), [("gpu", Usd(5 * 10**10))]
@@ -148,3 +152,38 @@ async def test_spend_when_asked_then_names_the_day_of_the_rules_zone(timezone: s
     answer = await Service(timezone).commands.answer("spend", "dana")
     assert answer.startswith(said)
     assert "UTC" not in await Service("Asia/Tokyo").commands.answer("help", "dana")
+
+
+async def test_alerts_when_there_are_many_then_the_worst_first_and_the_rest_counted() -> None:
+    """A person on a phone reads the first line; what only waits is not firing."""
+    service = Service()
+    warnings = [firing("60", owner=f"gpu-{number}") for number in range(21)]
+    critical = replace(firing("160", owner="worst"), severity=Severity.CRITICAL)
+    service.open = [*warnings, replace(firing(owner="waits"), state=AlertState.PENDING), critical]
+    first, *others = (await service.commands.answer("alerts", "dana")).split("\n")
+    assert (first, others[-1]) == (f"CRITICAL {critical.headline} ({critical.fingerprint})", "… and 2 more")
+    assert others[:-1] == [
+        f"WARNING {alert.headline} ({alert.fingerprint})"
+        for alert in sorted(warnings, key=lambda alert: alert.fingerprint)[:19]
+    ]
+    service.open = []
+    assert await service.commands.answer("alerts", "dana") == "Nothing is firing."
+
+
+async def test_spend_when_asked_then_of_that_period_the_largest_first_without_what_is_zero() -> None:
+    """Today and the month are two questions."""
+    service = Service()
+    span = HourRange(hour_of(NOW) - 10, hour_of(NOW))
+
+    async def spent(period: Period) -> tuple[HourRange, list[tuple[str, Usd]]]:
+        service.periods.append(period)
+        return span, [("gpu", Usd(5 * 10**10)), ("llm", Usd(2 * 10**10)), ("web_search", Usd(0))]
+
+    service.commands._spent = spent
+    answers = [(await service.commands.answer(text, "dana")).split("\n") for text in ("spend today", "spend month")]
+    assert service.periods == [Period.DAY, Period.MONTH]
+    billed = "(UTC), billed through 2026-01-10 12:00 UTC"
+    assert answers == [
+        [f"$7.00 on 2026-01-10 {billed}", "$5.00 gpu", "$2.00 llm"],
+        [f"$7.00 in January 2026 {billed}", "$5.00 gpu", "$2.00 llm"],
+    ]
