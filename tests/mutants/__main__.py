@@ -1,7 +1,8 @@
 """
 `python -m tests.mutants [NAME…] [--list] [--random N --seed S --over FOLDER…] [--stages N]`.
 
-Plants one bug at a time and says which test finds it. Exit code 1 where one survives.
+Plants one bug at a time and says which test finds it: one that fails with the bug and passes without it. Exit code 1
+where a bug survives.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import sys
 
 from tests.mutants.draw import draw
 from tests.mutants.mutant import Mutant
-from tests.mutants.run import ROOT, verdict
+from tests.mutants.run import ROOT, red_tests, verdict
 from tests.mutants.table import TABLE
 
 OVER = (
@@ -60,8 +61,10 @@ def _planted(chosen: list[Mutant], stages: int) -> int:
         )
         sys.stdout.write(f"{mutant.name} ({one.seconds:.0f} s): {how}\n")
         sys.stdout.flush()
+    for test in red_tests():
+        sys.stdout.write(f"{test} fails without any bug: it was left out\n")
     sys.stdout.write(f"{len(chosen) - survived} of {len(chosen)} found\n")
-    return 1 if survived else 0
+    return 1 if survived or red_tests() else 0
 
 
 def _short(text: str) -> str:

@@ -17,6 +17,8 @@ class Mutant:
     breaks: str
     at: int | None = None
     """Where *before* begins, in characters; None where it occurs once."""
+    tests: tuple[str, ...] = ()
+    """Files or tests to run first, as those that are known to find it."""
 
     def planted(self) -> str:
         """
@@ -36,3 +38,8 @@ class Mutant:
                 f"{self.name}: {self.module} has {self.before!r} {count} times; change tests/mutants/table.py"
             )
         return source.replace(self.before, self.after)
+
+
+def planted_bug(name: str, module: str, before: str, after: str, breaks: str, *tests: str) -> Mutant:
+    """Return a bug of the table; its module is named without `alertd`."""
+    return Mutant(name=name, module=f"alertd.{module}", before=before, after=after, breaks=breaks, tests=tests)

@@ -23,19 +23,23 @@ _LEFT_OUT = {"e2e", "demo", "mutants", "fuzz", "simulation", "simulator"}
 """Rooms whose tests start processes, which a planted bug does not reach, or take long."""
 
 
+_RED: set[str] = set()
+"""Tests that fail without any bug planted: they find nothing."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
     """What became of a planted bug."""
 
     mutant: Mutant
     found_by: str
-    """The test that failed first; empty where the bug survived."""
+    """The test that failed first, and passes without the bug; empty where the bug survived."""
     seconds: float
 
 
 def verdict(mutant: Mutant, *, stages: int = 3) -> Verdict:
     """
-    Plant a bug and run tests until one fails.
+    Plant a bug and run tests until one fails that passes without it.
 
     Raises:
         ValueError: The text that the bug changes is not there.
@@ -46,11 +50,36 @@ def verdict(mutant: Mutant, *, stages: int = 3) -> Verdict:
     with tempfile.TemporaryDirectory(prefix="alertd-mutant-") as folder:
         given = Path(folder) / "planted.json"
         given.write_text(json.dumps({"module": mutant.module, "source": mutant.planted()}), encoding="utf-8")
-        for files in list(stages_of(mutant.module))[:stages]:
-            found = _first_failure(files, given)
+        nearest = [list(mutant.tests)] if mutant.tests else []
+        for files in [*nearest, *list(stages_of(mutant.module))[:stages]]:
+            found = _finder(files, given)
             if found:
                 break
     return Verdict(mutant=mutant, found_by=found, seconds=time.monotonic() - begun)
+
+
+def red_tests() -> tuple[str, ...]:
+    """Return the tests that were met so far and fail without any bug planted."""
+    return tuple(sorted(_RED))
+
+
+def _finder(files: list[str], given: Path) -> str:
+    """Return the first test that fails because of the bug, empty where there is none."""
+    while True:
+        found = _first_failure(files, given)
+        if not found or _is_green(found, files):
+            return found
+        _RED.add(found)
+
+
+@cache
+def _is_green_alone(tests: tuple[str, ...]) -> bool:
+    return not _first_failure(list(tests), None)
+
+
+def _is_green(found: str, files: list[str]) -> bool:
+    """Return whether what failed with the bug passes without it; of a run that ended as a whole, all of its files."""
+    return _is_green_alone((found,) if "::" in found else tuple(files))
 
 
 def stages_of(module: str) -> Iterator[list[str]]:
@@ -66,10 +95,13 @@ def stages_of(module: str) -> Iterator[list[str]]:
             yield sorted(str(path.relative_to(ROOT)) for path in stage)
 
 
-def _first_failure(files: list[str], given: Path) -> str:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0", "-p", "tests.mutants.planting"]
+def _first_failure(files: list[str], given: Path | None) -> str:
+    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0"]
     command += ["-p", "no:cacheprovider", "--tb=no", "--timeout=60", *files]
-    environment = {**os.environ, VARIABLE: str(given)}
+    environment = {**os.environ}
+    if given is not None:
+        command += ["-p", "tests.mutants.planting", *(f"--deselect={test}" for test in sorted(_RED))]
+        environment[VARIABLE] = str(given)
     try:
         done = subprocess.run(
             command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_STALL_S, check=False

@@ -1,21 +1,18 @@
 """The bugs that are planted by name: each breaks a sentence that alertd promises."""
 
-from tests.mutants.mutant import Mutant
-
-
-def _mutant(name: str, module: str, before: str, after: str, breaks: str) -> Mutant:
-    return Mutant(name=name, module=f"alertd.{module}", before=before, after=after, breaks=breaks)
-
+from tests.mutants.money import MONEY
+from tests.mutants.mutant import Mutant, planted_bug
+from tests.mutants.wiring import WIRING
 
 _LIFE = (
-    _mutant(
+    planted_bug(
         "resolve on empty data",
         "core.alerts.lifecycle",
         "if not sample.is_complete:\n        # What is missing",
         "if False:\n        # What is missing",
         "an end comes only from complete data (D5)",
     ),
-    _mutant(
+    planted_bug(
         "drop a pending alert on empty data",
         "core.alerts.lifecycle",
         "    if sample.is_complete:\n        return replace(alert, state=AlertState.RESOLVED, resolved_at=now)\n"
@@ -23,70 +20,70 @@ _LIFE = (
         "    return replace(alert, state=AlertState.RESOLVED, resolved_at=now)",
         "what is missing may hold the condition: the wait of `for` goes on",
     ),
-    _mutant(
+    planted_bug(
         "lower a pending severity on empty data",
         "core.alerts.lifecycle",
         "severity = reached if sample.is_complete else max(reached, alert.severity)",
         "severity = reached",
         "a lower severity comes only from complete data (D5)",
     ),
-    _mutant(
+    planted_bug(
         "forget for",
         "core.alerts.lifecycle",
         "if now - alert.started_at >= rule.for_:",
         "if now - now >= rule.for_:",
         "an alert fires once its condition has held for `for`",
     ),
-    _mutant(
+    planted_bug(
         "begin for anew at each evaluation",
         "core.alerts.lifecycle",
         "        return replace(alert, severity=severity)\n",
         "        return replace(alert, severity=severity, started_at=now)\n",
         "`for` counts from when the condition began, over restarts",
     ),
-    _mutant(
+    planted_bug(
         "forget keep_firing_for",
         "core.alerts.lifecycle",
         "if now - ended_at >= rule.keep_firing_for:",
         "if now - ended_at >= rule.keep_firing_for * 0:",
         "an alert fires on for `keep_firing_for`",
     ),
-    _mutant(
+    planted_bug(
         "keep the episode",
         "core.alerts.lifecycle",
         "episode=past.episode + 1 if past is not None else 1",
         "episode=past.episode if past is not None else 1",
         "each episode is notified: its delivery key is its own",
     ),
-    _mutant(
+    planted_bug(
         "judge disabled rules",
         "core.alerts.judge",
         "if not rule.enabled:\n            continue",
         "if not rule.enabled:\n            pass",
         "a disabled rule watches nothing",
     ),
-    _mutant(
+    planted_bug(
         "one failing rule ends the cycle",
         "core.alerts.judge",
         "            faults.append((rule.name, error))",
         "            raise error",
         "one rule that fails takes down no other (D9)",
     ),
-    _mutant(
+    planted_bug(
         "repeat what is acknowledged",
         "core.alerts.due",
         "after.acknowledged_by is None and not move.rule.is_event(after)",
         "not move.rule.is_event(after)",
         "an acknowledged alert is neither escalated nor repeated",
     ),
-    _mutant(
+    planted_bug(
         "end what was never notified",
         "core.alerts.due",
         "if was_firing and after.notified_at is not None and wanted else None",
         "if was_firing and wanted else None",
         "an end is notified only where the beginning was (D4)",
     ),
-    _mutant(
+    planted_bug(
         "keep the acknowledgement at a rise",
         "core.alerts.due",
         "acknowledged_by=None if is_rise else alert.acknowledged_by",
@@ -96,14 +93,14 @@ _LIFE = (
 )
 
 _DECISIONS = (
-    _mutant(
+    planted_bug(
         "forget decisions in memory",
         "daemon.cycle",
         "        self.state.alerts.update({alert.fingerprint: alert for alert in decisions.alerts})\n",
         "",
         "what is due is notified once",
     ),
-    _mutant(
+    planted_bug(
         "remember a request before the store does",
         "daemon.cycle",
         "            try:\n                await self._store.save_request(outcome, entries, now)\n",
@@ -111,7 +108,7 @@ _DECISIONS = (
         "            try:\n                await self._store.save_request(outcome, entries, now)\n",
         "what the store refused is not done",
     ),
-    _mutant(
+    planted_bug(
         "keep memory after a failed request",
         "daemon.cycle",
         "                # It may be stored although its answer was lost, or nobody waits for it any more.\n"
@@ -119,63 +116,63 @@ _DECISIONS = (
         "",
         "what is stored is the truth, also where its answer was lost",
     ),
-    _mutant(
+    planted_bug(
         "keep memory after a failed cycle",
         "daemon.cycle",
         "is read anew.\n            self.forget()\n",
         "is read anew.\n",
         "what is stored is the truth, also where its answer was lost",
     ),
-    _mutant(
+    planted_bug(
         "lift quiet hours at an unsure time",
         "daemon.cycle",
         "return decisions if is_whole else replace(decisions, held={})",
         "return decisions",
         "what quiet hours hold waits on where the time is not sure",
     ),
-    _mutant(
+    planted_bug(
         "conclude after the clock moved",
         "daemon.cycle",
         "if verdict is Verdict.CHECKED and (self._intake.is_left_out or await self._rebase(now)):",
         "if False:",
         "nothing is decided by an instant that was not right",
     ),
-    _mutant(
+    planted_bug(
         "watch by old views after a reload",
         "daemon.cycle",
         "        self._plan = plan\n        self._views.clear()\n",
         "        self._plan = plan\n",
         "an edited rule judges from the next cycle on",
     ),
-    _mutant(
+    planted_bug(
         "fold in memory alone",
         "daemon.store_gateway",
         "after=replace(by_id[number], state=EntryState.FOLDED, finished_at=now),",
         "after=replace(by_id[number], finished_at=now),",
         "what a later message takes over is not sent by itself too",
     ),
-    _mutant(
+    planted_bug(
         "release nothing from quiet hours",
         "daemon.store_gateway",
         "EntryUpdate(before=by_id[number], after=replace(by_id[number], not_before=until))",
         "EntryUpdate(before=by_id[number], after=by_id[number])",
         "what is held is sent when nothing withholds it any more",
     ),
-    _mutant(
+    planted_bug(
         "withhold the end of a muted alert",
         "core.messages.dispatch",
         "return None if move.after.muted is not None and reason is not NotifyReason.RESOLVED else reason",
         "return None if move.after.muted is not None else reason",
         "an end is never withheld",
     ),
-    _mutant(
+    planted_bug(
         "custom summaries ignored",
         "core.messages.dispatch",
         "    headline = headline_of(move.after, move.rule)\n",
         "    headline = move.after.headline\n",
         "a rule's own summary is what its messages say",
     ),
-    _mutant(
+    planted_bug(
         "call what quiet hours hold late",
         "core.messages.holding",
         "        if is_held(entry, now):\n            places |= own\n",
@@ -185,21 +182,21 @@ _DECISIONS = (
 )
 
 _INTAKE = (
-    _mutant(
+    planted_bug(
         "drop a category that was known",
         "daemon.intake",
         "if is_lacking and not reading.book(key).covered:",
         "if is_lacking:",
         "a category that vanishes is a failure, not the end of its spend",
     ),
-    _mutant(
+    planted_bug(
         "never drop a category that the account lacks",
         "daemon.intake",
         "                    self._dropped.add((reading.view, *key))\n",
         "",
         "what an account does not have is not asked for again in a run",
     ),
-    _mutant(
+    planted_bug(
         "take a failed read for an empty one",
         "daemon.intake",
         "            book = file_failure(reading.book(key), span, error=brief, failed_at=reading.now)\n"
@@ -207,35 +204,35 @@ _INTAKE = (
         "            return\n",
         "blindness is reported (D6)",
     ),
-    _mutant(
+    planted_bug(
         "file by an unchecked time",
         "daemon.intake",
         "        if self._time.verdict() is Verdict.CHECKED:\n            return True\n",
         "        return True\n",
         "nothing is filed by a time that nobody has checked",
     ),
-    _mutant(
+    planted_bug(
         "remember books before the store does",
         "daemon.intake",
         "        before = await self._store.save_facts(\n",
         "        shelf.books.update(facts.books)\n        before = await self._store.save_facts(\n",
         "memory changes after the store agreed",
     ),
-    _mutant(
+    planted_bug(
         "forget vanished monthly bills",
         "daemon.intake",
         "        reading.facts.bills += gone_from(known, bills, start_month=start, at=reading.now)\n",
         "",
         "a monthly bill that vanishes is noted",
     ),
-    _mutant(
+    planted_bug(
         "keep a gap after a good read",
         "daemon.intake",
         "        self._bill_gaps.pop(account, None)\n",
         "",
         "what reads again is not reported as a gap",
     ),
-    _mutant(
+    planted_bug(
         "learn a longer range",
         "novita.ranges",
         "self.days = min(self.days, days)",
@@ -249,84 +246,84 @@ _CLAIM = (
     "                return False\n"
 )
 _DELIVERY = (
-    _mutant(
+    planted_bug(
         "send before commit",
         "notify.delivery.deliver",
         _CLAIM,
         "",
         "`sending` commits before the first byte leaves",
     ),
-    _mutant(
+    planted_bug(
         "send what another has claimed",
         "notify.delivery.deliver",
         _CLAIM,
         '            await self._outbox.replace_entry(entry, claimed, add=(), outcome="")\n',
         "nothing is sent twice (D3)",
     ),
-    _mutant(
+    planted_bug(
         "forget an outcome that was not stored",
         "notify.delivery.deliver",
         "                await asyncio.sleep(_STORE_RETRY_S)\n        if copies:",
         "                break\n        if copies:",
         "every notification ends delivered or given up (D2)",
     ),
-    _mutant(
+    planted_bug(
         "one failing lane holds up all",
         "notify.delivery.deliver",
         '                self._on_fault("delivery attempt")\n',
         "                raise fault\n",
         "an attempt that fails holds up no other lane",
     ),
-    _mutant(
+    planted_bug(
         "count downtime as attempts",
         "notify.delivery.deliver",
         "first_attempt_at=entry.first_attempt_at + (now - entry.not_before))",
         "first_attempt_at=entry.first_attempt_at)",
         "time in which alertd did not run does not count towards giving up",
     ),
-    _mutant(
+    planted_bug(
         "leave a cut attempt as it was",
         "notify.delivery.deliver",
         "            if entry.state is EntryState.SENDING:\n                await self._record_cut(entry)\n",
         "            if entry.state is EntryState.SENDING:\n                pass\n",
         "a row found `sending` at start is of unknown outcome",
     ),
-    _mutant(
+    planted_bug(
         "ask before the deadline whether it arrived",
         "notify.delivery.settle",
         "due = min(entry.started_at or now, now) + deadline",
         "due = min(entry.started_at or now, now)",
         "only after the send deadline does `not found` mean what it says",
     ),
-    _mutant(
+    planted_bug(
         "no fallback at a wrong configuration",
         "notify.delivery.settle",
         "            return replace(settled, escalates=True)\n",
         "            return settled\n",
         "giving up and being blocked are never quiet (D2)",
     ),
-    _mutant(
+    planted_bug(
         "fallback at each refusal",
         "notify.delivery.settle",
         "return settled.escalates and own and not entry.fallback_sent",
         "return settled.escalates and own",
         "the fallback receiver hears once of an entry",
     ),
-    _mutant(
+    planted_bug(
         "send for ever without an answer",
         "notify.delivery.settle",
         "entry = replace(entry, unknowns=entry.unknowns + 1, error=reason)",
         "entry = replace(entry, error=reason)",
         "at most two attempts of unknown outcome, then blocked (D3)",
     ),
-    _mutant(
+    planted_bug(
         "count any 2xx as success",
         "notify.http_answer",
         '        return Unknown(f"{said}, {why}; check the URL and what stands before it") if why else Delivered()\n',
         "        return Delivered()\n",
         "an unreadable 200 is unknown, not delivered",
     ),
-    _mutant(
+    planted_bug(
         "give up at 429",
         "notify.http_answer",
         "if status in {408, 425, 429}:",
@@ -336,28 +333,28 @@ _DELIVERY = (
 )
 
 _ACTIONS = (
-    _mutant(
+    planted_bug(
         "call stop before it is stored",
         "daemon.actions",
         "        if not await self._requests.move_action(request, calling, self._now()):\n            return request\n",
         "",
         "an action is called at most once a request (D8)",
     ),
-    _mutant(
+    planted_bug(
         "call stop that another has claimed",
         "daemon.actions",
         "        if not await self._requests.move_action(request, calling, self._now()):\n            return request\n",
         "        await self._requests.move_action(request, calling, self._now())\n",
         "an action is called at most once a request (D8)",
     ),
-    _mutant(
+    planted_bug(
         "call stop twice after a crash",
         "daemon.actions",
         "            return await self._move(request, interrupted(request, now))\n",
         "            return await self._call(request)\n",
         "a crash between any two steps calls nothing twice (D8)",
     ),
-    _mutant(
+    planted_bug(
         "call after a long wait",
         "daemon.actions",
         "if self._elapsed() - began_s > STALE_S:",
@@ -366,4 +363,5 @@ _ACTIONS = (
     ),
 )
 
-TABLE: dict[str, Mutant] = {mutant.name: mutant for mutant in (*_LIFE, *_DECISIONS, *_INTAKE, *_DELIVERY, *_ACTIONS)}
+_ALL = (*_LIFE, *_DECISIONS, *_INTAKE, *_DELIVERY, *_ACTIONS, *MONEY, *WIRING)
+TABLE: dict[str, Mutant] = {mutant.name: mutant for mutant in _ALL}

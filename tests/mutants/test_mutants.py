@@ -7,13 +7,14 @@ import pytest
 
 from tests.mutants.draw import draw, mutations
 from tests.mutants.planting import PlantedFinder, path_of, plant
-from tests.mutants.run import stages_of
+from tests.mutants.run import ROOT, stages_of
 from tests.mutants.table import TABLE
 
 
 @pytest.mark.parametrize("name", TABLE)
 def test_planted_bug_when_code_moves_then_its_text_is_still_there_once(name: str) -> None:
     ast.parse(TABLE[name].planted())
+    assert [test for test in TABLE[name].tests if not (ROOT / test.partition("::")[0]).exists()] == []
 
 
 def test_drawn_mutations_when_seed_is_the_same_then_so_are_they() -> None:
