@@ -217,6 +217,7 @@ class Oracle:
                 as_of=int((one.as_of.timestamp() - start_s) // HOUR_S),
                 started_at=one.started_at.isoformat(),
                 pended_s=(one.fired_at - one.started_at).total_seconds() if one.fired_at is not None else 0.0,
+                is_window=one.is_window,
                 is_complete=one.is_complete,
                 is_muted=one.muted is not None,
                 acknowledged_by=one.acknowledged_by,
@@ -275,7 +276,7 @@ class Oracle:
             before = {}
         for rule in self._rules.rolling:
             mine, were = ({one.owner: one for one in each.values() if one.rule == rule.name} for each in (now, before))
-            is_complete = rule.category not in refused
+            is_complete = rule.category not in refused if rule.category else not refused
             for text in check_rolling(
                 rule,
                 groups,

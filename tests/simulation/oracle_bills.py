@@ -73,7 +73,7 @@ class Belief:
                 place.states = {(rows, None), (next(iter(place.states))[0], None)}
 
     def groups(self) -> "dict[tuple[str, str | None], Group]":
-        """Return what is held of each owner, and, by an owner of None, of all of a category."""
+        """Return what is held of each owner, by an owner of None of a category, and by no category of everything."""
         found: dict[tuple[str, str | None], Group] = {}
 
         def group_of(category: str, owner: str | None) -> Group:
@@ -82,14 +82,16 @@ class Belief:
         for (category, hour), place in self.hours.items():
             rows = place.rows
             if rows is None:
+                group_of("", None).unsure.append(hour)
                 for owner in {None, *(who for each, _ in place.states for _, who, _ in each)}:
                     group_of(category, owner).unsure.append(hour)
                 continue
             for span, owner, amount in rows:
                 group_of(category, owner).rows.append((hour, span, amount))
                 group_of(category, None).rows.append((hour, span, amount))
+                group_of("", None).rows.append((hour, span, amount))
         for (category, owner), end in self.newest.items():
-            for each in (group_of(category, owner), group_of(category, None)):
+            for each in (group_of(category, owner), group_of(category, None), group_of("", None)):
                 each.highest_end = max(each.highest_end, end)
         return found
 

@@ -35,6 +35,8 @@ class Seen:
     started_at: str
     pended_s: float
     """How long it waited before it fired; nothing while it waits."""
+    is_window: bool
+    """Its value is the sum of one window; else it is less than that of any, as what lags shows less."""
     is_complete: bool
     is_muted: bool
     acknowledged_by: str | None
@@ -116,7 +118,7 @@ def check_rolling(
         was_firing = owner in before and before[owner].state == "firing"
         if was_firing and not is_firing:
             if not is_complete:
-                yield f"{who}: ended although {rule.category} could not be read"
+                yield f"{who}: ended although {rule.category or 'a category'} could not be read"
             elif ends.about_at_least >= rule.leave * PARTS:
                 yield f"{who}: ended although about {_usd(ends.about_at_least)} at least are in its window"
         if is_firing and is_complete and ends.surely_over:
@@ -127,7 +129,8 @@ def _check_value(who: str, rule: Rolling, group: Group, alert: Seen) -> Iterator
     exact = group.window(alert.as_of, rule.window)
     # The digits that do not divide by a day's hours may lie in any of them.
     slack = 0 if group.is_hourly else len(group.rows) * PARTS
-    if abs(alert.value * USD * PARTS - exact) > slack:
+    is_less = not alert.is_window and alert.value * USD * PARTS <= exact
+    if abs(alert.value * USD * PARTS - exact) > slack and not is_less:
         yield f"{who}: says {alert.value} USD through hour {alert.as_of}; the bills say {_usd(exact)}"
     if alert.expected is not None and alert.expected < alert.value:
         yield f"{who}: expects {alert.expected} in all, less than the {alert.value} that are billed"

@@ -248,7 +248,7 @@ def make_plan(seed: int, days: int) -> Plan:
     rng = random.Random(seed)
     is_whole = rng.random() < 0.25
     owners_many = OWNERS if is_whole else rng.choice((2, 5, 10))
-    others = tuple(rng.sample(OTHERS, 5 if is_whole else rng.choice((1, 2, 3))))
+    others = tuple(rng.sample(OTHERS, 4 if is_whole else rng.choice((1, 2, 3))))
     weights = {
         kind: rng.choice((0, 0, 1, 1, 3)) for kind in ("bills", "api", "receivers", "kills", "clock", "edits", "people")
     }

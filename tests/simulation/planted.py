@@ -29,9 +29,9 @@ def _own(name: str, module: str, before: str, after: str, breaks: str) -> Mutant
 _OWN = (
     _own(
         "lose the last hour of a period",
-        "core.calendar",
-        "_first_hour(following, timezone))\n    return CalendarPeriod",
-        "_first_hour(following, timezone) - 1)\n    return CalendarPeriod",
+        "core.rules.budget_scene",
+        "edge = min(edges.latest, period.hours.end)",
+        "edge = min(edges.latest, period.hours.end - 1)",
         "a budget's period has all its hours",
     ),
     _own(

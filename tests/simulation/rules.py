@@ -12,6 +12,7 @@ class Rolling:
 
     name: str
     category: str
+    """Empty for all: their rows come by the hour and by the day."""
     window: int
     """Hours."""
     lines: dict[str, int]
@@ -34,8 +35,9 @@ class Rolling:
     def text(self) -> str:
         lines = ", ".join(f"{severity}: {usd}" for severity, usd in self.lines.items())
         group = "[owner]" if self.by_owner else "[]"
+        category = f"category: {self.category}, " if self.category else ""
         return (
-            f"  - {{name: {self.name}, type: rolling_spend, category: {self.category}, group_by: {group}, "
+            f"  - {{name: {self.name}, type: rolling_spend, {category}group_by: {group}, "
             f"window: {self.window}h, thresholds: {{{lines}}}{', actions: [stop]' if self.name == 'gpu-day' else ''}"
             f"{f', for: {self.holds}h' if self.holds else ''}, notify: [{', '.join(self.notify)}]}}"
         )
@@ -52,6 +54,7 @@ ROLLING = (
     ),
     Rolling(name="gpu-holds", category="gpu", window=6, lines={"warning": 10}, holds=10, notify=("night",)),
     Rolling(name="storage", category="cloud_storage", window=72, lines={"warning": 60}),
+    Rolling(name="everything", category="", window=24, lines={"warning": 50, "critical": 400}, by_owner=False),
     Rolling(name="gpu-all", category="gpu", window=12, lines={"info": 100, "warning": 300}, by_owner=False),
 )
 

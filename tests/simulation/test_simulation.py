@@ -4,21 +4,15 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
-from unittest.mock import patch
 
 import pytest
 
-from alertd.notify.base import Delivered
-from alertd.notify.http_answer import outcome_of_answer
 from tests.mutants.mutant import Mutant
 from tests.simulation import check_seed
 from tests.simulation.oracle_bills import Belief, Group
 from tests.simulation.plan import (
-    DAY_S,
     HOUR_S,
     POLL_S,
-    ApiTrouble,
     Ask,
     Event,
     Kill,
@@ -27,12 +21,14 @@ from tests.simulation.plan import (
     Run,
     make_plan,
 )
-from tests.simulation.planted import PLANTED
+from tests.simulation.planted import PLANTED, find
 from tests.simulation.run import run_plan
 from tests.simulation.shrink import shortest
 from tests.simulation.world import Answer
 
-WITH_MANY_TROUBLES = (4, 5)
+FIXED_SEEDS = range(44, 52)
+"""Between them they have every kind of trouble."""
+SAMPLE = ("count summary", "one hour more in each window", "believe what vanishes at once")
 
 
 def test_short_plan_when_lived_through_twice_then_is_kept_and_the_same() -> None:
@@ -51,47 +47,24 @@ def test_short_plan_when_lived_through_twice_then_is_kept_and_the_same() -> None
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", WITH_MANY_TROUBLES)
+@pytest.mark.parametrize("seed", FIXED_SEEDS)
 def test_plan_when_lived_through_then_every_promise_is_kept(seed: int) -> None:
-    """Kills, outages and edits in virtual time; what is found is printed with its seed."""
-    assert check_seed(seed, 2) == []
+    """Kills, outages, edits and wrong clocks in virtual time; what is found is printed with its seed."""
+    assert check_seed(seed, 4) == []
 
 
 @pytest.mark.slow
 def test_seed_when_run_twice_then_both_traces_are_the_same() -> None:
     """What cannot be replayed cannot be understood."""
     plan = make_plan(5, 2)
-    assert run_plan(plan).trace.digest() == run_plan(plan).trace.digest()
+    assert run_plan(plan).trace.lines == run_plan(plan).trace.lines
 
 
 @pytest.mark.slow
-def test_end_when_it_is_never_due_then_is_found() -> None:
-    """The oracle asks receivers what they know, not the daemon what it meant."""
-    with patch("alertd.core.alerts.due._end_reason", lambda *_: None):
-        assert {one.kind for one in check_seed(0, 2)} == {"notified"}
-
-
-@pytest.mark.slow
-def test_bills_that_vanish_when_they_are_believed_at_once_then_is_found() -> None:
-    """An empty list is one of the things that the API answers when it is ill."""
-    plan = _outage("empty")
-    with patch("alertd.core.spend.ledger._is_doubtful", lambda *_: False):
-        assert run_plan(plan).violations != []
-    assert run_plan(plan).violations == []
-
-
-@pytest.mark.slow
-def test_message_that_nobody_took_when_it_counts_as_delivered_then_is_found() -> None:
-    """A status of 500 says that it may not have arrived."""
-    events: list[Event] = [Run(owner="gpu-1", category="gpu", first=0, last=48, rate=10**11)]
-    events.append(ReceiverTrouble(receiver="pager", at_s=0, until_s=DAY_S, kind="failing"))
-    plan = _plan(events)
-
-    def answered(**facts: Any) -> object:
-        return Delivered() if facts["status"] == 500 else outcome_of_answer(**facts)
-
-    with patch("alertd.notify.webhook_post.outcome_of_answer", answered):
-        assert {one.kind for one in run_plan(plan).violations} == {"messages"}
+@pytest.mark.parametrize("name", SAMPLE)
+def test_planted_bug_when_plans_are_lived_through_then_is_found_at_once(name: str) -> None:
+    """What finds none of these proves nothing by finding nothing; `--planted` plants all of them."""
+    assert find(PLANTED[name], seeds=1, first=0, days=2).seeds == 1
 
 
 @pytest.mark.parametrize("mutant", PLANTED.values(), ids=lambda mutant: mutant.name)
@@ -131,11 +104,6 @@ def test_belief_when_money_vanishes_then_waits_for_a_second_answer() -> None:
 
     said = [say(at_h, amount) for at_h, amount in ((1, 60), (5, 50), (9, 20), (10, 20), (14, 20), (18, 0), (22, 0))]
     assert said == [[(0, 1, 60)], [(0, 1, 50)], [(0, 1, 50)], [(0, 1, 50)], [(0, 1, 20)], [(0, 1, 20)], []]
-
-
-def _outage(kind: str) -> Plan:
-    run = Run(owner="gpu-1", category="gpu", first=0, last=48, rate=3 * 10**10)
-    return _plan([run, ApiTrouble(at_s=22 * HOUR_S, until_s=25 * HOUR_S, kind=kind, category="gpu")])
 
 
 def _plan(events: list[Event]) -> Plan:
