@@ -21,6 +21,8 @@ ANSWER_LIMIT_BYTES = PIECE_BYTES
 _ANSWER_TIMEOUT_S = 2.0
 """The status decides; what the body says besides is worth no more than this."""
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
+_TOTAL_S = 28.0
+"""For all of it, less than any notifier's deadline: a server that says a word now and then runs into no other limit."""
 
 # Raised before the first byte of the request leaves.
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
@@ -35,6 +37,7 @@ class WebhookPost:
         login: User and password, in its place.
         secrets: What the body holds and no outcome may.
         outgoing: How to connect.
+        total_s: For the whole exchange.
     """
 
     def __init__(
@@ -46,10 +49,12 @@ class WebhookPost:
         login: tuple[str, str] | None = None,
         endpoint: Endpoint = WEBHOOK,
         secrets: Sequence[str] = (),
+        total_s: float = _TOTAL_S,
     ) -> None:
         self._outgoing = outgoing
         self._url = url
         self._endpoint = endpoint
+        self._total_s = total_s
         self._headers = {
             # Compressed answers are not asked for, so that the bound on the answer holds for its content too.
             "Accept-Encoding": "identity",
@@ -74,6 +79,7 @@ class WebhookPost:
         what = self._endpoint.what
         try:
             async with (
+                asyncio.timeout(self._total_s),
                 self._outgoing.http_client(self._url, timeout=_TIMEOUT) as client,
                 client.stream("POST", self._url, content=body, headers=headers, extensions=extensions) as answer,
             ):
@@ -82,6 +88,8 @@ class WebhookPost:
             return ConfigurationRefused(f"{what}'s name leads to {OFF_LIMITS_PLACE}; check the URL")
         except _NOT_CONNECTED as error:
             return NotSent(f"cannot reach {what}: {self._why(error)}")
+        except TimeoutError:
+            return Unknown(f"{what} gave no complete answer within {self._total_s:.0f} s")
         except httpx.InvalidURL:
             return ConfigurationRefused(f"{what}'s URL has a host that cannot exist; check it")
         except httpx.HTTPError as error:

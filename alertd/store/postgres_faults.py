@@ -7,7 +7,7 @@ import psycopg
 
 from alertd.errors import StoreError
 
-GOES_ON = "check that the server runs and can be reached from here; alertd goes on by itself"
+GOES_ON = "check that the server runs and can be reached from here; a running alertd goes on by itself"
 _REMEDIES = {
     "08": GOES_ON,
     "57P": GOES_ON,
@@ -15,8 +15,8 @@ _REMEDIES = {
     "3D000": "create the database, or name another one in ALERTD_DATABASE_URL",
     "25006": "it cannot be written: name the primary server in ALERTD_DATABASE_URL",
     "42501": "give this user the right to create and change tables in its schema",
-    "53100": "the server's disk is full; make room, alertd goes on by itself",
-    "53": "the server is out of connections or memory; alertd goes on by itself",
+    "53100": "the server's disk is full; make room, a running alertd goes on by itself",
+    "53": "the server is out of connections or memory; a running alertd goes on by itself",
     "55P03": "another session keeps it locked; look for it in pg_stat_activity",
     "57014": "it took too long, or somebody cancelled it; look at the server's load",
     "XX00": "the server finds damage; see its log and restore a backup",

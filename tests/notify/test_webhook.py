@@ -1,7 +1,9 @@
 """The webhook: Alertmanager's format to the letter, the same bytes at each attempt."""
 
+import asyncio
 import gzip
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -231,3 +233,22 @@ async def test_page_when_it_comes_compressed_though_nobody_asked_then_it_is_seen
     async with TestServer(application) as server:
         post = WebhookPost(str(server.make_url("/")), token=None, outgoing=Outgoing())
         assert isinstance(await post.send(b"{}"), Unknown)
+
+
+async def test_server_when_it_says_a_word_now_and_then_then_given_up_as_unknown() -> None:
+    """Interim answers keep every limit between two bytes from ending the wait."""
+
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        with suppress(ConnectionError):
+            while True:
+                writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
+                await writer.drain()
+                await asyncio.sleep(0.01)
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    async with server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hush"
+        outcome = await WebhookPost(url, token=None, outgoing=Outgoing(), total_s=0.2).send(b"{}")
+    assert isinstance(outcome, Unknown)
+    assert "no complete answer" in outcome.reason
