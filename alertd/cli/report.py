@@ -68,7 +68,8 @@ def _listed(names: list[str]) -> str:
 def _default(rules: "LoadedRules") -> "Report":
     """Return the report of a rules file that has none: the last 7 days, by team where any owner has one."""
     from alertd.rules_file.model import Report
-    from alertd.rules_file.values import Name, Schedule
+    from alertd.rules_file.moments import Schedule
+    from alertd.rules_file.values import Name
 
     has_teams = any(owner.team for owner in rules.owners.entries)
     return Report(

@@ -1,7 +1,7 @@
 """What `alertd status` shows: facts from the store, and the judgement whether all is well."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from alertd import __version__
@@ -19,8 +19,8 @@ from alertd.core.spend.arrival import DAILY
 from alertd.core.spend.data_state import streams_of_book
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.lists import View
-from alertd.core.spend.stream import StreamState, through_text
 from alertd.core.words import format_age, format_count, format_instant
+from alertd.queries.health import Edge, ReceiverHealth, ResourceHealth
 from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
 
@@ -29,73 +29,6 @@ _POLLS_MISSED = 3
 _SLACK = timedelta(minutes=1)
 _WHY_LIMIT = 300
 """Characters: a poll may meet one error for each range of each category."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Edge:
-    """One category's data edge in one view of the bills."""
-
-    account: str
-    category: str
-    view: View
-    title: str
-    """The category for people, its two views distinguished."""
-    billed_through: datetime | None
-    streams: tuple[StreamState, ...]
-    """Rows of up to an hour and longer ones, each with its own edge."""
-    read_at: datetime | None
-    error: str
-
-    def row(self) -> tuple[str, ...]:
-        """Return the cells of the status table."""
-        through = f"{self.billed_through:%Y-%m-%d %H:%M}" if self.billed_through else "nothing yet"
-        behind = [s for s in self.streams if start_of(s.edge) != self.billed_through]
-        through += "".join(f" (day rows: {through_text(s.edge, s.key.step)})" for s in behind if s.key.step == DAILY)
-        read = f"{self.read_at:%Y-%m-%d %H:%M}" if self.read_at else "never"
-        return self.account, self.title, through, read, self.error or "ok"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ResourceHealth:
-    """How the names and states of one account's instances and endpoints were read; nothing else depends on it."""
-
-    account: str
-    instances: int
-    """Those that are listed."""
-    endpoints: int
-    read_at: datetime | None
-    error: str
-
-    @property
-    def text(self) -> str:
-        """One line for people."""
-        known = f"{format_count(self.instances, 'instance')}, {format_count(self.endpoints, 'endpoint')}"
-        read = f"{known}, read {format_instant(self.read_at)}" if self.read_at else "not read yet"
-        return f"{self.account}: {read}{f'; {self.error}' if self.error else ''}"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReceiverHealth:
-    """How one receiver's notifications fare."""
-
-    name: str
-    counts: Mapping[EntryState, int]
-    last_error: str
-    due_since: datetime | None
-    """Since when the oldest notification is due that has not arrived; None where none is."""
-
-    def row(self) -> tuple[str, ...]:
-        """Return the cells of the status table."""
-        count = self.counts.get
-        waiting = count(EntryState.PENDING, 0) + count(EntryState.SENDING, 0)
-        numbers = (
-            count(EntryState.DELIVERED, 0),
-            waiting,
-            count(EntryState.UNKNOWN, 0),
-            count(EntryState.BLOCKED, 0),
-            count(EntryState.GAVE_UP, 0),
-        )
-        return self.name, *map(str, numbers), self.last_error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -25,7 +25,7 @@ from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share, key_of
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES
-from alertd.rules_file import values
+from alertd.rules_file import moments, values
 from alertd.rules_file.faults import Fault, Faults, faults_at, not_a_mapping
 from alertd.rules_file.remedy import flow, show, unknown_key
 from alertd.rules_file.source import Node
@@ -156,9 +156,9 @@ _SHARE: Schema = {
     "anyOf": [{"type": "string", "pattern": values.SHARE}, {"type": "number", "minimum": 0, "exclusiveMaximum": 1}]
 }
 _MONEY: Schema = {"anyOf": [{"type": "string", "pattern": values.MONEY}, {"type": "number", "minimum": 0}]}
-_MOMENT: Schema = {"type": "string", "anyOf": [{"pattern": values.DATE}, {"pattern": times.INSTANT}]}
+_MOMENT: Schema = {"type": "string", "anyOf": [{"pattern": moments.DATE}, {"pattern": times.INSTANT}]}
 _PERIOD_START: Schema = {
-    "anyOf": [{"type": "integer", "minimum": 1, "maximum": 28}, {"type": "string", "pattern": values.YEAR_DAY}]
+    "anyOf": [{"type": "integer", "minimum": 1, "maximum": 28}, {"type": "string", "pattern": moments.YEAR_DAY}]
 }
 
 _PATTERN: Schema = {**_TEXT, "not": {"type": "string", "pattern": f"^{values.OPERATOR}|{values.REGULAR}"}}
@@ -173,33 +173,33 @@ _SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., ob
     Usd: (values.parse_money, _MONEY, values.write_money),
     Share: (values.parse_share, _SHARE, values.write_share),
     Severity: (values.parse_severity, {"enum": [severity.label for severity in Severity]}, values.written_word),
-    date: (values.parse_date, {"type": "string", "pattern": values.DATE}, str),
-    datetime: (values.parse_instant, {"type": "string", "pattern": times.INSTANT}, datetime.isoformat),
+    date: (moments.parse_date, {"type": "string", "pattern": moments.DATE}, str),
+    datetime: (moments.parse_instant, {"type": "string", "pattern": times.INSTANT}, datetime.isoformat),
     values.Name: (values.parse_name, {"type": ["string", "integer"], "pattern": values.NAME}, str),
     values.Pattern: (values.parse_pattern, _PATTERN, str),
     values.Address: (values.parse_address, {"type": "string", "pattern": f"^$|{ADDRESS_PATTERN}"}, str),
     values.SlackId: (values.parse_slack_id, {"type": "string", "pattern": values.SLACK_ID}, str),
     # Which form is right the rule's period says.
-    values.PeriodName: (values.parse_text, {"type": "string", "pattern": values.PERIOD_NAME}, str),
+    moments.PeriodName: (values.parse_text, {"type": "string", "pattern": moments.PERIOD_NAME}, str),
     values.Approver: (values.parse_approver, {"type": "string", "pattern": values.APPROVER}, str),
     values.LabelName: (values.parse_label_name, {"type": "string", "pattern": values.LABEL_NAME}, str),
     values.VariableName: (values.parse_variable_name, {"type": "string", "pattern": values.VARIABLE_NAME}, str),
     values.Url: (values.parse_url, {"type": "string", "pattern": values.URL}, str),
-    values.Zone: (values.parse_zone, {"type": "string", "pattern": values.ZONE}, str),
-    values.Schedule: (values.parse_schedule, {"type": "string", "pattern": values.SCHEDULE}, str),
-    values.Starting: (values.parse_starting, _MOMENT, datetime.isoformat),
-    values.Ending: (values.parse_ending, _MOMENT, str),
-    PeriodStart | None: (values.parse_period_start, _PERIOD_START, str),
-    values.DayHours: (values.parse_day_hours, {"type": "string", "pattern": values.DAY_HOURS}, str),
+    moments.Zone: (moments.parse_zone, {"type": "string", "pattern": moments.ZONE}, str),
+    moments.Schedule: (moments.parse_schedule, {"type": "string", "pattern": moments.SCHEDULE}, str),
+    moments.Starting: (moments.parse_starting, _MOMENT, datetime.isoformat),
+    moments.Ending: (moments.parse_ending, _MOMENT, str),
+    PeriodStart | None: (moments.parse_period_start, _PERIOD_START, str),
+    moments.DayHours: (moments.parse_day_hours, {"type": "string", "pattern": moments.DAY_HOURS}, str),
 }
 
 _REFINED: dict[tuple[str, object], object] = {
     # Keys that rule types hold as plain text, and what the file asks of them.
     ("name", str): values.Name,
     ("runbook_url", str): values.Url,
-    ("timezone", str): values.Zone,
+    ("timezone", str): moments.Zone,
     ("notify", tuple[str, ...]): values.Names,
-    ("amounts_by_period", Mapping[str, Usd]): Mapping[values.PeriodName, Usd],
+    ("amounts_by_period", Mapping[str, Usd]): Mapping[moments.PeriodName, Usd],
 }
 
 

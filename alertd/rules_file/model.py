@@ -23,20 +23,8 @@ from alertd.core.rules.base import GROUP_KEYS, Key, Rule
 from alertd.core.spend.planned import RULE_LABEL, PlannedSpend
 from alertd.core.spend.selection import SERIES_KEYS
 from alertd.errors import Problem
-from alertd.rules_file.values import (
-    Address,
-    Approvers,
-    DayHours,
-    Ending,
-    Name,
-    Names,
-    Schedule,
-    SlackId,
-    Starting,
-    Url,
-    VariableName,
-    Zone,
-)
+from alertd.rules_file.moments import DayHours, Ending, Schedule, Starting, Zone
+from alertd.rules_file.values import Address, Approvers, Name, Names, SlackId, Url, VariableName
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

@@ -20,7 +20,7 @@ from alertd.core.rules.base import Key, Share
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillStatus
 from alertd.rules_file.model import LoadedRules, Place
-from alertd.rules_file.values import Starting
+from alertd.rules_file.moments import Starting
 from alertd.rules_test.notation import LONGEST, Hours, Month, Offset, Span, Value
 
 _ZERO = timedelta()

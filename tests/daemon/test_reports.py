@@ -19,7 +19,8 @@ from alertd.daemon.reports import Reporter, timetables
 from alertd.daemon.state import Plan
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.rules_file.model import Report
-from alertd.rules_file.values import Name, Names, Schedule, Zone
+from alertd.rules_file.moments import Schedule, Zone
+from alertd.rules_file.values import Name, Names
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import SETTLE, Desk, desk_with, firing, row

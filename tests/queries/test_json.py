@@ -17,7 +17,8 @@ from alertd.core.spend.arrival import DAILY, HOURLY
 from alertd.core.spend.lists import View
 from alertd.core.spend.stream import StreamKey, StreamState
 from alertd.queries.alert_json import alert_json
-from alertd.queries.status import Edge, ReceiverHealth, ResourceHealth, Status
+from alertd.queries.health import Edge, ReceiverHealth, ResourceHealth
+from alertd.queries.status import Status
 from alertd.store.cycles import CycleRecord
 from tests.core.builders import HOUR, NOW, RUNNING, rolling, sample, usd
 

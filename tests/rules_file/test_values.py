@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.money import Usd, parse_written
-from alertd.rules_file import values
+from alertd.rules_file import moments, values
 from alertd.rules_file.source import Number
 
 HOUR = timedelta(hours=1)
@@ -100,11 +100,11 @@ def test_share_when_written_for_the_schema_then_reads_back(share: Fraction) -> N
 @pytest.mark.parametrize(
     ("parse", "written", "instant"),
     [
-        pytest.param(values.parse_starting, "2026-12-01", (2026, 12, 1, 0), id="a day begins at its midnight"),
-        pytest.param(values.parse_ending, "2026-12-05", (2026, 12, 6, 0), id="the last day counts whole"),
-        pytest.param(values.parse_starting, "2026-12-01T08:00+02:00", (2026, 12, 1, 6), id="a zone is counted in"),
-        pytest.param(values.parse_ending, "2026-12-01 08:00:00Z", (2026, 12, 1, 8), id="a blank in place of the T"),
-        pytest.param(values.parse_instant, "2026-12-01t08:00z", (2026, 12, 1, 8), id="small letters"),
+        pytest.param(moments.parse_starting, "2026-12-01", (2026, 12, 1, 0), id="a day begins at its midnight"),
+        pytest.param(moments.parse_ending, "2026-12-05", (2026, 12, 6, 0), id="the last day counts whole"),
+        pytest.param(moments.parse_starting, "2026-12-01T08:00+02:00", (2026, 12, 1, 6), id="a zone is counted in"),
+        pytest.param(moments.parse_ending, "2026-12-01 08:00:00Z", (2026, 12, 1, 8), id="a blank in place of the T"),
+        pytest.param(moments.parse_instant, "2026-12-01t08:00z", (2026, 12, 1, 8), id="small letters"),
     ],
 )
 def test_moment_when_written_in_some_way_then_is_in_utc(
@@ -118,23 +118,23 @@ def test_moment_when_written_in_some_way_then_is_in_utc(
 @pytest.mark.parametrize(
     ("parse", "written"),
     [
-        (values.parse_ending, "9999-12-31"),
-        (values.parse_instant, "0001-01-01T00:00+14:00"),
-        (values.parse_instant, "2026-12-01T25:00Z"),
-        (values.parse_instant, "2026-12-01T08:00"),
-        (values.parse_date, "2026-02-30"),
-        (values.parse_day_hours, "07:00-07:00"),
-        (values.parse_day_hours, "24:00-07:00"),
-        (values.parse_zone, "../../etc/passwd"),
-        (values.parse_zone, "\0"),
-        (values.parse_zone, "Europe"),
+        (moments.parse_ending, "9999-12-31"),
+        (moments.parse_instant, "0001-01-01T00:00+14:00"),
+        (moments.parse_instant, "2026-12-01T25:00Z"),
+        (moments.parse_instant, "2026-12-01T08:00"),
+        (moments.parse_date, "2026-02-30"),
+        (moments.parse_day_hours, "07:00-07:00"),
+        (moments.parse_day_hours, "24:00-07:00"),
+        (moments.parse_zone, "../../etc/passwd"),
+        (moments.parse_zone, "\0"),
+        (moments.parse_zone, "Europe"),
         (values.parse_url, "https://"),
         (values.parse_url, "https://[::1"),
         (values.parse_url, "https://x:99999999/"),
         (values.parse_url, "ftp://example.com"),
-        (values.parse_schedule, "61 * * * *"),
-        (values.parse_schedule, "* * * *"),
-        (values.parse_schedule, "*/0 * * * *"),
+        (moments.parse_schedule, "61 * * * *"),
+        (moments.parse_schedule, "* * * *"),
+        (moments.parse_schedule, "*/0 * * * *"),
         (values.parse_whole, Number("1.5")),
         (values.parse_number, Number(".inf")),
         (values.parse_number, "2"),
@@ -177,28 +177,28 @@ def test_url_when_it_holds_a_password_then_is_not_repeated() -> None:
 )  # fmt: skip
 def test_schedule_when_cron_takes_it_then_so_does_the_rules_file(text: str) -> None:
     """People copy them from a crontab."""
-    assert values.parse_schedule(text) == text
+    assert moments.parse_schedule(text) == text
 
 
 @pytest.mark.parametrize("text", ["0 9 31 2 *", "0 9 30 feb *", "0 9 31 apr,jun *"])
 def test_schedule_when_its_day_never_comes_then_is_refused(text: str) -> None:
     """A report that is never sent should not pass for one that is."""
     with pytest.raises(ValueError, match="never comes"):
-        values.parse_schedule(text)
+        moments.parse_schedule(text)
 
 
 @pytest.mark.parametrize("text", ["localtime", "Factory", "posixrules", "leapseconds", "tzdata.zi", "Europe", ""])
 def test_zone_when_the_name_stands_for_no_place_then_is_refused(text: str) -> None:
     """They are files beside the zones, and what they mean depends on the machine."""
     with pytest.raises(ValueError, match="is not a time zone"):
-        values.parse_zone(text)
+        moments.parse_zone(text)
 
 
 @pytest.mark.parametrize(("text", "zone"), [("right/Europe/Berlin", "Europe/Berlin"), ("posix/UTC", "UTC")])
 def test_zone_when_of_a_copy_of_the_zones_then_the_zone_is_proposed(text: str, zone: str) -> None:
     """One of the copies counts leap seconds."""
     with pytest.raises(ValueError, match=f"write {zone}$"):
-        values.parse_zone(text)
+        moments.parse_zone(text)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,7 @@ storm, and what is folded together.
 It builds outbox entries; it sends nothing and stores nothing.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import cache, partial
@@ -22,9 +22,10 @@ from alertd.core.alerts.silence import Silence
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass
 from alertd.core.messages.compose import compose_action, compose_alert, fold, late_history
+from alertd.core.messages.folding import by_place, foldable
 from alertd.core.messages.holding import held
 from alertd.core.messages.message import Message
-from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
+from alertd.core.messages.outbox import OutboxEntry, delivery_key
 from alertd.core.messages.storm import FIRST_POLL, compose_storm
 from alertd.core.rules.base import Rule
 
@@ -291,12 +292,12 @@ def _entries(
     """Return the entries for what is due, and which waiting ones each takes over."""
     entries: list[OutboxEntry] = []
     folded: dict[str, tuple[int, ...]] = {}
-    waiting_for = _by_place(waiting)
+    waiting_for = by_place(waiting)
     for address, of_address in dues.items():
         for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
             message = _message(bundle, audience, acting, is_first_cycle=is_first_cycle, now=now)
             entry = _entry(bundle, message, address, install_id, now)
-            taken = _foldable(entry, waiting_for)
+            taken = foldable(entry, waiting_for)
             if taken:
                 entry = replace(entry, message=fold([old.message for old in taken], entry.message))
                 folded[entry.key] = tuple(old.id for old in taken)
@@ -360,48 +361,3 @@ def _entry(bundle: list[_Due], message: Message, address: Address, install_id: s
         created_at=now,
         not_before=now,
     )
-
-
-_Place = tuple[str, str, str]
-"""Receiver, recipient and an alert's fingerprint."""
-
-
-def _by_place(waiting: Iterable[OutboxEntry]) -> dict[_Place, list[OutboxEntry]]:
-    """Return the waiting entries of each alert and recipient, oldest first: a new entry asks for its own alone."""
-    found: dict[_Place, list[OutboxEntry]] = {}
-    for old in waiting:
-        for fingerprint in old.fingerprints:
-            found.setdefault((old.receiver, old.recipient, fingerprint), []).append(old)
-    return found
-
-
-def _foldable(entry: OutboxEntry, waiting: Mapping[_Place, Sequence[OutboxEntry]]) -> list[OutboxEntry]:
-    """
-    Return the waiting entries that a new one may include: of the same alert, and certainly never sent.
-
-    An entry whose fate is unknown is not touched: the new one waits behind it.
-    """
-    if len(entry.fingerprints) != 1:
-        return []
-    of_alert: list[OutboxEntry] = []
-    for old in waiting.get((entry.receiver, entry.recipient, entry.fingerprints[0]), ()):
-        if old.fingerprints == entry.fingerprints:
-            if _may_join(old.message.reason, entry.message.reason):
-                of_alert.append(old)
-        else:
-            # What came before a storm that includes the alert must not be sent after it.
-            of_alert = []
-    is_free = all(old.state in {EntryState.PENDING, EntryState.BLOCKED} and not old.unknowns for old in of_alert)
-    return of_alert if is_free else []
-
-
-def _may_join(old: NotifyReason, new: NotifyReason) -> bool:
-    """
-    Return whether a newer entry may take a waiting one over.
-
-    An edit stands for itself: what comes after it would leave the message wrong that it is to change. It is made anew
-    only by another of its kind; and a correction is needless where what it corrects was never sent.
-    """
-    if new is NotifyReason.UPDATED:
-        return old is NotifyReason.UPDATED
-    return not old.is_edit or old is new
