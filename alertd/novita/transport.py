@@ -117,7 +117,7 @@ class Transport:
         self._now = now
         self._hear, self._elapsed = hear, elapsed
         self._silence = Silence(elapsed)
-        self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._slots, self._slots_of_all = asyncio.Semaphore(CONCURRENT_REQUESTS), outgoing.bill_slots
         self._beside_slots = asyncio.Semaphore(BESIDE_REQUESTS)
         self._http = outgoing.http_client(
             self.base_url,
@@ -271,7 +271,7 @@ class Transport:
         self, request: ApiRequest, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
     ) -> Result:
         try:
-            async with self._slots, asyncio.timeout(self.bounds.answer_s) as deadline:
+            async with self._slots, self._slots_of_all, asyncio.timeout(self.bounds.answer_s) as deadline:
                 if self._silence.lasts:
                     raise ApiUnavailable(_SILENT, account=self.account, what=request.what)
                 url, asked_s = self.base_url + request.path, self._elapsed()

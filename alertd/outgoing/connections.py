@@ -11,11 +11,19 @@ from alertd.outgoing.proxies import Proxies, Proxy, read_proxies
 from alertd.outgoing.tls import Trust, read_trust
 
 if TYPE_CHECKING:
+    import asyncio
     import ssl
 
     import aiohttp
     import httpx
     from aiohttp.abc import AbstractResolver
+
+BILLS_AT_ONCE = 64
+"""
+An answer takes up to a megabyte until it is decoded, and a loop that reads a thousand of them at once is late for each.
+
+Sixteen accounts that are silent at once fill it, and a poll waits for their time-out before it reads the others.
+"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +67,13 @@ class Outgoing:
     def tls(self) -> "ssl.SSLContext":
         """The context for HTTP, shared by all clients, which may set its application protocols."""
         return self.trust.context()
+
+    @cached_property
+    def bill_slots(self) -> "asyncio.Semaphore":
+        """How many answers with bills are read at once, of all accounts together."""
+        import asyncio  # noqa: PLC0415 -- most commands connect to nobody
+
+        return asyncio.Semaphore(BILLS_AT_ONCE)
 
     @cached_property
     def mail_tls(self) -> "ssl.SSLContext":

@@ -11,6 +11,7 @@ from alertd.errors import ApiThrottled, ApiUnavailable
 from alertd.novita.client import NovitaClient
 from alertd.novita.silence import LASTS_S
 from alertd.novita.transport import CONCURRENT_REQUESTS
+from alertd.outgoing.connections import BILLS_AT_ONCE, Outgoing
 
 SPAN = HourRange(490_000, 490_024)
 CATEGORIES = [f"category-{n}" for n in range(12)]
@@ -93,3 +94,31 @@ async def test_account_when_asked_to_wait_then_never_longer_than_a_minute_altoge
         with pytest.raises(ApiThrottled):
             await client.read_bills("gpu", SPAN)
     assert account.waited_s == waited_s
+
+
+async def test_accounts_when_many_are_read_then_so_many_answers_at_once_and_no_more() -> None:
+    """Three hundred accounts of four requests each were late for each of them, and held a gigabyte of answers."""
+    outgoing, running, most = Outgoing(), 0, 0
+
+    async def respond(_: httpx.Request) -> httpx.Response:
+        nonlocal running, most
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.001)
+        running -= 1
+        return _bills("")
+
+    clients = [
+        NovitaClient(
+            account=f"account-{n}",
+            api_key="sk-key",
+            base_url="http://api.example",
+            transport=httpx.MockTransport(respond),
+            outgoing=outgoing,
+        )
+        for n in range(BILLS_AT_ONCE)
+    ]
+    await asyncio.gather(*(client.read_bills(name, SPAN) for client in clients for name in CATEGORIES[:3]))
+    assert most == BILLS_AT_ONCE
+    for client in clients:
+        await client.close()

@@ -6,8 +6,12 @@ from pathlib import Path
 import pytest
 import trustme
 
+from alertd.daemon.heartbeat import ping
 from alertd.errors import SettingsError
+from alertd.notify.base import NotSent
+from alertd.notify.webhook_post import WebhookPost
 from alertd.outgoing.connections import Outgoing
+from alertd.outgoing.tls import Trust
 
 VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 
@@ -85,3 +89,16 @@ def test_context_when_asked_for_again_then_the_same() -> None:
     outgoing = Outgoing()
     assert outgoing.tls is outgoing.tls
     assert outgoing.tls is not outgoing.mail_tls, "a client of HTTP names its protocol in it"
+
+
+async def test_posts_when_many_are_sent_then_one_context_serves_them_all(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Webhooks, an Alertmanager and the dead man's switch connect anew each time, and trust the same authorities."""
+    made: list[Trust] = []
+    context = Trust.context
+    monkeypatch.setattr(Trust, "context", lambda trust: made.append(trust) or context(trust))
+    outgoing = Outgoing()
+    for port in (9, 10, 11):
+        url = f"https://127.0.0.1:{port}/"
+        assert isinstance(await WebhookPost(url, token=None, outgoing=outgoing).send(b"{}"), NotSent)
+        assert await ping(url, outgoing)
+    assert len(made) == 1
