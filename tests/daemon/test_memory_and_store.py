@@ -186,13 +186,14 @@ class Life:
 
 
 @asynccontextmanager
-async def living(folder: Path) -> AsyncIterator[Life]:
+async def living(folder: Path, world: World | None = None) -> AsyncIterator[Life]:
     """Start a daemon over a folder's store."""
+    world = world or World()
     path = folder / "rules.yaml"
     path.write_text(RULES, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
     settings = Settings.model_construct(rules=path, database_url=url, novita_api_key=SecretStr("key"))
-    world, pager, faults = World(), Pager(VirtualClock(true=NOW)), Faults()
+    pager, faults = Pager(VirtualClock(true=NOW)), Faults()
     ordinary = StoreThread.call
 
     async def call(thread: StoreThread, *given: Any, **named: Any) -> Any:
