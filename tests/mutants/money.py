@@ -25,7 +25,7 @@ MONEY = (
         "            reached=worst(criterion.highest() for criterion in sure),\n",
         "            reached=worst(criterion.highest() for criterion in expected),\n",
         "what is expected and not billed fires nothing",
-        "tests/core/rules/test_budget.py",
+        "tests/core/reports/test_budget_lines.py",
     ),
     planted_bug(
         "wall clock in the outbox",
