@@ -1,0 +1,117 @@
+"""A poll, and `run --once`: what each of its parts adds to whether all went well, and what is kept of it."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from alertd.core.reports.overview import Overview
+from alertd.daemon.poll import poll, renew_overview, run_once
+from alertd.errors import StoreError
+from alertd.notify.base import NotSent
+from tests.daemon.clock_life import Life, living
+from tests.daemon.test_clock_life import billing
+from tests.virtual_clock import VirtualClock
+
+
+def nothing(_life: Life, _patched: pytest.MonkeyPatch) -> None:
+    """Let all go well."""
+
+
+def no_bills(life: Life, _patched: pytest.MonkeyPatch) -> None:
+    life.billing.is_down = True
+
+
+def no_report(life: Life, patched: pytest.MonkeyPatch) -> None:
+    async def run(_now: object) -> bool:
+        return False
+
+    patched.setattr(life.app.reporter, "run", run)
+
+
+def no_receiver(life: Life, _patched: pytest.MonkeyPatch) -> None:
+    life.pager.answer = NotSent("busy", timedelta(hours=1))
+
+
+@pytest.mark.parametrize(
+    ("spoil", "is_well"),
+    [
+        pytest.param(nothing, True, id="all is well"),
+        pytest.param(no_bills, False, id="bills cannot be read"),
+        pytest.param(no_report, False, id="a report fails"),
+        pytest.param(no_receiver, False, id="a receiver takes nothing"),
+    ],
+)
+async def test_once_when_a_part_fails_then_not_well_and_the_others_are_done(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    spoil: Callable[[Life, pytest.MonkeyPatch], None],
+    is_well: bool,
+) -> None:
+    """Cron mails what exits 1."""
+    clock = VirtualClock()
+    mirrored = list[bool]()
+
+    async def mirror() -> None:
+        mirrored.append(True)
+
+    async with living(tmp_path, clock, billing=billing(clock)) as life:
+        # The first answer says what time it is; without one nothing is judged.
+        await poll(life.app)
+        clock.pass_time(timedelta(hours=1))
+        monkeypatch.setattr(life.app.mirroring, "mirror", mirror)
+        spoil(life, monkeypatch)
+        assert await run_once(life.app) is is_well
+        assert mirrored == [True]
+        assert bool(life.sent) is (spoil is not no_receiver)
+
+
+async def test_poll_when_another_is_planned_then_that_is_kept_with_the_clock(tmp_path: Path) -> None:
+    """`alertd status` shows both; a poll that nobody planned takes the plan of before away."""
+    clock = VirtualClock()
+    async with living(tmp_path, clock, billing=billing(clock)) as life:
+        at = clock.true + timedelta(minutes=10)
+        await poll(life.app, next_at=at)
+        kept = await life.app.gateway.call(lambda store: (store.meta.next_poll_at, store.meta.clock.checked_at))
+        assert kept == (at, clock.true)
+        await poll(life.app)
+        assert await life.app.gateway.call(lambda store: store.meta.next_poll_at) is None
+        (last,) = await life.app.gateway.call(lambda store: store.cycles.last(1))
+        assert (last.is_ok, last.started_at, last.finished_at) == (True, clock.true, clock.true)
+        assert life.app.figures.cycles["ok"] == 2
+
+
+async def test_poll_when_the_store_fails_then_counted_as_failed_and_the_next_is_a_good_one_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second poll begins from what is stored."""
+    clock = VirtualClock()
+
+    async def fail(*_given: object) -> None:
+        raise StoreError("disk full")
+
+    async with living(tmp_path, clock, billing=billing(clock)) as life:
+        for _ in range(2):
+            with monkeypatch.context() as broken:
+                broken.setattr(life.app.gateway, "decide", fail)
+                with pytest.raises(StoreError):
+                    await poll(life.app)
+            assert life.app.figures.is_failing
+            await life.poll()
+            assert not life.app.figures.is_failing
+        assert life.sent[0][0] == "firing"
+        assert len(life.sent) == len(set(life.sent))
+
+
+async def test_overview_when_renewed_then_the_next_begins_from_it(tmp_path: Path) -> None:
+    """What page and metrics show is of the last poll."""
+    clock = VirtualClock()
+    async with living(tmp_path, clock, billing=billing(clock)) as life:
+        shown = list[Overview]()
+        for _ in range(2):
+            await life.poll()
+            await renew_overview(life.app, life.app.time.now())
+            assert life.app.figures.overview is not None
+            shown.append(life.app.figures.overview)
+        assert shown[0] is not shown[1]
