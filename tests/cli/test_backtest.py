@@ -1,7 +1,9 @@
 """`alertd backtest` over a store at a frozen instant, and over bills that it fetches first."""
 
 import json
+import shutil
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -50,12 +52,21 @@ def rules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def sixty_days(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of such a store, written once."""
+    path = tmp_path_factory.mktemp("sixty") / "alertd.db"
+    with closing(Store.open(f"sqlite:///{path}", now=NOW)) as store:
+        save(store, missing=HourSet())
+    return path
+
+
 @pytest.fixture
-def store(rules: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+def store(rules: Path, sixty_days: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     """Sixty days of one instance at a dollar an hour, three of them at six; a daemon has it open, time stands still."""
     stop_clock(monkeypatch, NOW)
+    shutil.copyfile(sixty_days, "alertd.db")
     opened = Store.open(URL, now=NOW)
-    save(opened, missing=HourSet())
     yield opened
     opened.close()
 

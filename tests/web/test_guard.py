@@ -18,14 +18,15 @@ from alertd.web.server import serve
 from alertd.web.session import SESSION_S, Sessions, clean_name
 from alertd.web.standby import StandbyPages
 from alertd.web.styles import Styles
-from tests.web.house import TOKEN, House, house
+from tests.web.house import TOKEN, Account, House, house, usual_rows
 
 EXTERNAL = "https://alertd.example.com"
 
 
 @pytest.fixture
 async def home(tmp_path: Path) -> AsyncIterator[House]:
-    async with house(tmp_path) as found:
+    # One alert and its page are enough to guard.
+    async with house(tmp_path, account=Account(rows=usual_rows()[:20])) as found:
         yield found
 
 

@@ -65,8 +65,9 @@ class Hourly:
         """Its time is the test's."""
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
-        known = (row for row in self.rows if row.hour + row.span <= hour_of(self.now))
-        return bill_rows(row for row in known if row.series.category == category and row.hour in span)
+        running = hour_of(self.now)
+        asked = (row for row in self.rows if row.hour in span and row.series.category == category)
+        return bill_rows(row for row in asked if row.hour + row.span <= running)
 
     async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
         seen = {bill.bill_id: bill for hour, bill in self.bills if hour <= hour_of(self.now)}

@@ -18,7 +18,7 @@ from alertd.core.spend.edges import edges_of
 from alertd.core.spend.selection import SpendQuery
 from tests.core.builders import HOUR, SETTLE, WARNING, rolling, usd
 from tests.core.late_bills import FIRST, LateBills, Shown, at, daily, hourly, polls
-from tests.examples import how_many
+from tests.examples import how_many, in_turn
 
 DAYS = range(1, 15)
 HOURS = range(FIRST, FIRST + 14 * 24)
@@ -125,7 +125,7 @@ STEADY = [
 ]
 
 
-@pytest.mark.parametrize(("rows", "rule"), STEADY)
+@pytest.mark.parametrize(("rows", "rule"), in_turn(STEADY, 0))
 def test_alert_when_spend_is_steady_then_it_fires_once_and_goes_on(rows: Sequence[Shown], rule: RollingSpend) -> None:
     """Not billed yet is no zero: an alert on spend that never changes has no end."""
     world = LateBills(rows, (rule,))
