@@ -5,6 +5,7 @@ import gc
 import logging
 import os
 import shutil
+import signal
 import sqlite3
 import sys
 from collections.abc import Iterator, Sequence
@@ -25,6 +26,13 @@ from tests.postgres_server import PostgresServer, running_server
 # Each worker and each command that a test starts would compile some thousand modules again: a minute of every run.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+if sys.version_info < (3, 13):
+    # As Python does from 3.13 on. Before, the end of each loop asked whether the handler of Ctrl-C is a number, by an
+    # exception that words the handler, its task and all that the task returned, twice: of a fixture that returns a
+    # daemon, for half a second.
+    number_named = vars(signal)["_int_to_enum"]
+    vars(signal)["_int_to_enum"] = lambda value, kind: number_named(value, kind) if isinstance(value, int) else value
 
 # Nothing of what is collected is garbage, and the collector would look through all of it again and again.
 gc.disable()
