@@ -1,13 +1,12 @@
 """`alertd backtest`: rules over past bills."""
 
-import asyncio
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import duration, prepare_to_connect, print_json, progress, stored_now
+from alertd.cli.common import duration, prepare_to_connect, print_json, progress, run_whole, stored_now
 
 if TYPE_CHECKING:
     from alertd.core.replay.replay import Replayer, Watch
@@ -65,7 +64,7 @@ def command(
         raise click.UsageError("--suggest stands alone: leave out --against and --json")
     settings = prepare_to_connect(ctx)
     files = [path or settings.rules_path(), *([against] if against is not None else [])]
-    prepared = asyncio.run(_prepare(settings, files, since))
+    prepared = run_whole(_prepare(settings, files, since))
     for note in prepared.notes:
         click.echo(f"Note: {note}", err=True)
     replayers = [_replayed(prepared, watch) for watch in prepared.watches]

@@ -3,10 +3,10 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TextIO, TypedDict
+from typing import TYPE_CHECKING, Any, TextIO, TypedDict, TypeVar
 
 import click
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from alertd.settings.asked import AskedSettings
     from alertd.settings.model import Settings
     from alertd.store.store import Store
+
+
+ResultT = TypeVar("ResultT")
 
 
 class _LogForm(TypedDict):
@@ -205,3 +208,20 @@ def progress(title: str, length: int) -> Iterator[Callable[[int, str], None]]:
         return
     with click.progressbar(length=length, label=title, file=sys.stderr, item_show_func=lambda what: what or "") as bar:
         yield bar.update
+
+
+def run_whole(main: Coroutine[Any, Any, ResultT]) -> ResultT:
+    """
+    Run a coroutine that returns much, as `asyncio.run` does.
+
+    Its task returns nothing: until Python 3.13 the end of a loop words what its task returned, twice, to throw it away.
+    """
+    import asyncio
+
+    found = []
+
+    async def keep() -> None:
+        found.append(await main)
+
+    asyncio.run(keep())
+    return found[0]

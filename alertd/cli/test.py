@@ -1,13 +1,12 @@
 """`alertd test`: unit tests of rules."""
 
-import asyncio
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import has_colour
+from alertd.cli.common import has_colour, run_whole
 
 if TYPE_CHECKING:
     from alertd.rules_test.report import FileOutcome
@@ -34,7 +33,7 @@ def command(ctx: click.Context, files: tuple[Path, ...], junit: Path | None) -> 
     from alertd.rules_test.report import summary
 
     configure_logging(style=None, level="debug" if ctx.obj else "error", secrets=())
-    outcomes = asyncio.run(_run(files))
+    outcomes = run_whole(_run(files))
     click.echo(summary(outcomes))
     if junit is not None and not _write(junit, outcomes):
         return 1
