@@ -45,6 +45,8 @@ PACES: Mapping[str, object] = {
     "alertd.daemon.watchdog.ASK_EVERY_S": 1800.0,
     "alertd.daemon.actions.IDLE_S": 1800.0,
     "alertd.notify.delivery.deliver._LONGEST_NAP_S": 1800.0,
+    # What the simulator remembers is to be there after weeks, and not to grow for years.
+    "alertd.simulator.world.MAX_REMEMBERED_ROWS": 8_000,
 }
 TOKEN = "a-token-of-the-soak"
 _PAGES = (

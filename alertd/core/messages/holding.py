@@ -55,7 +55,7 @@ def withheld(entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], now: d
     Returns:
         Nothing where one of them is to be sent.
     """
-    if not all(_may_wait(entry) and _is_all_unwanted(entry, alerts) for entry in entries):
+    if not all(_may_wait(entry) and _is_all_unwanted(entry, alerts, now) for entry in entries):
         return ()
     return tuple(
         replace(entry, state=EntryState.PENDING, not_before=now + _HOLD, first_attempt_at=None) for entry in entries
@@ -115,7 +115,7 @@ def held(
     for entry in waiting:
         if not is_held(entry, now):
             continue
-        if _is_all_unwanted(entry, alerts):
+        if _is_all_unwanted(entry, alerts, now):
             until = entry.not_before if entry.not_before - now > _HOLD / 2 else now + _HOLD
         else:
             held_until = audience.held_until(entry.receiver, entry.message.severity, now)
@@ -125,14 +125,18 @@ def held(
     return times
 
 
-def _is_all_unwanted(entry: OutboxEntry, alerts: Mapping[str, Alert]) -> bool:
-    return all(_is_unwanted(entry, alerts.get(fingerprint)) for fingerprint in entry.fingerprints)
+def _is_all_unwanted(entry: OutboxEntry, alerts: Mapping[str, Alert], now: datetime) -> bool:
+    return all(_is_unwanted(entry, alerts.get(fingerprint), now) for fingerprint in entry.fingerprints)
 
 
-def _is_unwanted(entry: OutboxEntry, alert: Alert | None) -> bool:
+def _is_unwanted(entry: OutboxEntry, alert: Alert | None, now: datetime) -> bool:
     if alert is None:
         return False
     is_known = alert.acknowledged_by is not None and entry.message.reason in _ACKNOWLEDGED
-    # Where no route leads to a receiver any more, what has one already is sent there.
-    is_muted = alert.muted is not None and alert.muted.kind is not MuteKind.NO_RECEIVER
-    return is_muted or is_known
+    return is_known or (alert.muted is not None and _withholds(alert.muted, now))
+
+
+def _withholds(muted: Muted, now: datetime) -> bool:
+    """Return whether what muted an alert in the last cycle withholds now what is due already."""
+    # Where no route leads to a receiver any more, what has one is sent there.
+    return muted.kind is not MuteKind.NO_RECEIVER and (muted.until is None or muted.until > now)

@@ -48,6 +48,7 @@ def test_notification_when_it_waits_for_quiet_hours_then_waits_as_long_as_it_is_
 
 
 ACKNOWLEDGED = replace(firing(), acknowledged_by="dana")
+ENDED = replace(firing(), muted=Muted(kind=MuteKind.SILENCE, id="5113aaaa", by="dana", until=NOW))
 TRIED = {"attempts": 3, "first_attempt_at": NOW - HOUR, "not_before": NOW}
 
 
@@ -61,6 +62,7 @@ TRIED = {"attempts": 3, "first_attempt_at": NOW - HOUR, "not_before": NOW}
         pytest.param(NotifyReason.REPEAT, ACKNOWLEDGED, TRIED, True, id="a repeat of what is acknowledged"),
         pytest.param(NotifyReason.FIRST, ACKNOWLEDGED, TRIED, False, id="a beginning that somebody acknowledged"),
         pytest.param(NotifyReason.FIRST, firing(), TRIED, False, id="nothing withholds it"),
+        pytest.param(NotifyReason.FIRST, ENDED, TRIED, False, id="its silence is over, and no cycle noted it"),
         pytest.param(NotifyReason.RESOLVED, SILENCED, TRIED, False, id="an end"),
         pytest.param(NotifyReason.UPDATED, SILENCED, TRIED, False, id="an edit"),
         pytest.param(NotifyReason.ACKNOWLEDGED, SILENCED, TRIED, False, id="an answer to somebody"),
