@@ -78,7 +78,10 @@ class RollingSpend(GroupRule):
                 each = ends.of(group)
                 if each.window not in allowances:
                     allowances[each.window] = self._allowances(facts, each.window)
-                sample = self._sample(facts, self._judged(facts, edges, group, each, allowances[each.window]))
+                allowance = allowances[each.window].of(group, each.about)
+                if group not in watched and highest(self.thresholds, each.at_least - allowance.amount) is None:
+                    continue
+                sample = self._sample(facts, self._judged(facts, edges, group, each, allowance))
             if sample.reached is not None or group in watched:
                 yield sample
 
@@ -97,11 +100,11 @@ class RollingSpend(GroupRule):
         limits = {severity: limit + planned for severity, limit in self.thresholds.items()}
         return self.chart_of_window(facts, alert, window, limits)
 
-    def _judged(self, facts: Facts, edges: Edges, group: Labels, ends: GroupEnds, allowances: Allowances) -> "_Judged":
+    def _judged(self, facts: Facts, edges: Edges, group: Labels, ends: GroupEnds, allowance: Allowance) -> "_Judged":
         return _Judged(
             group=group,
             ends=ends,
-            allowance=allowances.of(group, ends.about),
+            allowance=allowance,
             gaps=facts.data.gaps(self.categories(facts.data), self._looked_at(edges, group, ends)),
             lagging=lagging(facts.data, edges, group, is_missed=ends.about != ends.at_least),
         )

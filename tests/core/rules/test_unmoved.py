@@ -14,7 +14,7 @@ from alertd.core.alerts.judge import judge
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.calendar import Period
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.labels import Patterns
+from alertd.core.labels import Labels, Patterns
 from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.reports.overview import overview
@@ -25,9 +25,11 @@ from alertd.core.rules.even_rate import Burn
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.first_spend import FirstSpend
 from alertd.core.rules.rolling_spend import RollingSpend
+from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.spike import Spike
 from alertd.core.severity import Severity
 from alertd.core.spend.data_state import DataState
+from alertd.core.spend.ends import two_ends
 from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.rises import Compare
 from alertd.core.spend.view import SpendView
@@ -220,6 +222,68 @@ def test_overview_when_only_what_moved_is_worked_out_then_as_if_everything_were(
         assert known.running == anew.running, now
 
 
+def at_its_own_value(rule: Rule, facts: Facts, chance: random.Random) -> Rule:
+    """The rule with a line at what one of its groups has now, or a unit above or below."""
+    beside = chance.choice([-1, 0, 0, 1])
+    if isinstance(rule, BudgetRule):
+        standings = rule.standings(facts)
+        groups = standings.of(standings.largest())
+        if not groups:
+            return rule
+        one = chance.choice(groups).standing
+        way = chance.choice(["amount", "pace", "forecast", "burn"])
+        if way == "pace" and one.pace is not None and one.pace > 0:
+            return replace(rule, thresholds={}, pace={WARNING: one.pace + Fraction(beside, 10**12)})
+        if way == "forecast" and one.forecast_share is not None and one.forecast_share > 0:
+            return replace(
+                rule, thresholds={}, forecast={WARNING: Share(one.forecast_share + Fraction(beside, 10**12))}
+            )
+        fastest = max((rate.times for rate in one.rates.at_least.values()), default=Fraction(0))
+        if way == "burn" and fastest > 0:
+            limit = fastest + Fraction(beside, 10**12)
+            return replace(rule, thresholds={}, burn={CRITICAL: Burn(rate=limit, windows=(3 * HOUR, HOUR))})
+        lowest = min(rule.thresholds.values())
+        return replace(rule, amount=Usd(max(int(one.spent / lowest) + beside, 1)))
+    values = [sample for sample in rule.evaluate(facts, everybody(rule, facts)) if sample.value > 0]
+    if not values:
+        return rule
+    sample = chance.choice(values)
+    if isinstance(rule, Spike):
+        edges = rule.edges(facts)
+        ends = two_ends(facts.spend, facts.data, rule.metric, edges, length=rule.lengths.window)
+        (judged,) = rule._judged(facts, edges, ends, [sample.group], (sample.group,))
+        limit = (judged.lower.ratio or Fraction(1)) + Fraction(beside, 10**15)
+        return replace(rule, thresholds={WARNING: limit}, min_increase=Usd(0), above_highest=Fraction(0))
+    units = int(sample.value * UNITS_PER_USD) + beside
+    if isinstance(rule, RollingSpend):
+        return replace(rule, thresholds={WARNING: Usd(max(units, 1))})
+    assert isinstance(rule, FirstSpend)
+    return replace(rule, min_spend=Usd(max(units, 1)))
+
+
+def everybody(rule: Rule, facts: Facts) -> tuple[Labels, ...]:
+    """Every group of a rule that was ever billed."""
+    assert isinstance(rule, SpendRule)
+    return facts.spend.sums(rule._query(facts.data), rule.metric, HourRange(FIRST, FIRST + 1)).groups
+
+
+@pytest.mark.parametrize("seed", [*range(2), *(pytest.param(n, marks=pytest.mark.slow) for n in range(2, 60))])
+def test_reached_when_groups_are_passed_over_in_arrays_then_as_if_each_were_judged(seed: int) -> None:
+    """Whoever has an open alert is judged whatever it spent: so is everybody here, with lines at, above and below."""
+    chance = random.Random(f"reached {seed}")
+    rows = made_world(seed)
+    rules = made_rules(chance, rows)
+    world = LateBills(rows, rules)
+    planned = (PlannedSpend(amount=Usd(UNITS_PER_USD * 50), hours=HourRange(FIRST, FIRST + 96)),)
+    for now in [*moments(chance)][::4]:
+        facts = replace(world.poll(now), planned=chance.choice([(), planned]))
+        for rule in rules:
+            near = at_its_own_value(afresh(rule), facts, chance)
+            each = afresh(near).evaluate(facts, everybody(near, facts))
+            expected = {sample.group: sample for sample in each if sample.reached is not None}
+            assert {sample.group: sample for sample in afresh(near).evaluate(facts, ())} == expected, (now, near)
+
+
 def test_judged_when_nothing_moved_then_no_group_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """A poll that brings nothing asks no rule anything; one that moves a group asks for its sample alone."""
     built: list[object] = []
@@ -251,6 +315,11 @@ def test_judged_when_nothing_moved_then_no_group_is(monkeypatch: pytest.MonkeyPa
     # The row of one owner comes at 23:54.
     world.judge(first + timedelta(minutes=19))
     assert [dict(one.group)["owner"] for one in built[10:]] == ["owner-39"]  # type: ignore[attr-defined]
+    # What was planned of it is enough to stay below the line.
+    planned = (PlannedSpend(amount=Usd(UNITS_PER_USD * 10**6), hours=HourRange(FIRST, FIRST + 96)),)
+    built.clear()
+    assert afresh(rule).evaluate(replace(world.poll(first + timedelta(minutes=20)), planned=planned), ()) == []
+    assert not built
 
 
 def test_alerts_when_nothing_moved_then_neither_rated_nor_restated(monkeypatch: pytest.MonkeyPatch) -> None:
