@@ -245,10 +245,14 @@ async def test_server_when_it_says_a_word_now_and_then_then_given_up_as_unknown(
                 writer.write(b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n")
                 await writer.drain()
                 await asyncio.sleep(0.01)
+        writer.close()
+        ended.set()
 
+    ended = asyncio.Event()
     server = await asyncio.start_server(hold, "127.0.0.1", 0)
     async with server:
         url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/hush"
         outcome = await WebhookPost(url, token=None, outgoing=Outgoing(), total_s=0.2).send(b"{}")
+        await ended.wait()
     assert isinstance(outcome, Unknown)
     assert "no complete answer" in outcome.reason
