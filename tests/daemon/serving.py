@@ -111,6 +111,7 @@ async def serving(
     rules: str = SLACK_RULES,
     account: Account | None = None,
     instances: Mapping[tuple[str, str], InstanceApi] | None = None,
+    instances_after: Mapping[tuple[str, str], InstanceApi] | None = None,
     notifiers: Mapping[str, Notifier] | None = None,
     **settings: Any,
 ) -> AsyncIterator[Served]:
@@ -118,6 +119,7 @@ async def serving(
     Run a service until the block is left; then stop it as SIGTERM does.
 
     Args:
+        instances_after: What carries actions out once the rules were edited.
         settings: By name, over those of a service with Slack and without a page.
     """
     path = folder / "rules.yaml"
@@ -129,7 +131,7 @@ async def serving(
         # Looked at often, so that tests need not wait; and an edit brings the same account again.
         patched.setattr(reload_module, "_LOOK_S", 0.01)
         patched.setattr(reload_module, "open_sources", lambda *_given, **_named: {"default": account})
-        patched.setattr(reload_module, "open_instances", lambda *_given, **_named: instances or {})
+        patched.setattr(reload_module, "open_instances", lambda *_given, **_named: instances_after or {})
         async with SocketSlackDouble() as slack:
             values: dict[str, Any] = {
                 "rules": path,

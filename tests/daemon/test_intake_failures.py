@@ -144,8 +144,13 @@ async def test_key_when_refused_then_said_where_it_is_and_no_more_once_it_is_tak
         assert await made.app.gateway.call(lambda store: store.meta.last_read) == read
 
 
-async def test_monthly_bills_when_the_api_is_down_then_a_gap_and_no_refused_key(life: tuple[Life, Failing]) -> None:
+@pytest.mark.parametrize("where", ["gpu", "key__llm", "monthly", "balance"])
+async def test_part_when_the_api_is_down_then_no_key_is_called_refused(life: tuple[Life, Failing], where: str) -> None:
     """Another remedy than for a wrong key."""
     made, world = life
-    read = await world.polled(made, monthly=DOWN)
-    assert (read.refused, list(read.bill_gaps)) == ({}, ["default"])
+    read = await world.polled(made, **{where: DOWN})
+    assert (read.refused, "default" in read.bill_gaps, "default" in read.balance_gaps) == (
+        {},
+        where == "monthly",
+        where == "balance",
+    )

@@ -20,6 +20,7 @@ from alertd.daemon.control_socket import ask, socket_path
 from alertd.daemon.service import SPEND_KEPT
 from tests.core.builders import HOUR, NOW
 from tests.daemon.serving import SLACK_RULES, Served, serving, until
+from tests.doubles import SlackChannel
 from tests.e2e.test_e2e_slack_app import actions, element
 from tests.ports import free_port
 from tests.web.house import TOKEN, Account
@@ -132,6 +133,36 @@ async def test_stop_when_pressed_by_an_approver_then_called_shown_and_counted(
         assert served.app.figures.actions["requested"] == served.app.figures.actions["done"] == 1
 
 
+async def test_action_when_it_is_new_in_an_edit_then_its_approvers_press_and_it_is_called(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload swaps approvers and keys too."""
+    monkeypatch.setattr(actions_module, "LOOK_EVERY_S", 0.01)
+    account = Rented()
+    rules = SLACK_RULES.replace("\nreceivers:", WITH_ACTION)
+    rules = rules.replace("    summary:", "    actions: [stop]\n    summary:")
+    async with serving(tmp_path, account=account, instances_after={("stop", "default"): account}) as served:
+        await shown(served)
+        await until(lambda: served.slack.is_connected)
+        served.edit(rules)
+        await served.settled(2)
+        (alert,) = (await alerts(served)).values()
+        await served.slack.press({"action_id": "alertd_stop", "type": "button", "value": f"stop|{alert.fingerprint}|1"})
+        await until(lambda: served.app.figures.actions["done"] == 1)
+    assert account.calls == [Verb.STOP]
+
+
+async def test_receiver_when_it_is_put_right_then_a_reread_sends_what_was_blocked_at_once(tmp_path: Path) -> None:
+    """Whoever made the channel does not wait for an hour."""
+    rules = SLACK_RULES.replace("#finops", "#nowhere")
+    async with serving(tmp_path, rules=rules) as served:
+        await until(lambda: served.app.figures.notifications["finops", "blocked"] == 1)
+        served.slack.channels["C0000NOWHERE"] = SlackChannel(name="nowhere")
+        served.edit(rules + "\n")
+        await until(lambda: len(served.slack.shown("nowhere")) == 1)
+    assert ROOT in served.slack.shown("nowhere")[0]["text"]
+
+
 async def test_page_when_an_alert_is_acknowledged_there_then_slack_shows_it(tmp_path: Path) -> None:
     """The settings of the page reach it, its requests reach the cycle, and what comes of them the outbox."""
     port = free_port()
@@ -237,6 +268,8 @@ async def test_rules_when_edited_twice_then_the_summaries_receivers_and_zone_in_
         for number, channel in enumerate(("research", "secret"), 2):
             served.edit(
                 SLACK_RULES.replace("#finops", f"#{channel}")
+                .replace("name: finops", f"name: team-{number}")
+                .replace("[finops]", f"[team-{number}]")
                 .replace("Berlin", "Paris" if number == 2 else "Lisbon")
                 .replace("gpu-24h", f"gpu-{number}")
                 .replace("is at", f"costs{number}")
@@ -251,12 +284,13 @@ async def test_rules_when_edited_twice_then_the_summaries_receivers_and_zone_in_
 async def test_report_when_its_time_has_come_then_filed_after_the_poll_and_once(tmp_path: Path) -> None:
     """No clock of its own: a poll that ended asks for what is due."""
     rules = SLACK_RULES.replace("rules:\n", REPORTS, 1)
-    async with serving(tmp_path, rules=rules) as served:
+    async with serving(tmp_path) as served:
         await shown(served)
-        await served.settled(1)
+        served.edit(rules)
+        await served.settled(2)
         # 14:00 in Berlin is 13:00 UTC.
         served.clock[0] += HOUR
-        for turn in (2, 3):
+        for turn in (3, 4):
             served.edit(rules + "\n" * turn)
             await served.settled(turn)
         _, report = await shown(served, 2)
