@@ -37,7 +37,7 @@ MONEY = (
     ),
     planted_bug(
         "fold a fresh alert away",
-        "core.messages.dispatch",
+        "core.messages.folding",
         "        if old.fingerprints == entry.fingerprints:\n            if _may_join",
         "        if True:\n            if _may_join",
         "an entry takes over only what speaks of its own alerts",
@@ -45,7 +45,7 @@ MONEY = (
     ),
     planted_bug(
         "fold what may have been sent",
-        "core.messages.dispatch",
+        "core.messages.folding",
         "and not old.unknowns for old in of_alert)",
         "for old in of_alert)",
         "what may have arrived is not taken over",
