@@ -319,11 +319,15 @@ def test_dotenv_when_an_editor_wrote_it_then_read_whatever_its_encoding(content:
         ('ALERTD_SMTP_HOST="canary\n', ".env:1: "),
     ],
 )
-def test_dotenv_when_a_line_is_bad_then_named_and_not_shown(content: str, place: str, tmp_path: Path) -> None:
+def test_dotenv_when_a_line_is_bad_then_named_and_not_shown(
+    content: str, place: str, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """It would be passed over in silence, and may hold a secret."""
     (tmp_path / ".env").write_text(content, encoding="utf-8")
     text = refusal()
     assert text.splitlines()[0].startswith(f"{place}is not NAME=value")
+    # Nor does the library say it a second time.
+    assert not caplog.records
     assert "canary" not in text
 
 

@@ -130,8 +130,11 @@ def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
     from dotenv import dotenv_values  # noqa: PLC0415
     from dotenv.parser import parse_stream  # noqa: PLC0415
 
-    values = dotenv_values(stream=io.StringIO(file.text))
-    for binding in parse_stream(io.StringIO(file.text)):
+    bindings = list(parse_stream(io.StringIO(file.text)))
+    # Of a line that it cannot read it would say so itself, beside what is said here.
+    is_read = not any(binding.error for binding in bindings)
+    values = dotenv_values(stream=io.StringIO(file.text)) if is_read else {}
+    for binding in bindings:
         # Blank lines before it belong to what the parser read.
         text = binding.original.string
         line = binding.original.line + len(text) - len(text.lstrip("\n"))
