@@ -27,7 +27,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="A JSON list.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> int:
-    """Show what runs now, dearest first: name, product, since when, USD an hour, and the alerts on it."""
+    """Show what runs now, most expensive first: name, product, since when, USD an hour, and the alerts on it."""
     from alertd.core.reports.running import running
 
     known = _known(prepare_to_read(ctx))
