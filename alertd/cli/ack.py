@@ -22,7 +22,7 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int:
     """
-    Acknowledge the alert FINGERPRINT, or the one whose fingerprint begins so (`alertd alerts` shows them).
+    Acknowledge the alert FINGERPRINT; its first four digits or more are enough (`alertd alerts` shows them).
 
     It is neither repeated nor escalated until its severity rises; when it resolves, a notification is sent.
     """

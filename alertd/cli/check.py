@@ -28,7 +28,7 @@ Examples:
 @click.option(
     "--online",
     is_flag=True,
-    help="Ask too whether keys, Slack (token, scopes, each channel) and the mail server work; sends nothing.",
+    help="Also ask whether keys, Slack (token, scopes, each channel) and the mail server work; sends nothing.",
 )
 @click.pass_context
 def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:

@@ -45,11 +45,11 @@ _WATCHED_FOR = timedelta(seconds=60)
 @click.argument("fingerprint")
 @click.option("--action", default="", metavar="NAME", help="Which action, where the alert's rule names several.")
 @click.option("--undo", is_flag=True, help="Start again what you stopped, within an hour.")
-@click.option("--yes", is_flag=True, help="Do not ask back.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_context
 def command(ctx: click.Context, fingerprint: str, action: str, *, undo: bool, yes: bool) -> int:
     """
-    Have the instance stopped that the alert FINGERPRINT, or the one that begins so, is about.
+    Have the instance behind the alert FINGERPRINT stopped; its first four digits or more are enough.
 
     The alert's rule must name an action of the rules file's `actions:`, and the API's list must have the owner as a
     GPU instance that runs. The running daemon does it, or this command by itself where none runs. Each request is
