@@ -122,7 +122,9 @@ def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, 
     if len(message.alerts) == 1:
         readable = printable(message)
         annotations.setdefault("summary", readable.title)
-        annotations.setdefault("description", "\n".join((*readable.history, *readable.lines)))
+        # A rule's own description stands for the lines, and never for what waited: that is said nowhere else.
+        own = annotations.get("description")
+        annotations["description"] = "\n".join((*readable.history, *(readable.lines if own is None else (own,))))
     annotations |= {"value": facts.value, "unit": facts.unit, "as_of": iso_instant(facts.as_of)}
     if facts.expected is not None:
         annotations["expected"] = facts.expected

@@ -48,6 +48,12 @@ def test_stored_example_then_is_what_is_sent(name: str, message: Message) -> Non
     assert posted(message) == json.loads((EXAMPLES / f"webhook_{name}.json").read_text(encoding="utf-8"))
 
 
+def test_late_end_of_a_rule_with_a_description_then_says_what_waited() -> None:
+    """A beginning that was folded into its end is said nowhere else (D4)."""
+    (alert,) = posted(resolved_message(history=("Delivered late: firing (warning) 12:00 UTC.",)))["alerts"]
+    assert alert["annotations"]["description"] == "Delivered late: firing (warning) 12:00 UTC.\nGPU spend per owner"
+
+
 @pytest.mark.parametrize("message", [firing_message(), resolved_message(), storm_message(), report_message()])
 def test_any_message_then_has_the_shape_of_version_4(message: Message) -> None:
     """Alertmanager's receivers decode into typed structs: names, strings and times must fit."""
