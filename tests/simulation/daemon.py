@@ -7,6 +7,7 @@ pauses between checks of files, clocks and queues are longer than in production,
 
 import gc
 import logging
+import os
 import random
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -130,11 +131,9 @@ def simulated_system(system: System, seed: int, *, on_log: Callable[[str, dict[s
         stack.enter_context(patch("alertd.clock.time", clocks))
         stack.enter_context(patch("alertd.daemon.app.random", chance))
         stack.enter_context(patch("alertd.novita.transport.random", chance))
-        stack.enter_context(
-            patch(
-                "alertd.store.store.secrets", SimpleNamespace(token_hex=lambda n: f"{rng.getrandbits(8 * n):0{2 * n}x}")
-            )
-        )
+        # The install's id is chance too.
+        system_calls = SimpleNamespace(**{**vars(os), "urandom": rng.randbytes})
+        stack.enter_context(patch("alertd.store.store.os", system_calls))
         stack.enter_context(patch("alertd.store.thread.ThreadPoolExecutor", lambda **_named: InlineExecutor()))
         structlog.configure(
             processors=[log],
@@ -218,10 +217,13 @@ class Life:
                 self.process = process
                 process.connections.append(self)
 
-        real_connect, real_open, real_store = sqlite3.connect, daemon_app.open_app, Store.open.__func__  # type: ignore[attr-defined]
+        real_open, real_store = daemon_app.open_app, Store.open.__func__  # type: ignore[attr-defined]
 
         def connect(*args: Any, **named: Any) -> sqlite3.Connection:
-            return real_connect(*args, **named, factory=Owned)
+            if ":memory:" in args:
+                # It belongs to no process: the tests keep a schema to copy.
+                return sqlite3.Connection(*args, **named)
+            return Owned(*args, **named)
 
         def open_store(cls: type[Store], *args: Any, **named: Any) -> Store:
             store: Store = real_store(cls, *args, **named)

@@ -51,8 +51,8 @@ _OWN = (
     _own(
         "one hour more in each window",
         "core.rules.rolling_spend",
-        "edges, length=whole_hours(self.window))",
-        "edges, length=whole_hours(self.window) + 1)",
+        "    def _hours(self) -> int:\n        return whole_hours(self.window)",
+        "    def _hours(self) -> int:\n        return whole_hours(self.window) + 1",
         "a window is as long as the rule says",
     ),
     _own(
@@ -92,7 +92,7 @@ _OWN = (
     ),
     _own(
         "fold a fresh alert away",
-        "core.messages.dispatch",
+        "core.messages.folding",
         "        if old.fingerprints == entry.fingerprints:\n",
         "        if True:\n",
         "what is folded is in the message that takes it over",
@@ -154,7 +154,6 @@ _SHARED = (
     "forget decisions in memory",
     "conclude after the clock moved",
     "drop a category that was known",
-    "take a failed read for an empty one",
     "release nothing from quiet hours",
     "withhold the end of a muted alert",
     "send before commit",

@@ -202,13 +202,15 @@ def run_plan(plan: Plan) -> Outcome:
     """Live through a plan in a folder of its own, which is gone afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="alertd-sim-", dir=MEMORY if MEMORY.is_dir() else None))
     # Collected at the end alone: it saves a tenth of the time, and nothing of alertd waits for a collection.
+    collects = gc.isenabled()
     gc.disable()
     try:
         simulation = Simulation(plan, folder)
         with simulated_system(simulation.system, plan.seed, on_log=simulation.oracle.note_log):
             return simulation.run()
     finally:
-        gc.enable()
+        if collects:
+            gc.enable()
         shutil.rmtree(folder, ignore_errors=True)
 
 
