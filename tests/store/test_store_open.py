@@ -17,6 +17,9 @@ from alertd.store.store import Store
 from alertd.store.url import parse_database_url
 from tests.store.samples import HOUR, NOW, alert_of, block_of, change_of, table_of
 
+# A new store is part of what is tested here.
+pytestmark = pytest.mark.usefixtures("every_step")
+
 
 @pytest.fixture
 def url(path: Path) -> str:

@@ -25,6 +25,9 @@ from tests.store.keep_database import FOLDER
 from tests.store.life import LATER, restore
 from tests.store.places import Place
 
+# A new store is part of what is tested here.
+pytestmark = pytest.mark.usefixtures("every_step")
+
 RELEASED = {
     "0001_initial.sql": "6e89091991fe5eb23b20c46f3488e8263f44f3455738680f86c73a70e25618c3",
     "0002_notified.sql": "ae528c81af8ccf11ae2cdba1a28551fab5360016f27e6894a42ba1fa9db729bd",
