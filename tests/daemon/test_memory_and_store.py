@@ -1,5 +1,6 @@
 """What the daemon holds is what is stored, whichever commit fails: before it, or with its answer lost."""
 
+from collections import Counter
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, fields
@@ -118,11 +119,25 @@ class Faults:
     is_stored: bool = False
     """Whether it was done all the same, and only its answer was lost."""
     calls: int = 0
+    before: Callable[[], Coroutine[Any, Any, None]] | None = None
+    """Awaited before each call that comes while no other is under way."""
+    under_way: int = 0
 
     def arm(self, at: int, *, is_stored: bool) -> None:
         self.at, self.is_stored, self.calls = at, is_stored, 0
 
     async def through(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+        if self.before is not None and not self.under_way:
+            before, self.before = self.before, None
+            await before()
+            self.before = before
+        self.under_way += 1
+        try:
+            return await self._counted(call)
+        finally:
+            self.under_way -= 1
+
+    async def _counted(self, call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
         self.calls += 1
         if self.calls - 1 != self.at:
             return await call()
@@ -235,6 +250,27 @@ async def test_poll_when_any_call_of_the_store_fails_then_memory_is_what_is_stor
         undisturbed |= await outcome(tmp_path_factory.mktemp("well"), first=None, is_stored=False)
     assert {alert.rule for alert in undisturbed["alerts"].values()} >= {"gpu", "key", "overdue", "term", "balance-low"}
     assert await outcome(tmp_path, first=0, is_stored=is_stored) == undisturbed
+
+
+async def test_memory_when_a_call_of_the_store_begins_then_it_holds_nothing_that_is_not_stored(tmp_path: Path) -> None:
+    """The page reads memory while a poll waits for the store: what is not stored yet may never be."""
+    async with living(tmp_path) as life:
+        seen = Counter[str]()
+
+        async def check() -> None:
+            if life.app.cycle._state is not None:
+                seen["checked"] += 1
+                await life.compare(f"before call {life.faults.calls} of step {life.world.step}")
+
+        for step in (0, 4, 12):
+            life.world.step = step
+            await poll(life.app)
+            life.faults.before = check
+            life.world.step = step + 3
+            await poll(life.app)
+            life.faults.before = None
+        assert life.found == []
+        assert seen["checked"] > 15
 
 
 @pytest.mark.parametrize("is_stored", [False, True], ids=["nothing was stored", "only the answer was lost"])

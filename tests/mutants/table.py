@@ -115,6 +115,7 @@ _DECISIONS = (
         "                self.forget()\n",
         "",
         "what is stored is the truth, also where its answer was lost",
+        "tests/daemon/test_memory_and_store.py",
     ),
     planted_bug(
         "keep memory after a failed cycle",
@@ -122,6 +123,7 @@ _DECISIONS = (
         "is read anew.\n            self.forget()\n",
         "is read anew.\n",
         "what is stored is the truth, also where its answer was lost",
+        "tests/daemon/test_memory_and_store.py",
     ),
     planted_bug(
         "lift quiet hours at an unsure time",
@@ -188,6 +190,7 @@ _INTAKE = (
         "if is_lacking and not reading.book(key).covered:",
         "if is_lacking:",
         "a category that vanishes is a failure, not the end of its spend",
+        "tests/daemon/test_intake_failures.py",
     ),
     planted_bug(
         "never drop a category that the account lacks",
@@ -195,6 +198,7 @@ _INTAKE = (
         "                    self._dropped.add((reading.view, *key))\n",
         "",
         "what an account does not have is not asked for again in a run",
+        "tests/daemon/test_intake_failures.py",
     ),
     planted_bug(
         "take a failed read for an empty one",
@@ -203,6 +207,7 @@ _INTAKE = (
         "            reading.facts.books[key] = book\n",
         "            return\n",
         "blindness is reported (D6)",
+        "tests/daemon/test_intake_failures.py",
     ),
     planted_bug(
         "file by an unchecked time",
@@ -217,6 +222,7 @@ _INTAKE = (
         "        before = await self._store.save_facts(\n",
         "        shelf.books.update(facts.books)\n        before = await self._store.save_facts(\n",
         "memory changes after the store agreed",
+        "tests/daemon/test_memory_and_store.py",
     ),
     planted_bug(
         "forget vanished monthly bills",
@@ -231,6 +237,7 @@ _INTAKE = (
         "        self._bill_gaps.pop(account, None)\n",
         "",
         "what reads again is not reported as a gap",
+        "tests/daemon/test_intake_failures.py",
     ),
     planted_bug(
         "learn a longer range",
