@@ -221,7 +221,9 @@ def test_silences_in_the_history_when_they_are_over_then_still_notified(
             "quiet hours until 2026-01-10 13:05 UTC (finops); acknowledged by dana",
             id="held",
         ),
-        pytest.param({}, {"not_before": NOW + HOUR, "attempts": 1}, "", id="a retry is not withheld"),
+        pytest.param(
+            {}, {"not_before": NOW + HOUR, "attempts": 1, "first_attempt_at": NOW}, "", id="a retry is not withheld"
+        ),
         pytest.param({}, {"not_before": NOW}, "", id="due now"),
         pytest.param({}, {"not_before": NOW + HOUR, "fingerprints": ("other",)}, "", id="of another alert"),
     ],
