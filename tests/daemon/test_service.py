@@ -281,6 +281,20 @@ async def test_rules_when_edited_twice_then_the_summaries_receivers_and_zone_in_
     assert silence.ends_at == datetime.fromisoformat("2026-02-01T00:00+00:00")
 
 
+async def test_owners_when_edited_twice_then_spend_is_summed_by_the_last_teams(tmp_path: Path) -> None:
+    """What was summed by the teams of before is no view of the bills any more."""
+    rules = SLACK_RULES.replace("[owner]", "[team]")
+    found = []
+    async with serving(tmp_path, rules=rules) as served:
+        await served.settled(1)
+        for turn, team in ((2, "lab"), (3, "ops")):
+            served.edit(rules.replace("team: research", f"team: {team}"))
+            await served.settled(turn)
+            firing = [one for one in (await served.app.gateway.alerts())[0] if one.state is AlertState.FIRING]
+            found.append([dict(one.group)["team"] for one in firing])
+    assert found == [["lab"], ["ops"]]
+
+
 async def test_report_when_its_time_has_come_then_filed_after_the_poll_and_once(tmp_path: Path) -> None:
     """No clock of its own: a poll that ended asks for what is due."""
     rules = SLACK_RULES.replace("rules:\n", REPORTS, 1)

@@ -145,6 +145,7 @@ _DECISIONS = (
         "        self._plan = plan\n        self._views.clear()\n",
         "        self._plan = plan\n",
         "an edited rule judges from the next cycle on",
+        "tests/daemon/test_service.py",
     ),
     planted_bug(
         "fold in memory alone",
