@@ -143,7 +143,7 @@ async def test_page_when_a_category_cannot_be_read_then_says_so_and_shows_a_gap(
         assert "not complete" in table
         # 15:00 was never read of gpu; what was read of it is notified, and nothing as if it were nothing.
         cells = re.findall(r"<td[^>]*>(.*?)</td>", table.partition("Jan 10 15:00</th>")[2].partition("</tr>")[0])
-        assert cells == ["$2.00", "", "$2.00", "not complete"]
+        assert [re.sub(r"<[^>]+>", "", cell) for cell in cells] == ["$2.00", "", "$2.00", "not complete"]
 
 
 async def test_page_before_the_first_poll_then_says_that_nothing_is_known(tmp_path: Path) -> None:
@@ -327,6 +327,6 @@ async def test_alert_page_when_its_history_is_very_long_then_shows_the_newest(ho
     home.now += HOUR
     _, text = await home.get(f"/alerts/{alert.fingerprint}")
     require_valid(text)
-    assert text.count("<td>acknowledged by person ") == 200
-    assert "<td>acknowledged by person 299</td>" in text
+    assert len(re.findall(r"<td[^>]*>acknowledged by person ", text)) == 200
+    assert re.search(r"<td[^>]*>acknowledged by person 299</td>", text)
     assert f"alertd explain {alert.fingerprint}" in text
