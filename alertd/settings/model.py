@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -9,9 +10,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     PrivateAttr,
     SecretStr,
@@ -19,6 +18,8 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic.fields import FieldInfo
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
 from alertd.errors import SettingsError
@@ -26,7 +27,7 @@ from alertd.outgoing.connections import Outgoing
 from alertd.settings import asked, forms, plain_forms
 from alertd.settings.asked import AskedSettings
 from alertd.settings.faults import fault
-from alertd.settings.sources import PREFIX, read_sources
+from alertd.settings.sources import PREFIX, Sources, read_sources
 
 Secret = SecretStr | None
 YesOrNo = Annotated[bool, BeforeValidator(plain_forms.yes_or_no)]
@@ -39,12 +40,38 @@ Security = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(plain_f
 
 
 _DEFAULTS = AskedSettings()
+_FOUND: ContextVar[Sources] = ContextVar("what the sources of settings say")
 
 
-class Settings(BaseModel):
+class _Written(PydanticBaseSettingsSource):
+    """What `read_sources` found, in place of the library's own sources: it knows places, encodings and owners."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002
+        """Return what was written for a setting, None where nothing was."""
+        given = _FOUND.get(Sources()).values.get(field_name)
+        return (given.text if given is not None else None), field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        """Return what was written, by setting."""
+        return {name: given.text for name, given in _FOUND.get(Sources()).values.items()}
+
+
+class Settings(BaseSettings):
     """Every setting with its default; field names are the variables without `ALERTD_`, in lower case."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+    model_config = SettingsConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's own sources are not used
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return what counts: arguments, then what `read_sources` found."""
+        return init_settings, _Written(settings_cls)
 
     _warnings: tuple[str, ...] = PrivateAttr(())
 
@@ -177,12 +204,15 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
             secret, its value.
     """
     sources = read_sources(os.environ, frozenset(Settings.model_fields))
-    written = {name: given.text for name, given in sources.values.items()}
+    found = _FOUND.set(sources)
+    values: dict[str, Any] = dict(overrides or {})
     try:
-        settings = Settings.model_validate({**written, **(overrides or {})})
+        settings = Settings(**values)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
         sources.problems += [fault(str(found["loc"][0]), found["msg"], sources) for found in faults]
+    finally:
+        _FOUND.reset(found)
     if sources.problems:
         raise SettingsError("\n".join(sources.problems))
     settings._warnings = tuple(sources.warnings)  # noqa: SLF001 -- pydantic's way to a value that is no field
