@@ -108,7 +108,7 @@ _OWN = (
         "notify in quiet hours",
         "core.messages.dispatch",
         "if held_until is not None and not entry.message.reason.is_edit:",
-        "if held_until is None:",
+        "if held_until is not None and held_until < now and not entry.message.reason.is_edit:",
         "quiet hours hold what is not critical",
     ),
     _own(
@@ -129,7 +129,7 @@ _OWN = (
         "keep the alerts of a removed rule",
         "core.alerts.lifecycle",
         "if alert.state is not AlertState.RESOLVED and reason:",
-        "if alert.state is not AlertState.RESOLVED and not reason:",
+        "if alert.state is not AlertState.RESOLVED and reason not in {'', 'rule removed'}:",
         "what nothing judges any more ends",
     ),
     _own(
