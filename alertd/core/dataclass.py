@@ -7,7 +7,7 @@ asks imports a hundred classes and makes objects of ten. What a class can do, an
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 __all__ = ["dataclass"]
 
@@ -72,7 +72,7 @@ def _lean(cls: type, *, eq: bool, frozen: bool, slots: bool, kw_only: bool) -> t
     # Classes that inherit from it by the library's own decorator are checked by these.
     params = lean.__dataclass_params__
     params.init, params.repr, params.eq, params.frozen = True, True, eq, frozen
-    return lean  # type: ignore[no-any-return]
+    return cast("type", lean)
 
 
 def _twin(lean: type, own: dict[str, Any]) -> type:

@@ -36,6 +36,7 @@ from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
 _INLINE_ROWS = 1_000
+"""So few are filed sooner than a thread is woken."""
 _FLUSH_CELLS = 500_000
 """Changed cells held before they are committed: the first read of a large account must not fill the memory."""
 
@@ -287,7 +288,7 @@ class Intake:
                 read_at=reading.now,
                 confirm_after=self._cadence.confirm_after,
             )
-            # Off the loop: a million rows take a second; few are filed sooner than a thread is woken.
+            # Off the loop: a million rows take a second.
             filing = file() if len(rows) <= _INLINE_ROWS else await asyncio.to_thread(file)
             reading.facts.add(filing)
             if reading.facts.cells > _FLUSH_CELLS:

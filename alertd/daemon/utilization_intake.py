@@ -1,7 +1,7 @@
 """
 Reading how busy instances are, in the time that a cycle has for it: who was read longest ago comes first.
 
-However many there are, and whatever some of them fail with, each is read again before any other is read twice more.
+However many there are, and whichever of them fail, each has its turn before another has a second one.
 """
 
 import asyncio

@@ -23,7 +23,7 @@ from alertd.novita.endpoint import checked_base_url, checked_key, shown_location
 from alertd.novita.refusal import CATEGORY_REASON, MAX_REFUSAL_BYTES, RangeRefused, error_of, read_refusal
 from alertd.novita.retry import retry
 from alertd.novita.shape import UnexpectedShape, shorten
-from alertd.novita.silence import Silence
+from alertd.novita.unanswered import Unanswered
 from alertd.outgoing.connections import Outgoing
 from alertd.outgoing.unpacking import Unpacker, UnpackingError
 
@@ -37,7 +37,7 @@ INLINE_BYTES = 128 * 1024
 
 TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=60)
 
-_SILENT = "no answer in time to what was asked before it, so it was not asked for"
+_NOT_ASKED = "no answer in time to what was asked before it, so it was not asked for"
 
 Result = TypeVar("Result")
 
@@ -116,7 +116,7 @@ class Transport:
         self._rng = rng or random.Random()  # noqa: S311 -- spreads waits, guards nothing
         self._now = now
         self._hear, self._elapsed = hear, elapsed
-        self._silence = Silence(elapsed)
+        self._unanswered = Unanswered(elapsed)
         self._slots, self._slots_of_all = asyncio.Semaphore(CONCURRENT_REQUESTS), outgoing.bill_slots
         self._beside_slots = asyncio.Semaphore(BESIDE_REQUESTS)
         self._http = outgoing.http_client(
@@ -272,11 +272,11 @@ class Transport:
     ) -> Result:
         try:
             async with self._slots, self._slots_of_all, asyncio.timeout(self.bounds.answer_s) as deadline:
-                if self._silence.lasts:
-                    raise ApiUnavailable(_SILENT, account=self.account, what=request.what)
+                if self._unanswered.lasts:
+                    raise ApiUnavailable(_NOT_ASKED, account=self.account, what=request.what)
                 url, asked_s = self.base_url + request.path, self._elapsed()
                 async with self._http.stream("GET", url, params=request.parameters) as response:
-                    self._silence.hear()
+                    self._unanswered.hear()
                     self._note_clock(response.headers.get("Date"), asked_s)
                     if response.status_code == httpx.codes.OK:
                         return await read(response, deadline)
@@ -284,10 +284,10 @@ class Transport:
         except UnexpectedShape as error:
             failure = f"the answer is not the expected shape: {error}"
         except httpx.TimeoutException as error:
-            self._silence.miss()
+            self._unanswered.miss()
             failure = f"no answer in time ({type(error).__name__})"
         except TimeoutError:
-            self._silence.miss()
+            self._unanswered.miss()
             failure = "the answer was not complete in time"
         except httpx.HTTPError as error:
             failure = f"{type(error).__name__}: {shorten(str(error)) or 'no further word'}"

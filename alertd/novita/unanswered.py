@@ -7,14 +7,14 @@ Every account is read in the same poll, which judges when the last of them has b
 from collections.abc import Callable
 
 MISSED = 4
-"""So many requests in a row without a word: as many as one account asks at once."""
+"""So many requests in a row without an answer: as many as one account asks at once."""
 LASTS_S = 20.0
 """Longer than what is left of a poll by then, shorter than the time to the next."""
 
 
-class Silence:
+class Unanswered:
     """
-    Counts what was not answered; lives as long as the account's connections.
+    Counts requests in a row that were not answered; lives as long as the account's connections.
 
     Args:
         elapsed: Seconds on a clock that never steps.

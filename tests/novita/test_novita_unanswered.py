@@ -9,8 +9,8 @@ import pytest
 from alertd.core.hours import HourRange
 from alertd.errors import ApiThrottled, ApiUnavailable
 from alertd.novita.client import NovitaClient
-from alertd.novita.silence import LASTS_S
 from alertd.novita.transport import CONCURRENT_REQUESTS
+from alertd.novita.unanswered import LASTS_S
 from alertd.outgoing.connections import BILLS_AT_ONCE, Outgoing
 
 SPAN = HourRange(490_000, 490_024)
