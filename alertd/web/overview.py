@@ -10,29 +10,21 @@ from datetime import datetime, timedelta
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.mutes import mutes_text
 from alertd.core.alerts.silence import Silence
-from alertd.core.calendar import Period, period_of
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
 from alertd.core.messages.holding import why_withheld
 from alertd.core.money import Usd, format_usd
 from alertd.core.muted import MuteKind
-from alertd.core.owners import OwnerDirectory
-from alertd.core.reports.budget_lines import NO_BUDGETS, BudgetFigures
-from alertd.core.reports.overview import Overview
 from alertd.core.reports.running import Running, alerts_on
-from alertd.core.rules.runway import Runway, days_text
-from alertd.core.rules.spend_rule import about_once
-from alertd.core.rules.standing import share_text
-from alertd.core.spend.bill import Balance, TrackedBill
-from alertd.core.spend.lately import Billed
+from alertd.core.rules.runway import Runway
+from alertd.core.spend.bill import TrackedBill
 from alertd.core.values import reached_text
-from alertd.core.words import format_age, format_count, format_share, group_name
+from alertd.core.words import format_age, format_count, format_share
 from alertd.queries.event_words import both_ends
-from alertd.web.drawing import BudgetBar, budget_bar
+from alertd.web.overview_budgets import Budgets, budgets_of
+from alertd.web.overview_tiles import Tile, tiles_of
 from alertd.web.page_context import PageFacts
 
-_BUDGETS = 8
-"""So many stand open, the rest behind a click."""
 _MOST_ALERTS = 50
 _MOST_SILENCES = 50
 _MOST_HINTS = 20
@@ -40,17 +32,6 @@ _ENDED_SHOWN = 10
 _ENDED_LATELY = timedelta(days=7)
 _BILLS = 6
 _RUNNING = 10
-NOT_COMPLETE = "not complete, may be low"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Tile:
-    """One figure at the top."""
-
-    name: str
-    value: str
-    note: str = ""
-    is_bad: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,38 +55,6 @@ class AlertLine:
     withheld: str
     """What withholds its notifications now, in words; empty where nothing does."""
     caveats: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class BudgetLine:
-    """One group's budget."""
-
-    name: str
-    group: str
-    state: str
-    """`over`, `risk` (forecast to be over, or spent too fast) or `ok`, for the style sheet; the words say it too."""
-    word: str
-    clause: str
-    fast: str
-    """How fast it is spent, where that is too fast."""
-    period: str
-    forecast: str
-    is_complete: bool
-    bar: BudgetBar
-    label: str
-    """The bar in words."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Budgets:
-    """All budgets, the largest spent share first."""
-
-    shown: tuple[BudgetLine, ...]
-    folded: tuple[BudgetLine, ...]
-    unlisted: int
-    undecided: tuple[str, ...]
-    """Rules that decide nothing of some groups, and why."""
-    """So many more are only counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -209,12 +158,12 @@ def overview_page(known: PageFacts) -> OverviewPage:
         state="firing" if firing else "unsure" if problems or edge is None else "calm",
         problems=problems,
         hints=tuple(map(str, known.overview.unmatched[:_MOST_HINTS])) if known.overview is not None else (),
-        tiles=tuple(_tiles(known, edge)),
+        tiles=tuple(tiles_of(known, edge)),
         firing=tuple(alert_line(alert, known) for alert in firing[:_MOST_ALERTS]),
         firing_more=max(0, len(firing) - _MOST_ALERTS),
         pending=tuple(alert_line(alert, known) for alert in pending[:_MOST_ALERTS]),
         ended=tuple(alert_line(alert, known) for alert in _ended(known)),
-        budgets=_budgets(known.overview, known.audience.owners),
+        budgets=budgets_of(known.overview, known.audience.owners),
         bills=tuple(_bill_line(tracked) for tracked in bills[:_BILLS]),
         bills_more=max(0, len(bills) - _BILLS),
         balances=tuple(_balances(known)),
@@ -274,102 +223,6 @@ def _ended(known: PageFacts) -> list[Alert]:
     since = known.now - _ENDED_LATELY
     found = [a for a in known.alerts if a.resolved_at is not None and a.fired_at is not None and a.resolved_at >= since]
     return sorted(found, key=lambda a: (a.resolved_at or since, a.fingerprint), reverse=True)[:_ENDED_SHOWN]
-
-
-def _tiles(known: PageFacts, edge: int | None) -> Iterable[Tile]:
-    if known.overview is not None and edge is not None:
-        yield from _spend_tiles(known.overview)
-    owed = Usd(sum(tracked.bill.owed for tracked in known.bills))
-    if known.bills:
-        count = sum(tracked.bill.owed > 0 for tracked in known.bills)
-        note = f"{format_count(count, 'bill')} overdue" if owed else "no bill is overdue"
-        yield Tile(name="Owed", value=format_usd(owed), note=note, is_bad=owed > 0)
-    yield from _balance_tile(known)
-
-
-def _spend_tiles(overview: Overview) -> Iterable[Tile]:
-    if overview.overflows:
-        note = "adds up to more than 922 million USD: see `alertd spend --by category,owner`"
-        yield Tile(name="Last 24 hours billed", value="not shown", note=note, is_bad=True)
-    day, month = overview.last_day, overview.month
-    if day is None or month is None:
-        return
-    unsure = "" if all(each.is_complete for each in overview.spend) else NOT_COMPLETE
-    yield Tile(name="Last 24 hours billed", value=format_usd(day.amount), note=_notes(_about(day), unsure))
-    yield Tile(
-        name=f"{period_of(month.window.start, Period.MONTH, 'UTC').title} so far",
-        value=format_usd(month.amount),
-        note=_notes("UTC month", _about(month), unsure),
-    )
-
-
-def _about(billed: Billed) -> str:
-    """Say what a sum comes to once everything is billed; nothing where that is the sum itself."""
-    return about_once(billed.expected, billed.lagging) if billed.expected != billed.amount else ""
-
-
-def _notes(*texts: str) -> str:
-    return "; ".join(filter(None, texts))
-
-
-def _balance_tile(known: PageFacts) -> Iterable[Tile]:
-    runways = [runway for _, runway in known.overview.runways] if known.overview is not None else []
-    ending = [(runway.days, runway) for runway in runways if runway.days is not None]
-    if ending:
-        days, runway = min(ending, key=lambda pair: pair[0])
-        of_account = f" of {runway.balance.account}" if len(known.balances) > 1 else ""
-        note = f"balance{of_account} {format_usd(runway.balance.available)}"
-        yield Tile(name="Balance lasts", value=days_text(max(days, type(days)(0))), note=note)
-    elif known.balances:
-        lowest = min(known.balances, key=lambda balance: balance.available)
-        yield Tile(name="Balance", value=format_usd(lowest.available), note=_of_several(lowest, known.balances))
-
-
-def _of_several(lowest: Balance, balances: Sequence[Balance]) -> str:
-    return f"lowest of {len(balances)} accounts: {lowest.account}" if len(balances) > 1 else ""
-
-
-def _budgets(overview: Overview | None, owners: OwnerDirectory) -> Budgets:
-    budgets = overview.budgets if overview is not None else NO_BUDGETS
-    lines = [_budget_line(each, owners) for each in budgets.figures]
-    return Budgets(
-        shown=tuple(lines[:_BUDGETS]),
-        folded=tuple(lines[_BUDGETS:]),
-        unlisted=budgets.count - len(lines),
-        undecided=tuple(f"{each.rule}: {each.text}" for each in overview.undecided) if overview is not None else (),
-    )
-
-
-def _budget_line(figures: BudgetFigures, owners: OwnerDirectory) -> BudgetLine:
-    of_group = figures.of_group
-    standing = of_group.standing
-    forecast = standing.forecast_share
-    if standing.share >= 1:
-        state, word = "over", "spent"
-    elif forecast is not None and forecast >= 1:
-        state, word = "risk", "forecast over"
-    elif of_group.fast:
-        state, word = "risk", "spent fast"
-    else:
-        state, word = "ok", "on track"
-    spent, elapsed = share_text(standing.share), share_text(standing.elapsed)
-    ahead = f", forecast {share_text(forecast)}" if forecast is not None else ""
-    ahead_text = ""
-    if standing.forecast is not None and forecast is not None:
-        ahead_text = f"{format_usd(standing.forecast.total)} ({share_text(forecast)})"
-    return BudgetLine(
-        name=figures.rule,
-        group=group_name(of_group.group, owners),
-        state=state,
-        word=word,
-        clause=standing.clause,
-        fast=of_group.fast,
-        period=f"{elapsed} of {standing.period.title} over",
-        forecast=ahead_text,
-        is_complete=of_group.is_complete,
-        bar=budget_bar(share=standing.share, forecast=forecast, elapsed=standing.elapsed),
-        label=f"{spent} of the budget spent{ahead}; {elapsed} of the {standing.period.kind} over",
-    )
 
 
 def _bill_line(tracked: TrackedBill) -> BillLine:

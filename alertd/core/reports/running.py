@@ -16,6 +16,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.facts import RESOURCES_FRESH, Facts
+from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.edges import edges_of
 from alertd.core.spend.runs import Run, runs
 from alertd.core.spend.selection import SpendQuery
@@ -92,7 +93,7 @@ def _billed(facts: Facts) -> Iterator[Running]:
         if run.hours and labels["owner"] and (resource is None or not resource.has_ended):
             of_run, product = known.dearest.get(group, (None, ""))
             if of_run is not run:
-                parts = facts.spend.top(query, "amount", run.span, group, before=None, count=1)
+                parts = largest_parts(facts.spend, query, "amount", run.span, group, before=None, count=1)
                 product = parts[0].product if parts else ""
             dearest[group] = run, product
             yield _of_run(facts, group, run, resource, product)

@@ -25,6 +25,7 @@ from alertd.core.rules.runway import LONGEST_DAYS, Floor, Renewal, Runway, days_
 from alertd.core.rules.standing import worst
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import SUBSCRIPTION, Balance
+from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, edges_of
 from alertd.core.spend.ends import two_ends
@@ -259,7 +260,7 @@ class BalanceRule(Rule):
         before = HourRange(window.start - len(window), window.start)
         keys = facts.data.select(Patterns((scene.balance.account,)), _BY_THE_HOUR)
         known = None if facts.data.gaps(keys, before) else before
-        return facts.spend.top(scene.query, self.metric, window, (), before=known)
+        return largest_parts(facts.spend, scene.query, self.metric, window, (), before=known)
 
 
 def _query(account: str) -> SpendQuery:

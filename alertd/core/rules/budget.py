@@ -8,7 +8,7 @@ from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
-from alertd.core.alert import Alert, Lag, Sample, Unit
+from alertd.core.alert import Alert, Contributor, Lag, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.dataclass import dataclass
@@ -35,6 +35,7 @@ from alertd.core.rules.standing import (
 )
 from alertd.core.rules.standings import Standings
 from alertd.core.rules.verdicts import Ground, Unmoved
+from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.moment import moment_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, limit_lines, running_chart
@@ -306,7 +307,9 @@ class BudgetRule(WatchedBudget):
             is_complete=not gaps,
             may_raise=not unknown and not any(gap.may_hide_credit for gap in (*scene.gaps, *standing.planned.gaps)),
             caveats=caveats,
-            top=facts.spend.top(self._query(facts.data), self.metric, scene.window, group, before=scene.before)
+            top=largest_parts(
+                facts.spend, self._query(facts.data), self.metric, scene.window, group, before=scene.before
+            )
             if held and facts.is_explained
             else (),
             table_note=f"{scene.period.title} to {format_instant(start_of(scene.edge))}, against as many hours before",
@@ -343,6 +346,10 @@ class BudgetRule(WatchedBudget):
             return ""
         severity = self._criteria(standing)[_RATE].highest()
         return "" if severity is None else standing.rate_clause(self.burn, severity)
+
+    def _top(self, facts: Facts, scene: Scene, group: Labels) -> tuple[Contributor, ...]:
+        query = self._query(facts.data)
+        return largest_parts(facts.spend, query, self.metric, scene.window, group, before=scene.before)
 
     def _headline(self, who: str, standing: Standing, criteria: tuple[Criterion, ...], lagging: tuple[Lag, ...]) -> str:
         metric = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"

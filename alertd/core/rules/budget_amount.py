@@ -15,8 +15,8 @@ from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
 from alertd.core.spend.data_state import Gap
+from alertd.core.spend.group_sums import GroupSums
 from alertd.core.spend.selection import SpendQuery
-from alertd.core.spend.view import GroupSums
 from alertd.core.words import format_instant
 
 if TYPE_CHECKING:

@@ -23,9 +23,9 @@ from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.ends import since_start
 from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS
+from alertd.core.spend.group_sums import GroupSums
 from alertd.core.spend.lists import View
 from alertd.core.spend.planned import Allowances
-from alertd.core.spend.view import GroupSums
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,6 +24,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
+from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
@@ -212,7 +213,7 @@ class FirstSpend(GroupRule):
             is_complete=not gaps,
             may_raise=not gaps,
             caveats=tuple(gap.text for gap in gaps),
-            top=facts.spend.top(query, self.metric, windows.now, group, before=windows.before)
+            top=largest_parts(facts.spend, query, self.metric, windows.now, group, before=windows.before)
             if held and facts.is_explained
             else (),
             table_note=(

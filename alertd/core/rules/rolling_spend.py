@@ -18,6 +18,7 @@ from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
+from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
@@ -145,7 +146,7 @@ class RollingSpend(GroupRule):
             is_complete=not gaps,
             may_raise=not any(gap.may_hide_credit for gap in gaps),
             caveats=tuple(gap.text for gap in gaps),
-            top=facts.spend.top(self._query(facts.data), self.metric, window, one.group, before=before)
+            top=largest_parts(facts.spend, self._query(facts.data), self.metric, window, one.group, before=before)
             if held and facts.is_explained
             else (),
             table_note=f"{length} to {format_instant(start_of(window.end))}, against the {length} before",

@@ -17,6 +17,7 @@ from alertd.core.rules.rule import Metric, highest, hourly_problems, owner_label
 from alertd.core.rules.spend_rule import FILTER_HELP, SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES
+from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.lists import View
 from alertd.core.spend.runs import Run, runs
@@ -131,7 +132,7 @@ class RunningRule(SpendRule):
             is_window=False,
             is_complete=not gaps,
             caveats=tuple(gap.text for gap in gaps),
-            top=facts.spend.top(self._query(facts.data), self.metric, run.span, group, before=None)
+            top=largest_parts(facts.spend, self._query(facts.data), self.metric, run.span, group, before=None)
             if run.hours and facts.is_explained
             else (),
             table_note=f"since {format_instant(start_of(run.span.start))}",

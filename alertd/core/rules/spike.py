@@ -13,7 +13,7 @@ from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, Annotated, ClassVar
 
-from alertd.core.alert import Alert, Lag, Sample, Unit
+from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.dataclass import dataclass
@@ -23,12 +23,14 @@ from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
 from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, ratio_decimal, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
+from alertd.core.rules.rise import LARGEST_RATIO, JudgedRise, Rise, rank, ratio_of
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
+from alertd.core.spend.contributors import risen_parts
 from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import TwoEnds, two_ends
-from alertd.core.spend.planned import NOTHING_PLANNED, Allowance
+from alertd.core.spend.planned import NOTHING_PLANNED
 from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
 from alertd.core.words import format_duration, format_instant, format_share, group_name
@@ -37,68 +39,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _WHOLE = Fraction(1)
-_LARGEST_RATIO = Fraction(1000)
-"""Stands for anything above: after next to nothing, every spend is millions of times the usual."""
 _LEAST_BOUNDS = 2
 """Of one window."""
 _FLOAT_SLACK = 1e-9
 """How far a comparison of floats may be off; what passes it is compared exactly."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Rise:
-    """What a group spent in a window, against what is usual in its hours; in 1e-10 USD."""
-
-    window: HourRange
-    spent: int
-    usual: Fraction
-    highest: int
-    """The most that any window of that length in the baseline cost."""
-    is_known: bool
-    """The group has spent for long enough before the window."""
-    is_billed: bool = True
-    """The window holds exactly what is spent."""
-    planned: Allowance = NOTHING_PLANNED
-
-    @property
-    def increase(self) -> Fraction:
-        return self.spent - self.usual
-
-    @property
-    def unplanned(self) -> "_Rise":
-        """The rise as it is judged: without what was planned of it."""
-        return replace(self, spent=self.spent - self.planned.amount, planned=NOTHING_PLANNED)
-
-    @property
-    def ratio(self) -> Fraction | None:
-        """None where nothing is usual, or credits took it back."""
-        return min(self.spent / self.usual, _LARGEST_RATIO) if self.usual > 0 else None
-
-    def line(self, limit: Fraction) -> Fraction:
-        """Return how many times the usual reaches a limit once what was planned is added."""
-        return min(limit + self.planned.amount / self.usual, _LARGEST_RATIO) if self.usual > 0 else limit
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
-    """One group from both ends."""
-
-    group: Labels
-    lower: _Rise
-    upper: _Rise
-    reached: Severity | None
-    held: Severity | None
-    lagging: tuple[Lag, ...]
-
-    @property
-    def rise(self) -> _Rise:
-        """The rise that is shown: nothing is said to be more than it is about."""
-        return self.lower if _ratio(self.lower) <= _ratio(self.upper) else self.upper
-
-    @property
-    def expected(self) -> Fraction | None:
-        ratio = self.upper.ratio
-        return ratio if ratio is not None and ratio != self.rise.ratio else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,7 +109,7 @@ class Spike(GroupRule):
             "Severity to how many times the usual; reached means value >= threshold.",
             example={"warning": 2, "critical": 5},
             at_least=_WHOLE,
-            at_most=_LARGEST_RATIO,
+            at_most=LARGEST_RATIO,
         ),
     ]
 
@@ -227,7 +171,7 @@ class Spike(GroupRule):
 
     def _judged(
         self, facts: Facts, edges: Edges, ends: TwoEnds, groups: list[Labels], watched: Collection[Labels]
-    ) -> Iterator[_Judged]:
+    ) -> Iterator[JudgedRise]:
         numbers = [ends.numbers[group] for group in groups]
         query, open_groups = self._query(facts.data), set(watched)
         for chosen, windows in windows_of(facts.spend, query, self.metric, ends, self.lengths, numbers):
@@ -262,7 +206,7 @@ class Spike(GroupRule):
         least: NDArray[np.bool_] = spent >= usual * float(min(self.thresholds.values())) * share - slack
         return found & least
 
-    def _judge(self, facts: Facts, edges: Edges, group: Labels, column: int, windows: list[Windows]) -> _Judged:
+    def _judge(self, facts: Facts, edges: Edges, group: Labels, column: int, windows: list[Windows]) -> JudgedRise:
         rises = [self._rise(facts, group, column, each) for each in windows]
         judged = [(self._both(rise), rise) for rise in rises]
         # The newest of those that are alike.
@@ -270,22 +214,22 @@ class Spike(GroupRule):
 
         def standing(number: int) -> tuple[int, int, Fraction]:
             (reached, held), rise = judged[number]
-            return (_rank(reached), _rank(held), _ratio(rise))
+            return (rank(reached), rank(held), ratio_of(rise))
 
         (reached, _), lower = judged[max((n for n in newest if windows[n].is_lower[column]), key=standing)]
         (about, held), upper = judged[max((n for n in newest if windows[n].is_upper[column]), key=standing)]
-        return _Judged(
+        return JudgedRise(
             group=group,
             lower=lower,
             upper=upper,
-            reached=min((reached, about), key=_rank),
+            reached=min((reached, about), key=rank),
             held=held,
             lagging=lagging(facts.data, edges, group, is_missed=lower != upper),
         )
 
-    def _rise(self, facts: Facts, group: Labels, column: int, each: Windows) -> _Rise:
+    def _rise(self, facts: Facts, group: Labels, column: int, each: Windows) -> Rise:
         window, spent = HourRange(each.end - self.lengths.window, each.end), int(each.spent[column])
-        return _Rise(
+        return Rise(
             window=window,
             spent=spent,
             usual=Fraction(int(each.usual[column]), int(each.parts[column])),
@@ -295,12 +239,12 @@ class Spike(GroupRule):
             planned=self._allowances(facts, window).of(group, Usd(spent)) if facts.planned else NOTHING_PLANNED,
         )
 
-    def _both(self, rise: _Rise) -> tuple[Severity | None, Severity | None]:
+    def _both(self, rise: Rise) -> tuple[Severity | None, Severity | None]:
         """Return what is reached, and what is not left yet: `resolve_below` is a share of all that must be met."""
         judged = rise.unplanned
         return self._highest(judged, _WHOLE), self._highest(judged, self.resolve_below)
 
-    def _highest(self, rise: _Rise, part: Fraction) -> Severity | None:
+    def _highest(self, rise: Rise, part: Fraction) -> Severity | None:
         if rise.increase < self.min_increase * part or rise.spent < rise.highest * self.above_highest * part:
             return None
         if rise.increase <= 0 or not rise.is_known:
@@ -311,10 +255,10 @@ class Spike(GroupRule):
 
     # --- what it means ----------------------------------------------------------------------------------------------
 
-    def _sample(self, facts: Facts, one: _Judged, gaps: tuple[Gap, ...]) -> Sample:
+    def _sample(self, facts: Facts, one: JudgedRise, gaps: tuple[Gap, ...]) -> Sample:
         rise = one.rise
         unsure = tuple(dict.fromkeys((*gaps, *rise.planned.gaps)))
-        ratio = rise.ratio if rise.ratio is not None else _LARGEST_RATIO if one.held is not None else Fraction(0)
+        ratio = rise.ratio if rise.ratio is not None else LARGEST_RATIO if one.held is not None else Fraction(0)
         length, before = format_duration(self.window), self.lengths.before(rise.window.end)
         return Sample(
             group=one.group,
@@ -336,7 +280,7 @@ class Spike(GroupRule):
             # Unlike a gap in the baseline, one in what was planned before lets no rise seem larger than it is.
             may_raise=not gaps and not any(gap.may_hide_credit for gap in unsure),
             caveats=tuple(gap.text for gap in unsure),
-            top=facts.spend.risen(self._query(facts.data), self.metric, rise.window, one.group, before=before)
+            top=risen_parts(facts.spend, self._query(facts.data), self.metric, rise.window, one.group, before=before)
             if one.held and facts.is_explained
             else (),
             table_note=(
@@ -356,12 +300,12 @@ class Spike(GroupRule):
             return f"the mean {format_duration(self.window)} of the {baseline} before"
         return f"the median of the same hours in the {baseline} before"
 
-    def _headline(self, who: str, rise: _Rise) -> str:
+    def _headline(self, who: str, rise: Rise) -> str:
         spent = self.spent(who, Usd(rise.spent), self.window)
         if rise.ratio is None:
             return f"{spent}, where nothing is usual"
         # In percent whatever the size: the threshold behind it is.
-        over = "over " if rise.ratio == _LARGEST_RATIO else ""
+        over = "over " if rise.ratio == LARGEST_RATIO else ""
         return f"{spent}, {over}{format_share(ratio_decimal(rise.ratio))} of the usual {format_usd(round(rise.usual))}"
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
@@ -394,11 +338,3 @@ class Spike(GroupRule):
         least = max(usual + self.min_increase, most * self.above_highest)
         lines = {s: ceil(max(usual * limit, least)) + planned for s, limit in self.thresholds.items()}
         return (ChartLimit(name="usual", value=decimal_text(round(usual))), *limit_lines(lines))
-
-
-def _rank(severity: Severity | None) -> int:
-    return -1 if severity is None else severity.value
-
-
-def _ratio(rise: _Rise) -> Fraction:
-    return rise.ratio if rise.ratio is not None else _LARGEST_RATIO

@@ -20,9 +20,10 @@ from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.cells import Cells
 from alertd.core.spend.data_state import DataState
 from alertd.core.spend.edges import Edges
+from alertd.core.spend.group_sums import GroupSums
 from alertd.core.spend.moment import Moment, moment_of
 from alertd.core.spend.stream import StreamKey, Streams, late_streams
-from alertd.core.spend.view import GroupSums, SpendView
+from alertd.core.spend.view import SpendView
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -30,9 +30,10 @@ from alertd.core.money import Usd, format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.spend.bill import SUBSCRIPTION, Term
 from alertd.core.spend.data_state import DataState, Gap
+from alertd.core.spend.group_sums import GroupSums
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.subscription import renewals
-from alertd.core.spend.view import GroupSums, SpendView
+from alertd.core.spend.view import SpendView
 from alertd.core.words import format_instant
 
 if TYPE_CHECKING:

@@ -15,6 +15,7 @@ from alertd.core.money import MAX_UNITS
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.spend.bill import Series
 from alertd.core.spend.block import HourBlock, empty_block
+from alertd.core.spend.contributors import largest_parts, risen_parts
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.view import SpendView
@@ -170,16 +171,16 @@ def test_top_when_asked_then_largest_parts_with_the_window_before() -> None:
     )
     view = desk.view(SPAN)
     query, mine = SpendQuery(group_by=("owner",)), (("owner", "gpu-1"),)
-    found = view.top(query, "amount", now, mine, before=then)
+    found = largest_parts(view, query, "amount", now, mine, before=then)
     assert [(c.product, c.amount, c.before) for c in found] == [
         ("A100", usd("9"), 0),
         ("H100", usd("5"), usd("2")),
         ("disk", usd("1"), 0),
     ]
-    unknown = view.top(query, "amount", now, mine, before=None, count=1)
+    unknown = largest_parts(view, query, "amount", now, mine, before=None, count=1)
     assert [(c.owner, c.category, c.before) for c in unknown] == [("gpu-1", "gpu", None)]
-    assert view.top(query, "amount", now, (("owner", "gpu-9"),), before=None) == ()
-    assert view.top(SpendQuery(), "amount", now, (), before=None)[0].amount == usd("100")
+    assert largest_parts(view, query, "amount", now, (("owner", "gpu-9"),), before=None) == ()
+    assert largest_parts(view, SpendQuery(), "amount", now, (), before=None)[0].amount == usd("100")
 
 
 def test_risen_when_asked_then_largest_rises_over_the_mean_before() -> None:
@@ -191,13 +192,13 @@ def test_risen_when_asked_then_largest_rises_over_the_mean_before() -> None:
     desk.read(rows, HourRange(START, START + 30), AT)
     view = desk.view(HourRange(START, START + 30))
     window, before = HourRange(START + 20, START + 30), HourRange(START, START + 20)
-    risen = view.risen(SpendQuery(), "amount", window, (), before=before)
+    risen = risen_parts(view, SpendQuery(), "amount", window, (), before=before)
     assert [(c.owner, c.amount, c.before) for c in risen] == [
         ("gpu-3", usd("3"), 0),
         ("gpu-4", usd("3"), 0),
         ("gpu-5", usd("3"), 0),
     ]
-    (first, *_) = view.risen(SpendQuery(), "amount", window, (), before=before, count=4)[3:]
+    (first, *_) = risen_parts(view, SpendQuery(), "amount", window, (), before=before, count=4)[3:]
     assert (first.owner, first.amount, first.before) == ("gpu-1", usd("31"), usd("30"))
 
 
@@ -219,7 +220,7 @@ def test_top_when_a_series_is_new_then_it_is_counted() -> None:
     view = SpendView(desk.table, SPAN)
     rows = [row(START, "1", owner=f"gpu-{n}") for n in range(30)]
     desk.read(rows, SPAN)
-    assert view.top(SpendQuery(), "amount", SPAN, (), before=None) == ()
+    assert largest_parts(view, SpendQuery(), "amount", SPAN, (), before=None) == ()
 
 
 # --- at the edge of 64 bits -----------------------------------------------------------------------------------------
@@ -273,14 +274,14 @@ def test_view_when_some_series_overflow_then_the_sums_of_others_are_right() -> N
     assert view.between(others, "amount", hours).tolist() == [[21], [5]]
     assert view.totals_before(others, "amount", (), hours) == [0, 21, 26]
     assert view.by_hour(others, "amount", HourRange(START, START + 6)).tolist() == [7, 7, 7, 0, 0, 5]
-    assert [part.amount for part in view.top(others, "amount", SPAN, (), before=None)] == [26]
+    assert [part.amount for part in largest_parts(view, others, "amount", SPAN, (), before=None)] == [26]
     cells = view.cells(SpendQuery())
     asking: list[Callable[[], object]] = [
         lambda: view.sums(SpendQuery(group_by=("owner",)), "amount", HourRange(START, START + 1)),
         lambda: view.between(SpendQuery(), "amount", hours),
         lambda: view.totals_before(SpendQuery(), "amount", (), hours),
         lambda: view.by_hour(SpendQuery(), "amount", SPAN),
-        lambda: view.top(SpendQuery(), "amount", SPAN, (), before=None),
+        lambda: largest_parts(view, SpendQuery(), "amount", SPAN, (), before=None),
         lambda: view.totals_at(cells, "amount", np.array(hours)),
     ]
     for ask in asking:

@@ -1,0 +1,50 @@
+"""Which series changed, and when, in the order of the changes: what was worked out from the others still holds."""
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from alertd.core.arrays import np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_KEPT = 512
+"""So many changes are known one by one, an hour of one category each: more than a cycle usually brings."""
+
+
+class Changes:
+    """The changes of a spend view; lives as long as the view."""
+
+    def __init__(self) -> None:
+        self.version = 0
+        """How many there have been."""
+        self._kept: deque[tuple[int, NDArray[np.int64] | None]] = deque(maxlen=_KEPT)
+        self._found: tuple[tuple[int, int], NDArray[np.bool_] | None] | None = None
+
+    def count(self, series: "NDArray[np.integer] | None") -> None:
+        """Count a change of some series, None for all."""
+        self.version += 1
+        self._kept.append((self.version, None if series is None else np.unique(series)))
+
+    def since(self, version: int, *, series: int) -> "NDArray[np.bool_] | None":
+        """
+        Return which series changed since a version; None where that is not known any more, or all did.
+
+        Args:
+            series: How many there are.
+        """
+        asked = version, self.version
+        if self._found is None or self._found[0] != asked:
+            self._found = asked, self._since(version, series)
+        return self._found[1]
+
+    def _since(self, version: int, count: int) -> "NDArray[np.bool_] | None":
+        if version < self.version and self._kept[0][0] > version + 1:
+            return None
+        found = np.zeros(count, np.bool_)
+        for changed, series in self._kept:
+            if changed > version:
+                if series is None:
+                    return None
+                found[series] = True
+        return found

@@ -1,0 +1,97 @@
+"""The parts of a group's spend by owner, product and category: which are largest, and which rose most."""
+
+from fractions import Fraction
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+from alertd.core.alert import Contributor
+from alertd.core.arrays import np
+from alertd.core.hours import HourRange
+from alertd.core.labels import Labels
+from alertd.core.money import Usd
+from alertd.core.spend.selection import SpendQuery
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class Parts(NamedTuple):
+    """What the parts of a group were billed in two windows, in 1e-10 USD."""
+
+    names: list[tuple[str, str, str]]
+    """Owner, product and category, of every part there is."""
+    numbers: "NDArray[np.int64]"
+    """Of the parts of this group, in `names`."""
+    now: "NDArray[np.int64]"
+    then: "NDArray[np.int64]"
+
+
+class SpendParts(Protocol):
+    """The spend view, as far as it is asked here."""
+
+    def parts(self, query: SpendQuery, metric: str, windows: tuple[HourRange, HourRange], group: Labels) -> Parts:
+        """Return what each owner, product and category of a group was billed in two windows."""
+
+
+def largest_parts(
+    spend: SpendParts,
+    query: SpendQuery,
+    metric: str,
+    window: HourRange,
+    group: Labels,
+    *,
+    before: HourRange | None,
+    count: int = 3,
+) -> tuple[Contributor, ...]:
+    """
+    Return the largest parts of a group's sum by owner, product and category, largest first.
+
+    Args:
+        before: The window to compare with; None when it is not known.
+        count: At most so many; parts of nothing are left out.
+    """
+    parts = spend.parts(query, metric, (window, before or HourRange(0, 0)), group)
+    now = parts.now
+    chosen = np.flatnonzero(now > 0)
+    if len(chosen) > count:
+        # With all that are as large as the last of them: names decide.
+        least = np.partition(now[chosen], -count)[-count]
+        chosen = chosen[now[chosen] >= least]
+    largest = sorted((-int(now[n]), parts.names[parts.numbers[n]], int(parts.then[n])) for n in chosen.tolist())
+    return tuple(
+        _contributor(names, Usd(-amount), before=Usd(earlier) if before is not None else None)
+        for amount, names, earlier in largest[:count]
+    )
+
+
+def risen_parts(
+    spend: SpendParts,
+    query: SpendQuery,
+    metric: str,
+    window: HourRange,
+    group: Labels,
+    *,
+    before: HourRange,
+    count: int = 3,
+) -> tuple[Contributor, ...]:
+    """
+    Return the parts of a group's sum that rose most over their mean of earlier windows, largest rise first.
+
+    Args:
+        before: The earlier windows, of the same length, end to end.
+        count: At most so many; parts that did not rise are left out.
+    """
+    windows = len(before) // len(window)
+    parts = spend.parts(query, metric, (window, before), group)
+    columns = zip(parts.numbers.tolist(), parts.now.tolist(), parts.then.tolist(), strict=True)
+    rises = [
+        (now * windows - then, parts.names[part], now, then) for part, now, then in columns if now * windows > then
+    ]
+    return tuple(
+        _contributor(names, Usd(now), before=Usd(round(Fraction(then, windows))))
+        for _, names, now, then in sorted(rises, key=lambda rise: (-rise[0], rise[1]))[:count]
+    )
+
+
+def _contributor(names: tuple[str, str, str], amount: Usd, *, before: Usd | None) -> Contributor:
+    owner, product, category = names
+    return Contributor(owner=owner, product=product, category=category, amount=amount, before=before)

@@ -1,0 +1,49 @@
+"""The sums of all groups of a query in a window, and those that are asked for again."""
+
+from collections.abc import Iterable
+from dataclasses import field
+from typing import TYPE_CHECKING
+
+from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
+from alertd.core.hours import HourRange
+from alertd.core.labels import Labels
+from alertd.core.money import Usd
+from alertd.core.spend.selection import SpendQuery
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class GroupSums:
+    """Sums by group in 1e-10 USD; `largest` lets a rule pass over all groups at once."""
+
+    groups: tuple[Labels, ...]
+    values: "NDArray[np.int64]"
+    numbers: dict[Labels, int]
+    largest: int
+
+    def of(self, group: Labels) -> Usd:
+        """Return a group's sum, 0 where it has no row."""
+        number = self.numbers.get(group)
+        return Usd(0 if number is None else int(self.values[number]))
+
+    def at_least(self, floor: int) -> Iterable[tuple[Labels, Usd]]:
+        """Return the groups whose sum is *floor* or more, in the order of the groups."""
+        if self.largest < floor:
+            return ()
+        return [(self.groups[n], Usd(int(self.values[n]))) for n in np.flatnonzero(self.values >= floor).tolist()]
+
+
+@dataclass(slots=True)
+class SumCache:
+    """Sums that are asked for again; they hold until the spend or the series change."""
+
+    sums: dict[tuple[SpendQuery, str, int, int], GroupSums] = field(default_factory=dict)
+    by_hour: "dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]]" = field(default_factory=dict)
+
+    def clear(self) -> None:
+        """Let go of all of them."""
+        self.sums.clear()
+        self.by_hour.clear()

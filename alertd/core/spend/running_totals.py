@@ -1,0 +1,115 @@
+"""
+The running totals of a spend view, and how hours are added to them and taken off.
+
+`of[metric][h, s]` is the sum of series s over all hours of the view before its h-th, so a window is the difference of
+two rows.
+"""
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from alertd.core.arrays import np
+from alertd.core.hours import HourRange
+from alertd.core.spend.block import HourBlock, empty_block, spread
+from alertd.core.spend.ledger import SeriesTable
+from alertd.core.spend.totals import GROWTH, LongTotals, Magnitude, OpenRows, shift, wider
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+class RunningTotals:
+    """Totals by metric, hour and series; they live as long as their view, which asks and alone changes them."""
+
+    def __init__(self, table: SeriesTable, span: HourRange, metrics: Iterable[str]) -> None:
+        self._table = table
+        self._span = span
+        width = max(16, len(table))
+        self.of = {metric: np.zeros((len(span) + 1, width), np.int64) for metric in metrics}
+        self.magnitude = {metric: Magnitude(width) for metric in self.of}
+        self.long = LongTotals(len(span) + 1, self.of)
+        """Of rows longer than an hour alone; they are in the others too."""
+        self._open = OpenRows()
+        self._running: int | None = None
+
+    def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
+        """Load stored blocks where there is nothing yet: one pass over the cells, one over the hours."""
+        self.fit()
+        for hour, block in blocks:
+            short, long = self._split(block)
+            self._note_open(hour, long, 1)
+            for metric, totals in self.of.items():
+                for part in (short, self._billed(hour, long)):
+                    for offset, series, amounts in spread(part, metric):
+                        if hour + offset in self._span:
+                            self.magnitude[metric].grow(series, amounts, 1)
+                            row = hour + offset - self._span.start + 1
+                            np.add.at(totals[row], series, amounts)
+                            if part is not short:
+                                columns = self.long.columns(series)
+                                np.add.at(self.long.totals[metric][row], columns, amounts)
+        for totals in (*self.of.values(), *self.long.totals.values()):
+            np.cumsum(totals, axis=0, out=totals)
+
+    def replace(self, hour: int, old: HourBlock, new: HourBlock) -> "NDArray[np.int32]":
+        """Take what differs of an hour's old block off, add what differs of its new one; return the series of both."""
+        self.fit()
+        for block, sign in ((old, -1), (new, 1)):
+            short, long = self._split(block)
+            self._note_open(hour, long, sign)
+            self._add(hour, short, sign)
+            self._add(hour, self._billed(hour, long), sign, is_long=True)
+        return np.concatenate((old.series, new.series))
+
+    def advance(self, running: int) -> "NDArray[np.int32] | None":
+        """Let time pass up to an hour; return the series whose rows were spread anew, None where none was."""
+        if running == self._running:
+            return None
+        before, self._running = self._running, running
+        spread_anew = []
+        for hour, block in self._open.blocks():
+            was = block if before is None or hour > before else block.until(before + 1 - hour)
+            if hour <= running:
+                self._add(hour, was, -1, is_long=True)
+                self._add(hour, self._billed(hour, block), 1, is_long=True)
+                spread_anew.append(block.series)
+        self._open.forget(running)
+        return np.concatenate(spread_anew) if spread_anew else None
+
+    def _split(self, block: HourBlock) -> tuple[HourBlock, HourBlock]:
+        """Return the rows of up to an hour, and the longer ones."""
+        if block.longest <= 1:
+            return block, empty_block()
+        is_long = block.span > 1
+        long = block.part(is_long)
+        self.long.fit(long.series)
+        return block.part(~is_long), long
+
+    def _billed(self, hour: int, long: HourBlock) -> HourBlock:
+        """Return longer rows as they are spread now."""
+        is_begun = self._running is not None and hour <= self._running
+        return long.until(self._running + 1 - hour) if is_begun and self._running is not None else long
+
+    def _note_open(self, hour: int, long: HourBlock, sign: int) -> None:
+        if len(long) and (self._running is None or hour + long.longest > self._running + 1):
+            self._open.note(hour, long, sign)
+
+    def _add(self, hour: int, block: HourBlock, sign: int, *, is_long: bool = False) -> None:
+        """Add a block to the totals, or take it off."""
+        for metric, totals in self.of.items():
+            parts = [part for part in spread(block, metric) if hour + part[0] in self._span and len(part[1])]
+            for _, series, amounts in parts:
+                self.magnitude[metric].grow(series, amounts, sign)
+            row = hour - self._span.start + 1
+            shift(totals, row, parts, sign)
+            if is_long:
+                named = [(offset, self.long.columns(series), amounts) for offset, series, amounts in parts]
+                shift(self.long.totals[metric], row, named, sign)
+
+    def fit(self) -> None:
+        """Widen the arrays when the table has more series than columns."""
+        for metric, totals in self.of.items():
+            if len(self._table) > totals.shape[1]:
+                width = int(len(self._table) * GROWTH)
+                self.of[metric] = wider(totals, width)
+                self.magnitude[metric].fit(width)

@@ -1,0 +1,89 @@
+"""The budgets of the overview page, the largest spent share first: figures and words."""
+
+from alertd.core.dataclass import dataclass
+from alertd.core.money import format_usd
+from alertd.core.owners import OwnerDirectory
+from alertd.core.reports.budget_lines import NO_BUDGETS, BudgetFigures
+from alertd.core.reports.overview import Overview
+from alertd.core.rules.standing import share_text
+from alertd.core.words import group_name
+from alertd.web.drawing import BudgetBar, budget_bar
+
+_BUDGETS = 8
+"""So many are shown at once, the rest after a click."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BudgetLine:
+    """One group's budget."""
+
+    name: str
+    group: str
+    state: str
+    """`over`, `risk` (forecast to be over, or spent too fast) or `ok`, for the style sheet; the words say it too."""
+    word: str
+    clause: str
+    fast: str
+    """How fast it is spent, where that is too fast."""
+    period: str
+    forecast: str
+    is_complete: bool
+    bar: BudgetBar
+    label: str
+    """The bar in words."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Budgets:
+    """All budgets, the largest spent share first."""
+
+    shown: tuple[BudgetLine, ...]
+    folded: tuple[BudgetLine, ...]
+    unlisted: int
+    """So many more are only counted."""
+    undecided: tuple[str, ...]
+    """Rules that decide nothing about some groups, and why."""
+
+
+def budgets_of(overview: Overview | None, owners: OwnerDirectory) -> Budgets:
+    """Return the budgets as the page shows them; none before the first poll."""
+    budgets = overview.budgets if overview is not None else NO_BUDGETS
+    lines = [_budget_line(each, owners) for each in budgets.figures]
+    return Budgets(
+        shown=tuple(lines[:_BUDGETS]),
+        folded=tuple(lines[_BUDGETS:]),
+        unlisted=budgets.count - len(lines),
+        undecided=tuple(f"{each.rule}: {each.text}" for each in overview.undecided) if overview is not None else (),
+    )
+
+
+def _budget_line(figures: BudgetFigures, owners: OwnerDirectory) -> BudgetLine:
+    of_group = figures.of_group
+    standing = of_group.standing
+    forecast = standing.forecast_share
+    if standing.share >= 1:
+        state, word = "over", "spent"
+    elif forecast is not None and forecast >= 1:
+        state, word = "risk", "forecast over"
+    elif of_group.fast:
+        state, word = "risk", "spent fast"
+    else:
+        state, word = "ok", "on track"
+    spent, elapsed = share_text(standing.share), share_text(standing.elapsed)
+    ahead = f", forecast {share_text(forecast)}" if forecast is not None else ""
+    ahead_text = ""
+    if standing.forecast is not None and forecast is not None:
+        ahead_text = f"{format_usd(standing.forecast.total)} ({share_text(forecast)})"
+    return BudgetLine(
+        name=figures.rule,
+        group=group_name(of_group.group, owners),
+        state=state,
+        word=word,
+        clause=standing.clause,
+        fast=of_group.fast,
+        period=f"{elapsed} of {standing.period.title} over",
+        forecast=ahead_text,
+        is_complete=of_group.is_complete,
+        bar=budget_bar(share=standing.share, forecast=forecast, elapsed=standing.elapsed),
+        label=f"{spent} of the budget spent{ahead}; {elapsed} of the {standing.period.kind} over",
+    )
