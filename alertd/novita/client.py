@@ -341,13 +341,15 @@ class NovitaClient:
         return (await self._read_columns(request, new)).to_bills()
 
     async def _read_columns(self, request: ApiRequest, new: Callable[[], Columns]) -> Columns:
-        async def read(response: httpx.Response, deadline: asyncio.Timeout) -> Columns:
+        bounds = self._transport.bounds
+
+        async def read(pieces: AsyncIterator[bytes], deadline: asyncio.Timeout) -> Columns:
             # New columns for each attempt: a thread of one that was cancelled may still be adding to the old.
             columns = new()
             stream = BillStream(columns)
-            size, stream_until = 0, asyncio.get_running_loop().time() + self._transport.bounds.stream_s
-            async for data in self._transport.body(response, request, self._transport.bounds.bill_list_bytes):
-                if size < self._transport.bounds.stream_from_bytes <= (size := size + len(data)):
+            size, stream_until = 0, asyncio.get_running_loop().time() + bounds.stream_s
+            async for data in pieces:
+                if size < bounds.stream_from_bytes <= (size := size + len(data)):
                     deadline.reschedule(stream_until)
                 stream.push(data)
                 if stream.is_due:
@@ -355,7 +357,7 @@ class NovitaClient:
             await decode_apart(stream.finish, stream.pending_bytes)
             return columns
 
-        return await self._transport.ask(request, read)
+        return await self._transport.ask(request, read, limit=bounds.bill_list_bytes)
 
     async def _read_page(self, start_month: str, page: int) -> list[MonthlyBill]:
         request = ApiRequest(

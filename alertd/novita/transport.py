@@ -25,6 +25,7 @@ from alertd.novita.retry import retry
 from alertd.novita.shape import UnexpectedShape, shorten
 from alertd.novita.unanswered import Unanswered
 from alertd.outgoing.connections import Outgoing
+from alertd.outgoing.turns import Turn
 from alertd.outgoing.unpacking import Unpacker, UnpackingError
 
 CONCURRENT_REQUESTS = 4
@@ -117,7 +118,9 @@ class Transport:
         self._now = now
         self._hear, self._elapsed = hear, elapsed
         self._unanswered = Unanswered(elapsed)
-        self._slots, self._slots_of_all = asyncio.Semaphore(CONCURRENT_REQUESTS), outgoing.bill_slots
+        self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        self._turns = outgoing.turns
+        self._rank = self._turns.join()
         self._beside_slots = asyncio.Semaphore(BESIDE_REQUESTS)
         self._http = outgoing.http_client(
             self.base_url,
@@ -145,29 +148,37 @@ class Transport:
             ApiError: One of its kinds; RangeRefused only for a request that has a range.
         """
 
-        async def read(response: httpx.Response, _: asyncio.Timeout) -> Result:
+        async def read(pieces: AsyncIterator[bytes], _: asyncio.Timeout) -> Result:
             body = bytearray()
-            async for data in self.body(response, request, self.bounds.other_bytes):
+            async for data in pieces:
                 body += data
             return await decode_apart(partial(decode, bytes(body)), len(body))
 
         try:
-            return await self.ask(request, read)
+            return await self.ask(request, read, limit=self.bounds.other_bytes)
         except RangeRefused as refused:
             if request.has_range:
                 raise
             raise refused.as_final() from None
 
     async def ask(
-        self, request: ApiRequest, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
+        self,
+        request: ApiRequest,
+        read: Callable[[AsyncIterator[bytes], asyncio.Timeout], Awaitable[Result]],
+        *,
+        limit: int,
     ) -> Result:
         """
         Ask until *read* returns, as often as failures may be retried.
 
+        Args:
+            read: Takes the pieces of a body, decompressed, and the deadline of the answer.
+            limit: The most bytes of a body; more is refused like a range that is too long.
+
         Raises:
             ApiError: One of its kinds; RangeRefused where a shorter range may cure it.
         """
-        return await retry(lambda: self._attempt(request, read), sleep=self._sleep, rng=self._rng)
+        return await retry(lambda: self._attempt(request, read, limit), sleep=self._sleep, rng=self._rng)
 
     async def read_beside(self, request: ApiRequest, decode: Callable[[bytes], Result]) -> Result:
         """
@@ -186,7 +197,7 @@ class Transport:
                     self._note_clock(response.headers.get("Date"), asked_s)
                     if response.status_code == httpx.codes.OK:
                         body = bytearray()
-                        async for data in self.body(response, request, self.bounds.beside_bytes):
+                        async for data in self._body(response, request, self.bounds.beside_bytes):
                             body += data
                         return await decode_apart(partial(decode, bytes(body)), len(body))
                     error = self._refused_beside(response.status_code, request)
@@ -268,18 +279,24 @@ class Transport:
         self._hear(parse_http_date(header), asked_s)
 
     async def _attempt(
-        self, request: ApiRequest, read: Callable[[httpx.Response, asyncio.Timeout], Awaitable[Result]]
+        self,
+        request: ApiRequest,
+        read: Callable[[AsyncIterator[bytes], asyncio.Timeout], Awaitable[Result]],
+        limit: int,
     ) -> Result:
+        turn = Turn(self._turns, self._rank)
         try:
-            async with self._slots, self._slots_of_all, asyncio.timeout(self.bounds.answer_s) as deadline:
+            async with self._slots, turn, asyncio.timeout(self.bounds.answer_s) as deadline:
                 if self._unanswered.lasts:
                     raise ApiUnavailable(_NOT_ASKED, account=self.account, what=request.what)
                 url, asked_s = self.base_url + request.path, self._elapsed()
+                turn.lend()
                 async with self._http.stream("GET", url, params=request.parameters) as response:
                     self._unanswered.hear()
                     self._note_clock(response.headers.get("Date"), asked_s)
+                    await turn.take()
                     if response.status_code == httpx.codes.OK:
-                        return await read(response, deadline)
+                        return await read(turn.each(self._body(response, request, limit)), deadline)
                     raise await self._refused(response, request)
         except UnexpectedShape as error:
             failure = f"the answer is not the expected shape: {error}"
@@ -294,7 +311,7 @@ class Transport:
         # Raised outside of the handlers: httpx's exceptions hold the request, and with it the key.
         raise ApiUnavailable(self._redact(failure), account=self.account, what=request.what)
 
-    async def body(self, response: httpx.Response, request: ApiRequest, limit: int) -> AsyncIterator[bytes]:
+    async def _body(self, response: httpx.Response, request: ApiRequest, limit: int) -> AsyncIterator[bytes]:
         """Yield the body decompressed; a body above the limit is refused like a range that is too long."""
         size = 0
         async for data in _decoded(response):

@@ -11,19 +11,13 @@ from alertd.outgoing.proxies import Proxies, Proxy, read_proxies
 from alertd.outgoing.tls import Trust, read_trust
 
 if TYPE_CHECKING:
-    import asyncio
     import ssl
 
     import aiohttp
     import httpx
     from aiohttp.abc import AbstractResolver
 
-BILLS_AT_ONCE = 64
-"""
-An answer takes up to a megabyte until it is decoded, and a loop that reads a thousand of them at once is late for each.
-
-Sixteen accounts that are silent at once fill it, and a poll waits for their time-out before it reads the others.
-"""
+    from alertd.outgoing.turns import Turns
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,11 +63,11 @@ class Outgoing:
         return self.trust.context()
 
     @cached_property
-    def bill_slots(self) -> "asyncio.Semaphore":
-        """How many answers with bills are read at once, of all accounts together."""
-        import asyncio  # noqa: PLC0415 -- most commands connect to nobody
+    def turns(self) -> "Turns":
+        """Whose answer with bills is read next, of all accounts together."""
+        from alertd.outgoing.turns import Turns  # noqa: PLC0415 -- most commands connect to nobody
 
-        return asyncio.Semaphore(BILLS_AT_ONCE)
+        return Turns()
 
     @cached_property
     def mail_tls(self) -> "ssl.SSLContext":

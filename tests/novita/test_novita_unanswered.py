@@ -11,7 +11,8 @@ from alertd.errors import ApiThrottled, ApiUnavailable
 from alertd.novita.client import NovitaClient
 from alertd.novita.transport import CONCURRENT_REQUESTS
 from alertd.novita.unanswered import LASTS_S
-from alertd.outgoing.connections import BILLS_AT_ONCE, Outgoing
+from alertd.outgoing.connections import Outgoing
+from alertd.outgoing.turns import AT_ONCE
 
 SPAN = HourRange(490_000, 490_024)
 CATEGORIES = [f"category-{n}" for n in range(12)]
@@ -116,9 +117,9 @@ async def test_accounts_when_many_are_read_then_so_many_answers_at_once_and_no_m
             transport=httpx.MockTransport(respond),
             outgoing=outgoing,
         )
-        for n in range(BILLS_AT_ONCE)
+        for n in range(AT_ONCE)
     ]
     await asyncio.gather(*(client.read_bills(name, SPAN) for client in clients for name in CATEGORIES[:3]))
-    assert most == BILLS_AT_ONCE
+    assert most == AT_ONCE
     for client in clients:
         await client.close()
