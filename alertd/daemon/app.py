@@ -130,6 +130,7 @@ async def open_app(
             install_id=install_id,
             timer=clock.monotonic_s,
             time=time,
+            on_decided=lambda: delivery.wake(),  # noqa: PLW0108 -- it is made below, and made of the cycle
         )
         delivery = Delivery(
             outbox=gateway,

@@ -5,7 +5,7 @@ Every failure ends here as part of the report: the hours count as incomplete, wh
 """
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 from functools import partial
@@ -40,8 +40,16 @@ _INLINE_ROWS = 1_000
 _FLUSH_CELLS = 500_000
 """Changed cells held before they are committed: the first read of a large account must not fill the memory."""
 
+_LOOK_S = 5.0
+"""A read in which nothing came for so long is judged as far as it is, and goes on."""
+_JUDGED_AFTER_S = 20.0
+"""So is one in which something still comes, and again whenever it has taken twice as long."""
+
 _ALL_MONTHS_EVERY = timedelta(days=1)
 _TERMS_EVERY = timedelta(hours=1)
+
+JudgeMeanwhile = Callable[[], Awaitable[None]]
+"""Judges what has been committed, while the rest is still being read."""
 
 HourChange = tuple[int, HourBlock, HourBlock]
 """(hour, the block before, the block now)."""
@@ -130,13 +138,22 @@ class Intake:
         self._log = get_logger()
 
     async def read(
-        self, state: DaemonState, plan: Plan, now: datetime, report: CycleReport, *, everything: bool
+        self,
+        state: DaemonState,
+        plan: Plan,
+        now: datetime,
+        report: CycleReport,
+        *,
+        everything: bool,
+        judge: JudgeMeanwhile,
     ) -> None:
         """
         Read what is due of every account, file it into store and memory, and count it in the report.
 
         Args:
             everything: Every hour that the rules can see and all monthly bills, whatever is known.
+            judge: Called where some of it lets the rest wait, after what has come was committed; nothing is filed
+                meanwhile.
 
         Raises:
             StoreError: Not all of it could be stored; memory must be read anew.
@@ -147,7 +164,7 @@ class Intake:
         )
         self._refused.clear()
         self._is_left_out = False
-        bills = self._read_bills(reading, others)
+        bills = self._read_bills(reading, others, judge)
         await self._resources.read_beside(bills, state, plan, now)
         async with self._filing:
             for one in (reading, *others):
@@ -157,20 +174,39 @@ class Intake:
             await self._store.save_last_read(self._last_read)
             self._stored = self._last_read
 
-    async def _read_bills(self, reading: _Reading, others: Sequence[_Reading]) -> None:
-        plan = reading.plan
+    async def _read_bills(self, reading: _Reading, others: Sequence[_Reading], judge: JudgeMeanwhile) -> None:
+        plan, tasks = reading.plan, set[asyncio.Task[None]]()
         try:
             async with asyncio.TaskGroup() as group:
                 for account in plan.accounts:
                     for one in (reading, *others):
                         for category in plan.categories_of(one.view):
                             if (one.view, account, category) not in self._dropped:
-                                group.create_task(self._read_category(one, (account, category)))
-                    group.create_task(self._read_monthly(reading, account))
+                                tasks.add(group.create_task(self._read_category(one, (account, category))))
+                    tasks.add(group.create_task(self._read_monthly(reading, account)))
                     if plan.needs_balance:
-                        group.create_task(self._read_balance(reading, account))
+                        tasks.add(group.create_task(self._read_balance(reading, account)))
+                await self._judge_meanwhile(tasks, (reading, *others), judge)
         except* StoreError as failed:
             raise failed.exceptions[0] from None
+
+    async def _judge_meanwhile(
+        self, tasks: set[asyncio.Task[None]], readings: Sequence[_Reading], judge: JudgeMeanwhile
+    ) -> None:
+        """Have what has come judged while the rest is waited for: what does not answer delays nobody else's alerts."""
+        loop = asyncio.get_running_loop()
+        began, judge_after, has_news = loop.time(), _JUDGED_AFTER_S, False
+        while tasks:
+            done, tasks = await asyncio.wait(tasks, timeout=_LOOK_S)
+            has_news |= bool(done)
+            # The first alerts of a store are one message: they wait for what is still coming.
+            is_late = loop.time() - began >= judge_after and not readings[0].state.is_fresh
+            if tasks and has_news and (not done or is_late):
+                async with self._filing:
+                    for one in readings:
+                        await self._commit(one)
+                    await judge()
+                has_news, judge_after = False, 2 * (loop.time() - began)
 
     @property
     def last_read(self) -> LastRead:

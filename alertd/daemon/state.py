@@ -242,10 +242,10 @@ class DaemonState:
         return Held(
             books={view: {**self.shelf(view).books} for view in self.views},
             bills=tuple(self.bills.values()),
-            balances=self.balances,
+            balances={**self.balances},
             terms=self.terms,
             resources=tuple(self.resources.values()),
-            utilization=self.utilization,
+            utilization={**self.utilization},
             owners=owners,
             last_read=last_read,
             rules_file=rules_file,

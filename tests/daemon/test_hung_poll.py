@@ -1,4 +1,4 @@
-"""A billing API that never answers: the cycle is cancelled at its deadline, and the next one comes."""
+"""A billing API that never answers, for everything or for one category: what it does not answer holds up no other."""
 
 import asyncio
 from dataclasses import dataclass
@@ -9,18 +9,19 @@ from typing import cast
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
-from alertd.core.hours import HourRange
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.spend.bill import BillRows
 from alertd.daemon.app import open_app
 from alertd.daemon.service import Service
 from alertd.daemon.signals import Signals
 from alertd.daemon.systemd import ServiceManager
 from alertd.daemon.watchdog import CYCLE_DEADLINE
-from alertd.notify.base import Notifier
+from alertd.notify.base import Envelope, Notifier, Outcome
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.watch import RulesWatch
 from alertd.settings.model import Settings
 from alertd.store.store import Store
+from tests.core.builders import row
 from tests.daemon.clock_life import RULES, Billing, Pager
 from tests.soak.loop import HastyLoop, system_of
 from tests.virtual_clock import VirtualClock
@@ -46,38 +47,82 @@ class Hanging(Billing):
         return await Billing.read_bills(self, category, span)
 
 
-async def _life(folder: Path) -> list[float]:
+@dataclass(slots=True, kw_only=True)
+class OneHangs(Billing):
+    """Has bills from the second poll on, and then never answers for a category until somebody was notified."""
+
+    notified: asyncio.Event
+
+    async def read_bills(self, category: str, span: HourRange) -> BillRows:
+        loop = asyncio.get_running_loop()
+        self.clock.true = START + timedelta(seconds=loop.time())
+        if category == "llm" and loop.time() >= POLL.total_seconds():
+            await self.notified.wait()
+        if not self.rows and loop.time() >= POLL.total_seconds():
+            self.rows.append(row(hour_of(START) - 1, "80"))
+        return await Billing.read_bills(self, category, span)
+
+
+class Notified(Pager):
+    """Notes on the loop's clock when it was sent something."""
+
+    def __init__(self, clock: VirtualClock, notified: asyncio.Event) -> None:
+        super().__init__(clock)
+        self.notified, self.at_s = notified, 0.0
+
+    async def send(self, envelope: Envelope) -> Outcome:
+        self.at_s = self.at_s or asyncio.get_running_loop().time()
+        self.notified.set()
+        return await super().send(envelope)
+
+
+async def _life(folder: Path, billing: Billing, pager: Pager, *, until: asyncio.Event) -> None:
     path = folder / "rules.yaml"
     path.write_text(RULES, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
     settings = Settings.model_construct(
         rules=path, database_url=url, novita_api_key=SecretStr("key"), poll_interval=POLL, http_listen="off"
     )
-    clock = VirtualClock(true=START)
-    billing, signals = Hanging(clock=clock, began=[], answered=asyncio.Event()), Signals()
+    signals = Signals()
     async with open_app(
         settings,
         load_rules(path),
         open_store=lambda: Store.open(url, now=START),
-        notifiers={"pager": cast("Notifier", Pager(clock))},
+        notifiers={"pager": cast("Notifier", pager)},
         sources={"default": billing},
     ) as app:
         billing.app = app
         service = Service(app, watch=RulesWatch(path), manager=ServiceManager(), signals=signals)
         running = asyncio.create_task(service.run())
-        await billing.answered.wait()
+        async with asyncio.timeout(3 * POLL.total_seconds()):
+            await until.wait()
         signals.stop.set()
         await running
-        return billing.began
 
 
 def test_poll_when_the_api_never_answers_then_cancelled_at_its_deadline_and_the_next_turn_reads(tmp_path: Path) -> None:
     """It waited for ever, and nobody read a bill until somebody started alertd anew."""
-    loop = HastyLoop()
+    loop, clock, answered = HastyLoop(), VirtualClock(true=START), asyncio.Event()
+    billing = Hanging(clock=clock, began=[], answered=answered)
     try:
         with system_of(loop, START), capture_logs() as logs:
-            began = loop.run_until_complete(_life(tmp_path))
+            loop.run_until_complete(_life(tmp_path, billing, Pager(clock), until=answered))
     finally:
         loop.close()
     assert [line["after_s"] for line in logs if line["event"] == "cycle cancelled"] == [CYCLE_DEADLINE.total_seconds()]
-    assert {began[0], began[-1]} == {0.0, POLL.total_seconds()}
+    assert {billing.began[0], billing.began[-1]} == {0.0, POLL.total_seconds()}
+
+
+def test_poll_when_one_category_hangs_then_what_the_others_brought_is_notified_before_it_answers(
+    tmp_path: Path,
+) -> None:
+    """One category without an answer kept the alerts of all accounts for three time-outs and two waits."""
+    loop, clock, notified = HastyLoop(), VirtualClock(true=START), asyncio.Event()
+    billing = OneHangs(clock=clock, notified=notified)
+    pager = Notified(clock, notified)
+    try:
+        with system_of(loop, START):
+            loop.run_until_complete(_life(tmp_path, billing, pager, until=notified))
+    finally:
+        loop.close()
+    assert POLL.total_seconds() < pager.at_s < POLL.total_seconds() + 15
