@@ -36,16 +36,9 @@ from alertd.store.cycles import CycleRecord
 from alertd.store.outbox import Attempt
 from alertd.web.alert_page import EventRow, PartRow, SendRow, alert_page
 from alertd.web.drawing import BudgetBar
-from alertd.web.overview import (
-    AlertLine,
-    BalanceLine,
-    BillLine,
-    BudgetLine,
-    RunningLine,
-    SilenceLine,
-    Tile,
-    overview_page,
-)
+from alertd.web.overview import AlertLine, BalanceLine, BillLine, RunningLine, SilenceLine, overview_page
+from alertd.web.overview_budgets import BudgetLine
+from alertd.web.overview_tiles import Tile
 from alertd.web.page_context import AlertFile, PageFacts
 from alertd.web.spend_panel import Choice, SpendRow, StepRow, months, spend_csv, spend_panel, step_rows
 from tests.core.builders import DAY, HOUR, NOW, RUNNING, desk_with, entry, firing, monthly_bill, rolling, row, usd
