@@ -32,6 +32,7 @@ KEPT_APART = {
     "simulator": "it stands for somebody else's API and shares nothing with what reads it",
 }
 """Rooms that import nothing of alertd, and why."""
+MOST_LINES = 400
 TIME_CALLS = {("datetime", "now"), ("datetime", "utcnow"), ("datetime", "today"), ("date", "today"), ("time", "time")}
 
 
@@ -126,6 +127,12 @@ def test_modules_when_they_import_then_only_from_the_floors_below() -> None:
 def test_root_when_listed_then_holds_the_five_modules_that_belong_there() -> None:
     """Whatever else there is belongs to a room."""
     assert {path.stem for path in ROOT.glob("*.py")} == AT_THE_ROOT
+
+
+def test_modules_when_counted_then_none_is_longer_than_can_be_surveyed() -> None:
+    """A longer file holds more than one noun."""
+    lengths = {module: path.read_text(encoding="utf-8").count("\n") for module, path in MODULES.items()}
+    assert {module: length for module, length in lengths.items() if length > MOST_LINES} == {}
 
 
 def test_modules_when_imported_then_without_cycles() -> None:

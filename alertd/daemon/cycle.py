@@ -5,7 +5,7 @@ It sends nothing and waits for nobody but the billing API and the store. `now` i
 """
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -20,11 +20,10 @@ from alertd.core.alerts.rebase import rebase
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
-from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
 from alertd.core.messages.dispatch import Decisions, dispatch
 from alertd.core.messages.holding import withheld
 from alertd.core.messages.outbox import OutboxEntry
-from alertd.core.reports.overview import OVERVIEW_HOURS, Overview, overview
+from alertd.core.reports.overview import Overview, overview
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
@@ -33,27 +32,21 @@ from alertd.core.rules.own import broken_rules as rules_broken
 from alertd.core.rules.own import failed_rules, wrong_clock
 from alertd.core.rules.own import unread_bills as blindness
 from alertd.core.rules.records import ReloadOutcome
-from alertd.core.rules.spend_rule import work_out_edges
 from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
 from alertd.daemon.asked import Scene, acting_of
 from alertd.daemon.charts import charts
-from alertd.daemon.intake import HourChange, Intake
+from alertd.daemon.intake import Intake
+from alertd.daemon.spend_views import SpendViews
 from alertd.daemon.state import BillSource, DaemonState, FactStore, Plan
 from alertd.daemon.timekeeper import GIVEN_TIME, Timekeeper, Verdict
 from alertd.errors import ApiError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
-_REBUILD_HOURS = 200
-"""With more changed hours than this, building the view anew is quicker than changing it."""
-_VIEW_AHEAD_HOURS = 8 * HOURS_PER_DAY
-"""The view has room for so many hours to come; after that it is built anew."""
 _UNCHECKED = "no answer of the billing API has said what time it is, so nothing is judged but that"
 _MOVED = "the clock was put right while bills were read; they are read again"
-
-
 _WITHOUT_BILLS = frozenset({rules_broken.NAME, wrong_clock.NAME})
 """What is judged by neither bills nor other rules, and so by any time."""
 _OWN = frozenset({blindness.NAME, rules_broken.NAME, failed_rules.NAME, wrong_clock.NAME})
@@ -82,7 +75,8 @@ class Cycle:
     ) -> None:
         self._store = store
         self._plan = plan
-        self._intake = Intake(store=store, cadence=cadence, on_change=self._take_over, time=time)
+        self._views = SpendViews(store)
+        self._intake = Intake(store=store, cadence=cadence, on_change=self._views.take_over, time=time)
         self._time = time
         self._install_id = install_id
         self._timer = timer
@@ -94,7 +88,6 @@ class Cycle:
         """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
         self.rules_file = ReloadOutcome()
         """How the last reading of the rules file went; set by who reads it."""
-        self._views: dict[View, SpendView] = {}
         self._stored: Facts | None = None
         """What was stored when a chart was asked for before there were views; dropped once there are."""
         self._before: Held | None = None
@@ -111,9 +104,7 @@ class Cycle:
     @property
     def view(self) -> SpendView:
         """The hourly spend of the usage bills; only after the first cycle evaluated."""
-        if View.USAGE not in self._views:
-            raise RuntimeError("no cycle has evaluated")
-        return self._views[View.USAGE]
+        return self._views.of[View.USAGE]
 
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing after the last cycle."""
@@ -143,7 +134,7 @@ class Cycle:
 
     async def _drawn_from(self, now: datetime) -> Facts:
         """Return what charts are drawn from: what is held, or what is stored until a cycle has built its views."""
-        if set(self._plan.views) <= self._views.keys():
+        if set(self._plan.views) <= self._views.of.keys():
             return self._facts(now)
         if self._stored is None:
             self._stored = await self._store.facts(self._plan, now)
@@ -167,8 +158,7 @@ class Cycle:
     async def look(self, now: datetime) -> Facts:
         """Return what is known, from the store where nothing is held; reads no bills and judges nothing."""
         await self._remember()
-        for view in self._plan.views:
-            await self._fit_view(now, view)
+        await self._views.fit(self.state, self._plan, now)
         return self._facts(now)
 
     async def overview(self, now: datetime) -> Overview:
@@ -319,7 +309,10 @@ class Cycle:
                 fault = self._time.fault
                 report.errors.append(fault.text if fault is not None else _UNCHECKED)
                 names = _WITHOUT_BILLS if verdict is Verdict.WRONG else {blindness.NAME, *_WITHOUT_BILLS}
-                await self._conclude_own(report, names)
+                # Judged by the best time known; no other alert is touched.
+                report.started_at = self._time.now()
+                own = [rule for rule in self._plan.rules if rule.name in names]
+                await self._conclude(report.started_at, report, own, is_whole=False)
         return report
 
     async def _judge_meanwhile(self, state: DaemonState, now: datetime, report: CycleReport) -> None:
@@ -332,12 +325,6 @@ class Cycle:
         rules = [rule for rule in self._plan.rules if isinstance(rule, GroupRule)]
         await self._conclude(now, report, rules, is_whole=True)
         self._on_decided()
-
-    async def _conclude_own(self, report: CycleReport, names: Collection[str]) -> None:
-        """Judge some of alertd's own rules alone, by the best time known; no other alert is touched."""
-        report.started_at = self._time.now()
-        rules = [rule for rule in self._plan.rules if rule.name in names]
-        await self._conclude(report.started_at, report, rules, is_whole=False)
 
     async def _conclude(self, now: datetime, report: CycleReport, rules: Sequence[Rule], *, is_whole: bool) -> None:
         async with self._deciding:
@@ -369,22 +356,13 @@ class Cycle:
                 self.forget()
             return bool(found)
 
-    def _take_over(self, view: View, changes: list[HourChange]) -> None:
-        """Bring the spend view up to date after a commit, or leave it to be built anew."""
-        if view not in self._views or len(changes) > _REBUILD_HOURS:
-            self._views.pop(view, None)
-            return
-        for hour, before, after in changes:
-            self._views[view].replace(hour, before, after)
-
     def _name_owners(self, state: DaemonState) -> None:
         """Let owners be called as the API calls them: keys by their bills, instances and endpoints by their lists."""
         audience = self._plan.audience
         owners = with_api_names(audience.owners, state.key_names.values(), state.resources.values())
         if owners is not audience.owners:
             self._plan = replace(self._plan, audience=replace(audience, owners=owners))
-            for view in self._views.values():
-                view.use_owners(owners)
+            self._views.use_owners(owners)
 
     async def _evaluate(self, now: datetime, report: CycleReport, rules: Sequence[Rule]) -> tuple[list[Move], Facts]:
         # Before anything is judged the alerts of an earlier process are known.
@@ -393,15 +371,12 @@ class Cycle:
         if rules is not self._plan.rules:
             names = {rule.name for rule in rules}
             alerts = {fingerprint: alert for fingerprint, alert in alerts.items() if alert.rule in names}
-        is_built = False
-        for view in self._plan.views:
-            is_built |= await self._fit_view(now, view)
-        self._stored = None
-        if is_built:
-            await asyncio.to_thread(self._restore_edges)
+        is_built, self._stored = await self._views.fit(self.state, self._plan, now), None
+        if is_built and self._before is not None:
+            await asyncio.to_thread(self._views.restore_edges, self._before, self._plan)
         facts = self._facts(now)
         moves, faults = await asyncio.to_thread(judge, rules, facts, alerts, self._plan.accounts.keys())
-        await self._keep_edges()
+        await self._views.keep_edges(self.state, self._plan)
         for rule, fault in faults:
             if rule not in report.rule_errors:
                 report.rule_errors.append(rule)
@@ -417,45 +392,7 @@ class Cycle:
         )
 
     def _facts(self, now: datetime) -> Facts:
-        return build_facts(self._held(), self._plan, self._views, now)
-
-    def _restore_edges(self) -> None:
-        """Have new views know how far the bills were known before the last read: no edge moves back for what it had."""
-        if self._before is None:
-            return
-        read_at = [b.read_at for books in self._before.books.values() for b in books.values() if b.read_at is not None]
-        if read_at:
-            facts = build_facts(self._before, self._plan, self._views, max(read_at))
-            work_out_edges(self._plan.rules, facts)
-
-    async def _keep_edges(self) -> None:
-        """Store the edges that another process would take back, where they are others than stored."""
-        edges = tuple(edge for view in self._plan.views for edge in self._views[view].edges_ahead(view))
-        if edges != self.state.edges:
-            await self._store.save_edges(edges)
-            self.state.edges = edges
-
-    async def _fit_view(self, now: datetime, view: View) -> bool:
-        """
-        Build the spend view from the store when there is none, or time has moved past its end.
-
-        Returns:
-            Whether it was.
-        """
-        running = hour_of(now)
-        start = min(self._plan.horizon(now, view), running - OVERVIEW_HOURS)
-        if view in self._views:
-            span = self._views[view].span
-            if span.start <= start and running + HOURS_PER_DAY < span.end:
-                return False
-        span = HourRange(start, running + _VIEW_AHEAD_HOURS)
-        table = self.state.shelf(view).table
-        spend = SpendView(table, span, metrics=self._plan.metrics_of(view), owners=self._plan.audience.owners)
-        spend.take_over(edge for edge in self.state.edges if edge.view is view)
-        spend.advance(running)
-        await self._store.fill(spend, start, view)
-        self._views[view] = spend
-        return True
+        return build_facts(self._held(), self._plan, self._views.of, now)
 
     async def _decide(
         self, moves: list[Move], facts: Facts, now: datetime, report: CycleReport, *, is_whole: bool
@@ -481,10 +418,4 @@ class Cycle:
 
         decisions = await self._store.decide(decide, now)
         self.state.alerts.update({alert.fingerprint: alert for alert in decisions.alerts})
-        report.notifications += len(decisions.entries)
-        report.moves += [
-            f"{move.after.rule} {move.after.fingerprint}: {move.arrow}" for move in decisions.moves if move.arrow
-        ]
-        states = [alert.state for alert in self.state.alerts.values()]
-        report.firing = states.count(AlertState.FIRING)
-        report.pending = states.count(AlertState.PENDING)
+        report.note(decisions, self.state.alerts.values())

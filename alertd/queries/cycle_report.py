@@ -1,9 +1,15 @@
 """What one cycle did, in figures."""
 
+from collections.abc import Iterable
 from dataclasses import field
 from datetime import datetime
+from typing import TYPE_CHECKING
 
+from alertd.core.alert import Alert, AlertState
 from alertd.core.dataclass import dataclass
+
+if TYPE_CHECKING:
+    from alertd.core.messages.dispatch import Decisions
 
 
 @dataclass(slots=True, kw_only=True)
@@ -32,6 +38,15 @@ class CycleReport:
     def is_ok(self) -> bool:
         """Whether everything was read and every rule judged."""
         return not self.errors and not self.rule_errors
+
+    def note(self, decisions: "Decisions", alerts: Iterable[Alert]) -> None:
+        """Note what was decided, and how many alerts are open after it."""
+        self.notifications += len(decisions.entries)
+        arrows = ((move.after, move.arrow) for move in decisions.moves)
+        self.moves += [f"{after.rule} {after.fingerprint}: {arrow}" for after, arrow in arrows if arrow]
+        states = [alert.state for alert in alerts]
+        self.firing = states.count(AlertState.FIRING)
+        self.pending = states.count(AlertState.PENDING)
 
     def figures(self) -> tuple[tuple[str, str | int], ...]:
         """Return what log line and history show, in this order."""

@@ -12,10 +12,11 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from alertd.core.rules.base import Rule
 from alertd.errors import UserError
 from alertd.notify.registry import notifier_class, notifier_names
-from alertd.rules_file.keys import Schema, key_table, object_schema
+from alertd.rules_file.keys import key_table, object_schema
 from alertd.rules_file.model import ReceiverEntry
 from alertd.rules_file.rule_types import FORMER_NAMES, rule_types
 from alertd.rules_file.sections import SECTIONS, VERSION, defaults_table
+from alertd.rules_file.simple_types import Schema
 
 
 def rules_schema() -> Schema:

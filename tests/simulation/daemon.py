@@ -186,7 +186,7 @@ class Life:
 
     def spend(self) -> tuple[int, dict[tuple[str, str], int]] | None:
         """Return the first hour that is known, and what each category's owner spent since, in 1e-10 USD."""
-        view = self.app.cycle._views.get(View.USAGE) if self.app is not None else None
+        view = self.app.cycle._views.of.get(View.USAGE) if self.app is not None else None
         if view is None:
             return None
         query = SpendQuery(group_by=("category", "owner"))

@@ -10,9 +10,8 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from functools import partial
 
-from alertd.core.messages.compose import compose_undelivered
 from alertd.core.messages.holding import is_written_anew, overdue
-from alertd.core.messages.outbox import EntryState, OutboxEntry, Target, Urgency, delivery_key
+from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.messages.rebase import rebased_entry
 from alertd.core.messages.storm import with_worst
 from alertd.errors import StoreError
@@ -20,15 +19,16 @@ from alertd.log import get_logger
 from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, Unknown, stands_in
 from alertd.notify.delivery.attempt import answered, attempt
 from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
-from alertd.notify.delivery.order import Lane, due_edits, next_due, ready
+from alertd.notify.delivery.edit_targets import EditTargets
+from alertd.notify.delivery.order import Lane, next_due, ready
 from alertd.notify.delivery.outbox_interface import Outbox
 from alertd.notify.delivery.settle import Settled, claim, found_sending, needs_fallback, settle, settle_lookup
+from alertd.notify.delivery.undelivered import undelivered
 from alertd.notify.delivery.withholding import Withhold, is_withheld
 
 _STORE_RETRY_S = 1.0
 _FAULT_RETRY_S = 30.0
 """How long a lane rests in which something failed that nobody foresaw."""
-_NOTHING_TO_EDIT = "the message that it was to change was not delivered, or is about several alerts"
 _LONGEST_NAP_S = 60.0
 """The worker reads the outbox at least this often, whether or not it was woken."""
 
@@ -78,8 +78,7 @@ class Delivery:
         self._free_at: dict[Lane, float] = {}
         self._leaving: set[int] = set()
         """Entries whose claim is stored and whose outcome is not: they may have left."""
-        self._targets: dict[int, Target] = {}
-        """By id of an edit that is due: the message that it is to change, which stays the same."""
+        self._targets = EditTargets(outbox)
         self._log = get_logger()
 
     @property
@@ -227,7 +226,7 @@ class Delivery:
         self._running()
         try:
             entries = await self._take_back(await self._known_entries())
-            entries = await self._with_targets(entries)
+            entries = await self._targets.known(entries, self._now(), busy=self._busy.keys())
         except StoreError as error:
             self._log.error("outbox unreadable", error=str(error))
             return _STORE_RETRY_S
@@ -256,31 +255,6 @@ class Delivery:
             await self._outbox.replace_entry(entry, back, add=(), outcome="not sent")
         return await self._known_entries() if unsent else entries
 
-    async def _with_targets(self, entries: list[OutboxEntry]) -> list[OutboxEntry]:
-        """
-        Look up which messages the edits that are due now are to change; close those that have none, and leave them out.
-
-        All in one go: after a storm there are hundreds, and none of them may cost a look at the whole outbox.
-        """
-        now = self._now()
-        # An edit that a later one took over asks for its target no more.
-        still_open = {entry.id for entry in entries}
-        self._targets = {number: target for number, target in self._targets.items() if number in still_open}
-        while True:
-            # While a lane has news to send, its edits wait, and with them this question.
-            lanes = {lane for lane, head in ready(entries, now).items() if head.urgency is Urgency.EDIT}
-            due = [e for e in due_edits(entries, now) if (e.receiver, e.recipient) in lanes - self._busy.keys()]
-            unknown = [entry for entry in due if entry.id not in self._targets]
-            if not unknown:
-                return entries
-            self._targets |= await self._outbox.targets(unknown)
-            gone = [entry for entry in unknown if entry.id not in self._targets]
-            if gone:
-                await self._outbox.fold(gone, why=_NOTHING_TO_EDIT, now=now)
-            # What waited behind one of them is due now.
-            closed = {entry.id for entry in gone}
-            entries = [entry for entry in entries if entry.id not in closed]
-
     async def _attempt(self, notifier: Notifier, entry: OutboxEntry, failed: set[int] | None) -> bool:
         is_edit = entry.message.reason.is_edit
         # An edit may be made twice: where its answer was lost it is made again.
@@ -294,7 +268,7 @@ class Delivery:
             if self._withhold is not None and await is_withheld(entry, self._outbox, self._withhold, self._now):
                 return False
             claimed = claim(await self._written(entry), self._now())
-            target = self._targets.pop(entry.id, None) if is_edit else None
+            target = self._targets.take(entry.id) if is_edit else None
             if is_edit and target is None:
                 # Due since a moment: which message it is to change is asked at the next turn.
                 return False
@@ -382,21 +356,7 @@ class Delivery:
         if name is None or notifier is None:
             self._log.error("no fallback receiver", receiver=entry.receiver, title=entry.message.title)
             return entry, []
-        now = self._now()
-        message = compose_undelivered(entry.message, receiver=entry.receiver, why=entry.error, now=now)
-        copies = [
-            OutboxEntry(
-                key=delivery_key(self._install_id, entry.key, "undelivered", name, recipient),
-                receiver=name,
-                recipient=recipient,
-                group=entry.group,
-                fingerprints=entry.fingerprints,
-                message=message,
-                created_at=now,
-                not_before=now,
-            )
-            for recipient in notifier.recipients
-        ]
+        copies = undelivered(entry, fallback=name, to=notifier.recipients, now=self._now(), install_id=self._install_id)
         return replace(entry, fallback_sent=True), copies
 
     def _log_change(self, before: OutboxEntry, after: OutboxEntry) -> None:

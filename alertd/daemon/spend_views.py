@@ -1,0 +1,77 @@
+"""The spend views that rules are judged by: built from the store, kept up to date by what each read changed."""
+
+from datetime import datetime
+
+from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
+from alertd.core.owners import OwnerDirectory
+from alertd.core.reports.overview import OVERVIEW_HOURS
+from alertd.core.rules.held import Held, build_facts
+from alertd.core.rules.spend_rule import work_out_edges
+from alertd.core.spend.lists import View
+from alertd.core.spend.view import SpendView
+from alertd.daemon.intake import HourChange
+from alertd.daemon.state import DaemonState, FactStore, Plan
+
+_REBUILD_HOURS = 200
+"""With more changed hours than this, building the view anew is quicker than changing it."""
+_AHEAD_HOURS = 8 * HOURS_PER_DAY
+"""The view has room for so many hours to come; after that it is built anew."""
+
+
+class SpendViews:
+    """The views of one cycle; they live until the plan or the store changes in a way that is not known by hours."""
+
+    def __init__(self, store: FactStore) -> None:
+        self.of: dict[View, SpendView] = {}
+        """What has been built."""
+        self._store = store
+
+    def clear(self) -> None:
+        """Have every view built anew."""
+        self.of.clear()
+
+    def use_owners(self, owners: OwnerDirectory) -> None:
+        """Group and filter by other teams and labels of owners."""
+        for view in self.of.values():
+            view.use_owners(owners)
+
+    def take_over(self, view: View, changes: list[HourChange]) -> None:
+        """Bring a view up to date after a commit, or leave it to be built anew."""
+        if view not in self.of or len(changes) > _REBUILD_HOURS:
+            self.of.pop(view, None)
+            return
+        for hour, before, after in changes:
+            self.of[view].replace(hour, before, after)
+
+    async def fit(self, state: DaemonState, plan: Plan, now: datetime) -> bool:
+        """Build the views that the plan needs and that are missing or whose time is over; return whether any was."""
+        built = [await self._fit(state, plan, now, view) for view in plan.views]
+        return any(built)
+
+    async def _fit(self, state: DaemonState, plan: Plan, now: datetime, view: View) -> bool:
+        running = hour_of(now)
+        start = min(plan.horizon(now, view), running - OVERVIEW_HOURS)
+        if view in self.of:
+            span = self.of[view].span
+            if span.start <= start and running + HOURS_PER_DAY < span.end:
+                return False
+        span = HourRange(start, running + _AHEAD_HOURS)
+        spend = SpendView(state.shelf(view).table, span, metrics=plan.metrics_of(view), owners=plan.audience.owners)
+        spend.take_over(edge for edge in state.edges if edge.view is view)
+        spend.advance(running)
+        await self._store.fill(spend, start, view)
+        self.of[view] = spend
+        return True
+
+    def restore_edges(self, before: Held, plan: Plan) -> None:
+        """Have new views know how far the bills were known before the last read: no edge moves back for what it had."""
+        read_at = [b.read_at for books in before.books.values() for b in books.values() if b.read_at is not None]
+        if read_at:
+            work_out_edges(plan.rules, build_facts(before, plan, self.of, max(read_at)))
+
+    async def keep_edges(self, state: DaemonState, plan: Plan) -> None:
+        """Store the edges that another process would take back, where they are others than stored."""
+        edges = tuple(edge for view in plan.views for edge in self.of[view].edges_ahead(view))
+        if edges != state.edges:
+            await self._store.save_edges(edges)
+            state.edges = edges

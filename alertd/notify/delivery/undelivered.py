@@ -1,0 +1,36 @@
+"""What the fallback receiver is sent about a notification that another receiver did not deliver."""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from alertd.core.messages.compose import compose_undelivered
+from alertd.core.messages.outbox import OutboxEntry, delivery_key
+
+
+def undelivered(
+    entry: OutboxEntry, *, fallback: str, to: Iterable[str], now: datetime, install_id: str
+) -> list[OutboxEntry]:
+    """
+    Return a copy of an undelivered entry for each recipient of the fallback receiver.
+
+    Args:
+        entry: What its own receiver did not deliver.
+        fallback: The receiver's name.
+        to: The fallback's recipients.
+        now: When the copies are made and due.
+        install_id: Goes into their delivery keys.
+    """
+    message = compose_undelivered(entry.message, receiver=entry.receiver, why=entry.error, now=now)
+    return [
+        OutboxEntry(
+            key=delivery_key(install_id, entry.key, "undelivered", fallback, recipient),
+            receiver=fallback,
+            recipient=recipient,
+            group=entry.group,
+            fingerprints=entry.fingerprints,
+            message=message,
+            created_at=now,
+            not_before=now,
+        )
+        for recipient in to
+    ]
