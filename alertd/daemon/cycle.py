@@ -39,7 +39,8 @@ from alertd.daemon.asked import Scene, acting_of
 from alertd.daemon.charts import charts
 from alertd.daemon.intake import Intake
 from alertd.daemon.spend_views import SpendViews
-from alertd.daemon.state import BillSource, DaemonState, FactStore, Plan
+from alertd.daemon.state import BillSource, DaemonState, Plan
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.daemon.timekeeper import GIVEN_TIME, Timekeeper, Verdict
 from alertd.errors import ApiError
 from alertd.log import get_logger
@@ -65,7 +66,7 @@ class Cycle:
     def __init__(
         self,
         *,
-        store: FactStore,
+        store: StoreGateway,
         plan: Plan,
         cadence: Cadence,
         install_id: str,
@@ -242,8 +243,8 @@ class Cycle:
             return NO_ACTIONS
         await self._remember()
         held = self._held().of(self._plan)
-        requests, read_at = await self._store.actions(now), held.last_read.resources_read
-        return acting_of(self._plan.actions, held.resources, requests, read_at)
+        requests = await self._store.call(lambda store: store.actions.recent(now))
+        return acting_of(self._plan.actions, held.resources, requests, held.last_read.resources_read)
 
     async def _remember(self) -> DaemonState:
         """Return what is known, from the store where nothing is held."""
@@ -349,7 +350,7 @@ class Cycle:
             if found or has_jumped:
                 # What a wrong clock knew through is not known.
                 state.edges = ()
-                await self._store.save_edges(())
+                await self._store.call(lambda store: store.meta.put_edges(()))
                 state.watched_since = await self._store.rebase(found, now)
             if found:
                 self._log.warning("instants ahead of the time were dated to now", things=len(found))

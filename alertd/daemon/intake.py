@@ -29,7 +29,8 @@ from alertd.core.spend.ledger import CategoryBook, Filing, file_failure, file_ro
 from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence, plan_reads
 from alertd.daemon.resource_intake import ResourceIntake
-from alertd.daemon.state import DaemonState, FactStore, Plan, Shelf, require_list
+from alertd.daemon.state import DaemonState, Plan, Shelf, require_list
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.daemon.timekeeper import Timekeeper, Verdict
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 from alertd.log import get_logger
@@ -114,7 +115,7 @@ class Intake:
     def __init__(
         self,
         *,
-        store: FactStore,
+        store: StoreGateway,
         cadence: Cadence,
         on_change: Callable[[View, list[HourChange]], None],
         time: Timekeeper,
@@ -171,7 +172,7 @@ class Intake:
                 await self._commit(one)
         self._last_read = self._result(plan)
         if self._last_read != self._stored:
-            await self._store.save_last_read(self._last_read)
+            await self._store.call(lambda store: store.meta.put_last_read(self._last_read))
             self._stored = self._last_read
 
     async def _read_bills(self, reading: _Reading, others: Sequence[_Reading], judge: JudgeMeanwhile) -> None:
@@ -284,7 +285,7 @@ class Intake:
             rows = await source.read_bills(category, span)
             require_list(reading.book((account, category)), rows, span)
             if category == SUBSCRIPTION and self._may_file():
-                await self._store.save_terms(account, span, rows.terms)
+                await self._store.call(lambda store: store.terms.replace(account, span, rows.terms))
                 reading.state.replace_terms(account, span, rows.terms)
             return rows
         found = await source.read_key_bills(category, span)
@@ -297,7 +298,7 @@ class Intake:
             if known is None or (hour_of(reading.now) in span and key.after(known) != known):
                 changed.append(key.after(known))
         if changed and self._may_file():
-            await self._store.save_keys(changed)
+            await self._store.call(lambda store: store.key_bills.save_keys(changed))
             names.update({(key.account, key.key_id): key for key in changed})
         return found.rows
 
@@ -367,7 +368,7 @@ class Intake:
             return
         if not self._may_file():
             return
-        await self._store.save_balance(balance)
+        await self._store.call(lambda store: store.balances.save(balance))
         self._balance_gaps.pop(account, None)
         reading.state.balances[account] = balance
 

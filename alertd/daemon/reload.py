@@ -98,7 +98,7 @@ class RulesReloader:
     async def note(self) -> None:
         """Keep how the reading went for those who look at the store; it can do without."""
         try:
-            await self._app.gateway.note_rules_file(self._app.cycle.rules_file)
+            await self._app.gateway.call(lambda store: store.meta.put_rules_file(self._app.cycle.rules_file))
         except AlertdError as error:
             self._log.error("state of the rules file not stored", error=str(error))
 

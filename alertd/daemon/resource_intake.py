@@ -10,7 +10,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from alertd.core.resources import ResourceKind, changes
-from alertd.daemon.state import DaemonState, FactStore, Plan
+from alertd.daemon.state import DaemonState, Plan
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.daemon.utilization_intake import UtilizationIntake
 from alertd.errors import ApiError, StoreError
 from alertd.log import get_logger
@@ -32,7 +33,7 @@ class ResourceIntake:
         may_file: Returns whether the time by which something was read is known to be right.
     """
 
-    def __init__(self, store: FactStore, may_file: Callable[[], bool]) -> None:
+    def __init__(self, store: StoreGateway, may_file: Callable[[], bool]) -> None:
         self._store = store
         self._may_file = may_file
         self._gaps: dict[tuple[str, ResourceKind | None], str] = {}
@@ -95,7 +96,7 @@ class ResourceIntake:
             return
         changed = changes(state.resources, listing, account=account, kind=kind, read_at=now)
         if changed:
-            await self._store.save_resources(changed)
+            await self._store.call(lambda store: store.resources.save(changed))
             state.resources.update({resource.key: resource for resource in changed})
         self._note(account, kind, "" if listing.is_whole else "some entries could not be read")
         if kind is ResourceKind.INSTANCE:

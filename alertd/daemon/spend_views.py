@@ -10,7 +10,8 @@ from alertd.core.rules.spend_rule import work_out_edges
 from alertd.core.spend.lists import View
 from alertd.core.spend.view import SpendView
 from alertd.daemon.intake import HourChange
-from alertd.daemon.state import DaemonState, FactStore, Plan
+from alertd.daemon.state import DaemonState, Plan
+from alertd.daemon.store_gateway import StoreGateway
 
 _REBUILD_HOURS = 200
 """With more changed hours than this, building the view anew is quicker than changing it."""
@@ -21,7 +22,7 @@ _AHEAD_HOURS = 8 * HOURS_PER_DAY
 class SpendViews:
     """The views of one cycle; they live until the plan or the store changes in a way that is not known by hours."""
 
-    def __init__(self, store: FactStore) -> None:
+    def __init__(self, store: StoreGateway) -> None:
         self.of: dict[View, SpendView] = {}
         """What has been built."""
         self._store = store
@@ -73,5 +74,5 @@ class SpendViews:
         """Store the edges that another process would take back, where they are others than stored."""
         edges = tuple(edge for view in plan.views for edge in self.of[view].edges_ahead(view))
         if edges != state.edges:
-            await self._store.save_edges(edges)
+            await self._store.call(lambda store: store.meta.put_edges(edges))
             state.edges = edges

@@ -4,35 +4,28 @@ What a cycle works with: the state between cycles, the plan, the report, and the
 Data and shapes only; `intake` reads and files, `cycle` judges and decides.
 """
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime
 from typing import Protocol
 
-from alertd.core.actions import Action, ActionRequest
+from alertd.core.actions import Action
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.rebase import Rebased
-from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.silence import Silence
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.messages.dispatch import Decisions
-from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.owners import OwnerDirectory
 from alertd.core.resources import Listing, Resource, ResourceKey, ResourceKind
 from alertd.core.rules.base import Rule
-from alertd.core.rules.facts import ClockFault, Facts
+from alertd.core.rules.facts import ClockFault
 from alertd.core.rules.held import CategoryKey, Held, LastRead
 from alertd.core.rules.records import ReloadOutcome
 from alertd.core.rules.watched import Watched
-from alertd.core.spend.arrival import Arrivals, Place
 from alertd.core.spend.bill import ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term, TrackedBill
-from alertd.core.spend.block import HourBlock
 from alertd.core.spend.known_edges import KnownEdge
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.lists import View
-from alertd.core.spend.view import SpendView
 from alertd.core.utilization import Sample as UtilizationSample
 from alertd.core.utilization import Slots
 from alertd.errors import ApiUnavailable
@@ -108,82 +101,6 @@ class BillSource(Protocol):
         Raises:
             ApiError: It did not answer.
         """
-
-
-class FactStore(Protocol):
-    """What a cycle asks of the store; each call is one transaction and runs on the store's own thread."""
-
-    async def load(self, views: Collection[View]) -> "DaemonState":
-        """Return what is stored, of the books those of some views, and note that these are the views in use."""
-
-    async def facts(self, plan: "Plan", now: datetime) -> Facts:
-        """Return what rules can see of what is stored."""
-
-    async def fill(self, spend: SpendView, from_hour: int, view: View = View.USAGE) -> None:
-        """Fill an empty spend view with every stored block of a view that reaches into *from_hour* or later."""
-
-    async def save_facts(
-        self,
-        table: SeriesTable,
-        books: Mapping[CategoryKey, CategoryBook],
-        blocks: Mapping[CategoryKey, Mapping[int, HourBlock]],
-        bills: Sequence[TrackedBill],
-        view: View = View.USAGE,
-        *,
-        arrivals: Mapping[CategoryKey, Mapping[Place, Arrivals]],
-    ) -> Mapping[CategoryKey, Mapping[int, HourBlock]]:
-        """Store what was read of a view and return the blocks that were there before, for the hours that changed."""
-
-    async def rebase(self, rebased: Rebased, now: datetime) -> datetime:
-        """
-        Store what was dated into the future as it is now, and let no open entry of the outbox wait for that.
-
-        Returns:
-            When the store was made, which a wrong clock may have dated too.
-        """
-
-    async def save_keys(self, keys: Sequence[ApiKey]) -> None:
-        """Store what API keys are called."""
-
-    async def save_balance(self, balance: Balance) -> None:
-        """Append an account's balance."""
-
-    async def save_resources(self, resources: Sequence[Resource]) -> None:
-        """Store what is known of instances and endpoints now."""
-
-    async def save_utilization(self, key: ResourceKey, slots: Slots, first: int) -> None:
-        """Store how busy an instance was from a slot on, and drop what is older than is kept."""
-
-    async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
-        """Replace the subscriptions of an account that were bought in a range."""
-
-    async def save_last_read(self, last_read: LastRead) -> None:
-        """Keep how the last read went, for commands that look at the store."""
-
-    async def save_edges(self, edges: Sequence[KnownEdge]) -> None:
-        """Keep the edges that the bills would take back, over those of before."""
-
-    async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
-        """Store what somebody asked for with its history and notifications, in one transaction."""
-
-    async def actions(self, now: datetime) -> tuple[ActionRequest, ...]:
-        """Return the requests for actions that are open, or finished lately; the oldest first."""
-
-    async def open_actions(self) -> tuple[ActionRequest, ...]:
-        """Return the requests for actions that are not finished, the oldest first."""
-
-    async def move_action(
-        self,
-        before: ActionRequest,
-        after: ActionRequest,
-        alert: Alert | None,
-        entries: Sequence[OutboxEntry],
-        now: datetime,
-    ) -> bool:
-        """Store the next step of a request with its alert's history and notifications; False where it has moved."""
-
-    async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
-        """Give the open outbox entries to *decide* and store what it returns, in one transaction."""
 
 
 @dataclass(slots=True, kw_only=True)

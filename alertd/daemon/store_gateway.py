@@ -21,14 +21,12 @@ from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.messages.rebase import rebased_entry
 from alertd.core.money import Usd
-from alertd.core.resources import Resource, ResourceKey
+from alertd.core.resources import ResourceKey
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.held import CategoryKey, LastRead
-from alertd.core.rules.records import ReloadOutcome
+from alertd.core.rules.held import CategoryKey
 from alertd.core.spend.arrival import Arrivals, Place
-from alertd.core.spend.bill import ApiKey, Balance, Term, TrackedBill
+from alertd.core.spend.bill import TrackedBill
 from alertd.core.spend.block import HourBlock
-from alertd.core.spend.known_edges import KnownEdge
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.lists import View
 from alertd.core.spend.selection import SpendQuery
@@ -126,33 +124,9 @@ class StoreGateway(StoredOutbox):
 
         return await self._thread.call(save)
 
-    async def save_keys(self, keys: Sequence[ApiKey]) -> None:
-        """Store what API keys are called."""
-        await self._thread.call(lambda store: store.key_bills.save_keys(keys))
-
-    async def save_balance(self, balance: Balance) -> None:
-        """Append an account's balance."""
-        await self._thread.call(lambda store: store.balances.save(balance))
-
-    async def save_resources(self, resources: Sequence[Resource]) -> None:
-        """Store what is known of instances and endpoints now."""
-        await self._thread.call(lambda store: store.resources.save(resources))
-
     async def save_utilization(self, key: ResourceKey, slots: Slots, first: int) -> None:
         """Store how busy an instance was from a slot on, and drop what is older than is kept."""
         await self._thread.call(lambda store: store.utilization.save(key, slots, first))
-
-    async def save_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
-        """Replace the subscriptions of an account that were bought in a range."""
-        await self._thread.call(lambda store: store.terms.replace(account, span, terms))
-
-    async def save_edges(self, edges: Sequence[KnownEdge]) -> None:
-        """Keep the edges that the bills would take back."""
-        await self._thread.call(lambda store: store.meta.put_edges(edges))
-
-    async def save_last_read(self, last_read: LastRead) -> None:
-        """Keep how the last read went, for commands that look at the store."""
-        await self._thread.call(lambda store: store.meta.put_last_read(last_read))
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
         """Let *decide* see the open entries and store what it returns; nothing is claimed in between."""
@@ -195,10 +169,6 @@ class StoreGateway(StoredOutbox):
                 alerts=outcome.alerts, silences=outcome.silences, events=events, entries=entries, actions=new
             )
         )
-
-    async def actions(self, now: datetime) -> tuple[ActionRequest, ...]:
-        """Return the requests for actions that are open, or finished lately; the oldest first."""
-        return await self._thread.call(lambda store: store.actions.recent(now))
 
     async def open_actions(self) -> tuple[ActionRequest, ...]:
         """Return the requests for actions that are not finished, the oldest first."""
@@ -261,10 +231,6 @@ class StoreGateway(StoredOutbox):
         while await self._thread.call(go_on):
             pass
         return sums
-
-    async def note_rules_file(self, rules_file: ReloadOutcome) -> None:
-        """Keep how the last reading of the rules file went."""
-        await self._thread.call(lambda store: store.meta.put_rules_file(rules_file))
 
     async def record(self, report: CycleReport, finished_at: datetime) -> None:
         """Append a finished cycle to the history."""

@@ -10,7 +10,8 @@ from datetime import datetime, timedelta
 
 from alertd.core.resources import ResourceKey, ResourceKind
 from alertd.core.utilization import LONGEST_GAP, slot_of, start_of_slot, with_samples
-from alertd.daemon.state import DaemonState, FactStore, Plan
+from alertd.daemon.state import DaemonState, Plan
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import ApiError, StoreError
 
 MOST_FAILURES = 3
@@ -30,7 +31,7 @@ class UtilizationIntake:
         note: Called with an account and what its last failure was, empty when all that was asked for was read.
     """
 
-    def __init__(self, store: FactStore, may_file: Callable[[], bool], note: Callable[[str, str], None]) -> None:
+    def __init__(self, store: StoreGateway, may_file: Callable[[], bool], note: Callable[[str, str], None]) -> None:
         self._store = store
         self._may_file = may_file
         self._note = note

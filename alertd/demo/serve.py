@@ -55,7 +55,7 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
     ):
         await live_until(WORST_HOUR, app, clock, tally, say)
         rules = ReloadOutcome(loaded_at=START, rules=app.cycle.rule_count)
-        await app.gateway.note_rules_file(rules)
+        await app.gateway.call(lambda store: store.meta.put_rules_file(rules))
         await renew_overview(app, clock.now)
 
         async def asked(request: Request) -> RequestOutcome:

@@ -16,7 +16,8 @@ from alertd.core.rules.held import CategoryKey
 from alertd.core.spend.bill import SUBSCRIPTION, BillRows
 from alertd.core.spend.ledger import CategoryBook, file_rows
 from alertd.core.spend.reading import missing_days, pieces
-from alertd.daemon.state import BillSource, DaemonState, FactStore, require_list
+from alertd.daemon.state import BillSource, DaemonState, require_list
+from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 
 PIECE_HOURS = 7 * HOURS_PER_DAY
@@ -82,7 +83,7 @@ class Backfill:
     def __init__(
         self,
         *,
-        store: FactStore,
+        store: StoreGateway,
         state: DaemonState,
         accounts: Mapping[str, BillSource],
         on_read: Callable[[Piece], None],

@@ -202,7 +202,9 @@ async def house(
             return await app.cycle.carry_out(request, now())
 
         listen = Listen(host="127.0.0.1", port=port, token=token, external_url=external_url, public_read=public_read)
-        await app.gateway.note_rules_file(ReloadOutcome(loaded_at=NOW, rules=app.cycle.rule_count))
+        await app.gateway.call(
+            lambda store: store.meta.put_rules_file(ReloadOutcome(loaded_at=NOW, rules=app.cycle.rule_count))
+        )
         async with serve_page(app, listen, carry_out=carry_out, stuck=tuple, now=now) as bound:
             found = House(app=app, port=bound, account=source, session=session)
             living.append(found)

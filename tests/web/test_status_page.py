@@ -180,9 +180,9 @@ async def test_pages_after_a_restart_then_show_the_chart_and_say_what_is_not_wor
 
 async def test_page_when_the_rules_file_is_broken_then_shows_the_mistake_with_its_place(home: House) -> None:
     """Who edited it looks here first."""
-    await home.app.gateway.note_rules_file(
-        ReloadOutcome(faults=("rules.yaml:3:1: what is <this>?",), broken_since=NOW, loaded_at=NOW, rules=4)
-    )
+    faults = ("rules.yaml:3:1: what is <this>?",)
+    broken = ReloadOutcome(faults=faults, broken_since=NOW, loaded_at=NOW, rules=4)
+    await home.app.gateway.call(lambda store: store.meta.put_rules_file(broken))
     _, text = await home.get("/")
     assert "rules.yaml:3:1: what is &lt;this&gt;?" in text
 
