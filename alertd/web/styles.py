@@ -75,10 +75,6 @@ def _templates() -> "Environment":
 class Styles:
     """Templates and files, read once in the life of the process."""
 
-    def path_of(self, name: str) -> str:
-        """Return the path under which a file is served."""
-        return _path_of(name)
-
     def page(
         self,
         template: str,
