@@ -6,7 +6,6 @@ It sends nothing and waits for nobody but the billing API and the store. `now` i
 
 import asyncio
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -16,7 +15,6 @@ from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.acting import NO_ACTIONS, Acting
 from alertd.core.alerts.judge import judge
 from alertd.core.alerts.lifecycle import Move
-from alertd.core.alerts.rebase import rebase
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
@@ -28,9 +26,7 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.held import Held, build_facts, with_api_names
-from alertd.core.rules.own import broken_rules as rules_broken
-from alertd.core.rules.own import failed_rules, wrong_clock
-from alertd.core.rules.own import unread_bills as blindness
+from alertd.core.rules.own.names import BLINDNESS, OWN, WITHOUT_BILLS
 from alertd.core.rules.records import ReloadOutcome
 from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence
@@ -38,19 +34,16 @@ from alertd.core.spend.view import SpendView
 from alertd.daemon.asked import Scene, acting_of
 from alertd.daemon.charts import charts
 from alertd.daemon.intake import Intake
+from alertd.daemon.rebasing import rebase_state
 from alertd.daemon.spend_views import SpendViews
-from alertd.daemon.state import BillSource, DaemonState, Plan
+from alertd.daemon.state import DaemonState, Plan
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.daemon.timekeeper import GIVEN_TIME, Timekeeper, Verdict
-from alertd.errors import ApiError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
 _UNCHECKED = "no answer of the billing API has said what time it is, so nothing is judged but that"
 _MOVED = "the clock was put right while bills were read; they are read again"
-_WITHOUT_BILLS = frozenset({rules_broken.NAME, wrong_clock.NAME})
-"""What is judged by neither bills nor other rules, and so by any time."""
-_OWN = frozenset({blindness.NAME, rules_broken.NAME, failed_rules.NAME, wrong_clock.NAME})
 
 
 class Cycle:
@@ -154,7 +147,7 @@ class Cycle:
     @property
     def rule_count(self) -> int:
         """How many rules of the rules file are watched by, disabled ones included."""
-        return sum(rule.name not in _OWN for rule in self._plan.rules)
+        return sum(rule.name not in OWN for rule in self._plan.rules)
 
     async def look(self, now: datetime) -> Facts:
         """Return what is known, from the store where nothing is held; reads no bills and judges nothing."""
@@ -271,15 +264,6 @@ class Cycle:
             self.forget()
             raise
 
-    async def ask_time(self) -> None:
-        """Hear from every account's API what time it is; that one does not answer is seen when its bills are read."""
-
-        async def ask(source: BillSource) -> None:
-            with suppress(ApiError):
-                await source.ask_time()
-
-        await asyncio.gather(*map(ask, self._plan.accounts.values()))
-
     async def _run(self, now: datetime, *, everything: bool) -> CycleReport:
         report = CycleReport(started_at=now)
         if self._time.verdict() is Verdict.CHECKED:
@@ -309,7 +293,7 @@ class Cycle:
             case Verdict.WRONG | Verdict.UNCHECKED:
                 fault = self._time.fault
                 report.errors.append(fault.text if fault is not None else _UNCHECKED)
-                names = _WITHOUT_BILLS if verdict is Verdict.WRONG else {blindness.NAME, *_WITHOUT_BILLS}
+                names = WITHOUT_BILLS if verdict is Verdict.WRONG else {BLINDNESS, *WITHOUT_BILLS}
                 # Judged by the best time known; no other alert is touched.
                 report.started_at = self._time.now()
                 own = [rule for rule in self._plan.rules if rule.name in names]
@@ -340,20 +324,13 @@ class Cycle:
         """Date to now what lies in the future, by a time that was checked; return whether anything did."""
         async with self._deciding:
             state = await self._remember()
-            books = [book for view in state.views for book in state.shelf(view).books.values()]
-            found = rebase(state.alerts.values(), state.silences.values(), books, state.bills.values(), now)
-            has_jumped = self._time.take_jump()
-            if has_jumped:
+            if has_jumped := self._time.take_jump():
                 # They begin and end where the time was before.
                 self._views.clear()
                 self._before = None
-            if found or has_jumped:
-                # What a wrong clock knew through is not known.
-                state.edges = ()
-                await self._store.call(lambda store: store.meta.put_edges(()))
-                state.watched_since = await self._store.rebase(found, now)
+            found = await rebase_state(state, self._store, now, has_jumped=has_jumped)
             if found:
-                self._log.warning("instants ahead of the time were dated to now", things=len(found))
+                self._log.warning("instants ahead of the time were dated to now", things=found)
                 self.forget()
             return bool(found)
 

@@ -4,12 +4,16 @@ One poll of the daemon: a cycle with its figures, its line in the log and the wa
 The service, `run --once`, the dry run and the demo all poll by this.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from alertd.clock import monotonic_s, utc_now
 from alertd.core.rules.records import ClockRecord
 from alertd.daemon.app import App
+from alertd.daemon.state import BillSource
+from alertd.errors import ApiError
 from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 from alertd.store.store import Store
@@ -63,7 +67,7 @@ async def poll(app: App, *, everything: bool = False, next_at: datetime | None =
         time.begin()
         if time.wants_check:
             # Before anything is read by a time that may be wrong.
-            await app.cycle.ask_time()
+            await _ask_time(app.cycle.plan.accounts.values())
         report = await run_cycle(app, time.take(), everything=everything, clock=time.now)
         if not report.is_moved:
             break
@@ -79,6 +83,16 @@ async def poll(app: App, *, everything: bool = False, next_at: datetime | None =
     elif before.note and not record.note:
         get_logger().info("clock agrees with the billing api")
     return report
+
+
+async def _ask_time(accounts: Iterable[BillSource]) -> None:
+    """Ask the API of every account for its time; an account that does not answer is noticed when its bills are read."""
+
+    async def ask(source: BillSource) -> None:
+        with suppress(ApiError):
+            await source.ask_time()
+
+    await asyncio.gather(*map(ask, accounts))
 
 
 async def run_once(app: App) -> bool:
