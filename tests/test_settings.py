@@ -1,11 +1,13 @@
 """Settings come from environment, `.env` and secret files, and errors name the variable, never its value."""
 
 import os
+import re
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from alertd.cli.root import run
 from alertd.errors import SettingsError
 from alertd.settings.model import Settings, load_settings
 from alertd.settings.sources import SECRETS
@@ -72,6 +74,32 @@ def test_settings_when_several_are_wrong_then_all_are_named_with_their_values(mo
         "ALERTD_SMTP_PORT: the value is not a port; write a number from 1 to 65535",
     ]
     assert "canary" not in text
+
+
+def test_check_when_much_is_wrong_then_all_of_it_is_said_in_one_run(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Whoever corrects one line must not find the next at the next run, nor read of a rules file that is not theirs."""
+    monkeypatch.chdir(tmp_path)
+    for name, value in {
+        "ALERTD_LOG_LEVEL": "loud",
+        "ALERTD_RULES": "/nonexistent/rules.yaml",
+        "ALERTD_HTTP_LISTEN": "9464",
+        "ALERTD_DATABASE_URL": "/tmp/x.db",
+        "HTTPS_PROXY": "ftp://proxy:1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    assert run(["check"]) == 1
+
+    lines = capsys.readouterr().err.splitlines()
+    assert [re.split(r"[: ]", line)[0] for line in lines] == [
+        "ALERTD_LOG_LEVEL",
+        "/nonexistent/rules.yaml",
+        "HTTPS_PROXY",
+        "ALERTD_DATABASE_URL",
+        "ALERTD_HTTP_LISTEN",
+    ]
 
 
 @pytest.mark.parametrize(
@@ -297,8 +325,8 @@ TEXT = 'ALERTD_SMTP_HOST="mail.test"\n# Größe\nexport ALERTD_SMTP_PORT=25\n'
         TEXT.encode("utf-8-sig"),
         TEXT.encode("utf-16"),
         TEXT.encode("utf-32"),
-        TEXT.replace("ß", "s").replace("ö", "o").encode("utf-16-le"),
-        TEXT.replace("ß", "s").replace("ö", "o").encode("utf-16-be"),
+        TEXT.replace("ß", "s").replace("ö", "大").encode("utf-16-le"),
+        TEXT.replace("ß", "s").replace("ö", "大").encode("utf-16-be"),
         TEXT.replace("\n", "\r\n").encode(),
         TEXT.replace("\n", "\r\n").encode("utf-16"),
     ],
@@ -329,6 +357,31 @@ def test_dotenv_when_a_line_is_bad_then_named_and_not_shown(
     # Nor does the library say it a second time.
     assert not caplog.records
     assert "canary" not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "password", "warned"),
+    [
+        pytest.param("${HOME_OF_MAIL}/x", "there/x", False, id="a variable of an earlier line"),
+        pytest.param("${USER_OF_MAIL}", "me", False, id="a variable of the environment, which goes before"),
+        pytest.param("${NOT_SET:-else}", "else", False, id="a default"),
+        pytest.param("can$$ary${rd}!", "can$$ary${rd}!", True, id="a password that looks like one"),
+        pytest.param("'can${rd}ary'", "can${rd}ary", True, id="in quotes too"),
+    ],
+)
+def test_dotenv_when_a_value_names_a_variable_then_filled_in_where_it_is_set(
+    line: str, password: str, warned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A part of a password that vanishes is found by nobody: the mail server only says that it is wrong."""
+    monkeypatch.setenv("USER_OF_MAIL", "me")
+    text = f"HOME_OF_MAIL=there\nUSER_OF_MAIL=other\nALERTD_SMTP_PASSWORD={line}\n"
+    (tmp_path / ".env").write_text(text, encoding="utf-8")
+    (tmp_path / ".env").chmod(0o600)
+
+    settings = load_settings()
+
+    assert settings.plain("smtp_password") == password
+    assert [text[:7] for text in settings.warnings] == [".env:3:"] * warned
 
 
 def test_dotenv_when_a_value_is_wrong_then_its_line_is_named(tmp_path: Path) -> None:

@@ -45,25 +45,27 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     from alertd.daemon.receivers import build_notifiers, owner_warnings, secret_file_warnings
     from alertd.errors import RulesError, SettingsError
     from alertd.rules_file.load import load_rules
+    from alertd.settings.model import load_usable_settings
     from alertd.store.opening import require_place
 
+    is_refused = False
     try:
         settings = prepare(ctx) if online else prepare_to_read(ctx)
     except SettingsError as error:
         click.echo(str(error), err=True)
-        settings = None
-    target = path or (settings.rules_path() if settings is not None else Path("rules.yaml"))
+        # What is wrong elsewhere is said in the same run.
+        is_refused, settings = True, load_usable_settings()
+    target, rules = path or settings.rules_path(), None
     try:
         rules = load_rules(target)
     except RulesError as error:
         click.echo(str(error), err=True)
-        return 1
-    if settings is None:
-        return 1
     try:
         check_settings(rules, settings)
     except SettingsError as error:
         click.echo(str(error), err=True)
+        return 1
+    if is_refused or rules is None:
         return 1
     notifiers, problems = build_notifiers(rules, settings)
     for text in filter(None, (*settings.warnings, require_place(settings.store_url()))):

@@ -1,7 +1,10 @@
 """What of the settings can be checked before the service runs, though it is only used then."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
+from alertd.errors import SettingsError
 from alertd.novita.endpoint import checked_base_url
 from alertd.store.opening import require_place
 from alertd.web.listen import parse_listen
@@ -11,15 +14,29 @@ if TYPE_CHECKING:
     from alertd.settings.model import Settings
 
 
-def check_settings(rules: "LoadedRules", settings: "Settings") -> None:
+def check_settings(rules: "LoadedRules | None", settings: "Settings") -> None:
     """
     Check where the service would connect and listen: proxies and certificates, the store, the page, the API's URLs.
 
+    Args:
+        rules: None where they cannot be read: what they say of accounts is not checked.
+
     Raises:
-        SettingsError: One of them can never work.
+        SettingsError: Everything of it that can never work, one a line.
     """
-    _ = settings.outgoing
-    require_place(settings.store_url())
-    parse_listen(settings.http_listen, token=settings.plain("http_token") or "")
-    for account in rules.accounts:
-        checked_base_url(account.base_url or settings.novita_base_url, account=account.name)
+    checks: list[Callable[[], object]] = [
+        lambda: settings.outgoing,
+        lambda: require_place(settings.store_url()),
+        lambda: parse_listen(settings.http_listen, token=settings.plain("http_token") or ""),
+    ]
+    for account in rules.accounts if rules is not None else ():
+        url = account.base_url or settings.novita_base_url
+        checks.append(partial(checked_base_url, url, account=account.name))
+    faults = []
+    for check in checks:
+        try:
+            check()
+        except SettingsError as error:
+            faults.append(str(error))
+    if faults:
+        raise SettingsError("\n".join(faults))

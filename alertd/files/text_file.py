@@ -99,10 +99,9 @@ def _encoding(content: bytes) -> str:
             return name
     if content.startswith(_WIDE_MARKS):
         return "utf-16"
-    # Without a mark: in UTF-16 every other byte of what a setting holds is nothing.
-    if len(content) >= 2 and len(content) % 2 == 0:
-        if not any(content[1::2]):
-            return "utf-16-le"
-        if not any(content[::2]):
-            return "utf-16-be"
+    # Without a mark: in UTF-16 most of every other byte of what a setting holds is nothing.
+    if len(content) % 2 == 0:
+        for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
+            if content[first::2].count(0) * 2 > len(content) // 2:
+                return name
     return "utf-8"

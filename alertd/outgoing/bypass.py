@@ -11,6 +11,7 @@ from fnmatch import fnmatchcase
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
 from alertd.core.dataclass import dataclass
+from alertd.core.printable import excerpt
 
 _SEPARATORS = re.compile(r"[\s,;]+")
 _SCHEME = re.compile(r"(?P<scheme>[a-z][a-z0-9+.-]*)://", re.IGNORECASE)
@@ -90,7 +91,7 @@ def _entry(word: str) -> Bypass:
         return Bypass(scheme=scheme, port=port, name=_name(rest))
     except ValueError:
         raise ValueError(
-            f'"{word}" is no host, domain, network or address; write example.com, .example.com, 10.0.0.0/8, '
+            f'"{excerpt(word)}" is no host, domain, network or address; write example.com, .example.com, 10.0.0.0/8, '
             "[::1] or host:port, with commas between them"
         ) from None
 

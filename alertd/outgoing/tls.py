@@ -134,6 +134,8 @@ def _key_log_fault(value: str) -> str:
         # A FIFO would wait for a reader.
         if path.exists() and not path.is_file() and not path.is_char_device():
             return f"is a folder or no ordinary file; {remedy}"
+        if path.is_symlink() and not path.exists():
+            return f"is a link to nowhere; {remedy}"
         place = path if path.exists() else path.parent
         if not place.exists():
             return f"cannot be written: its folder is not there; {remedy}"

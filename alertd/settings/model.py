@@ -219,6 +219,22 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
     return settings
 
 
+def load_usable_settings() -> Settings:
+    """Read all settings but those that are wrong, which get their defaults: so that `check` can check what is left."""
+    sources = read_sources(os.environ, frozenset(Settings.model_fields))
+    found = _FOUND.set(sources)
+    given: dict[str, Any] = {}
+    try:
+        while True:
+            try:
+                return Settings(**given)
+            except ValidationError as error:
+                for wrong in error.errors(include_input=False, include_url=False):
+                    del sources.values[str(wrong["loc"][0])]
+    finally:
+        _FOUND.reset(found)
+
+
 def describe_settings() -> list[tuple[str, str, str]]:
     """Return (variable, default, meaning) of every setting, for the help page."""
     return [

@@ -127,14 +127,10 @@ def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
         found.warnings.append(f"{DOTENV}: every user of this host may {words} it; chmod 600 {DOTENV}")
     import io  # noqa: PLC0415 -- where there is such a file
 
-    from dotenv import dotenv_values  # noqa: PLC0415
     from dotenv.parser import parse_stream  # noqa: PLC0415
 
-    bindings = list(parse_stream(io.StringIO(file.text)))
-    # Of a line that it cannot read it would say so itself, beside what is said here.
-    is_read = not any(binding.error for binding in bindings)
-    values = dotenv_values(stream=io.StringIO(file.text)) if is_read else {}
-    for binding in bindings:
+    values = dict(os.environ)
+    for binding in parse_stream(io.StringIO(file.text)):
         # Blank lines before it belong to what the parser read.
         text = binding.original.string
         line = binding.original.line + len(text) - len(text.lstrip("\n"))
@@ -143,7 +139,29 @@ def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:
             # The line is not shown: it may hold a secret.
             found.problems.append(f"{DOTENV}:{line}: is not NAME=value; correct it, or begin it with # as a comment")
         elif binding.key is not None:
-            yield binding.key, Given(text=(values.get(binding.key) or "").strip(), place=f"{DOTENV}:{line}")
+            value, unknown = _filled_in(binding.value or "", values)
+            if binding.key not in os.environ:
+                values[binding.key] = value
+            if unknown and binding.key.upper().startswith(PREFIX):
+                # Neither the names are shown nor the value: both may be parts of a password.
+                found.warnings.append(
+                    f"{DOTENV}:{line}: ${{…}} names no variable that is set, so it is taken as it is written"
+                )
+            yield binding.key, Given(text=value.strip(), place=f"{DOTENV}:{line}")
+
+
+def _filled_in(value: str, variables: Mapping[str, str]) -> tuple[str, bool]:
+    """Return a value with the variables that it names as `${NAME}`, and whether one of them is not set."""
+    from dotenv.variables import Variable, parse_variables  # noqa: PLC0415
+
+    text, is_unknown = "", False
+    for part in parse_variables(value):
+        if isinstance(part, Variable) and part.name not in variables and part.default is None:
+            # A password may look so, and there is no other way to write it.
+            text, is_unknown = f"{text}${{{part.name}}}", True
+        else:
+            text += part.resolve(variables)
+    return text, is_unknown
 
 
 def _read_secrets(folder: Path, known: frozenset[str], found: Sources) -> None:

@@ -14,6 +14,8 @@ _REMEDIES = {
     "28": "check the user and password in ALERTD_DATABASE_URL, and the server's pg_hba.conf",
     "3D000": "create the database, or name another one in ALERTD_DATABASE_URL",
     "25006": "it cannot be written: name the primary server in ALERTD_DATABASE_URL",
+    # What a standby says to BEGIN READ WRITE; alertd asks for nothing else that a server may lack.
+    "0A000": "a standby cannot be written: name the primary server in ALERTD_DATABASE_URL",
     "42501": "give this user the right to create and change tables in its schema",
     "53100": "the server's disk is full; make room, a running alertd goes on by itself",
     "53": "the server is out of connections or memory; a running alertd goes on by itself",

@@ -64,9 +64,11 @@ def test_folder_of_certificates_when_none_is_there_then_refused(value: str, is_u
             Outgoing.from_environment(environment)
 
 
-@pytest.mark.parametrize("name", ["none/keys", "folder", "fifo", "x" * 300])
+@pytest.mark.parametrize("name", ["none/keys", "folder", "fifo", "x" * 300, "circle", "nowhere"])
 def test_key_log_when_it_cannot_be_written_then_one_line(name: str, places: Path) -> None:
     """aiohttp opens it when it is imported: that was a traceback."""
+    (places / "circle").symlink_to("circle")
+    (places / "nowhere").symlink_to("none/keys")
     with pytest.raises(SettingsError, match=r"SSLKEYLOGFILE: .* it is only for debugging TLS: unset it"):
         Outgoing.from_environment({"SSLKEYLOGFILE": str(places / name)})
 

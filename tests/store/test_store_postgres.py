@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from alertd.core.spend.bill import ApiKey
@@ -16,6 +17,7 @@ from alertd.errors import SettingsError, StoreError
 from alertd.store.migrate import Migration, migrate, require_current, shipped_migrations
 from alertd.store.postgres import PostgresDatabase
 from alertd.store.postgres_connection import PostgresConnection
+from alertd.store.postgres_faults import explained
 from alertd.store.store import Store
 from alertd.store.url import PostgresUrl, parse_database_url, passwords_in
 from tests.postgres_server import PASSWORD, PostgresServer, name_of
@@ -147,6 +149,20 @@ def test_reader_when_it_writes_then_refused(url: str) -> None:
         with reader.snapshot(), pytest.raises(StoreError, match="read-only transaction: it cannot be written"):
             reader.meta.put("x", "y")
         assert reader.meta.get("x") is None
+
+
+@pytest.mark.parametrize(
+    ("state", "text"),
+    [
+        pytest.param("0A000", "cannot set transaction read-write mode during recovery", id="a standby"),
+        pytest.param("25006", "cannot execute UPDATE in a read-only transaction", id="a server that was made so"),
+    ],
+)
+def test_writer_when_the_server_only_reads_then_the_primary_is_asked_for(state: str, text: str) -> None:
+    """After a failover the old address may be that of a standby."""
+    words = "cannot be written: name the primary server in ALERTD_DATABASE_URL"
+    with pytest.raises(StoreError, match=words), explained("postgresql://db/alertd", ()):
+        raise psycopg.errors.lookup(state)(text)
 
 
 def test_reader_when_a_daemon_commits_meanwhile_then_a_snapshot_stays_as_it_was(url: str) -> None:
