@@ -28,7 +28,6 @@ from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.held import Held, build_facts, with_api_names
 from alertd.core.rules.own.names import BLINDNESS, OWN, WITHOUT_BILLS
 from alertd.core.rules.records import ReloadOutcome
-from alertd.core.spend.lists import View
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
 from alertd.daemon.asked import Scene, acting_of
@@ -98,7 +97,7 @@ class Cycle:
     @property
     def view(self) -> SpendView:
         """The hourly spend of the usage bills; only after the first cycle evaluated."""
-        return self._views.of[View.USAGE]
+        return self._views.usage
 
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing after the last cycle."""

@@ -27,6 +27,13 @@ class SpendViews:
         """What has been built."""
         self._store = store
 
+    @property
+    def usage(self) -> SpendView:
+        """The hourly spend of the usage bills; only after the first cycle evaluated."""
+        if View.USAGE not in self.of:
+            raise RuntimeError("no cycle has evaluated")
+        return self.of[View.USAGE]
+
     def clear(self) -> None:
         """Have every view built anew."""
         self.of.clear()
