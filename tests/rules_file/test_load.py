@@ -133,6 +133,9 @@ def test_owner_in_notify_when_written_then_kept_as_it_is(tmp_path: Path) -> None
             ['5:5: rule "a": nobody is notified: it has no notify'],
             id="no way",
         ),
+        pytest.param(
+            OPS + RULE.replace(", notify: [ops]", ", enabled: false"), [], id="no way, and disabled: it says nothing"
+        ),
         pytest.param(OPS, ["1:1: there are no rules: nothing is watched"], id="no rules"),
         pytest.param(
             OPS + "owners: [{match: x, team: research}]\n" + RULE.replace("name: a,", "name: a, team: reserch,"),

@@ -53,6 +53,24 @@ def loaded(tmp_path: Path, text: str) -> LoadedRules:
             "1 account added (x), 1 account removed (default)",
             id="accounts",
         ),
+        pytest.param(BASE.replace("defaults: {notify: [ops]}", "defaults: {}"), "default receivers changed", id="default receivers"),
+        pytest.param(
+            BASE + "planned: [{amount: 5, from: 2026-12-01, until: 2026-12-05}]\n", "planned changed", id="planned"
+        ),
+        pytest.param(
+            BASE + "reports: [{name: weekly, schedule: '0 9 * * mon'}]\n", "1 report added (weekly)", id="reports"
+        ),
+        pytest.param(
+            BASE + "actions: [{name: stop, type: stop_instance, accounts: {default: {api_key_env: X}},"
+            " approvers: [U04ABCDEF]}]\n",
+            "1 action added (stop)",
+            id="actions",
+        ),
+        pytest.param(
+            BASE.replace("type: console", "type: console, quiet_hours: [{days: [sat]}]"),
+            "1 receiver changed (ops)",
+            id="quiet hours",
+        ),
         pytest.param(
             BASE + "".join(RULE % f"n{n}" for n in range(7)), "7 rules added (n0, n1, n2, n3, n4 and 2 more)", id="many"
         ),
@@ -106,6 +124,29 @@ def test_watch_when_the_file_goes_on_changing_then_waits(tmp_path: Path) -> None
     for n in range(5):
         path.write_text("x" * (n + 20))
         assert not watch.has_changed()
+    assert watch.has_changed()
+
+
+def test_watch_when_it_was_changed_back_in_between_then_a_later_edit_must_settle_anew(tmp_path: Path) -> None:
+    """The same half of a file, seen again, is still half of a file."""
+    path = tmp_path / "rules.yaml"
+    path.write_text("version: 1\n")
+    kept = path.stat()
+    watch = RulesWatch(path)
+
+    def written(text: str, time_ns: int) -> bool:
+        path.write_text(text)
+        os.utime(path, ns=(time_ns, time_ns))
+        return watch.has_changed()
+
+    assert not written("version: 1\n# half", 5)
+    assert not written("version: 1\n", kept.st_mtime_ns)
+    assert not written("version: 1\n# half", 5)
+    watch.note()
+    assert not written("version: 1\n# more", 6)
+    watch.note()
+    assert not written("version: 1\n# half", 5)
+    assert not written("version: 1\n# more!", 7)
     assert watch.has_changed()
 
 
