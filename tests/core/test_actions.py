@@ -112,6 +112,23 @@ def test_state_when_read_back_then_done_by_these_alone(verb: Verb, status: str) 
     assert status in late.detail
 
 
+def test_time_to_confirm_when_it_was_called_late_then_counts_from_the_call() -> None:
+    """A request that waited ten minutes for its call has a quarter of an hour from there."""
+    called = begin_call(request(), NOW + 10 * MINUTE)
+    waiting = answered(called, CallAnswer(result=CallResult.TAKEN), NOW + 10 * MINUTE)
+    sight = Sight(status="stopping")
+    assert seen(waiting, sight, NOW + 10 * MINUTE + CONFIRMED_WITHIN - MINUTE).state is ActionState.STOPPING
+    assert seen(waiting, sight, NOW + 10 * MINUTE + CONFIRMED_WITHIN).state is ActionState.UNKNOWN
+
+
+def test_state_when_read_again_then_the_request_says_what_the_api_said_last() -> None:
+    """`alertd actions` shows how far it is, and what is not learnt leaves what is known."""
+    first = seen(stopping(), Sight(status="running"), NOW + MINUTE)
+    assert first.detail == "the API says running"
+    assert seen(first, Sight(status="toStop"), NOW + MINUTE).detail == "the API says toStop"
+    assert seen(first, Sight(), NOW + MINUTE) is first
+
+
 def test_state_when_it_cannot_be_read_then_unknown_after_a_quarter_of_an_hour() -> None:
     """Nothing learnt is nothing confirmed, and the row must not stay open for ever."""
     sight = Sight(text="its state could not be read (ReadTimeout)")
@@ -128,6 +145,7 @@ def test_request_when_final_then_another_may_be_opened(state: ActionState) -> No
     known = request(state=state)
     assert (open_request([known], known.key) is None) is state.is_final
     assert open_request([known], ("default", "gpu-2")) is None
+    assert open_request([known], ("lab", "gpu-1")) is None
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,58 @@ def test_resource_when_a_list_says_less_then_what_is_known_stays(known: dict[tup
     assert read(known, Listed(id="i-1", name="", status="")) == []
 
 
+def test_resource_when_first_listed_then_each_field_has_its_own_value() -> None:
+    """What decides whether it may be stopped, and what is said of that."""
+    at = NOW - timedelta(days=3)
+    entry = replace(RUNNING, started_at=at, stopped_at=at - timedelta(days=1), keep_days=7)
+    assert read({}, entry) == [
+        Resource(
+            account="prod",
+            id="i-1",
+            kind=ResourceKind.INSTANCE,
+            name="trainer",
+            status="running",
+            product="H100",
+            gpus=2,
+            started_at=at,
+            stopped_at=at - timedelta(days=1),
+            keep_days=7,
+        )
+    ]
+    assert read({}, replace(entry, started_at=LATER + timedelta(seconds=1)))[0].started_at is None
+    assert read({}, replace(entry, started_at=LATER))[0].started_at == LATER
+
+
+def test_resource_when_a_list_says_nothing_of_its_data_then_what_is_known_stays() -> None:
+    """For how long the data of a stopped instance is kept is asked before it is stopped."""
+    known = {one.key: one for one in read({}, replace(RUNNING, keep_days=7), at=NOW)}
+    assert read(known, RUNNING) == []
+    (changed,) = read(known, replace(RUNNING, keep_days=30))
+    assert changed.keep_days == 30
+
+
+@pytest.mark.parametrize(
+    ("product", "gpus", "hardware"),
+    [("H100", 1, "1 × H100"), ("H100", 8, "8 × H100"), ("H100", 0, "H100"), ("", 4, ""), ("", 0, "")],
+)
+def test_hardware_when_named_then_with_its_number_where_that_is_known(product: str, gpus: int, hardware: str) -> None:
+    """One is a number, too."""
+    (one,) = read({}, replace(RUNNING, product=product, gpus=gpus))
+    assert one.hardware == hardware
+
+
+def test_resource_when_it_stops_a_second_time_then_the_later_one_counts(
+    known: dict[tuple[str, str], Resource],
+) -> None:
+    """Whether it was asked for is judged by when it happened."""
+    ran_again = replace(known["prod", "i-1"], stopped_at=NOW - timedelta(days=2))
+    (stopped,) = read({ran_again.key: ran_again}, replace(RUNNING, status="exited"))
+    assert stopped.stopped_at == LATER
+    was_stopped = replace(ran_again, status="exited", started_at=NOW - timedelta(days=3))
+    (started,) = read({was_stopped.key: was_stopped}, RUNNING)
+    assert started.started_at == LATER
+
+
 def test_resource_when_it_stops_and_starts_then_seen_as_it_happened(known: dict[tuple[str, str], Resource]) -> None:
     """The list says no times of its own."""
     (stopped,) = read(known, replace(RUNNING, status="exited"))

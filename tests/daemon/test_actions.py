@@ -1,5 +1,6 @@
 """Requests carried out: one call each at most, whatever ends the process at any step, and done by the API alone."""
 
+import asyncio
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,7 @@ from alertd.core.actions import (
     Sight,
     Verb,
 )
-from alertd.daemon.actions import STALE_S, ActionWorker
+from alertd.daemon.actions import IDLE_S, LOOK_EVERY_S, LOOK_LATER_S, STALE_S, ActionWorker
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import StoreError
 from alertd.store.store import Store
@@ -225,6 +226,65 @@ async def test_store_when_it_fails_at_any_step_then_the_same_process_goes_on_wit
     row = await desk.live()
     assert len(desk.vendor.calls) <= 1
     assert row.state is not ActionState.DONE or desk.vendor.status == "exited"
+
+
+async def test_request_when_two_processes_find_it_then_one_of_them_calls(desk: Desk) -> None:
+    """A command and the daemon may both carry out what is stored; whoever could not claim it keeps its hands off."""
+    await desk.ask(request())
+    async with desk.process() as (worker, gateway):
+        claimed = gateway.move_action
+
+        async def too_late(before: ActionRequest, after: ActionRequest, *rest: object) -> bool:
+            other = replace(after, detail="by another process")
+            assert await claimed(before, other, *rest)  # type: ignore[arg-type]
+            return await claimed(before, after, *rest)  # type: ignore[arg-type]
+
+        gateway.move_action = too_late  # type: ignore[method-assign, assignment]
+        assert [one.state for one in await worker.turn()] == [ActionState.REQUESTED]
+    assert (desk.vendor.calls, desk.states) == ([], [])
+
+
+async def test_steps_when_the_state_is_read_often_then_each_is_noted_once(desk: Desk) -> None:
+    """Counters and logs count steps, not looks."""
+    desk.vendor.looks_until_done = 5
+    await desk.ask(request())
+    await desk.live()
+    assert desk.states == [ActionState.CALLING, ActionState.STOPPING, ActionState.DONE]
+
+
+async def test_keys_when_they_change_then_what_is_open_is_carried_out_at_once(desk: Desk) -> None:
+    """An edit of the rules that puts the action back must not wait for the next look of a minute."""
+    called = asyncio.Event()
+    desk.vendor.at_call = called.set
+    async with desk.process() as (worker, gateway):
+        running = asyncio.create_task(worker.run())
+        await asyncio.sleep(0)
+        await worker.settled()
+        await gateway.call(lambda store: store.save_decisions(actions=[request()]))
+        worker.use({("stop", "default"): desk.vendor})
+        async with asyncio.timeout(30):
+            await called.wait()
+        running.cancel()
+    assert desk.vendor.calls == [Verb.STOP]
+
+
+@pytest.mark.parametrize(
+    ("called", "wait_s"),
+    [
+        pytest.param((), IDLE_S, id="nothing is open"),
+        pytest.param((0,), LOOK_EVERY_S, id="just called"),
+        pytest.param((59,), LOOK_EVERY_S, id="within a minute"),
+        pytest.param((60,), LOOK_LATER_S, id="a minute ago"),
+        pytest.param((900, 5), LOOK_EVERY_S, id="one of several just now"),
+    ],
+)
+async def test_pause_when_something_waits_then_short_while_it_is_fresh(
+    desk: Desk, called: tuple[int, ...], wait_s: float
+) -> None:
+    """Whoever pressed looks at the screen; a quarter of an hour later nobody does."""
+    waiting = [request(id=str(ago), called_at=NOW - timedelta(seconds=ago), requested_at=NOW) for ago in called]
+    async with desk.process() as (worker, _):
+        assert worker._pause_s(waiting) == wait_s
 
 
 async def test_request_when_it_waited_too_long_then_not_called(desk: Desk) -> None:

@@ -53,7 +53,11 @@ def loaded(tmp_path: Path, text: str) -> LoadedRules:
             "1 account added (x), 1 account removed (default)",
             id="accounts",
         ),
-        pytest.param(BASE.replace("defaults: {notify: [ops]}", "defaults: {}"), "default receivers changed", id="default receivers"),
+        pytest.param(
+            BASE.replace("defaults: {notify: [ops]}", "defaults: {}"),
+            "default receivers changed",
+            id="default receivers",
+        ),
         pytest.param(
             BASE + "planned: [{amount: 5, from: 2026-12-01, until: 2026-12-05}]\n", "planned changed", id="planned"
         ),

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 
 from alertd.core.actions import Act, Action, ActionRequest, ActionState, Verb
-from alertd.core.alert import Alert, AlertState, Rate
-from alertd.core.alerts.acting import NO_ACTIONS, Acting, act, offer_of, parse_action, undo_of
+from alertd.core.alert import Alert, AlertState, Billed, Rate
+from alertd.core.alerts.acting import NO_ACTIONS, Acting, act, latest_of, offer_of, parse_action, said, undo_of
 from alertd.core.alerts.requests import RequestError, RequestTextError
 from alertd.core.money import Usd
 from alertd.core.resources import Resource, ResourceKind
@@ -112,6 +112,91 @@ def test_name_when_the_rules_file_has_one_then_it_is_the_one_that_is_shown() -> 
     assert act(asked(), named, RULE, acting(), NOW)[0].name == "trainer-a"
 
 
+def test_request_when_it_becomes_a_row_then_each_field_has_its_own_value() -> None:
+    """What is called, shown and judged later is this row alone."""
+    alert = replace(
+        ALERT,
+        started_at=NOW - 3 * HOUR,
+        fired_at=NOW - 2 * HOUR,
+        as_of=NOW - HOUR,
+        billed=Billed(total=usd("12.50"), held=usd("99")),
+    )
+    row, is_new = act(asked(), alert, RULE, acting(), NOW)
+    assert is_new
+    assert row == ActionRequest(
+        id="a1b2c3d4",
+        verb=Verb.STOP,
+        action="stop",
+        fingerprint=ALERT.fingerprint,
+        account="default",
+        owner="gpu-1",
+        name="notebook-9",
+        by="dana",
+        person="cli:dana",
+        requested_at=NOW,
+        cost="$12.50 since 2026-01-10 09:05 UTC, billed through 2026-01-10 11:05 UTC",
+    )
+
+
+def test_request_when_the_action_has_no_key_for_the_account_then_refused() -> None:
+    """A key of one account stops nothing in another."""
+    elsewhere = {"stop": Action(name="stop", accounts=frozenset({"lab"}), approvers=("U04ABCDEF",))}
+    assert refused(asked(), acting(actions=elsewhere)) == 'action "stop" has no key for account "default"'
+    assert offer_of(ALERT, RULE, acting(actions=elsewhere)) is None
+
+
+def test_offer_when_requests_of_others_are_open_then_made_all_the_same() -> None:
+    """Only the instance's own request stands in the way, among many too."""
+    others = (made(id="2", owner="gpu-2"), made(id="3", account="lab"), done())
+    assert offer_of(ALERT, RULE, acting(*others)) is not None
+    assert offer_of(ALERT, RULE, acting(*others, made(id="4"))) is None
+
+
+def test_latest_when_an_alert_came_again_then_of_its_present_life() -> None:
+    """What was stopped for yesterday's alert says nothing of today's."""
+    requests = (made(id="1", requested_at=NOW), made(id="3", requested_at=NOW + HOUR), made(id="2"))
+    of_another = made(id="4", fingerprint="f" * 16, requested_at=NOW + 2 * HOUR)
+    known = acting(*requests, of_another)
+    found = latest_of(replace(ALERT, started_at=NOW), known)
+    assert found is not None
+    assert found.id == "3"
+    assert latest_of(replace(ALERT, started_at=NOW + HOUR + MINUTE), known) is None
+    assert latest_of(replace(ALERT, started_at=NOW + HOUR), known) == found
+
+
+@pytest.mark.parametrize(
+    ("verb", "state", "text"),
+    [
+        pytest.param(
+            Verb.STOP,
+            ActionState.CALLING,
+            "notebook-9 is being stopped already: asked for by dana 2026-01-10 12:05 UTC, calling (request 00000001).",
+            id="under way",
+        ),
+        pytest.param(
+            Verb.START,
+            ActionState.STARTING,
+            "notebook-9 is being started again already: asked for by dana 2026-01-10 12:05 UTC, starting "
+            "(request 00000001).",
+            id="a start under way",
+        ),
+        pytest.param(
+            Verb.STOP,
+            ActionState.FAILED,
+            "notebook-9: this was asked for already, and is failed: the API refused.",
+            id="over",
+        ),
+    ],
+)
+def test_answer_when_it_was_asked_for_already_then_says_how_it_stands(
+    verb: Verb, state: ActionState, text: str
+) -> None:
+    """Who asks second hears of the first."""
+    assert said(made(verb=verb, state=state, detail="the API refused"), is_new=False) == text
+    new = f"Request 00000001: {verb} notebook-9 (gpu-1); `alertd actions` says what comes of it."
+    assert said(made(verb=verb), is_new=True) == new
+
+
 @pytest.mark.parametrize("state", [state for state in ActionState if not state.is_final])
 def test_request_when_one_is_open_then_that_one_answers(state: ActionState) -> None:
     """Two people press at three in the morning: one call."""
@@ -166,15 +251,30 @@ def test_request_when_the_rule_has_several_actions_then_one_must_be_named() -> N
 
 def test_start_when_asked_by_who_stopped_then_a_row_of_its_own() -> None:
     """The undo of one's own stop, and of nothing else."""
-    row, is_new = act(asked(undo=True), ALERT, RULE, acting(done()), NOW + HOUR)
+    stopped = replace(done(), called_at=NOW, detail="stopped: the API says exited")
+    row, is_new = act(asked(undo=True, by="dana d"), ALERT, RULE, acting(stopped), NOW + HOUR)
     assert is_new
-    assert (row.verb, row.state, row.key, row.called_at, row.finished_at) == (
-        Verb.START,
-        ActionState.REQUESTED,
-        KEY,
-        None,
-        None,
+    assert row == ActionRequest(
+        id="a1b2c3d4",
+        verb=Verb.START,
+        action="stop",
+        fingerprint=ALERT.fingerprint,
+        account="default",
+        owner="gpu-1",
+        name="notebook-9",
+        by="dana d",
+        person="cli:dana",
+        requested_at=NOW + HOUR,
     )
+
+
+def test_start_when_an_hour_has_passed_since_it_stopped_then_no_more() -> None:
+    """The hour counts from when it had stopped, which may be long after it was asked for; its end is within."""
+    slow = replace(done(), finished_at=NOW + 10 * MINUTE)
+    _, is_new = act(asked(undo=True), ALERT, RULE, acting(slow), NOW + HOUR + 10 * MINUTE)
+    assert is_new
+    text = refused(asked(undo=True), acting(slow), at=HOUR + 11 * MINUTE)
+    assert "was stopped 2026-01-10 12:15 UTC: alertd starts again within an hour" in text
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """The Slack app answers whoever asks, also where something is wrong with alertd itself."""
 
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -117,3 +118,129 @@ def test_silence_until_the_month_ends_when_pressed_then_by_the_zone_of_the_rules
     assert asked.ends_at == datetime(2026, 1, 31, 23, tzinfo=UTC)
     (row,) = buttons(firing_message())
     assert "UTC" not in str(row)
+
+
+@dataclass
+class Desk:
+    """A Slack app whose every way out is written down."""
+
+    users: frozenset[str] = frozenset()
+    approvers: tuple[str, ...] = ()
+    asked: list[object] = field(default_factory=list)
+    looked_up: list[str] = field(default_factory=list)
+
+    async def hear(self, kind: str, payload: dict[str, Any]) -> list[str]:
+        """Deliver a request; return what the person is answered."""
+
+        async def carry_out(request: Request) -> RequestOutcome:
+            self.asked.append(request)
+            return RequestOutcome(text="done", change=None)
+
+        async def command(text: str, person: str) -> str:
+            self.asked.append((text, person))
+            return "done"
+
+        def approvers_of(action: str) -> Sequence[str]:
+            self.looked_up.append(action)
+            return self.approvers
+
+        config = SlackAppConfig(app_token="xapp-1", bot_token="xoxb-1", base_url="http://localhost", users=self.users)
+        app, client = (
+            SlackApp(
+                config,
+                carry_out=carry_out,
+                command=command,
+                now=lambda: NOW,
+                approvers_of=approvers_of,
+                timezone=lambda: "Europe/Berlin",
+            ),
+            Client(),
+        )
+        app._team_id = "T1"
+        await app._on_request(client, SocketModeRequest(type=kind, envelope_id="e", payload=payload))  # type: ignore[arg-type]
+        return client.heard
+
+
+def a_press(action: str, value: str, **user: str) -> dict[str, Any]:
+    button = {"action_id": action, "action_ts": "1.2", "value": value}
+    return {**PRESS, "user": {**USER, **user}, "actions": [button]}
+
+
+ACK = ("alertd_ack", "1c00c82c6fe2430d|1")
+STOP = ("alertd_stop", "stop|1c00c82c6fe2430d|1")
+WORKSPACE = "Not done: only members of this workspace may do this."
+USERS = "Not done: you are not among those who may do this (ALERTD_SLACK_USERS)."
+APPROVERS = "Not done: you are not among the approvers of this action in the rules file."
+
+
+@pytest.mark.parametrize(
+    ("users", "approvers", "payload", "answer"),
+    [
+        pytest.param((), (), a_press(*ACK), "done", id="a member"),
+        pytest.param((), (), a_press(*ACK, team_id="T2"), WORKSPACE, id="of another workspace"),
+        pytest.param((), (), COMMAND, "done", id="a member's command"),
+        pytest.param((), (), {**COMMAND, "team_id": "T2"}, WORKSPACE, id="a command of another workspace"),
+        pytest.param(("U1",), (), a_press(*ACK), "done", id="one of the users"),
+        pytest.param(("U2",), (), a_press(*ACK), USERS, id="none of the users"),
+        pytest.param(("U2",), (), COMMAND, USERS, id="a command of none of the users"),
+        pytest.param((), ("U1",), a_press(*STOP), "done", id="an approver"),
+        pytest.param((), ("U2",), a_press(*STOP), APPROVERS, id="no approver"),
+        pytest.param(("U2",), ("U1",), a_press(*STOP), USERS, id="an approver, and none of the users"),
+        pytest.param((), ("U1",), a_press(*STOP, team_id="T2"), WORKSPACE, id="an approver elsewhere"),
+        pytest.param((), ("U2",), a_press(*ACK), "done", id="no approver is needed to acknowledge"),
+    ],
+)
+async def test_request_when_somebody_may_not_ask_then_refused_and_nothing_is_done(
+    users: tuple[str, ...], approvers: tuple[str, ...], payload: dict[str, Any], answer: str
+) -> None:
+    """Who may is decided before anything is: by workspace, by the setting, and for actions by the rules file."""
+    desk = Desk(users=frozenset(users), approvers=approvers)
+    kind = "slash_commands" if "text" in payload else "interactive"
+    assert await desk.hear(kind, payload) == [answer]
+    assert bool(desk.asked) is (answer == "done")
+    # Slack is not asked for the members of groups where the press is refused anyhow.
+    is_asked_for = "alertd_stop" in str(payload) and answer in {"done", APPROVERS}
+    assert desk.looked_up == (["stop"] if is_asked_for else [])
+
+
+@pytest.mark.parametrize(
+    ("name", "person"), [pytest.param("dana", "dana", id="by name"), pytest.param("", "U1", id="by id without one")]
+)
+async def test_command_when_typed_then_handed_on_with_who_typed_it(name: str, person: str) -> None:
+    """Histories name people as the workspace does."""
+    desk = Desk()
+    await desk.hear("slash_commands", {**COMMAND, "user_name": name})
+    assert desk.asked == [("silence owner=a 1h", person)]
+
+
+async def test_month_end_when_pressed_then_by_the_zone_of_the_rules() -> None:
+    """The app hands its own zone on."""
+    desk = Desk()
+    await desk.hear("interactive", a_press("alertd_silence", "month-end|1c00c82c6fe2430d|1"))
+    (asked,) = desk.asked
+    assert isinstance(asked, AddSilence)
+    assert asked.ends_at == datetime(2026, 1, 31, 23, tzinfo=UTC)
+
+
+def test_silence_when_pressed_twice_then_two_presses_are_two_and_one_delivered_twice_is_one() -> None:
+    """Slack repeats what it thinks was not heard; a person who presses again means it."""
+
+    def pressed(ts: str, message: str, user: str = "U1") -> str:
+        payload = a_press("alertd_silence", "1h|1c00c82c6fe2430d|1", id=user)
+        payload["actions"][0]["action_ts"] = ts
+        asked = request_of(read_press({**payload, "message": {"ts": message}}), now=NOW)
+        assert isinstance(asked, AddSilence)
+        return asked.id
+
+    assert pressed("1.2", "9.1") == pressed("1.2", "9.1")
+    assert len({pressed("1.2", "9.1"), pressed("1.3", "9.1"), pressed("1.2", "9.2"), pressed("1.2", "9.1", "U2")}) == 4
+
+
+def test_buttons_when_something_else_withholds_it_then_there_is_nothing_to_unsilence() -> None:
+    """An inhibition ends by itself; a button for it would end nothing."""
+    inhibited = replace(alert_facts(), muted=Muted(kind=MuteKind.INHIBITION, id="f" * 16, by="other"))
+    (row,) = buttons(firing_message(alerts=(inhibited,)))
+    assert [one["action_id"] for one in row["elements"]] == ["alertd_ack", "alertd_silence"]  # type: ignore[attr-defined]
+    acknowledged = replace(alert_facts(), acknowledged_by="kim", muted=Muted(kind=MuteKind.SILENCE, id="s", by="kim"))
+    (row,) = buttons(firing_message(alerts=(acknowledged,)))
+    assert [one["action_id"] for one in row["elements"]] == ["alertd_unsilence"]  # type: ignore[attr-defined]
