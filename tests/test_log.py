@@ -1,14 +1,24 @@
 """Logs: one line an event, no secret, no control characters, and never a reason to stop."""
 
+import ast
 import io
 import json
 import logging
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+import alertd
 from alertd.log import configure_logging, configure_logging_when_used, get_logger, write_out
 
 SECRET = "xoxb-canary-4711"
+EVENT = re.compile(r"[a-z][a-z0-9]*( [a-z0-9]+){1,5}")
+LEVELS = {"debug", "info", "warning", "error", "exception", "critical"}
+LOGGERS = re.compile(r"\b_?(log|trouble)$|get_logger\(\)$")
+PASSED_ON = {("log/__init__.py", "event"), ("web/connections.py", "why"), ("notify/delivery/deliver.py", "event")}
+"""Where the event is a variable; what it may be is tested there."""
 
 
 def logged(style: str, **facts: object) -> str:
@@ -71,3 +81,31 @@ def test_secret_when_logging_is_set_up_at_the_first_line_then_masked(capsys: pyt
     text = capsys.readouterr().err
     assert json.loads(text)["event"] == "boom"
     assert SECRET not in text
+
+
+def logged_events() -> Iterator[tuple[str, ast.expr]]:
+    """Yield the first argument of every call of a logger in alertd, with its file."""
+    root = Path(alertd.__file__).parent
+    for path in sorted(root.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and node.args:
+                called = node.func.body if isinstance(node.func, ast.IfExp) else node.func
+                if (
+                    isinstance(called, ast.Attribute)
+                    and called.attr in LEVELS
+                    and LOGGERS.search(ast.unparse(called.value))
+                ):
+                    yield path.relative_to(root).as_posix(), node.args[0]
+
+
+def test_events_when_logged_then_fixed_lower_case_words_without_values() -> None:
+    """Whoever searches or counts them must find each by one text: values are keys."""
+    found = list(logged_events())
+    assert len(found) > 60
+    wrong = {
+        f"{place}: {ast.unparse(event)}"
+        for place, event in found
+        if (place, ast.unparse(event)) not in PASSED_ON
+        and not (isinstance(event, ast.Constant) and EVENT.fullmatch(str(event.value)))
+    }
+    assert wrong == set()

@@ -42,7 +42,7 @@ def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
 
     settings = prepare_to_connect(ctx)
     for text in settings.warnings:
-        get_logger().warning("setting", text=text)
+        get_logger().warning("setting questionable", text=text)
     if dry_run:
         return asyncio.run(_dry_run(settings))
     return asyncio.run(_once(settings) if once else _serve(settings))
@@ -73,7 +73,7 @@ async def _take_turns(settings: "Settings", manager: "ServiceManager", signals: 
 
     # Mistakes show at once, not when it takes over.
     for problem in secret_file_warnings(load_checked_rules(settings)):
-        get_logger().warning("rules", text=str(problem))
+        get_logger().warning("secret file questionable", text=str(problem))
     while await wait_for_turn(settings, manager, signals):
         try:
             return await _lead(settings, manager, signals)

@@ -118,7 +118,7 @@ class ActionWorker:
             try:
                 wait_s = self._pause_s(await self.turn())
             except StoreError as error:
-                self._log.error("actions wait for the store", error=str(error))
+                self._log.error("actions not read", error=str(error))
                 wait_s = LOOK_LATER_S
             with suppress(TimeoutError):
                 async with asyncio.timeout(wait_s):
@@ -201,7 +201,7 @@ class ActionWorker:
 
     def _note(self, request: ActionRequest) -> None:
         self._log.info(
-            "action",
+            "action changed",
             request=request.id,
             verb=request.verb.value,
             instance=request.owner,

@@ -200,7 +200,9 @@ def open_slack_app(
     if not app_token:
         return None
     if not bot_token:
-        get_logger().warning("slack buttons need ALERTD_SLACK_BOT_TOKEN beside ALERTD_SLACK_APP_TOKEN")
+        get_logger().warning(
+            "slack buttons not enabled", missing="ALERTD_SLACK_BOT_TOKEN", found="ALERTD_SLACK_APP_TOKEN"
+        )
         return None
     users = frozenset(name.strip() for name in (settings.slack_users or "").split(",") if name.strip())
     config = SlackAppConfig(

@@ -97,7 +97,7 @@ class _Connections:
         place = self._limit.admit(writer.transport.abort)
         try:
             if place is None:
-                self._trouble.warning("control requests refused, too many are answered")
+                self._trouble.warning("too many control requests")
                 writer.write(_FULL)
                 return
             async with asyncio.timeout(_READ_S):

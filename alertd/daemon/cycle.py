@@ -329,7 +329,7 @@ class Cycle:
                 self._before = None
             found = await rebase_state(state, self._store, now, has_jumped=has_jumped)
             if found:
-                self._log.warning("instants ahead of the time were dated to now", things=found)
+                self._log.warning("future times corrected", things=found)
                 self.forget()
             return bool(found)
 

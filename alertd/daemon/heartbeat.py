@@ -29,7 +29,7 @@ async def send_heartbeat(url: str, outgoing: Outgoing) -> None:
     except Exception as fault:  # noqa: BLE001 -- whatever is wrong, the poll went well; a trace may hold the URL
         error = type(fault).__name__
     if error:
-        get_logger().warning("heartbeat did not arrive", error=error)
+        get_logger().warning("heartbeat not delivered", error=error)
 
 
 async def ping(url: str, outgoing: Outgoing) -> str:

@@ -122,7 +122,7 @@ def headlines(rules: LoadedRules) -> Callable[[Alert, Rule | None], str]:
         try:
             return template.render(alert)
         except SummaryError as error:
-            get_logger().error("summary failed", rule=alert.rule, error=str(error))
+            get_logger().error("summary template failed", rule=alert.rule, error=str(error))
             return alert.headline
 
     return headline

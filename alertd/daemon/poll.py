@@ -79,9 +79,9 @@ async def poll(app: App, *, everything: bool = False, next_at: datetime | None =
 
     before = await app.gateway.call(note)
     if record.note and not before.note:
-        get_logger().warning("clock", text=record.note)
+        get_logger().warning("clock not trusted", text=record.note)
     elif before.note and not record.note:
-        get_logger().info("clock agrees with the billing api")
+        get_logger().info("clock trusted again")
     return report
 
 

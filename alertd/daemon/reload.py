@@ -100,7 +100,7 @@ class RulesReloader:
         try:
             await self._app.gateway.call(lambda store: store.meta.put_rules_file(self._app.cycle.rules_file))
         except AlertdError as error:
-            self._log.error("state of the rules file not stored", error=str(error))
+            self._log.error("rules file state not stored", error=str(error))
 
     def _keep_old(self, error: Exception | SystemExit) -> None:
         cycle, faults = self._app.cycle, _faults(error)
@@ -140,7 +140,7 @@ class RulesReloader:
         try:
             await app.delivery.unblock()
         except StoreError as error:
-            self._log.error("blocked notifications wait for their next attempt", error=str(error))
+            self._log.error("blocked notifications not retried", error=str(error))
         return found
 
     async def _close(self, replaced: AsyncExitStack) -> None:

@@ -110,7 +110,7 @@ class ResourceIntake:
         else:
             self._gaps.pop((account, kind), None)
         if error != before:
-            text = error or "read again"
-            (self._log.warning if error else self._log.info)(
-                "resources", account=account, of=_TITLES[kind], outcome=text
-            )
+            if error:
+                self._log.warning("resources not read", account=account, kind=_TITLES[kind], error=error)
+            else:
+                self._log.info("resources read again", account=account, kind=_TITLES[kind])

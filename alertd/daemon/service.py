@@ -152,13 +152,13 @@ class Service:
 
     async def _finish(self, delivering: asyncio.Task[None]) -> None:
         """Let sends in flight end, as long as a stop may take."""
-        self._log.info("stopping")
+        self._log.info("alertd stopping")
         self._manager.stopping()
         self._tasks.cancel(sparing=delivering)
         await asyncio.wait({delivering}, timeout=STOP_PATIENCE.total_seconds())
         # What is cut here is stored as `sending`: the next start finds out, or sends again.
         await self._tasks.stop()
-        self._log.info("stopped")
+        self._log.info("alertd stopped")
 
     @asynccontextmanager
     async def _requests(self) -> AsyncIterator[None]:
@@ -183,7 +183,7 @@ class Service:
 
         now = self._app.time.now
         async with serve_page(self._app, listen_on, carry_out=self._carry_out, stuck=self._watchdog.stuck, now=now):
-            self._log.info("listening", address=f"{listen_on.host}:{listen_on.port}")
+            self._log.info("http server listening", address=f"{listen_on.host}:{listen_on.port}")
             yield
 
     @asynccontextmanager
@@ -226,7 +226,7 @@ class Service:
         while True:
             await asyncio.sleep(_CLOCK_EVERY_S)
             if step := watch.look():
-                self._log.warning("clock was set", moved_s=round(step.moved_s), suspended_s=round(step.suspended_s))
+                self._log.warning("clock set", moved_s=round(step.moved_s), suspended_s=round(step.suspended_s))
                 self._schedule.rearm()
                 self._poll_asked.set()
                 # What waits for its time may have become due.
@@ -245,7 +245,7 @@ class Service:
         except TimeoutError:
             if not deadline.expired():
                 raise
-            self._log.error("cycle cancelled", after_s=CYCLE_DEADLINE.total_seconds())
+            self._log.error("cycle timed out", after_s=CYCLE_DEADLINE.total_seconds())
         except AlertdError as error:
             self._log.error("cycle failed", error=str(error))
         else:

@@ -56,7 +56,7 @@ async def _stand_by(
     watch: LeaseWatch, holder: str, stop: asyncio.Event, manager: ServiceManager, tasks: Supervisor
 ) -> bool:
     log = get_logger()
-    log.info("standing by", lease_held_by=holder)
+    log.info("standby waiting", lease_held_by=holder)
     manager.ready()
     manager.status(f"standing by: {holder} holds the lease")
     watching = tasks.keep("watching the lease", lambda: _until_free(watch, holder, manager, tasks.failing))
@@ -65,7 +65,7 @@ async def _stand_by(
     stopping.cancel()
     if not stop.is_set():
         return True
-    log.info("stopped")
+    log.info("alertd stopped")
     return False
 
 
@@ -81,15 +81,15 @@ async def _until_free(
             found = await asyncio.to_thread(watch.holder)
         except StoreError as error:
             if not is_blind:
-                log.warning("lease cannot be seen", error=str(error))
+                log.warning("lease not read", error=str(error))
             is_blind = True
             continue
         is_blind = False
         if found is None:
-            log.info("taking over", lease_held_by_before=holder)
+            log.info("standby taking over", lease_held_by_before=holder)
             return
         if found != holder:
-            log.info("standing by", lease_held_by=found)
+            log.info("standby waiting", lease_held_by=found)
             manager.status(f"standing by: {found} holds the lease")
             holder = found
 

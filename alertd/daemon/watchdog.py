@@ -127,9 +127,9 @@ class Watchdog:
         while True:
             found = self.stuck()
             if found and found != before:
-                self._log.error("stuck", parts="; ".join(found))
+                self._log.error("daemon stuck", parts="; ".join(found))
             elif before and not found:
-                self._log.info("not stuck any more")
+                self._log.info("daemon recovered")
             before = found
             judged(found)
             await asyncio.sleep(every_s)

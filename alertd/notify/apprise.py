@@ -200,7 +200,7 @@ async def _in_thread(send: Callable[[], bool]) -> bool:
         try:
             answer = send()
         except Exception as error:  # noqa: BLE001 -- a service's fault; its text may hold the URL
-            get_logger().error("apprise raised", error=type(error).__name__)
+            get_logger().error("apprise failed", error=type(error).__name__)
             answer = False
         # Whoever waited may be gone, and the loop with them.
         with suppress(RuntimeError):

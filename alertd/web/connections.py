@@ -62,7 +62,7 @@ class Connection(web.RequestHandler):
         self._source = str(peer[0]) if peer else ""
         self._place = self._limit.admit(self._cut(transport, "connections cut, too many are open"))
         if self._place is None:
-            self._trouble.warning("connections refused, too many are answered", source=self._source)
+            self._trouble.warning("too many connections", source=self._source)
             transport.write(_FULL)
             transport.close()
             return

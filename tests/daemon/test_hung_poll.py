@@ -109,7 +109,7 @@ def test_poll_when_the_api_never_answers_then_cancelled_at_its_deadline_and_the_
             loop.run_until_complete(_life(tmp_path, billing, Pager(clock), until=answered))
     finally:
         loop.close()
-    assert [line["after_s"] for line in logs if line["event"] == "cycle cancelled"] == [CYCLE_DEADLINE.total_seconds()]
+    assert [line["after_s"] for line in logs if line["event"] == "cycle timed out"] == [CYCLE_DEADLINE.total_seconds()]
     assert {billing.began[0], billing.began[-1]} == {0.0, POLL.total_seconds()}
 
 

@@ -60,7 +60,7 @@ async def waiting(settings: Settings, log: list[EventDict]) -> AsyncIterator["as
     """Wait for the turn in a task, once it stands by."""
     task = asyncio.create_task(_turn(settings))
     async with asyncio.timeout(20):
-        await logged("standing by", log, task)
+        await logged("standby waiting", log, task)
         yield task
 
 
@@ -83,7 +83,7 @@ async def test_turn_when_the_holder_ends_then_it_comes_and_both_are_logged(url: 
             holder.close()
             assert await task
     events = [(line["event"], line.get("lease_held_by", line.get("lease_held_by_before"))) for line in log]
-    assert events == [("standing by", this_process()), ("taking over", this_process())]
+    assert events == [("standby waiting", this_process()), ("standby taking over", this_process())]
 
 
 async def test_service_manager_when_standing_by_then_notified_that_it_started_and_is_well(
@@ -115,7 +115,7 @@ async def test_stop_when_standing_by_then_it_ends_and_a_reload_does_not_end_it(
             assert not task.done()
             os.kill(os.getpid(), number)
             assert not await task
-    assert log[-1]["event"] == "stopped"
+    assert log[-1]["event"] == "alertd stopped"
 
 
 async def test_database_when_away_while_standing_by_then_waited_out_and_notified_once(
@@ -127,13 +127,13 @@ async def test_database_when_away_while_standing_by_then_waited_out_and_notified
             name = name_of(url)
             await asyncio.to_thread(postgres.run, f"ALTER DATABASE {name} ALLOW_CONNECTIONS false")
             await asyncio.to_thread(postgres.cut, url)
-            await logged("lease cannot be seen", log, task)
+            await logged("lease not read", log, task)
             await asyncio.sleep(0.1)
             assert not task.done()
             await asyncio.to_thread(postgres.run, f"ALTER DATABASE {name} ALLOW_CONNECTIONS true")
             holder.close()
             assert await task
-    assert [line["event"] for line in log] == ["standing by", "lease cannot be seen", "taking over"]
+    assert [line["event"] for line in log] == ["standby waiting", "lease not read", "standby taking over"]
 
 
 async def test_probes_when_standing_by_then_alive_and_not_ready(url: str, unused_tcp_port: int) -> None:

@@ -169,7 +169,7 @@ async def test_watch_when_something_is_stuck_then_logged_when_it_changes_and_not
         watching.cancel()
         with suppress(asyncio.CancelledError):
             await watching
-    assert [line["event"] for line in logs] == ["stuck", "not stuck any more"]
+    assert [line["event"] for line in logs] == ["daemon stuck", "daemon recovered"]
     assert logs[0]["parts"] == "polling: no cycle begins"
     assert judged[0] == ()
 

@@ -112,7 +112,7 @@ def test_store_when_it_hangs_then_unhealthy_and_silent_to_the_watchdog_until_it_
         manager.wait("WATCHDOG=1", beats + 1)
         alertd.wait_cycles(1)
         assert alertd.run("healthcheck").code == 0
-    assert [line["parts"] for line in alertd.events("stuck")] == ["store: it does not answer"]
+    assert [line["parts"] for line in alertd.events("daemon stuck")] == ["store: it does not answer"]
 
 
 def test_daemon_when_it_hangs_then_killed_by_its_watchdog_and_goes_on_where_it_was(

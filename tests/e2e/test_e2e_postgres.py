@@ -140,8 +140,8 @@ def test_three_daemons_when_one_dies_then_one_other_takes_over_and_reports_what_
     first.wait_cycles(1)
     for other in (second, third):
         other.start()
-        wait_for(lambda other=other: other.events("standing by"), why="it waits")  # type: ignore[misc]
-        assert f"(pid {leader.pid})" in other.events("standing by")[0]["lease_held_by"]
+        wait_for(lambda other=other: other.events("standby waiting"), why="it waits")  # type: ignore[misc]
+        assert f"(pid {leader.pid})" in other.events("standby waiting")[0]["lease_held_by"]
     first.wait_cycles(2)
     assert second.cycles() + third.cycles() == 0
     assert owners_told(hook) == [("gpu-1", "firing")]
@@ -175,7 +175,7 @@ def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_reports_nothing
     sleeper = first.start()
     first.wait_cycles(2)
     second.start()
-    wait_for(lambda: second.events("standing by"), why="the second waits")
+    wait_for(lambda: second.events("standby waiting"), why="the second waits")
     sleeper.send_signal(signal.SIGSTOP)
     # A transaction that it holds open is ended by the server first.
     end = "UPDATE alertd_lease SET expires_at = '-infinity'"

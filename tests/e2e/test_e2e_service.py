@@ -36,7 +36,7 @@ def test_sigterm_when_a_send_is_in_flight_then_it_is_finished_and_exits_0(
     child = alertd.start()
     wait_for(lambda: hook.attempts, why="the send")
     child.send_signal(signal.SIGTERM)
-    wait_for(lambda: alertd.events("stopping"), why="that it heard")
+    wait_for(lambda: alertd.events("alertd stopping"), why="that it heard")
     gate.set()
     assert child.wait(PATIENCE_S) == 0
     assert no_traceback(alertd.log.read_text())

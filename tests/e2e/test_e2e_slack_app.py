@@ -193,7 +193,7 @@ def test_app_token_when_refused_then_said_with_the_remedy_and_the_rest_works(
     with alertd.running():
         spend(world, "gpu-1")
         wait_for(slack.shown, why="the alert")
-        (event,) = wait_for(lambda: alertd.events("slack buttons do not work"), why="the word")
+        (event,) = wait_for(lambda: alertd.events("slack connection refused"), why="the word")
     assert (event["error"], "xapp-" in event["remedy"]) == ("invalid_auth", True)
     assert "xapp-wrong-one" not in alertd.log.read_text()
     assert no_traceback(alertd.log.read_text())

@@ -109,7 +109,7 @@ class Oracle:
             self._given_up += 1
         elif text in {
             "task failed",
-            "attempt failed",
+            "delivery attempt failed",
             "overview failed",
             "chart failed",
             "request failed",

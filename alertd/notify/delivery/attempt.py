@@ -50,7 +50,7 @@ async def answered(
         task = asyncio.current_task()
         if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
             raise
-        get_logger().exception("notifier raised", **facts)
+        get_logger().exception("notifier failed", **facts)
         return otherwise(f"{type(error).__name__} in the notifier")
     if not isinstance(found, kinds):  # type: ignore[arg-type] # a union of classes
         get_logger().error("notifier returned no outcome", returned=type(found).__name__, **facts)

@@ -205,7 +205,7 @@ class Delivery:
             fault = None if task.cancelled() else task.exception()
             if fault is not None:
                 receiver, recipient = lane
-                self._log.error("attempt failed", receiver=receiver, recipient=recipient, exc_info=fault)
+                self._log.error("delivery attempt failed", receiver=receiver, recipient=recipient, exc_info=fault)
                 self._on_fault("delivery attempt")
                 self._free_at[lane] = asyncio.get_running_loop().time() + _FAULT_RETRY_S
         return bool(self._busy)
@@ -228,7 +228,7 @@ class Delivery:
             entries = await self._take_back(await self._known_entries())
             entries = await self._targets.known(entries, self._now(), busy=self._busy.keys())
         except StoreError as error:
-            self._log.error("outbox unreadable", error=str(error))
+            self._log.error("outbox not read", error=str(error))
             return _STORE_RETRY_S
         loop_time = asyncio.get_running_loop().time()
         self._free_at = {lane: free_at for lane, free_at in self._free_at.items() if free_at > loop_time}
@@ -279,7 +279,7 @@ class Delivery:
             self._leaving.add(entry.id)
         except StoreError as error:
             # Nothing leaves that is not stored as leaving.
-            self._log.error("claim failed", receiver=entry.receiver, error=str(error))
+            self._log.error("notification not claimed", receiver=entry.receiver, error=str(error))
             await asyncio.sleep(_STORE_RETRY_S)
             return _tally(entry, failed)
         envelope = Envelope(
@@ -316,14 +316,14 @@ class Delivery:
         try:
             return await self._write_anew(entry, self._now())
         except Exception:  # noqa: BLE001 -- as it was written first it is better than not at all
-            self._log.exception("message not written anew", receiver=entry.receiver)
+            self._log.exception("message not updated", receiver=entry.receiver)
             return entry
 
     async def _look_up(self, notifier: Notifier, entry: OutboxEntry) -> Lookup:
         try:
             thread_ref = await self._outbox.thread_ref(entry)
         except StoreError as error:
-            self._log.error("lookup failed", receiver=entry.receiver, error=str(error))
+            self._log.error("delivery lookup failed", receiver=entry.receiver, error=str(error))
             return CannotLook(str(error))
         find = partial(
             notifier.find, entry.key, recipient=entry.recipient, since=_since(entry, self._now()), thread_ref=thread_ref
@@ -341,7 +341,7 @@ class Delivery:
                 self._leaving.discard(before.id)
                 break
             except StoreError as error:
-                self._log.error("outcome not stored yet", receiver=before.receiver, error=str(error))
+                self._log.error("delivery outcome not stored", receiver=before.receiver, error=str(error))
                 await asyncio.sleep(_STORE_RETRY_S)
         if copies:
             self.wake()
@@ -354,7 +354,7 @@ class Delivery:
         name = self._fallback.get(entry.receiver)
         notifier = self._notifiers.get(name) if name is not None else None
         if name is None or notifier is None:
-            self._log.error("no fallback receiver", receiver=entry.receiver, title=entry.message.title)
+            self._log.error("fallback receiver missing", receiver=entry.receiver, title=entry.message.title)
             return entry, []
         copies = undelivered(entry, fallback=name, to=notifier.recipients, now=self._now(), install_id=self._install_id)
         return replace(entry, fallback_sent=True), copies

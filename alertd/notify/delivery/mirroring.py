@@ -58,7 +58,7 @@ class Mirroring:
         try:
             alerts = await self._told.mirrored(receiver, recipient, self._now())
         except StoreError as fault:
-            self._log.error("alerts to mirror unreadable", receiver=receiver, error=str(fault))
+            self._log.error("alerts to mirror not read", receiver=receiver, error=str(fault))
             return
         if not alerts:
             return
@@ -73,7 +73,7 @@ class Mirroring:
             if error:
                 self._log.warning("mirroring failed", **facts, error=error)
             else:
-                self._log.info("mirroring works again", **facts)
+                self._log.info("mirroring recovered", **facts)
         self._failing[lane] = error
 
 

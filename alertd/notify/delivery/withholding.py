@@ -32,7 +32,7 @@ async def is_withheld(entry: OutboxEntry, outbox: Outbox, withhold: Withhold, no
     except StoreError:
         raise
     except Exception:  # noqa: BLE001 -- a message that somebody silenced is better than one that nobody gets
-        get_logger().exception("silences not asked", receiver=entry.receiver)
+        get_logger().exception("silences not checked", receiver=entry.receiver)
         return False
     # Together or not at all: what is held alone would be pulled forward by what waits for it.
     for before, after in zip(waiting, held, strict=False):

@@ -125,10 +125,10 @@ class SlackApp:
         except SlackApiError as error:
             code = str(what_slack_said(error).get("error") or "")
             remedy = _REMEDIES.get(code, "check ALERTD_SLACK_APP_TOKEN and ALERTD_SLACK_BOT_TOKEN")
-            self._log.error("slack buttons do not work", error=code or "no readable answer", remedy=remedy)
+            self._log.error("slack connection refused", error=code or "no readable answer", remedy=remedy)
             return _REFUSED_RETRY_S
         except (aiohttp.ClientError, OSError, TimeoutError) as error:
-            self._log.warning("slack buttons wait for a connection", error=type(error).__name__)
+            self._log.warning("slack connection not opened", error=type(error).__name__)
         return _RETRY_S
 
     async def _serve(self, web: "AsyncWebClient") -> None:
@@ -144,14 +144,14 @@ class SlackApp:
         try:
             async with asyncio.timeout(_CONNECT_S):
                 await client.connect()  # type: ignore[no-untyped-call] # slack-sdk's
-            self._log.info("slack buttons ready")
+            self._log.info("slack connected")
             loop = asyncio.get_running_loop()
             seen_s = loop.time()
             while loop.time() - seen_s < _LOST_AFTER_S:
                 await asyncio.sleep(_LOOK_S)
                 if await client.is_connected():
                     seen_s = loop.time()
-            self._log.warning("slack buttons lost their connection")
+            self._log.warning("slack connection lost")
         finally:
             with suppress(Exception):
                 await client.close()  # type: ignore[no-untyped-call] # slack-sdk's

@@ -280,7 +280,7 @@ class SlackNotifier:
         second = await call(has_chart=False)
         if isinstance(second, Delivered):
             self._no_charts_until = now + _WITHOUT_CHARTS.total_seconds()
-            get_logger().warning("Slack takes no charts", receiver=self.name, error=outcome.reason)
+            get_logger().warning("slack chart refused", receiver=self.name, error=outcome.reason)
         return second
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:

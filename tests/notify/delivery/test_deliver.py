@@ -95,7 +95,7 @@ def test_entry_when_it_cannot_be_written_anew_then_sent_as_it_was() -> None:
     with capture_logs() as logs:
         run_jumping(run_for(worker(outbox, {"slack": slack}, write_anew=fail), 4000))
     assert [envelope.message for envelope in slack.envelopes] == [entry().message]
-    assert "message not written anew" in [line["event"] for line in logs]
+    assert "message not updated" in [line["event"] for line in logs]
 
 
 def held_where(*silenced: str) -> Withhold:
@@ -372,7 +372,7 @@ def test_notifier_when_it_raises_then_unknown_and_the_fault_is_logged() -> None:
         run_jumping(run_for(worker(outbox, {"slack": ScriptedNotifier(outbox, KeyError("xoxb-secret"))}), 1))
     assert outbox[1].state is UNKNOWN
     assert outbox[1].error == "KeyError in the notifier"
-    assert [log["event"] for log in logs] == ["notifier raised", "notification not delivered yet"]
+    assert [log["event"] for log in logs] == ["notifier failed", "notification not delivered yet"]
 
 
 class Quitter(ScriptedNotifier):

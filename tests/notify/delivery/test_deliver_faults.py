@@ -163,7 +163,7 @@ def test_fallback_when_there_is_none_then_the_log_says_so() -> None:
     outbox = outbox_of(entry())
     with capture_logs() as logs:
         run_jumping(run_for(worker(outbox, {"slack": ScriptedNotifier(outbox, INVITE)}), 1))
-    assert ("no fallback receiver", "error") in [(log["event"], log["log_level"]) for log in logs]
+    assert ("fallback receiver missing", "error") in [(log["event"], log["log_level"]) for log in logs]
     assert not outbox[1].fallback_sent
 
 
@@ -365,7 +365,7 @@ def test_attempt_when_it_fails_unforeseen_then_logged_and_other_lanes_go_on(call
         delivery._on_fault = counted.append
         run_jumping(run_for(delivery, 1))
     assert counted == ["delivery attempt"]
-    (line,) = [line for line in log if line["event"] == "attempt failed"]
+    (line,) = [line for line in log if line["event"] == "delivery attempt failed"]
     assert isinstance(line["exc_info"], RuntimeError)
     assert [outbox[number].state for number in (1, 2)].count(DELIVERED) == 1
 

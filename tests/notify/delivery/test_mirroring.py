@@ -83,7 +83,7 @@ def test_round_when_it_fails_then_the_log_says_so_once_and_again_when_it_works()
         assert len(mirror.notified) == 4
         return [str(line["event"]) for line in lines]
 
-    assert run_jumping(main()) == ["mirroring failed", "mirroring works again"]
+    assert run_jumping(main()) == ["mirroring failed", "mirroring recovered"]
 
 
 @pytest.mark.parametrize("fault", ["raises", "hangs"])
