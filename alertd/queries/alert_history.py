@@ -163,7 +163,8 @@ def judgement(rule: Rule, facts: Facts) -> Iterator[str]:
         yield f"    {both_ends(sample)}{f'; {limits}' if limits else ''}; {through(sample)}, {whole}"
         yield from (f"    {caveat}" for caveat in sample.caveats)
     if not samples:
-        yield "  nothing to judge: no spend fits it, or nothing was read yet"
+        why = "nothing to judge: no spend fits it" if isinstance(rule, SpendRule) else "reaches no threshold"
+        yield f"  {why}, or nothing was read yet"
     if len(samples) > _NEAREST:
         yield f"  … and {len(samples) - _NEAREST} more groups"
 

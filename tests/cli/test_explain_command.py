@@ -98,6 +98,12 @@ def test_explain_when_the_rule_looks_at_reads_then_the_past_is_not_judged(comman
     assert "  not judged: it depends on reads, not on bills\n" in shown
 
 
+def test_explain_when_nothing_reaches_a_threshold_then_does_not_say_that_nothing_fits(command: Command) -> None:
+    """The reads of every account were looked at, and are well."""
+    stale = "rules:\n  - {name: stale, type: data_stale, thresholds: {warning: 90d}}\n"
+    assert "\n  reaches no threshold, or nothing was read yet\n" in command(stale, "explain", "stale")
+
+
 @pytest.mark.parametrize("own", [broken_rules.NAME, failed_rules.NAME, unread_bills.NAME])
 def test_explain_when_the_rule_is_alertds_own_then_knows_it(command: Command, own: str) -> None:
     """No rules file has it, and it is in force all the same."""

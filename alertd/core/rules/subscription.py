@@ -1,6 +1,6 @@
 """`subscription`: fixed terms that end soon and were not renewed, and purchases."""
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from datetime import timedelta
 from decimal import ROUND_FLOOR, Decimal
@@ -111,14 +111,11 @@ class SubscriptionRule(Rule):
     def _sample(self, facts: Facts, term: Term, group: Labels, left: timedelta, reached: Severity | None) -> Sample:
         who = facts.owners.find(term.owner).name or term.owner or term.account
         assert term.ends_at is not None, "only terms whose end is known are judged"
-        over = left <= timedelta()
-        when = format_instant(term.ends_at)
-        text = f"ended {when}" if over else f"ends in {format_age(left)}, {when}, and was not renewed"
         return Sample(
             group=group,
             labels=(*self.labels, *(label for label in group if label[1])),
             account=term.account,
-            headline=f"Subscription of {who} ({term.product}) {text}",
+            headline=f"Subscription of {who} ({term.product}) {_what_became(term, facts.terms, left, reached)}",
             value=_days(max(left, timedelta())),
             unit=Unit.DAYS,
             reached=reached,
@@ -152,6 +149,18 @@ class SubscriptionRule(Rule):
 
 def _group(term: Term, bought: str = "") -> Labels:
     return tuple(zip(_GROUP, (term.account, term.owner, term.product_id or term.product, bought), strict=True))
+
+
+def _what_became(term: Term, terms: Iterable[Term], left: timedelta, reached: Severity | None) -> str:
+    """Say when the last term of a product ends, and whether it is a renewal that leaves time enough."""
+    assert term.ends_at is not None, "only terms whose end is known are judged"
+    when = format_instant(term.ends_at)
+    if left <= timedelta():
+        return f"ended {when}"
+    earlier = (each.ends_at for each in terms if each.what == term.what and each.ends_at is not None)
+    if reached is None and any(end < term.ends_at for end in earlier):
+        return f"was renewed until {when}"
+    return f"ends in {format_age(left)}, {when}, and was not renewed"
 
 
 def _facts(term: Term) -> tuple[tuple[str, str], ...]:

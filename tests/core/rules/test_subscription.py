@@ -79,6 +79,7 @@ def test_term_when_renewed_then_its_alert_ends() -> None:
     ended = step(alert, renewed, RULE, NOW)
     assert ended is not None
     assert ended.state is AlertState.RESOLVED
+    assert ended.headline == "Subscription of inst-9 (H100) was renewed until 2026-02-14 12:05 UTC"
     (other,) = judge(term(), term(timedelta(days=35), product_id="a100"), watched=[alert])
     assert other.held is WARNING
 
