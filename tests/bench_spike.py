@@ -5,8 +5,10 @@ How often `spike` raises a false alarm on a made world of 300 owners, and how lo
 
 Owners' levels follow a power law. A third are API keys of people (office hours, weekends, 30 % of noise), a third are
 GPUs at a constant price that are switched on for hours or weeks, a third are batch jobs on some days. Nothing of that
-is a fault, so every episode counts as a false alarm. Then a leak of some dollars an hour is added to keys that cost
-about a dollar an hour. Each line is one way to judge; the windows are of 24 hours, the threshold is twice the usual.
+is a fault, so every episode counts as a false alarm: in worlds where the mean of 7 days with `min_increase: $1`, which
+was the default, raises about 290 of them, and in others whose owners are all ten times as dear. Then a leak of some
+dollars an hour is added to keys that cost about a dollar an hour. Each line is one way to judge; the windows are of 24
+hours, the threshold is twice the usual.
 """
 
 import sys
@@ -20,14 +22,16 @@ Floats = NDArray[np.float64]
 DAY, WEEK = 24, 168
 HISTORY, MONTH = 28 * DAY, 30 * DAY
 OWNERS = 300
+_CHEAPEST = (0.005, 0.05)
+"""USD an hour of the cheapest owner."""
 UNITS = 10**10
 WINDOW, RATIO, LEAVE = 24, 2, 0.9
 
 
-def made_world(random: np.random.Generator) -> Floats:
+def made_world(random: np.random.Generator, cheapest: float) -> Floats:
     """Return the hourly spend in USD: (hours, owners)."""
     hours = HISTORY + WINDOW + MONTH
-    level = 0.05 * (random.pareto(1.1, OWNERS) + 1)
+    level = cheapest * (random.pareto(1.1, OWNERS) + 1)
     return np.stack([_KINDS[number % 3](random, hours) * level[number] for number in range(OWNERS)], axis=1)
 
 
@@ -111,15 +115,16 @@ def hours_to_see(random: np.random.Generator, leak: float, *, way: str, min_incr
 
 def main() -> None:
     """Print the table."""
-    heads = f"{'way':<16}{'min_increase':>14}{'false alarms a month':>22}{'$5/h seen':>17}{'$2/h':>8}{'missed':>8}"
-    sys.stdout.write(heads + "\n")
-    for way, least in (("mean of 7 days", 1.0), ("same hours", 1.0), ("same hours", 10.0), ("same hours", 20.0)):
-        worlds = [made_world(np.random.default_rng(seed)) for seed in (1, 2)]
-        alarms = np.mean([false_alarms(world, way=way, min_increase=least) for world in worlds])
+    ways = (("mean of 7 days", 1.0), ("same hours", 1.0), ("same hours", 10.0), ("same hours", 20.0))
+    heads = f"{'way':<16}{'min_increase':>14}{'false alarms a month':>22}{'dearer':>8}{'$5/h seen':>11}{'$2/h':>8}"
+    sys.stdout.write(f"{heads}{'missed':>8}\n")
+    worlds = [[made_world(np.random.default_rng(seed), cheapest) for seed in range(1, 5)] for cheapest in _CHEAPEST]
+    for way, least in ways:
+        few, more = (np.mean([false_alarms(each, way=way, min_increase=least) for each in kind]) for kind in worlds)
         (soon, lost), (later, lost_too) = (
             hours_to_see(np.random.default_rng(5), leak, way=way, min_increase=least) for leak in (5.0, 2.0)
         )
-        row = f"{way:<16}{f'${least:.0f}':>14}{alarms:>22.0f}{soon:>15.0f} h{later:>6.0f} h{lost + lost_too:>8}"
+        row = f"{way:<16}{f'${least:.0f}':>14}{few:>22.0f}{more:>8.0f}{soon:>9.0f} h{later:>6.0f} h{lost + lost_too:>8}"
         sys.stdout.write(row + "\n")
 
 

@@ -10,6 +10,7 @@ The range comes from past errors: the same forecast is made at each past day for
 those errors, as shares of what was forecast, lie in the range; a trend in them widens it the more, the further the end
 is. `python -m tests.bench_forecast` measures both on made months, against three plain ways of drawing spend on. The
 range holds the true end of 70 to 90 % of months; less often where single dear days are rare, and before a step to come.
+While a rise is younger than a week it may be an amount a day or a factor: one is expected, and the range holds both.
 On spend that is only noise around one level the mean of the month so far is a little better from mid-month on.
 
 It knows numbers only: which data is complete, and whether there is enough, is the rule's to judge.
@@ -97,7 +98,11 @@ def known_hours(history: SpendHistory) -> "NDArray[np.int64]":
 def expected_rest(history: SpendHistory) -> Floats:
     """Return what each group is expected to spend in the hours left; never negative where its spend never was."""
     known = _known(history.days)
-    days = carried_to_last_step(history.days, known)
+    days, _ = carried_to_last_step(history.days, known)
+    return _rest(history, known, days)
+
+
+def _rest(history: SpendHistory, known: Bools, days: Floats) -> Floats:
     by_rhythm = _expected(days, known, history.hours_left, _head_share(history, known))
     rate = history.days[-1] / np.clip(known_hours(history), 1, HOURS_PER_DAY)
     is_young = known.sum(axis=0) < _LEAST_DAYS
@@ -107,10 +112,20 @@ def expected_rest(history: SpendHistory) -> Floats:
 def rest_range(history: SpendHistory) -> tuple[Floats, Floats]:
     """Return the lower and the upper end of the 80 % range of `expected_rest`; NaN where too little is known."""
     known = _known(history.days)
-    days = carried_to_last_step(history.days, known)
+    days, other = carried_to_last_step(history.days, known)
+    low, high = _range(history, known, days)
+    # A few days cannot say whether a rise is an amount a day or a factor: the range holds both.
+    fresh = np.flatnonzero((other != days).any(axis=0))
+    if len(fresh):
+        other_low, other_high = _range(history.only(fresh), known[:, fresh], other[:, fresh])
+        low[fresh], high[fresh] = np.minimum(low[fresh], other_low), np.maximum(high[fresh], other_high)
+    return low, high
+
+
+def _range(history: SpendHistory, known: Bools, days: Floats) -> tuple[Floats, Floats]:
     length = min(_CHECK_DAYS, max(1, history.hours_left // HOURS_PER_DAY))
     errors, is_share = _past_errors(days, known, length)
-    expected = expected_rest(history)
+    expected = _rest(history, known, days)
     days_left = history.hours_left / HOURS_PER_DAY
     low, high = _middle(errors, further=max(1.0, (days_left + _WEEK) / (length + _WEEK)))
     scale = _WIDENED * np.where(is_share, np.abs(expected), days_left)
@@ -157,7 +172,7 @@ def _expected(days: Floats, known: Bools, hours_left: int, head_share: Floats) -
     return sums + week[odd] * head_share if rest else sums
 
 
-def carried_to_last_step(days: Floats, known: Bools) -> Floats:
+def carried_to_last_step(days: Floats, known: Bools) -> tuple[Floats, Floats]:
     """
     Return the days with all that lies before each group's latest step carried to the level after it.
 
@@ -165,8 +180,11 @@ def carried_to_last_step(days: Floats, known: Bools) -> Floats:
     `_STEP` times the highest ratio before, or as far below the lowest. The day before it may be of both levels and
     counts for neither. A rise is a flat amount a day, as of a GPU left on, or a factor where that fits the days since
     clearly better; a fall is a factor. Groups without a step keep their days.
+
+    Returns:
+        The days, and what they would be if each rise of less than a week ago were the other of the two.
     """
-    carried = days.copy()
+    carried, other = days.copy(), days.copy()
     backs = range(_LEAST_DAYS, min(_LONGEST_SINCE_STEP, len(days) - _WEEK - 1) + 1)
     is_open = known.sum(axis=0) > _LEAST_BEFORE_STEP
     may_step = _may_have_stepped(days, known, backs)
@@ -176,9 +194,12 @@ def carried_to_last_step(days: Floats, known: Bools) -> Floats:
             continue
         step = _Step.look_for(days[:, groups], known[:, groups], back)
         here = step.is_rise | step.is_fall
-        carried[:, groups[here]] = step.carried(days[:, groups])[:, here]
+        is_factor = step.is_factor(days[:, groups])
+        carried[:, groups[here]] = step.carried(days[:, groups], is_factor)[:, here]
+        is_other = step.is_fall | ~is_factor if back < _WEEK else is_factor
+        other[:, groups[here]] = step.carried(days[:, groups], is_other)[:, here]
         is_open[groups[here]] = False
-    return carried
+    return carried, other
 
 
 def _may_have_stepped(days: Floats, known: Bools, backs: range) -> Bools:
@@ -235,23 +256,32 @@ class _Step:
             is_fall=is_enough & (since * _STEP < lowest).all(axis=0),
         )
 
-    def carried(self, days: Floats) -> Floats:
+    def is_factor(self, days: Floats) -> Bools:
+        """Return which groups' days since the step are times what was due, and not an amount a day more."""
+        since = days[-self.back :]
+        ways = (self.due + self._flat(since), self.due * self._factor(since))
+        off_by_flat, off_by_factor = (((since - there) ** 2).sum(axis=0) for there in ways)
+        fits: Bools = off_by_factor < off_by_flat / 2
+        return self.is_fall | (fits & (self.back >= _ENOUGH_TO_TELL))
+
+    def carried(self, days: Floats, is_factor: Bools) -> Floats:
         """Return the days with those before the step as they would have been on the level after it."""
-        since, due = days[-self.back :], self.due
-        flat = (since - due).mean(axis=0)
-        total = due.sum(axis=0)
-        factor = np.where(total > 0, since.sum(axis=0) / np.where(total > 0, total, 1), 1)
-        off_by_flat, off_by_factor = (((since - there) ** 2).sum(axis=0) for there in (due + flat, due * factor))
-        is_factor = self.is_fall | ((self.back >= _ENOUGH_TO_TELL) & (off_by_factor < off_by_flat / 2))
+        since = days[-self.back :]
+        flat, factor = self._flat(since), self._factor(since)
         moved = np.where(is_factor, days * factor, days + flat)
         # The day on which it happened is of both levels: it is taken for one of its weekday.
-        moved[-self.back - 1] = np.where(is_factor, self._day_of_step(days) * factor, self._day_of_step(days) + flat)
+        day: Floats = days[-self.back - 1 - _WEEK]
+        moved[-self.back - 1] = np.where(is_factor, day * factor, day + flat)
         moved[-self.back :] = since
         return moved
 
-    def _day_of_step(self, days: Floats) -> Floats:
-        day: Floats = days[-self.back - 1 - _WEEK]
-        return day
+    def _flat(self, since: Floats) -> Floats:
+        flat: Floats = (since - self.due).mean(axis=0)
+        return flat
+
+    def _factor(self, since: Floats) -> Floats:
+        total = self.due.sum(axis=0)
+        return np.where(total > 0, since.sum(axis=0) / np.where(total > 0, total, 1), 1)
 
 
 def _over(days: Floats, due: Floats) -> Floats:
