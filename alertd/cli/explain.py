@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import now_of, prepare_to_read
+from alertd.cli.common import now_of, prepare_to_ask
 from alertd.cli.completing import names_in
 from alertd.core.printable import escape_controls
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from alertd.core.rules.base import Rule
     from alertd.core.rules.watched import Watched
     from alertd.rules_file.model import LoadedRules
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import AskedSettings
     from alertd.store.store import Store
 
 _EPILOG = """\b
@@ -44,13 +44,13 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     The first four or more digits of a fingerprint are enough. A rule's name shows how it evaluates now and its
     alerts, firing ones first.
     """
-    from alertd.daemon.plan import build_watched
+    from alertd.daemon.watching import build_watched
     from alertd.errors import UserError
     from alertd.queries.alert_history import history_lines, read_history
     from alertd.store.store import Store
 
     asked = _instant(at_text) if at_text is not None else None
-    settings = prepare_to_read(ctx)
+    settings = prepare_to_ask(ctx)
     loaded = _rules(settings)
     store = Store.open_read_only(settings.store_url())
     try:
@@ -93,7 +93,7 @@ def _instant(text: str) -> datetime:
         raise click.BadParameter(str(error), param_hint="--at") from None
 
 
-def _rules(settings: "Settings") -> "LoadedRules | None":
+def _rules(settings: "AskedSettings") -> "LoadedRules | None":
     """Return the rules, None where they cannot be read; the history is shown all the same."""
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
@@ -146,7 +146,7 @@ def _judged(
 
 def _audience(loaded: "LoadedRules | None") -> "Audience | None":
     from alertd.core.alerts.audience import Audience
-    from alertd.daemon.plan import default_receivers
+    from alertd.daemon.watching import default_receivers
 
     if loaded is None:
         return None

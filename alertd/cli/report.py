@@ -80,8 +80,8 @@ def _default(rules: "LoadedRules") -> "Report":
 def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "Message":
     from alertd.core.reports.figures import report_figures
     from alertd.core.reports.words import compose_report
-    from alertd.daemon.plan import build_link_targets, build_watched
-    from alertd.daemon.reports import scope_of
+    from alertd.daemon.plan import build_link_targets
+    from alertd.daemon.watching import build_watched, scope_of
     from alertd.queries.snapshot import read_snapshot
     from alertd.store.store import Store
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import now_of, prepare_to_read, print_json
+from alertd.cli.common import now_of, prepare_to_ask, print_json
 from alertd.cli.tables import table
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from alertd.core.reports.running import Running
     from alertd.queries.snapshot import Snapshot
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import AskedSettings
 
 _EPILOG = """\b
 Examples:
@@ -30,7 +30,7 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show what runs now, most expensive first: name, product, since when, USD an hour, and the alerts on it."""
     from alertd.core.reports.running import running
 
-    known = _known(prepare_to_read(ctx))
+    known = _known(prepare_to_ask(ctx))
     rows = running(known.facts)
     if as_json:
         print_json([_json(row, known) for row in rows])
@@ -42,9 +42,9 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
     return 0
 
 
-def _known(settings: "Settings") -> "Snapshot":
+def _known(settings: "AskedSettings") -> "Snapshot":
     from alertd.core.reports.running import BACK_HOURS
-    from alertd.daemon.plan import build_watched
+    from alertd.daemon.watching import build_watched
     from alertd.queries.snapshot import read_snapshot
     from alertd.rules_file.load import load_rules
     from alertd.store.store import Store

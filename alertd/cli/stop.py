@@ -138,7 +138,8 @@ def _desk(store: "Store", loaded: "LoadedRules", settings: "Settings", now: date
         StoreError: The store cannot be read.
     """
     from alertd.daemon.asked import acting_of
-    from alertd.daemon.plan import actions_of, build_watched
+    from alertd.daemon.plan import actions_of
+    from alertd.daemon.watching import build_watched
 
     watched, last = build_watched(loaded, settings), store.meta.last_read
     acting = acting_of(

@@ -1,20 +1,14 @@
 """What to watch and whom to notify, put together from the rules file, the settings and what is connected."""
 
 from collections.abc import Callable, Mapping
-from datetime import timedelta
 
 from alertd.core.actions import Action
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import NO_TARGETS, Audience, LinkTargets
 from alertd.core.rules.base import Rule
-from alertd.core.rules.own.broken_rules import RulesBroken
-from alertd.core.rules.own.failed_rules import FailedRules
-from alertd.core.rules.own.unread_bills import Blindness
-from alertd.core.rules.own.wrong_clock import WrongClock
-from alertd.core.rules.watched import Watched
 from alertd.daemon.receivers import contacts
-from alertd.daemon.reports import scope_of
 from alertd.daemon.state import BillSource, Plan
+from alertd.daemon.watching import build_watched, default_receivers
 from alertd.log import get_logger
 from alertd.notify.base import Notifier, can_edit
 from alertd.rules_file.model import LoadedRules
@@ -46,34 +40,6 @@ def actions_of(rules: LoadedRules) -> dict[str, Action]:
         entry.name: Action(name=entry.name, accounts=frozenset(entry.accounts), approvers=tuple(entry.approvers))
         for entry in rules.actions
     }
-
-
-def build_watched(rules: LoadedRules, settings: Settings) -> Watched:
-    """Return what is watched of the bills, by the rules of the file and alertd's own."""
-    blindness = Blindness.watching(
-        poll_interval=settings.poll_interval,
-        settle_delay=settings.settle_delay,
-        notify=default_receivers(rules),
-    )
-    return Watched(
-        accounts=frozenset(account.name for account in rules.accounts),
-        rules=(
-            *rules.rules,
-            blindness,
-            RulesBroken.watching(notify=blindness.notify),
-            FailedRules.watching(notify=blindness.notify),
-            WrongClock.watching(notify=blindness.notify),
-        ),
-        settle_delay=settings.settle_delay,
-        planned=rules.planned,
-        resource_accounts=frozenset(account.name for account in rules.accounts if account.resources),
-        reach=max((scope_of(report).reach for report in rules.reports), default=timedelta()),
-    )
-
-
-def default_receivers(rules: LoadedRules) -> tuple[str, ...]:
-    """Return who is notified where no route matches: `defaults.notify`, else the first receiver."""
-    return rules.default_notify or tuple(receiver.name for receiver in rules.receivers[:1])
 
 
 def build_audience(

@@ -14,11 +14,12 @@ from alertd.core.alert import Alert
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import OutboxEntry, delivery_key
 from alertd.core.reports.due import Mark, Timetable, Trigger, take_turn
-from alertd.core.reports.figures import ReportScope, report_figures
+from alertd.core.reports.figures import report_figures
 from alertd.core.reports.words import compose_report
 from alertd.core.rules.facts import Facts
 from alertd.daemon.state import Plan
 from alertd.daemon.store_gateway import StoreGateway
+from alertd.daemon.watching import scope_of
 from alertd.errors import StoreError
 from alertd.log import get_logger
 from alertd.rules_file.model import Report
@@ -36,11 +37,6 @@ class FactSource(Protocol):
 
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing; only after `look`."""
-
-
-def scope_of(report: Report) -> ReportScope:
-    """Return what a report of the rules file is about."""
-    return ReportScope(name=report.name, period=report.period, group_by=report.group_by, timezone=report.timezone)
 
 
 def cron_trigger(schedule: str) -> Trigger:

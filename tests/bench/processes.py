@@ -18,6 +18,8 @@ COMMANDS = (
     ("status",),
     ("spend",),
     ("check", "rules.yaml"),
+    ("running",),
+    ("explain", "gpu"),
 )
 _RULES = """version: 1
 rules:

@@ -56,6 +56,14 @@ for words, allowed in (
     loaded = sorted(set(sys.modules) & set({LIBRARIES + OWN}) - allowed)
     assert (code, loaded) == (0, []), (words, code, loaded)
 """
+SUMMING = f"""
+import sys
+from alertd.cli.root import run
+for words in ("running", "explain gpu"):
+    code = run(words.split())
+    loaded = sorted(set(sys.modules) & set({LIBRARIES + OWN}) - {{"yaml", "zipfile", "numpy"}})
+    assert (code, loaded) == (0, []), (words, code, loaded)
+"""
 
 
 @pytest.fixture
@@ -66,10 +74,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_commands_that_ask_when_run_then_import_no_library_they_do_not_need(folder: Path) -> None:
+@pytest.mark.parametrize("program", [pytest.param(PROGRAM, id="ask"), pytest.param(SUMMING, id="sum")])
+def test_commands_that_ask_when_run_then_import_no_library_they_do_not_need(folder: Path, program: str) -> None:
     """Each of these libraries takes as long to import as such a command may take."""
     (folder / "rules.yaml").write_text(RULES, encoding="utf-8")
-    ran = subprocess.run([sys.executable, "-c", PROGRAM], cwd=folder, capture_output=True, text=True, check=False)
+    ran = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=False)
     assert ran.returncode == 0, ran.stderr
 
 

@@ -20,8 +20,9 @@ from alertd.core.spend.planned import PlannedSpend
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.selection import SpendQuery
 from alertd.daemon.cycle import Cycle
-from alertd.daemon.plan import build_plan, build_watched
+from alertd.daemon.plan import build_plan
 from alertd.daemon.store_gateway import StoreGateway
+from alertd.daemon.watching import build_watched
 from alertd.errors import ApiCategoryUnknown, ApiKeyRefused, ApiUnavailable
 from alertd.queries.snapshot import read_past, read_snapshot
 from alertd.queries.status import read_status
