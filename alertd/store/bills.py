@@ -236,9 +236,11 @@ class Books:
         upsert_all(self._database, self.HOUR, _HourRow, rows, _HOUR_KEY)
 
     def _save_arrivals(self, change: BookChange) -> None:
-        for (step, end), came in change.arrivals.items():
-            row = _ArrivalRow(*change.book.key, step, end, encode_arrivals(came))
-            upsert(self._database, self.ARRIVAL, row, _ARRIVAL_KEY)
+        rows = (
+            _ArrivalRow(*change.book.key, step, end, encode_arrivals(came))
+            for (step, end), came in change.arrivals.items()
+        )
+        upsert_all(self._database, self.ARRIVAL, _ArrivalRow, rows, _ARRIVAL_KEY)
         first = min((end for _, end in change.book.arrivals), default=0)
         sql = f"DELETE FROM {self.ARRIVAL} WHERE account = ? AND category = ? AND end_hour < ?"  # noqa: S608
         self._database.execute(sql, (*change.book.key, first))

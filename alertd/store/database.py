@@ -30,6 +30,8 @@ class Dialect:
     """The type of a primary key that counts up by itself and never gives a number twice."""
     find: str
     """The function that returns at which character, from 1, a text holds another one; 0 where it does not."""
+    server_only: str
+    """What stands before a statement of a server's own: nothing there, the beginning of a comment elsewhere."""
     now: str = ""
     """The microseconds since 1970 by a clock of the database's own; empty where it has none."""
 

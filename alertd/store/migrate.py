@@ -111,7 +111,11 @@ def _require_not_newer(database: Database, held: int, known: int) -> None:
 def _apply(database: Database, migration: Migration) -> None:
     dialect = database.dialect
     sql = Template(migration.sql).substitute(
-        blob=dialect.blob, text=dialect.text, identity=dialect.identity, find=dialect.find
+        blob=dialect.blob,
+        text=dialect.text,
+        identity=dialect.identity,
+        find=dialect.find,
+        server_only=dialect.server_only,
     )
     with database.transaction():
         for statement in sql.split(";\n"):

@@ -34,6 +34,7 @@ _DIALECT = Dialect(
     text='TEXT COLLATE "C"',
     identity="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     find="strpos",
+    server_only="",
     now="CAST(extract(epoch FROM clock_timestamp()) * 1000000 AS BIGINT)",
 )
 _OLDEST_VERSION = 13
@@ -91,6 +92,11 @@ def _numbered(sql: str) -> bytes:
     """Return a statement with the marks that PostgreSQL knows: `$1`, `$2` in place of each `?`."""
     first, *rest = sql.split("?")
     return (first + "".join(f"${number}{text}" for number, text in enumerate(rest, 1))).encode()
+
+
+def _writes_one_row(sql: str) -> bool:
+    """Return whether a statement writes exactly one row or fails."""
+    return sql.startswith("INSERT") and not any(word in sql for word in ("NOTHING", "WHERE", "SELECT"))
 
 
 class PostgresDatabase:
@@ -173,8 +179,13 @@ class PostgresDatabase:
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """See `Database.execute`."""
+        statement = _numbered(sql), [_sendable(value) for value in values]
+        if not self._is_inside and _writes_one_row(sql) and psycopg.Pipeline.is_supported():
+            with self._writing() as number:
+                self._commit(number, statement)
+            return 1
         with self.transaction(), self._explained():
-            return self._session().execute(_numbered(sql), [_sendable(value) for value in values]).rowcount
+            return self._session().execute(*statement).rowcount
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """See `Database.executemany`."""
@@ -195,16 +206,20 @@ class PostgresDatabase:
         if self._is_inside:
             yield
             return
+        with self._writing() as number:
+            yield
+            self._commit(number)
+
+    @contextlib.contextmanager
+    def _writing(self) -> Iterator[str]:
+        """Begin to write, and yield the number by which the fate of the transaction can be asked for."""
         if self._is_read_only:
             raise StoreError(f"{self.place}: it was opened to read and cannot be written")
         check = _NUMBER if self._epoch is None else CHECK_LEASE.replace("?", str(self._epoch))
         with self._bracket(f"{_BEGIN_WRITE}; {check}") as said:
             if said is None:
                 raise LeaseLost(self.place)
-            # By it the fate of the transaction can be asked for.
-            (number,) = said
-            yield
-            self._commit(str(number))
+            yield str(said[0])
 
     @contextlib.contextmanager
     def snapshot(self) -> Iterator[None]:
@@ -250,11 +265,18 @@ class PostgresDatabase:
         with contextlib.suppress(psycopg.Error), connection.answering_within(SHORT_ANSWER_S):
             connection.execute("ROLLBACK")
 
-    def _commit(self, number: str) -> None:
+    def _commit(self, number: str, last: tuple[bytes, Sequence[Value]] | None = None) -> None:
+        """Commit; a last statement whose count nobody asks for goes with it, and no answer is awaited in between."""
         connection = self._session()
         try:
             with self._explained():
-                said = connection.execute("COMMIT").statusmessage
+                if last is None:
+                    committed = connection.execute("COMMIT")
+                else:
+                    with connection.pipeline():
+                        connection.execute(*last)
+                        committed = connection.execute("COMMIT")
+                said = committed.statusmessage
         except StoreError:
             # A cut while the server commits says nothing about whether it did.
             if not connection.closed or not self._has_committed(number):

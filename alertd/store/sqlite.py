@@ -23,7 +23,9 @@ _OWNER_ONLY = 0o600
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 _CACHE_KIB = 2 * 1024
 """Enough for what is asked for again: blocks are read once, one after the other, and the system keeps the file."""
-_DIALECT = Dialect(blob="BLOB", text="TEXT", identity="INTEGER PRIMARY KEY AUTOINCREMENT", find="instr")
+_DIALECT = Dialect(
+    blob="BLOB", text="TEXT", identity="INTEGER PRIMARY KEY AUTOINCREMENT", find="instr", server_only="--"
+)
 
 _RESTORE = (
     "stop alertd, keep a copy of the file and put a backup (`alertd db backup`) in its place; "

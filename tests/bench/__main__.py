@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from tests.bench import bills, daemons, judging, processes
+from tests.bench import bills, daemons, judging, processes, stores
 from tests.bench.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -22,6 +22,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "overview": judging.page,
     "backtest": judging.backtest,
     "commands": processes.start_up,
+    "postgresql": stores.postgresql,
     "idle": daemons.idle,
     "large": daemons.large,
     "accounts": daemons.accounts,

@@ -38,6 +38,7 @@ RELEASED = {
     "0007_action.sql": "b35f93dd78e2bf359ca4b6365fba13e97f781fb786e95783b1f7954cfd90e08d",
     "0008_utilization.sql": "b0c8be8576d0d91c6531c15e23d227017f7310d563056b937b865399d4d5e22a",
     "0009_packed.sql": "c335769f194b144610df3614dc94cf48664eb1467d8e0604dd1d033269c3af01",
+    "0010_plain_blocks.sql": "d0a99417e48d8c617d577e22768910c649ef3ba736c27cd6184a184bd43c0592",
 }
 """SHA-256 of every step that was released."""
 KEPT = sorted(FOLDER.glob("*.sql"))
