@@ -17,13 +17,14 @@ from alertd.core.hours import HourRange, HourSet, hour_of
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.spend.arrival import KEPT_HOURS, Arrivals, Place, ReadSpan, is_noted, lacked_at, note_block, with_read
 from alertd.core.spend.bill import BillRows, Series
-from alertd.core.spend.block import HourBlock, digest, empty_block, encode
+from alertd.core.spend.block import HourBlock, digest, empty_block, encode, encode_each
 from alertd.core.spend.lists import View
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NO_HOURS = HourSet()
+_NOWHERE = slice(0, 0)
 DEEP_HOURS = 72
 """How far back the hourly read for late rows goes."""
 FULL_HOURS = 30 * 24
@@ -171,21 +172,22 @@ def file_rows(
     Raises:
         OverflowError: The sum of one cell does not fit 64 bits.
     """
-    blocks, ignored = _blocks(table, rows, span)
+    cells, places, ignored = _cells(table, rows, span)
+    marks, no_rows = _marks(cells, places), digest(encode(empty_block()))
     hours = dict(book.hours)
     first_noted = hour_of(read_at) - KEPT_HOURS
     suspicions = {hour: s for hour, s in book.suspicions.items() if hour not in span}
     changed: dict[int, HourBlock] = {}
     arrivals: dict[Place, Arrivals] = {}
-    for hour in sorted({*blocks, *(h for h in book.hours if h in span)}):
-        block = blocks.get(hour, empty_block())
-        mark = digest(encode(block))
+    for hour in sorted(places.keys() | {h for h in book.hours if span.start <= h < span.end}):
+        place, mark = places.get(hour, _NOWHERE), marks.get(hour, no_rows)
         held = book.hours.get(hour)
         if held is not None and held.digest == mark:
-            if hour + block.longest > first_noted and not is_noted(book.arrivals, hour, block.longest):
+            if held.end > first_noted and not is_noted(book.arrivals, hour, held.end - hour):
                 # They were stored before anybody noted when rows come.
-                arrivals |= note_block(book.arrivals, hour, block, read_at=read_at, lacked=None)
+                arrivals |= note_block(book.arrivals, hour, cells.part(place), read_at=read_at, lacked=None)
             continue
+        block = cells.part(place)
         if held is not None and _is_doubtful(held, block):
             earlier = book.suspicions.get(hour)
             if earlier is None or earlier.digest != mark or read_at - earlier.since < confirm_after:
@@ -193,10 +195,11 @@ def file_rows(
                 suspicions[hour] = Suspicion(digest=mark, total=Usd(block.total), since=since)
                 continue
         changed[hour] = block
-        if hour + block.longest > first_noted:
+        longest = block.longest
+        if hour + longest > first_noted:
             is_taught = not is_backfill and (held is None or is_noted(book.arrivals, hour, held.end - hour))
             lacked = lacked_at(book.reads, hour, book.read_at) if is_taught else None
-            known = {**book.arrivals, **arrivals} if block.longest > 1 else book.arrivals
+            known = {**book.arrivals, **arrivals} if longest > 1 else book.arrivals
             arrivals |= note_block(known, hour, block, read_at=read_at, lacked=lacked)
         if len(block):
             hours[hour] = _summary(hour, block, mark)
@@ -263,12 +266,12 @@ def summarise(hour: int, block: HourBlock) -> HourSummary:
     return _summary(hour, block, digest(encode(block)))
 
 
-def _blocks(table: SeriesTable, rows: BillRows, span: HourRange) -> tuple[dict[int, HourBlock], int]:
-    """Group rows by hour into canonical blocks; also count the rows outside the range."""
+def _cells(table: SeriesTable, rows: BillRows, span: HourRange) -> tuple[HourBlock, dict[int, slice], int]:
+    """Return the cells of all hours by rising hour, where those of each lie, and how many rows are out of the range."""
     inside = (rows.hour >= span.start) & (rows.hour < span.end)
     ignored = len(rows) - int(inside.sum())
     if ignored == len(rows):
-        return {}, ignored
+        return empty_block(), {}, ignored
     ids = np.array([table.number(name) for name in rows.names], np.int32)
     chosen = np.flatnonzero(inside)
     hour, length, series = rows.hour[chosen], rows.span[chosen], ids[rows.series[chosen]]
@@ -279,19 +282,19 @@ def _blocks(table: SeriesTable, rows: BillRows, span: HourRange) -> tuple[dict[i
     starts = np.flatnonzero(first)
     picked = chosen[order]
     sums = [_cell_sums(column[picked], starts) for column in (rows.amount, rows.voucher, rows.pay)]
-    hour, length, series = hour[starts], length[starts], series[starts]
+    hour = hour[starts]
+    cells = HourBlock(series=series[starts], span=length[starts], amount=sums[0], voucher=sums[1], pay=sums[2])
     bounds = np.flatnonzero(np.concatenate(([True], hour[1:] != hour[:-1])))
     ends = [*bounds[1:].tolist(), len(hour)]
-    return {
-        int(hour[a]): HourBlock(
-            series=series[a:b],
-            span=length[a:b],
-            amount=sums[0][a:b],
-            voucher=sums[1][a:b],
-            pay=sums[2][a:b],
-        )
-        for a, b in zip(bounds.tolist(), ends, strict=True)
-    }, ignored
+    return cells, dict(zip(hour[bounds].tolist(), map(slice, bounds.tolist(), ends), strict=True)), ignored
+
+
+def _marks(cells: HourBlock, places: Mapping[int, slice]) -> dict[int, bytes]:
+    """Return the digest of each hour's block."""
+    if not places:
+        return {}
+    encoded = encode_each(cells, [*(place.start for place in places.values()), len(cells)])
+    return dict(zip(places, map(digest, encoded), strict=True))
 
 
 def _cell_sums(values: "NDArray[np.int64]", starts: "NDArray[np.intp]") -> "NDArray[np.int64]":

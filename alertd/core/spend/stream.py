@@ -5,7 +5,7 @@ A stream is a category's rows of up to an hour, or its longer ones. Nothing here
 Source of the rules: README, "What alertd believes".
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import EPOCH, SECONDS_PER_HOUR, hour_of, midnight_before
-from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, UNKNOWN, Arrivals, Place, step_of
+from alertd.core.spend.arrival import DAILY, HOURLY, KEPT_HOURS, Arrivals, Place, step_of
 from alertd.core.spend.lateness import LONGEST_S, OWN_ROWS, Delays, usual_delay
 
 if TYPE_CHECKING:
@@ -152,51 +152,69 @@ def fitted(values: "NDArray[np.int64]", size: int, missing: int) -> "NDArray[np.
     return np.concatenate((values, np.full(size - len(values), missing, np.int64)))
 
 
-class _Gathering:
-    """The arrivals of many categories, put together by step."""
+class _Came(NamedTuple):
+    """The rows of a stream as parallel columns: whose they are, the hour of their end, and how late they came."""
 
-    def __init__(self, now: datetime) -> None:
-        self._running = hour_of(now)
-        self.newest: dict[StreamKey, int] = {}
-        self._ends: dict[int, list[tuple[int, NDArray[np.int32]]]] = {step: [] for step in STEPS}
-        self.taught: dict[StreamKey, list[tuple[NDArray[np.int32], NDArray[np.int32]]]] = {}
+    series: "NDArray[np.int32]"
+    end: "NDArray[np.int64]"
+    delay_s: "NDArray[np.int64]"
+    """Negative where nobody can say."""
 
-    def add(self, key: tuple[str, str], arrivals: Mapping[Place, Arrivals]) -> None:
-        first = self._running - KEPT_HOURS
-        for (step, end), came in arrivals.items():
+    def part(self, chosen: "NDArray[np.bool_]") -> "_Came":
+        """Return some of the rows."""
+        return _Came(series=self.series[chosen], end=self.end[chosen], delay_s=self.delay_s[chosen])
+
+
+def _came(places: Mapping[Place, Arrivals], step: int) -> _Came | None:
+    """Put together the rows of one step: few in each of hundreds of places, so all of them at once."""
+    found = [(end, arrivals) for (its_step, end), arrivals in places.items() if its_step == step]
+    if not found:
+        return None
+    return _Came(
+        series=np.concatenate([arrivals.series for _, arrivals in found]),
+        end=np.repeat(np.array([end for end, _ in found], np.int64), [len(arrivals) for _, arrivals in found]),
+        delay_s=np.concatenate([arrivals.delay for _, arrivals in found]).astype(np.int64) * 60,
+    )
+
+
+def _step_rows(over: Sequence[_Came], taught: Sequence[_Came], size: int, settle_s: int) -> StepRows:
+    """
+    Return what the rows of one step of all categories say.
+
+    Args:
+        over: Those that are over, or of the running hour.
+        taught: Those of which it is known how late they came.
+    """
+    newest = np.full(size, NEVER, np.int64)
+    for came in over:
+        np.maximum.at(newest, came.series, came.end)
+    series = np.concatenate([np.empty(0, np.int64), *(came.series for came in taught)])
+    delay_s = np.concatenate([np.empty(0, np.int64), *(came.delay_s for came in taught)])
+    is_late = delay_s > settle_s
+    return StepRows(
+        newest=newest,
+        delays=Delays(
+            count=np.bincount(series, minlength=size).astype(np.int64),
+            late_series=series[is_late],
+            late_s=delay_s[is_late],
+        ),
+    )
+
+
+def _newest(stored: Iterable[tuple[int, int]], key: tuple[str, str], running: int) -> dict[StreamKey, int]:
+    """Return the end of the newest row of each stream of a category, by the hours that are stored."""
+    newest: dict[StreamKey, int] = {}
+    for hour, span in stored:
+        step = step_of(span)
+        if hour + span <= _end_seen(running, step):
             stream = StreamKey(*key, step)
-            # The running hour counts as soon as it has a row, a longer row only once it is over.
-            if end <= self._running + (step == HOURLY):
-                self.newest[stream] = max(end, self.newest.get(stream, NEVER))
-                self._ends[step].append((end, came.series))
-            if end > first:
-                is_taught = came.delay != UNKNOWN
-                if is_taught.any():
-                    self.taught.setdefault(stream, []).append((came.series[is_taught], came.delay[is_taught]))
+            newest[stream] = max(hour + span, newest.get(stream, NEVER))
+    return newest
 
-    def add_stored(self, key: tuple[str, str], hours: Iterable[tuple[int, int]]) -> None:
-        for hour, span in hours:
-            step = step_of(span)
-            if hour + span <= self._running + (step == HOURLY):
-                stream = StreamKey(*key, step)
-                self.newest[stream] = max(hour + span, self.newest.get(stream, NEVER))
 
-    def rows(self, step: int, size: int, settle_s: int) -> StepRows:
-        newest = np.full(size, NEVER, np.int64)
-        for end, series in sorted(self._ends[step], key=lambda pair: pair[0]):
-            newest[series] = end
-        parts = [part for stream, found in self.taught.items() if stream.step == step for part in found]
-        series = np.concatenate([part[0] for part in parts]) if parts else np.empty(0, np.int64)
-        delay_s = np.concatenate([part[1] for part in parts]).astype(np.int64) * 60 if parts else np.empty(0, np.int64)
-        is_late = delay_s > settle_s
-        return StepRows(
-            newest=newest,
-            delays=Delays(
-                count=np.bincount(series, minlength=size).astype(np.int64),
-                late_series=series[is_late].astype(np.int64),
-                late_s=delay_s[is_late],
-            ),
-        )
+def _end_seen(running: int, step: int) -> int:
+    """Return the last end that counts: the running hour does as soon as it has a row, a longer row once it is over."""
+    return running + (step == HOURLY)
 
 
 def streams_of(
@@ -213,26 +231,37 @@ def streams_of(
     Args:
         stored: Of categories of which no arrival is known, the hours with rows and the span of the longest in each.
     """
-    gathering = _Gathering(now)
+    running, settle_s = hour_of(now), -(-settle_delay // _SECOND)
+    newest: dict[StreamKey, int] = {}
     for key, hours in stored.items():
-        gathering.add_stored(key, hours)
-    for key, found in arrivals.items():
-        gathering.add(key, found)
-    size = 1 + max(
-        (int(came.series.max(initial=-1)) for found in arrivals.values() for came in found.values()), default=-1
-    )
-    settle_s = -(-settle_delay // _SECOND)
-    lateness, longest = {}, {}
-    for stream, parts in gathering.taught.items():
-        delay_s = np.concatenate([delay for _, delay in parts]).astype(np.int64) * 60
-        lateness[stream] = _quantile(delay_s, settle_s)
-        longest[stream] = int(delay_s.max())
+        newest |= _newest(hours, key, running)
+    found = {
+        StreamKey(*key, step): came
+        for key, places in arrivals.items()
+        for step in STEPS
+        if (came := _came(places, step)) is not None
+    }
+    over = {stream: came.part(came.end <= _end_seen(running, stream.step)) for stream, came in found.items()}
+    newest |= {stream: int(came.end.max()) for stream, came in over.items() if len(came.end)}
+    taught = {
+        stream: came.part((came.end > running - KEPT_HOURS) & (came.delay_s >= 0)) for stream, came in found.items()
+    }
+    taught = {stream: came for stream, came in taught.items() if len(came.end)}
+    size = 1 + max((int(came.series.max(initial=-1)) for came in found.values()), default=-1)
     return Streams(
-        rows={step: gathering.rows(step, size, settle_s) for step in STEPS},
+        rows={
+            step: _step_rows(
+                [came for stream, came in over.items() if stream.step == step],
+                [came for stream, came in taught.items() if stream.step == step],
+                size,
+                settle_s,
+            )
+            for step in STEPS
+        },
         read_at=read_at,
-        longest_s=longest,
-        lateness_s=lateness,
-        newest=gathering.newest,
+        longest_s={stream: int(came.delay_s.max()) for stream, came in taught.items()},
+        lateness_s={stream: _quantile(came.delay_s, settle_s) for stream, came in taught.items()},
+        newest=newest,
         settle_delay=settle_delay,
         arrivals=arrivals,
     )

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.money import MAX_UNITS
-from alertd.core.spend.block import HourBlock, decode, digest, empty_block, encode, exact_sum, spread
+from alertd.core.spend.block import HourBlock, decode, digest, empty_block, encode, encode_each, exact_sum, spread
 
 AMOUNTS = st.integers(-MAX_UNITS, MAX_UNITS)
 CELLS = st.dictionaries(
@@ -45,6 +45,25 @@ def test_encode_when_decoded_then_every_cell_is_back(
     packed = encode(block_of(cells))
     assert cells_of(decode(packed)) == cells
     assert encode(decode(packed)) == packed
+
+
+@given(st.lists(CELLS.filter(bool), min_size=1, max_size=5))
+def test_encode_each_when_blocks_lie_one_behind_the_other_then_each_is_as_alone(
+    blocks: list[dict[tuple[int, int], tuple[int, int, int]]],
+) -> None:
+    """Which columns are left out is decided for each block: its bytes are compared with those stored years ago."""
+    one_by_one = [block_of(cells) for cells in blocks]
+    whole = HourBlock(
+        series=np.concatenate([block.series for block in one_by_one]),
+        span=np.concatenate([block.span for block in one_by_one]),
+        amount=np.concatenate([block.amount for block in one_by_one]),
+        voucher=np.concatenate([block.voucher for block in one_by_one]),
+        pay=np.concatenate([block.pay for block in one_by_one]),
+    )
+    bounds = [0, *np.cumsum([len(block) for block in one_by_one]).tolist()]
+    encoded = encode_each(whole, bounds)
+    assert encoded == [encode(block) for block in one_by_one]
+    assert [cells_of(decode(data)) for data in encoded] == blocks
 
 
 @given(CELLS, CELLS)
