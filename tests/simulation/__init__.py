@@ -1,9 +1,11 @@
 """
 Whole lives of the daemon in virtual time: its real code, a world that goes wrong, and an oracle that shares no code.
 
-    plan       a seed's list of everything that happens
+    plan       everything that happens, as a list
+    worlds     kinds of plans, one for each kind of trouble
     world      the billing API and its bills
     receivers  who is notified, and how they fail
+    slack      a workspace, for one of them
     loop       the event loop, whose clock, threads and sockets belong to the simulation
     kill       where the process ends in the middle
     person     who acknowledges, silences and presses

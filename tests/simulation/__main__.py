@@ -11,10 +11,10 @@ if os.environ.get("PYTHONHASHSEED") != "0":
         sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"}
     )
 
-from tests.simulation.plan import make_plan
 from tests.simulation.planted import find_each
 from tests.simulation.run import run_plan
 from tests.simulation.shrink import shrink
+from tests.simulation.worlds import make_plan
 
 
 def say(text: str) -> None:

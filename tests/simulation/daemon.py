@@ -17,6 +17,7 @@ from pathlib import Path
 from types import SimpleNamespace, TracebackType
 from typing import Any
 from unittest.mock import patch
+from urllib.parse import urlsplit
 
 import httpx
 import structlog
@@ -39,6 +40,7 @@ from tests.simulation.kill import Connection, Process
 from tests.simulation.loop import Killed, SimulatedLoop
 from tests.simulation.plan import POLL_S
 from tests.simulation.receivers import Network
+from tests.simulation.slack import BASE_URL, TOKEN
 from tests.simulation.world import HOST
 
 SETTLE = timedelta(hours=2)
@@ -96,6 +98,12 @@ class SimulatedOutgoing(Outgoing):
     def http_client(self, url: str, **named: Any) -> httpx.AsyncClient:
         """Return a client whose connections are simulated."""
         return super().http_client(url, **{**named, "transport": self.__dict__["network"]})
+
+    def aiohttp_connector(self, url: str, **_named: Any) -> Any:
+        """Return a connector whose connections are simulated."""
+        import aiohttp  # noqa: PLC0415 -- most worlds have no Slack, and it takes long
+
+        return aiohttp.UnixConnector(urlsplit(url).hostname or "")
 
 
 @contextmanager
@@ -162,10 +170,11 @@ class Life:
 
     def __init__(self, system: System, network: Network, folder: Path, now_s: float) -> None:
         self.system = system
-        self.loop = SimulatedLoop(now_s)
+        self.loop = SimulatedLoop(now_s, connect=network.slack.connect)
         self.process = Process(self.loop)
         self.app: App | None = None
         self._network = network
+        network.slack.said_by = self._message_of
         self._folder = folder
         system.loop_s = self.loop.time
         self._task = self.loop.create_task(self._run())
@@ -183,6 +192,17 @@ class Life:
     def open_alerts(self) -> Sequence[Alert]:
         """Return the alerts in its store that have not ended."""
         return self.process.stores[-1].alerts.open_alerts()
+
+    def _message_of(self, key: str) -> str:
+        """Return a message of the outbox, as JSON."""
+        row = (
+            self.process.stores[-1]
+            ._database._connection.execute(  # type: ignore[attr-defined]
+                "SELECT message FROM outbox WHERE delivery_key = ?", (key,)
+            )
+            .fetchone()
+        )
+        return str(row[0])
 
     def spend(self) -> tuple[int, dict[tuple[str, str], int]] | None:
         """Return the first hour that is known, and what each category's owner spent since, in 1e-10 USD."""
@@ -256,6 +276,8 @@ class Life:
             database_url=f"sqlite:///{self._folder / 'alertd.db'}",
             novita_api_key=SecretStr("key-that-reads"),
             novita_base_url=f"https://{HOST}",
+            slack_bot_token=SecretStr(TOKEN),
+            slack_base_url=BASE_URL,
             poll_interval=timedelta(seconds=POLL_S),
             settle_delay=SETTLE,
             http_listen="off",

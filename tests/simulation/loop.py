@@ -152,13 +152,19 @@ class SimulatedLoop(asyncio.BaseEventLoop):
         self.servers[str(path)] = factory
         return _Server(self, str(path))
 
+    async def create_unix_connection(  # type: ignore[override]
+        self, factory: Any, path: Any = None, **_kwargs: Any
+    ) -> Any:
+        """Connect to what stands at a path: by name of its host where it is a part of the simulated network."""
+        return await self.create_connection(factory, path)
+
     async def create_connection(  # type: ignore[override]
         self, factory: Any, host: Any = None, port: Any = None, **_kwargs: Any
     ) -> Any:
         """Connect to a host of the simulated network."""
         if self._connect is None:
             raise ConnectionRefusedError(111, f"nobody listens at {host}:{port}")
-        return await self._connect(factory, host, port)
+        return await self._connect(factory, host)
 
     async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 -- asyncio's
         """Have no threads."""

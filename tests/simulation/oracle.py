@@ -13,14 +13,14 @@ from typing import Any
 from tests.simulation.oracle_bills import Belief, Group
 from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
+from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import OwnAlerts
 from tests.simulation.oracle_rolling import Seen, check_rolling
-from tests.simulation.plan import HOUR_S, POLL_S, RECEIVERS, USD, ReceiverTrouble
-from tests.simulation.receivers import SETTLED_AFTER_S, Network
-from tests.simulation.rules import QUIET_FROM_H, QUIET_RECEIVER, QUIET_UNTIL_H, RulesFile
+from tests.simulation.plan import HOUR_S, POLL_S, USD
+from tests.simulation.receivers import Network
+from tests.simulation.rules import RulesFile
 from tests.simulation.world import Answer, Refused, World
 
-NOTIFIED_WITHIN_S = 600
 EDIT_SETTLED_S = 2 * 900 + 300
 CLOCK_TRUSTED_S = 50 * 60
 UNSURE_S = 300
@@ -47,13 +47,13 @@ class Oracle:
         self.violations: list[Violation] = []
         self._world, self._network, self._rules = world, network, rules
         self._belief = Belief()
-        self._inboxes = Inboxes()
+        self._inboxes = Inboxes(rules)
+        self._notified = Notified(network, rules)
         self._read = 0
         """Answers that were filed."""
         self._cycles: list[tuple[float, int, bool]] = []
         """(when it was done, answers by then, whether it was good)."""
         self._seen: dict[str, Seen] = {}
-        self._firing_since: dict[str, float] = {}
         self._up_since_s = 0.0
         self._edited_at_s = -1e9
         self._clock_doubt_until_s = -1e9
@@ -64,6 +64,8 @@ class Oracle:
         self._silenced: dict[str, float] = {}
         self._last_cycle_s = -1e9
         self._checked = 0
+        self._is_next = True
+        """One cycle was done since the check before, so that nothing changed unseen."""
         self._given_up = 0
         self._own = OwnAlerts()
         self._budgets = Budgets(world.plan.start)
@@ -94,6 +96,8 @@ class Oracle:
         self._excuses[alert["fingerprint"]] = at_s
         if kind == "silence":
             self._silenced[alert["fingerprint"]] = at_s
+        if kind == "unsilence":
+            self._silenced.pop(alert["fingerprint"], None)
         if kind == "stop":
             self._stop_asks[alert["owner"]] = self._stop_asks.get(alert["owner"], 0) + 1
 
@@ -130,9 +134,47 @@ class Oracle:
         now_s = self._world.now_s
         cuts = [*self._deaths, *(begin for begin, _ in self._frozen)]
         is_clock_sure = self._is_clock_sure(now_s)
+        if len(self._cycles) > self._checked + 1:
+            # Their severity may have fallen and risen again, unseen.
+            self._excuses.update(dict.fromkeys(self._seen, now_s))
         for text in self._inboxes.read(self._network, self._excuses, cuts, is_clock_sure=is_clock_sure):
             self._violate(now_s, "messages", text)
-        taken = {(one.receiver, one.key) for one in self._network.taken}
+        self._check_deeds(now_s)
+        if life is None or life.app is None or not self._cycles:
+            return
+        for trouble in life.loop.troubles:
+            self._violate(now_s, "unforeseen", trouble)
+        life.loop.troubles.clear()
+        done_s, answered, _ = self._cycles[-1]
+        is_quiet = (
+            len(self._world.answers) == answered and now_s - done_s > NOTIFIED_WITHIN_S and done_s >= self._up_since_s
+        )
+        if not is_quiet:
+            return
+        self._is_next, self._checked = len(self._cycles) == self._checked + 1, len(self._cycles)
+        refused = self._file()
+        self._check_alive(now_s)
+        self._check_own(life, done_s)
+        if not self._is_clock_sure(done_s):
+            self._reached_since.clear()
+            self._budgets.forget()
+            self._seen = {one.fingerprint: one for one in self._alerts(life)}
+            self._check_notified(now_s, done_s, is_clock_sure=False)
+            return
+        groups = self._belief.groups()
+        self._check_spend(life, groups)
+        for closing in self._inboxes.closings:
+            if abs(datetime.fromisoformat(closing["endsAt"]).timestamp() - self._world.start_s - done_s) < UNSURE_S:
+                for text in self._budgets.check_closing(groups, closing):
+                    self._violate(now_s, "messages", text)
+        self._check_alerts(life, groups, done_s, refused)
+        self._check_notified(now_s, done_s, is_clock_sure=True)
+        acknowledged = (one.fingerprint for one in self._seen.values() if one.acknowledged_by)
+        self._inboxes.acknowledged = frozenset(acknowledged)
+
+    def _check_deeds(self, now_s: float) -> None:
+        """What counts as delivered was taken, and nothing was stopped that nobody asked for."""
+        taken = {(one.receiver, one.key) for one in self._network.taken} | self._network.edited
         for place in self._said_delivered:
             if place not in taken:
                 self._violate(
@@ -145,35 +187,6 @@ class Oracle:
                 self._violate(
                     now_s, "stop", f"{owner} was stopped {count} times, asked for {self._stop_asks.get(owner, 0)} times"
                 )
-        if life is None or life.app is None or not self._cycles:
-            return
-        for trouble in life.loop.troubles:
-            self._violate(now_s, "unforeseen", trouble)
-        life.loop.troubles.clear()
-        done_s, answered, _ = self._cycles[-1]
-        is_quiet = (
-            len(self._world.answers) == answered and now_s - done_s > NOTIFIED_WITHIN_S and done_s >= self._up_since_s
-        )
-        if not is_quiet:
-            return
-        refused = self._file()
-        self._check_alive(now_s)
-        self._check_own(life, done_s)
-        if not self._is_clock_sure(done_s):
-            self._reached_since.clear()
-            self._budgets.forget()
-            self._seen = {one.fingerprint: one for one in self._alerts(life)}
-            return
-        groups = self._belief.groups()
-        self._check_spend(life, groups)
-        for closing in self._inboxes.closings:
-            if abs(datetime.fromisoformat(closing["endsAt"]).timestamp() - self._world.start_s - done_s) < UNSURE_S:
-                for text in self._budgets.check_closing(groups, closing):
-                    self._violate(now_s, "messages", text)
-        self._check_alerts(life, groups, done_s, refused)
-        self._check_notified(now_s)
-        acknowledged = (one.fingerprint for one in self._seen.values() if one.acknowledged_by)
-        self._inboxes.acknowledged = frozenset(acknowledged)
 
     def _is_clock_sure(self, at_s: float) -> bool:
         return at_s > self._clock_doubt_until_s
@@ -209,6 +222,7 @@ class Oracle:
             yield Seen(
                 fingerprint=one.fingerprint,
                 rule=one.rule,
+                rule_type=one.type,
                 owner=labels.get("owner"),
                 state=str(one.state),
                 severity=one.severity.label,
@@ -261,17 +275,12 @@ class Oracle:
     def _check_alerts(self, life: Any, groups: Groups, done_s: float, refused: dict[str, bool]) -> None:
         before, now = self._seen, {one.fingerprint: one for one in self._alerts(life)}
         self._seen = now
-        is_next, self._checked = len(self._cycles) == self._checked + 1, len(self._cycles)
-        for fingerprint in before.keys() | now.keys():
-            state = now[fingerprint].state if fingerprint in now else ""
-            if state != (before[fingerprint].state if fingerprint in before else ""):
-                self._firing_since[fingerprint] = done_s
         is_by_old_text = self._rules.is_broken and self._up_since_s > self._edited_at_s
         if done_s - self._edited_at_s < EDIT_SETTLED_S or is_by_old_text:
             self._reached_since.clear()
             self._budgets.forget()
             return
-        if self._edited_at_s > done_s - 2 * POLL_S or not is_next:
+        if self._edited_at_s > done_s - 2 * POLL_S or not self._is_next:
             # Whatever ended may have ended by another cycle, or by another text.
             before = {}
         for rule in self._rules.rolling:
@@ -296,48 +305,23 @@ class Oracle:
         for text in self._budgets.check(groups, [*now.values()], now_h=now_h, names=names):
             self._violate(self._world.now_s, "alerts", text)
 
-    def _check_notified(self, now_s: float) -> None:
+    def _check_notified(self, now_s: float, done_s: float, *, is_clock_sure: bool) -> None:
         """Whoever is to be notified knows what the daemon knows."""
-        if self._given_up > self._inboxes.stood_in:
-            self._violate(
-                now_s, "notified", f"{self._given_up} were given up, the fallback has {self._inboxes.stood_in}"
-            )
-        for receiver in RECEIVERS:
-            if self._is_excused(receiver, now_s):
-                continue
-            for fingerprint, one in self._seen.items():
-                known = self._inboxes.known.get((receiver, fingerprint))
-                is_known = known is not None and known.status == "firing"
-                is_withheld = one.is_muted or fingerprint in self._silenced
-                is_wanted = one.state == "firing" and receiver in self._rules.receivers_of(one.rule)
-                if is_wanted and not is_known and not is_withheld and self._is_due(receiver, fingerprint, now_s):
-                    self._violate(
-                        now_s, "notified", f"{receiver} does not know that {one.rule} of {one.owner or 'all'} fires"
-                    )
-            for (who, fingerprint), known in self._inboxes.known.items():
-                is_open = fingerprint in self._seen and self._seen[fingerprint].state == "firing"
-                is_ended = who == receiver and known.status == "firing" and not is_open
-                if is_ended and self._is_due(receiver, fingerprint, now_s):
-                    self._violate(now_s, "notified", f"{receiver} does not know that {fingerprint} ended")
-
-    def _is_due(self, receiver: str, fingerprint: str, now_s: float) -> bool:
-        """Return whether a change of an alert must have arrived: not where its three copies may all have been lost."""
-        since_s = self._firing_since.get(fingerprint, now_s)
-        is_lost = self._network.may_have_lost(receiver, since_s, since_s)
-        return now_s - since_s > NOTIFIED_WITHIN_S and not is_lost
-
-    def _is_excused(self, receiver: str, now_s: float) -> bool:
-        hour = now_s / HOUR_S % 24
-        is_quiet = receiver == QUIET_RECEIVER and not QUIET_UNTIL_H + SETTLED_AFTER_S / HOUR_S < hour < QUIET_FROM_H
-        if is_quiet or now_s - self._up_since_s < SETTLED_AFTER_S:
-            return True
-        if any(begin <= now_s and end >= now_s - SETTLED_AFTER_S for begin, end in self._frozen):
-            return True
-        return any(t.at_s <= now_s < t.until_s + SETTLED_AFTER_S for t in self._receiver_troubles(receiver))
-
-    def _receiver_troubles(self, receiver: str) -> Iterator[ReceiverTrouble]:
-        events = self._world.plan.events
-        return (event for event in events if isinstance(event, ReceiverTrouble) and event.receiver == receiver)
+        for fingerprint in self._notified.note(self._seen, done_s, is_next=self._is_next):
+            # Its rise to where it was is news again.
+            self._excuses[fingerprint] = done_s
+        # A silence here lasts until its alert ends.
+        self._silenced = {who: since_s for who, since_s in self._silenced.items() if who in self._seen}
+        at = Moment(
+            now_s=now_s,
+            done_s=done_s,
+            up_since_s=self._up_since_s,
+            frozen=self._frozen,
+            is_clock_sure=is_clock_sure,
+            given_up=self._given_up,
+        )
+        for text in self._notified.check(self._seen, self._inboxes, self._silenced.keys(), at):
+            self._violate(now_s, "notified", text)
 
     def _violate(self, at_s: float, kind: str, text: str) -> None:
         if len(self.violations) < MOST_SHOWN:

@@ -8,9 +8,10 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from tests.simulation.plan import HOUR_S
+from tests.simulation.plan import DAY_S, HOUR_S
 from tests.simulation.receivers import Network, Taken
-from tests.simulation.rules import QUIET_FROM_H, QUIET_RECEIVER, QUIET_UNTIL_H
+from tests.simulation.rules import QUIET_RECEIVER, RulesFile
+from tests.simulation.slack import RECEIVER as SLACK
 
 FALLBACK = "spare"
 MOST_COPIES = 3
@@ -23,7 +24,7 @@ LATE_S = 48 * HOUR_S
 
 
 @dataclass(slots=True)
-class _Known:
+class Known:
     """What one receiver knows of one alert."""
 
     status: str
@@ -37,7 +38,8 @@ class _Known:
 class Inboxes:
     """What each receiver knows, from what it took, in the order in which it took it."""
 
-    known: dict[tuple[str, str], _Known] = field(default_factory=dict)
+    rules: RulesFile
+    known: dict[tuple[str, str], Known] = field(default_factory=dict)
     acknowledged: frozenset[str] = frozenset()
     """The fingerprints of what had been acknowledged when they were read before."""
     closings: list[dict[str, Any]] = field(default_factory=list)
@@ -45,6 +47,8 @@ class Inboxes:
     stood_in: int = 0
     """What the fallback took in place of others."""
     _read: int = 0
+    _roots: dict[tuple[str, str], str] = field(default_factory=dict)
+    """By fingerprint and beginning the `ts` of its first message in Slack."""
     _bodies: dict[tuple[str, str], bytes] = field(default_factory=dict)
     _copies: Counter[tuple[str, str]] = field(default_factory=Counter)
     _lost: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -66,31 +70,61 @@ class Inboxes:
             self._copies[key] += 1
             if self._bodies.setdefault(key, one.body) != one.body:
                 yield f"{one.receiver}: {one.key[:12]} came again with other bytes"
-            allowed = min(1 + self._lost[key], MOST_COPIES)
+            allowed = min(1 + self._lost[key], MOST_COPIES) if one.receiver != SLACK else 1
             if self._copies[key] > allowed:
                 yield f"{one.receiver}: {one.key[:12]} came {self._copies[key]} times, {allowed} allowed: {_title(one)}"
             if not one.is_answered or any(0 <= at_s - one.at_s < CUT_WITHIN_S for at_s in cuts):
                 self._lost[key] += 1
             if self._copies[key] > 1:
+                yield from self._check_copy(one)
                 continue
             if one.receiver == FALLBACK:
                 self.stood_in += 1
                 continue
             if one.receiver == QUIET_RECEIVER and is_clock_sure:
-                yield from _check_quiet(one)
+                yield from self._check_quiet(one)
             for alert in one.alerts:
                 yield from _check_words(one, alert)
                 if alert["status"] == "resolved" and " at the end of " in alert["annotations"].get("summary", ""):
                     self.closings.append(alert)
                 yield from self._note(network, one, alert, excuse_repeat_since)
+                if one.thread is not None:
+                    yield from self._check_thread(one, alert)
         self._read = len(network.taken)
+
+    def _check_thread(self, one: Taken, alert: dict[str, Any]) -> Iterator[str]:
+        """Each life of an alert has a message of its own in Slack, and what follows is in its thread."""
+        life = (alert["fingerprint"], alert["startsAt"])
+        root = self._roots.setdefault(life, one.thread or one.ts)
+        lives = {thread: each for each, thread in self._roots.items() if each[0] == life[0] and each != life}
+        if one.thread in lives:
+            yield f"slack: {_title(one)!r} continues the thread of an earlier life of its alert"
+        if one.thread and one.thread != root:
+            yield f"slack: {_title(one)!r} is not in the thread of its alert"
+
+    def _check_copy(self, one: Taken) -> Iterator[str]:
+        """What comes once more does so before anything that follows it."""
+        for alert in one.alerts:
+            known = self.known.get((one.receiver, alert["fingerprint"]))
+            is_over = known is not None and known.status == "resolved" and known.starts_at == alert["startsAt"]
+            if alert["status"] == "firing" and is_over:
+                yield f"{one.receiver}: a copy of the beginning came after the end: {_title(one)}"
+
+    def _check_quiet(self, one: Taken) -> Iterator[str]:
+        is_quiet = all(
+            all(self.rules.may_be_quiet(one.at_s + by_h * HOUR_S, DAY_S)) for by_h in (-UNSURE_H, 0, UNSURE_H)
+        )
+        # Many alerts in one message are as urgent as the worst of them.
+        if is_quiet and all(alert["labels"].get("severity") != "critical" for alert in one.alerts):
+            hour = one.at_s / HOUR_S % 24
+            yield f"{one.receiver}: notified at {hour:.2f} h, in its quiet hours: {_title(one)}"
 
     def _note(self, network: Network, one: Taken, alert: dict[str, Any], excuses: dict[str, float]) -> Iterator[str]:
         summary = alert["annotations"].get("summary", "")
         place = (one.receiver, alert["fingerprint"])
         before = self.known.get(place)
         is_folded = "Delivered late" in json.dumps(alert["annotations"])
-        now = _Known(alert["status"], alert["startsAt"], alert["labels"].get("severity", ""), one.at_s, is_folded)
+        now = Known(alert["status"], alert["startsAt"], alert["labels"].get("severity", ""), one.at_s, is_folded)
         who = f"{one.receiver}: {alert['labels'].get('alertname')} of {alert['labels'].get('owner', 'all')}"
         if now.status == "resolved":
             began_s = datetime.fromisoformat(now.starts_at).timestamp() - network.world.start_s
@@ -111,18 +145,13 @@ class Inboxes:
         self.known[place] = now
 
 
-def _check_quiet(one: Taken) -> Iterator[str]:
-    hour = one.at_s / HOUR_S % 24
-    is_quiet = hour > QUIET_FROM_H + UNSURE_H or hour < QUIET_UNTIL_H - UNSURE_H
-    # Many alerts in one message are as urgent as the worst of them.
-    if is_quiet and all(alert["labels"].get("severity") != "critical" for alert in one.alerts):
-        yield f"{one.receiver}: notified at {hour:.2f} h, in its quiet hours: {_title(one)}"
-
-
 def _check_words(one: Taken, alert: dict[str, Any]) -> Iterator[str]:
     """The words say what the values say."""
     notes, labels = alert["annotations"], alert["labels"]
     if labels.get("type") != "rolling_spend" or alert["status"] != "firing":
+        return
+    if one.thread is not None and len(one.alerts) > 1:
+        # A storm names the worst in its text, and lists the others below.
         return
     value, summary = Decimal(notes["value"]), notes["summary"]
     cents = f"${value.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"

@@ -25,6 +25,7 @@ class Seen:
 
     fingerprint: str
     rule: str
+    rule_type: str
     owner: str | None
     state: str
     severity: str

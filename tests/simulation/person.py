@@ -48,8 +48,8 @@ def ask(loop: SimulatedLoop, kind: str, request: dict[str, object]) -> _Wire | N
     return wire
 
 
-def request_of(event: Ask, alert: dict[str, str], number: int) -> tuple[str, dict[str, object]]:
-    """Return what somebody asks about an alert, as the socket takes it."""
+def request_of(event: Ask, alert: dict[str, str], number: int, silence: int) -> tuple[str, dict[str, object]]:
+    """Return what somebody asks about an alert, as the socket takes it; *silence* is the number of the one to end."""
     by = f"person-{number}"
     fingerprint = alert["fingerprint"]
     match event.kind:
@@ -66,4 +66,4 @@ def request_of(event: Ask, alert: dict[str, str], number: int) -> tuple[str, dic
                 "by": by,
                 "person": f"cli:{by}",
             }
-    return "expire_silence", {"id": f"{number:08x}", "by": by}
+    return "expire_silence", {"id": f"{silence:08x}", "by": by}

@@ -4,15 +4,13 @@ A seed's plan: a plain list of everything that happens in the world, so that shr
 Instants are seconds, and hours whole hours, since the plan's start, which is a UTC midnight. Money is in 1e-10 USD.
 """
 
-import random
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 HOUR_S, DAY_S = 3600, 86400
 USD = 10**10
 POLL_S = 4 * HOUR_S
-OWNERS = 20
+RECEIVERS = ("pager", "bridge", "night", "slack")
 
 STARTS = (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 3, 22, tzinfo=UTC))
 """A Monday; the end of a short month; daylight saving begins in Europe a week later."""
@@ -122,22 +120,22 @@ RECEIVER_WORDS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kill:
-    """The process is killed, some steps or commits after an instant; it starts again soon."""
+    """The process is killed, some steps, commits or sends after an instant; it starts again soon."""
 
     at_s: int
     steps: int = 0
     commits: int = 0
     """Where above 0: at the commit of this number from then on."""
+    sends: int = 0
+    """Where above 0: in the middle of the request of this number that does something, from then on."""
     is_before: bool = False
-    """Before that commit, else after it."""
+    """Before that commit, or before the request is taken; else after it."""
     back_after_s: int = 5
 
     def __str__(self) -> str:
-        where = (
-            f"{self.steps} steps"
-            if not self.commits
-            else f"{'before' if self.is_before else 'after'} commit {self.commits}"
-        )
+        side = "before" if self.is_before else "after"
+        where = f"{side} request {self.sends} is taken" if self.sends else f"{self.steps} steps"
+        where = f"{side} commit {self.commits}" if self.commits else where
         return f"at {when_text(self.at_s)} the process is killed ({where} later), and back after {self.back_after_s} s"
 
 
@@ -196,7 +194,7 @@ class Ask:
 Event = Run | Late | Changed | ApiTrouble | ReceiverTrouble | Kill | Wall | Freeze | Edit | Ask
 
 
-OTHERS = ("month", "daily", "calendar", "spike", "newcomer", "runs-long", "stale")
+EDITS = ("comment", "raise a threshold", "lower a threshold", "broken", "remove a rule", "as at first")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,8 +205,10 @@ class Plan:
     days: int
     start: datetime
     events: tuple[Event, ...] = field(repr=False)
-    others: tuple[str, ...] = OTHERS
-    """Which rules stand in the file beside those of rolling spend."""
+    rolling: tuple[str, ...] = ("gpu-day", "llm-hours")
+    """Which rules of rolling spend stand in the file."""
+    others: tuple[str, ...] = ()
+    """Which others."""
 
     def text(self) -> str:
         """Return it as a short account in words, in the order of time."""
@@ -237,140 +237,3 @@ def hour_text(hour: int) -> str:
 
 def span_text(first: int, last: int) -> str:
     return hour_text(first) if last == first + 1 else f"{hour_text(first)} to {hour_text(last)}"
-
-
-def make_plan(seed: int, days: int) -> Plan:
-    """
-    Return the plan of a seed: how many troubles of which kind it has is itself left to chance.
-
-    So are its size and its rules: a small world is lived through sooner, and hides less. One in four is whole.
-    """
-    rng = random.Random(seed)
-    is_whole = rng.random() < 0.25
-    owners_many = OWNERS if is_whole else rng.choice((2, 5, 10))
-    others = tuple(rng.sample(OTHERS, 4 if is_whole else rng.choice((1, 2, 3))))
-    weights = {
-        kind: rng.choice((0, 0, 1, 1, 3)) for kind in ("bills", "api", "receivers", "kills", "clock", "edits", "people")
-    }
-    events: list[Event] = list(_runs(rng, days, owners_many))
-    owners = sorted({event.owner for event in events if isinstance(event, Run)})
-    events += _bills(rng, days, owners, weights["bills"])
-    events += _api(rng, days, weights["api"])
-    events += _receivers(rng, days, weights["receivers"])
-    events += _kills(rng, days, weights["kills"])
-    events += _clock(rng, days, weights["clock"])
-    events += _edits(rng, days, weights["edits"])
-    events += _people(rng, days, weights["people"])
-    return Plan(seed=seed, days=days, start=rng.choice(STARTS), events=tuple(events), others=others)
-
-
-def _runs(rng: random.Random, days: int, many: int) -> Iterator[Run]:
-    hours = days * 24
-    first = rng.randrange(OWNERS)
-    for number in sorted((first + each) % OWNERS for each in range(many)):
-        category = "llm" if number % 5 == 4 else "cloud_storage" if number % 10 == 3 else "gpu"
-        step = 24 if category == "cloud_storage" else 1
-        hour = rng.randrange(-48, hours // 2, step) if step > 1 else rng.randrange(-48, hours // 2)
-        if step > 1:
-            hour -= hour % 24
-        for _ in range(rng.randrange(1, 4)):
-            last = min(hour + step * max(1, rng.choice((3, 9, 30, 80, 300)) // step), hours)
-            if last > hour:
-                rate = rng.choice((USD // 3, USD, 2 * USD + 1, 5 * USD // 7, 9 * USD))
-                yield Run(
-                    owner=f"{category[:3]}-{number:02}", category=category, first=hour, last=last, rate=rate, step=step
-                )
-            hour = last + rng.choice((1, 4, 20, 50)) * step
-            if hour >= hours:
-                break
-
-
-def _at(rng: random.Random, days: int) -> int:
-    return rng.randrange(HOUR_S, days * DAY_S)
-
-
-def _lasting(rng: random.Random) -> int:
-    return rng.choice((300, 1800, 3 * HOUR_S, 9 * HOUR_S, 14 * HOUR_S, 40 * HOUR_S))
-
-
-def _bills(rng: random.Random, days: int, owners: list[str], weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 3):
-        owner, first = rng.choice(owners), rng.randrange(-24, days * 24)
-        yield Late(
-            owner=owner, first=first, last=first + rng.choice((1, 3, 12)), by_s=rng.choice((1, 5, 11, 30)) * HOUR_S
-        )
-    for _ in range(weight * days // 4):
-        owner, at_s = rng.choice(owners), _at(rng, days)
-        first = at_s // HOUR_S - rng.choice((3, 12, 40))
-        back_at_s = at_s + _lasting(rng) if rng.random() < 0.5 else None
-        percent = rng.choice((0, 0, 10, 60, 130, 300))
-        yield Changed(
-            owner=owner,
-            first=first,
-            last=first + rng.choice((1, 4, 24)),
-            at_s=at_s,
-            percent=percent,
-            back_at_s=back_at_s,
-        )
-
-
-def _api(rng: random.Random, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 3):
-        at_s = _at(rng, days)
-        category = rng.choice(("", "gpu", "llm"))
-        yield ApiTrouble(at_s=at_s, until_s=at_s + _lasting(rng), kind=rng.choice(tuple(API_WORDS)), category=category)
-
-
-def _receivers(rng: random.Random, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 3):
-        at_s = _at(rng, days)
-        kind = rng.choice(tuple(RECEIVER_WORDS))
-        lasts_s = min(_lasting(rng), rng.choice((DAY_S // 4, 2 * DAY_S)))
-        yield ReceiverTrouble(receiver=rng.choice(RECEIVERS), at_s=at_s, until_s=at_s + lasts_s, kind=kind)
-
-
-RECEIVERS = ("pager", "bridge", "night")
-
-
-def _kills(rng: random.Random, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 2):
-        # Most of what happens happens in the seconds after a poll.
-        at_s = rng.randrange(1, days * 6) * POLL_S + rng.choice((-5, -1, 0, 0, 0, 2, 60))
-        back = rng.choice((1, 5, 600, 7 * HOUR_S))
-        if rng.random() < 0.5:
-            yield Kill(at_s=at_s, steps=rng.randrange(1, 1500), back_after_s=back)
-        else:
-            yield Kill(at_s=at_s, commits=rng.randrange(1, 12), is_before=rng.random() < 0.5, back_after_s=back)
-
-
-def _clock(rng: random.Random, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 6):
-        at_s = _at(rng, days)
-        yield Wall(
-            at_s=at_s,
-            off_s=rng.choice((-40, 40, 900, -900, -3 * HOUR_S, 5 * HOUR_S, -40 * DAY_S, 400 * DAY_S)),
-            drift_ppm=rng.choice((0, 0, 100, -300)),
-        )
-        if rng.random() < 0.8:
-            yield Wall(at_s=at_s + _lasting(rng), off_s=0)
-    for _ in range(weight * days // 6):
-        yield Freeze(
-            at_s=_at(rng, days), for_s=rng.choice((20, 400, 2 * HOUR_S, 30 * HOUR_S)), is_suspended=rng.random() < 0.5
-        )
-
-
-def _edits(rng: random.Random, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 5):
-        yield Edit(at_s=_at(rng, days), kind=rng.choice(EDITS), number=rng.randrange(1000))
-
-
-EDITS = ("comment", "raise a threshold", "lower a threshold", "broken", "remove a rule", "as at first")
-
-
-def _people(rng: random.Random, days: int, weight: int) -> Iterator[Event]:
-    for _ in range(weight * days // 2):
-        yield Ask(
-            at_s=_at(rng, days),
-            kind=rng.choice(("acknowledge", "silence", "unsilence", "stop")),
-            number=rng.randrange(50),
-        )

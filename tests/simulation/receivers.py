@@ -2,12 +2,14 @@
 
 import asyncio
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import httpx
 
+from tests.simulation.loop import SimulatedLoop
 from tests.simulation.plan import ReceiverTrouble
+from tests.simulation.slack import Slack
 from tests.simulation.world import HOST, World
 
 SETTLED_AFTER_S = 70 * 60
@@ -33,6 +35,43 @@ class Taken:
         found: list[dict[str, Any]] = json.loads(self.body)["alerts"]
         return found
 
+    @property
+    def thread(self) -> str | None:
+        """Which message it continues in Slack, empty for none; None where it is not Slack's."""
+        thread: str | None = json.loads(self.body).get("thread")
+        return thread
+
+    @property
+    def ts(self) -> str:
+        """By what Slack calls it."""
+        ts: str = json.loads(self.body)["ts"]
+        return ts
+
+    @property
+    def fingerprints(self) -> frozenset[str]:
+        """Of the alerts that it speaks of."""
+        return _fingerprints(self.body)
+
+
+@dataclass(slots=True)
+class Cut:
+    """A process that is to die in the middle of one of its next requests that do something."""
+
+    loop: SimulatedLoop
+    left: int
+    is_before: bool
+
+    def begin(self) -> bool:
+        """Count a request; return whether the process dies once it is taken."""
+        self.left -= 1
+        if self.left == 0 and self.is_before:
+            self.end()
+        return self.left == 0 and not self.is_before
+
+    def end(self) -> None:
+        """Die before anything else happens."""
+        self.loop.kill_at = self.loop.steps + 1
+
 
 class Network(httpx.AsyncBaseTransport):
     """Every host that the daemon can reach by HTTP, while its process lives."""
@@ -42,14 +81,26 @@ class Network(httpx.AsyncBaseTransport):
         self.taken: list[Taken] = []
         self.attempts: list[tuple[float, str, str]] = []
         """(when, receiver, key)."""
+        self.refused: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
+        """By receiver and key what was last refused for good: when, and which alerts it speaks of."""
+        self.edited: set[tuple[str, str]] = set()
+        """Receiver and key of what took the place of an earlier message."""
+        self.cut: Cut | None = None
+        self.slack = Slack(self)
         self._troubles = [event for event in world.plan.events if isinstance(event, ReceiverTrouble)]
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer as whoever is asked."""
         host = request.url.host
+        does_something = request.method == "POST"
+        cut = self.cut if does_something else None
+        is_cut = cut is not None and cut.begin()
         if host == HOST:
-            return await self.world.answer(request)
-        return await self._receive(host.partition(".")[0], request)
+            answer = await self.world.answer(request)
+            if is_cut and cut is not None:
+                cut.end()
+            return answer
+        return await self._receive(host.partition(".")[0], request, cut if is_cut else None)
 
     def trouble(self, receiver: str) -> str:
         """Return how a receiver fails now; empty where it does not."""
@@ -57,16 +108,31 @@ class Network(httpx.AsyncBaseTransport):
         kinds = [t.kind for t in self._troubles if t.receiver == receiver and t.at_s <= now_s < t.until_s]
         return kinds[-1] if kinds else ""
 
-    def had_trouble(self, from_s: float, to_s: float) -> bool:
-        """Return whether any receiver failed at any time between two."""
-        return any(t.at_s <= to_s and t.until_s >= from_s for t in self._troubles)
+    def had_trouble(self, from_s: float, to_s: float, receiver: str = "") -> bool:
+        """Return whether a receiver, or any, failed at any time between two."""
+        mine = (t for t in self._troubles if receiver in {"", t.receiver})
+        return any(t.at_s <= to_s and t.until_s >= from_s for t in mine)
 
     def may_have_lost(self, receiver: str, from_s: float, to_s: float) -> bool:
         """Return whether three attempts may have gone by of which nobody knows the outcome: then it is given up."""
         mine = (t for t in self._troubles if t.receiver == receiver and t.kind in LOSING)
         return any(t.at_s - SETTLED_AFTER_S <= to_s and t.until_s + SETTLED_AFTER_S >= from_s for t in mine)
 
-    async def _receive(self, receiver: str, request: httpx.Request) -> httpx.Response:
+    def refuse(self, receiver: str, key: str, fingerprints: frozenset[str]) -> None:
+        """Note that something was refused for good."""
+        self.refused[receiver, key] = (self.world.now_s, fingerprints)
+
+    def take(self, receiver: str, key: str, body: bytes) -> int:
+        """Keep what a receiver took, and return its number: its sender cannot know of it yet."""
+        self.refused.pop((receiver, key), None)
+        self.taken.append(Taken(at_s=self.world.now_s, receiver=receiver, key=key, body=body, is_answered=False))
+        return len(self.taken) - 1
+
+    def confirm(self, number: int) -> None:
+        """Note that the sender learns that something was taken."""
+        self.taken[number] = replace(self.taken[number], is_answered=True)
+
+    async def _receive(self, receiver: str, request: httpx.Request, cut: Cut | None) -> httpx.Response:
         await asyncio.sleep(self.world.rng.choice((0.02, 0.3)))
         key = request.headers.get("Idempotency-Key", "")
         self.attempts.append((self.world.now_s, receiver, key))
@@ -79,17 +145,20 @@ class Network(httpx.AsyncBaseTransport):
             case "limited":
                 return httpx.Response(429, headers={"Retry-After": "30"}, stream=httpx.ByteStream(b""))
             case "gone":
+                self.refuse(receiver, key, _fingerprints(await request.aread()))
                 return httpx.Response(404, stream=httpx.ByteStream(b""))
         body = await request.aread()
-        is_known = trouble not in {"swallowing", "nonsense"}
-        number = len(self.taken)
-        self.taken.append(Taken(at_s=self.world.now_s, receiver=receiver, key=key, body=body, is_answered=False))
+        number = self.take(receiver, key, body)
+        if cut is not None:
+            cut.end()
         await asyncio.sleep(self.world.rng.choice((0.02, 0.3)))
         if trouble == "swallowing":
             raise httpx.ReadError("cut off")
         if trouble == "nonsense":
             return httpx.Response(200, stream=httpx.ByteStream(b"<!doctype html><html>Sign in</html>"))
-        self.taken[number] = Taken(
-            at_s=self.taken[number].at_s, receiver=receiver, key=key, body=body, is_answered=is_known
-        )
+        self.confirm(number)
         return httpx.Response(200, stream=httpx.ByteStream(b"ok"))
+
+
+def _fingerprints(body: bytes) -> frozenset[str]:
+    return frozenset(alert["fingerprint"] for alert in json.loads(body)["alerts"])

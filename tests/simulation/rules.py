@@ -3,7 +3,8 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.simulation.plan import USD, Edit
+from tests.simulation.plan import HOUR_S, USD, Edit
+from tests.simulation.slack import CHANNEL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,7 +53,18 @@ ROLLING = (
         lines={"warning": 3, "critical": 30},
         notify=("pager", "bridge", "night"),
     ),
-    Rolling(name="gpu-holds", category="gpu", window=6, lines={"warning": 10}, holds=10, notify=("night",)),
+    Rolling(name="gpu-holds", category="gpu", window=6, lines={"warning": 10}, holds=10, notify=("pager", "night")),
+    Rolling(name="gpu-burst", category="gpu", window=3, lines={"warning": 20, "critical": 60}),
+    Rolling(
+        name="gpu-slack", category="gpu", window=3, lines={"warning": 20, "critical": 60}, notify=("slack", "pager")
+    ),
+    Rolling(
+        name="gpu-tiers",
+        category="gpu",
+        window=4,
+        lines={"info": 4, "warning": 15, "critical": 60},
+        notify=("pager", "night"),
+    ),
     Rolling(name="storage", category="cloud_storage", window=72, lines={"warning": 60}),
     Rolling(name="everything", category="", window=24, lines={"warning": 50, "critical": 400}, by_owner=False),
     Rolling(name="gpu-all", category="gpu", window=12, lines={"info": 100, "warning": 300}, by_owner=False),
@@ -83,7 +95,9 @@ BUDGETS = (
     Budget(name="daily", usd=40, percent=100, is_monthly=False, by_owner=True),
     Budget(name="calendar", usd=1000, percent=5, is_monthly=True, by_owner=False),
 )
-QUIET_RECEIVER, QUIET_FROM_H, QUIET_UNTIL_H = "night", 22, 7
+QUIET_RECEIVER = "night"
+QUIET_AT_FIRST, QUIET_LONGER = (22, 7), (20, 9)
+"""From and until which hour of the day."""
 _HEAD = """\
 version: 1
 accounts: [{name: default, resources: true}]
@@ -94,9 +108,9 @@ receivers:
     type: webhook
     url: "https://night.sim.example/hook"
     fallback: spare
-    quiet_hours: [{hours: 22:00-07:00, timezone: UTC}]
+    quiet_hours: [@QUIET@]
   - {name: spare, type: webhook, url: "https://spare.sim.example/hook"}
-defaults: {notify: [pager, bridge], repeat_interval: 24h, resolve_below: 90%}
+@SLACK@defaults: {notify: [pager, bridge], repeat_interval: 24h, repeat_backoff: 1, resolve_below: 90%}
 actions:
   - {name: stop, type: stop_instance, accounts: {default: {api_key_file: stop.key}}, approvers: [U04ABCDEF]}
 rules:
@@ -131,11 +145,20 @@ class RulesFile:
     """What stands in the file now."""
 
     folder: Path
+    at_first: tuple[Rolling, ...]
     others: tuple[str, ...]
-    rolling: tuple[Rolling, ...] = ROLLING
+    rolling: tuple[Rolling, ...]
     comment: str = ""
     is_broken: bool = False
     writes: int = field(default=0)
+    quiet: list[tuple[float, tuple[int, int] | None]] = field(default_factory=lambda: [(-1e9, QUIET_AT_FIRST)])
+    """(since when, quiet hours that stood in the file from then on), the oldest first."""
+
+    @classmethod
+    def of(cls, folder: Path, *, rolling: tuple[str, ...], others: tuple[str, ...]) -> "RulesFile":
+        """Return the file with some of the rules, not yet written."""
+        chosen = tuple(rule for rule in ROLLING if rule.name in rolling)
+        return cls(folder=folder, at_first=chosen, rolling=chosen, others=others)
 
     @property
     def path(self) -> Path:
@@ -145,10 +168,17 @@ class RulesFile:
         """Return who is notified of a rule's alerts."""
         return next((rule.notify for rule in ROLLING if rule.name == name), ("pager", "bridge"))
 
+    def may_be_quiet(self, at_s: float, within_s: float) -> list[bool]:
+        """Return whether an instant is quiet by each of the texts of the file that may have been in force lately."""
+        hour = at_s / HOUR_S % 24
+        ends = [since for since, _ in self.quiet[1:]] + [1e12]
+        hours = [span for (since, span), end in zip(self.quiet, ends, strict=True) if since <= at_s < end + within_s]
+        return [span is not None and (hour >= span[0] or hour < span[1]) for span in hours]
+
     def edit(self, event: Edit) -> None:
         """Do what an edit does, and write the file."""
         self.is_broken = False
-        number = event.number % len(ROLLING)
+        number = event.number % len(self.at_first)
         match event.kind:
             case "comment":
                 self.comment = f"# edited, number {event.number}\n"
@@ -164,14 +194,24 @@ class RulesFile:
                     self.rolling = tuple(rule for index, rule in enumerate(self.rolling) if index != gone)
             case "broken":
                 self.is_broken = True
+            case "quiet hours off":
+                self.quiet.append((event.at_s, None))
+            case "quiet hours longer":
+                self.quiet.append((event.at_s, QUIET_LONGER))
             case _:
-                self.rolling, self.comment = ROLLING, ""
+                self.rolling, self.comment = self.at_first, ""
+                self.quiet.append((event.at_s, QUIET_AT_FIRST))
         self.write()
 
     def write(self) -> None:
         """Write it."""
         self.writes += 1
-        text = self.comment + _HEAD + "".join(f"{rule.text()}\n" for rule in self.rolling)
+        slack = f"  - {{name: slack, type: slack, channel: {CHANNEL}, fallback: spare}}\n"
+        has_slack = any("slack" in rule.notify for rule in self.at_first)
+        span = self.quiet[-1][1]
+        quiet = f"{{hours: {span[0]:02}:00-{span[1]:02}:00, timezone: UTC}}" if span is not None else ""
+        head = _HEAD.replace("@QUIET@", quiet).replace("@SLACK@", slack if has_slack else "")
+        text = self.comment + head + "".join(f"{rule.text()}\n" for rule in self.rolling)
         text += "".join(_OTHERS[name] for name in self.others)
         if self.is_broken:
             text += "  - {name: wrong, type: rolling_spent}\n"

@@ -11,10 +11,11 @@ from typing import Any
 from tests.simulation.daemon import Life, System, simulated_system
 from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.person import ask, request_of
-from tests.simulation.plan import DAY_S, POLL_S, Ask, Edit, Freeze, Kill, Plan, Wall, make_plan
-from tests.simulation.receivers import Network
+from tests.simulation.plan import DAY_S, POLL_S, Ask, Edit, Freeze, Kill, Plan, Wall
+from tests.simulation.receivers import Cut, Network
 from tests.simulation.rules import RulesFile
 from tests.simulation.world import World
+from tests.simulation.worlds import make_plan
 
 MEMORY = Path("/dev/shm")
 """A commit there waits for no disk; power cuts are no matter of this simulation."""
@@ -56,11 +57,13 @@ class Simulation:
         self.network = Network(self.world)
         self.system = System(plan.start)
         self.world.clock = lambda: self.system.true_s
-        self.rules = RulesFile(folder=folder, others=plan.others)
+        self.rules = RulesFile.of(folder, rolling=plan.rolling, others=plan.others)
         self.oracle = Oracle(self.world, self.network, self.rules)
         self._folder = folder
         self._life: Life | None = None
         self._asked = 0
+        self._silences: list[tuple[dict[str, str], int]] = []
+        """The alert that somebody silenced, and the silence's number."""
         (folder / "stop.key").write_text("key-that-stops", encoding="utf-8")
         (folder / "stop.key").chmod(0o600)
         self.rules.write()
@@ -103,6 +106,7 @@ class Simulation:
         self.oracle.note_start(now_s)
 
     def _bury(self) -> None:
+        self.network.cut = None
         if self._life is not None:
             self._life.bury()
             last_s = self._life.loop.time()
@@ -152,7 +156,9 @@ class Simulation:
                 self._back_after_s = event.back_after_s
                 if life is None:
                     return
-                if event.commits:
+                if event.sends:
+                    self.network.cut = Cut(life.loop, event.sends, is_before=event.is_before)
+                elif event.commits:
                     life.process.kill_at_commit = life.process.commits + event.commits
                     life.process.is_before = event.is_before
                 else:
@@ -181,14 +187,21 @@ class Simulation:
             self.system.loop_s = lambda: loop_s
 
     def _ask(self, event: Ask) -> None:
-        firing = self.oracle.seen_firing()
-        if self._life is None or not firing:
+        of_what = [alert for alert, _ in self._silences] if event.kind == "unsilence" else self.oracle.seen_firing()
+        if self._life is None or not of_what:
             return
-        alert = firing[event.number % len(firing)]
+        number = event.number % len(of_what)
+        alert = of_what[number]
         self._asked += 1
-        kind, request = request_of(event, alert, self._asked)
-        if ask(self._life.loop, kind, request) is not None:
-            self.oracle.note_ask(self._true_s, event.kind, alert)
+        silence = self._silences[number][1] if event.kind == "unsilence" else self._asked
+        kind, request = request_of(event, alert, self._asked, silence)
+        if ask(self._life.loop, kind, request) is None:
+            return
+        if event.kind == "silence":
+            self._silences.append((alert, self._asked))
+        elif event.kind == "unsilence":
+            self._silences.pop(number)
+        self.oracle.note_ask(self._true_s, event.kind, alert)
 
     def _check(self) -> None:
         self.trace.polls += 1

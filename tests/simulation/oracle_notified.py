@@ -1,0 +1,132 @@
+"""What must hold of who is notified: each receiver knows what the daemon knows, in time, and is reminded of it."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+
+from tests.simulation.oracle_messages import FALLBACK, Inboxes, Known
+from tests.simulation.oracle_rolling import Seen
+from tests.simulation.plan import DAY_S, HOUR_S, POLL_S, RECEIVERS
+from tests.simulation.receivers import SETTLED_AFTER_S, Network
+from tests.simulation.rules import QUIET_RECEIVER, RulesFile
+
+NOTIFIED_WITHIN_S = 600
+RELEASED_WITHIN_S = POLL_S + 3 * HOUR_S
+"""After an edit of quiet hours: it is read again, and the next poll goes by it."""
+REPEATED_EACH_S = DAY_S
+RANKS = ("info", "warning", "critical")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moment:
+    """When something is checked, and what excuses silence then."""
+
+    now_s: float
+    done_s: float
+    """When the last cycle was done."""
+    up_since_s: float
+    frozen: Collection[tuple[float, float]]
+    is_clock_sure: bool
+    given_up: int
+
+
+@dataclass(slots=True)
+class Notified:
+    """Since when each alert has been as it is."""
+
+    network: Network
+    rules: RulesFile
+    _since: dict[str, tuple[object, float]] = field(default_factory=dict)
+    _shown: dict[str, tuple[object, float]] = field(default_factory=dict)
+    _severity: dict[str, int] = field(default_factory=dict)
+
+    def note(self, seen: Mapping[str, Seen], done_s: float, *, is_next: bool) -> list[str]:
+        """
+        Take note of the open alerts after a cycle.
+
+        Returns:
+            The fingerprints of those that may have fallen to a lower severity since the cycle before.
+        """
+        fallen = [] if is_next else [*seen]
+        for fingerprint in self._since.keys() | seen.keys():
+            one = seen.get(fingerprint)
+            state = (one.state, one.is_muted) if one is not None else ("", False)
+            shown = (*state, one.severity, one.acknowledged_by) if one is not None else state
+            was = self._severity.get(fingerprint, 0)
+            self._severity[fingerprint] = RANKS.index(one.severity) if one is not None else 0
+            if self._severity[fingerprint] < was:
+                fallen.append(fingerprint)
+            for kept, now in ((self._since, state), (self._shown, shown)):
+                if kept.get(fingerprint, ("", 0.0))[0] != now:
+                    kept[fingerprint] = (now, done_s)
+        return fallen
+
+    def check(self, seen: Mapping[str, Seen], inboxes: Inboxes, withheld: Collection[str], at: Moment) -> Iterator[str]:
+        """
+        Yield what a receiver should know, and does not.
+
+        Args:
+            withheld: The fingerprints of what somebody silenced.
+        """
+        if at.given_up > inboxes.stood_in:
+            yield f"{at.given_up} were given up, the fallback has {inboxes.stood_in}"
+        if at.now_s - at.up_since_s > SETTLED_AFTER_S and not self._was_frozen(at):
+            yield from self._unheard(at)
+        for receiver in RECEIVERS:
+            if self._is_excused(receiver, at):
+                continue
+            for fingerprint, one in seen.items():
+                is_wanted = one.state == "firing" and receiver in self.rules.receivers_of(one.rule)
+                if is_wanted and not one.is_muted and fingerprint not in withheld:
+                    yield from self._lacks(receiver, one, inboxes.known.get((receiver, fingerprint)), at)
+            for (who, fingerprint), known in inboxes.known.items():
+                is_open = fingerprint in seen and seen[fingerprint].state == "firing"
+                is_ended = who == receiver and known.status == "firing" and not is_open
+                if is_ended and self._is_due(receiver, fingerprint, at.now_s):
+                    yield f"{receiver} does not know that {fingerprint} ended"
+
+    def _lacks(self, receiver: str, one: Seen, known: Known | None, at: Moment) -> Iterator[str]:
+        who = f"{one.rule} of {one.owner or 'all'}"
+        if not self._is_due(receiver, one.fingerprint, at.now_s):
+            return
+        if known is None or known.status != "firing":
+            yield f"{receiver} does not know that {who} fires"
+            return
+        since_s = self._shown[one.fingerprint][1]
+        is_old = at.now_s - since_s > NOTIFIED_WITHIN_S and at.is_clock_sure
+        was_well = not known.is_late and not self.network.had_trouble(known.at_s - DAY_S, at.now_s, receiver)
+        if not (is_old and was_well):
+            return
+        if RANKS.index(one.severity) > RANKS.index(known.severity):
+            yield f"{receiver} does not know that {who} rose from {known.severity} to {one.severity}"
+        is_reminded = one.rule_type in {"rolling_spend", "budget"} and one.acknowledged_by is None
+        waited_s = at.done_s - max(known.at_s, since_s)
+        if is_reminded and waited_s > REPEATED_EACH_S + NOTIFIED_WITHIN_S:
+            yield f"{receiver} has not been reminded of {who} for {waited_s / HOUR_S:.1f} h"
+
+    def _unheard(self, at: Moment) -> Iterator[str]:
+        """Yield what was refused for good without a word to the fallback."""
+        heard = [one for one in self.network.taken if one.receiver == FALLBACK]
+        for (receiver, key), (refused_s, fingerprints) in self.network.refused.items():
+            is_heard = any(fingerprints <= one.fingerprints for one in heard if one.at_s >= refused_s - DAY_S * 3)
+            if at.now_s - refused_s > NOTIFIED_WITHIN_S and fingerprints and not is_heard:
+                yield f"{receiver} refused {key[:12]} for good, and the fallback has not heard of it"
+
+    def _is_due(self, receiver: str, fingerprint: str, now_s: float) -> bool:
+        """Return whether a change of an alert must have arrived: not where its three copies may all have been lost."""
+        since_s = self._since.get(fingerprint, ("", now_s))[1]
+        is_lost = self.network.may_have_lost(receiver, since_s, since_s)
+        return now_s - since_s > NOTIFIED_WITHIN_S and not is_lost
+
+    def _was_frozen(self, at: Moment) -> bool:
+        return any(begin <= at.now_s and end >= at.now_s - SETTLED_AFTER_S for begin, end in at.frozen)
+
+    def _is_excused(self, receiver: str, at: Moment) -> bool:
+        if at.now_s - at.up_since_s < SETTLED_AFTER_S or self._was_frozen(at):
+            return True
+        if receiver == QUIET_RECEIVER:
+            was_quiet = any(
+                any(self.rules.may_be_quiet(at.now_s - ago_s, RELEASED_WITHIN_S)) for ago_s in (0, SETTLED_AFTER_S)
+            )
+            if was_quiet or not at.is_clock_sure:
+                return True
+        return self.network.had_trouble(at.now_s - SETTLED_AFTER_S, at.now_s, receiver)
