@@ -65,13 +65,22 @@ def protect_terminal() -> None:
         stream = getattr(sys, name)
         # Others belong to a program that calls this one, such as a test.
         if type(stream) is io.TextIOWrapper:
-            encoding, is_line_buffered = stream.encoding, stream.line_buffering
+            encoding, is_line_buffered = _usable(stream.encoding), stream.line_buffering
             safe = _TextOnly(
                 stream.detach(), encoding=encoding, errors="backslashreplace", line_buffering=is_line_buffered
             )
             setattr(sys, name, safe)
         elif isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _usable(encoding: str) -> str:
+    """Return an encoding that takes any text with escapes for what it lacks: PYTHONIOENCODING may name one of names."""
+    try:
+        "…..\n".encode(encoding, "backslashreplace")
+    except UnicodeError:
+        return "ascii"
+    return encoding
 
 
 def _open_closed_streams() -> None:

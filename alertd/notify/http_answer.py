@@ -52,12 +52,20 @@ WEBHOOK = Endpoint(what="the webhook", credentials="the bearer token", takes="Al
 ARRIVED = frozenset({200, 201, 202, 204})
 """Statuses that say that a request was taken whole; 203 comes from a proxy, 206 and 207 speak of parts."""
 _PAGE = re.compile(
-    r"(?:<!--.*?-->|<\?xml.*?\?>|\s)*+<(?:!doctype|html|head|body|meta|title|script|form)\b", re.IGNORECASE | re.DOTALL
+    r"(?:<!--.*?-->|<\?xml.*?\?>|\s)*+<(?:!doctype|html|head|body|meta|title|script|noscript|style|link|base|form|iframe|"
+    r"frameset|div|main|center|table|img|h[1-6]|p)\b",
+    re.IGNORECASE | re.DOTALL,
 )
-_FAILED = frozenset({"error", "fail", "failed", "failure"})
+_FAILED = frozenset(
+    {"error", "fail", "failed", "failure", "ko", "nok", "rejected", "denied", "invalid", "unauthorized"}
+)
+_ERRORS = ("error", "errors", "errormessage", "error_message")
+_ERROR_NUMBERS = ("errcode", "errorcode", "error_code", "err_code", "errno")
+"""0 where all is well, as with DingTalk and WeCom, which answer 200 to everything."""
 _RELAY_FAILED = "webhook message delivery failed"
 """How Microsoft Teams begins a body of status 200 where it has dropped the message."""
 _NO = ("false", "no", "0")
+_WELL = frozenset({"", "0", "false", "none", "ok", "success", "succeeded"})
 
 
 def doubt(status: int, body: str, success: tuple[int, str] | None = None) -> str:
@@ -90,12 +98,17 @@ def answer_of(body: str) -> dict[str, object]:
 
 
 def _is_failure(answer: Mapping[str, object]) -> bool:
-    if any(str(answer.get(key)).casefold() in _NO for key in ("ok", "success")):
+    said = {key.casefold(): value for key, value in answer.items()}
+    if any(str(said.get(key)).casefold() in _NO for key in ("ok", "success")):
         return True
-    if answer.get("error") or answer.get("errors") or str(answer.get("status")).casefold() in _FAILED:
+    if any(map(said.get, _ERRORS)) or any(str(said.get(key)).casefold() in _FAILED for key in ("status", "result")):
         return True
-    codes = (answer.get(key) for key in ("status", "statusCode", "code"))
-    return any(isinstance(code, int) and 400 <= code < 600 for code in codes)
+    if any(str(said.get(key, 0)).casefold() not in _WELL for key in _ERROR_NUMBERS):
+        return True
+    codes = [said.get(key) for key in ("status", "statuscode", "code")]
+    # Feishu answers 200 with a `code` of its own and a `msg`; others count successes from 1000 on, and say so.
+    is_own = "msg" in said and str(said["msg"]).casefold() not in _WELL
+    return any(isinstance(code, int) and (400 <= code < 600 or (is_own and code >= 600)) for code in codes)
 
 
 def outcome_of_answer(*, status: int, headers: Mapping[str, str], body: str, endpoint: Endpoint = WEBHOOK) -> Outcome:

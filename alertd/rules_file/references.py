@@ -151,14 +151,14 @@ def _check_actions(entry: Entry, rule: Rule, known: KnownNames, findings: Findin
 
 
 def check_globs(entry: Entry, keys: Iterable[str], findings: Findings) -> None:
-    """Warn of patterns that are globs and look like regular expressions."""
+    """Warn of patterns that are globs and look like regular expressions, or like the braces of a shell."""
     for key in keys:
         node = entry.node.children.get(key)
         places = [(key, name) for name in node.children] if node is not None and node.children else [(key,)]
         for location in places:
             for place, text in entry.texts(*location):
                 if LIKELY_EXPRESSION.search(text):
-                    remedy = "a . and a | stand for themselves in globs; write * alone, or a list of values"
+                    remedy = "only * ? [ab] stand for others in globs; write * alone, or a list of values"
                     findings.warn(entry.problem(place, f"{show(text)} looks like a regular expression; {remedy}"))
 
 

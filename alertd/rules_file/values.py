@@ -60,8 +60,11 @@ _LONGEST_SHOWN = 60
 # Alertmanager's operators, and what no glob or name of the API has.
 OPERATOR = r"(=~|!~|!=|==?|~)\s*"
 _OPERATOR = re.compile(OPERATOR)
-LIKELY_EXPRESSION = re.compile(r"(?<![0-9.])\.\*|\|")
-"""What a glob may have and hardly means: `gpu.*`, `a|b`; after a digit it is a version, like `llama-3.*`."""
+LIKELY_EXPRESSION = re.compile(r"(?<![0-9.])\.[*?]|\||[\]})]\+|\{[^{}]*[,0-9][^{}]*\}|\(\?")
+"""
+What a glob may have and hardly means: `gpu.*`, `a|b`, `[0-9]+`, `{a,b}`; after a digit it is a version, like
+`llama-3.*`.
+"""
 REGULAR = r"^!?\^|\$$|\\[dwsDWSb.]|\.\+|^!?\.\*|^!?/.*/$|\([^()]*\|[^()]*\)"
 """What neither a glob nor a name of the API has."""
 _EXPRESSION = re.compile(REGULAR)

@@ -14,7 +14,7 @@ import pytest
 
 from alertd.cli.common import has_colour, print_json
 from alertd.cli.tables import table
-from alertd.cli.terminal import without_orders
+from alertd.cli.terminal import protect_terminal, without_orders
 from alertd.core.printable import spreadsheet_cell
 
 ALERTD = (sys.executable, "-m", "alertd")
@@ -157,6 +157,16 @@ def test_command_when_the_locale_knows_no_unicode_then_escapes(env: dict[str, st
     assert found.returncode == 0
     assert "Traceback" not in found.stderr
     assert found.stdout.isascii() is ("PYTHONUTF8" in env), "Python itself turns to UTF-8 otherwise"
+
+
+def test_command_when_the_encoding_takes_no_escapes_then_ascii(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PYTHONIOENCODING=idna is one that Python takes and that fails at the first `..`."""
+    written = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(written, encoding="idna"))
+    protect_terminal()
+    sys.stdout.write("from $1 to $2 … and so on\n")
+    sys.stdout.flush()
+    assert written.getvalue() == b"from $1 to $2 \\u2026 and so on\n"
 
 
 def test_command_when_the_locale_knows_no_unicode_and_the_disk_is_full_then_one_line() -> None:

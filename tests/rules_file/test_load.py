@@ -157,8 +157,23 @@ def test_owner_in_notify_when_written_then_kept_as_it_is(tmp_path: Path) -> None
         ),
         pytest.param(
             OPS + RULE.replace("name: a,", "name: a, owner: gpu.*,"),
-            ['5:22: rule "a": owner: "gpu.*" looks like a regular expression; a . and a | stand for'],
+            ['5:22: rule "a": owner: "gpu.*" looks like a regular expression; only * ? [ab] stand'],
             id="a glob that looks like a regular expression",
+        ),
+        pytest.param(
+            OPS + RULE.replace("name: a,", "name: a, owner: ['gpu-[0-9]+', 'gpu-{a,b}', 'gpu-[0-9]{3}', '(?i)gpu'],"),
+            [
+                '5:23: rule "a": owner: "gpu-[0-9]+" looks like a regular expression',
+                '5:37: rule "a": owner: "gpu-{a,b}" looks like',
+                '5:50: rule "a": owner: "gpu-[0-9]{3}" looks like',
+                '5:66: rule "a": owner: "(?i)gpu" looks like',
+            ],
+            id="repetitions, braces and flags",
+        ),
+        pytest.param(
+            OPS + RULE.replace("name: a,", "name: a, owner: ['a+b', '{x}', 'c++', 'llama-3.?', 'g[ab]*', 'f(x)'],"),
+            [],
+            id="names and globs that only resemble them",
         ),
         pytest.param(
             OPS + RULE + "inhibitions: [{when: {owner: 'a|b'}, mute: {owner: x}}]\n",

@@ -61,7 +61,7 @@ def _address_alone(value: object) -> object:
     if is_address(text):
         return text
     # What is longer than any line of addresses is none, and the library goes as deep as it is nested.
-    parts = [parseaddr(part)[1] if len(part) <= _LONGEST_ADDRESS else "" for part in text.split(",")]
+    parts = [parseaddr(part)[1] if len(part) <= _LONGEST_ADDRESS else "" for part in re.split("[,;]", text)]
     if not all(map(is_address, parts)):
         shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
         raise ValueError(f'"{shown}" is not a mail address; write one like dana@example.com')
