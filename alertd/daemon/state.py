@@ -127,7 +127,7 @@ class DaemonState:
     is_fresh: bool
     """No cycle has finished yet."""
     keys: Shelf | None = None
-    """Spend by API key; None while no rule looks at it."""
+    "Spend by API key; None while no rule looks at it."
     key_names: dict[CategoryKey, ApiKey] = field(default_factory=dict)
     """By account and key id."""
     balances: dict[str, Balance] = field(default_factory=dict)

@@ -90,16 +90,18 @@ class AlertmanagerConfig(ReceiverConfig):
         one_or_more_schema(r"^https?://\S+$"),
     ] = Field(
         default=(),
-        description="Alertmanager's URL, or a list of them: alerts are sent to each of a cluster.",
+        description="Alertmanager's URL, or a list of URLs, one for each member of a cluster.",
         examples=["http://alertmanager:9093", ["http://alertmanager-0:9093", "http://alertmanager-1:9093"]],
     )
     url_env: Name | None = Field(
         default=None,
-        description="Environment variable that holds the URL, or several with blanks between.",
+        description="Environment variable that holds the URL, or several URLs separated by blanks.",
         examples=["ALERTMANAGER_URL"],
     )
     url_file: File | None = Field(
-        default=None, description="File that holds the URL, or several.", examples=["/run/secrets/alertmanager_url"]
+        default=None,
+        description="File that holds the URL, or several URLs separated by blanks.",
+        examples=["/run/secrets/alertmanager_url"],
     )
     basic_auth_username: Annotated[str, Field(min_length=1, pattern=r"^[^:]*$")] | None = Field(
         default=None, description="User for basic authentication.", examples=["alertd"]

@@ -44,11 +44,14 @@ class Account:
         str, Key("A file that holds the API key; relative to the rules file.", example="/run/secrets/novita")
     ] = ""
     base_url: Annotated[
-        Url, Key("Another address of the API than ALERTD_NOVITA_BASE_URL.", example="https://api.novita.ai")
+        Url, Key("The API's address, where it is not ALERTD_NOVITA_BASE_URL.", example="https://api.novita.ai")
     ] = Url("")
     resources: Annotated[
         bool,
-        Key("Whether names and states of instances and serverless endpoints are read beside the bills.", example=True),
+        Key(
+            "Whether names and states of instances and serverless endpoints are read as well as the bills.",
+            example=True,
+        ),
     ] = True
 
 
@@ -63,11 +66,13 @@ class OwnerEntry:
     match_name: Annotated[
         Patterns,
         Key(
-            "In place of `match` or besides: names that the API gives to instances, endpoints and keys.",
+            "Names that the API gives to instances, endpoints and keys, instead of `match` or in addition to it.",
             example="trainer-*",
         ),
     ] = Patterns()
-    name: Annotated[str, Key("What people call it; without it the name that the API gives.", example="trainer-a")] = ""
+    name: Annotated[str, Key("The name that people use; default the name that the API gives.", example="trainer-a")] = (
+        ""
+    )
     team: Annotated[str, Key("The team that pays for it.", example="research")] = ""
     slack: Annotated[
         SlackId, Key("The Slack id of a member, user group or channel that stands for it.", example="U04ABCDEF")
@@ -95,10 +100,10 @@ class QuietHoursEntry:
     """When a receiver wants nothing below critical; without days every day, without hours the whole day."""
 
     days: Annotated[
-        tuple[Weekday, ...], Key("Days on which it begins; without it every day.", example=["sat", "sun"])
+        tuple[Weekday, ...], Key("Days on which they begin; default every day.", example=["sat", "sun"])
     ] = tuple(Weekday)
     hours: Annotated[
-        DayHours | None, Key("From and until; an end before the start is on the next day.", example="22:00-07:00")
+        DayHours | None, Key("Start and end; an end before the start is on the next day.", example="22:00-07:00")
     ] = None
     timezone: Annotated[Zone, Key("IANA time zone of the hours.", example="Europe/Berlin")] = Zone("UTC")
 
@@ -109,12 +114,12 @@ class ReceiverEntry:
 
     name: Annotated[Name, Key("Unique name; `notify` names it.", example="finops")]
     fallback: Annotated[
-        Name | None, Key("The receiver that gets what this one could not take.", example="billing-mail")
+        Name | None, Key("The receiver that gets what this one could not deliver.", example="billing-mail")
     ] = None
     quiet_hours: Annotated[
         tuple[QuietHoursEntry, ...],
         Key(
-            "Holds anything below critical until they end.",
+            "Times in which notifications below critical are held until the quiet hours end.",
             example={"days": ["mon", "tue"], "hours": "22:00-07:00", "timezone": "Europe/Berlin"},
         ),
     ] = ()
@@ -149,12 +154,12 @@ class ActionEntry:
     accounts: Annotated[
         Mapping[str, ActionKey],
         Key(
-            "Account to the key that it is done with: one of its own, for the billing key only ever reads.",
+            "Account to the API key that is used for it; a separate key, because the billing key only reads.",
             example={"prod": {"api_key_env": "NOVITA_STOP_KEY"}},
         ),
     ]
     approvers: Annotated[
-        Approvers, Key("Slack members or user groups who may press.", example=["U04ABCDEF", "S04TEAM01"])
+        Approvers, Key("Slack members or user groups who may press the button.", example=["U04ABCDEF", "S04TEAM01"])
     ]
 
 
@@ -165,13 +170,13 @@ class PlannedEntry:
     match: Annotated[
         Matchers,
         Key(
-            "Whose spend: series key, `team` or owner label to value, glob or list; `rule` for some rules only. "
-            "Without it all spend.",
+            "Whose spend: attribute of the bills, `team` or owner label to a value, glob or list; "
+            "`rule` limits it to some rules. Default all spend.",
             example=_MATCH,
             words=(*SERIES_KEYS, "team", RULE_LABEL),
         ),
     ] = ()
-    amount: Annotated[Usd, Key("How much of it is expected in all, in USD.", example="$2,000", at_least=1)]
+    amount: Annotated[Usd, Key("How much is expected in total, in USD.", example="$2,000", at_least=1)]
     start: Annotated[
         Starting, Key("When it begins: a date (UTC) or a time with its zone.", example="2026-12-01", name="from")
     ]
@@ -188,7 +193,7 @@ class RouteEntry:
     match: Annotated[
         Matchers,
         Key(
-            "Label to value, glob or list; all must match, none match all.",
+            "Label to a value, glob or list; all must match, and an empty mapping matches everything.",
             example={"severity": "critical"},
             words=ALERT_LABELS,
         ),
@@ -208,7 +213,7 @@ class Report:
     period: Annotated[
         timedelta,
         Key(
-            "How much time it covers; compared with as much before.",
+            "How much time it covers; it is compared with the same length of time before.",
             example="7d",
             at_least=timedelta(hours=1),
             at_most=timedelta(days=92),
@@ -218,22 +223,24 @@ class Report:
         tuple[str, ...], Key("How spend is split.", example=["category", "team"], words=GROUP_KEYS)
     ] = ()
     timezone: Annotated[Zone, Key("IANA time zone of the schedule.", example="Europe/Berlin")] = Zone("UTC")
-    notify: Annotated[Names, Key("Receivers; without it those of `defaults`.", example=["finops"])] = Names(())
+    notify: Annotated[Names, Key("Receivers; default those of `defaults`.", example=["finops"])] = Names(())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DefaultsEntry:
     """What `defaults:` may hold besides keys of rules."""
 
-    notify: Annotated[Names, Key("Receivers where no rule or route names any.", example=["finops"])] = Names(())
+    notify: Annotated[Names, Key("Receivers of alerts for which no rule or route names any.", example=["finops"])] = (
+        Names(())
+    )
     fallback: Annotated[
-        Name | None, Key("Who is notified of what another receiver could not take.", example="billing-mail")
+        Name | None, Key("The receiver that gets what another receiver could not deliver.", example="billing-mail")
     ] = None
     timezone: Annotated[
         Zone,
         Key(
-            "By whose clock messages and the page show times, which morning is meant, and whose months and days "
-            "`alertd spend` and the page count by.",
+            'IANA time zone of the times in messages and on the page, of "the morning", and of the '
+            "days and months of `alertd spend` and the page.",
             example="Europe/Berlin",
         ),
     ] = Zone("UTC")

@@ -39,7 +39,7 @@ def rules_schema() -> Schema:
         "version": {"const": int(VERSION), "description": "The version of this format.", "examples": [int(VERSION)]},
         "defaults": {
             "anyOf": [_reference("Defaults"), {"type": "null"}],
-            "description": "What holds for rules and receivers that do not say otherwise.",
+            "description": "Defaults for rules and receivers.",
         },
     }
     for name, section in SECTIONS.items():

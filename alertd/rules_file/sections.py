@@ -34,17 +34,17 @@ class Section:
 
 SECTIONS: Mapping[str, Section] = {
     "accounts": Section("account", "Novita accounts; without any, one uses ALERTD_NOVITA_API_KEY.", Account),
-    "owners": Section("owner", "Who stands behind an id; the first match wins.", OwnerEntry),
+    "owners": Section("owner", "Whom an id belongs to; the first match wins.", OwnerEntry),
     "receivers": Section("receiver", "Who can be notified, and how."),
     "actions": Section(
-        "action", "What a person may have done about an alert; alertd never does it by itself.", ActionEntry
+        "action", "What people can have alertd do about an alert; it never acts by itself.", ActionEntry
     ),
     "planned": Section(
-        "planned spend", "Spend known in advance: it raises the lines of rules and hides nothing.", PlannedEntry
+        "planned spend", "Spend known in advance: it raises the thresholds of rules and hides nothing.", PlannedEntry
     ),
     "routes": Section("route", "Who is notified of alerts whose rule has no notify; the first match wins.", RouteEntry),
     "inhibitions": Section("inhibition", "Alerts that mute others while they fire.", Inhibition),
-    "reports": Section("report", "Reports at set times.", Report),
+    "reports": Section("report", "Scheduled reports.", Report),
     "rules": Section("rule", "What to watch, and from which value on to notify."),
 }
 TOP_LEVEL_KEYS = ("version", *SECTIONS, "defaults")

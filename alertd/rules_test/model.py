@@ -34,9 +34,9 @@ class Revision:
 
     at: Annotated[timedelta, Key("When the bills change.", example="20h", at_most=LONGEST)]
     start: Annotated[
-        Offset | None, Key("The first hour that changes; without it the series' own `from`.", example="5h", name="from")
+        Offset | None, Key("The first hour that changes; default the series' own `from`.", example="5h", name="from")
     ] = None
-    hours: Annotated[Hours, Key("What these hours cost then; `_` takes the row away.", example="3x5")]
+    hours: Annotated[Hours, Key("What these hours cost then; `_` removes the row.", example="3x5")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +44,7 @@ class BilledSeries:
     """Hourly rows of one owner and product. A row shows in the bills when its hour is over."""
 
     category: Annotated[str, Key("The productCategory.", example="gpu")]
-    account: Annotated[str, Key("Where the rules have several accounts.", example="prod")] = ""
+    account: Annotated[str, Key("The account, where the rules have several.", example="prod")] = ""
     owner: Annotated[str, Key("Instance, endpoint or key id.", example="gpu-1")] = ""
     product: Annotated[str, Key("The product's name.", example="H100 SXM 80GB")] = ""
     product_id: Annotated[str, Key("The product's id.", example="h100-sxm")] = ""
@@ -66,10 +66,10 @@ class BilledSeries:
     ] = Span(1)
     voucher: Annotated[Share, Key("The share that vouchers pay.", example="30%")] = Share(Fraction(0))
     late: Annotated[
-        timedelta, Key("How long after its last hour each row shows in the bills.", example="3h", at_most=LONGEST)
+        timedelta, Key("How long after its last hour each row appears in the bills.", example="3h", at_most=LONGEST)
     ] = _ZERO
     revised: Annotated[
-        tuple[Revision, ...], Key("Hours that later show otherwise.", example=[{"at": "20h", "hours": "3x5"}])
+        tuple[Revision, ...], Key("Hours whose bills change later.", example=[{"at": "20h", "hours": "3x5"}])
     ] = ()
 
 
@@ -77,9 +77,9 @@ class BilledSeries:
 class FailedReads:
     """A stretch in which the billing API cannot be read."""
 
-    account: Annotated[Patterns, Key("A value, a glob or a list; without it all.", example="prod")] = Patterns()
+    account: Annotated[Patterns, Key("A value, a glob or a list; default all.", example="prod")] = Patterns()
     category: Annotated[
-        Patterns, Key("A value, a glob or a list; without it all, and the monthly bills too.", example="gpu")
+        Patterns, Key("A value, a glob or a list; default all categories, and the monthly bills too.", example="gpu")
     ] = Patterns()
     start: Annotated[timedelta, Key("When it begins.", example="8h", name="from", at_most=LONGEST)]
     end: Annotated[timedelta, Key("When reads succeed again.", example="11h", name="until", at_most=LONGEST)]
@@ -89,8 +89,8 @@ class FailedReads:
 class BalanceChange:
     """What an account can still spend from some time on."""
 
-    at: Annotated[timedelta, Key("Since when.", example="12h", at_most=LONGEST)] = _ZERO
-    account: Annotated[str, Key("Where the rules have several accounts.", example="prod")] = ""
+    at: Annotated[timedelta, Key("When it begins.", example="12h", at_most=LONGEST)] = _ZERO
+    account: Annotated[str, Key("The account, where the rules have several.", example="prod")] = ""
     available: Annotated[Usd, Key("The available balance.", example="$84.10")]
 
 
@@ -98,10 +98,12 @@ class BalanceChange:
 class StatusChange:
     """From when on a monthly bill has a status."""
 
-    at: Annotated[timedelta, Key("Since when.", example="30h", at_most=LONGEST)] = _ZERO
+    at: Annotated[timedelta, Key("When it begins.", example="30h", at_most=LONGEST)] = _ZERO
     is_: Annotated[BillStatus, Key("The status.", example="overdue", name="is")]
-    debt: Annotated[Usd | None, Key("What is owed then; without it as the bill says.", example="$120")] = None
-    repaid: Annotated[Usd | None, Key("What is repaid of it then; without it as the bill says.", example="$20")] = None
+    debt: Annotated[Usd | None, Key("How much is owed then; default the bill's `debt`.", example="$120")] = None
+    repaid: Annotated[Usd | None, Key("How much of it is repaid then; default the bill's `repaid`.", example="$20")] = (
+        None
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,14 +111,14 @@ class MonthlyEntry:
     """A monthly bill and its life."""
 
     id: Annotated[str, Key("The bill's id.", example="b1")]
-    account: Annotated[str, Key("Where the rules have several accounts.", example="prod")] = ""
+    account: Annotated[str, Key("The account, where the rules have several.", example="prod")] = ""
     month: Annotated[Month, Key("The month that it is for.", example="2026-02")]
     total: Annotated[Usd, Key("Its total in USD.", example="$120")]
-    debt: Annotated[Usd, Key("What is owed of it.", example="$120")] = Usd(0)
-    repaid: Annotated[Usd, Key("What is repaid of the debt.", example="$20")] = Usd(0)
+    debt: Annotated[Usd, Key("How much of it is owed.", example="$120")] = Usd(0)
+    repaid: Annotated[Usd, Key("How much of the debt is repaid.", example="$20")] = Usd(0)
     status: Annotated[
         tuple[StatusChange, ...],
-        Key("What it is when; before the first it is not there.", example=[{"is": "outed"}]),
+        Key("Its status over time; before the first entry the bill does not exist.", example=[{"is": "outed"}]),
     ]
 
 
@@ -124,8 +126,8 @@ class MonthlyEntry:
 class InstanceChange:
     """From when on an instance has a status."""
 
-    at: Annotated[timedelta, Key("Since when.", example="30h", at_most=LONGEST)] = _ZERO
-    is_: Annotated[str, Key("The status, as the API says it.", example="exited", name="is")]
+    at: Annotated[timedelta, Key("When it begins.", example="30h", at_most=LONGEST)] = _ZERO
+    is_: Annotated[str, Key("The status in the API's own words.", example="exited", name="is")]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -133,13 +135,13 @@ class InstanceEntry:
     """A GPU instance as the API lists it."""
 
     id: Annotated[str, Key("The instance's id: the owner of its bills.", example="gpu-1")]
-    account: Annotated[str, Key("Where the rules have several accounts.", example="prod")] = ""
-    name: Annotated[str, Key("What the API calls it.", example="trainer-a")] = ""
+    account: Annotated[str, Key("The account, where the rules have several.", example="prod")] = ""
+    name: Annotated[str, Key("The name that the API gives it.", example="trainer-a")] = ""
     product: Annotated[str, Key("The product's name.", example="H100 SXM 80GB")] = ""
     gpus: Annotated[int, Key("How many GPUs it has.", example=8, at_least=1, at_most=1024)] = 1
     status: Annotated[
         tuple[InstanceChange, ...],
-        Key("What it is when; without it it runs all the time.", example=[{"at": "30h", "is": "exited"}]),
+        Key("Its status over time; default running all the time.", example=[{"at": "30h", "is": "exited"}]),
     ] = ()
     start: Annotated[Offset, Key("The first hour of `utilization`.", example="-2h", name="from")] = Offset(0)
     utilization: Annotated[
@@ -152,7 +154,7 @@ class InstanceEntry:
 class SilenceEntry:
     """A silence that somebody makes."""
 
-    match: Annotated[Matchers, Key("Label to value, glob or list; all must match.", example=_OWNER)]
+    match: Annotated[Matchers, Key("Label to a value, glob or list; all must match.", example=_OWNER)]
     start: Annotated[
         timedelta, Key("When it is made: it holds from the poll at that time on.", example="2h", name="from")
     ] = _ZERO
@@ -167,7 +169,7 @@ class SilenceEntry:
 class Acknowledgement:
     """Somebody acknowledges what fires, after the poll of that time."""
 
-    rule: Annotated[str, Key("The rule whose alerts are meant.", example=_RULE)]
+    rule: Annotated[str, Key("The rule whose alerts are acknowledged.", example=_RULE)]
     labels: Annotated[Labels, Key("Only alerts with these labels.", example=_OWNER)] = ()
     at: Annotated[timedelta, Key("When.", example="12h", at_most=LONGEST)]
     by: Annotated[str, Key("Who.", example="dana")] = "somebody"
@@ -186,12 +188,15 @@ class ExpectedAlert:
     ] = None
     about: Annotated[
         Value | None,
-        Key("What it comes to once everything is billed; the value where nothing is late.", example="$60"),
+        Key("What it comes to once everything is billed; equal to the value where nothing is late.", example="$60"),
     ] = None
-    headline: Annotated[str | None, Key("A part of its first line.", example="gpu-1 spent")] = None
+    headline: Annotated[str | None, Key("Part of its first line.", example="gpu-1 spent")] = None
     withheld: Annotated[
         str | None,
-        Key("A part of what withholds its notifications now; empty text: nothing does.", example="silenced by dana"),
+        Key(
+            "Part of the reason why its notifications are withheld now; an empty text if they are not.",
+            example="silenced by dana",
+        ),
     ] = None
 
 
@@ -200,10 +205,10 @@ class ExpectedMessage:
     """A message that should have left; what is not written is not compared."""
 
     to: Annotated[str, Key("The receiver.", example="finops")]
-    recipient: Annotated[str | None, Key("One of those whom the receiver reaches.", example="U04ABCDEF")] = None
+    recipient: Annotated[str | None, Key("One of the receiver's recipients.", example="U04ABCDEF")] = None
     reason: Annotated[NotifyReason | None, Key("Why it was sent.", example="severity raised")] = None
     severity: Annotated[Severity | None, Key("Its severity.", example="critical")] = None
-    title: Annotated[str | None, Key("A part of its title.", example="gpu-1 spent $58.80")] = None
+    title: Annotated[str | None, Key("Part of its title.", example="gpu-1 spent $58.80")] = None
     text: Annotated[
         tuple[str, ...], Key("Parts of its text, fields and table included.", example=["Billed through"])
     ] = ()
@@ -213,14 +218,17 @@ class ExpectedMessage:
 class Expectation:
     """What should be so at a time. Nothing is compared of what is not written."""
 
-    at: Annotated[timedelta, Key("When; the last poll up to then counts.", example="14h", at_most=LONGEST)]
+    at: Annotated[timedelta, Key("When to compare; the last poll up to then counts.", example="14h", at_most=LONGEST)]
     alerts: Annotated[
         tuple[ExpectedAlert, ...] | None,
-        Key("All that fire, and of others those named; an empty list for none.", example=[{"rule": _RULE}]),
+        Key(
+            "Every alert that fires, and pending or resolved ones where `state` asks for them; an empty list for none.",
+            example=[{"rule": _RULE}],
+        ),
     ] = None
     messages: Annotated[
         tuple[ExpectedMessage, ...] | None,
-        Key("All that left since the expectation before; an empty list for none.", example=[{"to": "finops"}]),
+        Key("Every message sent since the previous expectation; an empty list for none.", example=[{"to": "finops"}]),
     ] = None
 
 
@@ -228,14 +236,14 @@ class Expectation:
 class RuleTest:
     """One test, as written."""
 
-    name: Annotated[str, Key("What should hold, in words; unique.", example="a forgotten notebook fires")]
+    name: Annotated[str, Key("What the test shows, in words; unique.", example="a forgotten notebook fires")]
     start: Annotated[
         Starting, Key("When the test begins, on a whole hour; all other times count from here.", example="2026-03-10")
     ] = Starting(datetime(2026, 1, 5, tzinfo=UTC))
     settle_delay: Annotated[
         timedelta,
         Key(
-            "How late a bill may usually be; as ALERTD_SETTLE_DELAY.",
+            "How late bills usually arrive at the most, as ALERTD_SETTLE_DELAY.",
             example="2h",
             at_least=_ZERO,
             at_most=timedelta(days=7),
@@ -283,11 +291,11 @@ class RuleTest:
         Key("Silences that people make.", example=[{"match": _OWNER, "from": "2h", "for": "4h"}]),
     ] = ()
     acknowledge: Annotated[
-        tuple[Acknowledgement, ...], Key("What people acknowledge.", example=[{"rule": _RULE, "at": "12h"}])
+        tuple[Acknowledgement, ...], Key("Acknowledgements that people make.", example=[{"rule": _RULE, "at": "12h"}])
     ] = ()
     expect: Annotated[
         tuple[Expectation, ...],
-        Key("What should be so, in the order of time.", example=[{"at": "14h", "alerts": [{"rule": _RULE}]}]),
+        Key("What is expected, in order of time.", example=[{"at": "14h", "alerts": [{"rule": _RULE}]}]),
     ]
 
 

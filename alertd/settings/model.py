@@ -76,9 +76,7 @@ class Settings(BaseSettings):
     _warnings: tuple[str, ...] = PrivateAttr(())
 
     # First of all: the checks of other settings ask for it.
-    allow_plain_http: YesOrNo = Field(
-        False, description="true: keys and tokens may leave without TLS, to other hosts than this one"
-    )
+    allow_plain_http: YesOrNo = Field(False, description="true: keys and tokens may be sent to other hosts without TLS")
     rules: Path | None = Field(
         None, description="Rules file or directory; default ./rules.yaml, else /etc/alertd/rules.yaml"
     )
@@ -89,20 +87,21 @@ class Settings(BaseSettings):
         repr=False,
     )
     novita_api_key: Annotated[Secret, AfterValidator(forms.quoted_key)] = Field(
-        None, description="Key of the account, where the rules file names none"
+        None, description="API key of the account, if the rules file names none"
     )
     novita_base_url: Annotated[str, AfterValidator(forms.base_url("https://api.novita.ai"))] = Field(
         "https://api.novita.ai", description="Where the billing API is"
     )
     poll_interval: PollInterval = Field(_DEFAULTS.poll_interval, description="How often bills are read")
-    settle_delay: SettleDelay = Field(_DEFAULTS.settle_delay, description="How late a bill may usually be")
+    settle_delay: SettleDelay = Field(_DEFAULTS.settle_delay, description="How late bills usually arrive at the most")
     clock: ClockSource = Field(
         "checked",
-        description="checked: this system's clock counts once the billing API's Date agrees; system: it is right as it "
-        "is, as where NTP keeps it and a proxy removes or spoils that Date",
+        description="checked: the system clock is used once the billing API's Date header agrees with"
+        " it; system: it is trusted as it is, for hosts where NTP keeps it and a proxy "
+        "removes or falsifies that header",
     )
     slack_bot_token: Annotated[Secret, AfterValidator(forms.bot_token)] = Field(
-        None, description="xoxb-…: lets receivers name channels"
+        None, description="xoxb-…: bot token, for receivers that name a channel"
     )
     slack_app_token: Annotated[
         Secret, AfterValidator(forms.token("xapp-", other="xoxb-", variable="ALERTD_SLACK_BOT_TOKEN"))
@@ -119,33 +118,35 @@ class Settings(BaseSettings):
     smtp_host: Annotated[str | None, AfterValidator(forms.host)] = Field(None, description="Mail server")
     smtp_port: Annotated[int, BeforeValidator(forms.port)] = Field(587, description="Its port")
     smtp_username: Annotated[str | None, AfterValidator(forms.login)] = Field(
-        None, description="Login, where the server wants one"
+        None, description="Login, if the server requires one"
     )
-    smtp_password: Annotated[Secret, AfterValidator(forms.login)] = Field(None, description="Password to it")
+    smtp_password: Annotated[Secret, AfterValidator(forms.login)] = Field(None, description="Password of that login")
     smtp_security: Security = Field("starttls", description="starttls, tls or none")
     smtp_from: Annotated[str | None, AfterValidator(forms.sender)] = Field(None, description="Sender's address")
     smtp_ehlo: Annotated[str | None, AfterValidator(forms.greeting)] = Field(
         None, description="How this host greets the mail server; default its full name, else its address in brackets"
     )
     external_url: Annotated[str | None, AfterValidator(forms.page_url)] = Field(
-        None, description="Where people reach the status page, e.g. https://alertd.example.com; messages link it"
+        None, description="Where people reach the status page, e.g. https://alertd.example.com; messages link to it"
     )
     http_listen: str = Field(
-        "127.0.0.1:9464", description="Where the status page, health, metrics and JSON are served; off for nowhere"
+        "127.0.0.1:9464", description="Address that serves the status page, health, metrics and JSON; off to serve none"
     )
     http_token: Annotated[Secret, AfterValidator(forms.header_token)] = Field(
         None,
-        description="Signs people in on the status page, and programs as bearer token; needed for changes, and for "
-        "every request from beyond this host but probes",
+        description="Signs people in on the status page, and programs as a bearer token; required for"
+        " changes, and for every request from other hosts except health probes",
     )
     http_public_read: YesOrNo = Field(
-        False, description="true: with a token set, reading the status page, metrics and JSON needs none"
+        False, description="true: reading the status page, metrics and JSON needs no token even if one is set"
     )
     heartbeat_url: Annotated[Secret, AfterValidator(forms.secret_url("https://hc-ping.com/…"))] = Field(
         None, description="Pinged after each good cycle: a dead man's switch"
     )
-    log_format: LogFormat | None = Field(None, description="Default console on a terminal, else json")
-    log_level: LogLevel = Field("info", description="The least that is logged")
+    log_format: LogFormat | None = Field(None, description="console or json; default console on a terminal, else json")
+    log_level: LogLevel = Field(
+        "info", description="The least severe level that is logged: debug, info, warning or error"
+    )
 
     @field_validator("novita_base_url", "slack_base_url", "slack_webhook_url", "heartbeat_url")
     @classmethod
@@ -247,4 +248,6 @@ def _default_text(default: object) -> str:
     if isinstance(default, timedelta):
         minutes = int(default.total_seconds()) // 60
         return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+    if isinstance(default, bool):
+        return str(default).lower()
     return "" if default is None else str(default)

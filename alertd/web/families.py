@@ -59,23 +59,23 @@ SPEND_COMPLETE = Family(
 
 BUDGET = Family(name="alertd_budget_usd", labels=_BUDGET, meaning="The budget of a group for the present period.")
 BUDGET_SPENT = Family(
-    name="alertd_budget_spent_usd", labels=_BUDGET, meaning="What of the budget is spent in the present period."
+    name="alertd_budget_spent_usd", labels=_BUDGET, meaning="How much of the budget is spent in the present period."
 )
 BUDGET_FORECAST = Family(
-    name="alertd_budget_forecast_usd", labels=_BUDGET, meaning="What the period is forecast to end at."
+    name="alertd_budget_forecast_usd", labels=_BUDGET, meaning="The spend that is forecast for the end of the period."
 )
 BUDGET_FORECAST_LOW = Family(
     name="alertd_budget_forecast_low_usd",
     labels=_BUDGET,
-    meaning="The forecast's lower end: 80 % range by past errors.",
+    meaning="The lower end of the forecast's 80 % range, which comes from past errors.",
 )
 BUDGET_FORECAST_HIGH = Family(
-    name="alertd_budget_forecast_high_usd", labels=_BUDGET, meaning="The forecast's upper end."
+    name="alertd_budget_forecast_high_usd", labels=_BUDGET, meaning="The upper end of that range."
 )
 BUDGET_RATE = Family(
     name="alertd_budget_even_rate_ratio",
     labels=(*_BUDGET, "window"),
-    meaning="How many times what an even spread of the budget allows is spent in each window of `burn`.",
+    meaning="Spend in each window of `burn`, as a multiple of what an even spread of the budget allows.",
 )
 BUDGET_ELAPSED = Family(
     name="alertd_budget_elapsed_ratio", labels=("rule",), meaning="The share of the period that is over, 0 to 1."
@@ -122,23 +122,25 @@ RULE_ERRORS = Family(name="alertd_rule_errors_total", labels=("rule",), meaning=
 TASK_FAILURES = Family(
     name="alertd_task_failures_total",
     labels=("task",),
-    meaning="Unexpected failures of the daemon's tasks; each is logged with its trace and the task started again.",
+    meaning="Unexpected failures of the daemon's tasks; each is logged with its trace, and the task is started again.",
 )
 
 CYCLES = Family(name="alertd_cycles_total", labels=("result",), meaning="Polls by result: `ok` or `failed`.")
 LAST_CYCLE = Family(name="alertd_cycle_last_timestamp_seconds", meaning="When the last poll finished.")
 LAST_GOOD_CYCLE = Family(
-    name="alertd_cycle_last_success_timestamp_seconds", meaning="When the last poll finished that read and judged all."
+    name="alertd_cycle_last_success_timestamp_seconds",
+    meaning="When the last poll that read and evaluated everything finished.",
 )
 CYCLE_DURATION = Family(
     name="alertd_cycle_duration_seconds",
     labels=("part",),
-    meaning="How long the last poll took to `read`, `evaluate` and `decide`, and then its `overview` for this page.",
+    meaning="How long the last poll took to `read`, `evaluate` and `decide`, and then to renew the "
+    "`overview` behind page and metrics.",
 )
 DATA_EDGE = Family(
     name="alertd_data_edge_timestamp_seconds",
     labels=_READ,
-    meaning="Through when is billed; `view` is `usage` or `api_key`.",
+    meaning="The time through which bills are known; `view` is `usage` or `api_key`.",
 )
 READ = Family(name="alertd_read_timestamp_seconds", labels=_READ, meaning="When the category was last read.")
 READ_FAILING = Family(name="alertd_read_failing", labels=_READ, meaning="1 while reads of the category fail, else 0.")
@@ -152,7 +154,7 @@ STORE_BYTES = Family(name="alertd_store_bytes", meaning="Size of the database fi
 ATTEMPTS = Family(
     name="alertd_notification_attempts_total",
     labels=("receiver", "result"),
-    meaning="Attempts to send, by the state they left the notification in; `pending` is tried again.",
+    meaning="Attempts to send, by the state in which they left the notification; `pending` is tried again.",
 )
 ACTIONS = Family(
     name="alertd_actions_total", labels=("state",), meaning="Requests for actions, by each state that they reached."
@@ -163,13 +165,15 @@ OUTBOX_ENTRIES = Family(
 OUTBOX_DUE = Family(
     name="alertd_outbox_due_timestamp_seconds",
     labels=("receiver",),
-    meaning="Since when the oldest notification is due that has not arrived; absent where none is.",
+    meaning="When the oldest undelivered notification fell due; absent when there is none.",
 )
 
 RULES = Family(name="alertd_rules", meaning="Rules in force.")
 RULES_VALID = Family(name="alertd_rules_file_valid", meaning="0 while the last edit cannot be used, else 1.")
 RULES_LOADED = Family(name="alertd_rules_loaded_timestamp_seconds", meaning="When the rules in force were read.")
-RELOAD_FAILURES = Family(name="alertd_rules_reload_failures_total", meaning="Edits that could not be used.")
+RELOAD_FAILURES = Family(
+    name="alertd_rules_reload_failures_total", meaning="Edits of the rules file that could not be used."
+)
 
 
 def families() -> tuple[Family, ...]:

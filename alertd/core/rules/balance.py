@@ -61,8 +61,8 @@ class BalanceRule(Rule):
 
     TYPE: ClassVar[str] = "balance"
     HELP: ClassVar[str] = (
-        "What an account can still spend and how long that lasts: the available balance over the mean spend of late; "
-        "one alert per account carries both."
+        "What an account can still spend and how long that lasts: the available balance divided by "
+        "the recent mean spend; one alert per account covers both."
     )
     NEEDS_PAYMENT: ClassVar[bool] = True
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("available_below", "runway_below")
@@ -77,7 +77,7 @@ class BalanceRule(Rule):
     runway_below: Annotated[
         Mapping[Severity, timedelta],
         Key(
-            "Severity to how long the balance lasts; reached means runway <= limit.",
+            "Severity to how long the balance lasts; reached means that it lasts no longer than that.",
             example={"warning": "7d", "critical": "2d"},
             at_least=timedelta(),
             at_most=timedelta(days=366),

@@ -58,8 +58,8 @@ class BudgetRule(WatchedBudget):
 
     TYPE: ClassVar[str] = "budget"
     HELP: ClassVar[str] = (
-        "An amount for a calendar period: the share of it that is spent, the pace, how fast it is spent of late, and "
-        "what the period is forecast to end at; one alert carries them all."
+        "An amount for a calendar period: the share that is spent, the pace, how fast it is being "
+        "spent lately, and the forecast for the end of the period; one alert covers all of them."
     )
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("thresholds", "pace", "burn", "forecast")
     ADVICE: ClassVar[str] = "Look at what spends most: stop or slow what is not needed, or raise the budget."

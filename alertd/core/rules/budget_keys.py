@@ -77,12 +77,12 @@ class BudgetKeys(GroupRule):
     ] = "UTC"
     thresholds: Annotated[
         Mapping[Severity, Share],
-        Key("Severity to the share of the amount that is spent.", example={"warning": "80%"}, at_least=_LEAST_SHARE),
+        Key("Severity to the spent share of the amount.", example={"warning": "80%"}, at_least=_LEAST_SHARE),
     ] = field(default_factory=dict)
     pace: Annotated[
         Mapping[Severity, Fraction],
         Key(
-            "Severity to spent share over elapsed share, once a tenth of the period is over.",
+            "Severity to the spent share divided by the elapsed share, once a tenth of the period is over.",
             example={"warning": 1.3},
             at_least=Fraction(1, 10),
             at_most=Fraction(100),
@@ -91,16 +91,17 @@ class BudgetKeys(GroupRule):
     burn: Annotated[
         Mapping[Severity, Burn],
         Key(
-            "Severity to a rate and two windows, each of which must hold so many times what an even spread of the "
-            "amount allows for it; from the period's first hour on, without any history.",
+            "Severity to a rate and two windows: each window must cost at least `rate` times what an "
+            "even spread of the amount allows for it. It works from the period's first hour on and "
+            "needs no history.",
             example={"critical": {"rate": 10, "windows": ["6h", "1h"]}},
         ),
     ] = field(default_factory=dict)
     forecast: Annotated[
         Mapping[Severity, Share],
         Key(
-            "Severity to the share of the amount that the period is forecast to end at, once the group has spent for a "
-            "tenth of the period and a tenth of it is over.",
+            "Severity to the forecast for the end of the period as a share of the amount, once a "
+            "tenth of the period is over and the group has been spending for as long.",
             example={"warning": "100%"},
             at_least=_LEAST_SHARE,
         ),
@@ -108,7 +109,7 @@ class BudgetKeys(GroupRule):
     min_history: Annotated[
         timedelta,
         Key(
-            "A group that has been spending for so long has a forecast from the period's first hour on.",
+            "A group that has been spending for at least this long has a forecast from the period's first hour on.",
             example="14d",
             at_least=timedelta(hours=1),
             at_most=timedelta(days=HISTORY_DAYS),

@@ -68,7 +68,8 @@ class DataStale(Rule):
     thresholds: Annotated[
         Mapping[Severity, timedelta],
         Key(
-            "Severity to the time without a complete read; several poll intervals, or each slow poll is an alert.",
+            "Severity to the time without a complete read; make it several poll intervals, or each "
+            "slow poll raises an alert.",
             example={"warning": "3h", "critical": "12h"},
             at_least=timedelta(minutes=1),
         ),

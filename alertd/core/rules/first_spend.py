@@ -67,7 +67,7 @@ class FirstSpend(GroupRule):
     window: Annotated[
         timedelta,
         Key(
-            "Whole hours; so long a group counts as new.",
+            "Whole hours; how long a group counts as new.",
             example="24h",
             at_least=timedelta(hours=1),
             at_most=timedelta(days=31),
@@ -83,12 +83,14 @@ class FirstSpend(GroupRule):
             at_most=timedelta(days=92),
         ),
     ] = timedelta(days=30)
-    min_spend: Annotated[Usd, Key("Groups that spend less are left alone.", example="$5", at_least=1)] = Usd(
-        UNITS_PER_USD
-    )
+    min_spend: Annotated[Usd, Key("Groups that spend less are ignored.", example="$5", at_least=1)] = Usd(UNITS_PER_USD)
     severity: Annotated[
         Severity | None,
-        Key("Of every new group from `min_spend` on, in place of thresholds; without either, warning.", example="info"),
+        Key(
+            "Severity of every new group that spends at least `min_spend`, instead of thresholds; "
+            "without either, warning.",
+            example="info",
+        ),
     ] = None
     thresholds: Annotated[
         Mapping[Severity, Usd],

@@ -51,7 +51,8 @@ class IdleGpu(SpendRule):
         ),
     ] = timedelta(hours=2)
     severity: Annotated[
-        Severity | None, Key("Of every idle instance, in place of thresholds; without either, warning.", example="info")
+        Severity | None,
+        Key("Severity of every idle instance, instead of thresholds; without either, warning.", example="info"),
     ] = None
     thresholds: Annotated[
         Mapping[Severity, Usd],

@@ -37,7 +37,7 @@ class MonthlyBillRule(Rule):
             "States that count; a bill that owes money counts as overdue whatever its state says.", example=["overdue"]
         ),
     ] = (BillStatus.OVERDUE.value,)
-    min_debt: Annotated[Usd, Key("Bills that owe less are left alone.", example="$1", at_least=0)] = Usd(0)
+    min_debt: Annotated[Usd, Key("Bills that owe less are ignored.", example="$1", at_least=0)] = Usd(0)
     thresholds: Annotated[
         Mapping[Severity, timedelta],
         Key("Severity to days in that state.", example={"warning": "0d", "critical": "7d"}, at_least=timedelta()),

@@ -81,19 +81,22 @@ class Reconcile(Rule):
     tolerance: Annotated[
         Share,
         Key(
-            "A difference up to this share of the bill (of the usage bills) is none.",
+            "Differences up to this share of the bill (or of the usage bills) are ignored.",
             example="1%",
             at_least=Fraction(0),
         ),
     ] = Share(Fraction(1, 100))
     severity: Annotated[
         Severity | None,
-        Key("Of every difference above the tolerance; without it or thresholds, warning.", example="warning"),
+        Key(
+            "Severity of every difference above the tolerance, instead of thresholds; without either, warning.",
+            example="warning",
+        ),
     ] = None
     thresholds: Annotated[
         Mapping[Severity, Share],
         Key(
-            "Severity to share of the bill (of the usage bills), in place of `severity`.",
+            "Severity to the share of the bill (or of the usage bills), instead of `severity`.",
             example={"warning": "1%", "critical": "10%"},
             at_least=Fraction(0),
         ),

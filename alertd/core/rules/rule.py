@@ -96,7 +96,7 @@ class Rule(ABC):
     keep_firing_for: Annotated[
         timedelta,
         Key(
-            "How long it goes on firing after its condition ended, so that one that comes and goes is one alert.",
+            "How long it keeps firing after its condition ended, so that a condition that comes and goes is one alert.",
             example="1h",
             at_least=timedelta(),
         ),
@@ -104,14 +104,14 @@ class Rule(ABC):
     resolve_below: Annotated[
         Share,
         Key(
-            "Share of a threshold under which its severity is left again.",
+            "An alert leaves a severity when its value falls below this share of the threshold.",
             example="90%",
             at_least=Fraction(0),
             at_most=Fraction(1),
         ),
     ] = Share(Fraction(9, 10))
     notify: Annotated[
-        tuple[str, ...], Key("Receivers; without it the routes decide.", example=["finops"], is_meaning=False)
+        tuple[str, ...], Key("Receivers; by default the routes decide.", example=["finops"], is_meaning=False)
     ] = ()
     send_resolved: Annotated[
         bool, Key("Whether a notification is sent when it resolves.", example=True, is_meaning=False)
@@ -138,7 +138,7 @@ class Rule(ABC):
     repeat_every: Annotated[
         Usd | None,
         Key(
-            "An amount billed since the last notification that also repeats it.",
+            "The notification is also repeated each time this much more has been billed.",
             example="$500",
             at_least=1,
             is_meaning=False,
@@ -147,7 +147,7 @@ class Rule(ABC):
     escalate: Annotated[
         Escalation | None,
         Key(
-            "Further receivers when it fires long unacknowledged.",
+            "Further receivers once it has been firing for some time without being acknowledged.",
             example={"after": "24h", "notify": ["oncall"]},
             is_meaning=False,
         ),
@@ -155,7 +155,7 @@ class Rule(ABC):
     actions: Annotated[
         tuple[str, ...],
         Key(
-            "Names of `actions:` offered in its messages; only where the group is one owner.",
+            "Names of `actions:` that its messages offer; only where each group is one owner.",
             example=["stop"],
             is_meaning=False,
         ),
@@ -163,7 +163,7 @@ class Rule(ABC):
     summary: Annotated[
         str, Key("Jinja2 template for the first line.", example="{{ owner }} spent {{ value }}", is_meaning=False)
     ] = ""
-    enabled: Annotated[bool, Key("Whether the rule counts at all.", example=True)] = True
+    enabled: Annotated[bool, Key("Whether the rule is evaluated.", example=True)] = True
 
     @abstractmethod
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:

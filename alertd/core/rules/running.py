@@ -46,19 +46,24 @@ class RunningRule(SpendRule):
     gap: Annotated[
         timedelta,
         Key(
-            "So long without bills, in complete data, ends a run.",
+            "A run ends after this long without bills, in complete data.",
             example="3h",
             at_least=timedelta(hours=1),
             at_most=timedelta(days=7),
         ),
     ] = timedelta(hours=1)
     min_rate: Annotated[
-        Usd, Key("USD that an hour must hold to count, so that a kept disk is no run.", example="$0.50", at_least=1)
+        Usd,
+        Key(
+            "The least USD that an hour must cost to count, so that a disk that is kept is not a run.",
+            example="$0.50",
+            at_least=1,
+        ),
     ] = Usd(_CENTS)
     thresholds: Annotated[
         Mapping[Severity, timedelta],
         Key(
-            "Severity to whole hours; reached means that it has run so long or longer.",
+            "Severity to whole hours; reached means that it has run for at least that long.",
             example={"warning": "24h", "critical": "72h"},
             at_least=timedelta(hours=1),
             at_most=timedelta(days=92),

@@ -63,7 +63,7 @@ class SpendRule(Rule):
     group_by: Annotated[
         tuple[str, ...],
         Key(
-            "One alert per group: series keys, `team` or an owner label. Empty: one alert for everything.",
+            "One alert per group: attributes of the bills, `team` or an owner label. Empty: one alert for everything.",
             example=["owner"],
             words=GROUP_KEYS,
         ),

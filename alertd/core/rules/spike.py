@@ -51,9 +51,10 @@ class Spike(GroupRule):
 
     TYPE: ClassVar[str] = "spike"
     HELP: ClassVar[str] = (
-        "The window's spend over what is usual: the median of the same hours of the week (of the day, while less than "
-        "two whole weeks are known), or the mean of the windows just before. A group that has spent for less than "
-        "`min_history` begins no alert (`first_spend` does), nor does one of which nothing is usual."
+        "The window's spend divided by the usual spend: the median of the same hours of the week (of "
+        "the day, while less than two whole weeks are known), or the mean of the windows just before."
+        " A group that has spent for less than `min_history` raises no alert (`first_spend` does), "
+        "nor does one without usual spend."
     )
     ADVICE: ClassVar[str] = (
         "Ask these owners what changed: stop what is not meant; what is meant counts as usual once the baseline "
@@ -75,7 +76,7 @@ class Spike(GroupRule):
     baseline: Annotated[
         timedelta,
         Key(
-            "How far before the window spend counts as usual.",
+            "How much time before the window defines what is usual.",
             example="28d",
             at_least=timedelta(hours=1),
             at_most=timedelta(days=92),
@@ -84,20 +85,20 @@ class Spike(GroupRule):
     min_history: Annotated[
         timedelta,
         Key(
-            "Groups that began to spend later than so long before the window are left alone; "
-            "at most the baseline counts.",
+            "Groups that had spent for less than this before the window are ignored; at most the baseline counts.",
             example="7d",
             at_least=timedelta(),
             at_most=timedelta(days=92),
         ),
     ] = timedelta(days=7)
-    min_increase: Annotated[Usd, Key("Smaller rises in USD are left alone.", example="$10", at_least=0)] = Usd(
+    min_increase: Annotated[Usd, Key("Smaller rises in USD are ignored.", example="$10", at_least=0)] = Usd(
         10 * UNITS_PER_USD
     )
     above_highest: Annotated[
         Fraction,
         Key(
-            "The window must reach so many times the highest one of its length in the baseline; 0 for no such limit.",
+            "The window must cost at least this many times the most expensive window of its length in"
+            " the baseline; 0 for no such limit.",
             example=1.5,
             at_least=Fraction(0),
             at_most=Fraction(100),

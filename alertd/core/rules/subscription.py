@@ -32,8 +32,8 @@ class SubscriptionRule(Rule):
     TYPE: ClassVar[str] = "subscription"
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("ends_within", "on_new")
     HELP: ClassVar[str] = (
-        "Days until a fixed term ends that was not renewed, one alert per owner and product, which ends with a renewal "
-        "or with the term; and a purchase, notified once."
+        "Days until the end of a fixed term that was not renewed, one alert per owner and product, "
+        "which ends with a renewal or with the term; and one notification for each purchase."
     )
     ADVICE: ClassVar[str] = (
         "Renew it in the billing console, or save what is on it: what a term pays for is stopped when the term is over."
@@ -45,15 +45,15 @@ class SubscriptionRule(Rule):
     ends_within: Annotated[
         Mapping[Severity, timedelta],
         Key(
-            "Severity to how soon the term ends; reached means that it ends so soon or sooner.",
+            "Severity to the time before the end of the term; reached means that no more than that is left.",
             example={"warning": "7d", "critical": "1d"},
             at_least=timedelta(hours=1),
             at_most=timedelta(days=366),
         ),
     ] = field(default_factory=dict)
-    on_new: Annotated[Severity | None, Key("The severity with which a purchase is notified, once.", example="info")] = (
-        None
-    )
+    on_new: Annotated[
+        Severity | None, Key("The severity of the one notification about a purchase.", example="info")
+    ] = None
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the limits."""

@@ -83,7 +83,7 @@ class EmailConfig(ReceiverConfig):
         examples=["billing@example.com", ["billing@example.com", "cto@example.com"]],
     )
     subject_prefix: Annotated[str, AfterValidator(one_line)] = Field(
-        default="", max_length=40, description="Stands before every subject.", examples=["[alertd]"]
+        default="", max_length=40, description="Text that every subject begins with.", examples=["[alertd]"]
     )
 
 
