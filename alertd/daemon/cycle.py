@@ -14,7 +14,7 @@ from alertd.core.actions import ActionRequest
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.acting import NO_ACTIONS, Acting
 from alertd.core.alerts.judge import judge
-from alertd.core.alerts.lifecycle import Move
+from alertd.core.alerts.lifecycle import Move, numbered_from
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
@@ -360,7 +360,7 @@ class Cycle:
             # A sum that does not fit is no bug: its words say it all.
             is_sum = isinstance(fault, OverflowError)
             self._log.error("rule failed", rule=rule, error=str(fault), exc_info=None if is_sum else fault)
-        return moves, facts
+        return numbered_from(moves, self.state.first_episode), facts
 
     def _held(self) -> Held:
         owners = self._plan.audience.owners

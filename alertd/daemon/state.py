@@ -126,6 +126,8 @@ class DaemonState:
     """When this store was made: blindness counts from here while nothing was read."""
     is_fresh: bool
     """No cycle has finished yet."""
+    first_episode: int = 1
+    """What those that are not among them count their episodes from."""
     keys: Shelf | None = None
     "Spend by API key; None while no rule looks at it."
     key_names: dict[CategoryKey, ApiKey] = field(default_factory=dict)

@@ -259,6 +259,7 @@ def _load(store: Store, views: Collection[View] | None) -> DaemonState:
             bills={(t.bill.account, t.bill.bill_id): t for t in store.bills.load_monthly()},
             alerts={alert.fingerprint: alert for alert in store.alerts.all_alerts()},
             silences={silence.id: silence for silence in store.silences.unended()},
+            first_episode=store.meta.first_episode,
             watched_since=store.meta.created_at,
             is_fresh=not store.cycles.last(1),
             keys=Shelf(table=store.key_bills.load_series(), books=store.key_bills.load_books()) if uses_keys else None,

@@ -17,8 +17,9 @@ from alertd.core.alert_event import (
     Unsuppressed,
 )
 from alertd.core.dataclass import dataclass
-from alertd.store.database import Database
+from alertd.store.database import Database, Value
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros, to_micros_or_none
+from alertd.store.meta import Meta
 from alertd.store.old_events import old_event
 from alertd.store.table import insert, select, upsert
 
@@ -103,6 +104,14 @@ _SHAPES: dict[str, type[AlertChange]] = {
 _KINDS: dict[type, str] = {shape: kind for kind, shape in _SHAPES.items()}
 
 
+_IS_OVER = (
+    "WHERE state = ? AND COALESCE(resolved_at, started_at) < ? "
+    "AND NOT EXISTS (SELECT 1 FROM alert_event WHERE alert_event.fingerprint = alert.fingerprint) "
+    "AND NOT EXISTS (SELECT 1 FROM outbox_alert WHERE outbox_alert.fingerprint = alert.fingerprint)"
+)
+"""Of a fingerprint, of which nothing else is kept."""
+
+
 class Alerts:
     """The tables `alert` and `alert_event`."""
 
@@ -110,7 +119,7 @@ class Alerts:
         self._database = database
 
     def all_alerts(self) -> tuple[Alert, ...]:
-        """Return the latest episode of every alert there ever was, by fingerprint."""
+        """Return the latest episode of every alert that is kept, by fingerprint."""
         return self._read("ORDER BY fingerprint")
 
     def open_alerts(self) -> tuple[Alert, ...]:
@@ -122,7 +131,7 @@ class Alerts:
         found = self._read("WHERE fingerprint = ?", fingerprint)
         return found[0] if found else None
 
-    def _read(self, rest: str, *values: str) -> tuple[Alert, ...]:
+    def _read(self, rest: str, *values: Value) -> tuple[Alert, ...]:
         return tuple(row.alert for row in select(self._database, AlertRow, "alert", rest, values))
 
     def save(self, alerts: Iterable[Alert]) -> None:
@@ -153,14 +162,22 @@ class Alerts:
         """
         Delete what happened before an instant to alerts that are resolved; return how many events.
 
-        The alerts themselves stay: an episode's number must never come again, since delivery keys are made of it.
+        Those that ended before it, and of which neither history nor message is left, go too. Their episodes' numbers
+        never come again, since delivery keys are made of them: alerts to come are numbered from above them.
         """
+        border = to_micros(before)
         with self._database.transaction():
-            return self._database.execute(
+            events = self._database.execute(
                 "DELETE FROM alert_event WHERE happened_at < ? AND NOT EXISTS ("
                 "SELECT 1 FROM alert WHERE alert.fingerprint = alert_event.fingerprint AND alert.state <> ?)",
-                (to_micros(before), AlertState.RESOLVED),
+                (border, AlertState.RESOLVED),
             )
+            gone = self._read(_IS_OVER, AlertState.RESOLVED, border)
+            if gone:
+                meta = Meta(self._database)
+                meta.put_first_episode(max(meta.first_episode, *(alert.episode + 1 for alert in gone)))
+                self._database.execute(f"DELETE FROM alert {_IS_OVER}", (AlertState.RESOLVED, border))  # noqa: S608
+            return events
 
 
 def _event(row: _EventRow) -> AlertEvent:

@@ -21,6 +21,7 @@ _EDGES = "edges"
 _CLOCK = "clock"
 _NEXT_POLL_AT = "next_poll_at"
 _PRUNED_AT = "pruned_at"
+_FIRST_EPISODE = "first_episode"
 
 
 class Meta:
@@ -115,6 +116,15 @@ class Meta:
     def pruned_at(self) -> datetime | None:
         """When old spend and messages were last deleted; None before the first time."""
         return self._instant(_PRUNED_AT)
+
+    def put_first_episode(self, number: int) -> None:
+        """Write from which number on alerts of which nothing is known count their episodes."""
+        self.put(_FIRST_EPISODE, str(number))
+
+    @property
+    def first_episode(self) -> int:
+        """The number of the first episode of an alert of which nothing is known: above those that were deleted."""
+        return int(self.get(_FIRST_EPISODE) or 1)
 
     def _instant(self, name: str) -> datetime | None:
         content = self.get(name)

@@ -1,6 +1,7 @@
 """How far back the daemon reads and holds spend: as far as its rules look, and planned spans that they see begin."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
 
@@ -10,6 +11,8 @@ from alertd.core.money import Usd
 from alertd.core.spend.planned import PlannedSpend
 from alertd.daemon.state import Plan
 from tests.core.builders import NOW, SETTLE, rolling
+from tests.daemon.clock_life import Billing, hourly, living
+from tests.virtual_clock import VirtualClock
 
 MIDNIGHT = hour_of(NOW) - hour_of(NOW) % 24
 FIRST = MIDNIGHT - 5 * 24
@@ -40,3 +43,17 @@ def test_horizon_when_spend_is_planned_then_from_the_start_of_the_span(spans: li
         planned=tuple(PlannedSpend(amount=Usd(1), hours=HourRange(MIDNIGHT + a, MIDNIGHT + b)) for a, b in spans),
     )
     assert plan.horizon(NOW) == FIRST - days * 24
+
+
+async def test_alert_when_an_old_one_of_it_was_deleted_then_its_episode_has_a_number_that_none_had(
+    tmp_path: Path,
+) -> None:
+    """Numbered from one again, its delivery key would be that of a message sent months ago, and look delivered."""
+    clock = VirtualClock(true=datetime(2026, 1, 12, 9, tzinfo=UTC))
+    billing = Billing(clock=clock, rows=hourly("gpu-1", "80", hour_of(clock.true) - 3, hour_of(clock.true)))
+    async with living(tmp_path, clock, billing=billing) as life:
+        await life.app.gateway.call(lambda store: store.meta.put_first_episode(10))
+        await life.poll(2)
+        (alert,) = (one for one in life.app.cycle.open_alerts() if one.rule == "gpu")
+        assert alert.episode == 10
+        assert life.sent == [("firing", "gpugpu-1")]

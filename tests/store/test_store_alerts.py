@@ -1,6 +1,7 @@
 """Alerts, their history, the cycles and the facts about the installation."""
 
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given
@@ -8,12 +9,13 @@ from hypothesis import strategies as st
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alert_event import Unsuppressed
+from alertd.core.messages.outbox import EntryState
 from alertd.store.alerts import AlertEvent
 from alertd.store.cycles import KEPT_CYCLES, CycleRecord
 from alertd.store.store import Store
 from tests.examples import examples
 from tests.store.places import Place
-from tests.store.samples import HOUR, NOW, alert_events, alert_of, alerts, cycle_records
+from tests.store.samples import HOUR, NOW, alert_events, alert_of, alerts, cycle_records, entry_of
 
 EXAMPLES = examples(10, thorough=20)
 
@@ -52,7 +54,34 @@ def test_alert_when_saved_again_then_the_latest_episode_stands(store: Store) -> 
     assert store.alerts.alert("f2") is None
 
 
-def test_prune_when_alerts_are_old_then_they_stay_and_their_history_goes(store: Store) -> None:
+def test_prune_when_alerts_are_old_then_those_go_of_which_nothing_is_left_and_their_numbers_never_come_again(
+    store: Store,
+) -> None:
+    """Every instance that was ever alerted about stayed in the daemon's memory, for as long as the store lived."""
+    old, border = NOW - timedelta(days=400), NOW - timedelta(days=90)
+    store.alerts.save(
+        [
+            alert_of("gone", episode=7, state=AlertState.RESOLVED, resolved_at=old),
+            replace(alert_of("never fired", episode=2, state=AlertState.RESOLVED), started_at=old, fired_at=None),
+            alert_of("in a message", episode=9, state=AlertState.RESOLVED, resolved_at=old),
+            alert_of("newly ended", episode=9, state=AlertState.RESOLVED, resolved_at=border),
+            replace(alert_of("open", episode=9), started_at=old),
+        ]
+    )
+    sent = entry_of("sent", fingerprints=("in a message",), state=EntryState.DELIVERED, created_at=old)
+    store.outbox.add([replace(sent, finished_at=border)])
+    assert store.meta.first_episode == 1
+    for _ in range(2):
+        store.prune(before_hour=HOUR, before=border)
+        assert {alert.fingerprint for alert in store.alerts.all_alerts()} == {"in a message", "newly ended", "open"}
+        assert store.meta.first_episode == 8
+    store.prune(before_hour=HOUR, before=NOW)
+    assert [alert.fingerprint for alert in store.alerts.all_alerts()] == ["open"]
+    assert store.meta.first_episode == 10
+    assert store.check() == []
+
+
+def test_prune_when_alerts_are_old_then_they_stay_while_some_history_does(store: Store) -> None:
     """An episode's number that came twice would make an old delivery key new again, and lose the message."""
     old, new = NOW - timedelta(days=400), NOW
     store.alerts.save([alert_of("done", state=AlertState.RESOLVED, resolved_at=old), alert_of("open")])

@@ -5,7 +5,7 @@ One rule above all: incomplete data may begin an alert or raise its severity, an
 turn of a calendar period ends an alert whatever the data: what it said was of the period that is over.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -73,6 +73,13 @@ def _at_turn(alert: Alert, sample: Sample, now: datetime) -> Alert | None:
     if sample.period_start < alert.period_start:
         return alert
     return None if alert.state is AlertState.RESOLVED else end(alert, reason=f"{_TURN}{sample.period}", now=now)
+
+
+def numbered_from(moves: Iterable["Move"], first: int) -> list["Move"]:
+    """Return moves in which alerts of which nothing was known count their episodes from a number on."""
+    return [
+        move if move.before is not None else replace(move, after=replace(move.after, episode=first)) for move in moves
+    ]
 
 
 def _begin(past: Alert | None, sample: Sample, rule: Rule, reached: Severity, now: datetime) -> Alert:
