@@ -18,13 +18,13 @@ Examples:
 @click.command("ack", epilog=_EPILOG)
 @click.argument("fingerprint")
 @click.option("--by", metavar="NAME", default=this_person, show_default="you", help="Who acknowledges it.")
-@click.option("--undo", is_flag=True, help="Take the acknowledgement back.")
+@click.option("--undo", is_flag=True, help="Withdraw the acknowledgement.")
 @click.pass_context
 def command(ctx: click.Context, fingerprint: str, by: str, *, undo: bool) -> int:
     """
-    Acknowledge the alert FINGERPRINT; its first four digits or more are enough (`alertd alerts` shows them).
+    Acknowledge an alert; the first four digits or more of the FINGERPRINT are enough (see `alertd alerts`).
 
-    It is neither repeated nor escalated until its severity rises; when it resolves, a notification is sent.
+    The alert is neither repeated nor escalated until its severity rises. When it resolves, a notification is sent.
     """
     from alertd.core.alerts.requests import parse_acknowledgement
 

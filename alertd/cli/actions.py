@@ -19,10 +19,10 @@ Examples:
 
 
 @click.command("actions", epilog=_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> int:
-    """Show what was asked to be stopped or started again, the newest first."""
+    """Show requests to stop or start instances, newest first."""
     from alertd.store.store import Store
 
     store = Store.open_read_only(prepare_to_ask(ctx).store_url())

@@ -24,8 +24,8 @@ Examples:
 
 
 @click.command("alerts", epilog=_EPILOG)
-@click.option("--all", "show_all", is_flag=True, help="Pending and resolved ones too.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.option("--all", "show_all", is_flag=True, help="Show pending and resolved alerts too.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.option(
     "--fail-on",
     metavar="SEVERITY",

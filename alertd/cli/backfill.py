@@ -32,8 +32,8 @@ def command(ctx: click.Context, since: timedelta) -> int:
     """
     Fetch history into the store, newest first, skipping hours that were read before.
 
-    It can be stopped at any time: what was read is stored, and the next run continues from there. Stop a running
-    daemon first: it has the database for itself.
+    It can be stopped at any time: what was read is stored, and the next run continues from there. Stop a running daemon
+    first, because only one process can use the database.
     """
     from alertd.daemon.service import SPEND_KEPT
 

@@ -31,11 +31,11 @@ Examples:
     callback=duration,
     help="How far back from now, like 24h, 7d or 4w.",
 )
-@click.option("--rules", "path", type=click.Path(path_type=Path), help="Rules file, in place of the usual one.")
+@click.option("--rules", "path", type=click.Path(path_type=Path), help="Rules file to use instead of the usual one.")
 @click.option("--against", type=click.Path(path_type=Path), help="Another rules file: show what it would change.")
 @click.option("--suggest", is_flag=True, help="Suggest thresholds that fire once a week or month at most.")
 @click.option("--all", "show_all", is_flag=True, help="List every episode, not only the largest.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -50,8 +50,8 @@ def command(
     """
     Replay the rules hour by hour over past bills: what would have fired, when, for how long, with how many messages.
 
-    It reads the store beside a running daemon and writes nothing to it; bills that are missing are fetched into memory
-    where the API key is set. Notes about what is not known go to stderr.
+    It can read the store while a daemon runs, and writes nothing to it; missing bills are fetched into memory if the
+    API key is set. Notes about gaps in the data go to stderr.
     """
     from alertd.cli.backtest_text import comparison_json, comparison_text, replay_json, replay_text, suggestion_text
     from alertd.core.replay.rule_edit import compare

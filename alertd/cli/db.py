@@ -16,7 +16,7 @@ def command() -> None:
 @command.command("check", epilog="\b\nExample:\n  alertd db check\n")
 @click.pass_context
 def check(ctx: click.Context) -> int:
-    """Check every page and row of the store; 1 if anything is wrong."""
+    """Check every page and row of the store; exit code 1 if anything is wrong."""
     from alertd.store.store import Store
 
     store = Store.open_read_only(prepare_to_ask(ctx).store_url())
@@ -36,7 +36,7 @@ def check(ctx: click.Context) -> int:
 @click.argument("path", type=click.Path(path_type=Path))
 @click.pass_context
 def backup(ctx: click.Context, path: Path) -> int:
-    """Copy the store into the new file PATH while the daemon goes on; PostgreSQL has pg_dump for it."""
+    """Copy the store into the new file PATH while the daemon keeps running; for PostgreSQL use pg_dump."""
     from alertd.store.store import Store
 
     store = Store.open_read_only(prepare_to_ask(ctx).store_url())
@@ -62,7 +62,7 @@ def backup(ctx: click.Context, path: Path) -> int:
 )
 @click.pass_context
 def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:
-    """Delete old spend, messages and history; a running daemon does so once a day by itself."""
+    """Delete old spend, messages and history; a running daemon does so once a day."""
     from alertd.core.hours import hour_of
     from alertd.store.store import Store
 

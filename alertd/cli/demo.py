@@ -14,9 +14,15 @@ Examples:
 
 
 @click.command("demo", epilog=_EPILOG)
-@click.option("--seed", default=7, show_default=True, help="The same seed gives the same month.")
+@click.option("--seed", default=7, show_default=True, help="Seed of the month: the same seed gives the same month.")
 @click.option("--serve", is_flag=True, help="Stop the month at its worst hour and keep the status page up.")
-@click.option("--port", default=0, show_default="a free one", type=click.IntRange(0, 65535), help="For --serve.")
+@click.option(
+    "--port",
+    default=0,
+    show_default="a free one",
+    type=click.IntRange(0, 65535),
+    help="Port of the status page, with --serve.",
+)
 @click.pass_context
 def command(ctx: click.Context, seed: int, port: int, *, serve: bool) -> int:
     """Show alertd at work on a simulated month: spend, alerts and messages as they happen; no key, no network."""

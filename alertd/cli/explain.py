@@ -34,7 +34,7 @@ _MOST = 5
 
 @click.command("explain", epilog=_EPILOG)
 @click.argument("name", metavar="FINGERPRINT-or-RULE", shell_complete=names_in("rules"))
-@click.option("--at", "at_text", metavar="TIME", help="As of a time with its zone, like 2026-03-11T08:00Z.")
+@click.option("--at", "at_text", metavar="TIME", help="Explain as of this time, with its zone, like 2026-03-11T08:00Z.")
 @click.pass_context
 def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     """

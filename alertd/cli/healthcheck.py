@@ -14,10 +14,10 @@ _ANY_HOST = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 -- an address th
 
 
 @click.command("healthcheck", epilog=_EPILOG)
-@click.option("--ready", is_flag=True, help="Ask /readyz: 1 too while `alertd status` finds anything wrong.")
+@click.option("--ready", is_flag=True, help="Ask /readyz, which also fails while `alertd status` reports a problem.")
 @click.pass_context
 def command(ctx: click.Context, *, ready: bool) -> int:
-    """Ask the running daemon over ALERTD_HTTP_LISTEN whether it is alive; 1 if it is not. For containers."""
+    """Ask the running daemon over ALERTD_HTTP_LISTEN whether it is alive; exit code 1 if not. For containers."""
     from http.client import HTTPConnection, HTTPException
 
     from alertd.errors import SettingsError

@@ -26,11 +26,11 @@ Examples:
 
 @click.command("report", epilog=_EPILOG)
 @click.argument("name", required=False, shell_complete=names_in("reports"))
-@click.option("--print", "is_printed", is_flag=True, help="Print it here and send nothing.")
+@click.option("--print", "is_printed", is_flag=True, help="Print the report here and send nothing.")
 @click.pass_context
 def command(ctx: click.Context, name: str | None, *, is_printed: bool) -> int:
     """
-    Send the report NAME of the rules file now, from what is stored; without NAME the only one.
+    Send the report NAME of the rules file now, from stored bills; NAME is optional if there is only one.
 
     It is sent to its receivers directly, with one attempt each and without the outbox: nothing is retried, and the
     scheduled report is still sent. Exit code 1 if a receiver did not accept it.

@@ -22,18 +22,20 @@ Examples:
 
 
 @click.command("run", epilog=_EPILOG)
-@click.option("--once", is_flag=True, help="One complete cycle, then exit; 1 if a poll or a delivery failed.")
 @click.option(
-    "--dry-run", is_flag=True, help="One cycle over a copy of the store: show messages, send and store nothing."
+    "--once", is_flag=True, help="Run one complete cycle, then exit; exit code 1 if a poll or a delivery failed."
+)
+@click.option(
+    "--dry-run", is_flag=True, help="Run one cycle over a copy of the store: show messages, send and store nothing."
 )
 @click.pass_context
 def command(ctx: click.Context, *, once: bool, dry_run: bool) -> int:
     """
-    Run the service: poll bills, judge them by the rules, deliver alerts.
+    Run the service: poll bills, evaluate the rules, deliver notifications.
 
-    SIGHUP rereads the rules; SIGTERM and SIGINT finish the send in flight and stop. Where systemd started it
-    (Type=notify), it reports when it serves, reloads and stops, and that it is not stuck. With PostgreSQL a second one
-    stands by and takes over when the first has gone.
+    SIGHUP rereads the rules. SIGTERM and SIGINT stop it once the notification that is being sent has been delivered or
+    has failed. Under systemd (Type=notify) it reports when it is serving, reloading or stopping, and that it is not
+    stuck. With PostgreSQL a second process waits as a standby and takes over when the first is gone.
 
     The settings that matter most are ALERTD_RULES, ALERTD_DATABASE_URL, ALERTD_NOVITA_API_KEY, ALERTD_POLL_INTERVAL and
     ALERTD_HTTP_LISTEN; `alertd help settings` lists all.

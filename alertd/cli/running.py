@@ -24,7 +24,7 @@ Examples:
 
 
 @click.command("running", epilog=_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show what runs now, most expensive first: name, product, since when, USD an hour, and the alerts on it."""

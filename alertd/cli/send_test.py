@@ -22,7 +22,7 @@ Example:
 @click.argument("receiver", shell_complete=names_in("receivers"))
 @click.pass_context
 def command(ctx: click.Context, receiver: str) -> int:
-    """Send one test message through RECEIVER, to each of its recipients; 0 if all were delivered."""
+    """Send one test message through RECEIVER, to each of its recipients; exit code 1 if any was not delivered."""
     from alertd.daemon.receivers import build_notifiers
     from alertd.errors import RulesError, UserError
     from alertd.rules_file.load import load_rules

@@ -26,7 +26,7 @@ Examples:
 
 @click.group("silence", epilog="\b\nExample:\n  alertd silence list\n")
 def command() -> None:
-    """Withhold notifications for a while; alerts go on, and what still fires when the silence ends is sent then."""
+    """Withhold notifications for a while; alerts still firing when the silence ends are notified then."""
 
 
 @command.command("add", epilog=_ADD_EPILOG)
@@ -66,7 +66,7 @@ def add(
     by: str,
 ) -> int:
     """
-    Withhold the notifications of alerts that every MATCHER fits.
+    Withhold the notifications of alerts that match every MATCHER.
 
     A MATCHER is label=value with the labels of `alertd alerts --json`, or rule, type, account, severity; values may be
     lists (a,b), globs (gpu-*) and exclusions (!x). A bare fingerprint stands for that one alert. The resolved
@@ -101,8 +101,8 @@ def add(
 
 
 @command.command("list", epilog="\b\nExamples:\n  alertd silence list\n  alertd silence list --all --json\n")
-@click.option("--all", "show_all", is_flag=True, help="Ended ones too.")
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
+@click.option("--all", "show_all", is_flag=True, help="Show ended silences too.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
 @click.pass_context
 def list_(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is silenced, until when, by whom and why."""
@@ -166,7 +166,7 @@ def _json(silence: "Silence", state: str) -> dict[str, object]:
 @click.option("--by", metavar="NAME", default=this_person, show_default="you", help="Who ends it.")
 @click.pass_context
 def expire(ctx: click.Context, silence_id: str, by: str) -> int:
-    """End the silence ID now; what it withheld and still fires is sent at the next poll."""
+    """End the silence ID now; alerts it withheld that still fire are notified at the next poll."""
     import asyncio
 
     from alertd.core.alerts.requests import parse_expiry

@@ -8,7 +8,7 @@ import click
 from alertd.cli.common import check_outgoing
 
 _EPILOG = """\b
-Example:
+Examples:
   alertd simulate --port 8090 --scenario leaking-key
   ALERTD_NOVITA_BASE_URL=http://127.0.0.1:8090 ALERTD_NOVITA_API_KEY=sim-key alertd run --once
 """
@@ -22,15 +22,19 @@ _SCENARIOS = ("quiet-month", "forgotten-gpu", "leaking-key", "unpaid-bill", "bus
 @click.option(
     "--port", default=8090, show_default=True, type=click.IntRange(0, 65535), help="Port; 0 takes a free one."
 )
-@click.option("--seed", default=1, show_default=True, help="The same seed gives the same bills and faults.")
+@click.option("--seed", default=1, show_default=True, help="Seed: the same seed gives the same bills and faults.")
 @click.option(
-    "--scenario", default="busy-month", show_default=True, type=click.Choice(_SCENARIOS), help="What happens."
+    "--scenario",
+    default="busy-month",
+    show_default=True,
+    type=click.Choice(_SCENARIOS),
+    help="What happens in the simulated account.",
 )
 @click.option(
     "--faults/--no-faults", default=True, show_default=True, help="Answer some requests badly, as the real API does."
 )
 def command(host: str, port: int, seed: int, scenario: str, *, faults: bool) -> int:
-    """Serve a simulated billing API until interrupted; its API key is `sim-key`, the key of actions `sim-stop-key`."""
+    """Serve a simulated billing API until interrupted; the API key is `sim-key`, the key for actions `sim-stop-key`."""
     check_outgoing()
     return asyncio.run(_serve(host, port, seed, scenario, faults=faults))
 

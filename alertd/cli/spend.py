@@ -75,8 +75,8 @@ class _Found:
     help="How far back from the last billed hour, like 24h, 7d or 4w.",
 )
 @click.option("--month", metavar="YYYY-MM", default="", help="One month, like 2026-10, by `defaults.timezone`.")
-@click.option("--from", "first", metavar="DATE", default="", help="From that day on, like 2026-10-05.")
-@click.option("--until", metavar="DATE", default="", help="To the end of that day; without it to the last billed hour.")
+@click.option("--from", "first", metavar="DATE", default="", help="The first day, like 2026-10-05.")
+@click.option("--until", metavar="DATE", default="", help="The last day, included; default up to the last billed hour.")
 @click.option(
     "--by",
     "by",
@@ -92,8 +92,8 @@ class _Found:
     show_default=True,
     help="Which bills to sum: the usage bills, or those by API key (LLM, generation, search); the same money.",
 )
-@click.option("--json", "as_json", is_flag=True, help="A JSON list.")
-@click.option("--csv", "as_csv", is_flag=True, help="Comma-separated values with a heading.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values with a heading.")
 @click.pass_context
 def command(
     ctx: click.Context,

@@ -14,7 +14,7 @@ Examples:
 
 
 @click.command("status", epilog=_EPILOG)
-@click.option("--json", "as_json", is_flag=True, help="A JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON object.")
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show last polls, how far bills are read, alerts, outbox and receivers; exit code 1 if there is a problem."""

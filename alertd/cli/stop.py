@@ -43,17 +43,17 @@ _WATCHED_FOR = timedelta(seconds=60)
 
 @click.command("stop", epilog=_EPILOG)
 @click.argument("fingerprint")
-@click.option("--action", default="", metavar="NAME", help="Which action, where the alert's rule names several.")
-@click.option("--undo", is_flag=True, help="Start again what you stopped, within an hour.")
+@click.option("--action", default="", metavar="NAME", help="Which action, if the alert's rule names several.")
+@click.option("--undo", is_flag=True, help="Start an instance again that you stopped within the last hour.")
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_context
 def command(ctx: click.Context, fingerprint: str, action: str, *, undo: bool, yes: bool) -> int:
     """
-    Have the instance behind the alert FINGERPRINT stopped; its first four digits or more are enough.
+    Stop the instance behind an alert; the first four digits or more of the FINGERPRINT are enough.
 
-    The alert's rule must name an action of the rules file's `actions:`, and the API's list must have the owner as a
-    GPU instance that runs. The running daemon does it, or this command by itself where none runs. Each request is
-    called at most once; it is done when the API says so. `alertd actions` shows what came of it.
+    The alert's rule must name an action from `actions:` in the rules file, and the API must list the owner as a running
+    GPU instance. The daemon carries the request out; if none is running, this command does. Each request calls the API
+    at most once, and is done when the API confirms it. `alertd actions` shows the outcome.
     """
     from alertd.core.actions import Act
     from alertd.core.alerts.acting import parse_action

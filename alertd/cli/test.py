@@ -21,7 +21,7 @@ Examples:
 
 @click.command("test", epilog=_EPILOG)
 @click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--junit", type=click.Path(path_type=Path), help="Write the outcome as JUnit XML to this file too.")
+@click.option("--junit", type=click.Path(path_type=Path), help="Also write the outcome to this file, as JUnit XML.")
 @click.pass_context
 def command(ctx: click.Context, files: tuple[Path, ...], junit: Path | None) -> int:
     """
