@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 
 from alertd.cli.root import run
+from alertd.core.times import parse_duration
 from alertd.errors import SettingsError
-from alertd.settings.model import Settings, load_settings
+from alertd.settings.asked import load_asked_settings
+from alertd.settings.model import Settings, _default_text, describe_settings, load_settings
 from alertd.settings.sources import SECRETS
 from alertd.web.listen import parse_listen
 
@@ -51,6 +53,85 @@ def test_environment_when_dotenv_says_otherwise_then_the_environment_wins(
     settings = load_settings()
 
     assert (settings.poll_interval, settings.settle_delay) == (timedelta(minutes=7), timedelta(hours=3))
+
+
+def test_setting_when_several_sources_have_it_then_the_nearest_wins(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The environment, then `.env`, then the folder that is set, then systemd's; each for what no nearer one says."""
+    named, systemd = tmp_path / "named", tmp_path / "systemd"
+    for folder in (named, systemd):
+        folder.mkdir()
+        for name in ("novita_api_key", "slack_bot_token", "http_token", "smtp_password"):
+            if folder is systemd or name != "smtp_password":
+                (folder / f"alertd_{name}").write_text(f"xoxb-{folder.name}-0123456789\n")
+    monkeypatch.setenv("ALERTD_SECRETS_DIR", str(named))
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(systemd))
+    (tmp_path / ".env").write_text("ALERTD_NOVITA_API_KEY=dotenv\nALERTD_SLACK_BOT_TOKEN=xoxb-dotenv\n")
+    (tmp_path / ".env").chmod(0o600)
+    monkeypatch.setenv("ALERTD_NOVITA_API_KEY", "environment")
+    settings = load_settings()
+    assert [settings.plain(name) for name in ("novita_api_key", "slack_bot_token", "http_token", "smtp_password")] == [
+        "environment",
+        "xoxb-dotenv",
+        "xoxb-named-0123456789",
+        "xoxb-systemd-0123456789",
+    ]
+    # What logs must mask, for every command.
+    assert set(settings.secrets()) == set(load_asked_settings().secrets())
+    assert len(settings.secrets()) == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "least", "most", "short", "long"),
+    [("poll_interval", "1s", "1d", "0s", "1d1m"), ("settle_delay", "0m", "7d", None, "7d1m")],
+)
+def test_duration_when_at_its_bounds_then_taken_and_not_beyond(
+    name: str, least: str, most: str, short: str | None, long: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The message names the bounds as what may be written."""
+    for written in (least, most):
+        monkeypatch.setenv(f"ALERTD_{name.upper()}", written)
+        assert getattr(load_settings(), name) == getattr(load_asked_settings(), name) == parse_duration(written)
+    for written in filter(None, (short, long)):
+        monkeypatch.setenv(f"ALERTD_{name.upper()}", written)
+        with pytest.raises(SettingsError, match=f"ALERTD_{name.upper()}"):
+            load_settings()
+
+
+def test_settings_when_described_then_defaults_as_they_are_written() -> None:
+    """The help page's table."""
+    defaults = {name: default for name, default, _ in describe_settings()}
+    assert (defaults["ALERTD_POLL_INTERVAL"], defaults["ALERTD_SETTLE_DELAY"]) == ("10m", "2h")
+    assert (defaults["ALERTD_SMTP_PORT"], defaults["ALERTD_RULES"], defaults["ALERTD_HTTP_PUBLIC_READ"]) == (
+        *("587", ""),
+        "False",
+    )
+    assert _default_text(timedelta(minutes=90)) == "90m"
+    assert _default_text(timedelta(hours=1)) == "1h"
+
+
+def test_rules_when_both_usual_places_have_them_then_those_of_this_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file here was put here on purpose."""
+    system = tmp_path / "etc.yaml"
+    monkeypatch.setattr("alertd.settings.asked.SYSTEM_RULES", system)
+    assert load_settings().rules_path() == Path("rules.yaml")
+    system.write_text("version: 1\n")
+    assert load_settings().rules_path() == load_asked_settings().rules_path() == system
+    Path("rules.yaml").write_text("version: 1\n")
+    assert load_settings().rules_path() == load_asked_settings().rules_path() == Path("rules.yaml")
+    monkeypatch.setenv("ALERTD_RULES", "other.yaml")
+    assert load_settings().rules_path() == load_asked_settings().rules_path() == Path("other.yaml")
+
+
+def test_store_when_systemd_gives_several_state_directories_then_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It separates them by a colon."""
+    monkeypatch.setenv("STATE_DIRECTORY", "/var/lib/alertd:/var/lib/other")
+    assert load_settings().store_url() == load_asked_settings().store_url() == "sqlite:////var/lib/alertd/alertd.db"
+    monkeypatch.setenv("ALERTD_DATABASE_URL", "sqlite:///here.db")
+    assert load_settings().store_url() == load_asked_settings().store_url() == "sqlite:///here.db"
 
 
 def test_store_when_systemd_gives_a_state_directory_then_there(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -3,7 +3,9 @@
 from dataclasses import replace
 from datetime import timedelta
 from fractions import Fraction
+from hashlib import sha256
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from alertd import __version__
@@ -25,6 +27,7 @@ from alertd.store.cycles import CycleRecord
 from alertd.web.families import families
 from alertd.web.figures import Figures
 from alertd.web.metrics import MetricsPage
+from alertd.web.overview_metrics import group_label
 from tests.core.builders import HOUR, NOW, RUNNING, firing, monthly_bill, tracked, usd
 from tests.web.pages import Samples
 
@@ -301,3 +304,18 @@ def test_cycle_when_it_did_not_finish_and_the_next_one_does_then_it_is_not_faili
     assert figures.is_failing
     figures.note_cycle(CycleReport(started_at=NOW, errors=["HTTP 500"]))
     assert not figures.is_failing
+
+
+@pytest.mark.parametrize(
+    ("value", "label"),
+    [
+        pytest.param("x" * 80, "x" * 80, id="as long as one may be"),
+        pytest.param("x" * 81, f"{'x' * 71}~{sha256(b'x' * 81).hexdigest()[:8]}", id="one longer"),
+        pytest.param("a,b", f"a;b~{sha256(b'a,b').hexdigest()[:8]}", id="with what parts names"),
+        pytest.param("", "", id="nothing"),
+    ],
+)
+def test_group_when_its_name_is_long_then_cut_to_eighty_characters_and_still_its_own(value: str, label: str) -> None:
+    """Two that begin alike are two series."""
+    assert group_label((("owner", value), ("team", "x"))) == f"owner={label},team=x"
+    assert len(label) <= 80
