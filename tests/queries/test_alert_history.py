@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
+from fractions import Fraction
 
 import pytest
 
-from alertd.core.alert import AlertState
+from alertd.core.alert import AlertState, Unit
 from alertd.core.alert_event import Acknowledged
 from alertd.core.alerts.lifecycle import moved
 from alertd.core.alerts.mutes import NO_RECEIVER, mutes_text
@@ -16,11 +17,11 @@ from alertd.core.alerts.silence import Silence
 from alertd.core.messages.holding import why_withheld
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
-from alertd.queries.alert_history import AlertHistory, SentNotification, history_lines, read_history
+from alertd.queries.alert_history import AlertHistory, SentNotification, history_lines, judgement, read_history
 from alertd.store.alerts import AlertEvent
 from alertd.store.outbox import Attempt
 from alertd.store.store import Store
-from tests.core.builders import CRITICAL, HOUR, NOW, firing, rolling
+from tests.core.builders import CRITICAL, HOUR, NOW, RUNNING, desk_with, firing, rolling, row
 from tests.core.stage import TEAM, Stage, a_silence, bound_to, match
 
 SECOND = timedelta(seconds=1)
@@ -120,6 +121,18 @@ def lines(history: AlertHistory, **parts: object) -> list[str]:
             "Notified      last 2026-01-10 13:05 UTC: warning $60.00; never repeated",
             id="never",
         ),
+        pytest.param(
+            {"acknowledged_by": None, "repeat_count": 2},
+            {"repeat_interval": HOUR, "repeat_backoff": Fraction(3)},
+            "Notified      last 2026-01-10 13:05 UTC: warning $60.00; repeated 2026-01-10 22:05 UTC if it still fires",
+            id="the third, with a backoff",
+        ),
+        pytest.param(
+            {"is_below": True, "unit": Unit.DAYS, "value": Decimal(2), "threshold": Decimal(3), "peak": Decimal(1)},
+            {},
+            "Value         2 d; warning at or below 3 d; at least 1 d; as of 2026-01-10 12:00 UTC, not complete",
+            id="reached from above",
+        ),
         pytest.param({"notified_at": None}, {}, "Notified      not yet: the next poll decides", id="not yet"),
         pytest.param(
             {"notified_at": None, "muted": NO_RECEIVER},
@@ -179,6 +192,50 @@ def test_history_when_read_then_has_this_alert_up_to_the_moment(store: Store) ->
     assert [notified.entry.message.severity.label for notified in early.notified] == ["warning"]
     none = read_history(store, alert, at=NOW - HOUR, is_past=True)
     assert (none.notified, none.events, none.silences) == ((), (), ())
+
+
+def test_history_when_asked_of_the_past_then_as_it_was_then(store: Store) -> None:
+    """The last move before the moment counts, and no attempt after it."""
+    stage = Stage()
+    stage.lives("60")
+    alert = stage.of()
+    began, raised = replace(alert, value=Decimal(51)), replace(alert, value=Decimal(120), severity=CRITICAL)
+    (added,) = (replace(entry, id=0, created_at=NOW) for entry in stage.decided)
+    events = [
+        AlertEvent.of(alert, moved(None, began), NOW),
+        AlertEvent.of(alert, moved(began, raised), NOW + HOUR),
+        AlertEvent.of(alert, Acknowledged(by="dana"), NOW + 2 * HOUR),
+    ]
+    store.save_decisions(alerts=[alert], events=events, entries=[added])
+    (entry,) = store.outbox.entries_of(alert.fingerprint)
+    claimed = replace(entry, state=EntryState.SENDING, attempts=1, started_at=NOW + 3 * HOUR)
+    assert store.outbox.start_attempt(entry, claimed)
+
+    def shown(at: datetime) -> list[str]:
+        history = read_history(store, alert, at=at, is_past=True)
+        return [line for line in history_lines(history, rolling(), TEAM) if line.startswith(("State", "Value", "  20"))]
+
+    early, late = shown(NOW + HOUR - SECOND), shown(NOW + 2 * HOUR)
+    assert early[0] == "State         firing (warning), since 2026-01-10 12:05 UTC"
+    assert early[1].startswith("Value         $51.00; warning from $50.00; ")
+    assert late[0] == "State         firing (critical), since 2026-01-10 13:05 UTC"
+    assert late[1].startswith("Value         $120.00; ")
+    assert [line for line in late if "attempts by then" in line] == [
+        "  2026-01-10 12:05 UTC  firing, finops: 0 attempts by then"
+    ]
+    assert "1 attempts by then" in " ".join(shown(NOW + 3 * HOUR))
+
+
+def test_judgement_when_many_groups_are_judged_then_the_worst_and_the_largest_first() -> None:
+    """What comes nearest to a threshold is what one asks for."""
+    amounts = {"a": "60", "b": "120", "c": "55", "d": "10", "e": "20", "f": "30"}
+    rows = [row(RUNNING - 3, amount, owner=owner) for owner, amount in amounts.items()]
+    lines = list(judgement(rolling(), desk_with(*rows).facts()))
+    assert [line.split()[0] for line in lines if line.startswith("  ") and not line.startswith("    ")] == [
+        *["b", "a", "c", "f", "e"]
+    ]
+    assert "critical" in lines[0]
+    assert "reaches no threshold" in lines[6]
 
 
 @pytest.mark.parametrize(
