@@ -87,6 +87,7 @@ def rebased_alert(alert: Alert, now: datetime) -> Alert:
         started_at=no_later(alert.started_at, now),
         fired_at=no_later_if_any(alert.fired_at, now),
         resolved_at=no_later_if_any(alert.resolved_at, now),
+        condition_ended_at=no_later_if_any(alert.condition_ended_at, now),
         notified_at=no_later_if_any(alert.notified_at, now),
         escalated_at=no_later_if_any(alert.escalated_at, now),
         acknowledged_at=no_later_if_any(alert.acknowledged_at, now),

@@ -1,10 +1,13 @@
 """What a wrong clock dated into the future is dated to now, and everything else is left as it is."""
 
-from dataclasses import replace
-from datetime import timedelta
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from typing import get_args, get_type_hints
 
 import pytest
 
+from alertd.core.alert import Alert, AlertState
+from alertd.core.alerts.lifecycle import step
 from alertd.core.alerts.rebase import rebase
 from alertd.core.alerts.silence import Silence
 from alertd.core.hours import HourRange, HourSet, hour_of
@@ -13,7 +16,7 @@ from alertd.core.messages.outbox import EntryState
 from alertd.core.messages.rebase import rebased_entry
 from alertd.core.spend.bill import TrackedBill
 from alertd.core.spend.ledger import CategoryBook, Suspicion
-from tests.core.builders import NOW, entry, firing, monthly_bill, tracked, usd
+from tests.core.builders import NOW, entry, firing, monthly_bill, rolling, sample, tracked, usd
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 AHEAD = NOW + 40 * DAY
@@ -32,6 +35,34 @@ def test_rebase_when_an_alert_is_ahead_then_its_repeat_and_escalation_count_from
     (after,) = rebase([alert], [], [], [], NOW).alerts
     assert (after.started_at, after.fired_at, after.notified_at, after.acknowledged_at) == (NOW, NOW, NOW, NOW)
     assert after.escalated_at is None
+
+
+OF_THE_BILLS = {"as_of", "notified_as_of", "period_start"}
+"""Instants up to which, or from which on, is billed: no clock of this host made them."""
+
+
+def test_rebase_when_any_instant_of_an_alert_is_ahead_then_it_is_now() -> None:
+    """One that is left ahead makes what counts from it wait: the end by `keep_firing_for`, too."""
+    hints = get_type_hints(Alert)
+    instants = {one.name for one in fields(Alert) if datetime in {hints[one.name], *get_args(hints[one.name])}}
+    assert instants > OF_THE_BILLS
+    alert = replace(firing(), **dict.fromkeys(instants, AHEAD))  # type: ignore[arg-type]
+    (after,) = rebase([alert], [], [], [], NOW).alerts
+    assert {name for name in instants if getattr(after, name) != NOW} == OF_THE_BILLS
+
+
+def test_alert_when_its_condition_ended_ahead_then_it_ends_by_its_time_from_now_on() -> None:
+    """It would have fired on for 40 days."""
+    rule = rolling(keep_firing_for=2 * HOUR)
+    calm = sample("1", rule)
+    ending = step(firing(rule=rule), calm, rule, AHEAD)
+    assert ending is not None
+    assert ending.condition_ended_at == AHEAD
+    (after,) = rebase([ending], [], [], [], NOW).alerts
+    assert [getattr(step(after, calm, rule, NOW + wait), "state", None) for wait in (HOUR, 2 * HOUR)] == [
+        AlertState.FIRING,
+        AlertState.RESOLVED,
+    ]
 
 
 def test_rebase_when_a_silence_was_made_ahead_then_lasts_as_long_from_now_on() -> None:
