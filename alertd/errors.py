@@ -15,8 +15,11 @@ The exceptions of alertd, and the two questions they answer: may it be retried, 
         └── ApiRequestRefused       any other 4xx: ours to fix, reported with the request's parameters
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import TypeVar
+
+ErrorT = TypeVar("ErrorT", bound="UserError")
 
 
 class AlertdError(Exception):
@@ -25,6 +28,15 @@ class AlertdError(Exception):
 
 class UserError(AlertdError):
     """Something that the user can fix; never retried."""
+
+    is_absence = False
+    """Whether something is only not set here, as where rules are checked that run elsewhere."""
+
+
+def absence(error: ErrorT) -> ErrorT:
+    """Return an error, marked as one of what is only not set here."""
+    error.is_absence = True
+    return error
 
 
 class SettingsError(UserError):
@@ -39,6 +51,8 @@ class Problem:
     line: int
     column: int
     text: str
+    is_absence: bool = field(default=False, compare=False)
+    """Whether something is only not set here."""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}: {self.text}"

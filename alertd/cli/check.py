@@ -70,22 +70,26 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     notifiers, problems = build_notifiers(rules, settings)
     for text in filter(None, (*settings.warnings, require_place(settings.store_url()))):
         click.echo(f"warning: {text}", err=True)
+    problems = [*problems, *missing_keys(rules, settings), *missing_action_keys(rules, settings)]
+    wrong = [problem for problem in problems if not problem.is_absence]
     for problem in (
         *rules.warnings,
         *owner_warnings(rules, notifiers),
         *secret_file_warnings(rules),
         *_unmatched(rules, settings),
-        *problems,
-        *missing_keys(rules, settings),
-        *missing_action_keys(rules, settings),
+        *(problem for problem in problems if problem.is_absence),
     ):
         click.echo(f"{problem.path}:{problem.line}:{problem.column}: warning: {problem.text}", err=True)
+    if wrong:
+        # What is set here and wrong is wrong wherever it is set so.
+        click.echo(str(RulesError(wrong)), err=True)
+        return 1
     enabled = sum(rule.enabled for rule in rules.rules)
     counts = ((enabled, "rule"), (len(rules.receivers), "receiver"), (len(rules.accounts), "account"))
     click.echo(f"{target}: ok: {', '.join(format_count(number, noun) for number, noun in counts)}")
     if not online:
         return 0
-    if problems or missing_keys(rules, settings) or missing_action_keys(rules, settings):
+    if problems:
         # Warnings where rules are only edited; here nothing could be asked.
         click.echo("alertd: set the secrets that are named above, and run this again", err=True)
         return 1

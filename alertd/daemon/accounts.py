@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING
 from alertd.clock import elapsed_s
 from alertd.core.http_url import split_http_url
 from alertd.core.network_place import OFF_LIMITS, PLAIN_HTTP, is_off_limits, sends_in_clear
-from alertd.errors import Problem, SettingsError
+from alertd.errors import Problem, SettingsError, absence
 from alertd.notify.secret import SecretError, SecretPlaces
 from alertd.novita.endpoint import VENDOR_HOST, checked_key
 from alertd.rules_file.model import Account, ActionEntry, LoadedRules
@@ -43,7 +44,7 @@ def api_key(account: Account, settings: "Settings", folder: Path) -> tuple[str, 
             own="novita_api_key" if is_usual else None,
         )
     except SecretError as error:
-        raise SettingsError(f"{where}: {error}") from None
+        raise _as_of(error, where) from None
     if key:
         source = account.api_key_env or str(folder / account.api_key_file)
         return checked_key(key, account=account.name, key_source=source), source
@@ -54,9 +55,8 @@ def api_key(account: Account, settings: "Settings", folder: Path) -> tuple[str, 
         )
     key = settings.plain("novita_api_key") or ""
     if not key:
-        raise SettingsError(
-            f"{where}: ALERTD_NOVITA_API_KEY is not set; put the API key of your Novita AI account into it"
-        )
+        text = f"{where}: ALERTD_NOVITA_API_KEY is not set; put the API key of your Novita AI account into it"
+        raise absence(SettingsError(text))
     return checked_key(key, account=account.name, key_source="ALERTD_NOVITA_API_KEY"), "ALERTD_NOVITA_API_KEY"
 
 
@@ -78,7 +78,7 @@ def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: "Set
     try:
         key = places.read(variable=written.api_key_env, file=written.api_key_file, noun="key")
     except SecretError as error:
-        raise SettingsError(f"{where}: {error}") from None
+        raise _as_of(error, where) from None
     source = written.api_key_env or str(rules.folder / written.api_key_file)
     readers = [other.name for other in rules.accounts if key == _reading_key(other, settings, rules.folder)]
     if readers:
@@ -87,6 +87,12 @@ def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: "Set
             "make another key for this action"
         )
     return key or "", source, base_url
+
+
+def _as_of(error: SecretError, where: str) -> SettingsError:
+    refused = SettingsError(f"{where}: {error}")
+    refused.is_absence = error.is_absence
+    return refused
 
 
 def _reading_key(account: Account, settings: "Settings", folder: Path) -> str | None:
@@ -119,7 +125,8 @@ def missing_keys(rules: LoadedRules, settings: "Settings") -> list[Problem]:
             api_key(account, settings, rules.folder)
         except SettingsError as error:
             text = str(error).removeprefix(f'account "{account.name}": ')
-            problems.append(rules.problem("account", account.name, text))
+            problem = rules.problem("account", account.name, text)
+            problems.append(replace(problem, is_absence=error.is_absence))
     return problems
 
 
@@ -132,7 +139,8 @@ def missing_action_keys(rules: LoadedRules, settings: "Settings") -> list[Proble
                 action_key(entry, name, rules, settings)
             except SettingsError as error:
                 text = str(error).removeprefix(f'action "{entry.name}", ')
-                problems.append(rules.problem("action", entry.name, text, key="accounts"))
+                problem = rules.problem("action", entry.name, text, key="accounts")
+                problems.append(replace(problem, is_absence=error.is_absence))
     return problems
 
 

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable, Mapping
 from contextlib import AsyncExitStack, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,7 +54,8 @@ def build_notifiers(rules: LoadedRules, settings: Settings) -> tuple[dict[str, N
         try:
             notifiers[receiver.name] = notifier_class(receiver.type)(receiver.name, receiver.config, context)
         except ReceiverError as error:
-            problems.append(rules.problem("receiver", receiver.name, str(error), key=error.key))
+            problem = rules.problem("receiver", receiver.name, str(error), key=error.key)
+            problems.append(replace(problem, is_absence=error.is_absence))
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- somebody else's code; its text may repeat a secret
             get_logger().debug("receiver not built", receiver=receiver.name, exc_info=error)
             text = f"the receiver type {receiver.type} failed on this receiver: {type(error).__name__}"

@@ -314,7 +314,9 @@ def resolve_secret(
             variable=config.get(f"{key}_env"), file=config.get(f"{key}_file"), noun=key.replace("_", " "), own=setting
         )
     except SecretError as error:
-        raise ReceiverError(str(error), key=f"{key}_{'file' if error.is_file else 'env'}") from None
+        refused = ReceiverError(str(error), key=f"{key}_{'file' if error.is_file else 'env'}")
+        refused.is_absence = error.is_absence
+        raise refused from None
     return found or (context.setting(setting) if setting else None)
 
 

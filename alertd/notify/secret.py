@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from alertd.core.dataclass import dataclass
-from alertd.errors import UserError
+from alertd.errors import UserError, absence
 from alertd.files.text_file import UnusableFile, read_text_file
 from alertd.settings.sources import SECRETS, secret_dirs
 
@@ -79,7 +79,7 @@ class SecretPlaces:
             )
         if value := self.environment.get(variable, "").strip():
             return value
-        raise SecretError(f"environment variable {variable} is not set; set it to the {noun}", is_file=False)
+        raise absence(SecretError(f"environment variable {variable} is not set; set it to the {noun}", is_file=False))
 
     def _from_file(self, path: Path, *, noun: str, own: str | None) -> str:
         try:
@@ -92,11 +92,12 @@ class SecretPlaces:
             held = read_text_file(path)
         except (OSError, ValueError, UnusableFile) as error:
             why = (error.strerror if isinstance(error, OSError) else None) or str(error)
-            raise SecretError(f"cannot read {path}: {why}", is_file=True) from None
+            unread = SecretError(f"cannot read {path}: {why}", is_file=True)
+            raise (absence(unread) if isinstance(error, OSError) else unread) from None
         value = held.text.strip()
         if value:
             return value
-        raise SecretError(f"{path} is empty; put the {noun} into it", is_file=True)
+        raise absence(SecretError(f"{path} is empty; put the {noun} into it", is_file=True))
 
     def _held(self, value: str, own: str | None) -> Iterator[str]:
         """Yield the names of alertd's own secrets that stand in a text, whatever it was read from."""

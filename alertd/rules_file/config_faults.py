@@ -66,8 +66,10 @@ def _fault(detail: ErrorDetails, entry: Entry, model: type[BaseModel], own_keys:
     if node.value is None and KEY not in location:
         remedy = f" like {like}" if like else ""
         return entry.problem(location, f"nothing is written here; write a value{remedy} or remove the key")
-    is_secret = bool(_SECRET.search(keys)) or (isinstance(node.value, str) and "://" in node.value)
-    return entry.problem(location, _words(detail, "this" if is_secret else show(node.value), like))
+    # Of a mapping both names and values have a form.
+    value = location[-2] if KEY in location else node.value
+    is_secret = bool(_SECRET.search(keys)) or (isinstance(value, str) and "://" in value)
+    return entry.problem(location, _words(detail, "this" if is_secret else show(value), like))
 
 
 def _at(model: type[BaseModel], location: Location) -> tuple[type[BaseModel] | None, FieldInfo | None]:
@@ -116,11 +118,13 @@ def _words(detail: ErrorDetails, value: str, like: str) -> str:
         return f"{value} is not a mapping; write {f'one like {like}' if like else 'key: value pairs'}"
     for start, words in _KINDS.items():
         if kind.startswith(start):
-            return f"{value} {words}{_expected(context)}"
+            return f"{value} {words}{_expected(context, like)}"
     return f"{value} is not accepted here{f'; write a value like {like}' if like else ''}"
 
 
-def _expected(context: Mapping[str, object]) -> str:
+def _expected(context: Mapping[str, object], like: str) -> str:
+    if "pattern" in context:
+        return f"; write one like {like}" if like else f"; it must match {context['pattern']}"
     expected = str(context.get("expected", "")).replace("'", "")
     return f"; write {expected}" if expected else ""
 

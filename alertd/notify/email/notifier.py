@@ -21,6 +21,7 @@ from alertd.core.address import ADDRESS_PATTERN, is_address
 from alertd.core.messages.message import Message, truncate
 from alertd.core.printable import one_line
 from alertd.core.severity import Severity
+from alertd.errors import absence
 from alertd.notify.base import (
     CannotLook,
     ConfigurationRefused,
@@ -209,13 +210,14 @@ class EmailNotifier:
         self._subject_prefix = email.subject_prefix
         self._sender = context.setting("smtp_from") or ""
         if not is_address(_address(self._sender)):
-            raise ReceiverError(
+            refused = ReceiverError(
                 "set ALERTD_SMTP_FROM to the address that mail comes from, such as alertd@example.com"
                 + (f" (got {self._sender!r})" if self._sender else "")
             )
+            raise refused if self._sender else absence(refused)
         self._host = context.setting("smtp_host") or ""
         if not self._host:
-            raise ReceiverError("mail needs a server: set ALERTD_SMTP_HOST")
+            raise absence(ReceiverError("mail needs a server: set ALERTD_SMTP_HOST"))
         self._port = _port(context.setting("smtp_port") or "587")
         self._security = context.setting("smtp_security") or "starttls"
         self._username = context.setting("smtp_username")
@@ -232,7 +234,7 @@ class EmailNotifier:
         if self._security not in _SECURITIES:
             raise ReceiverError(f'ALERTD_SMTP_SECURITY is "{self._security}"; write starttls, tls or none')
         if bool(self._username) != bool(self._password):
-            raise ReceiverError("set both ALERTD_SMTP_USERNAME and ALERTD_SMTP_PASSWORD, or neither")
+            raise absence(ReceiverError("set both ALERTD_SMTP_USERNAME and ALERTD_SMTP_PASSWORD, or neither"))
         if self._username and self._security == "none":
             raise ReceiverError(
                 "ALERTD_SMTP_SECURITY=none would send the password in clear; "

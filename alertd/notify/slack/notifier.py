@@ -16,6 +16,7 @@ from pydantic import AfterValidator, BaseModel, Field, model_validator
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.slack_ids import parse_channel
+from alertd.errors import absence
 from alertd.log import get_logger
 from alertd.notify.base import (
     CannotLook,
@@ -306,11 +307,11 @@ def _bot_token(config: SlackConfig, context: NotifierContext) -> str:
     keys = {"bot_token_env": config.bot_token_env, "bot_token_file": config.bot_token_file}
     token = resolve_secret(keys, "bot_token", context, setting="slack_bot_token")
     if not token:
-        raise ReceiverError(
+        text = (
             "channel needs a bot token: set ALERTD_SLACK_BOT_TOKEN, bot_token_env or bot_token_file; "
-            "with an incoming webhook leave channel out",
-            key="channel",
+            "with an incoming webhook leave channel out"
         )
+        raise absence(ReceiverError(text, key="channel"))
     require_form(token, forms.bot_token, keys, setting="slack_bot_token")
     return token
 
@@ -319,9 +320,10 @@ def _webhook_url(config: SlackConfig, context: NotifierContext) -> str:
     keys = {"webhook_url_env": config.webhook_url_env, "webhook_url_file": config.webhook_url_file}
     url = resolve_secret(keys, "webhook_url", context, setting="slack_webhook_url")
     if not url:
-        raise ReceiverError(
+        text = (
             "a Slack receiver needs channel (with ALERTD_SLACK_BOT_TOKEN), or webhook_url_env or webhook_url_file "
             "(an incoming webhook), or ALERTD_SLACK_WEBHOOK_URL"
         )
+        raise absence(ReceiverError(text))
     require_form(url, forms.slack_webhook_url, keys, setting="slack_webhook_url")
     return url
