@@ -105,7 +105,7 @@ def test_settings_when_described_then_defaults_as_they_are_written() -> None:
     assert (defaults["ALERTD_POLL_INTERVAL"], defaults["ALERTD_SETTLE_DELAY"]) == ("10m", "2h")
     assert (defaults["ALERTD_SMTP_PORT"], defaults["ALERTD_RULES"], defaults["ALERTD_HTTP_PUBLIC_READ"]) == (
         *("587", ""),
-        "False",
+        "false",
     )
     assert _default_text(timedelta(minutes=90)) == "90m"
     assert _default_text(timedelta(hours=1)) == "1h"

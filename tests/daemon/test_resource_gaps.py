@@ -1,6 +1,7 @@
 """What the lists of instances could not say, and what becomes of an answer that may not, or cannot, be kept."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -41,14 +42,15 @@ class Account:
 
 
 class Disk:
-    """A store that keeps everything or nothing."""
+    """A store gateway that keeps everything or nothing."""
 
     def __init__(self) -> None:
         self.is_full = False
         self.saved: list[object] = []
 
-    async def save_resources(self, changed: object) -> None:
-        self.keep(changed)
+    async def call(self, function: Callable[[Any], object]) -> object:
+        """Let a function write into the store's tables."""
+        return function(SimpleNamespace(resources=SimpleNamespace(save=self.keep)))
 
     async def save_utilization(self, *what: object) -> None:
         self.keep(what)
