@@ -4,7 +4,7 @@ import os
 from collections.abc import Sequence
 from typing import TypeVar
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 ItemT = TypeVar("ItemT")
 
@@ -24,5 +24,7 @@ def in_turn(cases: Sequence[ItemT], turn: int, *, every: int = 2) -> Sequence[It
 
 
 def examples(usual: int, *, thorough: int) -> settings:
-    """Return the settings of a property: so many examples."""
-    return settings(max_examples=how_many(usual, thorough=thorough), deadline=None)
+    """Return the settings of a property: so many examples, however long a loaded machine takes to draw them."""
+    return settings(
+        max_examples=how_many(usual, thorough=thorough), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    )

@@ -8,8 +8,9 @@ from alertd.demo import demo
 from tests.help.documents import README, ROOT, blocks, text_of
 
 
-# A month of polls takes half of the usual limit on an idle machine.
-@pytest.mark.timeout(400)
+# A month of polls takes as long as a thousand other tests; two days of it are lived through in the page's test.
+@pytest.mark.slow
+@pytest.mark.timeout(600)
 async def test_demo_when_run_then_counts_exactly_and_shows_and_costs_what_the_pages_say(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

@@ -13,13 +13,16 @@ from tests.e2e.world import BillingWorld, Hook
 from tests.store.keep_database import FOLDER
 from tests.store.life import LATER, RULES, restore, set_clock, world_at
 
-KEPT = sorted(FOLDER.glob("*.sql"))
+*OLDER, NEWEST = sorted(FOLDER.glob("*.sql"))
+KEPT = [*(pytest.param(path, id=path.stem, marks=pytest.mark.slow) for path in OLDER), NEWEST]
+"""The steps from each of them are tested in the store's own tests; here several processes live on each."""
 
 
-@pytest.fixture(params=KEPT, ids=[path.stem for path in KEPT])
+@pytest.fixture(params=KEPT, ids=lambda path: path.stem)
 def updated(request: pytest.FixtureRequest, alertd: Alertd, world: BillingWorld, hook: Hook) -> Alertd:
     """An installation whose program was replaced, ten minutes after the old one stopped; the world is as it was."""
     kept: Path = request.param
+    alertd.is_fresh = False
     restore(kept.read_text(encoding="utf-8"), alertd.database)
     alertd.rules(RULES.format(hook=hook.url))
     set_clock(alertd, LATER + timedelta(minutes=10))

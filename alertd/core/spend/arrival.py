@@ -148,9 +148,10 @@ def note_block(
     """
     changed: dict[Place, Arrivals] = {}
     none = Arrivals(series=np.empty(0, np.int32), delay=np.empty(0, np.int32))
-    for span in np.unique(block.span).tolist():
+    for span in sorted(set(block.span.tolist())):
         place = (step_of(span), hour + span)
-        series = np.unique(block.series[block.span == span])
+        # A block has one cell for each series and span, by rising series.
+        series = block.series[block.span == span]
         seen = known.get(place, none)
         fresh = series[~np.isin(series, seen.series)] if len(seen) else series
         if len(fresh):
