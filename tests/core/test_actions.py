@@ -90,6 +90,18 @@ def test_call_when_answered_then_never_done_by_its_answer(result: CallResult, ve
     assert after.detail
 
 
+def test_request_when_it_fails_or_is_done_then_it_ends_at_that_moment() -> None:
+    """Undo, and what is shown as lately, count from its end."""
+    late = begin_call(request(), NOW + CONFIRMED_WITHIN + MINUTE)
+    assert (late.finished_at, late.state) == (NOW + CONFIRMED_WITHIN + MINUTE, ActionState.FAILED)
+    refused = answered(begin_call(request(), NOW), CallAnswer(result=CallResult.REFUSED, text="no"), NOW + MINUTE)
+    assert (refused.finished_at, refused.detail) == (NOW + MINUTE, "no")
+    done = seen(stopping(), Sight(status="exited"), NOW + 2 * MINUTE)
+    assert (done.finished_at, done.detail) == (NOW + 2 * MINUTE, "stopped: the API says exited")
+    started = seen(stopping(Verb.START), Sight(status="running"), NOW + 2 * MINUTE)
+    assert started.detail == "started: the API says running"
+
+
 def test_request_when_found_calling_then_its_state_is_read_and_nothing_called() -> None:
     """Whoever ended during the call may have made it."""
     after = interrupted(begin_call(request(), NOW), NOW + MINUTE)

@@ -118,6 +118,9 @@ async def test_terms_when_one_category_fails_then_none_are_returned(
             await client.read_terms(MARCH)
 
 
+TERM_FIELDS = ("amount", "voucher", "pay", "kind", "category", "ends_at", "bought_at")
+
+
 @pytest.mark.parametrize(
     ("parts", "expected"),
     [
@@ -125,6 +128,7 @@ async def test_terms_when_one_category_fails_then_none_are_returned(
         pytest.param({"amountDecimal": "500.0000000001"}, {"amount": usd("500.0000000001")}, id="exact"),
         pytest.param({"amount": None}, {}, id="the sum of voucher and cash"),
         pytest.param({"payAmount": ""}, {}, id="cash is what the voucher left"),
+        pytest.param({"voucherAmount": None}, {}, id="the voucher is what cash left"),
         pytest.param({"createTime": "0"}, {}, id="no instant of the charge: the term's beginning"),
         pytest.param({"createTime": BOUGHT.isoformat()}, {}, id="ISO 8601"),
         pytest.param({"createTime": int(BOUGHT.timestamp()) * 1000}, {}, id="milliseconds"),
@@ -136,7 +140,7 @@ async def test_terms_when_one_category_fails_then_none_are_returned(
 def test_term_when_written_otherwise_then_what_it_says(parts: dict[str, object], expected: dict[str, object]) -> None:
     """Every reading that the reference leaves open is accepted."""
     ((term,), _) = decode_terms(json.dumps({"bills": [written(**parts)]}).encode(), account="prod", category="image")
-    fields = {name: getattr(TERM, name) for name in ("amount", "kind", "category", "ends_at", "bought_at")} | expected
+    fields = {name: getattr(TERM, name) for name in TERM_FIELDS} | expected
     assert {name: getattr(term, name) for name in fields} == fields
 
 

@@ -294,3 +294,18 @@ def test_mutes_when_asked_then_every_reason(parts: dict[str, object], waiting: d
     assert mutes_text(why_withheld(alert, [entry], NOW)) == why
     assert alert.severity < CRITICAL
     assert alert.value == Decimal(60)
+
+
+def test_mutes_when_several_receivers_hold_it_then_each_with_its_latest_end() -> None:
+    """Each has quiet hours of its own, and more than one notification may wait for them."""
+    stage = Stage()
+    stage.lives("60")
+    first = stage.decided[0]
+    held = [
+        replace(first, receiver="oncall", not_before=NOW + 2 * HOUR),
+        replace(first, receiver="finops", not_before=NOW + 3 * HOUR),
+        replace(first, receiver="finops", not_before=NOW + HOUR),
+    ]
+    assert mutes_text(why_withheld(stage.of(), held, NOW)) == (
+        "quiet hours until 2026-01-10 15:05 UTC (finops); quiet hours until 2026-01-10 14:05 UTC (oncall)"
+    )

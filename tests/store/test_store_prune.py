@@ -164,6 +164,13 @@ def test_prune_when_nothing_is_old_then_nothing_goes(store: Store) -> None:
     assert len(store.balances.since(long_ago)) == 4
 
 
+def test_silences_when_somebody_ended_them_then_not_held_any_more(store: Store) -> None:
+    """What the daemon holds must not grow with each silence there ever was; whose time ran out is judged."""
+    fill(store)
+    assert {one.id for one in store.silences.unended()} == {"over", "new", "for good"}
+    assert len(store.silences.all_silences()) == 6
+
+
 def test_terms_when_read_again_then_what_was_bought_in_the_range_alone_is_replaced(store: Store) -> None:
     """A term that is no longer in the list is gone; one bought in the hour after the range stays."""
     at = start_of(SPEND)

@@ -15,7 +15,7 @@ from alertd.errors import StoreError
 from alertd.web.guard import Guard
 from alertd.web.listen import Listen
 from alertd.web.server import serve
-from alertd.web.session import SESSION_S, Sessions, clean_name
+from alertd.web.session import SESSION_S, Notice, Sessions, clean_name
 from alertd.web.standby import StandbyPages
 from alertd.web.styles import Styles
 from tests.web.house import TOKEN, Account, House, house, usual_rows
@@ -290,6 +290,27 @@ def test_session_when_its_time_is_over_then_it_is_none() -> None:
     assert visitor.name == "dana"
     watch.s += 1
     assert sessions.visitor(cookie) is None
+
+
+def test_session_when_another_one_is_open_then_neither_takes_the_others_form_end_or_word() -> None:
+    """Two people at one page: what one of them may do is not the other's."""
+    sessions = Sessions(TOKEN, timer=Watch())
+    dana, kim = (sessions.visitor(sessions.open(TOKEN, name) or "") for name in ("dana", "kim"))
+    assert dana is not None
+    assert kim is not None
+    assert sessions.is_csrf_of(dana, dana.csrf)
+    assert not sessions.is_csrf_of(dana, kim.csrf)
+    assert not sessions.is_csrf_of(dana, "")
+    sessions.note(dana, Notice(text="done", is_done=True))
+    assert sessions.take_notice(kim) is None
+    assert sessions.take_notice(dana) == Notice(text="done", is_done=True)
+    assert sessions.take_notice(dana) is None
+
+
+async def test_page_when_asked_by_a_wrong_method_then_says_which_it_has(home: House) -> None:
+    """RFC 9110, 15.5.6: an answer of 405 names them."""
+    async with home.session.delete(f"{home.url}/spend", headers={"Authorization": f"Bearer {TOKEN}"}) as answer:
+        assert (answer.status, answer.headers["Allow"]) == (405, "GET,HEAD")
 
 
 def test_session_when_anything_of_the_cookie_is_changed_then_it_is_none() -> None:
