@@ -2,6 +2,7 @@
 
 from tests.mutants.money import MONEY
 from tests.mutants.mutant import Mutant, planted_bug
+from tests.mutants.shown import SHOWN
 from tests.mutants.wiring import WIRING
 
 _LIFE = (
@@ -371,5 +372,5 @@ _ACTIONS = (
     ),
 )
 
-_ALL = (*_LIFE, *_DECISIONS, *_INTAKE, *_DELIVERY, *_ACTIONS, *MONEY, *WIRING)
+_ALL = (*_LIFE, *_DECISIONS, *_INTAKE, *_DELIVERY, *_ACTIONS, *MONEY, *WIRING, *SHOWN)
 TABLE: dict[str, Mutant] = {mutant.name: mutant for mutant in _ALL}
