@@ -21,7 +21,7 @@ from alertd.store.database import Database, Value
 from alertd.store.encoding import from_json, from_micros, to_json, to_micros, to_micros_or_none
 from alertd.store.meta import Meta
 from alertd.store.old_events import old_event
-from alertd.store.table import insert, select, upsert
+from alertd.store.table import insert_all, select, upsert_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -137,21 +137,22 @@ class Alerts:
     def save(self, alerts: Iterable[Alert]) -> None:
         """Write alerts over what was known under their fingerprints."""
         with self._database.transaction():
-            for alert in alerts:
-                upsert(self._database, "alert", AlertRow.of(alert), ("fingerprint",))
+            upsert_all(self._database, "alert", AlertRow, map(AlertRow.of, alerts), ("fingerprint",))
 
     def add_events(self, events: Iterable[AlertEvent]) -> None:
         """Append to the history."""
+        rows = (
+            _EventRow(
+                fingerprint=event.fingerprint,
+                episode=event.episode,
+                happened_at=to_micros(event.happened_at),
+                kind=_KINDS[type(event.change)],
+                detail=to_json(event.change),
+            )
+            for event in events
+        )
         with self._database.transaction():
-            for event in events:
-                row = _EventRow(
-                    fingerprint=event.fingerprint,
-                    episode=event.episode,
-                    happened_at=to_micros(event.happened_at),
-                    kind=_KINDS[type(event.change)],
-                    detail=to_json(event.change),
-                )
-                insert(self._database, "alert_event", row)
+            insert_all(self._database, "alert_event", _EventRow, rows)
 
     def events(self, fingerprint: str) -> tuple[AlertEvent, ...]:
         """Return the history of one alert, in the order in which it was written."""

@@ -50,13 +50,11 @@ class Balances:
             credit_limit=balance.credit_limit,
             outstanding=balance.outstanding,
         )
-        with self._database.transaction():
-            upsert(self._database, "balance", row, _KEY)
+        upsert(self._database, "balance", row, _KEY)
 
     def forget_after(self, end: datetime) -> None:
         """Delete what was read after an instant: by a clock that ran ahead, and it would pass for the newest."""
-        with self._database.transaction():
-            self._database.execute("DELETE FROM balance WHERE read_at > ?", (to_micros(end),))
+        self._database.execute("DELETE FROM balance WHERE read_at > ?", (to_micros(end),))
 
     def prune(self, before: datetime) -> int:
         """Delete what was read before an instant, but for the newest of each account; return how many."""

@@ -30,7 +30,7 @@ from alertd.store.encoding import (
     to_micros,
     to_micros_or_none,
 )
-from alertd.store.table import insert_all, select, upsert, upsert_all
+from alertd.store.table import insert_all, select, upsert_all
 
 # A block of 10,000 cells has 120 kB: one batch stays below 10 MB.
 _BATCH_HOURS = 64
@@ -273,16 +273,19 @@ class Bills(Books):
 
     def save_monthly(self, tracked: Iterable[TrackedBill]) -> None:
         """Write monthly bills with their phases over what was known of them."""
-        with self._database.transaction():
-            for bill in tracked:
-                row = _MonthlyRow(
-                    bill.bill.account,
-                    bill.bill.bill_id,
-                    to_json(bill.bill),
-                    to_json(bill.phases),
-                    to_micros(bill.last_seen_at),
-                )
-                upsert(self._database, "monthly_bill", row, _MONTHLY_KEY)
+        rows = [
+            _MonthlyRow(
+                bill.bill.account,
+                bill.bill.bill_id,
+                to_json(bill.bill),
+                to_json(bill.phases),
+                to_micros(bill.last_seen_at),
+            )
+            for bill in tracked
+        ]
+        if rows:
+            with self._database.transaction():
+                upsert_all(self._database, "monthly_bill", _MonthlyRow, rows, _MONTHLY_KEY)
 
 
 def _without(book: CategoryBook, before_hour: int) -> CategoryBook:

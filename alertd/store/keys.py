@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alertd.core.spend.bill import ApiKey
 from alertd.core.spend.lists import View
 from alertd.store.bills import Books
-from alertd.store.table import select, upsert
+from alertd.store.table import select, upsert_all
 
 
 class _KeyRow(NamedTuple):
@@ -32,7 +32,6 @@ class KeyBills(Books):
 
     def save_keys(self, keys: Iterable[ApiKey]) -> None:
         """Write keys over what was known of them."""
+        rows = (_KeyRow(key.account, key.key_id, key.name, key.mask) for key in keys)
         with self._database.transaction():
-            for key in keys:
-                row = _KeyRow(key.account, key.key_id, key.name, key.mask)
-                upsert(self._database, "api_key", row, ("account", "key_id"))
+            upsert_all(self._database, "api_key", _KeyRow, rows, ("account", "key_id"))

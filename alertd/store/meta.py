@@ -44,12 +44,10 @@ class Meta:
 
     def put(self, name: str, content: str) -> None:
         """Write a fact over the one before."""
-        with self._database.transaction():
-            self._database.execute(
-                "INSERT INTO meta (name, content) VALUES (?, ?) "
-                "ON CONFLICT (name) DO UPDATE SET content = excluded.content",
-                (name, content),
-            )
+        sql = (
+            "INSERT INTO meta (name, content) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET content = excluded.content"
+        )
+        self._database.execute(sql, (name, content))
 
     def put_rules_file(self, rules_file: ReloadOutcome) -> None:
         """Write how the last reading of the rules file went."""

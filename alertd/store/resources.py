@@ -7,7 +7,7 @@ from typing import NamedTuple
 from alertd.core.resources import Resource
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_none
-from alertd.store.table import select, upsert
+from alertd.store.table import select, upsert_all
 
 
 class _ResourceRow(NamedTuple):
@@ -30,10 +30,9 @@ class Resources:
 
     def save(self, resources: Iterable[Resource]) -> None:
         """Write resources over what was known of them."""
+        rows = (_ResourceRow(one.account, one.id, to_micros_or_none(one.gone_at), to_json(one)) for one in resources)
         with self._database.transaction():
-            for one in resources:
-                row = _ResourceRow(one.account, one.id, to_micros_or_none(one.gone_at), to_json(one))
-                upsert(self._database, "resource", row, ("account", "id"))
+            upsert_all(self._database, "resource", _ResourceRow, rows, ("account", "id"))
 
     def prune(self, before: datetime) -> int:
         """Delete what was gone before an instant; return how many."""
