@@ -35,6 +35,7 @@ _ANSWER_S = 60
 _SHARE = 4
 """The page has so many times as many connections: more than any script of acknowledgements opens at once."""
 _FULL = b'{"error": "alertd is answering too many requests at once; nothing was done, try again"}\n'
+_TOO_LONG = b'{"error": "a request to alertd has at most 65,536 bytes; nothing was done"}\n'
 _OWNER_ONLY = 0o600
 
 Handler = Callable[[Request], Awaitable[RequestOutcome]]
@@ -101,7 +102,11 @@ class _Connections:
                 writer.write(_FULL)
                 return
             async with asyncio.timeout(_READ_S):
-                line = await reader.readline()
+                try:
+                    line = await reader.readline()
+                except ValueError:
+                    writer.write(_TOO_LONG)
+                    raise
             self._limit.answer(place)
             writer.write(await answer(line, self._handle) + b"\n")
             async with asyncio.timeout(_READ_S):
