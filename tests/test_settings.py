@@ -278,12 +278,12 @@ def test_setting_when_set_to_nothing_then_not_set(name: str, nothing: str, monke
         ("NOVITA_BASE_URL", "https://api.novita.ai/openapi/v1/", "ends with /openapi/v1, which is put behind it"),
         ("SLACK_WEBHOOK_URL", "https://hooks.slack.com", "the value has no path"),
         ("SLACK_WEBHOOK_URL", "https://hooks.slack.com/", "the value has no path"),
-        ("SLACK_BOT_TOKEN", "canary", "the value is no token of this kind; copy the one that begins with xoxb-"),
-        ("SLACK_BOT_TOKEN", "xoxp-canary", "the value is no token of this kind"),
+        ("SLACK_BOT_TOKEN", "canary", "the value is not a token of this kind; copy the one that begins with xoxb-"),
+        ("SLACK_BOT_TOKEN", "xoxp-canary", "the value is not a token of this kind"),
         ("SLACK_APP_TOKEN", "canary", "copy the one that begins with xapp-"),
         ("NOVITA_API_KEY", "'canary'", "the value is in quotes"),
-        ("SLACK_BOT_TOKEN", '"xoxb-canary"', "the value is no token"),
-        ("SLACK_APP_TOKEN", "xapp-", "the value is no token"),
+        ("SLACK_BOT_TOKEN", '"xoxb-canary"', "the value is not a token"),
+        ("SLACK_APP_TOKEN", "xapp-", "the value is not a token"),
         ("SMTP_HOST", "256.1.1.1", "is not a host alone"),
         ("SMTP_USERNAME", "a\r\nb", "has line breaks"),
         ("SMTP_PASSWORD", "canary\x1b", "the value has line breaks or control"),
@@ -371,7 +371,7 @@ def test_setting_when_written_in_another_form_then_understood(
 @pytest.mark.parametrize(
     ("name", "words"),
     [
-        ("ALERTD_SLACK_TOKEN", "is no setting of alertd; did you mean ALERTD_SLACK_BOT_TOKEN?"),
+        ("ALERTD_SLACK_TOKEN", "is not a setting of alertd; did you mean ALERTD_SLACK_BOT_TOKEN?"),
         ("ALERTD_POLL_INTERVALL", "did you mean ALERTD_POLL_INTERVAL?"),
         ("alertd_smtp_hots", "did you mean alertd_smtp_host?"),
         ("ALERTD_QQQ", "`alertd help settings` lists all"),
@@ -511,7 +511,7 @@ def test_secret_file_when_an_editor_wrote_it_then_read_whatever_its_encoding(
     monkeypatch.setenv("ALERTD_SECRETS_DIR", str(tmp_path))
     settings = load_settings()
     assert settings.plain("http_token") == "canary-token"
-    assert settings.warnings[-1].endswith("is no setting of alertd; did you mean alertd_http_token?")
+    assert settings.warnings[-1].endswith("is not a setting of alertd; did you mean alertd_http_token?")
 
 
 @pytest.mark.parametrize("place", [".env", "alertd_http_token"])

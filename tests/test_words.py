@@ -21,6 +21,11 @@ SENTENCES = (
     "to stand by it",
     "the edge of gpu",
     "the day was read whole",
+    "this is no mail address",
+    "how fast it is spent of late",
+    "it must have run so long or longer",
+    "smaller groups are left alone",
+    "without it all accounts",
 )
 PLAIN = (
     "quiet hours end at 07:00",
@@ -36,6 +41,9 @@ PLAIN = (
     "the replay looks back 14 days",
     "a string",
     "another host stands by",
+    "there is no such receiver",
+    "it is no longer read",
+    "late bills",
 )
 
 

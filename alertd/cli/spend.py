@@ -180,7 +180,7 @@ def _keys(by: str, owners: "OwnerDirectory", why_no_owners: str) -> tuple[str, .
     keys = tuple(dict.fromkeys(name.strip() for name in by.split(",") if name.strip()))
     unknown = [name for name in keys if name not in known]
     if unknown or not keys:
-        wrong = f'"{unknown[0]}" is no column' if unknown else "it is empty"
+        wrong = f'"{unknown[0]}" is not a column' if unknown else "it is empty"
         hint = f"; labels of owners are not known ({why_no_owners})" if unknown and why_no_owners else ""
         raise click.BadParameter(f"{wrong}; choose from {', '.join(known)}{hint}", param_hint="--by")
     if why_no_owners and "team" in keys:

@@ -36,7 +36,7 @@ async def ping(url: str, outgoing: Outgoing) -> str:
     """Ask for the URL once; return what went wrong, without the URL, which is a secret; empty where it arrived."""
     parts = split_http_url(url)
     if parts is None:
-        return "ALERTD_HEARTBEAT_URL is no http(s) URL"
+        return "ALERTD_HEARTBEAT_URL is not an http(s) URL"
     secrets = [url, parts.path.strip("/"), parts.query, parts.password]
     try:
         async with (

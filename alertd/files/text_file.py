@@ -71,7 +71,7 @@ def open_ordinary(path: Path) -> BinaryIO:
     os.close(descriptor)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, "it is a folder", str(path))
-    raise OSError(errno.EINVAL, "it is no ordinary file", str(path))
+    raise OSError(errno.EINVAL, "it is not a regular file", str(path))
 
 
 def change_warning(path: Path, mode: int) -> str:

@@ -297,7 +297,7 @@ def _urls(config: AlertmanagerConfig, context: NotifierContext) -> tuple[str, ..
     urls = tuple((resolve_secret(keys, "url", context) or "").split())
     key = next(key for key, value in keys.items() if value)
     if not all(map(is_http_url, urls)):
-        raise ReceiverError(f"what {key} names is no http(s) URL; put http://alertmanager:9093 there", key=key)
+        raise ReceiverError(f"what {key} names is not an http(s) URL; put http://alertmanager:9093 there", key=key)
     return without_repeats(urls)
 
 

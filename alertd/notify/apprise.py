@@ -180,7 +180,8 @@ def _service(url: str, key: str) -> "Apprise":
     found = Apprise.instantiate(url, asset=asset)
     if found is None:
         raise ReceiverError(
-            f"what {key} names is no URL that Apprise knows; compare it with https://appriseit.com/services/", key=key
+            f"what {key} names is not a URL that Apprise knows; compare it with https://appriseit.com/services/",
+            key=key,
         )
     service = Apprise(asset=asset)
     service.add(found)

@@ -170,7 +170,9 @@ class PagerDutyNotifier:
         self._key = resolve_secret(keys, "routing_key", context) or ""
         if not _KEY_FORM.fullmatch(self._key):
             key = next(key for key, value in keys.items() if value)
-            text = "is no integration key, which has 32 letters and digits; copy it from the service's Events API v2"
+            text = (
+                "is not an integration key, which has 32 letters and digits; copy it from the service's Events API v2"
+            )
             raise ReceiverError(f"what {key} names {text}", key=key)
         self._url = duty.url
         require_safe_url(self._url, key="url", has_secret=True, context=context)

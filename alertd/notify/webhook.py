@@ -212,7 +212,7 @@ class WebhookNotifier:
         self._url = resolve_secret(urls, "url", context) or ""
         if not is_http_url(self._url):
             key = next(key for key, value in urls.items() if value)
-            raise ReceiverError(f"what {key} names is no http(s) URL; put https://example.com/hook there", key=key)
+            raise ReceiverError(f"what {key} names is not an http(s) URL; put https://example.com/hook there", key=key)
         tokens = {"bearer_token_env": webhook.bearer_token_env, "bearer_token_file": webhook.bearer_token_file}
         self._token = resolve_secret(tokens, "bearer_token", context)
         if self._token:

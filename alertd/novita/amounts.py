@@ -87,13 +87,15 @@ def amounts_of(row: Row, where: str) -> tuple[Usd, Usd, Usd, bool]:
         rounded |= any(lost for _, lost in read)
     amount, voucher, pay = known
     if amount is None:
-        raise UnexpectedShape(f"{where}.amount: {shown(row.amount)} is no amount, and none follows from other fields")
+        raise UnexpectedShape(
+            f"{where}.amount: {shown(row.amount)} is not an amount, and none follows from other fields"
+        )
     voucher = 0 if voucher is None else voucher
     pay = amount - voucher if pay is None else pay
     largest = max(amount, voucher, pay, key=abs)
     if abs(largest) > LARGEST_ROW:
         shown_usd = decimal_text(largest)
-        raise UnexpectedShape(f"{where}: {shown_usd} USD is no amount of one row: those go up to 10 million USD")
+        raise UnexpectedShape(f"{where}: {shown_usd} USD is too large for one row: those go up to 10 million USD")
     return Usd(amount), Usd(voucher), Usd(pay), rounded
 
 

@@ -125,7 +125,7 @@ class InstanceClient:
             return f"key refused (HTTP {status}), set {self._key_source}"
         if status == httpx.codes.OK:
             is_object = body.lstrip()[:1] == b"{"
-            return "" if is_object else "the API's answer is no JSON object, as from a sign-in page; check base_url"
+            return "" if is_object else "the API's answer is not a JSON object, as from a sign-in page; check base_url"
         return "" if status in _ASKED_FOR_NONE else f"the API answered HTTP {status}"
 
     async def look(self, instance_id: str) -> Sight:

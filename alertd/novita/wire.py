@@ -141,7 +141,7 @@ def hours_of(start_time: Scalar, end_time: Scalar, where: str) -> tuple[int, int
     """
     start = read_seconds(start_time, f"{where}.startTime")
     if start is None or start <= 0:
-        raise UnexpectedShape(f"{where}.startTime: {shown(start_time)} is no time to file the row under")
+        raise UnexpectedShape(f"{where}.startTime: {shown(start_time)} is not a time to file the row under")
     end = read_seconds(end_time, f"{where}.endTime")
     hour = start // SECONDS_PER_HOUR
     if end is None or end < start:

@@ -91,8 +91,8 @@ def _entry(word: str) -> Bypass:
         return Bypass(scheme=scheme, port=port, name=_name(rest))
     except ValueError:
         raise ValueError(
-            f'"{excerpt(word)}" is no host, domain, network or address; write example.com, .example.com, 10.0.0.0/8, '
-            "[::1] or host:port, with commas between them"
+            f'"{excerpt(word)}" is not a host, domain, network or address; write example.com, .example.com, '
+            "10.0.0.0/8, [::1] or host:port, with commas between them"
         ) from None
 
 

@@ -117,7 +117,7 @@ def _folders_fault(value: str) -> str:
     # OpenSSL passes over folders that are not there; of none it could only say that no certificate is known.
     if any(map(_is_folder, folders)):
         return ""
-    return "is no folder that can be read; write the path of a folder of certificates, or unset it"
+    return "is not a folder that can be read; write the path of a folder of certificates, or unset it"
 
 
 def _is_folder(path: str) -> bool:

@@ -238,7 +238,7 @@ class _Builder:
         if event.tag is not None:
             self._refuse_tag(event)
         elif not is_plain and not text.isascii() and _SURROGATE.search(text):
-            self._problem(line, column, "half of a surrogate pair is no character; write the character itself")
+            self._problem(line, column, "half of a surrogate pair is not a character; write the character itself")
             text = _SURROGATE.sub("?", text)
         top = self._open[-1] if self._open else None
         if top is not None and top.key is None and isinstance(top.node.value, dict):
@@ -267,7 +267,7 @@ class _Builder:
             )
             top.is_dropped = True
         elif is_plain and _is_no_text(text):
-            self._problem(line, column, f'key {show_key(text)} is no text; write it in quotes: "{text[:40]}"')
+            self._problem(line, column, f'key {show_key(text)} is not text; write it in quotes: "{text[:40]}"')
         top.node.keys[text] = (line, column) if first is None else first
 
     def _joins_amount(self, before: Node, text: str) -> bool:

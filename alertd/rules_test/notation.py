@@ -116,7 +116,7 @@ class Span(values.Written):
         """Read `1h` or `24h`."""
         hours = Offset.parse(value).hours
         if not 1 <= hours <= _LONGEST_ROW_HOURS:
-            raise ValueError(f"{show(value)} is no length of a row; write 1h to 31d, such as 24h for a row a day")
+            raise ValueError(f"{show(value)} is not the length of a row; write 1h to 31d, such as 24h for a row a day")
         return cls(hours)
 
     def __str__(self) -> str:

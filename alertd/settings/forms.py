@@ -138,9 +138,9 @@ def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable
         if not all("!" <= character <= "~" for character in text):
             raise ValueError("has blanks or characters that no token has; copy it again")
         if text and (text[:1] in _QUOTES or text[-1] in _QUOTES or not text.removeprefix(prefix)):
-            raise ValueError(f"is no token; copy all of it, {prefix}…, without quotes")
+            raise ValueError(f"is not a token; copy all of it, {prefix}…, without quotes")
         if text and not text.startswith((prefix, also or prefix)):
-            raise ValueError(f"is no token of this kind; copy the one that begins with {prefix}")
+            raise ValueError(f"is not a token of this kind; copy the one that begins with {prefix}")
         return value
 
     return read

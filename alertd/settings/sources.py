@@ -70,7 +70,7 @@ def read_sources(environment: Mapping[str, str], known: frozenset[str]) -> Sourc
     found = Sources()
     named = environment.get(SECRETS_DIR, "").strip()
     if named and not Path(named).is_dir():
-        found.warnings.append(f'{SECRETS_DIR}: "{named}" is no folder, so no secret is read from it')
+        found.warnings.append(f'{SECRETS_DIR}: "{named}" is not a folder, so no secret is read from it')
     for folder in map(Path, reversed(secret_dirs())):
         _read_secrets(folder, known, found)
     for name, given in _read_dotenv(found):
@@ -87,7 +87,7 @@ def _take(variable: str, given: Given, known: frozenset[str], found: Sources) ->
     name = variable[len(PREFIX) :].lower()
     if name not in known:
         if variable.upper() != SECRETS_DIR and not _OF_KUBERNETES.fullmatch(variable):
-            found.warnings.append(f"{variable}{_at(given.place)} is no setting of alertd{_remedy(variable, known)}")
+            found.warnings.append(f"{variable}{_at(given.place)} is not a setting of alertd{_remedy(variable, known)}")
     elif given.text:
         found.values[name] = given
 

@@ -46,11 +46,11 @@ class FileLock:
         except OSError as error:
             if error.errno == errno.ELOOP:
                 # What is written into the lock must not land in a file of somebody's choice.
-                raise StoreError(f"{path}: is a link, which no lock of alertd's is; remove it") from error
+                raise StoreError(f"{path}: is a link, which alertd's lock never is; remove it") from error
             raise _cannot_lock(path, error) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
-            raise StoreError(f"{path}: is no ordinary file, as a lock of alertd's is; remove it")
+            raise StoreError(f"{path}: is not a regular file, as alertd's lock is; remove it")
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             os.ftruncate(descriptor, 0)

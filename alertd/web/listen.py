@@ -184,7 +184,8 @@ def parse_listen(text: str, *, token: str, external_url: str = "", public_read: 
     host = match["host"].strip("[]")
     if not is_host(host):
         raise SettingsError(
-            f'{_SETTING}: "{excerpt(text)}": "{excerpt(host)}" is no address of a host; write 127.0.0.1:9464, or {OFF}'
+            f'{_SETTING}: "{excerpt(text)}": "{excerpt(host)}" is not the address of a host; '
+            f"write 127.0.0.1:9464, or {OFF}"
         )
     if not token and not is_loopback(host):
         raise SettingsError(

@@ -324,7 +324,7 @@ def test_status_when_no_rule_reads_keys_any_more_then_what_failed_there_is_forgo
     ("arguments", "words"),
     [
         pytest.param(["--view", "keys"], "'keys' is not one of 'usage', 'api_key'", id="no such view"),
-        pytest.param(["--by", "colour"], '"colour" is no column', id="no such column"),
+        pytest.param(["--by", "colour"], '"colour" is not a column', id="no such column"),
         pytest.param(["--since", "tomorrow"], '"tomorrow" is not a duration', id="no duration"),
         pytest.param(["--json", "--csv"], "exclude each other", id="two forms at once"),
         pytest.param(["--since", "5m"], "between 1h and 400d", id="less than an hour"),

@@ -245,7 +245,9 @@ def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -
     ("environment", "keys", "text"),
     [
         pytest.param({}, {"url_env": "URL"}, "URL is not set", id="no variable"),
-        pytest.param({"URL": "http://a hush"}, {"url_env": "URL"}, "url_env names is no http", id="one of two is none"),
+        pytest.param(
+            {"URL": "http://a hush"}, {"url_env": "URL"}, "url_env names is not an http", id="one of two is none"
+        ),
         pytest.param(
             {"URL": "http://a", "TOKEN": "hush\nhush"},
             {"url_env": "URL", "bearer_token_env": "TOKEN"},

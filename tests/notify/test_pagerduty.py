@@ -201,7 +201,7 @@ def test_configuration_when_the_key_is_missing_or_odd_then_refused() -> None:
     """A key is never written into the rules file, and a URL is none."""
     with pytest.raises(ValidationError, match="routing_key_env or routing_key_file"):
         PagerDutyConfig()
-    with pytest.raises(ReceiverError, match="no integration key"):
+    with pytest.raises(ReceiverError, match="not an integration key"):
         notifier("http://127.0.0.1:1/v2/enqueue", key="https://events.pagerduty.com/x")
     with pytest.raises(ReceiverError, match="ALERTD_ALLOW_PLAIN_HTTP"):
         notifier("http://events.example.com/v2/enqueue")

@@ -198,9 +198,9 @@ def test_config_when_wrong_then_is_refused(keys: dict[str, object], text: str) -
     ("environment", "text"),
     [
         ({}, "HOOK is not set"),
-        ({"HOOK": "hush-no-url"}, "no http"),
-        ({"HOOK": "https://a b/hush"}, "no http"),
-        ({"HOOK": "https://256.1.1.1/hush"}, "no http"),
+        ({"HOOK": "hush-no-url"}, "not an http"),
+        ({"HOOK": "https://a b/hush"}, "not an http"),
+        ({"HOOK": "https://256.1.1.1/hush"}, "not an http"),
     ],
 )
 def test_url_when_the_variable_is_wrong_then_names_the_variable_only(environment: dict[str, str], text: str) -> None:

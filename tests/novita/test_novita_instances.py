@@ -206,7 +206,7 @@ async def test_state_when_read_then_a_status_or_why_there_is_none(answer: Answer
         pytest.param(with_status(404), "", id="no such instance: the key is good"),
         pytest.param(with_status(400), "", id="another way to say so"),
         pytest.param(with_status(200), "", id="an answer"),
-        pytest.param(with_status(200, json=None, text="<html>"), "no JSON object", id="a sign-in page"),
+        pytest.param(with_status(200, json=None, text="<html>"), "not a JSON object", id="a sign-in page"),
         pytest.param(with_status(206), "HTTP 206", id="a part"),
         pytest.param(with_status(302), "HTTP 302", id="sent on to a sign-in page"),
         pytest.param(with_status(429), "HTTP 429", id="asked to wait"),

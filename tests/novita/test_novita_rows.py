@@ -179,9 +179,9 @@ GOOD = {"startTime": START, "amount": "1"}
 @pytest.mark.parametrize(
     ("fields", "text"),
     [
-        pytest.param({"startTime": None}, r"bills\[1\].startTime: nothing is no time", id="no start"),
-        pytest.param({"startTime": ""}, "startTime: .* is no time", id="blank start"),
-        pytest.param({"startTime": "0"}, "startTime: .* is no time", id="zero start"),
+        pytest.param({"startTime": None}, r"bills\[1\].startTime: nothing is not a time", id="no start"),
+        pytest.param({"startTime": ""}, "startTime: .* is not a time", id="blank start"),
+        pytest.param({"startTime": "0"}, "startTime: .* is not a time", id="zero start"),
         pytest.param({"startTime": "soon"}, 'startTime: "soon" is not a time', id="start is a word"),
         pytest.param({"startTime": START_FULL_WIDTH}, "startTime: .* is not a time", id="full-width digits of a time"),
         pytest.param({"startTime": ISO_FULL_WIDTH}, "startTime: .* is not a time", id="full-width digits of a date"),
@@ -190,9 +190,11 @@ GOOD = {"startTime": START, "amount": "1"}
         pytest.param({"startTime": "1e99"}, "startTime: .* is not a time", id="start beyond all time"),
         pytest.param({"endTime": "never"}, 'endTime: "never" is not a time', id="end is a word"),
         pytest.param({"endTime": START + 367 * 86400}, "endTime: .* more than a year", id="longer than a year"),
-        pytest.param({"amount": None}, "amount: nothing is no amount", id="no amount"),
-        pytest.param({"amount": " "}, "amount: .* is no amount", id="blank amount"),
-        pytest.param({"amount": None, "payAmount": "1"}, "amount: nothing is no amount", id="cash alone is no total"),
+        pytest.param({"amount": None}, "amount: nothing is not an amount", id="no amount"),
+        pytest.param({"amount": " "}, "amount: .* is not an amount", id="blank amount"),
+        pytest.param(
+            {"amount": None, "payAmount": "1"}, "amount: nothing is not an amount", id="cash alone is no total"
+        ),
         pytest.param({"amountDecimal": "NaN"}, r'bills\[1\].amountDecimal: "NaN" is not an amount', id="NaN"),
         pytest.param({"amountDecimal": "Infinity"}, "amountDecimal: .* is not an amount", id="infinity"),
         pytest.param({"amountDecimal": "1_0"}, "amountDecimal: .* is not an amount", id="underscores"),
@@ -212,7 +214,7 @@ GOOD = {"startTime": START, "amount": "1"}
         pytest.param({"amount": "9223372036855"}, r"\.amount: .* does not fit", id="integer too large"),
         pytest.param(
             {"amountDecimal": None, "voucherAmountDecimal": "900000000", "payableDecimal": "900000000"},
-            "no amount of one row",
+            "too large for one row",
             id="a sum too large",
         ),
         *(
@@ -247,7 +249,7 @@ def test_rows_when_all_alike_then_a_slip_of_units_is_still_refused(field: str) -
     """$10 million are the most that a row may have, whichever way it is read."""
     row = {"startTime": START, "amountDecimal": "10000000", "voucherAmountDecimal": "0", "payableDecimal": "10000000"}
     assert decode(row).amount[0] == 10**17
-    with pytest.raises(UnexpectedShape, match=r"bills\[1\]: 10000000.01 USD is no amount of one row"):
+    with pytest.raises(UnexpectedShape, match=r"bills\[1\]: 10000000.01 USD is too large for one row"):
         decode(row, row | {field: "10000000.01"})
 
 

@@ -68,5 +68,5 @@ def test_bypass_list_when_read_then_covers_what_curl_and_browsers_let_past(text:
 )
 def test_bypass_list_when_an_entry_means_nothing_then_it_is_shown(text: str) -> None:
     """An entry that is passed over sends requests where they must not go."""
-    with pytest.raises(ValueError, match=r"is no host, domain, network or address; write example\.com"):
+    with pytest.raises(ValueError, match=r"is not a host, domain, network or address; write example\.com"):
         parse_bypass(text)

@@ -61,8 +61,8 @@ def test_proxy_when_variables_are_set_then_chosen_as_curl_does(
         pytest.param({"HTTPS_PROXY": "file:///etc/passwd"}, "HTTPS_PROXY: "),
         pytest.param({"HTTPS_PROXY": "http://.:1"}, "HTTPS_PROXY: "),
         pytest.param({"HTTPS_PROXY": "http://p", "NO_PROXY": "a/\x1b[2J"}, 'NO_PROXY: "a/\\x1b[2J"'),
-        pytest.param({"HTTPS_PROXY": "http://p", "NO_PROXY": "a/" * 5_000}, '/a…" is no host'),
-        pytest.param({"HTTPS_PROXY": "http://p", "NO_PROXY": "10.0.0.0/33"}, 'NO_PROXY: "10.0.0.0/33" is no host'),
+        pytest.param({"HTTPS_PROXY": "http://p", "NO_PROXY": "a/" * 5_000}, '/a…" is not a host'),
+        pytest.param({"HTTPS_PROXY": "http://p", "NO_PROXY": "10.0.0.0/33"}, 'NO_PROXY: "10.0.0.0/33" is not a host'),
     ],
 )
 def test_proxy_when_no_client_could_use_it_then_one_line_names_variable_value_and_remedy(

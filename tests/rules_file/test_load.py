@@ -377,7 +377,7 @@ def test_path_when_it_cannot_be_read_then_says_why(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs a device without end")
 def test_path_when_it_has_no_end_then_is_refused() -> None:
     """A device is never read, so nothing waits for it."""
-    with pytest.raises(RulesError, match="cannot be read: it is no ordinary file"):
+    with pytest.raises(RulesError, match="cannot be read: it is not a regular file"):
         load_rules(Path("/dev/zero"))
 
 

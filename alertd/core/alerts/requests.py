@@ -303,7 +303,7 @@ def _digits(text: str, what: str, remedy: str) -> str:
 
 def _episode(text: str) -> int | None:
     if text and not _EPISODE.fullmatch(text):
-        raise RequestTextError("episode", f"{quote(text)} is no episode of an alert")
+        raise RequestTextError("episode", f"{quote(text)} is not an episode of an alert")
     return int(text) if text else None
 
 

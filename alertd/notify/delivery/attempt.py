@@ -54,5 +54,5 @@ async def answered(
         return otherwise(f"{type(error).__name__} in the notifier")
     if not isinstance(found, kinds):  # type: ignore[arg-type] # a union of classes
         get_logger().error("notifier returned no outcome", returned=type(found).__name__, **facts)
-        return otherwise(f"the notifier returned {type(found).__name__}, which is no outcome")
+        return otherwise(f"the notifier returned {type(found).__name__}, which is not an outcome")
     return found

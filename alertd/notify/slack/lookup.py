@@ -82,7 +82,7 @@ async def channel_id(client: AsyncWebClient, recipient: str) -> str | None:
             if kind == "public_channel" or error.response.get("error") != "missing_scope":
                 raise
             raise IncompleteLookup(
-                f"#{name} is no public channel, and private ones need the scope groups:read"
+                f"#{name} is not a public channel, and private ones need the scope groups:read"
             ) from None
     return None
 

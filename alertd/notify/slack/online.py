@@ -63,5 +63,5 @@ def _fault_of(channel: object) -> str:
     if channel.get("is_archived"):
         return "it is archived; unarchive it, or name another one"
     if channel.get("is_member") is False and not channel.get("is_im"):
-        return "the app is no member; /invite @alertd there"
+        return "the app is not a member; /invite @alertd there"
     return ""

@@ -403,9 +403,9 @@ def _raise(error: BaseException) -> Callable[[], object]:
         pytest.param(_raise(SystemExit(3)), "SystemExit in the notifier", id="leaves the program"),
         pytest.param(_raise(asyncio.CancelledError()), "CancelledError in the notifier", id="ends its task"),
         pytest.param(_raise(MemoryError()), "MemoryError in the notifier", id="has no memory"),
-        pytest.param(lambda: None, "the notifier returned NoneType, which is no outcome", id="returns nothing"),
-        pytest.param(lambda: "ok", "the notifier returned str, which is no outcome", id="returns a word"),
-        pytest.param(lambda: Delivered, "the notifier returned type, which is no outcome", id="returns a class"),
+        pytest.param(lambda: None, "the notifier returned NoneType, which is not an outcome", id="returns nothing"),
+        pytest.param(lambda: "ok", "the notifier returned str, which is not an outcome", id="returns a word"),
+        pytest.param(lambda: Delivered, "the notifier returned type, which is not an outcome", id="returns a class"),
     ],
 )
 def test_plugin_whatever_it_does_then_unknown_and_the_other_lanes_go_on(does: Callable[[], object], words: str) -> None:
