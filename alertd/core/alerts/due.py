@@ -64,11 +64,26 @@ def repeat_interval(rule: Rule, repeat_count: int) -> timedelta | None:
     return rule.repeat_interval * float(factor)
 
 
+def next_due_at(alert: Alert, rule: Rule) -> datetime | None:
+    """
+    Return when time alone makes a notification of a firing alert due: its repeat, or its escalation.
+
+    None where only a change of the alert does.
+    """
+    found = [_repeat_at(alert, rule), _escalation_at(alert, rule)]
+    return min((instant for instant in found if instant is not None), default=None)
+
+
+def _repeat_at(alert: Alert, rule: Rule) -> datetime | None:
+    interval = repeat_interval(rule, alert.repeat_count)
+    return None if interval is None or alert.notified_at is None else alert.notified_at + interval
+
+
 def _is_repeat_due(alert: Alert, rule: Rule, now: datetime) -> bool:
     if alert.notified_at is None:
         return False
-    interval = repeat_interval(rule, alert.repeat_count)
-    if interval is not None and now - alert.notified_at >= interval:
+    at = _repeat_at(alert, rule)
+    if at is not None and now >= at:
         return True
     if rule.repeat_every is None or alert.billed is None:
         return False
@@ -93,10 +108,14 @@ def corrected(move: Move, now: datetime) -> Alert:
     return replace(alert, notified_value=move.restated, corrected=text)
 
 
+def _escalation_at(alert: Alert, rule: Rule) -> datetime | None:
+    is_open = rule.escalate is not None and alert.escalated_at is None and alert.fired_at is not None
+    return alert.fired_at + rule.escalate.after if is_open and alert.fired_at and rule.escalate else None
+
+
 def _is_escalation_due(alert: Alert, rule: Rule, now: datetime) -> bool:
-    if rule.escalate is None or alert.escalated_at is not None or alert.fired_at is None:
-        return False
-    return now - alert.fired_at >= rule.escalate.after
+    at = _escalation_at(alert, rule)
+    return at is not None and now >= at
 
 
 def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...], now: datetime) -> Alert:

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 
 from alertd.core.alert import Alert, AlertState, Rate, Sample
 from alertd.core.alerts.lifecycle import Move, closed, end, end_orphans, step_rule
@@ -19,7 +20,13 @@ Fault = tuple[str, Exception | SystemExit]
 
 
 def judge(
-    rules: Sequence[Rule], facts: Facts, alerts: Mapping[str, Alert], accounts: Collection[str]
+    rules: Sequence[Rule],
+    facts: Facts,
+    alerts: Mapping[str, Alert],
+    accounts: Collection[str],
+    *,
+    passed_over: Collection[str] = (),
+    steady: Mapping[str, Collection[Labels]] = MappingProxyType({}),
 ) -> tuple[list[Move], list[Fault]]:
     """
     Move every alert by one evaluation of every enabled rule, and end those that nothing judges any more.
@@ -27,6 +34,8 @@ def judge(
     Args:
         alerts: By fingerprint, the latest episode of each, resolved ones included.
         accounts: Those that are polled.
+        passed_over: The names of rules of which it is known that they would move nothing.
+        steady: By rule the groups of open alerts of which that is known.
 
     Returns:
         What was seen of each alert, changed or not, and the rules that failed: one that fails holds up no other, and
@@ -40,20 +49,20 @@ def judge(
     moves: list[Move] = []
     faults: list[Fault] = []
     for rule in sorted(rules, key=lambda rule: isinstance(rule, FailedRules)):
-        if not rule.enabled:
+        if not rule.enabled or rule.name in passed_over:
             continue
         of_rule = by_rule.get(rule.name, {})
         known = facts
         if isinstance(rule, FailedRules):
             known = replace(facts, rule_faults=_noted(faults, of_rule, facts.now))
         try:
-            moves += _judge_one(rule, known, of_rule)
+            moves += _judge_one(rule, known, of_rule, steady.get(rule.name, ()))
         except (Exception, SystemExit) as error:  # noqa: BLE001 -- the caller logs it with its trace; a plugin may try to leave
             faults.append((rule.name, error))
     return [*moves, *orphans], faults
 
 
-def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[Move]:
+def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: Collection[Labels]) -> list[Move]:
     watched: dict[Labels, Alert] = {
         alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED
     }
@@ -67,7 +76,7 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert]) -> list[M
         if why := rule.left_out(facts, group):
             del watched[group]
             moves.append(Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule))
-    samples = rule.evaluate(facts, watched)
+    samples = kept.evaluate(facts, watched, steady) if kept and steady else rule.evaluate(facts, watched)
     if not (samples or watched or moves):
         # As of most rules at most polls.
         return moves

@@ -29,6 +29,7 @@ from alertd.core.spend.lateness import Delays
 from alertd.core.spend.ledger import CategoryBook, HourSummary, SeriesTable
 from alertd.core.spend.lists import View
 from alertd.core.spend.stream import NEVER, STEPS, StepRows, StreamKey, Streams
+from alertd.core.spend.stretch import Stretch
 from alertd.core.spend.view import SpendView
 
 if TYPE_CHECKING:
@@ -157,6 +158,8 @@ class Past:
         self._is_explained = is_explained
         self._credit_from: dict[CategoryKey, int] = {}
         """The first hour in which a credit of a category was known."""
+        self._is_long = np.zeros(len(history.table), np.bool_)
+        """Which series have a row of more than an hour."""
         self._rows = _Rows(len(history.table), first, watched.settle_delay)
         self._coming: list[tuple[int, int, HourBlock]] = []
         """(hour in which it is known, hour of its start, rows of that start and end), the last first."""
@@ -186,7 +189,9 @@ class Past:
             of_credits = ends[block.amount < 0]
             if len(of_credits):
                 self._note_credit(key, int(of_credits.min()))
-            is_late = (block.span > 1) & (ends > self._first)
+            is_long = block.span > 1
+            self._is_long[block.series[is_long]] = True
+            is_late = is_long & (ends > self._first)
             if not is_late.any():
                 yield hour, block
                 continue
@@ -230,6 +235,27 @@ class Past:
         if self._keys is None:
             raise LookupError("spend by API key is not at hand")
         return self._keys
+
+    def ahead(self, hours: HourRange, now: datetime) -> Stretch | None:
+        """
+        Return what will be known in some hours, none of them before that of the last call; None where it may shrink.
+
+        Args:
+            now: When the first of them begins.
+        """
+        coming = [row for row in self._coming if row[0] < hours.end]
+        if any((column < 0).any() for *_, part in coming for column in (part.amount, part.voucher, part.pay)):
+            return None
+        return Stretch(
+            view=self.spend,
+            data=self.state(now),
+            hours=hours,
+            coming=coming,
+            is_long=self._is_long,
+            settle_hours=-(-self._watched.settle_delay // timedelta(hours=1)),
+            books=self._history.books,
+            owners=self._owners,
+        )
 
     def _advance(self, hour: int) -> None:
         """Let the spend view show what is known at the beginning of an hour."""

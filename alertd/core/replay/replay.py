@@ -6,7 +6,7 @@ hours end that held it; nobody silences or acknowledges anything.
 """
 
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -14,12 +14,14 @@ from decimal import Decimal
 from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.judge import judge
+from alertd.core.alerts.lifecycle import Move
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels
 from alertd.core.messages.dispatch import Decisions, dispatch
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.replay.past import History, Past
+from alertd.core.replay.upcoming import Upcoming
 from alertd.core.rules.base import Rule
 from alertd.core.rules.watched import Watched
 from alertd.core.severity import Severity
@@ -132,6 +134,11 @@ class _Journal:
                 del self.open[alert.fingerprint]
         self.firing_hours.update({episode.rule for episode in self.open.values()})
 
+    def peak_of(self, alert: Alert) -> Decimal:
+        """Return the worst value of an alert while it fired."""
+        known = self.open.get(alert.fingerprint)
+        return alert.value if known is None else known.peak
+
     def episodes(self) -> tuple[Episode, ...]:
         found = (*self.ended, *self.open.values())
         return tuple(sorted(found, key=lambda episode: (episode.started_at, episode.rule, episode.fingerprint)))
@@ -176,6 +183,11 @@ class Replayer:
         span = HourRange(watch.first_hour(hours.start), hours.end)
         owners = watch.audience.owners
         self.past = Past(history, replace(watch, rules=self._rules), span, hours.start, owners=owners)
+        self._open: dict[str, dict[str, Alert]] = {}
+        """The open ones by rule."""
+        self._upcoming = Upcoming(
+            self.past, self._rules, watch.planned, hours, is_linked=bool(watch.audience.inhibitions)
+        )
         self._journal = _Journal()
         self._held: list[OutboxEntry] = []
         """What quiet hours hold, oldest first."""
@@ -183,12 +195,25 @@ class Replayer:
         self._faults: dict[str, Exception | SystemExit] = {}
 
     def step(self, hour: int) -> Decisions:
-        """Judge and decide at the beginning of an hour as the daemon would have; call it for each hour in turn."""
-        facts = self.past.at(start_of(hour))
-        moves, faults = judge(self._rules, facts, self.alerts, self._watch.accounts)
-        for rule, fault in faults:
-            self._faults.setdefault(rule, fault)
-        self._deliver(facts.now)
+        """
+        Judge and decide at the beginning of an hour as the daemon would have; call it for each hour in turn.
+
+        What is sure to move nothing is not judged: until it does, an alert keeps its value of the last time.
+        """
+        now, passed_over = start_of(hour), self._upcoming.passed_over(hour)
+        moves: list[Move] = []
+        if len(passed_over) < len(self._rules):
+            moves, faults = judge(
+                self._rules,
+                self.past.at(now),
+                self.alerts,
+                self._watch.accounts,
+                passed_over=passed_over,
+                steady=self._upcoming.steady(hour),
+            )
+            for rule, fault in faults:
+                self._faults.setdefault(rule, fault)
+        self._deliver(now)
         decisions = dispatch(
             moves,
             alerts=self.alerts,
@@ -198,12 +223,24 @@ class Replayer:
             install_id=_INSTALL,
             headline_of=self._watch.headline_of,
             is_first_cycle=hour == self.hours.start,
-            now=facts.now,
+            now=now,
         )
-        self.alerts.update({alert.fingerprint: alert for alert in decisions.alerts})
-        self._journal.note(decisions, facts.now)
-        self._take(decisions, facts.now)
+        self._keep(decisions.alerts)
+        self._journal.note(decisions, now)
+        self._take(decisions, now)
+        for each in self._rules:
+            if each.name not in passed_over:
+                opened = self._open.get(each.name, {}).values()
+                self._upcoming.note(each, hour, opened, self._journal.peak_of)
         return decisions
+
+    def _keep(self, alerts: Sequence[Alert]) -> None:
+        for alert in alerts:
+            self.alerts[alert.fingerprint] = alert
+            of_rule = self._open.setdefault(alert.rule, {})
+            of_rule.pop(alert.fingerprint, None)
+            if alert.state is not AlertState.RESOLVED:
+                of_rule[alert.fingerprint] = alert
 
     def _take(self, decisions: Decisions, now: datetime) -> None:
         """Put new entries behind those that wait, without what they include, and deliver what is not held."""

@@ -3,21 +3,25 @@
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import timedelta
+from fractions import Fraction
 from functools import cached_property
+from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
 from alertd.core.arrays import np
 from alertd.core.calendar import CalendarPeriod, period_before, period_of
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HOURS_PER_DAY, HourRange, whole_hours
+from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, whole_hours
 from alertd.core.labels import Labels, Patterns
-from alertd.core.money import Usd
+from alertd.core.money import MAX_UNITS, Usd
 from alertd.core.rules.budget_amount import LastSpend, Moving, PeriodAmounts, names_of_singles
 from alertd.core.rules.budget_keys import BudgetKeys
 from alertd.core.rules.even_rate import RateScene
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.outlook import Ahead, Outlook, outlook_of
-from alertd.core.rules.standing import Forecast
+from alertd.core.rules.screen import Lines, Screen, hours_that_see, screen_of
+from alertd.core.rules.standing import LEAST_SHARE, Forecast
+from alertd.core.severity import Severity
 from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges
@@ -26,6 +30,7 @@ from alertd.core.spend.forecast import HISTORY_DAYS, MOST_DAYS
 from alertd.core.spend.group_sums import GroupSums
 from alertd.core.spend.lists import View
 from alertd.core.spend.planned import Allowances
+from alertd.core.spend.stretch import Stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -99,6 +104,60 @@ class WatchedBudget(BudgetKeys):
     def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:  # noqa: ARG002 # rates have edges of their own
         """Return the edges of what has a rate."""
         return (self._hourly.edges(facts),) if self.burn and self._hourly.categories(facts.data) else ()
+
+    def screen(self, stretch: Stretch) -> Screen | None:
+        """Return in which hours a share may be reached, or an alert's share may cross a line."""
+        if self.amount is Moving.LAST_PERIOD or self.amounts_by_period:
+            return None
+        query, ends = self._query(stretch.data), stretch.ends
+        # Billed through a period's end is not the next one yet.
+        starts = np.array([self._period_of(hour - 1).hours.start for hour in ends.tolist()], np.int64)
+        hours, places = np.unique(np.concatenate((ends, starts)), return_inverse=True)
+
+        def spent(totals: "NDArray[np.int64]") -> "NDArray[np.int64]":
+            return totals[places[: len(ends)]] - totals[places[len(ends) :]]
+
+        amounts = PeriodAmounts(
+            shared=self.amount, singles=self.amounts, named_by=names_of_singles(self.group_by), owners=stretch.owners
+        )
+        budgets = [amounts.of(group) or Usd(1) for group in stretch.view.numbers(query)]
+        missing = stretch.missing(self.categories(stretch.data))
+        unsure = hours_that_see(missing, stretch.hours, whole_hours(self.lookback()) + stretch.behind)
+        unsure |= hours_that_see(
+            HourSet.of(HourRange(start, start + 1) for start in np.unique(starts).tolist()),
+            stretch.hours,
+            stretch.behind,
+        )
+        least = None
+        if not self._other_ways:
+            share = min(self.thresholds.values())
+            least = np.array([ceil(share * budget) for budget in budgets], np.int64)
+        return screen_of(
+            stretch,
+            query,
+            self.metric,
+            hours,
+            spent,
+            least=least,
+            lines_of=lambda number: self._lines(budgets[number]),
+            unsure=unsure,
+            is_at_edge=True,
+        )
+
+    @property
+    def _other_ways(self) -> frozenset[Severity]:
+        """The severities that something else than the share may reach."""
+        return frozenset((*self.pace, *self.burn, *self.forecast))
+
+    def _lines(self, budget: Usd) -> Lines:
+        return Lines(
+            # Where there are other ways a severity may be reached whatever the share.
+            reach={severity: ceil(share * budget) for severity, share in self.thresholds.items()}
+            | dict.fromkeys(self._other_ways, -MAX_UNITS),
+            leave={severity: ceil(share * self.resolve_below * budget) for severity, share in self.thresholds.items()},
+            # Shares are rounded down.
+            beyond=lambda peak: ceil((Fraction(peak) + LEAST_SHARE) * budget),
+        )
 
     def _scenes(self, facts: Facts, edges: Edges, watched: Collection[Labels]) -> list[Scene]:
         """Return what one evaluation looks at, by period: one is judged until every stream of a group has passed it."""

@@ -14,20 +14,23 @@ from math import ceil
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Lag, Sample, Unit
+from alertd.core.arrays import np
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
+from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
 from alertd.core.rules.base import Key, Metric, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
+from alertd.core.rules.screen import Screen, beginnings
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
 from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
+from alertd.core.spend.stretch import Stretch, last_of, of_both, sums_over, whole
 from alertd.core.words import format_duration, format_instant, group_name, quote
 
 _GROUPS = ("owner", "team", "product", "category", "subcategory")
@@ -171,6 +174,22 @@ class FirstSpend(GroupRule):
             each = ends.of(group)
             lags = lagging(facts.data, edges, group, is_missed=each.about != each.at_least)
             yield self._sample(facts, group, each, gaps.get(dict(group).get("account", ""), []), lags)
+
+    def screen(self, stretch: Stretch) -> Screen | None:
+        """Return in which hours a group may reach a limit that spent nothing before."""
+        if stretch.longest > HOURS_PER_DAY:
+            # So long a row may lie in the lookback before it is known.
+            return None
+        query, length = self._query(stretch.data), whole_hours(self.window)
+        # A day's row is sure to be known a day after its end.
+        lookback, ends = max(0, whole_hours(self.lookback_) - HOURS_PER_DAY), stretch.ends
+        totals = stretch.whole_totals(query, self.metric, np.arange(int(ends[0]) - length, stretch.hours.end))
+        spent = stretch.highest(of_both(totals, lambda each: sums_over(each, length)))
+        oldest = np.arange(int(ends[0]) - length - HOURS_PER_DAY - lookback, stretch.hours.end)
+        charged = of_both(stretch.whole_totals(query, Metric.AMOUNT, oldest), lambda each: sums_over(each, lookback))
+        is_new = last_of((whole(charged) == 0)[: len(ends)], stretch.behind, np.maximum)
+        may_begin = (spent >= min(self._limits.values())) & is_new
+        return Screen(hours=stretch.hours, numbers=stretch.view.numbers(query), may_begin=beginnings(may_begin))
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return what the new group spent in the window that ends at an earlier data edge."""

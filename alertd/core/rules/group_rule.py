@@ -12,10 +12,12 @@ from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.resources import Resource
 from alertd.core.rules.facts import Facts
+from alertd.core.rules.screen import Screen
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.rules.verdicts import NOTHING_KEPT, Ground, Unmoved, Verdicts
 from alertd.core.spend.edges import Edges
 from alertd.core.spend.moment import Moment, moment_of
+from alertd.core.spend.stretch import Stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,8 +66,24 @@ class GroupRule(SpendRule):
         """Return what decides about all groups alike, beside the rule's edge and what each group looks at itself."""
         return ()
 
-    def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge every group of which anything changed since the last evaluation; the others are as they were."""
+    def screen(self, stretch: Stretch) -> Screen | None:  # noqa: ARG002 # for those who can
+        """
+        Return in which hours of a stretch the rule has to be judged; None where that is not known.
+
+        Nothing is planned for it in these hours, and they are judged in rising order.
+
+        Raises:
+            ArithmeticError: A sum does not fit.
+        """
+        return None
+
+    def evaluate(self, facts: Facts, watched: Collection[Labels], steady: Collection[Labels] = ()) -> list[Sample]:
+        """
+        Judge every group of which anything changed since the last evaluation; the others are as they were.
+
+        Args:
+            steady: Watched groups of which another sample would change nothing: they get that of the last time.
+        """
         facts = facts.of(self.view)
         moment = moment_of(facts.spend, facts.data)
         known = self._verdicts[0] if self._verdicts else None
@@ -76,7 +94,7 @@ class GroupRule(SpendRule):
         if ground.edges is not None:
             unmoved = NOTHING_KEPT
             if known is not None:
-                unmoved = known.unmoved(self._moved(facts, known.ground, ground), ground.edges)
+                unmoved = known.unmoved(self._moved(facts, known.ground, ground), ground.edges, steady)
             samples = tuple(self.judge_groups(facts, ground.edges, watched, unmoved))
         self._verdicts[:] = [Verdicts(ground=ground, watched=frozenset(watched), samples=samples)]
         return list(samples)

@@ -8,14 +8,16 @@ from math import ceil
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Lag, Sample, Unit
+from alertd.core.arrays import np
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
-from alertd.core.money import Usd, to_decimal
+from alertd.core.money import UNITS_PER_USD, Usd, to_decimal
 from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
+from alertd.core.rules.screen import Lines, Screen, hours_that_see, screen_of
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
 from alertd.core.spend.contributors import largest_parts
@@ -23,6 +25,7 @@ from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
 from alertd.core.spend.planned import Allowance, Allowances
+from alertd.core.spend.stretch import Stretch, sums_over
 from alertd.core.words import format_duration, format_instant, group_name
 
 
@@ -85,6 +88,21 @@ class RollingSpend(GroupRule):
                 sample = self._sample(facts, self._judged(facts, edges, group, each, allowance))
             if sample.reached is not None or group in watched:
                 yield sample
+
+    def screen(self, stretch: Stretch) -> Screen:
+        """Return in which hours a window may reach a threshold, or an alert's window may cross a line."""
+        query = self._query(stretch.data)
+        missing = stretch.missing(self.categories(stretch.data))
+        return screen_of(
+            stretch,
+            query,
+            self.metric,
+            np.arange(stretch.first_end - self._hours, stretch.hours.end),
+            lambda totals: sums_over(totals, self._hours),
+            least=self._least,
+            lines_of=lambda _: Lines(reach=self.thresholds, leave=self._leave, beyond=_beyond),
+            unsure=hours_that_see(missing, stretch.hours, self._hours + stretch.behind),
+        )
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
         """Return what the alert's group spent in the window that ends at an earlier data edge."""
@@ -167,3 +185,7 @@ class _Judged:
     def beyond(self, amount: Usd) -> int:
         """Return what of an amount was not planned."""
         return amount - self.allowance.amount
+
+
+def _beyond(peak: Decimal) -> int:
+    return int(peak * UNITS_PER_USD) + 1

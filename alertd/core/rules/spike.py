@@ -17,13 +17,14 @@ from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
+from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, decimal_text, format_usd
 from alertd.core.rules.base import Key, highest, hourly_problems, owner_labels, ratio_decimal, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.rise import LARGEST_RATIO, JudgedRise, Rise, rank, ratio_of
+from alertd.core.rules.screen import Screen, beginnings
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
 from alertd.core.spend.contributors import risen_parts
@@ -31,8 +32,10 @@ from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import TwoEnds, two_ends
 from alertd.core.spend.planned import NOTHING_PLANNED
-from alertd.core.spend.rises import Compare, Lengths, Windows, usual_at, windows_of
+from alertd.core.spend.rises import Compare, Lengths, Windows, first_hours_of, usual_at, windows_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
+from alertd.core.spend.stretch import Stretch, last_of, of_both, sums_over, whole
+from alertd.core.spend.usual import double_usual
 from alertd.core.words import format_duration, format_instant, format_share, group_name
 
 if TYPE_CHECKING:
@@ -195,6 +198,50 @@ class Spike(GroupRule):
         least = each.max(axis=0)[found] * (float(self.above_highest) * (1 - _FLOAT_SLACK))
         is_high: NDArray[np.bool_] = ends.at_least[found] >= least
         return found[is_high]
+
+    def screen(self, stretch: Stretch) -> Screen | None:
+        """Return in which hours a window may be high enough above those before it, and above what is usual."""
+        if stretch.longest > HOURS_PER_DAY:
+            # So long a row may cover hours of a baseline before it is known.
+            return None
+        query, length = self._query(stretch.data), self.lengths.window
+        oldest = len(self.lengths.before(0)) + length
+        totals = stretch.whole_totals(
+            query, self.metric, np.arange(stretch.first_end - oldest - length, stretch.hours.end)
+        )
+        parts = of_both(totals, lambda each: sums_over(each, length))
+        spent, each = stretch.highest(of_both(parts, lambda each: each[oldest:])), whole(parts)
+        may_begin = spent >= max(1, self.min_increase)
+        is_daily = stretch.is_daily(query)
+        for behind, columns in ((stretch.settle_hours + 1, ~is_daily), (stretch.behind, is_daily)):
+            may_begin[:, columns] &= spent[:, columns] >= self._least_high(each[:, columns], stretch, behind, oldest)
+        # Of a shorter window the days before may not be known yet.
+        asked = np.flatnonzero(may_begin.any(axis=0) & (~is_daily | (length >= HOURS_PER_DAY)))
+        if len(asked) and self.compare is Compare.SAME_HOURS:
+            rises = self._rises(whole(totals)[:, asked], each[oldest:, asked], stretch)
+            hourly, longer = stretch.latest(rises, np.maximum), last_of(rises, stretch.behind, np.maximum)
+            may_begin[:, asked] &= np.where(is_daily[asked], longer, hourly)
+        return Screen(hours=stretch.hours, numbers=stretch.view.numbers(query), may_begin=beginnings(may_begin))
+
+    def _least_high(
+        self, windows: "NDArray[np.int64]", stretch: Stretch, behind: int, oldest: int
+    ) -> "NDArray[np.float64]":
+        """Return for each hour what a window must reach to be high enough, by windows that lie in each baseline."""
+        count, length = len(stretch.hours), self.lengths.window
+        last, first = len(windows) - count - behind - length, len(windows) - count - oldest + length
+        rows = [windows[at : at + count] for at in range(last, first - 1, -length)]
+        if not rows or not self.above_highest:
+            return np.full((count, windows.shape[1]), -np.inf)
+        highest: NDArray[np.float64] = np.max(rows, axis=0) * (float(self.above_highest) * (1 - _FLOAT_SLACK))
+        return highest
+
+    def _rises(self, totals: "NDArray[np.int64]", spent: "NDArray[np.int64]", stretch: Stretch) -> "NDArray[np.bool_]":
+        """Return which windows are high enough above what is usual in their hours, by end and group."""
+        span = HourRange(stretch.hours.end - len(totals), stretch.hours.end - 1)
+        usual, _ = double_usual(totals, span.start, stretch.ends, self.lengths.same_hours, first_hours_of(totals, span))
+        least = float(min(self.thresholds.values())) * (1 - _FLOAT_SLACK) / 2
+        found: NDArray[np.bool_] = (usual > 0) & (spent >= usual * least)
+        return found
 
     def may_reach(self, windows: Windows) -> "NDArray[np.bool_]":
         """Return which groups could meet all limits: most never rise, and are passed over at once."""

@@ -22,6 +22,8 @@ from alertd.core.words import format_age, format_duration, format_list, format_s
 
 _SHARE_DIGITS = 12
 """More than a written share can have: rounded down to these, it is still exact whether a share is reached."""
+LEAST_SHARE = Fraction(1, 10**_SHARE_DIGITS)
+"""By so much shares as values of samples differ at least."""
 _RANK_BITS = 256
 """Shares of amounts below 2**128 that differ do so by more than 2**-256; no amount is as large."""
 _TELLING_PART = 10

@@ -128,10 +128,11 @@ class Verdicts:
             and all(group in self.watched for group in watched)
         )
 
-    def unmoved(self, moved: "NDArray[np.bool_] | None", edges: Edges) -> Unmoved:
-        """Return the samples of the groups of which nothing changed, where only some groups did."""
+    def unmoved(self, moved: "NDArray[np.bool_] | None", edges: Edges, steady: Collection[Labels] = ()) -> Unmoved:
+        """Return the samples of the groups of which nothing changed, or nothing that matters."""
+        kept = {group: sample for group in steady if (sample := self.by_group.get(group)) is not None}
         if moved is None:
-            return NOTHING_KEPT
+            return Unmoved(samples=kept)
         numbers = edges.cells.numbers
-        kept = {s.group: s for s in self.samples if (n := numbers.get(s.group)) is None or not moved[n]}
+        kept |= {s.group: s for s in self.samples if (n := numbers.get(s.group)) is None or not moved[n]}
         return Unmoved(samples=kept, moved=moved)

@@ -196,9 +196,9 @@ class SpendView:
             A row for each two neighbouring bounds, a column for each of the groups.
         """
         self._refresh()
-        rows = self._rows(np.asarray(bounds))
         if groups is not None:
-            return np.diff(self._totals_of(query, metric, rows, groups), axis=0)
+            return np.diff(self.totals_up_to(query, metric, np.asarray(bounds), groups), axis=0)
+        rows = self._rows(np.asarray(bounds))
         selection = self._selector.select(query)
         self._totals.magnitude[metric].check(selection.ids)
         return self._by_group(selection, np.diff(self._totals.of[metric][rows], axis=0))
@@ -206,30 +206,65 @@ class SpendView:
     def running_totals(
         self, query: SpendQuery, metric: str, span: HourRange, groups: "NDArray[np.intp]"
     ) -> "NDArray[np.int64]":
+        """Return what `totals_up_to` says of each hour of a span, and of its end."""
+        return self.totals_up_to(query, metric, np.arange(span.start, span.end + 1), groups)
+
+    def totals_up_to(
+        self,
+        query: SpendQuery,
+        metric: str,
+        hours: "NDArray[np.int64]",
+        groups: "NDArray[np.intp]",
+        *,
+        is_meant: "NDArray[np.bool_] | None" = None,
+    ) -> "NDArray[np.int64]":
         """
-        Return what some groups were billed from the view's beginning up to each hour of a span and up to its end.
+        Return what some groups were billed from the view's beginning up to each of some hours.
 
         Hours outside the view count as its ends.
 
         Args:
             groups: Their numbers, in the order of `sums`.
+            is_meant: Which of the series count; None for all.
 
         Returns:
-            1e-10 USD; a row for each hour and one for the end, a column for each of the groups.
+            1e-10 USD; a row for each hour, a column for each of the groups.
         """
         self._refresh()
-        return self._totals_of(query, metric, self._rows(np.arange(span.start, span.end + 1)), groups)
-
-    def _totals_of(
-        self, query: SpendQuery, metric: str, rows: "NDArray[np.int64]", groups: "NDArray[np.intp]"
-    ) -> "NDArray[np.int64]":
-        """Return the running totals of some groups in some rows."""
         columns, starts = self._selector.select(query).columns_of(groups)
         self._totals.magnitude[metric].check(columns)
+        rows = self._rows(hours)
         if not len(columns):
             return np.zeros((len(rows), len(groups)), np.int64)
         picked = self._totals.of[metric][rows[:, None], columns]
+        if is_meant is not None:
+            picked[:, ~is_meant[columns]] = 0
         return picked if len(columns) == len(groups) else np.add.reduceat(picked, starts, axis=1)
+
+    def total_of(
+        self, query: SpendQuery, metric: str, hours: "NDArray[np.int64]", is_meant: "NDArray[np.bool_]"
+    ) -> "NDArray[np.int64]":
+        """Return what those of a query's series that are meant were billed together up to each of some hours."""
+        self._refresh()
+        ids = self._selector.select(query).ids
+        ids = ids[is_meant[ids]]
+        self._totals.magnitude[metric].check(ids)
+        return self._added_up(ids, metric, hours)
+
+    def numbers(self, query: SpendQuery) -> dict[Labels, int]:
+        """Return the number of each group of a query, in the order of `sums`."""
+        self._refresh()
+        return self._selector.select(query).numbers
+
+    def group_of_series(self, query: SpendQuery) -> "NDArray[np.intp]":
+        """Return the number of each series' group, -1 where the query leaves it out."""
+        self._refresh()
+        selection = self._selector.select(query)
+        found = np.full(len(self._table), -1, np.intp)
+        if len(selection.ids):
+            lengths = np.diff(selection.starts, append=len(selection.ids))
+            found[selection.ids] = np.repeat(np.arange(len(selection.starts)), lengths)
+        return found
 
     def by_hour(self, query: SpendQuery, metric: str, span: HourRange) -> "NDArray[np.int64]":
         """

@@ -1,0 +1,194 @@
+"""
+What groups are billed in every hour of a stretch at once: bounds between which the sums of each hour lie.
+
+For whoever goes through many hours and wants to pass over those in which nothing can happen. A sum that is judged at
+the beginning of an hour ends at one of the last edges, so the largest and the smallest of the sums that end there
+bound it, whichever edge it was.
+"""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
+
+from alertd.core.arrays import np
+from alertd.core.dataclass import dataclass
+from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet
+from alertd.core.owners import OwnerDirectory
+from alertd.core.spend.block import HourBlock, spread
+from alertd.core.spend.data_state import DataState
+from alertd.core.spend.ledger import CategoryBook
+from alertd.core.spend.selection import SpendQuery
+from alertd.core.spend.view import SpendView
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    Sums: TypeAlias = NDArray[np.int64]
+    """1e-10 USD: a row for each hour, a column for each group."""
+
+Values = TypeVar("Values", "NDArray[np.int64]", "NDArray[np.bool_]")
+
+
+def sums_over(totals: "Sums", length: int) -> "Sums":
+    """Return the sums over so many hours that end at each hour of totals but the first ones."""
+    return totals[length:] - totals[: len(totals) - length]
+
+
+def of_both(parts: "tuple[Sums, Sums | None]", found: "Callable[[Sums], Sums]") -> "tuple[Sums, Sums | None]":
+    """Return what is found of each of two parts."""
+    hourly, longer = parts
+    return found(hourly), None if longer is None else found(longer)
+
+
+def whole(parts: "tuple[Sums, Sums | None]") -> "Sums":
+    """Return two parts as one."""
+    hourly, longer = parts
+    return hourly if longer is None else hourly + longer
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Stretch:
+    """Some hours, each judged at its beginning, and all that will be known in them: rows are, once they are over."""
+
+    view: SpendView
+    data: DataState
+    """At the beginning of the first hour."""
+    hours: HourRange
+    coming: Sequence[tuple[int, int, HourBlock]]
+    """Rows of more than an hour that are not in the view yet: when they are known, when they begin; no credits."""
+    is_long: "NDArray[np.bool_]"
+    """Which series have a row of more than an hour."""
+    settle_hours: int
+    books: Mapping[tuple[str, str], CategoryBook]
+    """As they are stored now."""
+    owners: OwnerDirectory
+
+    @property
+    def behind(self) -> int:
+        """How many hours any edge may lie before the hour that is judged."""
+        # A day that is waited for is that of yesterday at the latest.
+        return self.settle_hours + 2 * HOURS_PER_DAY
+
+    @property
+    def first_end(self) -> int:
+        """The first hour at which a sum may end that is judged in the stretch."""
+        return self.hours.start - self.behind
+
+    @property
+    def ends(self) -> "NDArray[np.int64]":
+        """All hours at which one may: `behind` more than the stretch has."""
+        return np.arange(self.first_end, self.hours.end)
+
+    @cached_property
+    def longest(self) -> int:
+        """Hours of the longest row that is still to come."""
+        return max((block.longest for *_, block in self.coming), default=0)
+
+    @cached_property
+    def arrivals(self) -> "NDArray[np.bool_]":
+        """In which hours rows of more than an hour come to be known."""
+        found = np.zeros(len(self.hours), np.bool_)
+        found[[known - self.hours.start for known, *_ in self.coming if known in self.hours]] = True
+        return found
+
+    def missing(self, categories: Iterable[tuple[str, str]]) -> HourSet:
+        """Return the hours that were not read of one of some categories."""
+        span = HourRange(self.view.span.start, self.hours.end)
+        books = [self.books[key] for key in categories]
+        return HourSet.of(
+            part for book in books for part in (*book.covered.missing_from(span), *book.failed.within(span))
+        )
+
+    def is_daily(self, query: SpendQuery) -> "NDArray[np.bool_]":
+        """Return of which groups of a query some row is longer than an hour: their edges lag by days."""
+        group_of = self.view.group_of_series(query)
+        found = np.zeros(len(self.view.numbers(query)), np.bool_)
+        found[group_of[(group_of >= 0) & self.is_long[: len(group_of)]]] = True
+        return found
+
+    def totals(self, query: SpendQuery, metric: str, hours: "NDArray[np.int64]", groups: "NDArray[np.intp]") -> "Sums":
+        """
+        Return what groups, given by number, were billed before each of some hours, by what the view holds now.
+
+        Raises:
+            OverflowError: The sums do not fit.
+        """
+        return self.view.totals_up_to(query, metric, hours, groups)
+
+    def whole_totals(self, query: SpendQuery, metric: str, hours: "NDArray[np.int64]") -> "tuple[Sums, Sums | None]":
+        """
+        Return what all groups were billed before each of some hours, in rising order, with what is still to come.
+
+        Returns:
+            That of series billed by the hour alone, and that of the others; None where there are none.
+        """
+        groups, of_series = np.arange(len(self.view.numbers(query))), self.view.group_of_series(query)
+        is_long = self.is_long[: len(of_series)]
+        if not (is_long & (of_series >= 0)).any():
+            return self.totals(query, metric, hours, groups), None
+        hourly, longer = (
+            self.view.totals_up_to(query, metric, hours, groups, is_meant=is_meant) for is_meant in (~is_long, is_long)
+        )
+        added = np.zeros_like(longer)
+        for _, start, block in self.coming:
+            for offset, series, amounts in spread(block, metric):
+                # A sum before an hour does not hold that hour.
+                row = int(np.searchsorted(hours, start + offset, side="right"))
+                if row < len(hours):
+                    mine = of_series[series]
+                    np.add.at(added[row], mine[mine >= 0], amounts[mine >= 0])
+        return hourly, longer + np.cumsum(added, axis=0)
+
+    def highest(self, parts: "tuple[Sums, Sums | None]") -> "Sums":
+        """
+        Return for each hour of the stretch the most that a value at its ends can be.
+
+        Args:
+            parts: The values at each of `ends`, as `whole_totals` splits them. What comes by the hour counts at one of
+                the last edges, and the rest at one of the last days.
+        """
+        hourly, longer = parts
+        return self.latest(hourly, np.maximum) + (0 if longer is None else last_of(longer, self.behind, np.maximum))
+
+    def latest(self, values: "Values", pick: "Callable[[Values, Values], Values]") -> "Values":
+        """Return for each hour what is picked of the values at the edges of rows of an hour."""
+        hourly = self.settle_hours + 1
+        return last_of(values[self.behind - hourly :], hourly, pick)
+
+    def at_edge(self, query: SpendQuery, metric: str, values: "Sums") -> "tuple[Sums, Sums]":
+        """
+        Return the smallest and the largest value at a query's latest edge.
+
+        Where something was billed in the hour before, that edge is the hour itself.
+
+        Raises:
+            LookupError: Nothing is billed by the hour, so that the edge may lie days before.
+        """
+        is_known = self._has_new_hour(query, metric)
+        now, low, high = values[self.behind :], self.latest(values, np.minimum), self.latest(values, np.maximum)
+        return np.where(is_known, now, low), np.where(is_known, now, high)
+
+    def _has_new_hour(self, query: SpendQuery, metric: str) -> "NDArray[np.bool_]":
+        """Return in which hours of the stretch, each in a row of its own, the hour before was billed by the hour."""
+        if (query, metric) not in self._found:
+            hours = np.arange(self.hours.start - 1, self.hours.end)
+            billed = self.view.total_of(query, metric, hours, ~self.is_long)
+            self._found[query, metric] = billed[0] != 0, (np.diff(billed) != 0)[:, None]
+        is_any, found = self._found[query, metric]
+        if not is_any:
+            raise LookupError("nothing was billed by the hour")
+        return found
+
+    @cached_property
+    def _found(self) -> "dict[tuple[SpendQuery, str], tuple[bool, NDArray[np.bool_]]]":
+        return {}
+
+
+def last_of(values: "Values", count: int, pick: "Callable[[Values, Values], Values]") -> "Values":
+    """Return of each row from the one behind *count* others on what is picked of itself and of so many before it."""
+    found, done = values, 1
+    while done <= count:
+        step = min(done, count + 1 - done)
+        found = pick(found[step:], found[:-step])
+        done += step
+    return found
