@@ -53,6 +53,8 @@ def read(body: bytes) -> tuple[Sample, ...]:
             id="only where all GPUs were sampled",
         ),
         pytest.param(answer({"avg": points(9, first=AT - 6000)}), [], id="not what was asked for"),
+        pytest.param(answer({"avg": points(7, 8, 9, first=AT + 540)}), [70_000, 80_000], id="through its end alone"),
+        pytest.param(answer({"avg": points(7, 8, 9, first=AT - 60)}), [80_000, 90_000], id="from its beginning on"),
         pytest.param(answer({"avg": None}), [], id="nothing"),
         pytest.param(answer(None), [], id="nothing at all"),
         pytest.param(b"{}", [], id="an empty answer"),

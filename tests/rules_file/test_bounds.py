@@ -185,6 +185,15 @@ def test_duration_when_it_is_a_bare_nought_then_no_time(written: str) -> None:
         values.parse_duration(Number("0.1"))
 
 
+def test_duration_when_it_may_be_never_then_that_is_none_and_no_time_at_all() -> None:
+    """A repeat after no time would be one at each poll."""
+    assert values.parse_duration_or_never("never") is None
+    assert values.parse_duration_or_never("0m") == timedelta()
+    assert values.parse_duration_or_never("4h") == timedelta(hours=4)
+    with pytest.raises(ValueError, match=r"needs a unit.*, or never"):
+        values.parse_duration_or_never(Number("4"))
+
+
 def test_key_notes_when_they_have_both_bounds_then_the_least_is_below_the_most() -> None:
     """A key that takes nothing could not be written."""
     notes: list[Key] = [row.note for kind in (*rule_types().values(), *ENTRIES) for row in key_table(kind).values()]

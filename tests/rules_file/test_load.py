@@ -190,6 +190,27 @@ def test_file_that_is_hardly_meant_when_loaded_then_warns(tmp_path: Path, text: 
     assert all(one.startswith(start) for one, start in zip(found, warnings, strict=True))
 
 
+def test_warnings_when_there_are_several_then_each_once_in_the_order_of_the_file(tmp_path: Path) -> None:
+    """They are read from the top down."""
+    text = (
+        OPS
+        + "owners: [{match: x, team: research}]\n"
+        + RULE.replace("name: a,", "name: a, team: reserch, owner: gpu.*,").replace(", notify: [ops]", "")
+        + "routes: [{match: {serverity: critical}, notify: []}]\n"
+    )
+    found = [(one.line, one.column) for one in load_text(tmp_path, text).warnings]
+    assert found == sorted(set(found))
+    assert len(found) == 3
+
+
+def test_key_of_an_action_when_it_is_in_a_file_then_enough(tmp_path: Path) -> None:
+    """One of the two ways is needed, whichever."""
+    action = "actions: [{name: stop, type: stop_instance, approvers: [U04ABCDEF], accounts: {default: {%s: key}}}]\n"
+    for key in ("api_key_file", "api_key_env"):
+        (loaded,) = load_text(tmp_path, OPS + RULE + action % key).actions
+        assert getattr(loaded.accounts["default"], key) == "key"
+
+
 def test_language_when_used_whole_then_nothing_is_left_undone() -> None:
     """What the file may say, alertd does."""
     loaded = load_rules(GOOD / "language.yaml")

@@ -4,6 +4,8 @@ from dataclasses import replace
 from datetime import date, timedelta
 from decimal import Decimal
 
+import pytest
+
 from alertd.core.actions import ActionRequest, ActionState, Verb
 from alertd.core.alert import Alert, AlertState, Contributor, Unit
 from alertd.core.alert_event import Acknowledged, SilenceEnded
@@ -40,7 +42,17 @@ from alertd.web.overview import AlertLine, BalanceLine, BillLine, RunningLine, S
 from alertd.web.overview_budgets import BudgetLine
 from alertd.web.overview_tiles import Tile
 from alertd.web.page_context import AlertFile, PageFacts
-from alertd.web.spend_panel import Choice, SpendRow, StepRow, months, spend_csv, spend_panel, step_rows
+from alertd.web.spend_panel import (
+    Choice,
+    GroupBy,
+    SpendRow,
+    StepRow,
+    Window,
+    months,
+    spend_csv,
+    spend_panel,
+    step_rows,
+)
 from tests.core.builders import DAY, HOUR, NOW, RUNNING, desk_with, entry, firing, monthly_bill, rolling, row, usd
 
 MINUTE = timedelta(minutes=1)
@@ -496,6 +508,21 @@ def test_alert_page_when_something_was_stopped_then_it_may_be_started_again_for_
     assert (ended.title, ended.is_open) == ("resolved: trainer-a spent much · alertd", False)
 
 
+def test_alert_page_when_more_is_kept_than_it_shows_then_says_so() -> None:
+    """The newest are shown, and `alertd explain` is named for the rest."""
+    found = a_file()
+    event, sent = found.history.events[0], found.history.notified[0]
+
+    def shown(events: int, sends: int) -> tuple[int, int, bool]:
+        history = replace(found.history, events=(event,) * events, notified=(sent,) * sends)
+        page = alert_page(replace(found, history=history))
+        return len(page.events), len(page.sends), page.is_cut
+
+    assert shown(200, 100) == (200, 100, False)
+    assert shown(201, 100) == (200, 100, True)
+    assert shown(200, 101) == (200, 100, True)
+
+
 # --- spend over time -------------------------------------------------------------------------------------------------
 
 
@@ -593,6 +620,36 @@ def test_spend_drawing_when_credits_and_several_groups_are_known_then_piles_stan
     assert [part.partition("h")[0] for part in first.split("M")[1:]] == ["1 856", "11 737", "31 23"]
     assert [part.partition("h")[0] for part in second.split("M")[1:]] == ["1 844", "11 362", "31 975"]
     assert [part.partition("h")[0] for part in rest.split("M")[1:]] == ["1 796", "11 297"]
+
+
+def test_spend_when_many_hours_are_missing_then_the_first_four_and_how_many_more() -> None:
+    """Ten clauses would push the figures off the screen."""
+    gaps = tuple(f"gap {number}" for number in range(6))
+    assert spend_panel(replace(spent(), gaps=gaps[:4]), BY_OWNER, OWNERS).gaps == gaps[:4]
+    assert spend_panel(replace(spent(), gaps=gaps), BY_OWNER, OWNERS).gaps == (*gaps[:4], "and 2 more")
+    many = tuple((f"i-{number}", usd("1")) for number in range(102))
+    panel = spend_panel(replace(spent(), others=many), BY_OWNER, OWNERS)
+    assert (len(panel.others), panel.unlisted) == (100, 2)
+
+
+@pytest.mark.parametrize(
+    ("written", "choice"),
+    [
+        pytest.param(("7d", "owner", ""), (Window.WEEK, GroupBy.OWNER, ""), id="as written"),
+        pytest.param(("", "", ""), (Window.MONTH, GroupBy.CATEGORY, ""), id="nothing"),
+        pytest.param(("8d", "owners", "2026-13"), (Window.MONTH, GroupBy.CATEGORY, ""), id="what names nothing"),
+        pytest.param(("24h", "team", "2026-01"), (Window.DAY, GroupBy.TEAM, "2026-01"), id="a month beside a window"),
+        pytest.param(("", "", "1999-12"), (Window.MONTH, GroupBy.CATEGORY, ""), id="before there were bills"),
+        pytest.param(("", "", "2026"), (Window.MONTH, GroupBy.CATEGORY, ""), id="a year"),
+    ],
+)
+def test_choice_when_read_from_a_link_then_what_it_names(
+    written: tuple[str, str, str], choice: tuple[Window, GroupBy, str]
+) -> None:
+    """A link that was mistyped shows something; a month counts before the window."""
+    found = Choice.of(*written)
+    assert (found.window, found.by, found.month) == choice
+    assert found.query == (f"month={found.month}" if found.month else f"window={found.window}")
 
 
 def test_months_when_it_is_new_year_somewhere_then_by_the_clock_of_the_zone() -> None:
