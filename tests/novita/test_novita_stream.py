@@ -203,14 +203,22 @@ def test_body_when_cut_at_any_byte_then_is_refused(body: bytes) -> None:
             decode(body[:length], length // 2)
 
 
-def test_large_body_when_cut_inside_any_part_then_is_refused() -> None:
+@pytest.fixture
+def small_chunks(monkeypatch: pytest.MonkeyPatch) -> int:
+    """Chunks and windows of a sixteenth of their size, so that a body of many of them is soon read."""
+    monkeypatch.setattr("alertd.novita.stream.CHUNK_BYTES", CHUNK_BYTES // 16)
+    monkeypatch.setattr("alertd.novita.stream.WINDOW_BYTES", WINDOW_BYTES // 16)
+    return CHUNK_BYTES // 16
+
+
+def test_large_body_when_cut_inside_any_part_then_is_refused(small_chunks: int) -> None:
     """The way through many chunks has the same promise as the way through one."""
-    body = json.dumps({"bills": [ROW | {"ownerID": f"gpu-{n}"} for n in range(30_000)], "end": "x"}).encode()
-    assert len(body) > 2 * CHUNK_BYTES + 1000
-    assert len(decode(body, *range(65536, len(body), 65536))) == 30_000
-    for length in (CHUNK_BYTES, 2 * CHUNK_BYTES + 17, len(body) - 1, len(body) - 11, len(body) - 15):
+    body = json.dumps({"bills": [ROW | {"ownerID": f"gpu-{n}"} for n in range(2_000)], "end": "x"}).encode()
+    assert len(body) > 2 * small_chunks + 1000
+    assert len(decode(body, *range(4096, len(body), 4096))) == 2_000
+    for length in (small_chunks, 2 * small_chunks + 17, len(body) - 1, len(body) - 11, len(body) - 15):
         with pytest.raises(UnexpectedShape):
-            decode(body[:length], *range(65536, length, 65536))
+            decode(body[:length], *range(4096, length, 4096))
 
 
 HOSTILE = {
@@ -222,20 +230,21 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("row", [pytest.param(row, id=name) for name, row in HOSTILE.items()])
-def test_hostile_rows_when_many_chunks_then_all_are_read(row: dict[str, Any]) -> None:
+def test_hostile_rows_when_many_chunks_then_all_are_read(row: dict[str, Any], small_chunks: int) -> None:
     """Where no guess succeeds the exact way finds every row, without falling behind."""
-    count = 4 * CHUNK_BYTES // len(json.dumps(row))
+    count = 4 * small_chunks // len(json.dumps(row))
     body = json.dumps({"bills": [row] * count}).encode()
-    read = decode(body, *range(65536, len(body), 65536))
+    read = decode(body, *range(4096, len(body), 4096))
     assert len(read) == count
     assert int(read.amount.sum()) == count * 15 * 10**9
 
 
+@pytest.mark.usefixtures("small_chunks")
 def test_scan_when_guesses_fail_then_still_finds_the_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """The exact way has to stand alone: a body without any likely cut is as valid as another."""
     monkeypatch.setattr("alertd.novita.stream.MAX_GUESSES", 0)
-    body = json.dumps({"bills": [ROW | {"x": [n, {}]} for n in range(20_000)], "y": [1]}).encode()
-    assert len(decode(body, *range(65536, len(body), 65536))) == 20_000
+    body = json.dumps({"bills": [ROW | {"x": [n, {}]} for n in range(2_000)], "y": [1]}).encode()
+    assert len(decode(body, *range(4096, len(body), 4096))) == 2_000
 
 
 BROKEN = [
