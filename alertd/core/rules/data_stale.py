@@ -20,7 +20,7 @@ from alertd.core.rules.base import NOT_MATCHED, Key, Rule, highest, ratio_decima
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES
-from alertd.core.spend.data_state import edge_of_book
+from alertd.core.spend.data_state import DataState, edge_of_book
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.words import format_age, format_instant
 
@@ -144,9 +144,16 @@ def unread_since(facts: Facts, books: Iterable[CategoryBook]) -> datetime:
 
 def read_edge(facts: Facts, books: Iterable[CategoryBook]) -> datetime:
     """Return the instant through which all of some categories are billed; now where nothing is known of any."""
-    edges = (edge_of_book(book, facts.now, facts.data.settle_delay) for book in books)
+    edges = (_edge(facts.data, book) for book in books)
     known = [edge for edge in edges if edge is not None]
     return start_of(min(known)) if known else facts.now
+
+
+def _edge(data: DataState, book: CategoryBook) -> int | None:
+    # The streams of the state are put together for all rules; those of another view's book are not among them.
+    if data.known_streams is None and data.books.get(book.key) is book:
+        return data.streams.edge(book.key)
+    return edge_of_book(book, data.now, data.settle_delay)
 
 
 def last_read(book: CategoryBook) -> str:
