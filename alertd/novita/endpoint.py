@@ -13,6 +13,7 @@ from alertd.errors import SettingsError
 from alertd.novita.shape import shorten
 
 VENDOR_HOST = "api.novita.ai"
+_QUOTES = frozenset("\"'`")
 _LONGEST_KEY = 4096
 """No header takes much more, and no key has a tenth of it."""
 _API_PATH = "/openapi/v1"
@@ -31,13 +32,16 @@ def checked_key(api_key: str, *, account: str, key_source: str) -> str:
     Return the key without the white space that secret files end with.
 
     Raises:
-        SettingsError: It is empty or cannot stand in a header; HTTP libraries repeat such a header in clear text.
+        SettingsError: It is empty, in quotes, or cannot stand in a header; HTTP libraries repeat such a header in
+            clear text.
     """
     key = api_key.strip()
     if not key:
         raise SettingsError(f'account "{account}": no API key; set {key_source}')
     if len(key) > _LONGEST_KEY:
         raise SettingsError(f'account "{account}": the API key has {len(key):,} characters; check {key_source}')
+    if key[0] in _QUOTES or key[-1] in _QUOTES:
+        raise SettingsError(f'account "{account}": the API key is in quotes, which no key has; check {key_source}')
     if not all("!" <= character <= "~" for character in key):
         raise SettingsError(f'account "{account}": the API key holds characters that no key has; check {key_source}')
     return key

@@ -29,6 +29,19 @@ def checked(receiver: str, account: str, capsys: pytest.CaptureFixture[str]) -> 
     return run(["check"]), capsys.readouterr().err
 
 
+@pytest.mark.parametrize("key", ['"sk_canary"', "'sk_canary'", "Bearer sk_canary", "sk_canäry"])
+def test_check_when_an_accounts_key_cannot_be_one_then_an_error(
+    key: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A quote that a file or a container's variable keeps was sent, and refused by the vendor at the first poll."""
+    monkeypatch.setenv("PROD_KEY", key)
+    code, said = checked("type: console", "", capsys)
+    assert code == 1
+    assert "rules.yaml:2:12: account" in said
+    assert "; check PROD_KEY" in said
+    assert "canary" not in said
+
+
 def test_check_when_secrets_are_not_set_here_then_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     """Rules are checked where they are edited, and secrets are set where they run."""
     code, said = checked(f"{HOOK}, bearer_token_file: /nonexistent/token", "", capsys)
@@ -45,7 +58,7 @@ def test_check_when_secrets_are_not_set_here_then_warnings(capsys: pytest.Captur
         pytest.param("type: webhook, url_env: COPY", "", "holds alertd's own ALERTD_HTTP_TOKEN", id="a copy of one"),
         pytest.param("type: webhook, url_file: .env", "", "is a file of alertd's own settings", id="own file"),
         pytest.param("type: webhook, url: 'http://169.254.169.254/'", "", "link-local address", id="metadata"),
-        pytest.param("type: webhook, url_env: WORDS", "", "is no http(s) URL", id="another form"),
+        pytest.param("type: webhook, url_env: WORDS", "", "http(s) URL; put", id="another form"),
         pytest.param(
             "type: console", ", base_url: 'http://[fe80::1]'", "link-local address", id="an account's address"
         ),
