@@ -14,6 +14,8 @@ from alertd.core.severity import Severity
 
 _HOLD = timedelta(days=1)
 """So long it waits on where nobody can say how long an alert will be withheld; renewed in time."""
+_ALL_WEEK = timedelta(days=7)
+"""Quiet hours that last so long have no end: what they hold is sent when that was first said."""
 _FRESH_FOR = timedelta(minutes=5)
 """What is sent so soon says how things stand: a poll is about as long, and retries in it are alike."""
 _ACKNOWLEDGED = frozenset({NotifyReason.REPEAT, NotifyReason.ESCALATED})
@@ -109,7 +111,7 @@ def held(
     Return for held entries when they may be sent, where that is another time than before.
 
     What is silenced or inhibited while it is held, or acknowledged before it is repeated, waits on; as soon as nothing
-    withholds it any more, it waits for the quiet hours alone.
+    withholds it any more, it waits for the quiet hours alone: for those of the rules file as it is now.
     """
     times = {}
     for entry in waiting:
@@ -118,8 +120,9 @@ def held(
         if _is_all_unwanted(entry, alerts, now):
             until = entry.not_before if entry.not_before - now > _HOLD / 2 else now + _HOLD
         else:
-            held_until = audience.held_until(entry.receiver, entry.message.severity, now)
-            until = min(entry.not_before, held_until or now)
+            until = audience.held_until(entry.receiver, entry.message.severity, now) or now
+            if until - now >= _ALL_WEEK:
+                until = min(until, entry.not_before)
         if until != entry.not_before:
             times[entry.id] = until
     return times

@@ -8,6 +8,7 @@ import pytest
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.mutes import NO_RECEIVER
+from alertd.core.alerts.quiet_hours import QuietHours
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.holding import held, is_held, overdue, withheld
 from alertd.core.messages.outbox import EntryState, OutboxEntry
@@ -109,6 +110,19 @@ def test_notification_when_no_route_leads_to_its_receiver_any_more_then_sent_the
     alert = replace(firing(), muted=NO_RECEIVER)
     assert withheld([due], {alert.fingerprint: alert}, NOW) == ()
     assert held([due], {alert.fingerprint: alert}, AUDIENCE, NOW) == {due.id: NOW}
+
+
+@pytest.mark.parametrize(("ends_after", "waits"), [(1, 1), (9, 9), (None, 0)])
+def test_notification_when_quiet_hours_are_edited_while_it_is_held_then_waits_for_the_new_end(
+    ends_after: int | None, waits: int
+) -> None:
+    """Whoever makes the night longer is not woken at the hour at which it used to end."""
+    due = entry(fingerprints=(firing().fingerprint,), not_before=NOW + 3 * HOUR)
+    days = frozenset(range(7))
+    ends = (NOW + ends_after * HOUR).time() if ends_after is not None else None
+    hours = {"slack": (QuietHours(days=days, start=(NOW - HOUR).time(), end=ends),)} if ends is not None else {}
+    audience = replace(AUDIENCE, quiet_hours=hours)
+    assert held([due], {firing().fingerprint: firing()}, audience, NOW) == {due.id: NOW + waits * HOUR}
 
 
 MORNING = NOW + 9 * HOUR
