@@ -14,7 +14,7 @@ from tests.simulation.oracle_bills import Belief, Group
 from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
-from tests.simulation.oracle_own import OwnAlerts
+from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
 from tests.simulation.oracle_rolling import Seen, check_rolling
 from tests.simulation.plan import HOUR_S, POLL_S, USD
 from tests.simulation.receivers import Network
@@ -69,6 +69,9 @@ class Oracle:
         self._given_up = 0
         self._own = OwnAlerts()
         self._budgets = Budgets(world.plan.start)
+        self._dated_until_s = 0.0
+        self._lives: dict[tuple[str, int], str] = {}
+        """By fingerprint and number of a life: when it began. Delivery keys and buttons are made of the number."""
         self._reached_since: dict[tuple[str, str | None], float] = {}
         self._said_delivered: list[tuple[str, str]] = []
 
@@ -124,7 +127,7 @@ class Oracle:
     def seen_firing(self) -> list[dict[str, str]]:
         """Return what people see firing."""
         return [
-            {"fingerprint": one.fingerprint, "owner": one.owner or ""}
+            {"fingerprint": one.fingerprint, "owner": one.owner or "", "rule": one.rule}
             for _, one in sorted(self._seen.items())
             if one.state == "firing"
         ]
@@ -155,6 +158,7 @@ class Oracle:
         refused = self._file()
         self._check_alive(now_s)
         self._check_own(life, done_s)
+        self._check_dates(life, done_s)
         if not self._is_clock_sure(done_s):
             self._reached_since.clear()
             self._budgets.forget()
@@ -230,6 +234,7 @@ class Oracle:
                 expected=Fraction(one.expected) if one.expected is not None else None,
                 as_of=int((one.as_of.timestamp() - start_s) // HOUR_S),
                 started_at=one.started_at.isoformat(),
+                episode=one.episode,
                 pended_s=(one.fired_at - one.started_at).total_seconds() if one.fired_at is not None else 0.0,
                 is_window=one.is_window,
                 is_complete=one.is_complete,
@@ -241,10 +246,22 @@ class Oracle:
     def _check_own(self, life: Any, done_s: float) -> None:
         firing = {one.rule for one in life.open_alerts() if one.state == "firing"}
         began = [at_s for at_s, _, _ in self._cycles if at_s < done_s]
-        answers = [one for one in self._world.answers if one.at_s > (began[-1] if began else 0.0)]
-        is_answered = any(isinstance(one, Answer) for one in answers)
+        is_answered = self._world.dated_at_s > (began[-1] if began else 0.0)
         for text in self._own.check(firing, done_s, up_since_s=self._up_since_s, is_answered=is_answered):
             self._violate(self._world.now_s, "own", text)
+
+    def _check_dates(self, life: Any, done_s: float) -> None:
+        """Nothing begins by a clock that is further off than may be decided by."""
+        since_s = self._dated_until_s
+        for one in self._alerts(life):
+            began_s = datetime.fromisoformat(one.started_at).timestamp() - self._world.start_s
+            is_new = one.fingerprint not in self._seen or self._seen[one.fingerprint].started_at != one.started_at
+            if is_new and not since_s - LARGEST_SKEW_S < began_s < done_s + LARGEST_SKEW_S:
+                text = (
+                    f"{one.rule} of {one.owner or 'all'} began {(began_s - done_s) / HOUR_S:.1f} h from the true time"
+                )
+                self._violate(self._world.now_s, "alerts", text)
+        self._dated_until_s = done_s
 
     def _check_alive(self, now_s: float) -> None:
         """A daemon that is up polls."""
@@ -275,6 +292,11 @@ class Oracle:
     def _check_alerts(self, life: Any, groups: Groups, done_s: float, refused: dict[str, bool]) -> None:
         before, now = self._seen, {one.fingerprint: one for one in self._alerts(life)}
         self._seen = now
+        for one in now.values():
+            began = self._lives.setdefault((one.fingerprint, one.episode), one.started_at)
+            if began != one.started_at:
+                text = f"{one.rule} of {one.owner or 'all'}: its lives of {began} and {one.started_at} have one number"
+                self._violate(self._world.now_s, "alerts", text)
         is_by_old_text = self._rules.is_broken and self._up_since_s > self._edited_at_s
         if done_s - self._edited_at_s < EDIT_SETTLED_S or is_by_old_text:
             self._reached_since.clear()

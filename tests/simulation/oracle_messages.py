@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from tests.simulation.plan import DAY_S, HOUR_S
+from tests.simulation.plan import HOUR_S
 from tests.simulation.receivers import Network, Taken
 from tests.simulation.rules import QUIET_RECEIVER, RulesFile
 from tests.simulation.slack import RECEIVER as SLACK
@@ -111,9 +111,7 @@ class Inboxes:
                 yield f"{one.receiver}: a copy of the beginning came after the end: {_title(one)}"
 
     def _check_quiet(self, one: Taken) -> Iterator[str]:
-        is_quiet = all(
-            all(self.rules.may_be_quiet(one.at_s + by_h * HOUR_S, DAY_S)) for by_h in (-UNSURE_H, 0, UNSURE_H)
-        )
+        is_quiet = all(all(self.rules.may_be_quiet(one.at_s, by_h * HOUR_S)) for by_h in (-UNSURE_H, 0, UNSURE_H))
         # Many alerts in one message are as urgent as the worst of them.
         if is_quiet and all(alert["labels"].get("severity") != "critical" for alert in one.alerts):
             hour = one.at_s / HOUR_S % 24

@@ -5,13 +5,11 @@ from dataclasses import dataclass, field
 
 from tests.simulation.oracle_messages import FALLBACK, Inboxes, Known
 from tests.simulation.oracle_rolling import Seen
-from tests.simulation.plan import DAY_S, HOUR_S, POLL_S, RECEIVERS
+from tests.simulation.plan import DAY_S, HOUR_S, RECEIVERS
 from tests.simulation.receivers import SETTLED_AFTER_S, Network
 from tests.simulation.rules import QUIET_RECEIVER, RulesFile
 
 NOTIFIED_WITHIN_S = 600
-RELEASED_WITHIN_S = POLL_S + 3 * HOUR_S
-"""After an edit of quiet hours: it is read again, and the next poll goes by it."""
 REPEATED_EACH_S = DAY_S
 RANKS = ("info", "warning", "critical")
 
@@ -107,7 +105,7 @@ class Notified:
         """Yield what was refused for good without a word to the fallback."""
         heard = [one for one in self.network.taken if one.receiver == FALLBACK]
         for (receiver, key), (refused_s, fingerprints) in self.network.refused.items():
-            is_heard = any(fingerprints <= one.fingerprints for one in heard if one.at_s >= refused_s - DAY_S * 3)
+            is_heard = any(fingerprints <= one.fingerprints for one in heard if one.at_s >= refused_s)
             if at.now_s - refused_s > NOTIFIED_WITHIN_S and fingerprints and not is_heard:
                 yield f"{receiver} refused {key[:12]} for good, and the fallback has not heard of it"
 
@@ -124,9 +122,7 @@ class Notified:
         if at.now_s - at.up_since_s < SETTLED_AFTER_S or self._was_frozen(at):
             return True
         if receiver == QUIET_RECEIVER:
-            was_quiet = any(
-                any(self.rules.may_be_quiet(at.now_s - ago_s, RELEASED_WITHIN_S)) for ago_s in (0, SETTLED_AFTER_S)
-            )
+            was_quiet = any(any(self.rules.may_be_quiet(at.now_s, by_s)) for by_s in (0, -SETTLED_AFTER_S))
             if was_quiet or not at.is_clock_sure:
                 return True
         return self.network.had_trouble(at.now_s - SETTLED_AFTER_S, at.now_s, receiver)

@@ -34,6 +34,7 @@ class Seen:
     as_of: int
     """The hour, since the plan's start, through which it is billed."""
     started_at: str
+    episode: int
     pended_s: float
     """How long it waited before it fired; nothing while it waits."""
     is_window: bool

@@ -114,6 +114,7 @@ RECEIVER_WORDS = {
     "limited": "answers 429",
     "swallowing": "takes what it gets and loses the answer",
     "nonsense": "takes what it gets and answers with a web page",
+    "captive": "answers with a web page, having taken nothing",
     "gone": "answers 404",
 }
 

@@ -79,8 +79,8 @@ _OWN = (
     _own(
         "forget what waits for its time at a restart",
         "store.alerts",
-        "started_at=to_micros(alert.started_at),",
-        "started_at=to_micros(alert.started_at) + (alert.state == 'pending') * 36 * 10**9,",
+        'return self._read("ORDER BY fingerprint")',
+        'return tuple(alert for alert in self._read("ORDER BY fingerprint") if alert.state != "pending")',
         "`for` goes on over a restart",
     ),
     _own(

@@ -9,12 +9,12 @@ import httpx
 
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.plan import ReceiverTrouble
-from tests.simulation.slack import Slack
+from tests.simulation.slack import PAGE, Slack
 from tests.simulation.world import HOST, World
 
 SETTLED_AFTER_S = 70 * 60
 """After a receiver's trouble: what it could not take is tried again within the hour."""
-LOSING = frozenset({"failing", "swallowing", "nonsense"})
+LOSING = frozenset({"failing", "swallowing", "nonsense", "captive"})
 """After these nobody knows whether it arrived; after three it is given up, and the fallback has it."""
 
 
@@ -82,7 +82,7 @@ class Network(httpx.AsyncBaseTransport):
         self.attempts: list[tuple[float, str, str]] = []
         """(when, receiver, key)."""
         self.refused: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
-        """By receiver and key what was last refused for good: when, and which alerts it speaks of."""
+        """By receiver and key what was refused for good: when first, and which alerts it speaks of."""
         self.edited: set[tuple[str, str]] = set()
         """Receiver and key of what took the place of an earlier message."""
         self.cut: Cut | None = None
@@ -120,7 +120,7 @@ class Network(httpx.AsyncBaseTransport):
 
     def refuse(self, receiver: str, key: str, fingerprints: frozenset[str]) -> None:
         """Note that something was refused for good."""
-        self.refused[receiver, key] = (self.world.now_s, fingerprints)
+        self.refused.setdefault((receiver, key), (self.world.now_s, fingerprints))
 
     def take(self, receiver: str, key: str, body: bytes) -> int:
         """Keep what a receiver took, and return its number: its sender cannot know of it yet."""
@@ -147,6 +147,8 @@ class Network(httpx.AsyncBaseTransport):
             case "gone":
                 self.refuse(receiver, key, _fingerprints(await request.aread()))
                 return httpx.Response(404, stream=httpx.ByteStream(b""))
+            case "captive":
+                return httpx.Response(200, stream=httpx.ByteStream(PAGE))
         body = await request.aread()
         number = self.take(receiver, key, body)
         if cut is not None:
@@ -155,7 +157,7 @@ class Network(httpx.AsyncBaseTransport):
         if trouble == "swallowing":
             raise httpx.ReadError("cut off")
         if trouble == "nonsense":
-            return httpx.Response(200, stream=httpx.ByteStream(b"<!doctype html><html>Sign in</html>"))
+            return httpx.Response(200, stream=httpx.ByteStream(PAGE))
         self.confirm(number)
         return httpx.Response(200, stream=httpx.ByteStream(b"ok"))
 

@@ -3,8 +3,11 @@
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from tests.simulation.plan import HOUR_S, USD, Edit
+from tests.simulation.plan import HOUR_S, POLL_S, USD, Edit
 from tests.simulation.slack import CHANNEL
+
+STOPPABLE = "gpu-day"
+"""The rule about whose alerts something may be done."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,7 +42,7 @@ class Rolling:
         category = f"category: {self.category}, " if self.category else ""
         return (
             f"  - {{name: {self.name}, type: rolling_spend, {category}group_by: {group}, "
-            f"window: {self.window}h, thresholds: {{{lines}}}{', actions: [stop]' if self.name == 'gpu-day' else ''}"
+            f"window: {self.window}h, thresholds: {{{lines}}}{', actions: [stop]' if self.name == STOPPABLE else ''}"
             f"{f', for: {self.holds}h' if self.holds else ''}, notify: [{', '.join(self.notify)}]}}"
         )
 
@@ -95,6 +98,8 @@ BUDGETS = (
     Budget(name="daily", usd=40, percent=100, is_monthly=False, by_owner=True),
     Budget(name="calendar", usd=1000, percent=5, is_monthly=True, by_owner=False),
 )
+RELEASED_WITHIN_S = POLL_S + 3000
+"""After an edit of quiet hours: it is read again, and the next poll goes by it."""
 QUIET_RECEIVER = "night"
 QUIET_AT_FIRST, QUIET_LONGER = (22, 7), (20, 9)
 """From and until which hour of the day."""
@@ -168,11 +173,18 @@ class RulesFile:
         """Return who is notified of a rule's alerts."""
         return next((rule.notify for rule in ROLLING if rule.name == name), ("pager", "bridge"))
 
-    def may_be_quiet(self, at_s: float, within_s: float) -> list[bool]:
-        """Return whether an instant is quiet by each of the texts of the file that may have been in force lately."""
-        hour = at_s / HOUR_S % 24
+    def may_be_quiet(self, at_s: float, by_s: float = 0.0) -> list[bool]:
+        """
+        Return whether it is quiet by each of the texts of the file that may be in force.
+
+        Args:
+            by_s: How much later or earlier than the instant is asked for.
+        """
+        hour = (at_s + by_s) / HOUR_S % 24
         ends = [since for since, _ in self.quiet[1:]] + [1e12]
-        hours = [span for (since, span), end in zip(self.quiet, ends, strict=True) if since <= at_s < end + within_s]
+        hours = [
+            span for (since, span), end in zip(self.quiet, ends, strict=True) if since <= at_s < end + RELEASED_WITHIN_S
+        ]
         return [span is not None and (hour >= span[0] or hour < span[1]) for span in hours]
 
     def edit(self, event: Edit) -> None:

@@ -13,7 +13,7 @@ from tests.simulation.oracle import Oracle, Violation
 from tests.simulation.person import ask, request_of
 from tests.simulation.plan import DAY_S, POLL_S, Ask, Edit, Freeze, Kill, Plan, Wall
 from tests.simulation.receivers import Cut, Network
-from tests.simulation.rules import RulesFile
+from tests.simulation.rules import STOPPABLE, RulesFile
 from tests.simulation.world import World
 from tests.simulation.worlds import make_plan
 
@@ -188,6 +188,8 @@ class Simulation:
 
     def _ask(self, event: Ask) -> None:
         of_what = [alert for alert, _ in self._silences] if event.kind == "unsilence" else self.oracle.seen_firing()
+        if event.kind == "stop":
+            of_what = [alert for alert in of_what if alert["rule"] == STOPPABLE]
         if self._life is None or not of_what:
             return
         number = event.number % len(of_what)

@@ -17,6 +17,7 @@ CHANNEL = "C0000OPS1"
 TOKEN = "-".join(("xoxb", "1", "2", "simulated"))
 BASE_URL = "https://slack.sim.example/api/"
 RECEIVER = "slack"
+PAGE = b"<!doctype html><html>Sign in</html>"
 _SEVERITIES = {1: "info", 2: "warning", 3: "critical"}
 
 
@@ -68,6 +69,8 @@ class Slack:
             return 500, b""
         if trouble == "limited":
             return 429, b'{"ok": false, "error": "ratelimited"}'
+        if trouble == "captive":
+            return 200, PAGE
         alerts = _alerts(json.loads(self.said_by(key)))
         if trouble == "gone":
             network.refuse(RECEIVER, key, frozenset(alert["fingerprint"] for alert in alerts))
@@ -82,7 +85,7 @@ class Slack:
             cut.end()
         await asyncio.sleep(network.world.rng.choice((0.02, 0.3)))
         if is_lost:
-            return None if trouble == "swallowing" else (200, b"<!doctype html><html>Sign in</html>")
+            return None if trouble == "swallowing" else (200, PAGE)
         network.confirm(number)
         return _said(channel=CHANNEL, ts=ts)
 

@@ -110,6 +110,8 @@ class World:
         self.clock: Callable[[], float] = lambda: 0.0
         self.rng = random.Random(plan.seed * 31 + 7)
         self.answers: list[Answer | Refused] = []
+        self.dated_at_s = -1.0
+        """When it last answered anything, and so said what time it is."""
         self.stops: list[tuple[float, str]] = []
         self.stopped: dict[str, float] = {}
         self._troubles = [event for event in plan.events if isinstance(event, ApiTrouble)]
@@ -324,6 +326,7 @@ class World:
         }
 
     def _headers(self) -> dict[str, str]:
+        self.dated_at_s = self.now_s
         return {
             "Date": format_datetime(self.now.replace(microsecond=0), usegmt=True),
             "Content-Type": "application/json",

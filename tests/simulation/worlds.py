@@ -73,10 +73,10 @@ def _storms(rng: Chance, days: int) -> Iterator[Event]:
     owners = [f"gpu-{number:02}" for number in range(9)]
     for day in range(days):
         begin = day * 24 + rng.choice((1, 5, 9))
-        of_storm = rng.sample(owners, rng.choice((7, 8)))
+        of_storm, rate = rng.sample(owners, rng.choice((7, 8))), rng.choice((8, 9, 10)) * USD
         for owner in of_storm:
             ends = begin + rng.choice((5, 8, 9, 13, 18))
-            yield Run(owner=owner, category="gpu", first=begin, last=ends, rate=rng.choice((8, 9, 10)) * USD)
+            yield Run(owner=owner, category="gpu", first=begin, last=ends, rate=rate)
         riser = rng.choice(of_storm)
         yield Run(owner=riser, category="gpu", first=begin + 5, last=begin + 9, rate=30 * USD)
         kind = rng.choice(("down", "down", "limited", "failing", "gone"))
@@ -97,8 +97,11 @@ def _holding(rng: Chance, days: int) -> Iterator[Event]:
                 owner=f"gpu-{number:02}", category="gpu", first=hour, last=hour + lasts, rate=rng.choice((2, 3)) * USD
             )
             hour += lasts + rng.choice((9, 14, 20))
-    for poll in range(1, days * 6, 2):
-        yield from _kill(rng, poll * POLL_S, back=(5, 5, 600, 5 * HOUR_S))
+    for poll in range(1, days * 6):
+        if rng.random() < 0.6:
+            yield Kill(at_s=poll * POLL_S + rng.randrange(HOUR_S, 3 * HOUR_S), steps=1, back_after_s=5)
+        elif rng.random() < 0.2:
+            yield from _kill(rng, poll * POLL_S, back=(5, 5, 600, 5 * HOUR_S))
     yield from _edits(rng, days, rng.choice((0, 0, 1)), kinds=("comment", "broken", "as at first"))
 
 
@@ -113,7 +116,9 @@ def _nights(rng: Chance, days: int) -> Iterator[Event]:
             if rng.random() < 0.5:
                 yield Run(owner=owner, category=category, first=begin + 4, last=ends, rate=rng.choice((4, 12)) * USD)
         if rng.random() < 0.6:
-            off_s = day * DAY_S + 22 * HOUR_S + rng.randrange(3 * HOUR_S)
+            # Most between two polls of the night.
+            after_s = rng.choice((22 * HOUR_S, 24 * HOUR_S, 24 * HOUR_S))
+            off_s = day * DAY_S + after_s + rng.randrange(300, HOUR_S)
             kind = rng.choice(("quiet hours off", "quiet hours off", "quiet hours longer"))
             yield Edit(at_s=off_s, kind=kind)
             yield Edit(at_s=off_s + rng.choice((9, 14)) * HOUR_S, kind="as at first")
@@ -135,6 +140,9 @@ def _clock(rng: Chance, days: int) -> Iterator[Event]:
         )
         off_s = rng.choice((-40, 900, -3 * HOUR_S, -3 * HOUR_S, 5 * HOUR_S, -40 * DAY_S, 400 * DAY_S))
         wrong_s = begin_s + rng.randrange(4 * HOUR_S, lasts_s)
+        if rng.random() < 0.5:
+            # In the middle of what a poll reads.
+            wrong_s = wrong_s // POLL_S * POLL_S + rng.choice((1, 1, 2))
         yield Wall(at_s=wrong_s, off_s=off_s, drift_ppm=rng.choice((0, 0, 0, 100, -300)))
         yield Wall(at_s=wrong_s + rng.choice((5, 9, 11)) * HOUR_S, off_s=0)
     yield from _kills(rng, days, rng.choice((0, 1)))
@@ -149,7 +157,11 @@ def _cuts(rng: Chance, days: int) -> Iterator[Event]:
         at_s = half_day * DAY_S // 2 + rng.randrange(6 * HOUR_S)
         back = rng.choice((1, 5, 5, 600, 7 * HOUR_S, 9 * HOUR_S))
         yield Kill(at_s=at_s, sends=rng.choice((1, 1, 2, 3, 5)), is_before=rng.random() < 0.5, back_after_s=back)
-    yield from _receivers(rng, days, 1, kinds=("swallowing", "failing", "nonsense", "gone", "limited"))
+    yield from _receivers(rng, days, 3, kinds=("swallowing", "failing", "nonsense", "captive", "limited"))
+    for day in range(days):
+        at_s = day * DAY_S + rng.randrange(2, 16) * HOUR_S
+        receiver, kind = rng.choice(("pager", "bridge")), rng.choice(("gone", "captive", "failing"))
+        yield ReceiverTrouble(receiver=receiver, at_s=at_s, until_s=at_s + rng.choice((5, 9)) * HOUR_S, kind=kind)
 
 
 def _threads(rng: Chance, days: int) -> Iterator[Event]:
@@ -161,7 +173,7 @@ def _threads(rng: Chance, days: int) -> Iterator[Event]:
             back = rng.choice((1, 5, 600, 7 * HOUR_S))
             yield Kill(at_s=at_s, sends=rng.choice((1, 2, 3)), is_before=rng.random() < 0.3, back_after_s=back)
         else:
-            kind = rng.choice(("swallowing", "swallowing", "nonsense", "failing", "limited", "down", "gone"))
+            kind = rng.choice(("swallowing", "swallowing", "nonsense", "captive", "failing", "limited", "down", "gone"))
             until_s = at_s + rng.choice((600, 5 * HOUR_S, 9 * HOUR_S))
             yield ReceiverTrouble(receiver="slack", at_s=at_s, until_s=until_s, kind=kind)
 
@@ -185,9 +197,9 @@ def _crowd(rng: Chance, days: int) -> Iterator[Event]:
     yield from _come_and_go(rng, days, many=4)
     yield Run(owner="gpu-20", category="gpu", first=2, last=days * 24, rate=3 * USD)
     for day in range(days):
-        for _ in range(3):
+        for _ in range(6):
             at_s = day * DAY_S + rng.randrange(DAY_S)
-            kind = rng.choice(("acknowledge", "silence", "unsilence", "stop", "stop"))
+            kind = rng.choice(("acknowledge", "acknowledge", "silence", "unsilence", "stop"))
             yield Ask(at_s=at_s, kind=kind, number=rng.randrange(50))
             if kind == "stop" or rng.random() < 0.3:
                 yield Kill(
@@ -196,7 +208,23 @@ def _crowd(rng: Chance, days: int) -> Iterator[Event]:
                     is_before=rng.random() < 0.3,
                     back_after_s=rng.choice((1, 5, 600)),
                 )
-    yield from _receivers(rng, days, rng.choice((0, 1)))
+    yield from _receivers(rng, days, rng.choice((0, 0, 1)))
+
+
+def _blind(rng: Chance, days: int) -> Iterator[Event]:
+    """A category cannot be read, for hours of each day, while what it bills begins and ends."""
+    yield from _come_and_go(rng, days, many=4)
+    yield Run(owner="llm-04", category="llm", first=-24, last=days * 24, rate=USD)
+    for day in range(days):
+        at_s = day * DAY_S + rng.randrange(4 * HOUR_S, 18 * HOUR_S)
+        until_s = at_s + rng.choice((5, 9, 14)) * HOUR_S
+        yield ApiTrouble(
+            at_s=at_s, until_s=until_s, kind=rng.choice(_BLINDING), category=rng.choice(("gpu", "gpu", ""))
+        )
+    yield from _kills(rng, days, rng.choice((0, 1)))
+
+
+_BLINDING = ("failing", "cut", "nonsense", "unknown", "unknown", "absurd", "unlisted", "empty", "hanging", "down")
 
 
 def _periods(rng: Chance, days: int) -> Iterator[Event]:
@@ -228,6 +256,7 @@ KINDS = (
     Kind(name="threads", events=_threads, rolling=("gpu-slack",)),
     Kind(name="credits", events=_credits, rolling=("gpu-day", "storage", "everything"), others=("stale", "month")),
     Kind(name="crowd", events=_crowd, rolling=("gpu-day", "gpu-tiers"), others=("runs-long",)),
+    Kind(name="blind", events=_blind, rolling=("gpu-burst", "llm-hours")),
     Kind(name="periods", events=_periods, rolling=("gpu-all",), others=("daily", "calendar")),
 )
 """A seed's kind is its remainder."""
