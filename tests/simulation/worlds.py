@@ -197,9 +197,9 @@ def _crowd(rng: Chance, days: int) -> Iterator[Event]:
     yield from _come_and_go(rng, days, many=4)
     yield Run(owner="gpu-20", category="gpu", first=2, last=days * 24, rate=3 * USD)
     for day in range(days):
-        for _ in range(6):
+        for _ in range(9):
             at_s = day * DAY_S + rng.randrange(DAY_S)
-            kind = rng.choice(("acknowledge", "acknowledge", "silence", "unsilence", "stop"))
+            kind = rng.choice(("acknowledge", "acknowledge", "silence", "silence", "unsilence", "stop"))
             yield Ask(at_s=at_s, kind=kind, number=rng.randrange(50))
             if kind == "stop" or rng.random() < 0.3:
                 yield Kill(
@@ -213,18 +213,18 @@ def _crowd(rng: Chance, days: int) -> Iterator[Event]:
 
 def _blind(rng: Chance, days: int) -> Iterator[Event]:
     """A category cannot be read, for hours of each day, while what it bills begins and ends."""
-    yield from _come_and_go(rng, days, many=4)
+    yield from _come_and_go(rng, days, many=3)
     yield Run(owner="llm-04", category="llm", first=-24, last=days * 24, rate=USD)
     for day in range(days):
         at_s = day * DAY_S + rng.randrange(4 * HOUR_S, 18 * HOUR_S)
         until_s = at_s + rng.choice((5, 9, 14)) * HOUR_S
         yield ApiTrouble(
-            at_s=at_s, until_s=until_s, kind=rng.choice(_BLINDING), category=rng.choice(("gpu", "gpu", ""))
+            at_s=at_s, until_s=until_s, kind=rng.choice(_BLINDING), category=rng.choice(("gpu", "llm", "llm", ""))
         )
     yield from _kills(rng, days, rng.choice((0, 1)))
 
 
-_BLINDING = ("failing", "cut", "nonsense", "unknown", "unknown", "absurd", "unlisted", "empty", "hanging", "down")
+_BLINDING = ("failing", "cut", "nonsense", "absurd", "unlisted", "empty", "hanging", "down")
 
 
 def _periods(rng: Chance, days: int) -> Iterator[Event]:
@@ -256,7 +256,7 @@ KINDS = (
     Kind(name="threads", events=_threads, rolling=("gpu-slack",)),
     Kind(name="credits", events=_credits, rolling=("gpu-day", "storage", "everything"), others=("stale", "month")),
     Kind(name="crowd", events=_crowd, rolling=("gpu-day", "gpu-tiers"), others=("runs-long",)),
-    Kind(name="blind", events=_blind, rolling=("gpu-burst", "llm-hours")),
+    Kind(name="blind", events=_blind, rolling=("gpu-burst", "llm-hours", "all-burst")),
     Kind(name="periods", events=_periods, rolling=("gpu-all",), others=("daily", "calendar")),
 )
 """A seed's kind is its remainder."""
