@@ -1,10 +1,11 @@
 """Counts in words, which every message and command shares."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
-from alertd.core.words import format_count, format_list
+from alertd.core.words import format_age, format_count, format_duration, format_list
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,25 @@ def test_count_then_the_noun_agrees(number: int | Decimal, text: str) -> None:
 def test_names_when_listed_then_as_in_a_sentence(names: list[str], text: str) -> None:
     """A message with "gpu and llm and web_search" reads like a mistake."""
     assert format_list(names) == text
+
+
+@pytest.mark.parametrize(
+    ("duration", "written", "age"),
+    [
+        pytest.param({"seconds": 0}, "0s", "0 min", id="nothing"),
+        pytest.param({"seconds": 90}, "90s", "1 min", id="no whole minutes"),
+        pytest.param({"minutes": 90}, "90m", "1 h 30 min", id="no whole hours"),
+        pytest.param({"hours": 11, "minutes": 59}, "719m", "11 h 59 min", id="under half a day: to the minute"),
+        pytest.param({"hours": 12, "minutes": 59}, "779m", "12 h", id="from half a day on: to the hour"),
+        pytest.param({"hours": 24}, "24h", "1 d", id="a day"),
+        pytest.param({"days": 3}, "72h", "3 d", id="three days, in hours"),
+        pytest.param({"days": 3, "hours": 1}, "73h", "3 d 1 h", id="no whole days"),
+        pytest.param({"days": 4}, "4d", "4 d", id="longer, in days"),
+    ],
+)
+def test_duration_when_written_then_as_in_rules_and_as_people_say_it(
+    duration: dict[str, int], written: str, age: str
+) -> None:
+    """What is read back as a rule's is exact; an age is not."""
+    length = timedelta(**duration)
+    assert (format_duration(length), format_age(length)) == (written, age)
