@@ -346,6 +346,11 @@ def test_spend_when_shown_then_the_total_of_each_column_is_its_own(store: Store,
         ["TOTAL", "$10.00", "$2.00", "$8.00"],
     ]
     assert text.endswith(", the last billed hour\n")
+    assert command("spend", "--since", "24h", "--by", "owner,product", "--csv")[1].splitlines() == [
+        "owner,owner_name,product,amount,voucher,pay",
+        "gpu-1,trainer,H100,6,1,5",
+        "gpu-2,,H100,4,1,3",
+    ]
     assert "the last billed hour" not in command("spend", "--from", "2026-01-01", "--until", "2026-01-09")[1]
 
 

@@ -171,6 +171,37 @@ def test_silences_when_somebody_ended_them_then_not_held_any_more(store: Store) 
     assert len(store.silences.all_silences()) == 6
 
 
+def test_requests_when_read_then_in_the_order_in_which_they_were_asked_for(store: Store) -> None:
+    """The first that was asked for is carried out first, whatever its id."""
+    asked = [
+        replace(an_action(name, None), requested_at=NOW + timedelta(minutes=at))
+        for name, at in (("b", 2), ("c", 1), ("a", 3))
+    ]
+    store.save_decisions(actions=asked)
+    for found in (store.actions.open_requests(), store.actions.all_requests(), store.actions.recent(NOW)):
+        assert [one.id for one in found] == ["c", "b", "a"]
+
+
+def test_blocks_when_some_hours_are_asked_for_then_those_alone(store: Store) -> None:
+    """An hour beside them would be filed as if it had been read."""
+    hours = {SPEND + number: block_of(number + 1) for number in range(5)}
+    store.save_facts(table_of(), books=[change_of(hours)])
+    for asked in ([1], [1, 2], [0, 2, 4], [9], []):
+        found = store.bills.blocks("a", "gpu", [SPEND + number for number in asked])
+        assert sorted(found) == [SPEND + number for number in asked if number < 5]
+
+
+def test_utilization_when_saved_then_each_slot_of_each_hour_is_read_back(store: Store) -> None:
+    """A gap in it ends a stretch of idleness."""
+    first = SPEND * SLOTS_AN_HOUR
+    slots = {first + number: number for number in range(2 * SLOTS_AN_HOUR)}
+    store.utilization.save(("a", "gpu-1"), slots, first)
+    assert store.utilization.load() == {("a", "gpu-1"): slots}
+    newer = {**slots, first + SLOTS_AN_HOUR: 999}
+    store.utilization.save(("a", "gpu-1"), newer, first + SLOTS_AN_HOUR)
+    assert store.utilization.load() == {("a", "gpu-1"): newer}
+
+
 def test_terms_when_read_again_then_what_was_bought_in_the_range_alone_is_replaced(store: Store) -> None:
     """A term that is no longer in the list is gone; one bought in the hour after the range stays."""
     at = start_of(SPEND)
