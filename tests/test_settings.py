@@ -4,8 +4,10 @@ import os
 import re
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from pydantic import SecretStr
 
 from alertd.cli.root import run
 from alertd.core.times import parse_duration
@@ -230,6 +232,13 @@ def test_external_url_when_nobody_could_open_it_then_refused_at_start(
     assert text.startswith("ALERTD_EXTERNAL_URL: ")
     assert text.endswith(" is not an address that people can open; write https://alertd.example.com")
     assert "canary" not in text
+
+
+def test_secrets_when_listed_then_every_setting_that_is_one() -> None:
+    """Commands that do not check every setting mask what these names hold."""
+    secrets = {name for name, one in Settings.model_fields.items() if SecretStr in get_args(one.annotation)}
+    assert secrets == SECRETS
+    assert len(secrets) > 5
 
 
 def test_secret_when_shown_then_masked(monkeypatch: pytest.MonkeyPatch) -> None:

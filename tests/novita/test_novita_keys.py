@@ -5,8 +5,10 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Iterator
 from datetime import UTC, datetime
 from decimal import Decimal
+from itertools import permutations
 from typing import Any
 
+import msgspec
 import pytest
 
 from alertd.core.hours import HourRange, hour_of
@@ -14,6 +16,8 @@ from alertd.core.money import Usd
 from alertd.core.spend.bill import ApiKey, Balance
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiThrottled, ApiUnavailable
 from alertd.novita.client import NovitaClient
+from alertd.novita.keys import KeyColumns
+from alertd.novita.wire import KeyRow
 from alertd.simulator.scenarios import SCENARIOS
 from alertd.simulator.server import BillingSimulator
 from tests.e2e.world import API_KEY, BALANCE, BUSY, HOUR, HTML, BillingWorld, Fault, Row, refusal
@@ -279,3 +283,27 @@ async def test_simulator_when_read_then_both_lists_hold_the_same_money_of_the_sa
     assert known.cash is not None
     assert known.credit_limit is not None
     assert known.available == known.cash + known.credit_limit
+
+
+def test_name_when_it_changes_within_an_answer_then_that_of_the_newest_hour_counts_in_any_order() -> None:
+    """An answer is decoded in parts, and its rows come in no order."""
+
+    def named(hour: int, name: str) -> KeyRow:
+        return KeyRow(
+            start_time=str(hour * 3600),
+            owner_id="k-1",
+            amount="1",
+            voucher="0",
+            pay="1",
+            key_name=msgspec.Raw(f'"{name}"'.encode()),
+        )
+
+    rows = [named(500_000, "oldest"), named(500_009, "newest"), named(500_004, "between")]
+    for order in permutations(rows):
+        columns = KeyColumns(account="prod", category="llm")
+        for one in order:
+            columns.add([one])
+        assert [key.name for key in columns.to_bills().keys] == ["newest"]
+        whole = KeyColumns(account="prod", category="llm")
+        whole.add(order)
+        assert [key.name for key in whole.to_bills().keys] == ["newest"]

@@ -133,6 +133,12 @@ def lines(history: AlertHistory, **parts: object) -> list[str]:
             "Value         2 d; warning at or below 3 d; at least 1 d; as of 2026-01-10 12:00 UTC, not complete",
             id="reached from above",
         ),
+        pytest.param(
+            {"acknowledged_at": NOW + 5 * HOUR},
+            {},
+            "Acknowledged  by dana, 2026-01-10 17:05 UTC: not repeated until its severity rises",
+            id="acknowledged later",
+        ),
         pytest.param({"notified_at": None}, {}, "Notified      not yet: the next poll decides", id="not yet"),
         pytest.param(
             {"notified_at": None, "muted": NO_RECEIVER},
@@ -236,6 +242,8 @@ def test_judgement_when_many_groups_are_judged_then_the_worst_and_the_largest_fi
     ]
     assert "critical" in lines[0]
     assert "reaches no threshold" in lines[6]
+    many = [row(RUNNING - 3, str(60 + number), owner=f"gpu-{number}") for number in range(7)]
+    assert list(judgement(rolling(), desk_with(*many).facts()))[-1] == "  … and 2 more groups"
 
 
 @pytest.mark.parametrize(

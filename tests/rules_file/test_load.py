@@ -3,6 +3,7 @@
 import gc
 import os
 from datetime import UTC, datetime, timedelta
+from datetime import time as clock_time
 from fractions import Fraction
 from pathlib import Path
 from typing import ClassVar
@@ -10,6 +11,7 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from alertd.core.alerts.quiet_hours import QuietHours
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Patterns
 from alertd.core.money import UNITS_PER_USD
@@ -201,6 +203,23 @@ def test_warnings_when_there_are_several_then_each_once_in_the_order_of_the_file
     found = [(one.line, one.column) for one in load_text(tmp_path, text).warnings]
     assert found == sorted(set(found))
     assert len(found) == 3
+
+
+def test_quiet_hours_when_written_in_part_then_the_rest_is_every_day_and_the_whole_day(tmp_path: Path) -> None:
+    """Each key has a meaning of its own when it is left out."""
+    hours = "[{days: [sat, mon]}, {hours: '22:00-07:00', timezone: Europe/Berlin}]"
+    (spec,) = load_text(tmp_path, OPS.replace("console}", f"console, quiet_hours: {hours}}}") + RULE).receivers
+    assert spec.quiet_hours == (
+        QuietHours(days=frozenset({0, 5}), start=clock_time(), end=clock_time(), timezone="UTC"),
+        QuietHours(days=frozenset(range(7)), start=clock_time(22), end=clock_time(7), timezone="Europe/Berlin"),
+    )
+
+
+def test_label_when_any_owner_has_it_then_rules_may_group_by_it(tmp_path: Path) -> None:
+    """Not the first owner's alone."""
+    owners = "owners: [{match: x, labels: {env: a}}, {match: y, labels: {cost: b}}]\n"
+    loaded = load_text(tmp_path, OPS + owners + RULE.replace("name: a,", "name: a, group_by: [env, cost],"))
+    assert set(loaded.rules[0].group_keys) == {"env", "cost"}
 
 
 def test_key_of_an_action_when_it_is_in_a_file_then_enough(tmp_path: Path) -> None:

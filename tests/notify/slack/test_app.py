@@ -236,6 +236,13 @@ def test_silence_when_pressed_twice_then_two_presses_are_two_and_one_delivered_t
     assert len({pressed("1.2", "9.1"), pressed("1.3", "9.1"), pressed("1.2", "9.2"), pressed("1.2", "9.1", "U2")}) == 4
 
 
+def test_choice_when_made_then_it_counts_and_not_what_the_menu_itself_carries() -> None:
+    """Source: a static_select's payload has the chosen option, and its value, under selected_option."""
+    payload = a_press("alertd_silence", "24h|1c00c82c6fe2430d|1")
+    payload["actions"][0]["selected_option"] = {"value": "1h|1c00c82c6fe2430d|1"}
+    assert read_press(payload).value == "1h|1c00c82c6fe2430d|1"
+
+
 def test_buttons_when_something_else_withholds_it_then_there_is_nothing_to_unsilence() -> None:
     """An inhibition ends by itself; a button for it would end nothing."""
     inhibited = replace(alert_facts(), muted=Muted(kind=MuteKind.INHIBITION, id="f" * 16, by="other"))
