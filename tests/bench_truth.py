@@ -51,9 +51,9 @@ class Judge:
     ends: list[datetime] = field(default_factory=list)
     firing: set[int] = field(default_factory=set)
 
-    def step(self, now: datetime, at_least: int, about: int) -> None:
+    def step(self, now: datetime, at_least: int, lasting: int) -> None:
         """Fire by the lower end, resolve by the upper one."""
-        if self.is_firing and about < self.line * _LEAVE:
+        if self.is_firing and lasting < self.line * _LEAVE:
             self.is_firing = False
             self.ends.append(now)
         elif at_least >= self.line:
@@ -202,7 +202,7 @@ def live(kind: str, seed: int) -> Iterator[tuple[str, Judge, int, int]]:
             both = two_ends(facts.spend, facts.data, "amount", edges, length=length).of(())
             single = one_edge(world, now, length)
             for share in (0.8, 0.97):
-                for way, low, high in (("one edge", single, single), ("two ends", both.at_least, both.about)):
+                for way, low, high in (("one edge", single, single), ("two ends", both.at_least, both.lasting)):
                     # What cannot be read ends nothing, by either way.
                     judges[way, length, share].step(now, low, high if is_whole else 2**62)
     for (way, length, share), judge in judges.items():

@@ -106,9 +106,9 @@ def live(kind: str, worlds: int) -> Found:
         ends = {w: two_ends(facts.spend, facts.data, "amount", edges, length=w) for w in WINDOWS}
         hour = hour_of(now)
         for place, (length, _) in enumerate(_RULES):
-            low, about = _of(ends[length].at_least, order), _of(ends[length].about, order)
+            low, lasting = _of(ends[length].at_least, order), _of(ends[length].lasting, order)
             begins = ~is_firing[place] & (low >= lines[place])
-            stops = is_firing[place] & (about < lines[place] * _LEAVE) & is_whole
+            stops = is_firing[place] & (lasting < lines[place] * _LEAVE) & is_whole
             is_true = np.all([true[length][hour - FIRST + ago] >= lines[place] * _LEAVE for ago in (-2, -1, 0)], axis=0)
             is_false = stops if kind in STEADY else stops & is_true
             found.episodes += int(begins.sum())

@@ -116,6 +116,7 @@ class _Rows:
             rows={step: StepRows(newest=self._newest[step], delays=self._nothing) for step in STEPS},
             read_at=read_at,
             longest_s={},
+            patience_s={},
             lateness_s=dict.fromkeys(self._seen, settle_s),
             newest=dict(self._of_stream),
             settle_delay=self._settle_delay,

@@ -91,13 +91,15 @@ class Rates:
 
     at_least: Mapping[timedelta, WindowRate] = field(default_factory=dict)
     about: Mapping[timedelta, WindowRate] = field(default_factory=dict)
+    lasting: Mapping[timedelta, WindowRate] = field(default_factory=dict)
+    """What a severity is left by."""
     gaps: tuple[Gap, ...] = ()
     """What is not known of these windows."""
 
     @property
     def as_expected(self) -> "Rates":
-        """Return the rates as they will be once everything is billed."""
-        return Rates(at_least=self.about, about=self.about, gaps=self.gaps)
+        """Return the rates by which a severity is left: once everything is billed."""
+        return Rates(at_least=self.lasting, about=self.lasting, lasting=self.lasting, gaps=self.gaps)
 
     @property
     def is_lagging(self) -> bool:
@@ -168,6 +170,7 @@ class RateScene:
         return Rates(
             at_least={window: rate(window, found.at_least) for window, found in each.items()},
             about={window: rate(window, found.about) for window, found in each.items()},
+            lasting={window: rate(window, found.lasting) for window, found in each.items()},
             gaps=tuple(dict.fromkeys((*self.gaps, *(gap for _, gaps in planned.values() for gap in gaps)))),
         )
 

@@ -28,6 +28,8 @@ from alertd.core.spend.planned import Allowance, Allowances
 from alertd.core.spend.stretch import Stretch, sums_over
 from alertd.core.words import format_duration, format_instant, group_name
 
+_AWAITED = ("Not ended yet", "rows that are due may still come")
+
 
 @dataclass(frozen=True, kw_only=True)
 class RollingSpend(GroupRule):
@@ -141,7 +143,9 @@ class RollingSpend(GroupRule):
 
     def _sample(self, facts: Facts, one: "_Judged") -> Sample:
         value, about, window, allowance = one.ends.at_least, one.ends.about, one.ends.window, one.allowance
-        held = highest(self._leave, one.beyond(about))
+        held = highest(self._leave, one.beyond(one.ends.lasting))
+        # Only this is said of it: the value, and what it is about, are what the bills say.
+        is_awaited = held is not None and highest(self._leave, one.beyond(about)) is not held
         gaps = tuple(dict.fromkeys((*one.gaps, *allowance.gaps)))
         before = self._window_before(facts.data, self.categories(facts.data), window)
         lines = {severity: limit + allowance.amount for severity, limit in sorted(self.thresholds.items())}
@@ -168,7 +172,7 @@ class RollingSpend(GroupRule):
             if held and facts.is_explained
             else (),
             table_note=f"{length} to {format_instant(start_of(window.end))}, against the {length} before",
-            facts=allowance.facts,
+            facts=(*allowance.facts, *((_AWAITED,) if is_awaited else ())),
         )
 
 

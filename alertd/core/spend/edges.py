@@ -34,6 +34,8 @@ class Edges:
     """The rule's edge: the latest of all."""
     first: int
     """The earliest of all."""
+    sure: "NDArray[np.int64]"
+    """Of each cell the first hour at which a window ends that counts before an alert is lowered; its edge at most."""
 
     def of(self, group: Labels) -> list[tuple[StreamKey, int]]:
         """Return the streams in which a group has rows, and its edge in each."""
@@ -71,6 +73,7 @@ class Edges:
             self.cells is other.cells
             and self.latest == other.latest
             and np.array_equal(self.edge, other.edge)
+            and np.array_equal(self.sure, other.sure)
             and np.array_equal(self.is_present, other.is_present)
         )
 
@@ -83,6 +86,7 @@ class _Kept:
     moment: Moment
     """For which they are known to hold."""
     settled: "NDArray[np.int64]"
+    sure: "NDArray[np.int64]"
     newest: "NDArray[np.int64]"
     reads: Reads
     streams: Streams
@@ -117,12 +121,12 @@ def _worked_out(
         and earlier.hour == moment.hour
         and is_within(streams.read_at, earlier.reads)
     ):
-        settled, newest, reads = earlier.settled, earlier.newest, earlier.reads
+        settled, sure, newest, reads = earlier.settled, earlier.sure, earlier.newest, earlier.reads
     else:
         newest, reads = _newest(cells, streams), {}
-        settled = np.full(len(cells), NEVER, np.int64)
+        settled, sure = np.full(len(cells), NEVER, np.int64), np.full(len(cells), -NEVER, np.int64)
         for step in (HOURLY, DAILY):
-            _settle(cells, streams, step, newest, settled, reads)
+            _settle(cells, streams, step, newest, settled, sure, reads)
         np.maximum(cells.known_through, settled, out=cells.known_through)
         cells.is_ahead = cells.known_through > np.maximum(settled, newest)
     edge = np.maximum(cells.known_through, newest)
@@ -133,7 +137,7 @@ def _worked_out(
     if earlier is not None and settled is earlier.settled and np.array_equal(is_present, earlier.edges.is_present):
         # Spend alone moved: what the bills are known through is as it was.
         moment.hold(reads)
-        return _Kept(earlier.edges, moment, settled, newest, reads, streams, moment.hour)
+        return _Kept(earlier.edges, moment, settled, sure, newest, reads, streams, moment.hour)
     if is_present.any():
         latest = int(edge[is_present].max())
     else:
@@ -141,15 +145,21 @@ def _worked_out(
         # What nobody has a row of depends on each read.
         reads = {key: (seconds_of(at), seconds_of(at) + 1) for key, at in streams.read_at.items()}
     each = np.where(is_present, edge, latest)
-    edges = Edges(cells, each, is_present, latest, first=int(each.min(initial=latest)))
+    edges = Edges(cells, each, is_present, latest, first=int(each.min(initial=latest)), sure=np.minimum(sure, each))
     if earlier is not None and edges.is_like(earlier.edges):
         edges = earlier.edges
     moment.hold(reads)
-    return _Kept(edges, moment, settled, newest, reads, streams, moment.hour)
+    return _Kept(edges, moment, settled, sure, newest, reads, streams, moment.hour)
 
 
 def _settle(
-    cells: Cells, streams: Streams, step: int, newest: "NDArray[np.int64]", edge: "NDArray[np.int64]", reads: Reads
+    cells: Cells,
+    streams: Streams,
+    step: int,
+    newest: "NDArray[np.int64]",
+    edge: "NDArray[np.int64]",
+    sure: "NDArray[np.int64]",
+    reads: Reads,
 ) -> None:
     """Fill in the last read of each cell's stream less how late its rows come, and for which reads that holds."""
     side = cells.sides[step]
@@ -164,9 +174,11 @@ def _settle(
         places = mine[chosen]
         key = cells.keys[number]
         edge[places] = streams.settled(key, lateness[chosen], newest[places])
+        sure[places] = streams.sure(key, lateness[chosen], newest[places])
         read_at = streams.read_at.get((key.account, key.category))
         if read_at is not None:
-            _hold(reads, (key.account, key.category), seconds_of(read_at), lateness[chosen])
+            delays = np.concatenate((lateness[chosen], streams.patience(key, lateness[chosen])))
+            _hold(reads, (key.account, key.category), seconds_of(read_at), delays)
 
 
 def _hold(reads: Reads, key: tuple[str, str], read_s: int, lateness: "NDArray[np.int64]") -> None:
@@ -222,7 +234,8 @@ def moved_between(view: SpendView, since: int, before: Edges, edges: Edges) -> "
     touched = view.touched_since(since)
     groups = None if touched is None else cells.groups_of(touched)
     if groups is not None and before is not edges:
-        groups |= cells.groups_where((before.edge != edges.edge) | (before.is_present != edges.is_present))
+        is_moved = (before.edge != edges.edge) | (before.sure != edges.sure)
+        groups |= cells.groups_where(is_moved | (before.is_present != edges.is_present))
     cells.kept[_Moves] = _Moves(since, version, before, edges, groups)
     return groups
 

@@ -43,6 +43,8 @@ class TwoEnds:
     """Hours of the window."""
     at_least: "NDArray[np.int64]"
     about: "NDArray[np.int64]"
+    lasting: "NDArray[np.int64]"
+    """What an alert is lowered by: above *about* only where rows that are due may still come."""
     own: "NDArray[np.int64]"
     """What each stream shows in the window that ends at its own edge, with what late hours are taken to hold."""
     begins: "NDArray[np.int64]"
@@ -65,11 +67,12 @@ class TwoEnds:
         number = self.numbers.get(group)
         if number is None:
             window = HourRange(self.edges.latest - self.length, self.edges.latest)
-            return GroupEnds(at_least=Usd(0), about=Usd(0), window=window, is_window=True)
+            return GroupEnds(at_least=Usd(0), about=Usd(0), lasting=Usd(0), window=window, is_window=True)
         ended = int(self.ended[number])
         return GroupEnds(
             at_least=Usd(int(self.at_least[number])),
             about=Usd(int(self.about[number])),
+            lasting=Usd(int(self.lasting[number])),
             window=HourRange(ended - self.length, ended),
             is_window=bool(self.is_window[number]),
         )
@@ -92,6 +95,8 @@ class GroupEnds:
     """What is billed."""
     about: Usd
     """What it comes to once every stream is billed; never below what is billed."""
+    lasting: Usd
+    """What an alert is lowered by; never below what it is about."""
     window: HourRange
     """The hours that gave the lower value."""
     is_window: bool
@@ -162,7 +167,7 @@ def two_ends(view: SpendView, data: DataState, metric: str, edges: Edges, *, len
 def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, lengths: Sequence[int]) -> dict[int, TwoEnds]:
     """Work out windows of several lengths at once: arrays by length, end and cell."""
     cells, recent = edges.cells, min(moment.recent, edges.latest + 1)
-    first = min(edges.first, recent, edges.latest)
+    first = min(edges.first, recent, edges.latest, int(edges.sure.min(initial=edges.latest)))
     ends = np.arange(first, edges.latest + 1)
     if len(lengths) > 1 and len(lengths) * len(ends) * len(cells) > _AT_ONCE:
         half = len(lengths) // 2
@@ -194,6 +199,11 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
         is_larger = (billed[:, number] > largest) & (begins <= first + number)
         np.copyto(largest, billed[:, number], where=is_larger)
         ended[is_larger] = first + number
+    lasting = about
+    if (edges.sure < edges.edge).any():
+        may_be_whole = (ends[:, None] >= edges.sure) & (ends[:, None] <= edges.edge)
+        earlier = np.where(may_be_whole, windows, -MAX_UNITS).max(axis=1)
+        lasting = np.maximum(about, cells.by_group(np.maximum(np.maximum(own, last), earlier)))
     at_least, is_window, own = np.minimum(largest, about), largest <= about, cells.by_group(own)
     most, most_about = at_least.max(axis=1, initial=-MAX_UNITS), about.max(axis=1, initial=-MAX_UNITS)
     return {
@@ -202,6 +212,7 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
             length=length,
             at_least=at_least[number],
             about=about[number],
+            lasting=lasting[number],
             own=own[number],
             begins=begins,
             recent=recent,

@@ -24,6 +24,9 @@ NEVER = -(2**40)
 STEPS = (HOURLY, DAILY)
 LONGEST_LAG_HOURS = LONGEST_S // SECONDS_PER_HOUR + DAILY
 """How far behind now an edge may lie while reads succeed: the longest lateness, and a step."""
+_DAY_S = DAILY * SECONDS_PER_HOUR
+_ENOUGH_DAYS = 5
+"""Fewer rows of days do not show how much later than the others one may come."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -64,11 +67,13 @@ class Streams:
         rows: By step; the series are those of one table.
         read_at: When each category was last read successfully, by account and category.
         longest_s: By stream, the greatest delay of the rows of late, in seconds.
+        patience_s: By stream of days, after how many seconds a row is no longer waited for; 0 where it is lateness.
     """
 
     rows: Mapping[int, StepRows]
     read_at: Mapping[tuple[str, str], datetime]
     longest_s: Mapping[StreamKey, int]
+    patience_s: Mapping[StreamKey, int]
     lateness_s: Mapping[StreamKey, int]
     newest: Mapping[StreamKey, int]
     """The end of the newest row of each stream that has one."""
@@ -106,6 +111,29 @@ class Streams:
             return days
         patient = (read_s // SECONDS_PER_HOUR // DAILY - 1) * DAILY
         return np.where(newest == days - DAILY, np.minimum(days, patient), days)
+
+    def sure(
+        self, stream: StreamKey, lateness_s: "NDArray[np.int64]", newest: "NDArray[np.int64]"
+    ) -> "NDArray[np.int64]":
+        """
+        Return the first hour at which a window ends that counts before an alert is lowered; far off where none does.
+
+        One row in ten comes later than lateness says. Hourly rows that are often later than the settle delay leave gaps
+        in the newest windows, so every window counts that ended within their lateness. A row of a day that is due
+        and missing is the whole day: it is waited for longer than any of late came, a day beyond its lateness at most.
+        """
+        settled = self.settled(stream, self.patience(stream, lateness_s), newest)
+        if stream.step == HOURLY:
+            return np.where(lateness_s > self.settle_s, settled + 1, -NEVER)
+        found: NDArray[np.int64] = np.maximum(settled, newest)
+        return found
+
+    def patience(self, stream: StreamKey, lateness_s: "NDArray[np.int64]") -> "NDArray[np.int64]":
+        """Return after how many seconds a row of each delay is not waited for any more."""
+        if stream.step == HOURLY:
+            return lateness_s + 1
+        found: NDArray[np.int64] = np.clip(self.patience_s.get(stream, 0), lateness_s, lateness_s + _DAY_S)
+        return found
 
     def states(self, key: tuple[str, str]) -> tuple[StreamState, ...]:
         """Return each stream of a category that has rows, or the one of hourly rows while none has, if it was read."""
@@ -260,6 +288,7 @@ def streams_of(
         },
         read_at=read_at,
         longest_s={stream: int(came.delay_s.max()) for stream, came in taught.items()},
+        patience_s={stream: _patience(came.delay_s) for stream, came in taught.items() if stream.step == DAILY},
         lateness_s={stream: _quantile(came.delay_s, settle_s) for stream, came in taught.items()},
         newest=newest,
         settle_delay=settle_delay,
@@ -277,6 +306,13 @@ def _quantile(delay_s: "NDArray[np.int64]", settle_s: int) -> int:
     )
     found, _ = usual_delay(delays, np.zeros(1, np.int64), 1, settle_s=settle_s)
     return int(found[0])
+
+
+def _patience(delay_s: "NDArray[np.int64]") -> int:
+    """Return how late a row of a day may still come: as much beyond the latest as that is beyond the first."""
+    if len(delay_s) < _ENOUGH_DAYS:
+        return LONGEST_S + _DAY_S
+    return int(2 * delay_s.max() - delay_s.min())
 
 
 def late_streams(streams: Streams, keys: Iterable[StreamKey]) -> list[StreamKey]:

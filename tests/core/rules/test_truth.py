@@ -192,6 +192,38 @@ def test_alerts_when_spend_is_steady_or_stops_then_they_go_on_or_end_in_time(see
 
 
 @pytest.mark.parametrize(
+    ("rows", "rule", "lateness", "step"),
+    [
+        pytest.param(
+            daily(range(1, 10), "24", late=lambda day: 6 + day * 5 % 7), whole(24, "20"), 12, 24, id="of a day"
+        ),
+        pytest.param(
+            hourly(range(FIRST, MIDNIGHT), "10", late=lambda hour: random.Random(hour).uniform(0, 6)),
+            whole(3, "25"),
+            6,
+            1,
+            id="hourly",
+        ),
+    ],
+)
+def test_alert_when_rows_come_unevenly_late_then_it_goes_on_until_none_can_be_missing(
+    rows: Sequence[Shown], rule: RollingSpend, lateness: int, step: int
+) -> None:
+    """One row in ten comes later than nine in ten do, and spend that never changes does not end with it."""
+    world = LateBills(rows, (rule,))
+    ends: list[datetime] = []
+    waited: set[str] = set()
+    for moment in polls(at(4, 0, 2), at(13, 0, 2)):
+        ends += [moment for alert in world.judge(moment).values() if alert.state is AlertState.RESOLVED]
+        waited.update(dict(alert.facts).get("Not ended yet", "") for alert in world.alerts.values())
+    (alert,) = world.alerts.values()
+    assert alert.episode == 1
+    assert waited == {"", "rows that are due may still come"}
+    # It stops on day 10; a poll more for the end of it, and one for the row that came between two polls.
+    assert start_of(MIDNIGHT) < ends[0] <= start_of(MIDNIGHT) + rule.window + (lateness + step + 2) * HOUR
+
+
+@pytest.mark.parametrize(
     ("now", "begun", "value", "expected"),
     [
         pytest.param(at(10, 8, 2), at(9), "0.5", "1", id="the day before, until storage is billed through its end"),
