@@ -3,6 +3,7 @@
 import json
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,6 +67,25 @@ def stopping(desk: Desk, vendor: Vendor) -> Desk:
     store.close()
     assert vendor.calls == []
     return desk
+
+
+@pytest.mark.parametrize(("is_meant", "code", "calls"), [(False, 1, []), (True, 0, [Verb.STOP])])
+def test_stop_when_asked_back_then_done_only_where_it_is_meant(
+    stopping: Desk, vendor: Vendor, monkeypatch: pytest.MonkeyPatch, *, is_meant: bool, code: int, calls: list[Verb]
+) -> None:
+    """A script that goes by the code must not take a no for a stop."""
+    asked: list[str] = []
+
+    def confirm(question: str, **_: object) -> bool:
+        asked.append(question)
+        return is_meant
+
+    monkeypatch.setattr("click.confirm", confirm)
+    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True))
+    found, _, err = stopping.run("stop", stopping.stage.of("gpu-1").fingerprint)
+    assert (found, vendor.calls) == (code, calls)
+    assert asked == ["Stop notebook-9 (gpu-1)?"]
+    assert ("Nothing was asked for." in err) is not is_meant
 
 
 def test_stop_when_nobody_can_be_asked_back_then_refused_and_nothing_is_called(stopping: Desk, vendor: Vendor) -> None:

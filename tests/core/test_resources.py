@@ -9,6 +9,7 @@ from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.resources import Listed, Listing, Resource, ResourceKind, changes, names_of
 from tests.core.builders import NOW
+from tests.core.test_actions import STATUSES
 
 LATER = NOW + timedelta(minutes=10)
 RUNNING = Listed(id="i-1", name="trainer", status="running", product="H100", gpus=2)
@@ -85,6 +86,14 @@ def test_hardware_when_named_then_with_its_number_where_that_is_known(product: s
     """One is a number, too."""
     (one,) = read({}, replace(RUNNING, product=product, gpus=gpus))
     assert one.hardware == hardware
+
+
+@pytest.mark.parametrize("status", [*STATUSES.split(), ""])
+def test_resource_when_in_any_state_then_it_runs_has_ended_or_is_ending(status: str) -> None:
+    """What is ending is neither offered to be stopped nor counted as stopped; what nobody said is neither."""
+    (one,) = read({}, replace(RUNNING, status=status))
+    ended, ending = {"exited", "removed"}, {"toStop", "stopping", "toRemove", "removing"}
+    assert (one.is_running, one.has_ended) == (bool(status) and status not in ended | ending, status in ended)
 
 
 def test_resource_when_it_stops_a_second_time_then_the_later_one_counts(
