@@ -41,10 +41,12 @@ BUDGETS = """
 class Year(Account):
     """An API with a row for every owner and hour of a year."""
 
+    days = DAYS
+
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         if category != "gpu":
             return bill_rows([])
-        hours = np.arange(max(span.start, RUNNING - 24 * DAYS), min(span.end, RUNNING), dtype=np.int32)
+        hours = np.arange(max(span.start, RUNNING - 24 * self.days), min(span.end, RUNNING), dtype=np.int32)
         count = len(hours) * OWNERS
         random = np.random.default_rng(len(hours))
         amount = random.integers(10**9, 10**10, count)
@@ -74,10 +76,10 @@ async def _timed(home: House, path: str) -> tuple[float, float, int]:
     return took[0], took[1], len(body)
 
 
-async def _fill(home: House) -> None:
-    """Read the whole year into the store, as `alertd backfill` does, then let the daemon look at it."""
+async def fill(home: House, days: int = DAYS) -> None:
+    """Read all the days into the store, as `alertd backfill` does, then let the daemon look at it."""
     state = await home.app.gateway.load()
-    span = HourRange(midnight_before(RUNNING) - 24 * DAYS, RUNNING + 1)
+    span = HourRange(midnight_before(RUNNING) - 24 * days, RUNNING + 1)
     keys = [("default", category) for category in PRODUCT_CATEGORIES]
     plan = plan_backfill(state.books, keys, span, now=NOW, settle_delay=timedelta(hours=2))
     accounts = {"default": home.account}
@@ -93,7 +95,7 @@ async def main() -> None:
     """Print one line a measurement."""
     with tempfile.TemporaryDirectory() as folder:
         async with house(Path(folder), account=Year(), rules=f"{RULES}{BUDGETS}", polls=0) as home:
-            await _fill(home)
+            await fill(home)
             for path in PATHS:
                 first, second, size = await _timed(home, path)
                 print(f"{path:<34} {first * 1000:6.0f} ms first, {second * 1000:5.0f} ms again, {size / 1000:6.1f} kB")  # noqa: T201

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
 
-from tests.bench import bills, daemons, judging, processes, stores
+from tests.bench import bills, daemons, judging, page, processes, stores
 from tests.bench.measure import Row
 
 PARTS: dict[str, Callable[[], Iterator[Row]]] = {
@@ -20,6 +20,7 @@ PARTS: dict[str, Callable[[], Iterator[Row]]] = {
     "evaluation": judging.evaluation,
     "restart": judging.restart,
     "overview": judging.page,
+    "page": page.answers,
     "backtest": judging.backtest,
     "commands": processes.start_up,
     "postgresql": stores.postgresql,

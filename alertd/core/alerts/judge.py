@@ -123,8 +123,11 @@ def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None) -
     is_firing = alert.state is AlertState.FIRING and alert.condition_ended_at is None
     if last is None or sample is not last.sample or not is_firing or alert.rule_digest != rule.digest():
         return None
-    # What was seen of it is what this rule saw, not what another evaluation or a store says.
     judged = last.alert
+    if alert is judged and not facts.resources:
+        # As of nearly all at nearly every poll: nobody has touched it since.
+        return Move(before=alert, after=alert, rule=rule, restated=last.restated)
+    # What was seen of it is what this rule saw, not what another evaluation or a store says.
     is_own = alert.headline is judged.headline and alert.value is judged.value and alert.episode == judged.episode
     is_noted = alert.notified_severity is None or alert.notified_severity <= alert.severity
     is_counted = (alert.billed is None) == (judged.billed is None) and alert.severity is judged.severity

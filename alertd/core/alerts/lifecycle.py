@@ -284,8 +284,9 @@ def end_orphans(
     """Resolve the open alerts that nothing judges any more: the rule is gone or disabled, or the account is."""
     moves = []
     for alert in alerts.values():
-        reason = _orphaned(alert, rules.get(alert.rule), accounts)
-        if alert.state is not AlertState.RESOLVED and reason:
+        if alert.state is AlertState.RESOLVED:
+            continue
+        if reason := _orphaned(alert, rules.get(alert.rule), accounts):
             moves.append(Move(before=alert, after=end(alert, reason=reason, now=now), rule=rules.get(alert.rule)))
     return moves
 
@@ -295,5 +296,7 @@ def _orphaned(alert: Alert, rule: Rule | None, accounts: Collection[str]) -> str
         return "rule removed"
     if not rule.enabled:
         return "rule disabled"
+    if alert.account in accounts:
+        return ""
     known = alert.account.split(ACCOUNT_SEPARATOR) if alert.account else []
     return "account removed" if known and not any(name in accounts for name in known) else ""

@@ -66,7 +66,7 @@ def alerts_on(row: Running, alerts: Iterable[Alert]) -> tuple[str, ...]:
         alert.fingerprint
         for alert in alerts
         if alert.state is AlertState.FIRING
-        and dict(alert.group).get("owner") == row.owner
+        and ("owner", row.owner) in alert.group
         and row.account in alert.account.split(ACCOUNT_SEPARATOR)
     )
 
