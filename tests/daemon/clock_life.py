@@ -11,7 +11,7 @@ from pydantic import BaseModel, SecretStr
 
 from alertd.core.alert import AlertState
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.hours import HourRange, start_of
+from alertd.core.hours import HourRange, hour_of
 from alertd.core.messages.message import AlertFacts, Message
 from alertd.core.resources import Listing, ResourceKind
 from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill
@@ -63,8 +63,9 @@ class Billing:
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         self._answer()
-        shown = (r for r in self.rows if r.series.category == category and start_of(r.hour + r.span) <= self.clock.true)
-        return bill_rows([r for r in shown if r.hour in span])
+        now = hour_of(self.clock.true)
+        mine = (r for r in self.rows if r.series.category == category and span.start <= r.hour < span.end)
+        return bill_rows([r for r in mine if r.hour + r.span <= now])
 
     async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[tuple[int, int], ...]:
         return ()
