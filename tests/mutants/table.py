@@ -59,8 +59,8 @@ _LIFE = (
     planted_bug(
         "judge disabled rules",
         "core.alerts.judge",
-        "if not rule.enabled:\n            continue",
-        "if not rule.enabled:\n            pass",
+        "if not rule.enabled or rule.name in passed_over:",
+        "if rule.name in passed_over:",
         "a disabled rule watches nothing",
     ),
     planted_bug(
