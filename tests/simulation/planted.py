@@ -58,8 +58,8 @@ _OWN = (
     _own(
         "end at the threshold",
         "core.rules.rolling_spend",
-        "held = highest(self._leave, one.beyond(about))",
-        "held = highest(self.thresholds, one.beyond(about))",
+        "held = highest(self._leave, one.beyond(one.ends.lasting))",
+        "held = highest(self.thresholds, one.beyond(one.ends.lasting))",
         "a severity is left below `resolve_below`",
     ),
     _own(
@@ -128,8 +128,8 @@ _OWN = (
     _own(
         "keep the alerts of a removed rule",
         "core.alerts.lifecycle",
-        "if alert.state is not AlertState.RESOLVED and reason:",
-        "if alert.state is not AlertState.RESOLVED and reason not in {'', 'rule removed'}:",
+        "if reason := _orphaned(alert, rules.get(alert.rule), accounts):",
+        "if (reason := _orphaned(alert, rules.get(alert.rule), accounts)) not in {'', 'rule removed'}:",
         "what nothing judges any more ends",
     ),
     _own(
