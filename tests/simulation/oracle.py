@@ -95,10 +95,11 @@ class Oracle:
         for fingerprint in self._seen:
             self._excuses[fingerprint] = at_s
 
-    def note_ask(self, at_s: float, kind: str, alert: dict[str, str]) -> None:
+    def note_ask(self, at_s: float, kind: str, alert: dict[str, str], until: datetime | None) -> None:
         self._excuses[alert["fingerprint"]] = at_s
         if kind == "silence":
-            self._silenced[alert["fingerprint"]] = at_s
+            until_s = until.timestamp() - self._world.start_s if until is not None else 1e12
+            self._silenced[alert["fingerprint"]] = max(until_s, self._silenced.get(alert["fingerprint"], 0.0))
         if kind == "unsilence":
             self._silenced.pop(alert["fingerprint"], None)
         if kind == "stop":
@@ -140,6 +141,7 @@ class Oracle:
         if len(self._cycles) > self._checked + 1:
             # Their severity may have fallen and risen again, unseen.
             self._excuses.update(dict.fromkeys(self._seen, now_s))
+            self._inboxes.fallen.update(dict.fromkeys(self._seen, now_s))
         for text in self._inboxes.read(self._network, self._excuses, cuts, is_clock_sure=is_clock_sure):
             self._violate(now_s, "messages", text)
         self._check_deeds(now_s)
@@ -331,9 +333,10 @@ class Oracle:
         """Whoever is to be notified knows what the daemon knows."""
         for fingerprint in self._notified.note(self._seen, done_s, is_next=self._is_next):
             # Its rise to where it was is news again.
-            self._excuses[fingerprint] = done_s
-        # A silence here lasts until its alert ends.
-        self._silenced = {who: since_s for who, since_s in self._silenced.items() if who in self._seen}
+            self._excuses[fingerprint] = self._inboxes.fallen[fingerprint] = done_s
+        # What still fires when its silence ends is notified at the next poll.
+        left = ((who, end_s) for who, end_s in self._silenced.items() if end_s > done_s - UNSURE_S)
+        self._silenced = {who: end_s for who, end_s in left if who in self._seen}
         at = Moment(
             now_s=now_s,
             done_s=done_s,

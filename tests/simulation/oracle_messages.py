@@ -42,6 +42,8 @@ class Inboxes:
     known: dict[tuple[str, str], Known] = field(default_factory=dict)
     acknowledged: frozenset[str] = frozenset()
     """The fingerprints of what had been acknowledged when they were read before."""
+    fallen: dict[str, float] = field(default_factory=dict)
+    """By fingerprint when an alert's severity was last seen to have fallen: its rise is news, acknowledged or not."""
     closings: list[dict[str, Any]] = field(default_factory=list)
     """What said how a budget's period ended, of those that were read last."""
     stood_in: int = 0
@@ -134,6 +136,7 @@ class Inboxes:
             is_soon = one.at_s - before.at_s < REPEATED_AFTER_S
             is_excused |= before.is_late or network.had_trouble(before.at_s - LATE_S, one.at_s)
             is_late = network.had_trouble(before.at_s - LATE_S, one.at_s) or is_folded
+            is_late |= self.fallen.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
             if alert["fingerprint"] in self.acknowledged and now.severity == before.severity and not is_late:
                 yield f"{who} was acknowledged, and is repeated ({summary})"
             if is_soon and now.severity == before.severity and not is_excused and not is_folded:

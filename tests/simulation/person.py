@@ -2,10 +2,13 @@
 
 import asyncio
 import json
+from datetime import datetime, timedelta
 from typing import Any
 
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.plan import Ask
+
+SILENCED_FOR = timedelta(hours=14)
 
 
 class _Wire(asyncio.Transport):
@@ -48,8 +51,21 @@ def ask(loop: SimulatedLoop, kind: str, request: dict[str, object]) -> _Wire | N
     return wire
 
 
-def request_of(event: Ask, alert: dict[str, str], number: int, silence: int) -> tuple[str, dict[str, object]]:
-    """Return what somebody asks about an alert, as the socket takes it; *silence* is the number of the one to end."""
+def silenced_until(event: Ask, now: datetime) -> datetime | None:
+    """Return when a silence ends that somebody asks for; None for one that lasts as long as its alert."""
+    return now + SILENCED_FOR if event.number % 2 else None
+
+
+def request_of(
+    event: Ask, alert: dict[str, str], number: int, silence: int, until: datetime | None
+) -> tuple[str, dict[str, object]]:
+    """
+    Return what somebody asks about an alert, as the socket takes it.
+
+    Args:
+        silence: The number of the silence that is to end.
+        until: When one that begins is to end; None with its alert.
+    """
     by = f"person-{number}"
     fingerprint = alert["fingerprint"]
     match event.kind:
@@ -57,7 +73,8 @@ def request_of(event: Ask, alert: dict[str, str], number: int, silence: int) -> 
             return "acknowledge", {"fingerprint": fingerprint, "by": by}
         case "silence":
             matchers = [["fingerprint", {"texts": [fingerprint]}]]
-            return "add_silence", {"id": f"{number:08x}", "matchers": matchers, "by": by, "until_resolved": True}
+            end = {"ends_at": until.isoformat()} if until is not None else {"until_resolved": True}
+            return "add_silence", {"id": f"{number:08x}", "matchers": matchers, "by": by, **end}
         case "stop":
             return "act", {
                 "id": f"{number:08x}",

@@ -10,7 +10,7 @@ from typing import Any
 
 from tests.simulation.daemon import Life, System, simulated_system
 from tests.simulation.oracle import Oracle, Violation
-from tests.simulation.person import ask, request_of
+from tests.simulation.person import ask, request_of, silenced_until
 from tests.simulation.plan import DAY_S, POLL_S, Ask, Edit, Freeze, Kill, Plan, Wall
 from tests.simulation.receivers import Cut, Network
 from tests.simulation.rules import STOPPABLE, RulesFile
@@ -196,14 +196,15 @@ class Simulation:
         alert = of_what[number]
         self._asked += 1
         silence = self._silences[number][1] if event.kind == "unsilence" else self._asked
-        kind, request = request_of(event, alert, self._asked, silence)
+        until = silenced_until(event, self.world.now)
+        kind, request = request_of(event, alert, self._asked, silence, until)
         if ask(self._life.loop, kind, request) is None:
             return
         if event.kind == "silence":
             self._silences.append((alert, self._asked))
         elif event.kind == "unsilence":
             self._silences.pop(number)
-        self.oracle.note_ask(self._true_s, event.kind, alert)
+        self.oracle.note_ask(self._true_s, event.kind, alert, until)
 
     def _check(self) -> None:
         self.trace.polls += 1

@@ -194,12 +194,12 @@ def _credits(rng: Chance, days: int) -> Iterator[Event]:
 
 def _crowd(rng: Chance, days: int) -> Iterator[Event]:
     """People acknowledge, silence, take back and stop, while the process is killed in the middle of what they ask."""
-    yield from _come_and_go(rng, days, many=4)
+    yield from _come_and_go(rng, days, many=2)
     yield Run(owner="gpu-20", category="gpu", first=2, last=days * 24, rate=3 * USD)
     for day in range(days):
         for _ in range(9):
             at_s = day * DAY_S + rng.randrange(DAY_S)
-            kind = rng.choice(("acknowledge", "acknowledge", "silence", "silence", "unsilence", "stop"))
+            kind = rng.choice(("acknowledge", "acknowledge", "acknowledge", "silence", "silence", "unsilence", "stop"))
             yield Ask(at_s=at_s, kind=kind, number=rng.randrange(50))
             if kind == "stop" or rng.random() < 0.3:
                 yield Kill(
@@ -217,10 +217,9 @@ def _blind(rng: Chance, days: int) -> Iterator[Event]:
     yield Run(owner="llm-04", category="llm", first=-24, last=days * 24, rate=USD)
     for day in range(days):
         at_s = day * DAY_S + rng.randrange(4 * HOUR_S, 18 * HOUR_S)
-        until_s = at_s + rng.choice((5, 9, 14)) * HOUR_S
-        yield ApiTrouble(
-            at_s=at_s, until_s=until_s, kind=rng.choice(_BLINDING), category=rng.choice(("gpu", "llm", "llm", ""))
-        )
+        until_s, category = at_s + rng.choice((6, 14, 14)) * HOUR_S, rng.choice(("gpu", "llm", "llm", ""))
+        kind = "unknown" if day % 3 == 1 else rng.choice(_BLINDING)
+        yield ApiTrouble(at_s=at_s, until_s=until_s, kind=kind, category=category)
     yield from _kills(rng, days, rng.choice((0, 1)))
 
 
