@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,10 +11,12 @@ import httpx
 from tests.simulation.loop import SimulatedLoop
 from tests.simulation.plan import ReceiverTrouble
 from tests.simulation.slack import PAGE, Slack
-from tests.simulation.world import HOST, World
+from tests.simulation.world import HOST, NEVER_S, World
 
 SETTLED_AFTER_S = 70 * 60
 """After a receiver's trouble: what it could not take is tried again within the hour."""
+MOST_TRIES = 2000
+"""Whoever sends one thing more often gets no answer any more, so that a run with such a bug ends."""
 LOSING = frozenset({"failing", "swallowing", "nonsense", "captive"})
 """After these nobody knows whether it arrived; after three it is given up, and the fallback has it."""
 
@@ -83,6 +86,7 @@ class Network(httpx.AsyncBaseTransport):
         """(when, receiver, key)."""
         self.refused: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
         """By receiver and key what was refused for good: when first, and which alerts it speaks of."""
+        self._tries: Counter[str] = Counter()
         self.edited: set[tuple[str, str]] = set()
         """Receiver and key of what took the place of an earlier message."""
         self.cut: Cut | None = None
@@ -136,6 +140,9 @@ class Network(httpx.AsyncBaseTransport):
         await asyncio.sleep(self.world.rng.choice((0.02, 0.3)))
         key = request.headers.get("Idempotency-Key", "")
         self.attempts.append((self.world.now_s, receiver, key))
+        self._tries[key] += 1
+        if self._tries[key] > MOST_TRIES:
+            await asyncio.sleep(NEVER_S)
         trouble = self.trouble(receiver)
         match trouble:
             case "down":
