@@ -171,6 +171,7 @@ FOUND_BY = {
     "forget decisions in memory": 1,
     "forget what waits for its time at a restart": 2,
     "release nothing from quiet hours": 3,
+    "notify in quiet hours": 3,
     "wall clock in the outbox": 4,
     "never say that the clock is wrong": 4,
     "leave a cut attempt as it was": 5,
