@@ -70,7 +70,8 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     notifiers, problems = build_notifiers(rules, settings)
     for text in filter(None, (*settings.warnings, require_place(settings.store_url()))):
         click.echo(f"warning: {text}", err=True)
-    problems = [*problems, *missing_keys(rules, settings), *missing_action_keys(rules, settings)]
+    keys = [*missing_keys(rules, settings), *missing_action_keys(rules, settings)]
+    problems += keys
     wrong = [problem for problem in problems if not problem.is_absence]
     for problem in (
         *rules.warnings,
@@ -89,13 +90,18 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     click.echo(f"{target}: ok: {', '.join(format_count(number, noun) for number, noun in counts)}")
     if not online:
         return 0
-    if problems:
+    if keys:
         # Warnings where rules are only edited; here nothing could be asked.
-        click.echo("alertd: set the secrets that are named above, and run this again", err=True)
+        click.echo("alertd: set the API keys that are named above, and run this again", err=True)
         return 1
     import asyncio
 
-    return asyncio.run(_online(rules, settings, notifiers))
+    code = asyncio.run(_online(rules, settings, notifiers))
+    if problems:
+        click.echo(
+            "alertd: receivers that lack the secrets named above were not asked; set these, and ask again", err=True
+        )
+    return 1 if problems else code
 
 
 async def _online(rules: "LoadedRules", settings: "Settings", notifiers: "Mapping[str, Notifier]") -> int:

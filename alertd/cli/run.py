@@ -162,5 +162,9 @@ def dry_run_summary(open_alerts: int, *, is_ok: bool) -> str:
     from alertd.core.words import format_count
 
     alerts = format_count(open_alerts, "alert")
-    doubt = "" if is_ok else " as far as bills could be read (see the errors above)"
+    doubt = (
+        ""
+        if is_ok
+        else " as far as bills could be read (see the errors above; `alertd check --online` tests key and address)"
+    )
     return f"Dry run: {alerts} open{doubt}, nothing sent, nothing stored."

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from alertd.cli.check import _online
+from alertd.cli.root import run
 from alertd.daemon.online import group_question
 from alertd.daemon.receivers import build_notifiers
 from alertd.rules_file.load import load_rules
@@ -169,3 +170,27 @@ async def test_check_when_groups_approve_then_asks_slack_for_their_members(
         asked = group_question(load_rules(rules), settings)
         assert (asked is not None) == bool(groups)
         assert (await asked if asked is not None else ()) == ((fault,) if fault else ())
+
+
+def test_check_when_a_receiver_lacks_its_secret_then_asks_the_rest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Before Slack is set up, whoever starts wants to know whether the Novita key works; once nothing was asked."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "rules.yaml").write_text(
+        """
+version: 1
+receivers: [{name: finops, type: slack, channel: "#finops"}]
+defaults: {notify: [finops]}
+rules: [{name: gpu, type: rolling_spend, window: 24h, thresholds: {warning: 50}}]
+""",
+        encoding="utf-8",
+    )
+    monkeypatch.delenv("ALERTD_SLACK_BOT_TOKEN", raising=False)
+    with BillingWorld() as world:
+        monkeypatch.setenv("ALERTD_NOVITA_API_KEY", API_KEY)
+        monkeypatch.setenv("ALERTD_NOVITA_BASE_URL", world.url)
+        assert run(["check", "--online"]) == 1
+    out, err = capsys.readouterr()
+    assert 'account "default": ok' in out
+    assert "receivers that lack the secrets named above were not asked" in err

@@ -12,7 +12,10 @@ from alertd.cli.run import dry_run_summary
         (
             1,
             False,
-            "Dry run: 1 alert open as far as bills could be read (see the errors above), nothing sent, nothing stored.",
+            (
+                "Dry run: 1 alert open as far as bills could be read (see the errors above; `alertd check --online` "
+                "tests key and address), nothing sent, nothing stored."
+            ),
         ),
     ],
 )
