@@ -15,8 +15,8 @@ from tests.simulation.world import HOST, NEVER_S, World
 
 SETTLED_AFTER_S = 70 * 60
 """After a receiver's trouble: what it could not take is tried again within the hour."""
-MOST_TRIES = 2000
-"""Whoever sends one thing more often gets no answer any more, so that a run with such a bug ends."""
+MOST_TRIES = 300
+"""Three days of attempts are fewer. Whoever sends one thing more often gets no answer, so that such a run ends."""
 LOSING = frozenset({"failing", "swallowing", "nonsense", "captive"})
 """After these nobody knows whether it arrived; after three it is given up, and the fallback has it."""
 
