@@ -123,6 +123,38 @@ class MonthlyEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Renewal:
+    """A further term of a subscription; it begins where the one before ends."""
+
+    at: Annotated[Offset, Key("When it is renewed, and the charge falls due.", example="7d")]
+    until: Annotated[
+        Offset | None, Key("When the further term ends; default as long a term as the first.", example="37d")
+    ] = None
+    amount: Annotated[Usd | None, Key("What it costs; default the subscription's `amount`.", example="$1,400")] = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SubscriptionEntry:
+    """A fixed term of one owner and product, paid whole when it is bought, and its renewals."""
+
+    account: Annotated[str, Key("The account, where the rules have several.", example="prod")] = ""
+    owner: Annotated[str, Key("Instance or endpoint id.", example="gpu-1")] = ""
+    product: Annotated[str, Key("The product's name.", example="H100 SXM 80GB")] = ""
+    product_id: Annotated[str, Key("The product's id.", example="h100-sxm")] = ""
+    category: Annotated[str, Key("The productCategory of what is bought.", example="gpu")] = "gpu"
+    amount: Annotated[Usd, Key("What the term costs.", example="$1,400")]
+    voucher: Annotated[Share, Key("The share that vouchers pay.", example="30%")] = Share(Fraction(0))
+    start: Annotated[
+        Offset,
+        Key("When it is bought and begins; it is a purchase only after the test's start.", example="-23d", name="from"),
+    ] = Offset(0)
+    until: Annotated[Offset, Key("When the term ends.", example="7d")]
+    renewed: Annotated[
+        tuple[Renewal, ...], Key("Its renewals, in order of time; default none.", example=[{"at": "6d"}])
+    ] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class InstanceChange:
     """From when on an instance has a status."""
 
@@ -277,6 +309,13 @@ class RuleTest:
         Key(
             "Monthly bills.",
             example=[{"id": "b1", "month": "2026-02", "total": "$120", "status": [{"is": "outed"}]}],
+        ),
+    ] = ()
+    subscriptions: Annotated[
+        tuple[SubscriptionEntry, ...],
+        Key(
+            "Subscriptions: for rules of type `subscription`, and as spend of the category `subscription`.",
+            example=[{"owner": "gpu-1", "amount": "$1,400", "from": "-23d", "until": "7d", "renewed": [{"at": "6d"}]}],
         ),
     ] = ()
     instances: Annotated[

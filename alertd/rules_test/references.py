@@ -8,13 +8,15 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from alertd.core.labels import Labels, Patterns
-from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES
+from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, PRODUCT_CATEGORIES
+from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_file.references import RESERVED_RULES, KnownNames, check_matchers
 from alertd.rules_file.remedy import closest, known_words, show
-from alertd.rules_test.model import RuleTest
+from alertd.rules_test.model import RuleTest, SubscriptionEntry
 from alertd.rules_test.notation import offset_text
+from alertd.rules_test.subscriptions import stretches
 
 MOST_POLLS = 10_000
 """A year by the hour; a test that takes longer than some seconds is no unit test."""
@@ -60,19 +62,43 @@ def check_times(entry: Entry, test: RuleTest, findings: Findings) -> None:
         if times != sorted(set(times)):
             text = "these changes are not in the order of time; write each at a later time than the one before"
             findings.add(part.problem(("status",), text))
+    for part, subscription in zip(parts(entry, "subscriptions", "subscription"), test.subscriptions, strict=True):
+        _check_terms(part, subscription, findings)
+
+
+def _check_terms(part: Entry, subscription: SubscriptionEntry, findings: Findings) -> None:
+    """Find terms that end before they begin, and renewals out of order."""
+    before, *renewals = stretches(subscription)
+    if before.end <= before.start:
+        findings.add(part.problem(("until",), "this is not after from; write a later time"))
+        return
+    for one, renewal in zip(parts(part, "renewed", "renewal"), renewals, strict=True):
+        if renewal.bought <= before.bought:
+            before_at = offset_text(timedelta(hours=before.bought))
+            text = f"this is not after {before_at}, when the term before was bought; write a later time"
+            findings.add(one.problem(("at",), text))
+        if renewal.end <= renewal.start:
+            begins = offset_text(timedelta(hours=renewal.start))
+            text = f"this is not after {begins}, when the term begins; write a later time"
+            findings.add(one.problem(("until",), text))
+        before = renewal
 
 
 def check_names(entry: Entry, test: RuleTest, rules: LoadedRules, findings: Findings) -> None:
     """Find what the test names that the rules or the billing API do not have."""
     known = known_names(rules)
-    for part in parts(entry, "bills", "bill"):
-        _check_word(part, ("category",), CATEGORIES, "category", findings)
-        _check_account(part, known, findings)
-    for part in parts(entry, "key_bills", "key bill"):
-        _check_word(part, ("category",), KEY_CATEGORIES, "category of bills by API key", findings)
-        _check_account(part, known, findings)
-    for part in parts(entry, "balances", "balance"):
-        _check_account(part, known, findings)
+    # What is paid for subscriptions may be written as bills, unless the test has them with their terms.
+    billed = PRODUCT_CATEGORIES if test.subscriptions else CATEGORIES
+    for key, kind, categories, what in (
+        ("bills", "bill", billed, "category of bills where there are subscriptions:"),
+        ("key_bills", "key bill", KEY_CATEGORIES, "category of bills by API key"),
+        ("subscriptions", "subscription", SUBSCRIPTION_CATEGORIES, "category of subscriptions"),
+        ("balances", "balance", (), ""),
+        ("instances", "instance", (), ""),
+    ):
+        for part in parts(entry, key, kind):
+            _check_word(part, ("category",), categories, "category" if categories is CATEGORIES else what, findings)
+            _check_account(part, known, findings)
     for part, reads in zip(parts(entry, "unread", "unread"), test.unread, strict=True):
         _check_patterns(part, "category", reads.category, CATEGORIES, findings)
         _check_patterns(part, "account", reads.account, known.accounts, findings)

@@ -15,7 +15,7 @@ from alertd.core.alerts.silence import Silence, matchable
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.messages.outbox import OutboxEntry
-from alertd.core.spend.bill import CATEGORIES
+from alertd.core.spend.bill import CATEGORIES, SUBSCRIPTION
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.reading import Cadence
 from alertd.daemon.cycle import Cycle
@@ -112,14 +112,17 @@ async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notif
 
 def _categories(test: RuleTest) -> tuple[str, ...]:
     """
-    Return the categories to poll: those with bills, or all where reads fail.
+    Return the categories to poll: those with bills or subscriptions, or all where reads fail.
 
     While every read succeeds, a category without bills says nothing: its data edge is that of the others.
     """
     if test.unread:
         return CATEGORIES
-    billed = {one.category for one in test.bills}
-    return tuple(category for category in CATEGORIES if category in billed) or CATEGORIES[:1]
+    # Some category of usage is always polled: subscriptions do not say how far bills are known.
+    billed = {one.category for one in test.bills if one.category != SUBSCRIPTION} or {CATEGORIES[0]}
+    if test.subscriptions:
+        billed.add(SUBSCRIPTION)
+    return tuple(category for category in CATEGORIES if category in billed)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -15,10 +15,12 @@ from alertd.core.dataclass import dataclass
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of
 from alertd.core.money import UNITS_PER_USD, Usd
 from alertd.core.resources import Listed, Listing, ResourceKind
-from alertd.core.spend.bill import Balance, BillRows, KeyBills, MonthlyBill, Series
+from alertd.core.spend.bill import SUBSCRIPTION, Balance, BillRows, KeyBills, MonthlyBill, Series
+from alertd.core.spend.subscription import rows_of
 from alertd.core.utilization import WHOLE, Sample
 from alertd.errors import ApiUnavailable
 from alertd.rules_test.model import BilledSeries, InstanceEntry, MonthlyEntry, RuleTest, StatusChange
+from alertd.rules_test.subscriptions import terms_of
 
 _NEVER = 2**62
 _SAMPLED_S = 300
@@ -73,6 +75,8 @@ class BillsOfTest:
         own = {account, ""} if is_only else {account}
         self._monthly = [one for one in test.monthly_bills if one.account in own]
         self._instances = [one for one in test.instances if one.account in own]
+        bought = [one for one in test.subscriptions if one.account in own]
+        self._terms = [term for one in bought for term in terms_of(one, account, self._start)]
         self._balances = sorted((one for one in test.balances if one.account in own), key=lambda one: one.at)
         self._rows = self._by_category([one for one in test.bills if one.account in own])
         self._key_rows = self._by_category([one for one in test.key_bills if one.account in own])
@@ -84,7 +88,11 @@ class BillsOfTest:
         }
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
-        """Return the rows of a range that the bills show now."""
+        """Return the rows of a range that the bills show now; of subscriptions the charges of the terms bought."""
+        if category == SUBSCRIPTION and self._terms:
+            self._refuse(category)
+            now = self._clock.now
+            return rows_of(term for term in self._terms if term.bought_at <= now and hour_of(term.bought_at) in span)
         return self._read(self._rows, category, span)
 
     async def read_resources(self, kind: ResourceKind) -> Listing:

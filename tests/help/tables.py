@@ -44,6 +44,8 @@ TEST_PARTS: "dict[str, type[DataclassInstance]]" = {
     "unread: ": test_model.FailedReads,
     "monthly_bills: ": test_model.MonthlyEntry,
     "monthly_bills: status: ": test_model.StatusChange,
+    "subscriptions: ": test_model.SubscriptionEntry,
+    "subscriptions: renewed: ": test_model.Renewal,
     "instances: ": test_model.InstanceEntry,
     "instances: status: ": test_model.InstanceChange,
     "silences: ": test_model.SilenceEntry,

@@ -24,7 +24,7 @@ BAD = sorted((HERE / "bad").glob("*.yaml"))
 SAID_BY_SCHEMA = re.compile(
     "file-(key|is|without)|rules-number|balance|tests|test-(key|not|without)|start-words|settle"
     "|bill-(key|without|from-(words|number)|late|voucher)|hours-(words|count|list|empty|too-fine|comma)|revised"
-    "|monthly-(status|month|total)(?!-)|silence-without|expect-(key|without|at-(negative|number)|alerts)"
+    "|monthly-(status|month|total)(?!-)|subscription-(key|without|from|renewed-without)|silence-without|expect-(key|without|at-(negative|number)|alerts)"
     "|alert-(without|key|state|severity|value)|message-(without|reason)"
 )
 
