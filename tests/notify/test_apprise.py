@@ -153,9 +153,9 @@ async def test_apprise_when_it_raises_then_unknown_without_its_words(
 @pytest.mark.parametrize(
     ("url", "text"),
     [
-        pytest.param("hushhush", "no URL that Apprise knows", id="no URL"),
-        pytest.param("nosuch://hush", "no URL that Apprise knows", id="no such service"),
-        pytest.param("tgram://hush", "no URL that Apprise knows", id="a token that cannot be one"),
+        pytest.param("hushhush", "not a URL that Apprise knows", id="no URL"),
+        pytest.param("nosuch://hush", "not a URL that Apprise knows", id="no such service"),
+        pytest.param("tgram://hush", "not a URL that Apprise knows", id="a token that cannot be one"),
         pytest.param("json://a/hush json://b/hush", "give each URL its own", id="two URLs"),
     ],
 )
