@@ -57,7 +57,7 @@ class Scene:
     """Where a forecast begins to look; None where data is missing: it is never made from incomplete data."""
     metric: str
     last_day: GroupSums | None
-    """What each group was about billed in the 24 hours before the edge; None where hours of them are missing."""
+    """What groups were about billed in the last 24 hours, but for fixed terms; None where hours of that are missing."""
     before: HourRange | None
     """As many hours before the period, None where they are not known."""
     gaps: tuple[Gap, ...]
@@ -267,8 +267,15 @@ class WatchedBudget(BudgetKeys):
         )
 
     def _last_day(self, facts: Facts, edges: Edges, edge: int) -> GroupSums | None:
-        day = HourRange(edge - HOURS_PER_DAY, edge)
-        if facts.data.gaps(self.categories(facts.data), day):
+        # Most accounts have no subscriptions: theirs are the edges that are known already.
+        rule = self._hourly if edges.cells.of_category(SUBSCRIPTION).any() else self
+        categories = rule.categories(facts.data)
+        if not categories:
+            return None
+        edges = edges if rule is self else rule.edges(facts)
+        end = min(edge, edges.latest)
+        day = HourRange(end - HOURS_PER_DAY, end)
+        if facts.data.gaps(categories, day):
             return None
         return since_start(facts.spend, facts.data, self.metric, edges, start=day.start, end=day.end).about
 

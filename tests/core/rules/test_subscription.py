@@ -150,9 +150,13 @@ def test_rolling_spend_when_a_term_was_paid_then_counts_only_where_it_is_named(c
 def test_budget_when_a_term_was_paid_then_counts_it_whole_and_draws_no_pace_from_it() -> None:
     """It is money of the month; an hour later it must not look like $500 a day."""
     rule = BudgetRule(name="b", period=Period.MONTH, amount=usd("1000"), thresholds={WARNING: Share(Fraction(1, 10))})
-    (sample,) = rule.evaluate(desk_with_term(term(bought_at=NOW - 4 * HOUR)).facts(), {})
+    facts = desk_with_term(term(bought_at=NOW - 4 * HOUR)).facts()
+    (sample,) = rule.evaluate(facts, {})
     assert str(sample.value) == "0.51"
     assert sample.expected is None or sample.expected < 1
+    assert [(one.standing.spent, one.standing.last_day) for one in stand(rule, facts)] == [(usd("510"), usd("10"))]
+    named = replace(rule, category=Patterns(("gpu", SUBSCRIPTION)))
+    assert [one.standing.last_day for one in stand(named, facts)] == [usd("510")]
 
 
 def test_runway_when_a_renewal_falls_due_then_the_balance_lasts_no_longer() -> None:
