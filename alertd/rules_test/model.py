@@ -135,7 +135,7 @@ class Renewal:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SubscriptionEntry:
-    """A fixed term of one owner and product, paid whole when it is bought, and its renewals."""
+    """A fixed term of one owner and product, paid in full when it is bought, and its renewals."""
 
     account: Annotated[str, Key("The account, where the rules have several.", example="prod")] = ""
     owner: Annotated[str, Key("Instance or endpoint id.", example="gpu-1")] = ""
