@@ -300,22 +300,24 @@ class Cycle:
         return report
 
     async def _judge_meanwhile(self, state: DaemonState, now: datetime, report: CycleReport) -> None:
-        """Judge what was read of the bills so far, where the rest of this read takes long."""
-        is_sure = self._time.verdict() is Verdict.CHECKED and not self._intake.is_left_out
-        if not is_sure or await self._rebase(now) or self._state is not state:
+        """Let alerts begin and rise by what was read of the bills so far, where the rest of this read takes long."""
+        is_unsure = self._time.verdict() is not Verdict.CHECKED or self._intake.is_left_out
+        if is_unsure or await self._rebase(now) or self._state is not state:
             return
         self._name_owners(state)
-        # Sums are judged as far as they are known; a rule about what is lacking waits for the end.
+        # A rule about missing data waits for the end; so does what ends or falls: what is still awaited may fail.
         rules = [rule for rule in self._plan.rules if isinstance(rule, GroupRule)]
-        await self._conclude(now, report, rules, is_whole=True)
+        await self._conclude(now, report, rules, is_whole=True, only_rises=True)
         self._on_decided()
 
-    async def _conclude(self, now: datetime, report: CycleReport, rules: Sequence[Rule], *, is_whole: bool) -> None:
+    async def _conclude(
+        self, now: datetime, report: CycleReport, rules: Sequence[Rule], *, is_whole: bool, only_rises: bool = False
+    ) -> None:
         async with self._deciding:
             begun = self._timer()
             moves, facts = await self._evaluate(now, report, rules)
             report.evaluate_s += self._timer() - begun
-            begun = self._timer()
+            begun, moves = self._timer(), [move for move in moves if move.is_rise or not only_rises]
             await self._decide(moves, facts, now, report, is_whole=is_whole)
             report.decide_s += self._timer() - begun
 

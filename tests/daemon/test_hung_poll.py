@@ -16,6 +16,7 @@ from alertd.daemon.service import Service
 from alertd.daemon.signals import Signals
 from alertd.daemon.systemd import ServiceManager
 from alertd.daemon.watchdog import CYCLE_DEADLINE
+from alertd.errors import ApiUnavailable
 from alertd.notify.base import Envelope, Notifier, Outcome
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.watch import RulesWatch
@@ -63,6 +64,25 @@ class OneHangs(Billing):
         return await Billing.read_bills(self, category, span)
 
 
+@dataclass(slots=True, kw_only=True)
+class OneFailsLate(Billing):
+    """Has spend that stopped; from the fifth poll on a category fails, half a minute after all others have answered."""
+
+    failed_twice: asyncio.Event
+    failures: int = 0
+
+    async def read_bills(self, category: str, span: HourRange) -> BillRows:
+        loop = asyncio.get_running_loop()
+        self.clock.true = START + timedelta(seconds=loop.time())
+        if category == "llm" and loop.time() >= 4 * POLL.total_seconds():
+            self.failures += 1
+            if self.failures == 2:
+                self.failed_twice.set()
+            await asyncio.sleep(30)
+            raise ApiUnavailable("no answer", account="default", what="bills")
+        return await Billing.read_bills(self, category, span)
+
+
 class Notified(Pager):
     """Notes on the loop's clock when it was sent something."""
 
@@ -76,9 +96,11 @@ class Notified(Pager):
         return await super().send(envelope)
 
 
-async def _life(folder: Path, billing: Billing, pager: Pager, *, until: asyncio.Event) -> None:
+async def _life(
+    folder: Path, billing: Billing, pager: Pager, *, until: asyncio.Event, rules: str = RULES, polls: int = 3
+) -> None:
     path = folder / "rules.yaml"
-    path.write_text(RULES, encoding="utf-8")
+    path.write_text(rules, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
     settings = Settings.model_construct(
         rules=path, database_url=url, novita_api_key=SecretStr("key"), poll_interval=POLL, http_listen="off"
@@ -94,7 +116,7 @@ async def _life(folder: Path, billing: Billing, pager: Pager, *, until: asyncio.
         billing.app = app
         service = Service(app, watch=RulesWatch(path), manager=ServiceManager(), signals=signals)
         running = asyncio.create_task(service.run())
-        async with asyncio.timeout(3 * POLL.total_seconds()):
+        async with asyncio.timeout(polls * POLL.total_seconds()):
             await until.wait()
         signals.stop.set()
         await running
@@ -126,3 +148,17 @@ def test_poll_when_one_category_hangs_then_what_the_others_brought_is_notified_b
     finally:
         loop.close()
     assert POLL.total_seconds() < pager.at_s < POLL.total_seconds() + 15
+
+
+def test_poll_when_one_category_fails_late_then_no_alert_on_it_ends_before_that_is_known(tmp_path: Path) -> None:
+    """While a read goes on an alert may begin or rise only: the category that is awaited may be the one that fails."""
+    loop, clock, failed_twice = HastyLoop(), VirtualClock(true=START), asyncio.Event()
+    billing = OneFailsLate(clock=clock, rows=[row(hour_of(START) - 1, "80")], failed_twice=failed_twice)
+    pager = Pager(clock)
+    rules = RULES.replace("category: gpu, group_by: [owner], window: 24h", "window: 1h")
+    try:
+        with system_of(loop, START):
+            loop.run_until_complete(_life(tmp_path, billing, pager, until=failed_twice, rules=rules, polls=8))
+    finally:
+        loop.close()
+    assert [reason for _, reason, _ in pager.got] == ["firing"]

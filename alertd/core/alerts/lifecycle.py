@@ -218,6 +218,16 @@ class Move:
         return self.before != self.after
 
     @property
+    def is_rise(self) -> bool:
+        """Whether the alert began, fired or became more severe."""
+        before, after = self.before, self.after
+        if after.state is AlertState.RESOLVED:
+            return False
+        if before is None or before.state is AlertState.RESOLVED:
+            return True
+        return after.state is not before.state or after.severity > before.severity
+
+    @property
     def is_turn(self) -> bool:
         """Whether the turn of a calendar period ended the alert."""
         return self.after.state is AlertState.RESOLVED and self.after.reason.startswith(_TURN)
