@@ -24,10 +24,10 @@ from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import Overview, overview
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.held import Held, build_facts, with_api_names
 from alertd.core.rules.own.names import BLINDNESS, OWN, WITHOUT_BILLS
 from alertd.core.rules.records import ReloadOutcome
+from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.core.spend.reading import Cadence
 from alertd.core.spend.view import SpendView
 from alertd.daemon.asked import Scene, acting_of
@@ -305,8 +305,8 @@ class Cycle:
         if is_unsure or await self._rebase(now) or self._state is not state:
             return
         self._name_owners(state)
-        # A rule about missing data waits for the end; so does what ends or falls: what is still awaited may fail.
-        rules = [rule for rule in self._plan.rules if isinstance(rule, GroupRule)]
+        # What is still awaited may fail: what then decides nothing, and what ends or falls, waits for the end.
+        rules = [rule for rule in self._plan.rules if isinstance(rule, RollingSpend)]
         await self._conclude(now, report, rules, is_whole=True, only_rises=True)
         self._on_decided()
 
