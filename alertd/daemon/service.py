@@ -10,7 +10,6 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from alertd.core.alert import AlertState
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.calendar import Period
@@ -89,6 +88,8 @@ class Service:
             public_read=app.settings.http_public_read,
         )
         self._wants_overview = self._listen_on is not None
+        self._firing = ""
+        """How many alerts fire, as the status says it; empty before a poll has ended well."""
 
     async def run(self) -> None:
         """Serve until asked to stop; then let sends in flight finish."""
@@ -250,6 +251,8 @@ class Service:
             self._log.error("cycle failed", error=str(error))
         else:
             outcome = "ok" if report.is_ok else "not complete"
+            if not report.is_moved:
+                self._firing = f"{report.firing} firing, "
             # After a poll the time is checked: at the start nothing was due before, or nobody could say.
             self._reports_asked.set()
             self._maintain_asked.set()
@@ -258,9 +261,8 @@ class Service:
                 await send_heartbeat(url, self._app.settings.outgoing)
         finally:
             self._watchdog.cycle_ended()
-            firing = sum(alert.state is AlertState.FIRING for alert in self._app.cycle.open_alerts())
             if not self._stop.is_set():
-                self._manager.status(f"{firing} firing, last poll {self._app.time.now():%H:%M} UTC {outcome}")
+                self._manager.status(f"{self._firing}last poll {self._app.time.now():%H:%M} UTC {outcome}")
 
     async def _report(self) -> None:
         """File the reports that are due, by a time that was checked: a wrong one would send them early, or never."""

@@ -18,6 +18,7 @@ from alertd.core.alerts.requests import Acknowledge
 from alertd.daemon import actions as actions_module
 from alertd.daemon.control_socket import ask, socket_path
 from alertd.daemon.service import SPEND_KEPT
+from alertd.errors import StoreError
 from tests.core.builders import HOUR, NOW
 from tests.daemon.serving import SLACK_RULES, Served, serving, until
 from tests.doubles import SlackChannel
@@ -213,6 +214,24 @@ async def test_heartbeat_when_a_poll_ends_then_pinged_only_if_all_was_read(
     assert heard == ["/ping/me"] * pings
     word = "not complete" if broken else "ok"
     assert f"STATUS=1 firing, last poll 12:05 UTC {word}" in served.manager.heard
+
+
+async def test_status_when_a_poll_fails_then_counts_what_fires_since_the_last_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory is given up where the store failed, and systemd then said that nothing fires."""
+    async with serving(tmp_path) as served:
+        await served.polled()
+
+        async def failing(*_: object, **__: object) -> None:
+            served.app.cycle.forget()
+            raise StoreError("the disk is full")
+
+        monkeypatch.setattr(served.app.cycle, "run", failing)
+        served.clock[0] += HOUR
+        served.service._poll_asked.set()
+        await served.polled(2)
+    assert "STATUS=1 firing, last poll 13:05 UTC failed" in served.manager.heard
 
 
 async def test_rules_when_edited_badly_twice_and_then_well_then_each_edit_counts_and_is_polled_for(
