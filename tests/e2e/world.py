@@ -465,8 +465,13 @@ def _handler(world: BillingWorld) -> type[BaseHTTPRequestHandler]:
 def _hook_handler(hook: Hook) -> type[BaseHTTPRequestHandler]:
     class Handler(_Quiet):
         def do_POST(self) -> None:
-            body = self.rfile.read(int(self.headers["Content-Length"]))
+            length = int(self.headers["Content-Length"])
+            body = self.rfile.read(length)
             hook.attempts += 1
+            if len(body) < length:
+                # Who sent it was killed in between: no server takes half a request.
+                self.close_connection = True
+                return
             reply = hook.replies.popleft() if hook.replies else Reply()
             if reply.is_accepted:
                 headers = {name.lower(): value for name, value in self.headers.items()}
