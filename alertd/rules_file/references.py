@@ -95,6 +95,9 @@ def check_accounts(accounts: Sequence[tuple[Entry, Account]], findings: Findings
 def check_rule_names(entry: Entry, known: KnownNames, findings: Findings) -> None:
     """Find what a rule names that does not exist, as far as that is known whatever else is wrong with it."""
     _check_patterns(entry, ("account",), known.accounts, findings)
+    is_by_key = any(text == View.API_KEY for _, text in entry.texts("view"))
+    _check_category(entry, ("category",), findings, is_by_key=is_by_key)
+    _check_team(entry, ("team",), known, findings)
     check_globs(entry, (*GROUP_KEYS, "product_id"), findings)
     check_groups(entry, known, findings)
     check_receivers(entry, ("notify",), known, findings)
@@ -103,16 +106,12 @@ def check_rule_names(entry: Entry, known: KnownNames, findings: Findings) -> Non
 
 
 def check_rule(entry: Entry, rule: Rule, known: KnownNames, findings: Findings) -> None:
-    """Find what a rule's type says is wrong between its keys, and categories and teams that do not exist."""
+    """Find what a rule's type says is wrong between its keys, and actions that it cannot offer."""
     for way, text in rule.problems():
         # The last part of a way is a key that its author made up: the place is the key's own.
         key, location = (way, (way,)) if isinstance(way, str) else (way[0], (*way, KEY))
         shown = text if text.startswith(key) else f"{key}: {text}"
         findings.add(entry.problem(location, shown, has_keys=False))
-    if isinstance(getattr(rule, "category", None), Patterns):
-        _check_category(entry, ("category",), findings, is_by_key=View.USAGE not in rule.views)
-    if isinstance(getattr(rule, "team", None), Patterns):
-        _check_team(entry, ("team",), known, findings)
     _check_actions(entry, rule, known, findings)
 
 

@@ -58,6 +58,20 @@ def test_bad_file_when_loaded_then_shows_its_one_mistake(file: Path) -> None:
     assert found[0] == expected or (expected.endswith("…") and found[0].startswith(expected[:-1]))
 
 
+def test_rule_when_it_cannot_be_built_then_what_it_names_is_checked_all_the_same(tmp_path: Path) -> None:
+    """A category that does not exist was named only once every other mistake of its rule was corrected."""
+    file = tmp_path / "rules.yaml"
+    rule = "{name: gpu, type: rolling_spend, category: gpus, windw: 24h, thresholds: {warning: 5}}"
+    file.write_text(f"version: 1\nrules: [{rule}]\n", encoding="utf-8")
+    with pytest.raises(RulesError) as caught:
+        load_rules(file)
+    assert [problem.text for problem in caught.value.problems] == [
+        'rule "gpu": window is missing; write e.g. window: 24h',
+        'rule "gpu": unknown category "gpus"; did you mean "gpu"?',
+        'rule "gpu": unknown key "windw"; did you mean "window"?',
+    ]
+
+
 def test_bad_files_when_counted_then_are_many() -> None:
     """A glob that finds nothing would pass silently."""
     assert len(BAD) >= 60
