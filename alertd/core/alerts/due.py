@@ -109,8 +109,9 @@ def corrected(move: Move, now: datetime) -> Alert:
 
 
 def _escalation_at(alert: Alert, rule: Rule) -> datetime | None:
-    is_open = rule.escalate is not None and alert.escalated_at is None and alert.fired_at is not None
-    return alert.fired_at + rule.escalate.after if is_open and alert.fired_at and rule.escalate else None
+    if rule.escalate is None or alert.escalated_at is not None or alert.fired_at is None:
+        return None
+    return alert.fired_at + rule.escalate.after
 
 
 def _is_escalation_due(alert: Alert, rule: Rule, now: datetime) -> bool:
