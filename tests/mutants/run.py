@@ -1,30 +1,37 @@
-"""Runs the tests that matter for a planted bug, the nearest first, until one fails."""
+"""
+Plants bugs and runs the tests that matter for each, the nearest first, until one fails.
 
+The tests are collected once. Each bug is planted in a fork of that process, in the functions that it changes; one that
+changes what runs at import (a table, SQL in a constant, a default) is imported in a process of its own.
+"""
+
+import gc
 import json
 import os
 import re
+import select
+import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
+from multiprocessing import get_context
+from types import CodeType, FunctionType
+
+import pytest
 
 from tests.mutants.mutant import Mutant
-from tests.mutants.planting import VARIABLE
+from tests.mutants.planting import VARIABLE, path_of
+from tests.mutants.stages import ROOT, stages_of
 
-ROOT = Path(__file__).parents[2]
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
 _STALL_S = 300
 """A stage that takes longer hangs: that is found too."""
-_LEFT_OUT = {"e2e", "demo", "mutants", "fuzz", "simulation", "simulator"}
-"""Rooms whose tests start processes, which a planted bug does not reach, or take long."""
-
-
-_RED: set[str] = set()
-"""Tests that fail without any bug planted: they find nothing."""
+_GREEN = "green"
+_OPTIONS = ("-q", "-n", "0", "-p", "no:cacheprovider", "--tb=no", "--timeout=60")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,80 +41,200 @@ class Verdict:
     mutant: Mutant
     found_by: str
     """The test that failed first, and passes without the bug; empty where the bug survived."""
+    red: tuple[str, ...]
+    """Tests that fail without any bug planted: they find nothing."""
     seconds: float
 
 
-def verdict(mutant: Mutant, *, stages: int = 3) -> Verdict:
+class Planter:
+    """A pytest plugin: in place of running what was collected, it plants bugs in forks and runs parts of it there."""
+
+    def __init__(self, mutants: Sequence[Mutant], stages: int, jobs: int, report: Callable[[Verdict], None]) -> None:
+        self._mutants, self._stages, self._jobs, self._report = mutants, stages, jobs, report
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        """Plant each bug, a few at a time, and report of each in the order of the table."""
+        session.config.pluginmanager.unregister(name="terminalreporter")
+        forks = get_context("fork")
+        with ProcessPoolExecutor(self._jobs, forks, _hold, (session, self._stages)) as pool:
+            for verdict in pool.map(_verdict, self._mutants):
+                self._report(verdict)
+        return True
+
+
+def plant_all(mutants: Sequence[Mutant], *, stages: int, jobs: int, report: Callable[[Verdict], None]) -> None:
     """
-    Plant a bug and run tests until one fails that passes without it.
+    Plant bugs one at a time and report of each whether a test that passes without it fails.
 
     Raises:
-        ValueError: The text that the bug changes is not there.
+        ValueError: The text that a bug changes is not there.
         RuntimeError: Pytest could not run.
     """
+    files = {test.partition("::")[0] for mutant in mutants for test in mutant.tests}
+    files |= {file for mutant in mutants for stage in list(stages_of(mutant.module))[:stages] for file in stage}
+    planter = Planter(mutants, stages, jobs, report)
+    with tempfile.TemporaryDirectory(prefix="alertd-mutants-") as folder:
+        # What fails is killed where it stands, and leaves its files to whoever began.
+        os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
+        ended = pytest.main([*_OPTIONS, *sorted(files)], plugins=[planter])
+    if ended not in {pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED}:
+        raise RuntimeError(f"pytest ended with {ended}: collect the tests to see why")
+
+
+_HELD: list[tuple[pytest.Session, int]] = []
+
+
+def _hold(session: pytest.Session, stages: int) -> None:
+    _HELD.append((session, stages))
+
+
+def _verdict(mutant: Mutant) -> Verdict:
+    ((session, stages),) = _HELD
     begun = time.monotonic()
+    pairs = changed_functions(mutant)
+    red: set[str] = set()
     found = ""
-    with tempfile.TemporaryDirectory(prefix="alertd-mutant-") as folder:
-        given = Path(folder) / "planted.json"
-        given.write_text(json.dumps({"module": mutant.module, "source": mutant.planted()}), encoding="utf-8")
-        nearest = [list(mutant.tests)] if mutant.tests else []
-        for files in [*nearest, *list(stages_of(mutant.module))[:stages]]:
-            found = _finder(files, given)
-            if found:
+    for names in _stages(mutant, stages):
+        while True:
+            if pairs:
+                found = _failure_in_fork(session, _items(session, names, red), pairs)
+            else:
+                found = _failure_of_import(names, mutant, red)
+            if not found or "::" not in found or not _failure_in_fork(session, _items(session, [found], set()), []):
                 break
-    return Verdict(mutant=mutant, found_by=found, seconds=time.monotonic() - begun)
+            red.add(found)
+        if found:
+            break
+    return Verdict(mutant=mutant, found_by=found, red=tuple(sorted(red)), seconds=time.monotonic() - begun)
 
 
-def red_tests() -> tuple[str, ...]:
-    """Return the tests that were met so far and fail without any bug planted."""
-    return tuple(sorted(_RED))
+def _stages(mutant: Mutant, stages: int) -> Iterator[list[str]]:
+    if mutant.tests:
+        yield list(mutant.tests)
+    yield from list(stages_of(mutant.module))[:stages]
 
 
-def _finder(files: list[str], given: Path) -> str:
-    """Return the first test that fails because of the bug, empty where there is none."""
-    while True:
-        found = _first_failure(files, given)
-        if not found or _is_green(found, files):
-            return found
-        _RED.add(found)
+def _items(session: pytest.Session, names: Sequence[str], red: set[str]) -> list[pytest.Item]:
+    """Return the tests of files, or those named, in the order of names; what starts a database server comes last."""
+    rank = {name: at for at, name in enumerate(names)}
+    known = [
+        (rank.get(item.nodeid, rank.get(item.nodeid.partition("::")[0])), item)
+        for item in session.items
+        if item.nodeid not in red
+    ]
+    chosen = [(at, item) for at, item in known if at is not None]
+    return [item for _, item in sorted(chosen, key=lambda pair: ("postgres" in pair[1].nodeid, pair[0]))]
 
 
-@cache
-def _is_green_alone(tests: tuple[str, ...]) -> bool:
-    return not _first_failure(list(tests), None)
+def changed_functions(mutant: Mutant) -> list[tuple[CodeType, CodeType]]:
+    """Return the code of each function or method before and after; nothing where what runs at import changes."""
+    path = path_of(mutant.module)
+    texts = (path.read_text(encoding="utf-8"), mutant.planted())
+    before, after = (compile(text, str(path), "exec", dont_inherit=True) for text in texts)
+    pairs = list(_pairs(before, after))
+    return [] if (None, None) in pairs else [pair for pair in pairs if pair[0] is not None]
 
 
-def _is_green(found: str, files: list[str]) -> bool:
-    """Return whether what failed with the bug passes without it; of a run that ended as a whole, all of its files."""
-    return _is_green_alone((found,) if "::" in found else tuple(files))
+def _pairs(before: CodeType, after: CodeType) -> Iterator[tuple[CodeType, CodeType] | tuple[None, None]]:
+    if _own(before) != _own(after):
+        yield None, None
+        return
+    for old, new in zip(_inner(before), _inner(after), strict=True):
+        if "__qualname__" in old.co_names and not old.co_flags & 1:  # the body of a class
+            yield from _pairs(old, new)
+        elif _whole(old) != _whole(new):
+            yield (old, new) if old.co_freevars == new.co_freevars else (None, None)
 
 
-def stages_of(module: str) -> Iterator[list[str]]:
-    """Yield test files: those that name the module, the rest of its room, those that name what imports it."""
-    direct = {path for path, text in _tests().items() if _names(text, module)}
-    direct |= {path for path in _tests() if path.stem == f"test_{module.rpartition('.')[2]}"}
-    room = ROOT.joinpath("tests", *module.split(".")[1:-1])
-    near = {path for path in _tests() if path.parent == room} - direct
-    users = [user for user, text in _product().items() if _names(text, module)]
-    far = {path for path, text in _tests().items() if any(_names(text, user) for user in users)} - direct - near
-    for stage in (direct, near, far):
-        if stage:
-            yield sorted(str(path.relative_to(ROOT)) for path in stage)
+def _inner(code: CodeType) -> list[CodeType]:
+    return [constant for constant in code.co_consts if isinstance(constant, CodeType)]
 
 
-def _first_failure(files: list[str], given: Path | None) -> str:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-n", "0"]
-    command += ["-p", "no:cacheprovider", "--tb=no", "--timeout=60", *files]
-    environment = {**os.environ}
-    if given is not None:
-        command += ["-p", "tests.mutants.planting", *(f"--deselect={test}" for test in sorted(_RED))]
-        environment[VARIABLE] = str(given)
-    try:
-        done = subprocess.run(
-            command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=_STALL_S, check=False
-        )
-    except subprocess.TimeoutExpired:
-        return f"no end within {_STALL_S} s"
+def _own(code: CodeType) -> tuple[object, ...]:
+    constants = [c.co_name if isinstance(c, CodeType) else (type(c), repr(c)) for c in code.co_consts]
+    return code.co_code, code.co_names, tuple(constants)
+
+
+def _whole(code: CodeType) -> tuple[object, ...]:
+    return _own(code), code.co_varnames, code.co_freevars, tuple(map(_whole, _inner(code)))
+
+
+def _failure_in_fork(
+    session: pytest.Session, items: Sequence[pytest.Item], pairs: Sequence[tuple[CodeType, CodeType]]
+) -> str:
+    """Run tests in a fork with functions changed; return the first that fails, empty where none does."""
+    if not items:
+        return ""
+    reading, writing = os.pipe()
+    process = os.fork()
+    if not process:
+        try:
+            os.setpgid(0, 0)
+            _replace(pairs)
+            os.write(writing, (_first_failure(session, items) or _GREEN).encode()[:2000])
+        except BaseException as error:  # noqa: BLE001 # what a bug breaks, up to the end of the process, is found
+            os.write(writing, f"the run ended: {error!r}".encode()[:2000])
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb", buffering=0) as pipe:
+        is_there, _, _ = select.select([pipe], [], [], _STALL_S)
+        answer = pipe.read(2000).decode() if is_there else f"no end within {_STALL_S} s"
+    for end in (os.killpg, os.kill):
+        try:
+            end(process, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    os.waitpid(process, 0)
+    return "" if answer == _GREEN else answer or "the run ended at once"
+
+
+def _replace(pairs: Sequence[tuple[CodeType, CodeType]]) -> None:
+    gc.unfreeze()
+    functions = [thing for thing in gc.get_objects() if type(thing) is FunctionType]
+    for old, new in pairs:
+        place = (old.co_filename, old.co_qualname, old.co_firstlineno)
+        for function in functions:
+            code = function.__code__
+            if (code.co_filename, code.co_qualname, code.co_firstlineno) == place:
+                function.__code__ = new
+
+
+def _first_failure(session: pytest.Session, items: Sequence[pytest.Item]) -> str:
+    failed: list[str] = []
+
+    class Watch:
+        def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+            if report.failed:
+                failed.append(report.nodeid)
+
+    session.config.pluginmanager.register(Watch())
+    for item, following in zip(items, [*items[1:], None], strict=True):
+        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if failed:
+            return failed[0]
+    return ""
+
+
+def _failure_of_import(names: list[str], mutant: Mutant, red: set[str]) -> str:
+    """Run tests in a process that imports the changed module; return the first that fails, empty where none does."""
+    command = [sys.executable, "-m", "pytest", "-x", *_OPTIONS, "-p", "tests.mutants.planting", *names]
+    with tempfile.NamedTemporaryFile("w", encoding="utf-8", suffix=".json") as given:
+        given.write(json.dumps({"module": mutant.module, "source": mutant.planted()}))
+        given.flush()
+        try:
+            done = subprocess.run(
+                [*command, *(f"--deselect={test}" for test in sorted(red))],
+                cwd=ROOT,
+                env={**os.environ, VARIABLE: given.name},
+                capture_output=True,
+                text=True,
+                timeout=_STALL_S,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            return f"no end within {_STALL_S} s"
     if done.returncode in {0, 5}:
         return ""
     failed = _FAILED.search(done.stdout)
@@ -117,22 +244,3 @@ def _first_failure(files: list[str], given: Path | None) -> str:
     if "Timeout" in done.stdout + done.stderr or "conftest" in done.stderr:
         return "the run ended: " + (done.stderr or done.stdout).strip().splitlines()[-1][:120]
     raise RuntimeError(f"pytest ended with {done.returncode}: {(done.stdout + done.stderr)[-800:]}")
-
-
-def _names(text: str, module: str) -> bool:
-    package, _, name = module.rpartition(".")
-    return re.search(rf"{re.escape(module)}\b|from {re.escape(package)} import [^\n]*\b{name}\b", text) is not None
-
-
-@cache
-def _tests() -> dict[Path, str]:
-    found = sorted((ROOT / "tests").rglob("test_*.py"))
-    return {
-        path: path.read_text(encoding="utf-8") for path in found if _LEFT_OUT.isdisjoint(path.relative_to(ROOT).parts)
-    }
-
-
-@cache
-def _product() -> dict[str, str]:
-    found = sorted((ROOT / "alertd").rglob("*.py"))
-    return {".".join(path.relative_to(ROOT).with_suffix("").parts): path.read_text(encoding="utf-8") for path in found}

@@ -7,7 +7,8 @@ import pytest
 
 from tests.mutants.draw import draw, mutations
 from tests.mutants.planting import PlantedFinder, path_of, plant
-from tests.mutants.run import ROOT, stages_of
+from tests.mutants.run import changed_functions
+from tests.mutants.stages import ROOT, stages_of
 from tests.mutants.table import TABLE
 
 
@@ -46,6 +47,18 @@ def test_planted_module_when_imported_then_it_has_the_bug() -> None:
 def test_planting_when_module_is_imported_already_then_it_is_refused() -> None:
     with pytest.raises(RuntimeError, match="imported before"):
         plant("tests.mutants.run", "")
+
+
+@pytest.mark.parametrize(
+    ("name", "changed"),
+    [
+        pytest.param("learn a longer range", ["RangeLimit.learn"], id="a method"),
+        pytest.param("judge disabled rules", ["judge"], id="a function"),
+        pytest.param("count summary", [], id="what runs at import, which needs a process of its own"),
+    ],
+)
+def test_planted_bug_when_compared_then_the_functions_that_it_changes(name: str, changed: list[str]) -> None:
+    assert [before.co_qualname for before, _ in changed_functions(TABLE[name])] == changed
 
 
 def test_tests_of_module_when_chosen_then_the_nearest_come_first() -> None:
