@@ -90,7 +90,7 @@ async def ask_daemon(settings: "Settings | AskedSettings", request: "Request") -
 
     database = parse_database_url(settings.store_url())
     if database is None:
-        raise UserError("ALERTD_DATABASE_URL: sqlite:// is a database in memory; nothing in it can be asked for")
+        raise UserError("ALERTD_DATABASE_URL: sqlite:// is an in-memory database; no other process can read it")
     if isinstance(database, PostgresUrl):
         import asyncio
 

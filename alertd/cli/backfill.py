@@ -46,7 +46,7 @@ def command(ctx: click.Context, since: timedelta) -> int:
     try:
         return asyncio.run(_backfill(settings, since))
     except KeyboardInterrupt:
-        click.echo("\nStopped; what was read is stored, and the next `alertd backfill` goes on there.", err=True)
+        click.echo("\nStopped; what was read is stored, and the next `alertd backfill` continues there.", err=True)
         return 130
 
 

@@ -61,7 +61,7 @@ def command(
     if not timedelta(days=1) <= since <= SPEND_KEPT:
         raise click.BadParameter(f"write between 1d and {SPEND_KEPT.days}d", param_hint="--since")
     if suggest and (against is not None or as_json):
-        raise click.UsageError("--suggest stands alone: leave out --against and --json")
+        raise click.UsageError("--suggest cannot be combined with --against or --json")
     settings = prepare_to_connect(ctx)
     files = [path or settings.rules_path(), *([against] if against is not None else [])]
     prepared = run_whole(_prepare(settings, files, since))

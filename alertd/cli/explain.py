@@ -57,7 +57,7 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
         now = now_of(store)
         at = asked or now
         if at > now:
-            raise click.BadParameter("this time has not come yet", param_hint="--at")
+            raise click.BadParameter("this time is in the future", param_hint="--at")
         alerts = {alert.fingerprint: alert for alert in store.alerts.all_alerts()}
         watched = build_watched(loaded, settings) if loaded is not None else None
         rules = {rule.name: rule for rule in watched.rules} if watched is not None else {}

@@ -55,7 +55,7 @@ class Asked:
         first, last = self._days(data.now.date())
         found, edge = days(first, last, timezone), data.edge(data.books)
         if found.start > hour_of(data.now):
-            raise click.BadParameter(f"{first:%Y-%m-%d} has not come yet", param_hint=option)
+            raise click.BadParameter(f"{first:%Y-%m-%d} is in the future", param_hint=option)
         if last - first > LONGEST:
             raise click.BadParameter(f"these are more than {LONGEST.days} days", param_hint="--from")
         return None if edge is None else HourRange(found.start, max(found.start, min(found.end, edge)))

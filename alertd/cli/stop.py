@@ -78,7 +78,7 @@ def _is_confirmed(question: tuple[str, ...]) -> bool:
     for line in lines:
         click.echo(line, err=True)
     if not sys.stdin.isatty():
-        raise UserError("this is not a terminal, so nobody can be asked back: add --yes if you mean it")
+        raise UserError("this is not a terminal, so nobody can confirm; add --yes if you mean it")
     if click.confirm(last, err=True):
         return True
     click.echo("Nothing was asked for.", err=True)
@@ -181,7 +181,7 @@ async def _watch(settings: "Settings", request: "Act") -> int:
         if code is not None:
             return code
         if monotonic_s() >= until_s:
-            click.echo("The daemon goes on; `alertd actions` shows what comes of it.")
+            click.echo("The daemon carries on; `alertd actions` shows the outcome.")
             return 0
         await asyncio.sleep(_LOOK_S)
 

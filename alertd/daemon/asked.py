@@ -37,7 +37,7 @@ def acting_of(
         actions: Of the rules file.
         resources: What is listed of the accounts where lists are read.
         requests: The open ones and the latest.
-        read_at: When the lists of accounts were read: what was stopped since runs no more, whatever they say.
+        read_at: When the lists of accounts were read: what was stopped since is no longer running, whatever they say.
     """
     listed = {resource.key: resource for resource in resources if resource.kind is ResourceKind.INSTANCE}
     for request in requests:

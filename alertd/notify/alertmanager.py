@@ -74,7 +74,9 @@ def _base_url(url: str) -> str:
     if not is_http_url(url):
         raise ValueError("not an http(s) URL; write http://alertmanager:9093")
     if has_login(urlsplit(url)):
-        raise ValueError("a login in the URL stands here for all to read; use basic_auth_username or url_env")
+        raise ValueError(
+            "everyone who reads this file would see the login in the URL; use basic_auth_username or url_env"
+        )
     return url
 
 

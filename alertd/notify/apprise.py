@@ -74,7 +74,7 @@ class AppriseConfig(ReceiverConfig):
     @model_validator(mode="after")
     def _usable(self) -> Self:
         if find_spec("apprise") is None:
-            raise ValueError("receivers of type apprise need a further package: pip install 'alertd[apprise]'")
+            raise ValueError("receivers of type apprise need another package: pip install 'alertd[apprise]'")
         if not self.url_env and not self.url_file:
             raise ValueError("an apprise receiver needs url_env or url_file")
         return self

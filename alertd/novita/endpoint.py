@@ -62,7 +62,7 @@ def checked_base_url(base_url: str, *, account: str) -> str:
         raise SettingsError(f'account "{account}": base_url has a host with letters beyond ASCII; write {spelt} for it')
     if url is not None and url.path.endswith(_API_PATH):
         raise SettingsError(
-            f'account "{account}": base_url ends with {_API_PATH}, which is put behind it; write it without that'
+            f'account "{account}": base_url ends with {_API_PATH}, which alertd appends itself; leave it out'
         )
     if url is None or url.query or url.fragment:
         raise SettingsError(

@@ -101,7 +101,7 @@ class BillStream:
             case _Place.TAIL:
                 self._finish_with_rows()
             case _:
-                raise UnexpectedShape(f"the answer breaks off after {len(self._columns)} rows")
+                raise UnexpectedShape(f"the answer is cut off after {len(self._columns)} rows")
         return self._columns
 
     def _excess(self) -> str:
@@ -120,7 +120,7 @@ class BillStream:
     def _finish_with_rows(self) -> None:
         envelope = decode_object(self._head + _PLACEHOLDER + bytes(self._buffer))
         if bytes(envelope.pop("bills")) != _PLACEHOLDER:
-            raise UnexpectedShape("bills stands there twice")
+            raise UnexpectedShape('"bills" appears twice')
         check_envelope(envelope, rows_key="bills", has_list=True, has_rows=len(self._columns) > 0)
 
     def _advance(self) -> bool:

@@ -307,7 +307,7 @@ class Transport:
             self._unanswered.miss()
             failure = "the answer was not complete in time"
         except httpx.HTTPError as error:
-            failure = f"{type(error).__name__}: {shorten(str(error)) or 'no further word'}"
+            failure = f"{type(error).__name__}: {shorten(str(error)) or 'no further detail'}"
         # Raised outside of the handlers: httpx's exceptions hold the request, and with it the key.
         raise ApiUnavailable(self._redact(failure), account=self.account, what=request.what)
 

@@ -118,7 +118,7 @@ def checked_proxy_url(text: str) -> str:
         raise ValueError(f'"{shown_proxy(text)}" is not a proxy\'s URL; write {_EXAMPLE}, or unset it')
     if scheme in _SOCKS and not all(map(find_spec, _SOCKS_PACKAGES)):
         raise ValueError(
-            f'"{shown_proxy(text)}" is a SOCKS proxy, which needs further packages: pip install "alertd[socks]"; '
+            f'"{shown_proxy(text)}" is a SOCKS proxy, which needs another package: pip install "alertd[socks]"; '
             f"or write {_EXAMPLE}"
         )
     # Path, query and fragment mean nothing for a proxy, and curl drops them too.

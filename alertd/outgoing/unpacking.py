@@ -68,7 +68,7 @@ class Unpacker:
                 if not data:
                     return
                 if self._coding == "deflate":
-                    raise UnpackingError("the answer goes on behind its end")
+                    raise UnpackingError("the answer continues after its end")
                 self._stream = zlib.decompressobj(_GZIP)
             piece = self._stream.decompress(data, PIECE_BYTES)
             data = self._stream.unconsumed_tail or self._stream.unused_data
@@ -83,7 +83,7 @@ class Unpacker:
             UnpackingError: The body is cut: its end, or the checksum there, is missing.
         """
         if self._head and not self._stream.eof:
-            raise UnpackingError("the answer is cut before its end")
+            raise UnpackingError("the answer is cut off before its end")
 
 
 def _has_zlib_header(data: bytes) -> bool:

@@ -65,7 +65,7 @@ def check_reserved(entry: Entry, findings: Findings) -> None:
         text = f"this name is reserved for {RESERVED_RULES[entry.name]}; choose another"
         findings.add(entry.problem(("name",), text, has_keys=False))
     if entry.kind == "receiver" and entry.name == OWNER:
-        text = "this name is reserved: in notify it stands for the owner of what the alert is about; choose another"
+        text = "this name is reserved: in notify it means the owner of what the alert is about; choose another"
         findings.add(entry.problem(("name",), text, has_keys=False))
 
 
@@ -157,7 +157,7 @@ def check_globs(entry: Entry, keys: Iterable[str], findings: Findings) -> None:
         for location in places:
             for place, text in entry.texts(*location):
                 if LIKELY_EXPRESSION.search(text):
-                    remedy = "only * ? [ab] stand for others in globs; write * alone, or a list of values"
+                    remedy = "only * ? [ab] are wildcards in globs; write * alone, or a list of values"
                     findings.warn(entry.problem(place, f"{show(text)} looks like a regular expression; {remedy}"))
 
 
@@ -172,7 +172,7 @@ def _check_team(entry: Entry, keys: tuple[str, ...], known: KnownNames, findings
 def check_owner(entry: Entry, findings: Findings) -> None:
     """Find an owner that stands for nothing, and labels that would hide what alertd itself says."""
     if not {"match", "match_name"} & entry.node.children.keys():
-        text = "match is missing; write match: with the ids it stands for, or match_name: with names that the API gives"
+        text = "match is missing; write match: with the ids it covers, or match_name: with names that the API gives"
         findings.add(entry.problem((), text))
     _check_label_names(entry, (*RULE_LABELS, *GROUP_KEYS), findings)
     check_globs(entry, ("match", "match_name"), findings)
@@ -183,7 +183,7 @@ def check_report(entry: Entry, default_notify: tuple[str, ...], findings: Findin
     named = list(entry.texts("notify"))
     for place, name in named:
         if name == OWNER:
-            text = "notify: a report is about everybody, so no owner stands for it; write receivers"
+            text = "notify: a report is about everybody, so it has no owner; write receivers"
             findings.add(entry.problem(place, text, has_keys=False))
     if not named and not default_notify:
         findings.add(entry.problem((), "notify is missing; write the receivers that get the report"))

@@ -46,7 +46,7 @@ def unknown_key(key: str, known: tuple[str, ...]) -> str:
     if f"{key}_env" in known:
         remedy = f"write {key}_env: NAME_OF_VARIABLE"
         also = f" or {key}_file: /path" if f"{key}_file" in known else ""
-        return f"{key}: a secret never stands in this file; {remedy}{also}"
+        return f"{key}: secrets do not belong in this file; {remedy}{also}"
     near = closest(key, known)
     return f"unknown key {show(key)}{near or f'; it has {known_words(known)}'}"
 

@@ -136,7 +136,7 @@ def _within(parse: Callable[[object], object], key: Key, write: Callable[..., ob
             return found
         if key.at_least is not None and found < key.at_least:  # type: ignore[operator] # bounds have the key's type
             if key.at_least == 1 and write is values.write_money:
-                raise ValueError(f"{show(value)} is nothing; write an amount above 0")
+                raise ValueError(f"{show(value)} is zero; write an amount above 0")
             raise ValueError(f"{show(value)} is too little; the least is {write(key.at_least)}")
         if key.at_most is not None and found > key.at_most:  # type: ignore[operator] # the same
             raise ValueError(f"{show(value)} is too much; the most is {write(key.at_most)}")

@@ -177,7 +177,7 @@ class _Stop(Exception):
 
 @dataclass(slots=True)
 class _Open:
-    """A list or mapping whose end has not come yet."""
+    """A list or mapping that is still open."""
 
     node: Node
     anchor: str | None
@@ -313,10 +313,10 @@ class _Builder:
         name = event.anchor or ""
         self._refuse_as_key(line, column)
         if any(entry.anchor == name for entry in self._open):
-            self.stop(line, column, f"alias *{name} stands inside of what it stands for; write the values out")
+            self.stop(line, column, f"alias *{name} refers to a value that contains it; write the values out")
         anchor = self._anchors.get(name)
         if anchor is None:
-            self.stop(line, column, f'alias *{name} has no anchor before it; a glob stands in quotes: "*{name}"')
+            self.stop(line, column, f'alias *{name} has no anchor before it; quote a glob: "*{name}"')
         self._nodes += anchor.size
         self._alias_nodes += anchor.size
         if self._alias_nodes > MAX_ALIAS_NODES:

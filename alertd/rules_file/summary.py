@@ -206,7 +206,7 @@ def _check(tree: "nodes.Template") -> None:
         kind = type(node).__name__
         line = f"line {getattr(node, 'lineno', 1)} of the template: "
         if kind not in _ALLOWED:
-            raise SummaryError(f"{line}{_FORBIDDEN.get(kind, 'this syntax')} cannot stand in a summary")
+            raise SummaryError(f"{line}{_FORBIDDEN.get(kind, 'this syntax')} is not allowed in a summary")
         if depth > _MAX_DEPTH:
             raise SummaryError(f"{line}it is nested too deeply")
         fields = dict(node.iter_fields())

@@ -278,7 +278,7 @@ def parse_url(value: object) -> Url:
     text = parse_text(value)
     parts = split_http_url(text)
     if parts is not None and has_login(parts):
-        raise ValueError("this address holds a user or password; secrets never stand in this file")
+        raise ValueError("this address holds a user or password; secrets do not belong in this file")
     if parts is None:
         raise ValueError(f"{show(text)} is not an address; write it in full, like https://example.com/page")
     return Url(text)

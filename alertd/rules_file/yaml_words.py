@@ -24,7 +24,7 @@ _REMEDIES = (
     (r"scanning an? (anchor|alias)", "a name is missing after & or *; put the value in quotes if it is text"),
     (r"tag", "tags are not allowed; remove the !, or put the value in quotes if it is text"),
     (r"directive|incompatible YAML", "directives (%) are not needed; remove the line"),
-    (r"<document start>", "this stands outside of the document; check the indentation"),
+    (r"<document start>", "this is outside the document; check the indentation"),
     (r"found unexpected ':'", 'a blank is missing after this ":", or the text needs "quotes"'),
     (r"indentation|empty line", "the indentation is not consistent"),
 )

@@ -70,7 +70,7 @@ def _amounts(part: str) -> Iterator[Usd | None]:
     first, _ = parse_exact(match["first"].replace("$", ""))
     step, _ = parse_exact((match["step"] or "0").replace("$", ""))
     if first >= 0 > first + step * (count - 1):
-        raise ValueError(f"{show(part)} falls below nothing; write fewer hours, or the credit by itself, like -3")
+        raise ValueError(f"{show(part)} falls below zero; write fewer hours, or the credit by itself, like -3")
     yield from (Usd(first + step * number) for number in range(min(count, _MOST_HOURS + 1)))
 
 

@@ -98,7 +98,7 @@ def base_url(example: str) -> Callable[[str], str]:
         if parts is None:
             raise ValueError(_no_address(value, example))
         if parts.path.rstrip("/").endswith(_API_PATH):
-            raise ValueError(f"ends with {_API_PATH}, which is put behind it; write the address without that")
+            raise ValueError(f"ends with {_API_PATH}, which alertd appends itself; leave it out")
         if has_login(parts) or parts.query or parts.fragment:
             raise ValueError(f"holds a login, a query or a fragment, which has no place there; write {example}")
         return value
@@ -134,7 +134,7 @@ def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable
     def read(value: SecretStr | None) -> SecretStr | None:
         text = "" if value is None else value.get_secret_value()
         if text.startswith(other):
-            raise ValueError(f"is of another kind ({other}…); it belongs into {variable}, and {prefix}… here")
+            raise ValueError(f"is of another kind ({other}…); it belongs in {variable}, and {prefix}… here")
         if not all("!" <= character <= "~" for character in text):
             raise ValueError("has blanks or characters that no token has; copy it again")
         if text and (text[:1] in _QUOTES or text[-1] in _QUOTES or not text.removeprefix(prefix)):

@@ -85,7 +85,7 @@ def open_to_read(url: str) -> Driver:
     """
     address = parse_database_url(url)
     if address is None:
-        raise SettingsError("ALERTD_DATABASE_URL: sqlite:// is a database in memory, there is nothing to read in it")
+        raise SettingsError("ALERTD_DATABASE_URL: sqlite:// is an in-memory database, which no other process can read")
     if isinstance(address, PostgresUrl):
         return _postgres(address, is_read_only=True)
     return SqliteDatabase.open_read_only(address)

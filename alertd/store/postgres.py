@@ -214,7 +214,7 @@ class PostgresDatabase:
     def _writing(self) -> Iterator[str]:
         """Begin to write, and yield the number by which the fate of the transaction can be asked for."""
         if self._is_read_only:
-            raise StoreError(f"{self.place}: it was opened to read and cannot be written")
+            raise StoreError(f"{self.place}: it was opened read-only and cannot be written")
         check = _NUMBER if self._epoch is None else CHECK_LEASE.replace("?", str(self._epoch))
         with self._bracket(f"{_BEGIN_WRITE}; {check}") as said:
             if said is None:

@@ -7,7 +7,7 @@ import psycopg
 
 from alertd.errors import StoreError
 
-GOES_ON = "check that the server runs and can be reached from here; a running alertd goes on by itself"
+GOES_ON = "check that the server runs and can be reached from here; a running alertd carries on by itself"
 _REMEDIES = {
     "08": GOES_ON,
     "57P": GOES_ON,
@@ -17,8 +17,8 @@ _REMEDIES = {
     # What a standby says to BEGIN READ WRITE; alertd asks for nothing else that a server may lack.
     "0A000": "a standby cannot be written: name the primary server in ALERTD_DATABASE_URL",
     "42501": "give this user the right to create and change tables in its schema",
-    "53100": "the server's disk is full; make room, a running alertd goes on by itself",
-    "53": "the server is out of connections or memory; a running alertd goes on by itself",
+    "53100": "the server's disk is full; make room, a running alertd carries on by itself",
+    "53": "the server is out of connections or memory; a running alertd carries on by itself",
     "55P03": "another session keeps it locked; look for it in pg_stat_activity",
     "57014": "it took too long, or somebody cancelled it; look at the server's load",
     "XX00": "the server finds damage; see its log and restore a backup",

@@ -32,7 +32,7 @@ _RESTORE = (
     "bills still in the API are read again"
 )
 _REMEDIES = {
-    sqlite3.SQLITE_FULL: "the disk is full; make room, a running alertd goes on by itself",
+    sqlite3.SQLITE_FULL: "the disk is full; make room, a running alertd carries on by itself",
     sqlite3.SQLITE_IOERR: "reading or writing failed; check the disk, quotas and file size limits",
     sqlite3.SQLITE_READONLY: "it cannot be written; let this user write the file and its folder",
     sqlite3.SQLITE_CANTOPEN: "it cannot be opened; the folder must exist and this user must be allowed to use it",

@@ -91,7 +91,7 @@ def _postgres_url(url: str) -> PostgresUrl:
     if not is_plain or not ports_ok or "\0" in url:
         raise SettingsError(f"{_SETTING}: cannot be read as a PostgreSQL URL; {encode}")
     if any(found and not 0 < int(found["port"] or 1) <= _LARGEST_PORT for found in found_hosts):
-        raise SettingsError(f"{_SETTING}: a port is a number from 1 to {_LARGEST_PORT}; write it behind the host")
+        raise SettingsError(f"{_SETTING}: a port is a number from 1 to {_LARGEST_PORT}; write it after the host")
     options = parse_qs(parts.query)
     name = parts.path.strip("/") or "".join(options.get("dbname", []))
     if not name:

@@ -143,7 +143,7 @@ class Guard:
             return self._refuse(request, HTTPStatus.SERVICE_UNAVAILABLE, str(error))
         except Exception:  # noqa: BLE001 -- the boundary to browsers: one page must not end the serving
             get_logger().exception("page failed", path=request.path)
-            words = "this page failed; alertd itself goes on. Its log has the reason"
+            words = "this page failed; alertd itself keeps running. Its log has the reason"
             return self._refuse(request, HTTPStatus.INTERNAL_SERVER_ERROR, words)
 
     def visitor(self, request: web.Request) -> Visitor | None:

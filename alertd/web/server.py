@@ -119,7 +119,9 @@ class Endpoints:
             async with asyncio.timeout(_STATUS_S):
                 return await self._status()
         except TimeoutError:
-            raise StoreError(f"the store has not answered within {_STATUS_S:.0f} s; alertd goes on by itself") from None
+            raise StoreError(
+                f"the store has not answered within {_STATUS_S:.0f} s; alertd carries on by itself"
+            ) from None
 
     async def _metrics(self, _: web.Request) -> web.Response:
         text = self._metrics_page.text(await self._judged(), store_bytes=self._store_bytes())

@@ -127,7 +127,7 @@ def test_stop_when_no_daemon_runs_then_carried_out_by_the_command_and_shown_ever
     explained = stopping.run("explain", name)[1]
     assert "stop of notebook-9 requested by dana" in explained
     assert "stop of notebook-9: done" in explained
-    # It runs no more, whatever the list said before.
+    # It is no longer running, whatever the list said before.
     code, _, err = stopping.run("stop", name, "--yes")
     assert (code, vendor.calls) == (1, [Verb.STOP])
     assert "notebook-9 does not run: it is exited" in err

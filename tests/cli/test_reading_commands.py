@@ -151,7 +151,7 @@ def test_spend_when_asked_for_a_month_or_days_then_those_of_the_rules_time_zone(
     [
         pytest.param(["--month", "2026-13"], '"2026-13" is not a month like 2026-10', id="no month"),
         pytest.param(["--month", "10"], '"10" is not a month like 2026-10', id="half a month"),
-        pytest.param(["--month", "2026-02"], "2026-02-01 has not come yet", id="a month to come"),
+        pytest.param(["--month", "2026-02"], "2026-02-01 is in the future", id="a month to come"),
         pytest.param(["--from", "2026-02-30"], '"2026-02-30" is not a day like 2026-10-05', id="no day"),
         pytest.param(["--from", "0001-01-01"], '"0001-01-01" is not a day like 2026-10-05', id="a slip"),
         pytest.param(["--from", "20260101"], '"20260101" is not a day', id="another form"),

@@ -231,16 +231,16 @@ def test_silence_list_when_there_are_none_then_says_so(desk: Desk) -> None:
         (["ack", "zzzz"], 1, 'there is no alert "zzzz"; `alertd alerts --all` lists them'),
         (["ack", "1c"], 1, 'there is no alert "1c"; write at least 4 of its digits'),
         (["ack", "PLAIN", "--undo"], 1, "is not acknowledged"),
-        (["ack", "OVER"], 1, "has ended already 2026-01-10 13:00 UTC: there is nothing to acknowledge"),
+        (["ack", "OVER"], 1, "has already ended 2026-01-10 13:00 UTC: there is nothing to acknowledge"),
         (["silence"], 2, "Usage"),
         (["silence", "add", "--for", "1h"], 2, "Missing argument"),
         (["silence", "add", "owner=x"], 2, "--for: a silence needs an end: 24h, month-end, resolved"),
         (["silence", "add", "owner=x", "--for", "5"], 2, '"5" is not a duration; write 90m, 24h, 7d or 4w'),
         (["silence", "add", "owner=x", "--for", "99999d"], 2, "is too long"),
-        (["silence", "add", "owner=x", "--for", "0h"], 1, "which is past; choose a later time"),
+        (["silence", "add", "owner=x", "--for", "0h"], 1, "which is in the past; choose a later time"),
         (["silence", "add", "owner=x", "--until", "tomorrow"], 2, "month-end, quarter-end or resolved"),
         (["silence", "add", "owner=x", "--until", "2026-12-01T08:00"], 2, "2026-12-01T08:00"),
-        (["silence", "add", "owner=x", "--until", "2020-12-01T08:00Z"], 1, "which is past; choose a later time"),
+        (["silence", "add", "owner=x", "--until", "2020-12-01T08:00Z"], 1, "which is in the past; choose a later time"),
         (["silence", "add", "owner=x", "--until", "day-end", "--timezone", "Mars/Base"], 2, "Mars/Base"),
         (["silence", "add", "owner=x", "--until-spend", "0"], 2, "is not an amount above zero; write it like +$200"),
         (["silence", "add", "owner=x", "--until-spend", "lots"], 2, '"lots" is not an amount above zero'),
@@ -253,7 +253,7 @@ def test_silence_list_when_there_are_none_then_says_so(desk: Desk) -> None:
         (["silence", "expire", "ffffffff"], 1, "`alertd silence list` shows them"),
         (["explain", "nonsense"], 1, "lists them; nor is there a rule of that name"),
         (["explain", "gpu-24h", "--at", "yesterday"], 2, '"yesterday" is not a time'),
-        (["explain", "gpu-24h", "--at", "2026-01-10T14:31Z"], 2, "this time has not come yet"),
+        (["explain", "gpu-24h", "--at", "2026-01-10T14:31Z"], 2, "this time is in the future"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )  # fmt: skip
@@ -285,7 +285,7 @@ def test_command_when_the_database_is_in_memory_then_says_so(desk: Desk, monkeyp
     """Nothing of it is kept."""
     monkeypatch.setenv("ALERTD_DATABASE_URL", "sqlite://")
     code, _, err = desk.run("ack", "1c00")
-    assert (code, "a database in memory; nothing in it can be asked for" in err) == (1, True)
+    assert (code, "an in-memory database; no other process can read it" in err) == (1, True)
 
 
 def test_commands_when_the_rules_are_broken_then_requests_are_carried_out_all_the_same(full: Desk) -> None:

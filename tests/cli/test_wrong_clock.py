@@ -71,7 +71,7 @@ def test_command_when_the_clock_is_wrong_then_says_so_once(wrong: Desk, argument
 def test_explain_when_the_clock_is_behind_then_what_has_come_can_be_asked_for(
     full: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """It was refused as a time that has not come yet."""
+    """It was refused as a time in the future."""
     store = Store.open(URL, now=NOW)
     store.meta.put_clock(ClockRecord(checked_at=NOW, elapsed_s=clocks.elapsed_s(), boot=clocks.boot_id()))
     store.close()

@@ -114,7 +114,7 @@ def test_once_when_the_store_is_postgres_then_commands_show_what_a_file_would(
     ("change", "words"),
     [
         pytest.param(("/test", "/nowhere"), "does not exist", id="no such database"),
-        pytest.param(("host=/", "host=/nowhere/"), "alertd goes on by itself", id="no server there"),
+        pytest.param(("host=/", "host=/nowhere/"), "alertd carries on by itself", id="no server there"),
         pytest.param(("host=", "hosts="), "cannot read this PostgreSQL URL", id="an option that is none"),
     ],
 )

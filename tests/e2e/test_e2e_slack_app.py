@@ -137,7 +137,7 @@ def test_button_when_the_alert_has_ended_or_the_person_may_not_then_harmless(
         assert actions(slack.shown()[0]) == []
         do(loop_thread, slack.press(press))
         wait_for(lambda: len(slack.whispers) == 4, why="the answer")
-        assert "has ended already" in slack.whispers[3][1]
+        assert "has already ended" in slack.whispers[3][1]
     assert no_traceback(alertd.log.read_text())
 
 

@@ -179,7 +179,7 @@ SHOWN = (
         "daemon.asked",
         "is_newer = was_read_at is None or request.finished_at > was_read_at",
         "is_newer = was_read_at is not None and request.finished_at > was_read_at",
-        "what was stopped since the last list runs no more",
+        "what was stopped since the last list is no longer running",
         _ASKED,
     ),
     planted_bug(

@@ -186,7 +186,7 @@ def test_package_when_missing_then_check_says_what_to_install(monkeypatch: pytes
     with pytest.raises(RulesError) as caught:
         load_rules(rules)
     assert str(caught.value).endswith(
-        """3:5: receiver "any": receivers of type apprise need a further package: pip install 'alertd[apprise]'"""
+        """3:5: receiver "any": receivers of type apprise need another package: pip install 'alertd[apprise]'"""
     )
 
 

@@ -44,18 +44,18 @@ def test_body_when_it_comes_in_any_parts_then_is_unpacked(coding: str, data: byt
 def test_body_when_any_byte_of_its_end_is_missing_then_is_not_whole(coding: str, data: bytes) -> None:
     """All of the content may have come and only its checksum not: what it would have said nobody knows."""
     for missing in range(1, 20):
-        with pytest.raises(UnpackingError, match="cut before its end"):
+        with pytest.raises(UnpackingError, match="cut off before its end"):
             unpack(coding, data[:-missing], 1 << 20)
 
 
 @pytest.mark.parametrize(
     ("coding", "data", "said"),
     [
-        pytest.param("gzip", b"\x1f", "cut before its end", id="one byte"),
+        pytest.param("gzip", b"\x1f", "cut off before its end", id="one byte"),
         pytest.param("gzip", TEXT, "cannot be unpacked", id="not compressed at all"),
         pytest.param("gzip", gzip.compress(TEXT)[:-8] + bytes(8), "cannot be unpacked", id="a wrong checksum"),
         pytest.param("gzip", gzip.compress(TEXT) + b"<html>", "cannot be unpacked", id="something behind it"),
-        pytest.param("deflate", zlib.compress(TEXT) + b"<html>", "behind its end", id="something behind deflate"),
+        pytest.param("deflate", zlib.compress(TEXT) + b"<html>", "after its end", id="something behind deflate"),
     ],
 )
 def test_body_when_it_is_not_what_its_coding_says_then_is_refused(coding: str, data: bytes, said: str) -> None:

@@ -110,7 +110,7 @@ def test_new_rule_type_when_written_then_is_read_without_further_code(tmp_path: 
         ("period: day", "period: week", 'period: "week" is not a period; write day or month'),
         ("warning: 2.5", "warning: 0.5", "factor.warning: 0.5 is too little; the least is 1"),
         ("info: 50%", "info: 50", "shares.info: 50 is not a share; write 50%, or a number below 1"),
-        ("gpu-1: $5", "gpu-1: 0", "amounts.gpu-1: 0 is nothing; write an amount above 0"),
+        ("gpu-1: $5", "gpu-1: 0", "amounts.gpu-1: 0 is zero; write an amount above 0"),
         ("_never: 4w", "_never: 1h", 'lookback_or_never: "1h" is too little; the least is 24h'),
         ("Europe/Berlin", "Mars", 'timezone: "Mars" is not a time zone; '),
         ("y: critical", "y: bad", 'severity: "bad" is not a severity; write info, warning or critical'),

@@ -326,7 +326,7 @@ def _plugin(monkeypatch: pytest.MonkeyPatch) -> None:
         ("colours: [red, 5]", '3:45: receiver "ops": colours: 5 is not text; write it in quotes if it is meant'),
         ("colours: [mauve]", '3:39: receiver "ops": colours: mauve has gone out of fashion; write teal'),
         ("colors: []", '3:30: receiver "ops": unknown key "colors"; did you mean "colours"?'),
-        ("secret: hunter2", '3:30: receiver "ops": secret: a secret never stands in this file; write secret_env: …'),
+        ("secret: hunter2", '3:30: receiver "ops": secret: secrets do not belong in this file; write secret_env: …'),
         ("secret_env: [hunter2]", '3:42: receiver "ops": secret_env: this is not text; write it in quotes if …'),
         ("nested: {a: x}", '3:42: receiver "ops": nested.a: "x" is not a whole number'),
         ("nested: 5", '3:38: receiver "ops": nested: 5 is not a mapping; write key: value pairs'),

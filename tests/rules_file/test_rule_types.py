@@ -87,7 +87,7 @@ def test_example_of_contributing_when_written_wrongly_then_is_refused_like_any_t
     code, _, error = alertd_in(tmp_path, "check", "rules.yaml")
     assert code == 1
     assert [line.partition(": rule ")[2] for line in error.splitlines()] == [
-        '"a": thresholds.warning: 0 is nothing; write an amount above 0',
+        '"a": thresholds.warning: 0 is zero; write an amount above 0',
         (
             '"a": unknown key "colour"; it has type, name, description, runbook_url, labels, for, keep_firing_for, '
             "resolve_below, notify, send_resolved, repeat_interval, repeat_backoff, repeat_every, escalate, actions, "

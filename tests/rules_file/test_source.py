@@ -89,9 +89,7 @@ def test_byte_order_mark_when_read_then_is_ignored() -> None:
         pytest.param(
             "a: 1\nb: \x07", "f:2:4: character U+0007 is not allowed in YAML; remove it", id="control character"
         ),
-        pytest.param(
-            "&a [*a]", "f:1:5: alias *a stands inside of what it stands for; write the values out", id="cycle"
-        ),
+        pytest.param("&a [*a]", "f:1:5: alias *a refers to a value that contains it; write the values out", id="cycle"),
         pytest.param(
             "a: &x [[[1]]]\nb: " + "[" * 29 + "*x" + "]" * 29,
             "f:2:33: with alias *x, lists and mappings are nested more than 32 deep",

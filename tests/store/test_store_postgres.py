@@ -265,7 +265,7 @@ def test_connection_when_cut_inside_a_transaction_then_nothing_is_kept_and_the_n
                         store.meta.put("half", "yes")
                 store.meta.put("half", "yes")
 
-        with pytest.raises(StoreError, match=r"terminating connection.*alertd goes on by itself"):
+        with pytest.raises(StoreError, match=r"terminating connection.*alertd carries on by itself"):
             cut(is_swallowed=False)
         with pytest.raises(StoreError, match="the connection was cut; nothing of the transaction is kept"):
             cut(is_swallowed=True)
@@ -312,7 +312,7 @@ def test_commit_when_it_never_arrived_then_nothing_is_kept_and_said_so(proxied: 
     proxy, url = proxied
     with closing(Store.open(url, now=NOW)) as store:
         proxy.loss = Loss.REQUEST
-        with pytest.raises(StoreError, match="alertd goes on by itself"):
+        with pytest.raises(StoreError, match="alertd carries on by itself"):
             store.meta.put("x", "y")
         assert proxy.loss is Loss.NOTHING, "it was lost"
         assert store.meta.get("x") is None
@@ -361,7 +361,7 @@ def test_server_when_it_stops_answering_in_a_transaction_then_said_and_the_next_
                 proxy.is_silent = True
                 store.meta.put("x", "2")
 
-        with pytest.raises(StoreError, match=r"no answer .* alertd goes on by itself"):
+        with pytest.raises(StoreError, match=r"no answer .* alertd carries on by itself"):
             write_in_silence()
         proxy.is_silent = False
         assert store.meta.get("x") is None
@@ -373,7 +373,7 @@ def test_server_when_it_accepts_and_never_answers_then_said_so() -> None:
     """So do firewalls, load balancers with nothing behind them, and hosts that are out of memory."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://me@127.0.0.1:{silent.getsockname()[1]}/x?connect_timeout=1"
-        with pytest.raises(StoreError, match=r"timeout.* alertd goes on by itself"):
+        with pytest.raises(StoreError, match=r"timeout.* alertd carries on by itself"):
             Store.open_read_only(url)
 
 

@@ -158,7 +158,7 @@ def act(request: Act, alert: Alert, rule: Rule | None, acting: Acting, now: date
     is_over = alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}
     if is_over:
         ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
-        raise RequestError(f"{alert.rule} ({alert.fingerprint}) has ended already{ended}: there is nothing to stop")
+        raise RequestError(f"{alert.rule} ({alert.fingerprint}) has already ended{ended}: there is nothing to stop")
     action, key = _open_or_wanted(request, alert, rule, acting)
     if (known := open_request(acting.requests, key)) is not None:
         return known, False
@@ -196,7 +196,7 @@ def _start_again(request: Act, alert: Alert, acting: Acting, now: datetime) -> t
         return last, False
     stopped = next((one for one in reversed(of_alert) if one.may_be_undone), None)
     if stopped is None:
-        raise RequestError("nothing was stopped for this alert lately: there is nothing to start again")
+        raise RequestError("nothing was stopped for this alert recently: there is nothing to start again")
     if (known := open_request(acting.requests, stopped.key)) is not None:
         return known, False
     since = stopped.finished_at or stopped.requested_at
@@ -208,9 +208,11 @@ def _start_again(request: Act, alert: Alert, acting: Acting, now: datetime) -> t
     if request.person != stopped.person:
         raise RequestError(f"{stopped.name} was stopped by {stopped.by}, who alone may start it again from here")
     if stopped.action not in acting.actions or stopped.account not in acting.actions[stopped.action].accounts:
-        raise RequestError(f"action {quote(stopped.action)} is in the rules file no more; start it in the console")
+        raise RequestError(
+            f"action {quote(stopped.action)} is no longer in the rules file; start it in the Novita console"
+        )
     if any(one.verb is Verb.START and one.state is ActionState.DONE and _after(one, stopped) for one in of_alert):
-        raise RequestError(f"{stopped.name} was started again already")
+        raise RequestError(f"{stopped.name} has already been started again")
     return (
         replace(
             stopped,

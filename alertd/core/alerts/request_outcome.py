@@ -106,7 +106,7 @@ def _acknowledge(request: Acknowledge, situation: Situation) -> RequestOutcome:
     name = f"{alert.rule} ({alert.fingerprint})"
     if alert.state is AlertState.RESOLVED or request.episode not in {None, alert.episode}:
         ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
-        raise RequestError(f"{name} has ended already{ended}: there is nothing to acknowledge")
+        raise RequestError(f"{name} has already ended{ended}: there is nothing to acknowledge")
     if request.undo:
         if alert.acknowledged_by is None:
             raise RequestError(f"{name} is not acknowledged")
@@ -136,7 +136,7 @@ def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
     request = replace(request, matchers=tuple(_named_alert(matcher, situation) for matcher in request.matchers))
     matching = _matching(request, situation)
     if request.episode is not None and request.episode not in {alert.episode for alert in matching}:
-        raise RequestError("the alert has ended already: there is nothing to silence")
+        raise RequestError("the alert has already ended: there is nothing to silence")
     is_bound = request.until_resolved or request.until_spend is not None
     if is_bound and not matching:
         raise RequestError("nothing that fires now matches; without a firing alert the silence needs a time: --for 24h")

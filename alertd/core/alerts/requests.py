@@ -237,7 +237,8 @@ def check(request: Request, now: datetime) -> None:
         return
     if request.ends_at <= now:
         raise RequestError(
-            f"the silence would have ended at {format_instant(request.ends_at)}, which is past; choose a later time"
+            f"the silence would have ended at {format_instant(request.ends_at)}, "
+            "which is in the past; choose a later time"
         )
     if request.ends_at - now > LONGEST_SILENCE:
         raise RequestTextError("until", f"the silence would end on {request.ends_at:%Y-%m-%d}; {_TOO_LONG}")
@@ -342,7 +343,7 @@ def _values(name: str, value: str) -> Iterator[str]:
             raise RequestTextError("matchers", f"{name}={quote(value)} has a comma without a value beside it")
         if part.startswith(("=", "~")):
             raise RequestTextError(
-                "matchers", f"{name}={quote(value)}: write values and globs behind one =, like {name}=gpu-*"
+                "matchers", f"{name}={quote(value)}: write values and globs after one =, like {name}=gpu-*"
             )
         if part.startswith(('"', "'", "\u201c")):
             raise RequestTextError("matchers", f"{name}={quote(value)}: write the value without quotes; ? fits a blank")

@@ -152,7 +152,7 @@ class RunningRule(SpendRule):
         where = f" in account {account}" if len(facts.data.accounts) > 1 else ""
         who = f"{facts.owners.display(owner)}{where}"
         if not run.hours:
-            return f"{who} runs no more"
+            return f"{who} is no longer running"
         least = "" if run.is_whole else "at least "
         return f"{who} has run for {least}{format_age(timedelta(hours=run.hours))}: {format_usd(run.cost)} so far"
 

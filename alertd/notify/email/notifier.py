@@ -238,7 +238,7 @@ class EmailNotifier:
         if self._username and self._security == "none":
             raise ReceiverError(
                 "ALERTD_SMTP_SECURITY=none would send the password in clear; "
-                "use starttls or tls, or take ALERTD_SMTP_USERNAME away"
+                "use starttls or tls, or unset ALERTD_SMTP_USERNAME"
             )
 
     def __repr__(self) -> str:

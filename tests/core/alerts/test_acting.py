@@ -223,7 +223,7 @@ def test_request_when_delivered_twice_then_the_same_row_even_after_its_end() -> 
     [
         pytest.param(asked(action="stpo"), acting(), 'has no action "stpo"; it has stop', id="another name"),
         pytest.param(asked(), acting(actions={}), 'has no action "stop"', id="gone from the rules"),
-        pytest.param(asked(episode=7), acting(), "has ended already", id="a button of yesterday"),
+        pytest.param(asked(episode=7), acting(), "has already ended", id="a button of yesterday"),
         pytest.param(asked(), acting(instances={}), "in no list of instances", id="no instance"),
         pytest.param(
             asked(),
@@ -289,7 +289,7 @@ def test_start_when_an_hour_has_passed_since_it_stopped_then_no_more() -> None:
             asked(),
             (done(), replace(done(), id="2", verb=Verb.START)),
             HOUR,
-            "started again already",
+            "already been started again",
             id="started already",
         ),
     ],

@@ -116,10 +116,10 @@ def test_ack_when_it_makes_no_sense_then_refused() -> None:
     assert refused(made, undo) == f"gpu-24h ({NAME}) is not acknowledged"
     made.cycle({"gpu-1": "44"})
     for request in (undo, Acknowledge(fingerprint=NAME, by="dana")):
-        text = f"gpu-24h ({NAME}) has ended already 2026-01-10 14:05 UTC: there is nothing to acknowledge"
+        text = f"gpu-24h ({NAME}) has already ended 2026-01-10 14:05 UTC: there is nothing to acknowledge"
         assert refused(made, request) == text
     made.alerts[NAME] = replace(made.of(), resolved_at=None)
-    assert "has ended already:" in refused(made, undo)
+    assert "has already ended:" in refused(made, undo)
 
 
 # --- silences -------------------------------------------------------------------------------------------------------
@@ -140,12 +140,12 @@ def test_ack_when_it_makes_no_sense_then_refused() -> None:
         ),
         pytest.param(
             {"ends_at": NOW},
-            "the silence would have ended at 2026-01-10 12:05 UTC, which is past; choose a later time",
+            "the silence would have ended at 2026-01-10 12:05 UTC, which is in the past; choose a later time",
             id="a past end",
         ),
         pytest.param(
             {"ends_at": NOW + HOUR},
-            "the silence would have ended at 2026-01-10 13:05 UTC, which is past; choose a later time",
+            "the silence would have ended at 2026-01-10 13:05 UTC, which is in the past; choose a later time",
             id="an end now",
         ),
         pytest.param(

@@ -72,7 +72,7 @@ def test_alert_when_the_run_ends_in_complete_data_then_resolved() -> None:
     (fired,), _ = judge([judging], ran.facts(), {}, ["default"])
     assert fired.after.state is AlertState.FIRING
     (ended,), _ = judge([judging], over.facts(), {fired.after.fingerprint: fired.after}, ["default"])
-    assert (ended.after.state, ended.after.headline) == (AlertState.RESOLVED, "gpu-1 runs no more")
+    assert (ended.after.state, ended.after.headline) == (AlertState.RESOLVED, "gpu-1 is no longer running")
 
 
 def test_alert_when_later_hours_could_not_be_read_then_goes_on() -> None:
