@@ -11,7 +11,7 @@ import alertd
 ROOT = Path(alertd.__file__).parent
 AT_THE_ROOT = {"__init__", "__main__", "errors", "clock"}
 FLOORS = (
-    {"errors", "clock", "files"},
+    {"errors", "clock"},
     {"core"},
     {"core.spend"},
     {"core.rules"},

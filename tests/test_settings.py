@@ -13,9 +13,10 @@ from alertd.cli.root import run
 from alertd.core.times import parse_duration
 from alertd.errors import SettingsError
 from alertd.settings.asked import load_asked_settings
-from alertd.settings.model import Settings, _default_text, describe_settings, load_settings
+from alertd.settings.model import Settings, load_settings
 from alertd.settings.sources import SECRETS
 from alertd.web.listen import parse_listen
+from tests.help.tables import default_text, describe_settings
 
 
 @pytest.fixture(autouse=True)
@@ -109,8 +110,8 @@ def test_settings_when_described_then_defaults_as_they_are_written() -> None:
         *("587", ""),
         "false",
     )
-    assert _default_text(timedelta(minutes=90)) == "90m"
-    assert _default_text(timedelta(hours=1)) == "1h"
+    assert default_text(timedelta(minutes=90)) == "90m"
+    assert default_text(timedelta(hours=1)) == "1h"
 
 
 def test_rules_when_both_usual_places_have_them_then_those_of_this_folder(

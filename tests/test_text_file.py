@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from alertd.errors import RulesError
-from alertd.files.text_file import LARGEST_BYTES, UnusableFile, open_ordinary, read_text_file
 from alertd.rules_file.load import load_rules
+from alertd.settings.text_file import LARGEST_BYTES, UnusableFile, open_ordinary, read_text_file
 
 
 @pytest.fixture(params=["fifo", "device", "socket"])

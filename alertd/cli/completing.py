@@ -27,8 +27,8 @@ def names_in(section: str) -> Callable[[click.Context, click.Parameter, str], li
 
 
 def _names(section: str) -> Iterator[str]:
-    from alertd.files.text_file import open_ordinary
     from alertd.rules_file.source import MAX_BYTES, parse
+    from alertd.settings.text_file import open_ordinary
 
     for file in _files():
         with open_ordinary(file) as stream:

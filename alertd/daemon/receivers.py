@@ -15,13 +15,13 @@ from alertd.core.messages.compose import compose_test
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import delivery_key
 from alertd.errors import Problem, RulesError
-from alertd.files.text_file import change_warning
 from alertd.log import get_logger
 from alertd.notify.base import Dated, Delivered, Envelope, Notifier, ReceiverError, contact_kind
 from alertd.notify.registry import notifier_class
 from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
 from alertd.settings.model import Settings
+from alertd.settings.text_file import change_warning
 
 if TYPE_CHECKING:
     from pydantic import BaseModel

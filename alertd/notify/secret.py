@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 from alertd.core.dataclass import dataclass
 from alertd.errors import UserError, absence
-from alertd.files.text_file import UnusableFile, read_text_file
 from alertd.settings.sources import SECRETS, secret_dirs
+from alertd.settings.text_file import UnusableFile, read_text_file
 
 _SHORTEST_SECRET = 6
 """What is shorter stands in texts by chance."""

@@ -8,11 +8,11 @@ from pathlib import Path
 
 from alertd.core.dataclass import dataclass
 from alertd.errors import Problem
-from alertd.files.text_file import open_ordinary
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.sections import SECTIONS, TOP_LEVEL_KEYS, VERSION
 from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
+from alertd.settings.text_file import open_ordinary
 
 _ENDINGS = (".yaml", ".yml")
 _STARTER = "`alertd init` writes a starter"

@@ -7,7 +7,6 @@ Reads the test file and the rules that it names; what a test may say of the rule
 from pathlib import Path
 
 from alertd.errors import Problem, RulesError
-from alertd.files.text_file import open_ordinary
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.faults import Faults
 from alertd.rules_file.files import collector_paused
@@ -20,6 +19,7 @@ from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
 from alertd.rules_test import references
 from alertd.rules_test.model import LoadedTest, LoadedTests, RuleTest
 from alertd.rules_test.schema import RULES, TESTS
+from alertd.settings.text_file import open_ordinary
 
 _KEYS = (RULES, TESTS)
 

@@ -1,8 +1,6 @@
 """Every setting with its form and default; what is wrong with one is said by its variable, with the value."""
 
 import os
-from collections.abc import Mapping
-from contextvars import ContextVar
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
@@ -18,7 +16,6 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
-from pydantic.fields import FieldInfo
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
@@ -27,7 +24,7 @@ from alertd.outgoing.connections import Outgoing
 from alertd.settings import asked, forms, plain_forms
 from alertd.settings.asked import AskedSettings
 from alertd.settings.faults import fault
-from alertd.settings.sources import PREFIX, Sources, read_sources
+from alertd.settings.sources import Sources, read_sources
 
 Secret = SecretStr | None
 YesOrNo = Annotated[bool, BeforeValidator(plain_forms.yes_or_no)]
@@ -40,20 +37,6 @@ Security = Annotated[Literal["starttls", "tls", "none"], BeforeValidator(plain_f
 
 
 _DEFAULTS = AskedSettings()
-_FOUND: ContextVar[Sources] = ContextVar("what the sources of settings say")
-
-
-class _Written(PydanticBaseSettingsSource):
-    """What `read_sources` found, in place of the library's own sources: it knows places, encodings and owners."""
-
-    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[str | None, str, bool]:  # noqa: ARG002
-        """Return what was written for a setting, None where nothing was."""
-        given = _FOUND.get(Sources()).values.get(field_name)
-        return (given.text if given is not None else None), field_name, False
-
-    def __call__(self) -> dict[str, Any]:
-        """Return what was written, by setting."""
-        return {name: given.text for name, given in _FOUND.get(Sources()).values.items()}
 
 
 class Settings(BaseSettings):
@@ -64,14 +47,14 @@ class Settings(BaseSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],
+        settings_cls: type[BaseSettings],  # noqa: ARG003 -- the library's own sources are not used
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 -- the library's own sources are not used
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
-        """Return what counts: arguments, then what `read_sources` found."""
-        return init_settings, _Written(settings_cls)
+        """Return what counts: arguments, which are what `read_sources` found: it knows places, encodings and owners."""
+        return (init_settings,)
 
     _warnings: tuple[str, ...] = PrivateAttr(())
 
@@ -193,27 +176,20 @@ class Settings(BaseSettings):
         return asked.store_url(self.database_url)
 
 
-def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
+def load_settings() -> Settings:
     """
     Read all settings.
-
-    Args:
-        overrides: From the command line; they win.
 
     Raises:
         SettingsError: Everything that is wrong, one a line, by the variable's name with its place and, where it is no
             secret, its value.
     """
     sources = read_sources(os.environ, frozenset(Settings.model_fields))
-    found = _FOUND.set(sources)
-    values: dict[str, Any] = dict(overrides or {})
     try:
-        settings = Settings(**values)
+        settings = _made_of(sources)
     except ValidationError as error:
         faults = error.errors(include_input=False, include_url=False)
         sources.problems += [fault(str(found["loc"][0]), found["msg"], sources) for found in faults]
-    finally:
-        _FOUND.reset(found)
     if sources.problems:
         raise SettingsError("\n".join(sources.problems))
     settings._warnings = tuple(sources.warnings)  # noqa: SLF001 -- pydantic's way to a value that is no field
@@ -223,31 +199,14 @@ def load_settings(overrides: Mapping[str, object] | None = None) -> Settings:
 def load_usable_settings() -> Settings:
     """Read all settings but those that are wrong, which get their defaults: so that `check` can check what is left."""
     sources = read_sources(os.environ, frozenset(Settings.model_fields))
-    found = _FOUND.set(sources)
-    given: dict[str, Any] = {}
-    try:
-        while True:
-            try:
-                return Settings(**given)
-            except ValidationError as error:
-                for wrong in error.errors(include_input=False, include_url=False):
-                    del sources.values[str(wrong["loc"][0])]
-    finally:
-        _FOUND.reset(found)
+    while True:
+        try:
+            return _made_of(sources)
+        except ValidationError as error:
+            for wrong in error.errors(include_input=False, include_url=False):
+                del sources.values[str(wrong["loc"][0])]
 
 
-def describe_settings() -> list[tuple[str, str, str]]:
-    """Return (variable, default, meaning) of every setting, for the help page."""
-    return [
-        (f"{PREFIX}{name.upper()}", _default_text(field.default), field.description or "")
-        for name, field in Settings.model_fields.items()
-    ]
-
-
-def _default_text(default: object) -> str:
-    if isinstance(default, timedelta):
-        minutes = int(default.total_seconds()) // 60
-        return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
-    if isinstance(default, bool):
-        return str(default).lower()
-    return "" if default is None else str(default)
+def _made_of(sources: Sources) -> Settings:
+    texts: dict[str, Any] = {name: given.text for name, given in sources.values.items()}
+    return Settings(**texts)

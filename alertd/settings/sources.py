@@ -11,7 +11,7 @@ from dataclasses import field
 from pathlib import Path
 
 from alertd.core.dataclass import dataclass
-from alertd.files.text_file import TextFile, UnusableFile, change_warning, read_text_file
+from alertd.settings.text_file import TextFile, UnusableFile, change_warning, read_text_file
 
 PREFIX = "ALERTD_"
 DOTENV = Path(".env")

@@ -12,7 +12,7 @@ from alertd.cli.root import run
 from alertd.daemon.online import group_question
 from alertd.daemon.receivers import build_notifiers
 from alertd.rules_file.load import load_rules
-from alertd.settings.model import load_settings
+from alertd.settings.model import Settings, load_settings
 from tests.doubles import BOT_TOKEN, SlackDouble
 from tests.e2e.world import API_KEY, BillingWorld
 from tests.mail_double import MailDouble
@@ -164,7 +164,7 @@ async def test_check_when_groups_approve_then_asks_slack_for_their_members(
     rules.write_text(f"{RULES.replace('{channels}', 'C0000FINOPS')}actions: [{action}]\n", encoding="utf-8")
     async with SlackDouble() as slack:
         slack.scopes = scopes
-        settings = load_settings(
+        settings = Settings.model_validate(
             {"slack_bot_token": BOT_TOKEN, "slack_app_token": "xapp-1", "slack_base_url": slack.base_url}
         )
         asked = group_question(load_rules(rules), settings)

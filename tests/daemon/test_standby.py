@@ -18,7 +18,7 @@ from alertd.daemon import standby
 from alertd.daemon.signals import Signals
 from alertd.daemon.standby import wait_for_turn
 from alertd.daemon.systemd import ServiceManager
-from alertd.settings.model import Settings, load_settings
+from alertd.settings.model import Settings
 from alertd.store.lease import this_process
 from alertd.store.store import Store
 from tests.postgres_server import PostgresServer, name_of
@@ -40,7 +40,7 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def settings_of(url: str, listen: str = "off") -> Settings:
-    return load_settings({"database_url": url, "http_listen": listen})
+    return Settings.model_validate({"database_url": url, "http_listen": listen})
 
 
 async def _turn(settings: Settings, manager: ServiceManager | None = None) -> bool:

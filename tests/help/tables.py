@@ -26,7 +26,8 @@ from alertd.rules_file.rule_types import rule_types
 from alertd.rules_file.schema import rules_schema
 from alertd.rules_file.sections import SECTIONS
 from alertd.rules_test import model as test_model
-from alertd.settings.model import describe_settings
+from alertd.settings.model import Settings
+from alertd.settings.sources import PREFIX
 from alertd.web.families import families
 from tests.help.documents import DOCUMENTS
 
@@ -140,6 +141,24 @@ def _commands() -> str:
 def _settings() -> str:
     rows = [(f"`{name}`", text, f"`{default}`" if default else "") for name, default, text in describe_settings()]
     return "\n" + _table(("setting", "meaning", "default"), rows) + "\n"
+
+
+def describe_settings() -> list[tuple[str, str, str]]:
+    """Return (variable, default, meaning) of every setting."""
+    return [
+        (f"{PREFIX}{name.upper()}", default_text(field.default), field.description or "")
+        for name, field in Settings.model_fields.items()
+    ]
+
+
+def default_text(default: object) -> str:
+    """Return a default as it is written."""
+    if isinstance(default, timedelta):
+        minutes = int(default.total_seconds()) // 60
+        return f"{minutes // 60}h" if minutes % 60 == 0 else f"{minutes}m"
+    if isinstance(default, bool):
+        return str(default).lower()
+    return "" if default is None else str(default)
 
 
 def _test_keys() -> str:

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from alertd.files.text_file import LARGEST_BYTES
 from alertd.notify.secret import SecretError, SecretPlaces
+from alertd.settings.text_file import LARGEST_BYTES
 
 OWN = {
     "slack_bot_token": "xoxb-canary-of-alertd",

@@ -7,7 +7,7 @@ import pytest
 from alertd.core.alerts.audience import LinkTargets
 from alertd.daemon.plan import build_plan
 from alertd.rules_file.load import load_rules
-from alertd.settings.model import load_settings
+from alertd.settings.model import Settings
 
 RULES = """
 version: 1
@@ -57,5 +57,5 @@ def test_pages_then_follow_from_settings_and_accounts(
     """Somebody who pays at another brand must not be led to a console that does not know the account."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "rules.yaml").write_text(RULES, encoding="utf-8")
-    plan = build_plan(load_rules(tmp_path / "rules.yaml"), load_settings(settings), sources={}, notifiers={})
+    plan = build_plan(load_rules(tmp_path / "rules.yaml"), Settings.model_validate(settings), sources={}, notifiers={})
     assert plan.audience.targets == targets
