@@ -26,7 +26,7 @@ from alertd.daemon.reports import Reporter, timetables
 from alertd.daemon.state import BillSource
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.daemon.supervisor import Supervisor
-from alertd.daemon.timekeeper import GivenTime, Timekeeper
+from alertd.daemon.timekeeper import Timekeeper
 from alertd.errors import RulesError
 from alertd.log import get_logger
 from alertd.notify.base import Notifier
@@ -110,7 +110,7 @@ async def open_app(
         StoreError: The store cannot be opened.
     """
     async with AsyncExitStack() as stack, AsyncExitStack() as connections:
-        time = GivenTime(now) if now is not None else timekeeper(settings, clock)
+        time = Timekeeper(now) if now is not None else timekeeper(settings, clock)
         if notifiers is None:
             notifiers = open_notifiers(rules, settings, connections, now=time.now)
         if sources is None:

@@ -37,10 +37,11 @@ _DOUBT_AFTER_S = 3600.0
 """An hour without a `Date` is notified; one answer of a server that is starting is not."""
 
 
-class CheckedTime:
+class CheckedTime(Timekeeper):
     """Keeps the time of one daemon; lives as long as the process."""
 
     def __init__(self, clock: Clock) -> None:
+        super().__init__(self._now)
         self._clock = clock
         self._likely = Moment(clock.wall(), clock.elapsed_s())
         self._checked: Moment | None = None
@@ -83,7 +84,7 @@ class CheckedTime:
             return True
         return self._checked is not None and abs(self._clock.wall() - self._known().later(self._now_s())) > CLOSE
 
-    def now(self) -> datetime:
+    def _now(self) -> datetime:
         """Return the time since the last check; before any, what the API says, the wall clock's start at last."""
         known, wall = self._known().later(self._now_s()), self._clock.wall()
         # Near to it the wall clock is the finer one: it is put right all the time.
@@ -103,7 +104,7 @@ class CheckedTime:
             self._likely = self._taken = Moment(at_least, now_s)
 
     def begin(self) -> None:
-        """Begin a cycle."""
+        """See `Timekeeper.begin`."""
         self._agreed = self._disagreed = False
         self._undated = ""
 

@@ -1,9 +1,8 @@
-"""What says how late it is: the protocol, and times that nobody has to check."""
+"""What says how late it is, where nobody has to check it: a time that is given, and the system's clock."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import Protocol
 
 from alertd.clock import Clock, boot_id, utc_now
 from alertd.core.dataclass import dataclass
@@ -27,23 +26,31 @@ class Verdict(Enum):
     """Nothing was ever checked: only that nothing can be read is judged."""
 
 
-class Timekeeper(Protocol):
-    """What says how late it is, and whether that was checked."""
+class Timekeeper:
+    """
+    What says how late it is, and whether that was checked; by itself one that is right by definition.
+
+    Args:
+        now: Returns the best time known; while nothing was ever checked that is no more than likely.
+    """
+
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self.now = now
 
     @property
     def fault(self) -> ClockFault | None:
         """How the wall clock disagrees with the API; None while it does not."""
+        return None
 
     @property
     def is_checked(self) -> bool:
         """Whether `now` rests on a check, and no later answer has disagreed with the wall clock."""
+        return True
 
     @property
     def wants_check(self) -> bool:
         """Whether the wall clock is not where the last check says: the API should be asked before anything is read."""
-
-    def now(self) -> datetime:
-        """Return the best time known; while nothing was ever checked that is no more than likely."""
+        return False
 
     def resume(self, record: ClockRecord) -> None:
         """Go on from the last time that an earlier process checked: it is later than that now."""
@@ -53,12 +60,15 @@ class Timekeeper(Protocol):
 
     def take(self) -> datetime:
         """Return the instant by which a cycle reads, files and judges."""
+        return self.now()
 
     def verdict(self) -> Verdict:
         """Return what may be done with what was read by the instant of the last `take`."""
+        return Verdict.CHECKED
 
     def take_jump(self) -> bool:
         """Return, once, whether the time was checked for the first time or went on from elsewhere since."""
+        return False
 
     def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
         """
@@ -73,7 +83,8 @@ class Timekeeper(Protocol):
         """Take note of when the newest of the bills that came begins: time cannot be long before or after it."""
 
     def record(self) -> ClockRecord:
-        """Return what another process needs to know of the time."""
+        """Return what another process needs to know of the system's clock; nothing where this says nothing of it."""
+        return ClockRecord()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,71 +99,14 @@ class Moment:
         return self.instant + timedelta(seconds=now_s - self.at_s)
 
 
-class GivenTime:
-    """
-    A time that is right by definition: that of a test of rules, of the demo, of a replay.
-
-    Args:
-        now: Says how late it is, where anybody asks.
-    """
-
-    fault: ClockFault | None = None
-    is_checked = True
-    wants_check = False
-
-    def __init__(self, now: Callable[[], datetime]) -> None:
-        self.now = now
-
-    def resume(self, record: ClockRecord) -> None:
-        """Know better than an earlier process."""
-
-    def begin(self) -> None:
-        """Begin a cycle."""
-
-    def take(self) -> datetime:
-        """Return the time."""
-        return self.now()
-
-    def verdict(self) -> Verdict:
-        """Return that the time is right."""
-        return Verdict.CHECKED
-
-    def take_jump(self) -> bool:
-        """Return that the time goes on as it is meant to."""
-        return False
-
-    def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
-        """Take no note: nobody else knows better."""
-
-    def bear_out(self, newest: datetime) -> None:
-        """Take no note."""
-
-    def record(self) -> ClockRecord:
-        """Return nothing: it says nothing about the system's clock."""
-        return ClockRecord()
-
-
-class SystemTime:
+class SystemTime(Timekeeper):
     """The system's clock as it is, for who says that it can be trusted; lives as long as the process."""
 
-    fault: ClockFault | None = None
-    is_checked = True
-    wants_check = False
-
     def __init__(self, clock: Clock) -> None:
+        super().__init__(lambda: self._follow().instant)
         self._clock = clock
         self._known = self._taken = Moment(clock.wall(), clock.elapsed_s())
         self._has_jumped = True
-
-    def now(self) -> datetime:
-        """Return the system's clock."""
-        return self._follow().instant
-
-    def resume(self, record: ClockRecord) -> None:
-        """Know better than an earlier process."""
-
-    def begin(self) -> None:
-        """Begin a cycle."""
 
     def take(self) -> datetime:
         """Return the system's clock."""
@@ -171,12 +125,6 @@ class SystemTime:
         has_jumped, self._has_jumped = self._has_jumped, False
         return has_jumped
 
-    def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
-        """Take no note: the system's clock is right."""
-
-    def bear_out(self, newest: datetime) -> None:
-        """Take no note."""
-
     def record(self) -> ClockRecord:
         """Return the system's clock."""
         known = self._follow()
@@ -189,5 +137,5 @@ class SystemTime:
         return self._known
 
 
-GIVEN_TIME = GivenTime(utc_now)
+GIVEN_TIME = Timekeeper(utc_now)
 """For a cycle that is given every instant."""
