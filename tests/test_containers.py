@@ -11,9 +11,9 @@ import yaml
 from alertd import __version__
 from alertd.cli.root import COMMANDS, run
 from alertd.rules_file.load import load_rules
+from alertd.settings.listen import OPEN_PATHS, parse_listen
 from alertd.settings.model import Settings
 from alertd.settings.sources import PREFIX
-from alertd.web.listen import OPEN_PATHS, parse_listen
 
 ROOT = Path(__file__).parent.parent
 SETTINGS = {f"{PREFIX}{name.upper()}" for name in Settings.model_fields} | {f"{PREFIX}SECRETS_DIR"}

@@ -5,7 +5,7 @@ import socket
 import pytest
 
 from alertd.errors import SettingsError
-from alertd.web.listen import Listen, parse_listen
+from alertd.settings.listen import Listen, parse_listen
 from alertd.web.server import socket_for_both
 
 

@@ -13,9 +13,9 @@ from alertd.cli.root import run
 from alertd.core.times import parse_duration
 from alertd.errors import SettingsError
 from alertd.settings.asked import load_asked_settings
+from alertd.settings.listen import parse_listen
 from alertd.settings.model import Settings, load_settings
 from alertd.settings.sources import SECRETS
-from alertd.web.listen import parse_listen
 from tests.help.tables import default_text, describe_settings
 
 

@@ -21,11 +21,8 @@ def command(ctx: click.Context, *, ready: bool) -> int:
     from http.client import HTTPConnection, HTTPException
 
     from alertd.errors import SettingsError
-    from alertd.web.listen import parse_listen
 
-    settings = prepare(ctx)
-    token = settings.http_token.get_secret_value() if settings.http_token is not None else ""
-    listen = parse_listen(settings.http_listen, token=token)
+    listen = prepare(ctx).listen()
     if listen is None:
         raise SettingsError("ALERTD_HTTP_LISTEN is off, so there is nothing to ask; use `alertd status`, or set it")
     path = "/readyz" if ready else "/healthz"

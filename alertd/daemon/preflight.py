@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 from alertd.errors import SettingsError
 from alertd.novita.endpoint import checked_base_url
 from alertd.store.opening import require_place
-from alertd.web.listen import parse_listen
 
 if TYPE_CHECKING:
     from alertd.rules_file.model import LoadedRules
@@ -27,7 +26,7 @@ def check_settings(rules: "LoadedRules | None", settings: "Settings") -> None:
     checks: list[Callable[[], object]] = [
         lambda: settings.outgoing,
         lambda: require_place(settings.store_url()),
-        lambda: parse_listen(settings.http_listen, token=settings.plain("http_token") or ""),
+        settings.listen,
     ]
     for account in rules.accounts if rules is not None else ():
         url = account.base_url or settings.novita_base_url

@@ -40,7 +40,6 @@ from alertd.queries.event_words import event_text
 from alertd.rules_file.watch import RulesWatch
 from alertd.store.store import Store
 from alertd.store.url import PostgresUrl, parse_database_url
-from alertd.web.listen import parse_listen
 
 STOP_PATIENCE = timedelta(seconds=8)
 """How long a stop waits for sends in flight; with what follows it stays below ten seconds."""
@@ -81,12 +80,7 @@ class Service:
         self._reloader = RulesReloader(
             app, watch=watch, manager=manager, turn=self._turn, on_reread=self._poll_asked.set
         )
-        self._listen_on = parse_listen(
-            app.settings.http_listen,
-            token=app.settings.plain("http_token") or "",
-            external_url=app.settings.external_url or "",
-            public_read=app.settings.http_public_read,
-        )
+        self._listen_on = app.settings.listen()
         self._wants_overview = self._listen_on is not None
         self._firing = ""
         """How many alerts fire, as the status says it; empty before a poll has ended well."""

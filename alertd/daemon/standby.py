@@ -17,7 +17,6 @@ from alertd.log import get_logger
 from alertd.settings.model import Settings
 from alertd.store.opening import LeaseWatch
 from alertd.store.url import PostgresUrl, parse_database_url
-from alertd.web.listen import parse_listen
 
 _LOOK_S = 2.0
 """How often the lease is looked at: with its own 15 s, a takeover begins at most 17 s after the holder's death."""
@@ -97,10 +96,7 @@ async def _until_free(
 @asynccontextmanager
 async def _probes(settings: Settings, failing: Callable[[], tuple[str, ...]]) -> AsyncIterator[None]:
     """Answer probes where the settings want it: alive, unless a task fails again and again, and not ready."""
-    token, external_url = settings.plain("http_token") or "", settings.external_url or ""
-    listen_on = parse_listen(
-        settings.http_listen, token=token, external_url=external_url, public_read=settings.http_public_read
-    )
+    listen_on = settings.listen()
     if listen_on is None:
         yield
         return
@@ -109,8 +105,7 @@ async def _probes(settings: Settings, failing: Callable[[], tuple[str, ...]]) ->
     from alertd.web.server import serve  # noqa: PLC0415
     from alertd.web.session import Sessions  # noqa: PLC0415
     from alertd.web.standby import StandbyPages  # noqa: PLC0415
-    from alertd.web.styles import Styles  # noqa: PLC0415
 
-    guard = Guard(listen_on, sessions=Sessions(token, timer=elapsed_s), styles=Styles())
-    async with serve(listen_on, guard, StandbyPages(failing)):
+    guard = Guard(listen_on, sessions=Sessions(listen_on.token, timer=elapsed_s))
+    async with serve(listen_on, guard, StandbyPages(failing).routes()):
         yield

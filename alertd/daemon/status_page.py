@@ -11,13 +11,12 @@ from alertd.core.alerts.requests import Request
 from alertd.daemon.app import App
 from alertd.daemon.page_data import PageData
 from alertd.queries.status import Status, read_status
+from alertd.settings.listen import Listen
 from alertd.store.url import parse_database_url
 from alertd.web.guard import Guard
-from alertd.web.listen import Listen
 from alertd.web.pages import StatusPages
 from alertd.web.server import Endpoints, serve
 from alertd.web.session import Sessions
-from alertd.web.styles import Styles
 
 
 @asynccontextmanager
@@ -57,8 +56,8 @@ async def serve_page(
     page_data = PageData(
         cycle=app.cycle, gateway=gateway, figures=app.figures, status=status, carry_out=carry_out, now=now
     )
-    styles, sessions = Styles(), Sessions(listen.token, timer=elapsed_s)
-    guard = Guard(listen, sessions=sessions, styles=styles)
+    sessions = Sessions(listen.token, timer=elapsed_s)
+    guard = Guard(listen, sessions=sessions)
     endpoints = Endpoints(
         status=status,
         stuck=stuck,
@@ -66,12 +65,7 @@ async def serve_page(
         figures=app.figures,
         store_bytes=lambda: database.stat().st_size if isinstance(database, Path) else 0,
     )
-    people = StatusPages(
-        page_data,
-        guard=guard,
-        sessions=sessions,
-        styles=styles,
-        refresh_s=max(1, int(settings.poll_interval.total_seconds())),
-    )
-    async with serve(listen, guard, endpoints, people) as port:
+    refresh_s = max(1, int(settings.poll_interval.total_seconds()))
+    people = StatusPages(page_data, guard=guard, sessions=sessions, refresh_s=refresh_s)
+    async with serve(listen, guard, [*endpoints.routes(), *people.routes()]) as port:
         yield port

@@ -23,10 +23,10 @@ from alertd.demo.clock import Clock
 from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Tally, demo_daemon, heading, live_until
 from alertd.demo.pressed import carry_out
 from alertd.errors import UserError
+from alertd.settings.listen import Listen
 from alertd.simulator.faults import demo_faults
 from alertd.simulator.scenarios import SCENARIOS
 from alertd.simulator.server import BillingSimulator
-from alertd.web.listen import Listen
 
 WORST_HOUR = START + timedelta(days=12, hours=16)
 

@@ -24,6 +24,7 @@ from alertd.outgoing.connections import Outgoing
 from alertd.settings import asked, forms, plain_forms
 from alertd.settings.asked import AskedSettings
 from alertd.settings.faults import fault
+from alertd.settings.listen import Listen, parse_listen
 from alertd.settings.sources import Sources, read_sources
 
 Secret = SecretStr | None
@@ -154,6 +155,20 @@ class Settings(BaseSettings):
             SettingsError: One of them cannot be used.
         """
         return Outgoing.from_environment(os.environ)
+
+    def listen(self) -> Listen | None:
+        """
+        Return where the status page is served, and to whom; None where it is not.
+
+        Raises:
+            SettingsError: It is no such address, reaches beyond loopback without a token, or the token is too short.
+        """
+        return parse_listen(
+            self.http_listen,
+            token=self.plain("http_token") or "",
+            external_url=self.external_url or "",
+            public_read=self.http_public_read,
+        )
 
     def plain(self, name: str) -> str | None:
         """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""

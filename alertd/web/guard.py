@@ -16,12 +16,12 @@ from aiohttp.typedefs import Middleware
 
 from alertd.errors import AlertdError
 from alertd.log import Repeats, get_logger
+from alertd.settings.listen import Listen
 from alertd.web.connections import Connection
 from alertd.web.form_reading import read_form
-from alertd.web.listen import Listen
 from alertd.web.session import SESSION_S, Sessions, Visitor
 from alertd.web.source import peer_of, source_of
-from alertd.web.styles import Styles
+from alertd.web.styles import page
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 COOKIE = "alertd_session"
@@ -47,17 +47,11 @@ _HEADERS = {
 
 
 class Guard:
-    """
-    Stands before every handler of one server.
+    """Stands before every handler of one server."""
 
-    Args:
-        styles: Draws what is refused for browsers.
-    """
-
-    def __init__(self, listen: Listen, *, sessions: Sessions, styles: Styles) -> None:
+    def __init__(self, listen: Listen, *, sessions: Sessions) -> None:
         self._listen = listen
         self._sessions = sessions
-        self._styles = styles
         self._trouble = Repeats()
 
     def routes(self) -> list[web.RouteDef]:
@@ -191,13 +185,13 @@ class Guard:
         It keeps the session's cookie back where another site's link leads here, from a mail or a chat, and sends it
         when our own page does.
         """
-        response = self._styles.page("onward.html", {"path": own_path(path)})
+        response = page("onward.html", {"path": own_path(path)})
         response.headers["Refresh"] = f"0; url={own_path(path)}"
         return response
 
     def _refuse(self, request: web.Request, status: HTTPStatus, words: str) -> web.Response:
         if wants_html(request):
-            return self._styles.page("refusal.html", {"heading": status.phrase, "words": words}, status=status)
+            return page("refusal.html", {"heading": status.phrase, "words": words}, status=status)
         return web.Response(status=status, text=f"{words}\n")
 
     async def require_own(self, request: web.Request) -> Visitor:
@@ -235,7 +229,7 @@ class Guard:
 
     def _login_page(self, next_path: str, status: HTTPStatus, words: str) -> web.Response:
         context = {"words": words, "next_path": own_path(next_path), "is_possible": self._sessions.is_possible}
-        return self._styles.page("login.html", context, status=status)
+        return page("login.html", context, status=status)
 
     async def _sign_in(self, request: web.Request) -> web.StreamResponse:
         if not self._is_from_here(request):

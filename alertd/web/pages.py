@@ -25,7 +25,7 @@ from alertd.web.page_context import PageContext, PageFacts
 from alertd.web.request_forms import acknowledgement, action, silence
 from alertd.web.session import Notice, Sessions, Visitor, clean_name
 from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, months, spend_csv, spend_panel, step_rows
-from alertd.web.styles import Styles
+from alertd.web.styles import answer_file, page
 
 _MOST_IN_CSV = 100_000
 """Groups: as many owners as an account may have."""
@@ -39,13 +39,10 @@ class StatusPages:
         refresh_s: How often an open page is read again.
     """
 
-    def __init__(
-        self, context: PageContext, *, guard: Guard, sessions: Sessions, styles: Styles, refresh_s: int
-    ) -> None:
+    def __init__(self, context: PageContext, *, guard: Guard, sessions: Sessions, refresh_s: int) -> None:
         self._context = context
         self._guard = guard
         self._sessions = sessions
-        self._styles = styles
         self._refresh_s = refresh_s
 
     def routes(self) -> list[web.RouteDef]:
@@ -59,7 +56,7 @@ class StatusPages:
             web.post("/alerts/{fingerprint}/silence", self._silence),
             web.post("/alerts/{fingerprint}/act", self._act),
             web.post("/silences/{id}/expire", self._expire),
-            web.get("/static/{digest}/{name}", self._styles.file),
+            web.get("/static/{digest}/{name}", answer_file),
         ]
 
     async def _overview(self, request: web.Request) -> web.StreamResponse:
@@ -133,7 +130,7 @@ class StatusPages:
             "zone": known.timezone,
         }
         clock = Clock(timezone=known.timezone, now=known.now)
-        return self._styles.page(template, {**around, **context}, clock=clock)
+        return page(template, {**around, **context}, clock=clock)
 
     async def _acknowledge(self, request: web.Request) -> web.StreamResponse:
         async def ask(fields: Mapping[str, str], by: str) -> Request:

@@ -8,9 +8,8 @@ stop of the daemon.
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import Protocol
 
 from aiohttp import web
 
@@ -22,11 +21,11 @@ from alertd.errors import SettingsError, StoreError
 from alertd.log import Repeats
 from alertd.queries.alert_json import alert_json
 from alertd.queries.status import Status
+from alertd.settings.listen import Listen
 from alertd.web.connection_limit import ConnectionLimit, connections_allowed
 from alertd.web.connections import Connection
 from alertd.web.figures import Figures
 from alertd.web.guard import Guard
-from alertd.web.listen import Listen
 from alertd.web.metrics import MetricsPage
 
 _LARGEST_FORM = 1 << 16
@@ -37,13 +36,6 @@ _LAST_ANSWERS_S = 2.0
 _STATUS_S = 5.0
 """How long probes, scrapers and scripts wait for the store: they give up soon after."""
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-
-
-class Routed(Protocol):
-    """Whatever answers requests."""
-
-    def routes(self) -> list[web.RouteDef]:
-        """Return every path and who answers it."""
 
 
 class Endpoints:
@@ -141,19 +133,19 @@ class Endpoints:
 
 
 @asynccontextmanager
-async def serve(listen: Listen, guard: Guard, *parts: Routed) -> AsyncIterator[int]:
+async def serve(listen: Listen, guard: Guard, routes: Iterable[web.RouteDef]) -> AsyncIterator[int]:
     """
     Serve while the block runs; yield the port.
 
     Args:
         guard: Says who is answered.
-        parts: What is answered.
+        routes: What is answered.
 
     Raises:
         SettingsError: The address is taken or not this host's.
     """
     application = web.Application(middlewares=[guard.middleware], client_max_size=_LARGEST_FORM)
-    application.add_routes([*guard.routes(), *(route for part in parts for route in part.routes())])
+    application.add_routes([*guard.routes(), *routes])
     application.on_response_prepare.append(guard.protect)
     runner = web.AppRunner(application, shutdown_timeout=_LAST_ANSWERS_S)
     await runner.setup()

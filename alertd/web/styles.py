@@ -72,37 +72,30 @@ def _templates() -> "Environment":
     return environment
 
 
-class Styles:
-    """Templates and files, read once in the life of the process."""
+def page(
+    template: str, context: Mapping[str, object], *, clock: Clock | None = None, status: HTTPStatus = HTTPStatus.OK
+) -> web.Response:
+    """
+    Return a page; every text in it is escaped.
 
-    def page(
-        self,
-        template: str,
-        context: Mapping[str, object],
-        *,
-        clock: Clock | None = None,
-        status: HTTPStatus = HTTPStatus.OK,
-    ) -> web.Response:
-        """
-        Return a page; every text in it is escaped.
+    Args:
+        clock: By which instants are shown; in UTC where there is none.
+    """
+    text = _templates().get_template(template).render(context)
+    text = clock.localized(text) if clock is not None else text
+    return web.Response(status=status, text=text, content_type="text/html")
 
-        Args:
-            clock: By which instants are shown; in UTC where there is none.
-        """
-        text = _templates().get_template(template).render(context)
-        text = clock.localized(text) if clock is not None else text
-        return web.Response(status=status, text=text, content_type="text/html")
 
-    async def file(self, request: web.Request) -> web.Response:
-        """Answer a request for a file."""
-        name = request.match_info["name"]
-        if name not in _TYPES or request.match_info["digest"] != _digest():
-            raise web.HTTPNotFound
-        headers = {"Cache-Control": _FOR_GOOD, "Vary": "Accept-Encoding"}
-        if "gzip" in request.headers.get("Accept-Encoding", ""):
-            headers["Content-Encoding"] = "gzip"
-            return web.Response(body=_compressed()[name], content_type=_TYPES[name], headers=headers)
-        return web.Response(body=_files()[name], content_type=_TYPES[name], headers=headers)
+async def answer_file(request: web.Request) -> web.Response:
+    """Answer a request for a file."""
+    name = request.match_info["name"]
+    if name not in _TYPES or request.match_info["digest"] != _digest():
+        raise web.HTTPNotFound
+    headers = {"Cache-Control": _FOR_GOOD, "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("Accept-Encoding", ""):
+        headers["Content-Encoding"] = "gzip"
+        return web.Response(body=_compressed()[name], content_type=_TYPES[name], headers=headers)
+    return web.Response(body=_files()[name], content_type=_TYPES[name], headers=headers)
 
 
 def _printable(value: object) -> object:

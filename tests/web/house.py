@@ -24,9 +24,9 @@ from alertd.daemon.status_page import serve_page
 from alertd.errors import ApiUnavailable
 from alertd.notify.base import Notifier
 from alertd.rules_file.load import load_rules
+from alertd.settings.listen import Listen
 from alertd.settings.model import Settings
 from alertd.store.store import Store
-from alertd.web.listen import Listen
 from tests.core.builders import NOW, RUNNING, Row, bill_rows, row, usd
 
 TOKEN = "canary-page-token"

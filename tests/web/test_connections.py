@@ -11,13 +11,12 @@ from aiohttp import web
 from structlog.testing import capture_logs
 
 from alertd.log import Repeats
+from alertd.settings.listen import Listen
 from alertd.web import connections, guard, server
 from alertd.web.connection_limit import ConnectionLimit, connections_allowed
 from alertd.web.guard import Guard
-from alertd.web.listen import Listen
 from alertd.web.server import serve
 from alertd.web.session import Sessions
-from alertd.web.styles import Styles
 
 HALF_A_FORM = (
     b"POST /form HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-www-form-urlencoded\r\n"
@@ -74,8 +73,8 @@ class Trouble(Repeats):
 @asynccontextmanager
 async def serving(pages: Pages) -> AsyncIterator[int]:
     listen = Listen(host="127.0.0.1", port=0)
-    own = Guard(listen, sessions=Sessions("", timer=lambda: 0.0), styles=Styles())
-    async with serve(listen, own, pages) as port:
+    own = Guard(listen, sessions=Sessions("", timer=lambda: 0.0))
+    async with serve(listen, own, pages.routes()) as port:
         yield port
 
 

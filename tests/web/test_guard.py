@@ -12,12 +12,11 @@ from structlog.testing import capture_logs
 from yarl import URL
 
 from alertd.errors import StoreError
+from alertd.settings.listen import Listen
 from alertd.web.guard import Guard
-from alertd.web.listen import Listen
 from alertd.web.server import serve
 from alertd.web.session import SESSION_S, Notice, Sessions, clean_name
 from alertd.web.standby import StandbyPages
-from alertd.web.styles import Styles
 from tests.web.house import TOKEN, Account, House, house, usual_rows
 
 EXTERNAL = "https://alertd.example.com"
@@ -369,8 +368,8 @@ def test_name_then_fits_a_history(text: str, name: str) -> None:
 async def test_page_of_a_daemon_that_stands_by_then_says_so() -> None:
     """Who opens it on the wrong host is notified why there is nothing to see."""
     listen = Listen(host="127.0.0.1", port=0)
-    guard = Guard(listen, sessions=Sessions("", timer=Watch()), styles=Styles())
-    async with serve(listen, guard, StandbyPages(tuple)) as port, aiohttp.ClientSession() as session:
+    guard = Guard(listen, sessions=Sessions("", timer=Watch()))
+    async with serve(listen, guard, StandbyPages(tuple).routes()) as port, aiohttp.ClientSession() as session:
         for accept in ("text/html", "*/*"):
             async with session.get(f"http://127.0.0.1:{port}/", headers={"Accept": accept}) as answer:
                 text = await answer.text()

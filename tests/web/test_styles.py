@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from fractions import Fraction
-from functools import cache
 
 import html5lib
 import pytest
@@ -16,16 +15,11 @@ from alertd.core.spend.data_state import DataState
 from alertd.core.spend.steps import SpendSteps, StepSums, steps_of, sum_steps
 from alertd.web.drawing import WIDTH, budget_bar, spend_drawing
 from alertd.web.spend_panel import Choice, GroupBy, Window, spend_panel, step_rows
-from alertd.web.styles import Styles
+from alertd.web.styles import page
 from tests.core.builders import NOW, RUNNING, SETTLE, Desk, Row, a_series
 from tests.examples import examples
 
 CHOICE = Choice(window=Window.DAY, by=GroupBy.OWNER)
-
-
-@cache
-def styles() -> Styles:
-    return Styles()
 
 
 def found_of(desk: Desk, most: int = 8) -> SpendSteps:
@@ -59,7 +53,7 @@ def spend_page(names: list[str]) -> str:
         "here": "/spend",
         "mark": "m",
     }
-    text = styles().page("spend.html", context).text
+    text = page("spend.html", context).text
     assert text is not None
     return text
 
