@@ -11,7 +11,7 @@ from datetime import datetime
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alert_event import Moved
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.due import repeat_interval
+from alertd.core.alerts.due import repeat_at
 from alertd.core.alerts.mutes import mute_text, silence_text, silenced
 from alertd.core.alerts.routing import OWNER, matching_routes
 from alertd.core.alerts.silence import Silence, matchable
@@ -207,10 +207,9 @@ def _notified(alert: Alert, rule: Rule | None, now: datetime) -> str:
     text = f"last {format_instant(alert.notified_at)}: {severity} {value}"
     if alert.state is not AlertState.FIRING or rule is None or alert.acknowledged_by is not None:
         return text
-    interval = repeat_interval(rule, alert.repeat_count)
-    if interval is None:
+    due = repeat_at(alert, rule)
+    if due is None:
         return f"{text}; never repeated"
-    due = alert.notified_at + interval
     return f"{text}; repeated {'now' if due <= now else format_instant(due)} if it still fires"
 
 

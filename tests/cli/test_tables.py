@@ -1,5 +1,7 @@
 """Tables on terminals of every width: nothing beyond the edge, and as much as possible of what distinguishes rows."""
 
+import re
+
 import pytest
 from wcwidth import wcswidth
 
@@ -86,3 +88,14 @@ def test_table_when_a_cell_is_cut_then_a_mark_that_the_terminal_can_show(
     monkeypatch.setattr("sys.stdout", Out())
     cut, number = table([("A", "B"), ("x" * 40, "1")], right={1}).splitlines()[1].split("  ")
     assert (len(cut), set(cut), number) == (27, {"x", *mark}, "1")
+
+
+@pytest.mark.parametrize("width", [40, 60, None])
+def test_table_when_a_row_has_a_colour_then_its_columns_that_show_it_have_it(
+    width: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Line by line and in columns alike: by it a critical alert is found among many."""
+    drawn(width, monkeypatch)
+    text = table(ALERTS, right={4, 5}, whole={3}, optional=(1, 5, 3), colours={1: "31"}, coloured={0, 2})
+    assert [cell.strip() for cell in re.findall(r"\x1b\[31m(.*?)\x1b\[0m", text)] == ["1c00c82c", "critical"]
+    assert text.count("\x1b") == 4

@@ -25,6 +25,7 @@ from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import NOW
 from tests.core.test_actions import request
+from tests.simulation.loop import SimulatedLoop
 
 MINUTE = timedelta(minutes=1)
 TAKEN, REFUSED, UNCLEAR = (CallAnswer(result=result, text="why") for result in CallResult)
@@ -349,3 +350,29 @@ async def test_two_instances_when_one_cannot_be_stored_then_the_other_goes_on(de
         await worker.turn()
         states = {one.id: one.state for one in await gateway.call(lambda store: store.actions.all_requests())}
     assert states == {"a1b2c3d4": ActionState.STOPPING, "other": ActionState.FAILED}
+
+
+def test_requests_when_they_cannot_be_read_then_looked_for_soon_and_else_once_a_minute() -> None:
+    """A store that is locked for a moment must not leave a pressed button waiting for minutes."""
+    loop, looks = SimulatedLoop(0.0), list[float]()
+
+    class Locked(Log):
+        async def open_actions(self) -> Sequence[ActionRequest]:
+            looks.append(loop.time())
+            if len(looks) <= 2:
+                raise StoreError("database is locked")
+            return ()
+
+    worker = ActionWorker(
+        log=Locked(gateway=None),  # type: ignore[arg-type] # nothing is asked of it
+        instances={},
+        now=lambda: NOW,
+        elapsed=loop.time,
+    )
+    serving = loop.create_task(worker.run())
+    loop.run_until(200)
+    serving.cancel()
+    loop.run_until(201)
+    loop.close()
+    first, second, idle = 0, LOOK_LATER_S, 2 * LOOK_LATER_S
+    assert looks == [first, second, idle, idle + IDLE_S, idle + 2 * IDLE_S]

@@ -40,7 +40,16 @@ def a_history(**parts: object) -> AlertHistory:
     stage.lives("60")
     (notified,) = stage.notified
     stage.ack()
-    alert = replace(stage.of(), caveats=("gpu could not be read since 11:00 UTC",), is_complete=False)
+    # Every instant and amount has its own value: none can stand for another.
+    alert = replace(
+        stage.of(),
+        fired_at=NOW + HOUR / 2,
+        acknowledged_at=NOW + HOUR * 3 / 2,
+        notified_value=Decimal("59.5"),
+        peak=Decimal("61.25"),
+        caveats=("gpu could not be read since 11:00 UTC",),
+        is_complete=False,
+    )
     sent = replace(
         notified.entry,
         state=EntryState.DELIVERED,
@@ -70,11 +79,11 @@ def test_history_when_shown_then_reads_so() -> None:
         "gpu-24h  a0189caff68cf5aa  episode 1\n"
         "gpu-1 spent $60\n"
         "\n"
-        "State         firing (warning); fired 2026-01-10 13:05 UTC\n"
-        "Value         $60.00; warning from $50.00; at most $60.00; billed through 2026-01-10 12:00 UTC, not complete\n"
-        "Notified      last 2026-01-10 13:05 UTC: warning $60.00\n"
+        "State         firing (warning); fired 2026-01-10 12:35 UTC\n"
+        "Value         $60.00; warning from $50.00; at most $61.25; billed through 2026-01-10 12:00 UTC, not complete\n"
+        "Notified      last 2026-01-10 13:05 UTC: warning $59.50\n"
         "Incomplete    gpu could not be read since 11:00 UTC\n"
-        "Acknowledged  by dana, 2026-01-10 13:05 UTC: not repeated until its severity rises\n"
+        "Acknowledged  by dana, 2026-01-10 13:35 UTC: not repeated until its severity rises\n"
         "Goes to       finops, owner, by route 1 (owner: the person or channel behind the owner)\n"
         "Silence       51133ce0 by dana until 2026-01-11 12:05 UTC (run 12); ended by kim 2026-01-10 13:05 UTC\n"
         "\n"
@@ -102,29 +111,29 @@ def lines(history: AlertHistory, **parts: object) -> list[str]:
 @pytest.mark.parametrize(
     ("parts", "rule", "line"),
     [
-        pytest.param({}, {}, "Notified      last 2026-01-10 13:05 UTC: warning $60.00", id="acknowledged"),
+        pytest.param({}, {}, "Notified      last 2026-01-10 13:05 UTC: warning $59.50", id="acknowledged"),
         pytest.param(
             {"acknowledged_by": None},
             {},
-            "Notified      last 2026-01-10 13:05 UTC: warning $60.00; repeated 2026-01-11 13:05 UTC if it still fires",
+            "Notified      last 2026-01-10 13:05 UTC: warning $59.50; repeated 2026-01-11 13:05 UTC if it still fires",
             id="the next repeat",
         ),
         pytest.param(
             {"acknowledged_by": None},
             {"repeat_interval": HOUR},
-            "Notified      last 2026-01-10 13:05 UTC: warning $60.00; repeated now if it still fires",
+            "Notified      last 2026-01-10 13:05 UTC: warning $59.50; repeated now if it still fires",
             id="due now",
         ),
         pytest.param(
             {"acknowledged_by": None},
             {"repeat_interval": None},
-            "Notified      last 2026-01-10 13:05 UTC: warning $60.00; never repeated",
+            "Notified      last 2026-01-10 13:05 UTC: warning $59.50; never repeated",
             id="never",
         ),
         pytest.param(
             {"acknowledged_by": None, "repeat_count": 2},
             {"repeat_interval": HOUR, "repeat_backoff": Fraction(3)},
-            "Notified      last 2026-01-10 13:05 UTC: warning $60.00; repeated 2026-01-10 22:05 UTC if it still fires",
+            "Notified      last 2026-01-10 13:05 UTC: warning $59.50; repeated 2026-01-10 22:05 UTC if it still fires",
             id="the third, with a backoff",
         ),
         pytest.param(
@@ -154,7 +163,7 @@ def lines(history: AlertHistory, **parts: object) -> list[str]:
         ),
         pytest.param({"fired_at": None}, {}, "Notified      no: it did not fire", id="never fired"),
         pytest.param({"reason": "rule edited"}, {}, "Why           rule edited", id="the reason"),
-        pytest.param({"threshold": None}, {}, f"Value         $60.00; at most $60.00; {THROUGH}", id="no threshold"),
+        pytest.param({"threshold": None}, {}, f"Value         $60.00; at most $61.25; {THROUGH}", id="no threshold"),
     ],
 )  # fmt: skip
 def test_history_when_the_alert_differs_then_the_line_does(

@@ -103,3 +103,15 @@ def test_check_when_a_request_contradicts_itself_then_found(
     place.run(url, statement)
     with closing(Store.open_read_only(url)) as reader:
         assert finding in "\n".join(reader.check())
+
+
+@pytest.mark.parametrize("known", ActionState)
+@pytest.mark.parametrize("stored", [ActionState.REQUESTED, ActionState.CALLING, ActionState.STOPPING])
+def test_step_when_its_state_is_another_by_now_then_nothing_is_written(
+    store: Store, stored: ActionState, known: ActionState
+) -> None:
+    """Whoever read an earlier or a later state than is stored decides nothing, whichever the two are."""
+    row = request(requested_at=NOW, state=stored)
+    store.save_decisions(actions=[row])
+    assert store.move_action(replace(row, state=known), FINISHED) is (known is stored)
+    assert store.actions.request(row.id) == (FINISHED if known is stored else row)

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.hours import HourRange, HourSet, start_of
-from alertd.core.money import MAX_UNITS
+from alertd.core.money import MAX_UNITS, Usd
+from alertd.core.spend.arrival import Arrivals
 from alertd.core.spend.bill import BillRows, Series, TrackedBill
 from alertd.core.spend.block import HourBlock, empty_block, encode
-from alertd.core.spend.ledger import CategoryBook, SeriesTable, file_rows
+from alertd.core.spend.ledger import CategoryBook, SeriesTable, Suspicion, file_rows
 from alertd.errors import StoreError
 from alertd.store.bills import BookChange
 from alertd.store.store import Store
@@ -237,3 +238,24 @@ def test_instants_when_far_apart_then_exact(store: Store) -> None:
     at = datetime(2199, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC)
     store.save_facts(SeriesTable(), books=[BookChange(book=CategoryBook(account="a", category="gpu", read_at=at))])
     assert store.bills.load_books()["a", "gpu"].read_at == at
+
+
+def test_arrivals_when_saved_again_then_the_oldest_go_with_the_book_and_the_rest_stay(store: Store) -> None:
+    """What is learnt of late rows is kept for as long as the book knows of it, and no longer."""
+    change = change_of({HOUR: block_of(1)})
+    came = {(1, end): Arrivals(series=np.array([0], np.int32), delay=np.array([end], np.int32)) for end in (7, 8, 9)}
+    store.save_facts(table_of(), books=[replace(change, book=replace(change.book, arrivals=came), arrivals=came)])
+    fresh = {(1, 10): came[1, 9]}
+    kept = {place: came[place] for place in came if place[1] > 7} | fresh
+    store.save_facts(table_of(), books=[replace(change, book=replace(change.book, arrivals=kept), arrivals=fresh)])
+    assert store.bills.load_books()["a", "gpu"].arrivals == kept
+
+
+def test_prune_when_an_answer_is_doubted_then_doubts_of_kept_hours_alone_stay(store: Store) -> None:
+    """Money that vanished from an hour is believed by a later read of it, and what is deleted is read no more."""
+    doubt = Suspicion(digest=b"d", total=Usd(1), since=NOW)
+    change = change_of({HOUR + n: block_of(1) for n in range(3)})
+    book = replace(change.book, suspicions=dict.fromkeys((HOUR, HOUR + 1, HOUR + 2), doubt))
+    store.save_facts(table_of(), books=[replace(change, book=book)])
+    store.prune(before_hour=HOUR + 1, before=NOW)
+    assert list(store.bills.load_books()["a", "gpu"].suspicions) == [HOUR + 1, HOUR + 2]

@@ -49,6 +49,8 @@ def test_url_when_it_names_a_database_then_its_path(url: str, path: str | None) 
         pytest.param("postgres+psycopg://me:hunter2@db/x", "names a driver; write postgresql://", id="with a driver"),
         pytest.param("postgresql://me:hunter2@db", "names no database", id="no database"),
         pytest.param("postgresql://me:hunter2@db:99999/x", "a port is a number from 1 to 65535", id="no port"),
+        pytest.param("postgresql://me:hunter2@db:0/x", "a port is a number from 1 to 65535", id="port 0"),
+        pytest.param("postgresql://me:hunter2@db:65536/x", "a port is a number from 1 to 65535", id="port 65536"),
         pytest.param("postgresql://me:hunter2@db/", "names no database", id="an empty name"),
         pytest.param("postgresql://me:hun@ter2@db/x", "as %40", id="an @ in the password"),
         pytest.param("postgresql://me:hun/ter2@db/x", "as %40", id="a slash in the password"),

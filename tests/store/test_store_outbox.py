@@ -2,7 +2,7 @@
 
 from contextlib import closing
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import msgspec
 import pytest
@@ -20,6 +20,7 @@ from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_of, entries, entry_of
 
 LATER = NOW + timedelta(minutes=1)
+HOUR_LONG = timedelta(hours=1)
 
 
 def added(store: Store, entry: OutboxEntry) -> OutboxEntry:
@@ -116,13 +117,17 @@ def test_attempts_when_made_then_each_is_kept_with_its_end(store: Store) -> None
     store.outbox.start_attempt(entry, first)
     unsent = replace(first, state=EntryState.PENDING)
     store.outbox.finish_attempt(first, unsent, finished_at=LATER, outcome="not sent", detail="HTTP 503")
-    store.outbox.start_attempt(unsent, claimed(unsent))
-    assert store.outbox.attempts(entry.id) == (
-        Attempt(
-            entry_id=entry.id, number=1, started_at=LATER, finished_at=LATER, outcome="not sent", detail="HTTP 503"
-        ),
-        Attempt(entry_id=entry.id, number=2, started_at=LATER, finished_at=None, outcome="", detail=""),
+    second = claimed(unsent)
+    store.outbox.start_attempt(unsent, second)
+    failed = Attempt(
+        entry_id=entry.id, number=1, started_at=LATER, finished_at=LATER, outcome="not sent", detail="HTTP 503"
     )
+    under_way = Attempt(entry_id=entry.id, number=2, started_at=LATER, finished_at=None, outcome="", detail="")
+    assert store.outbox.attempts(entry.id) == (failed, under_way)
+    sent = replace(second, state=EntryState.DELIVERED)
+    store.outbox.finish_attempt(second, sent, finished_at=LATER + HOUR_LONG, outcome="delivered", detail="#finops")
+    ended = replace(under_way, finished_at=LATER + HOUR_LONG, outcome="delivered", detail="#finops")
+    assert store.outbox.attempts(entry.id) == (failed, ended)
 
 
 def test_attempt_when_the_entry_was_folded_meanwhile_then_its_end_is_refused(store: Store) -> None:
@@ -263,3 +268,27 @@ def test_prune_when_an_entry_goes_then_its_attempts_go_and_its_id_is_not_given_a
     assert store.prune(before_hour=HOUR, before=NOW).entries == 1
     assert place.run(url, "SELECT COUNT(*) FROM attempt") == [(0,)]
     assert added(store, entry_of("next")).id == entry.id + 1
+
+
+@pytest.mark.parametrize(
+    ("state", "ended", "is_found"),
+    [
+        pytest.param(AlertState.FIRING, None, True, id="fires"),
+        pytest.param(AlertState.RESOLVED, NOW - timedelta(microseconds=1), False, id="ended before"),
+        pytest.param(AlertState.RESOLVED, NOW, True, id="ended at that instant"),
+        pytest.param(AlertState.RESOLVED, LATER, True, id="ended since"),
+    ],
+)
+def test_delivered_when_asked_since_an_instant_then_what_is_open_or_ended_since(
+    store: Store, state: AlertState, ended: datetime | None, is_found: bool
+) -> None:
+    """Alertmanager is sent what ended lately once more, and not what ended long ago."""
+    store.alerts.save([alert_of("f1", state=state, resolved_at=ended)])
+    entry = added(store, entry_of(state=EntryState.DELIVERED))
+    for key, other in (
+        ("k2", {"receiver": "bridge"}),
+        ("k3", {"recipient": "#ops"}),
+        ("k4", {"state": EntryState.GAVE_UP}),
+    ):
+        added(store, entry_of(key, **{"state": EntryState.DELIVERED, **other}))  # type: ignore[arg-type]
+    assert store.outbox.delivered("finops", "#finops", since=NOW) == ((entry,) if is_found else ())

@@ -70,11 +70,12 @@ def next_due_at(alert: Alert, rule: Rule) -> datetime | None:
 
     None where only a change of the alert does.
     """
-    found = [_repeat_at(alert, rule), _escalation_at(alert, rule)]
+    found = [repeat_at(alert, rule), _escalation_at(alert, rule)]
     return min((instant for instant in found if instant is not None), default=None)
 
 
-def _repeat_at(alert: Alert, rule: Rule) -> datetime | None:
+def repeat_at(alert: Alert, rule: Rule) -> datetime | None:
+    """Return when a notified alert is notified again though nothing changed; None where it never is."""
     interval = repeat_interval(rule, alert.repeat_count)
     return None if interval is None or alert.notified_at is None else alert.notified_at + interval
 
@@ -82,7 +83,7 @@ def _repeat_at(alert: Alert, rule: Rule) -> datetime | None:
 def _is_repeat_due(alert: Alert, rule: Rule, now: datetime) -> bool:
     if alert.notified_at is None:
         return False
-    at = _repeat_at(alert, rule)
+    at = repeat_at(alert, rule)
     if at is not None and now >= at:
         return True
     if rule.repeat_every is None or alert.billed is None:

@@ -1,5 +1,6 @@
 """The Slack app answers whoever asks, also where something is wrong with alertd itself."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -14,6 +15,9 @@ from alertd.core.muted import Muted, MuteKind
 from alertd.notify.slack.actions import buttons, read_press, request_of
 from alertd.notify.slack.app import SlackApp, SlackAppConfig
 from tests.builders import alert_facts, firing_message
+from tests.doubles import BOT_TOKEN
+from tests.ports import free_port
+from tests.socket_double import APP_TOKEN, SocketSlackDouble
 
 NOW = datetime(2026, 1, 10, 14, 30, tzinfo=UTC)
 USER = {"id": "U1", "username": "dana", "team_id": "T1"}
@@ -251,3 +255,38 @@ def test_buttons_when_something_else_withholds_it_then_there_is_nothing_to_unsil
     acknowledged = replace(alert_facts(), acknowledged_by="kim", muted=Muted(kind=MuteKind.SILENCE, id="s", by="kim"))
     (row,) = buttons(firing_message(alerts=(acknowledged,)))
     assert [one["action_id"] for one in row["elements"]] == ["alertd_unsilence"]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("bot_token", "app_token", "is_there", "wait_s"),
+    [
+        pytest.param("xoxb-wrong", APP_TOKEN, True, 300.0, id="a wrong bot token"),
+        pytest.param(BOT_TOKEN, "xapp-wrong", True, 300.0, id="a wrong app token"),
+        pytest.param(BOT_TOKEN, APP_TOKEN, False, 30.0, id="nobody there"),
+    ],
+)
+async def test_connection_when_not_opened_then_tried_again_soon_and_a_refused_token_seldom(
+    bot_token: str, app_token: str, is_there: bool, wait_s: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Slack counts refusals, and a network that is back should not be waited for."""
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+        if len(waits) == 2:
+            raise asyncio.CancelledError
+
+    async with SocketSlackDouble() as slack:
+        base_url = slack.base_url if is_there else f"http://127.0.0.1:{free_port()}/api/"
+        config = SlackAppConfig(app_token=app_token, bot_token=bot_token, base_url=base_url)
+        app = SlackApp(config, carry_out=never, command=never, now=lambda: NOW)
+        monkeypatch.setattr("alertd.notify.slack.app.asyncio.sleep", sleep)
+        with pytest.raises(asyncio.CancelledError):
+            await app.run()
+        monkeypatch.undo()
+    assert waits == [wait_s, wait_s]
+
+
+async def never(*_: object) -> Any:
+    """Nothing is asked of alertd."""
+    raise AssertionError
