@@ -1,7 +1,7 @@
 """The program's entry point: answers `--version` at once, and hands everything else to the command line."""
 
-# The part of `signal` that is in the interpreter: whoever presses Ctrl-C at once must not meet a module half imported.
-import _signal  # type: ignore[import-not-found] # typeshed knows only the other part
+# The built-in part of `signal`: Ctrl-C right at the start must not hit a half-imported module.
+import _signal  # type: ignore[import-not-found] # typeshed has no stub for it
 import os
 import sys
 
@@ -15,10 +15,10 @@ def main() -> None:
     """Run the command line and exit with its code."""
     has_obeyed = _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler
     if has_obeyed:
-        # Nothing has begun: neither a trace nor what importers print in place of one is worth anything.
+        # Nothing has started yet, so a traceback, or what importers print instead of one, would be noise.
         _signal.signal(_signal.SIGINT, lambda _number, _frame: os._exit(INTERRUPTED))
     if _is_service(sys.argv[1:]):
-        # Until the service obeys signals by itself nothing has begun that would have to be ended.
+        # Until the service installs its own handlers, nothing has started that needs a clean stop.
         _signal.signal(_signal.SIGTERM, lambda _number, _frame: os._exit(0))
         _signal.signal(_signal.SIGHUP, _signal.SIG_IGN)
     # The one question that monitoring asks often is answered before anything heavy is imported.
@@ -41,21 +41,21 @@ def main() -> None:
 
 
 def _leave_unwritten(error: OSError) -> None:
-    """End the program, whose answer cannot be written; in words unless it is only that nobody reads it."""
+    """Exit because the output cannot be written; with a message, unless the reader merely closed the pipe."""
     is_unread = isinstance(error, BrokenPipeError)
     if not is_unread and sys.stderr is not None:
         try:
             sys.stderr.write(f"alertd: standard output cannot be written: {error.strerror}\n")
             sys.stderr.flush()
         except OSError:
-            # Nor can that.
+            # stderr cannot be written either.
             pass
     # Without the interpreter's own flush, which would fail again and complain.
     os._exit(0 if is_unread else 1)
 
 
 def _is_service(arguments: list[str]) -> bool:
-    """Return whether a command line starts the service, which SIGTERM ends well from the first moment on."""
+    """Return whether a command line starts the service, for which SIGTERM is a clean stop from the first moment."""
     command = next((word for word in arguments if not word.startswith("-")), "")
     return command == "run" and not {"--once", "--dry-run"} & set(arguments)
 

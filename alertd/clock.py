@@ -13,7 +13,7 @@ def utc_now() -> datetime:
 
 
 def monotonic_s() -> float:
-    """Return seconds on a clock that never steps; only differences mean anything."""
+    """Return seconds on a clock that never steps; only differences are meaningful."""
     return time.monotonic()
 
 
@@ -21,7 +21,7 @@ def elapsed_s() -> float:
     """
     Return seconds on a clock that never steps and counts the time in which the system was suspended.
 
-    Only differences mean anything. Where the system has no such clock it is `monotonic_s`.
+    Only differences are meaningful. Falls back to `monotonic_s` where the system has no such clock.
     """
     clock = getattr(time, "CLOCK_BOOTTIME", None)
     return time.clock_gettime(clock) if clock is not None else time.monotonic()
@@ -30,7 +30,7 @@ def elapsed_s() -> float:
 @cache
 def boot_id() -> str:
     """
-    Return which start of which system `elapsed_s` counts from; empty where the system does not say.
+    Return an id of the system's boot from which `elapsed_s` counts; empty if the system has none.
 
     Source: https://docs.kernel.org/admin-guide/sysctl/kernel.html, random/boot_id.
     """
@@ -41,16 +41,16 @@ def boot_id() -> str:
 
 
 class Clock(Protocol):
-    """The clocks of a system; tests hand in others."""
+    """The clocks of a system; tests pass their own."""
 
     def wall(self) -> datetime:
         """Return the wall clock, UTC; it may be wrong, and may step."""
 
     def elapsed_s(self) -> float:
-        """Return seconds that never step and go on while the system is suspended."""
+        """Return seconds that never step and keep counting while the system is suspended."""
 
     def monotonic_s(self) -> float:
-        """Return seconds that never step and stand still while the system is suspended."""
+        """Return seconds that never step and stop while the system is suspended."""
 
 
 class SystemClock:

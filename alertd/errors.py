@@ -1,8 +1,8 @@
 """
-The exceptions of alertd, and the two questions they answer: may it be retried, and who has to fix it.
+The exceptions of alertd, by two questions: may it be retried, and who has to fix it.
 
     AlertdError                     every error that a user may see; its text is the whole message
-    ├── UserError                   theirs to fix: exit 1, no retry
+    ├── UserError                   the user's to fix: exit 1, no retry
     │   ├── RulesError              the rules file: carries every problem with its place
     │   └── SettingsError           environment, .env, secret files
     ├── StoreError                  the database: held by another, newer, damaged, not reached
@@ -23,18 +23,18 @@ ErrorT = TypeVar("ErrorT", bound="UserError")
 
 
 class AlertdError(Exception):
-    """An error whose text is meant for the person who runs alertd."""
+    """An error whose text is written for the person who runs alertd."""
 
 
 class UserError(AlertdError):
     """Something that the user can fix; never retried."""
 
     is_absence = False
-    """Whether something is only not set here, as where rules are checked that run elsewhere."""
+    """Whether a setting is merely absent on this machine, for example where rules are checked that run elsewhere."""
 
 
 def absence(error: ErrorT) -> ErrorT:
-    """Return an error, marked as one of what is only not set here."""
+    """Return an error, marked as the absence of a setting on this machine."""
     error.is_absence = True
     return error
 
@@ -52,7 +52,7 @@ class Problem:
     column: int
     text: str
     is_absence: bool = field(default=False, compare=False)
-    """Whether something is only not set here."""
+    """Whether a setting is merely absent on this machine."""
 
     def __str__(self) -> str:
         return f"{self.path}:{self.line}:{self.column}: {self.text}"
@@ -77,7 +77,7 @@ class ApiError(AlertdError):
         self.account = account
         self.what = what
         self.brief = text
-        """The text without account and request, for where these are said already."""
+        """The text without account and request, for places that name them already."""
         super().__init__(f'account "{account}": {what}: {text}')
 
 
@@ -106,4 +106,4 @@ class ApiRangeTooLong(ApiError):
 
 
 class ApiRequestRefused(ApiError):
-    """The API refused the request for a reason of ours."""
+    """The API refused the request because of a mistake of alertd's."""

@@ -1,5 +1,5 @@
 """
-Which hosts are reached past the proxy: `NO_PROXY` as curl and browsers read it. Pure.
+Which hosts bypass the proxy: `NO_PROXY` as curl and browsers read it. Pure.
 
 Source: https://everything.curl.dev/usingcurl/proxies/env.html (commas or blanks, leading dots, `*`, CIDR), Chromium's
 net/docs/proxy.md (semicolons, `*.example.com`, `<local>`, ports, schemes).
@@ -35,10 +35,10 @@ class Bypass:
     port: int | None = None
     network: Network | None = None
     name: str = ""
-    """A host and all below it; with `*` a pattern; `<local>` any host without a dot."""
+    """A host with its subdomains; with `*` a pattern; `<local>` for any host without a dot."""
 
     def covers(self, scheme: str, host: str, port: int | None) -> bool:
-        """Return whether a URL's host is reached without the proxy."""
+        """Return whether a URL's host bypasses the proxy."""
         scheme = _SAME_SCHEME.get(scheme, scheme)
         if self.scheme and self.scheme != scheme:
             return False
@@ -57,16 +57,16 @@ class Bypass:
 
 def parse_bypass(text: str) -> tuple[Bypass, ...]:
     """
-    Read a list of hosts that are reached without a proxy.
+    Read a list of hosts that bypass the proxy.
 
     Raises:
-        ValueError: An entry is none; the text shows it and says what to write.
+        ValueError: An entry is invalid; the text shows it and says what to write.
     """
     return tuple(_entry(word) for word in _SEPARATORS.split(text) if word)
 
 
 def is_bypassed(entries: Iterable[Bypass], *, scheme: str, host: str, port: int | None) -> bool:
-    """Return whether any entry covers the host of a URL; loopback never goes through a proxy, which has its own."""
+    """Return whether any entry covers the host of a URL; loopback is always covered: a proxy has its own."""
     plain = _plain_host(host)
     address = _address(plain)
     if plain == "localhost" or plain.endswith(".localhost") or (address is not None and address.is_loopback):
@@ -81,7 +81,7 @@ def _entry(word: str) -> Bypass:
     if found := _SCHEME.match(rest):
         scheme, rest = found["scheme"].lower(), rest[found.end() :].rstrip("/")
     try:
-        # Unchanged first: the colons of an IPv6 address are no ports.
+        # Try the word unchanged first: the colons of an IPv6 address do not start a port.
         network, port = _network(rest), None
         if network is None:
             rest, port = _without_port(rest)
@@ -107,7 +107,7 @@ def _without_port(text: str) -> tuple[str, int | None]:
 
 
 def _network(text: str) -> Network | None:
-    """Return what an address or a network in CIDR covers; None for what is neither."""
+    """Return the network of an address or of CIDR notation; None if the text is neither."""
     if "/" not in text:
         address = _address(_unbracketed(text))
         return None if address is None else ip_network(address)

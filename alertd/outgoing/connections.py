@@ -1,4 +1,4 @@
-"""The one place that knows how alertd connects to others: built once from the environment, handed to every client."""
+"""How alertd connects to other hosts: built once from the environment, and passed to every client."""
 
 from collections.abc import Mapping
 from dataclasses import field
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class Outgoing:
     """
-    Proxies and TLS for outgoing connections; without arguments: directly, trusting whom the system trusts.
+    Proxies and TLS for outgoing connections; the default connects directly and trusts the system's certificates.
 
     It lives as long as the process. The contexts are made when they are first asked for, and then shared: making one
     costs some 30 ms.
@@ -48,7 +48,7 @@ class Outgoing:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """Return what works and is still worth a word."""
+        """Return warnings about settings that work but deserve attention."""
         if not self.trust.key_log:
             return ()
         text = (
@@ -64,18 +64,18 @@ class Outgoing:
 
     @cached_property
     def turns(self) -> "Turns":
-        """Whose answer with bills is read next, of all accounts together."""
+        """Decides which answer with bills is read next, over all accounts."""
         from alertd.outgoing.turns import Turns  # noqa: PLC0415 -- most commands connect to nobody
 
         return Turns()
 
     @cached_property
     def mail_tls(self) -> "ssl.SSLContext":
-        """The context for mail, in which no client of HTTP has named its protocol."""
+        """The context for mail, on which no HTTP client has set its application protocols."""
         return self.trust.context()
 
     def proxy_for(self, url: str) -> Proxy | None:
-        """Return the proxy for a URL; None where it is asked directly."""
+        """Return the proxy for a URL; None for a direct connection."""
         return self.proxies.proxy_for(url)
 
     def http_client(
@@ -91,7 +91,7 @@ class Outgoing:
 
         Args:
             url: Any URL of that host: its proxy is chosen by it.
-            transport: In place of the network.
+            transport: Used instead of the network.
         """
         import httpx  # noqa: PLC0415 -- most commands connect to nobody
 
@@ -123,11 +123,11 @@ class Outgoing:
             return aiohttp.TCPConnector(force_close=True, ssl=self.tls)
         from aiohttp_socks import ProxyConnector  # noqa: PLC0415 -- of an extra, which the check has found
 
-        # Names are looked up by the proxy: whoever needs one often cannot look them up.
+        # The proxy resolves names: hosts that need a proxy often cannot.
         socks = f"socks5://{proxy.url.partition('://')[2]}"
         return ProxyConnector.from_url(socks, rdns=True, force_close=True, ssl=self.tls)
 
     def aiohttp_proxy(self, url: str) -> str | None:
-        """Return the HTTP proxy for aiohttp's requests to a URL; None where there is none, or it speaks SOCKS."""
+        """Return the HTTP proxy for aiohttp's requests to a URL; None without a proxy or if it speaks SOCKS."""
         proxy = self.proxy_for(url)
         return None if proxy is None or proxy.is_socks else proxy.url

@@ -1,7 +1,7 @@
 """
 Which proxy a URL is asked through: HTTPS_PROXY, HTTP_PROXY, ALL_PROXY and NO_PROXY, in capitals or not.
 
-They are the system's, and mostly somebody else wrote them, so each is checked before anything connects. Nothing is
+They belong to the system and were usually set by somebody else, so each is checked before anything connects. Nothing is
 looked up or connected here.
 """
 
@@ -43,13 +43,13 @@ class Proxy:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Proxies:
-    """The proxies by the scheme of what is asked for, and what is reached past them."""
+    """The proxies by URL scheme, and the hosts that bypass them."""
 
     by_scheme: Mapping[str, Proxy] = field(default_factory=dict)
     bypassed: tuple[Bypass, ...] = ()
 
     def proxy_for(self, url: str) -> Proxy | None:
-        """Return the proxy for an http, https, ws or wss URL; None where it is asked directly."""
+        """Return the proxy for an http, https, ws or wss URL; None for a direct connection."""
         parts = urlsplit(url)
         scheme = _LOOKED_UP.get(parts.scheme, parts.scheme)
         proxy = self.by_scheme.get(scheme)
@@ -75,7 +75,7 @@ def read_proxies(environment: Mapping[str, str]) -> tuple[Proxies, list[str]]:
     try:
         bypassed = parse_bypass(value)
     except ValueError as error:
-        # Without a proxy nobody reads the list.
+        # Without a proxy the list has no effect.
         if found or problems:
             problems.append(f"{variable}: {error}")
     by_scheme = {
@@ -87,7 +87,7 @@ def read_proxies(environment: Mapping[str, str]) -> tuple[Proxies, list[str]]:
 
 
 def _first(environment: Mapping[str, str], name: str) -> tuple[str, str]:
-    """Return a variable and its value; small letters go first, as in curl, and one set to nothing is not set."""
+    """Return a variable and its value; lower case takes precedence, as in curl, and an empty value counts as unset."""
     for variable in (name, name.upper()):
         if value := environment.get(variable, "").strip():
             return variable, value
@@ -96,7 +96,7 @@ def _first(environment: Mapping[str, str], name: str) -> tuple[str, str]:
 
 def checked_proxy_url(text: str) -> str:
     """
-    Return a proxy's URL in the form that clients take; `host:port` means http, as in curl.
+    Return a proxy's URL in the form that clients accept; `host:port` means http, as in curl.
 
     Raises:
         ValueError: It cannot be used; the text shows it without login and says what to write.
@@ -134,7 +134,7 @@ def _is_host(host: str) -> bool:
 
 
 def shown_proxy(text: str) -> str:
-    """Return a proxy's URL as it may be shown: without login, without control characters, at most 100 characters."""
+    """Return a proxy's URL for display: without login and control characters, at most 100 characters."""
     scheme, separator, rest = text.rpartition("://")
     plain = f"{scheme}{separator}{rest.rpartition('@')[2]}"
     return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in plain)[:100]

@@ -1,7 +1,7 @@
 """
-Whom alertd trusts on its way out: SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE, and for Apprise REQUESTS_CA_BUNDLE.
+Which certificates alertd trusts: SSL_CERT_FILE, SSL_CERT_DIR, SSLKEYLOGFILE, and for Apprise REQUESTS_CA_BUNDLE.
 
-Libraries read these while they are imported or connect, and fail with whatever they have at hand; here they are read
+Libraries read these on import or when they connect, and fail with obscure errors; here they are read
 once, checked, and turned into contexts that every client shares.
 """
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _LARGEST_BUNDLE = 32 << 20
 _PEM = "a file of certificates in PEM form"
 _BUNDLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
-"""The first for all of alertd, the others for Apprise alone."""
+"""The first is for all of alertd, the others for Apprise only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ class Trust:
 
 
 def read_trust(environment: Mapping[str, str]) -> tuple[Trust, list[str]]:
-    """Return what an environment says of certificates, and a line for each variable that cannot be used."""
+    """Return the certificate settings of an environment, and a line for each variable that cannot be used."""
     values = {name: environment.get(name, "").strip() for name in (*_BUNDLES, "SSL_CERT_DIR", "SSLKEYLOGFILE")}
     checks = (
         ("SSL_CERT_FILE", _bundle_fault),
@@ -82,7 +82,7 @@ def read_trust(environment: Mapping[str, str]) -> tuple[Trust, list[str]]:
 
 
 def _bundle_fault(value: str) -> str:
-    """Return why a file of certificates cannot be used, with the remedy; empty for a good one."""
+    """Return why a certificate file cannot be used, with the remedy; empty if it is valid."""
     import ssl  # noqa: PLC0415 -- where a file is named
 
     remedy = f"write the path of {_PEM}, or unset it"
@@ -102,7 +102,7 @@ def _bundle_fault(value: str) -> str:
 
 @cache
 def _load(bundle: str, _modified_ns: int, _size: int) -> None:
-    """Read a file of certificates; once where several variables name it, since it takes some 30 ms."""
+    """Read a certificate file, only once even if several variables name it: it takes about 30 ms."""
     import ssl  # noqa: PLC0415 -- as above
 
     ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(cafile=bundle)
@@ -114,7 +114,7 @@ def _bundle_or_folder_fault(value: str) -> str:
 
 def _folders_fault(value: str) -> str:
     folders = [folder for folder in value.split(os.pathsep) if folder]
-    # OpenSSL passes over folders that are not there; of none it could only say that no certificate is known.
+    # OpenSSL silently skips missing folders; without any, it would only report that no certificate is trusted.
     if any(map(_is_folder, folders)):
         return ""
     return "is not a folder that can be read; write the path of a folder of certificates, or unset it"

@@ -1,8 +1,8 @@
 """
-How many answers with bills are read at once, of all accounts together, and whose turn is next.
+Limits how many answers with bills are read at once over all accounts, and decides whose turn is next.
 
-An account that is silent takes no turn from the others: a turn in which nothing comes is given back, and taken again
-when something does.
+A silent account does not block the others: a turn in which no bytes arrive is given back, and taken again
+when some do.
 """
 
 import asyncio
@@ -14,21 +14,21 @@ from typing import Self, TypeVar
 
 AT_ONCE = 64
 """
-An answer takes up to a megabyte until it is decoded, and a loop that reads a thousand of them at once is late for each.
+An answer takes up to a megabyte until it is decoded, and a loop that reads a thousand at once is late for all of them.
 """
 PATIENCE_S = 1.0
-"""So long a turn waits for the next bytes: twenty times what an answer usually takes."""
+"""Seconds that a turn waits for the next bytes: twenty times what an answer usually takes."""
 _LATE_S = 0.25
-"""A loop that comes so much too late has not looked yet at what has come."""
+"""If the loop is this many seconds late, bytes may have arrived that it has not read yet."""
 
 T = TypeVar("T")
 
 
 class Turns:
     """
-    The turns of all accounts; lives as long as the process, on one event loop.
+    The turns of all accounts, for the life of the process, on one event loop.
 
-    The account that joined first goes first, so that one is read whole before the next one begins, over the same
+    The account that joined first goes first, so that one is read completely before the next begins, over the same
     connections.
     """
 
@@ -38,11 +38,11 @@ class Turns:
         self._ranks, self._arrivals = count(), count()
 
     def join(self) -> int:
-        """Return the rank of one more account."""
+        """Return the rank for a new account."""
         return next(self._ranks)
 
     async def take(self, rank: int) -> None:
-        """Wait for a turn; give it back in the end."""
+        """Wait for a turn, and give it back at the end."""
         if self._free:
             self._free -= 1
             return
@@ -66,7 +66,7 @@ class Turns:
 
 
 class Turn:
-    """One request's turn, for a block."""
+    """The turn of one request, held for a block."""
 
     def __init__(self, turns: Turns, rank: int) -> None:
         self._turns, self._rank = turns, rank
@@ -83,20 +83,20 @@ class Turn:
         self._give()
 
     async def take(self) -> None:
-        """Go on: something has come, and is dealt with when it is its turn."""
+        """Continue: bytes have arrived, and are processed when it is this request's turn."""
         self._disarm()
         if not self._is_held:
             await self._turns.take(self._rank)
             self._is_held = True
 
     def lend(self) -> None:
-        """Wait for bytes from here on: the turn is given back where none come for `PATIENCE_S`."""
+        """Wait for bytes: the turn is given back if none arrive within `PATIENCE_S`."""
         loop = asyncio.get_running_loop()
         self._disarm()
         self._timer = loop.call_later(PATIENCE_S, self._lapse, loop.time() + PATIENCE_S)
 
     async def each(self, pieces: AsyncIterator[T]) -> AsyncIterator[T]:
-        """Yield what comes, each when it is its turn; the end too."""
+        """Yield the chunks as they arrive, each in its turn, and wait for a turn for the end too."""
         self.lend()
         async for piece in pieces:
             await self.take()

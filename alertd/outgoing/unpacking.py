@@ -1,21 +1,21 @@
 """
-Take compressed answers apart as they come, in pieces of bounded size, and know whether the last of them has come.
+Decompress answers as they arrive, in pieces of bounded size, and detect whether they are complete.
 
-HTTP clients take a body that ends early for a whole one where no length was named: zlib returns what it could unpack,
-and the checksum at the end is never missed. Source: RFC 1952 (members), RFC 9110 section 8.4.1 (codings).
+Without a declared length, HTTP clients take a truncated body for a complete one: zlib returns what it could unpack,
+and nobody notices that the final checksum is missing. Source: RFC 1952 (members), RFC 9110 section 8.4.1 (codings).
 """
 
 import zlib
 from collections.abc import Iterator
 
 PIECE_BYTES = 64 * 1024
-"""However far a body unpacks, so much is held of it at a time."""
+"""Bytes of the unpacked body held at a time, whatever the compression ratio."""
 _GZIP = zlib.MAX_WBITS | 16
 _BITS = {"gzip": _GZIP, "x-gzip": _GZIP, "deflate": zlib.MAX_WBITS}
 
 
 class UnpackingError(ValueError):
-    """A body is not what its coding says, or not all of it; the text quotes nothing of it."""
+    """A body is not valid in its coding or is truncated; the text quotes nothing from it."""
 
 
 class Unpacker:
@@ -23,7 +23,7 @@ class Unpacker:
     Unpacks one body; `identity` and no coding at all pass through.
 
     Raises:
-        UnpackingError: The coding is another one than gzip or deflate, or several on top of each other, of which the
+        UnpackingError: The coding is not gzip or deflate, or several are stacked, of which the
             second fills the memory before any bound counts.
     """
 
@@ -38,10 +38,10 @@ class Unpacker:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """
-        Yield what a part unpacks to, in pieces of at most `PIECE_BYTES`.
+        Yield the unpacked bytes of a part, in pieces of at most `PIECE_BYTES`.
 
         Raises:
-            UnpackingError: It cannot be unpacked.
+            UnpackingError: The part cannot be unpacked.
         """
         if self._coding not in _BITS:
             yield from (data[start : start + PIECE_BYTES] for start in range(0, len(data), PIECE_BYTES))
@@ -58,12 +58,12 @@ class Unpacker:
                 return
             self._has_begun = True
             if self._coding == "deflate" and not _has_zlib_header(data):
-                # What many servers take deflate for, and all clients accept.
+                # Raw deflate: many servers send it as "deflate", and all clients accept it.
                 self._stream = zlib.decompressobj(-zlib.MAX_WBITS)
         piece = b""
         while data or len(piece) == PIECE_BYTES:
             if self._stream.eof:
-                # A gzip body may be several, one after another, with zeros behind the last.
+                # A gzip body may have several members, with zero padding after the last.
                 data = data.lstrip(b"\0")
                 if not data:
                     return
@@ -77,15 +77,15 @@ class Unpacker:
 
     def end(self) -> None:
         """
-        Say that nothing more comes.
+        Signal the end of the body.
 
         Raises:
-            UnpackingError: The body is cut: its end, or the checksum there, is missing.
+            UnpackingError: The body is truncated: its end, or the checksum there, is missing.
         """
         if self._head and not self._stream.eof:
             raise UnpackingError("the answer is cut off before its end")
 
 
 def _has_zlib_header(data: bytes) -> bool:
-    """Return whether a body begins as RFC 1950 wants it: method 8, and a multiple of 31."""
+    """Return whether a body begins with an RFC 1950 header: method 8, and a multiple of 31."""
     return data[0] & 0x0F == 8 and (data[0] << 8 | data[1]) % 31 == 0

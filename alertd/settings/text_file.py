@@ -1,4 +1,4 @@
-"""Read a small text file that a person or a program wrote: whatever its encoding, and never one without an end."""
+"""Read a small text file in any common encoding; refuse devices, FIFOs and files that are too large."""
 
 import errno
 import os
@@ -8,18 +8,18 @@ from pathlib import Path
 from typing import BinaryIO
 
 LARGEST_BYTES = 64 * 1024
-"""No key, token, list of URLs or `.env` is longer; a device or a log is."""
+"""Larger than any key, token, list of URLs or `.env`, smaller than a log or a device."""
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe\x00\x00", "utf-32"), (b"\x00\x00\xfe\xff", "utf-32"))
 _WIDE_MARKS = (b"\xff\xfe", b"\xfe\xff")
 
 
 class UnusableFile(Exception):
-    """A file cannot be read as text; the text says why, without path and content."""
+    """A file cannot be read as text; the message says why, without path and content."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TextFile:
-    """What a file holds, with one kind of line ends, and who may change it."""
+    """The content of a file with line ends normalised, and who may change it."""
 
     text: str
     owner: int
@@ -29,11 +29,11 @@ class TextFile:
 
 def read_text_file(path: Path) -> TextFile:
     """
-    Read an ordinary file of at most 64 KiB in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
+    Read a regular file of at most 64 KiB in UTF-8, UTF-16 or UTF-32, with or without a byte order mark.
 
     Raises:
         FileNotFoundError: There is none.
-        UnusableFile: It is no ordinary file, too long, not text, or cannot be read.
+        UnusableFile: It is not a regular file, is too large, is not text, or cannot be read.
     """
     try:
         stream = open_ordinary(path)
@@ -45,7 +45,7 @@ def read_text_file(path: Path) -> TextFile:
     content = b""
     with stream:
         status = os.fstat(stream.fileno())
-        # A file may grow, or claim no size while it has one (/proc): what counts is what comes.
+        # A file may grow, or report size 0 although it has content (/proc): only what is read counts.
         try:
             while len(content) <= LARGEST_BYTES and (part := stream.read(LARGEST_BYTES + 1)):
                 content += part
@@ -58,10 +58,10 @@ def read_text_file(path: Path) -> TextFile:
 
 def open_ordinary(path: Path) -> BinaryIO:
     """
-    Open an ordinary file to be read; a FIFO would wait for a writer, and a device may never end.
+    Open a regular file for reading; a FIFO would wait for a writer, and a device may never end.
 
     Raises:
-        OSError: It cannot be opened, or is something else, with the reason as `strerror`.
+        OSError: It cannot be opened or is not a regular file; `strerror` gives the reason.
         ValueError: No file can have such a name.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -76,9 +76,9 @@ def open_ordinary(path: Path) -> BinaryIO:
 
 def change_warning(path: Path, mode: int) -> str:
     """
-    Return a warning where every user may change a file that holds a secret, else nothing.
+    Return a warning if every user may change a file that holds a secret, else an empty text.
 
-    Whoever mounts secrets chooses their owner, and often lets all of a container read them: neither is a fault.
+    Orchestrators that mount secrets choose their owner and often make them readable by all: neither is a fault.
     """
     return f"{path}: every user of this host may change it; chmod o-w {path}" if mode & stat.S_IWOTH else ""
 
@@ -99,7 +99,7 @@ def _encoding(content: bytes) -> str:
             return name
     if content.startswith(_WIDE_MARKS):
         return "utf-16"
-    # Without a mark: in UTF-16 most of every other byte of what a setting holds is nothing.
+    # Without a byte order mark: most of the characters of a setting have a zero byte in UTF-16.
     if len(content) % 2 == 0:
         for first, name in ((1, "utf-16-le"), (0, "utf-16-be")):
             if content[first::2].count(0) * 2 > len(content) // 2:

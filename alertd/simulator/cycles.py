@@ -39,7 +39,7 @@ def bill_rows(world: World, query: BillQuery, *, now: datetime, reach_in: bool) 
     if query.cycle is Cycle.HOUR and query.category != "summary":
         rows = _matching(world, query, query.start_s, query.end_s, now)
     else:
-        # A slot is added up whole, also where it stretches beyond the range.
+        # A slot is summed in full, even if it extends beyond the range.
         first_s, _ = _slot(query.cycle, query.start_s)
         _, end_s = _slot(query.cycle, query.end_s - 1)
         rows = _added_up(_matching(world, query, first_s, end_s, now), query)

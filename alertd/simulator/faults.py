@@ -1,8 +1,8 @@
 """
 Which request goes wrong, and how.
 
-A plan is data: rules that are asked in order. What it says depends on its seed, the request's number and the simulated
-time only, so that a run can be repeated. It sends nothing itself.
+A plan is data: rules in order of precedence. Its outcome depends on its seed, the request's number and the simulated
+time only, so that a run can be repeated. It sends nothing.
 """
 
 from dataclasses import dataclass, replace
@@ -13,7 +13,7 @@ from alertd.simulator.noise import OUT_OF, draw
 
 
 class FaultKind(StrEnum):
-    """The ways in which an answer goes wrong."""
+    """The ways in which an answer can fail."""
 
     TOO_FAST = "429 without Retry-After"
     TOO_FAST_SECONDS = "429 with Retry-After in seconds"
@@ -41,7 +41,7 @@ class FaultKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Fault:
-    """One fault; *seconds* is what Retry-After asks for, how long a drip takes, or how long a hang lasts at most."""
+    """One fault; *seconds* is the value of Retry-After, the duration of a slow answer, or the most a hang lasts."""
 
     kind: FaultKind
     seconds: float = 1.0
@@ -49,7 +49,7 @@ class Fault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Call:
-    """What a rule may look at: *number* counts the server's requests from 0, *at* is the simulated time."""
+    """A request as fault rules see it: *number* counts the server's requests from 0, *at* is the simulated time."""
 
     number: int
     at: datetime
@@ -60,10 +60,10 @@ class Call:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FaultRule:
     """
-    Requests that all the conditions fit meet one of the *faults*.
+    One of *faults*, for requests that match every condition.
 
     Attributes:
-        per_10k: How many of ten thousand such requests.
+        per_10k: How many of ten thousand matching requests fail.
         numbers: The requests' numbers, None for any.
         starts_at: From this simulated time on, None for always; likewise *ends_at*, exclusive.
         path_part: Occurs in the path.
@@ -79,7 +79,7 @@ class FaultRule:
     category: str = ""
 
     def fits(self, call: Call) -> bool:
-        """Return whether *call* meets every condition but chance."""
+        """Return whether *call* matches every condition, chance aside."""
         return (
             (self.numbers is None or call.number in self.numbers)
             and (self.starts_at is None or self.starts_at <= call.at)
@@ -97,7 +97,7 @@ class FaultPlan:
     seed: int = 0
 
     def fault_for(self, call: Call) -> Fault | None:
-        """Return the fault that *call* meets, None for a proper answer."""
+        """Return the fault for *call*; None for a normal answer."""
         for index, rule in enumerate(self.rules):
             if rule.fits(call):
                 chance, which, *_ = draw(self.seed, "fault", index, call.number)
@@ -106,7 +106,7 @@ class FaultPlan:
         return None
 
     def plus(self, *rules: FaultRule) -> "FaultPlan":
-        """Return this plan with further *rules*, which go before its own."""
+        """Return this plan with additional *rules*, which take precedence over its own."""
         return replace(self, rules=rules + self.rules)
 
 
@@ -118,7 +118,7 @@ _QUICK_FAULTS = tuple(
 
 
 def mild_faults(seed: int) -> FaultPlan:
-    """Return what a real service has on an ordinary day: 3 % of requests fail at once, 0.2 % are slow."""
+    """Return the faults of a real service on an ordinary day: 3 % of requests fail at once, 0.2 % are slow."""
     return FaultPlan(
         seed=seed,
         rules=(
@@ -130,7 +130,7 @@ def mild_faults(seed: int) -> FaultPlan:
 
 def demo_faults(seed: int, start: datetime) -> FaultPlan:
     """
-    Return faults for a simulated month from *start*: none costs real time.
+    Return faults for a simulated month from *start*; none of them takes real time.
 
     2 % of requests fail at once; on the 25th day, when everything else is over, the service is out from 02:00 to 06:00.
     """

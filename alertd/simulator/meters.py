@@ -1,5 +1,5 @@
 """
-What each owner spends, hour by hour: the truth that the bills show late and imperfectly.
+What each owner spends, hour by hour: the truth, which the bills show late and imperfectly.
 
 Decides amounts. Knows nothing of publication, of JSON or of the present: any hour, past or future, has its charge.
 """
@@ -15,7 +15,7 @@ from typing import NamedTuple
 from alertd.simulator.noise import OUT_OF, draw
 
 UNITS_PER_USD = 10**10
-"""Amounts are whole numbers of 1e-10 USD: the ten places that `amountDecimal` has."""
+"""Decimal places of an amount: amounts are whole numbers of 1e-10 USD, as precise as `amountDecimal`."""
 
 HOUR_S = 3600
 DAY_S = 86_400
@@ -45,7 +45,7 @@ class Tier:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surge:
-    """A stretch in which an owner's spend doubles every hour until it is *factor* times its usual."""
+    """A period in which an owner's spend doubles every hour until it is *factor* times the usual rate."""
 
     starts_at: datetime
     ends_at: datetime
@@ -60,11 +60,11 @@ class Meter:
     Attributes:
         category: What `productCategory` asks for; *subcategory* is what the row then calls `category`.
         usd_per_hour: At the usual rate; below zero for credits.
-        jitter_percent: How far an hour strays from the rhythm to either side, 0 to 100.
+        jitter_percent: How far an hour may deviate from the rhythm in either direction, 0 to 100.
         voucher_percent: The part that vouchers pay.
         has_decimals: False: rows carry the integers only, so charges are whole 1/10000 USD.
         is_daily: Billed by the day even when hours are asked for.
-        idle_from: When its GPUs have nothing to do any more; None: they work while it runs.
+        idle_from: When its GPUs become idle; None if they work as long as it runs.
         starts_at: The first instant of spending, None for always; likewise *ends_at*, exclusive.
     """
 
@@ -91,7 +91,7 @@ class Meter:
 
 
 class Charge(NamedTuple):
-    """What one tier of a meter costs in [start_s, end_s), Unix seconds; *amount* in 1e-10 USD."""
+    """The cost of one tier of a meter in [start_s, end_s), Unix seconds; *amount* in 1e-10 USD."""
 
     start_s: int
     end_s: int
@@ -101,7 +101,7 @@ class Charge(NamedTuple):
 
 def charges_of_day(meter: Meter, *, seed: int, day: int) -> Iterator[Charge]:
     """
-    Yield what *meter* costs on a UTC day.
+    Yield the charges of *meter* on a UTC day.
 
     Args:
         seed: The world's seed.
@@ -127,7 +127,7 @@ def _billed_hours(meter: Meter, day: int) -> range:
 
 
 def runs_in(meter: Meter, *, seed: int, hour_s: int) -> bool:
-    """Return whether *meter* is at work in the hour that begins at *hour_s*, Unix seconds."""
+    """Return whether *meter* spends anything in the hour that begins at *hour_s*, Unix seconds."""
     return hour_s in _billed_hours(meter, hour_s // DAY_S) and _spend_of_hour(meter, seed, hour_s) != 0
 
 
@@ -208,5 +208,5 @@ def to_usd(units: int) -> Decimal:
 
 
 def surge(starts_at: datetime, lasts: timedelta, *, factor: int) -> Surge:
-    """Return a surge that begins at *starts_at* and *lasts* so long."""
+    """Return a surge that begins at *starts_at* and takes *lasts*."""
     return Surge(starts_at=starts_at, ends_at=starts_at + lasts, factor=factor)

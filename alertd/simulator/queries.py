@@ -1,5 +1,5 @@
 """
-What the API accepts, and the words with which it refuses.
+Which requests the API accepts, and the errors with which it refuses the others.
 
 Decides whether a caller and a query are acceptable; answers nothing.
 """
@@ -19,7 +19,7 @@ KEY_CATEGORIES = ("llm", "gen_api", "web_search")
 """The categories that `apikey/bill/list` knows."""
 
 KEY_BILLS_SINCE = datetime(2026, 1, 1, tzinfo=UTC)
-"""`apikey/bill/list` has nothing older."""
+"""The earliest bills that `apikey/bill/list` has."""
 
 KEY_BILLS_HOURLY_DAYS = 7
 MAX_RANGE_DAYS = 31
@@ -88,7 +88,7 @@ class TermQuery:
     end_s: int
 
     def takes(self, category: str) -> bool:
-        """Return whether terms of a category are meant."""
+        """Return whether the query covers a category."""
         return self.category in {category, "summary"}
 
 
@@ -97,7 +97,7 @@ def check_caller(headers: Mapping[str, str], *, api_keys: Collection[str], must_
     Return the caller's key; raise `Refusal` unless it is one of *api_keys*.
 
     Args:
-        must_name_itself: A library's own agent is refused, as the billing paths do; clients of the others send nothing
+        must_name_itself: Refuse a library's default User-Agent, as the billing paths do; other clients send nothing
             else, and are answered.
     """
     if must_name_itself and _LIBRARY_AGENT.match(headers.get("User-Agent", "")):

@@ -22,22 +22,22 @@ METRICS = "/openapi/v1/metrics/gpu/instance"
 ENDPOINTS = "/gpu-instance/openapi/v1/endpoints"
 
 KEPT_AFTER_END = timedelta(days=7)
-"""An instance that was stopped for good is listed for so long."""
+"""How long an instance stays listed after it was stopped for good."""
 MOST_POINTS = 5000
-"""In one answer."""
+"""Maximum number of points in one answer."""
 _BACK_HOURS = 24 * 31
-"""So far back the last start or stop is looked for."""
+"""How far back the last start or stop is searched for."""
 SECRET = "sim-secret-6b1d"  # noqa: S105 -- opens nothing
-"""Stands in every field that holds a secret: nobody should ever show it."""
+"""The value of every secret field: it must never be displayed anywhere."""
 
 
 def instances(world: World, now: datetime, states: Mapping[str, str]) -> list[dict[str, object]]:
-    """Return every instance that the list has now; *states* are of those that were stopped or started by request."""
+    """Return every instance in the list; *states* overrides those that were stopped or started on request."""
     return [_instance(world, meter, now, states) for meter in _listed(world, "gpu", now)]
 
 
 def instance(world: World, instance_id: str, now: datetime, states: Mapping[str, str]) -> dict[str, object]:
-    """Return one instance with what only its own answer says; raise `Refusal` (404) where there is none."""
+    """Return one instance with the fields that only its own answer has; raise `Refusal` (404) if unknown."""
     meter = next((meter for meter in _listed(world, "gpu", now) if meter.owner_id == instance_id), None)
     if meter is None:
         raise Refusal(404, "INSTANCE_NOT_FOUND", f"no such instance: {instance_id!r}")
@@ -47,7 +47,7 @@ def instance(world: World, instance_id: str, now: datetime, states: Mapping[str,
 
 
 def encode_instances(found: list[dict[str, object]], page_size: int, page: int) -> Iterator[bytes]:
-    """Yield the body of one page; pages count from 1, and what comes before is the first."""
+    """Yield the body of one page; pages count from 1, and a lower number gives the first page."""
     first = (max(page, 1) - 1) * page_size
     shown = found[first : first + page_size]
     yield msgspec.json.encode({"instances": shown, "pageSize": page_size, "pageNum": page, "total": len(found)})
@@ -73,9 +73,9 @@ def encode_endpoints(world: World, now: datetime) -> Iterator[bytes]:
 
 def encode_metrics(world: World, query: Mapping[str, str], now: datetime) -> Iterator[bytes]:
     """
-    Yield the body of an instance's metrics, in percent, of the seconds asked for; raise `Refusal` (404) without one.
+    Yield the body of an instance's metrics, in percent, for the requested seconds; raise `Refusal` (404) if unknown.
 
-    A bad parameter is replaced silently, as the vendor says: by the last minute.
+    An invalid parameter is silently replaced by the last minute, as the vendor documents.
     """
     meter = next((one for one in _listed(world, "gpu", now) if one.owner_id == query.get("instanceId", "")), None)
     if meter is None:
@@ -167,7 +167,7 @@ def _instance(world: World, meter: Meter, now: datetime, states: Mapping[str, st
 
 
 def _turns(world: World, meter: Meter, now: datetime) -> tuple[int, int]:
-    """Return when it last started and last stopped, Unix seconds; 0 where that is longer ago than anybody knows."""
+    """Return when it last started and last stopped, Unix seconds; 0 if that was before the searched period."""
     hour_s = int(now.timestamp()) // HOUR_S * HOUR_S
     runs = [runs_in(meter, seed=world.seed, hour_s=hour_s - back * HOUR_S) for back in range(_BACK_HOURS)]
     turns = [(hour_s - back * HOUR_S, runs[back]) for back in range(_BACK_HOURS - 1) if runs[back] != runs[back + 1]]

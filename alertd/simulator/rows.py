@@ -23,9 +23,9 @@ class Publication:
 
     Attributes:
         late: Published one to three days after the others.
-        revised: Published with a wrong amount, put right 3 to 48 hours later.
+        revised: Published with a wrong amount, corrected 3 to 48 hours later.
         absent: Missing for 15 to 90 minutes some time after publication: one or two reads.
-        withdrawn: Taken back for good within three days.
+        withdrawn: Removed for good within three days.
     """
 
     late: int = 100
@@ -37,10 +37,10 @@ class Publication:
 USUAL = Publication()
 
 PROMPT = Publication(late=0, revised=0, absent=0, withdrawn=0)
-"""No row is late or changes, but for the day in progress of what is billed by the day."""
+"""No row is late or changes, except the current day of what is billed by the day."""
 
 
-# Rows and their versions are looked up by the hundred for each answer: by identity that costs next to nothing.
+# Each answer looks up hundreds of rows and versions; hashing by identity costs next to nothing.
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Version:
     """A row's amounts, in 1e-10 USD, from *published_s* on until the next version; equal to itself only."""
@@ -57,9 +57,9 @@ class Row:
 
     Attributes:
         versions: Oldest first; the last is the truth, unless the row is withdrawn.
-        absent_s: The interval in which it cannot be seen for no good reason.
-        withdrawn_s: From then on it is gone, and was never owed.
-        spelling: In [0, 10000): which of the spellings of JSON it is written in.
+        absent_s: The interval in which it is missing for no good reason.
+        withdrawn_s: When it is removed for good; it was never owed.
+        spelling: In [0, 10000): selects the JSON spelling it is written in.
     """
 
     meter: Meter
@@ -72,7 +72,7 @@ class Row:
     spelling: int = 0
 
     def visible_at(self, now_s: int) -> Version | None:
-        """Return the version that a reader sees at *now_s*, None when there is none."""
+        """Return the version that is visible at *now_s*; None if there is none."""
         if now_s < self.versions[0].published_s:
             return None
         if self.withdrawn_s is not None and now_s >= self.withdrawn_s:
@@ -83,7 +83,7 @@ class Row:
 
     @property
     def final(self) -> Version | None:
-        """What the row comes to in the end; None when it is withdrawn."""
+        """The final version; None if the row is withdrawn."""
         return None if self.withdrawn_s is not None else self.versions[-1]
 
 
@@ -98,7 +98,7 @@ def publish(meter: Meter, charge: Charge, *, seed: int, publication: Publication
         first_s += DAY_S + lateness * 2 * DAY_S // OUT_OF
     versions = [(first_s, charge.amount)]
     if meter.is_daily and lag < OUT_OF // 2:
-        # Half of what is billed by the day shows during the day, with what has come together by noon.
+        # Half of what is billed by the day is already visible during the day, with the sum up to noon.
         versions.insert(0, (charge.start_s + DAY_S // 2, charge.amount // 2))
     elif revised < publication.revised:
         wrong = charge.amount * (OUT_OF // 2 + error) // OUT_OF
@@ -127,11 +127,11 @@ def _first_published(charge: Charge, lag: int) -> int:
 def _version(meter: Meter, published_s: int, amount: int) -> Version:
     voucher = amount * meter.voucher_percent // 100
     if not meter.has_decimals:
-        # Only the integers will be published, so the charge itself must be what they can say.
+        # Only the integers will be published, so the charge itself must be representable by them.
         amount, voucher = whole(amount) * WHOLE, whole(voucher) * WHOLE
     return Version(published_s=published_s, amount=amount, voucher=voucher)
 
 
 def whole(units: int) -> int:
-    """Return an amount of 1e-10 USD in 1/10000 USD; what is left over is dropped, toward zero."""
+    """Return an amount of 1e-10 USD in 1/10000 USD, truncated toward zero."""
     return units // WHOLE if units >= 0 else -(-units // WHOLE)

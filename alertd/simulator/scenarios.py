@@ -2,7 +2,7 @@
 Named worlds: who spends what, and what goes wrong when.
 
 A scenario begins at midnight UTC of its *start*; "day 9" is nine days later. Its account is older: it begins
-with the month two months before, so that baselines, forecasts and last month's bill have something to stand on.
+with the month two months before, so that baselines, forecasts and last month's bill have data to work with.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,17 +21,17 @@ OVERDUE_THEN_PAID: Settlement = (
     SettlementStep(after=timedelta(days=12), status=BillStatus.OVERDUE, debt_percent=100, repaid_percent=40),
     SettlementStep(after=timedelta(days=15), status=BillStatus.PAID, debt_percent=100, repaid_percent=100),
 )
-"""Issued on the 3rd, overdue on the 10th, in part repaid on the 15th, paid on the 18th, each at 10:00 UTC."""
+"""Issued on the 3rd, overdue on the 10th, partly repaid on the 15th, paid on the 18th, each at 10:00 UTC."""
 
 VOIDED: Settlement = (SettlementStep(after=timedelta(days=2), status=BillStatus.VOIDED, debt_percent=100),)
-"""Cancelled two days after its issue; its debt still shows and is owed by nobody."""
+"""Cancelled two days after issue; the bill still shows a debt, but nobody owes it."""
 
 LARGE_OWNERS = 1344
 """With a row each hour for 31 days: a million rows in one answer."""
 
 
 def quiet_month(seed: int, start: datetime) -> World:
-    """Build an account that spends some $5,000 a month in its usual rhythm; its bills are paid within a week."""
+    """Build an account that spends about $5,000 a month in its usual rhythm; its bills are paid within a week."""
     return World(
         name="quiet-month",
         summary="the usual spend of fifteen owners, nothing to worry about",
@@ -76,7 +76,7 @@ def unpaid_bill(seed: int, start: datetime) -> World:
 
 
 def busy_month(seed: int, start: datetime) -> World:
-    """Build the month in which all of it happens: the forgotten GPU, the leaking key and the unpaid bill."""
+    """Build the month in which everything happens: the forgotten GPU, the leaked key and the unpaid bill."""
     world = quiet_month(seed, start)
     midnight = _midnight(start)
     return replace(
@@ -120,7 +120,7 @@ SCENARIOS: Mapping[str, Callable[[int, datetime], World]] = {
     "busy-month": busy_month,
     "large": large,
 }
-"""Each takes a seed and the start of the scenario."""
+"""Scenario builders by name; each takes a seed and the start of the scenario."""
 
 
 def _midnight(start: datetime) -> datetime:

@@ -1,5 +1,5 @@
 """
-What an account pays by the month: terms that are bought, and renewed until nobody renews them.
+What an account pays by the month: fixed terms that are bought and renewed, until a renewal is missed.
 
 PURE, like the world. Decides which terms there are at an instant; how they are written is `wire`'s.
 Source: "Query Fixed-Term Billing", https://novita.ai/docs/api-reference/basic-query-fixed-term-billing
@@ -13,17 +13,17 @@ from decimal import Decimal
 from alertd.simulator.meters import UNITS_PER_USD
 
 SUBSCRIPTION_CATEGORIES = ("gpu", "serverless", "cloud_storage", "local_storage", "image", "bare_metal")
-"""Every category of the list but `summary`, their control total."""
+"""Every category of the list except `summary`, which is their control total."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Subscription:
     """
-    A product that is paid for by the month, on the day and at the hour at which it was first bought.
+    A product paid for by the month, on the day and at the hour of its first purchase.
 
     Attributes:
         bought_at: On a day from 1 to 28.
-        renewals: How often it is renewed.
+        renewals: Number of renewals.
     """
 
     owner_id: str
@@ -36,12 +36,12 @@ class Subscription:
 
     @property
     def amount(self) -> int:
-        """What a month costs, in 1e-10 USD."""
+        """The price of a month, in 1e-10 USD."""
         return int(self.usd_per_month * UNITS_PER_USD)
 
     @property
     def voucher(self) -> int:
-        """What vouchers pay of it."""
+        """The part of the price that vouchers pay, in 1e-10 USD."""
         return self.amount * self.voucher_percent // 100
 
 

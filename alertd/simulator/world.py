@@ -17,7 +17,7 @@ from alertd.simulator.rows import USUAL, Publication, Row, Version, publish
 from alertd.simulator.subscriptions import Subscription, terms_between
 
 MAX_REMEMBERED_ROWS = 150_000
-"""Three months of twenty owners; about 100 MB. A larger world makes its days again."""
+"""Cache limit: three months of twenty owners, about 100 MB. A larger world recomputes its days."""
 
 CATEGORIES = (
     "gpu",
@@ -30,7 +30,7 @@ CATEGORIES = (
     "web_search",
     "bare_metal",
 )
-"""Every product category but `summary`, their control total."""
+"""Every product category except `summary`, which is their control total."""
 
 
 class BillStatus(StrEnum):
@@ -54,7 +54,7 @@ class SettlementStep:
 
 
 Settlement = tuple[SettlementStep, ...]
-"""What becomes of a monthly bill once it is issued, in order of time."""
+"""The states of a monthly bill after it is issued, in chronological order."""
 
 PAID_IN_A_WEEK: Settlement = (SettlementStep(after=timedelta(days=7), status=BillStatus.PAID),)
 
@@ -71,7 +71,7 @@ class Money(NamedTuple):
 
 
 class SeenRow(NamedTuple):
-    """A row and the version of it that is meant."""
+    """A row and one version of it."""
 
     row: Row
     version: Version
@@ -80,11 +80,11 @@ class SeenRow(NamedTuple):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:
     """
-    An account that spends for ever from *begins_at* on.
+    An account that spends from *begins_at* on, without end.
 
     Attributes:
-        begins_at: A midnight UTC; nothing was spent before.
-        settlements: By month, `YYYY-MM`, what becomes of its bill; others are paid within a week of their issue.
+        begins_at: A midnight UTC, before which nothing was spent.
+        settlements: How the bill of a month, `YYYY-MM`, is settled; bills of other months are paid within a week.
         opening_usd: The cash balance at the beginning; *monthly_top_up_usd* joins it on the first of every later month.
         summary: One line for people: what there is to see.
     """
@@ -105,7 +105,7 @@ class World:
     _totals: dict[int, Money] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def rows_of_day(self, category: str, day: int) -> tuple[Row, ...]:
-        """Return every row of *category* that starts on *day* (since 1970), whether it can be seen or not."""
+        """Return every row of *category* that starts on *day* (days since 1970), visible or not."""
         rows = self._days.get((category, day))
         if rows is None:
             rows = () if day < day_of(self.begins_at) else tuple(self._make_rows(category, day))
@@ -140,7 +140,7 @@ class World:
                         yield SeenRow(row, version)
 
     def final_rows(self, category: str, start_s: int, end_s: int) -> Iterator[SeenRow]:
-        """Yield the rows of *category* that start in [start_s, end_s), Unix seconds, as they are in the end."""
+        """Yield the rows of *category* that start in [start_s, end_s), Unix seconds, in their final version."""
         for day in _days_touched(max(start_s, int(self.begins_at.timestamp())), end_s):
             for row in self.rows_of_day(category, day):
                 if start_s <= row.start_s < end_s and row.final is not None:
@@ -150,9 +150,9 @@ class World:
         self, start: datetime, end: datetime, *, category: str | None = None, owner_id: str | None = None
     ) -> Decimal:
         """
-        Return the exact USD that rows starting in [start, end) come to in the end.
+        Return the final, exact total in USD of the rows that start in [start, end).
 
-        A row that is billed by the day counts whole, at its midnight.
+        A row that is billed by the day counts in full at its midnight.
         """
         bounds = int(start.timestamp()), int(end.timestamp())
         seen = (row for each in _chosen(category) for row in self.final_rows(each, *bounds))
@@ -178,7 +178,7 @@ class World:
         return _sum_usd(seen, owner_id)
 
     def final_total(self, first_day: int, end_day: int) -> Money:
-        """Return what the days in [first_day, end_day), since 1970, come to in the end, over all categories."""
+        """Return the final total of the days in [first_day, end_day), days since 1970, over all categories."""
         total = Money()
         for day in range(max(first_day, day_of(self.begins_at)), end_day):
             total = total.plus(self._total_of_day(day))
