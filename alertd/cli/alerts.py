@@ -37,8 +37,8 @@ Examples:
 def command(ctx: click.Context, *, show_all: bool, as_json: bool, fail_on: str | None) -> int:
     """Show what is firing, worst first, and what withholds its notifications."""
     from alertd.core.alert import AlertState
-    from alertd.core.alerts.mutes import mutes_text
-    from alertd.core.messages.holding import why_withheld
+    from alertd.core.alerts.mutes import mutes_of, mutes_text
+    from alertd.core.messages.holding import holds
     from alertd.queries.alert_json import alert_json
     from alertd.store.store import Store
 
@@ -54,7 +54,8 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool, fail_on: str |
     if not show_all:
         shown = [alert for alert in shown if alert.state is AlertState.FIRING]
     shown.sort(key=lambda a: (a.state is AlertState.RESOLVED, -a.severity, a.rule, a.fingerprint))
-    reasons = {alert.fingerprint: why_withheld(alert, waiting, now) for alert in shown}
+    held = holds(waiting, now)
+    reasons = {alert.fingerprint: mutes_of(alert, held) for alert in shown}
     if as_json:
         print_json([alert_json(alert, reasons[alert.fingerprint]) for alert in shown])
     elif shown:

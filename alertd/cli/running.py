@@ -10,9 +10,10 @@ from alertd.cli.common import now_of, prepare_to_ask, print_json
 from alertd.cli.tables import table
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from alertd.core.reports.running import Running
+    from alertd.core.resources import ResourceKey
     from alertd.queries.snapshot import Snapshot
     from alertd.settings.asked import AskedSettings
 
@@ -28,14 +29,15 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show what runs now, most expensive first: name, product, since when, USD an hour, and the alerts on it."""
-    from alertd.core.reports.running import running
+    from alertd.core.reports.running import firing_on, running
 
     known = _known(prepare_to_ask(ctx))
     rows = running(known.facts)
+    on = firing_on(rows, known.alerts)
     if as_json:
-        print_json([_json(row, known) for row in rows])
+        print_json([_json(row, on[row.key]) for row in rows])
     elif rows:
-        click.echo(_table(rows, known))
+        click.echo(_table(rows, known, on))
     else:
         edge = known.facts.data.edge(known.facts.data.books)
         click.echo("No bills were read yet." if edge is None else "Nothing runs, as far as it is billed.")
@@ -59,10 +61,9 @@ def _known(settings: "AskedSettings") -> "Snapshot":
         store.close()
 
 
-def _json(row: "Running", known: "Snapshot") -> dict[str, object]:
+def _json(row: "Running", alerts: tuple[str, ...]) -> dict[str, object]:
     from alertd.core.instant import iso_instant_or_none
     from alertd.core.money import decimal_text
-    from alertd.core.reports.running import alerts_on
 
     return {
         "owner": row.owner,
@@ -74,27 +75,25 @@ def _json(row: "Running", known: "Snapshot") -> dict[str, object]:
         "since": iso_instant_or_none(row.since),
         "rate_per_hour": decimal_text(row.rate) if row.rate is not None else None,
         "utilization": f"{row.utilization:f}" if row.utilization is not None else None,
-        "alerts": list(alerts_on(row, known.alerts)),
+        "alerts": list(alerts),
     }
 
 
-def _table(rows: "Sequence[Running]", known: "Snapshot") -> str:
+def _table(rows: "Sequence[Running]", known: "Snapshot", on: "Mapping[ResourceKey, tuple[str, ...]]") -> str:
     from alertd.core.money import format_usd
-    from alertd.core.reports.running import alerts_on
     from alertd.core.words import format_share
 
     lines = [("NAME", "PRODUCT", "STATUS", "SINCE (UTC)", "USD AN HOUR", "BUSY", "ALERTS")]
-    for row in rows:
-        on = alerts_on(row, known.alerts)
-        lines.append(
-            (
-                known.facts.owners.display(row.owner),
-                row.product,
-                row.status,
-                f"{row.since:%Y-%m-%d %H:%M}" if row.since is not None else "longer than known",
-                format_usd(row.rate) if row.rate is not None else "not billed yet",
-                format_share(row.utilization) if row.utilization is not None else "",
-                " ".join(fingerprint[:8] for fingerprint in on),
-            )
+    lines += [
+        (
+            known.facts.owners.display(row.owner),
+            row.product,
+            row.status,
+            f"{row.since:%Y-%m-%d %H:%M}" if row.since is not None else "longer than known",
+            format_usd(row.rate) if row.rate is not None else "not billed yet",
+            format_share(row.utilization) if row.utilization is not None else "",
+            " ".join(fingerprint[:8] for fingerprint in on[row.key]),
         )
+        for row in rows
+    ]
     return table(lines, right=frozenset({4, 5}))

@@ -12,12 +12,12 @@ from alertd.core.alert import Alert, AlertState
 from alertd.core.alert_event import Moved
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import repeat_at
-from alertd.core.alerts.mutes import mute_text, silence_text, silenced
+from alertd.core.alerts.mutes import mute_text, mutes_of, silence_text, silenced
 from alertd.core.alerts.routing import OWNER, matching_routes
 from alertd.core.alerts.silence import Silence, matchable
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, matches_all
-from alertd.core.messages.holding import is_held, why_withheld
+from alertd.core.messages.holding import holds, is_held
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.money import if_it_fits
 from alertd.core.muted import MuteKind
@@ -134,7 +134,7 @@ def _now(history: AlertHistory, rule: Rule | None) -> list[tuple[str, str]]:
     found += [("Incomplete", caveat) for caveat in alert.caveats]
     if alert.reason:
         found.append(("Why", alert.reason))
-    for mute in why_withheld(alert, (notified.entry for notified in history.notified), history.at):
+    for mute in mutes_of(alert, holds((notified.entry for notified in history.notified), history.at)):
         if mute.kind is MuteKind.ACKNOWLEDGEMENT:
             since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
             found.append(("Acknowledged", f"by {mute.by}{since}: not repeated until its severity rises"))

@@ -181,12 +181,14 @@ def read_status(
     poll_interval: timedelta,
     settle_delay: timedelta,
     books: Sequence[CategoryBook] | None = None,
+    open_alerts: tuple[Alert, ...] | None = None,
 ) -> Status:
     """
     Judge the daemon by what it stored.
 
     Args:
         books: Those of the store where they are at hand: with a long history reading them takes a while.
+        open_alerts: Likewise.
 
     Raises:
         StoreError: The store cannot be read.
@@ -196,7 +198,7 @@ def read_status(
             books = [book for view in View if view in store.views for book in _books(store, view)]
         last = next(iter(store.cycles.last(1)), None)
         good = store.cycles.last_good()
-        open_alerts = store.alerts.open_alerts()
+        open_alerts = store.alerts.open_alerts() if open_alerts is None else open_alerts
         receivers = _receivers(store, now)
         rules_file = store.meta.rules_file
         clock, next_poll = store.meta.clock, store.meta.next_poll_at

@@ -10,10 +10,10 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 
 from alertd.core.alert import Alert, AlertState, Unit
-from alertd.core.alerts.mutes import mute_text, mutes_text
+from alertd.core.alerts.mutes import mute_text, mutes_of, mutes_text
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
-from alertd.core.messages.holding import why_withheld
+from alertd.core.messages.holding import holds
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.muted import Muted
@@ -147,7 +147,7 @@ class _Scene:
         yield from (Line(LineKind.BECAUSE, mute_text(mute)) for mute in self._mutes(alert))
 
     def _mutes(self, alert: Alert) -> tuple[Muted, ...]:
-        return why_withheld(alert, self.observed.waiting, self.observed.at)
+        return mutes_of(alert, holds(self.observed.waiting, self.observed.at))
 
     def _alert_faults(self, expected: ExpectedAlert, alert: Alert) -> list[str]:
         return _alert_faults(expected, alert, self._mutes(alert))

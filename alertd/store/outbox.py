@@ -103,6 +103,8 @@ class _AttemptRow(NamedTuple):
     detail: str
 
 
+_IS_OPEN = f"state IN ({_OPEN_MARKS})"
+_BRIEF = ", ".join("'' AS message" if name == "message" else name for name in _EntryRow._fields)
 _FIXED = ("id", "delivery_key", "receiver", "recipient", "group_name", "fingerprints", "created_at")
 _CHANGEABLE = tuple(name for name in _EntryRow._fields if name not in _FIXED)
 
@@ -112,6 +114,8 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self._open: dict[int, tuple[_EntryRow, OutboxEntry]] = {}
+        """What was open when that was last asked, with its row but for the message."""
 
     def add(self, entries: Iterable[OutboxEntry]) -> int:
         """Add entries, but none whose delivery key is known already; return how many were new."""
@@ -141,8 +145,21 @@ class Outbox:
     def open_entries(self, receiver: str | None = None) -> tuple[OutboxEntry, ...]:
         """Return the entries for which something is still to be done, of one receiver or all, in order of their ids."""
         if receiver is None:
-            return self._read(f"WHERE state IN ({_OPEN_MARKS}) ORDER BY id", _OPEN)
-        return self._read(f"WHERE state IN ({_OPEN_MARKS}) AND receiver = ? ORDER BY id", (*_OPEN, receiver))
+            return self._all_open()
+        return self._read(f"WHERE {_IS_OPEN} AND receiver = ? ORDER BY id", (*_OPEN, receiver))
+
+    def _all_open(self) -> tuple[OutboxEntry, ...]:
+        """Return all that is open: asked for at every poll and page, so a message that did not change is not read."""
+        # One of thousands of alerts has megabytes. Who writes it anew claims the entry, which counts the attempt.
+        brief = f"SELECT {_BRIEF} FROM outbox WHERE {_IS_OPEN} ORDER BY id"  # noqa: S608 -- names of our own
+        rows = self._database.rows(_EntryRow, brief, _OPEN)
+        known = {row.id: found for row in rows if (found := self._open.get(row.id)) is not None and found[0] == row}
+        if len(known) < len(rows):
+            read = {entry.id: entry for entry in self._read(f"WHERE {_IS_OPEN} ORDER BY id", _OPEN)}
+            known = {row.id: (row, read[row.id]) for row in rows if row.id in read} | known
+        # What ended between the two reads is open no more.
+        self._open = {row.id: known[row.id] for row in rows if row.id in known}
+        return tuple(entry for _, entry in self._open.values())
 
     def entries_of(self, fingerprint: str) -> tuple[OutboxEntry, ...]:
         """Return all entries about an alert, in order of their ids."""
@@ -180,6 +197,7 @@ class Outbox:
             ValueError: *after* is another notification: its key, recipient, group, alerts or date differ.
         """
         _require_same(before, after)
+        self._open.pop(before.id, None)
         values = _entry_row(after)._asdict()
         changes = ", ".join(f"{name} = ?" for name in _CHANGEABLE)
         with self._database.transaction():

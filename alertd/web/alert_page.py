@@ -21,7 +21,7 @@ from alertd.core.chart import (
     read_by,
 )
 from alertd.core.dataclass import dataclass
-from alertd.core.messages.holding import is_held
+from alertd.core.messages.holding import holds, is_held
 from alertd.core.money import format_usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.words import format_instant
@@ -126,7 +126,7 @@ class AlertPage:
 def alert_page(found: AlertFile) -> AlertPage:
     """Choose what is shown of an alert."""
     alert, rule, known = found.history.alert, found.rule, found.known
-    line = alert_line(alert, known)
+    line = alert_line(alert, holds(known.waiting, known.now), known.now)
     is_firing = alert.state is AlertState.FIRING
     return AlertPage(
         title=f"{alert.severity.label if is_firing else alert.state.value}: {alert.headline} · alertd",

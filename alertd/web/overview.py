@@ -6,16 +6,17 @@ Pure: from what is known to what is shown. What is not known is said to be so, n
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from heapq import nsmallest
 
 from alertd.core.alert import Alert, AlertState
-from alertd.core.alerts.mutes import mutes_text
+from alertd.core.alerts.mutes import Holds, mutes_of, mutes_text
 from alertd.core.alerts.silence import Silence
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import start_of
-from alertd.core.messages.holding import why_withheld
+from alertd.core.messages.holding import holds
 from alertd.core.money import Usd, format_usd
 from alertd.core.muted import MuteKind
-from alertd.core.reports.running import Running, alerts_on
+from alertd.core.reports.running import Running, firing_on
 from alertd.core.rules.runway import Runway
 from alertd.core.spend.bill import TrackedBill
 from alertd.core.values import reached_text
@@ -143,15 +144,16 @@ class OverviewPage:
 
 def overview_page(known: PageFacts) -> OverviewPage:
     """Choose what is shown of everything that is known."""
-    firing = sorted((a for a in known.alerts if a.state is AlertState.FIRING), key=_urgency)
-    pending = sorted((a for a in known.alerts if a.state is AlertState.PENDING), key=_urgency)
+    firing = [alert for alert in known.alerts if alert.state is AlertState.FIRING]
+    pending = [alert for alert in known.alerts if alert.state is AlertState.PENDING]
     edge = known.data.edge(known.data.books)
     # The page comes from the daemon itself: before its first poll has ended nothing is wrong with that.
     problems = known.status.problems if known.status.last_cycle is not None else ()
     silences = [silence for silence in known.silences if silence.is_active(known.now)]
-    headlines = {alert.fingerprint: alert.headline for alert in known.alerts}
+    headlines = {alert.fingerprint: alert.headline for alert in known.alerts} if silences else {}
     bills = sorted(known.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)
     runs = known.overview.running if known.overview is not None else ()
+    on, held = firing_on(runs[:_RUNNING], firing), holds(known.waiting, known.now)
     return OverviewPage(
         title=_title(len(firing), problems, is_new=edge is None),
         verdict=_verdict(len(firing), problems, is_new=edge is None),
@@ -159,15 +161,15 @@ def overview_page(known: PageFacts) -> OverviewPage:
         problems=problems,
         hints=tuple(map(str, known.overview.unmatched[:_MOST_HINTS])) if known.overview is not None else (),
         tiles=tuple(tiles_of(known, edge)),
-        firing=tuple(alert_line(alert, known) for alert in firing[:_MOST_ALERTS]),
+        firing=tuple(alert_line(alert, held, known.now) for alert in _worst(firing)),
         firing_more=max(0, len(firing) - _MOST_ALERTS),
-        pending=tuple(alert_line(alert, known) for alert in pending[:_MOST_ALERTS]),
-        ended=tuple(alert_line(alert, known) for alert in _ended(known)),
+        pending=tuple(alert_line(alert, held, known.now) for alert in _worst(pending)),
+        ended=tuple(alert_line(alert, held, known.now) for alert in _ended(known)),
         budgets=budgets_of(known.overview, known.audience.owners),
         bills=tuple(_bill_line(tracked) for tracked in bills[:_BILLS]),
         bills_more=max(0, len(bills) - _BILLS),
         balances=tuple(_balances(known)),
-        running=tuple(_running_line(row, known) for row in runs[:_RUNNING]),
+        running=tuple(_running_line(row, known, on[row.key]) for row in runs[:_RUNNING]),
         running_more=max(0, len(runs) - _RUNNING),
         running_rate=format_usd(Usd(sum(row.rate or 0 for row in runs))) if runs else "",
         silences=tuple(_silence_line(silence, headlines) for silence in silences[:_MOST_SILENCES]),
@@ -177,6 +179,11 @@ def overview_page(known: PageFacts) -> OverviewPage:
         is_starting=known.overview is None,
         now=known.now,
     )
+
+
+def _worst(alerts: Iterable[Alert]) -> list[Alert]:
+    """Return as many alerts as are listed, the most urgent first."""
+    return nsmallest(_MOST_ALERTS, alerts, key=_urgency)
 
 
 def _urgency(alert: Alert) -> tuple[int, datetime, str]:
@@ -196,10 +203,10 @@ def _verdict(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
     return "Nothing is firing, as far as is known" if problems else "Nothing is firing"
 
 
-def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
+def alert_line(alert: Alert, held: Holds, now: datetime) -> AlertLine:
     """Return an alert as a list shows it."""
     since = alert.resolved_at or alert.fired_at or alert.started_at
-    mutes = why_withheld(alert, known.waiting, known.now)
+    mutes = mutes_of(alert, held)
     return AlertLine(
         fingerprint=alert.fingerprint,
         episode=alert.episode,
@@ -209,7 +216,7 @@ def alert_line(alert: Alert, known: PageFacts) -> AlertLine:
         value=both_ends(alert),
         threshold=reached_text(alert),
         team=dict(alert.labels).get("team", ""),
-        age=format_age(max(known.now - since, timedelta())),
+        age=format_age(max(now - since, timedelta())),
         since=since,
         known_to=alert.acknowledged_by or "",
         # Who acknowledged it is said by itself.
@@ -253,7 +260,7 @@ def _balances(known: PageFacts) -> Iterable[BalanceLine]:
         )
 
 
-def _running_line(row: Running, known: PageFacts) -> RunningLine:
+def _running_line(row: Running, known: PageFacts, alerts: tuple[str, ...]) -> RunningLine:
     return RunningLine(
         name=known.audience.owners.display(row.owner),
         product=row.product,
@@ -261,7 +268,7 @@ def _running_line(row: Running, known: PageFacts) -> RunningLine:
         since=row.since,
         rate=f"{format_usd(row.rate)} an hour" if row.rate is not None else "not billed yet",
         busy=f"{format_share(row.utilization)} busy" if row.utilization is not None else "",
-        alerts=alerts_on(row, known.alerts),
+        alerts=alerts,
     )
 
 

@@ -14,7 +14,8 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from alertd.core.alert import Alert, AlertState
-from alertd.core.messages.holding import why_withheld
+from alertd.core.alerts.mutes import mutes_of
+from alertd.core.messages.holding import holds
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.words import format_count
 from alertd.errors import SettingsError, StoreError
@@ -129,7 +130,8 @@ class Endpoints:
         shown = [alert for alert in alerts if alert.state is AlertState.FIRING]
         if request.query.get("all") in {"1", "true"}:
             shown = [alert for alert in alerts if alert.state is not AlertState.RESOLVED or alert.fired_at is not None]
-        return web.json_response([alert_json(alert, why_withheld(alert, waiting, now)) for alert in shown])
+        held = holds(waiting, now)
+        return web.json_response([alert_json(alert, mutes_of(alert, held)) for alert in shown])
 
 
 @asynccontextmanager

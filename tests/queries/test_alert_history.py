@@ -11,10 +11,10 @@ import pytest
 from alertd.core.alert import AlertState, Unit
 from alertd.core.alert_event import Acknowledged
 from alertd.core.alerts.lifecycle import moved
-from alertd.core.alerts.mutes import NO_RECEIVER, mutes_text
+from alertd.core.alerts.mutes import NO_RECEIVER, mutes_of, mutes_text
 from alertd.core.alerts.routing import Route
 from alertd.core.alerts.silence import Silence
-from alertd.core.messages.holding import why_withheld
+from alertd.core.messages.holding import holds
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
 from alertd.queries.alert_history import AlertHistory, SentNotification, history_lines, judgement, read_history
@@ -308,7 +308,7 @@ def test_mutes_when_asked_then_every_reason(parts: dict[str, object], waiting: d
     stage.lives("60")
     entry: OutboxEntry = replace(stage.decided[0], **{"not_before": NOW - HOUR, **waiting})  # type: ignore[arg-type]
     alert = replace(stage.of(), **parts)  # type: ignore[arg-type]
-    assert mutes_text(why_withheld(alert, [entry], NOW)) == why
+    assert mutes_text(mutes_of(alert, holds([entry], NOW))) == why
     assert alert.severity < CRITICAL
     assert alert.value == Decimal(60)
 
@@ -323,6 +323,6 @@ def test_mutes_when_several_receivers_hold_it_then_each_with_its_latest_end() ->
         replace(first, receiver="finops", not_before=NOW + 3 * HOUR),
         replace(first, receiver="finops", not_before=NOW + HOUR),
     ]
-    assert mutes_text(why_withheld(stage.of(), held, NOW)) == (
+    assert mutes_text(mutes_of(stage.of(), holds(held, NOW))) == (
         "quiet hours until 2026-01-10 15:05 UTC (finops); quiet hours until 2026-01-10 14:05 UTC (oncall)"
     )

@@ -75,6 +75,35 @@ def test_entry_when_updated_then_all_that_may_change_is_stored(
         assert store.outbox.entry(1) == after
 
 
+def test_open_entries_when_nothing_changed_then_no_message_is_read_again(place: Place) -> None:
+    """Every poll and every page asks for them, and a message of thousands of alerts has megabytes."""
+    with (
+        place.fresh() as url,
+        closing(Store.open(url, now=NOW)) as store,
+        closing(Store.open_read_only(url)) as reader,
+    ):
+        store.outbox.add([entry_of("k1"), entry_of("k2", group="other")])
+        first = reader.outbox.open_entries()
+        again = reader.outbox.open_entries()
+        assert again == first
+        assert all(one.message is before.message for one, before in zip(again, first, strict=True))
+        before, other = first
+        after = replace(claimed(before), message=replace(before.message, title="Written anew"))
+        assert store.outbox.update(before, after)
+        assert reader.outbox.open_entries() == (after, other)
+        assert store.outbox.update(after, replace(after, state=EntryState.DELIVERED, finished_at=LATER))
+        assert reader.outbox.open_entries() == (other,)
+
+
+def test_open_entries_when_a_message_alone_is_changed_then_it_is_the_new_one(store: Store) -> None:
+    """What is kept of the last time must not outlive a change that counts no attempt."""
+    before = added(store, entry_of("k1"))
+    assert store.outbox.open_entries() == (before,)
+    after = replace(before, message=replace(before.message, title="Written anew"))
+    assert store.outbox.update(before, after)
+    assert store.outbox.open_entries() == (after,)
+
+
 def test_key_when_due_twice_then_one_entry(store: Store) -> None:
     """A cycle that is run again after a crash must not send again."""
     assert store.outbox.add([entry_of("k1"), entry_of("k2")]) == 2

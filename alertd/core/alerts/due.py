@@ -54,8 +54,8 @@ def _end_reason(before: Alert | None, after: Alert, rule: Rule | None) -> Notify
 
 def repeat_interval(rule: Rule, repeat_count: int) -> timedelta | None:
     """Return the wait before the repeat number *repeat_count* + 1, None for never."""
-    if rule.repeat_interval is None:
-        return None
+    if rule.repeat_interval is None or not repeat_count:
+        return rule.repeat_interval
     longest = max(LONGEST_REPEAT, rule.repeat_interval)
     # From 64 repeats on every factor above 1 has long met the longest interval, or is too slow to matter.
     factor = rule.repeat_backoff ** min(repeat_count, 64)

@@ -43,6 +43,9 @@ class Inhibitors:
                     found.setdefault(_key(inhibition, labels), []).append((alert, is_both))
             self._sources.append((inhibition, found))
 
+    def __bool__(self) -> bool:
+        return bool(self._sources)
+
     def of(self, alert: Alert, labels: Mapping[str, str]) -> Alert | None:
         """Return a firing alert that mutes this one, the worst of them; None where none does."""
         muting = [

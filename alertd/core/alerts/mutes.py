@@ -14,6 +14,8 @@ from alertd.core.alerts.silence import Silence, matchable, silence_of, until_wor
 from alertd.core.muted import Muted, MuteKind
 from alertd.core.words import format_instant
 
+Holds = Mapping[str, Mapping[str, datetime]]
+"""By fingerprint the receivers whose quiet hours hold notifications of an alert, each with their end."""
 NO_RECEIVER = Muted(kind=MuteKind.NO_RECEIVER)
 
 
@@ -43,6 +45,8 @@ class Mutes:
 
     def _of(self, alert: Alert) -> Muted | None:
         """Return the silence that mutes an alert, else the inhibition: what somebody asked for comes first."""
+        if not self._silences and not self._inhibitors:
+            return None
         labels = matchable(alert)
         silence = silence_of(self._silences, alert, labels, self._now)
         if silence is not None:
@@ -54,7 +58,7 @@ class Mutes:
 
     def is_outspent(self, alert: Alert) -> bool:
         """Return whether an alert has spent the further amount that ends its silence, and nobody was notified yet."""
-        if alert.state is not AlertState.FIRING or alert.acknowledged_by is not None:
+        if not self._silences or alert.state is not AlertState.FIRING or alert.acknowledged_by is not None:
             return False
         labels = matchable(alert)
         return any(silence.is_outspent(alert, labels, self._now) for silence in self._silences)
@@ -72,17 +76,13 @@ def silenced(silence: Silence) -> Muted:
     )
 
 
-def mutes_of(alert: Alert, held: Mapping[str, datetime]) -> tuple[Muted, ...]:
-    """
-    Return everything that withholds notifications of an alert now, the widest first; nothing where it does not fire.
-
-    Args:
-        held: Receivers whose quiet hours hold notifications of it, each with their end.
-    """
+def mutes_of(alert: Alert, holds: Holds) -> tuple[Muted, ...]:
+    """Return everything that withholds notifications of an alert now, the widest first; none where it does not fire."""
     if alert.state is not AlertState.FIRING:
         return ()
     found = [alert.muted] if alert.muted is not None else []
-    found += [Muted(kind=MuteKind.QUIET_HOURS, by=name, until=until) for name, until in sorted(held.items())]
+    held = sorted(holds.get(alert.fingerprint, {}).items())
+    found += [Muted(kind=MuteKind.QUIET_HOURS, by=name, until=until) for name, until in held]
     if alert.acknowledged_by is not None:
         found.append(Muted(kind=MuteKind.ACKNOWLEDGEMENT, by=alert.acknowledged_by))
     return tuple(found)

@@ -82,7 +82,20 @@ def rebased_bill(tracked: TrackedBill, now: datetime) -> TrackedBill:
 
 def rebased_alert(alert: Alert, now: datetime) -> Alert:
     """Return an alert none of whose instants lies ahead; the same object where none did."""
-    after = replace(
+    begun = alert.started_at
+    last = max(
+        begun,
+        alert.fired_at or begun,
+        alert.resolved_at or begun,
+        alert.condition_ended_at or begun,
+        alert.notified_at or begun,
+        alert.escalated_at or begun,
+        alert.acknowledged_at or begun,
+    )
+    # Asked of every alert at every poll: a copy is made only where one is ahead.
+    if last - now <= AHEAD:
+        return alert
+    return replace(
         alert,
         started_at=no_later(alert.started_at, now),
         fired_at=no_later_if_any(alert.fired_at, now),
@@ -92,7 +105,6 @@ def rebased_alert(alert: Alert, now: datetime) -> Alert:
         escalated_at=no_later_if_any(alert.escalated_at, now),
         acknowledged_at=no_later_if_any(alert.acknowledged_at, now),
     )
-    return alert if after == alert else after
 
 
 def rebased_silence(silence: Silence, now: datetime) -> Silence:

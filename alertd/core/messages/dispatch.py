@@ -95,7 +95,9 @@ def dispatch(
     mutes = Mutes(silences, audience.inhibitions, present, now)
     dues: dict[Address, list[_Due]] = {}
     after: list[Move] = []
-    for unmuted in sorted(moves, key=lambda m: (-m.after.severity, m.after.rule, -m.after.value, m.after.fingerprint)):
+    # Nearly all alerts at nearly every poll are as they were.
+    moving = [move for move in moves if not _is_as_it_was(move, mutes, now)]
+    for unmuted in sorted(moving, key=lambda m: (-m.after.severity, m.after.rule, -m.after.value, m.after.fingerprint)):
         move = replace(unmuted, after=mutes.noted(unmuted.after))
         reason = _reason(move, mutes, now)
         addresses = audience.of(move.after, move.rule, reason) if reason is not None else ()
@@ -147,6 +149,12 @@ def _due(
 ) -> _Due:
     headline = headline_of(move.after, move.rule)
     return _Due(move=move, reason=reason, headline=headline, chart=cache(partial(chart_of, move.after, move.rule)))
+
+
+def _is_as_it_was(move: Move, mutes: Mutes, now: datetime) -> bool:
+    """Return whether nothing is to be stored or sent of an alert."""
+    is_same = move.before is move.after and mutes.noted(move.after) is move.after
+    return is_same and _reason(move, mutes, now) is None
 
 
 def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 from alertd.core.alert import Alert
 from alertd.core.alerts.audience import Audience
-from alertd.core.alerts.mutes import mutes_of
+from alertd.core.alerts.mutes import Holds
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.muted import Muted, MuteKind
@@ -69,18 +69,14 @@ def _may_wait(entry: OutboxEntry) -> bool:
     return is_unsent and entry.message.reason in _WITHHELD and bool(entry.fingerprints)
 
 
-def why_withheld(alert: Alert, waiting: Iterable[OutboxEntry], now: datetime) -> tuple[Muted, ...]:
-    """
-    Return everything that withholds notifications of an alert now; nothing where it does not fire.
-
-    Args:
-        waiting: Open outbox entries.
-    """
-    held: dict[str, datetime] = {}
+def holds(waiting: Iterable[OutboxEntry], now: datetime) -> Holds:
+    """Return until when quiet hours hold notifications that are among open outbox entries."""
+    found: dict[str, dict[str, datetime]] = {}
     for entry in waiting:
-        if alert.fingerprint in entry.fingerprints and is_held(entry, now):
-            held[entry.receiver] = max(entry.not_before, held.get(entry.receiver, now))
-    return mutes_of(alert, held)
+        for fingerprint in entry.fingerprints if is_held(entry, now) else ():
+            of_alert = found.setdefault(fingerprint, {})
+            of_alert[entry.receiver] = max(entry.not_before, of_alert.get(entry.receiver, now))
+    return found
 
 
 def overdue(entries: Iterable[OutboxEntry], now: datetime) -> list[OutboxEntry]:

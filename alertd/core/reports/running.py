@@ -14,7 +14,7 @@ from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain
-from alertd.core.resources import Resource, ResourceKind
+from alertd.core.resources import Resource, ResourceKey, ResourceKind
 from alertd.core.rules.facts import RESOURCES_FRESH, Facts
 from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.edges import edges_of
@@ -49,26 +49,32 @@ class Running:
     utilization: Decimal | None
     """Of its GPUs in the newest sample, a share; None where no rule asks for it or nothing is known."""
 
+    @property
+    def key(self) -> ResourceKey:
+        """Its account and owner."""
+        return self.account, self.owner
+
 
 def running(facts: Facts) -> tuple[Running, ...]:
     """Return what runs now, dearest first; what is not billed yet comes last."""
     rows = [*_billed(facts)]
-    known = {(row.account, row.owner) for row in rows}
+    known = {row.key for row in rows}
     rows += (
         _listed(facts, one) for one in facts.resources.values() if one.key not in known and _is_unbilled(facts, one)
     )
     return tuple(sorted(rows, key=lambda row: (-(row.rate or 0), row.account, row.owner)))
 
 
-def alerts_on(row: Running, alerts: Iterable[Alert]) -> tuple[str, ...]:
-    """Return the fingerprints of the alerts that fire on an owner."""
-    return tuple(
-        alert.fingerprint
-        for alert in alerts
-        if alert.state is AlertState.FIRING
-        and ("owner", row.owner) in alert.group
-        and row.account in alert.account.split(ACCOUNT_SEPARATOR)
-    )
+def firing_on(rows: Iterable[Running], alerts: Iterable[Alert]) -> dict[ResourceKey, tuple[str, ...]]:
+    """Return by account and owner the fingerprints of the alerts that fire on what runs."""
+    found: dict[ResourceKey, list[str]] = {row.key: [] for row in rows}
+    of_owner = {("owner", owner) for _, owner in found}
+    for alert in alerts:
+        if alert.state is AlertState.FIRING and not of_owner.isdisjoint(alert.group):
+            owner = dict(alert.group)["owner"]
+            for account in alert.account.split(ACCOUNT_SEPARATOR):
+                found.get((account, owner), []).append(alert.fingerprint)
+    return {key: tuple(fingerprints) for key, fingerprints in found.items()}
 
 
 def _billed(facts: Facts) -> Iterator[Running]:

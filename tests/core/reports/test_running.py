@@ -9,7 +9,7 @@ import pytest
 from alertd.core.alert import AlertState
 from alertd.core.labels import Patterns
 from alertd.core.owners import Owner, OwnerDirectory
-from alertd.core.reports.running import Running, alerts_on, running
+from alertd.core.reports.running import Running, firing_on, running
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.facts import RESOURCES_FRESH, Facts
 from alertd.core.utilization import WHOLE, slot_of
@@ -162,4 +162,4 @@ def test_alerts_on_an_owner_then_those_that_fire_on_it_in_its_account() -> None:
         replace(firing(owner="gpu-1"), fingerprint="d" * 16, state=AlertState.PENDING),
         firing(owner="gpu-2"),
     )
-    assert alerts_on(one, alerts) == (alerts[0].fingerprint, "c" * 16)
+    assert firing_on([one], alerts)[one.key] == (alerts[0].fingerprint, "c" * 16)
