@@ -158,3 +158,51 @@ def test_class_when_methods_are_its_own_then_they_stay() -> None:
             return 7
 
     assert (repr(Own(1)), Own(1) == Own(2), hash(Own(1))) == ("own", True, 7)
+
+
+def _inheriting(maker: Maker) -> Any:
+    @maker(frozen=True)
+    class Base:
+        """With fields of every kind."""
+
+        name: str
+        size: int = 3
+        hidden: str = field(default="h", repr=False)
+        parts: list[int] = field(default_factory=list, compare=False)
+
+        @property
+        def title(self) -> str:
+            return self.name.title()
+
+    @maker(frozen=True, kw_only=True)
+    class Child(Base):
+        """Adds a field, and gives another default to one that it inherits."""
+
+        unit: str = "h"
+        size: int = 4
+        SHARED: ClassVar[str] = GREETING
+
+    return Child
+
+
+def test_class_when_it_inherits_fields_then_behaves_as_the_librarys() -> None:
+    """Rule types inherit most of their keys, and are defined long before one is made."""
+
+    def seen(kind: Any) -> dict[str, object]:
+        one = kind("a", unit="d")
+        return {
+            "text": repr(one),
+            "equal": (one == kind("a", unit="d", parts=[1]), one == kind("a")),
+            "hash": hash(one) == hash(kind("a", unit="d")),
+            "fields": [(f.name, f.kw_only, f.init, f.repr, f.type) for f in dataclasses.fields(kind)],
+            "default": (kind.size, kind.unit, hasattr(kind, "parts"), one.size),
+            "changed": repr(dataclasses.replace(one, size=9, name="b")),
+            "copied": copy.deepcopy(one) == one,
+            "pattern": kind.__match_args__,
+            "inherited": one.title,
+            "own": sorted(vars(kind)["__annotations__"]),
+        }
+
+    assert seen(_inheriting(lean)) == seen(_inheriting(dataclasses.dataclass))
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        _inheriting(lean)("a").name = "b"
