@@ -12,7 +12,8 @@ from pydantic import SecretStr
 from alertd.cli.root import run
 from alertd.core.times import parse_duration
 from alertd.errors import SettingsError
-from alertd.settings.asked import load_asked_settings
+from alertd.settings.asked import load_asked_settings, load_checked_settings
+from alertd.settings.forms import FORMS
 from alertd.settings.listen import parse_listen
 from alertd.settings.model import Settings, load_settings
 from alertd.settings.sources import SECRETS
@@ -255,6 +256,8 @@ def test_secret_when_shown_then_masked(monkeypatch: pytest.MonkeyPatch) -> None:
 def refusal() -> str:
     with pytest.raises(SettingsError) as caught:
         load_settings()
+    # `alertd check` says the same, without the library.
+    assert "\n".join(load_checked_settings()[1]) == str(caught.value)
     return str(caught.value)
 
 
@@ -376,6 +379,21 @@ def test_setting_when_written_in_another_form_then_understood(
     """What is plain to a reader is no mistake."""
     monkeypatch.setenv(f"ALERTD_{variable}", value)
     assert load_settings().plain(variable.lower()) == expected
+    assert load_checked_settings()[0].plain(variable.lower()) == expected
+
+
+def test_settings_when_checked_then_are_those_that_the_daemon_reads(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of each setting, set or not; what is wrong has its default."""
+    for values in ({}, {"NOVITA_API_KEY": "sk-1", "SMTP_PORT": "25", "RULES": "r.yaml", "HTTP_LISTEN": "off"}):
+        for name, value in values.items():
+            monkeypatch.setenv(f"ALERTD_{name}", value)
+        read, (checked, problems) = load_settings(), load_checked_settings()
+        assert problems == ()
+        assert list(FORMS) == list(Settings.model_fields)
+        assert {name: checked.plain(name) for name in FORMS} == {name: read.plain(name) for name in FORMS}
+        assert (checked.secrets(), checked.warnings) == (read.secrets(), read.warnings)
+    monkeypatch.setenv("ALERTD_SMTP_PORT", "many")
+    assert load_checked_settings()[0].plain("smtp_port") == "587"
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, prepare_to_read
+from alertd.cli.common import prepare, prepare_to_check
 from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
     from alertd.errors import Problem
     from alertd.notify.base import Notifier
     from alertd.rules_file.model import LoadedRules
+    from alertd.settings.asked import AskedSettings
     from alertd.settings.model import Settings
 
 _EPILOG = """\b
@@ -45,16 +46,12 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     from alertd.daemon.receivers import build_notifiers, owner_warnings, secret_file_warnings
     from alertd.errors import RulesError, SettingsError
     from alertd.rules_file.load import load_rules
-    from alertd.settings.model import load_usable_settings
     from alertd.store.opening import require_place
 
-    is_refused = False
-    try:
-        settings = prepare(ctx) if online else prepare_to_read(ctx)
-    except SettingsError as error:
-        click.echo(str(error), err=True)
-        # What is wrong elsewhere is said in the same run.
-        is_refused, settings = True, load_usable_settings()
+    # What is wrong elsewhere is said in the same run.
+    settings, wrong_settings = prepare_to_check(ctx)
+    for text in wrong_settings:
+        click.echo(text, err=True)
     target, rules = path or settings.rules_path(), None
     try:
         rules = load_rules(target)
@@ -65,7 +62,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     except SettingsError as error:
         click.echo(str(error), err=True)
         return 1
-    if is_refused or rules is None:
+    if wrong_settings or rules is None:
         return 1
     notifiers, problems = build_notifiers(rules, settings)
     for text in filter(None, (*settings.warnings, require_place(settings.store_url()))):
@@ -96,7 +93,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
         return 1
     import asyncio
 
-    code = asyncio.run(_online(rules, settings, notifiers))
+    code = asyncio.run(_online(rules, prepare(ctx), notifiers))
     if problems:
         click.echo(
             "alertd: receivers that lack the secrets named above were not asked; set these, and ask again", err=True
@@ -120,7 +117,7 @@ async def _online(rules: "LoadedRules", settings: "Settings", notifiers: "Mappin
     return 0 if is_well else 1
 
 
-def _unmatched(rules: "LoadedRules", settings: "Settings") -> "Iterator[Problem]":
+def _unmatched(rules: "LoadedRules", settings: "AskedSettings") -> "Iterator[Problem]":
     """Yield a problem for each filter that no stored spend fits, and one where the store cannot be read."""
     from alertd.errors import Problem, StoreError
     from alertd.queries.unmatched import read_unmatched

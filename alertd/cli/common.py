@@ -63,18 +63,13 @@ def prepare_to_ask(ctx: click.Context) -> "AskedSettings":
     return settings
 
 
-def prepare_to_read(ctx: click.Context) -> "Settings":
-    """
-    Do as `prepare` for a command that goes by all settings and only reads files and the store.
+def prepare_to_check(ctx: click.Context) -> "tuple[AskedSettings, tuple[str, ...]]":
+    """Do as `prepare_to_ask` with all settings; return them with what is wrong, for which defaults stand."""
+    from alertd.settings.asked import load_checked_settings
 
-    Raises:
-        SettingsError: One of them is wrong.
-    """
-    from alertd.settings.model import load_settings
-
-    settings = load_settings()
+    settings, problems = load_checked_settings()
     _log_when_used(ctx, settings)
-    return settings
+    return settings, problems
 
 
 def _log_when_used(ctx: click.Context, settings: "Settings | AskedSettings") -> None:

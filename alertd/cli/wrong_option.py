@@ -2,7 +2,7 @@
 
 import click
 
-from alertd.settings.model import Settings
+from alertd.settings.forms import FORMS
 from alertd.settings.sources import PREFIX
 
 _OTHER_NAMES = {
@@ -46,7 +46,7 @@ def _settings_of(option: str) -> list[str]:
     """Return the settings that an option's name is likely to mean: that one, or the few that hold all of its words."""
     name = option.lstrip("-").lower().replace("-", "_")
     name = _OTHER_NAMES.get(name, name)
-    if name in Settings.model_fields:
+    if name in FORMS:
         return [name]
-    found = [known for known in Settings.model_fields if set(name.split("_")) <= set(known.split("_"))]
+    found = [known for known in FORMS if set(name.split("_")) <= set(known.split("_"))]
     return found if len(found) <= _MOST else []

@@ -10,10 +10,11 @@ from alertd.store.opening import require_place
 
 if TYPE_CHECKING:
     from alertd.rules_file.model import LoadedRules
+    from alertd.settings.asked import AskedSettings
     from alertd.settings.model import Settings
 
 
-def check_settings(rules: "LoadedRules | None", settings: "Settings") -> None:
+def check_settings(rules: "LoadedRules | None", settings: "Settings | AskedSettings") -> None:
     """
     Check where the service would connect and listen: proxies and certificates, the store, the page, the API's URLs.
 

@@ -20,18 +20,20 @@ from alertd.notify.base import Dated, Delivered, Envelope, Notifier, ReceiverErr
 from alertd.notify.registry import notifier_class
 from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
-from alertd.settings.model import Settings
 from alertd.settings.text_file import change_warning
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
+
+    from alertd.settings.asked import AskedSettings
+    from alertd.settings.model import Settings
 
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What notifiers may ask while they are built."""
 
-    settings: Settings
+    settings: "Settings | AskedSettings"
     environment: Mapping[str, str]
     base_dir: Path
 
@@ -45,7 +47,9 @@ class Surroundings:
         return self.settings.plain(name)
 
 
-def build_notifiers(rules: LoadedRules, settings: Settings) -> tuple[dict[str, Notifier], list[Problem]]:
+def build_notifiers(
+    rules: LoadedRules, settings: "Settings | AskedSettings"
+) -> tuple[dict[str, Notifier], list[Problem]]:
     """Build every receiver; what cannot be built is returned as problems with their places."""
     context = Surroundings(settings, os.environ, rules.folder)
     notifiers: dict[str, Notifier] = {}
@@ -64,7 +68,7 @@ def build_notifiers(rules: LoadedRules, settings: Settings) -> tuple[dict[str, N
 
 
 def open_notifiers(
-    rules: LoadedRules, settings: Settings, stack: AsyncExitStack, *, now: Callable[[], datetime]
+    rules: LoadedRules, settings: "Settings | AskedSettings", stack: AsyncExitStack, *, now: Callable[[], datetime]
 ) -> dict[str, Notifier]:
     """
     Build every receiver, to be closed with the stack.
@@ -85,12 +89,12 @@ def open_notifiers(
     return notifiers
 
 
-def printing_notifiers(rules: LoadedRules, settings: Settings) -> dict[str, Notifier]:
+def printing_notifiers(rules: LoadedRules, settings: "Settings | AskedSettings") -> dict[str, Notifier]:
     """Return for every receiver one that prints, so that a dry run shows who would be sent what."""
     return {spec.name: printing_notifier(spec.name, rules, settings) for spec in rules.receivers}
 
 
-def printing_notifier(name: str, rules: LoadedRules, settings: Settings) -> Notifier:
+def printing_notifier(name: str, rules: LoadedRules, settings: "Settings | AskedSettings") -> Notifier:
     """Return a notifier that prints, whatever the rules say."""
     from alertd.notify.console import ConsoleConfig, ConsoleNotifier  # noqa: PLC0415 -- a few commands alone
 

@@ -26,7 +26,7 @@ from alertd.notify.text import headline, printable, readable
 from alertd.outgoing.connections import Outgoing
 
 if TYPE_CHECKING:
-    from pydantic import BaseModel, SecretStr
+    from pydantic import BaseModel
 
     from alertd.notify.config import ONE_OR_MORE, ReceiverConfig
 
@@ -322,7 +322,7 @@ def resolve_secret(
 
 def require_form(
     secret: str,
-    form: Callable[["SecretStr | None"], object],
+    form: Callable[[str], object],
     keys: Mapping[str, str | None],
     *,
     setting: str | None = None,
@@ -338,11 +338,9 @@ def require_form(
     Raises:
         ReceiverError: The secret has another form.
     """
-    from pydantic import SecretStr  # noqa: PLC0415 -- most of alertd runs without it
-
     key = next((key for key, value in keys.items() if value), None)
     try:
-        form(SecretStr(secret))
+        form(secret)
     except ValueError as error:
         what = f"what {key} names" if key else f"ALERTD_{(setting or '').upper()}"
         raise ReceiverError(f"{what} {error}", key=key) from None

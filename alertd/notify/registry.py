@@ -1,10 +1,10 @@
 """Find receiver types by name: built-in ones and plugins come through the same entry point group."""
 
 from functools import cache
-from importlib.metadata import entry_points
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from alertd.errors import UserError
+from alertd.settings.installed import entry_points
 
 if TYPE_CHECKING:
     from alertd.notify.base import Notifier
@@ -15,7 +15,7 @@ GROUP = "alertd.notifiers"
 @cache
 def notifier_names() -> tuple[str, ...]:
     """Return the names of all installed receiver types, sorted, without importing any."""
-    return tuple(sorted(entry_points(group=GROUP).names))
+    return tuple(sorted({point.name for point in entry_points(GROUP)}))
 
 
 @cache
@@ -27,13 +27,10 @@ def notifier_class(name: str) -> "type[Notifier]":
         UserError: A plugin cannot be imported; the text names the package.
         KeyError: There is no such type.
     """
-    found = {point.value: point for point in entry_points(group=GROUP, name=name)}
-    if not found:
+    entry = next((point for point in entry_points(GROUP) if point.name == name), None)
+    if entry is None:
         raise KeyError(name)
-    entry = next(iter(found.values()))
     try:
-        loaded: type[Notifier] = entry.load()
+        return cast("type[Notifier]", entry.load())
     except (Exception, SystemExit) as error:
-        package = entry.dist.name if entry.dist else entry.value
-        raise UserError(f'receiver type "{name}" of package {package} cannot be imported: {error}') from error
-    return loaded
+        raise UserError(f'receiver type "{name}" of package {entry.package} cannot be imported: {error}') from error

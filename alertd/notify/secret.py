@@ -147,9 +147,9 @@ def _password_files() -> Iterator[Path]:
 
 
 def _own_files() -> Iterator[Path]:
-    from alertd.settings.model import Settings  # noqa: PLC0415 -- most of alertd runs without pydantic
+    from alertd.settings.forms import FORMS  # noqa: PLC0415 -- for the few that name a file
 
     yield Path(".env")
-    names = {_variable(name).lower() for name in Settings.model_fields}
+    names = {_variable(name).lower() for name in FORMS}
     for folder in map(Path, secret_dirs()):
         yield from (file for file in folder.iterdir() if file.name.lower() in names)

@@ -6,7 +6,6 @@ once, so that a broken one is named before anybody needs it.
 """
 
 from functools import cache
-from importlib.metadata import Distribution, EntryPoint, entry_points
 from inspect import isabstract
 
 from alertd.core.labels import FORMER_VALUES
@@ -14,6 +13,7 @@ from alertd.core.rules.base import Rule
 from alertd.errors import UserError
 from alertd.rules_file.keys import key_table
 from alertd.rules_file.remedy import show
+from alertd.settings.installed import EntryPoint, entry_points
 
 GROUP = "alertd.rule_types"
 _OURS = "alertd"
@@ -25,25 +25,15 @@ FORMER_NAMES = FORMER_VALUES["type"]
 def _points() -> dict[str, tuple[EntryPoint, ...]]:
     """Return who offers each type, in the order of their claim: alertd itself, then packages by name."""
     found: dict[str, dict[str, EntryPoint]] = {}
-    for point in sorted(entry_points(group=GROUP), key=lambda one: (_package(one) != _OURS, _package(one), one.value)):
+    for point in sorted(entry_points(GROUP), key=lambda one: (one.package != _OURS, one.package, one.value)):
         # A package that stands twice on the path is one package.
         found.setdefault(point.name, {}).setdefault(point.value, point)
-    if not any(_package(point) == _OURS for points in found.values() for point in points.values()):
+    if not any(point.package == _OURS for points in found.values() for point in points.values()):
         raise UserError(
             "alertd's own rule types are not registered: this installation is older than its code; "
             "install alertd again (in a source tree: pip install -e .)"
         )
     return {name: tuple(points.values()) for name, points in sorted(found.items())}
-
-
-def _package(point: EntryPoint) -> str:
-    return _name(point.dist) if point.dist is not None else point.value
-
-
-@cache
-def _name(package: Distribution) -> str:
-    # Each time it is asked, the library reads all that the package says of itself.
-    return package.name
 
 
 def rule_type_names() -> tuple[str, ...]:
@@ -69,7 +59,7 @@ def rule_type(name: str) -> type[Rule]:
 
 
 def _loaded(point: EntryPoint) -> type[Rule]:
-    subject = f"rule type {show(point.name)} of package {_package(point)}"
+    subject = f"rule type {show(point.name)} of package {point.package}"
     try:
         kind: object = point.load()
     except (Exception, SystemExit) as error:
@@ -113,12 +103,12 @@ def broken_rule_types() -> tuple[tuple[str, str], ...]:
     """Return why rule types of plugins cannot be used, a line each; with its word where the word has no other type."""
     found = []
     for name, (first, *others) in _points().items():
-        if _package(first) != _OURS:
+        if first.package != _OURS:
             try:
                 rule_type(name)
             except UserError as error:
                 found.append((name, str(error)))
         for other in others:
-            subject = f"rule type {show(name)} of package {_package(other)}"
-            found.append(("", f"{subject} is not used: package {_package(first)} has one of that name; rename it"))
+            subject = f"rule type {show(name)} of package {other.package}"
+            found.append(("", f"{subject} is not used: package {first.package} has one of that name; rename it"))
     return tuple(found)

@@ -1,33 +1,33 @@
 """
-What commands that only ask go by: where the store and the rules are, how late a bill may be, how to log.
+What commands go by that only ask, or only check.
 
-They read the same sources by the same forms as `load_settings`, without the library that checks every setting, which
-takes longer to import than such a command may take: a mail server's wrong port keeps nobody from the alerts.
+They read the same sources by the same forms as `load_settings`, without the library, which takes longer to import than
+such a command may take. Those that ask need a few settings: a mail server's wrong port keeps nobody from the alerts.
 """
 
 import os
 from collections.abc import Mapping
 from dataclasses import field
 from datetime import timedelta
+from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from alertd.core.dataclass import dataclass
 from alertd.errors import SettingsError
 from alertd.settings.faults import fault
-from alertd.settings.plain_forms import Form, duration, one_of
+from alertd.settings.plain_forms import Form, log_format, log_level, poll_interval, settle_delay
 from alertd.settings.sources import SECRETS, read_sources
+
+if TYPE_CHECKING:
+    from alertd.outgoing.connections import Outgoing
+    from alertd.settings.listen import Listen
 
 SYSTEM_RULES = Path("/etc/alertd/rules.yaml")
 
-poll_interval = duration(timedelta(seconds=1), timedelta(days=1))
-settle_delay = duration(timedelta(), timedelta(days=7))
-log_level = one_of("debug", "info", "warning", "error", also={"warn": "warning"})
-log_format = one_of("console", "json")
-
 _FORMS: Mapping[str, Form] = {
-    "rules": lambda value: Path(str(value)),
-    "database_url": lambda value: value,
+    "rules": Path,
+    "database_url": str,
     "poll_interval": poll_interval,
     "settle_delay": settle_delay,
     "log_format": log_format,
@@ -35,9 +35,79 @@ _FORMS: Mapping[str, Form] = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class AskedSettings:
-    """The settings of a command that only asks, with the defaults of all commands."""
+_OTHER_DEFAULTS: Mapping[str, object] = {
+    "clock": "checked",
+    "slack_base_url": "https://slack.com/api/",
+    "smtp_port": 587,
+    "smtp_security": "starttls",
+    "http_public_read": False,
+}
+
+
+class SettingsInUse:
+    """What is made of the settings, however they were read."""
+
+    if TYPE_CHECKING:
+        rules: Path | None
+        database_url: str
+        http_listen: str
+        _source_warnings: tuple[str, ...]
+
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """Return what works and is still worth a word: names that are none, files that others may change."""
+        return self._source_warnings + self.outgoing.warnings
+
+    @cached_property
+    def outgoing(self) -> "Outgoing":
+        """
+        How clients connect to others, by the system's variables for proxies and certificates; read once.
+
+        Raises:
+            SettingsError: One of them cannot be used.
+        """
+        from alertd.outgoing.connections import Outgoing  # noqa: PLC0415 -- those who ask connect to nobody
+
+        return Outgoing.from_environment(os.environ)
+
+    def listen(self) -> "Listen | None":
+        """
+        Return where the status page is served, and to whom; None where it is not.
+
+        Raises:
+            SettingsError: It is no such address, reaches beyond loopback without a token, or the token is too short.
+        """
+        from alertd.settings.listen import parse_listen  # noqa: PLC0415 -- nor do they serve a page
+
+        return parse_listen(
+            self.http_listen,
+            token=self.plain("http_token") or "",
+            external_url=self.plain("external_url") or "",
+            public_read=self.plain("http_public_read") == str(True),
+        )
+
+    def plain(self, name: str) -> str | None:
+        """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""
+        raise NotImplementedError
+
+    def rules_path(self) -> Path:
+        """Return where the rules are; the first default that exists, else the one in this folder."""
+        if self.rules is not None:
+            return self.rules
+        local = Path("rules.yaml")
+        return SYSTEM_RULES if not local.exists() and SYSTEM_RULES.exists() else local
+
+    def store_url(self) -> str:
+        """Return the database URL, with systemd's state directory as the default place."""
+        if self.database_url:
+            return self.database_url
+        state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
+        return f"sqlite:///{state}/alertd.db" if state else "sqlite:///./alertd.db"
+
+
+@dataclass(frozen=True, kw_only=True)
+class AskedSettings(SettingsInUse):
+    """The settings of a command that only asks or checks, with the defaults of all commands."""
 
     rules: Path | None = None
     database_url: str = field(default="", repr=False)
@@ -45,36 +115,27 @@ class AskedSettings:
     settle_delay: timedelta = timedelta(hours=2)
     log_format: str | None = None
     log_level: str = "info"
+    allow_plain_http: bool = False
+    novita_base_url: str = "https://api.novita.ai"
+    http_listen: str = "127.0.0.1:9464"
+    others: Mapping[str, object] = field(default_factory=dict, repr=False)
+    """Further settings that are set, by name; for a command that checks."""
     held: tuple[str, ...] = field(default=(), repr=False)
     """Every secret that is set."""
+    _source_warnings: tuple[str, ...] = ()
+    """What works in the files that hold settings, and is still worth a word."""
+
+    def plain(self, name: str) -> str | None:
+        """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""
+        value = self.others.get(name, _OTHER_DEFAULTS.get(name)) if name not in _FIELDS else getattr(self, name)
+        return str(value) if value is not None else None
 
     def secrets(self) -> tuple[str, ...]:
         """Return every secret that is set, so that logs can mask them."""
         return self.held
 
-    def rules_path(self) -> Path:
-        """Return where the rules are; the first default that exists, else the one in this folder."""
-        return rules_path(self.rules)
 
-    def store_url(self) -> str:
-        """Return the database URL, with systemd's state directory as the default place."""
-        return store_url(self.database_url)
-
-
-def rules_path(rules: Path | None) -> Path:
-    """Return where the rules are; the first default that exists, else the one in this folder."""
-    if rules is not None:
-        return rules
-    local = Path("rules.yaml")
-    return SYSTEM_RULES if not local.exists() and SYSTEM_RULES.exists() else local
-
-
-def store_url(database_url: str) -> str:
-    """Return the database URL, with systemd's state directory as the default place."""
-    if database_url:
-        return database_url
-    state = os.environ.get("STATE_DIRECTORY", "").split(":")[0]
-    return f"sqlite:///{state}/alertd.db" if state else "sqlite:///./alertd.db"
+_FIELDS = frozenset(AskedSettings.__annotations__)
 
 
 def load_asked_settings() -> AskedSettings:
@@ -95,3 +156,30 @@ def load_asked_settings() -> AskedSettings:
     if sources.problems:
         raise SettingsError("\n".join(sources.problems))
     return AskedSettings(held=tuple(given.text for name, given in sources.values.items() if name in SECRETS), **values)
+
+
+def load_checked_settings() -> tuple[AskedSettings, tuple[str, ...]]:
+    """
+    Read all settings.
+
+    Returns:
+        The settings, with the defaults of those that are wrong, and what `load_settings` would say of these.
+    """
+    from alertd.settings.forms import FORMS, formed  # noqa: PLC0415 -- those who ask need a few
+
+    sources = read_sources(os.environ, frozenset(FORMS))
+    values: dict[str, Any] = {}
+    for name in FORMS:
+        if (given := sources.values.get(name)) is not None:
+            try:
+                allows = bool(values.get("allow_plain_http"))
+                values[name] = formed(name, given.text, allows_plain_http=allows)
+            except ValueError as error:
+                sources.problems.append(fault(name, str(error), sources))
+    found = AskedSettings(
+        **{name: value for name, value in values.items() if name in _FIELDS},
+        others={name: value for name, value in values.items() if name not in _FIELDS},
+        held=tuple(str(value) for name, value in values.items() if name in SECRETS),
+        _source_warnings=tuple(sources.warnings),
+    )
+    return found, tuple(sources.problems)

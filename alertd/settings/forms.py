@@ -6,15 +6,15 @@ Each form returns the value that is used, or raises ValueError with the end of a
 """
 
 import re
-from collections.abc import Callable
-from email.utils import getaddresses
+from collections.abc import Callable, Mapping
 from ipaddress import IPv6Address, ip_address
-
-from pydantic import SecretStr
+from pathlib import Path
 
 from alertd.core.address import is_address
 from alertd.core.http_url import has_login, host_in_ascii, is_host, split_http_url
+from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
 from alertd.core.slack_ids import parse_member_id
+from alertd.settings.plain_forms import Form, log_format, log_level, one_of, poll_interval, settle_delay, yes_or_no
 
 _NOT_IN_PAGE_URLS = frozenset("@?#\\\"<>|'")
 _LARGEST_PORT = 65535
@@ -23,43 +23,37 @@ _API_PATH = "/openapi/v1"
 _QUOTES = frozenset("\"'`\u201c\u201d")
 
 
-def login(value: SecretStr | str | None) -> SecretStr | str | None:
+def login(value: str) -> str:
     """Return a name or a password that a login may use."""
-    text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
-    if any(character < " " or character == "\x7f" for character in text.strip()):
+    if any(character < " " or character == "\x7f" for character in value.strip()):
         raise ValueError("has line breaks or control characters; copy it again")
     return value
 
 
-def header_token(value: SecretStr | None) -> SecretStr | None:
+def header_token(value: str) -> str:
     """Return a token that a request's header can carry; its length is for the server to judge."""
-    text = "" if value is None else value.get_secret_value().strip()
-    if not all(" " <= character <= "~" for character in text):
+    if not all(" " <= character <= "~" for character in value.strip()):
         raise ValueError("has characters that no request can carry; write letters, digits, - and _")
     return value
 
 
-def quoted_key(value: SecretStr | None) -> SecretStr | None:
+def quoted_key(value: str) -> str:
     """Return a key; one in quotes was copied from a place where a shell takes them away."""
-    text = "" if value is None else value.get_secret_value().strip()
+    text = value.strip()
     if text[:1] in _QUOTES or text[-1:] in _QUOTES:
         raise ValueError("is in quotes, which would be a part of it; write it without them")
     return value
 
 
-def port(value: object) -> object:
+def port(value: str) -> int:
     """Read a port's number."""
-    if not isinstance(value, str):
-        return value
     if not value.isascii() or not value.isdigit() or len(value) > 5 or not 0 < int(value) <= _LARGEST_PORT:
         raise ValueError(f"is not a port; write a number from 1 to {_LARGEST_PORT}")
     return int(value)
 
 
-def host(value: str | None) -> str | None:
+def host(value: str) -> str:
     """Return a host by name or address, without port, scheme or login; IPv6 with or without brackets."""
-    if value is None:
-        return None
     bare = value[1:-1] if value.startswith("[") and value.endswith("]") else value
     try:
         return str(ip_address(bare))
@@ -74,10 +68,8 @@ def host(value: str | None) -> str | None:
     return name
 
 
-def greeting(value: str | None) -> str | None:
+def greeting(value: str) -> str:
     """Return how a host greets a mail server: its full name, or its address in brackets."""
-    if value is None:
-        return None
     bare = value[1:-1].removeprefix("IPv6:") if value.startswith("[") and value.endswith("]") else value
     try:
         address = ip_address(bare)
@@ -112,15 +104,13 @@ def _no_address(value: str, example: str) -> str:
     return f"is not an http or https address; write {example}"
 
 
-def secret_url(example: str, *, path_on: str = "") -> Callable[[SecretStr | None], SecretStr | None]:
+def secret_url(example: str, *, path_on: str = "") -> Callable[[str], str]:
     """Return the form of an address that is all secret; *path_on* names the host on which the path is what counts."""
 
-    def read(value: SecretStr | None) -> SecretStr | None:
-        if value is None:
-            return None
-        parts = split_http_url(value.get_secret_value())
+    def read(value: str) -> str:
+        parts = split_http_url(value)
         if parts is None:
-            raise ValueError(_no_address(value.get_secret_value(), f"one like {example}"))
+            raise ValueError(_no_address(value, f"one like {example}"))
         if path_on and parts.hostname == path_on and not parts.path.strip("/"):
             raise ValueError(f"has no path, which is what counts in it; copy all of it, {example}")
         return value
@@ -128,11 +118,10 @@ def secret_url(example: str, *, path_on: str = "") -> Callable[[SecretStr | None
     return read
 
 
-def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable[[SecretStr | None], SecretStr | None]:
+def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable[[str], str]:
     """Return the form of a token of Slack; *other* begins that of another setting, *variable*, *also* a rarer kind."""
 
-    def read(value: SecretStr | None) -> SecretStr | None:
-        text = "" if value is None else value.get_secret_value()
+    def read(text: str) -> str:
         if text.startswith(other):
             raise ValueError(f"is of another kind ({other}…); it belongs in {variable}, and {prefix}… here")
         if not all("!" <= character <= "~" for character in text):
@@ -141,15 +130,13 @@ def token(prefix: str, *, other: str, variable: str, also: str = "") -> Callable
             raise ValueError(f"is not a token; copy all of it, {prefix}…, without quotes")
         if text and not text.startswith((prefix, also or prefix)):
             raise ValueError(f"is not a token of this kind; copy the one that begins with {prefix}")
-        return value
+        return text
 
     return read
 
 
-def members(value: str | None) -> str | None:
+def members(value: str) -> str:
     """Return member ids with commas between them; pasted mentions and links stand for the ids in them."""
-    if value is None:
-        return None
     found = []
     for text in re.split(r"[,;\s]+", value):
         if text:
@@ -163,20 +150,20 @@ def members(value: str | None) -> str | None:
     return ",".join(found)
 
 
-def sender(value: str | None) -> str | None:
+def sender(value: str) -> str:
     """Return the address that mail comes from, with or without a name before it."""
+    from email.utils import getaddresses  # noqa: PLC0415 -- where mail is sent
+
     # Longer ones are no address, and the library goes as deep as they are nested; of several it takes the first.
-    found = [] if value is None or len(value) > _LONGEST_SENDER else getaddresses([value])
-    is_closed = value is None or value.count("<") == value.count(">") <= 1
-    if value is not None and (len(found) != 1 or not is_address(found[0][1]) or not is_closed):
+    found = [] if len(value) > _LONGEST_SENDER else getaddresses([value])
+    is_closed = value.count("<") == value.count(">") <= 1
+    if len(found) != 1 or not is_address(found[0][1]) or not is_closed:
         raise ValueError("is not a mail address; write alertd@example.com, or Budget alerts <alertd@example.com>")
     return value
 
 
-def page_url(value: str | None) -> str | None:
+def page_url(value: str) -> str:
     """Return an address that pages stand below, without a slash at its end."""
-    if value is None:
-        return None
     # A login, a query or a fragment has no place before a path, and messages are none for secrets.
     is_plain = value.isascii() and not _NOT_IN_PAGE_URLS & set(value)
     if spelt := host_in_ascii(value):
@@ -186,13 +173,66 @@ def page_url(value: str | None) -> str | None:
     return value.rstrip("/")
 
 
-def bearer_token(value: SecretStr | None) -> SecretStr | None:
+def bearer_token(value: str) -> str:
     """Return what can stand behind `Authorization: Bearer`."""
-    text = "" if value is None else value.get_secret_value().strip()
-    if " " in text:
+    if " " in value.strip():
         raise ValueError('has blanks, which no token has; leave out "Bearer" if it stands there, and copy it again')
     return quoted_key(header_token(value))
 
 
 bot_token = token("xoxb-", other="xapp-", variable="ALERTD_SLACK_APP_TOKEN", also="xoxe.")
 slack_webhook_url = secret_url("https://hooks.slack.com/services/…", path_on="hooks.slack.com")
+
+
+def _as_written(value: str) -> str:
+    return value
+
+
+FORMS: Mapping[str, Form] = {
+    # First of all: the checks of other settings ask for it.
+    "allow_plain_http": yes_or_no,
+    "rules": Path,
+    "database_url": _as_written,
+    "novita_api_key": quoted_key,
+    "novita_base_url": base_url("https://api.novita.ai"),
+    "poll_interval": poll_interval,
+    "settle_delay": settle_delay,
+    "clock": one_of("checked", "system"),
+    "slack_bot_token": bot_token,
+    "slack_app_token": token("xapp-", other="xoxb-", variable="ALERTD_SLACK_BOT_TOKEN"),
+    "slack_users": members,
+    "slack_webhook_url": slack_webhook_url,
+    "slack_base_url": base_url("https://slack.com/api/"),
+    "smtp_host": host,
+    "smtp_port": port,
+    "smtp_username": login,
+    "smtp_password": login,
+    "smtp_security": one_of("starttls", "tls", "none"),
+    "smtp_from": sender,
+    "smtp_ehlo": greeting,
+    "external_url": page_url,
+    "http_listen": _as_written,
+    "http_token": header_token,
+    "http_public_read": yes_or_no,
+    "heartbeat_url": secret_url("https://hc-ping.com/…"),
+    "log_format": log_format,
+    "log_level": log_level,
+}
+"""The form of each setting, in the order in which they are shown."""
+_GUARDED = frozenset({"novita_base_url", "slack_base_url", "slack_webhook_url", "heartbeat_url"})
+"""Where secrets go."""
+
+
+def formed(name: str, text: str, *, allows_plain_http: bool) -> object:
+    """
+    Return a setting as it is used.
+
+    Raises:
+        ValueError: It has another form, or a secret would go in clear, which must be allowed.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise ValueError("is not UTF-8")
+    value = FORMS[name](text)
+    if name in _GUARDED and not allows_plain_http and sends_in_clear(text):
+        raise ValueError(f"{PLAIN_HTTP}, or set ALERTD_ALLOW_PLAIN_HTTP=true")
+    return value

@@ -6,7 +6,7 @@ from datetime import timedelta
 from alertd.core.times import parse_duration
 from alertd.core.words import format_duration
 
-Form = Callable[[object], object]
+Form = Callable[[str], object]
 
 _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no": False, "off": False, "0": False}
 
@@ -14,9 +14,7 @@ _TRUTHS = {"true": True, "yes": True, "on": True, "1": True, "false": False, "no
 def duration(least: timedelta, most: timedelta) -> Form:
     """Return the form of a duration between two bounds, both allowed."""
 
-    def read(value: object) -> object:
-        if not isinstance(value, str):
-            return value
+    def read(value: str) -> object:
         try:
             found = parse_duration(value)
         except ValueError:
@@ -35,9 +33,7 @@ def _span(bound: timedelta) -> str:
 def one_of(*words: str, also: Mapping[str, str] | None = None) -> Form:
     """Return the form of one of some words, in capitals or not; *also* are other spellings of them."""
 
-    def read(value: object) -> object:
-        if not isinstance(value, str):
-            return value
+    def read(value: str) -> object:
         word = (also or {}).get(value.lower(), value.lower())
         if word not in words:
             raise ValueError(f"is not known; write {', '.join(words[:-1])} or {words[-1]}")
@@ -46,10 +42,14 @@ def one_of(*words: str, also: Mapping[str, str] | None = None) -> Form:
     return read
 
 
-def yes_or_no(value: object) -> object:
+def yes_or_no(value: str) -> bool:
     """Read true or false, by the words in use for them."""
-    if not isinstance(value, str):
-        return value
     if value.lower() not in _TRUTHS:
         raise ValueError("is neither yes nor no; write true or false")
     return _TRUTHS[value.lower()]
+
+
+poll_interval = duration(timedelta(seconds=1), timedelta(days=1))
+settle_delay = duration(timedelta(), timedelta(days=7))
+log_level = one_of("debug", "info", "warning", "error", also={"warn": "warning"})
+log_format = one_of("console", "json")
