@@ -3,6 +3,7 @@ Whole lives of the daemon in virtual time: its real code, a world that goes wron
 
     plan       everything that happens, as a list
     worlds     kinds of plans, one for each kind of trouble
+    arranged   those in which one thing is made to meet another
     world      the billing API and its bills
     receivers  who is notified, and how they fail
     slack      a workspace, for one of them

@@ -160,6 +160,12 @@ def simulated_system(system: System, seed: int, *, on_log: Callable[[str, dict[s
             structlog.configure(**before)
 
 
+def _place(group: Mapping[str, str]) -> tuple[str, str]:
+    """Return category and owner as the world calls them."""
+    account = group["account"]
+    return f"{group['category']}{'' if account == 'default' else f'@{account}'}", group["owner"]
+
+
 class Life:
     """
     One process, from its start until it ends or is killed.
@@ -209,9 +215,9 @@ class Life:
         view = self.app.cycle._views.of.get(View.USAGE) if self.app is not None else None
         if view is None:
             return None
-        query = SpendQuery(group_by=("category", "owner"))
+        query = SpendQuery(group_by=("account", "category", "owner"))
         found = view.exact_sums(query, "amount", HourRange(view.span.start, view.span.end))
-        return view.span.start, {(dict(group)["category"], dict(group)["owner"]): usd for group, usd in found.items()}
+        return view.span.start, {_place(dict(group)): usd for group, usd in found.items()}
 
     def run_until(self, at_s: float) -> bool:
         """Run up to a time of the loop's clock; return False where the process was killed before."""

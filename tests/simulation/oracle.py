@@ -15,10 +15,11 @@ from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
-from tests.simulation.oracle_rolling import Seen, check_rolling
+from tests.simulation.oracle_rolling import RollingCheck, Seen, Since
+from tests.simulation.oracle_slack import check_first_messages
 from tests.simulation.plan import HOUR_S, POLL_S, USD
 from tests.simulation.receivers import Network
-from tests.simulation.rules import RulesFile
+from tests.simulation.rules import BY_TEAM, RulesFile
 from tests.simulation.world import Answer, Refused, World
 
 EDIT_SETTLED_S = 2 * 900 + 300
@@ -46,7 +47,7 @@ class Oracle:
     def __init__(self, world: World, network: Network, rules: RulesFile) -> None:
         self.violations: list[Violation] = []
         self._world, self._network, self._rules = world, network, rules
-        self._belief = Belief()
+        self._belief = Belief(any(rule.is_by_team for rule in rules.at_first))
         self._inboxes = Inboxes(rules)
         self._notified = Notified(network, rules)
         self._read = 0
@@ -67,12 +68,12 @@ class Oracle:
         self._is_next = True
         """One cycle was done since the check before, so that nothing changed unseen."""
         self._given_up = 0
-        self._own = OwnAlerts()
+        self._own = OwnAlerts(world.categories)
         self._budgets = Budgets(world.plan.start)
         self._dated_until_s = 0.0
         self._lives: dict[tuple[str, int], str] = {}
         """By fingerprint and number of a life: when it began. Delivery keys and buttons are made of the number."""
-        self._reached_since: dict[tuple[str, str | None], float] = {}
+        self._since = Since()
         self._said_delivered: list[tuple[str, str]] = []
 
     def note_start(self, at_s: float) -> None:
@@ -84,7 +85,7 @@ class Oracle:
             self._violate(at_s, "ended", f"the daemon ended by itself: {error!r}")
 
     def note_wall(self, at_s: float, off_s: float, drift_ppm: float) -> None:
-        self._own.note_wall(at_s, off_s)
+        self._own.note_wall(at_s, off_s, drift_ppm)
         self._clock_doubt_until_s = 1e12 if abs(off_s) > CLOCK_TRUSTED_S or drift_ppm else at_s + 2 * POLL_S
 
     def note_freeze(self, at_s: float, for_s: float) -> None:
@@ -162,7 +163,7 @@ class Oracle:
         self._check_own(life, done_s)
         self._check_dates(life, done_s)
         if not self._is_clock_sure(done_s):
-            self._reached_since.clear()
+            self._since.forget()
             self._budgets.forget()
             self._seen = {one.fingerprint: one for one in self._alerts(life)}
             self._check_notified(now_s, done_s, is_clock_sure=False)
@@ -229,7 +230,7 @@ class Oracle:
                 fingerprint=one.fingerprint,
                 rule=one.rule,
                 rule_type=one.type,
-                owner=labels.get("owner"),
+                owner=labels.get("owner", labels.get("team")),
                 state=str(one.state),
                 severity=one.severity.label,
                 value=Fraction(one.value),
@@ -242,6 +243,7 @@ class Oracle:
                 is_complete=one.is_complete,
                 is_muted=one.muted is not None,
                 acknowledged_by=one.acknowledged_by,
+                notified_at=str(one.notified_at),
                 reason=one.reason,
             )
 
@@ -283,7 +285,12 @@ class Oracle:
         for category, owner in sorted(said.keys() - groups.keys()):
             self._violate(self._world.now_s, "spend", f"{category} of {owner}: nobody billed it")
         for (category, owner), group in groups.items():
-            if owner is None or group.unsure or any(hour < first < hour + span for hour, span, _ in group.rows):
+            if (
+                owner is None
+                or category.endswith(BY_TEAM)
+                or group.unsure
+                or any(hour < first < hour + span for hour, span, _ in group.rows)
+            ):
                 continue
             exact = sum(amount for hour, _, amount in group.rows if hour >= first)
             if said.get((category, owner), 0) != exact:
@@ -292,7 +299,8 @@ class Oracle:
                 self._violate(self._world.now_s, "spend", text)
 
     def _check_alerts(self, life: Any, groups: Groups, done_s: float, refused: dict[str, bool]) -> None:
-        before, now = self._seen, {one.fingerprint: one for one in self._alerts(life)}
+        before: dict[str, Seen] | None = self._seen
+        now = {one.fingerprint: one for one in self._alerts(life)}
         self._seen = now
         for one in now.values():
             began = self._lives.setdefault((one.fingerprint, one.episode), one.started_at)
@@ -301,24 +309,27 @@ class Oracle:
                 self._violate(self._world.now_s, "alerts", text)
         is_by_old_text = self._rules.is_broken and self._up_since_s > self._edited_at_s
         if done_s - self._edited_at_s < EDIT_SETTLED_S or is_by_old_text:
-            self._reached_since.clear()
+            self._since.forget()
             self._budgets.forget()
             return
         if self._edited_at_s > done_s - 2 * POLL_S or not self._is_next:
             # Whatever ended may have ended by another cycle, or by another text.
-            before = {}
+            before = None
         for rule in self._rules.rolling:
-            mine, were = ({one.owner: one for one in each.values() if one.rule == rule.name} for each in (now, before))
-            is_complete = rule.category not in refused if rule.category else not refused
-            for text in check_rolling(
-                rule,
-                groups,
-                mine,
-                were,
+            mine, were = (
+                {one.owner: one for one in each.values() if one.rule == rule.name} if each is not None else None
+                for each in (now, before)
+            )
+            check = RollingCheck(
+                rule=rule,
+                groups=groups,
+                seen=mine or {},
+                before=were,
                 now_h=done_s / HOUR_S,
-                is_complete=is_complete,
-                reached_since=self._reached_since,
-            ):
+                is_complete=rule.reads not in refused if rule.reads else not refused,
+                since=self._since,
+            )
+            for text in check.check():
                 self._violate(self._world.now_s, "alerts", text)
         names_now = {*self._rules.others, *(rule.name for rule in self._rules.rolling)}
         for one in now.values():
@@ -347,6 +358,8 @@ class Oracle:
         )
         for text in self._notified.check(self._seen, self._inboxes, self._silenced.keys(), at):
             self._violate(now_s, "notified", text)
+        for text in check_first_messages(self._seen, self._network, self._inboxes, self._notified, at):
+            self._violate(now_s, "slack", text)
 
     def _violate(self, at_s: float, kind: str, text: str) -> None:
         if len(self.violations) < MOST_SHOWN:

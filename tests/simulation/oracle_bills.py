@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import accumulate
 
+from tests.simulation.rules import BY_TEAM, team_of
 from tests.simulation.world import Answer
 
 Rows = tuple[tuple[int, str, int], ...]
@@ -41,6 +42,8 @@ class Hour:
 class Belief:
     """What must be held of all categories."""
 
+    has_teams: bool = False
+    """Whether what a team spends together is asked for."""
     hours: dict[tuple[str, int], Hour] = field(default_factory=dict)
     newest: dict[tuple[str, str], int] = field(default_factory=dict)
     """(category, owner) to the latest hour at which any row ended that was ever shown."""
@@ -85,13 +88,20 @@ class Belief:
                 group_of("", None).unsure.append(hour)
                 for owner in {None, *(who for each, _ in place.states for _, who, _ in each)}:
                     group_of(category, owner).unsure.append(hour)
+                    if self.has_teams and owner is not None:
+                        group_of(f"{category}{BY_TEAM}", team_of(owner)).unsure.append(hour)
                 continue
             for span, owner, amount in rows:
                 group_of(category, owner).rows.append((hour, span, amount))
+                if self.has_teams:
+                    group_of(f"{category}{BY_TEAM}", team_of(owner)).rows.append((hour, span, amount))
                 group_of(category, None).rows.append((hour, span, amount))
                 group_of("", None).rows.append((hour, span, amount))
         for (category, owner), end in self.newest.items():
             for each in (group_of(category, owner), group_of(category, None), group_of("", None)):
+                each.highest_end = max(each.highest_end, end)
+            if self.has_teams:
+                each = group_of(f"{category}{BY_TEAM}", team_of(owner))
                 each.highest_end = max(each.highest_end, end)
         return found
 
@@ -134,6 +144,11 @@ class Group:
     def is_hourly(self) -> bool:
         """Whether no row is longer than an hour, so that every window is exact."""
         return all(span == 1 for _, span, _ in self.rows)
+
+    def is_whole(self, first: int) -> bool:
+        """Return whether money was billed for each hour from one on, once there was any, up to the newest."""
+        hours = {hour for hour, _, _ in self.rows if hour >= first}
+        return not hours or len(hours) == max(hours) - min(hours) + 1
 
     def is_sure(self, first: int) -> bool:
         """Return whether everything from an hour on is known, rows included that reach into it."""

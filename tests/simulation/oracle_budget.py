@@ -54,6 +54,7 @@ class Budgets:
                 is_firing = alert is not None and alert.state == "firing"
                 if alert is not None and is_firing:
                     yield from self._check_value(who, rule, group, alert)
+                    yield from self._check_begin(who, rule, group, alert, now_h)
                 period = self._period(rule, int(now_h))
                 end = group.end
                 if end is None or end <= period[0] or not self._is_reached(rule, group, period):
@@ -73,13 +74,16 @@ class Budgets:
         group = groups.get((rule.category, labels.get("owner") if rule.by_owner else None), EMPTY)
         as_of = int((datetime.fromisoformat(notes["as_of"]) - self.start).total_seconds()) // 3600
         period = self._period(rule, as_of - 1)
-        if not group.is_sure(period[0]):
+        ended_h = (datetime.fromisoformat(alert["endsAt"]) - self.start).total_seconds() / 3600
+        said, is_below = Fraction(notes["value"]), Fraction(notes["value"]) * 1000 < rule.percent * 9
+        if not group.is_sure(period[0]) or ended_h < period[1] or is_below:
             return
+        # What ended then, and is not below where it ends, was ended by the calendar.
         # A share has six digits in messages.
         exact = group.window(period[1], period[1] - period[0])
-        if abs(Fraction(notes["value"]) * rule.usd * USD * PARTS - exact) > rule.usd * PARTS * 10_000:
-            said = f"{notes['summary']!r} ({notes['value']} through {notes['as_of']})"
-            yield f"{said}: it was {_share(rule, group, period)}"
+        if abs(said * rule.usd * USD * PARTS - exact) > rule.usd * PARTS * 10_000 or as_of != period[1]:
+            words = f"{notes['summary']!r} ({notes['value']} through {notes['as_of']})"
+            yield f"{words}: it was {_share(rule, group, period)}"
 
     def _check_value(self, who: str, rule: Budget, group: Group, alert: Seen) -> Iterator[str]:
         period = self._period(rule, alert.as_of - 1)
@@ -87,6 +91,12 @@ class Budgets:
         # A share has ten digits.
         if abs(alert.value * rule.usd * USD * PARTS - exact) > rule.usd * PARTS:
             yield f"{who}: says {float(alert.value):.10f} through hour {alert.as_of}, not {_share(rule, group, period)}"
+
+    def _check_begin(self, who: str, rule: Budget, group: Group, alert: Seen, now_h: float) -> Iterator[str]:
+        """What has just begun to fire was reached in its period."""
+        began_h = (datetime.fromisoformat(alert.started_at) - self.start).total_seconds() / 3600
+        if now_h - began_h < 1 and alert.value * 100 < rule.percent:
+            yield f"{who}: began with {_share(rule, group, self._period(rule, alert.as_of - 1))}"
 
     def _is_reached(self, rule: Budget, group: Group, period: tuple[int, int]) -> bool:
         return group.window(period[1], period[1] - period[0]) * 100 >= rule.usd * USD * PARTS * rule.percent

@@ -1,6 +1,7 @@
 """What must hold of what receivers got: once, in order, byte for byte, and nothing missing that should be there."""
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,17 +9,20 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from tests.simulation.plan import HOUR_S
+from tests.simulation.plan import HOUR_S, POLL_S
 from tests.simulation.receivers import Network, Taken
-from tests.simulation.rules import QUIET_RECEIVER, RulesFile
+from tests.simulation.rules import ESCALATED_TO, QUIET_RECEIVER, RulesFile
 from tests.simulation.slack import RECEIVER as SLACK
 
 FALLBACK = "spare"
+_FIRED = re.compile(r"[Ff]iring since (\d{4}-\d\d-\d\d \d\d:\d\d) UTC")
 MOST_COPIES = 3
-REPEATED_AFTER_S = 23 * HOUR_S
 CUT_WITHIN_S = 60
 UNSURE_H = 1.2
 """So far off a clock may be that is still decided by."""
+PROMPT = ("pager", "bridge")
+PROMPT_S = 40
+"""What is read in twenty seconds is judged then, whatever is still awaited."""
 LATE_S = 48 * HOUR_S
 """What came late is repeated when it would have been without that."""
 
@@ -45,11 +49,13 @@ class Inboxes:
     fallen: dict[str, float] = field(default_factory=dict)
     """By fingerprint when an alert's severity was last seen to have fallen: its rise is news, acknowledged or not."""
     closings: list[dict[str, Any]] = field(default_factory=list)
-    """What said how a budget's period ended, of those that were read last."""
+    """What said that an alert of a budget ended, of those that were read last."""
     stood_in: int = 0
     """What the fallback took in place of others."""
+    storms: set[str] = field(default_factory=set)
+    """The `ts` of first messages that speak of many alerts."""
     _read: int = 0
-    _roots: dict[tuple[str, str], str] = field(default_factory=dict)
+    roots: dict[tuple[str, str], str] = field(default_factory=dict)
     """By fingerprint and beginning the `ts` of its first message in Slack."""
     _bodies: dict[tuple[str, str], bytes] = field(default_factory=dict)
     _copies: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -82,14 +88,16 @@ class Inboxes:
                 continue
             if one.receiver == FALLBACK:
                 self.stood_in += 1
+                if not network.may_have_failed(one.at_s):
+                    yield f"{one.receiver}: everybody took what was sent, or will, and it stands in: {_title(one)}"
                 continue
             if one.receiver == QUIET_RECEIVER and is_clock_sure:
                 yield from self._check_quiet(one)
             for alert in one.alerts:
                 yield from _check_words(one, alert)
-                if alert["status"] == "resolved" and " at the end of " in alert["annotations"].get("summary", ""):
+                if alert["status"] == "resolved" and alert["labels"].get("type") == "budget":
                     self.closings.append(alert)
-                yield from self._note(network, one, alert, excuse_repeat_since)
+                yield from self._note(network, one, alert, excuse_repeat_since, cuts, is_clock_sure=is_clock_sure)
                 if one.thread is not None:
                     yield from self._check_thread(one, alert)
         self._read = len(network.taken)
@@ -97,8 +105,10 @@ class Inboxes:
     def _check_thread(self, one: Taken, alert: dict[str, Any]) -> Iterator[str]:
         """Each life of an alert has a message of its own in Slack, and what follows is in its thread."""
         life = (alert["fingerprint"], alert["startsAt"])
-        root = self._roots.setdefault(life, one.thread or one.ts)
-        lives = {thread: each for each, thread in self._roots.items() if each[0] == life[0] and each != life}
+        root = self.roots.setdefault(life, one.thread or one.ts)
+        if len(one.alerts) > 1:
+            self.storms.add(one.ts)
+        lives = {thread: each for each, thread in self.roots.items() if each[0] == life[0] and each != life}
         if one.thread in lives:
             yield f"slack: {_title(one)!r} continues the thread of an earlier life of its alert"
         if one.thread and one.thread != root:
@@ -119,7 +129,16 @@ class Inboxes:
             hour = one.at_s / HOUR_S % 24
             yield f"{one.receiver}: notified at {hour:.2f} h, in its quiet hours: {_title(one)}"
 
-    def _note(self, network: Network, one: Taken, alert: dict[str, Any], excuses: dict[str, float]) -> Iterator[str]:
+    def _note(
+        self,
+        network: Network,
+        one: Taken,
+        alert: dict[str, Any],
+        excuses: dict[str, float],
+        cuts: Sequence[float],
+        *,
+        is_clock_sure: bool,
+    ) -> Iterator[str]:
         summary = alert["annotations"].get("summary", "")
         place = (one.receiver, alert["fingerprint"])
         before = self.known.get(place)
@@ -133,7 +152,7 @@ class Inboxes:
                 yield f"{who} ended without having begun there ({summary})"
         elif before is not None and before.status == "firing" and before.starts_at == now.starts_at:
             is_excused = excuses.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
-            is_soon = one.at_s - before.at_s < REPEATED_AFTER_S
+            is_soon = one.at_s - before.at_s < self._repeated_after_s(one.receiver, alert["labels"]["alertname"])
             is_excused |= before.is_late or network.had_trouble(before.at_s - LATE_S, one.at_s)
             is_late = network.had_trouble(before.at_s - LATE_S, one.at_s) or is_folded
             is_late |= self.fallen.get(alert["fingerprint"], -1e9) > before.at_s - 5 * HOUR_S
@@ -143,7 +162,45 @@ class Inboxes:
                 yield f"{who} came twice within {(one.at_s - before.at_s) / HOUR_S:.1f} h ({summary})"
         elif before is not None and before.starts_at > now.starts_at:
             yield f"{who}: an earlier episode came after a later one ({summary})"
+        elif now.status == "firing" and is_clock_sure and not is_folded:
+            yield from self._check_prompt(network, one, alert, cuts, excuses)
+        if one.receiver == ESCALATED_TO and now.status == "firing":
+            yield from self._check_escalation(network, one, alert, before)
         self.known[place] = now
+
+    def _check_prompt(
+        self, network: Network, one: Taken, alert: dict[str, Any], cuts: Sequence[float], excuses: dict[str, float]
+    ) -> Iterator[str]:
+        """What begins to fire is notified soon, whatever else does not answer."""
+        began_s = datetime.fromisoformat(alert["startsAt"]).timestamp() - network.world.start_s
+        category = self.rules.reads(alert["labels"]["alertname"])
+        is_own_fault = category is None or network.world.had_trouble(category, began_s - POLL_S, one.at_s)
+        is_cut = any(began_s - CUT_WITHIN_S <= at_s <= one.at_s for at_s in cuts)
+        was_well = not network.had_trouble(began_s - LATE_S, one.at_s, one.receiver)
+        is_asked = alert["fingerprint"] in excuses or one.receiver not in PROMPT
+        if one.at_s - began_s > PROMPT_S and was_well and not (is_own_fault or is_cut or is_asked or began_s < POLL_S):
+            name = alert["labels"]["alertname"]
+            yield f"{one.receiver}: {name} began {one.at_s - began_s:.0f} s before it was notified: {_title(one)}"
+
+    def _repeated_after_s(self, receiver: str, rule: str) -> float:
+        """Return after what time a receiver may be reminded; an escalation comes whenever it is due."""
+        before_s = (self.rules.escalates_after_s(rule) or 0) + POLL_S if receiver == ESCALATED_TO else 0
+        return self.rules.repeats_after_s(rule) - before_s - HOUR_S
+
+    def _check_escalation(
+        self, network: Network, one: Taken, alert: dict[str, Any], before: Known | None
+    ) -> Iterator[str]:
+        """One more is notified of what has fired for long and nobody has acknowledged, and of nothing else."""
+        name = alert["labels"]["alertname"]
+        after_s = self.rules.escalates_after_s(name)
+        fired_s = one.at_s - (datetime.fromisoformat(alert["startsAt"]).timestamp() - network.world.start_s)
+        is_first = before is None or before.starts_at != alert["startsAt"]
+        if after_s is None:
+            yield f"{one.receiver}: {name} is escalated to nobody, and {one.receiver} was notified"
+        elif fired_s < after_s - UNSURE_H * HOUR_S:
+            yield f"{one.receiver}: {name} was escalated after {fired_s / HOUR_S:.1f} h"
+        elif is_first and alert["fingerprint"] in self.acknowledged:
+            yield f"{one.receiver}: {name} was acknowledged, and is escalated"
 
 
 def _check_words(one: Taken, alert: dict[str, Any]) -> Iterator[str]:
@@ -154,6 +211,11 @@ def _check_words(one: Taken, alert: dict[str, Any]) -> Iterator[str]:
     if one.thread is not None and len(one.alerts) > 1:
         # A storm names the worst in its text, and lists the others below.
         return
+    if labels.get("owner", "") not in notes["summary"]:
+        yield f"{one.receiver}: it is about {labels['owner']}, its words are {notes['summary']!r}"
+    fired = _FIRED.search(notes.get("description", ""))
+    if fired is not None and fired[1].replace(" ", "T") != alert["startsAt"][:16]:
+        yield f"{one.receiver}: it has fired since {alert['startsAt']}, its words are {notes['description']!r}"
     value, summary = Decimal(notes["value"]), notes["summary"]
     cents = f"${value.quantize(Decimal('0.01'), ROUND_HALF_EVEN):,}"
     if cents not in summary:

@@ -2,16 +2,15 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from tests.simulation.oracle_messages import FALLBACK, Inboxes, Known
-from tests.simulation.oracle_rolling import Seen
+from tests.simulation.oracle_rolling import RANKS, Seen
 from tests.simulation.plan import DAY_S, HOUR_S, RECEIVERS
 from tests.simulation.receivers import SETTLED_AFTER_S, Network
-from tests.simulation.rules import QUIET_RECEIVER, RulesFile
+from tests.simulation.rules import ESCALATED_TO, QUIET_RECEIVER, RulesFile
 
 NOTIFIED_WITHIN_S = 600
-REPEATED_EACH_S = DAY_S
-RANKS = ("info", "warning", "critical")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +26,11 @@ class Moment:
     given_up: int
 
 
+def is_of_life(known: Known, one: Seen) -> bool:
+    """Return whether what a receiver knows is of an alert's present life, or of a later one."""
+    return datetime.fromisoformat(known.starts_at) >= datetime.fromisoformat(one.started_at)
+
+
 @dataclass(slots=True)
 class Notified:
     """Since when each alert has been as it is."""
@@ -36,6 +40,8 @@ class Notified:
     _since: dict[str, tuple[object, float]] = field(default_factory=dict)
     _shown: dict[str, tuple[object, float]] = field(default_factory=dict)
     _severity: dict[str, int] = field(default_factory=dict)
+    _acknowledged: dict[str, tuple[str, str]] = field(default_factory=dict)
+    """Of what is acknowledged: by whom, and when anybody was last to be notified of it."""
 
     def note(self, seen: Mapping[str, Seen], done_s: float, *, is_next: bool) -> list[str]:
         """
@@ -69,6 +75,7 @@ class Notified:
             yield f"{at.given_up} were given up, the fallback has {inboxes.stood_in}"
         if at.now_s - at.up_since_s > SETTLED_AFTER_S and not self._was_frozen(at):
             yield from self._unheard(at)
+        yield from self._unheeded(seen)
         for receiver in RECEIVERS:
             if self._is_excused(receiver, at):
                 continue
@@ -76,11 +83,31 @@ class Notified:
                 is_wanted = one.state == "firing" and receiver in self.rules.receivers_of(one.rule)
                 if is_wanted and not one.is_muted and fingerprint not in withheld:
                     yield from self._lacks(receiver, one, inboxes.known.get((receiver, fingerprint)), at)
+            if receiver == ESCALATED_TO:
+                yield from self._unescalated(seen, inboxes, withheld, at)
             for (who, fingerprint), known in inboxes.known.items():
                 is_open = fingerprint in seen and seen[fingerprint].state == "firing"
                 is_ended = who == receiver and known.status == "firing" and not is_open
                 if is_ended and self._is_due(receiver, fingerprint, at.now_s):
                     yield f"{receiver} does not know that {fingerprint} ended"
+
+    def shown_since_s(self, fingerprint: str, now_s: float) -> float:
+        """Return since when what is to be shown of an alert has not changed."""
+        return self._shown.get(fingerprint, ("", now_s))[1]
+
+    def _unheeded(self, seen: Mapping[str, Seen]) -> Iterator[str]:
+        """Yield what is acknowledged, and counts as notified anew."""
+        before = self._acknowledged
+        self._acknowledged = {
+            fingerprint: (one.acknowledged_by, one.notified_at)
+            for fingerprint, one in seen.items()
+            if one.acknowledged_by is not None
+        }
+        for fingerprint, (by, notified_at) in self._acknowledged.items():
+            was_by, was_notified_at = before.get(fingerprint, ("", ""))
+            if by == was_by and was_notified_at not in {"None", notified_at}:
+                one = seen[fingerprint]
+                yield f"{one.rule} of {one.owner or 'all'} was acknowledged by {by}, and is repeated"
 
     def _lacks(self, receiver: str, one: Seen, known: Known | None, at: Moment) -> Iterator[str]:
         who = f"{one.rule} of {one.owner or 'all'}"
@@ -98,8 +125,22 @@ class Notified:
             yield f"{receiver} does not know that {who} rose from {known.severity} to {one.severity}"
         is_reminded = one.rule_type in {"rolling_spend", "budget"} and one.acknowledged_by is None
         waited_s = at.done_s - max(known.at_s, since_s)
-        if is_reminded and waited_s > REPEATED_EACH_S + NOTIFIED_WITHIN_S:
+        if is_reminded and waited_s > self.rules.repeats_after_s(one.rule) + NOTIFIED_WITHIN_S:
             yield f"{receiver} has not been reminded of {who} for {waited_s / HOUR_S:.1f} h"
+
+    def _unescalated(
+        self, seen: Mapping[str, Seen], inboxes: Inboxes, withheld: Collection[str], at: Moment
+    ) -> Iterator[str]:
+        """Yield what fires for long, nobody takes care of, and nobody else has heard of."""
+        for fingerprint, one in seen.items():
+            after_s = self.rules.escalates_after_s(one.rule)
+            is_alone = one.state == "firing" and one.acknowledged_by is None and not one.is_muted
+            if after_s is None or not is_alone or fingerprint in withheld or not at.is_clock_sure:
+                continue
+            waited_s = at.done_s - self._shown[fingerprint][1]
+            known = inboxes.known.get((ESCALATED_TO, fingerprint))
+            if waited_s > after_s + NOTIFIED_WITHIN_S and (known is None or not is_of_life(known, one)):
+                yield f"{one.rule} of {one.owner} was not escalated for {waited_s / HOUR_S:.1f} h"
 
     def _unheard(self, at: Moment) -> Iterator[str]:
         """Yield what was refused for good without a word to the fallback."""

@@ -4,7 +4,6 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from tests.simulation.plan import HOUR_S, POLL_S
-from tests.simulation.world import CATEGORIES
 
 BLIND_AFTER_S = 2 * POLL_S + 2 * HOUR_S
 """Two poll intervals and the settle delay; it is seen at the next poll."""
@@ -16,6 +15,8 @@ UNSURE_S = 300
 class OwnAlerts:
     """How long nothing was read whole, and how long the wall clock has been wrong."""
 
+    categories: Collection[str]
+    """Everything that is to be read."""
     read_at_s: dict[str, float] = field(default_factory=dict)
     """The last cycle in which a category was read."""
     wrong_since_s: float | None = None
@@ -27,12 +28,19 @@ class OwnAlerts:
         """Take note of a cycle and the categories that were read in it."""
         self.read_at_s.update(dict.fromkeys(read, done_s))
 
-    def note_wall(self, at_s: float, off_s: float) -> None:
-        """Take note that the wall clock was set."""
-        is_wrong = abs(off_s) > LARGEST_SKEW_S + UNSURE_S
-        if self.wrong_since_s is not None and not is_wrong:
+    def note_wall(self, at_s: float, off_s: float, drift_ppm: float) -> None:
+        """Take note that the wall clock was set, and from then on drifts, or stands still."""
+        left_s, was_wrong = LARGEST_SKEW_S + UNSURE_S - abs(off_s), self._is_wrong(at_s)
+        if left_s < 0:
+            self.wrong_since_s = self.wrong_since_s if was_wrong else at_s
+            return
+        if was_wrong:
             self.right_since_s = at_s
-        self.wrong_since_s = (self.wrong_since_s or at_s) if is_wrong else None
+        is_growing = drift_ppm != 0 and off_s * drift_ppm >= 0
+        self.wrong_since_s = at_s + left_s / abs(drift_ppm) * 1e6 if is_growing else None
+
+    def _is_wrong(self, at_s: float) -> bool:
+        return self.wrong_since_s is not None and self.wrong_since_s <= at_s
 
     def check(self, firing: Collection[str], done_s: float, *, up_since_s: float, is_answered: bool) -> Iterator[str]:
         """
@@ -42,9 +50,9 @@ class OwnAlerts:
             firing: The rules of what fires.
             is_answered: The API answered something in that cycle, so that it said what time it is.
         """
-        read_at_s = min(self.read_at_s.get(category, 0.0) for category in CATEGORIES)
+        read_at_s = min(self.read_at_s.get(category, 0.0) for category in self.categories)
         blind_s = done_s - max(read_at_s, up_since_s, self.right_since_s)
-        if blind_s > BLIND_AFTER_S + UNSURE_S and "alertd-blind" not in firing and self.wrong_since_s is None:
+        if blind_s > BLIND_AFTER_S + UNSURE_S and "alertd-blind" not in firing and not self._is_wrong(done_s):
             yield f"no read of a category for {blind_s / HOUR_S:.1f} h, and alertd-blind does not fire"
         wrong_s = done_s - self.wrong_since_s if self.wrong_since_s is not None else 0.0
         if wrong_s > UNSURE_S and is_answered and "alertd-clock" not in firing:

@@ -7,7 +7,7 @@ line must not end.
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 
 from tests.simulation.oracle_bills import DAY, PARTS, Group
@@ -17,6 +17,9 @@ from tests.simulation.rules import Rolling
 EMPTY = Group()
 SETTLE_HOURS = 2
 LATEST_HOURS = 48
+RANKS = ("info", "warning", "critical")
+Place = tuple[str, str | None]
+"""Rule and owner."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,22 +45,26 @@ class Seen:
     is_complete: bool
     is_muted: bool
     acknowledged_by: str | None
+    notified_at: str
+    """When it last became due to notify anybody of it."""
     reason: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ends:
-    """The bounds of what a group's window may be judged by."""
+    """The bounds of what a group's window may be judged by; money in parts."""
 
     surely_reached: int
     """At least this much is billed in the window, wherever its edge is."""
     about_at_least: int
+    at_most: int | None
+    """No window that it may be judged by has more; None where that is not known."""
     surely_over: bool
     """Nothing was spent in any window that it may be judged by."""
 
 
 def ends_of(group: Group, rule: Rolling, now_h: float) -> Ends:
-    """Return the bounds at a moment, in hours since the plan's start; money in parts."""
+    """Return the bounds at a moment, in hours since the plan's start."""
     newest = group.end
     settled = int(now_h - SETTLE_HOURS) if now_h >= SETTLE_HOURS else int(now_h - SETTLE_HOURS) - 1
     running_end = int(now_h) + 1
@@ -67,64 +74,136 @@ def ends_of(group: Group, rule: Rolling, now_h: float) -> Ends:
     windows = [group.window(end, rule.window) for end in possible]
     recent = [group.window(end, rule.window) for end in range(settled + 1, int(now_h) + 1)]
     reach = [group.window(end, rule.window) for end in range(settled - LATEST_HOURS - DAY, running_end + 1)]
+    # Several streams may each show a window of their own, and hours that are awaited may be filled in.
+    is_plain = rule.category and newest is not None and group.is_hourly and group.is_whole(settled - LATEST_HOURS)
+    later = [group.window(end, rule.window) for end in range(min(low, settled), running_end + 1)]
     return Ends(
         surely_reached=min(windows),
         about_at_least=max(min(windows), *recent, 0),
+        at_most=max(later) if is_plain else None,
         surely_over=not any(reach),
     )
 
 
-def check_rolling(
-    rule: Rolling,
-    groups: dict[tuple[str, str | None], Group],
-    seen: dict[str | None, Seen],
-    before: dict[str | None, Seen],
-    *,
-    now_h: float,
-    is_complete: bool,
-    reached_since: dict[tuple[str, str | None], float],
-) -> Iterator[str]:
+@dataclass(slots=True)
+class Since:
+    """What is kept from one check to the next, by rule and owner."""
+
+    reached: dict[Place, float] = field(default_factory=dict)
+    """The hour from which on its line has been reached at every check."""
+    held: dict[Place, float] = field(default_factory=dict)
+    """The last hour at which it was surely above where it ends."""
+    over: dict[Place, float] = field(default_factory=dict)
+    """The hour from which on it has surely been below where it ends, at every check."""
+
+    def forget(self) -> None:
+        """Begin anew: by other rules, or after a cycle that was not seen."""
+        for each in (self.reached, self.held, self.over):
+            each.clear()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RollingCheck:
     """
-    Yield what is wrong with the alerts of one rule after a cycle.
+    What is checked after a cycle of one rule's alerts.
 
     Args:
         seen: The open alerts by owner.
-        before: The same after the cycle before.
+        before: The same after the cycle before; None where that was by another text, or was not seen.
         is_complete: The category was read well in the last cycle.
-        reached_since: By rule and owner the hour from which on it has been reached at every check; kept here.
     """
-    owners: set[str | None] = {None}
-    if rule.by_owner:
-        owners = (
-            {owner for category, owner in groups if category == rule.category and owner} | seen.keys() | before.keys()
-        )
-    for owner in sorted(owners, key=str):
-        group = groups.get((rule.category, owner), EMPTY)
-        first = int(now_h) - rule.window - LATEST_HOURS - 2 * DAY
-        alert = seen.get(owner)
-        place = (rule.name, owner)
-        if not group.is_sure(first):
-            reached_since.pop(place, None)
-            continue
-        who = f"{rule.name} of {owner or 'all'}"
+
+    rule: Rolling
+    groups: dict[tuple[str, str | None], Group]
+    seen: dict[str | None, Seen]
+    before: dict[str | None, Seen] | None
+    now_h: float
+    is_complete: bool
+    since: Since
+
+    def check(self) -> Iterator[str]:
+        """Yield what is wrong."""
+        rule, owners = self.rule, set[str | None]({None})
+        if rule.by_owner:
+            found = {owner for category, owner in self.groups if category == rule.category and owner}
+            owners = {owner for owner in found if rule.is_of(owner)} | self.seen.keys() | (self.before or {}).keys()
+        for owner in sorted(owners, key=str):
+            group = self.groups.get((rule.category, owner), EMPTY)
+            if not rule.is_of(owner):
+                yield f"{rule.name}: {owner} is not to be watched"
+            elif group.is_sure(int(self.now_h) - rule.window - LATEST_HOURS - 2 * DAY):
+                yield from self._check_group(owner, group)
+            else:
+                for each in (self.since.reached, self.since.over):
+                    each.pop((rule.name, owner), None)
+
+    def _check_group(self, owner: str | None, group: Group) -> Iterator[str]:
+        rule, now_h = self.rule, self.now_h
+        alert, was = self.seen.get(owner), (self.before or {}).get(owner)
+        place, who = (rule.name, owner), f"{rule.name} of {owner or 'all'}"
         if alert is not None:
             yield from _check_value(who, rule, group, alert)
         ends = ends_of(group, rule, now_h)
         is_firing = alert is not None and alert.state == "firing"
         if ends.surely_reached < rule.lowest * PARTS:
-            reached_since.pop(place, None)
-        elif now_h - reached_since.setdefault(place, now_h) >= rule.holds and not is_firing:
+            self.since.reached.pop(place, None)
+        elif now_h - self.since.reached.setdefault(place, now_h) >= rule.holds and not is_firing:
             yield f"{who}: {_usd(ends.surely_reached)} is in its window wherever its edge is, and nothing fires"
         if alert is not None and is_firing and alert.pended_s < rule.holds * HOUR_S:
             yield f"{who}: fired after {alert.pended_s / HOUR_S:.2f} h, its condition has to hold for {rule.holds} h"
-        was_firing = owner in before and before[owner].state == "firing"
-        if was_firing and not is_firing:
-            if not is_complete:
-                yield f"{who}: ended although {rule.category or 'a category'} could not be read"
-            elif ends.about_at_least >= rule.leave * PARTS:
-                yield f"{who}: ended although about {_usd(ends.about_at_least)} at least are in its window"
-        if is_firing and is_complete and ends.surely_over:
-            yield f"{who}: goes on firing although nothing was spent in any window that it may be judged by"
+        if alert is not None and is_firing:
+            yield from self._check_severity(who, ends, alert)
+            is_new = self.before is not None and (was is None or was.state != "firing")
+            if is_new or (was is not None and RANKS.index(was.severity) < RANKS.index(alert.severity)):
+                yield from self._check_rise(who, ends, alert)
+        if was is not None and was.state == "firing":
+            if not is_firing:
+                yield from self._check_end(who, ends, place)
+            elif alert is not None and RANKS.index(was.severity) > RANKS.index(alert.severity):
+                yield from self._check_fall(who, ends, was.severity)
+        yield from self._check_over(who, ends, place, is_firing=is_firing)
+
+    def _check_severity(self, who: str, ends: Ends, alert: Seen) -> Iterator[str]:
+        for severity in self.rule.lines:
+            is_reached = ends.surely_reached >= self.rule.reach(severity) * PARTS
+            if is_reached and RANKS.index(alert.severity) < RANKS.index(severity):
+                yield f"{who}: {_usd(ends.surely_reached)} is in its window, and it is {alert.severity} alone"
+
+    def _check_rise(self, who: str, ends: Ends, alert: Seen) -> Iterator[str]:
+        line = self.rule.reach(alert.severity)
+        if alert.value * USD < line:
+            yield f"{who}: began as {alert.severity}, or rose to it, with {alert.value} USD"
+        if ends.at_most is not None and ends.at_most < line * PARTS and not self.rule.holds:
+            yield f"{who}: began as {alert.severity}, or rose to it, with {_usd(ends.at_most)} at most in its window"
+
+    def _check_end(self, who: str, ends: Ends, place: Place) -> Iterator[str]:
+        rule = self.rule
+        if not self.is_complete:
+            yield f"{who}: ended although {rule.category or 'a category'} could not be read"
+        elif ends.about_at_least >= rule.leave * PARTS:
+            yield f"{who}: ended although about {_usd(ends.about_at_least)} at least are in its window"
+        held_h = self.since.held.get(place)
+        if rule.keeps and held_h is not None and self.now_h - held_h < rule.keeps:
+            kept = f"{self.now_h - held_h:.2f} h after it was last above its line"
+            yield f"{who}: ended {kept}, and is to go on for {rule.keeps} h"
+
+    def _check_fall(self, who: str, ends: Ends, severity: str) -> Iterator[str]:
+        if not self.is_complete:
+            yield f"{who}: fell from {severity} although {self.rule.category or 'a category'} could not be read"
+        elif ends.about_at_least >= self.rule.leave_of(severity) * PARTS:
+            yield f"{who}: fell from {severity} with about {_usd(ends.about_at_least)} at least in its window"
+
+    def _check_over(self, who: str, ends: Ends, place: Place, *, is_firing: bool) -> Iterator[str]:
+        """What is below where it ends is over, once it was kept for long enough."""
+        rule, now_h = self.rule, self.now_h
+        if ends.about_at_least >= rule.leave * PARTS:
+            self.since.held[place] = now_h
+        is_below = ends.surely_over or (ends.at_most is not None and ends.at_most < rule.leave * PARTS)
+        if not is_below or not self.is_complete:
+            self.since.over.pop(place, None)
+            return
+        if is_firing and now_h - self.since.over.setdefault(place, now_h) >= rule.keeps:
+            yield f"{who}: goes on firing although {_usd(ends.at_most or 0)} at most are in any window of it"
 
 
 def _check_value(who: str, rule: Rolling, group: Group, alert: Seen) -> Iterator[str]:

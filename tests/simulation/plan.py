@@ -10,10 +10,23 @@ from datetime import UTC, datetime, timedelta
 HOUR_S, DAY_S = 3600, 86400
 USD = 10**10
 POLL_S = 4 * HOUR_S
-RECEIVERS = ("pager", "bridge", "night", "slack")
+RECEIVERS = ("pager", "bridge", "night", "slack", "oncall")
 
 STARTS = (datetime(2026, 1, 5, tzinfo=UTC), datetime(2026, 2, 20, tzinfo=UTC), datetime(2026, 3, 22, tzinfo=UTC))
 """A Monday; the end of a short month; daylight saving begins in Europe a week later."""
+MONTH_ENDS = (
+    datetime(2026, 1, 30, tzinfo=UTC),
+    datetime(2026, 2, 27, tzinfo=UTC),
+    datetime(2026, 4, 29, tzinfo=UTC),
+    datetime(2026, 12, 30, tzinfo=UTC),
+)
+CLOCK_CHANGES = (
+    datetime(2026, 3, 28, tzinfo=UTC),
+    datetime(2026, 10, 24, tzinfo=UTC),
+    datetime(2026, 3, 7, tzinfo=UTC),
+    datetime(2026, 10, 31, tzinfo=UTC),
+)
+"""The day before daylight saving begins or ends in Berlin, and in New York."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +35,7 @@ class Run:
 
     owner: str
     category: str
+    """With `@second` behind it: of the second account."""
     first: int
     last: int
     rate: int
@@ -74,6 +88,7 @@ class ApiTrouble:
     until_s: int
     kind: str
     category: str = ""
+    """Empty for all, `@second` for all of the second account."""
 
     def __str__(self) -> str:
         what = f" for {self.category}" if self.category else ""
@@ -92,6 +107,7 @@ API_WORDS = {
     "unlisted": "answers without a list",
     "empty": "answers with an empty list",
     "unknown": "denies that there is such a category",
+    "slow": "takes long to answer",
 }
 
 
@@ -210,6 +226,10 @@ class Plan:
     """Which rules of rolling spend stand in the file."""
     others: tuple[str, ...] = ()
     """Which others."""
+    has_second: bool = False
+    """Whether there is a second account, in which other owners have the same ids."""
+    zone: str = "UTC"
+    """By whose clock quiet hours begin and end."""
 
     def text(self) -> str:
         """Return it as a short account in words, in the order of time."""

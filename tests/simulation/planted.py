@@ -140,6 +140,13 @@ _OWN = (
         "whoever was notified of a beginning is notified of the end",
     ),
     _own(
+        "withhold the end of what is silenced",
+        "core.alerts.mutes",
+        "muted = self._of(alert) if alert.state is AlertState.FIRING else None",
+        "muted = self._of(alert)",
+        "an end is never withheld",
+    ),
+    _own(
         "raise without a word",
         "core.alerts.due",
         "after.severity > after.notified_severity:",
@@ -155,7 +162,6 @@ _SHARED = (
     "conclude after the clock moved",
     "drop a category that was known",
     "release nothing from quiet hours",
-    "withhold the end of a muted alert",
     "send before commit",
     "leave a cut attempt as it was",
     "no fallback at a wrong configuration",
@@ -186,6 +192,14 @@ FOUND_BY = {
     "one hour more in each window": 1,
     "forget that an end is due": 1,
     "send for ever without an answer": 5,
+    "count expected money as known": 7,
+    "repeat what is acknowledged": 11,
+    "withhold the end of what is silenced": 12,
+    "end at the threshold": 13,
+    "never believe what vanishes": 14,
+    "lose the last hour of a period": 15,
+    "give up at 429": 16,
+    "keep the alerts of a removed rule": 22,
 }
 """A seed of three days that finds each of these: so many seeds from 0 on, and one, are enough."""
 PLANTED: dict[str, Mutant] = {mutant.name: mutant for mutant in (*_OWN, *(TABLE[name] for name in _SHARED))}

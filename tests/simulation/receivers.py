@@ -17,6 +17,9 @@ SETTLED_AFTER_S = 70 * 60
 """After a receiver's trouble: what it could not take is tried again within the hour."""
 MOST_TRIES = 300
 """Three days of attempts are fewer. Whoever sends one thing more often gets no answer, so that such a run ends."""
+WAITING = frozenset({"down", "limited"})
+"""Nothing was sent, and it is tried again for three days."""
+GIVEN_UP_AFTER_S = 72 * 3600
 LOSING = frozenset({"failing", "swallowing", "nonsense", "captive"})
 """After these nobody knows whether it arrived; after three it is given up, and the fallback has it."""
 
@@ -99,7 +102,7 @@ class Network(httpx.AsyncBaseTransport):
         does_something = request.method == "POST"
         cut = self.cut if does_something else None
         is_cut = cut is not None and cut.begin()
-        if host == HOST:
+        if host.endswith(HOST):
             answer = await self.world.answer(request)
             if is_cut and cut is not None:
                 cut.end()
@@ -116,6 +119,11 @@ class Network(httpx.AsyncBaseTransport):
         """Return whether a receiver, or any, failed at any time between two."""
         mine = (t for t in self._troubles if receiver in {"", t.receiver})
         return any(t.at_s <= to_s and t.until_s >= from_s for t in mine)
+
+    def may_have_failed(self, by_s: float) -> bool:
+        """Return whether anything that receivers did before may have been the reason to notify the fallback."""
+        mine = (t for t in self._troubles if t.at_s <= by_s)
+        return any(t.kind not in WAITING or t.until_s - t.at_s > GIVEN_UP_AFTER_S / 2 for t in mine)
 
     def may_have_lost(self, receiver: str, from_s: float, to_s: float) -> bool:
         """Return whether three attempts may have gone by of which nobody knows the outcome: then it is given up."""

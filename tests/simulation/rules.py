@@ -1,11 +1,17 @@
 """The rules file of the simulation, as it is at first and after each kind of edit; and what the oracle reads of it."""
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
-from tests.simulation.plan import HOUR_S, POLL_S, USD, Edit
+from tests.simulation.plan import HOUR_S, POLL_S, USD, Edit, Plan
 from tests.simulation.slack import CHANNEL
 
+REPEAT = 24
+BY_TEAM = ":team"
+"""Behind a category: what the owners of each team spend together."""
+ESCALATED_TO = "oncall"
 STOPPABLE = "gpu-day"
 """The rule about whose alerts something may be done."""
 
@@ -25,6 +31,38 @@ class Rolling:
     holds: int = 0
     """Hours for which it must have been reached before it fires."""
     notify: tuple[str, ...] = ("pager", "bridge")
+    repeat: int = 24
+    """Hours after which it is repeated while it fires."""
+    keeps: int = 0
+    """Hours for which it goes on firing."""
+    escalates: int = 0
+    """Hours after which one more is notified; 0 for never."""
+    account: str = ""
+    """Where there are two: which of them."""
+    team: str = ""
+    """Only owners of this team are watched."""
+
+    @property
+    def is_by_team(self) -> bool:
+        """Whether what its members spend together is watched."""
+        return self.category.endswith(BY_TEAM)
+
+    @property
+    def reads(self) -> str:
+        """The category that must have been read; empty for all."""
+        return self.category.removesuffix(BY_TEAM)
+
+    def is_of(self, owner: str | None) -> bool:
+        """Return whether an owner is watched."""
+        return not self.team or team_of(owner or "") == self.team
+
+    def reach(self, severity: str) -> int:
+        """Return the money from which on a severity is reached, in 1e-10 USD."""
+        return self.lines[severity] * USD
+
+    def leave_of(self, severity: str) -> int:
+        """Return the money below which a severity is left, in 1e-10 USD."""
+        return self.lines[severity] * USD * 9 // 10
 
     @property
     def lowest(self) -> int:
@@ -38,12 +76,22 @@ class Rolling:
 
     def text(self) -> str:
         lines = ", ".join(f"{severity}: {usd}" for severity, usd in self.lines.items())
-        group = "[owner]" if self.by_owner else "[]"
-        category = f"category: {self.category}, " if self.category else ""
+        group = "team" if self.is_by_team else "owner" if self.by_owner else ""
+        category = self.reads.partition("@")[0]
+        keys = {
+            "account": self.account,
+            "category": category,
+            "team": self.team,
+            "actions": "[stop]" if self.name == STOPPABLE else "",
+            "for": f"{self.holds}h" if self.holds else "",
+            "repeat_interval": f"{self.repeat}h" if self.repeat != REPEAT else "",
+            "keep_firing_for": f"{self.keeps}h" if self.keeps else "",
+            "escalate": f"{{after: {self.escalates}h, notify: [{ESCALATED_TO}]}}" if self.escalates else "",
+        }
         return (
-            f"  - {{name: {self.name}, type: rolling_spend, {category}group_by: {group}, "
-            f"window: {self.window}h, thresholds: {{{lines}}}{', actions: [stop]' if self.name == STOPPABLE else ''}"
-            f"{f', for: {self.holds}h' if self.holds else ''}, notify: [{', '.join(self.notify)}]}}"
+            f"  - {{name: {self.name}, type: rolling_spend, group_by: [{group}], window: {self.window}h, "
+            f"thresholds: {{{lines}}}, notify: [{', '.join(self.notify)}]"
+            f"{''.join(f', {key}: {value}' for key, value in keys.items() if value)}}}"
         )
 
 
@@ -72,6 +120,14 @@ ROLLING = (
     Rolling(name="everything", category="", window=24, lines={"warning": 50, "critical": 400}, by_owner=False),
     Rolling(name="all-burst", category="", window=3, lines={"warning": 25}, by_owner=False),
     Rolling(name="gpu-all", category="gpu", window=12, lines={"info": 100, "warning": 300}, by_owner=False),
+    Rolling(name="gpu-repeats", category="gpu", window=3, lines={"warning": 20, "critical": 60}, repeat=8),
+    Rolling(name="gpu-escalates", category="gpu", window=3, lines={"warning": 20}, escalates=8, notify=("bridge",)),
+    Rolling(name="gpu-keeps", category="gpu", window=3, lines={"warning": 20, "critical": 60}, keeps=9),
+    Rolling(name="gpu-team", category=f"gpu{BY_TEAM}", window=4, lines={"info": 10, "warning": 40}),
+    Rolling(name="gpu-red", category="gpu", window=4, lines={"info": 4, "warning": 15}, team="red"),
+    Rolling(name="first", category="gpu", window=4, lines={"info": 4, "warning": 15}, account="default"),
+    Rolling(name="second", category="gpu@second", window=4, lines={"info": 4, "warning": 15}, account="second"),
+    Rolling(name="llm-burst", category="llm", window=3, lines={"warning": 6, "critical": 20}),
 )
 
 
@@ -106,8 +162,9 @@ QUIET_AT_FIRST, QUIET_LONGER = (22, 7), (20, 9)
 """From and until which hour of the day."""
 _HEAD = """\
 version: 1
-accounts: [{name: default, resources: true}]
-receivers:
+accounts:
+  - {name: default, resources: true}
+@SECOND@@OWNERS@receivers:
   - {name: pager, type: webhook, url: "https://pager.sim.example/hook", fallback: spare}
   - {name: bridge, type: webhook, url: "https://bridge.sim.example/hook", fallback: spare}
   - name: night
@@ -116,10 +173,14 @@ receivers:
     fallback: spare
     quiet_hours: [@QUIET@]
   - {name: spare, type: webhook, url: "https://spare.sim.example/hook"}
+  - {name: oncall, type: webhook, url: "https://oncall.sim.example/hook", fallback: spare}
 @SLACK@defaults: {notify: [pager, bridge], repeat_interval: 24h, repeat_backoff: 1, resolve_below: 90%}
 actions:
   - {name: stop, type: stop_instance, accounts: {default: {api_key_file: stop.key}}, approvers: [U04ABCDEF]}
 rules:
+"""
+_SECOND = """\
+  - {name: second, resources: true, api_key_file: second.key, base_url: "https://second.api.sim.example"}
 """
 _OTHERS = {
     "month": """\
@@ -151,6 +212,10 @@ class RulesFile:
     """What stands in the file now."""
 
     folder: Path
+    start: datetime
+    zone: str
+    """By whose clock quiet hours begin and end."""
+    has_second: bool
     at_first: tuple[Rolling, ...]
     others: tuple[str, ...]
     rolling: tuple[Rolling, ...]
@@ -161,10 +226,18 @@ class RulesFile:
     """(since when, quiet hours that stood in the file from then on), the oldest first."""
 
     @classmethod
-    def of(cls, folder: Path, *, rolling: tuple[str, ...], others: tuple[str, ...]) -> "RulesFile":
-        """Return the file with some of the rules, not yet written."""
-        chosen = tuple(rule for rule in ROLLING if rule.name in rolling)
-        return cls(folder=folder, at_first=chosen, rolling=chosen, others=others)
+    def of(cls, folder: Path, plan: Plan) -> "RulesFile":
+        """Return the file with the rules of a plan, not yet written."""
+        chosen = tuple(rule for rule in ROLLING if rule.name in plan.rolling)
+        return cls(
+            folder=folder,
+            start=plan.start,
+            zone=plan.zone,
+            has_second=plan.has_second,
+            at_first=chosen,
+            rolling=chosen,
+            others=plan.others,
+        )
 
     @property
     def path(self) -> Path:
@@ -174,6 +247,19 @@ class RulesFile:
         """Return who is notified of a rule's alerts."""
         return next((rule.notify for rule in ROLLING if rule.name == name), ("pager", "bridge"))
 
+    def reads(self, name: str) -> str | None:
+        """Return the category that a rule of rolling spend judges at once; None for what waits for more."""
+        return next((rule.reads for rule in ROLLING if rule.name == name and rule.reads and not rule.holds), None)
+
+    def escalates_after_s(self, name: str) -> float | None:
+        """Return after what time one more is notified of a rule's alerts; None for never."""
+        hours = next((rule.escalates for rule in ROLLING if rule.name == name), 0)
+        return hours * HOUR_S or None
+
+    def repeats_after_s(self, name: str) -> float:
+        """Return after what time a rule's alerts are repeated."""
+        return next((rule.repeat for rule in ROLLING if rule.name == name), REPEAT) * HOUR_S
+
     def may_be_quiet(self, at_s: float, by_s: float = 0.0) -> list[bool]:
         """
         Return whether it is quiet by each of the texts of the file that may be in force.
@@ -181,7 +267,8 @@ class RulesFile:
         Args:
             by_s: How much later or earlier than the instant is asked for.
         """
-        hour = (at_s + by_s) / HOUR_S % 24
+        local = (self.start + timedelta(seconds=at_s + by_s)).astimezone(ZoneInfo(self.zone))
+        hour = local.hour + local.minute / 60
         ends = [since for since, _ in self.quiet[1:]] + [1e12]
         hours = [
             span for (since, span), end in zip(self.quiet, ends, strict=True) if since <= at_s < end + RELEASED_WITHIN_S
@@ -222,13 +309,32 @@ class RulesFile:
         slack = f"  - {{name: slack, type: slack, channel: {CHANNEL}, fallback: spare}}\n"
         has_slack = any("slack" in rule.notify for rule in self.at_first)
         span = self.quiet[-1][1]
-        quiet = f"{{hours: {span[0]:02}:00-{span[1]:02}:00, timezone: UTC}}" if span is not None else ""
-        head = _HEAD.replace("@QUIET@", quiet).replace("@SLACK@", slack if has_slack else "")
+        quiet = f"{{hours: {span[0]:02}:00-{span[1]:02}:00, timezone: {self.zone}}}" if span is not None else ""
+        has_teams = any(rule.is_by_team or rule.team for rule in self.at_first)
+        parts = {
+            "@QUIET@": quiet,
+            "@SLACK@": slack if has_slack else "",
+            "@SECOND@": _SECOND if self.has_second else "",
+            "@OWNERS@": _owners() if has_teams else "",
+        }
+        head = _HEAD
+        for place, part in parts.items():
+            head = head.replace(place, part)
         text = self.comment + head + "".join(f"{rule.text()}\n" for rule in self.rolling)
         text += "".join(_OTHERS[name] for name in self.others)
         if self.is_broken:
             text += "  - {name: wrong, type: rolling_spent}\n"
         self.path.write_text(text + f"# {self.writes}\n", encoding="utf-8")
+
+
+def team_of(owner: str) -> str:
+    """Return in which team an owner is."""
+    return "red" if owner[-1:] in "02468" else "blue"
+
+
+def _owners() -> str:
+    owners = [f"gpu-{number:02}" for number in range(6)]
+    return "owners:\n" + "".join(f"  - {{match: {owner}, team: {team_of(owner)}}}\n" for owner in owners)
 
 
 def _scaled(rule: Rolling, *, up: bool) -> Rolling:

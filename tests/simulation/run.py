@@ -57,15 +57,16 @@ class Simulation:
         self.network = Network(self.world)
         self.system = System(plan.start)
         self.world.clock = lambda: self.system.true_s
-        self.rules = RulesFile.of(folder, rolling=plan.rolling, others=plan.others)
+        self.rules = RulesFile.of(folder, plan)
         self.oracle = Oracle(self.world, self.network, self.rules)
         self._folder = folder
         self._life: Life | None = None
         self._asked = 0
         self._silences: list[tuple[dict[str, str], int]] = []
         """The alert that somebody silenced, and the silence's number."""
-        (folder / "stop.key").write_text("key-that-stops", encoding="utf-8")
-        (folder / "stop.key").chmod(0o600)
+        for name in ("stop", "second"):
+            (folder / f"{name}.key").write_text(f"key-of-{name}", encoding="utf-8")
+            (folder / f"{name}.key").chmod(0o600)
         self.rules.write()
 
     def run(self) -> Outcome:

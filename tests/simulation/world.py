@@ -19,10 +19,13 @@ from tests.simulation.plan import DAY_S, HOUR_S, USD, ApiTrouble, Changed, Late,
 
 HOST = "api.sim.example"
 CATEGORIES = ("gpu", "llm", "cloud_storage")
-"""This account has no others, and no subscriptions."""
+"""An account has no others, and no subscriptions; those of the second have its name behind them."""
+SECOND = "@second"
 STOP = "/gpu-instance/openapi/v1/gpu/instance/stop"
 NEVER_S = 10**12
 UNTIL_STOPPED_S = 90
+SLOW_S = (8, 20, 45)
+"""Within the time that an answer may take."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -115,7 +118,9 @@ class World:
         self.stops: list[tuple[float, str]] = []
         self.stopped: dict[str, float] = {}
         self._troubles = [event for event in plan.events if isinstance(event, ApiTrouble)]
-        self._rows: dict[str, dict[int, list[BillRow]]] = {category: {} for category in CATEGORIES}
+        accounts = ("", SECOND) if plan.has_second else ("",)
+        self.categories = tuple(f"{category}{account}" for account in accounts for category in CATEGORIES)
+        self._rows: dict[str, dict[int, list[BillRow]]] = {category: {} for category in self.categories}
         self._build()
 
     @property
@@ -163,14 +168,20 @@ class World:
             if later >= hour:
                 rows[:] = [row for row in rows if row.owner != owner]
 
-    def is_running(self, owner: str) -> bool:
+    def is_running(self, owner: str, account: str) -> bool:
         """Return whether an instance runs: whether it is billed for this hour."""
-        return any(row.owner == owner for row in self._rows["gpu"].get(int(self.now_s // HOUR_S), ()))
+        return any(row.owner == owner for row in self._rows[f"gpu{account}"].get(int(self.now_s // HOUR_S), ()))
 
     def trouble(self, category: str) -> str:
         """Return what is wrong with the API now, for a category or for all."""
-        kinds = [t.kind for t in self._troubles if t.at_s <= self.now_s < t.until_s and t.category in {"", category}]
+        whose = {"", category, f"@{category.partition('@')[2]}"}
+        kinds = [t.kind for t in self._troubles if t.at_s <= self.now_s < t.until_s and t.category in whose]
         return kinds[-1] if kinds else ""
+
+    def had_trouble(self, category: str, from_s: float, to_s: float) -> bool:
+        """Return whether a category could not be read well at any time between two."""
+        mine = (t for t in self._troubles if t.category in {"", category, f"@{category.partition('@')[2]}"})
+        return any(t.at_s <= to_s and t.until_s >= from_s for t in mine)
 
     def shown(self, category: str, first: int, end: int) -> list[tuple[BillRow, int]]:
         """Return the rows that begin in a span of hours, as they are shown now."""
@@ -183,27 +194,29 @@ class World:
                     found.append((row, amount))
         return found
 
-    def gpu_owners(self) -> list[str]:
-        """Return every instance that was ever begun."""
-        hour = int(self.now_s // HOUR_S)
-        return sorted(
-            {row.owner for at, rows in self._rows["gpu"].items() if at <= hour for row in rows} | set(self.stopped)
-        )
+    def gpu_owners(self, account: str) -> list[str]:
+        """Return every instance of an account that was ever begun."""
+        hour, by_hour = int(self.now_s // HOUR_S), self._rows[f"gpu{account}"]
+        begun = {row.owner for at, rows in by_hour.items() if at <= hour for row in rows}
+        return sorted(begun if account else begun | set(self.stopped))
 
     async def answer(self, request: httpx.Request) -> httpx.Response:
         """Answer a request of the daemon, after a moment."""
         await asyncio.sleep(self.rng.choice((0.05, 0.1, 0.4, 2.0)))
         path, query = request.url.path, request.url.params
-        category = query.get("productCategory", "")
+        account = SECOND if request.url.host.startswith(f"{SECOND[1:]}.") else ""
+        category = query.get("productCategory", "") + account
         is_bills = path == "/openapi/v1/billing/bill/list"
         trouble = self.trouble(category)
-        if trouble and (is_bills or trouble in {"down", "hanging", "failing", "limited", "denied"}):
+        if trouble == "slow":
+            await asyncio.sleep(self.rng.choice(SLOW_S))
+        elif trouble and (is_bills or trouble in {"down", "hanging", "failing", "limited", "denied"}):
             spoilt = await self._spoilt(trouble, category, query if is_bills else None)
             if spoilt is not None:
                 return spoilt
         if is_bills:
             return self._bills(category, query)
-        found = self._other(request, path, query)
+        found = self._other(request, path, query, account)
         return self._json({"code": 404, "reason": "NOT_FOUND"}, status=404) if found is None else self._json(found)
 
     def _span(self, query: Any) -> tuple[int, int]:
@@ -211,9 +224,9 @@ class World:
         return first, (int(query["endTime"]) + 1 - int(self.start_s)) // HOUR_S
 
     def _bills(self, category: str, query: Any, *, is_empty: bool = False) -> httpx.Response:
-        if category == "summary":
+        if category.startswith("summary"):
             return self._summary(query)
-        if category not in CATEGORIES:
+        if category not in self.categories:
             return self._json(
                 {"code": 400, "reason": "INVALID_PRODUCT_CATEGORY", "message": "no such category"}, status=400
             )
@@ -237,7 +250,7 @@ class World:
 
     def _summary(self, query: Any) -> httpx.Response:
         """Answer with the control total: every row of every category once more."""
-        rows = [pair for category in CATEGORIES for pair in self.shown(category, *self._span(query))]
+        rows = [pair for category in self.categories for pair in self.shown(category, *self._span(query))]
         body = b'{"bills":[' + b",".join(row.text(amount, self.start_s) for row, amount in rows) + b"]}"
         return httpx.Response(200, headers=self._headers(), stream=httpx.ByteStream(body))
 
@@ -283,7 +296,7 @@ class World:
                 return self._bills(category, query, is_empty=True)
         return None
 
-    def _other(self, request: httpx.Request, path: str, query: Any) -> object:
+    def _other(self, request: httpx.Request, path: str, query: Any, account: str) -> object:
         match path:
             case "/openapi/v1/billing/balance/detail":
                 return {
@@ -296,12 +309,12 @@ class World:
                 return {"data": []}
             case "/gpu-instance/openapi/v1/gpu/instances":
                 return {
-                    "instances": [self._instance(owner) for owner in self.gpu_owners()]
+                    "instances": [self._instance(owner, account) for owner in self.gpu_owners(account)]
                     if query.get("pageNum") in {"0", "1"}
                     else []
                 }
             case "/gpu-instance/openapi/v1/gpu/instance":
-                return self._instance(query["instanceId"])
+                return self._instance(query["instanceId"], account)
             case "/gpu-instance/openapi/v1/endpoints":
                 return {"endpoints": [], "total": 0}
             case _ if path == STOP and request.method == "POST":
@@ -309,9 +322,9 @@ class World:
                 return {}
         return None
 
-    def _instance(self, owner: str) -> dict[str, object]:
-        at_s = self.stopped.get(owner)
-        status = "running" if self.is_running(owner) else "exited"
+    def _instance(self, owner: str, account: str) -> dict[str, object]:
+        at_s = self.stopped.get(owner) if not account else None
+        status = "running" if self.is_running(owner, account) else "exited"
         if at_s is not None:
             status = "stopping" if self.now_s < at_s + UNTIL_STOPPED_S else "exited"
         return {

@@ -8,12 +8,16 @@ alert that ends meanwhile. So each kind arranges its own meetings, a few a day, 
 import random
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from datetime import datetime
 
+from tests.simulation import arranged
 from tests.simulation.plan import (
     API_WORDS,
+    CLOCK_CHANGES,
     DAY_S,
     EDITS,
     HOUR_S,
+    MONTH_ENDS,
     POLL_S,
     RECEIVER_WORDS,
     STARTS,
@@ -46,6 +50,9 @@ class Kind:
     events: Callable[[Chance, int], Iterator[Event]]
     rolling: tuple[str, ...]
     others: tuple[str, ...] = ()
+    starts: tuple[datetime, ...] = STARTS
+    has_second: bool = False
+    zones: tuple[str, ...] = ("UTC",)
 
 
 def make_plan(seed: int, days: int) -> Plan:
@@ -54,7 +61,16 @@ def make_plan(seed: int, days: int) -> Plan:
     kind = KINDS[seed % len(KINDS)]
     events = tuple(kind.events(rng, days))
     others = kind.others if kind.others or kind.name != "mixed" else tuple(rng.sample(OTHERS, rng.choice((1, 2, 3, 4))))
-    return Plan(seed=seed, days=days, start=rng.choice(STARTS), events=events, rolling=kind.rolling, others=others)
+    return Plan(
+        seed=seed,
+        days=days,
+        start=rng.choice(kind.starts),
+        events=events,
+        rolling=kind.rolling,
+        others=others,
+        has_second=kind.has_second,
+        zone=rng.choice(kind.zones),
+    )
 
 
 def _mixed(rng: Chance, days: int) -> Iterator[Event]:
@@ -257,6 +273,31 @@ KINDS = (
     Kind(name="crowd", events=_crowd, rolling=("gpu-day", "gpu-tiers"), others=("runs-long",)),
     Kind(name="blind", events=_blind, rolling=("gpu-burst", "llm-hours", "all-burst")),
     Kind(name="periods", events=_periods, rolling=("gpu-all",), others=("daily", "calendar")),
+    Kind(name="reminders", events=arranged.reminders, rolling=("gpu-repeats", "gpu-escalates")),
+    Kind(name="muted ends", events=arranged.muted_ends, rolling=("gpu-burst",)),
+    Kind(name="exact", events=arranged.exact, rolling=("gpu-burst",)),
+    Kind(name="corrections", events=arranged.corrections, rolling=("gpu-burst",), others=("daily",)),
+    Kind(
+        name="month ends",
+        events=arranged.month_ends,
+        rolling=("gpu-all",),
+        others=("daily", "calendar"),
+        starts=MONTH_ENDS,
+    ),
+    Kind(name="refusals", events=arranged.refusals, rolling=("gpu-burst",)),
+    Kind(name="instants", events=arranged.instants, rolling=("gpu-burst",)),
+    Kind(name="slow answers", events=arranged.slow_answers, rolling=("gpu-burst", "llm-burst")),
+    Kind(name="accounts", events=arranged.accounts, rolling=("first", "second", "everything"), has_second=True),
+    Kind(name="keeping", events=arranged.keeping, rolling=("gpu-keeps",)),
+    Kind(name="teams", events=arranged.teams, rolling=("gpu-team", "gpu-red")),
+    Kind(name="removals", events=arranged.removals, rolling=("gpu-burst", "gpu-tiers"), others=("daily",)),
+    Kind(
+        name="dst",
+        events=_nights,
+        rolling=("llm-hours", "gpu-tiers"),
+        starts=CLOCK_CHANGES,
+        zones=("Europe/Berlin", "America/New_York"),
+    ),
 )
 """A seed's kind is its remainder."""
 
