@@ -1,1 +1,1 @@
-"""The simulated month that needs no key."""
+"""The demo: a simulated month that needs no API key."""

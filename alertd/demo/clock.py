@@ -7,7 +7,7 @@ from alertd.core.dataclass import dataclass
 
 @dataclass(slots=True)
 class Clock:
-    """Time that is turned by hand."""
+    """A clock that is advanced by hand."""
 
     now: datetime
 

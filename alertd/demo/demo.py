@@ -1,5 +1,5 @@
 """
-The demo: the real daemon against the simulator for one simulated month, on a clock that is turned by hand.
+The demo: the real daemon against the simulator for one simulated month, on a clock that is advanced by hand.
 
 Nothing is staged: the bills come over HTTP, late, revised and with faults; the store is a file, the outbox is real.
 """
@@ -45,23 +45,23 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 LENGTH = timedelta(days=31)
 STEP = timedelta(hours=4)
 CADENCE = Cadence(deep_every=timedelta(days=1), full_every=timedelta(days=14))
-"""Rarer than by the hour and the day, as the steps are longer than ten minutes: what is late is found all the same."""
+"""Less often than hourly and daily, because the steps are longer than ten minutes; late rows are still found."""
 SETTLING = timedelta(days=5)
-"""After the month, until its last late bill has come."""
+"""Time after the end of the month, until its last late bill has arrived."""
 SCENARIO = "busy-month"
 RULES = ("demo.yaml",)
 _LAST_READS = 2
-"""Money that vanished is believed only when two reads say so."""
+"""Reads at the end: money that vanished is believed only after two of them agree."""
 API_KEY = "sim-key"
 ACTION_KEY = "sim-stop-key"
 FORGOTTEN = "gpu-notebook-9"
 STOPPED_AT = START + timedelta(days=11, hours=8)
-"""The morning after its alert became critical. Without alertd somebody finds it on March 21, at 9:00."""
+"""The morning after the alert became critical. Without alertd, somebody would find the instance on March 21 at 9:00."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What happened, counted for the last lines."""
+    """Counts of what happened, for the summary at the end."""
 
     cycles: int = 0
     rows: int = 0
@@ -73,11 +73,11 @@ class Tally:
 
 async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
     """
-    Run the month and show it as it happens.
+    Run the month and print its events as they happen.
 
     Args:
         say: Prints one text.
-        seed: The same one gives the same month.
+        seed: The same seed gives the same month.
 
     Returns:
         Whether the ledger equals what the simulator billed, to the last digit.
@@ -111,7 +111,7 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
 
 
 async def live_until(end: datetime, app: App, clock: Clock, tally: Tally, say: Callable[[str], None]) -> None:
-    """Turn the clock on to an instant, and show each day."""
+    """Advance the clock to an instant, and print each day."""
     while clock.now < end:
         await _turn(app, clock, tally)
         if clock.now.hour == 0:
@@ -121,17 +121,17 @@ async def live_until(end: datetime, app: App, clock: Clock, tally: Tally, say: C
 @asynccontextmanager
 async def demo_daemon(base_url: str, clock: Clock, *, rules: tuple[str, ...]) -> AsyncIterator[App]:
     """
-    Build the daemon as `alertd run` does, with a temporary store and no waiting between retries.
+    Build the daemon as `alertd run` does, with a temporary store and no delay between retries.
 
     Args:
-        rules: Files of this package, which together are the rules.
+        rules: Files of this package that together form the rules.
     """
     with TemporaryDirectory(prefix="alertd-demo-") as folder:
         rules_path = Path(folder) / "rules"
         rules_path.mkdir()
         for name in rules:
             (rules_path / name).write_bytes((files("alertd.demo") / name).read_bytes())
-        # Built without looking at the environment: the demo is the same everywhere.
+        # Ignores the environment: the demo is the same everywhere.
         settings = Settings.model_construct(
             rules=rules_path,
             database_url=f"sqlite:///{Path(folder) / 'demo.db'}",
@@ -158,12 +158,12 @@ async def demo_daemon(base_url: str, clock: Clock, *, rules: tuple[str, ...]) ->
 
 
 async def _no_wait(_seconds: float) -> None:
-    """Let retries follow at once: the simulator's time stands still meanwhile."""
+    """Retry without delay, because the simulator's time does not advance meanwhile."""
     await asyncio.sleep(0)
 
 
 async def _turn(app: App, clock: Clock, tally: Tally, *, step: timedelta = STEP, everything: bool = False) -> None:
-    """Turn the clock on by a step, and let the daemon do there what it does."""
+    """Advance the clock by a step, and run a cycle of the daemon."""
     clock.now += step
     report = await run_cycle(app, clock.now, everything=everything, clock=clock)
     await app.delivery.drain(patience=timedelta())
@@ -176,7 +176,7 @@ async def _turn(app: App, clock: Clock, tally: Tally, *, step: timedelta = STEP,
 
 
 async def _counted(app: App) -> dict[str, Usd]:
-    """Sum the month by category from what is stored."""
+    """Sum the month by category from the stored bills."""
     month = HourRange(hour_of(START), hour_of(START + LENGTH))
     view = SpendView(app.cycle.state.table, month)
     await app.gateway.fill(view, month.start)
@@ -200,7 +200,7 @@ def _day_line(app: App, now: datetime) -> str:
 
 
 def heading(summary: str) -> str:
-    """Return the first lines: what this is, and what will happen."""
+    """Return the introduction: what this is, and what will happen."""
     return (
         f"alertd demo: {START:%B %Y} in fast motion. The real daemon reads a simulated billing API over HTTP\n"
         f"(late, revised and vanishing bills, faults) and sends what its rules find.\n\n{summary}\n"
@@ -245,7 +245,7 @@ _ENDING = (
 
 
 def _stop_lines(stopped: ActionRequest) -> str:
-    """Say what was done in the morning, and what came of it."""
+    """Print what was done in the morning, and its outcome."""
     return (
         f"  {stopped.requested_at:%b %d %H:%M}  {stopped.by} runs `alertd stop {stopped.fingerprint}`\n"
         f"                {stopped.name} ({stopped.owner}): {stopped.state.value}, {stopped.detail}\n"
@@ -257,7 +257,7 @@ def _cost(world: World, owner: str) -> Decimal:
 
 
 def _saved_line(stopped: ActionRequest, left_on: Decimal, billed: Decimal) -> str:
-    """Say what the stop saved: both sums are the simulator's own, and no forecast."""
+    """Print what the stop saved: both sums come from the simulator, and are no forecast."""
     saved, would, did = (format_usd(int(each * UNITS_PER_USD)) for each in (left_on - billed, left_on, billed))
     return (
         f"  the stop of {stopped.name} saved {saved}: it was billed {did}, and comes to {would} where it runs on\n"

@@ -1,4 +1,4 @@
-"""What people do in the demo: they ask as `alertd stop` and the page do, and alertd calls the simulated API."""
+"""What people do in the demo: they request as with `alertd stop` or on the page, and alertd calls the simulated API."""
 
 from datetime import timedelta
 
@@ -10,16 +10,16 @@ from alertd.daemon.app import App
 from alertd.demo.clock import Clock
 
 _TRIES = 5
-"""A simulated call may meet a fault that refuses it; people ask again."""
+"""How often people request again: a fault may refuse a simulated call."""
 
 
 async def carry_out(app: App, request: Request, clock: Clock) -> RequestOutcome:
     """
-    Do what somebody asks for to its end: the simulated clock stands still meanwhile.
+    Carry out a request to its end, while the simulated clock does not advance.
 
     Raises:
-        RequestError: It cannot be done as asked.
-        StoreError: Nothing was kept.
+        RequestError: It cannot be done as requested.
+        StoreError: Nothing was stored.
     """
     outcome = await app.cycle.carry_out(request, clock.now)
     while await app.actions.turn():
@@ -29,7 +29,7 @@ async def carry_out(app: App, request: Request, clock: Clock) -> RequestOutcome:
 
 
 async def stop_instance(app: App, clock: Clock, owner: str) -> ActionRequest | None:
-    """Have an owner's instance stopped by its alert; return the request, None where nothing was stopped."""
+    """Have an owner's instance stopped through its alert; return the request, None if nothing was stopped."""
     alerts = [one for one in app.cycle.open_alerts() if dict(one.group).get("owner") == owner and one.fired_at]
     for number in range(_TRIES if alerts else 0):
         name = f"{number:08x}"

@@ -1,8 +1,8 @@
 """
-The demo's status page: the month of the demo, stopped at its worst hour, for looking around.
+The demo's status page: the month of the demo, frozen at its worst hour, to explore.
 
-There a forgotten GPU, a leaking key and an unpaid bill fire at once. The simulated clock stands still, so that what is
-seen stays; acknowledging, silencing and stopping work.
+A forgotten GPU, a leaked key and an unpaid bill fire at the same time. The simulated clock is stopped, so that what is
+shown stays; acknowledging, silencing and stopping work.
 """
 
 import asyncio
@@ -37,9 +37,9 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
 
     Args:
         say: Prints one text.
-        seed: The same one gives the same month.
+        seed: The same seed gives the same month.
         port: On 127.0.0.1; 0 for a free one.
-        stop: Ends it as Ctrl-C does.
+        stop: Ends it like Ctrl-C.
 
     Raises:
         UserError: The port is taken.
@@ -70,7 +70,7 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
 
 @asynccontextmanager
 async def _until_asked(stop: asyncio.Event) -> AsyncIterator[None]:
-    """Let Ctrl-C end the block in good order; before it, it ends the demo as it ends any command."""
+    """Let Ctrl-C end the block cleanly; before the block it ends the demo like any command."""
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)

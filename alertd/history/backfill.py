@@ -1,8 +1,8 @@
 """
-Fetch history: what was never read of the past is read once, newest first, and stored piece by piece.
+Fetch history: past hours that were never read are read once, newest first, and stored piece by piece.
 
-It decides which hours are missing and in which pieces they are read; what an answer changes is the ledger's to say.
-What was stored stays when it is stopped, so that the next run goes on there.
+Decides which hours are missing and in which pieces they are read; the ledger decides what an answer changes.
+Stored pieces remain when it is stopped, so that the next run continues from there.
 """
 
 import asyncio
@@ -21,12 +21,12 @@ from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import ApiCategoryUnknown, ApiError, ApiKeyRefused, ApiRequestRefused, StoreError
 
 PIECE_HOURS = 7 * HOURS_PER_DAY
-"""Read and stored at once: a stop loses no more, and a sister endpoint allows no longer ranges by the hour."""
+"""Days read and stored in one piece: a stop loses no more, and a related endpoint allows no longer hourly ranges."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One range of one category to read."""
+    """A range of one category to read."""
 
     key: CategoryKey
     span: HourRange
@@ -34,7 +34,7 @@ class Piece:
 
 @dataclass(slots=True, kw_only=True)
 class BackfillReport:
-    """What a backfill did."""
+    """The outcome of a backfill."""
 
     rows: int = 0
     absent: list[CategoryKey] = field(default_factory=list)
@@ -51,11 +51,11 @@ def plan_backfill(
     settle_delay: timedelta,
 ) -> dict[CategoryKey, list[Piece]]:
     """
-    Return for each category what is to be read, newest first; categories of which nothing is missing are absent.
+    Return the pieces to read of each category, newest first; categories with nothing missing are absent.
 
     Args:
-        span: The hours that are wanted; it begins at a UTC midnight.
-        settle_delay: Hours read sooner than this after their end may lack rows, and are read again once it is over.
+        span: The wanted hours, from a UTC midnight on.
+        settle_delay: Hours read sooner than this after their end may lack rows, and are read again afterwards.
     """
     found = {}
     for key in keys:
@@ -72,12 +72,12 @@ def plan_backfill(
 
 class Backfill:
     """
-    Reads the pieces of a plan into a store; lives for one run.
+    Reads the pieces of a plan into a store, for one run.
 
     Args:
         state: As loaded from the store; kept equal to it.
         accounts: The billing API of each account that is read.
-        on_read: Called with each piece after it was stored.
+        on_read: Called with each piece once it is stored.
     """
 
     def __init__(
@@ -96,15 +96,15 @@ class Backfill:
         self._now = now
         self._refused: set[str] = set()
         self._filing = asyncio.Lock()
-        """Books change one at a time: they share the series table."""
+        """Serialises changes of books, which share the series table."""
         self._report = BackfillReport()
 
     async def run(self, plan: Mapping[CategoryKey, Sequence[Piece]]) -> BackfillReport:
         """
-        Read everything of the plan; a category that fails is left where it is, the others go on.
+        Read the whole plan; a category that fails stops where it is, the others continue.
 
         Raises:
-            StoreError: What was committed before stays.
+            StoreError: A write failed; earlier commits remain.
         """
         try:
             async with asyncio.TaskGroup() as group:
@@ -145,7 +145,7 @@ class Backfill:
         async with self._filing:
             account, category = piece.key
             book = self._state.books.get(piece.key) or CategoryBook(account=account, category=category)
-            # Off the loop: a million rows take a second.
+            # In a thread: a million rows take a second.
             filing = await asyncio.to_thread(
                 file_rows, book, self._state.table, rows, piece.span, read_at=self._now, is_backfill=True
             )

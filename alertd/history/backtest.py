@@ -1,7 +1,7 @@
 """
-From stored or fetched bills and rules files to a replay: what is missing, what is fetched, what must be said.
+Prepares a replay from stored or fetched bills and rules files: what is missing, what is fetched, what to report.
 
-Nothing is written to the daemon's database: what has to be fetched first goes into a copy in memory.
+Nothing is written to the daemon's database: fetched bills go into a copy in memory.
 """
 
 import asyncio
@@ -37,30 +37,30 @@ from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 
 Progress = Callable[[str, int], AbstractContextManager[Callable[[int, str], None]]]
-"""Called with a title and a length; gives a function that is called with (how much further, what was done)."""
+"""Called with a title and a length; returns a function to call with (progress made, what was done)."""
 
 _GAPS_LISTED = 5
-"""So many gaps are named, the rest is counted."""
+"""Maximum number of gaps that are listed; the others are counted."""
 _ON_MONTHLY_BILLS = frozenset({"monthly_bill", "reconcile"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prepared:
-    """All that a replay needs, and what its reader has to know."""
+    """Everything that a replay needs, and notes for its reader."""
 
     history: History
     watches: tuple[Watch, ...]
-    """One for each of the rules files."""
+    """One for each rules file."""
     hours: HourRange
     notes: tuple[str, ...]
 
     def history_of(self, watch: Watch) -> History:
-        """Return the part of the history that is of a watch's accounts."""
+        """Return the history of a watch's accounts only."""
         return self.history.of(watch.accounts)
 
 
 class NothingToReplay(UserError):
-    """There are no bills of the time that is asked for, neither stored nor to be fetched."""
+    """There are no bills for the requested period, neither stored nor fetchable."""
 
     def __init__(self, why: str) -> None:
         super().__init__(f"{why}; fetch bills with `alertd backfill`, or set the API key here and run this again")
@@ -70,17 +70,17 @@ async def prepare_replay(
     settings: Settings, rules: Sequence[LoadedRules], *, since: timedelta, now: datetime, progress: Progress
 ) -> Prepared:
     """
-    Gather what is stored, and fetch what is missing where an API key is set.
+    Load the stored bills, and fetch missing ones where an API key is set.
 
     Args:
-        rules: One rules file, or two that are compared.
-        since: How far back from now the replay begins.
+        rules: One rules file, or two to compare.
+        since: How far before now the replay begins.
 
     Raises:
-        NothingToReplay: Nothing is stored of that time, and nothing could be fetched.
-        SettingsError: The database's URL is none.
+        NothingToReplay: Nothing is stored for that period, and nothing could be fetched.
+        SettingsError: The database URL is invalid.
         StoreError: The database cannot be read.
-        UserError: Something has to be fetched, and the system's clock is wrong.
+        UserError: Bills must be fetched, and the system's clock is wrong.
     """
     built = [await build_watch(each, settings) for each in rules]
     watches = tuple(watch for watch, _ in built)
@@ -111,9 +111,9 @@ async def prepare_replay(
 
 async def build_watch(rules: LoadedRules, settings: Settings) -> tuple[Watch, list[Problem]]:
     """
-    Return what rules watch and whom they notify, and the receivers that cannot be built here.
+    Return what the rules watch and notify, and the receivers that cannot be built here.
 
-    Those count as one recipient each, and write to nobody behind an owner.
+    Such receivers count as one recipient each, and notify no owners personally.
     """
     notifiers, problems = build_notifiers(rules, settings)
     stand_ins = printing_notifiers(rules, settings)
@@ -137,7 +137,7 @@ async def build_watch(rules: LoadedRules, settings: Settings) -> tuple[Watch, li
 async def _gather(
     settings: Settings, rules: Sequence[LoadedRules], *, first: int, now: datetime, progress: Progress
 ) -> tuple[History, list[str]]:
-    """Return what is stored from an hour on, with what was missing fetched where it can be; and what went wrong."""
+    """Return the stored bills from an hour on, completed by fetching where possible, and what went wrong."""
     url = settings.store_url()
     accounts = {account.name: account for each in rules for account in each.accounts}
     keys = [(name, category) for name in accounts for category in CATEGORIES]
@@ -172,7 +172,7 @@ async def _gather(
 
 
 def with_keys(rules: Sequence[LoadedRules], settings: Settings) -> list[LoadedRules]:
-    """Return each of the rules with those of its accounts whose API key is set here, an account of several but once."""
+    """Pair each of the rules with its accounts whose API key is set here; each account once."""
     readable: list[LoadedRules] = []
     known: set[str] = set()
     for each in rules:
@@ -189,17 +189,17 @@ def with_keys(rules: Sequence[LoadedRules], settings: Settings) -> list[LoadedRu
 def open_all(
     readable: Sequence[LoadedRules], settings: Settings, stack: AsyncExitStack, *, time: Timekeeper
 ) -> dict[str, BillSource]:
-    """Open a billing client for every account of all rules, whose answers say how late it is."""
+    """Open a billing client for every account of all rules; their answers carry the API's time."""
     opened = (open_sources(each, settings, stack, hear=time.hear) for each in readable)
     return {name: source for sources in opened for name, source in sources.items()}
 
 
 async def checked_now(time: Timekeeper, sources: Mapping[str, BillSource]) -> datetime:
     """
-    Return the time, checked against the billing API's where that answers.
+    Return the current time, checked against the billing API's if it answers.
 
     Raises:
-        UserError: The system's clock is wrong: what is read by it would be filed for ever as read.
+        UserError: The system's clock is wrong: hours read by it would be recorded as read for ever.
     """
 
     async def ask(source: BillSource) -> None:
@@ -222,7 +222,7 @@ async def fetch(
     progress: Progress,
 ) -> BackfillReport:
     """
-    Read the pieces of a plan into a store, showing how far it is.
+    Read the pieces of a plan into a store, and report progress.
 
     Raises:
         StoreError: What was committed before stays.
@@ -255,7 +255,7 @@ def _short_history(watches: Iterable[Watch], begins: int, since: int, *, is_cut:
 
 
 def _gaps(history: History, span: HourRange) -> Iterator[str]:
-    """Say which hours are missing: they count as incomplete, as they would have in the daemon."""
+    """Note which hours are missing: they count as incomplete, as they would have in the daemon."""
     found = []
     for (account, category), book in history.books.items():
         missing = HourSet.of((*book.covered.missing_from(span), *book.failed.within(span)))
@@ -270,7 +270,7 @@ def _gaps(history: History, span: HourRange) -> Iterator[str]:
 
 
 def _beyond_bills(watches: Iterable[Watch], history: History, since: int) -> Iterator[str]:
-    """Say which rules cannot be judged by past bills, or only in part."""
+    """Note which rules cannot be judged by past bills, or only partly."""
     rules = {rule.name: rule for watch in watches for rule in watch.rules if rule.enabled}
     if history.keys is not None:
         by_key = ", ".join(rule.name for rule in rules.values() if View.API_KEY in rule.views)

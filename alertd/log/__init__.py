@@ -1,7 +1,7 @@
 """
-The log as all of alertd sees it.
+The interface for logging that all of alertd uses.
 
-What forms its lines is imported when something is logged: commands that only ask log nothing, and are waited for.
+The formatting is imported with the first line logged: commands that only read log nothing, and should start quickly.
 """
 
 from collections import Counter
@@ -13,18 +13,18 @@ if TYPE_CHECKING:
     from structlog.typing import FilteringBoundLogger
 
 REPEATS_S = 60.0
-"""How often the same trouble is logged again; in between it is counted."""
+"""How often the same problem is logged again; occurrences in between are counted."""
 MOST_REPEATED = 64
-"""Kinds of trouble counted apart: who causes them must not fill memory."""
+"""Maximum number of problems counted separately, so that whoever causes them cannot fill the memory."""
 AWAITED: list[Callable[[], None]] = []
-"""Sets up logging when something is logged; at most one."""
+"""Sets up logging when the first line is logged; at most one function."""
 
 
 class Repeats:
     """
-    Logs what others can cause as often as they like: the first of each event and source at once, the rest by number.
+    Logs events that strangers can cause at will: the first of each event and source at once, the others as a count.
 
-    It is used from the event loop alone.
+    For use on the event loop only.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class Repeats:
         Log a warning, or count it for a line that comes a minute after the first one.
 
         Args:
-            source: Whoever caused it; sources are counted separately as long as they are few.
+            source: Who caused it; sources are counted separately while there are few.
         """
         key = (event, source)
         if key not in self._more and len(self._more) >= MOST_REPEATED:
@@ -63,7 +63,7 @@ def configure_logging(*, style: str | None, level: str, secrets: Iterable[str], 
         style: `console`, `json`, or None to decide by the stream.
         level: debug, info, warning or error.
         secrets: Texts that must never be shown.
-        stream: In place of standard error, and written at once.
+        stream: Used instead of standard error, and written synchronously.
     """
     from alertd.log.lines import configure  # noqa: PLC0415 -- see above
 
@@ -72,12 +72,12 @@ def configure_logging(*, style: str | None, level: str, secrets: Iterable[str], 
 
 
 def configure_logging_when_used(*, style: str | None, level: str, secrets: Iterable[str]) -> None:
-    """Do as `configure_logging` as soon as alertd logs something; for commands whose libraries log nothing."""
+    """Postpone `configure_logging` until alertd logs something; for commands whose libraries log nothing."""
     AWAITED[:] = [partial(configure_logging, style=style, level=level, secrets=tuple(secrets))]
 
 
 def get_logger() -> "FilteringBoundLogger":
-    """Return the logger; events have a fixed lower-case text and keys."""
+    """Return the logger; an event is a fixed lower-case text with keys."""
     for configure in tuple(AWAITED):
         configure()
     import structlog  # noqa: PLC0415 -- see above
@@ -87,7 +87,7 @@ def get_logger() -> "FilteringBoundLogger":
 
 
 def write_out() -> None:
-    """Write what is left of the log, for a process that ends without cleaning up."""
+    """Write the pending log lines, for a process that exits without cleaning up."""
     from alertd.log.lines import write_out_all  # noqa: PLC0415 -- see above
 
     write_out_all()

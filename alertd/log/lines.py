@@ -1,4 +1,4 @@
-"""Lines of the log, by structlog: for people on a terminal, JSON elsewhere; secrets never pass."""
+"""Log lines by structlog: readable on a terminal, JSON elsewhere, always without secrets."""
 
 import atexit
 import contextlib
@@ -20,18 +20,18 @@ from alertd.log import MOST_REPEATED, REPEATS_S
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 _CHATTY = ("httpx", "httpcore", "slack_sdk", "aiohttp", "aiosmtplib", "apscheduler", "asyncio")
-"""Held at WARNING: some of them print URLs that are secrets."""
+"""Libraries limited to WARNING: some of them print URLs that are secrets."""
 _MASK = "********"
 _SPOOLED = 10_000
-"""Log lines kept for a reader that is slow."""
+"""Log lines buffered for a slow reader."""
 _ALIKE = 5
-"""Lines of one form that a library may log in that time."""
+"""Lines of the same form that a library may log in that time."""
 _SHORTEST_SECRET = 6
-"""Shorter texts would mask innocent words."""
+"""Minimum length in characters of a secret that is masked: shorter ones would mask ordinary words."""
 
 
 class _Masker:
-    """Replace every known secret in every value of an event, however deep."""
+    """Replace every known secret in every value of an event, at any depth."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         self._secrets = sorted({s for s in secrets if len(s) >= _SHORTEST_SECRET}, key=len, reverse=True)
@@ -52,7 +52,7 @@ class _Masker:
 
 
 def _one_line(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Show control characters of data instead of obeying them: one event, one line."""
+    """Escape control characters in values, so that an event is always one line."""
     return {
         key: escape_controls(value) if isinstance(value, str) else value
         for key, value in event.items()
@@ -66,10 +66,10 @@ class _FewAlike(logging.Filter):
     def __init__(self) -> None:
         super().__init__()
         self._seen: dict[tuple[str, str], tuple[float, int]] = {}
-        """When the first line of a form came, and how many did."""
+        """When the first line of a form was logged, and how many there were."""
 
     def filter(self, record: logging.LogRecord) -> bool:
-        """Let the first lines of a form pass, and after a while the next one, with the number of those left out."""
+        """Let the first lines of a form pass, and later the next one with the number of those dropped."""
         key, now_s = (record.name, str(record.msg)[:200]), monotonic_s()
         first_s, count = self._seen.get(key, (now_s, 0))
         if now_s - first_s < REPEATS_S:
@@ -85,7 +85,7 @@ class _FewAlike(logging.Filter):
 
 class _Spool(io.TextIOBase):
     """
-    A stream that never fails and never waits: a thread of its own writes; what nobody reads is dropped.
+    A stream that never fails or blocks: its own thread writes, and lines that nobody reads are dropped.
 
     A log pipe that is closed, or full because its reader hangs, must not stop alerts.
     """
@@ -98,30 +98,30 @@ class _Spool(io.TextIOBase):
         atexit.register(self.close)
 
     def write(self, text: str) -> int:
-        """Take a text to be written soon; none while the reader is far behind."""
+        """Queue a text to be written soon; drop it while the reader is far behind."""
         if self._texts.qsize() < _SPOOLED:
             self._texts.put(text)
         return len(text)
 
     def close(self) -> None:
-        """Write what is left, as far as the reader takes it within a second."""
+        """Write the pending lines, as far as the reader accepts them within a second."""
         self._texts.put(None)
         self._thread.join(timeout=1)
 
     def _drain(self) -> None:
         while (text := self._texts.get()) is not None:
-            # There is no place to report a log that cannot be written.
+            # A log that cannot be written can be reported nowhere.
             with contextlib.suppress(OSError):
                 self._write(text.encode("utf-8", "backslashreplace"))
 
     def _write(self, data: bytes) -> None:
-        # Past the buffer of sys.stderr: a thread that hangs with its lock would bring the interpreter down at exit.
+        # Bypass the buffer of sys.stderr: a thread that hangs while holding its lock would break the exit.
         while data:
             data = data[os.write(self._descriptor, data) :]
 
 
 def _spooled(stream: TextIO) -> TextIO:
-    """Return a stream that never fails in place of one that has a descriptor; others are only in memory."""
+    """Wrap a stream that has a file descriptor in one that never fails; return in-memory streams unchanged."""
     try:
         return cast("TextIO", _Spool(stream.fileno()))
     except (OSError, ValueError):
@@ -129,16 +129,16 @@ def _spooled(stream: TextIO) -> TextIO:
 
 
 def write_out_all() -> None:
-    """Write what is left of the log, for a process that ends without cleaning up."""
+    """Write the pending log lines, for a process that exits without cleaning up."""
     for handler in logging.getLogger().handlers:
         if isinstance(handler, logging.StreamHandler) and isinstance(handler.stream, _Spool):
             handler.stream.close()
 
 
 def configure(*, style: str | None, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
-    """Do what `alertd.log.configure_logging` says."""
+    """Set up logging as documented for `alertd.log.configure_logging`."""
     on_terminal = (stream or sys.stderr).isatty()
-    # https://no-color.org: any value that is not empty switches colour off.
+    # https://no-color.org: any non-empty value disables colour.
     has_colour = on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     out = stream if stream is not None else _spooled(sys.stderr)
     as_json = style == "json" or (style is None and not on_terminal)
@@ -157,7 +157,7 @@ def configure(*, style: str | None, level: str, secrets: Iterable[str], stream: 
         logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
-    # Libraries log through the standard library: the same form, the same mask.
+    # Libraries use the standard library's logging: give it the same format and the same masking.
     handler = logging.StreamHandler(out)
     handler.addFilter(_FewAlike())
     handler.setFormatter(

@@ -1,1 +1,1 @@
-"""What the command line and the status page ask about the stored state."""
+"""Queries of the command line and the status page about the stored state."""

@@ -13,10 +13,10 @@ from alertd.core.values import exact_text
 
 def alert_json(alert: Alert, mutes: Sequence[Muted]) -> dict[str, object]:
     """
-    Return an alert as `alertd alerts --json` and the HTTP interface show it; numbers are decimal texts.
+    Return an alert as `alertd alerts --json` and the HTTP interface show it; numbers are decimal strings.
 
     Args:
-        mutes: Everything that withholds its notifications now.
+        mutes: Everything that suppresses its notifications now.
     """
     known = partial(exact_text, unit=alert.unit, is_below=alert.is_below)
     return {

@@ -1,4 +1,4 @@
-"""What one cycle did, in figures."""
+"""The figures of one cycle."""
 
 from collections.abc import Iterable
 from dataclasses import field
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True)
 class CycleReport:
-    """What one cycle did: the one log line, and what `--once` judges by."""
+    """What one cycle did: its log line, and the basis for the exit code of `--once`."""
 
     started_at: datetime
     rows: int = 0
@@ -29,7 +29,7 @@ class CycleReport:
     moves: list[str] = field(default_factory=list)
     notifications: int = 0
     is_moved: bool = False
-    """The clock turned out to be wrong while bills were read, and is right now: nothing was decided."""
+    """Nothing was decided, because the clock proved wrong while bills were read; it is right now."""
     read_s: float = 0.0
     evaluate_s: float = 0.0
     decide_s: float = 0.0
@@ -40,7 +40,7 @@ class CycleReport:
         return not self.errors and not self.rule_errors
 
     def note(self, decisions: "Decisions", alerts: Iterable[Alert]) -> None:
-        """Note what was decided, and how many alerts are open after it."""
+        """Record what was decided, and how many alerts are open afterwards."""
         self.notifications += len(decisions.entries)
         arrows = ((move.after, move.arrow) for move in decisions.moves)
         self.moves += [f"{after.rule} {after.fingerprint}: {arrow}" for after, arrow in arrows if arrow]
@@ -49,7 +49,7 @@ class CycleReport:
         self.pending = states.count(AlertState.PENDING)
 
     def figures(self) -> tuple[tuple[str, str | int], ...]:
-        """Return what log line and history show, in this order."""
+        """Return the fields of the log line and the history, in order."""
         return (
             ("rows", self.rows),
             ("ranges", self.ranges),

@@ -1,4 +1,4 @@
-"""The history of an alert in words: what happened, and what was known then."""
+"""The history of an alert in words: what happened, and what was known at the time."""
 
 from typing import assert_never
 
@@ -44,7 +44,7 @@ def event_text(change: AlertChange) -> str:
 
 
 def event_detail(change: AlertChange) -> str:
-    """Say what was known then, `$60.00; warning from $50.00; billed through …`; empty where nothing is kept."""
+    """Say what was known at the time, `$60.00; warning from $50.00; billed through …`; empty if nothing is stored."""
     match change:
         case Moved():
             return "; ".join(filter(None, (moved_value(change), *change.caveats, change.reason)))
@@ -60,7 +60,7 @@ def event_detail(change: AlertChange) -> str:
 
 
 def moved_value(moved: Moved) -> str:
-    """Say the value that an alert had when it moved, the threshold that it reached, and how far it was billed."""
+    """Say an alert's value when it changed, the threshold it reached, and how far it was billed."""
     limit, severity = "", moved.after.severity
     if moved.threshold is not None and severity is not None:
         limit = f"; {threshold_text(severity, moved.threshold, moved.unit, is_below=moved.is_below)}"
@@ -69,11 +69,11 @@ def moved_value(moved: Moved) -> str:
 
 
 def both_ends(known: Alert | Sample | Moved) -> str:
-    """Return a value for people: what is billed, and what it comes to where that is more."""
+    """Return a value for people: the billed amount, and the estimated one if that is higher."""
     value = format_value(known.value, known.unit)
     return value if known.expected is None else f"{value}, about {format_value(known.expected, known.unit)} once billed"
 
 
 def through(known: Alert | Sample | Moved) -> str:
-    """Say up to when a value is known: `billed through 2026-03-09 14:00 UTC`."""
+    """Say how far a value is billed: `billed through 2026-03-09 14:00 UTC`."""
     return f"{'billed through' if is_of_bills(known) else 'as of'} {through_text(known)}"

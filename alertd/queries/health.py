@@ -1,4 +1,4 @@
-"""The parts of the status: how far each category is known, and how receivers and lists of what runs fare."""
+"""Parts of the status: how far each category is known, and the state of receivers and resource lists."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -14,7 +14,7 @@ from alertd.core.words import format_count, format_instant
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Edge:
-    """One category's data edge in one view of the bills."""
+    """The data edge of a category in one view of the bills."""
 
     account: str
     category: str
@@ -23,7 +23,7 @@ class Edge:
     """The category for people, its two views distinguished."""
     billed_through: datetime | None
     streams: tuple[StreamState, ...]
-    """Rows of up to an hour and longer ones, each with its own edge."""
+    """The edges of rows of up to an hour, and of longer rows."""
     read_at: datetime | None
     error: str
 
@@ -38,11 +38,11 @@ class Edge:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ResourceHealth:
-    """How the names and states of one account's instances and endpoints were read; nothing else depends on it."""
+    """How reading the names and states of an account's instances and endpoints went; nothing else depends on it."""
 
     account: str
     instances: int
-    """Those that are listed."""
+    """Number of instances and endpoints listed."""
     endpoints: int
     read_at: datetime | None
     error: str
@@ -57,13 +57,13 @@ class ResourceHealth:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverHealth:
-    """How one receiver's notifications fare."""
+    """The delivery state of a receiver."""
 
     name: str
     counts: Mapping[EntryState, int]
     last_error: str
     due_since: datetime | None
-    """Since when the oldest notification is due that has not arrived; None where none is."""
+    """When the oldest undelivered notification became due; None if there is none."""
 
     def row(self) -> tuple[str, ...]:
         """Return the cells of the status table."""

@@ -1,4 +1,4 @@
-"""What `alertd status` shows: facts from the store, and the judgement whether all is well."""
+"""What `alertd status` shows: facts from the store, and whether all is well."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -25,10 +25,10 @@ from alertd.store.cycles import CycleRecord
 from alertd.store.store import Store
 
 _POLLS_MISSED = 3
-"""So many intervals without a cycle, and the daemon is not well or does not run."""
+"""After this many poll intervals without a cycle, the daemon counts as unwell or stopped."""
 _SLACK = timedelta(minutes=1)
 _WHY_LIMIT = 300
-"""Characters: a poll may meet one error for each range of each category."""
+"""Maximum characters of errors: a poll may have one for each range of each category."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +48,7 @@ class Status:
     rules_file: ReloadOutcome | None
     clock: ClockRecord = ClockRecord()
     next_poll: datetime | None = None
-    """Past where it should have begun already."""
+    """Whether the next poll is overdue."""
     now: datetime
 
     @property
@@ -86,7 +86,7 @@ class Status:
 
     @property
     def clock_text(self) -> str:
-        """What is known of the time, for people."""
+        """What is known about the time, for people."""
         checked_at = self.clock.checked_at
         checked = f"checked {format_instant(checked_at)}" if checked_at is not None else "not checked yet"
         return f"{checked}; {self.clock.note}" if self.clock.note else checked
@@ -184,11 +184,11 @@ def read_status(
     open_alerts: tuple[Alert, ...] | None = None,
 ) -> Status:
     """
-    Judge the daemon by what it stored.
+    Judge the daemon's state by what it stored.
 
     Args:
-        books: Those of the store where they are at hand: with a long history reading them takes a while.
-        open_alerts: Likewise.
+        books: The store's books if already loaded: with a long history, loading them takes a while.
+        open_alerts: Likewise, the open alerts.
 
     Raises:
         StoreError: The store cannot be read.
@@ -250,7 +250,7 @@ def _rules_problems(file: ReloadOutcome | None) -> list[str]:
 
 
 def _books(store: Store, view: View) -> list[CategoryBook]:
-    """Return the books of the accounts that the daemon reads; the store may still hold others."""
+    """Return the books of the accounts that the daemon reads; the store may hold others."""
     last = store.meta.last_read
     known = sorted(store.books_of(view).load_books().items())
     return [book for (account, _), book in known if last is None or account in last.accounts]
@@ -291,7 +291,7 @@ def _error_text(entry: OutboxEntry | None) -> str:
 
 
 def _unread(edges: tuple[Edge, ...]) -> list[str]:
-    """Return what cannot be read and why, once for all categories with the same reason."""
+    """Return what cannot be read and why, grouping categories with the same reason."""
     all_of = Counter(edge.account for edge in edges)
     found: dict[tuple[str, str], list[str]] = {}
     for edge in edges:

@@ -1,4 +1,4 @@
-"""What time it is for a command: that of the daemon, as far as its store says, and not that of a wrong system clock."""
+"""The current time for a command: the daemon's, from its store, rather than that of a wrong system clock."""
 
 from datetime import datetime, timedelta
 
@@ -9,12 +9,12 @@ from alertd.store.store import Store
 
 _CLOSE = timedelta(minutes=1)
 _APART = timedelta(hours=1)
-"""The clocks of two hosts may be this far apart before one of them is called wrong."""
+"""How far the clocks of two hosts may differ before one of them counts as wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TimeNow:
-    """The time, and what its reader should know of it."""
+    """The time, and a note on it for the reader."""
 
     now: datetime
     warning: str = ""
@@ -22,9 +22,9 @@ class TimeNow:
 
 def time_now(store: Store, clock: Clock) -> TimeNow:
     """
-    Return the time by what the daemon checked last and by the clock that counts since the system started.
+    Return the time by the daemon's last check, plus what the clock since boot has counted.
 
-    Where that clock says nothing, because it began anew or counts on another host, the system's clock counts unless it
+    If that clock does not help, because of a reboot or another host, the system's clock is used unless it
     is behind the last check, or an hour from the clock of a database that several hosts share.
 
     Raises:

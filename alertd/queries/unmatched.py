@@ -1,4 +1,4 @@
-"""Which filters of rules fit nothing of what is stored."""
+"""Filters of rules that match no stored spend."""
 
 from collections.abc import Iterable
 
@@ -12,10 +12,10 @@ from alertd.store.store import Store
 
 def read_unmatched(store: Store, rules: Iterable[Rule], owners: OwnerDirectory) -> tuple[Unmatched, ...]:
     """
-    Return the filters of enabled rules that fit no stored spend.
+    Return the filters of enabled rules that match no stored spend.
 
     Args:
-        owners: Those of the rules file.
+        owners: The owners of the rules file.
 
     Raises:
         StoreError: The store cannot be read.

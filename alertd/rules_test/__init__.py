@@ -1,1 +1,1 @@
-"""Unit tests of rules: a test file describes bills and people over time, and what alertd has to say of it."""
+"""Unit tests of rules: a test file describes bills and people over time, and the expected alerts and messages."""

@@ -1,8 +1,8 @@
 """
-Compare what is expected with what was observed, and say the difference in lines for people.
+Compare expectations with observations, and describe the differences in lines for people.
 
-Compares only what the expectation names. Firing alerts and messages must all be named; pending and resolved alerts
-only count where they are.
+Compares only what the expectation names. Every firing alert and message must be named; pending and resolved alerts
+only count if they are.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,11 +27,11 @@ from alertd.rules_test.receivers import SentMessage
 from alertd.rules_test.run import Observation, is_of, label_text
 
 _MOST_WAITING = 5
-"""Messages that wait are listed to explain one that is missing; more of them explain no more."""
+"""Maximum number of waiting messages listed to explain a missing one."""
 
 
 class LineKind(StrEnum):
-    """What a line of a difference says."""
+    """The kind of a line in a difference."""
 
     EXPECTED = "expected"
     GOT = "got"
@@ -54,19 +54,19 @@ class Line:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Difference:
-    """What is otherwise than expected at one time, of alerts or of messages."""
+    """The differences of alerts or of messages at one time."""
 
     at: timedelta
     instant: datetime
     what: str
     lines: tuple[Line, ...]
     number: int
-    """Which expectation of the test it is, from 0."""
+    """Index of the expectation in the test, from 0."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Sent:
-    """A message as a receiver's readers got it; copies for several recipients count as one."""
+    """A message as a receiver's readers saw it; copies for several recipients count as one."""
 
     message: Message
     receiver: str
@@ -75,7 +75,7 @@ class _Sent:
 
 
 def differences(test: RuleTest, observations: Sequence[Observation]) -> list[Difference]:
-    """Return everything that is otherwise than a test expects."""
+    """Return every difference from what a test expects."""
     found = []
     for number, (expectation, observed) in enumerate(zip(test.expect, observations, strict=True)):
         scene = _Scene(start=test.start, observed=observed, settle_delay=test.settle_delay)
@@ -93,7 +93,7 @@ def differences(test: RuleTest, observations: Sequence[Observation]) -> list[Dif
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scene:
-    """One observation, to be compared and explained."""
+    """One observation, with what is needed to compare and explain it."""
 
     start: datetime
     observed: Observation
@@ -105,7 +105,7 @@ class _Scene:
         """Yield how the alerts differ."""
         if expectation.alerts is None:
             return
-        # The rest of them is only there to be named: nobody lists what has ended.
+        # The others may be named but need not be: nobody lists what has ended.
         firing = [alert for alert in self.observed.alerts if alert.state is AlertState.FIRING]
         others = [alert for alert in self.observed.alerts if alert.state is not AlertState.FIRING]
         pairing = pair(
@@ -137,7 +137,7 @@ class _Scene:
         return " ".join([*parts, value_text(alert.value, alert.unit), notes])
 
     def _alert_reasons(self, alert: Alert) -> Iterator[Line]:
-        """Yield what the alert says of itself beyond its value."""
+        """Yield the details of an alert beyond its value."""
         yield Line(LineKind.BECAUSE, alert.headline)
         since = alert.resolved_at or alert.fired_at or alert.started_at
         reason = f": {alert.reason}" if alert.reason else ""
@@ -153,7 +153,7 @@ class _Scene:
         return _alert_faults(expected, alert, self._mutes(alert))
 
     def _alert_distance(self, expected: ExpectedAlert, alert: Alert) -> int | None:
-        """Return how much is otherwise of an alert that is probably meant, None of another one."""
+        """Return the number of differences from an alert that is probably meant; None for any other."""
         return len(self._alert_faults(expected, alert)) if is_of(alert, expected.rule, expected.labels) else None
 
     def _absence_reasons(self, expected: ExpectedAlert) -> Iterator[Line]:
@@ -165,7 +165,7 @@ class _Scene:
             yield Line(LineKind.BECAUSE, f"{expected.rule} has had no alert so far; {self._data_text()}")
 
     def _data_text(self) -> str:
-        """Say how far the bills are known, and what could not be read."""
+        """Say how far bills are known, and what could not be read."""
         edges = [edge_of_book(book, self.observed.at, self.settle_delay) for book in self.observed.books]
         known = [edge for edge in edges if edge is not None]
         through = f"bills are read through {self._when(start_of(max(known)))}" if known else "no bill is read yet"
@@ -203,7 +203,7 @@ class _Scene:
         return f'{to} {sent.message.reason.value} "{title}" ({self._when(sent.sent_at)})'
 
     def _silence_reasons(self, expected: ExpectedMessage) -> Iterator[Line]:
-        """Yield why a message may not have left: it waits for the receiver, or the alert is withheld."""
+        """Yield why a message may not have been sent: it waits for the receiver, or the alert is muted."""
         held = [entry for entry in self.observed.waiting if entry.receiver == expected.to]
         for entry in held[:_MOST_WAITING]:
             yield Line(LineKind.BECAUSE, self._waiting_text(entry))
@@ -218,7 +218,7 @@ class _Scene:
         return f'{entry.receiver} is held until {self._when(entry.not_before)}: "{entry.message.title}"'
 
     def _when(self, instant: datetime) -> str:
-        """Return an instant as an offset from the start, with the clock's time."""
+        """Return an instant as an offset from the start, followed by the time."""
         return f"{offset_text(instant - self.start)}, {instant:%b %d %H:%M}"
 
 
@@ -228,7 +228,7 @@ def at_text(difference: Difference) -> str:
 
 
 def _alert_faults(expected: ExpectedAlert, alert: Alert, mutes: Sequence[Muted]) -> list[str]:
-    """Return what is otherwise of an alert; its rule or labels mean that it is another one."""
+    """Return the differences of an alert; other rule or labels mean that it is another alert."""
     if not is_of(alert, expected.rule, expected.labels):
         return ["another alert"]
     faults = []
@@ -263,7 +263,7 @@ def _expected_alert(expected: ExpectedAlert) -> str:
 
 
 def _joined(messages: Sequence[SentMessage]) -> list[_Sent]:
-    """Return the messages with the copies for a receiver's recipients as one, in the order they left."""
+    """Return the messages in the order sent, merging the copies for a receiver's recipients."""
     joined: dict[tuple[Message, str, datetime], list[str]] = {}
     for sent in messages:
         joined.setdefault((sent.message, sent.receiver, sent.sent_at), []).append(sent.recipient)
@@ -271,19 +271,19 @@ def _joined(messages: Sequence[SentMessage]) -> list[_Sent]:
 
 
 def _text(message: Message) -> str:
-    """Return a message as people read it, its state first."""
+    """Return a message as people read it, beginning with its state."""
     return plain_with_state(printable(message))
 
 
 def _message_distance(expected: ExpectedMessage, sent: _Sent) -> int | None:
-    """Return how much is otherwise of a message that is probably meant, None where nothing but the receiver fits."""
+    """Return the number of differences from a message that is probably meant; None if only the receiver matches."""
     keys = (expected.recipient, expected.reason, expected.severity, expected.title, *expected.text)
     faults = len(_message_faults(expected, sent))
     return faults if sent.receiver == expected.to and faults < sum(key is not None for key in keys) else None
 
 
 def _message_faults(expected: ExpectedMessage, sent: _Sent) -> list[str]:
-    """Return what is otherwise of a message."""
+    """Return the differences of a message."""
     message = sent.message
     text = _text(message)
     title = text.partition("\n")[0]

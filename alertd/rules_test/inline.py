@@ -1,8 +1,8 @@
 """
-An executor that does each task at once in the caller's thread.
+An executor that runs each task immediately in the caller's thread.
 
-The daemon hands work to threads so that its loop stays free; a test has nothing else to do meanwhile, and a hand-over
-costs more than the work.
+The daemon hands work to threads to keep its loop free; a test has nothing else to do meanwhile, and handing it over
+costs more than the work itself.
 """
 
 from collections.abc import Callable
@@ -14,10 +14,10 @@ T = TypeVar("T")
 
 
 class InlineExecutor(ThreadPoolExecutor):
-    """Takes the place of a pool of threads, and never starts one."""
+    """Replaces a thread pool, and never starts a thread."""
 
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run the task now; its outcome is in the future that is returned."""
+        """Run the task now; the returned future has its outcome."""
         future: Future[T] = Future()
         try:
             future.set_result(fn(*args, **kwargs))

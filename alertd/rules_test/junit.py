@@ -1,7 +1,7 @@
 """
 The outcome of tests as JUnit XML, for continuous integration.
 
-Source: the form that Jenkins, GitLab and GitHub's reporters agree on (`testsuites`, `testsuite`, `testcase`, `failure`,
+Source: the format that Jenkins, GitLab and GitHub's reporters share (`testsuites`, `testsuite`, `testcase`, `failure`,
 `error`), https://github.com/testmoapp/junitxml
 """
 

@@ -1,7 +1,7 @@
 """
 Test files -> `LoadedTests`, or every mistake in them at once, each with its place.
 
-Reads the test file and the rules that it names; what a test may say of the rules stands in `references.py`.
+Reads the test file and the rules that it names; `references.py` checks what a test says about the rules.
 """
 
 from pathlib import Path
@@ -29,7 +29,7 @@ def load_tests(path: Path) -> LoadedTests:
     Read and check a test file and its rules.
 
     Raises:
-        RulesError: Something is wrong; it holds every problem that was found, those of the rules too.
+        RulesError: The file has mistakes; it holds every problem found, including those of the rules.
     """
     findings = Findings()
     with collector_paused():
@@ -51,7 +51,7 @@ def load_tests(path: Path) -> LoadedTests:
 
 
 def _root(path: Path, findings: Findings) -> Node | None:
-    """Return the mapping that the file holds, None where it holds none."""
+    """Return the mapping in the file; None if there is none."""
     data = _bytes(path, findings)
     if data is None:
         return None
@@ -104,7 +104,7 @@ def _rules(path: Path, root: Node, findings: Findings) -> LoadedRules | None:
             findings.add(Problem(str(path), node.line, node.column, text))
             return None
     except (OSError, ValueError):
-        # What is wrong with it is said by whoever reads it.
+        # Its mistakes are reported where it is read.
         pass
     try:
         return load_rules(target)

@@ -1,5 +1,5 @@
 """
-What a test file says: bills and people over time, and what is expected when. Data only.
+The content of a test file: bills and people over time, and what is expected when. Data only.
 
 The fields are the keys of the file and their `Key` notes its schema, as in the rules file. All times but `start` are
 offsets from it.

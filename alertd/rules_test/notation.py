@@ -1,7 +1,7 @@
 """
 The short notations of test files: hours of spend, offsets from the start, months, expected values.
 
-Each class reads one of them and says how editors check it; what the values mean in a test stands in `model.py`.
+Each class parses one notation and gives its schema for editors; `model.py` says what the values mean in a test.
 """
 
 import re
@@ -22,7 +22,7 @@ from alertd.rules_file.remedy import show
 from alertd.rules_file.source import Number
 
 LONGEST = timedelta(days=800)
-"""No test goes further ahead or back; a budget sees two years."""
+"""Longest offset of a test in either direction; a budget looks at two years."""
 _LONGEST_ROW_HOURS = 31 * 24
 _MOST_HOURS = LONGEST // timedelta(hours=1)
 _HOURS_IN = {"h": 1, "d": 24, "w": 168, "": 1}
@@ -40,7 +40,7 @@ MONTH = r"^20[0-9]{2}-(0[1-9]|1[0-2])$"
 
 @dataclass(frozen=True, slots=True)
 class Hours(values.Written):
-    """What each hour cost, one after another; None is an hour without a row."""
+    """The cost of consecutive hours; None is an hour without a row."""
 
     SCHEMA: ClassVar = {"anyOf": [{"type": "string", "pattern": HOURS}, {"type": "number"}]}
 
@@ -76,7 +76,7 @@ def _amounts(part: str) -> Iterator[Usd | None]:
 
 @dataclass(frozen=True, slots=True)
 class Offset(values.Written):
-    """Whole hours from the start of the test; before it where negative."""
+    """Whole hours from the start of the test; negative before it."""
 
     SCHEMA: ClassVar = {"anyOf": [{"type": "string", "pattern": OFFSET}, {"const": 0}]}
 
@@ -105,7 +105,7 @@ class Offset(values.Written):
 
 @dataclass(frozen=True, slots=True)
 class Span(values.Written):
-    """How many hours a row covers."""
+    """The number of hours that a row covers."""
 
     SCHEMA: ClassVar = {"type": "string", "pattern": times.DURATION}
 
@@ -154,7 +154,7 @@ class _Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Value(values.Written):
-    """The value that an alert should have, as written."""
+    """The expected value of an alert, as written."""
 
     SCHEMA: ClassVar = {
         "anyOf": [
@@ -168,7 +168,7 @@ class Value(values.Written):
     text: str
     kind: _Kind
     amount: Fraction
-    """USD, a share of 1, seconds, or the number itself."""
+    """USD, a fraction of 1, seconds, or the plain number."""
     places: int = 0
     """Digits written after the point of a share or number."""
 
@@ -193,9 +193,9 @@ class Value(values.Written):
 
     def fits(self, value: Decimal, unit: Unit) -> bool:
         """
-        Return whether an alert's value is this one.
+        Return whether an alert's value equals this one.
 
-        Money is compared exactly, time to the second, plain numbers and shares to the digits that are written.
+        Money is compared exactly, time to the second, plain numbers and shares to the digits written.
         """
         exact = Fraction(value)
         match self.kind, unit:

@@ -1,4 +1,4 @@
-"""Pair what is expected with what is there: as many exact pairs as can be, then the likeliest of the rest."""
+"""Pair expectations with observations: as many exact pairs as possible, then the closest of the rest."""
 
 from collections.abc import Callable, Sequence
 from typing import Generic, TypeVar
@@ -11,7 +11,7 @@ G = TypeVar("G")
 
 @dataclass(frozen=True, slots=True)
 class Pairing(Generic[E, G]):
-    """What fits nobody: `changed` are pairs that are alike but not equal."""
+    """The differences: `changed` holds pairs that are similar but not equal."""
 
     changed: tuple[tuple[E, G], ...]
     missing: tuple[E, ...]
@@ -22,11 +22,11 @@ def pair(
     expected: Sequence[E], got: Sequence[G], *, fits: Callable[[E, G], bool], distance: Callable[[E, G], int | None]
 ) -> Pairing[E, G]:
     """
-    Pair each expected thing with at most one that is there.
+    Pair each expectation with at most one observation.
 
     Args:
-        fits: Whether one is what is expected.
-        distance: How far one is from what is expected, None where it is certainly not meant.
+        fits: Whether an observation meets the expectation.
+        distance: How far an observation is from the expectation; None if it cannot be the one meant.
     """
     by_expected = _matched(len(expected), len(got), lambda e, g: fits(expected[e], got[g]))
     open_expected = [number for number in range(len(expected)) if number not in by_expected]
@@ -44,7 +44,7 @@ def pair(
 
 
 def _matched(left: int, right: int, fits: Callable[[int, int], bool]) -> dict[int, int]:
-    """Return a largest matching: an expectation that names little leaves room for one that names more."""
+    """Return a maximum matching, so that a loose expectation leaves room for a stricter one."""
     of_right: dict[int, int] = {}
 
     def place(one: int, tried: set[int]) -> bool:

@@ -1,7 +1,7 @@
 """
-Receivers that note what would leave instead of sending it; nothing here needs a secret, a setting or a network.
+Receivers that record messages instead of sending them; they need no secret, setting or network.
 
-Whom a receiver reaches and what it can is asked of the real notifier, built with stand-ins for its secrets.
+The real notifier, built with placeholder secrets, says whom a receiver reaches and what it supports.
 """
 
 from collections.abc import Iterator, Mapping
@@ -31,15 +31,15 @@ from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_test.world import Clock
 
-# Good for most tokens as well as for a URL: notifiers look at the form of both while they are built.
+# Valid as a token as well as a URL: notifiers check the form of both when they are built.
 _SECRET = "https://stand-in.invalid/"  # noqa: S105 -- stands in the place of one
-# By the receiver's key, and the name of the variable that holds it: what has a form that no URL has.
+# Placeholders by the receiver's key and its variable's name, where the form is not that of a URL.
 _FORMED = {"bot_token": "xoxb-stand-in", "routing_key": "0123456789abcdef" * 2}
-# No secret of a receiver may be one of alertd's own, so these differ.
+# Receivers must not use alertd's own secrets, so these differ.
 _SETTINGS = {
     "slack_bot_token": "xoxb-setting",
     "slack_webhook_url": "https://setting.invalid/stand-in",
-    # Whether what is sent is encrypted shows in the check, not in a test of rules.
+    # Encryption is checked by `alertd check`, not by a test of rules.
     "allow_plain_http": "True",
     "smtp_host": "stand-in.invalid",
     "smtp_from": "alertd@stand-in.invalid",
@@ -48,7 +48,7 @@ _SETTINGS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SentMessage:
-    """A message that left, to one recipient of a receiver."""
+    """A message sent to one recipient of a receiver."""
 
     receiver: str
     recipient: str
@@ -57,7 +57,7 @@ class SentMessage:
 
 
 class Recorder:
-    """Stands for one receiver of the rules in one test, and takes every message."""
+    """Replaces a receiver of the rules in a test, and accepts every message."""
 
     Config: ClassVar[type[BaseModel]] = BaseModel
     deadline: ClassVar[timedelta] = timedelta(minutes=1)
@@ -74,11 +74,11 @@ class Recorder:
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Return those of the real receiver."""
+        """Return the capabilities of the real receiver."""
         return self._recipients
 
     async def send(self, envelope: Envelope) -> Outcome:
-        """Note the message with the time at which it leaves."""
+        """Record the message with the time at which it is sent."""
         self._sent.append(
             SentMessage(
                 receiver=self._name,
@@ -90,13 +90,13 @@ class Recorder:
         return Delivered(ref=str(len(self._sent)))
 
     async def edit(self, envelope: Envelope) -> Outcome:
-        """Note a correction as a message of its own; a first message that shows the present state notifies nobody."""
+        """Record a correction as a message of its own; updating the first message in place notifies nobody."""
         if envelope.message.reason is NotifyReason.UPDATED:
             return Delivered(ref=envelope.edits)
         return await self.send(envelope)
 
     async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Say that nothing need be looked for: every message arrives."""
+        """Report that no lookup is needed: every message arrives."""
         return CannotLook("every message of a test arrives")
 
     async def close(self) -> None:
@@ -117,7 +117,7 @@ class _AnyVariable(Mapping[str, str]):
 
 
 class _StandIns:
-    """What notifiers may ask while they are built."""
+    """What notifiers may use while they are built."""
 
     environment: Mapping[str, str] = _AnyVariable()
     base_dir = Path()
@@ -129,10 +129,10 @@ class _StandIns:
 
 def real_receivers(rules: LoadedRules) -> dict[str, Notifier]:
     """
-    Build every receiver with stand-ins for its secrets, to be asked and never to send.
+    Build every receiver with placeholder secrets, to query it and never to send.
 
     Raises:
-        RulesError: One cannot be built so; only plugins that ask for more than alertd's own receivers.
+        RulesError: A receiver cannot be built this way: a plugin that needs more than alertd's own receivers.
     """
     found: dict[str, Notifier] = {}
     problems = []
@@ -147,7 +147,7 @@ def real_receivers(rules: LoadedRules) -> dict[str, Notifier]:
 
 
 def _with_stand_ins(config: BaseModel) -> BaseModel:
-    """Return the configuration with variables in the place of secret files, which need not be there."""
+    """Return the configuration with variables instead of secret files, which may not exist here."""
     fields = type(config).model_fields
     changes: dict[str, str | None] = {}
     for name in fields:

@@ -1,7 +1,7 @@
 """
-What a test says of the rules and of its own times: rules, receivers, accounts and categories exist, time goes forward.
+Checks a test's references and times: rules, receivers, accounts and categories exist, and time moves forward.
 
-A name that cannot exist is an error with the nearest one that does; a label that no alert has is a warning.
+A name that cannot exist is an error that suggests the nearest one; a label that no alert has is a warning.
 """
 
 from collections.abc import Iterable
@@ -19,11 +19,11 @@ from alertd.rules_test.notation import offset_text
 from alertd.rules_test.subscriptions import stretches
 
 MOST_POLLS = 10_000
-"""A year by the hour; a test that takes longer than some seconds is no unit test."""
+"""Most hourly polls: a year. A unit test should not take longer than a few seconds."""
 
 
 def parts(entry: Entry, key: str, kind: str) -> list[Entry]:
-    """Return the items of a test's list as entries of their own; a single one may stand without a list."""
+    """Return the items of a list in a test file; a single item may be written without a list."""
     node = entry.node.children.get(key)
     if node is None:
         return []
@@ -85,9 +85,9 @@ def _check_terms(part: Entry, subscription: SubscriptionEntry, findings: Finding
 
 
 def check_names(entry: Entry, test: RuleTest, rules: LoadedRules, findings: Findings) -> None:
-    """Find what the test names that the rules or the billing API do not have."""
+    """Find names in the test that the rules or the billing API do not have."""
     known = known_names(rules)
-    # What is paid for subscriptions may be written as bills, unless the test has them with their terms.
+    # Payments for subscriptions may be written as bills, unless the test lists subscriptions with terms.
     billed = PRODUCT_CATEGORIES if test.subscriptions else CATEGORIES
     for key, kind, categories, what in (
         ("bills", "bill", billed, "category of bills where there are subscriptions:"),

@@ -1,4 +1,4 @@
-"""What the outcome of tests reads like on a terminal. Chooses words and colours, nothing else."""
+"""The outcome of tests on a terminal: words and colours only."""
 
 from collections.abc import Iterator, Sequence
 
@@ -27,7 +27,7 @@ _COLOURS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What became of one test."""
+    """The outcome of one test."""
 
     loaded: LoadedTest
     differences: tuple[Difference, ...]
@@ -47,7 +47,7 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileOutcome:
-    """What became of one test file: its tests', or why it could not be used."""
+    """The outcome of one test file: its tests, or why it could not be used."""
 
     path: str
     tests: tuple[Outcome, ...] = ()
@@ -60,7 +60,7 @@ class FileOutcome:
 
 
 def failure_text(outcome: Outcome, *, has_colour: bool) -> str:
-    """Return a failed test: where and what, and at each time how it differs from what is expected."""
+    """Return a failed test: its place and name, and the differences at each time."""
     head = f"{_styled('FAIL', _RED, has_colour=has_colour)} {outcome.title}"
     return "\n".join([head, *difference_lines(outcome, has_colour=has_colour)])
 

@@ -1,7 +1,7 @@
 """
-Run one test: the daemon's own cycle, store and delivery over a test's bills, on a clock that is turned by hand.
+Run one test: the daemon's own cycle, store and delivery over a test's bills, on a clock advanced by hand.
 
-It observes and compares nothing. Every test begins with an empty store in memory; nothing is shared between tests.
+It observes but does not compare. Every test begins with an empty in-memory store; nothing is shared between tests.
 """
 
 import asyncio
@@ -43,27 +43,27 @@ _AT_ONCE = timedelta()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observation:
-    """What was so at the time of an expectation."""
+    """The observation at the time of an expectation."""
 
     at: datetime
     alerts: tuple[Alert, ...]
     """The latest episode of every alert, resolved ones included."""
     messages: tuple[SentMessage, ...]
-    """Those that left since the observation before."""
+    """Messages sent since the previous observation."""
     waiting: tuple[OutboxEntry, ...]
-    """What is decided and has not left yet."""
+    """Messages that are decided but not yet sent."""
     books: tuple[CategoryBook, ...]
     """What is known of each category."""
     faults: tuple[str, ...]
-    """What went wrong with the test itself since the observation before: a rule failed, nothing to acknowledge."""
+    """Problems of the test itself since the previous observation: a rule failed, or nothing to acknowledge."""
 
 
 async def observe(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notifier]) -> list[Observation]:
     """
-    Let a test's time pass and return what is so at the time of each expectation, in their order.
+    Run a test through its time, and return the observation for each expectation, in order.
 
     Args:
-        receivers: The real ones, to be asked whom they reach.
+        receivers: The real ones, queried for whom they reach.
     """
     asyncio.get_running_loop().set_default_executor(InlineExecutor())
     async with _daemon(test, rules, receivers) as daemon:
@@ -72,7 +72,7 @@ async def observe(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notif
 
 @asynccontextmanager
 async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notifier]) -> AsyncIterator["_Daemon"]:
-    """Build what `alertd run` builds, over the test's bills, a store in memory and receivers that only note."""
+    """Build what `alertd run` builds, over the test's bills, an in-memory store and receivers that only record."""
     clock = Clock(test.start)
     sent: list[SentMessage] = []
     notifiers: dict[str, Notifier] = {
@@ -82,7 +82,7 @@ async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notif
     sources: dict[str, BillSource] = {
         one.name: BillsOfTest(test, one.name, is_only=is_only, clock=clock) for one in rules.accounts
     }
-    # Built without looking at the environment: a test is the same everywhere.
+    # Ignores the environment: a test is the same everywhere.
     settings = Settings.model_construct(poll_interval=test.poll_interval, settle_delay=test.settle_delay)
     store = Store.open(_IN_MEMORY, now=test.start, new_id=lambda: _INSTALL_ID)
     thread = StoreThread(InlineExecutor(), store)
@@ -114,7 +114,7 @@ def _categories(test: RuleTest) -> tuple[str, ...]:
     """
     Return the categories to poll: those with bills or subscriptions, or all where reads fail.
 
-    While every read succeeds, a category without bills says nothing: its data edge is that of the others.
+    While every read succeeds, a category without bills adds nothing: its data edge is that of the others.
     """
     if test.unread:
         return CATEGORIES
@@ -127,7 +127,7 @@ def _categories(test: RuleTest) -> tuple[str, ...]:
 
 @dataclass(slots=True, kw_only=True)
 class _Daemon:
-    """The daemon of one test, and what has happened to it so far."""
+    """The daemon of one test, and what has happened so far."""
 
     test: RuleTest
     clock: Clock
@@ -138,10 +138,10 @@ class _Daemon:
     sent: list[SentMessage]
     polls: int = 0
     seen: int = 0
-    """How many of the sent messages were observed."""
+    """Number of sent messages already observed."""
     faults: list[str] = field(default_factory=list)
     unmade: list[Silence] = field(default_factory=list)
-    """Silences that nobody has made yet."""
+    """Silences that are not made yet."""
     unacknowledged: list[Acknowledgement] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -149,7 +149,7 @@ class _Daemon:
         self.unacknowledged = sorted(self.test.acknowledge, key=lambda one: one.at)
 
     async def observe(self, expectation: Expectation) -> Observation:
-        """Let time pass up to an expectation and return what is so then."""
+        """Advance time to an expectation and return the observation."""
         until = self.test.start + expectation.at
         while (poll_at := self.test.start + self.polls * self.test.poll_interval) <= until:
             await self._poll(poll_at)
@@ -165,7 +165,7 @@ class _Daemon:
         return Observation(at=until, alerts=alerts, messages=messages, waiting=waiting, books=books, faults=faults)
 
     async def _poll(self, now: datetime) -> None:
-        """Run one cycle; what people did before it counts, and what falls due before it leaves."""
+        """Run one cycle, after the requests people made before it and the messages due before it."""
         await self._acknowledge(now - timedelta.resolution)
         await self._deliver(now)
         await self._silence(now)
@@ -177,7 +177,7 @@ class _Daemon:
         await self._acknowledge(now)
 
     async def _deliver(self, until: datetime) -> None:
-        """Deliver all that is due, each at its own time: what quiet hours hold leaves when they end."""
+        """Deliver everything that is due, each at its own time: what quiet hours hold is sent when those end."""
         while (due := next_due(await self.gateway.open_entries())) is not None and due <= until:
             self.clock.now = max(self.clock.now, due)
             await self.delivery.drain(patience=_AT_ONCE)
@@ -189,7 +189,7 @@ class _Daemon:
             await self._save(silences=made)
 
     async def _acknowledge(self, until: datetime) -> None:
-        """Acknowledge what fires, as people have done up to an instant."""
+        """Acknowledge firing alerts, as people have done up to an instant."""
         while self.unacknowledged and self.test.start + self.unacknowledged[0].at <= until:
             wish = self.unacknowledged.pop(0)
             at = self.test.start + wish.at
@@ -206,7 +206,7 @@ class _Daemon:
 
 
 def is_of(alert: Alert, rule: str, labels: Labels) -> bool:
-    """Return whether an alert is of a rule and has some labels, among others."""
+    """Return whether an alert is of a rule and has at least the given labels."""
     has = matchable(alert)
     return alert.rule == rule and all(has.get(name) == text for name, text in labels)
 

@@ -21,7 +21,7 @@ class Stretch(NamedTuple):
 
 
 def stretches(entry: SubscriptionEntry) -> Iterator[Stretch]:
-    """Yield the first term and each renewal: it begins where the term before ends, or when it is bought if later."""
+    """Yield the first term and each renewal, from the end of the previous term, or when it is bought if later."""
     first, end = entry.start.hours, entry.until.hours
     length = end - first
     yield Stretch(first, first, end, entry.amount)

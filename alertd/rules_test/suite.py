@@ -1,4 +1,4 @@
-"""Run one test file: load, observe, compare. Mistakes in it are its outcome; they keep no other file from running."""
+"""Run one test file: load, observe, compare. Mistakes in the file are its outcome and do not stop other files."""
 
 from collections.abc import Callable
 from pathlib import Path

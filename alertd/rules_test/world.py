@@ -1,7 +1,7 @@
 """
-The billing API of a test: what it shows at the clock's time, late and revised rows included.
+The billing API of a test: the bills at the clock's time, including late and revised rows.
 
-It answers as `alertd.novita` would; what becomes of the answers is the daemon's own to decide.
+It answers as `alertd.novita` would; the daemon decides what to do with the answers.
 """
 
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ _SAMPLED_S = 300
 
 @dataclass(slots=True)
 class Clock:
-    """The test's time, turned by hand."""
+    """The test's clock, advanced by hand."""
 
     now: datetime
 
@@ -39,7 +39,7 @@ class Clock:
 
 @dataclass(frozen=True, slots=True)
 class _Row:
-    """One row of the bills and when they show it, in seconds from the start."""
+    """A row of the bills and when it is visible, in seconds from the start."""
 
     series: int
     hour: int
@@ -65,7 +65,7 @@ class _Rows:
 
 
 class BillsOfTest:
-    """The bills of one account in one test; lives as long as the test."""
+    """The bills of one account, for the duration of one test."""
 
     def __init__(self, test: RuleTest, account: str, *, is_only: bool, clock: Clock) -> None:
         self._test = test
@@ -88,7 +88,7 @@ class BillsOfTest:
         }
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
-        """Return the rows of a range that the bills show now; of subscriptions the charges of the terms bought."""
+        """Return the rows of a range that are visible now; for subscriptions, the charges of the terms bought."""
         if category == SUBSCRIPTION and self._terms:
             self._refuse(category)
             now = self._clock.now
@@ -96,7 +96,7 @@ class BillsOfTest:
         return self._read(self._rows, category, span)
 
     async def read_resources(self, kind: ResourceKind) -> Listing:
-        """Return the instances that there are now; a test names no endpoints."""
+        """Return the instances that exist now; a test has no endpoints."""
         self._refuse("")
         if kind is not ResourceKind.INSTANCE:
             return Listing(entries=())
@@ -110,7 +110,7 @@ class BillsOfTest:
         return Listed(id=one.id, name=one.name, status=status, product=one.product, gpus=one.gpus)
 
     async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[Sample, ...]:
-        """Return a sample every five minutes, as far as the test says how busy the instance was."""
+        """Return a utilisation sample every five minutes, as far as the test specifies it."""
         self._refuse("")
         found: list[Sample] = []
         for one in self._instances:
@@ -124,7 +124,7 @@ class BillsOfTest:
         return tuple(sample for sample in found if first_s <= sample[0] < last_s)
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
-        """Return the rows of a range that the list by API key shows now; keys have no names here."""
+        """Return the rows of a range that the list by API key shows now; keys have no names in a test."""
         return KeyBills(rows=self._read(self._key_rows, category, span), keys=())
 
     async def read_balance(self, read_at: datetime) -> Balance:
@@ -147,7 +147,7 @@ class BillsOfTest:
         return _bill_rows(rows.names, rows.hour[chosen], rows.span[chosen], rows.series[chosen], amount, voucher)
 
     async def read_monthly_bills(self, start_month: str) -> tuple[MonthlyBill, ...]:
-        """Return the monthly bills of a month and later that are there now."""
+        """Return the monthly bills of a month and later that exist now."""
         self._refuse("")
         found = []
         for entry in self._monthly:
@@ -157,13 +157,13 @@ class BillsOfTest:
         return tuple(found)
 
     async def ask_time(self) -> None:
-        """Answer nothing: the API's clock is the test's own."""
+        """Do nothing: the API's clock is the test's clock."""
 
     def _since_start(self) -> timedelta:
         return self._clock.now - self._test.start
 
     def _refuse(self, category: str) -> None:
-        """Fail the read, as the test says; without a category it is of monthly bills or the balance."""
+        """Raise if the test lets this read fail; without a category it is a read of monthly bills or the balance."""
         for reads in self._test.unread:
             is_meant = reads.category.matches(category) if category else not reads.category.texts
             if reads.account.matches(self._account) and is_meant and reads.start <= self._since_start() < reads.end:
@@ -197,7 +197,7 @@ def _name(one: BilledSeries, account: str) -> Series:
 
 
 def _rows_of(number: int, one: BilledSeries) -> Iterator[_Row]:
-    """Yield every row of a series that the bills ever show: as first billed, and as revised."""
+    """Yield every row of a series that is ever visible: as first billed, and as revised."""
     versions: dict[int, list[tuple[int, Usd | None]]] = {}
     for index, amount in enumerate(one.hours.amounts):
         hour = one.start.hours + index * one.span.hours
@@ -209,7 +209,7 @@ def _rows_of(number: int, one: BilledSeries) -> Iterator[_Row]:
             hour = first + index * one.span.hours
             shown_from = max(int(revision.at.total_seconds()), (hour + one.span.hours) * SECONDS_PER_HOUR)
             versions.setdefault(hour, []).append((shown_from, amount))
-    # A version that would come later than the one that replaces it shows for no time at all.
+    # A version that would appear later than its replacement is never visible.
     for hour, notified in versions.items():
         for (shown_from, amount), (shown_until, _) in pairwise([*notified, (_NEVER, None)]):
             if amount is not None:
