@@ -1,7 +1,8 @@
 """The life of a request for an action: called at most once, done only when the API says so."""
 
+from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from itertools import product
 
 import pytest
@@ -175,3 +176,20 @@ def test_consequences_when_shown_then_say_what_is_known_and_what_is_not(
     said = " ".join(consequences(hardware, usd(rate) if rate is not None else None, days))
     assert "Its disk is still billed" in said
     assert [text for text in texts if text not in said] == []
+
+
+@pytest.mark.parametrize(
+    ("end", "state"),
+    [
+        pytest.param(lambda at: begin_call(request(), at), ActionState.FAILED, id="waited too long to be called"),
+        pytest.param(
+            lambda at: answered(stopping(), CallAnswer(result=CallResult.REFUSED), at), ActionState.FAILED, id="refused"
+        ),
+        pytest.param(lambda at: seen(stopping(), Sight(status="exited"), at), ActionState.DONE, id="done"),
+        pytest.param(lambda at: seen(stopping(), Sight(), at), ActionState.UNKNOWN, id="never confirmed"),
+    ],
+)
+def test_request_when_it_ends_then_at_that_moment(end: Callable[[datetime], ActionRequest], state: ActionState) -> None:
+    """From its end an hour is counted in which it may be taken back, and the days for which it is kept."""
+    ended = end(NOW + 2 * CONFIRMED_WITHIN)
+    assert (ended.state, ended.finished_at) == (state, NOW + 2 * CONFIRMED_WITHIN)

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from alertd.clock import utc_now
 from alertd.daemon.schedule import Interval, Schedule
 
 NOW = datetime(2026, 1, 10, 12, tzinfo=UTC)
@@ -36,3 +37,25 @@ def test_next_turn_when_some_were_missed_then_none_is_made_up_for(behind: timede
     """APScheduler 3 steps through each missed turn, two minutes long after some years."""
     trigger = Interval(minutes=1, start_date=NOW - behind, timezone=UTC)
     assert trigger.get_next_fire_time(NOW - behind, NOW) == expected
+
+
+@pytest.mark.parametrize(
+    ("moved", "wait"),
+    [
+        pytest.param(timedelta(), MINUTE, id="just asked for"),
+        pytest.param(MINUTE / 4, MINUTE * 3 / 4, id="a quarter of it has passed"),
+        pytest.param(timedelta(hours=3), timedelta(), id="the clock was set forward"),
+        pytest.param(-timedelta(hours=3), MINUTE, id="the clock was set back"),
+    ],
+)
+async def test_next_poll_when_asked_for_then_within_one_interval_whatever_the_clock_does(
+    moved: timedelta, wait: timedelta, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The page announces the next poll: three hours from now, or three hours ago, reads as a daemon that is stuck."""
+    clock = [utc_now()]
+    monkeypatch.setattr("alertd.daemon.schedule.utc_now", lambda: clock[0])
+    with Schedule() as schedule:
+        schedule.every("poll", MINUTE, asyncio.Event())
+        schedule.rearm()
+        clock[0] += moved
+        assert schedule.wait_for("poll") == wait

@@ -15,10 +15,12 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache
 from multiprocessing import get_context
+from pathlib import Path
 from types import CodeType, FunctionType
 
 import pytest
@@ -29,9 +31,15 @@ from tests.mutants.stages import ROOT, stages_of
 
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
 _STALL_S = 300
-"""A stage that takes longer hangs: that is found too."""
+"""A test that takes longer hangs: that is found too."""
 _GREEN = "green"
-_OPTIONS = ("-q", "-n", "0", "-p", "no:cacheprovider", "--tb=no", "--timeout=60")
+_HEAVY = ("postgres", "pooler", "browser", "nginx", "test_real_")
+"""Parts of the names of tests that start processes of others."""
+_OPTIONS = ("-q", "-n", "0", "-p", "no:cacheprovider", "--tb=no", "--timeout=200")
+
+
+_Place = tuple[str, str, int]
+"""Where a function's text is: its file, its qualified name and its first line."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,23 +57,37 @@ class Verdict:
 class Planter:
     """A pytest plugin: in place of running what was collected, it plants bugs in forks and runs parts of it there."""
 
-    def __init__(self, mutants: Sequence[Mutant], stages: int, jobs: int, report: Callable[[Verdict], None]) -> None:
-        self._mutants, self._stages, self._jobs, self._report = mutants, stages, jobs, report
+    def __init__(
+        self, mutants: Sequence[Mutant], stages: int, most: int, jobs: int, report: Callable[[Verdict], None]
+    ) -> None:
+        self._mutants, self._stages, self._most, self._jobs, self._report = mutants, stages, most, jobs, report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """Plant each bug, a few at a time, and report of each in the order of the table."""
         session.config.pluginmanager.unregister(name="terminalreporter")
-        forks = get_context("fork")
-        with ProcessPoolExecutor(self._jobs, forks, _hold, (session, self._stages)) as pool:
+        # Frozen as conftest does: what was collected is no garbage, and no fork is to copy it for having looked.
+        gc.unfreeze()
+        functions = _functions()
+        gc.freeze()
+        gc.enable()
+        _HELD.append(_Held(session, functions, self._stages, self._most))
+        with ProcessPoolExecutor(self._jobs, get_context("fork")) as pool:
             for verdict in pool.map(_verdict, self._mutants):
                 self._report(verdict)
         return True
 
 
-def plant_all(mutants: Sequence[Mutant], *, stages: int, jobs: int, report: Callable[[Verdict], None]) -> None:
+def plant_all(
+    mutants: Sequence[Mutant], *, stages: int, most: int, jobs: int, report: Callable[[Verdict], None]
+) -> None:
     """
     Plant bugs one at a time and report of each whether a test that passes without it fails.
+
+    Args:
+        stages: How far from the module tests are looked for, 1 to 3.
+        most: Of each stage so many tests run, those first that name what was changed.
+        jobs: So many bugs are planted at a time.
 
     Raises:
         ValueError: The text that a bug changes is not there.
@@ -73,8 +95,9 @@ def plant_all(mutants: Sequence[Mutant], *, stages: int, jobs: int, report: Call
     """
     files = {test.partition("::")[0] for mutant in mutants for test in mutant.tests}
     files |= {file for mutant in mutants for stage in list(stages_of(mutant.module))[:stages] for file in stage}
-    planter = Planter(mutants, stages, jobs, report)
-    with tempfile.TemporaryDirectory(prefix="alertd-mutants-") as folder:
+    planter = Planter(mutants, stages, most, jobs, report)
+    memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="alertd-mutants-", dir=memory) as folder:
         # What fails is killed where it stands, and leaves its files to whoever began.
         os.environ["PYTEST_DEBUG_TEMPROOT"] = folder
         ended = pytest.main([*_OPTIONS, *sorted(files)], plugins=[planter])
@@ -82,26 +105,49 @@ def plant_all(mutants: Sequence[Mutant], *, stages: int, jobs: int, report: Call
         raise RuntimeError(f"pytest ended with {ended}: collect the tests to see why")
 
 
-_HELD: list[tuple[pytest.Session, int]] = []
+@dataclass(frozen=True, slots=True)
+class _Held:
+    """What was collected, and stands as it is in every fork."""
+
+    session: pytest.Session
+    functions: Mapping[_Place, Sequence[FunctionType]]
+    stages: int
+    most: int
 
 
-def _hold(session: pytest.Session, stages: int) -> None:
-    _HELD.append((session, stages))
+_HELD: list[_Held] = []
+
+
+def _functions() -> dict[_Place, list[FunctionType]]:
+    found: dict[_Place, list[FunctionType]] = {}
+    for thing in gc.get_objects():
+        if type(thing) is FunctionType:
+            found.setdefault(_place(thing.__code__), []).append(thing)
+    return found
+
+
+def _place(code: CodeType) -> _Place:
+    return code.co_filename, code.co_qualname, code.co_firstlineno
 
 
 def _verdict(mutant: Mutant) -> Verdict:
-    ((session, stages),) = _HELD
+    (held,) = _HELD
+    session = held.session
     begun = time.monotonic()
     pairs = changed_functions(mutant)
+    if any(_place(old) not in held.functions for old, _ in pairs):
+        # No test that was collected imports the module as it stands in the file.
+        pairs = []
     red: set[str] = set()
     found = ""
-    for names in _stages(mutant, stages):
+    words = {part for old, _ in pairs for part in old.co_qualname.split(".")} | {mutant.module.rpartition(".")[2]}
+    for names in _stages(mutant, held.stages):
         while True:
             if pairs:
-                found = _failure_in_fork(session, _items(session, names, red), pairs)
+                found = _failure_in_fork(held, _items(session, names, red, words)[: held.most], pairs)
             else:
                 found = _failure_of_import(names, mutant, red)
-            if not found or "::" not in found or not _failure_in_fork(session, _items(session, [found], set()), []):
+            if not found or "::" not in found or not _failure_in_fork(held, _items(session, [found], set(), set()), []):
                 break
             red.add(found)
         if found:
@@ -115,16 +161,20 @@ def _stages(mutant: Mutant, stages: int) -> Iterator[list[str]]:
     yield from list(stages_of(mutant.module))[:stages]
 
 
-def _items(session: pytest.Session, names: Sequence[str], red: set[str]) -> list[pytest.Item]:
-    """Return the tests of files, or those named, in the order of names; what starts a database server comes last."""
-    rank = {name: at for at, name in enumerate(names)}
-    known = [
-        (rank.get(item.nodeid, rank.get(item.nodeid.partition("::")[0])), item)
-        for item in session.items
-        if item.nodeid not in red
-    ]
-    chosen = [(at, item) for at, item in known if at is not None]
-    return [item for _, item in sorted(chosen, key=lambda pair: ("postgres" in pair[1].nodeid, pair[0]))]
+def _items(session: pytest.Session, names: Sequence[str], red: set[str], words: set[str]) -> list[pytest.Item]:
+    """Return the tests of files, or those named: those whose files have words first, what starts processes last."""
+
+    def rank(item: pytest.Item) -> tuple[bool, int]:
+        named = words & _words(item.path)
+        return any(word in item.nodeid for word in _HEAVY), -len(named)
+
+    chosen = [item for item in session.items if {item.nodeid, item.nodeid.partition("::")[0]} & set(names)]
+    return sorted((item for item in chosen if item.nodeid not in red), key=rank)
+
+
+@cache
+def _words(path: Path) -> frozenset[str]:
+    return frozenset(re.findall(r"\w+", path.read_text(encoding="utf-8")))
 
 
 def changed_functions(mutant: Mutant) -> list[tuple[CodeType, CodeType]]:
@@ -160,9 +210,7 @@ def _whole(code: CodeType) -> tuple[object, ...]:
     return _own(code), code.co_varnames, code.co_freevars, tuple(map(_whole, _inner(code)))
 
 
-def _failure_in_fork(
-    session: pytest.Session, items: Sequence[pytest.Item], pairs: Sequence[tuple[CodeType, CodeType]]
-) -> str:
+def _failure_in_fork(held: _Held, items: Sequence[pytest.Item], pairs: Sequence[tuple[CodeType, CodeType]]) -> str:
     """Run tests in a fork with functions changed; return the first that fails, empty where none does."""
     if not items:
         return ""
@@ -171,16 +219,18 @@ def _failure_in_fork(
     if not process:
         try:
             os.setpgid(0, 0)
-            _replace(pairs)
-            os.write(writing, (_first_failure(session, items) or _GREEN).encode()[:2000])
+            for old, new in pairs:
+                for function in held.functions.get(_place(old), ()):
+                    function.__code__ = new
+            found = _first_failure(held.session, items, after_each=lambda: os.write(writing, b"."))
+            os.write(writing, f"{found or _GREEN}\n".encode())
         except BaseException as error:  # noqa: BLE001 # what a bug breaks, up to the end of the process, is found
-            os.write(writing, f"the run ended: {error!r}".encode()[:2000])
+            os.write(writing, f"the run ended: {error!r}\n".encode())
         finally:
             os._exit(0)
     os.close(writing)
-    with os.fdopen(reading, "rb", buffering=0) as pipe:
-        is_there, _, _ = select.select([pipe], [], [], _STALL_S)
-        answer = pipe.read(2000).decode() if is_there else f"no end within {_STALL_S} s"
+    answer = _heard(reading)
+    os.close(reading)
     for end in (os.killpg, os.kill):
         try:
             end(process, signal.SIGKILL)
@@ -190,18 +240,19 @@ def _failure_in_fork(
     return "" if answer == _GREEN else answer or "the run ended at once"
 
 
-def _replace(pairs: Sequence[tuple[CodeType, CodeType]]) -> None:
-    gc.unfreeze()
-    functions = [thing for thing in gc.get_objects() if type(thing) is FunctionType]
-    for old, new in pairs:
-        place = (old.co_filename, old.co_qualname, old.co_firstlineno)
-        for function in functions:
-            code = function.__code__
-            if (code.co_filename, code.co_qualname, code.co_firstlineno) == place:
-                function.__code__ = new
+def _heard(pipe: int) -> str:
+    """Return the line that a fork writes at its end, behind a dot for each test."""
+    said = b""
+    while not said.endswith(b"\n"):
+        if not select.select([pipe], [], [], _STALL_S)[0]:
+            return f"no end within {_STALL_S} s"
+        if not (more := os.read(pipe, 4096)):
+            break
+        said += more
+    return said.decode().strip(".\n")
 
 
-def _first_failure(session: pytest.Session, items: Sequence[pytest.Item]) -> str:
+def _first_failure(session: pytest.Session, items: Sequence[pytest.Item], *, after_each: Callable[[], object]) -> str:
     failed: list[str] = []
 
     class Watch:
@@ -214,6 +265,7 @@ def _first_failure(session: pytest.Session, items: Sequence[pytest.Item]) -> str
         session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if failed:
             return failed[0]
+        after_each()
     return ""
 
 

@@ -230,3 +230,15 @@ def test_editor_when_a_key_of_a_rule_is_wrong_then_marks_that_key(validator: jso
     rule = {"name": "a", "type": "rolling_spend", "window": "24h", "thresholds": {"warning": 5}, "category": "gpuu"}
     (error,) = validator.iter_errors({"version": 1, "rules": [rule]})
     assert list(error.absolute_path) == ["rules", 0, "category"]
+
+
+@pytest.mark.parametrize(
+    ("category", "is_known"),
+    [("gpu", True), ("!gpu", True), ("g*", True), ("!g?u", True), ("gpuu", False), ("!x", False)],
+)
+def test_editor_when_a_word_of_a_closed_list_is_a_pattern_then_globs_fit_and_misspelt_words_do_not(
+    validator: jsonschema.Draft202012Validator, category: str, is_known: bool
+) -> None:
+    """An editor that marks what alertd takes is turned off."""
+    rule = {"name": "a", "type": "rolling_spend", "window": "24h", "thresholds": {"warning": 5}, "category": category}
+    assert validator.is_valid({"version": 1, "rules": [rule]}) is is_known

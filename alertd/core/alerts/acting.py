@@ -159,14 +159,15 @@ def act(request: Act, alert: Alert, rule: Rule | None, acting: Acting, now: date
     if is_over:
         ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
         raise RequestError(f"{alert.rule} ({alert.fingerprint}) has already ended{ended}: there is nothing to stop")
-    action, key = _open_or_wanted(request, alert, rule, acting)
-    if (known := open_request(acting.requests, key)) is not None:
+    # One that is being stopped need not run any more.
+    if (known := open_request(acting.requests, (alert.account, dict(alert.group).get("owner", "")))) is not None:
         return known, False
+    action, key = wanted(alert, rule, acting, request.action)
     return (
         ActionRequest(
             id=request.id,
             verb=Verb.STOP,
-            action=action,
+            action=action.name,
             fingerprint=alert.fingerprint,
             account=key[0],
             owner=key[1],
@@ -180,20 +181,8 @@ def act(request: Act, alert: Alert, rule: Rule | None, acting: Acting, now: date
     )
 
 
-def _open_or_wanted(request: Act, alert: Alert, rule: Rule | None, acting: Acting) -> tuple[str, InstanceKey]:
-    """Return the action's name and the instance; one that is being stopped need not run any more."""
-    key = (alert.account, dict(alert.group).get("owner", ""))
-    if (known := open_request(acting.requests, key)) is not None:
-        return known.action, key
-    action, key = wanted(alert, rule, acting, request.action)
-    return action.name, key
-
-
 def _start_again(request: Act, alert: Alert, acting: Acting, now: datetime) -> tuple[ActionRequest, bool]:
     of_alert = [one for one in acting.requests if one.fingerprint == alert.fingerprint]
-    last = of_alert[-1] if of_alert else None
-    if last is not None and last.verb is Verb.START and not last.state.is_final:
-        return last, False
     stopped = next((one for one in reversed(of_alert) if one.may_be_undone), None)
     if stopped is None:
         raise RequestError("nothing was stopped for this alert recently: there is nothing to start again")

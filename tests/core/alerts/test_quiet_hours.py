@@ -61,6 +61,14 @@ def quiet(days: str = "mtwhfsu", hours: str = "00:00-00:00", timezone: str = "UT
         pytest.param([quiet(timezone=BERLIN, hours="22:00-07:00")], "2026-01-12 21:30", "2026-01-13 06:00", id="CET"),
         pytest.param([quiet(timezone=BERLIN, hours="22:00-07:00")], "2026-01-12 20:30", None, id="CET: 21:30 there"),
         pytest.param([quiet("m", timezone="Pacific/Kiritimati")], "2026-01-11 10:00", "2026-01-12 10:00", id="UTC+14"),
+        # Samoa had no 30th of December 2011, a Friday.
+        pytest.param(
+            [quiet("h", "22:00-07:00", "Pacific/Apia")],
+            "2011-12-30 13:00",
+            "2011-12-30 17:00",
+            id="from Thursday's night into a Saturday",
+        ),
+        pytest.param([quiet("f", "09:00-17:00", "Pacific/Apia")], "2011-12-30 20:00", None, id="a day that was not"),
         pytest.param([quiet("m", timezone="America/Los_Angeles")], "2026-01-13 07:59", "2026-01-13 08:00", id="UTC-8"),
         # Clocks go forward in Berlin on 2026-03-29 at 02:00, back on 2026-10-25 at 03:00.
         pytest.param(
