@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from alertd.clock import SYSTEM_CLOCK, Clock
 from alertd.daemon import reload as reload_module
 from alertd.daemon.actions import InstanceApi
 from alertd.daemon.app import App, open_app
@@ -113,6 +114,7 @@ async def serving(
     instances: Mapping[tuple[str, str], InstanceApi] | None = None,
     instances_after: Mapping[tuple[str, str], InstanceApi] | None = None,
     notifiers: Mapping[str, Notifier] | None = None,
+    clock: Clock = SYSTEM_CLOCK,
     **settings: Any,
 ) -> AsyncIterator[Served]:
     """
@@ -120,12 +122,13 @@ async def serving(
 
     Args:
         instances_after: What carries actions out once the rules were edited.
+        clock: The clocks of the system; what the daemon takes for the present is turned by hand.
         settings: By name, over those of a service with Slack and without a page.
     """
     path = folder / "rules.yaml"
     path.write_text(rules, encoding="utf-8")
     url = f"sqlite:///{folder / 'alertd.db'}"
-    clock = [NOW]
+    present = [NOW]
     account = account or Account()
     with pytest.MonkeyPatch.context() as patched:
         # Looked at often, so that tests need not wait; and an edit brings the same account again.
@@ -152,7 +155,8 @@ async def serving(
                 sources={"default": account},
                 instances=instances,
                 notifiers=notifiers,
-                now=lambda: clock[0],
+                now=lambda: present[0],
+                clock=clock,
             ) as app:
                 manager, signals = Manager(), Signals()
                 service = Service(app, watch=RulesWatch(path), manager=manager, signals=signals)
@@ -166,7 +170,7 @@ async def serving(
                         manager=manager,
                         signals=signals,
                         service=service,
-                        clock=clock,
+                        clock=present,
                     )
                 finally:
                     signals.stop.set()

@@ -8,8 +8,6 @@ from typing import Any
 
 import aiohttp
 import pytest
-from aiohttp import web
-from aiohttp.test_utils import TestServer
 from pydantic import SecretStr
 
 from alertd.core.actions import Verb
@@ -192,27 +190,13 @@ async def test_page_when_an_alert_is_acknowledged_there_then_slack_shows_it(tmp_
     assert "alertd_spend_month_usd" in metrics
 
 
-@pytest.mark.parametrize(
-    ("broken", "pings"), [pytest.param(set(), 1, id="all is read"), pytest.param({"llm"}, 0, id="a category fails")]
-)
-async def test_heartbeat_when_a_poll_ends_then_pinged_only_if_all_was_read(
-    tmp_path: Path, broken: set[str], pings: int
+@pytest.mark.parametrize(("broken", "word"), [(set(), "ok"), ({"llm"}, "not complete")])
+async def test_status_when_a_poll_ends_then_says_whether_all_was_read(
+    tmp_path: Path, broken: set[str], word: str
 ) -> None:
-    """A dead man's switch that is pinged by the blind is none."""
-    heard: list[str] = []
-
-    async def hear(request: web.Request) -> web.Response:
-        heard.append(request.path)
-        return web.Response(text="OK")
-
-    switch = web.Application()
-    switch.router.add_get("/ping/me", hear)
-    async with TestServer(switch) as server:
-        url = SecretStr(str(server.make_url("/ping/me")))
-        async with serving(tmp_path, heartbeat_url=url, account=Account(broken=broken)) as served:
-            await served.polled()
-    assert heard == ["/ping/me"] * pings
-    word = "not complete" if broken else "ok"
+    """`systemctl status` is where somebody looks first."""
+    async with serving(tmp_path, account=Account(broken=broken)) as served:
+        await served.polled()
     assert f"STATUS=1 firing, last poll 12:05 UTC {word}" in served.manager.heard
 
 

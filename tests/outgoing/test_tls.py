@@ -52,7 +52,8 @@ def test_bundle_when_a_folder_then_refused_for_openssl_and_taken_for_apprise(pla
 
 
 @pytest.mark.parametrize(
-    ("value", "is_usable"), [("{}/folder", True), ("{}/none:{}/folder", True), ("{}/folder:", True), ("{}/none", False), ("{}/empty", False)]
+    ("value", "is_usable"),
+    [("{}/folder", True), ("{}/none:{}/folder", True), ("{}/folder:", True), ("{}/none", False), ("{}/empty", False)],
 )
 def test_folder_of_certificates_when_none_is_there_then_refused(value: str, is_usable: bool, places: Path) -> None:
     """OpenSSL passes over what is missing, and then trusts nobody."""

@@ -1,0 +1,111 @@
+"""What the service connects and no message shows: the clocks, the dead man's switch, and what is counted."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from aiohttp import web
+from aiohttp.test_utils import TestServer
+from pydantic import SecretStr
+
+from alertd.daemon import service as service_module
+from alertd.daemon.schedule import Schedule
+from alertd.notify.delivery.deliver import Delivery
+from tests.core.builders import HOUR
+from tests.daemon.serving import serving, until
+from tests.virtual_clock import VirtualClock
+from tests.web.house import Account
+
+
+@pytest.mark.parametrize(
+    ("account", "stuck", "pings"),
+    [
+        pytest.param(Account(), (), 1, id="all is read"),
+        pytest.param(Account(broken={"llm"}), (), 0, id="a category fails"),
+        pytest.param(Account(), ("sending: what is due is not tried",), 0, id="something is stuck"),
+    ],
+)
+async def test_heartbeat_when_a_poll_ends_then_pinged_only_if_all_was_read_and_all_moves(
+    account: Account, stuck: tuple[str, ...], pings: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dead man's switch that is pinged by the blind, or the mute, is none."""
+    heard: list[str] = []
+
+    async def hear(request: web.Request) -> web.Response:
+        heard.append(request.path)
+        return web.Response(text="OK")
+
+    switch = web.Application()
+    switch.router.add_get("/ping/me", hear)
+    async with TestServer(switch) as server:
+        url = SecretStr(str(server.make_url("/ping/me")))
+        async with serving(tmp_path, heartbeat_url=url, account=account) as served:
+            monkeypatch.setattr(served.service._watchdog, "stuck", lambda: stuck)
+            await served.polled()
+    assert heard == ["/ping/me"] * pings
+
+
+async def test_wall_clock_when_it_is_set_then_intervals_begin_anew_and_what_waits_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was to be sent at eight is due now, and the next poll not in three hours."""
+    clock, noted = VirtualClock(), list[str]()
+    rearm, wake = Schedule.rearm, Delivery.wake
+
+    def rearmed(self: Schedule) -> None:
+        noted.append("rearmed")
+        rearm(self)
+
+    def woken(self: Delivery) -> None:
+        noted.append("woken")
+        wake(self)
+
+    monkeypatch.setattr(service_module, "_CLOCK_EVERY_S", 0.005)
+    async with serving(tmp_path, clock=clock) as served:
+        await served.settled(1)
+        monkeypatch.setattr(Schedule, "rearm", rearmed)
+        monkeypatch.setattr(Delivery, "wake", woken)
+        # No poll can begin meanwhile, which would wake the delivery by itself.
+        async with served.service._turn:
+            clock.wall_off = timedelta(hours=-3)
+            await until(lambda: len(noted) == 2)
+        await served.polled(2)
+    assert noted[:2] == ["rearmed", "woken"]
+
+
+async def test_faults_when_parts_fail_then_each_is_counted_under_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`alertd_task_failures_total` is how somebody hears of a part that fails and is started again."""
+
+    async def failing(*_: object, **__: object) -> None:
+        raise RuntimeError("a fault of ours")
+
+    async with serving(tmp_path) as served:
+        app = served.app
+        monkeypatch.setattr(app.gateway, "replace_entry", failing)
+        monkeypatch.setattr(app.mirroring, "mirror", failing)
+        await until(lambda: {"delivery attempt", "mirroring"} <= set(app.figures.task_failures))
+        monkeypatch.undo()
+        assert served.slack.shown() == []
+
+
+async def test_poll_when_a_day_has_not_passed_then_spend_and_messages_are_kept_for_as_long_as_promised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Messages for 90 days and spend for 400: the other way round a year's history would be gone in a quarter."""
+    asked: list[dict[str, object]] = []
+    async with serving(tmp_path) as served:
+        await served.settled(1)
+        await served.app.gateway.call(
+            lambda store: monkeypatch.setattr(type(store), "prune", lambda _self, **given: asked.append(given))
+        )
+        served.clock[0] += 24 * HOUR
+        served.service._poll_asked.set()
+        await served.settled(2)
+        now = served.clock[0]
+    (given,) = asked
+    assert given == {
+        "before_hour": int((now - timedelta(days=400)).timestamp()) // 3600,
+        "before": now - timedelta(days=90),
+    }
