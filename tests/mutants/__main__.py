@@ -1,5 +1,5 @@
 """
-`python -m tests.mutants [NAME…] [--list] [--file FILE] [--random N --seed S --over FOLDER…] [--stages N] [--most N]`.
+`python -m tests.mutants [NAME…] [--list] [--file FILE] [--random N --seed S --over FOLDER…] [--stages N] [--jobs N]`.
 
 Plants one bug at a time and says which test finds it: one that fails with the bug and passes without it. Exit code 1
 where a bug survives.
@@ -38,7 +38,7 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--over", nargs="+", default=OVER, metavar="FOLDER", help="folders or files to draw from")
     parser.add_argument("--stages", type=int, default=3, help="1: tests that name the module; 2: its room; 3: wider")
-    parser.add_argument("--most", type=int, default=10_000, metavar="N", help="run at most N tests of each stage")
+    parser.add_argument("--seconds", type=float, default=900, help="of the processor that each stage may take")
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="how many at a time")
     given = parser.parse_args()
     table = {bug.name: bug for bug in runpy.run_path(given.file)["BUGS"]} if given.file else TABLE
@@ -53,10 +53,10 @@ def main() -> int:
         chosen = draw(_modules(given.over), given.random, given.seed)
     else:
         chosen = [table[name] for name in given.names or table]
-    return _planted(chosen, given.stages, given.most, given.jobs)
+    return _planted(chosen, given.stages, given.seconds, given.jobs)
 
 
-def _planted(chosen: list[Mutant], stages: int, most: int, jobs: int) -> int:
+def _planted(chosen: list[Mutant], stages: int, most_s: float, jobs: int) -> int:
     survived: list[str] = []
     red: set[str] = set()
 
@@ -69,7 +69,7 @@ def _planted(chosen: list[Mutant], stages: int, most: int, jobs: int) -> int:
         sys.stdout.write(f"{one.mutant.name} ({one.seconds:.0f} s): {how}\n")
         sys.stdout.flush()
 
-    plant_all(chosen, stages=stages, most=most, jobs=jobs, report=report)
+    plant_all(chosen, stages=stages, most_s=most_s, jobs=jobs, report=report)
     for test in sorted(red):
         sys.stdout.write(f"{test} fails without any bug: it was left out\n")
     sys.stdout.write(f"{len(chosen) - len(survived)} of {len(chosen)} found\n")

@@ -58,9 +58,9 @@ class Planter:
     """A pytest plugin: in place of running what was collected, it plants bugs in forks and runs parts of it there."""
 
     def __init__(
-        self, mutants: Sequence[Mutant], stages: int, most: int, jobs: int, report: Callable[[Verdict], None]
+        self, mutants: Sequence[Mutant], stages: int, most_s: float, jobs: int, report: Callable[[Verdict], None]
     ) -> None:
-        self._mutants, self._stages, self._most, self._jobs, self._report = mutants, stages, most, jobs, report
+        self._mutants, self._stages, self._most_s, self._jobs, self._report = mutants, stages, most_s, jobs, report
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
@@ -71,7 +71,7 @@ class Planter:
         functions = _functions()
         gc.freeze()
         gc.enable()
-        _HELD.append(_Held(session, functions, self._stages, self._most))
+        _HELD.append(_Held(session, functions, self._stages, self._most_s))
         with ProcessPoolExecutor(self._jobs, get_context("fork")) as pool:
             for verdict in pool.map(_verdict, self._mutants):
                 self._report(verdict)
@@ -79,23 +79,25 @@ class Planter:
 
 
 def plant_all(
-    mutants: Sequence[Mutant], *, stages: int, most: int, jobs: int, report: Callable[[Verdict], None]
+    mutants: Sequence[Mutant], *, stages: int, most_s: float, jobs: int, report: Callable[[Verdict], None]
 ) -> None:
     """
     Plant bugs one at a time and report of each whether a test that passes without it fails.
 
     Args:
         stages: How far from the module tests are looked for, 1 to 3.
-        most: Of each stage so many tests run, those first that name what was changed.
+        most_s: Of each stage tests run for so many seconds of the processor, those first that name what was changed.
         jobs: So many bugs are planted at a time.
 
     Raises:
         ValueError: The text that a bug changes is not there.
         RuntimeError: Pytest could not run.
     """
+    for mutant in mutants:
+        mutant.planted()
     files = {test.partition("::")[0] for mutant in mutants for test in mutant.tests}
     files |= {file for mutant in mutants for stage in list(stages_of(mutant.module))[:stages] for file in stage}
-    planter = Planter(mutants, stages, most, jobs, report)
+    planter = Planter(mutants, stages, most_s, jobs, report)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="alertd-mutants-", dir=memory) as folder:
         # What fails is killed where it stands, and leaves its files to whoever began.
@@ -112,7 +114,7 @@ class _Held:
     session: pytest.Session
     functions: Mapping[_Place, Sequence[FunctionType]]
     stages: int
-    most: int
+    most_s: float
 
 
 _HELD: list[_Held] = []
@@ -144,7 +146,7 @@ def _verdict(mutant: Mutant) -> Verdict:
     for names in _stages(mutant, held.stages):
         while True:
             if pairs:
-                found = _failure_in_fork(held, _items(session, names, red, words)[: held.most], pairs)
+                found = _failure_in_fork(held, _items(session, names, red, words), pairs)
             else:
                 found = _failure_of_import(names, mutant, red)
             if not found or "::" not in found or not _failure_in_fork(held, _items(session, [found], set(), set()), []):
@@ -222,7 +224,7 @@ def _failure_in_fork(held: _Held, items: Sequence[pytest.Item], pairs: Sequence[
             for old, new in pairs:
                 for function in held.functions.get(_place(old), ()):
                     function.__code__ = new
-            found = _first_failure(held.session, items, after_each=lambda: os.write(writing, b"."))
+            found = _first_failure(held, items, after_each=lambda: os.write(writing, b"."))
             os.write(writing, f"{found or _GREEN}\n".encode())
         except BaseException as error:  # noqa: BLE001 # what a bug breaks, up to the end of the process, is found
             os.write(writing, f"the run ended: {error!r}\n".encode())
@@ -252,20 +254,24 @@ def _heard(pipe: int) -> str:
     return said.decode().strip(".\n")
 
 
-def _first_failure(session: pytest.Session, items: Sequence[pytest.Item], *, after_each: Callable[[], object]) -> str:
+def _first_failure(held: _Held, items: Sequence[pytest.Item], *, after_each: Callable[[], object]) -> str:
     failed: list[str] = []
+    begun_s = time.process_time()
+    config = held.session.config
 
     class Watch:
         def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
             if report.failed:
                 failed.append(report.nodeid)
 
-    session.config.pluginmanager.register(Watch())
+    config.pluginmanager.register(Watch())
     for item, following in zip(items, [*items[1:], None], strict=True):
-        session.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if failed:
             return failed[0]
         after_each()
+        if time.process_time() - begun_s > held.most_s:
+            break
     return ""
 
 
