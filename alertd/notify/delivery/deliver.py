@@ -259,9 +259,10 @@ class Delivery:
         is_edit = entry.message.reason.is_edit
         # An edit may be made twice: where its answer was lost it is made again.
         if entry.state is EntryState.UNKNOWN and notifier.can_look_up and not is_edit:
-            settled = settle_lookup(entry, await self._look_up(notifier, entry), now=self._now())
+            found = await self._look_up(notifier, entry)
+            settled = settle_lookup(entry, found, now=self._now(), jitter=self._jitter())
             await self._record(entry, settled, "looked up")
-            if settled.entry.state is not EntryState.PENDING:
+            if settled.entry.state is not EntryState.PENDING or settled.entry.not_before > self._now():
                 return _tally(settled.entry, failed)
             entry = settled.entry
         try:

@@ -92,11 +92,14 @@ def _awake(entry: OutboxEntry, now: datetime, deadline: timedelta) -> OutboxEntr
     return replace(entry, first_attempt_at=min(now, entry.first_attempt_at + asleep))
 
 
-def settle_lookup(entry: OutboxEntry, found: Lookup, *, now: datetime) -> Settled:
+def settle_lookup(entry: OutboxEntry, found: Lookup, *, now: datetime, jitter: float) -> Settled:
     """
     Return what becomes of an unknown entry after the receiver was asked whether it arrived.
 
-    A pending result may be sent at once; an unknown one is asked for again later.
+    A pending result may be sent when it is due, which is at once or soon; an unknown one is asked for again later.
+
+    Args:
+        jitter: Uniform in [0, 1).
     """
     match found:
         case Delivered(ref):
@@ -106,7 +109,9 @@ def settle_lookup(entry: OutboxEntry, found: Lookup, *, now: datetime) -> Settle
             if is_spent(entry.first_attempt_at, now):
                 return _give_up(entry, entry.error, now)
             unknowns = max(0, entry.unknowns - 1)
-            return Settled(entry=replace(entry, state=EntryState.PENDING, not_before=now, unknowns=unknowns))
+            # It was not sent, and waits as after any attempt that was not: a server that fails is not pressed.
+            due = next_attempt(entry.attempts, now, retry_after=None, jitter=jitter)
+            return Settled(entry=replace(entry, state=EntryState.PENDING, not_before=due, unknowns=unknowns))
         case CannotLook(reason):
             waited = now - (entry.started_at or now)
             if waited >= LOOKUP_PATIENCE:

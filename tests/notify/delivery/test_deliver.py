@@ -430,8 +430,8 @@ def test_content_when_refused_then_the_plain_form_at_once(jumping: Run) -> None:
     ("lookups", "sends", "asks"),
     [
         pytest.param([Delivered("C1/1.2")], [0], [30], id="found: adopted, not sent again"),
-        pytest.param([NotFound()], [0, 30], [30], id="not found: sent again at once"),
-        pytest.param([CannotLook("500")] * 2 + [NotFound()], [0, 150], [30, 90, 150], id="asked until it can tell"),
+        pytest.param([NotFound()], [0, 31], [30], id="not found: sent again a second later"),
+        pytest.param([CannotLook("500")] * 2 + [NotFound()], [0, 151], [30, 90, 150], id="asked until it can tell"),
     ],
 )
 def test_unknown_when_the_receiver_can_look_then_asked_after_the_deadline(

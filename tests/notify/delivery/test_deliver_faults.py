@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -78,7 +79,7 @@ def test_recover_when_stopped_while_unknown_then_looks_from_the_beginning_on(jum
     [
         pytest.param(None, [60], id="nobody can tell: once more after a minute"),
         pytest.param([Delivered("C1/1.2")], [], id="it had arrived"),
-        pytest.param([NotFound()], [30], id="it had not"),
+        pytest.param([NotFound()], [31], id="it had not"),
     ],
 )
 def test_recover_when_killed_in_the_middle_of_an_attempt_then_learnt_or_sent_again(
@@ -181,6 +182,16 @@ def test_entry_when_every_attempt_is_cut_and_disproved_then_ends_after_72_hours(
     slack = ScriptedNotifier(outbox, *[CUT] * 1000, lookups=[NotFound()] * 1000)
     jumping(run_for(worker(outbox, {"slack": slack}), 2 * 3600))
     assert outbox[1].state is EntryState.GAVE_UP
+
+
+def test_entry_when_every_attempt_is_disproved_then_attempts_become_as_rare_as_failed_ones(jumping: Run) -> None:
+    """A Slack that answered 500 was posted to every half minute for hours, with two questions for each message."""
+    outbox = outbox_of(entry())
+    slack = ScriptedNotifier(outbox, *[CUT] * 1000, lookups=[NotFound()] * 1000)
+    jumping(run_for(worker(outbox, {"slack": slack}), 2 * 3600))
+    sent = [at_s for at_s, _ in slack.sent]
+    # Half the longest wait, after the 30 seconds in which the attempt may still arrive.
+    assert {later - earlier for earlier, later in pairwise(sent[10:])} == {150 + 30}
 
 
 STEPS = st.sampled_from([Delivered("r"), BUSY, NotSent("429", 20 * SECOND), CUT, INVITE, ContentRefused("c"), "hang"])

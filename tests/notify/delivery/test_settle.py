@@ -123,7 +123,7 @@ def test_claim_when_repeated_then_counts_and_keeps_the_first_instant() -> None:
     ("started", "found", "state", "wait", "unknowns"),
     [
         pytest.param(DEADLINE, Delivered("C1/1.2"), DELIVERED, None, 1, id="it is there: adopted"),
-        pytest.param(DEADLINE, NotFound(), PENDING, 0 * SECOND, 0, id="it is not: sent again, disproved"),
+        pytest.param(DEADLINE, NotFound(), PENDING, SECOND, 0, id="it is not: sent again soon, disproved"),
         pytest.param(DEADLINE, CannotLook("500"), UNKNOWN, MINUTE, 1, id="cannot tell: asked again in a minute"),
         pytest.param(
             LOOKUP_PATIENCE - SECOND, CannotLook("500"), UNKNOWN, MINUTE, 1, id="cannot tell, nearly out of patience"
@@ -136,7 +136,7 @@ def test_lookup_when_asked_then_adopted_or_sent_again(
 ) -> None:
     """A copy is sent only when the first did not arrive, or nobody can tell for long."""
     before = sending(state=UNKNOWN, unknowns=1, started_at=NOW - started)
-    after = settle_lookup(before, found, now=NOW).entry
+    after = settle_lookup(before, found, now=NOW, jitter=0.5).entry
     assert (after.state, after.unknowns) == (state, unknowns)
     assert after.finished_at == (NOW if wait is None else None)
     if wait is not None:
@@ -146,7 +146,7 @@ def test_lookup_when_asked_then_adopted_or_sent_again(
 def test_lookup_when_never_found_for_72_hours_then_gives_up_and_reports() -> None:
     """A server that fails each attempt in the middle must not be tried for ever: every entry ends."""
     before = sending(state=UNKNOWN, unknowns=1, **OLD)
-    settled = settle_lookup(before, NotFound(), now=NOW)
+    settled = settle_lookup(before, NotFound(), now=NOW, jitter=0.5)
     assert (settled.entry.state, settled.escalates) == (GAVE_UP, True)
 
 
@@ -163,7 +163,7 @@ def test_entry_when_every_answer_is_lost_then_three_copies_at_most(looks: bool, 
     while life.state.is_open:
         now = max(now, life.not_before)
         if life.state is UNKNOWN and looks:
-            life = settle_lookup(life, CannotLook("500"), now=now).entry
+            life = settle_lookup(life, CannotLook("500"), now=now, jitter=0.5).entry
             if life.state is UNKNOWN:
                 continue
         life = settle(claim(life, now), Unknown("cut"), now=now, can_look_up=looks, deadline=DEADLINE, jitter=0.5).entry
@@ -176,7 +176,7 @@ def test_entry_when_lookups_disprove_each_attempt_then_it_may_be_sent_more_often
     life = entry()
     for _ in range(10):
         unknown = settle(claim(life, NOW), Unknown("cut"), now=NOW, can_look_up=True, deadline=DEADLINE, jitter=0.5)
-        life = settle_lookup(unknown.entry, NotFound(), now=NOW).entry
+        life = settle_lookup(unknown.entry, NotFound(), now=NOW, jitter=0.5).entry
     assert (life.state, life.unknowns, life.attempts) == (PENDING, 0, 10)
 
 
