@@ -29,6 +29,8 @@ from alertd.store.table import insert, select
 
 _OPEN = tuple(state.value for state in EntryState if state.is_open)
 _OPEN_MARKS = ", ".join("?" for _ in _OPEN)
+_ASKED_AT_ONCE = 20
+_ABOUT = "id IN (SELECT entry_id FROM outbox_alert WHERE fingerprint = ?)"
 
 
 class EntryMoved(StoreError):
@@ -154,17 +156,27 @@ class Outbox:
         brief = f"SELECT {_BRIEF} FROM outbox WHERE {_IS_OPEN} ORDER BY id"  # noqa: S608 -- names of our own
         rows = self._database.rows(_EntryRow, brief, _OPEN)
         known = {row.id: found for row in rows if (found := self._open.get(row.id)) is not None and found[0] == row}
-        if len(known) < len(rows):
-            read = {entry.id: entry for entry in self._read(f"WHERE {_IS_OPEN} ORDER BY id", _OPEN)}
-            known = {row.id: (row, read[row.id]) for row in rows if row.id in read} | known
+        changed = {row.id: row for row in rows if row.id not in known}
+        # An attempt changes one or two of them; after a start or a storm all are new.
+        if len(changed) > _ASKED_AT_ONCE:
+            read = self._read(f"WHERE {_IS_OPEN} ORDER BY id", _OPEN)
+        else:
+            marks = ", ".join("?" for _ in changed)
+            read = self._read(f"WHERE {_IS_OPEN} AND id IN ({marks})", (*_OPEN, *changed)) if changed else ()
+        known |= {entry.id: (changed[entry.id], entry) for entry in read if entry.id in changed}
         # What ended between the two reads is open no more.
         self._open = {row.id: known[row.id] for row in rows if row.id in known}
         return tuple(entry for _, entry in self._open.values())
 
     def entries_of(self, fingerprint: str) -> tuple[OutboxEntry, ...]:
         """Return all entries about an alert, in order of their ids."""
+        return self._read(f"WHERE {_ABOUT} ORDER BY id", (fingerprint,))
+
+    def earlier(self, entry: OutboxEntry, fingerprint: str) -> tuple[OutboxEntry, ...]:
+        """Return the entries before one of the same recipient about an alert, in order of their ids."""
         return self._read(
-            "WHERE id IN (SELECT entry_id FROM outbox_alert WHERE fingerprint = ?) ORDER BY id", (fingerprint,)
+            f"WHERE {_ABOUT} AND id < ? AND receiver = ? AND recipient = ? ORDER BY id",
+            (fingerprint, entry.id, entry.receiver, entry.recipient),
         )
 
     def delivered(self, receiver: str, recipient: str, *, since: datetime) -> tuple[OutboxEntry, ...]:

@@ -151,13 +151,7 @@ def _earlier(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason])
     """Return the entries for such reasons before this one, of its alert's episode and recipient, oldest first."""
     fingerprint = entry.fingerprints[0]
     began = _began(entry, fingerprint)
-    earlier = [
-        known
-        for known in store.outbox.entries_of(fingerprint)
-        if known.id < entry.id
-        and (known.receiver, known.recipient) == (entry.receiver, entry.recipient)
-        and _began(known, fingerprint) == began
-    ]
+    earlier = [known for known in store.outbox.earlier(entry, fingerprint) if _began(known, fingerprint) == began]
     # For those who got only the escalation, it is the beginning.
     return [known for known in earlier if known.message.reason in reasons] or [
         known for known in earlier if known.message.reason is NotifyReason.ESCALATED

@@ -34,6 +34,8 @@ class EditTargets:
         # An edit that a later one took over needs its target no more.
         still_open = {entry.id for entry in entries}
         self._targets = {number: target for number, target in self._targets.items() if number in still_open}
+        if not any(entry.urgency is Urgency.EDIT for entry in entries):
+            return entries
         while True:
             # While a lane has news to send, its edits wait, and with them this question.
             lanes = {lane for lane, head in ready(entries, now).items() if head.urgency is Urgency.EDIT}
