@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from alertd.core.alert import Alert
 
 _COLOURS = {Severity.INFO: "36", Severity.WARNING: "33", Severity.CRITICAL: "1;31"}
-"""Cyan, yellow, bold red."""
+"""Terminal colours of the severities: cyan, yellow, bold red."""
 _EPILOG = """\b
 Examples:
   alertd alerts
@@ -49,7 +49,7 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool, fail_on: str |
             now = now_of(store)
     finally:
         store.close()
-    # One that was only ever pending is of no interest once it has ended.
+    # An alert that never left pending is of no interest once it has ended.
     shown = [alert for alert in alerts if alert.state is not AlertState.RESOLVED or alert.fired_at is not None]
     if not show_all:
         shown = [alert for alert in shown if alert.state is AlertState.FIRING]
@@ -98,5 +98,5 @@ def _table(alerts: "list[Alert]", *, is_coloured: bool) -> str:
 
 
 def _short(fingerprints: list[str]) -> int:
-    """Return how many digits distinguish the fingerprints; commands accept shortened ones."""
+    """Return how many digits distinguish the fingerprints; commands accept prefixes."""
     return next((n for n in (8, 12) if len({one[:n] for one in fingerprints}) == len(fingerprints)), 16)

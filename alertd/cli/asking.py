@@ -1,4 +1,4 @@
-"""How commands hand in what people ask for: the running daemon where there is one, else the store itself."""
+"""How commands submit requests: to the running daemon if there is one, else directly to the store."""
 
 import getpass
 import os
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def this_person() -> str:
     """Return who runs the command, as far as the system knows."""
     try:
-        # Behind sudo it is the person that counts.
+        # With sudo, the person who called it.
         return os.environ.get("SUDO_USER") or getpass.getuser()
     except (KeyError, OSError):
         return "somebody"
@@ -32,14 +32,14 @@ def this_person() -> str:
 @contextmanager
 def reading(**places: str) -> Iterator[None]:
     """
-    Say where a request was written that cannot be read.
+    Name the argument of a request that cannot be parsed.
 
     Args:
-        places: Part of the request to the argument or option that holds it.
+        places: The argument or option of each part of the request.
 
     Raises:
-        BadParameter: It cannot be read.
-        UserError: It can be read, and cannot be done.
+        BadParameter: It cannot be parsed.
+        UserError: It is valid but cannot be carried out.
     """
     from alertd.core.alerts.requests import RequestError, RequestTextError
     from alertd.errors import UserError
@@ -54,10 +54,10 @@ def reading(**places: str) -> Iterator[None]:
 
 async def submit(settings: "Settings | AskedSettings", request: "Request") -> str:
     """
-    Let the daemon do it, or do it in the store where none runs; return what was done.
+    Have the daemon carry it out, or do so in the store if none is running; return the outcome.
 
     Raises:
-        UserError: It cannot be done as asked.
+        UserError: It cannot be done as requested.
         StoreError: The store cannot be opened, or the daemon gave no answer.
     """
     from alertd.core.alerts.requests import RequestError
@@ -71,13 +71,13 @@ async def submit(settings: "Settings | AskedSettings", request: "Request") -> st
             text = await _do(settings, request)
         except RequestError as error:
             raise UserError(str(error)) from None
-    # It names owners as the bills have them.
+    # Owners keep the names that the bills have.
     return "\n".join(map(escape_controls, text.split("\n")))
 
 
 async def ask_daemon(settings: "Settings | AskedSettings", request: "Request") -> str:
     """
-    Let the daemon do it; return what was done, with whatever stands in names.
+    Have the daemon carry it out; return the outcome, in which names are not escaped.
 
     Raises:
         NobodyListens: No daemon runs on this store.
@@ -99,7 +99,7 @@ async def ask_daemon(settings: "Settings | AskedSettings", request: "Request") -
 
 
 def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
-    """Ask the daemon of a database that several hosts reach, wherever it runs."""
+    """Ask the daemon that uses a shared database, on whichever host it runs."""
     from alertd.daemon.control_socket import NobodyListens
     from alertd.daemon.control_table import ask_daemon
     from alertd.store.opening import LeaseWatch, open_to_ask
@@ -114,10 +114,10 @@ def _ask_shared(database: "PostgresUrl", request: "Request") -> str:
 
 def open_known(settings: "Settings | AskedSettings", now: "datetime") -> "Store":
     """
-    Open a store to write that is there already.
+    Open an existing store for writing.
 
     Raises:
-        StoreError: There is none, or it cannot be written.
+        StoreError: It does not exist or cannot be written.
     """
     from alertd.store.store import Store
 
@@ -139,7 +139,7 @@ async def _do(settings: "Settings | AskedSettings", request: "Request") -> str:
         loaded = load_rules(settings.rules_path())
         rules, inhibitions = {rule.name: rule for rule in loaded.rules}, loaded.inhibitions
     except RulesError:
-        # Rules that cannot be read keep nobody from a silence; only an amount needs them, and says so.
+        # A silence works without readable rules; only an amount needs them, and reports that.
         rules, inhibitions = {}, ()
 
     thread = await StoreThread.start(lambda: open_known(settings, now))

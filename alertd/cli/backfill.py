@@ -79,7 +79,7 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
         return 1
     url, time = settings.store_url(), timekeeper(settings, SYSTEM_CLOCK)
     if is_there(url):
-        # One of an earlier version cannot be read before it is brought up to date below.
+        # A store of an earlier version cannot be read before it is migrated below.
         with suppress(StoreError), closing(Store.open_read_only(url)) as known:
             time.resume(known.meta.clock)
     async with AsyncExitStack() as stack:

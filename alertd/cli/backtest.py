@@ -89,7 +89,7 @@ def command(
 
 
 def _fault_text(fault: Exception | SystemExit) -> str:
-    """Say what went wrong in a rule and what to do: a sum that does not fit is a vendor's slip, all else a bug."""
+    """Say what failed in a rule and what to do: a sum that does not fit is the vendor's mistake, all else a bug."""
     if isinstance(fault, OverflowError):
         return f"{fault}; look for the rows at fault with `alertd spend --by category,owner`"
     return f"{type(fault).__name__}: {fault}; report it with the rule and `alertd --version`"

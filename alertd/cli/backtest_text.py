@@ -14,11 +14,11 @@ from alertd.core.values import exact_text, format_value
 from alertd.core.words import format_age, format_count, format_instant
 
 _LISTED = 20
-"""The largest episodes; `--all` lists the rest too."""
+"""Number of episodes listed, the largest first; `--all` lists the others too."""
 
 
 def replay_text(replay: Replay, *, show_all: bool) -> str:
-    """Return what fired, by rule and then by episode, and the messages."""
+    """Return the firing alerts by rule and by episode, and the messages."""
     parts = [_period(replay), _rule_table(replay), f"Messages a day: {_per_day(replay) or 'none'}."]
     if replay.episodes:
         parts.append(_episode_table(replay.episodes, replay.until, show_all=show_all))
@@ -56,7 +56,7 @@ def _rule_table(replay: Replay) -> str:
 
 
 def _group(episode: Episode) -> str:
-    """Name the group: its owner's name where it has one, else the values of its labels."""
+    """Return a group's name: its owner's if it has one, else the values of its labels."""
     labels = dict(episode.labels)
     return labels.get("owner_name") or labels.get("owner") or labels.get("team") or labels.get("category") or "-"
 
@@ -95,7 +95,7 @@ def _episode_table(episodes: Iterable[Episode], until: datetime, *, show_all: bo
 
 
 def comparison_text(before: Replay, after: Replay, changes: Comparison, *, names: Sequence[str], show_all: bool) -> str:
-    """Return what the second rules would change against the first."""
+    """Return what the second rules change compared with the first."""
     first, second = names
     both = ((first, before), (second, after))
     alone = f"{len(changes.only_before)} are of {first} alone, {len(changes.only_after)} of {second} alone"
@@ -130,7 +130,7 @@ def _change_table(changes: Comparison, until: datetime, *, show_all: bool) -> st
 
 
 def suggestion_text(found: Sequence[Suggestion]) -> str:
-    """Return thresholds as they are and as they could be, and how often each would have fired."""
+    """Return current and suggested thresholds, and how often each would have fired."""
     if not found:
         return "No rule has thresholds on spend: nothing is suggested."
     rows = [("RULE", "NOW", "AT MOST ONCE A WEEK", "AT MOST ONCE A MONTH")]
@@ -158,7 +158,7 @@ def _level(level: Level | None, unit: Unit) -> str:
 
 
 def replay_json(replay: Replay) -> dict[str, object]:
-    """Return what fired as `--json` shows it; values are decimal texts, instants ISO 8601."""
+    """Return the result for `--json`; values are decimal strings, instants ISO 8601."""
     return {
         "since": iso_instant_or_none(replay.since),
         "until": iso_instant_or_none(replay.until),
@@ -177,7 +177,7 @@ def replay_json(replay: Replay) -> dict[str, object]:
 
 
 def comparison_json(before: Replay, after: Replay, changes: Comparison) -> dict[str, object]:
-    """Return both replays and what differs."""
+    """Return both replays and their differences."""
     return {
         "before": replay_json(before),
         "after": replay_json(after),

@@ -48,7 +48,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     from alertd.rules_file.load import load_rules
     from alertd.store.opening import require_place
 
-    # What is wrong elsewhere is said in the same run.
+    # Mistakes elsewhere are reported in the same run.
     settings, wrong_settings = prepare_to_check(ctx)
     for text in wrong_settings:
         click.echo(text, err=True)
@@ -79,7 +79,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     ):
         click.echo(f"{problem.path}:{problem.line}:{problem.column}: warning: {problem.text}", err=True)
     if wrong:
-        # What is set here and wrong is wrong wherever it is set so.
+        # A wrong value that is set here is wrong everywhere.
         click.echo(str(RulesError(wrong)), err=True)
         return 1
     enabled = sum(rule.enabled for rule in rules.rules)
@@ -88,7 +88,7 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     if not online:
         return 0
     if keys:
-        # Warnings where rules are only edited; here nothing could be asked.
+        # Only warnings when rules are edited; with --online nothing could be queried.
         click.echo("alertd: set the API keys that are named above, and run this again", err=True)
         return 1
     import asyncio

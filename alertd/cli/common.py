@@ -1,4 +1,4 @@
-"""What commands share: settings with logging set up, JSON, progress, durations as options."""
+"""Shared by commands: settings with logging set up, JSON output, progress, durations as options."""
 
 import json
 import os
@@ -22,7 +22,7 @@ ResultT = TypeVar("ResultT")
 
 
 class _LogForm(TypedDict):
-    """How the log is to be written, as `configure_logging` takes it."""
+    """Logging options, as `configure_logging` takes them."""
 
     style: str | None
     level: str
@@ -31,12 +31,12 @@ class _LogForm(TypedDict):
 
 _CLOCK_WARNED = "alertd.clock warned"
 LONGEST = timedelta(days=3660)
-"""No option looks back further than ten years."""
+"""Longest duration of an option: ten years."""
 
 
 def prepare(ctx: click.Context) -> "Settings":
     """
-    Read the settings and set up logging by them and by `-v`.
+    Read the settings, and set up logging according to them and `-v`.
 
     Raises:
         SettingsError: A setting is wrong.
@@ -51,7 +51,7 @@ def prepare(ctx: click.Context) -> "Settings":
 
 def prepare_to_ask(ctx: click.Context) -> "AskedSettings":
     """
-    Do as `prepare` for a command that only asks, with the settings that such a command goes by.
+    Like `prepare`, for a command that only reads, with the settings that such a command uses.
 
     Raises:
         SettingsError: One of them is wrong.
@@ -64,7 +64,7 @@ def prepare_to_ask(ctx: click.Context) -> "AskedSettings":
 
 
 def prepare_to_check(ctx: click.Context) -> "tuple[AskedSettings, tuple[str, ...]]":
-    """Do as `prepare_to_ask` with all settings; return them with what is wrong, for which defaults stand."""
+    """Like `prepare_to_ask` with all settings; return them with the mistakes, which are replaced by defaults."""
     from alertd.settings.asked import load_checked_settings
 
     settings, problems = load_checked_settings()
@@ -73,10 +73,10 @@ def prepare_to_check(ctx: click.Context) -> "tuple[AskedSettings, tuple[str, ...
 
 
 def _log_when_used(ctx: click.Context, settings: "Settings | AskedSettings") -> None:
-    """Set up logging when something is logged, which is rare: what forms the lines takes long to import."""
+    """Set up logging when a line is first logged, which is rare: the formatting takes long to import."""
     from alertd.log import configure_logging, configure_logging_when_used
 
-    # The driver of PostgreSQL logs by itself.
+    # The PostgreSQL driver logs on its own.
     is_file = settings.store_url().startswith("sqlite:")
     (configure_logging_when_used if is_file else configure_logging)(**_log_form(ctx, settings))
 
@@ -90,10 +90,10 @@ def _log_form(ctx: click.Context, settings: "Settings | AskedSettings") -> "_Log
 
 def prepare_to_connect(ctx: click.Context) -> "Settings":
     """
-    Do as `prepare` for a command that connects to others, and check what the system says of proxies and certificates.
+    Like `prepare`, for a command that connects to other hosts: also check the system's proxies and certificates.
 
     Raises:
-        SettingsError: A setting or one of the system's variables is wrong.
+        SettingsError: A setting or a system variable is wrong.
     """
     settings = prepare(ctx)
     _ = settings.outgoing
@@ -113,7 +113,7 @@ def check_outgoing() -> None:
 
 
 def now_of(store: "Store") -> datetime:
-    """Return the time that the daemon of a store goes by, and warn where this system's clock says another."""
+    """Return the time of a store's daemon, and warn if this system's clock differs."""
     from alertd.clock import SYSTEM_CLOCK
     from alertd.queries.time_now import time_now
 
@@ -127,7 +127,7 @@ def now_of(store: "Store") -> datetime:
 
 def stored_now(settings: "Settings | AskedSettings") -> datetime:
     """
-    Return the time as `now_of` does for the store of the settings; this system's where there is no store yet.
+    Return the time like `now_of`, for the configured store; the system's time if there is no store yet.
 
     Raises:
         StoreError: The store cannot be read.
@@ -146,14 +146,14 @@ def stored_now(settings: "Settings | AskedSettings") -> datetime:
 
 
 def print_json(content: object) -> None:
-    """Print JSON for programs: one document, readable by people too, with escapes for what a terminal would obey."""
+    """Print one JSON document for programs, indented for people, with terminal control characters escaped."""
     text = json.dumps(content, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
-    # Line ends are the document's own: those of texts are escaped already.
+    # The remaining line ends belong to the document: those in texts are escaped.
     click.echo("\n".join(UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n")))
 
 
 def bars() -> str:
-    """Return the bars of charts that standard output can show, lowest first."""
+    """Return the bar characters that standard output can show, lowest first."""
     from alertd.core.sparkline import ASCII, BLOCKS
 
     try:
@@ -165,7 +165,7 @@ def bars() -> str:
 
 def has_colour(stream: TextIO) -> bool:
     """
-    Return whether escape sequences may style what is written to a stream.
+    Return whether a stream's output may be styled with escape sequences.
 
     Source: https://no-color.org.
     """
@@ -173,7 +173,7 @@ def has_colour(stream: TextIO) -> bool:
 
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:
-    """Read an option such as `7d`, `24h`, `90m`; refuse what is none with an example."""
+    """Parse an option such as `7d`, `24h`, `90m`; anything else is refused with an example."""
     from alertd.core.times import parse_duration
 
     try:
@@ -186,17 +186,17 @@ def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timede
 
 
 def duration_if_any(ctx: click.Context, param: click.Parameter, value: str | None) -> timedelta | None:
-    """Read an option as `duration` does; None where it was not given."""
+    """Parse an option like `duration`; None if it was not given."""
     return None if value is None else duration(ctx, param, value)
 
 
 @contextmanager
 def progress(title: str, length: int) -> Iterator[Callable[[int, str], None]]:
     """
-    Show on stderr how far something is, where that is a terminal.
+    Show a progress bar on stderr if that is a terminal.
 
     Yields:
-        A function that takes how much further it is, and what was done last.
+        A function to call with the progress made and what was done last.
     """
     if not sys.stderr.isatty():
         yield lambda _further, _what: None
@@ -207,9 +207,9 @@ def progress(title: str, length: int) -> Iterator[Callable[[int, str], None]]:
 
 def run_whole(main: Coroutine[Any, Any, ResultT]) -> ResultT:
     """
-    Run a coroutine that returns much, as `asyncio.run` does.
+    Like `asyncio.run`, for a coroutine that returns a lot of data.
 
-    Its task returns nothing: until Python 3.13 the end of a loop words what its task returned, twice, to throw it away.
+    The task itself returns nothing: before Python 3.13, closing a loop formats the task's result twice for nothing.
     """
     import asyncio
 

@@ -1,8 +1,8 @@
 """
-What a shell completes beside commands and options: names that the rules file gives.
+Shell completion of names from the rules file.
 
-Somebody waits for it at each press of a key, so it reads the file without checking it, and of the settings only the
-environment. Where nothing can be read there is nothing to complete, and never an error.
+It must be quick, so it reads the file without checking it, and takes settings only from the
+environment. If nothing can be read, it completes nothing and never fails.
 """
 
 import os
@@ -15,7 +15,7 @@ _ENDINGS = (".yaml", ".yml")
 
 
 def names_in(section: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
-    """Return what completes an argument by the names in a section of the rules file."""
+    """Return a completer for the names in a section of the rules file."""
 
     def complete(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
         try:

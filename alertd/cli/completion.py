@@ -1,4 +1,4 @@
-"""`alertd completion`: what a shell needs to complete commands, options and names."""
+"""`alertd completion`: the script for shell completion of commands, options and names."""
 
 import click
 

@@ -70,7 +70,7 @@ def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:
     # Opening to write would create what is not there.
     known = Store.open_read_only(url)
     try:
-        # A clock that runs ahead would delete what is to be kept.
+        # A clock that is ahead would delete data within the retention.
         now = min(now_of(known), known.meta.clock.checked_at or now_of(known))
     finally:
         known.close()

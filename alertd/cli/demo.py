@@ -31,7 +31,7 @@ def command(ctx: click.Context, seed: int, port: int, *, serve: bool) -> int:
     from alertd.demo.serve import serve_demo
     from alertd.log import configure_logging
 
-    # Faults of the simulated API are part of the show, not of the log.
+    # Faults of the simulated API are part of the demo, not of the log.
     configure_logging(style="console", level="debug" if ctx.obj else "error", secrets=())
     if serve:
         asyncio.run(serve_demo(click.echo, seed=seed, port=port))

@@ -29,7 +29,7 @@ Examples:
   alertd explain 1c00 --at 2026-03-11T08:00Z
 """
 _MOST = 5
-"""So many alerts of one rule are explained in full; the rest is named."""
+"""How many alerts of a rule are explained in full; the others are listed."""
 
 
 @click.command("explain", epilog=_EPILOG)
@@ -94,7 +94,7 @@ def _instant(text: str) -> datetime:
 
 
 def _rules(settings: "AskedSettings") -> "LoadedRules | None":
-    """Return the rules, None where they cannot be read; the history is shown all the same."""
+    """Return the rules; None if they cannot be read, because the history is shown anyway."""
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
 
@@ -105,7 +105,7 @@ def _rules(settings: "AskedSettings") -> "LoadedRules | None":
 
 
 def _found(alerts: "Mapping[str, Alert]", name: str, rules: "Collection[str]") -> "Sequence[Alert] | str":
-    """Return the alerts that a name stands for, open ones first, the newest first; or why there are none."""
+    """Return the alerts that a name refers to, open ones first, newest first; or why there are none."""
     from alertd.core.alert import AlertState
     from alertd.core.alerts.request_outcome import find_alert
     from alertd.core.alerts.requests import RequestError
@@ -126,7 +126,7 @@ def _found(alerts: "Mapping[str, Alert]", name: str, rules: "Collection[str]") -
 def _judged(
     store: "Store", watched: "Watched", owners: "OwnerDirectory", rule: "Rule", at: datetime, *, is_past: bool
 ) -> list[str]:
-    """Return how a rule judges by the bills as they are now, with the groups that come nearest."""
+    """Return how a rule evaluates the current bills, with the groups closest to a threshold."""
     from alertd.core.words import format_instant
     from alertd.queries.alert_history import judgement
     from alertd.queries.snapshot import read_past, read_snapshot
@@ -136,7 +136,7 @@ def _judged(
     heading = f"Rule {rule.name} ({rule.TYPE}{state}), judged for {when} by the bills known now{edge}"
     if is_past and rule.NOT_REPLAYED:
         return [heading, f"  not judged: {rule.NOT_REPLAYED}"]
-    # A rule that is disabled is judged as if it were not.
+    # A disabled rule is evaluated as if it were enabled.
     asked = replace(rule, enabled=True)
     only = replace(watched, rules=(asked,), reach=timedelta())
     if is_past:

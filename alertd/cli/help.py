@@ -1,4 +1,4 @@
-"""`alertd help`: the pages of the reference, as shipped in the package; they are files, so that nothing is imported."""
+"""`alertd help`: the reference pages, shipped in the package as files, so that showing one imports nothing."""
 
 import difflib
 import re
@@ -20,12 +20,12 @@ TOPICS = (
     ),
     ("Getting started", ("demo", "faq", "troubleshooting")),
 )
-"""The pages in the order in which they are listed, by heading."""
+"""The pages by heading, in the order of the list."""
 NAMES = tuple(name for _, names in TOPICS for name in names)
 _WIDEST = 100
-"""Longer lines are hard to read, however wide the terminal is."""
+"""Maximum line length: longer lines are hard to read on any terminal."""
 _NEAR = 0.7
-"""How alike a typing error and the name meant are; with less, "PagerDuty" would mean "page"."""
+"""Minimum similarity of a typo to the intended name; with less, "PagerDuty" would match "page"."""
 _EPILOG = """\b
 Examples:
   alertd help                       list the topics
@@ -40,7 +40,7 @@ def read_page(name: str) -> str:
 
 
 def summary_of(page: str) -> str:
-    """Return the line under a page's title, which says what the page holds."""
+    """Return the line under a page's title, which summarises the page."""
     return page.split("\n", 3)[2]
 
 
@@ -89,7 +89,7 @@ def _remedy(name: str, commands: list[str]) -> str:
 
 
 def _is_about(page: str, word: str) -> bool:
-    """Whether a heading, or the first cell of a table's row, names the word."""
+    """Return whether a heading, or the first cell of a table row, contains the word."""
     named = re.findall(r"^(?:#+ |\*\*|\| )([^|\n*]+)", page, re.MULTILINE)
     return any(re.search(rf"(?<!\w){re.escape(word)}(?!\w)", text.lower()) for text in named)
 

@@ -1,7 +1,7 @@
 """
 Markdown of the help pages -> text for a terminal. Pure.
 
-It knows what the pages use and no more: headings, paragraphs, flat lists, tables, fenced blocks; pictures and comments
+Supports only what the pages use: headings, paragraphs, flat lists, tables, fenced blocks; pictures and comments
 are left out. Within a line: code, bold, emphasis and links.
 """
 
@@ -17,20 +17,20 @@ _INLINE = re.compile(
 )
 _ITEM = re.compile(r"(?P<mark>-|\d+\.) +(?P<text>.*)")
 _NARROWEST = 30
-"""A column that carries sentences is not set narrower than that; the table is then set row by row."""
+"""Minimum width of a column of sentences; a table that cannot keep it is laid out row by row."""
 _NARROWEST_PAGE = 40
 
 
 def render(markdown: str, *, width: int, has_colour: bool) -> str:
     """
-    Lay a page out.
+    Lay out a page.
 
     Args:
         width: Columns of the terminal; below 40 the lines are longer than it.
         has_colour: Whether escape sequences style headings, code and bold text.
 
     Returns:
-        Lines, the last one ended too.
+        The lines, including the final line end.
     """
     width = max(width, _NARROWEST_PAGE)
     blocks = [_block(kind, lines, width, has_colour=has_colour) for kind, lines in _blocks(markdown)]
@@ -38,7 +38,7 @@ def render(markdown: str, *, width: int, has_colour: bool) -> str:
 
 
 def styled(text: str, style: str, *, has_colour: bool) -> str:
-    """Set each word of a text in a style, so that it can be wrapped; without colour return it unchanged."""
+    """Style each word of a text separately, so that it can be wrapped; return it unchanged without colour."""
     if not has_colour:
         return text
     return " ".join(f"\x1b[{style}m{word}\x1b[0m" if word else "" for word in text.split(" "))
@@ -98,7 +98,7 @@ def _heading(line: str, *, has_colour: bool) -> str:
 def _inline(text: str, *, has_colour: bool) -> str:
     def shown(found: re.Match[str]) -> str:
         if found["code"]:
-            # Without colour the quotes stay: they set a word of the program apart from the sentence.
+            # Without colour the backquotes stay, to set code apart from the sentence.
             return styled(found["code"], _CODE, has_colour=True) if has_colour else f"`{found['code']}`"
         if found["bold"] or found["italic"]:
             style = _BOLD if found["bold"] else _ITALIC
@@ -112,7 +112,7 @@ def _inline(text: str, *, has_colour: bool) -> str:
 
 
 def _link(text: str, target: str, *, has_colour: bool) -> str:
-    """Return a link as something that a terminal's reader can follow: a topic, a path of the repository or a URL."""
+    """Return a link in a form that can be followed from a terminal: a topic, a path of the repository or a URL."""
     shown = _inline(text, has_colour=has_colour)
     if target.endswith(".md") and "/" not in target:
         topic = styled(f"alertd help {target.removesuffix('.md')}", _CODE, has_colour=has_colour)
@@ -145,7 +145,7 @@ def _cells(line: str) -> list[str]:
 
 
 def _table(rows: Sequence[Sequence[str]], width: int) -> str:
-    """Set a table in columns where its sentences fit beside the rest, else row by row."""
+    """Lay out a table in columns if its sentences fit, else row by row."""
     columns = range(len(rows[0]))
     natural = [max(_length(row[n]) for row in rows) for n in columns]
     least = [max(_length(word) for row in rows for word in (row[n].split() or [""])) for n in columns]
@@ -183,7 +183,7 @@ def _row_by_row(rows: Sequence[Sequence[str]], width: int) -> str:
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Break a text, which may hold styled words, into lines; a word longer than *width* has a line of its own."""
+    """Wrap a text that may hold styled words; a word longer than *width* gets its own line."""
     lines, line, length = [], "", 0
     for word in text.split():
         size = _length(word)

@@ -66,7 +66,7 @@ def _listed(names: list[str]) -> str:
 
 
 def _default(rules: "LoadedRules") -> "Report":
-    """Return the report of a rules file that has none: the last 7 days, by team where any owner has one."""
+    """Return the default report for a rules file without any: the last 7 days, by team if any owner has one."""
     from alertd.rules_file.model import Report
     from alertd.rules_file.moments import Schedule
     from alertd.rules_file.values import Name
@@ -110,7 +110,7 @@ def _notifiers(rules: "LoadedRules", report: "Report", settings: "Settings") -> 
     Return the notifiers of a report's receivers.
 
     Raises:
-        RulesError: One of them cannot be built.
+        RulesError: A notifier cannot be built.
     """
     from alertd.daemon.receivers import build_notifiers
     from alertd.errors import RulesError

@@ -42,7 +42,7 @@ COMMANDS = {
 
 
 class _Commands(click.Group):
-    """Commands by name; a module is imported when its command is called."""
+    """The commands by name; a command's module is imported when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 -- click's signature
         return list(COMMANDS)
@@ -100,12 +100,12 @@ def run(arguments: list[str] | None = None) -> int:
     protect_terminal()
     try:
         code = _run(arguments)
-        # Now, while something can be said of it: the interpreter flushes when it is too late.
+        # Flush now, while an error can still be reported: the interpreter flushes too late.
         sys.stdout.flush()
     except OutputFailed as error:
         with suppress(OSError, ValueError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        # The reader went away (`alertd spend | head`): nothing is wrong, and the interpreter must not complain either.
+        # The reader closed the pipe (`alertd spend | head`): not an error, and the interpreter must not complain.
         if error.is_unread:
             return 0
         with suppress(OSError):
@@ -130,7 +130,7 @@ def _run(arguments: list[str] | None) -> int:
         click.echo(f"alertd: {error}", err=True)
         return 1
     except OverflowError as error:
-        # Each command says more where it can; nobody is shown a traceback for what a vendor billed.
+        # Commands say more where they can; nobody gets a traceback for what a vendor billed.
         click.echo(f"alertd: {error}; look for the rows at fault with `alertd spend --by category,owner`", err=True)
         return 1
     except (KeyboardInterrupt, click.exceptions.Abort):

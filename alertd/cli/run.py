@@ -62,7 +62,7 @@ async def _serve(settings: "Settings") -> int:
         except asyncio.CancelledError:
             if not signals.stop.is_set():
                 raise
-            # It was asked to stop while it started.
+            # A stop was requested during the start.
             return 0
 
 
@@ -73,14 +73,14 @@ async def _take_turns(settings: "Settings", manager: "ServiceManager", signals: 
     from alertd.log import get_logger
     from alertd.store.lease import StoreHeld
 
-    # Mistakes show at once, not when it takes over.
+    # Report mistakes now, not at the takeover.
     for problem in secret_file_warnings(load_checked_rules(settings)):
         get_logger().warning("secret file questionable", text=str(problem))
     while await wait_for_turn(settings, manager, signals):
         try:
             return await _lead(settings, manager, signals)
         except StoreHeld:
-            # Another one that stood by was quicker.
+            # Another standby was quicker.
             continue
     return 0
 
@@ -124,7 +124,7 @@ async def _once(settings: "Settings") -> int:
     url = settings.store_url()
     async with open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app:
         is_ok = await run_once(app)
-        # What a command left that was killed.
+        # Left behind by a command that was killed.
         await app.actions.turn()
         return 0 if is_ok else 1
 
@@ -158,7 +158,7 @@ async def _dry_run(settings: "Settings") -> int:
 
 
 def dry_run_summary(open_alerts: int, *, is_ok: bool) -> str:
-    """Return the last line of a dry run; what could not be read may hide alerts."""
+    """Return the last line of a dry run, which warns that failed reads may hide alerts."""
     from alertd.core.words import format_count
 
     alerts = format_count(open_alerts, "alert")

@@ -52,7 +52,7 @@ def _known(settings: "AskedSettings") -> "Snapshot":
     from alertd.store.store import Store
 
     rules = load_rules(settings.rules_path())
-    # No rule is judged: only how far bills and lists are known counts.
+    # No rule is evaluated: only the state of bills and lists matters.
     watched = replace(build_watched(rules, settings), rules=(), planned=(), reach=timedelta(hours=BACK_HOURS))
     store = Store.open_read_only(settings.store_url())
     try:

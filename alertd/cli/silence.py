@@ -1,4 +1,4 @@
-"""`alertd silence`: withhold notifications for a while, see which are withheld, end it."""
+"""`alertd silence`: add, list and end silences."""
 
 import secrets
 from datetime import datetime

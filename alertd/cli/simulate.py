@@ -13,7 +13,7 @@ Examples:
   ALERTD_NOVITA_BASE_URL=http://127.0.0.1:8090 ALERTD_NOVITA_API_KEY=sim-key alertd run --once
 """
 _STOP_TAKES = timedelta(seconds=20)
-"""How long a stopped instance takes to stop, as real ones do."""
+"""How long an instance takes to stop, like real ones."""
 _SCENARIOS = ("quiet-month", "forgotten-gpu", "leaking-key", "unpaid-bill", "busy-month", "large")
 
 
@@ -64,6 +64,6 @@ async def _serve(host: str, port: int, seed: int, scenario: str, *, faults: bool
 
 
 def _month_start(now: datetime) -> datetime:
-    """Return the first midnight of the month three weeks ago, so that the scenario's events lie in the past."""
+    """Return the first midnight of the month that was current three weeks ago: the scenario's events are then past."""
     then = now - timedelta(days=21)
     return datetime(then.year, then.month, 1, tzinfo=UTC)

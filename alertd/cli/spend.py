@@ -36,34 +36,34 @@ Examples:
 """
 _METRICS = ("amount", "voucher", "pay")
 _CHART_WIDTH = 48
-"""Characters: two days by the hour."""
+"""Characters of a sparkline: two days by the hour."""
 _OWNER_NAME = "owner_name"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Row:
-    """What one group spent."""
+    """The spend of one group."""
 
     group: tuple[str, ...]
     sums: tuple[int, ...]
-    """By metric, in 1e-10 USD."""
+    """Totals by metric, in 1e-10 USD."""
     bars: tuple[int, ...]
     """The amount by day or hour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Found:
-    """What is stored of the window."""
+    """The stored spend of the window."""
 
     window: "HourRange"
     billed: "Billed | None"
-    """All of it; None where that does not fit 64 bits."""
+    """The total; None if it does not fit 64 bits."""
     rows: list[_Row]
     begins: int
-    """The first hour of which any bills are stored."""
+    """The first hour with stored bills."""
     timezone: str
     is_latest: bool
-    """Whether it ends at the last billed hour."""
+    """Whether the window ends at the last billed hour."""
 
 
 @click.command("spend", epilog=_EPILOG)
@@ -151,7 +151,7 @@ def command(
         writer = csv.DictWriter(sys.stdout, fieldnames=_columns(keys, has_names=has_names), extrasaction="ignore")
         writer.writerow({name: spreadsheet_cell(name) for name in writer.fieldnames})
         for row in _exact(rows, keys, owners):
-            # Amounts are numbers of ours, and credits among them begin with a minus.
+            # Amounts are safe, although credits begin with a minus.
             writer.writerow({name: text if name in _METRICS else spreadsheet_cell(text) for name, text in row.items()})
     elif not rows and not is_read:
         click.echo("Spend by API key is only read while an enabled rule has `view: api_key`.")
@@ -161,7 +161,7 @@ def command(
 
 
 def _owners(settings: "AskedSettings") -> "tuple[OwnerDirectory, str, str]":
-    """Return whom the rules file names, and its time zone; nobody, UTC, and why, where it cannot be read."""
+    """Return the owners and time zone of the rules file; none, UTC and the reason if it cannot be read."""
     from alertd.core.owners import OwnerDirectory
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
@@ -199,7 +199,7 @@ def _read(
     now: datetime,
     settle_delay: timedelta,
 ) -> _Found | None:
-    """Return what each group spent, largest first, those without any spend left out; None while nothing is known."""
+    """Return the spend of each group, largest first, without groups that spent nothing; None before the first read."""
     from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of
     from alertd.core.money import if_it_fits
     from alertd.core.spend.data_state import DataState
@@ -212,7 +212,7 @@ def _read(
         window = hours(data)
         if window is None:
             return None
-        # The days before show what is still to come of a stream that lags.
+        # The days before show how much a lagging stream has yet to bill.
         span = HourRange(window.start - 3 * HOURS_PER_DAY, hour_of(now) + 1)
         spend = SpendView(books.load_series(), span, metrics=_METRICS, owners=owners)
         spend.advance(hour_of(now))
@@ -236,7 +236,7 @@ def _rows(
     from alertd.core.spend.selection import SpendQuery
 
     query = SpendQuery(group_by=keys, accounts=accounts)
-    # Whoever looks for rows that fit no other sum finds them here.
+    # Rows that match no other sum can be found here.
     by_metric = [spend.exact_sums(query, metric, window) for metric in _METRICS]
     by_time = if_it_fits(lambda: spend.between(query, "amount", bounds(window, timezone)), None)
     bars = by_time.T.tolist() if by_time is not None else [()] * len(by_metric[0])
@@ -257,7 +257,7 @@ def _columns(keys: tuple[str, ...], *, has_names: bool) -> list[str]:
 
 
 def _exact(rows: list[_Row], keys: tuple[str, ...], owners: "OwnerDirectory") -> list[dict[str, str]]:
-    """Return each row by column, the owner's name beside its id; it is empty where nobody knows it."""
+    """Return each row by column, with the owner's name beside its id; the name is empty if unknown."""
     from alertd.core.money import decimal_text
 
     found = []
@@ -299,6 +299,6 @@ def _table(found: _Found | None, keys: tuple[str, ...], owners: "OwnerDirectory"
 
 
 def _names(row: _Row, keys: tuple[str, ...], owners: "OwnerDirectory") -> list[str]:
-    """Return a row's first cells: owners with the name that people call them, what is empty as a dash."""
+    """Return a row's first cells: owners with their display name, empty values as a dash."""
     pairs = zip(keys, row.group, strict=True)
     return [owners.display(text) if key == "owner" and text else text or "-" for key, text in pairs]

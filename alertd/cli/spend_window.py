@@ -1,4 +1,4 @@
-"""The hours that `alertd spend` sums: the last ones that are billed, a month, or from one day to another."""
+"""The hours that `alertd spend` sums: the last billed hours, a month, or a range of days."""
 
 import re
 from contextlib import suppress
@@ -21,7 +21,7 @@ _YEARS = range(2000, 2101)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What was written; None or empty where nothing was."""
+    """The options as given; None or empty if absent."""
 
     since: timedelta | None
     month: str
@@ -39,10 +39,10 @@ class Asked:
 
     def hours(self, data: "DataState", timezone: str) -> "HourRange | None":
         """
-        Return the hours, at most up to the last one that is billed; None while nothing is known.
+        Return the hours, up to the last billed one; None before the first read.
 
         Raises:
-            BadParameter: It is no month or day, has not begun, or is too long.
+            BadParameter: It is not a month or day, has not begun, or is too long.
         """
         from alertd.core.calendar import days
         from alertd.core.hours import HourRange, hour_of
@@ -66,7 +66,7 @@ class Asked:
             first = _day(self.month + "-01", "--month", "a month like 2026-10")
             return first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1)
         first = _day(self.first, "--from", "a day like 2026-10-05")
-        # Today may be tomorrow already elsewhere.
+        # Elsewhere it may already be tomorrow.
         last = _day(self.until, "--until", "a day like 2026-10-05") if self.until else today + timedelta(days=1)
         if last < first and self.until:
             raise click.BadParameter("it is before the day of --from", param_hint="--until")

@@ -1,4 +1,4 @@
-"""`alertd status`: is the daemon well."""
+"""`alertd status`: the daemon's state."""
 
 import click
 

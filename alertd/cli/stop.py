@@ -36,9 +36,9 @@ Examples:
   alertd stop 1c00 --undo
 """
 _LOOK_S = 1.0
-"""How often it is seen what came of it."""
+"""Seconds between checks of the outcome."""
 _WATCHED_FOR = timedelta(seconds=60)
-"""How long a daemon is watched at it; it goes on by itself."""
+"""How long the command waits for the daemon, which then carries on alone."""
 
 
 @click.command("stop", epilog=_EPILOG)
@@ -87,10 +87,10 @@ def _is_confirmed(question: tuple[str, ...]) -> bool:
 
 def _preview(settings: "Settings", request: "Act") -> "tuple[Act, tuple[str, ...]]":
     """
-    Return the request about the one alert that it names, and what to ask back.
+    Return the request for the one alert that it names, and the confirmation question.
 
     Raises:
-        UserError: It cannot be done as asked.
+        UserError: It cannot be done as requested.
         StoreError: The store cannot be read.
     """
     from alertd.core.alerts.acting import act, consequences_of
@@ -108,7 +108,7 @@ def _preview(settings: "Settings", request: "Act") -> "tuple[Act, tuple[str, ...
             try:
                 loaded = load_rules(settings.rules_path())
             except RulesError:
-                # The daemon has rules that could be read, and decides; at night nobody fixes a file first.
+                # The daemon has valid rules in force, and decides; at night nobody should have to fix a file first.
                 unknown = "The rules file cannot be read now, so nothing more is known of it here."
                 return request, (unknown, f"Act on {alert.rule} ({alert.fingerprint}): {alert.headline}?")
             desk = _desk(store, loaded, settings, now)
@@ -124,7 +124,7 @@ def _preview(settings: "Settings", request: "Act") -> "tuple[Act, tuple[str, ...
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Desk:
-    """What this command judges by, as the daemon would."""
+    """What this command decides by, like the daemon."""
 
     rules: "dict[str, Rule]"
     acting: "Acting"
@@ -132,7 +132,7 @@ class _Desk:
 
 def _desk(store: "Store", loaded: "LoadedRules", settings: "Settings", now: datetime) -> _Desk:
     """
-    Read what is known.
+    Read the state.
 
     Raises:
         StoreError: The store cannot be read.
@@ -163,7 +163,7 @@ async def _ask(settings: "Settings", request: "Act") -> int:
 
 
 async def _watch(settings: "Settings", request: "Act") -> int:
-    """Show for a while what the daemon makes of it."""
+    """Watch for a while what the daemon does with it."""
     from alertd.clock import monotonic_s
     from alertd.store.store import Store
 
@@ -175,7 +175,7 @@ async def _watch(settings: "Settings", request: "Act") -> int:
         finally:
             store.close()
         if row is None:
-            # Another request for the same instance answered; the text said so.
+            # Another request for the same instance is open, as was reported.
             return 0
         code = progress.show(row)
         if code is not None:
@@ -193,7 +193,7 @@ class _Progress:
         self._shown = ""
 
     def show(self, row: "ActionRequest") -> int | None:
-        """Print a step that is new; return the exit code once it is over."""
+        """Print a new step; return the exit code once the request has finished."""
         from alertd.core.actions import ActionState
 
         text = f"{row.state.value}{f': {row.detail}' if row.detail else ''}"
@@ -207,10 +207,10 @@ class _Progress:
 
 async def _do(settings: "Settings", request: "Act") -> int:
     """
-    Carry it out in this process, by the same rows and code as the daemon.
+    Carry it out in this process, with the same rows and code as the daemon.
 
     Raises:
-        UserError: It cannot be done as asked, or a key is missing.
+        UserError: It cannot be done as requested, or a key is missing.
         StoreError: The store cannot be written.
     """
     from alertd.clock import elapsed_s, utc_now
@@ -269,7 +269,7 @@ async def _carried_out(
 
 
 class _Log:
-    """The rows, with the history of their alerts, and what the daemon is to show in messages when it next runs."""
+    """The action rows with the alerts' history, and the messages that the daemon is to update when it next runs."""
 
     def __init__(self, gateway: "StoreGateway", loaded: "LoadedRules", settings: "Settings", desk: _Desk) -> None:
         self._gateway = gateway
@@ -291,7 +291,7 @@ class _Log:
         from alertd.daemon.plan import build_audience, build_link_targets, headlines
         from alertd.daemon.receivers import build_notifiers
 
-        # A receiver whose secret is missing here is left out: nothing of this is worth failing for.
+        # A receiver whose secret is missing here is skipped: that is no reason to fail.
         notifiers, _ = build_notifiers(self._loaded, self._settings)
         targets = build_link_targets(self._loaded, self._settings)
         others = tuple(one for one in self._desk.acting.requests if one.id != request.id)

@@ -1,8 +1,8 @@
 """
-Tables for people: columns that line up, in as much room as there is.
+Tables for people: aligned columns that fit the terminal.
 
-What does not fit a terminal is cut where it is longest; where that would leave too little, columns that others can do
-without are left out, and at last each row is shown line by line, whole. What goes to a pipe or a file is never cut.
+If a table is too wide, the longest columns are cut; if that would leave too little, dispensable columns
+are left out, and finally each row is shown in full, line by line. Output to a pipe or a file is never cut.
 """
 
 import os
@@ -14,9 +14,9 @@ from alertd.core.printable import escape_controls
 
 _BETWEEN = "  "
 _LEAST = 12
-"""Cells of a terminal that a column keeps where it is cut: by them a name can be distinguished from others."""
+"""Minimum width of a cut column in terminal cells, enough to distinguish names."""
 _NARROWEST = 20
-"""Cells that a text is broken at however narrow the terminal is."""
+"""Minimum width in cells at which text is wrapped, however narrow the terminal."""
 
 
 def table(
@@ -29,15 +29,15 @@ def table(
     coloured: Collection[int] = frozenset(),
 ) -> str:
     """
-    Set rows in columns of equal width, two blanks apart.
+    Lay out rows in aligned columns, two blanks apart.
 
     Args:
-        rows: The first one is the heading.
-        right: Columns that hold numbers.
-        whole: Other columns that would say nothing if they were cut, such as times.
-        optional: Columns that a narrow terminal can do without, the least needed first.
-        colours: Rows to the parameters of their colour.
-        coloured: Columns that show it.
+        rows: The rows; the first is the heading.
+        right: Right-aligned columns (numbers).
+        whole: Further columns that would be useless when cut, such as times.
+        optional: Columns that may be left out on a narrow terminal, the least important first.
+        colours: Colour parameters by row.
+        coloured: The columns that are coloured.
     """
     clean = [[escape_controls(cell) for cell in row] for row in rows]
     room = _room()
@@ -46,7 +46,7 @@ def table(
         return _line_by_line(clean, room or _NARROWEST, colours, coloured)
     lines = []
     for number, row in enumerate(clean):
-        # Names often differ at their ends alone; of a sentence, which comes last, the beginning says most.
+        # Names often differ only at the end; of a sentence, in the last column, the beginning matters most.
         texts = [_cut(row[n], widths[n], at_end=n == shown[-1]) for n in shown]
         cells = [_padded(text, widths[n], is_right=n in right) for n, text in zip(shown, texts, strict=True)]
         if number and colours.get(number):
@@ -58,7 +58,7 @@ def table(
 
 
 def _room() -> int | None:
-    """Return how wide a line may be; None where nobody says. `watch` says it by variable, to what it has by pipe."""
+    """Return the maximum width of a line; None if unknown. `watch` sets COLUMNS for the pipe it reads."""
     if not sys.stdout.isatty() and not os.environ.get("COLUMNS", "").isdigit():
         return None
     import shutil
@@ -69,7 +69,7 @@ def _room() -> int | None:
 def _fitted(
     rows: Sequence[Sequence[str]], whole: Collection[int], optional: Sequence[int], room: int | None
 ) -> tuple[list[int], dict[int, int]]:
-    """Return the columns to show, and the width of each; no widths where no choice of columns fits."""
+    """Return the columns to show and their widths; no widths if no choice of columns fits."""
     natural = {n: max(_width(row[n]) for row in rows) for n in range(len(rows[0]))}
     if room is None:
         return list(natural), natural
@@ -82,7 +82,7 @@ def _fitted(
 
 
 def _cut_evenly(natural: Mapping[int, int], whole: Collection[int], room: int) -> dict[int, int]:
-    """Return widths that fit, the longest columns cut to one length; nothing where that is too little."""
+    """Return widths that fit, with the longest columns cut to the same length; empty if that is too short."""
     most = max(natural.values())
     while True:
         widths = {n: width if n in whole else min(width, most) for n, width in natural.items()}
@@ -115,7 +115,7 @@ def _line_by_line(
 
 
 def _broken(text: str, width: int) -> list[str]:
-    """Break a text into lines between words, and within words that are longer than a line."""
+    """Wrap a text between words, and within words longer than a line."""
     lines, line = [], ""
     for word in text.split(" "):
         rest = f"{line} {word}" if line else word
@@ -131,7 +131,7 @@ def _broken(text: str, width: int) -> list[str]:
 
 
 def _cut(text: str, width: int, *, at_end: bool) -> str:
-    """Return as much of a text as fits, with a mark where it was cut: at its end, or in its middle."""
+    """Return as much of a text as fits, with an ellipsis where it was cut: at the end or in the middle."""
     if _width(text) <= width:
         return text
     mark = "…" if (sys.stdout.encoding or "").lower().startswith("utf") else "..."
@@ -141,7 +141,7 @@ def _cut(text: str, width: int, *, at_end: bool) -> str:
 
 
 def _tail(text: str, width: int) -> str:
-    """Return the end of a text that fits, from a letter with its marks on."""
+    """Return the longest end of a text that fits, starting at a letter with its combining marks."""
     start = len(text)
     while start and _width(text[start - 1 :]) <= width:
         start -= 1
@@ -151,7 +151,7 @@ def _tail(text: str, width: int) -> str:
 
 
 def _head(text: str, width: int) -> str:
-    """Return the beginning of a text that fits, with the marks above its last letter, and a letter at least."""
+    """Return the longest beginning of a text that fits, at least one letter, with its combining marks."""
     taken = 0
     for position, letter in enumerate(text):
         taken += _width(letter)
@@ -161,7 +161,7 @@ def _head(text: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Return how many cells of a terminal a text takes; wide characters take two, and marks above others none."""
+    """Return a text's width in terminal cells: wide characters take two, combining marks none."""
     if text.isascii():
         return len(text)
     from wcwidth import wcswidth

@@ -1,4 +1,4 @@
-"""What commands write reaches a terminal as text: a net below the escaping of each output, which knows its own data."""
+"""Makes everything that commands write safe for a terminal: a safety net below each output's own escaping."""
 
 import codecs
 import io
@@ -9,16 +9,16 @@ import sys
 from alertd.core.printable import UNSAFE
 
 _OURS = re.compile(
-    # Styles, and what click's progress bar does with the cursor and the line.
+    # Styles, and the cursor and line control of click's progress bar.
     rf"(?P<ours>\x1b\[[0-9;]*m|\x1b\[\?25[hl]|\x1b\[K|[\r\n\t])|(?:{UNSAFE.pattern})"
 )
 
 
 class OutputFailed(OSError):
     """
-    What a command wrote cannot be written; `is_unread` where nobody reads it any more, which is no fault.
+    A command's output cannot be written; `is_unread` if the reader closed the pipe, which is not an error.
 
-    It has no error number: click ends the program by itself where it sees that of a closed pipe.
+    It has no errno: click would exit on its own if it saw that of a closed pipe.
     """
 
     def __init__(self, error: OSError) -> None:
@@ -27,11 +27,11 @@ class OutputFailed(OSError):
 
 
 class _TextOnly(io.TextIOWrapper):
-    """A stream that shows by its number whatever a terminal would obey, and what turns the direction of text."""
+    """A stream that escapes control characters, and those that change the direction of text."""
 
     @property
-    def encoding(self) -> str:  # type: ignore[override] # nobody sets it
-        """The encoding; where it is ASCII by a name of our own: click writes UTF-8 past a stream that calls it so."""
+    def encoding(self) -> str:  # type: ignore[override] # read-only here
+        """The encoding; for ASCII, under another name, since click bypasses ASCII streams."""
         found = super().encoding
         return "ascii, with escapes" if codecs.lookup(found).name == "ascii" else found
 
@@ -56,14 +56,14 @@ def without_orders(text: str) -> str:
 
 def protect_terminal() -> None:
     """
-    Let standard output and error show text only; a terminal that knows no Unicode shows escapes for it.
+    Make standard output and error text-only; a terminal without Unicode shows escapes.
 
-    A stream that was closed (`alertd spend >&-`) leads nowhere from now on.
+    A closed stream (`alertd spend >&-`) is replaced by the null device.
     """
     _open_closed_streams()
     for name in ("stdout", "stderr"):
         stream = getattr(sys, name)
-        # Others belong to a program that calls this one, such as a test.
+        # Other streams belong to a calling program, such as a test.
         if type(stream) is io.TextIOWrapper:
             encoding, is_line_buffered = _usable(stream.encoding), stream.line_buffering
             safe = _TextOnly(
@@ -75,7 +75,7 @@ def protect_terminal() -> None:
 
 
 def _usable(encoding: str) -> str:
-    """Return an encoding that takes any text with escapes for what it lacks: PYTHONIOENCODING may name one of names."""
+    """Return an encoding that takes any text, with escapes if needed: PYTHONIOENCODING may name any codec."""
     try:
         "…..\n".encode(encoding, "backslashreplace")
     except UnicodeError:
@@ -84,7 +84,7 @@ def _usable(encoding: str) -> str:
 
 
 def _open_closed_streams() -> None:
-    # Their numbers would go to the next files that are opened: what is printed would land in the store.
+    # Their descriptors would be reused by the next files opened: output would end up in the store.
     for number, (name, mode) in enumerate((("stdin", "r"), ("stdout", "w"), ("stderr", "w"))):
         if getattr(sys, name) is None:
             nowhere = os.open(os.devnull, os.O_RDWR)

@@ -41,7 +41,7 @@ def command(ctx: click.Context, files: tuple[Path, ...], junit: Path | None) -> 
 
 
 async def _run(files: tuple[Path, ...]) -> list["FileOutcome"]:
-    """Run the files, showing each failure as soon as it is known."""
+    """Run the files, printing each failure as it occurs."""
     from alertd.clock import monotonic_s
     from alertd.rules_test.report import failure_text
     from alertd.rules_test.suite import run_file

@@ -1,4 +1,4 @@
-"""What to write in place of an option that does not exist: one of another level, or the setting that is meant."""
+"""Suggestions for an option that does not exist: an option of the other level, or a setting."""
 
 import click
 
@@ -16,15 +16,15 @@ _OTHER_NAMES = {
     "bind": "http_listen",
     "address": "http_listen",
 }
-"""What other programs call what is a setting here."""
+"""Options of other programs that are settings here."""
 _WITHOUT_SETTINGS = {"demo", "init", "simulate", "schema", "help", "completion"}
 """Commands that read no settings."""
 _MOST = 3
-"""With more settings than this an option's name says too little."""
+"""If more settings match, the option's name is too vague for a suggestion."""
 
 
 def explained(error: click.NoSuchOption) -> click.NoSuchOption:
-    """Return an error that says what to do in place of the option too; where click knows a near one, as it is."""
+    """Return an error that also suggests a remedy; unchanged if click knows a similar option."""
     remedy = "" if error.possibilities or error.ctx is None else _remedy(error.option_name, error.ctx)
     return click.NoSuchOption(error.option_name, f"{error.message} {remedy}", ctx=error.ctx) if remedy else error
 
@@ -43,7 +43,7 @@ def _remedy(option: str, ctx: click.Context) -> str:
 
 
 def _settings_of(option: str) -> list[str]:
-    """Return the settings that an option's name is likely to mean: that one, or the few that hold all of its words."""
+    """Return the settings that an option's name probably means: an exact match, or those with all its words."""
     name = option.lstrip("-").lower().replace("-", "_")
     name = _OTHER_NAMES.get(name, name)
     if name in FORMS:

@@ -1,1 +1,1 @@
-"""What alertd shows over HTTP: health, metrics and JSON, for machines; it changes nothing."""
+"""The HTTP server: health, metrics and JSON for machines, the status page for people."""

@@ -1,7 +1,7 @@
 """
-An alert's own page: its state, why it was notified or not, what it consists of, and its history.
+The page of an alert: its state, why it was notified or not, what its value consists of, and its history.
 
-Pure: from what is known of one alert to what is shown.
+Pure: from the data of one alert to the page's content.
 """
 
 from datetime import UTC, datetime
@@ -33,12 +33,12 @@ from alertd.web.page_context import AlertFile
 
 _MOST_SENDS = 100
 _MOST_EVENTS = 200
-"""The newest; `alertd explain` shows all."""
+"""How many of the newest are shown; `alertd explain` shows all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChartPanel:
-    """An alert's chart with its words."""
+    """An alert's chart with its texts."""
 
     title: str
     note: str
@@ -49,11 +49,11 @@ class ChartPanel:
     limits: tuple[tuple[str, str], ...]
     """(style, text) of each line."""
     fired: str
-    """When the alert fired, empty where the chart has no such moment."""
+    """When the alert fired; empty if that is outside the chart."""
     points: tuple[tuple[str, str], ...]
     """(instant, value) of each point, for the table."""
     data: dict[str, object]
-    """For the script: JSON."""
+    """JSON for the script."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,7 +80,7 @@ class SendRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EventRow:
-    """One thing that happened."""
+    """One event of the history."""
 
     at: datetime
     kind: str
@@ -89,7 +89,7 @@ class EventRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertPage:
-    """Everything shown of one alert."""
+    """Everything shown about one alert."""
 
     title: str
     line: AlertLine
@@ -101,9 +101,9 @@ class AlertPage:
     """What to do."""
     runbook_url: str
     facts: tuple[tuple[str, str], ...]
-    """What answers the reader's questions about the value."""
+    """Details that explain the value."""
     standing: tuple[tuple[str, str], ...]
-    """Why it is notified or not, and to whom."""
+    """Why it was notified or not, and whom."""
     labels: tuple[tuple[str, str], ...]
     chart: ChartPanel | None
     parts: tuple[PartRow, ...]
@@ -112,19 +112,19 @@ class AlertPage:
     events: tuple[EventRow, ...]
     """The newest first."""
     is_cut: bool
-    """There are more of either."""
+    """Whether more notifications or events exist."""
     silence_id: str
-    """Of the silence that holds it, empty where none does."""
+    """Id of the silence that mutes it; empty if none does."""
     is_open: bool
     offer: Offer | None
-    """What may be done about it."""
+    """The actions offered."""
     undo: Offer | None
-    """What was stopped for it lately, and may be started again."""
+    """What was recently stopped for it and may be started again."""
     now: datetime
 
 
 def alert_page(found: AlertFile) -> AlertPage:
-    """Choose what is shown of an alert."""
+    """Return the content of an alert's page."""
     alert, rule, known = found.history.alert, found.rule, found.known
     line = alert_line(alert, holds(known.waiting, known.now), known.now)
     is_firing = alert.state is AlertState.FIRING
@@ -167,7 +167,7 @@ def _undo(alert: Alert, acting: Acting, now: datetime) -> Offer | None:
 
 def _chart(chart: Chart) -> ChartPanel:
     names, point = labels(chart), fired_point(chart)
-    # The script shows instants in UTC: what the zone's clock says goes for one.
+    # The script formats instants as UTC, so local times are passed as if they were UTC.
     times = [int(at.replace(tzinfo=UTC).timestamp()) for at in local_times(chart)]
     zone = "" if chart.is_by_day else f" {chart.timezone}"
     return ChartPanel(

@@ -1,8 +1,8 @@
 """
-How many connections others may hold open at once: descriptors are kept in reserve for polling, storing and sending.
+Limits the open connections of HTTP clients, which keeps descriptors in reserve for polling, storing and sending.
 
-Where all places are taken, the connection that has been idle for longest makes room; one that is being answered stays.
-Nothing here knows a protocol or a clock.
+When all places are taken, the connection that has been idle longest is closed; one being answered stays.
+Independent of protocol and clock.
 """
 
 import resource
@@ -11,14 +11,14 @@ from collections.abc import Callable
 from alertd.core.dataclass import dataclass
 
 MOST_CONNECTIONS = 256
-"""Far more than browsers, scrapers and probes of one daemon ever hold."""
+"""Maximum number of connections: far more than the browsers, scrapers and probes of one daemon need."""
 _RESERVED = 128
-"""Descriptors for store, billing API, receivers, log and what is accepted in one turn of the loop."""
+"""Descriptors reserved for store, billing API, receivers, log and connections accepted in one turn of the loop."""
 _FEWEST = 8
 
 
 def connections_allowed() -> int:
-    """Return how many connections may be open, by this process's limit of descriptors: at most half of the rest."""
+    """Return how many connections may be open: at most half of the process's descriptors beyond the reserve."""
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft == resource.RLIM_INFINITY:
         return MOST_CONNECTIONS
@@ -27,31 +27,31 @@ def connections_allowed() -> int:
 
 @dataclass(eq=False, slots=True, kw_only=True)
 class Place:
-    """One connection's place, from `ConnectionLimit.admit` to `leave`."""
+    """The place of one connection, from `ConnectionLimit.admit` to `leave`."""
 
     close: Callable[[], None]
 
 
 class ConnectionLimit:
     """
-    Gives places to connections, for as long as the server lives.
+    Gives places to connections, for the life of the server.
 
     Args:
-        most: How many places there are.
+        most: The number of places.
     """
 
     def __init__(self, most: int) -> None:
         self._most = most
         self._busy: set[Place] = set()
         self._idle: dict[Place, None] = {}
-        """In the order in which they became idle."""
+        """Idle places, in the order in which they became idle."""
 
     def admit(self, close: Callable[[], None]) -> Place | None:
         """
-        Return an idle place for a new connection; None where every connection is being answered.
+        Return an idle place for a new connection; None if every connection is being answered.
 
         Args:
-            close: Closes the connection; called at most once, when it makes room for another one.
+            close: Closes the connection; called at most once, to make room for another one.
         """
         while len(self._busy) + len(self._idle) >= self._most:
             if not self._idle:
@@ -64,18 +64,18 @@ class ConnectionLimit:
         return place
 
     def answer(self, place: Place) -> None:
-        """Keep a place from being taken while its connection is answered."""
+        """Protect a place while its connection is being answered."""
         if place in self._idle:
             del self._idle[place]
             self._busy.add(place)
 
     def rest(self, place: Place) -> None:
-        """Let a place be taken again, after those that are idle already."""
+        """Release the protection; the place is reused after those that became idle earlier."""
         if place in self._busy:
             self._busy.discard(place)
             self._idle[place] = None
 
     def leave(self, place: Place) -> None:
-        """Give a place back; may be called more than once."""
+        """Give a place back; may be called repeatedly."""
         self._busy.discard(place)
         self._idle.pop(place, None)

@@ -1,8 +1,8 @@
 """
-The connections of the HTTP server: how many, for how long, and what is answered to bytes that are no request.
+The connections of the HTTP server: their number, their deadlines, and the answer to malformed requests.
 
-aiohttp speaks HTTP; here are the limits that keep whoever can connect from taking descriptors, memory or log from
-alerting. A connection has deadlines for each of its phases, and is cut at the first that it misses.
+aiohttp speaks HTTP; the limits here keep clients from exhausting descriptors, memory or the log, at the expense of
+alerting. A connection has a deadline for each phase, and is closed at the first that it misses.
 """
 
 import asyncio
@@ -18,11 +18,11 @@ from alertd.log import Repeats
 from alertd.web.connection_limit import ConnectionLimit, Place
 
 HEADERS_S = 10.0
-"""From the first byte of a request, or the connection's beginning, to the end of its headers."""
+"""Seconds from the first byte of a request, or the start of the connection, to the end of the headers."""
 IDLE_S = 75.0
-"""Between two requests; browsers and proxies keep connections for about a minute."""
+"""Seconds between two requests; browsers and proxies keep connections for about a minute."""
 REQUEST_S = 60.0
-"""From the end of the headers until the answer is sent: body, work, and a reader that is slow."""
+"""Seconds from the end of the headers until the answer is sent: body, processing, and a slow reader."""
 _LONGEST_REASON = 120
 _FULL = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\nContent-Length: 0\r\n\r\n"
 
@@ -33,8 +33,8 @@ class Connection(web.RequestHandler):
 
     Args:
         server: aiohttp's, whose application answers.
-        limit: Gives it its place, or refuses it.
-        trouble: Says of each kind of trouble once in a while.
+        limit: Grants or refuses a place.
+        trouble: Logs each kind of problem at a limited rate.
     """
 
     __slots__ = ("_deadline", "_limit", "_place", "_source", "_trouble")
@@ -47,7 +47,7 @@ class Connection(web.RequestHandler):
         trouble: Repeats,
         loop: asyncio.AbstractEventLoop,
     ) -> None:
-        # aiohttp's hook for access logs is the one that says when an answer has been sent.
+        # aiohttp's access log is the only hook that signals when an answer has been sent.
         super().__init__(server, loop=loop, access_log_class=_Answered, keepalive_timeout=IDLE_S, lingering_time=2.0)
         self._limit = limit
         self._trouble = trouble
@@ -56,7 +56,7 @@ class Connection(web.RequestHandler):
         self._source = ""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take a place; where there is none, refuse in words that need no parser."""
+        """Take a place; if there is none, refuse with a fixed answer."""
         assert isinstance(transport, asyncio.Transport)
         peer = transport.get_extra_info("peername")
         self._source = str(peer[0]) if peer else ""
@@ -77,7 +77,7 @@ class Connection(web.RequestHandler):
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Give a further request on the same connection its time for headers."""
+        """Start the header deadline of the next request on the connection."""
         if self._place is None:
             return
         if self._deadline is None:
@@ -85,13 +85,13 @@ class Connection(web.RequestHandler):
         super().data_received(data)
 
     def began(self) -> None:
-        """Note that a request's headers are complete, and that it is being answered."""
+        """Note that a request's headers are complete and it is being answered."""
         if self._place is not None:
             self._limit.answer(self._place)
             self._within(REQUEST_S, "request took too long")
 
     def answered(self) -> None:
-        """Note that an answer has been sent: aiohttp's own time for idle connections begins."""
+        """Note that an answer has been sent: aiohttp's idle timeout begins."""
         self._stop_waiting()
         if self._place is not None:
             self._limit.rest(self._place)
@@ -103,7 +103,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer what is no HTTP with one line, and log one; what alertd itself fails at keeps its trace."""
+        """Answer and log malformed HTTP with one line each; alertd's own failures keep their traceback."""
         if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
             return super().handle_error(request, status, exc, message)
         reason = one_line((message or "").partition("\n")[0].rstrip(": "))[:_LONGEST_REASON]
@@ -113,7 +113,7 @@ class Connection(web.RequestHandler):
         return response
 
     def log_exception(self, *args: object, **facts: object) -> None:
-        """Log a body that is not what its headers say as the sender's mistake; aiohttp drops the rest of it."""
+        """Log a body that contradicts its headers as the sender's mistake; aiohttp drops the rest of it."""
         error = facts.get("exc_info")
         if isinstance(error, web.RequestPayloadError | HttpProcessingError):
             self._trouble.warning("malformed request", source=self._source, error=type(error).__name__)
@@ -132,7 +132,7 @@ class Connection(web.RequestHandler):
             self._deadline = None
 
     def _cut(self, transport: asyncio.WriteTransport, why: str) -> Callable[[], None]:
-        """Return what ends the connection at once, whether or not the other side reads."""
+        """Return a function that closes the connection at once, whether or not the other side reads."""
 
         def cut() -> None:
             self._trouble.warning(why, source=self._source)
@@ -142,9 +142,9 @@ class Connection(web.RequestHandler):
 
 
 class _Answered(AbstractAccessLogger):
-    """Informs a connection that an answer has been sent; it logs nothing."""
+    """Notifies a connection that an answer has been sent; logs nothing."""
 
     def log(self, request: web.BaseRequest, _response: web.StreamResponse, _time: float) -> None:
-        """Pass it on."""
+        """Notify the connection."""
         if isinstance(request.protocol, Connection):
             request.protocol.answered()

@@ -1,7 +1,7 @@
 """
-The geometry of bars and charts as SVG paths: whole numbers in a box that the page stretches to its own size.
+The geometry of bars and charts as SVG paths: whole numbers in a box that the page scales.
 
-Every colour and width is the style sheet's. Pure: from exact amounts to text.
+The style sheet sets colours and widths. Pure: from exact amounts to text.
 """
 
 from collections.abc import Sequence
@@ -19,19 +19,19 @@ from alertd.core.spend.steps import GroupSteps, SpendSteps
 from alertd.core.values import format_value
 
 HEIGHT = 1000
-"""Of every chart's box."""
+"""Height of every chart's box."""
 WIDTH = 1000
-"""Of a line's and a budget's box."""
+"""Width of the box of a line chart and of a budget's bar."""
 _SLOT, _BAR = 10, 8
-"""A step's share of a box of bars, and what of it is drawn."""
+"""Width of a step in a bar chart, and the drawn part of it."""
 _HEADROOM = Decimal("1.02")
 _LONGEST_BAR = 2
-"""A budget's bar ends at twice its amount; beyond that the words say how much."""
+"""A budget's bar ends at this multiple of its amount; the text says how much more there is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """The texts beside a chart, from the upper edge to the lower."""
+    """Axis labels of a chart, from top to bottom."""
 
     high: str
     middle: str
@@ -44,7 +44,7 @@ class Limit:
 
     y: int
     style: str
-    """The severity's word, or `plain`."""
+    """The severity's name, or `plain`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,31 +55,31 @@ class Drawing:
     height: int
     axis: Axis
     paths: tuple[str, ...]
-    """One for each group, in their order."""
+    """One path for each group, in order."""
     unknown: str = ""
-    """What covers the steps of which something is missing."""
+    """Covers the steps with incomplete bills."""
     zero: int
-    """How far below the upper edge nothing lies."""
+    """The zero line's distance from the upper edge."""
     limits: tuple[Limit, ...] = ()
     is_line: bool = False
     fired: int | None = None
-    """How far from the left edge the alert fired."""
+    """Distance from the left edge to where the alert fired."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetBar:
-    """A budget as a bar: how far what is spent, forecast and over reaches, in a box of WIDTH."""
+    """A budget as a bar: how far the spent, forecast and exceeding amounts extend, in a box of WIDTH."""
 
     spent: int
     forecast: int
-    """0 where there is none."""
+    """0 without one."""
     elapsed: int
     full: int
-    """Where the budget itself ends."""
+    """Position of the budget's amount."""
 
 
 def budget_bar(*, share: Fraction, forecast: Fraction | None, elapsed: Fraction) -> BudgetBar:
-    """Return the bar of a budget, whose longest part fills it."""
+    """Return the bar of a budget, scaled to its longest part."""
     end = min(max(Fraction(1), share, forecast or Fraction(0)), Fraction(_LONGEST_BAR))
 
     def reach(part: Fraction) -> int:
@@ -91,7 +91,7 @@ def budget_bar(*, share: Fraction, forecast: Fraction | None, elapsed: Fraction)
 
 
 def spend_drawing(found: SpendSteps) -> Drawing:
-    """Return the stacked bars of spend over time, the largest group lowest; credits hang below nothing."""
+    """Return the stacked bars of spend over time, the largest group at the bottom; credits extend below zero."""
     groups = [*found.groups, *([found.rest] if found.rest is not None else [])]
     high, low = _reach(groups, len(found.steps))
     scale = _Scale.of([to_decimal(high), to_decimal(low)])
@@ -118,7 +118,7 @@ def spend_drawing(found: SpendSteps) -> Drawing:
 
 
 def chart_drawing(chart: Chart) -> Drawing:
-    """Return an alert's chart: a line with what lies below it, or bars, and its limits."""
+    """Return an alert's chart: a line with the area below it, or bars, and its thresholds."""
     numbers = values(chart)
     scale = _Scale.of([*numbers, *(Decimal(limit.value) for limit in chart.limits)])
     zero = scale.y(Decimal())
@@ -147,13 +147,13 @@ def chart_drawing(chart: Chart) -> Drawing:
 
 
 def severity_style(severity: Severity | None) -> str:
-    """Return the style sheet's word for a severity."""
+    """Return the style sheet's class for a severity."""
     return severity.label if severity is not None else "plain"
 
 
 @dataclass(frozen=True)
 class _Scale:
-    """What the upper and the lower edge of a box stand for."""
+    """The values at the upper and lower edges of a box."""
 
     low: Decimal
     high: Decimal
@@ -169,7 +169,7 @@ class _Scale:
         return int((self.high - value) / (self.high - self.low) * HEIGHT)
 
     def y_of(self, amount: int) -> int:
-        """Return the same of an amount in 1e-10 USD: a year of bars is thousands."""
+        """Return the same for an amount in 1e-10 USD, without Decimal: a year has thousands of bars."""
         high, low = self._bounds
         return (high - amount) * HEIGHT // (high - low)
 
@@ -185,13 +185,13 @@ class _Scale:
 
 
 def _rounded_up(number: Decimal) -> Decimal:
-    """Return a number that is not below, of two digits: it is to be read quickly."""
+    """Return the value rounded up to two digits, for quick reading."""
     step = Decimal(1).scaleb(number.adjusted() - 1)
     return (number / step).to_integral_value(ROUND_CEILING) * step
 
 
 def _reach(groups: Sequence[GroupSteps], steps: int) -> tuple[Usd, Usd]:
-    """Return how far the piles of all groups reach above and below nothing."""
+    """Return how far the stacks of all groups extend above and below zero."""
     piles = [[group.amounts[step] for group in groups] for step in range(steps)]
     high = max((sum(amount for amount in pile if amount > 0) for pile in piles), default=0)
     low = min((sum(amount for amount in pile if amount < 0) for pile in piles), default=0)

@@ -1,7 +1,7 @@
 """
-Every metric by name, labels and meaning: what dashboards and alerts are built on, and what the help page shows.
+Every metric with name, labels and meaning: the basis of dashboards, alerts and the help page.
 
-Names say their unit; amounts are in USD. Which samples a metric has is decided in `metrics` and `overview_metrics`.
+Names include the unit; amounts are in USD. `metrics` and `overview_metrics` supply the samples.
 """
 
 from collections.abc import Iterable
@@ -11,15 +11,15 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from alertd.core.dataclass import dataclass
 
 Sample = tuple[tuple[str, ...], float]
-"""The values of the labels, in their order, and the value."""
+"""Label values in order, and the sample's value."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Family:
-    """One metric; what is not known has no sample."""
+    """A metric; unknown values have no sample."""
 
     name: str
-    """As it is scraped; one that ends in `_total` counts since the start of alertd."""
+    """The name as scraped; names ending in `_total` count since alertd started."""
     meaning: str
     labels: tuple[str, ...] = ()
 
@@ -32,7 +32,7 @@ class Family:
         return family
 
     def one(self, value: float | None) -> Metric:
-        """Return the metric, which has no labels, with its one sample; with none where the value is not known."""
+        """Return a metric without labels with its one sample; without any if the value is unknown."""
         return self.holding([((), value)] if value is not None else [])
 
 
@@ -177,5 +177,5 @@ RELOAD_FAILURES = Family(
 
 
 def families() -> tuple[Family, ...]:
-    """Return every metric in the order in which it is documented."""
+    """Return every metric in documented order."""
     return tuple(value for value in globals().values() if isinstance(value, Family))

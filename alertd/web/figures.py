@@ -1,4 +1,4 @@
-"""What the daemon shows of itself: what happened since the start, counted, and what is known after the last cycle."""
+"""The daemon's own figures: counters since the start, and the overview of the last cycle."""
 
 from collections import Counter
 from dataclasses import field
@@ -12,12 +12,12 @@ from alertd.queries.cycle_report import CycleReport
 
 @dataclass(slots=True)
 class Figures:
-    """Counters of one run of the daemon, which only grow, as Prometheus wants it; and the last overview."""
+    """Counters of one run of the daemon, monotonic as Prometheus requires, and the last overview."""
 
     cycles: Counter[str] = field(default_factory=Counter)
     """By result, `ok` or `failed`."""
     is_failing: bool = False
-    """Whether the last cycle did not finish, so that nothing of it is stored."""
+    """Whether the last cycle did not finish, so that nothing of it was stored."""
     rows: int = 0
     hours_changed: int = 0
     rows_rounded: int = 0
@@ -26,13 +26,13 @@ class Figures:
     task_failures: Counter[str] = field(default_factory=Counter)
     """By task."""
     notifications: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By receiver and what became of an attempt."""
+    """By receiver and outcome of an attempt."""
     actions: Counter[str] = field(default_factory=Counter)
-    """Requests for actions by the state that they reached."""
+    """Action requests by the state reached."""
     durations_s: dict[str, float] = field(default_factory=dict)
-    """How long the last cycle's parts took, by name; empty until one has finished."""
+    """Seconds that the parts of the last cycle took, by name; empty before the first has finished."""
     overview: Overview | None = None
-    """What is known since the last cycle; None until one has finished, and where nobody can look."""
+    """The overview of the last cycle; None before the first has finished, and without an HTTP server."""
 
     def note_cycle(self, report: CycleReport) -> None:
         """Count a finished cycle."""
@@ -54,14 +54,14 @@ class Figures:
         self.task_failures[task] += 1
 
     def note_action(self, state: ActionState) -> None:
-        """Count a step of a request for an action."""
+        """Count a state change of an action request."""
         self.actions[state.value] += 1
 
     def note_overview(self, overview: Overview, seconds: float) -> None:
-        """Keep what is known after a cycle, and how long it took to put together."""
+        """Keep the overview of a cycle, and how long it took to compute."""
         self.overview = overview
         self.durations_s["overview"] = seconds
 
     def note_attempt(self, receiver: str, state: EntryState) -> None:
-        """Count what became of an attempt to send."""
+        """Count the outcome of an attempt to send."""
         self.notifications[receiver, state.value.replace(" ", "_")] += 1

@@ -1,8 +1,8 @@
 """
-The guard of the HTTP server: which requests are answered, who asks, and signing in and out.
+Guards the HTTP server: which requests are answered, who sends them, and signing in and out.
 
-It refuses foreign host names, requests from beyond this host without the token, and writes that another site had a
-browser send. What is written behind it is for others to decide.
+It refuses foreign host names, requests from other hosts without the token, and writes that another site made a
+browser send. Handlers decide about everything else.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ STATIC = "/static/"
 LOGIN = "/login"
 _BEARER = "bearer"
 _ANSWER_S = 30.0
-"""How long a request's body and the work for it may take: a store that does not answer must not keep connections."""
+"""Seconds for a request's body and its processing: a store that does not answer must not hold connections."""
 _MALFORMED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNSUPPORTED_MEDIA_TYPE})
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -37,7 +37,7 @@ _HEADERS = {
         "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
         "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
     ),
-    # Without a referrer at all browsers would send `Origin: null` with our own forms.
+    # With no referrer at all, browsers would send `Origin: null` with our own forms.
     "Referrer-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -47,7 +47,7 @@ _HEADERS = {
 
 
 class Guard:
-    """Stands before every handler of one server."""
+    """Runs before every handler of a server."""
 
     def __init__(self, listen: Listen, *, sessions: Sessions) -> None:
         self._listen = listen
@@ -55,12 +55,12 @@ class Guard:
         self._trouble = Repeats()
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the paths of signing in and out."""
+        """Return the paths for signing in and out."""
         return [web.get(LOGIN, self._form), web.post(LOGIN, self._sign_in), web.post("/logout", self._sign_out)]
 
     @property
     def middleware(self) -> Middleware:
-        """What every request passes."""
+        """The middleware for every request."""
 
         @web.middleware
         async def guard(request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -76,10 +76,10 @@ class Guard:
 
     @staticmethod
     async def protect(_: web.Request, response: web.StreamResponse) -> None:
-        """Give a response, whoever made it, the headers that keep browsers from harm."""
+        """Add the security headers to a response, whoever made it."""
         for name, value in _HEADERS.items():
             response.headers.setdefault(name, value)
-        # Not which libraries in which versions answer.
+        # Do not reveal libraries and versions.
         response.headers["Server"] = "alertd"
 
     async def _answer_in_time(self, request: web.Request, handler: Handler) -> web.StreamResponse:
@@ -97,7 +97,7 @@ class Guard:
         return self._turned_away(request) or await self._handled(request, handler)
 
     def _turned_away(self, request: web.Request) -> web.StreamResponse | None:
-        """Return what is answered to who may not ask; None where they may."""
+        """Return the refusal for a request that is not allowed; None if it is."""
         if any(map(self._listen.is_host_refused, _asked_hosts(request))):
             words = "ask for localhost or 127.0.0.1; behind a proxy set ALERTD_EXTERNAL_URL to the page's address"
             return self._refuse(request, HTTPStatus.MISDIRECTED_REQUEST, words)
@@ -117,7 +117,7 @@ class Guard:
         return None
 
     def _may_be_signed_in(self, request: web.Request) -> bool:
-        """Return whether another site led to a page: the browser kept a session's cookie back, if there is one."""
+        """Return whether another site linked to a page: browsers then withhold the session's cookie."""
         is_page = request.method == "GET" and wants_html(request) and not request.path.startswith(STATIC)
         is_led_here = request.headers.get("Sec-Fetch-Site") in {"cross-site", "same-site"}
         has_session = self._sessions.is_possible and self.visitor(request) is None
@@ -141,13 +141,13 @@ class Guard:
             return self._refuse(request, HTTPStatus.INTERNAL_SERVER_ERROR, words)
 
     def visitor(self, request: web.Request) -> Visitor | None:
-        """Return who asks; None where nobody showed the token."""
+        """Return the requester; None if the token was never given."""
         if (token := _bearer(request)) is not None:
             return Visitor(name="") if self._sessions.is_token(token) else None
         return self._sessions.visitor(request.cookies.get(COOKIE, ""))
 
     def _judge_bearer(self, request: web.Request) -> web.Response | None:
-        """Count a wrong token of a script; refuse one that comes from where too many were wrong of late."""
+        """Count a script's wrong token; refuse one whose source sent too many wrong tokens recently."""
         token = _bearer(request)
         if token is None or not self._sessions.is_possible:
             return None
@@ -180,9 +180,9 @@ class Guard:
 
     def _come_again(self, path: str) -> web.Response:
         """
-        Have the browser ask once more by itself.
+        Make the browser repeat the request from our own page.
 
-        It keeps the session's cookie back where another site's link leads here, from a mail or a chat, and sends it
+        It withholds the session's cookie when a link from another site, a mail or a chat leads here, and sends it
         when our own page does.
         """
         response = page("onward.html", {"path": own_path(path)})
@@ -196,16 +196,16 @@ class Guard:
 
     async def require_own(self, request: web.Request) -> Visitor:
         """
-        Return who writes, once it is sure that they mean it.
+        Return the requester of a write, after checking that the request is intended.
 
         Raises:
-            HTTPException: Nobody showed the token, or another site had a browser send this.
+            HTTPException: There is no token, or another site made a browser send this.
         """
         visitor = self.visitor(request)
         if visitor is None:
             raise web.HTTPUnauthorized
         if not visitor.mark:
-            # The request carries the token itself, which no other site can make a browser do.
+            # The request carries the token itself, which another site cannot make a browser do.
             return visitor
         if not self._is_from_here(request):
             raise web.HTTPForbidden
@@ -215,13 +215,13 @@ class Guard:
         return visitor
 
     def _is_from_here(self, request: web.Request) -> bool:
-        """Return whether a browser says that one of our own pages sent the request, as far as it says anything."""
+        """Return whether one of our own pages sent the request, as far as the browser says."""
         site = request.headers.get("Sec-Fetch-Site")
         if site is not None and site not in {"same-origin", "none"}:
             return False
         origin = request.headers.get("Origin")
         ours = {request.headers.get("Host", "").lower(), self._listen.external_host} - {""}
-        # Compared as text: a browser's own word for an origin needs no parser, and anything else is none of ours.
+        # Compared as text: a browser's serialised origin needs no parser, and any other form is not ours.
         return origin is None or origin.lower().partition("://")[2] in ours
 
     async def _form(self, request: web.Request) -> web.StreamResponse:
@@ -278,7 +278,7 @@ _WORDS = {
 
 def _asked_hosts(request: web.Request) -> list[str]:
     """
-    Return every host that a request names: each `Host`, and the one in its first line where a whole URL stands there.
+    Return every host that a request names: each `Host`, and the one in the request line if that has a full URL.
 
     Source: RFC 9112, 3.2.2 (the absolute form replaces the header) and 3.2 (one header at most).
     """
@@ -290,22 +290,22 @@ def _asked_hosts(request: web.Request) -> list[str]:
 
 
 def _bearer(request: web.Request) -> str | None:
-    """Return the token that a script sends; None where it sends none."""
+    """Return the token that a script sends; None without one."""
     scheme, _, token = request.headers.get("Authorization", "").partition(" ")
     return token.strip() if scheme.lower() == _BEARER else None
 
 
 def wants_html(request: web.Request) -> bool:
-    """Return whether a person's browser asks."""
+    """Return whether the request comes from a person's browser."""
     return "text/html" in request.headers.get("Accept", "")
 
 
 def see_other(path: str) -> web.Response:
-    """Return the answer that sends a browser on to another page."""
+    """Return a redirect to another page."""
     return web.Response(status=HTTPStatus.SEE_OTHER, headers={"Location": path})
 
 
 def own_path(text: str) -> str:
-    """Return a path of this server; what leads elsewhere leads to the beginning."""
+    """Return a path of this server; anything that leads elsewhere becomes the start page."""
     is_own = text.startswith("/") and not text.startswith(("//", "/\\")) and text.isprintable()
     return text if is_own else "/"

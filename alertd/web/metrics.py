@@ -24,7 +24,7 @@ from alertd.web.overview_metrics import overview_metrics
 
 
 class MetricsPage:
-    """The page that Prometheus reads; lives as long as the server."""
+    """Renders the metrics for Prometheus, for the life of the server."""
 
     def __init__(self, figures: Figures) -> None:
         self._figures = figures
@@ -37,7 +37,7 @@ class MetricsPage:
         Return every metric.
 
         Args:
-            store_bytes: 0 where it is not known.
+            store_bytes: Size of the store; 0 if unknown.
         """
         present = _text(
             [*_of_status(status, store_bytes), *_of_alerts(status.open_alerts), *_of_figures(self._figures)]
@@ -45,7 +45,7 @@ class MetricsPage:
         return present + self._overview() + generate_latest(self._process)
 
     def _overview(self) -> bytes:
-        """Return what the last overview says: rendered once for each, as Prometheus asks many times in between."""
+        """Return the samples of the last overview, rendered once per overview because Prometheus scrapes more often."""
         overview = self._figures.overview
         if overview is not None and overview is not self._shown[0]:
             self._shown = (overview, _text(overview_metrics(overview)))
@@ -54,7 +54,7 @@ class MetricsPage:
 
 def _text(metrics: Iterable[Metric]) -> bytes:
     registry = CollectorRegistry(auto_describe=False)
-    # A metric without a sample would be two lines that say nothing.
+    # A metric without samples would be two useless lines.
     registry.register(_Collector([metric for metric in metrics if metric.samples]))
     return generate_latest(registry)
 

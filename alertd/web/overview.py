@@ -1,7 +1,7 @@
 """
-What the overview of the status page says: figures and words, chosen here; the templates only lay them out.
+The content of the status page's overview: figures and texts; the templates only lay them out.
 
-Pure: from what is known to what is shown. What is not known is said to be so, never shown as nothing.
+Pure: from data to content. Unknown values are shown as unknown, never as zero.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -46,15 +46,15 @@ class AlertLine:
     headline: str
     value: str
     threshold: str
-    """`critical from $180.00`; empty where it has none."""
+    """`critical from $180.00`; empty without a threshold."""
     team: str
-    """Of the owner; empty where none is known."""
+    """The owner's team; empty if unknown."""
     age: str
     since: datetime
     known_to: str
-    """Who acknowledged it, empty where nobody does."""
+    """Who acknowledged it; empty if nobody did."""
     withheld: str
-    """What withholds its notifications now, in words; empty where nothing does."""
+    """What suppresses its notifications now, in words; empty if nothing does."""
     caveats: tuple[str, ...]
 
 
@@ -74,7 +74,7 @@ class BillLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BalanceLine:
-    """What an account can still spend."""
+    """The balance of an account."""
 
     headline: str
     facts: tuple[tuple[str, str], ...]
@@ -83,7 +83,7 @@ class BalanceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RunningLine:
-    """One owner that runs now."""
+    """One owner that is running now."""
 
     name: str
     product: str
@@ -91,14 +91,14 @@ class RunningLine:
     since: datetime | None
     rate: str
     busy: str
-    """Its GPUs' utilisation; empty where it is not known."""
+    """Its GPUs' utilisation; empty if unknown."""
     alerts: tuple[str, ...]
-    """Fingerprints of what fires on it."""
+    """Fingerprints of the alerts firing on it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceLine:
-    """One silence that holds now."""
+    """One active silence."""
 
     id: str
     matches: str
@@ -109,16 +109,16 @@ class SilenceLine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OverviewPage:
-    """Everything but the spend over time."""
+    """Everything except the spend over time."""
 
     title: str
-    """Of the window: how it stands, before anything else."""
+    """Title of the browser window, beginning with the state."""
     verdict: str
     state: str
-    """`firing`, `calm`, or `unsure` while something is wrong or nothing known, for the style sheet."""
+    """`firing`, `calm`, or `unsure` while something is wrong or unknown, for the style sheet."""
     problems: tuple[str, ...]
     hints: tuple[str, ...]
-    """What is hardly meant in the rules, and no fault of alertd."""
+    """Warnings about the rules."""
     tiles: tuple[Tile, ...]
     firing: tuple[AlertLine, ...]
     firing_more: int
@@ -131,23 +131,23 @@ class OverviewPage:
     running: tuple[RunningLine, ...]
     running_more: int
     running_rate: str
-    """What all of it costs an hour; empty where nothing runs."""
+    """Total cost an hour; empty if nothing runs."""
     silences: tuple[SilenceLine, ...]
     silences_more: int
     billed_through: datetime | None
     is_new: bool
-    """No bill was read yet."""
+    """Whether no bill has been read yet."""
     is_starting: bool
-    """No poll has ended since the start: sums, budgets and what runs are not worked out yet."""
+    """Whether no poll has finished since the start: sums, budgets and what runs are not computed yet."""
     now: datetime
 
 
 def overview_page(known: PageFacts) -> OverviewPage:
-    """Choose what is shown of everything that is known."""
+    """Return the content of the overview."""
     firing = [alert for alert in known.alerts if alert.state is AlertState.FIRING]
     pending = [alert for alert in known.alerts if alert.state is AlertState.PENDING]
     edge = known.data.edge(known.data.books)
-    # The page comes from the daemon itself: before its first poll has ended nothing is wrong with that.
+    # The daemon itself serves the page: an unfinished first poll is not a problem.
     problems = known.status.problems if known.status.last_cycle is not None else ()
     silences = [silence for silence in known.silences if silence.is_active(known.now)]
     headlines = {alert.fingerprint: alert.headline for alert in known.alerts} if silences else {}
@@ -182,7 +182,7 @@ def overview_page(known: PageFacts) -> OverviewPage:
 
 
 def _worst(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return as many alerts as are listed, the most urgent first."""
+    """Return the alerts to list, the most urgent first."""
     return nsmallest(_MOST_ALERTS, alerts, key=_urgency)
 
 
@@ -204,7 +204,7 @@ def _verdict(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
 
 
 def alert_line(alert: Alert, held: Holds, now: datetime) -> AlertLine:
-    """Return an alert as a list shows it."""
+    """Return an alert's entry in a list."""
     since = alert.resolved_at or alert.fired_at or alert.started_at
     mutes = mutes_of(alert, held)
     return AlertLine(
@@ -219,14 +219,14 @@ def alert_line(alert: Alert, held: Holds, now: datetime) -> AlertLine:
         age=format_age(max(now - since, timedelta())),
         since=since,
         known_to=alert.acknowledged_by or "",
-        # Who acknowledged it is said by itself.
+        # The acknowledgement is shown separately.
         withheld=mutes_text(mute for mute in mutes if mute.kind is not MuteKind.ACKNOWLEDGEMENT),
         caveats=alert.caveats,
     )
 
 
 def _ended(known: PageFacts) -> list[Alert]:
-    """Return what ended lately, the last first."""
+    """Return the alerts that ended recently, the latest first."""
     since = known.now - _ENDED_LATELY
     found = [a for a in known.alerts if a.resolved_at is not None and a.fired_at is not None and a.resolved_at >= since]
     return sorted(found, key=lambda a: (a.resolved_at or since, a.fingerprint), reverse=True)[:_ENDED_SHOWN]
@@ -246,7 +246,7 @@ def _bill_line(tracked: TrackedBill) -> BillLine:
 
 
 def _balances(known: PageFacts) -> Iterable[BalanceLine]:
-    """Yield every balance, with how long it lasts where a rule says by which pace."""
+    """Yield every balance, with its runway where a rule defines the pace."""
     runways: dict[str, Runway] = {}
     for _, runway in known.overview.runways if known.overview is not None else ():
         runways.setdefault(runway.balance.account, runway)
@@ -273,7 +273,7 @@ def _running_line(row: Running, known: PageFacts, alerts: tuple[str, ...]) -> Ru
 
 
 def _silence_line(silence: Silence, headlines: Mapping[str, str]) -> SilenceLine:
-    """Return a silence with what it withholds: an alert by its headline where it is about one."""
+    """Return a silence with what it mutes; a silence of a single alert shows its headline."""
     matches = []
     for name, patterns in silence.matchers:
         text = ",".join(patterns.texts)

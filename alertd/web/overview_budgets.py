@@ -10,7 +10,7 @@ from alertd.core.words import group_name
 from alertd.web.drawing import BudgetBar, budget_bar
 
 _BUDGETS = 8
-"""So many are shown at once, the rest after a click."""
+"""Number of budgets shown at once; the others after a click."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,17 +20,17 @@ class BudgetLine:
     name: str
     group: str
     state: str
-    """`over`, `risk` (forecast to be over, or spent too fast) or `ok`, for the style sheet; the words say it too."""
+    """`over`, `risk` (forecast to exceed, or spent too fast) or `ok`, for the style sheet; the text says it too."""
     word: str
     clause: str
     fast: str
-    """How fast it is spent, where that is too fast."""
+    """How fast it is being spent, if that is too fast."""
     period: str
     forecast: str
     is_complete: bool
     bar: BudgetBar
     label: str
-    """The bar in words."""
+    """Text alternative of the bar."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,13 +40,13 @@ class Budgets:
     shown: tuple[BudgetLine, ...]
     folded: tuple[BudgetLine, ...]
     unlisted: int
-    """So many more are only counted."""
+    """Number of further budgets, which are not listed."""
     undecided: tuple[str, ...]
-    """Rules that decide nothing about some groups, and why."""
+    """Rules that cannot judge some groups, and why."""
 
 
 def budgets_of(overview: Overview | None, owners: OwnerDirectory) -> Budgets:
-    """Return the budgets as the page shows them; none before the first poll."""
+    """Return the budgets for the page; none before the first poll."""
     budgets = overview.budgets if overview is not None else NO_BUDGETS
     lines = [_budget_line(each, owners) for each in budgets.figures]
     return Budgets(

@@ -1,7 +1,7 @@
 """
-The metrics of what was spent, budgeted and owed, from the overview that each cycle leaves.
+The metrics of spend, budgets and debt, from the overview that each cycle makes.
 
-Amounts become floats here, as Prometheus has no other numbers: exact to the cent up to 10^13 USD. Nothing may be
+Amounts become floats here, because Prometheus has no other numbers: exact to the cent up to 10^13 USD. Nothing may be
 calculated from them in alertd. The number of label values is bounded, whatever names the bills bring.
 """
 
@@ -19,16 +19,16 @@ from alertd.core.spend.bill import BillStatus, TrackedBill
 from alertd.web import families
 
 OTHER = "other"
-"""What is summed because it is too much for labels of its own; the name of a group always has a `=`."""
+"""The label value for the sum of groups beyond the limit; the name of a group always has a `=`."""
 _LONGEST = 80
-"""A name longer than that is cut, and made unique by a digest."""
+"""Maximum characters of a name; longer ones are cut and made unique by a digest."""
 _DIGEST = 8
 _DAY_S = 86_400
 _UNSETTLED = (BillStatus.PENDING, BillStatus.OUTED, BillStatus.OVERDUE)
 
 
 def overview_metrics(overview: Overview) -> Iterator[Metric]:
-    """Yield what is known after a cycle; what is not known has no sample."""
+    """Yield the metrics after a cycle; unknown values have no sample."""
     yield from _of_spend(overview.spend)
     yield from _of_budgets(overview.budgets.rules)
     yield from _of_balances(overview.runways)
@@ -65,7 +65,7 @@ def _of_budgets(rules: Iterable[RuleBudgets]) -> Iterator[Metric]:
 
 def _of_balances(runways: Iterable[tuple[str, Runway]]) -> Iterator[Metric]:
     runways = tuple(runways)
-    # Several rules may watch one account, and all see the same balance.
+    # Several rules may watch one account; they all see the same balance.
     balances = {runway.balance.account: runway.balance for _, runway in runways}
     keyed = [((runway.balance.account, rule), runway) for rule, runway in runways]
     yield families.BALANCE.holding(((account,), _usd(balance.available)) for account, balance in balances.items())
@@ -79,7 +79,7 @@ def _of_balances(runways: Iterable[tuple[str, Runway]]) -> Iterator[Metric]:
 
 
 def _of_bills(bills: Iterable[TrackedBill]) -> Iterator[Metric]:
-    """Yield debt and number by account and status: of an account with any bill for every status, 0 where none is."""
+    """Yield debt and count by account and status; an account with any bill has a sample for every status."""
     known = [tracked.bill for tracked in bills]
     statuses = (*(status.value for status in _UNSETTLED), OTHER)
     owed = {(bill.account, status): 0 for bill in known for status in statuses}
@@ -94,14 +94,14 @@ def _of_bills(bills: Iterable[TrackedBill]) -> Iterator[Metric]:
 
 
 def group_label(group: Labels | None) -> str:
-    """Return a group as one label value, `owner=gpu-1,team=research`: never endless, never that of another."""
+    """Return a group as one label value, `owner=gpu-1,team=research`: bounded in length, and unique."""
     if group is None:
         return OTHER
     return ",".join(f"{name}={_cut(value)}" for name, value in group)
 
 
 def _cut(value: str) -> str:
-    """Return a name without commas, which part names; one that is changed ends in a digest of what it was."""
+    """Return a name without commas, which separate names; a changed name ends in a digest of the original."""
     plain = value.replace(",", ";")
     if plain == value and len(value) <= _LONGEST:
         return value

@@ -27,7 +27,7 @@ class Tile:
 
 
 def tiles_of(known: PageFacts, edge: int | None) -> Iterable[Tile]:
-    """Yield what is spent, owed and left, as far as it is known."""
+    """Yield the tiles for spend, debt and balance, as far as they are known."""
     if known.overview is not None and edge is not None:
         yield from _spend_tiles(known.overview)
     owed = Usd(sum(tracked.bill.owed for tracked in known.bills))
@@ -55,7 +55,7 @@ def _spend_tiles(overview: Overview) -> Iterable[Tile]:
 
 
 def _about(billed: Billed) -> str:
-    """Say what a sum comes to once everything is billed; nothing where that is the sum itself."""
+    """Say the estimated sum once everything is billed; empty if it equals the billed sum."""
     return about_once(billed.expected, billed.lagging) if billed.expected != billed.amount else ""
 
 

@@ -1,4 +1,4 @@
-"""What the status page is made from, and what it may ask of the daemon. Shapes only: the daemon fills them."""
+"""The data of the status page, and the interface through which it queries the daemon. Types only."""
 
 from datetime import datetime
 from typing import Protocol
@@ -33,38 +33,38 @@ class PageFacts:
     """Open outbox entries."""
     silences: tuple[Silence, ...]
     bills: tuple[TrackedBill, ...]
-    """Of the accounts that are watched."""
+    """Books of the watched accounts."""
     balances: tuple[Balance, ...]
     data: DataState
     audience: Audience
     timezone: str = "UTC"
-    """Whose months spend is shown by."""
+    """The time zone whose months are shown."""
     overview: Overview | None
     """None until the first cycle has finished."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFile:
-    """All that is known of one alert."""
+    """Everything known about one alert."""
 
     known: PageFacts
     history: AlertHistory
     rule: Rule | None
-    """None where the rules in force have none of that name."""
+    """None if the rules in force have no rule of that name."""
     chart: Chart | None
     acting: Acting
-    """What may be done about alerts, and what was."""
+    """Actions that are offered on alerts, and those that were requested."""
 
 
 class PageContext(Protocol):
-    """The daemon as the page sees it."""
+    """The daemon's interface for the page."""
 
     def now(self) -> datetime:
-        """Return the time."""
+        """Return the current time."""
 
     async def look(self) -> PageFacts:
         """
-        Return what is known now.
+        Return the current data.
 
         Raises:
             StoreError: The store cannot be read.
@@ -72,7 +72,7 @@ class PageContext(Protocol):
 
     async def spend(self, known: PageFacts, steps: Steps | None) -> StepSums | None:
         """
-        Return the spend of the last hours by the hour or day, from the store; None while nothing was read.
+        Return the spend of the last hours by hour or day, from the store; None before the first read.
 
         Raises:
             StoreError: The store cannot be read.
@@ -80,10 +80,10 @@ class PageContext(Protocol):
 
     async def file_of(self, fingerprint: str) -> AlertFile:
         """
-        Return what is known of the alert with a fingerprint, or the beginning of one.
+        Return what is known about the alert with a fingerprint or fingerprint prefix.
 
         Raises:
-            RequestError: There is none, or more than one.
+            RequestError: No alert matches, or several do.
             StoreError: The store cannot be read.
         """
 
@@ -92,6 +92,6 @@ class PageContext(Protocol):
         Acknowledge or silence.
 
         Raises:
-            RequestError: It cannot be done as asked.
-            StoreError: Nothing was kept.
+            RequestError: It cannot be done as requested.
+            StoreError: Nothing was stored.
         """

@@ -1,5 +1,5 @@
 """
-The status page for people: an overview, spend as a table, each alert's own page, and what may be asked.
+The status page for people: the overview, spend as a table, a page for each alert, and requests.
 
 It asks the daemon, lets the models choose the words, and hands them to templates. Nothing is changed but by a POST of
 somebody who showed the token, by the same way as the commands'.
@@ -28,15 +28,15 @@ from alertd.web.spend_panel import GROUPS_SHOWN, Choice, GroupBy, Window, months
 from alertd.web.styles import answer_file, page
 
 _MOST_IN_CSV = 100_000
-"""Groups: as many owners as an account may have."""
+"""Maximum number of groups: as many owners as an account may have."""
 
 
 class StatusPages:
     """
-    What people are answered.
+    Answers people's requests.
 
     Args:
-        refresh_s: How often an open page is read again.
+        refresh_s: Seconds between refreshes of an open page.
     """
 
     def __init__(self, context: PageContext, *, guard: Guard, sessions: Sessions, refresh_s: int) -> None:
@@ -46,7 +46,7 @@ class StatusPages:
         self._refresh_s = refresh_s
 
     def routes(self) -> list[web.RouteDef]:
-        """Return every path and who answers it."""
+        """Return every path with its handler."""
         return [
             web.get("/", self._overview),
             web.get("/spend", self._spend),
@@ -161,7 +161,7 @@ class StatusPages:
     async def _write(
         self, request: web.Request, ask: Callable[[Mapping[str, str], str], Awaitable[Request]]
     ) -> web.StreamResponse:
-        """Do what a form or a script asks for, and say what came of it."""
+        """Carry out the request of a form or script, and report the outcome."""
         visitor = await self._guard.require_own(request)
         fields = await read_form(request)
         try:
@@ -181,7 +181,7 @@ def _choice(request: web.Request) -> Choice:
 
 
 def _author(visitor: Visitor, fields: Mapping[str, str]) -> str:
-    """Return who asks, as histories name them."""
+    """Return the requester's name, as shown in histories."""
     if visitor.mark:
         return f"{visitor.name or 'somebody'} (status page)"
     return f"{clean_name(fields.get('by', '')) or 'a script'} (HTTP)"

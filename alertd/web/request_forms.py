@@ -1,4 +1,4 @@
-"""What the forms of the status page ask for: from their fields to requests. Pure."""
+"""Turns the fields of the status page's forms into requests. Pure."""
 
 import hashlib
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ from alertd.core.alerts.requests import (
 
 def acknowledgement(fingerprint: str, fields: Mapping[str, str], *, by: str) -> Acknowledge:
     """
-    Return the request to acknowledge an alert, or to take that back.
+    Return the request to acknowledge an alert, or to withdraw the acknowledgement.
 
     Raises:
         RequestError: The form asks for what cannot be.
@@ -53,7 +53,7 @@ def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: dateti
     Return the request to silence one alert.
 
     Args:
-        timezone: Whose month it is that ends.
+        timezone: The zone in which a month ends.
 
     Raises:
         RequestError: The form asks for what cannot be.
@@ -68,5 +68,5 @@ def silence(fingerprint: str, fields: Mapping[str, str], *, by: str, now: dateti
         timezone=timezone,
         **end_parts(length),
     )
-    # The same form, sent twice, is the same silence.
+    # The same form, sent twice, makes one silence.
     return parse_silence(written, id=hashlib.sha256(mark.encode(errors="surrogateescape")).hexdigest()[:8], now=now)

@@ -1,8 +1,8 @@
 """
 The HTTP server: health for probes, metrics for Prometheus, JSON for scripts, and the status page for people.
 
-It reads the store through the daemon's own thread. A page that cannot be served is an answer with a status, never a
-stop of the daemon.
+It reads the store through the daemon's own thread. A page that fails is answered with an error status and never
+stops the daemon.
 """
 
 import asyncio
@@ -31,21 +31,21 @@ from alertd.web.metrics import MetricsPage
 
 _LARGEST_FORM = 1 << 16
 _ACCEPTED_AT_ONCE = 32
-"""Connections that one turn of the loop accepts, and that wait for it."""
+"""Listen backlog, and connections accepted in one turn of the loop."""
 _LAST_ANSWERS_S = 2.0
-"""How long answers under way may take when the serving ends: a stop waits for nobody who reads slowly."""
+"""Seconds that pending answers may take when the server stops: slow readers must not delay a stop."""
 _STATUS_S = 5.0
-"""How long probes, scrapers and scripts wait for the store: they give up soon after."""
+"""Seconds that probes, scrapers and scripts wait for the store: they give up soon after."""
 METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class Endpoints:
     """
-    What is answered.
+    The handlers for machines.
 
     Args:
         status: Judges the daemon.
-        stuck: Says which parts of it do not move any more; it waits for nothing.
+        stuck: Returns which parts no longer make progress, without waiting.
         alerts: Every alert with its latest episode, and the open outbox entries.
         store_bytes: The size of the database file.
     """
@@ -67,7 +67,7 @@ class Endpoints:
         self._store_bytes = store_bytes
 
     def routes(self) -> list[web.RouteDef]:
-        """Return every path and who answers it."""
+        """Return every path with its handler."""
         return [
             web.get("/healthz", self._healthz),
             web.get("/readyz", self._readyz),
@@ -77,7 +77,7 @@ class Endpoints:
         ]
 
     async def _healthz(self, _: web.Request) -> web.Response:
-        """Alive: the loop turns, and polling, store and sending move; what is not well but moves is alive."""
+        """Liveness: the loop runs, and polling, store and delivery make progress, even if not everything is well."""
         return self._dead() or web.Response(text="ok\n")
 
     def _dead(self) -> web.Response | None:
@@ -85,11 +85,11 @@ class Endpoints:
         return web.Response(status=503, text=f"stuck: {'; '.join(stuck)}\n") if stuck else None
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        """Ready: the store answers and nothing is wrong."""
-        # First what needs no store: one that does not answer would keep every probe waiting.
+        """Readiness: the store answers and nothing is wrong."""
+        # First the checks that need no store, since a store that does not answer would keep every probe waiting.
         if (dead := self._dead()) is not None:
             return dead
-        # The store cannot say so itself: it may be readable, and not writable.
+        # The store may be readable but not writable, so it cannot report this.
         if self._figures.is_failing:
             return web.Response(status=503, text="the last poll failed; see alertd's log\n")
         try:
@@ -98,7 +98,7 @@ class Endpoints:
             return web.Response(status=503, text="the store does not answer; see alertd's log\n")
         if status.is_healthy:
             return web.Response(text="ok\n")
-        # Without the figures that problems name: probes need no token.
+        # Without the figures in the problems, because probes need no token.
         return web.Response(status=503, text=f"{format_count(len(status.problems), 'problem')}; see `alertd status`\n")
 
     async def _judged(self) -> Status:
@@ -140,11 +140,11 @@ async def serve(listen: Listen, guard: Guard, routes: Iterable[web.RouteDef]) ->
     Serve while the block runs; yield the port.
 
     Args:
-        guard: Says who is answered.
-        routes: What is answered.
+        guard: Decides which requests are answered.
+        routes: The handlers.
 
     Raises:
-        SettingsError: The address is taken or not this host's.
+        SettingsError: The address is in use or not this host's.
     """
     application = web.Application(middlewares=[guard.middleware], client_max_size=_LARGEST_FORM)
     application.add_routes([*guard.routes(), *routes])
@@ -181,10 +181,10 @@ async def _listening(listen: Listen, runner: web.AppRunner) -> asyncio.Server:
 
 
 def socket_for_both(port: int) -> socket.socket:
-    """Return a socket for every address of IPv6 and IPv4, as people expect of `[::]`; asyncio would leave IPv4 out."""
+    """Return a dual-stack socket, as people expect of `[::]`; asyncio would leave IPv4 out."""
     return socket.create_server(("::", port), family=socket.AF_INET6, dualstack_ipv6=True)
 
 
 def _why(error: OSError) -> str:
-    """Return the system's own words: the event loop puts the address before them once more."""
+    """Return the system's own message, without the address that the event loop adds."""
     return os.strerror(error.errno) if error.errno and error.errno > 0 else error.strerror or str(error)

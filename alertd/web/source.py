@@ -1,24 +1,24 @@
-"""Who a request comes from: the address of the connection, or what a proxy near by says it was."""
+"""Where a request comes from: the address of the connection, or the one that a nearby proxy reports."""
 
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from aiohttp import web
 
 _CLIENT_PREFIX = 64
-"""Bits of an IPv6 address that one customer has: within them anybody can choose another."""
+"""Prefix length of an IPv6 network assigned to one customer, who can choose any address within it."""
 
 
 def peer_of(request: web.BaseRequest) -> str:
-    """Return the address of the other end of the connection; empty where it is not known."""
+    """Return the address of the other end of the connection; empty if unknown."""
     found = request.transport.get_extra_info("peername") if request.transport is not None else None
     return str(found[0]) if isinstance(found, tuple) and found else ""
 
 
 def source_of(request: web.BaseRequest) -> str:
     """
-    Return whose mistakes are counted together: an address, or a network of IPv6.
+    Return the source by which failures are counted: an address, or an IPv6 network.
 
-    Of what a proxy of one's own network says only its own last word counts: the rest is the visitor's to choose.
+    Of a local proxy's header only the last entry counts, which the proxy added: visitors can forge the rest.
     """
     peer = peer_of(request)
     address = _address(peer)

@@ -1,7 +1,7 @@
 """
-Spend over time as the status page shows it: choices of window and grouping, the chart, its figures as a table.
+Spend over time on the status page: choices of window and grouping, the chart, and its figures as a table.
 
-Pure. The chart says no more than the table: whoever does not see it reads the same.
+Pure. The table has everything the chart shows, for readers who cannot see the chart.
 """
 
 import csv
@@ -22,16 +22,16 @@ from alertd.core.words import group_name
 from alertd.web.drawing import Drawing, spend_drawing
 
 GROUPS_SHOWN = 8
-"""More colours than these nobody can distinguish."""
+"""Maximum number of colours that people can distinguish."""
 _OTHERS_LISTED = 100
 _GAPS_TOLD = 4
 _MONTHS = 6
 _UNITS_DRAWN = UNITS_PER_USD // 10_000
-"""Scripts get 0.0001 USD as whole numbers: finer than a pixel, and exact up to 900 billion."""
+"""Scripts get whole numbers of 0.0001 USD: finer than a pixel, and exact up to 900 billion."""
 
 
 class Window(StrEnum):
-    """How far back spend is shown."""
+    """A window for which spend is shown."""
 
     DAY = "24h"
     WEEK = "7d"
@@ -47,7 +47,7 @@ class Window(StrEnum):
 
 
 class GroupBy(StrEnum):
-    """What spend is grouped by."""
+    """A dimension to group spend by."""
 
     CATEGORY = "category"
     OWNER = "owner"
@@ -58,27 +58,27 @@ class GroupBy(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Choice:
-    """What spend over time is shown for."""
+    """The selection of spend to show."""
 
     window: Window
     by: GroupBy
     month: str = ""
-    """`2026-10` in place of the window; empty where there is none."""
+    """A month such as `2026-10` instead of the window; empty if none is chosen."""
 
     @property
     def query(self) -> str:
-        """Which hours are shown, as a link has it."""
+        """The chosen hours, as a link's parameter."""
         return f"month={self.month}" if self.month else f"window={self.window}"
 
     def steps(self, data: DataState, timezone: str) -> Steps | None:
-        """Return the hours or days; None where nothing is known of them."""
+        """Return the hours or days; None if nothing is known about them."""
         if self.month:
             return steps_of_month(date.fromisoformat(f"{self.month}-01"), timezone, data)
         return steps_of(self.window.hours, data)
 
     @classmethod
     def of(cls, window: str, by: str, month: str = "") -> "Choice":
-        """Return the choice that two texts name; what names nothing is as if it were not there."""
+        """Return the selection for two parameters; unknown values are ignored."""
         return cls(
             window=Window(window) if window in set(Window) else Window.MONTH,
             by=GroupBy(by) if by in set(GroupBy) else GroupBy.CATEGORY,
@@ -87,7 +87,7 @@ class Choice:
 
 
 def months(now: datetime, timezone: str) -> tuple[str, ...]:
-    """Return the months that can be chosen by a link: this one and the five before, newest first."""
+    """Return the months offered as links: the current one and the five before, newest first."""
     found = [period_of(hour_of(now), Period.MONTH, timezone)]
     while len(found) < _MONTHS:
         found.append(period_before(found[-1], timezone))
@@ -95,7 +95,7 @@ def months(now: datetime, timezone: str) -> tuple[str, ...]:
 
 
 def spend_csv(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> str:
-    """Return every group's amount in each step as CSV that no spreadsheet takes for formulas; exact, in USD."""
+    """Return every group's amount in each step as CSV, exact in USD; no cell can be taken for a formula."""
     text = StringIO()
     writer = csv.writer(text, lineterminator="\r\n")
     is_by_day = found.steps.is_by_day
@@ -116,16 +116,16 @@ class SpendRow:
     """One group in the table below the chart."""
 
     style: str
-    """The style sheet's word for its colour; empty where it is drawn with the rest."""
+    """The colour's class in the style sheet; empty if it is drawn with the rest."""
     name: str
     total: str
     share: str
-    """Of all spend in the window, in percent."""
+    """Share of all spend in the window, in percent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepRow:
-    """One hour or day in the table of all."""
+    """A row of the full table: one hour or day."""
 
     label: str
     amounts: tuple[str, ...]
@@ -149,18 +149,18 @@ class SpendPanel:
     gaps: tuple[str, ...]
     drawing: Drawing
     styles: tuple[str, ...]
-    """Of the drawing's paths."""
+    """Style sheet classes of the chart's paths."""
     rows: tuple[SpendRow, ...]
     others: tuple[SpendRow, ...]
-    """What is drawn as the rest, one by one."""
+    """The groups that the chart draws as the rest."""
     unlisted: int
-    """So many more are only counted."""
+    """Number of further groups, which are not listed."""
     data: dict[str, object]
     """For the script: JSON."""
 
 
 def spend_panel(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> SpendPanel:
-    """Choose what is shown of spend over time."""
+    """Return the content of the panel."""
     named = _named(found, choice, owners)
     first, last = _label(found, 0), _label(found, len(found.steps) - 1)
     unit = "day" if found.steps.is_by_day else "hour"
@@ -187,7 +187,7 @@ def spend_panel(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> Sp
 
 
 def step_rows(found: SpendSteps) -> tuple[StepRow, ...]:
-    """Return the table of every hour or day, the newest first: the columns are those of `SpendPanel.rows`."""
+    """Return the table of every hour or day, newest first, with the columns of `SpendPanel.rows`."""
     groups = _drawn(found)
     rows = []
     for step in range(len(found.steps)):
@@ -204,7 +204,7 @@ def step_rows(found: SpendSteps) -> tuple[StepRow, ...]:
 
 
 def _known_amount(found: SpendSteps, step: int, amount: Usd) -> str:
-    """Return an amount of a step; nothing where it would be a zero that nobody read."""
+    """Return the amount of a step; an empty text rather than a zero for an hour that was never read."""
     is_notified = found.is_known[step] and (amount or found.is_whole[step])
     return format_usd(amount) if is_notified else ""
 
@@ -223,7 +223,7 @@ def _drawn(found: SpendSteps) -> tuple[GroupSteps, ...]:
 
 
 def _named(found: SpendSteps, choice: Choice, owners: OwnerDirectory) -> list[tuple[str, str, GroupSteps]]:
-    """Return style, name and figures of what is drawn."""
+    """Return style, name and figures of everything drawn."""
     named = [(f"g{n}", _name(group.value, choice, owners), group) for n, group in enumerate(found.groups)]
     if found.rest is not None:
         named.append(("rest", f"{len(found.others)} more", found.rest))
@@ -262,7 +262,7 @@ def _words(found: SpendSteps, choice: Choice, unit: str, named: Sequence[tuple[s
 def _data(found: SpendSteps, named: Sequence[tuple[str, str, GroupSteps]]) -> dict[str, object]:
     steps = range(len(found.steps))
     return {
-        # Scripts show instants in UTC: what the zone's clock says goes for one.
+        # The script formats instants as UTC, so local times are passed as if they were UTC.
         "times": [
             int(local_time(edge, found.steps.timezone).replace(tzinfo=UTC).timestamp()) for edge in found.steps.edges
         ],
@@ -283,5 +283,5 @@ def _data(found: SpendSteps, named: Sequence[tuple[str, str, GroupSteps]]) -> di
 
 
 def _rounded(amount: int, unit: int) -> int:
-    """Return how often a unit goes into an amount, to the nearest whole number."""
+    """Return an amount divided by a unit, rounded to the nearest whole number."""
     return (2 * amount + unit) // (2 * unit)

@@ -1,4 +1,4 @@
-"""What a daemon answers over HTTP that stands by for another one: it lives, is not ready, and knows nothing."""
+"""The HTTP answers of a daemon in standby for another one: alive, not ready, without data."""
 
 from collections.abc import Callable
 
@@ -14,17 +14,17 @@ _METRICS = (
 
 class StandbyPages:
     """
-    The probes' pages, and a metric, so that a scrape of it is no fault.
+    The endpoints for probes, and one metric, so that scraping it does not fail.
 
     Args:
-        failing: Says which tasks fail again and again, in words.
+        failing: Returns which tasks fail repeatedly, in words.
     """
 
     def __init__(self, failing: Callable[[], tuple[str, ...]]) -> None:
         self._failing = failing
 
     def routes(self) -> list[web.RouteDef]:
-        """Return every path and who answers it."""
+        """Return every path with its handler."""
         return [
             web.get("/healthz", self._healthz),
             web.get("/readyz", self._not_ready),

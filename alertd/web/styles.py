@@ -1,7 +1,7 @@
 """
-How pages become HTML, and the files that they load: templates, one style sheet, one script, the chart library.
+Renders pages as HTML, and serves the files they load: one style sheet, one script, the chart library.
 
-Files have their content's digest in their path, so that browsers keep them for good.
+A file's path contains its digest, so that browsers can cache it for ever.
 """
 
 import gzip
@@ -55,7 +55,7 @@ def _path_of(name: str) -> str:
 
 @cache
 def _templates() -> "Environment":
-    # Jinja2 is imported when the first page is asked for: most daemons are only scraped.
+    # Jinja2 is imported with the first page: most daemons are only scraped.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(
@@ -79,7 +79,7 @@ def page(
     Return a page; every text in it is escaped.
 
     Args:
-        clock: By which instants are shown; in UTC where there is none.
+        clock: How instants are shown; UTC by default.
     """
     text = _templates().get_template(template).render(context)
     text = clock.localized(text) if clock is not None else text
@@ -87,7 +87,7 @@ def page(
 
 
 async def answer_file(request: web.Request) -> web.Response:
-    """Answer a request for a file."""
+    """Serve a file."""
     name = request.match_info["name"]
     if name not in _TYPES or request.match_info["digest"] != _digest():
         raise web.HTTPNotFound
@@ -99,7 +99,7 @@ async def answer_file(request: web.Request) -> web.Response:
 
 
 def _printable(value: object) -> object:
-    """Return a text as HTML can hold it, line by line; what is markup already went through here piece by piece."""
+    """Return a text escaped for HTML, line by line; text that is markup already was escaped piece by piece."""
     if type(value) is not str:
         return value
     return "\n".join(UNSAFE.sub("\ufffd", without_floods(line)) for line in value.split("\n"))
