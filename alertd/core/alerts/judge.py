@@ -1,18 +1,21 @@
 """Judge every rule over what is known: from facts and open alerts to moves. Storing and notifying are not here."""
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import field, replace
 from datetime import datetime
+from decimal import Decimal
 from types import MappingProxyType
 
 from alertd.core.alert import Alert, AlertState, Rate, Sample
 from alertd.core.alerts.lifecycle import Move, closed, end, end_orphans, step_rule
+from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.resources import Resource
 from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts, RuleFault
-from alertd.core.rules.group_rule import GroupRule, Judged
+from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.own.failed_rules import LABEL, FailedRules
+from alertd.core.rules.verdicts import Verdicts
 from alertd.core.words import quote
 
 Fault = tuple[str, Exception | SystemExit]
@@ -62,15 +65,55 @@ def judge(
     return [*moves, *orphans], faults
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Judged:
+    """How an alert was judged."""
+
+    sample: Sample
+    alert: Alert
+    """As it was then."""
+    restated: Decimal | None
+    """What its notified value was by the bills."""
+    resource: Resource | None
+    """What the lists said of its owner."""
+
+
+@dataclass(slots=True, kw_only=True, eq=False)
+class _Last:
+    """How the open alerts of a rule were judged last."""
+
+    by_group: dict[Labels, _Judged] = field(default_factory=dict)
+    verdicts: Verdicts | None = None
+    """By which none of them moved; None where any did."""
+    moves: list[Move] = field(default_factory=list)
+    """What was seen of them then."""
+
+    @classmethod
+    def of(cls, rule: GroupRule) -> "_Last":
+        """Return it of a rule; empty before the first poll."""
+        found = rule.kept.get(_Last)
+        if not isinstance(found, _Last):
+            rule.kept[_Last] = found = _Last()
+        return found
+
+    def are_of(self, opened: list[Alert], facts: Facts) -> bool:
+        """Return whether these very alerts were seen then, and the lists say the same of their owners."""
+        if len(opened) != len(self.moves) or any(
+            move.after is not alert for move, alert in zip(self.moves, opened, strict=True)
+        ):
+            return False
+        return not facts.resources or all(
+            self.by_group[alert.group].resource == _resource(facts, alert) for alert in opened
+        )
+
+
 def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: Collection[Labels]) -> list[Move]:
-    watched: dict[Labels, Alert] = {
-        alert.group: alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED
-    }
+    opened = [alert for alert in of_rule.values() if alert.state is not AlertState.RESOLVED]
     kept = rule if isinstance(rule, GroupRule) else None
-    if watched and kept is not None and kept.is_unmoved(facts, watched):
-        same = [_again(kept, facts, alert, kept.last_sample(alert.group)) for alert in watched.values()]
-        if None not in same and kept.judged.keys() == watched.keys():
-            return [move for move in same if move is not None]
+    same = _all_again(kept, facts, opened) if opened and kept is not None else None
+    if same is not None:
+        return same
+    watched = {alert.group: alert for alert in opened}
     moves = []
     for group, alert in [(group, alert) for group, alert in watched.items() if rule.has_keys_of(group)]:
         if why := rule.left_out(facts, group):
@@ -97,14 +140,35 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: C
     return moves
 
 
+def _all_again(rule: GroupRule, facts: Facts, opened: list[Alert]) -> list[Move] | None:
+    """Return the moves of a rule's open alerts where an evaluation would leave all as they are; None elsewhere."""
+    verdicts, last = rule.unmoved(facts), _Last.of(rule)
+    if verdicts is None:
+        return None
+    if verdicts is last.verdicts and last.are_of(opened, facts):
+        # As of nearly all rules at nearly every poll: nobody has touched their alerts since.
+        return last.moves
+    if last.by_group.keys() != {alert.group for alert in opened} or not verdicts.are_for(last.by_group):
+        return None
+    moves = []
+    for alert in opened:
+        move = _again(rule, facts, alert, verdicts.by_group.get(alert.group))
+        if move is None:
+            return None
+        moves.append(move)
+    last.verdicts, last.moves = verdicts, moves
+    return moves
+
+
 def _note(rule: GroupRule, facts: Facts, moves: Sequence[Move], samples: Mapping[Labels, Sample]) -> None:
     """Note what every alert of a rule was judged by."""
-    rule.judged.clear()
+    found = {}
     for move in moves:
         alert, sample = move.after, samples.get(move.after.group)
         if sample is not None:
             resource = _resource(facts, alert)
-            rule.judged[alert.group] = Judged(sample=sample, alert=alert, restated=move.restated, resource=resource)
+            found[alert.group] = _Judged(sample=sample, alert=alert, restated=move.restated, resource=resource)
+    rule.kept[_Last] = _Last(by_group=found)
 
 
 def _rated(move: Move, rate: Rate | None) -> Move:
@@ -119,13 +183,12 @@ def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None) -
     A sample that is the very one of the last time says that the group did not move, and that the hour and what is
     missing are the same: then a firing alert stays as it is, whatever was noted on it since.
     """
-    last = rule.judged.get(alert.group)
+    last = _Last.of(rule).by_group.get(alert.group)
     is_firing = alert.state is AlertState.FIRING and alert.condition_ended_at is None
     if last is None or sample is not last.sample or not is_firing or alert.rule_digest != rule.digest():
         return None
     judged = last.alert
     if alert is judged and not facts.resources:
-        # As of nearly all at nearly every poll: nobody has touched it since.
         return Move(before=alert, after=alert, rule=rule, restated=last.restated)
     # What was seen of it is what this rule saw, not what another evaluation or a store says.
     is_own = alert.headline is judged.headline and alert.value is judged.value and alert.episode == judged.episode

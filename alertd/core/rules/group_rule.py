@@ -2,15 +2,13 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
-from decimal import Decimal
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from alertd.core.alert import Alert, Sample
+from alertd.core.alert import Sample
 from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
-from alertd.core.resources import Resource
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.screen import Screen
 from alertd.core.rules.spend_rule import SpendRule
@@ -21,19 +19,6 @@ from alertd.core.spend.stretch import Stretch
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
-    """How an alert was judged."""
-
-    sample: Sample
-    alert: Alert
-    """As it was then."""
-    restated: Decimal | None
-    """What its notified value was by the bills."""
-    resource: Resource | None
-    """What the lists said of its owner."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,18 +96,15 @@ class GroupRule(SpendRule):
             return None
         return before.moved(facts, now)
 
-    def is_unmoved(self, facts: Facts, watched: Collection[Labels]) -> bool:
-        """Return whether an evaluation would say what the last one did."""
+    def unmoved(self, facts: Facts) -> Verdicts | None:
+        """Return what the last evaluation said where another of the same groups would say it again."""
         facts = facts.of(self.view)
-        return bool(self._verdicts) and self._verdicts[0].are_of(facts, moment_of(facts.spend, facts.data), watched)
-
-    def last_sample(self, group: Labels) -> Sample | None:
-        """Return what the last evaluation said of a group."""
-        return self._verdicts[0].by_group.get(group) if self._verdicts else None
+        known = self._verdicts[0] if self._verdicts else None
+        return known if known is not None and known.ground.is_of(facts, moment_of(facts.spend, facts.data)) else None
 
     @cached_property
-    def judged(self) -> dict[Labels, "Judged"]:
-        """By group how its alert was judged last; the judge's own."""
+    def kept(self) -> dict[type, object]:
+        """What others keep of the last evaluation, each under a class of his own."""
         return {}
 
     @cached_property

@@ -122,11 +122,11 @@ class Verdicts:
 
     def are_of(self, facts: Facts, moment: Moment, watched: Collection[Labels]) -> bool:
         """Return whether an evaluation would say the same."""
-        return (
-            self.ground.is_of(facts, moment)
-            and len(watched) == len(self.watched)
-            and all(group in self.watched for group in watched)
-        )
+        return self.ground.is_of(facts, moment) and self.are_for(watched)
+
+    def are_for(self, watched: Collection[Labels]) -> bool:
+        """Return whether these groups had an open alert, and no others."""
+        return len(watched) == len(self.watched) and all(group in self.watched for group in watched)
 
     def unmoved(self, moved: "NDArray[np.bool_] | None", edges: Edges, steady: Collection[Labels] = ()) -> Unmoved:
         """Return the samples of the groups of which nothing changed, or nothing that matters."""
