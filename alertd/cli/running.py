@@ -33,9 +33,9 @@ def command(ctx: click.Context, *, as_json: bool) -> int:
 
     known = _known(prepare_to_ask(ctx))
     rows = running(known.facts)
-    on = firing_on(rows, known.alerts)
+    on = firing_on(known.alerts)
     if as_json:
-        print_json([_json(row, on[row.key]) for row in rows])
+        print_json([_json(row, on.get(row.key, ())) for row in rows])
     elif rows:
         click.echo(_table(rows, known, on))
     else:
@@ -92,7 +92,7 @@ def _table(rows: "Sequence[Running]", known: "Snapshot", on: "Mapping[ResourceKe
             f"{row.since:%Y-%m-%d %H:%M}" if row.since is not None else "longer than known",
             format_usd(row.rate) if row.rate is not None else "not billed yet",
             format_share(row.utilization) if row.utilization is not None else "",
-            " ".join(fingerprint[:8] for fingerprint in on[row.key]),
+            " ".join(fingerprint[:8] for fingerprint in on.get(row.key, ())),
         )
         for row in rows
     ]

@@ -17,6 +17,7 @@ from alertd.daemon.store_gateway import StoreGateway
 from alertd.queries.alert_history import read_history
 from alertd.queries.status import Status
 from alertd.web.figures import Figures
+from alertd.web.listed_alerts import ListedAlerts
 from alertd.web.page_context import AlertFile, PageFacts
 
 
@@ -46,6 +47,7 @@ class PageData:
         self._status = status
         self._carry_out = carry_out
         self._now = now
+        self._alerts = ListedAlerts(())
         self._reading = asyncio.Lock()
         self._readings: dict[tuple[datetime | None, Steps], StepSums] = {}
 
@@ -56,14 +58,16 @@ class PageData:
     async def look(self) -> PageFacts:
         """Return what is known now."""
         now = self._now()
-        status = await self._status()
+        # Asked for together: whoever else is with the store is waited for once.
+        status, waiting = await asyncio.gather(self._status(), self._gateway.open_entries())
         held = await self._cycle.held()
         state, plan = self._cycle.state, self._cycle.plan
+        self._alerts = self._alerts.renewed(tuple(state.alerts.values()))
         return PageFacts(
             now=now,
             status=status,
-            alerts=tuple(state.alerts.values()),
-            waiting=tuple(await self._gateway.open_entries()),
+            alerts=self._alerts,
+            waiting=tuple(waiting),
             silences=tuple(state.silences.values()),
             bills=held.bills,
             balances=tuple(balance for _, balance in sorted(held.balances.items())),

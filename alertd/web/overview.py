@@ -6,7 +6,6 @@ Pure: from data to content. Unknown values are shown as unknown, never as zero.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from heapq import nsmallest
 
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.mutes import Holds, mutes_of, mutes_text
@@ -16,7 +15,7 @@ from alertd.core.hours import start_of
 from alertd.core.messages.holding import holds
 from alertd.core.money import Usd, format_usd
 from alertd.core.muted import MuteKind
-from alertd.core.reports.running import Running, firing_on
+from alertd.core.reports.running import Running
 from alertd.core.rules.runway import Runway
 from alertd.core.spend.bill import TrackedBill
 from alertd.core.values import reached_text
@@ -144,16 +143,15 @@ class OverviewPage:
 
 def overview_page(known: PageFacts) -> OverviewPage:
     """Return the content of the overview."""
-    firing = [alert for alert in known.alerts if alert.state is AlertState.FIRING]
-    pending = [alert for alert in known.alerts if alert.state is AlertState.PENDING]
+    firing, pending = known.alerts.firing, known.alerts.pending
     edge = known.data.edge(known.data.books)
     # The daemon itself serves the page: an unfinished first poll is not a problem.
     problems = known.status.problems if known.status.last_cycle is not None else ()
     silences = [silence for silence in known.silences if silence.is_active(known.now)]
-    headlines = {alert.fingerprint: alert.headline for alert in known.alerts} if silences else {}
     bills = sorted(known.bills, key=lambda t: (t.bill.month, t.bill.account), reverse=True)
     runs = known.overview.running if known.overview is not None else ()
-    on, held = firing_on(runs[:_RUNNING], firing), holds(known.waiting, known.now)
+    ended = known.alerts.ended_since(known.now - _ENDED_LATELY, _ENDED_SHOWN)
+    held = holds(known.waiting, known.now)
     return OverviewPage(
         title=_title(len(firing), problems, is_new=edge is None),
         verdict=_verdict(len(firing), problems, is_new=edge is None),
@@ -161,33 +159,24 @@ def overview_page(known: PageFacts) -> OverviewPage:
         problems=problems,
         hints=tuple(map(str, known.overview.unmatched[:_MOST_HINTS])) if known.overview is not None else (),
         tiles=tuple(tiles_of(known, edge)),
-        firing=tuple(alert_line(alert, held, known.now) for alert in _worst(firing)),
+        firing=tuple(alert_line(alert, held, known.now) for alert in firing[:_MOST_ALERTS]),
         firing_more=max(0, len(firing) - _MOST_ALERTS),
-        pending=tuple(alert_line(alert, held, known.now) for alert in _worst(pending)),
-        ended=tuple(alert_line(alert, held, known.now) for alert in _ended(known)),
+        pending=tuple(alert_line(alert, held, known.now) for alert in pending[:_MOST_ALERTS]),
+        ended=tuple(alert_line(alert, held, known.now) for alert in ended),
         budgets=budgets_of(known.overview, known.audience.owners),
         bills=tuple(_bill_line(tracked) for tracked in bills[:_BILLS]),
         bills_more=max(0, len(bills) - _BILLS),
         balances=tuple(_balances(known)),
-        running=tuple(_running_line(row, known, on[row.key]) for row in runs[:_RUNNING]),
+        running=tuple(_running_line(row, known, known.alerts.on_owners.get(row.key, ())) for row in runs[:_RUNNING]),
         running_more=max(0, len(runs) - _RUNNING),
         running_rate=format_usd(Usd(sum(row.rate or 0 for row in runs))) if runs else "",
-        silences=tuple(_silence_line(silence, headlines) for silence in silences[:_MOST_SILENCES]),
+        silences=tuple(_silence_line(silence, known.alerts.headlines) for silence in silences[:_MOST_SILENCES]),
         silences_more=max(0, len(silences) - _MOST_SILENCES),
         billed_through=start_of(edge) if edge is not None else None,
         is_new=edge is None,
         is_starting=known.overview is None,
         now=known.now,
     )
-
-
-def _worst(alerts: Iterable[Alert]) -> list[Alert]:
-    """Return the alerts to list, the most urgent first."""
-    return nsmallest(_MOST_ALERTS, alerts, key=_urgency)
-
-
-def _urgency(alert: Alert) -> tuple[int, datetime, str]:
-    return -alert.severity, alert.fired_at or alert.started_at, alert.fingerprint
 
 
 def _title(firing: int, problems: Sequence[str], *, is_new: bool) -> str:
@@ -223,13 +212,6 @@ def alert_line(alert: Alert, held: Holds, now: datetime) -> AlertLine:
         withheld=mutes_text(mute for mute in mutes if mute.kind is not MuteKind.ACKNOWLEDGEMENT),
         caveats=alert.caveats,
     )
-
-
-def _ended(known: PageFacts) -> list[Alert]:
-    """Return the alerts that ended recently, the latest first."""
-    since = known.now - _ENDED_LATELY
-    found = [a for a in known.alerts if a.resolved_at is not None and a.fired_at is not None and a.resolved_at >= since]
-    return sorted(found, key=lambda a: (a.resolved_at or since, a.fingerprint), reverse=True)[:_ENDED_SHOWN]
 
 
 def _bill_line(tracked: TrackedBill) -> BillLine:

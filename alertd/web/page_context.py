@@ -3,7 +3,6 @@
 from datetime import datetime
 from typing import Protocol
 
-from alertd.core.alert import Alert
 from alertd.core.alerts.acting import Acting
 from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.request_outcome import RequestOutcome
@@ -19,6 +18,7 @@ from alertd.core.spend.data_state import DataState
 from alertd.core.spend.steps import Steps, StepSums
 from alertd.queries.alert_history import AlertHistory
 from alertd.queries.status import Status
+from alertd.web.listed_alerts import ListedAlerts
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,8 +27,7 @@ class PageFacts:
 
     now: datetime
     status: Status
-    alerts: tuple[Alert, ...]
-    """Every alert with its latest episode, ended ones included."""
+    alerts: ListedAlerts
     waiting: tuple[OutboxEntry, ...]
     """Open outbox entries."""
     silences: tuple[Silence, ...]

@@ -38,6 +38,7 @@ from alertd.store.cycles import CycleRecord
 from alertd.store.outbox import Attempt
 from alertd.web.alert_page import EventRow, PartRow, SendRow, alert_page
 from alertd.web.drawing import BudgetBar
+from alertd.web.listed_alerts import ListedAlerts
 from alertd.web.overview import AlertLine, BalanceLine, BillLine, RunningLine, SilenceLine, overview_page
 from alertd.web.overview_budgets import BudgetLine
 from alertd.web.overview_tiles import Tile
@@ -173,28 +174,30 @@ def known() -> PageFacts:
             rules_file=None,
             now=NOW,
         ),
-        alerts=(
-            an_alert(
-                1,
-                severity=Severity.INFO,
-                episode=3,
-                fired_at=NOW - 3 * HOUR,
-                labels=(("owner", "gpu-1"), ("team", "research")),
-                headline="trainer-a spent much",
-                value=Decimal("61.25"),
-                expected=Decimal("70.50"),
-                threshold=Decimal(50),
-                caveats=("llm is late",),
-                acknowledged_by="dana",
-                acknowledged_at=NOW - HOUR,
-                muted=silenced(SILENCE),
-            ),
-            an_alert(2, severity=Severity.CRITICAL, fired_at=NOW - HOUR),
-            an_alert(4, state=AlertState.PENDING, fired_at=None, started_at=NOW - 2 * HOUR),
-            an_alert(5, state=AlertState.RESOLVED, fired_at=NOW - DAY, resolved_at=NOW - 5 * HOUR),
-            an_alert(6, state=AlertState.RESOLVED, fired_at=NOW - DAY, resolved_at=NOW - 4 * HOUR),
-            # What only ever waited is of no interest once it has ended.
-            an_alert(7, state=AlertState.RESOLVED, fired_at=None, resolved_at=NOW - HOUR),
+        alerts=ListedAlerts(
+            (
+                an_alert(
+                    1,
+                    severity=Severity.INFO,
+                    episode=3,
+                    fired_at=NOW - 3 * HOUR,
+                    labels=(("owner", "gpu-1"), ("team", "research")),
+                    headline="trainer-a spent much",
+                    value=Decimal("61.25"),
+                    expected=Decimal("70.50"),
+                    threshold=Decimal(50),
+                    caveats=("llm is late",),
+                    acknowledged_by="dana",
+                    acknowledged_at=NOW - HOUR,
+                    muted=silenced(SILENCE),
+                ),
+                an_alert(2, severity=Severity.CRITICAL, fired_at=NOW - HOUR),
+                an_alert(4, state=AlertState.PENDING, fired_at=None, started_at=NOW - 2 * HOUR),
+                an_alert(5, state=AlertState.RESOLVED, fired_at=NOW - DAY, resolved_at=NOW - 5 * HOUR),
+                an_alert(6, state=AlertState.RESOLVED, fired_at=NOW - DAY, resolved_at=NOW - 4 * HOUR),
+                # What only ever waited is of no interest once it has ended.
+                an_alert(7, state=AlertState.RESOLVED, fired_at=None, resolved_at=NOW - HOUR),
+            )
         ),
         waiting=(entry(4), entry(1, receiver="mail", not_before=NOW + 2 * HOUR)),
         silences=(SILENCE, replace(SILENCE, id="over", ends_at=NOW)),

@@ -23,6 +23,7 @@ from alertd.core.spend.bill import Balance, BillPhase, TrackedBill
 from alertd.core.spend.lately import Billed
 from alertd.queries.status import Status
 from alertd.store.cycles import CycleRecord
+from alertd.web.listed_alerts import ListedAlerts
 from alertd.web.overview import OverviewPage, overview_page
 from alertd.web.page_context import PageFacts
 from tests.core.builders import DAY, HOUR, NOW, RUNNING, Desk, firing, monthly_bill, row, usd
@@ -70,7 +71,7 @@ def an_overview(
     known = PageFacts(
         now=now,
         status=status(),
-        alerts=(),
+        alerts=ListedAlerts(()),
         waiting=(),
         silences=(),
         bills=(),
@@ -98,7 +99,7 @@ def test_title_then_says_how_it_stands_before_anything_else(
 ) -> None:
     """A tab in the background is read by its first letters; green means that somebody looked."""
     firing = tuple(an_alert(fingerprint=f"{n:016x}") for n in range(alerts))
-    found = an_overview(alerts=firing, status=status(*problems))
+    found = an_overview(alerts=ListedAlerts(firing), status=status(*problems))
     assert (found.title, found.verdict, found.state) == (title, verdict, state)
 
 
@@ -112,7 +113,7 @@ def test_alerts_then_the_worst_and_the_oldest_first() -> None:
         an_alert(fingerprint="e" * 16, state=AlertState.RESOLVED, fired_at=NOW - DAY, resolved_at=NOW - HOUR),
         an_alert(fingerprint="f" * 16, state=AlertState.RESOLVED, fired_at=NOW - 9 * DAY, resolved_at=NOW - 8 * DAY),
     )
-    found = an_overview(alerts=alerts)
+    found = an_overview(alerts=ListedAlerts(alerts))
     assert [line.fingerprint[0] for line in found.firing] == ["c", "b", "a"]
     assert [line.fingerprint[0] for line in found.pending] == ["d"]
     assert [line.fingerprint[0] for line in found.ended] == ["e"]
@@ -121,7 +122,7 @@ def test_alerts_then_the_worst_and_the_oldest_first() -> None:
 
 def test_alerts_when_there_are_very_many_then_counted() -> None:
     """Ten thousand lines are no overview."""
-    found = an_overview(alerts=tuple(an_alert(fingerprint=f"{n:016x}") for n in range(60)))
+    found = an_overview(alerts=ListedAlerts(tuple(an_alert(fingerprint=f"{n:016x}") for n in range(60))))
     assert (len(found.firing), found.firing_more) == (50, 10)
 
 
@@ -140,7 +141,7 @@ def test_alert_then_says_who_knows_and_why_it_is_withheld(
     changes: dict[str, object], known_to: str, withheld: str
 ) -> None:
     """A second person must not start over, and silence must not look like peace."""
-    (line,) = an_overview(alerts=(replace(an_alert(), **changes),)).firing  # type: ignore[arg-type]
+    (line,) = an_overview(alerts=ListedAlerts((replace(an_alert(), **changes),))).firing  # type: ignore[arg-type]
     assert (line.known_to, line.withheld) == (known_to, withheld)
 
 
@@ -279,5 +280,5 @@ def test_silence_then_names_what_it_withholds() -> None:
         Silence(id="3", matchers=(("fingerprint", Patterns(("0" * 16,))),), author="kim", created_at=NOW),
         Silence(id="4", matchers=(("team", Patterns(("x",))),), author="kim", created_at=NOW - DAY, ends_at=NOW),
     )
-    found = an_overview(alerts=(alert,), silences=silences).silences
+    found = an_overview(alerts=ListedAlerts((alert,)), silences=silences).silences
     assert [line.matches for line in found] == [alert.headline, "team=research,x", f"fingerprint={'0' * 16}"]

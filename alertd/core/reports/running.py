@@ -65,15 +65,14 @@ def running(facts: Facts) -> tuple[Running, ...]:
     return tuple(sorted(rows, key=lambda row: (-(row.rate or 0), row.account, row.owner)))
 
 
-def firing_on(rows: Iterable[Running], alerts: Iterable[Alert]) -> dict[ResourceKey, tuple[str, ...]]:
-    """Return by account and owner the fingerprints of the alerts that fire on what runs."""
-    found: dict[ResourceKey, list[str]] = {row.key: [] for row in rows}
-    of_owner = {("owner", owner) for _, owner in found}
+def firing_on(alerts: Iterable[Alert]) -> dict[ResourceKey, tuple[str, ...]]:
+    """Return by account and owner the fingerprints of the alerts that fire on it."""
+    found: dict[ResourceKey, list[str]] = {}
     for alert in alerts:
-        if alert.state is AlertState.FIRING and not of_owner.isdisjoint(alert.group):
-            owner = dict(alert.group)["owner"]
+        owner = dict(alert.group).get("owner") if alert.state is AlertState.FIRING else None
+        if owner is not None:
             for account in alert.account.split(ACCOUNT_SEPARATOR):
-                found.get((account, owner), []).append(alert.fingerprint)
+                found.setdefault((account, owner), []).append(alert.fingerprint)
     return {key: tuple(fingerprints) for key, fingerprints in found.items()}
 
 

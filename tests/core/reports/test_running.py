@@ -162,4 +162,4 @@ def test_alerts_on_an_owner_then_those_that_fire_on_it_in_its_account() -> None:
         replace(firing(owner="gpu-1"), fingerprint="d" * 16, state=AlertState.PENDING),
         firing(owner="gpu-2"),
     )
-    assert firing_on([one], alerts)[one.key] == (alerts[0].fingerprint, "c" * 16)
+    assert firing_on(alerts)[one.key] == (alerts[0].fingerprint, "c" * 16)
