@@ -1,1 +1,1 @@
-"""The billing API: HTTP client, and the wire format with all its oddities."""
+"""The billing API: the HTTP client and the wire format with its quirks."""

@@ -1,8 +1,8 @@
 """
-The three amounts of a row: decimals before integers, what is missing derived, all of it exact.
+The three amounts of a row: decimals before integers, missing ones derived, all exact.
 
-Decides which of a row's six fields are believed. Reads a whole chunk at once where its rows are alike, as they
-nearly always are, and row by row where they are not; both ways give the same money.
+Decides which of a row's six fields are used. Reads a whole chunk at once if its rows are alike, as they
+nearly always are, else row by row; both ways give the same money.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ INTEGERS_PER_USD = 10_000
 """The API's integer amounts count 1/10000 USD."""
 
 LARGEST_ROW = 10_000_000 * UNITS_PER_USD
-"""No row is this large, credits included: more is a slip of units, and would spoil every sum that it is part of."""
+"""No row is this large, credits included: more is a wrong unit, and would spoil every sum."""
 
 _Three: TypeAlias = tuple[Scalar, Scalar, Scalar]
 _POINT, _COMMA, _MINUS = b".,-"
@@ -30,14 +30,14 @@ _IS_PLAIN = np.isin(np.arange(256), list(b"0123456789.,-"))
 _POWERS = 10 ** np.arange(SCALE_DIGITS + 1)
 _NOTHING = (None, None, None)
 _MOST_DIGITS = 18
-"""No number of so many digits is beyond 64 bits."""
+"""Numbers with up to this many digits always fit 64 bits."""
 _DECIMALS: Callable[[Row], _Three] = attrgetter("amount_usd", "voucher_usd", "pay_usd")
 _INTEGERS: Callable[[Row], _Three] = attrgetter("amount", "voucher", "pay")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Amounts:
-    """The amounts of a chunk's rows as columns, in 1e-10 USD; `rounded` counts rows that lost digits."""
+    """The amounts of a chunk's rows as columns, in 1e-10 USD; `rounded` is the number of rows that lost digits."""
 
     amount: NDArray[np.int64]
     voucher: NDArray[np.int64]
@@ -63,9 +63,9 @@ def amounts_of(row: Row, where: str) -> tuple[Usd, Usd, Usd, bool]:
     """
     Return amount, voucher and pay of one row in 1e-10 USD, and whether digits were rounded away.
 
-    The decimal fields win, each over its integer; what the decimals leave out follows from total = voucher + pay
-    where two of them are there, else from the integers, else from total = voucher + pay again, with no voucher when
-    nothing reports one.
+    A decimal field wins over its integer; a missing one follows from total = voucher + pay
+    if the two others are there, else from the integers, else from total = voucher + pay again, with no voucher if
+    no field reports one.
 
     Raises:
         UnexpectedShape: No amount, a field that is not a number, or more than `LARGEST_ROW`.
@@ -104,10 +104,10 @@ def read_usd(value: Scalar, where: str, *, per_usd: int = 1) -> tuple[Usd | None
     Read an amount exactly.
 
     Returns:
-        The amount in 1e-10 USD, None when nothing was said; and whether digits were rounded away.
+        The amount in 1e-10 USD, None if absent; and whether digits were rounded away.
 
     Raises:
-        UnexpectedShape: It is not a decimal number, or more than 64 bits hold.
+        UnexpectedShape: It is not a decimal number, or does not fit 64 bits.
     """
     if is_absent(value):
         return None, False
@@ -121,7 +121,7 @@ def read_usd(value: Scalar, where: str, *, per_usd: int = 1) -> tuple[Usd | None
 
 
 def _read_alike(rows: Sequence[Row]) -> Amounts | None:
-    """Read rows that all have the three decimals, or all have only the three integers; None for other chunks."""
+    """Read a chunk in which all rows have the three decimals, or only the three integers; None for other chunks."""
     rows_of_three, per_usd = list(map(_DECIMALS, rows)), 1
     if set(rows_of_three[:1]) == {_NOTHING} == set(rows_of_three):
         rows_of_three, per_usd = list(map(_INTEGERS, rows)), INTEGERS_PER_USD
@@ -131,10 +131,10 @@ def _read_alike(rows: Sequence[Row]) -> Amounts | None:
 
 def _read_plain(texts: Sequence[Scalar], digits: int) -> Amounts | None:
     """
-    Read texts like `123.45`, all at once; None when there is any other, or one with more digits than 64 bits hold.
+    Read texts like `123.45`, all at once; None if any has another form or more digits than 64 bits hold.
 
     Args:
-        texts: Of three amounts for each row.
+        texts: Three amounts for each row.
         digits: How many decimal places the unit of 1e-10 USD has in these texts.
     """
     try:
@@ -147,7 +147,7 @@ def _read_plain(texts: Sequence[Scalar], digits: int) -> Amounts | None:
         return None
     starts = np.concatenate(([0], ends[:-1] + 1))
     is_negative = letters[starts] == _MINUS
-    # One point each, or none at all, as nearly always: then the point of each text is known by its number.
+    # One point in each text, or none at all, as is usual: then the n-th point belongs to the n-th text.
     points = np.flatnonzero(letters == _POINT) if "." in joined else ends
     if len(points) != len(ends) or joined.count("-") != int(is_negative.sum()):
         return None
@@ -163,7 +163,7 @@ def _read_plain(texts: Sequence[Scalar], digits: int) -> Amounts | None:
 
 
 def _read_texts(texts: Sequence[Scalar], per_usd: int) -> Amounts | None:
-    """Read texts in any spelling, each once; None where one of them is no amount of a row."""
+    """Read texts in any spelling, each once; None if one of them is not an amount."""
     read = _read_any(set(texts), per_usd)
     if read is None:
         return None
@@ -176,11 +176,11 @@ def _read_texts(texts: Sequence[Scalar], per_usd: int) -> Amounts | None:
 
 
 _Read: TypeAlias = tuple[dict[Scalar, int], frozenset[Scalar]]
-"""Amounts by their text, and the texts that lost digits."""
+"""Amounts by text, and the texts that lost digits."""
 
 
 def _read_any(texts: set[Scalar], per_usd: int) -> _Read | None:
-    """Read texts in any spelling; None when one of them is no amount, so that its row is named."""
+    """Read texts in any spelling; None if one of them is not an amount, so that the caller names its row."""
     usd: dict[Scalar, int] = {}
     finer: set[Scalar] = set()
     for text in texts:
@@ -203,7 +203,7 @@ def _read_each(rows: Sequence[Row], first: int) -> Amounts:
 
 
 def _complete(amount: int | None, voucher: int | None, pay: int | None) -> tuple[int | None, int | None, int | None]:
-    """Derive the one that is missing of total = voucher + pay."""
+    """Derive the missing part of total = voucher + pay."""
     if amount is None and voucher is not None and pay is not None:
         return voucher + pay, voucher, pay
     if amount is not None and voucher is None and pay is not None:

@@ -1,5 +1,5 @@
 """
-The API of one account: what can be read of it.
+The API of one account: everything that can be read.
 
 Decides what is asked for and in which pieces; how, is the transport's. All or nothing: a call returns everything it was
 asked for, or raises.
@@ -43,11 +43,11 @@ BALANCE = "/openapi/v1/billing/balance/detail"
 MONTHLY_BILL = "/openapi/v1/billing/monthly/bill"
 
 FINE_S, COARSE_S = 60, 300
-"""Seconds between samples of utilisation: the finer where no more than `FINE_FOR` is asked for."""
+"""Seconds between samples of utilisation; the finer one for ranges up to `FINE_FOR`."""
 FINE_FOR = timedelta(hours=6)
 PAGE_SIZE = 100
 MAX_PAGES = 100
-"""10,000 monthly bills: a service that goes on beyond repeats itself or counts wrongly."""
+"""Page limit, 10,000 monthly bills: a service that continues beyond it repeats itself or counts wrongly."""
 
 Columns = TypeVar("Columns", bound=BillColumns)
 AnswerT = TypeVar("AnswerT")
@@ -55,21 +55,21 @@ AnswerT = TypeVar("AnswerT")
 
 class NovitaClient:
     """
-    Reads the bills of one account; lives as long as the account's settings. Close it, or use it as a context.
+    Reads the bills of one account, for as long as its settings apply. Close it, or use it as a context manager.
 
     Args:
         account: The account's name, for errors and for the bills read.
         api_key: Sent as a bearer token and nowhere else.
         key_source: The setting that holds the key, named in errors.
         base_url: Scheme, host and an optional path before `/openapi`.
-        transport: In place of the network.
-        outgoing: How to connect; without it directly.
+        transport: Used instead of the network.
+        outgoing: How to connect; directly by default.
         sleep: Waits between attempts, in seconds.
-        rng: Spreads the waits.
-        now: Against which the date of a `Retry-After` counts where the answer has no date of its own.
-        hear: Called with the `Date` of each answer, at once when it comes.
+        rng: Randomises the waits.
+        now: Reference for a date in `Retry-After` if the answer has no `Date`.
+        hear: Called with the `Date` of each answer, as soon as it arrives.
         elapsed: Seconds on a clock that never steps, for *hear*.
-        bounds: What one answer may cost.
+        bounds: Limits for one answer.
 
     Raises:
         SettingsError: The key or the base URL cannot be used.
@@ -123,12 +123,12 @@ class NovitaClient:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connections; the client is of no further use."""
+        """Close the connections; the client cannot be used afterwards."""
         await self._transport.close()
 
     async def ask_time(self) -> None:
         """
-        Have the API answer, so that its `Date` is heard; an answer that refuses has one too.
+        Make the API answer, to hear its `Date`; a refusal has one too.
 
         Raises:
             ApiUnavailable: It did not answer.
@@ -137,14 +137,14 @@ class NovitaClient:
 
     async def read_bills(self, category: str, span: HourRange) -> BillRows:
         """
-        Read the hourly bill rows of a product category, as they came: some may start outside of the range.
+        Read the hourly bill rows of a product category, as received: some may start outside the range.
 
         Args:
             category: A productCategory, or SUBSCRIPTION: then the rows are the charges of the terms bought.
-            span: Any length; asked for in as many pieces as the API's limit takes, which is learnt from refusals.
+            span: Any length; requested in pieces within the API's limit, which is learnt from refusals.
 
         Raises:
-            ApiError: One of its kinds; nothing of what was read before is returned then.
+            ApiError: One of its kinds; nothing is returned then, not even what was read before.
         """
         if category == SUBSCRIPTION:
             terms, is_listed = await self._read_terms(span)
@@ -153,14 +153,14 @@ class NovitaClient:
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         """
-        Read the hourly rows of a category by API key, and what the keys are called; otherwise as `read_bills`.
+        Read the hourly rows of a category by API key, with the keys' names; otherwise like `read_bills`.
 
         Args:
             category: One of KEY_CATEGORIES.
             span: Any length.
 
         Raises:
-            ApiError: One of its kinds; ApiRequestRefused also where the API does not have such bills.
+            ApiError: One of its kinds; ApiRequestRefused also if the API does not have such bills.
         """
         keys: dict[str, ApiKey] = {}
 
@@ -177,10 +177,10 @@ class NovitaClient:
         Read the balance.
 
         Args:
-            read_at: The present.
+            read_at: The current time.
 
         Raises:
-            ApiError: One of its kinds; ApiRequestRefused also where the API does not offer it.
+            ApiError: One of its kinds; ApiRequestRefused also if the API does not offer it.
         """
         request = ApiRequest(
             path=BALANCE, parameters={}, what="balance", lacking="the API does not offer the balance of this account"
@@ -192,7 +192,7 @@ class NovitaClient:
         Read the fixed terms that were bought in a range, of every category that the account has.
 
         Args:
-            span: Any length; asked for in pieces of at most 31 days.
+            span: Any length; requested in pieces of at most 31 days.
 
         Raises:
             ApiError: One of its kinds; ApiRequestRefused where the API does not have such bills. Nothing of what was
@@ -211,13 +211,13 @@ class NovitaClient:
                     terms += found[0]
                     has_list |= found[1]
             except ApiCategoryUnknown:
-                # This brand does not sell that by the month; the other categories are whole without it.
+                # This brand does not sell that category by the month; the others are complete without it.
                 continue
         return tuple(term for term in terms if hour_of(term.bought_at) in span), has_list
 
     async def read_resources(self, kind: ResourceKind) -> Listing:
         """
-        Read the instances or the serverless endpoints, beside the bills: asked once, and nothing is tried again.
+        Read the instances or the serverless endpoints, beside the bills: one request, without retries.
 
         Raises:
             ApiError: One of its kinds; its text quotes nothing of the answer.
@@ -238,7 +238,7 @@ class NovitaClient:
         """
         Read how busy the GPUs of an instance were, beside the bills.
 
-        Nobody says whether the API's numbers are percent: once one above 1 was seen they are, for this client's life.
+        The API's unit is undocumented: once a value above 1 was seen, values are percentages, for this client's life.
 
         Raises:
             ApiError: One of its kinds; its text quotes nothing of the answer.
@@ -275,7 +275,7 @@ class NovitaClient:
         limit: RangeLimit,
         read: Callable[[str, HourRange], Awaitable[BillRows]],
     ) -> BillRows:
-        """Read a range in as many pieces as the limit takes, which is learnt from refusals."""
+        """Read a range in pieces within the API's limit, which is learnt from refusals."""
         columns: BillColumns | None = None
         async for piece, rows in _in_pieces(span, limit, partial(read, category)):
             if piece == span:
@@ -288,7 +288,7 @@ class NovitaClient:
         """
         Read the monthly bills from a month on.
 
-        A bill that comes on several pages counts as the last of them has it: that one was read later.
+        A bill that is on several pages counts as on the last of them, which was read later.
 
         Args:
             start_month: `YYYY-MM`.
@@ -301,7 +301,7 @@ class NovitaClient:
             read = {bill.bill_id: bill for bill in await self._read_page(start_month, page)}
             brings_new = not read.keys() <= bills.keys()
             bills |= read
-            # The service fills months in, so a short page is not the last one; and it may repeat its last page.
+            # The service fills in months, so a short page need not be the last; and it may repeat its last page.
             if not brings_new:
                 return tuple(bills.values())
         raise ApiUnavailable(
@@ -344,7 +344,7 @@ class NovitaClient:
         bounds = self._transport.bounds
 
         async def read(pieces: AsyncIterator[bytes], deadline: asyncio.Timeout) -> Columns:
-            # New columns for each attempt: a thread of one that was cancelled may still be adding to the old.
+            # New columns for each attempt: the thread of a cancelled one may still be adding to the old.
             columns = new()
             stream = BillStream(columns)
             size, stream_until = 0, asyncio.get_running_loop().time() + bounds.stream_s
@@ -372,7 +372,7 @@ class NovitaClient:
 async def _in_pieces(
     span: HourRange, limit: RangeLimit, ask: Callable[[HourRange], Awaitable[AnswerT]]
 ) -> AsyncIterator[tuple[HourRange, AnswerT]]:
-    """Yield a range's pieces with what was answered for each, as long as the limit takes, learnt from refusals."""
+    """Yield a range's pieces with their answers; their length follows the limit learnt from refusals."""
     position, days = span.start, limit.days
     while position < span.end:
         piece = first_piece(HourRange(position, span.end), days)

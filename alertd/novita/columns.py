@@ -1,7 +1,7 @@
 """
-Rows packed into columns as they come: some 40 bytes each, whatever the number of rows.
+Rows packed into columns as they arrive: about 40 bytes each, whatever the number of rows.
 
-Decides how rows are held and series are distinguished; the meaning of fields is `wire`'s.
+Decides how rows are held and how series are distinguished; `wire` knows the meaning of fields.
 """
 
 from array import array
@@ -18,7 +18,7 @@ from alertd.novita.shape import Scalar, text_of
 from alertd.novita.wire import Row, billing_method_of, hours_of
 
 CACHED_TIMES = 8192
-"""Times recur within an answer; beyond this many, remembering costs more memory than it saves time."""
+"""Times cached, since they recur within an answer; more would cost more memory than they save time."""
 
 _SeriesKey: TypeAlias = tuple[Scalar, Scalar, Scalar, Scalar, Scalar]
 _KEY: Callable[[Row], _SeriesKey] = attrgetter("owner_id", "product_id", "product_name", "category", "billing_method")
@@ -26,10 +26,10 @@ _TIMES: Callable[[Row], tuple[Scalar, Scalar]] = attrgetter("start_time", "end_t
 
 
 class BillColumns:
-    """The rows read so far of one account's category; lives as long as one answer, or until it is joined to others."""
+    """The rows read so far of one account's category, for one answer or until it is joined to others."""
 
     kind: ClassVar[type[Row]] = Row
-    """What its rows are decoded as."""
+    """The type its rows are decoded as."""
 
     def __init__(self, *, account: str, category: str) -> None:
         self._account = account
@@ -45,7 +45,7 @@ class BillColumns:
         self._pay = array("q")
         self._rounded = 0
         self.is_listed = True
-        """False once an answer had no list of rows at all."""
+        """False once an answer had no list of rows."""
 
     def __len__(self) -> int:
         return len(self._hour)
@@ -55,7 +55,7 @@ class BillColumns:
         Append rows in order.
 
         Raises:
-            UnexpectedShape: A row has no readable start or amount; the columns are of no further use.
+            UnexpectedShape: A row has no readable start or amount; the columns cannot be used afterwards.
         """
         amounts = read_amounts(rows, first=len(self))
         self._add_series(rows)

@@ -1,7 +1,7 @@
 """
 The key and the base URL of an account, checked before the first request.
 
-Decides what could never work, or would give the key away, while the user can still be shown which setting it is.
+Finds what could never work, or would leak the key, while the user can still be shown the setting at fault.
 """
 
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ from alertd.novita.shape import shorten
 VENDOR_HOST = "api.novita.ai"
 _QUOTES = frozenset("\"'`")
 _LONGEST_KEY = 4096
-"""No header takes much more, and no key has a tenth of it."""
+"""Maximum characters of a key: headers take hardly more, and no real key has a tenth of it."""
 _API_PATH = "/openapi/v1"
 _BILLING_PAGE = "https://novita.ai/billing"
 _GPU_PAGE = "https://novita.ai/gpus-console"
-# Source: README of https://github.com/novitalabs/novita-mcp-server; the keys' page is named there too.
+# Source: README of https://github.com/novitalabs/novita-mcp-server, which also names the page of keys.
 _CONSOLE_PAGES: Mapping[str, str] = {
     "gpu": _GPU_PAGE,
     "serverless": f"{_GPU_PAGE}/serverless",
@@ -29,10 +29,10 @@ _CONSOLE_PAGES: Mapping[str, str] = {
 
 def checked_key(api_key: str, *, account: str, key_source: str) -> str:
     """
-    Return the key without the white space that secret files end with.
+    Return the key without the trailing white space of secret files.
 
     Raises:
-        SettingsError: It is empty, in quotes, or cannot stand in a header; HTTP libraries repeat such a header in
+        SettingsError: It is empty, in quotes, or invalid in a header; HTTP libraries repeat such a header in
             clear text.
     """
     key = api_key.strip()
@@ -49,10 +49,10 @@ def checked_key(api_key: str, *, account: str, key_source: str) -> str:
 
 def checked_base_url(base_url: str, *, account: str) -> str:
     """
-    Return the base URL without a slash at its end.
+    Return the base URL without a trailing slash.
 
     Raises:
-        SettingsError: It is no http or https URL, or holds credentials, which would be sent in place of the key.
+        SettingsError: It is not an http or https URL, or holds credentials, which would be sent instead of the key.
     """
     base_url = base_url.strip().rstrip("/")
     url = split_http_url(base_url)
@@ -73,7 +73,7 @@ def checked_base_url(base_url: str, *, account: str) -> str:
 
 def billing_page(base_url: str) -> str:
     """
-    Return the page where the bills of an account are paid, empty where the API is not the vendor's own.
+    Return the page where an account's bills are paid; empty if the API is not the vendor's own.
 
     Source: https://github.com/novitalabs/novita-skills, skills/novita-docs/references/quick-start.md.
     """
@@ -82,15 +82,15 @@ def billing_page(base_url: str) -> str:
 
 def console_pages(base_url: str) -> Mapping[str, str]:
     """
-    Return by category the page where its owners are managed, none where the API is not the vendor's own.
+    Return the page where owners are managed, by category; empty if the API is not the vendor's own.
 
-    The console has no address for a single instance that is known: its list is the nearest.
+    No console address of a single instance is known, so this is the list.
     """
     return _CONSOLE_PAGES if urlsplit(base_url).hostname == VENDOR_HOST else {}
 
 
 def shown_location(location: str) -> str:
-    """Return where a redirect leads, without credentials and query, which may hold secrets."""
+    """Return the target of a redirect, without credentials and query, which may hold secrets."""
     try:
         url = urlsplit(location)
     except ValueError:

@@ -1,7 +1,7 @@
 """
-One account's GPU instances, by a key of their own: stop one, start one, read one's state.
+Stops and starts GPU instances of one account with a separate key, and reads their state.
 
-Each call is one request, made once: what its answer leaves open is learnt by reading the state, never by calling again.
+Each call is one request, made once: an unclear outcome is settled by reading the state, never by calling again.
 Answers carry secrets (environments, passwords, commands): of them only `id` and `status` are decoded, no error quotes
 anything of one, and of refusals only the status is kept.
 Source: https://novita.ai/docs/api-reference/gpu-instance-stop-instance
@@ -24,20 +24,20 @@ from alertd.outgoing.connections import Outgoing
 _INSTANCE = "/gpu-instance/openapi/v1/gpu/instance"
 _PATHS = {Verb.STOP: f"{_INSTANCE}/stop", Verb.START: f"{_INSTANCE}/start"}
 _LARGEST = 4 << 20
-"""Of one instance; after decompression."""
+"""Bytes of one instance, after decompression."""
 _STATUS = re.compile("[A-Za-z_]{1,40}")
-"""What can be a state; anything else in its place is not shown."""
+"""The form of a state; anything else is not shown."""
 CALL_S = 30.0
-"""For a whole call, and for a whole read."""
+"""Seconds for a whole call, and for a whole read."""
 _UNCLEAR = frozenset({408, 425})
 """Refusals after which the request may still have been carried out."""
 _ASKED_FOR_NONE = frozenset({400, 404, 422})
-"""What the API may answer to whoever may ask, where there is no such instance."""
+"""What the API may answer to an authorised request for an unknown instance."""
 _NOTHING = {Verb.STOP: "nothing was stopped", Verb.START: "nothing was started"}
 
 
 class _Instance(msgspec.Struct, gc=False):
-    """All that is decoded of an instance."""
+    """The only decoded fields of an instance."""
 
     id: msgspec.Raw = msgspec.Raw(b"null")
     status: msgspec.Raw = msgspec.Raw(b"null")
@@ -45,7 +45,7 @@ class _Instance(msgspec.Struct, gc=False):
 
 class InstanceClient:
     """
-    Acts on the instances of one account; lives as long as the rules in force. Arguments as of `NovitaClient`.
+    Acts on the instances of one account, for as long as the rules are in force. Arguments as for `NovitaClient`.
 
     Raises:
         SettingsError: The key or the base URL cannot be used.
@@ -85,7 +85,7 @@ class InstanceClient:
         await self._transport.close()
 
     async def call(self, verb: Verb, instance_id: str) -> CallAnswer:
-        """Have an instance stopped or started: one request, whatever comes of it."""
+        """Have an instance stopped or started: one request, whatever its outcome."""
         content = msgspec.json.encode({"instanceId": instance_id})
         try:
             status, _ = await self._transport.once("POST", _PATHS[verb], parameters={}, content=content, limit=0)
@@ -114,7 +114,7 @@ class InstanceClient:
         return CallAnswer(result=CallResult.REFUSED, text=f"{why}; {_NOTHING[verb]}")
 
     async def key_fault(self) -> str:
-        """Return why the key cannot be used, empty where it can; it asks for an instance that there is not."""
+        """Return why the key cannot be used, empty if it can; tested by requesting an instance that does not exist."""
         try:
             status, body = await self._transport.once(
                 "GET", _INSTANCE, parameters={"instanceId": "0"}, content=None, limit=_LARGEST
@@ -153,7 +153,7 @@ def _sight(body: bytes, instance_id: str) -> Sight:
         return Sight(text="the answer about its state cannot be read")
     if not said_id and not status:
         return Sight(text="the API says nothing of such an instance")
-    # A gateway's `{"status": "running"}` speaks of the gateway.
+    # A gateway's `{"status": "running"}` describes the gateway.
     if said_id != instance_id:
         return Sight(text="the API's answer is about another instance")
     if not _STATUS.fullmatch(status):

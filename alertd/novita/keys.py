@@ -1,7 +1,7 @@
 """
-Bills by API key: the rows as everywhere, and what their keys are called.
+Bills by API key: the usual rows, and the names of their keys.
 
-Decides which names are kept. A name is for people: one that is odd counts as none, and never costs a row.
+Decides which names are kept. A name is for people only: an odd one is dropped, and never costs a row.
 """
 
 from collections.abc import Sequence
@@ -23,11 +23,11 @@ class KeyColumns(BillColumns):
     def __init__(self, *, account: str, category: str) -> None:
         super().__init__(account=account, category=category)
         self._keys: dict[str, tuple[int, ApiKey]] = {}
-        """By id: the newest hour in which the key is named, and how."""
+        """By id: the latest hour in which the key is named, and its name."""
 
     def add(self, rows: Sequence[Row]) -> None:
         """
-        Append rows; what the row of the newest hour calls its key is what counts.
+        Append rows; the name in the row of the latest hour wins.
 
         Raises:
             UnexpectedShape: As for other rows.

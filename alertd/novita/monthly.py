@@ -1,7 +1,7 @@
 """
 Monthly bills: JSON -> MonthlyBill.
 
-Decides what identifies a bill and what may be missing. One page at a time; which pages, is the client's.
+Decides what identifies a bill and what may be missing. Decodes single pages; the client decides which.
 Source: https://novita.ai/docs/api-reference/basic-query-monthly-bill
 """
 
@@ -29,7 +29,7 @@ from alertd.novita.shape import (
 from alertd.novita.wire import read_seconds
 
 MAX_INVOICE_URL_CHARACTERS: Final = 2000
-"""Longer links break in mail and chat; browsers and proxies stop near this."""
+"""Maximum length of a link: longer ones break in mail and chat, and browsers and proxies stop near this."""
 
 _MONTH = re.compile(r"(2[0-9]{3})-(0[1-9]|1[0-2])(?:-.*)?", re.ASCII)
 # A login before the host (https://novita.ai@elsewhere.example) shows one host and leads to another, and browsers take
@@ -39,12 +39,12 @@ _LINK = re.compile(r"https?://[A-Za-z0-9.:_\[\]-]+([/?#][^\s\x00-\x20\x7f<>\"\\]
 
 def decode_monthly_bills(body: bytes, *, account: str, is_first: bool = False) -> list[MonthlyBill]:
     """
-    Decode one page of monthly bills, in the order they came.
+    Decode one page of monthly bills, in the order received.
 
     A `data` that is null or missing is an empty page, if nothing else could hold bills.
 
     Args:
-        is_first: The service fills months in up to the running one, so a first page has a list.
+        is_first: The service fills in months up to the current one, so a first page always has a list.
 
     Raises:
         UnexpectedShape: The body is cut, reports an error, or a bill has no month or no amount.
@@ -71,19 +71,19 @@ def _decode_list(data: msgspec.Raw) -> list[dict[str, msgspec.Raw]]:
 
 
 class Fields:
-    """The fields of one bill or balance, each read as it is asked for; what was not asked for may be anything."""
+    """The fields of one bill or balance, each validated when read; fields that are not read may be anything."""
 
     def __init__(self, fields: dict[str, msgspec.Raw], where: str) -> None:
         self._fields = fields
         self.where = where
 
     def scalar(self, name: str) -> Scalar:
-        """Return a field as it came."""
+        """Return a field as received."""
         raw = self._fields.get(name)
         return None if raw is None else scalar_of(raw, self.where, name)
 
     def text(self, name: str) -> str:
-        """Return a field as text, empty where nothing was said."""
+        """Return a field as text; empty if absent."""
         return text_of(self.scalar(name)).strip()
 
     def usd(self, name: str) -> Usd | None:
@@ -104,7 +104,7 @@ def _bill(fields: Fields, account: str) -> MonthlyBill:
     bill_id = fields.text("billId")
     return MonthlyBill(
         account=account,
-        # "0" is how a missing number is written by the service's language.
+        # The service's language writes "0" for a missing number.
         bill_id=f"month-{month}" if bill_id in {"", "0"} else bill_id,
         month=month,
         status=_status(fields.text("status")),
@@ -131,18 +131,18 @@ def _month(fields: Fields) -> str:
 
 
 def _status(text: str) -> str:
-    """Return a known status in its usual spelling, another as it is."""
+    """Return a known status in its usual spelling, any other unchanged."""
     return text.lower() if text.lower() in set(BillStatus) else text
 
 
 def _link(text: str) -> str:
-    """Return a link that may be shown as one; other schemes could run in a mail or chat client."""
+    """Return a link if it may be shown as one; other schemes could run code in a mail or chat client."""
     is_plain = _LINK.fullmatch(text) is not None and UNSAFE.search(text) is None
     return text if len(text) <= MAX_INVOICE_URL_CHARACTERS and is_plain else ""
 
 
 def _refuse_twins(bills: list[MonthlyBill]) -> None:
-    """Refuse different bills of one page under one id: keeping either would hide what the other owes."""
+    """Refuse different bills with the same id on one page: keeping either would hide the other's debt."""
     seen: dict[str, MonthlyBill] = {}
     for index, bill in enumerate(bills):
         if seen.setdefault(bill.bill_id, bill) != bill:

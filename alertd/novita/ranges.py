@@ -1,7 +1,7 @@
 """
-How a range of hours is cut into pieces that the API accepts, and what was learnt about its limit.
+Cuts a range of hours into pieces that the API accepts, and remembers what was learnt about its limit.
 
-Decides lengths only; asking is the client's.
+Decides lengths only; the client makes the requests.
 """
 
 import re
@@ -19,26 +19,26 @@ _DAYS = re.compile(r"(?<![0-9.])([0-9]{1,3})[ -]?days?\b", re.ASCII | re.IGNOREC
 
 
 class RangeLimit:
-    """The longest range that the API is known to accept, in days; lives as long as the client and only shrinks."""
+    """The longest range that the API is known to accept, in days; it only shrinks, for the life of the client."""
 
     def __init__(self, days: int = DOCUMENTED_LIMIT_DAYS) -> None:
         self.days = days
 
     def learn(self, days: int) -> None:
-        """Remember that ranges of *days* were accepted where longer ones were refused."""
+        """Remember that ranges of *days* were accepted when longer ones were refused."""
         self.days = min(self.days, days)
 
 
 def first_piece(span: HourRange, days: int) -> HourRange:
-    """Return the beginning of the range: to its end, or to the UTC midnight at most *days* days on."""
+    """Return the beginning of the range, up to its end or the UTC midnight at most *days* days later."""
     return HourRange(span.start, min(span.end, midnight_before(span.start) + days * HOURS_PER_DAY))
 
 
 def shorter(piece: HourRange, message: str) -> int | None:
     """
-    Return how many days to try after *piece* was refused; None when it cannot be shorter.
+    Return how many days to try after *piece* was refused; None if it cannot be shorter.
 
-    A limit that the message names is taken at its word where it is below the piece's length, else the length is halved.
+    A limit named in the message is used if it is below the piece's length, else the length is halved.
     """
     if len(piece) <= HOURS_PER_DAY:
         return None

@@ -1,7 +1,7 @@
 """
-What a status that is not 2xx means: the body read with care, and the exception that says what to do.
+What a status other than 2xx means: reads the body with care, and chooses the exception.
 
-Decides by reason first and status second, for proxies and brands change statuses more readily than reasons.
+The reason decides before the status, because proxies and brands change statuses more often than reasons.
 """
 
 import re
@@ -20,10 +20,10 @@ from alertd.errors import (
 from alertd.novita.shape import UnexpectedShape, decode_object, plain_text, shorten
 
 MAX_REFUSAL_BYTES = 64 * 1024
-"""The most that is read of an error's body: far more than any reason needs."""
+"""Maximum bytes read of an error's body: far more than any reason needs."""
 
 MAX_MARKUP_BYTES = 8 * 1024
-"""The most of a proxy's HTML that is searched for its words."""
+"""Maximum bytes of a proxy's HTML that are searched for text."""
 
 MAX_MESSAGE_CHARACTERS = 200
 
@@ -38,26 +38,26 @@ _MARKUP = re.compile(r"<(?:script|style)\b.*?</(?:script|style)\s*>|<[^>]*>", re
 
 
 class RangeRefused(ApiRangeTooLong):
-    """A refusal that a shorter range may cure; `text` is what was said, without account and request."""
+    """A refusal that a shorter range may cure; `text` is the message, without account and request."""
 
     def __init__(self, text: str, *, account: str, what: str) -> None:
         self.text = text
         super().__init__(text, account=account, what=what)
 
     def as_final(self) -> ApiRequestRefused:
-        """Return the error of a request that cannot be made shorter."""
+        """Return the error for a request whose range cannot be shortened."""
         return ApiRequestRefused(self.text, account=self.account, what=self.what)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Refusal:
-    """What an answer with an error status said; the texts are fit to be shown."""
+    """The content of an error answer; its texts are safe to show."""
 
     status: int
     reason: str = ""
     message: str = ""
     location: str = ""
-    """Of a redirect: where to, without query and credentials."""
+    """Target of a redirect, without query and credentials."""
 
     def __str__(self) -> str:
         name = f"{self.status} {self.reason}".strip()
@@ -84,15 +84,15 @@ def error_of(
     refusal: Refusal, *, account: str, what: str, parameters: str, key_source: str, retry_after: timedelta | None
 ) -> ApiError:
     """
-    Return the exception that a refusal calls for.
+    Return the exception for a refusal.
 
     Args:
         refusal: What the API said.
         account: The account's name.
-        what: What was asked for, for people.
-        parameters: The query, shown where the request itself may be at fault.
+        what: What was requested, for people.
+        parameters: The query, shown if the request itself may be at fault.
         key_source: The setting that holds the key.
-        retry_after: What the answer's header said.
+        retry_after: The answer's header.
     """
     reason, status = refusal.reason, refusal.status
     if reason in THROTTLE_REASONS or status == 429:

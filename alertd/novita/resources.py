@@ -28,16 +28,16 @@ ENDPOINTS = "/gpu-instance/openapi/v1/endpoints"
 
 PAGE_SIZE = 100
 MAX_PAGES = 50
-"""5,000 instances: a service that goes on beyond repeats itself or counts wrongly."""
+"""Page limit, 5,000 instances: a service that continues beyond it repeats itself or counts wrongly."""
 MAX_GPUS = 1024
-"""Of one instance; a larger number is no count."""
+"""Most GPUs of one instance; a larger number is not a count."""
 _ID_CHARACTERS = 200
 
 _NULL = msgspec.Raw(b"null")
 
 
 class _Instance(msgspec.Struct, gc=False):
-    """The fields of an instance that alertd needs, undecoded: no oddity of one spoils the others."""
+    """The fields of an instance that alertd needs, undecoded, so that an odd one does not spoil the others."""
 
     id: msgspec.Raw = _NULL
     name: msgspec.Raw = _NULL
@@ -50,7 +50,7 @@ class _Instance(msgspec.Struct, gc=False):
 
 
 class _Endpoint(msgspec.Struct, gc=False):
-    """The same of a serverless endpoint."""
+    """The same for a serverless endpoint."""
 
     id: msgspec.Raw = _NULL
     name: msgspec.Raw = _NULL
@@ -67,7 +67,7 @@ def decode_instances(body: bytes) -> Listing:
     Decode one page of instances.
 
     Raises:
-        UnexpectedShape: It is no such list; the text quotes nothing of it.
+        UnexpectedShape: It is not such a list; the text quotes nothing from it.
     """
     return _listing(body, "instances", _instance)
 
@@ -85,7 +85,7 @@ def decode_endpoints(body: bytes) -> Listing:
 def _listing(body: bytes, key: str, decode: Callable[[msgspec.Raw], Listed]) -> Listing:
     try:
         envelope = decode_object(body)
-        # Without the key it may be an empty list, or some gateway's answer: nobody's resources are gone by it.
+        # Without the key it may be an empty list or a gateway's answer: no resource counts as gone because of it.
         is_listed = key in envelope or "total" in envelope
         rows = envelope.pop(key, _NULL)
         has_list = bytes(rows) != b"null"
@@ -94,7 +94,7 @@ def _listing(body: bytes, key: str, decode: Callable[[msgspec.Raw], Listed]) -> 
     except (UnexpectedShape, msgspec.DecodeError, RecursionError, ValueError):
         elements = None
     if elements is None:
-        # Outside of the handler: what was caught quotes the answer, and would be its context.
+        # Raised outside the handler: the caught exception quotes the answer, and would become its context.
         raise UnexpectedShape(f"not a list of {key}")
     found = []
     for element in elements:
@@ -115,7 +115,7 @@ def _instance(element: msgspec.Raw) -> Listed:
         gpus=_count(fields.gpus),
         started_at=_instant(fields.started_at),
         stopped_at=_instant(fields.stopped_at),
-        # 0 and -1 are how the API says nothing.
+        # The API writes 0 or -1 for "no value".
         keep_days=_count(fields.keep_days) or None,
     )
 
@@ -149,7 +149,7 @@ def _count(raw: msgspec.Raw) -> int:
 
 
 def _instant(raw: msgspec.Raw) -> datetime | None:
-    """Return an instant, None where nothing readable was said; 0 and -1 are how the API says nothing."""
+    """Return an instant; None if there is no readable value: the API writes 0 or -1 for "no value"."""
     try:
         seconds = read_seconds(scalar_of(raw, "", ""), "")
     except (UnexpectedShape, msgspec.DecodeError, ValueError):
@@ -159,13 +159,13 @@ def _instant(raw: msgspec.Raw) -> datetime | None:
 
 async def read_pages(read: Callable[[int], Awaitable[Listing]], *, account: str, what: str) -> Listing:
     """
-    Read a list of which nobody says whether its pages count from 0 or from 1.
+    Read a list whose page numbers are undocumented: they may start at 0 or 1.
 
-    Both are asked for. A service that counts from 1 may answer 0 with its first page or refuse it, so only a page
-    beyond 1 that brings no new id is surely the end; an empty one beyond 0 is, too.
+    Both are requested. A service that counts from 1 may answer 0 with its first page or refuse it, so only a page
+    beyond 1 without a new id is certainly the end, and so is an empty page beyond 0.
 
     Raises:
-        ApiError: A page could not be read, or there is no end; nothing of what was read counts then.
+        ApiError: A page could not be read, or there is no end; what was read is discarded.
     """
     found: dict[str, Listed] = {}
     is_whole, is_listed = True, False

@@ -1,7 +1,7 @@
 """
-When a request to the API is made again, and when to give up.
+When a request to the API is retried, and when to give up.
 
-Decides waits and counts within one call; what comes after (the next cycle) is not its business.
+Decides waits and attempts within one call; the next cycle is not its concern.
 """
 
 import random
@@ -13,12 +13,12 @@ from alertd.errors import ApiThrottled, ApiUnavailable
 
 FAILURE_ATTEMPTS = 3
 THROTTLE_ATTEMPTS = 5
-"""More than for failures: being asked to wait is the API working as designed."""
+"""More attempts than for failures: throttling is the API working as designed."""
 
 BASE_WAIT_S = 0.5
 MAX_WAIT_S = 8.0
 MAX_RETRY_AFTER = timedelta(seconds=60)
-"""Longer waits, all together, are left to the next cycle: they would hold up other categories and accounts."""
+"""Maximum total wait; longer ones are left to the next cycle, since they would delay other categories and accounts."""
 
 Result = TypeVar("Result")
 
@@ -27,7 +27,7 @@ async def retry(
     attempt: Callable[[], Awaitable[Result]], *, sleep: Callable[[float], Awaitable[None]], rng: random.Random
 ) -> Result:
     """
-    Call *attempt* until it succeeds, with waits between; its other errors pass at once.
+    Call *attempt* until it succeeds, with waits in between; other errors are raised at once.
 
     Raises:
         ApiUnavailable: It failed FAILURE_ATTEMPTS times.
@@ -54,5 +54,5 @@ async def retry(
 
 
 def jittered_s(failures: int, rng: random.Random) -> float:
-    """Return an exponential wait with full jitter, so that clients that failed together do not return together."""
+    """Return an exponential wait with full jitter, so that clients that failed together do not retry together."""
     return rng.uniform(0, min(MAX_WAIT_S, BASE_WAIT_S * 2 ** (failures - 1)))

@@ -1,7 +1,7 @@
 """
-What every JSON answer of the billing API has in common: odd scalars, odd text, errors dressed as answers.
+What all JSON answers of the billing API share: odd scalars, odd text, errors with status 200.
 
-Decides when an answer is not the expected shape, and words it. Knows no row and no request.
+Decides when an answer does not have the expected shape, and words that. Knows neither rows nor requests.
 """
 
 import re
@@ -13,10 +13,10 @@ from alertd.core.printable import one_line
 from alertd.errors import AlertdError
 
 Scalar: TypeAlias = str | int | None
-"""A field as it came: text, a number (as its exact text when it has a point or an exponent), or nothing."""
+"""A field as received: text, a number (as exact text if it has a point or an exponent), or absent."""
 
 SHOWN_CHARACTERS = 80
-"""How much of a foreign text an error shows: enough to recognise it, too little to flood a log."""
+"""Characters of foreign text in an error: enough to recognise it, too few to flood a log."""
 
 SIGNS_OF_SUCCESS = frozenset({"", "0", "200", "ok", "success"})
 
@@ -32,7 +32,7 @@ class UnexpectedShape(AlertdError):
 
 
 def shorten(text: str, limit: int = SHOWN_CHARACTERS) -> str:
-    """Return foreign text fit for an error: one line, no control characters, at most *limit* characters."""
+    """Return foreign text for an error: one line, no control characters, at most *limit* characters."""
     clean = one_line(text[: 4 * limit])
     return clean if len(clean) <= limit else clean[: limit - 1] + "…"
 
@@ -44,7 +44,7 @@ def shown(value: Scalar) -> str:
 
 def valid_text(data: bytes) -> bytes:
     """
-    Replace what is no Unicode (bad UTF-8, lone surrogates) by U+FFFD and change nothing else.
+    Replace invalid Unicode (bad UTF-8, lone surrogates) by U+FFFD and change nothing else.
 
     Neither quotes nor brackets are touched, so the JSON keeps its structure.
     """

@@ -1,8 +1,8 @@
 """
-A `bill/list` answer decoded as it arrives: a body of any size in a few MiB, and never a part taken for the whole.
+Decodes a `bill/list` answer as it arrives, of any size in a few MiB, and never takes a part for the whole.
 
-Decides where a body may be cut. What stands between two cuts is proved to be whole rows by decoding it as a JSON list;
-what stands around the rows must in the end be one JSON object, so a body that breaks off anywhere is an error.
+Decides where a body may be cut. The text between two cuts is proved to be whole rows by decoding it as a JSON list;
+the text around the rows must finally be one JSON object, so a body that is cut off anywhere is an error.
 """
 
 import re
@@ -15,26 +15,26 @@ from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, 
 from alertd.novita.wire import Row, decode_rows
 
 CHUNK_BYTES = 1 << 20
-"""How much is gathered before it is decoded, and the most that one row may have: 2,000 times a usual one."""
+"""Bytes gathered before decoding, and the most that one row may have: 2,000 times a usual one."""
 
 WINDOW_BYTES = 1 << 17
-"""How much is decoded at a time: the rows of more would leave the processor's cache before they are packed away."""
+"""Bytes decoded at a time: rows of more would leave the processor's cache before they are packed."""
 
 MAX_ENVELOPE_BYTES = 1 << 20
-"""The most that may stand around the rows."""
+"""Maximum bytes around the rows."""
 
 MAX_GUESSES = 4
-"""Cuts that are tried before the exact and slower way."""
+"""Cuts that are tried before the exact, slower way."""
 
 MAX_BRACES = 64
-"""Closing braces that are looked at for a guess."""
+"""Closing braces that are examined for a guess."""
 
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{}]', re.DOTALL)
 _LIST_FOLLOWS = re.compile(rb"[ \t\r\n]*+:[ \t\r\n]*+\[")
 _SEPARATOR = re.compile(rb"[ \t\r\n]*+([,\]])?")
 _LIKELY_CUT = re.compile(rb"[ \t\r\n]*+(?:,[ \t\r\n]*+\{|\])")
 _PLACEHOLDER = b"true"
-"""Stands for the rows when the envelope is checked; `[]` could not be distinguished from a second `bills`."""
+"""Placeholder for the rows when the envelope is checked; `[]` could not be distinguished from a second `bills`."""
 
 
 class _Place(Enum):
@@ -46,9 +46,9 @@ class _Place(Enum):
 
 class BillStream:
     """
-    The decoder of one answer: push bytes, decode whenever it is due, finish once.
+    The decoder of one answer: push bytes, decode when due, finish once.
 
-    `decode` and `finish` may run in a thread, one at a time. After an error it is of no further use.
+    `decode` and `finish` may run in a thread, one at a time. After an error it cannot be used any more.
     """
 
     def __init__(self, columns: BillColumns) -> None:
@@ -60,16 +60,16 @@ class BillStream:
 
     @property
     def pending_bytes(self) -> int:
-        """How much has been pushed and not yet decoded."""
+        """Bytes pushed and not yet decoded."""
         return len(self._buffer)
 
     @property
     def is_due(self) -> bool:
-        """Enough has come to decode a part of it."""
+        """Whether enough has arrived to decode a part of it."""
         return len(self._buffer) > CHUNK_BYTES
 
     def push(self, data: bytes) -> None:
-        """Take the next bytes of the body, however they are cut."""
+        """Add the next bytes of the body, wherever they are cut."""
         self._buffer += data
 
     def decode(self) -> None:
@@ -77,7 +77,7 @@ class BillStream:
         Decode the rows that have arrived, up to less than one window.
 
         Raises:
-            UnexpectedShape: What has arrived cannot become a bill, whatever follows.
+            UnexpectedShape: What has arrived cannot become a valid answer, whatever follows.
         """
         while len(self._buffer) > WINDOW_BYTES and self._advance():
             pass
@@ -86,7 +86,7 @@ class BillStream:
 
     def finish(self) -> BillColumns:
         """
-        Decode the rest and prove that the body was whole.
+        Decode the rest and prove that the body was complete.
 
         Raises:
             UnexpectedShape: The body is cut off, is not JSON, reports an error, or is not a list of rows.
@@ -124,7 +124,7 @@ class BillStream:
         check_envelope(envelope, rows_key="bills", has_list=True, has_rows=len(self._columns) > 0)
 
     def _advance(self) -> bool:
-        """Go one step on; return whether there was one."""
+        """Advance by one step; return whether there was one."""
         match self._place:
             case _Place.HEAD:
                 return self._find_rows()
@@ -178,10 +178,10 @@ class BillStream:
 
     def _guess(self, window: bytes) -> tuple[int, list[Row], bool] | None:
         """
-        Cut where a row seems to end; sound because the part before the cut decodes as a list.
+        Cut where a row seems to end; safe because the part before the cut must decode as a list.
 
         Returns:
-            The end of the last row, the rows, False (whether the list ends there is seen next); None without luck.
+            The end of the last row, the rows, False (the end of the list is detected later); None if no guess fits.
         """
         guesses, end = 0, len(window)
         for _ in range(MAX_BRACES):
@@ -201,10 +201,10 @@ class BillStream:
 
     def _scan(self, window: bytes) -> tuple[int | None, list[Row], bool]:
         """
-        Cut exactly, by counting brackets outside of strings.
+        Cut exactly, by counting brackets outside strings.
 
         Returns:
-            Where to cut (None: no whole row is there), the rows before it, and whether the list ends there.
+            Where to cut (None without a whole row), the rows before it, and whether the list ends there.
         """
         end, ends_list = _end_of_rows(window)
         if end is None:
@@ -217,7 +217,7 @@ class BillStream:
 
 
 def _find_bills(window: bytes) -> int | None:
-    """Return where the list of the top-level key `bills` opens, None where there is none."""
+    """Return where the list of the top-level key `bills` opens; None if there is none."""
     depth = 0
     for token in _TOKEN.finditer(window):
         text = token[0]
@@ -242,7 +242,7 @@ def _end_of_rows(window: bytes) -> tuple[int | None, bool]:
         elif text in b"]}":
             depth -= 1
             if depth < 0:
-                # A brace that closes nothing is left where it is: the list does not end there, the JSON is broken.
+                # An unmatched closing brace stays: the list does not end there, the JSON is invalid.
                 return (token.start(), True) if text == b"]" else (end, False)
             if depth == 0:
                 end = token.end()
@@ -252,6 +252,6 @@ def _end_of_rows(window: bytes) -> tuple[int | None, bool]:
 
 
 def _copy(buffer: bytearray, size: int) -> bytes:
-    """Return the first *size* bytes, copied once where a slice of a bytearray would be copied twice."""
+    """Return the first *size* bytes with one copy; a slice of a bytearray would be copied twice."""
     with memoryview(buffer) as view:
         return bytes(view[:size])

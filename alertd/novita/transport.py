@@ -1,5 +1,5 @@
 """
-One account's way to the billing API: requests with the key, retries, bounds, and every failure worded as an `ApiError`.
+The transport of one account to the billing API: requests with the key, retries, limits, and failures as `ApiError`.
 
 Decides how often and how long is waited and what an answer may cost; not what is asked, nor what an answer means. Never
 lets the key out of the `Authorization` header.
@@ -29,12 +29,12 @@ from alertd.outgoing.turns import Turn
 from alertd.outgoing.unpacking import Unpacker, UnpackingError
 
 CONCURRENT_REQUESTS = 4
-"""Per account; more at once only brings 429 sooner."""
+"""Concurrent requests per account; more would only bring 429 sooner."""
 BESIDE_REQUESTS = 2
-"""What is read beside the bills has slots of its own: however it hangs, no bill waits for it."""
+"""Concurrent requests for data beside the bills, counted separately: if they hang, no bill waits."""
 
 INLINE_BYTES = 128 * 1024
-"""Up to here decoding takes a few milliseconds, less than a thread is worth."""
+"""Up to this many bytes decoding takes a few milliseconds, too little to be worth a thread."""
 
 TIMEOUT = httpx.Timeout(connect=10, read=30, write=10, pool=60)
 
@@ -43,22 +43,22 @@ _NOT_ASKED = "no answer in time to what was asked before it, so it was not asked
 Result = TypeVar("Result")
 
 Hear = Callable[[datetime | None, float], None]
-"""Called with the `Date` of each answer, and when it was asked for by the clock that is handed in."""
+"""Called with the `Date` of each answer, and when it was requested by the given clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bounds:
-    """What one answer may cost; sizes count after decompression."""
+    """Limits for one answer; sizes count after decompression."""
 
     answer_s: float = 60
-    """For a whole answer: a server that drips never runs into the time-outs between its bytes."""
+    """Seconds for a whole answer: a server that drips bytes never hits the timeout between them."""
     stream_s: float = 300
-    """For a whole bill list of which `stream_from_bytes` have come in time."""
+    """Seconds for a whole bill list of which `stream_from_bytes` have arrived in time."""
     stream_from_bytes: int = 1 << 20
     bill_list_bytes: int = 1 << 30
     other_bytes: int = 32 << 20
     beside_s: float = 10
-    """For an answer that is read beside the bills, or of which the head alone is wanted."""
+    """Seconds for an answer that is read beside the bills, or of which only the head is needed."""
     beside_bytes: int = 8 << 20
 
 
@@ -66,27 +66,27 @@ DEFAULT_BOUNDS = Bounds()
 
 
 class NotSent(ApiUnavailable):
-    """No connection came about, so nothing of the request can have left."""
+    """No connection was made, so nothing of the request can have been sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiRequest:
-    """What is asked for, and how people call it."""
+    """A request, and its name for people."""
 
     path: str
     parameters: dict[str, str]
     what: str
     lacking: str = ""
-    """What is said where the API does not have it: not every account or brand has every endpoint."""
+    """The message if the API does not have it: not every account or brand has every endpoint."""
     has_range: bool = False
-    """A shorter range of hours may be asked for where this one is refused."""
+    """Whether a shorter range of hours may be requested if this one is refused."""
     is_one_of_several: bool = False
-    """A category that the API does not know says nothing of the endpoint: others are asked for too."""
+    """Whether other categories are requested too: an unknown one then says nothing about the endpoint."""
 
 
 class Transport:
     """
-    The connections of one account; lives as long as its client. Arguments as of `NovitaClient`.
+    The connections of one account, for the life of its client. Arguments as for `NovitaClient`.
 
     Raises:
         SettingsError: The key or the base URL cannot be used.
@@ -114,7 +114,7 @@ class Transport:
         self._key = checked_key(api_key, account=account, key_source=key_source)
         self.base_url = checked_base_url(base_url, account=account)
         self._sleep = sleep
-        self._rng = rng or random.Random()  # noqa: S311 -- spreads waits, guards nothing
+        self._rng = rng or random.Random()  # noqa: S311 -- randomises waits, protects nothing
         self._now = now
         self._hear, self._elapsed = hear, elapsed
         self._unanswered = Unanswered(elapsed)
@@ -130,7 +130,7 @@ class Transport:
                 "Authorization": f"Bearer {self._key}",
                 "Content-Type": "application/json",
                 "Accept": "application/json",
-                # Only what is decoded here whatever else is installed.
+                # Only codings that are decoded here, whatever else is installed.
                 "Accept-Encoding": "gzip, deflate",
                 "User-Agent": f"alertd/{__version__}",
             },
@@ -142,7 +142,7 @@ class Transport:
 
     async def read_whole(self, request: ApiRequest, decode: Callable[[bytes], Result]) -> Result:
         """
-        Ask for an answer that is small enough to be held whole.
+        Request an answer that is small enough to be held in memory.
 
         Raises:
             ApiError: One of its kinds; RangeRefused only for a request that has a range.
@@ -169,22 +169,22 @@ class Transport:
         limit: int,
     ) -> Result:
         """
-        Ask until *read* returns, as often as failures may be retried.
+        Request until *read* returns, as often as failures may be retried.
 
         Args:
-            read: Takes the pieces of a body, decompressed, and the deadline of the answer.
-            limit: The most bytes of a body; more is refused like a range that is too long.
+            read: Called with the decompressed pieces of a body and the deadline of the answer.
+            limit: Maximum bytes of a body; a larger one is refused like a range that is too long.
 
         Raises:
-            ApiError: One of its kinds; RangeRefused where a shorter range may cure it.
+            ApiError: One of its kinds; RangeRefused if a shorter range may help.
         """
         return await retry(lambda: self._attempt(request, read, limit), sleep=self._sleep, rng=self._rng)
 
     async def read_beside(self, request: ApiRequest, decode: Callable[[bytes], Result]) -> Result:
         """
-        Ask once for something that no bill waits for; the next poll asks again.
+        Make one request for data that no bill waits for; the next poll asks again.
 
-        Its answers carry secrets, so that no error quotes anything of them, redirects and refusals included.
+        Answers carry secrets, so no error quotes anything from them, including redirects and refusals.
 
         Raises:
             ApiError: ApiKeyRefused, ApiRequestRefused or ApiUnavailable.
@@ -224,10 +224,10 @@ class Transport:
 
     async def knock(self, path: str) -> None:
         """
-        Ask once and read no more than the head of the answer, whatever it says.
+        Make one request and read only the head of the answer, whatever it says.
 
         Raises:
-            ApiUnavailable: None came.
+            ApiUnavailable: There was no answer.
         """
         try:
             async with self._slots, asyncio.timeout(self.bounds.beside_s):
@@ -237,23 +237,23 @@ class Transport:
                     return
         except (httpx.HTTPError, TimeoutError) as error:
             failure = f"no answer ({type(error).__name__})"
-        # Raised outside of the handler, as below.
+        # Raised outside the handler, as below.
         raise ApiUnavailable(failure, account=self.account, what="the time")
 
     async def once(
         self, method: str, path: str, *, parameters: dict[str, str], content: bytes | None, limit: int
     ) -> tuple[int, bytes]:
         """
-        Make exactly one request, follow nothing and try nothing again; return the status, and the body of a 200.
+        Make exactly one request, without redirects and retries; return the status, and the body of a 200.
 
-        Its answers may carry secrets: nothing of them is in an error.
+        Answers may carry secrets: errors contain nothing from them.
 
         Args:
-            limit: Up to so many bytes are read of the body; 0 where the status says everything.
+            limit: Maximum bytes to read of the body; 0 if the status is enough.
 
         Raises:
-            NotSent: Nothing can have left: no connection came about.
-            ApiUnavailable: There was no answer, or it was not complete; whether the request was taken is not known.
+            NotSent: Nothing can have been sent: no connection was made.
+            ApiUnavailable: There was no complete answer; whether the request was accepted is unknown.
         """
         body = bytearray()
         try:
@@ -275,7 +275,7 @@ class Transport:
         raise failure
 
     def _note_clock(self, header: str | None, asked_s: float) -> None:
-        # Heard when the answer comes: compared later, an answer from before an outage would look like a wrong clock.
+        # Heard on arrival: compared later, an answer from before an outage would look like a wrong clock.
         self._hear(parse_http_date(header), asked_s)
 
     async def _attempt(
@@ -312,7 +312,7 @@ class Transport:
         raise ApiUnavailable(self._redact(failure), account=self.account, what=request.what)
 
     async def _body(self, response: httpx.Response, request: ApiRequest, limit: int) -> AsyncIterator[bytes]:
-        """Yield the body decompressed; a body above the limit is refused like a range that is too long."""
+        """Yield the decompressed body; a body above the limit is refused like a range that is too long."""
         size = 0
         async for data in _decoded(response):
             size += len(data)
@@ -323,11 +323,11 @@ class Transport:
 
     async def _refused(self, response: httpx.Response, request: ApiRequest) -> ApiError:
         if response.is_success:
-            # 206 is a part, 203 a proxy's, 204 nothing: none is the whole that was asked for.
+            # 206 is partial, 203 a proxy's, 204 empty: none is the complete answer.
             text = f"the answer is not complete: HTTP {response.status_code} in place of 200"
             return ApiUnavailable(text, account=self.account, what=request.what)
         body = b""
-        # The status is known; a body that breaks off only leaves the error with fewer words.
+        # The status is known; a body that is cut off only makes the error shorter.
         with suppress(httpx.HTTPError):
             async for data in _decoded(response):
                 body += data
@@ -357,17 +357,17 @@ class Transport:
         )
 
     def _redact(self, text: str) -> str:
-        """Remove the key where a server or a proxy echoes it."""
+        """Remove the key from a text in which a server or proxy echoes it."""
         return text.replace(self._key, "[key]")
 
 
 async def decode_apart(decode: Callable[[], Result], size: int) -> Result:
-    """Call at once when it is quick, else in a thread, so that the loop goes on."""
+    """Call directly if that is quick, else in a thread, so that the loop is not blocked."""
     return decode() if size <= INLINE_BYTES else await asyncio.to_thread(decode)
 
 
 async def _decoded(response: httpx.Response) -> AsyncIterator[bytes]:
-    """Yield the body decompressed, in bounded pieces; one that is cut anywhere fails at its end."""
+    """Yield the decompressed body in bounded pieces; a truncated one fails at its end."""
     try:
         unpacker = Unpacker(response.headers.get("Content-Encoding", ""))
         async for data in response.aiter_raw():

@@ -1,8 +1,8 @@
 """
 The metrics of one instance: JSON -> samples of its GPUs' utilisation.
 
-Decides what of an answer is of the time that was asked for, and whether its numbers are percent or shares. As with all
-that is read beside the bills, no error quotes anything of an answer.
+Decides which samples belong to the requested period, and whether numbers are percentages or fractions. As with all
+data read beside the bills, no error quotes anything from an answer.
 """
 
 from collections.abc import Iterator
@@ -40,20 +40,20 @@ class _Gpus(msgspec.Struct, gc=False):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Metrics:
-    """What an answer says of the GPUs; values as they came."""
+    """The GPU metrics of an answer; values as received."""
 
     points: tuple[tuple[int, Decimal], ...]
     """(Unix seconds, the mean over the GPUs)."""
     is_percent: bool
-    """Some value of the answer is above 1, so that none of them is a share."""
+    """Whether some value of the answer is above 1, so that all are percentages."""
 
 
 def decode_metrics(body: bytes, *, start_s: int, end_s: int) -> Metrics:
     """
-    Decode an answer; a bad parameter may have been replaced silently, so only what was asked for counts.
+    Decode an answer; an invalid parameter may have been replaced silently, so only the requested period counts.
 
     Raises:
-        UnexpectedShape: It is no such answer; the text quotes nothing of it.
+        UnexpectedShape: It is not such an answer; the text quotes nothing from it.
     """
     try:
         envelope = decode_object(body)
@@ -66,14 +66,14 @@ def decode_metrics(body: bytes, *, start_s: int, end_s: int) -> Metrics:
     except (UnexpectedShape, msgspec.DecodeError, RecursionError, ValueError):
         mean, values = None, []
     if mean is None:
-        # Outside of the handler: what was caught quotes the answer.
+        # Raised outside the handler: the caught exception quotes the answer.
         raise UnexpectedShape(_WRONG)
     points = tuple((seconds, value) for seconds, value in mean if start_s <= seconds <= end_s)
     return Metrics(points=points, is_percent=any(value > 1 for value in values))
 
 
 def samples_of(metrics: Metrics, *, is_percent: bool) -> tuple[Sample, ...]:
-    """Return the samples in millionths; what is no utilisation by either reading is left out."""
+    """Return the samples in millionths; values that are neither a percentage nor a fraction are left out."""
     most = _PERCENT if is_percent else 1
     return tuple(
         (seconds, int(value * WHOLE / most)) for seconds, value in metrics.points if Decimal(0) <= value <= most
@@ -81,7 +81,7 @@ def samples_of(metrics: Metrics, *, is_percent: bool) -> tuple[Sample, ...]:
 
 
 def _gpus(raw: msgspec.Raw) -> list[list[tuple[int, Decimal]]]:
-    """Return the mean as one series where the answer has it, else a series of each GPU."""
+    """Return the mean as one series if the answer has it, else a series for each GPU."""
     if bytes(raw) == b"null":
         return []
     found = msgspec.json.decode(raw, type=_Gpus)
@@ -113,7 +113,7 @@ def _points(raw: msgspec.Raw) -> list[tuple[int, Decimal]]:
 
 
 def _point(point: _Point) -> tuple[int, Decimal] | None:
-    """Return a point, None where its time or value is none: a gap in the metrics."""
+    """Return a point; None if its time or value is missing, which is a gap in the metrics."""
     try:
         seconds = read_seconds(scalar_of(point.timestamp, "", ""), "")
         value = Decimal(str(scalar_of(point.value, "", "")))

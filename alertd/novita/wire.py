@@ -1,7 +1,7 @@
 """
 Rows of `bill/list`: JSON -> typed rows, hours and names (`amounts` reads the money).
 
-Decides inclusive ends and odd spellings of times, once. Does not know where the bytes came from or how they were cut.
+The only place for inclusive ends and odd spellings of times. Does not know where the bytes came from.
 Source: https://novita.ai/docs/api-reference/basic-query-usage-based-billing
 """
 
@@ -16,10 +16,10 @@ from alertd.core.hours import EPOCH, HOURS_PER_DAY, SECONDS_PER_HOUR
 from alertd.novita.shape import Scalar, UnexpectedShape, is_absent, scalar_of, shown, text_of, valid_text
 
 MAX_SPAN_HOURS = 366 * HOURS_PER_DAY
-"""No billing cycle is longer than a year; a longer row is a wrong time, not a long charge."""
+"""Maximum length of a row: no billing cycle is longer than a year, so a longer row has a wrong time."""
 
 MILLISECONDS_FROM = 10**11
-"""As seconds this lies in the year 5138, so such a number counts milliseconds."""
+"""In seconds this is the year 5138, so larger numbers are milliseconds."""
 
 BILLING_METHODS = {"1": "on-demand", "2": "subscription", "4": "spot"}
 
@@ -43,7 +43,7 @@ _NULL = msgspec.Raw(b"null")
 
 
 class Row(msgspec.Struct, gc=False, rename=_FIELDS):
-    """The fields of a row that alertd needs, as they came; other fields are ignored."""
+    """The fields of a row that alertd needs, as received; other fields are ignored."""
 
     start_time: str | int | None = None
     end_time: str | int | None = None
@@ -82,7 +82,7 @@ _KEY_FIELDS = {**_FIELDS, "key_name": "apikeyName", "key_mask": "apikeyMask"}
 
 
 class KeyRow(Row, gc=False, rename=_KEY_FIELDS):
-    """A row of the bills by API key: what names the key is left undecoded, for no oddity of a name spoils a row."""
+    """A row of the bills by API key; the key's name is left undecoded, so that an odd name does not spoil the row."""
 
     key_name: msgspec.Raw = _NULL
     key_mask: msgspec.Raw = _NULL
@@ -104,12 +104,12 @@ def decode_rows(elements: memoryview, *, first: int, kind: type[Row] = Row) -> l
     Decode the comma-separated elements of a JSON list, numbers exact.
 
     Args:
-        elements: What stands between the brackets, or a part of it that ends with a whole element.
+        elements: The text between the brackets, or a part of it that ends with a whole element.
         first: The index of the first element in the whole list, for errors.
-        kind: What each element is read as.
+        kind: The type of each element.
 
     Raises:
-        msgspec.DecodeError: This is not a sequence of whole objects; also RecursionError when it is nested too deep.
+        msgspec.DecodeError: This is not a sequence of whole objects; RecursionError if it is nested too deeply.
         UnexpectedShape: A field is neither text nor a number.
     """
     listed = b"".join((b"[", elements, b"]"))
@@ -133,8 +133,8 @@ def hours_of(start_time: Scalar, end_time: Scalar, where: str) -> tuple[int, int
     """
     Return the hour in which a row starts and how many hours it touches, at least 1.
 
-    The end is inclusive, but one exactly on an hour boundary is read as exclusive: else every such row would hold
-    one second of the next hour. An end that is missing or lies before the start leaves the row one hour.
+    The end is inclusive, but an end on an hour boundary is read as exclusive: otherwise every such row would hold
+    one second of the next hour. A missing end, or one before the start, gives the row one hour.
 
     Raises:
         UnexpectedShape: No readable start, an unreadable end, or more than a year.
@@ -159,7 +159,7 @@ def read_seconds(value: Scalar, where: str) -> int | None:
     Read Unix seconds (or milliseconds) or ISO 8601 (UTC where no zone is given), down to the second.
 
     Returns:
-        Unix seconds, None when nothing was said.
+        Unix seconds; None if absent.
 
     Raises:
         UnexpectedShape: It is neither.
@@ -186,6 +186,6 @@ def _parse_seconds(text: str) -> int:
 
 
 def billing_method_of(value: Scalar) -> str:
-    """Return the billing method's name, or what the API says where that is no known number."""
+    """Return the billing method's name, or the API's own value if the number is unknown."""
     text = text_of(value).strip()
     return BILLING_METHODS.get(text.removesuffix(".0"), text)
