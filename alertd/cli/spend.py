@@ -1,6 +1,5 @@
 """`alertd spend`: what was spent, as a table, CSV or JSON."""
 
-import csv
 import sys
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -148,6 +147,8 @@ def command(
     elif as_csv:
         is_named = view == View.API_KEY or bool(owners.names) or any(owner.name for owner in owners.entries)
         has_names = "owner" in keys and is_named
+        import csv
+
         writer = csv.DictWriter(sys.stdout, fieldnames=_columns(keys, has_names=has_names), extrasaction="ignore")
         writer.writerow({name: spreadsheet_cell(name) for name in writer.fieldnames})
         for row in _exact(rows, keys, owners):

@@ -1,6 +1,5 @@
 """Label sets, the patterns that match them, and the fingerprint that names an alert."""
 
-import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -24,6 +23,8 @@ def fingerprint(rule: str, group: Labels) -> str:
 
     The account is part of it where the rule groups by account. The same rule and group keep it for ever.
     """
+    import hashlib  # noqa: PLC0415 -- it loads OpenSSL, which takes as long as Python itself
+
     # JSON, because no value can look like a separator in it.
     return hashlib.sha256(json.dumps([rule, sorted(group)]).encode()).hexdigest()[:16]
 

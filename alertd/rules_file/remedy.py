@@ -2,7 +2,6 @@
 
 import json
 import re
-from difflib import get_close_matches
 from functools import lru_cache
 
 from alertd.core.words import quote
@@ -31,6 +30,8 @@ def show(value: object) -> str:
 @lru_cache(maxsize=4096)
 def closest(word: str, known: tuple[str, ...]) -> str:
     """Return `; did you mean "…"?` for the known word that is nearest, else an empty text."""
+    from difflib import get_close_matches  # noqa: PLC0415 -- for what is wrong
+
     by_case = {name.casefold(): name for name in known}
     near = get_close_matches(word[:_LONGEST_SHOWN].casefold(), by_case, n=1, cutoff=0.6)
     return f"; did you mean {show(by_case[near[0]])}?" if near else ""

@@ -18,7 +18,7 @@ from alertd.store.store import Store
 
 LIBRARIES = (
     *("numpy", "pydantic", "pydantic_settings", "httpx", "aiohttp", "slack_sdk", "yaml", "jinja2", "apscheduler"),
-    *("structlog", "asyncio", "ssl", "zipfile", "certifi", "importlib.metadata"),
+    *("structlog", "asyncio", "ssl", "zipfile", "certifi", "importlib.metadata", "difflib", "csv"),
 )
 OWN = (
     "alertd.daemon.cycle",

@@ -6,7 +6,6 @@ The outbox: one entry per notification and recipient, and the states it goes thr
 Source of the states and their figures: the help page "delivery".
 """
 
-import hashlib
 import json
 from datetime import datetime
 from enum import IntEnum, StrEnum
@@ -130,4 +129,6 @@ def delivery_key(*parts: str) -> str:
     Args:
         parts: install, rule, group, episode, kind, receiver, recipient.
     """
+    import hashlib  # noqa: PLC0415 -- as in `labels`
+
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]

@@ -5,7 +5,6 @@ A rule type is a frozen dataclass that derives from `Rule`, registered under the
 Its fields are the keys of the rules file, their types and `Key` notes are the schema, and `evaluate` is its meaning.
 """
 
-import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
@@ -267,6 +266,8 @@ class Rule(ABC):
 
     @cached_property
     def _digest(self) -> str:
+        import hashlib  # noqa: PLC0415 -- as in `labels`
+
         hints = get_type_hints(type(self), include_extras=True)
         notes = {name: key_of(hint) for name, hint in hints.items()}
         kept = {

@@ -8,7 +8,6 @@ names in it, and a store without bills says nothing at all.
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from difflib import get_close_matches
 from fnmatch import translate
 
 from alertd.core.dataclass import dataclass
@@ -147,6 +146,8 @@ def _lonely(name: str, patterns: Patterns, billed: _Billed, keys: _Keys) -> Iter
 
 def _instead(name: str, text: str, values: Collection[str], owners: OwnerDirectory) -> str:
     """Return what may be meant, or which names there are."""
+    from difflib import get_close_matches  # noqa: PLC0415 -- for what is wrong
+
     bare = text.strip("*").casefold()
     if name == "owner":
         called = next((value for value in sorted(values) if owners.find(value).name.casefold() == bare), None)

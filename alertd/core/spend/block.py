@@ -4,7 +4,6 @@ The rows filed under one hour of one category, as arrays: the unit in which spen
 A block is canonical: sorted by (series, span), one cell per pair, so equal spend has equal bytes.
 """
 
-import hashlib
 import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -197,6 +196,8 @@ def _columns(
 
 def digest(encoded: bytes) -> bytes:
     """Return 16 bytes by which encoded blocks are compared."""
+    import hashlib  # noqa: PLC0415 -- as in `labels`
+
     return hashlib.blake2b(encoded, digest_size=16).digest()
 
 
