@@ -4,6 +4,8 @@ import argparse
 import os
 import sys
 import time
+from collections import Counter
+from collections.abc import Sequence
 
 if os.environ.get("PYTHONHASHSEED") != "0":
     # A run is the same in every process: the order of sets is a part of it.
@@ -11,10 +13,13 @@ if os.environ.get("PYTHONHASHSEED") != "0":
         sys.executable, [sys.executable, "-m", "tests.simulation", *sys.argv[1:]], {**os.environ, "PYTHONHASHSEED": "0"}
     )
 
-from tests.simulation.planted import find_each
+from tests.simulation.oracle import Violation
+from tests.simulation.planted import PLANTED, find_each, live
 from tests.simulation.run import run_plan
 from tests.simulation.shrink import shrink
 from tests.simulation.worlds import make_plan
+
+FIGURES_EACH = 100
 
 
 def say(text: str) -> None:
@@ -34,28 +39,42 @@ def main() -> int:
     )
     parser.add_argument("--until-found", action="store_true", help="stop at the first seed that fails")
     parser.add_argument(
-        "--planted", nargs="*", metavar="NAME", help="plant bugs, all or some, and say which seed finds each"
+        "--planted",
+        nargs="*",
+        metavar="NAME",
+        help="plant bugs, all or some, and say which seed finds each; with --replay replay a seed with one of them",
     )
     asked = parser.parse_args()
+    if asked.planted and asked.replay is not None:
+        done = live(PLANTED[asked.planted[0]], "--replay", str(asked.replay), "--days", str(asked.days))
+        say(done.stdout)
+        return done.returncode
     if asked.planted is not None:
         return find_planted(asked.planted, seeds=asked.seeds, first=asked.first, days=asked.days)
     if asked.replay is not None:
         return replay(asked.replay, asked.days)
-    began, failed, lives, polls, taken = time.process_time(), [], 0, 0, 0
-    for seed in range(asked.first, asked.first + asked.seeds):
-        outcome = run_plan(make_plan(seed, asked.days))
-        lives, polls, taken = lives + outcome.trace.lives, polls + outcome.trace.polls, taken + outcome.trace.taken
-        if outcome.violations:
+    return live_through(range(asked.first, asked.first + asked.seeds), asked.days, is_until_found=asked.until_found)
+
+
+def live_through(seeds: range, days: int, *, is_until_found: bool) -> int:
+    """Live through seeds; say what fails at once, and the figures now and then and at the end."""
+    began, failed, lives, polls, taken = time.process_time(), list[int](), 0, 0, 0
+    for number, seed in enumerate(seeds, start=1):
+        outcome = run_plan(make_plan(seed, days))
+        trace, found = outcome.trace, outcome.violations
+        lives, polls, taken = lives + trace.lives, polls + trace.polls, taken + trace.taken
+        if found:
             failed.append(seed)
-            say(f"seed {seed}: {len(outcome.violations)} violations, the first: {outcome.violations[0]}")
-            if asked.until_found:
-                return 1
-    spent_s = time.process_time() - began
-    days = asked.seeds * asked.days
-    say(
-        f"{asked.seeds} seeds of {asked.days} days: {len(failed)} failed {failed[:20]}; {lives} processes, "
-        f"{polls} checks, {taken} notifications; {spent_s:.1f} CPU-seconds, {days / spent_s:.1f} days a CPU-second"
-    )
+            say(f"seed {seed}: {len(found)} violations, trace {trace.digest()}, the first: {found[0]}")
+        if number % FIGURES_EACH == 0 or number == len(seeds):
+            spent_s = time.process_time() - began
+            say(
+                f"{number} seeds of {days} days: {len(failed)} failed {failed[:20]}; {lives} processes, "
+                f"{polls} checks, {taken} notifications; "
+                f"{spent_s:.1f} CPU-seconds, {number * days / spent_s:.1f} days a CPU-second"
+            )
+        if found and is_until_found:
+            break
     return 1 if failed else 0
 
 
@@ -78,13 +97,20 @@ def replay(seed: int, days: int) -> int:
     if not outcomes[0].violations:
         say("no violation")
         return 0
-    for violation in outcomes[0].violations:
-        say(f"  {violation}")
-    shortest = shrink(plan, outcomes[0].violations[0].kind)
+    first = outcomes[0].violations[0]
+    say_each(outcomes[0].violations)
+    shortest = shrink(plan, first)
     say(shortest.text())
-    for violation in run_plan(shortest).violations:
-        say(f"  {violation}")
+    say_each(run_plan(shortest, until=first.is_like).violations)
     return 1
+
+
+def say_each(violations: Sequence[Violation]) -> None:
+    """Say the first of each kind of violation, and how many more there are."""
+    kinds = Counter(violation.shape for violation in violations)
+    for violation in {violation.shape: violation for violation in reversed(violations)}.values():
+        more = kinds[violation.shape] - 1
+        say(f"  {violation}{f' (and {more} more like it)' if more else ''}")
 
 
 if __name__ == "__main__":

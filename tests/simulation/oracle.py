@@ -4,6 +4,7 @@ The oracle: what must hold of a run, from what the world knows, what receivers g
 It checks after every poll. It imports nothing that decides in alertd, and reads the daemon's figures only to compare.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +18,7 @@ from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
 from tests.simulation.oracle_rolling import RollingCheck, Seen, Since
 from tests.simulation.oracle_slack import check_first_messages
-from tests.simulation.plan import HOUR_S, POLL_S, USD
+from tests.simulation.plan import HOUR_S, POLL_S, RECEIVERS, USD, when_text
 from tests.simulation.receivers import Network
 from tests.simulation.rules import BY_TEAM, RulesFile
 from tests.simulation.world import Answer, Refused, World
@@ -29,6 +30,10 @@ MOST_SHOWN = 20
 Groups = dict[tuple[str, str | None], Group]
 
 
+_PARTICULARS = re.compile(rf"\b(?:{'|'.join(RECEIVERS)}|[0-9a-f]{{8,}})\b|-?\d[\d.,:]*")
+"""What differs between two violations of one kind: who was notified, which alert, and figures."""
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """A promise that was broken."""
@@ -38,7 +43,16 @@ class Violation:
     text: str
 
     def __str__(self) -> str:
-        return f"[{self.kind}] {self.text}"
+        return f"[{self.kind}] {when_text(self.at_s)}: {self.text}"
+
+    @property
+    def shape(self) -> str:
+        """What was broken, whoever it happened to and whatever the figures are."""
+        return f"[{self.kind}] {_PARTICULARS.sub('#', self.text)}"
+
+    def is_like(self, other: "Violation") -> bool:
+        """Return whether another is the same promise, broken in the same way."""
+        return self.shape == other.shape
 
 
 class Oracle:
@@ -46,6 +60,8 @@ class Oracle:
 
     def __init__(self, world: World, network: Network, rules: RulesFile) -> None:
         self.violations: list[Violation] = []
+        self._names: dict[str, str] = {}
+        """Rule and owner by fingerprint, of all that were ever open."""
         self._world, self._network, self._rules = world, network, rules
         self._belief = Belief(any(rule.is_by_team for rule in rules.at_first))
         self._inboxes = Inboxes(rules)
@@ -302,6 +318,7 @@ class Oracle:
         before: dict[str, Seen] | None = self._seen
         now = {one.fingerprint: one for one in self._alerts(life)}
         self._seen = now
+        self._names.update({one.fingerprint: f"{one.rule} of {one.owner or 'all'}" for one in now.values()})
         for one in now.values():
             began = self._lives.setdefault((one.fingerprint, one.episode), one.started_at)
             if began != one.started_at:
@@ -363,6 +380,8 @@ class Oracle:
 
     def _violate(self, at_s: float, kind: str, text: str) -> None:
         if len(self.violations) < MOST_SHOWN:
+            for fingerprint, name in self._names.items():
+                text = text.replace(fingerprint, name)
             self.violations.append(Violation(at_s, kind, text))
 
 

@@ -235,7 +235,10 @@ class Plan:
         """Return it as a short account in words, in the order of time."""
         runs = [event for event in self.events if isinstance(event, Run)]
         others = sorted((event for event in self.events if not isinstance(event, Run)), key=_begins_s)
-        lines = [f"Seed {self.seed}, {self.days} days from {self.start:%Y-%m-%d}:"]
+        rules = ", ".join((*self.rolling, *self.others))
+        lines = [f"Seed {self.seed}, {self.days} days from {self.start:%Y-%m-%d}, with the rules {rules}:"]
+        lines += ["there is a second account"] if self.has_second else []
+        lines += [f"quiet hours go by the clock of {self.zone}"] if self.zone != "UTC" else []
         return "\n  ".join([*lines, *map(str, runs), *map(str, others)])
 
 

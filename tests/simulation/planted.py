@@ -19,7 +19,7 @@ from tests.mutants.planting import VARIABLE
 from tests.mutants.table import TABLE
 
 ROOT = Path(__file__).parents[2]
-_FAILED = re.compile(r"^seed (\d+): \d+ violations, the first: (.+)$", re.MULTILINE)
+_FAILED = re.compile(r"^seed (\d+): \d+ violations, trace \w+, the first: (.+)$", re.MULTILINE)
 
 
 def _own(name: str, module: str, before: str, after: str, breaks: str) -> Mutant:
@@ -215,9 +215,9 @@ class Found:
     violation: str
 
 
-def find(mutant: Mutant, *, seeds: int, first: int, days: int) -> Found:
+def live(mutant: Mutant, *asked: str) -> subprocess.CompletedProcess[str]:
     """
-    Live through seeds with a bug until a promise is broken.
+    Run this program with a bug; *asked* are its arguments.
 
     Raises:
         ValueError: The text that the bug changes is not there.
@@ -226,16 +226,25 @@ def find(mutant: Mutant, *, seeds: int, first: int, days: int) -> Found:
     with tempfile.TemporaryDirectory(prefix="alertd-planted-") as folder:
         given = Path(folder) / "planted.json"
         given.write_text(json.dumps({"module": mutant.module, "source": mutant.planted()}), encoding="utf-8")
-        command = [sys.executable, "-m", "tests.simulation", "--until-found"]
-        command += ["--seeds", str(seeds), "--from", str(first), "--days", str(days)]
         environment = {**os.environ, VARIABLE: str(given), "PYTHONHASHSEED": "0"}
+        command = [sys.executable, "-m", "tests.simulation", *asked]
         done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode not in {0, 1}:
+    if done.returncode not in {0, 1} or (done.returncode and done.stderr):
         raise RuntimeError(f"{mutant.name}: {done.stderr[-2000:]}")
-    failed = _FAILED.search(done.stdout)
+    return done
+
+
+def find(mutant: Mutant, *, seeds: int, first: int, days: int) -> Found:
+    """
+    Live through seeds with a bug until a promise is broken.
+
+    Raises:
+        ValueError: The text that the bug changes is not there.
+        RuntimeError: The simulation itself failed.
+    """
+    asked = ("--seeds", str(seeds), "--from", str(first), "--days", str(days))
+    failed = _FAILED.search(live(mutant, "--until-found", *asked).stdout)
     if failed is None:
-        if done.returncode:
-            raise RuntimeError(f"{mutant.name}: {done.stderr[-2000:]}")
         return Found(mutant=mutant, seeds=None, violation="")
     return Found(mutant=mutant, seeds=int(failed[1]) - first + 1, violation=failed[2])
 

@@ -4,6 +4,7 @@ import gc
 import hashlib
 import shutil
 import tempfile
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -69,8 +70,8 @@ class Simulation:
             (folder / f"{name}.key").chmod(0o600)
         self.rules.write()
 
-    def run(self) -> Outcome:
-        """Live through all of it."""
+    def run(self, *, until: Callable[[Violation], bool] | None = None) -> Outcome:
+        """Live through all of it, or up to the first violation of which *until* is true."""
         kinds = (Kill, Wall, Freeze, Edit, Ask)
         todo: list[tuple[float, int, Any]] = [
             (event.at_s, number, event) for number, event in enumerate(self.plan.events) if isinstance(event, kinds)
@@ -83,8 +84,11 @@ class Simulation:
             for at_s, _, event in sorted(todo, key=lambda each: each[:2]):
                 self._advance(at_s)
                 self._happen(event)
-            self._advance(self.plan.days * DAY_S)
-            self._check()
+                if until is not None and any(map(until, self.oracle.violations)):
+                    break
+            else:
+                self._advance(self.plan.days * DAY_S)
+                self._check()
         finally:
             self._bury()
         self.trace.taken = len(self.network.taken)
@@ -215,8 +219,8 @@ class Simulation:
 STRIDE_S = 10**9
 
 
-def run_plan(plan: Plan) -> Outcome:
-    """Live through a plan in a folder of its own, which is gone afterwards."""
+def run_plan(plan: Plan, *, until: Callable[[Violation], bool] | None = None) -> Outcome:
+    """Live through a plan in a folder of its own, which is gone afterwards; see `Simulation.run`."""
     folder = Path(tempfile.mkdtemp(prefix="alertd-sim-", dir=MEMORY if MEMORY.is_dir() else None))
     # Collected at the end alone: it saves a tenth of the time, and nothing of alertd waits for a collection.
     collects = gc.isenabled()
@@ -224,7 +228,7 @@ def run_plan(plan: Plan) -> Outcome:
     try:
         simulation = Simulation(plan, folder)
         with simulated_system(simulation.system, plan.seed, on_log=simulation.oracle.note_log):
-            return simulation.run()
+            return simulation.run(until=until)
     finally:
         if collects:
             gc.enable()

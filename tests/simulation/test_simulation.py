@@ -1,7 +1,7 @@
 """A few seeds lived through, the same twice, and bugs that are planted and found; `.ci/run` lives through more."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,8 +9,10 @@ import pytest
 
 from tests.mutants.mutant import Mutant
 from tests.simulation import check_seed
+from tests.simulation.oracle import Violation
 from tests.simulation.oracle_bills import Belief, Group
 from tests.simulation.plan import (
+    DAY_S,
     HOUR_S,
     POLL_S,
     Ask,
@@ -20,9 +22,9 @@ from tests.simulation.plan import (
     ReceiverTrouble,
     Run,
 )
-from tests.simulation.planted import FOUND_BY, PLANTED, find
-from tests.simulation.run import run_plan
-from tests.simulation.shrink import shortest
+from tests.simulation.planted import FOUND_BY, PLANTED, find, live
+from tests.simulation.run import Outcome, Trace, run_plan
+from tests.simulation.shrink import shortest, shrink
 from tests.simulation.world import Answer
 from tests.simulation.worlds import KINDS, make_plan
 
@@ -35,6 +37,9 @@ SAMPLE = (
     "resolve on empty data",
 )
 """A few bugs, of different kinds of world."""
+REPLAYED = ("resolve on empty data", "send an end before its beginning")
+MOST_LINES = 8
+"""Of a shrunk plan: who is billed, and what goes wrong."""
 
 
 def test_short_plan_when_lived_through_twice_then_is_kept_and_the_same() -> None:
@@ -102,6 +107,53 @@ def test_plan_when_it_fails_then_what_has_no_part_in_it_is_left_out() -> None:
         return wanted <= set(candidate)
 
     assert set(shortest(events, fails)) == wanted
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_like"),
+    [
+        pytest.param("pager ended $1,204.50 late", "night ended $3 late", True, id="another receiver and amount"),
+        pytest.param("gpu-04 fires after 1.5 h", "gpu-11 fires after 12 h", True, id="another owner and time"),
+        pytest.param("91042240ff864d52 ended", "78f18bb509600f4e ended", True, id="another alert"),
+        pytest.param("gpu-04 fires late", "gpu-04 ends late", False, id="another fault"),
+    ],
+)
+def test_violation_when_only_its_particulars_differ_then_is_the_same(one: str, other: str, is_like: bool) -> None:
+    """A plan that is shortened until something else goes wrong explains nothing."""
+    assert Violation(1.0, "notified", one).is_like(Violation(2.0, "notified", other)) is is_like
+    assert not Violation(1.0, "notified", one).is_like(Violation(1.0, "messages", one))
+
+
+def test_plan_when_shrunk_then_days_rules_and_events_without_a_part_are_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A second fault of another kind must not take the place of the first."""
+    asks = tuple(Ask(at_s=at_s, kind="silence", number=0) for at_s in range(20))
+    late = Violation(1.5 * DAY_S, "notified", "gpu-04 fires late")
+    other = Violation(100.0, "notified", "gpu-04 ends late")
+
+    def lived(plan: Plan, *, until: Callable[[Violation], bool]) -> Outcome:
+        fails = {asks[3], asks[9]} <= set(plan.events) and "gpu-day" in plan.rolling and plan.days >= 2
+        found = [other, *([late] if fails and plan.has_second else [])]
+        return Outcome(violations=found, trace=Trace())
+
+    monkeypatch.setattr("tests.simulation.shrink.run_plan", lived)
+    plan = replace(_plan([]), days=14, events=asks, others=("month", "daily"), has_second=True, zone="Europe/Berlin")
+    shrunk = shrink(plan, late)
+    assert (shrunk.days, shrunk.events, shrunk.rolling, shrunk.others) == (2, (asks[3], asks[9]), ("gpu-day",), ())
+    assert (shrunk.has_second, shrunk.zone) == (True, "UTC")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", REPLAYED)
+def test_planted_bug_when_its_seed_is_replayed_then_is_the_same_and_short(name: str) -> None:
+    """Whoever finds a failing seed is to read in a few lines what happens in it."""
+    said = live(PLANTED[name], "--replay", str(FOUND_BY[name]), "--days", "3").stdout
+    assert ": the same" in said
+    account = said.partition("\nSeed ")[2]
+    plan = [line for line in account.splitlines()[1:] if not line.startswith("  [")]
+    assert 0 < len(plan) <= MOST_LINES
+    assert "\n  [" in account, "and it fails still"
 
 
 def test_belief_when_money_vanishes_then_waits_for_a_second_answer() -> None:
