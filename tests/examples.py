@@ -1,9 +1,11 @@
 """How many examples a costly property is tried on: some each time, and all where time matters less."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
+import pytest
+from _pytest.mark.structures import ParameterSet
 from hypothesis import HealthCheck, settings
 
 ItemT = TypeVar("ItemT")
@@ -21,6 +23,16 @@ def in_turn(cases: Sequence[ItemT], turn: int, *, every: int = 2) -> Sequence[It
     For tables that several costly tests go through: each case is in one of them each time.
     """
     return cases[how_many(turn % every, thorough=0) :: how_many(every, thorough=1)]
+
+
+def rest_slow(cases: Iterable[object], *, fast: int = 1) -> list[ParameterSet]:
+    """
+    Mark all but the first *fast* cases of a table as slow.
+
+    For tables of which one member shows the way, and each further member costs a process.
+    """
+    sets = [each if isinstance(each, ParameterSet) else pytest.param(each) for each in cases]
+    return [*sets[:fast], *(each._replace(marks=(*each.marks, pytest.mark.slow)) for each in sets[fast:])]
 
 
 def examples(usual: int, *, thorough: int) -> settings:

@@ -18,8 +18,7 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 @pytest.fixture
 def alertd(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Alertd]:
-    # The slow tests are those of the process itself.
-    program = Alertd(tmp_path, is_fresh=request.node.get_closest_marker("slow") is not None)
+    program = Alertd(tmp_path, is_fresh=request.node.get_closest_marker("fresh") is not None)
     yield program
     for child in program.children:
         if child.poll() is None:

@@ -4,6 +4,8 @@ import json
 from datetime import datetime, timedelta
 from typing import Any
 
+import pytest
+
 from tests.e2e.daemon import Alertd, wait_for
 from tests.e2e.test_e2e_once import RULES, spend
 from tests.e2e.world import BillingWorld, Hook
@@ -16,6 +18,7 @@ def notified(hook: Hook) -> list[list[dict[str, Any]]]:
     return [json.loads(post.body) for post in hook.posts]
 
 
+@pytest.mark.slow
 def test_once_when_run_again_then_what_fires_is_notified_again_and_no_message_is_made(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -33,6 +36,7 @@ def test_once_when_run_again_then_what_fires_is_notified_again_and_no_message_is
     assert ends[0] - datetime.fromisoformat(alerts[0]["startsAt"]) >= timedelta(hours=23)
 
 
+@pytest.mark.slow
 def test_service_when_alertmanager_forgot_then_it_is_notified_at_once_after_a_start(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:

@@ -17,6 +17,7 @@ rules: [{name: all, type: rolling_spend, window: 24h, thresholds: {info: 1}}]
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("how", "code"),
     [pytest.param(signal.SIGINT, 130, id="Ctrl-C"), pytest.param(signal.SIGKILL, -9, id="killed")],

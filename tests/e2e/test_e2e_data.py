@@ -57,6 +57,7 @@ def _statuses(hook: Hook, rule: str) -> list[str]:
     return [alert["status"] for body in bodies for alert in body["alerts"] if alert["labels"]["alertname"] == rule]
 
 
+@pytest.mark.slow
 def test_rows_that_vanish_for_one_read_when_they_return_then_nothing_flaps(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -80,6 +81,7 @@ def test_rows_that_vanish_for_one_read_when_they_return_then_nothing_flaps(
     assert owners_told(hook) == [("gpu-1", "firing"), ("gpu-1", "resolved")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("off_s", [-400 * 86400, -40 * 86400, 40 * 86400, 400 * 86400])
 def test_clock_when_it_is_wrong_and_then_right_then_says_so_and_nothing_else_changes(
     alertd: Alertd, world: BillingWorld, hook: Hook, off_s: int
@@ -103,6 +105,7 @@ def test_clock_when_it_is_wrong_and_then_right_then_says_so_and_nothing_else_cha
     assert [told for told in owners_told(hook) if told[0]] == [("gpu-1", "firing"), ("gpu-2", "firing")]
 
 
+@pytest.mark.slow
 def test_key_refused_when_polled_on_then_blindness_is_notified_without_a_storm_of_requests(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -125,6 +128,7 @@ def test_key_refused_when_polled_on_then_blindness_is_notified_without_a_storm_o
     assert _statuses(hook, "alertd-blind") == ["firing", "resolved"]
 
 
+@pytest.mark.slow
 def test_blindness_when_notified_to_any_receiver_then_names_the_setting(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
 ) -> None:
@@ -156,6 +160,7 @@ def test_late_and_revised_rows_when_they_arrive_then_count_once(
     assert len(hook.posts) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["cloud_sandbox", MONTHLY])
 def test_unknown_category_when_refused_then_is_dropped_and_the_rest_is_complete(
     name: str, alertd: Alertd, world: BillingWorld, hook: Hook
@@ -171,6 +176,7 @@ def test_unknown_category_when_refused_then_is_dropped_and_the_rest_is_complete(
     assert name.split("_", maxsplit=1)[0] in ran.err
 
 
+@pytest.mark.slow
 def test_overdue_bill_when_the_list_fails_or_is_empty_then_it_stays_and_ends_when_paid(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -191,6 +197,7 @@ def test_overdue_bill_when_the_list_fails_or_is_empty_then_it_stays_and_ends_whe
     assert _statuses(hook, "overdue") == ["firing", "resolved"]
 
 
+@pytest.mark.slow
 def test_system_clock_when_far_from_the_apis_then_nothing_is_decided_but_that(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -208,6 +215,7 @@ def test_system_clock_when_far_from_the_apis_then_nothing_is_decided_but_that(
     assert (_statuses(hook, "alertd-clock"), _statuses(hook, "gpu")) == (["firing", "resolved"], ["firing"])
 
 
+@pytest.mark.slow
 def test_month_of_a_bill_when_the_range_is_refused_then_shorter_ones_are_asked_and_remembered(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -234,6 +242,7 @@ rules:
 """
 
 
+@pytest.mark.slow
 def test_subscription_when_bought_then_money_of_budgets_and_a_term_that_ends(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -259,6 +268,7 @@ def test_subscription_when_bought_then_money_of_budgets_and_a_term_that_ends(
     assert alert_named(alertd, "month")["value"] == "0.5"
 
 
+@pytest.mark.slow
 def test_subscription_list_when_the_account_has_none_or_it_fails_then_only_what_includes_it_is_incomplete(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:

@@ -4,6 +4,8 @@ import json
 from collections import Counter, deque
 from decimal import Decimal
 
+import pytest
+
 from tests.doubles import Fault as SlackFault
 from tests.doubles import SlackDouble
 from tests.e2e.daemon import Alertd, wait_for
@@ -117,6 +119,7 @@ def _posts(slack: SlackDouble) -> int:
     return sum(name == "chat.postMessage" for name, _ in slack.calls)
 
 
+@pytest.mark.slow
 def test_webhook_when_answers_are_lost_then_at_most_three_identical_copies_and_the_fallback_hears(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -146,6 +149,7 @@ def test_webhook_when_answers_are_lost_then_at_most_three_identical_copies_and_t
     }
 
 
+@pytest.mark.slow
 def test_mail_when_refused_for_a_while_then_one_copy_arrives(
     alertd: Alertd, world: BillingWorld, mail: MailDouble
 ) -> None:
@@ -167,6 +171,7 @@ rules:
     assert sorted(mail_.recipients for mail_ in mail.received) == [("a@example.com",), ("b@example.com",)]
 
 
+@pytest.mark.slow
 def test_storm_when_seven_alerts_of_one_rule_begin_then_one_message_and_ends_are_notified(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble
 ) -> None:
@@ -192,6 +197,7 @@ def test_storm_when_seven_alerts_of_one_rule_begin_then_one_message_and_ends_are
     assert slack.shown()[1]["thread_ts"] == slack.shown()[0]["ts"]
 
 
+@pytest.mark.slow
 def test_repeat_when_it_fires_on_then_notified_again_at_growing_intervals_until_it_leaves_the_window(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:

@@ -12,6 +12,7 @@ import pytest
 from tests.e2e.daemon import Alertd, no_traceback
 from tests.e2e.test_e2e_once import RULES
 from tests.e2e.world import BillingWorld, Hook
+from tests.examples import rest_slow
 
 READERS = (("alerts",), ("spend",), ("status",), ("db", "check"), ("db", "backup", "copy.db"))
 WRITERS = (("run",), ("run", "--once"), ("run", "--dry-run"), ("db", "prune"))
@@ -125,7 +126,7 @@ def _torn_page(path: Path) -> None:
     path.write_bytes(content)
 
 
-@pytest.mark.parametrize("spoil", [_garbage, _foreign, _newer, _folder, _torn_page])
+@pytest.mark.parametrize("spoil", rest_slow([_garbage, _foreign, _newer, _folder, _torn_page]))
 def test_database_when_unreadable_then_every_command_says_so_in_one_line(
     spoil: Callable[[Path], None], alertd: Alertd, hook: Hook
 ) -> None:
@@ -263,13 +264,15 @@ def test_backup_when_target_exists_or_cannot_be_then_fails_and_keeps_it(
 
 @pytest.mark.parametrize(
     ("variable", "value"),
-    [
-        ("SSLKEYLOGFILE", "/nonexistent/x"),
-        ("HTTPS_PROXY", "ftp://x:1"),
-        ("http_proxy", "http://x:99999"),
-        ("SSL_CERT_FILE", "/nonexistent/ca.pem"),
-        ("SSL_CERT_DIR", "/nonexistent/certs"),
-    ],
+    rest_slow(
+        [
+            pytest.param("HTTPS_PROXY", "ftp://x:1", id="HTTPS_PROXY"),
+            pytest.param("SSLKEYLOGFILE", "/nonexistent/x", id="SSLKEYLOGFILE"),
+            pytest.param("http_proxy", "http://x:99999", id="http_proxy"),
+            pytest.param("SSL_CERT_FILE", "/nonexistent/ca.pem", id="SSL_CERT_FILE"),
+            pytest.param("SSL_CERT_DIR", "/nonexistent/certs", id="SSL_CERT_DIR"),
+        ]
+    ),
 )
 def test_system_variable_when_no_client_can_use_it_then_every_command_that_connects_says_so(
     variable: str, value: str, alertd: Alertd

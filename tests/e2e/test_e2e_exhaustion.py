@@ -19,7 +19,7 @@ from tests.e2e.world import BillingWorld, Hook
 from tests.postgres_server import PostgresServer
 from tests.store.lossy_proxy import lossy_proxy
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fresh]
 _DESCRIPTORS = 1024
 """What systemd and shells usually allow a process."""
 _IDLE = 1100

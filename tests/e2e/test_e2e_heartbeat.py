@@ -45,6 +45,7 @@ def pings(alertd: Alertd) -> Iterator[list[str]]:
     assert "canary" not in alertd.log.read_text()
 
 
+@pytest.mark.slow
 def test_heartbeat_when_a_category_fails_then_falls_silent_until_all_is_well_again(
     alertd: Alertd, world: BillingWorld, hook: Hook, pings: list[str]
 ) -> None:
@@ -61,6 +62,7 @@ def test_heartbeat_when_a_category_fails_then_falls_silent_until_all_is_well_aga
         wait_for(lambda: len(pings) > silent_at, why="the heartbeat again")
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 def test_heartbeat_when_a_lane_stands_still_then_falls_silent_until_it_moves(
     alertd: Alertd, world: BillingWorld, hook: Hook, pings: list[str]

@@ -33,6 +33,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [list(HOSTILE)[:6], list(HOSTILE)[6:]], ids=["first half", "second half"])
 def test_hostile_names_when_shown_everywhere_then_are_escaped_and_whole_or_shortened(
     names: list[str], alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
@@ -165,6 +166,7 @@ rules:
     assert any("gone" in text for text in shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments", [("alerts",), ("alerts", "--json"), ("spend",), ("spend", "--json"), ("spend", "--csv")], ids=" ".join
 )

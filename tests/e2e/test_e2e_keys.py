@@ -5,6 +5,8 @@ import signal
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.e2e.daemon import Alertd, wait_for
 from tests.e2e.world import BALANCE, BUSY, BillingWorld, Hook, Row
 
@@ -81,6 +83,7 @@ def test_leaked_key_when_it_spends_then_notified_by_its_name_and_counted_once(
     assert [row["owner_name"] for row in by_key] == ["ci", "chat-backend"]
 
 
+@pytest.mark.slow
 def test_key_when_alertd_restarts_blind_then_its_alert_and_name_stay(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -98,6 +101,7 @@ def test_key_when_alertd_restarts_blind_then_its_alert_and_name_stay(
     assert len(hook.posts) == 1
 
 
+@pytest.mark.slow
 def test_account_when_it_has_no_list_by_key_then_said_so_and_usage_rules_go_on(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -113,6 +117,7 @@ def test_account_when_it_has_no_list_by_key_then_said_so_and_usage_rules_go_on(
     assert "llm by API key: the API does not offer llm spend by API key" in shown
 
 
+@pytest.mark.slow
 def test_second_view_and_balance_when_no_rule_needs_them_then_never_asked_for(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -140,6 +145,7 @@ def test_second_view_and_balance_when_no_rule_needs_them_then_never_asked_for(
         assert alertd.run("status").code == 0
 
 
+@pytest.mark.slow
 def test_balance_when_it_shrinks_then_notified_early_held_while_unknown_and_ended_by_a_top_up(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -168,6 +174,7 @@ def test_balance_when_it_shrinks_then_notified_early_held_while_unknown_and_ende
     assert notified(hook)[1][3].startswith("Balance of default is $900.00, enough for 18 d 18 h")
 
 
+@pytest.mark.slow
 def test_balance_when_the_account_has_none_then_said_so_and_no_alert_is_made_up(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -179,6 +186,7 @@ def test_balance_when_the_account_has_none_then_said_so_and_no_alert_is_made_up(
     assert hook.posts == []
 
 
+@pytest.mark.slow
 def test_reconcile_when_a_month_differs_between_the_lists_then_both_sums_are_shown(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:

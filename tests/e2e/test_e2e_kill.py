@@ -15,7 +15,7 @@ from tests.e2e.daemon import Alertd, wait_for
 from tests.e2e.test_e2e_once import spend
 from tests.e2e.world import BillingWorld, Hook, Reply
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fresh]
 KILLS = 15
 RULES = """
 version: 1

@@ -17,7 +17,7 @@ from tests.e2e.test_e2e_web import ask
 from tests.e2e.world import BillingWorld, Fault, Hook
 from tests.ports import free_port
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.fresh]
 STUCK = Path(__file__).with_name("stuck.py")
 HANGING_SEND = """
         while not self._gate.exists():

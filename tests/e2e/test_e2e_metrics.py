@@ -85,6 +85,7 @@ def test_metrics_when_asked_then_report_spend_budgets_balance_and_bills(
     assert value(text, "process_resident_memory_bytes") > 10e6
 
 
+@pytest.mark.slow
 def test_metrics_when_a_poll_hangs_then_answered_all_the_same(
     alertd: Alertd, world: BillingWorld, hook: Hook, port: int
 ) -> None:
@@ -151,6 +152,7 @@ def query(port: int, expression: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(PROMETHEUS is None, reason="prometheus is not installed (Debian: prometheus)")
 def test_dashboard_in_a_real_prometheus_then_every_panel_has_something_to_show(
     alertd: Alertd, world: BillingWorld, hook: Hook, tmp_path: Path

@@ -65,6 +65,7 @@ def test_once_when_all_is_well_then_reports_once_and_a_second_run_reports_nothin
     assert (second.code, len(hook.posts)) == (0, 1), second.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("fault", "word"),
     [
@@ -90,6 +91,7 @@ def test_once_when_a_poll_fails_then_exits_1_and_reports_the_rest(
     assert b"llm-1" in hook.posts[0].body
 
 
+@pytest.mark.slow
 def test_once_when_the_webhook_refuses_then_exits_1(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     """A delivery that failed is a failure of the run."""
     alertd.rules(RULES.format(hook=hook.url))
@@ -101,6 +103,7 @@ def test_once_when_the_webhook_refuses_then_exits_1(alertd: Alertd, world: Billi
     assert "canary-hook-path" not in ran.err
 
 
+@pytest.mark.slow
 def test_once_when_slack_and_mail_refuse_at_first_then_each_gets_one_copy(
     alertd: Alertd, world: BillingWorld, slack: SlackDouble, mail: MailDouble
 ) -> None:
@@ -138,6 +141,7 @@ def test_dry_run_when_there_is_no_store_then_none_is_made_and_nothing_is_sent(
     assert [path.name for path in alertd.folder.iterdir()] == ["rules.yaml"]
 
 
+@pytest.mark.slow
 def test_dry_run_when_a_daemon_serves_the_store_then_the_file_keeps_its_bytes(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -157,6 +161,7 @@ def test_dry_run_when_a_daemon_serves_the_store_then_the_file_keeps_its_bytes(
     assert alertd.run("run", "--dry-run").code == 1
 
 
+@pytest.mark.slow
 def test_first_look_when_three_alerts_fire_then_one_message_lists_them(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -168,6 +173,7 @@ def test_first_look_when_three_alerts_fire_then_one_message_lists_them(
     assert all(owner in post.body for owner in (b"gpu-1", b"gpu-2", b"gpu-3"))
 
 
+@pytest.mark.slow
 def test_monthly_pages_of_odd_sizes_when_an_old_bill_is_overdue_then_it_fires_until_paid(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -190,6 +196,7 @@ def test_monthly_pages_of_odd_sizes_when_an_old_bill_is_overdue_then_it_fires_un
     assert (alert["state"], len(hook.posts)) == ("resolved", 2)
 
 
+@pytest.mark.slow
 def test_bodies_when_cut_anywhere_then_no_part_counts(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     """A sum over the rows that came before the cut would look like a true and smaller one."""
     alertd.rules(RULES.format(hook=hook.url).replace("category: gpu, ", ""))

@@ -5,6 +5,8 @@ import signal
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 from tests.e2e.daemon import Alertd, wait_for
 from tests.e2e.world import DAY, HOUR, BillingWorld, Hook, Row
 
@@ -45,6 +47,7 @@ def row(world: BillingWorld, owner: str, usd: str, ago: int = 1) -> Row:
     return Row(category="gpu", start=world.hour(ago), owner=owner, pay=Decimal(usd))
 
 
+@pytest.mark.slow
 def test_planned_spend_when_its_amount_was_used_up_weeks_ago_then_only_the_rest_is_let_pass(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:

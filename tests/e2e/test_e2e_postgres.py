@@ -110,6 +110,7 @@ def test_once_when_the_store_is_postgres_then_commands_show_what_a_file_would(
     assert owners_told(hook) == [("gpu-1", "firing")]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -130,6 +131,7 @@ def test_database_when_it_cannot_be_reached_then_said_so_without_the_password(
         assert no_traceback(ran.err)
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 def test_three_daemons_when_one_dies_then_one_other_takes_over_and_reports_what_is_new(
     first: Alertd, second: Alertd, third: Alertd, world: BillingWorld, hook: Hook
@@ -167,6 +169,7 @@ def test_three_daemons_when_one_dies_then_one_other_takes_over_and_reports_what_
     assert first.run("db", "check").code == 0
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_reports_nothing(
     first: Alertd, second: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str
@@ -193,6 +196,7 @@ def test_daemon_when_it_slept_and_lost_the_lease_then_writes_and_reports_nothing
     assert secret_free(first, second)
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 def test_connections_when_cut_while_running_then_it_goes_on_and_reports_each_once(
     first: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str
@@ -218,6 +222,7 @@ def test_connections_when_cut_while_running_then_it_goes_on_and_reports_each_onc
     assert first.run("db", "check").code == 0
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 def test_killed_at_random_moments_when_started_again_then_every_alert_is_notified(
     first: Alertd, world: BillingWorld, hook: Hook, postgres: PostgresServer, shared: str

@@ -4,6 +4,8 @@ import json
 import time
 from decimal import Decimal
 
+import pytest
+
 from tests.doubles import SlackDouble
 from tests.e2e.daemon import Alertd, wait_for
 from tests.e2e.world import BUSY, DAY, HOUR, BillingWorld, Hook, Row
@@ -33,6 +35,7 @@ def titles(hook: Hook) -> list[str]:
     return [json.loads(post.body)["commonAnnotations"]["summary"] for post in hook.posts]
 
 
+@pytest.mark.slow
 def test_report_when_its_time_comes_then_each_receiver_gets_it_once_also_over_a_restart(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
 ) -> None:
@@ -71,6 +74,7 @@ def test_report_when_its_time_comes_then_each_receiver_gets_it_once_also_over_a_
     assert alertd.run("db", "check").code == 0
 
 
+@pytest.mark.slow
 def test_report_when_a_category_cannot_be_read_then_comes_all_the_same_and_says_so(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
 ) -> None:
@@ -105,6 +109,7 @@ def test_once_when_a_report_is_due_then_sends_it_and_a_second_run_does_not(
     assert (len(hook.posts), len(slack.shown()), len(mail.received)) == (1, 1, 1)
 
 
+@pytest.mark.slow
 def test_report_of_long_periods_when_there_are_no_such_rules_then_both_periods_are_read(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
 ) -> None:

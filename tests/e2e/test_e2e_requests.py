@@ -6,6 +6,8 @@ import stat
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from tests.doubles import SlackDouble
 from tests.e2e.daemon import Alertd, no_traceback, wait_for
 from tests.e2e.test_e2e_once import spend
@@ -97,6 +99,7 @@ def test_requests_when_made_to_the_running_service_then_holds_over_a_crash(
     assert not (alertd.folder / "alertd.db.sock").exists()
 
 
+@pytest.mark.slow
 def test_requests_when_no_service_runs_then_the_next_one_knows(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     """From cron there is no daemon, ever."""
     alertd.is_stepped = True
@@ -115,6 +118,7 @@ def test_requests_when_no_service_runs_then_the_next_one_knows(alertd: Alertd, w
     assert alert_of(alertd, "gpu-2")["silenced_by"] is not None
 
 
+@pytest.mark.slow
 def test_socket_when_something_is_in_its_way_then_the_service_runs_and_commands_say_why(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -131,6 +135,7 @@ def test_socket_when_something_is_in_its_way_then_the_service_runs_and_commands_
     assert (alertd.folder / "alertd.db.sock").read_text() == "precious"
 
 
+@pytest.mark.slow
 def test_correction_when_late_bills_change_what_was_notified_then_the_message_is_edited(
     alertd: Alertd, world: BillingWorld, slack: SlackDouble
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from tests.e2e.daemon import PATIENCE_S, Alertd, no_traceback, wait_for
 from tests.e2e.test_e2e_once import RULES, spend
 from tests.e2e.world import BillingWorld, Fault, Hook, Reply, Row
+from tests.examples import rest_slow
 
 
 def owners_told(hook: Hook) -> list[tuple[str, str]]:
@@ -45,6 +46,7 @@ def test_sigterm_when_a_send_is_in_flight_then_it_is_finished_and_exits_0(
     assert owners_told(hook) == [("gpu-1", "firing")]
 
 
+@pytest.mark.fresh
 @pytest.mark.slow
 def test_sigterm_when_webhook_and_api_hang_then_exits_0_within_10_seconds(
     alertd: Alertd, world: BillingWorld, hook: Hook
@@ -69,6 +71,7 @@ def test_sigterm_when_webhook_and_api_hang_then_exits_0_within_10_seconds(
     assert no_traceback(alertd.log.read_text())
 
 
+@pytest.mark.slow
 def test_sigint_when_idle_then_exits_0(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     """Ctrl-C at a terminal is no failure."""
     alertd.is_fresh = True
@@ -79,6 +82,7 @@ def test_sigint_when_idle_then_exits_0(alertd: Alertd, world: BillingWorld, hook
     assert child.wait(PATIENCE_S) == 0
 
 
+@pytest.mark.slow
 def test_old_data_when_alertd_is_restarted_often_then_is_deleted_once_a_day_all_the_same(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -128,7 +132,7 @@ def notified(hook: Hook) -> list[tuple[str, str]]:
     return [(alert["labels"]["alertname"], alert["status"]) for alert in alerts]
 
 
-@pytest.mark.parametrize("by_signal", [False, True], ids=["the edit is noticed", "SIGHUP"])
+@pytest.mark.parametrize("by_signal", rest_slow([False, True]), ids=["the edit is noticed", "SIGHUP"])
 def test_edit_when_bad_then_good_then_keeps_the_old_and_takes_the_new(
     alertd: Alertd, world: BillingWorld, hook: Hook, by_signal: bool
 ) -> None:
@@ -165,6 +169,7 @@ def test_edit_when_bad_then_good_then_keeps_the_old_and_takes_the_new(
     assert len(notified(hook)) == 5
 
 
+@pytest.mark.slow
 def test_sighup_when_a_send_is_in_flight_then_it_is_not_sent_again(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -185,6 +190,7 @@ def test_sighup_when_a_send_is_in_flight_then_it_is_not_sent_again(
     assert owners_told(hook) == [("gpu-1", "firing")]
 
 
+@pytest.mark.slow
 def test_sighup_when_the_receiver_of_a_send_in_flight_is_removed_then_the_service_goes_on(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -204,6 +210,7 @@ def test_sighup_when_the_receiver_of_a_send_in_flight_is_removed_then_the_servic
     assert no_traceback(alertd.log.read_text())
 
 
+@pytest.mark.slow
 def test_output_when_nobody_reads_it_then_alerts_go_on(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     """A log collector that died must not take the watch with it."""
     alertd.is_fresh = True
@@ -221,6 +228,7 @@ def test_output_when_nobody_reads_it_then_alerts_go_on(alertd: Alertd, world: Bi
     assert child.wait(PATIENCE_S) == 0
 
 
+@pytest.mark.slow
 def test_key_in_a_file_when_rotated_and_reloaded_then_the_new_one_is_used(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -242,6 +250,7 @@ def test_key_in_a_file_when_rotated_and_reloaded_then_the_new_one_is_used(
     assert [json.loads(post.body)["status"] for post in hook.posts] == ["firing", "resolved", "firing"]
 
 
+@pytest.mark.slow
 def test_reloads_when_repeated_then_no_connections_pile_up(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     """Configuration management reloads every few minutes for months: each must give back what it took."""
     alertd.rules(RULES.format(hook=hook.url))

@@ -90,6 +90,7 @@ def test_acknowledge_when_pressed_then_shown_notified_in_the_thread_and_kept(
     assert actions(reply) == []
 
 
+@pytest.mark.slow
 def test_silence_when_chosen_then_nothing_is_notified_until_it_is_taken_back(
     alertd: Alertd, world: BillingWorld, slack: SocketSlackDouble, loop_thread: LoopThread
 ) -> None:
@@ -111,6 +112,7 @@ def test_silence_when_chosen_then_nothing_is_notified_until_it_is_taken_back(
         wait_for(lambda: slack.shown()[0]["text"].startswith("CRITICAL"), why="the first message says so too")
 
 
+@pytest.mark.slow
 def test_button_when_the_alert_has_ended_or_the_person_may_not_then_harmless(
     alertd: Alertd, world: BillingWorld, slack: SocketSlackDouble, loop_thread: LoopThread
 ) -> None:
@@ -141,6 +143,7 @@ def test_button_when_the_alert_has_ended_or_the_person_may_not_then_harmless(
     assert no_traceback(alertd.log.read_text())
 
 
+@pytest.mark.slow
 def test_command_when_typed_then_answered_to_the_person_alone(
     alertd: Alertd, world: BillingWorld, slack: SocketSlackDouble, loop_thread: LoopThread
 ) -> None:
@@ -171,6 +174,7 @@ def test_command_when_typed_then_answered_to_the_person_alone(
     assert "this workspace" in slack.whispers[5][1]
 
 
+@pytest.mark.slow
 def test_connection_when_slack_hangs_up_then_made_anew(
     alertd: Alertd, world: BillingWorld, slack: SocketSlackDouble, loop_thread: LoopThread
 ) -> None:
@@ -184,6 +188,7 @@ def test_connection_when_slack_hangs_up_then_made_anew(
         wait_for(lambda: slack.whispers, why="it works again")
 
 
+@pytest.mark.slow
 def test_app_token_when_refused_then_said_with_the_remedy_and_the_rest_works(
     alertd: Alertd, world: BillingWorld, slack: SocketSlackDouble
 ) -> None:

@@ -22,7 +22,6 @@ KEPT = [*(pytest.param(path, id=path.stem, marks=pytest.mark.slow) for path in O
 def updated(request: pytest.FixtureRequest, alertd: Alertd, world: BillingWorld, hook: Hook) -> Alertd:
     """An installation whose program was replaced, ten minutes after the old one stopped; the world is as it was."""
     kept: Path = request.param
-    alertd.is_fresh = False
     restore(kept.read_text(encoding="utf-8"), alertd.database)
     alertd.rules(RULES.format(hook=hook.url))
     set_clock(alertd, LATER + timedelta(minutes=10))
@@ -48,6 +47,7 @@ def test_update_when_the_daemon_starts_then_what_is_open_stays_and_nothing_is_no
     assert no_traceback(updated.log.read_text())
 
 
+@pytest.mark.slow
 def test_update_when_commands_look_then_they_show_what_was_stored(updated: Alertd, hook: Hook) -> None:
     """Whoever looks after an update sees the same money, the same alerts and the same silences as before."""
     assert updated.run("run", "--once").code == 0

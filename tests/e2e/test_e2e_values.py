@@ -15,6 +15,7 @@ from tests.e2e import oracle
 from tests.e2e.daemon import Alertd, Ran
 from tests.e2e.oracle import Spec
 from tests.e2e.world import BUSY, CATEGORIES, HOUR, HTML, MONTHLY, BillingWorld, Fault, Row, refusal
+from tests.examples import rest_slow
 
 OWNERS = ("own-1", "own-2", "gpu-7f3a9", "gpu-7f3b0", "", "ключ", "Own-1")
 PRODUCTS = ("H100 SXM", "h100 pcie", "A100-80G", "llama-3", "")
@@ -134,7 +135,7 @@ def within_one_hour(world: BillingWorld, attempt: Callable[[], Ran]) -> Ran:
             return ran
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", rest_slow(range(2)))
 def test_random_world_when_polled_once_then_every_value_is_the_oracles(
     seed: int, alertd: Alertd, world: BillingWorld
 ) -> None:
@@ -196,6 +197,7 @@ def _check_spend(alertd: Alertd, world: BillingWorld) -> None:
         assert got == {group: values for group, values in wanted.items() if any(values)}
 
 
+@pytest.mark.slow
 def test_summary_and_foreign_rows_when_served_then_nothing_counts_twice(alertd: Alertd, world: BillingWorld) -> None:
     """The control total is larger than everything, and rows that only reach into a range come along with it."""
     alertd.rules(rules_text())

@@ -102,6 +102,7 @@ def test_page_when_an_alert_is_acknowledged_there_then_every_other_interface_sho
     assert TOKEN not in alertd.log.read_text()
 
 
+@pytest.mark.slow
 def test_readyz_when_bills_cannot_be_read_then_not_ready_but_alive(
     alertd: Alertd, world: BillingWorld, hook: Hook, port: int
 ) -> None:
@@ -119,6 +120,7 @@ def test_readyz_when_bills_cannot_be_read_then_not_ready_but_alive(
         assert value(metrics, "alertd_healthy") == 0
 
 
+@pytest.mark.slow
 def test_pages_when_asked_under_a_foreign_name_then_refused(
     alertd: Alertd, world: BillingWorld, hook: Hook, port: int
 ) -> None:
@@ -132,6 +134,7 @@ def test_pages_when_asked_under_a_foreign_name_then_refused(
         assert ask(port, "/metrics", Host="[::1]")[0] == 200
 
 
+@pytest.mark.slow
 def test_pages_when_listening_beyond_loopback_then_the_token_is_needed_but_for_probes(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -148,6 +151,7 @@ def test_pages_when_listening_beyond_loopback_then_the_token_is_needed_but_for_p
     assert TOKEN not in alertd.log.read_text()
 
 
+@pytest.mark.slow
 def test_healthcheck_then_reports_alive_from_ready_and_from_gone(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
@@ -172,6 +176,7 @@ def test_healthcheck_then_reports_alive_from_ready_and_from_gone(
     assert "ALERTD_HTTP_LISTEN is off" in off.err
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("listen", "said"),
     [
@@ -191,6 +196,7 @@ def test_listen_when_it_makes_no_sense_then_refused_at_start_and_by_check(
         assert (found.code, said in found.err, no_traceback(found.err)) == (1, True, True), found.err
 
 
+@pytest.mark.slow
 def test_listen_when_the_port_is_taken_then_says_so(alertd: Alertd, world: BillingWorld, hook: Hook) -> None:
     """Two daemons on one host is what people try first."""
     alertd.rules(RULES.format(hook=hook.url))
@@ -204,6 +210,7 @@ def test_listen_when_the_port_is_taken_then_says_so(alertd: Alertd, world: Billi
     assert (found.code, said, no_traceback(found.err)) == (1, True, True), found.err
 
 
+@pytest.mark.slow
 def test_readyz_when_the_store_cannot_be_written_then_not_ready_at_the_next_poll(
     alertd: Alertd, world: BillingWorld, hook: Hook, port: int
 ) -> None:
