@@ -59,11 +59,12 @@ if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free > 4 << 30:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", MEMORY)
 
 
+CERTIFI_WHERE = certifi.where
 OUTGOING = {"SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"}
 
 
 @pytest.fixture(autouse=True, scope="session")
-def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
+def own_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """
     Run without the settings, proxies, certificates and the width of the terminal of whoever runs the tests.
 
@@ -76,6 +77,16 @@ def own_environment(tmp_path_factory: pytest.TempPathFactory) -> None:
     authority = tmp_path_factory.mktemp("trust") / "authority.pem"
     authority.write_text(certifi.contents().partition("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n")
     os.environ["SSL_CERT_FILE"] = str(authority)
+    with pytest.MonkeyPatch.context() as patch:
+        # Also for those who hand over an environment of their own.
+        patch.setattr("certifi.where", lambda: str(authority))
+        yield
+
+
+@pytest.fixture
+def every_authority(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Trust Mozilla's authorities, as outside of tests."""
+    monkeypatch.setattr("certifi.where", CERTIFI_WHERE)
 
 
 @functools.cache

@@ -81,6 +81,7 @@ def test_key_log_when_it_can_be_written_then_used_and_worth_a_warning(places: Pa
     assert "SSLKEYLOGFILE" in outgoing.warnings[0]
 
 
+@pytest.mark.usefixtures("every_authority")
 def test_trust_when_a_bundle_is_named_then_nobody_else_is_trusted(places: Path) -> None:
     """As with curl: the variable replaces the system's authorities."""
     named = Outgoing.from_environment({"SSL_CERT_FILE": str(places / "good.pem")})

@@ -143,16 +143,16 @@ def test_turn_when_taken_then_sends_each_time_once_and_none_too_late(
         ("UTC", "2026-03-29"),
     ],
 )
-def test_turns_when_taken_each_minute_over_a_clock_change_then_one_report_a_day(zone: str, change: str) -> None:
-    """The daemon looks each minute; no local day may bring none or two."""
+def test_turns_when_taken_every_few_minutes_over_a_clock_change_then_one_report_a_day(zone: str, change: str) -> None:
+    """However often the daemon asks, no local day may bring none or two."""
     table = timetable("30 2 * * *", zone)
     now = at(f"{change}T00:00") - DAY
     kept, sent = Mark(at=now, timetable=table.text), []
-    for _ in range(3 * 24 * 60):
+    for _ in range(3 * 24 * 60 // 7):
         turn = take_turn(table, kept, now)
         kept = turn.mark
         sent += [turn.scheduled] if turn.scheduled else []
-        now += timedelta(minutes=1)
+        now += timedelta(minutes=7)
     assert len(sent) == 3
     assert all(timedelta(hours=22) < later - sooner < timedelta(hours=26) for sooner, later in pairwise(sent))
 
