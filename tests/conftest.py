@@ -46,7 +46,7 @@ def pytest_runtestloop() -> None:
 
 
 # A loaded machine is no fault of what is tested.
-settings.register_profile("alertd", examples(25, thorough=100))
+settings.register_profile("alertd", examples(12, thorough=100))
 settings.load_profile("alertd")
 
 # A fixture that stops the clock must not stop pytest's own, by which it measures durations and finds what hangs.

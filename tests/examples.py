@@ -16,9 +16,9 @@ def how_many(usual: int, *, thorough: int) -> int:
     return thorough if "ALERTD_TEST_THOROUGH" in os.environ else usual
 
 
-def in_turn(cases: Sequence[ItemT], turn: int, *, every: int = 2) -> Sequence[ItemT]:
+def in_turn(cases: Sequence[ItemT], turn: int, *, every: int = 4) -> Sequence[ItemT]:
     """
-    Return every second case or the like, from the one of this turn on, and all of them where time matters less.
+    Return every fourth case or the like, from the one of this turn on, and all of them where time matters less.
 
     For tables that several costly tests go through: each case is in one of them each time.
     """

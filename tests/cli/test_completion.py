@@ -9,6 +9,7 @@ import click
 import pytest
 
 from alertd.cli.root import COMMANDS, cli, run
+from tests.examples import rest_slow
 
 ROOT = Path(__file__).parents[2]
 BASH = shutil.which("bash")
@@ -70,17 +71,20 @@ def completed(folder: Path, *words: str, **variables: str) -> list[str]:
 @pytest.mark.skipif(BASH is None, reason="bash is not installed")
 @pytest.mark.parametrize(
     ("words", "offered"),
-    [
-        pytest.param(["al"], ["alerts"], id="a command"),
-        pytest.param(["ba"], ["backtest", "backfill"], id="two commands"),
-        pytest.param(["silence", "e"], ["expire"], id="a command of a command"),
-        pytest.param(["alerts", "--j"], ["--json"], id="an option"),
-        pytest.param(["completion", ""], ["bash", "zsh", "fish"], id="a choice"),
-        pytest.param(["send-test", "f"], ["finops"], id="a receiver"),
-        pytest.param(["explain", "gpu"], ["gpu-24h"], id="a rule"),
-        pytest.param(["report", ""], ["weekly"], id="a report"),
-        pytest.param(["send-test", "x"], [], id="nothing that begins so"),
-    ],
+    rest_slow(
+        [
+            pytest.param(["ba"], ["backtest", "backfill"], id="two commands"),
+            pytest.param(["alerts", "--j"], ["--json"], id="an option"),
+            pytest.param(["send-test", "f"], ["finops"], id="a receiver"),
+            pytest.param(["al"], ["alerts"], id="a command"),
+            pytest.param(["silence", "e"], ["expire"], id="a command of a command"),
+            pytest.param(["completion", ""], ["bash", "zsh", "fish"], id="a choice"),
+            pytest.param(["explain", "gpu"], ["gpu-24h"], id="a rule"),
+            pytest.param(["report", ""], ["weekly"], id="a report"),
+            pytest.param(["send-test", "x"], [], id="nothing that begins so"),
+        ],
+        fast=3,
+    ),
 )
 def test_bash_when_tab_is_pressed_then_completes(folder: Path, words: list[str], offered: list[str]) -> None:
     """Names are long, and somebody is in a hurry: nothing heavy is loaded for it."""
@@ -91,12 +95,14 @@ def test_bash_when_tab_is_pressed_then_completes(folder: Path, words: list[str],
 @pytest.mark.skipif(BASH is None, reason="bash is not installed")
 @pytest.mark.parametrize(
     "rules",
-    [
-        pytest.param("gone.yaml", id="no such file"),
-        pytest.param("broken.yaml", id="not YAML"),
-        pytest.param("other.yaml", id="other shapes"),
-        pytest.param("closed", id="an empty folder"),
-    ],
+    rest_slow(
+        [
+            pytest.param("broken.yaml", id="not YAML"),
+            pytest.param("gone.yaml", id="no such file"),
+            pytest.param("other.yaml", id="other shapes"),
+            pytest.param("closed", id="an empty folder"),
+        ]
+    ),
 )
 def test_bash_when_rules_cannot_be_read_then_nothing_is_offered(folder: Path, rules: str) -> None:
     """A traceback in the middle of a command line is worse than no completion."""

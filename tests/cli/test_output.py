@@ -16,6 +16,7 @@ from alertd.cli.common import has_colour, print_json
 from alertd.cli.tables import table
 from alertd.cli.terminal import protect_terminal, without_orders
 from alertd.core.printable import spreadsheet_cell
+from tests.examples import rest_slow
 
 ALERTD = (sys.executable, "-m", "alertd")
 
@@ -126,7 +127,7 @@ def test_output_when_a_terminal_would_obey_it_then_shown_instead(text: str, show
     assert without_orders(text) == shown
 
 
-@pytest.mark.parametrize("words", [("help", "rules"), ("--version",)])
+@pytest.mark.parametrize("words", rest_slow([("help", "rules"), ("--version",)]))
 def test_command_when_the_disk_is_full_then_one_line_and_exit_1(words: tuple[str, ...]) -> None:
     """`alertd spend --csv > /full/disk` must not seem to have worked."""
     with Path("/dev/full").open("w") as full:
@@ -150,7 +151,9 @@ def test_command_when_all_streams_are_closed_then_ends_well_and_writes_into_no_f
     assert subprocess.run(command, check=False, timeout=30).returncode == 0
 
 
-@pytest.mark.parametrize("env", [{"LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+@pytest.mark.parametrize(
+    "env", rest_slow([{"LC_ALL": "POSIX", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"LC_ALL": "C"}])
+)
 def test_command_when_the_locale_knows_no_unicode_then_escapes(env: dict[str, str]) -> None:
     """cron runs with LANG=C."""
     found = ran("help", "settings", stdout=subprocess.PIPE, **env)
@@ -169,6 +172,7 @@ def test_command_when_the_encoding_takes_no_escapes_then_ascii(monkeypatch: pyte
     assert written.getvalue() == b"from $1 to $2 \\u2026 and so on\n"
 
 
+@pytest.mark.slow
 def test_command_when_the_locale_knows_no_unicode_and_the_disk_is_full_then_one_line() -> None:
     """The net under the output holds there, too."""
     with Path("/dev/full").open("w") as full:
@@ -176,7 +180,7 @@ def test_command_when_the_locale_knows_no_unicode_and_the_disk_is_full_then_one_
     assert found.stderr == "alertd: standard output cannot be written: No space left on device\n"
 
 
-@pytest.mark.parametrize("columns", ["1", "20", "400"])
+@pytest.mark.parametrize("columns", rest_slow(["1", "20", "400"]))
 def test_help_when_the_terminal_is_narrow_or_wide_then_shown(columns: str) -> None:
     """Whatever the window's size."""
     assert ran("help", "rules", COLUMNS=columns).returncode == 0

@@ -29,7 +29,7 @@ def test_sparkline_when_drawn_then_like_this(amounts: list[int], width: int, dra
     assert sparkline(amounts, width=width) == drawn
 
 
-@examples(25, thorough=100)
+@examples(12, thorough=100)
 @given(st.lists(st.integers(-(10**18), 10**18), max_size=100), st.integers(1, 60), st.sampled_from([BLOCKS, ASCII]))
 def test_sparkline_when_any_then_fits_and_shows_the_largest(amounts: list[int], width: int, levels: str) -> None:
     """A column of a table has its width; what was spent most is the top."""

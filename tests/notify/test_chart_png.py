@@ -167,7 +167,7 @@ def test_colours_then_stand_out_in_the_light_and_in_the_dark(ground: str, severi
 numbers = st.integers(-(10**18), 10**18).map(str) | st.sampled_from(["0", "0.0000000001", "61.25"])
 
 
-@examples(8, thorough=25)
+@examples(4, thorough=25)
 @given(
     st.lists(numbers, min_size=1, max_size=96), st.sampled_from(ChartForm), st.lists(numbers, max_size=4), st.booleans()
 )

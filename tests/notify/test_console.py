@@ -112,7 +112,7 @@ async def test_colour_then_only_where_it_is_wanted(
     assert re.sub(r"\x1b\[[0-9]+m", "", out.getvalue()) == GOLDEN
 
 
-@examples(15, thorough=60)
+@examples(6, thorough=60)
 @given(st.text(st.characters(exclude_categories=()), max_size=200))
 def test_names_then_cannot_steer_the_terminal(name: str) -> None:
     """A name with an escape sequence could rewrite what stands above it."""

@@ -70,7 +70,7 @@ def _outcome(read: Callable[[], list[tuple[int, ...]]]) -> object:
 @example(texts=[("922337203685477580.7", "0.0", "0.0")])
 @example(texts=[("9" * 40 + ".0", "0.0", "0.0")])
 @example(texts=[("1.5", "2", "3")])
-@examples(150, thorough=5_000)
+@examples(40, thorough=5_000)
 def test_chunk_when_read_at_once_then_equals_rows_read_one_by_one(
     row_of: Callable[[tuple[str, str, str]], Row], texts: Texts
 ) -> None:

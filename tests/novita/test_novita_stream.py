@@ -173,7 +173,7 @@ def bodies(draw: st.DrawFn) -> str:
     return dump({key: around[key] for key in draw(st.permutations(sorted(around)))})
 
 
-@examples(15, thorough=100)
+@examples(5, thorough=100)
 @given(bodies(), st.data())
 def test_bill_list_when_cut_anyhow_then_equals_the_slow_oracle(body: str, data: st.DataObject) -> None:
     """Speed must not cost a digit: whatever the spelling and the chunks, the money is that of Decimal."""

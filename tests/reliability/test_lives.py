@@ -12,6 +12,7 @@ from alertd.core.hours import hour_of
 from alertd.notify.base import Envelope, Outcome
 from tests.core.builders import row
 from tests.daemon.clock_life import RULES, Billing, Pager, hourly, living
+from tests.examples import rest_slow
 from tests.virtual_clock import START, VirtualClock
 
 HOUR = timedelta(hours=1)
@@ -121,13 +122,16 @@ rules:
 
 @pytest.mark.parametrize(
     ("zone", "evening"),
-    [
-        pytest.param("Europe/Helsinki", datetime(2026, 3, 28, 20, tzinfo=UTC), id="Helsinki in spring"),
-        pytest.param("Europe/Helsinki", datetime(2026, 10, 24, 20, tzinfo=UTC), id="Helsinki in autumn"),
-        pytest.param("America/New_York", datetime(2026, 3, 8, 2, tzinfo=UTC), id="New York in spring"),
-        pytest.param("America/New_York", datetime(2026, 11, 1, 1, tzinfo=UTC), id="New York in autumn"),
-        pytest.param("Australia/Lord_Howe", datetime(2026, 4, 4, 10, tzinfo=UTC), id="half an hour in autumn"),
-    ],
+    rest_slow(
+        [
+            pytest.param("Europe/Helsinki", datetime(2026, 3, 28, 20, tzinfo=UTC), id="Helsinki in spring"),
+            pytest.param("America/New_York", datetime(2026, 11, 1, 1, tzinfo=UTC), id="New York in autumn"),
+            pytest.param("Europe/Helsinki", datetime(2026, 10, 24, 20, tzinfo=UTC), id="Helsinki in autumn"),
+            pytest.param("America/New_York", datetime(2026, 3, 8, 2, tzinfo=UTC), id="New York in spring"),
+            pytest.param("Australia/Lord_Howe", datetime(2026, 4, 4, 10, tzinfo=UTC), id="half an hour in autumn"),
+        ],
+        fast=2,
+    ),
     indirect=["zone"],
 )
 async def test_system_when_its_clock_changes_to_or_from_summer_time_then_every_word_is_as_in_utc(

@@ -44,7 +44,7 @@ def mutated(draw: st.DrawFn) -> str:
     return "\n".join(lines)
 
 
-@settings(examples(37, thorough=150), suppress_health_check=[HealthCheck.too_slow])
+@settings(examples(15, thorough=150), suppress_health_check=[HealthCheck.too_slow])
 @given(mutated())
 def test_good_file_when_mutated_then_loads_or_reports_places(text: str) -> None:
     """No mistake may show a traceback or hang `check`."""

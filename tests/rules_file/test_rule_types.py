@@ -76,6 +76,7 @@ def test_example_of_contributing_when_installed_then_is_checked_described_and_ju
     assert '"owed"' in alertd_in(tmp_path, "schema")[1]
 
 
+@pytest.mark.slow
 def test_example_of_contributing_when_written_wrongly_then_is_refused_like_any_type(tmp_path: Path) -> None:
     """The words come with the types of its fields; a check of its own that fails is one line too."""
     source = block("python", "alertd.core.rules.base").replace("yield from rising", "raise KeyError('x')\n        #")
@@ -198,6 +199,7 @@ def test_broken_types_when_no_rule_needs_them_then_are_named_once_and_stop_none(
 
 
 @pytest.mark.usefixtures("_faulty")
+@pytest.mark.slow
 def test_broken_type_when_rules_ask_for_it_then_is_one_problem_at_the_first_of_them(tmp_path: Path) -> None:
     """What has to be put right is one thing, however many rules are of the type."""
     rules = "version: 1\nrules:\n  - {name: a, type: keyed}\n  - {name: b, type: keyed}\n  - {name: c, type: workin}\n"

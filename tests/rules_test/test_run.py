@@ -26,7 +26,7 @@ def observed(loaded: LoadedTests, one: LoadedTest) -> list[Observation]:
     return asyncio.run(observe(one.test, loaded.rules, real_receivers(loaded.rules)))
 
 
-@pytest.mark.parametrize(("loaded", "one"), COMPLETE[:: how_many(3, thorough=1)])
+@pytest.mark.parametrize(("loaded", "one"), COMPLETE[:: how_many(9, thorough=1)])
 def test_categories_without_bills_when_left_out_then_nothing_changes(loaded: LoadedTests, one: LoadedTest) -> None:
     """Only what cannot matter is left out for speed."""
     whole = replace(one, test=replace(one.test, unread=(NEVER,)))

@@ -75,7 +75,7 @@ def test_surge_when_it_begins_then_spend_doubles_hourly_up_to_its_factor() -> No
     shares=st.lists(st.integers(1, 30), max_size=3),
     is_daily=st.booleans(),
 )
-@examples(12, thorough=50)
+@examples(5, thorough=50)
 def test_tiers_when_an_hour_is_split_then_they_add_up_exactly(amount: int, shares: list[int], is_daily: bool) -> None:
     """Not a unit may be lost between the rows of one hour."""
     tiers = (*(Tier(share_percent=share) for share in shares), Tier())
@@ -196,7 +196,7 @@ def test_spend_when_every_lateness_is_over_then_what_is_seen_is_the_truth() -> N
 
 
 @given(moments=st.lists(st.integers(0, 30 * 24 * 60), min_size=1, max_size=6))
-@examples(8, thorough=10)
+@examples(3, thorough=10)
 def test_world_when_asked_in_any_order_then_answers_depend_on_the_instant_only(moments: list[int]) -> None:
     """The demo and a test must see the same account whatever was read before."""
     asked = busy_month(3, MONDAY)

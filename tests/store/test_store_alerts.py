@@ -17,7 +17,7 @@ from tests.examples import examples
 from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, alert_events, alert_of, alerts, cycle_records, entry_of
 
-EXAMPLES = examples(10, thorough=20)
+EXAMPLES = examples(4, thorough=20)
 
 
 @EXAMPLES

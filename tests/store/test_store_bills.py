@@ -24,7 +24,7 @@ from tests.examples import examples
 from tests.store.places import Place, SqliteFiles
 from tests.store.samples import HOUR, NOW, block_of, book_changes, change_of, names, table_of, texts, tracked_bills
 
-EXAMPLES = examples(10, thorough=20)
+EXAMPLES = examples(4, thorough=20)
 
 
 @contextmanager

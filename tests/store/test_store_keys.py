@@ -18,7 +18,7 @@ from tests.store.places import Place
 from tests.store.samples import HOUR, NOW, amounts, block_of, book_changes, change_of, names, table_of, texts
 
 DAY = timedelta(days=1)
-EXAMPLES = examples(8, thorough=15)
+EXAMPLES = examples(4, thorough=15)
 maybe_amounts = st.none() | amounts
 balances = st.builds(
     Balance,

@@ -33,7 +33,7 @@ def claimed(entry: OutboxEntry) -> OutboxEntry:
     return replace(entry, state=EntryState.SENDING, attempts=entry.attempts + 1, started_at=LATER)
 
 
-@examples(12, thorough=25)
+@examples(5, thorough=25)
 @given(found=st.lists(entries, max_size=3, unique_by=lambda e: e.key))
 def test_entries_when_added_then_another_connection_reads_them_equal(place: Place, found: list[OutboxEntry]) -> None:
     """What leaves after a restart must be what was decided before it, to the byte."""
@@ -51,7 +51,7 @@ def test_entries_when_added_then_another_connection_reads_them_equal(place: Plac
         assert reader.check() == []
 
 
-@examples(12, thorough=25)
+@examples(5, thorough=25)
 @given(first=entries, second=entries)
 def test_entry_when_updated_then_all_that_may_change_is_stored(
     place: Place, first: OutboxEntry, second: OutboxEntry

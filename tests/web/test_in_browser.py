@@ -17,7 +17,10 @@ from tests.browser import CHROMIUM, Page, running_chromium, tab
 from tests.core.builders import RUNNING, row
 from tests.web.house import TOKEN, Account, House, house, usual_rows
 
-pytestmark = pytest.mark.skipif(not CHROMIUM, reason="needs chromium: apt-get install chromium")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(not CHROMIUM, reason="needs chromium: apt-get install chromium"),
+]
 AXE = Path(os.environ.get("ALERTD_TEST_AXE", "")) / "axe.min.js"
 LONG = "a-very-long-name-of-an-instance-that-nobody-would-choose-but-a-script-did-" * 2
 COLOURED = """(() => {

@@ -59,7 +59,7 @@ def spend_page(names: list[str]) -> str:
 
 
 @given(names=st.lists(st.text(max_size=30), min_size=1, max_size=12, unique=True))
-@examples(10, thorough=60)
+@examples(5, thorough=60)
 def test_page_whatever_owners_are_called_then_is_valid_html(names: list[str]) -> None:
     """A strict parser finds no error, and no name becomes an element or the end of a script."""
     text = spend_page(names)
@@ -83,7 +83,7 @@ def test_page_when_a_name_is_no_text_for_html_then_is_readable_all_the_same(name
     amounts=st.lists(st.integers(-(10**13), 10**13), min_size=1, max_size=20),
 )
 @example(amounts=[-1, 2])
-@examples(10, thorough=60)
+@examples(5, thorough=60)
 def test_bars_then_stay_inside_their_box_and_stand_on_nothing(amounts: list[int]) -> None:
     """Piles of spend and of credits never leave the picture."""
     desk = Desk()

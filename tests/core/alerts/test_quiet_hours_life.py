@@ -250,7 +250,7 @@ def all_at(value: str, hours: int = 1) -> Cycle:
 
 
 @given(script=st.lists(steps, min_size=4, max_size=30))
-@examples(20, thorough=250)
+@examples(8, thorough=250)
 @example([all_at("60"), Cycle(hours=3, values=("120", *[None] * 6), complete=True, restated=None), all_at("44")])
 @example([Hush(owner=0, hours=9), all_at("120"), Unhush(), all_at("60"), all_at("44")])
 @example(

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
 from fractions import Fraction
 
-from hypothesis import HealthCheck, example, given, settings
+from hypothesis import HealthCheck, Phase, example, given, settings
 from hypothesis import strategies as st
 
 from alertd.core.alert import Alert, AlertState, Sample
@@ -42,7 +42,7 @@ from alertd.daemon.store_gateway import StoreGateway
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import RUNNING, SETTLE, Row, a_series, bill_rows, desk_with, monthly_bill, row, usd
-from tests.examples import examples
+from tests.examples import examples, how_many
 
 INFO, WARNING, CRITICAL = Severity.INFO, Severity.WARNING, Severity.CRITICAL
 CATEGORIES = ("gpu", "cloud_storage")
@@ -363,7 +363,12 @@ BUSY_RULES: list[Rule] = [
 ]
 
 
-@settings(examples(1, thorough=8), suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(
+    examples(8, thorough=8),
+    # Those that are written here show every rule and both ways of holding back; drawn ones cost seconds each.
+    phases=tuple(Phase)[: how_many(1, thorough=len(Phase))],
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 @example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=True, inhibits=False))
 @example(rows=BUSY_ROWS, bills=BUSY_BILLS, rules=BUSY_RULES, who=audience(is_quiet=False, inhibits=True))
 @given(

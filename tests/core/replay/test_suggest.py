@@ -62,7 +62,7 @@ def counted(values: list[int], limit: Fraction) -> int:
     return begun
 
 
-@examples(8, thorough=20)
+@examples(4, thorough=20)
 @given(
     st.dictionaries(
         st.sampled_from(["gpu-1", "gpu-2", "gpu-3"]),

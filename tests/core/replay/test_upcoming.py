@@ -28,6 +28,7 @@ from alertd.core.spend.bill import Series
 from alertd.core.spend.block import HourBlock
 from alertd.core.spend.ledger import CategoryBook, SeriesTable
 from alertd.core.spend.stretch import Stretch
+from tests.examples import how_many
 
 WARNING, CRITICAL = Severity.WARNING, Severity.CRITICAL
 END = hour_of(datetime(2026, 3, 12, 12, tzinfo=UTC))
@@ -159,7 +160,7 @@ def replayed(seed: int) -> tuple[Replay, list[list[str]]]:
     return replayer.result(), sent
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("seed", range(how_many(2, thorough=4)))
 def test_replay_when_lines_lie_among_the_values_then_passing_over_hours_changes_nothing(
     seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -6,7 +6,7 @@ from fractions import Fraction
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Alert, AlertState, Sample
@@ -18,6 +18,7 @@ from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.budget_amount import Moving
 from tests.core.builders import CRITICAL, WARNING, Desk, Row, desk_with, row, stand, usd
+from tests.examples import examples
 
 
 def share(percent: int) -> Share:
@@ -200,7 +201,7 @@ def slow_start(day: date, kind: Period, starts_on: PeriodStart | None) -> date:
     return day
 
 
-@settings(max_examples=80, deadline=None)
+@examples(20, thorough=150)
 @given(
     spend=st.lists(st.tuples(st.integers(1, 70 * 24), st.integers(1, 900)), min_size=1, max_size=25),
     kind_start=st.one_of(

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from fractions import Fraction
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from alertd.core.alert import Alert, AlertState, Sample
@@ -24,6 +24,7 @@ from tests.core.builders import CRITICAL, SETTLE, WARNING, Desk, Row, desk_with,
 from tests.core.late_bills import LateBills, at, polls
 from tests.core.spend.test_ends import made_world
 from tests.core.truth_oracle import BilledRow, Oracle, Read
+from tests.examples import examples
 
 H = timedelta(hours=1)
 
@@ -236,7 +237,7 @@ def test_rate_when_bills_lag_then_fires_by_at_least_and_ends_by_about(seed: int)
     assert seen
 
 
-@settings(max_examples=60, deadline=None)
+@examples(15, thorough=120)
 @given(
     amounts=st.lists(st.integers(0, 40), min_size=30, max_size=30),
     rate=st.integers(1, 20),

@@ -171,7 +171,7 @@ def spenders(seed: int, count: int = 30) -> list[Spender]:
 @pytest.mark.parametrize("seed", range(how_many(1, thorough=4)))
 def test_alerts_when_spend_is_steady_or_stops_then_they_go_on_or_end_in_time(seed: int) -> None:
     """Steady spend never flaps; spend that stopped ends within its window, its stream's lateness, step and a poll."""
-    poll, owners = HOUR, spenders(seed)
+    poll, owners = HOUR * how_many(4, thorough=1), spenders(seed)
     window = timedelta(hours=random.Random(seed).choice([1, 3, 24]))
     rule = rolling(f"{window // HOUR * 0.95:.2f}", None, window=window)
     world = LateBills([shown for owner in owners for shown in owner.rows], (rule,))

@@ -71,7 +71,7 @@ SAME_EDGE = [row(RUNNING, "0.01", owner=key, category=category) for key in KEYS 
 """Every stream of every key is billed through the same hour."""
 
 
-@examples(10, thorough=40)
+@examples(4, thorough=40)
 @given(ROWS, ROWS, st.integers(1, 48))
 def test_rules_when_of_two_views_then_each_reports_its_own_to_the_last_digit(
     usage: list[Row], keys: list[Row], length: int

@@ -41,7 +41,7 @@ def total(desk: Desk, hour: int) -> int:
 # --- replacement ----------------------------------------------------------------------------------------------------
 
 
-@examples(10, thorough=80)
+@examples(5, thorough=80)
 @given(READS)
 def test_file_rows_when_read_again_and_again_then_as_a_slow_ledger_says(
     reads: list[tuple[list[Row], HourRange, int]],
@@ -68,7 +68,7 @@ def test_file_rows_when_read_again_and_again_then_as_a_slow_ledger_says(
         assert all(summarise(h, desk.blocks[*KEY, h]) == summary for h, summary in book.hours.items())
 
 
-@examples(10, thorough=40)
+@examples(5, thorough=40)
 @given(READS, st.randoms())
 def test_file_rows_when_rows_come_in_another_order_then_nothing_changes(
     reads: list[tuple[list[Row], HourRange, int]], chance: Random

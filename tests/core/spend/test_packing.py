@@ -39,7 +39,7 @@ def blocks(draw: st.DrawFn) -> HourBlock:
 
 
 @given(block=blocks())
-@examples(60, thorough=3_000)
+@examples(20, thorough=3_000)
 def test_block_when_packed_then_every_cell_is_back(block: HourBlock) -> None:
     """Columns are as wide as their numbers need; no number may lose its highest bit or its sign for it."""
     found = unpack(pack(block))

@@ -411,7 +411,7 @@ def slowly(rows: Sequence[Row], entry: PlannedSpend, window: HourRange, key: tup
     return capped
 
 
-@examples(20, thorough=150)
+@examples(8, thorough=150)
 @given(rows_of(-(10**16)), PLANS, WINDOWS, st.sampled_from([(), ("owner",)]))
 def test_allowances_when_rows_are_any_then_as_the_slow_oracle_says(
     rows: list[Row], entry: PlannedSpend, window: HourRange, key: tuple[str, ...]
@@ -435,7 +435,7 @@ def test_allowances_when_rows_are_any_then_as_the_slow_oracle_says(
         assert got[()] == max(0, min(within + min(before, 0), left, sums.of(())))
 
 
-@examples(15, thorough=100)
+@examples(6, thorough=100)
 @given(rows_of(0), PLANS, WINDOWS, st.data())
 def test_allowances_when_rows_are_missing_then_never_more_seems_unplanned(
     rows: list[Row], entry: PlannedSpend, window: HourRange, data: st.DataObject
@@ -453,7 +453,7 @@ def test_allowances_when_rows_are_missing_then_never_more_seems_unplanned(
     assert all(value <= whole[who] for who, value in beyond(known).items())
 
 
-@examples(15, thorough=60)
+@examples(6, thorough=60)
 @given(st.lists(st.integers(-50, 50), min_size=1, max_size=30), st.integers(1, 80))
 def test_cover_when_spend_is_any_then_pays_for_every_hour_once(spent: list[int], amount: int) -> None:
     """What is whole and what is in part add up to what is used up at the end."""

@@ -208,7 +208,7 @@ BOOKS = st.builds(
 )
 
 
-@examples(30, thorough=120)
+@examples(12, thorough=120)
 @given(BOOKS, HOURS_AGO, st.booleans(), st.integers(0, 23))
 def test_plan_when_anything_is_known_then_midnights_a_month_at_most_newest_first_and_no_hole(
     book: CategoryBook, back: int, everything: bool, hour: int

@@ -46,7 +46,7 @@ ROWS = st.lists(
 )
 
 
-@examples(15, thorough=60)
+@examples(6, thorough=60)
 @given(rows=ROWS, hours=st.sampled_from([24, 72, 168, 720]), most=st.integers(1, 4))
 def test_steps_then_equal_a_sum_by_hand(rows: list[Row], hours: int, most: int) -> None:
     """A slow oracle spreads each row over its hours and adds up what lies in each step."""

@@ -42,7 +42,7 @@ WINDOWS = st.tuples(st.integers(-30, 100), st.integers(0, 130)).map(
 )
 
 
-@examples(12, thorough=50)
+@examples(5, thorough=50)
 @given(READS, st.lists(WINDOWS, min_size=1, max_size=4), st.tuples(st.integers(-5, 20), st.integers(10, 110)))
 def test_sums_when_read_again_and_again_then_as_a_slow_ledger_says(
     reads: list[tuple[list[Row], HourRange, int]], windows: list[HourRange], cut: tuple[int, int]
@@ -68,7 +68,7 @@ def test_sums_when_read_again_and_again_then_as_a_slow_ledger_says(
                         assert sums.largest >= max(expected.values(), default=sums.largest)
 
 
-@examples(8, thorough=30)
+@examples(4, thorough=30)
 @given(READS, WINDOWS)
 def test_sums_when_filtered_or_whole_then_the_parts_add_up(
     reads: list[tuple[list[Row], HourRange, int]], window: HourRange

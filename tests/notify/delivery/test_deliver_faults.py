@@ -197,7 +197,7 @@ def test_entry_when_every_attempt_is_disproved_then_attempts_become_as_rare_as_f
 STEPS = st.sampled_from([Delivered("r"), BUSY, NotSent("429", 20 * SECOND), CUT, INVITE, ContentRefused("c"), "hang"])
 
 
-@examples(8, thorough=25)
+@examples(4, thorough=25)
 @given(st.lists(STEPS, max_size=7), st.none() | st.lists(st.sampled_from([Delivered("r"), NotFound()]), max_size=4))
 def test_entries_when_anything_happens_then_each_ends_in_order_and_with_three_copies_at_most(
     script: list[Step], lookups: list[Delivered | NotFound] | None

@@ -189,7 +189,7 @@ ALLOWED = {
 }
 
 
-@examples(15, thorough=60)
+@examples(5, thorough=60)
 @given(hostile, hostile, hostile)
 def test_hostile_names_then_forge_no_header_and_no_tag(title: str, name: str, prefix: str) -> None:
     """Names in bills are strangers' text."""

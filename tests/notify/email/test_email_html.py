@@ -35,7 +35,7 @@ def test_html_when_parsed_strictly_then_without_error(message: Message) -> None:
     assert errors(message) == []
 
 
-@examples(15, thorough=60)
+@examples(3, thorough=60)
 @given(messages)
 def test_html_when_the_content_is_hostile_then_still_without_error(message: Message) -> None:
     """Names from bills cannot break out of their places."""

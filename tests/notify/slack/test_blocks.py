@@ -123,7 +123,7 @@ messages = st.builds(
 )
 
 
-@examples(10, thorough=50)
+@examples(5, thorough=50)
 @given(messages)
 def test_any_message_then_keeps_every_limit_and_pings_nobody(message: Message) -> None:
     """A message that Slack refuses, or that wakes a whole channel, must not be writable from a bill."""
@@ -135,7 +135,7 @@ def test_any_message_then_keeps_every_limit_and_pings_nobody(message: Message) -
     assert laid_out[0]["type"] == "header"
 
 
-@examples(12, thorough=100)
+@examples(5, thorough=100)
 @given(hostile_text, st.integers(min_value=2, max_value=200))
 def test_escaped_then_is_a_cut_of_the_whole_escape(text: str, limit: int) -> None:
     """A cut inside `&amp;` would show half an escape, and one too long would be refused."""
