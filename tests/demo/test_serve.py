@@ -13,6 +13,7 @@ from alertd.demo import serve as demo_page
 from alertd.demo.demo import START
 
 
+@pytest.mark.slow
 async def test_page_of_the_demo_then_is_up_until_it_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two days in place of thirteen; signing in with the token that is printed works."""
     monkeypatch.setattr(demo_page, "WORST_HOUR", START + timedelta(days=2, hours=16))

@@ -18,6 +18,7 @@ def test_planted_bug_when_code_moves_then_its_text_is_still_there_once(name: str
     assert [test for test in TABLE[name].tests if not (ROOT / test.partition("::")[0]).exists()] == []
 
 
+@pytest.mark.slow
 def test_drawn_mutations_when_seed_is_the_same_then_so_are_they() -> None:
     modules = ["alertd.core.alerts.due", "alertd.notify.delivery.settle"]
     first = draw(modules, 10, 3)
