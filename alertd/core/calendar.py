@@ -176,6 +176,14 @@ def days(first: date, last: date, timezone: str) -> HourRange:
     return HourRange(_first_hour(first, timezone), _first_hour(last + timedelta(days=1), timezone))
 
 
+def day_bounds(window: HourRange, timezone: str) -> list[int]:
+    """Return the hours between which a window's days lie, in rising order; the first and last are the window's."""
+    found = [window.start]
+    while found[-1] < window.end:
+        found.append(min(period_of(found[-1], Period.DAY, timezone).hours.end, window.end))
+    return found
+
+
 def end_of(now: datetime, kind: Period, timezone: str) -> datetime:
     """Return when the period of an instant ends, at its local midnight to the minute; UTC."""
     zone = ZoneInfo(timezone)

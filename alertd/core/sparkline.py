@@ -7,7 +7,7 @@ different. A credit counts as nothing.
 
 from collections.abc import Sequence
 
-from alertd.core.calendar import Period, period_of
+from alertd.core.calendar import day_bounds
 from alertd.core.hours import HourRange
 from alertd.core.words import format_count
 
@@ -27,10 +27,7 @@ def bounds(window: HourRange, timezone: str) -> list[int]:
     """
     if len(window) <= HOURLY_UP_TO:
         return list(range(window.start, window.end + 1))
-    found = [window.start]
-    while found[-1] < window.end:
-        found.append(min(period_of(found[-1], Period.DAY, timezone).hours.end, window.end))
-    return found
+    return day_bounds(window, timezone)
 
 
 def bar_length(window: HourRange, timezone: str, *, width: int) -> str:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from alertd.core.alert import Alert, AlertState, Contributor, Lag
 from alertd.core.chart import ChartPoint
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HourRange, hour_of, whole_hours
+from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, if_it_fits
 from alertd.core.reports.budget_lines import RankedBudgets, ranked_budgets
@@ -18,7 +18,6 @@ from alertd.core.rules.base import Rule
 from alertd.core.rules.facts import Facts
 from alertd.core.sparkline import bounds
 from alertd.core.spend.bill import BillStatus, TrackedBill
-from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.lately import billed_in, last_hours
 from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.spend_chart import points_of
@@ -161,9 +160,9 @@ def _spend(scope: ReportScope, facts: Facts) -> SpendFigures | None:
     if window is None:
         return None
     before = HourRange(window.start - len(window), window.start)
-    gaps = _gaps(data, window)
+    gaps = data.words(data.gaps_now(window))
     billed = billed_in(view, data, window)
-    gaps_before = _texts(data, data.gaps(data.books, before))
+    gaps_before = data.words(data.gaps(data.books, before))
     compare = _Comparison(view, data.accounts, window, None if gaps_before else before, is_complete=not gaps)
     edges = bounds(window, scope.timezone)
     amounts = view.between(SpendQuery(accounts=data.accounts), _METRIC, edges)[:, 0].tolist()
@@ -228,22 +227,6 @@ def _movers(groups: Sequence[GroupSpend]) -> tuple[Contributor, ...]:
         )
         found.append((before - each.spend.amount, each.group, part))
     return tuple(part for _, _, part in sorted(found, key=lambda move: move[:2]))
-
-
-def _gaps(data: DataState, window: HourRange) -> tuple[str, ...]:
-    """Return what is missing from the period, and which categories cannot be read now, when newer hours are."""
-    running = hour_of(data.now)
-    found: list[Gap] = []
-    for key, book in data.books.items():
-        span = HourRange(window.start, running + 1) if book.failed_at is not None else window
-        found += data.gaps((key,), span)
-    return _texts(data, found)
-
-
-def _texts(data: DataState, gaps: Iterable[Gap]) -> tuple[str, ...]:
-    """Return the gaps in words, with the account where there are several."""
-    several = len(data.accounts) > 1
-    return tuple(f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps)
 
 
 def undecided_rules(facts: Facts, rules: Iterable[Rule]) -> tuple[Undecided, ...]:

@@ -8,7 +8,7 @@ from functools import cached_property
 from math import ceil
 from typing import TYPE_CHECKING, ClassVar
 
-from alertd.core.alert import Alert, Contributor, Lag, Sample, Unit
+from alertd.core.alert import Alert, Lag, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart, ChartLimit
 from alertd.core.dataclass import dataclass
@@ -347,10 +347,6 @@ class BudgetRule(WatchedBudget):
             return ""
         severity = self._criteria(standing)[_RATE].highest()
         return "" if severity is None else standing.rate_clause(self.burn, severity)
-
-    def _top(self, facts: Facts, scene: Scene, group: Labels) -> tuple[Contributor, ...]:
-        query = self._query(facts.data)
-        return largest_parts(facts.spend, query, self.metric, scene.window, group, before=scene.before)
 
     def _headline(self, who: str, standing: Standing, criteria: tuple[Criterion, ...], lagging: tuple[Lag, ...]) -> str:
         metric = "" if self.metric is Metric.AMOUNT else f" ({self.metric})"

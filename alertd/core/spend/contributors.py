@@ -1,7 +1,6 @@
 """The parts of a group's spend by owner, product and category: which are largest, and which rose most."""
 
 from fractions import Fraction
-from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from alertd.core.alert import Contributor
 from alertd.core.arrays import np
@@ -9,31 +8,11 @@ from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.spend.selection import SpendQuery
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-
-class Parts(NamedTuple):
-    """What the parts of a group were billed in two windows, in 1e-10 USD."""
-
-    names: list[tuple[str, str, str]]
-    """Owner, product and category, of every part there is."""
-    numbers: "NDArray[np.int64]"
-    """Of the parts of this group, in `names`."""
-    now: "NDArray[np.int64]"
-    then: "NDArray[np.int64]"
-
-
-class SpendParts(Protocol):
-    """The spend view, as far as it is asked here."""
-
-    def parts(self, query: SpendQuery, metric: str, windows: tuple[HourRange, HourRange], group: Labels) -> Parts:
-        """Return what each owner, product and category of a group was billed in two windows."""
+from alertd.core.spend.view import SpendView
 
 
 def largest_parts(
-    spend: SpendParts,
+    spend: SpendView,
     query: SpendQuery,
     metric: str,
     window: HourRange,
@@ -64,7 +43,7 @@ def largest_parts(
 
 
 def risen_parts(
-    spend: SpendParts,
+    spend: SpendView,
     query: SpendQuery,
     metric: str,
     window: HourRange,

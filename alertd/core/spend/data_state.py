@@ -5,7 +5,7 @@ from dataclasses import field
 from datetime import datetime, timedelta
 
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HourRange, HourSet, start_of
+from alertd.core.hours import HourRange, HourSet, hour_of, start_of
 from alertd.core.labels import Patterns
 from alertd.core.spend.ledger import CategoryBook
 from alertd.core.spend.stream import Streams, StreamState, streams_of
@@ -106,6 +106,17 @@ class DataState:
             each = (self._gap(self.books[key], span) for key in asked[0])
             found = self._gaps[asked] = tuple(gap for gap in each if gap is not None)
         return found
+
+    def gaps_now(self, window: HourRange) -> list[Gap]:
+        """Return what is missing from a window, and of a category that cannot be read now all that is up to now."""
+        until_now = HourRange(window.start, max(hour_of(self.now) + 1, window.start))
+        each = ((key, until_now if book.failed_at is not None else window) for key, book in self.books.items())
+        return [gap for key, span in each for gap in self.gaps((key,), span)]
+
+    def words(self, gaps: Iterable[Gap]) -> tuple[str, ...]:
+        """Return gaps for people, with the account where there are several."""
+        several = len(self.accounts) > 1
+        return tuple(f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps)
 
     def _gap(self, book: CategoryBook, span: HourRange) -> Gap | None:
         failed = book.failed.within(span)

@@ -57,8 +57,6 @@ class TwoEnds:
     """Whether that window holds exactly the lower value; it may hold more than can still be so."""
     most: int
     """The largest lower value: a line above it is reached by none."""
-    most_about: int
-    """The largest upper value."""
     groups: tuple[Labels, ...] = ()
     numbers: dict[Labels, int] = field(default_factory=dict)
 
@@ -205,7 +203,7 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
         earlier = np.where(may_be_whole, windows, -MAX_UNITS).max(axis=1)
         lasting = np.maximum(about, cells.by_group(np.maximum(np.maximum(own, last), earlier)))
     at_least, is_window, own = np.minimum(largest, about), largest <= about, cells.by_group(own)
-    most, most_about = at_least.max(axis=1, initial=-MAX_UNITS), about.max(axis=1, initial=-MAX_UNITS)
+    most = at_least.max(axis=1, initial=-MAX_UNITS)
     return {
         length: TwoEnds(
             edges=edges,
@@ -219,7 +217,6 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
             ended=ended[number],
             is_window=is_window[number],
             most=int(most[number]),
-            most_about=int(most_about[number]),
             groups=cells.groups,
             numbers=cells.numbers,
         )

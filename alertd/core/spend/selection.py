@@ -1,7 +1,7 @@
 """Which series a query means, and how it groups them. It knows names only, no amounts."""
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
@@ -48,6 +48,17 @@ class Selection:
         starts = np.cumsum(lengths) - lengths
         places = np.arange(int(lengths.sum())) + np.repeat(self.starts[groups] - starts, lengths)
         return self.ids[places], starts
+
+
+class Parts(NamedTuple):
+    """What the parts of a group were billed in two windows, in 1e-10 USD."""
+
+    names: list[tuple[str, str, str]]
+    """Owner, product and category, of every part there is."""
+    numbers: "NDArray[np.int64]"
+    """Of the parts of this group, in `names`."""
+    now: "NDArray[np.int64]"
+    then: "NDArray[np.int64]"
 
 
 class _Column:

@@ -38,7 +38,12 @@ class GroupSpend:
 
     def before(self, hours: Sequence[int]) -> list[int]:
         """Return running totals, in 1e-10 USD: only their differences mean anything."""
-        return self.view.totals_before(self.query, self.metric, self.group, hours)
+        number = self.view.numbers(self.query).get(self.group)
+        if number is None:
+            return [0] * len(hours)
+        mine = self.view.totals_up_to(self.query, self.metric, np.asarray(hours), np.array([number]))[:, 0]
+        totals: list[int] = mine.tolist()
+        return totals
 
 
 def limit_lines(limits: Mapping[Severity, int]) -> tuple[ChartLimit, ...]:

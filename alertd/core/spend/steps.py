@@ -11,9 +11,9 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
-from alertd.core.calendar import Period, days, period_of
+from alertd.core.calendar import day_bounds, days
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before
+from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of
 from alertd.core.money import LARGEST_SUM, Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.spend.block import HourBlock, spread
@@ -65,8 +65,7 @@ def steps_of(hours: int, data: DataState) -> Steps | None:
         return None
     if hours <= HOURLY_UP_TO:
         return Steps(edges=tuple(range(start, end + 1)), is_by_day=False, running=hour_of(data.now))
-    midnights = range(midnight_before(start) + HOURS_PER_DAY, end, HOURS_PER_DAY)
-    return Steps(edges=(start, *midnights, end), is_by_day=True, running=hour_of(data.now))
+    return Steps(edges=tuple(day_bounds(HourRange(start, end), "UTC")), is_by_day=True, running=hour_of(data.now))
 
 
 def steps_of_month(first: date, timezone: str, data: DataState) -> Steps | None:
@@ -81,10 +80,8 @@ def steps_of_month(first: date, timezone: str, data: DataState) -> Steps | None:
     start, end = max(month.start, known), min(month.end, edge if edge is not None else month.start)
     if start >= end:
         return None
-    edges = [start]
-    while edges[-1] < end:
-        edges.append(min(period_of(edges[-1], Period.DAY, timezone).hours.end, end))
-    return Steps(edges=tuple(edges), is_by_day=True, running=hour_of(data.now), timezone=timezone)
+    edges = tuple(day_bounds(HourRange(start, end), timezone))
+    return Steps(edges=edges, is_by_day=True, running=hour_of(data.now), timezone=timezone)
 
 
 class StepSums:
@@ -195,7 +192,7 @@ def sum_steps(sums: StepSums, data: DataState, *, by: str, owners: OwnerDirector
         total=Usd(sum(totals)),
         is_known=known,
         is_whole=whole,
-        gaps=_gaps(sums.steps, data),
+        gaps=data.words(data.gaps_now(sums.steps.span)),
         edge=edge,
     )
 
@@ -246,14 +243,3 @@ def _unsettled(book: CategoryBook, billed: HourRange, settle_delay: timedelta) -
     """
     settled = hour_of(book.read_at - settle_delay) if book.read_at is not None else billed.start
     return HourRange(min(max(billed.start, settled), billed.end), billed.end)
-
-
-def _gaps(steps: Steps, data: DataState) -> tuple[str, ...]:
-    """Return what is missing up to the edge, and of what cannot be read now up to now."""
-    found: list[str] = []
-    several = len(data.accounts) > 1
-    for key, book in data.books.items():
-        end = steps.running + 1 if book.failed_at is not None else steps.span.end
-        gaps = data.gaps((key,), HourRange(steps.span.start, max(end, steps.span.start)))
-        found += [f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps]
-    return tuple(found)

@@ -17,13 +17,12 @@ from alertd.core.spend.bill import Series
 from alertd.core.spend.block import HourBlock, differing
 from alertd.core.spend.cells import Cells, cells_of
 from alertd.core.spend.changes import Changes
-from alertd.core.spend.contributors import Parts
 from alertd.core.spend.group_sums import GroupSums, SumCache
 from alertd.core.spend.known_edges import KnownEdge, by_cell, edges_ahead, restore
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.lists import View
 from alertd.core.spend.running_totals import RunningTotals
-from alertd.core.spend.selection import Selection, Selector, SpendQuery
+from alertd.core.spend.selection import Parts, Selection, Selector, SpendQuery
 from alertd.core.spend.stream import StreamKey
 
 if TYPE_CHECKING:
@@ -332,15 +331,6 @@ class SpendView:
         charged = np.diff(self._totals.of[metric][start : end + 1, ids], axis=0).any(axis=1)
         hours = np.flatnonzero(charged)
         return self.span.start + start + int(hours[0]) if len(hours) else None
-
-    def totals_before(self, query: SpendQuery, metric: str, group: Labels, hours: Sequence[int]) -> list[int]:
-        """
-        Return what a group spent from the view's beginning up to each of some hours, in 1e-10 USD.
-
-        So the difference of two is the spend between them. Hours outside the view count as its ends.
-        """
-        totals: list[int] = self._added_up(self._ids(query, group), metric, np.asarray(hours)).tolist()
-        return totals
 
     def _added_up(self, ids: "NDArray[np.intp]", metric: str, hours: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """Return what some series together were billed from the view's beginning up to each of some hours."""

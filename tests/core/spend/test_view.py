@@ -272,14 +272,14 @@ def test_view_when_some_series_overflow_then_the_sums_of_others_are_right() -> N
     hours = [SPAN.start, START + 5, SPAN.end]
     assert view.sums(others, "amount", SPAN).of(()) == 26
     assert view.between(others, "amount", hours).tolist() == [[21], [5]]
-    assert view.totals_before(others, "amount", (), hours) == [0, 21, 26]
+    assert view.totals_up_to(others, "amount", np.array(hours), np.array([0])).tolist() == [[0], [21], [26]]
     assert view.by_hour(others, "amount", HourRange(START, START + 6)).tolist() == [7, 7, 7, 0, 0, 5]
     assert [part.amount for part in largest_parts(view, others, "amount", SPAN, (), before=None)] == [26]
     cells = view.cells(SpendQuery())
     asking: list[Callable[[], object]] = [
         lambda: view.sums(SpendQuery(group_by=("owner",)), "amount", HourRange(START, START + 1)),
         lambda: view.between(SpendQuery(), "amount", hours),
-        lambda: view.totals_before(SpendQuery(), "amount", (), hours),
+        lambda: view.totals_up_to(SpendQuery(), "amount", np.array(hours), np.array([0])),
         lambda: view.by_hour(SpendQuery(), "amount", SPAN),
         lambda: largest_parts(view, SpendQuery(), "amount", SPAN, (), before=None),
         lambda: view.totals_at(cells, "amount", np.array(hours)),
