@@ -286,21 +286,18 @@ class _Log:
         return await self._gateway.move_action(before, after, alert, entries, now)
 
     async def _shown(self, request: "ActionRequest", alert: "Alert", now: datetime) -> "Sequence[OutboxEntry]":
-        from alertd.core.alerts.lifecycle import Move
-        from alertd.core.messages.dispatch import entries_of_action
+        from alertd.core.messages.dispatch import Dispatcher
         from alertd.daemon.plan import build_audience, build_link_targets, headlines
         from alertd.daemon.receivers import build_notifiers
 
         # A receiver whose secret is missing here is skipped: that is no reason to fail.
         notifiers, _ = build_notifiers(self._loaded, self._settings)
         targets = build_link_targets(self._loaded, self._settings)
-        others = tuple(one for one in self._desk.acting.requests if one.id != request.id)
-        return entries_of_action(
-            request,
-            Move(before=alert, after=alert, rule=self._desk.rules.get(alert.rule)),
+        dispatcher = Dispatcher(
             audience=build_audience(self._loaded, notifiers, targets=targets),
             install_id=await self._gateway.call(lambda store: store.meta.install_id),
             headline_of=headlines(self._loaded),
-            acting=replace(self._desk.acting, requests=(*others, request)),
+            acting=self._desk.acting,
             now=now,
         )
+        return dispatcher.entries_of_action(request, alert, self._desk.rules.get(alert.rule))

@@ -17,7 +17,7 @@ from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass
-from alertd.core.messages.dispatch import entries_of_action, entries_of_request, written_anew
+from alertd.core.messages.dispatch import Dispatcher
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.base import Rule
@@ -46,11 +46,7 @@ def acting_of(
             is_newer = was_read_at is None or request.finished_at > was_read_at
             status = "exited" if request.verb is Verb.STOP else "running"
             listed |= {request.key: replace(known, status=status)} if is_newer else {}
-    return Acting(
-        actions=actions,
-        instances=listed,
-        requests=requests,
-    )
+    return Acting(actions=actions, instances=listed, requests=requests)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -68,6 +64,18 @@ class Scene:
     def rules(self) -> Mapping[str, Rule]:
         """The rules in force, by name."""
         return {rule.name: rule for rule in self.plan.rules}
+
+    @cached_property
+    def dispatcher(self) -> Dispatcher:
+        """What messages are written by."""
+        return Dispatcher(
+            audience=self.plan.audience,
+            install_id=self.install_id,
+            headline_of=self.plan.headline_of,
+            chart_of=self.chart_of,
+            acting=self.acting,
+            now=self.now,
+        )
 
     def carry_out(self, request: Request) -> tuple[RequestOutcome, list[OutboxEntry]]:
         """
@@ -87,14 +95,12 @@ class Scene:
                 now=self.now,
             ),
         )
-        entries = entries_of_request(
-            [self._move(alert) for alert in outcome.alerts],
-            audience=self.plan.audience,
-            install_id=self.install_id,
-            headline_of=self.plan.headline_of,
-            chart_of=self.chart_of,
-            acting=self.acting,
-            now=self.now,
+        known = self.state.alerts
+        entries = self.dispatcher.entries_of_request(
+            [
+                Move(before=known[alert.fingerprint], after=alert, rule=self.rules.get(alert.rule))
+                for alert in outcome.alerts
+            ]
         )
         if outcome.action is not None and outcome.is_new:
             entries += self.entries_of(outcome.action)
@@ -105,30 +111,8 @@ class Scene:
         alert = self.state.alerts.get(request.fingerprint)
         if alert is None:
             return []
-        others = tuple(one for one in self.acting.requests if one.id != request.id)
-        return entries_of_action(
-            request,
-            self._move(alert),
-            audience=self.plan.audience,
-            install_id=self.install_id,
-            headline_of=self.plan.headline_of,
-            chart_of=self.chart_of,
-            acting=replace(self.acting, requests=(*others, request)),
-            now=self.now,
-        )
+        return self.dispatcher.entries_of_action(request, alert, self.rules.get(alert.rule))
 
     def written_anew(self, entry: OutboxEntry) -> OutboxEntry:
         """Return an entry that waited as it is to be sent now."""
-        return written_anew(
-            entry,
-            alerts=self.state.alerts,
-            rules=self.rules,
-            audience=self.plan.audience,
-            headline_of=self.plan.headline_of,
-            chart_of=self.chart_of,
-            acting=self.acting,
-            now=self.now,
-        )
-
-    def _move(self, alert: Alert) -> Move:
-        return Move(before=self.state.alerts[alert.fingerprint], after=alert, rule=self.rules.get(alert.rule))
+        return self.dispatcher.written_anew(entry, alerts=self.state.alerts, rules=self.rules)

@@ -18,7 +18,7 @@ from alertd.core.alerts.lifecycle import Move, numbered_from
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.chart import Chart
-from alertd.core.messages.dispatch import Decisions, dispatch
+from alertd.core.messages.dispatch import Decisions, Dispatcher
 from alertd.core.messages.holding import withheld
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.reports.overview import Overview, overview
@@ -376,21 +376,22 @@ class Cycle:
     async def _decide(
         self, moves: list[Move], facts: Facts, now: datetime, report: CycleReport, *, is_whole: bool
     ) -> None:
-        acting = await self.acting(now)
+        dispatcher = Dispatcher(
+            audience=self._plan.audience,
+            install_id=self._install_id,
+            headline_of=self._plan.headline_of,
+            chart_of=charts(facts),
+            acting=await self.acting(now),
+            now=now,
+        )
 
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
-            decisions = dispatch(
+            decisions = dispatcher.decide(
                 moves,
                 alerts=self.state.alerts,
-                audience=self._plan.audience,
                 silences=tuple(self.state.silences.values()),
                 waiting=waiting,
-                install_id=self._install_id,
-                headline_of=self._plan.headline_of,
-                chart_of=charts(facts),
-                acting=acting,
                 is_first_cycle=self.state.is_fresh,
-                now=now,
             )
             # What quiet hours hold waits on where the time is not sure.
             return decisions if is_whole else replace(decisions, held={})

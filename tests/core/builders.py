@@ -8,11 +8,13 @@ from decimal import Decimal
 import numpy as np
 
 from alertd.core.alert import Alert, AlertState, Billed, Sample, Unit
+from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.lifecycle import Move, step
 from alertd.core.alerts.mutes import mute_text
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.hours import HourRange, hour_of
 from alertd.core.labels import Labels
+from alertd.core.messages.dispatch import Dispatcher
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.money import Usd, parse_written
@@ -284,3 +286,8 @@ def billed_by_value(before: Alert | None, after: Alert) -> Alert:
     known = before.billed or Billed(total=Usd(0), held=Usd(int(before.value * 10**10)))
     known = replace(known, notified=after.billed.notified) if after.billed is not None else known
     return replace(after, billed=replace(known, total=Usd(known.total + now - known.held), held=now))
+
+
+def dispatcher(audience: Audience, now: datetime = NOW) -> Dispatcher:
+    """By what a daemon without summaries and charts would decide."""
+    return Dispatcher(audience=audience, install_id="install", headline_of=lambda alert, _: alert.headline, now=now)

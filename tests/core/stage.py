@@ -13,11 +13,11 @@ from alertd.core.alerts.request_outcome import RequestOutcome, Situation, carry_
 from alertd.core.alerts.requests import Acknowledge, AddSilence, ExpireSilence, Request
 from alertd.core.alerts.silence import Bound, Silence
 from alertd.core.labels import Patterns
-from alertd.core.messages.dispatch import Decisions, dispatch
+from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.rules.rolling_spend import RollingSpend
 from alertd.notify.delivery.order import ready
-from tests.core.builders import HOUR, NOW, billed_by_value, rolling, sample, usd
+from tests.core.builders import HOUR, NOW, billed_by_value, dispatcher, rolling, sample, usd
 
 TEAM = Audience(default=("finops",), recipients={"finops": ("",), "mail": ("a@x.io", "b@x.io"), "oncall": ("",)})
 
@@ -89,16 +89,12 @@ class Stage:
 
     def decide(self, moves: list[Move]) -> Decisions:
         """Dispatch moves and keep what is decided, as the store does."""
-        decisions = dispatch(
+        decisions = dispatcher(self.audience, self.now).decide(
             moves,
             alerts=self.alerts,
-            audience=self.audience,
             silences=tuple(self.silences.values()),
             waiting=self.waiting,
-            install_id="install",
-            headline_of=lambda alert, rule: alert.headline,
             is_first_cycle=self.is_fresh,
-            now=self.now,
         )
         self.is_fresh = False
         self.alerts |= {alert.fingerprint: alert for alert in decisions.alerts}

@@ -172,8 +172,8 @@ _DECISIONS = (
     planted_bug(
         "custom summaries ignored",
         "core.messages.dispatch",
-        "    headline = headline_of(move.after, move.rule)\n",
-        "    headline = move.after.headline\n",
+        "        headline = self.headline_of(move.after, move.rule)\n",
+        "        headline = move.after.headline\n",
         "a rule's own summary is what its messages say",
     ),
     planted_bug(

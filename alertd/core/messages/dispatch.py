@@ -8,6 +8,7 @@ It builds outbox entries; it sends nothing and stores nothing.
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from decimal import Decimal
 from functools import cache, partial
 
 from alertd.core.actions import ActionRequest
@@ -64,91 +65,217 @@ def no_chart(alert: Alert, rule: Rule | None) -> Chart | None:  # noqa: ARG001 #
     return None
 
 
-def dispatch(
-    moves: Sequence[Move],
-    *,
-    alerts: Mapping[str, Alert],
-    audience: Audience,
-    silences: Sequence[Silence],
-    waiting: Sequence[OutboxEntry],
-    install_id: str,
-    headline_of: Callable[[Alert, Rule | None], str],
-    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
-    acting: Acting = NO_ACTIONS,
-    is_first_cycle: bool,
-    now: datetime,
-) -> Decisions:
-    """
-    Decide what to store and to send after the alerts moved.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Dispatcher:
+    """By what messages are decided on and written at one moment: whom they can reach, and what they are made of."""
 
-    Args:
-        moves: What the evaluation saw of each alert.
-        alerts: By fingerprint, as stored before the moves: what fires and was not evaluated inhibits too.
-        silences: All that may still be active.
-        waiting: Open outbox entries, oldest first.
-        headline_of: The rule's own summary, rendered, or the alert's headline.
-        chart_of: The picture that goes with an alert; asked only for messages that show it.
-        acting: What may be done about alerts, and what was.
-        is_first_cycle: The store has never seen a finished cycle.
-    """
-    present = {**alerts, **{move.after.fingerprint: move.after for move in moves}}
-    mutes = Mutes(silences, audience.inhibitions, present, now)
-    dues: dict[Address, list[_Due]] = {}
-    after: list[Move] = []
-    # Nearly all alerts at nearly every poll are as they were.
-    moving = [move for move in moves if not _is_as_it_was(move, mutes, now)]
-    for unmuted in sorted(moving, key=lambda m: (-m.after.severity, m.after.rule, -m.after.value, m.after.fingerprint)):
-        move = replace(unmuted, after=mutes.noted(unmuted.after))
-        reason = _reason(move, mutes, now)
-        addresses = audience.of(move.after, move.rule, reason) if reason is not None else ()
-        if reason is None or not addresses:
+    audience: Audience
+    install_id: str
+    headline_of: Callable[[Alert, Rule | None], str]
+    """The rule's own summary, rendered, or the alert's headline."""
+    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart
+    """The picture that goes with an alert; asked only for messages that show it."""
+    acting: Acting = NO_ACTIONS
+    """What may be done about alerts, and what was."""
+    now: datetime
+
+    def decide(
+        self,
+        moves: Sequence[Move],
+        *,
+        alerts: Mapping[str, Alert],
+        silences: Sequence[Silence],
+        waiting: Sequence[OutboxEntry],
+        is_first_cycle: bool,
+    ) -> Decisions:
+        """
+        Decide what to store and to send after the alerts moved.
+
+        Args:
+            moves: What the evaluation saw of each alert.
+            alerts: By fingerprint, as stored before the moves: what fires and was not evaluated inhibits too.
+            silences: All that may still be active.
+            waiting: Open outbox entries, oldest first.
+            is_first_cycle: The store has never seen a finished cycle.
+        """
+        present = {**alerts, **{move.after.fingerprint: move.after for move in moves}}
+        mutes = Mutes(silences, self.audience.inhibitions, present, self.now)
+        dues: dict[Address, list[_Due]] = {}
+        # Nearly all alerts at nearly every poll are as they were.
+        moving = [move for move in moves if not _is_as_it_was(move, mutes, self.now)]
+        after = [self._noted(move, mutes, dues) for move in sorted(moving, key=_worst_first)]
+        for move in filter(_looks_different, after):
+            due = self._due(move, NotifyReason.UPDATED)
+            for address in self._editing(move):
+                dues.setdefault(address, []).append(due)
+        entries, folded = self._entries(dues, waiting, is_first_cycle=is_first_cycle)
+        changed = tuple(move for move in after if move.is_change)
+        taken = {number for numbers in folded.values() for number in numbers}
+        return Decisions(
+            alerts=tuple(move.after for move in changed),
+            moves=changed,
+            entries=tuple(entries),
+            folded=folded,
+            held=held(
+                [entry for entry in waiting if entry.id not in taken],
+                {**present, **{move.after.fingerprint: move.after for move in after}},
+                self.audience,
+                self.now,
+            ),
+        )
+
+    def entries_of_request(self, changes: Sequence[Move]) -> list[OutboxEntry]:
+        """
+        Return what receivers that can change messages are to show after somebody acknowledged or silenced.
+
+        The first message shows the present state, and an acknowledgement is posted in its thread.
+        """
+        entries = []
+        for move in filter(_looks_different, changes):
+            reasons = [NotifyReason.UPDATED]
+            if move.before is not None and move.after.acknowledged_by not in {None, move.before.acknowledged_by}:
+                reasons.insert(0, NotifyReason.ACKNOWLEDGED)
+            for reason in reasons:
+                bundle = [self._due(move, reason)]
+                message = self._message(bundle)
+                entries += [self._entry(bundle, message, address) for address in self._editing(move)]
+        return entries
+
+    def entries_of_action(self, request: ActionRequest, alert: Alert, rule: Rule | None) -> list[OutboxEntry]:
+        """
+        Return what receivers that can change messages are to show of a request's step.
+
+        The first message shows what is done about its alert now, and its thread what came of it in the end.
+        """
+        others = tuple(one for one in self.acting.requests if one.id != request.id)
+        stepped = replace(self, acting=replace(self.acting, requests=(*others, request)))
+        move = Move(before=alert, after=alert, rule=rule)
+        bundle = [self._due(move, NotifyReason.UPDATED)]
+        shown = stepped._message(bundle)  # noqa: SLF001 -- another of this class
+        messages = [compose_action(request, shown), shown] if request.state.is_final else [shown]
+        return [self._entry(bundle, message, address) for message in messages for address in self._editing(move)]
+
+    def written_anew(
+        self, entry: OutboxEntry, *, alerts: Mapping[str, Alert], rules: Mapping[str, Rule]
+    ) -> OutboxEntry:
+        """
+        Return an entry that waited as it is to be sent: by how its alerts stand now, with what it was when it was due.
+
+        An alert whose end is to be sent by itself, and one that lives another life by now, is left as it was.
+        """
+        message = entry.message
+        moves = [
+            Move(before=None, after=alert, rule=rules.get(alert.rule))
+            for facts in message.alerts
+            if (alert := alerts.get(facts.fingerprint)) is not None and alert.episode == facts.episode
+        ]
+        if message.reason is NotifyReason.ACTION or len(moves) != len(entry.fingerprints):
+            return entry
+        if any(_ends_by_itself(move, message) for move in moves):
+            return entry
+        bundle = [self._due(move, message.reason) for move in moves]
+        fresh = self._message(bundle, is_first_cycle=FIRST_POLL in message.title)
+        return replace(
+            entry,
+            message=replace(
+                fresh,
+                # A message that takes over others says so as before; without a picture of now an earlier one is better.
+                reason=message.reason,
+                history=late_history(message),
+                chart=fresh.chart or message.chart,
+                created_at=message.created_at,
+                written_at=self.now,
+            ),
+        )
+
+    def _noted(self, move: Move, mutes: Mutes, dues: dict[Address, list[_Due]]) -> Move:
+        """Return a move with what withholds its notification, or who gets one; what is due is added to *dues*."""
+        move = replace(move, after=mutes.noted(move.after))
+        reason = _reason(move, mutes, self.now)
+        if reason is None:
+            return move
+        addresses = self.audience.of(move.after, move.rule, reason)
+        if not addresses:
             # Nobody was notified: whoever is named later gets the beginning.
-            after.append(move if reason is None else _unreached(move, reason))
-            continue
+            return _unreached(move, reason)
         is_correction = reason is NotifyReason.CORRECTED
-        noted = corrected(move, now) if is_correction else notified(move.after, reason, addresses, now)
-        move = replace(move, after=noted)
-        after.append(move)
-        due = _due(move, reason, headline_of, chart_of)
+        after = corrected(move, self.now) if is_correction else notified(move.after, reason, addresses, self.now)
+        due = self._due(replace(move, after=after), reason)
         for address in addresses:
             dues.setdefault(address, []).append(due)
-    for move in filter(_looks_different, after):
-        due = _due(move, NotifyReason.UPDATED, headline_of, chart_of)
-        for address in audience.of(move.after, move.rule, NotifyReason.UPDATED):
-            dues.setdefault(address, []).append(due)
-    entries, folded = _entries(
-        dues,
-        audience=audience,
-        waiting=waiting,
-        install_id=install_id,
-        acting=acting,
-        is_first_cycle=is_first_cycle,
-        now=now,
-    )
-    changed = tuple(move for move in after if move.is_change)
-    taken = {number for numbers in folded.values() for number in numbers}
-    return Decisions(
-        alerts=tuple(move.after for move in changed),
-        moves=changed,
-        entries=tuple(entries),
-        folded=folded,
-        held=held(
-            [entry for entry in waiting if entry.id not in taken],
-            {**present, **{move.after.fingerprint: move.after for move in after}},
-            audience,
-            now,
-        ),
-    )
+        return due.move
+
+    def _due(self, move: Move, reason: NotifyReason) -> _Due:
+        headline = self.headline_of(move.after, move.rule)
+        chart = cache(partial(self.chart_of, move.after, move.rule))
+        return _Due(move=move, reason=reason, headline=headline, chart=chart)
+
+    def _editing(self, move: Move) -> tuple[Address, ...]:
+        """Return who was notified of an alert by receivers that can change what they sent."""
+        return self.audience.of(move.after, move.rule, NotifyReason.UPDATED)
+
+    def _entries(
+        self, dues: Mapping[Address, list[_Due]], waiting: Sequence[OutboxEntry], *, is_first_cycle: bool
+    ) -> tuple[list[OutboxEntry], dict[str, tuple[int, ...]]]:
+        """Return the entries for what is due, and which waiting ones each takes over."""
+        entries: list[OutboxEntry] = []
+        folded: dict[str, tuple[int, ...]] = {}
+        waiting_for = by_place(waiting)
+        for address, of_address in dues.items():
+            for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
+                entry = self._entry(bundle, self._message(bundle, is_first_cycle=is_first_cycle), address)
+                taken = foldable(entry, waiting_for)
+                if taken:
+                    entry = replace(entry, message=fold([old.message for old in taken], entry.message))
+                    folded[entry.key] = tuple(old.id for old in taken)
+                held_until = self.audience.held_until(address.receiver, entry.message.severity, self.now)
+                if held_until is not None and not entry.message.reason.is_edit:
+                    entry = replace(entry, not_before=held_until)
+                entries.append(entry)
+        return entries, folded
+
+    def _message(self, bundle: list[_Due], *, is_first_cycle: bool = False) -> Message:
+        targets, timezone = self.audience.targets, self.audience.timezone
+        if len(bundle) > 1:
+            moves = [(due.move, due.headline) for due in bundle]
+            storm = compose_storm(
+                moves, is_first_cycle=is_first_cycle, now=self.now, targets=targets, acting=self.acting
+            )
+            return replace(storm, timezone=timezone)
+        (due,) = bundle
+        return compose_alert(
+            due.move.after,
+            due.move.rule,
+            due.reason,
+            headline=due.headline,
+            owners=self.audience.owners,
+            now=self.now,
+            timezone=timezone,
+            # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
+            chart=due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None,
+            targets=targets,
+            acting=self.acting,
+        )
+
+    def _entry(self, bundle: list[_Due], message: Message, address: Address) -> OutboxEntry:
+        first = bundle[0].move.after
+        group = first.fingerprint if len(bundle) == 1 else f"storm {first.rule}"
+        kind = f"{message.reason.value} {self.now.isoformat()}"
+        return OutboxEntry(
+            key=delivery_key(self.install_id, first.rule, group, str(first.episode), kind, *address),
+            receiver=address.receiver,
+            recipient=address.recipient,
+            group=group,
+            fingerprints=tuple(due.move.after.fingerprint for due in bundle),
+            message=message,
+            created_at=self.now,
+            not_before=self.now,
+        )
 
 
-def _due(
-    move: Move,
-    reason: NotifyReason,
-    headline_of: Callable[[Alert, Rule | None], str],
-    chart_of: Callable[[Alert, Rule | None], Chart | None],
-) -> _Due:
-    headline = headline_of(move.after, move.rule)
-    return _Due(move=move, reason=reason, headline=headline, chart=cache(partial(chart_of, move.after, move.rule)))
+def _worst_first(move: Move) -> tuple[int, str, Decimal, str]:
+    alert = move.after
+    return -alert.severity, alert.rule, -alert.value, alert.fingerprint
 
 
 def _is_as_it_was(move: Move, mutes: Mutes, now: datetime) -> bool:
@@ -185,135 +312,10 @@ def _shown(alert: Alert) -> tuple[object, ...]:
     return (alert.state, alert.severity, alert.acknowledged_by, mute, alert.notified_at)
 
 
-def entries_of_request(
-    changes: Sequence[Move],
-    *,
-    audience: Audience,
-    install_id: str,
-    headline_of: Callable[[Alert, Rule | None], str],
-    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
-    acting: Acting = NO_ACTIONS,
-    now: datetime,
-) -> list[OutboxEntry]:
-    """
-    Return what receivers that can change messages are to show after somebody acknowledged or silenced.
-
-    The first message shows the present state, and an acknowledgement is posted in its thread.
-    """
-    entries = []
-    for move in filter(_looks_different, changes):
-        reasons = [NotifyReason.UPDATED]
-        if move.before is not None and move.after.acknowledged_by not in {None, move.before.acknowledged_by}:
-            reasons.insert(0, NotifyReason.ACKNOWLEDGED)
-        for reason in reasons:
-            bundle = [_due(move, reason, headline_of, chart_of)]
-            message = _message(bundle, audience, acting, is_first_cycle=False, now=now)
-            addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
-            entries += [_entry(bundle, message, address, install_id, now) for address in addresses]
-    return entries
-
-
-def written_anew(
-    entry: OutboxEntry,
-    *,
-    alerts: Mapping[str, Alert],
-    rules: Mapping[str, Rule],
-    audience: Audience,
-    headline_of: Callable[[Alert, Rule | None], str],
-    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
-    acting: Acting = NO_ACTIONS,
-    now: datetime,
-) -> OutboxEntry:
-    """
-    Return an entry that waited as it is to be sent: by how its alerts stand now, with what it was when it became due.
-
-    An alert whose end is to be sent by itself, and one that lives another life by now, is left as it was.
-    """
-    message = entry.message
-    moves = [
-        Move(before=None, after=alert, rule=rules.get(alert.rule))
-        for facts in message.alerts
-        if (alert := alerts.get(facts.fingerprint)) is not None and alert.episode == facts.episode
-    ]
-    if message.reason is NotifyReason.ACTION or len(moves) != len(entry.fingerprints):
-        return entry
-    if any(_ends_by_itself(move, message) for move in moves):
-        return entry
-    bundle = [_due(move, message.reason, headline_of, chart_of) for move in moves]
-    fresh = _message(bundle, audience, acting, is_first_cycle=FIRST_POLL in message.title, now=now)
-    return replace(
-        entry,
-        message=replace(
-            fresh,
-            # A message that takes over others says so as before; without a picture of now an earlier one is better.
-            reason=message.reason,
-            history=late_history(message),
-            chart=fresh.chart or message.chart,
-            created_at=message.created_at,
-            written_at=now,
-        ),
-    )
-
-
 def _ends_by_itself(move: Move, message: Message) -> bool:
     """Return whether another message says that an alert is over."""
     is_over = move.after.state is AlertState.RESOLVED and not message.is_resolved
     return is_over and (move.rule is None or move.rule.send_resolved)
-
-
-def entries_of_action(
-    request: ActionRequest,
-    move: Move,
-    *,
-    audience: Audience,
-    install_id: str,
-    headline_of: Callable[[Alert, Rule | None], str],
-    chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart,
-    acting: Acting = NO_ACTIONS,
-    now: datetime,
-) -> list[OutboxEntry]:
-    """
-    Return what receivers that can change messages are to show of a request's step.
-
-    The first message shows what is done about its alert now, and its thread what came of it in the end.
-
-    Args:
-        move: The alert as it is.
-    """
-    bundle = [_due(move, NotifyReason.UPDATED, headline_of, chart_of)]
-    shown = _message(bundle, audience, acting, is_first_cycle=False, now=now)
-    messages = [compose_action(request, shown), shown] if request.state.is_final else [shown]
-    addresses = audience.of(move.after, move.rule, NotifyReason.UPDATED)
-    return [_entry(bundle, message, address, install_id, now) for message in messages for address in addresses]
-
-
-def _entries(
-    dues: Mapping[Address, list[_Due]],
-    *,
-    audience: Audience,
-    waiting: Sequence[OutboxEntry],
-    install_id: str,
-    acting: Acting,
-    is_first_cycle: bool,
-    now: datetime,
-) -> tuple[list[OutboxEntry], dict[str, tuple[int, ...]]]:
-    """Return the entries for what is due, and which waiting ones each takes over."""
-    entries: list[OutboxEntry] = []
-    folded: dict[str, tuple[int, ...]] = {}
-    waiting_for = by_place(waiting)
-    for address, of_address in dues.items():
-        for bundle in _bundles(of_address, is_first_cycle=is_first_cycle):
-            message = _message(bundle, audience, acting, is_first_cycle=is_first_cycle, now=now)
-            entry = _entry(bundle, message, address, install_id, now)
-            taken = foldable(entry, waiting_for)
-            if taken:
-                entry = replace(entry, message=fold([old.message for old in taken], entry.message))
-                folded[entry.key] = tuple(old.id for old in taken)
-            held_until = audience.held_until(address.receiver, entry.message.severity, now)
-            if held_until is not None and not entry.message.reason.is_edit:
-                entry = replace(entry, not_before=held_until)
-            entries.append(entry)
-    return entries, folded
 
 
 def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
@@ -329,43 +331,3 @@ def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
     for of_rule in by_rule.values():
         bundles += [of_rule] if len(of_rule) > STORM_OF_RULE else [[due] for due in of_rule]
     return bundles + edits
-
-
-def _message(bundle: list[_Due], audience: Audience, acting: Acting, *, is_first_cycle: bool, now: datetime) -> Message:
-    targets, timezone = audience.targets, audience.timezone
-    if len(bundle) > 1:
-        moves = [(due.move, due.headline) for due in bundle]
-        storm = compose_storm(moves, is_first_cycle=is_first_cycle, now=now, targets=targets, acting=acting)
-        return replace(storm, timezone=timezone)
-    (due,) = bundle
-    # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
-    chart = due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None
-    return compose_alert(
-        due.move.after,
-        due.move.rule,
-        due.reason,
-        headline=due.headline,
-        owners=audience.owners,
-        now=now,
-        timezone=timezone,
-        chart=chart,
-        targets=targets,
-        acting=acting,
-    )
-
-
-def _entry(bundle: list[_Due], message: Message, address: Address, install_id: str, now: datetime) -> OutboxEntry:
-    first = bundle[0].move.after
-    group = first.fingerprint if len(bundle) == 1 else f"storm {first.rule}"
-    kind = f"{message.reason.value} {now.isoformat()}"
-    key = delivery_key(install_id, first.rule, group, str(first.episode), kind, *address)
-    return OutboxEntry(
-        key=key,
-        receiver=address.receiver,
-        recipient=address.recipient,
-        group=group,
-        fingerprints=tuple(due.move.after.fingerprint for due in bundle),
-        message=message,
-        created_at=now,
-        not_before=now,
-    )

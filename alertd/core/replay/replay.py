@@ -18,7 +18,7 @@ from alertd.core.alerts.lifecycle import Move
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels
-from alertd.core.messages.dispatch import Decisions, dispatch
+from alertd.core.messages.dispatch import Decisions, Dispatcher
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.replay.past import History, Past
 from alertd.core.replay.upcoming import Upcoming
@@ -214,16 +214,10 @@ class Replayer:
             for rule, fault in faults:
                 self._faults.setdefault(rule, fault)
         self._deliver(now)
-        decisions = dispatch(
-            moves,
-            alerts=self.alerts,
-            audience=self._watch.audience,
-            silences=(),
-            waiting=self._held,
-            install_id=_INSTALL,
-            headline_of=self._watch.headline_of,
-            is_first_cycle=hour == self.hours.start,
-            now=now,
+        watch, is_first = self._watch, hour == self.hours.start
+        dispatcher = Dispatcher(audience=watch.audience, install_id=_INSTALL, headline_of=watch.headline_of, now=now)
+        decisions = dispatcher.decide(
+            moves, alerts=self.alerts, silences=(), waiting=self._held, is_first_cycle=is_first
         )
         self._keep(decisions.alerts)
         self._journal.note(decisions, now)

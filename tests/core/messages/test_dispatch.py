@@ -14,12 +14,12 @@ from alertd.core.alerts.reason import NotifyReason
 from alertd.core.alerts.routing import Route, route
 from alertd.core.chart import Chart
 from alertd.core.labels import Patterns
-from alertd.core.messages.dispatch import Decisions, dispatch, entries_of_request
+from alertd.core.messages.dispatch import Decisions
 from alertd.core.messages.outbox import EntryState, OutboxEntry, delivery_key
 from alertd.core.rules.base import Rule
 from alertd.core.rules.rolling_spend import RollingSpend
 from tests.builders import rising_chart
-from tests.core.builders import CRITICAL, HOUR, NOW, entry, firing, move, rolling
+from tests.core.builders import CRITICAL, HOUR, NOW, dispatcher, entry, firing, move, rolling
 
 ALL = Audience(default=("finops",), recipients={"finops": ("",), "mail": ("a@x.io", "b@x.io"), "oncall": ("",)})
 OTHER = rolling(name="other")
@@ -33,17 +33,7 @@ def decide(
     first: bool = False,
     now: datetime = NOW,
 ) -> Decisions:
-    return dispatch(
-        moves,
-        alerts={},
-        audience=audience,
-        silences=(),
-        waiting=waiting,
-        install_id="install",
-        headline_of=lambda alert, rule: alert.headline,
-        is_first_cycle=first,
-        now=now,
-    )
+    return dispatcher(audience, now).decide(moves, alerts={}, silences=(), waiting=waiting, is_first_cycle=first)
 
 
 def test_messages_then_link_the_pages_that_those_who_are_notified_have() -> None:
@@ -53,13 +43,7 @@ def test_messages_then_link_the_pages_that_those_who_are_notified_have() -> None
     (storm,) = decide(begin(6), audience=audience).entries
     alert = notified_alert("finops")
     acked = move(alert, replace(alert, acknowledged_by="dana"))
-    requested = entries_of_request(
-        [acked],
-        audience=audience,
-        install_id="install",
-        headline_of=lambda alert, rule: alert.headline,
-        now=NOW,
-    )
+    requested = dispatcher(audience).entries_of_request([acked])
     targets = [[link.url for link in entry.message.links] for entry in (one, storm, *requested)]
     own = [f"https://alertd.example.com/alerts/{one.fingerprints[0]}"]
     told_page = [f"https://alertd.example.com/alerts/{alert.fingerprint}"]
@@ -91,18 +75,8 @@ def drawing(moves: Sequence[Move], audience: Audience) -> tuple[Decisions, list[
         drawn.append(dict(alert.group)["owner"])
         return rising_chart(title=f"of {dict(alert.group)['owner']}")
 
-    decisions = dispatch(
-        moves,
-        alerts={},
-        audience=audience,
-        silences=(),
-        waiting=(),
-        install_id="install",
-        headline_of=lambda alert, rule: alert.headline,
-        chart_of=chart_of,
-        is_first_cycle=False,
-        now=NOW,
-    )
+    drawer = replace(dispatcher(audience), chart_of=chart_of)
+    decisions = drawer.decide(moves, alerts={}, silences=(), waiting=(), is_first_cycle=False)
     return decisions, drawn
 
 

@@ -9,10 +9,9 @@ from alertd.core.alerts.audience import Audience
 from alertd.core.alerts.due import notified
 from alertd.core.alerts.lifecycle import Move, end
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.messages.dispatch import dispatch, entries_of_request
 from alertd.core.messages.outbox import OutboxEntry
 from alertd.core.muted import Muted, MuteKind
-from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, firing, move, rolling
+from tests.core.builders import CRITICAL, DAY, HOUR, NOW, WARNING, dispatcher, firing, move, rolling
 
 SLACK, MAIL = Address("slack", "#finops"), Address("mail", "a@x.io")
 OFFICE = Audience(
@@ -24,17 +23,9 @@ TOLD = notified(firing(), NotifyReason.FIRST, (SLACK, MAIL), NOW)
 
 
 def decided(change: Move, *waiting: OutboxEntry) -> list[OutboxEntry]:
-    decisions = dispatch(
-        [change],
-        alerts={TOLD.fingerprint: TOLD},
-        audience=OFFICE,
-        silences=(),
-        waiting=waiting,
-        install_id="install",
-        headline_of=lambda alert, rule: alert.headline,
-        is_first_cycle=False,
-        now=NOW + HOUR,
-    )
+    known = {TOLD.fingerprint: TOLD}
+    later = dispatcher(OFFICE, NOW + HOUR)
+    decisions = later.decide([change], alerts=known, silences=(), waiting=waiting, is_first_cycle=False)
     return list(decisions.entries)
 
 
@@ -99,13 +90,8 @@ def test_root_when_an_update_waits_already_then_the_newer_one_takes_its_place() 
 def test_root_when_acknowledged_then_shows_it_and_the_thread_is_notified() -> None:
     """Everybody in the channel sees that somebody is at it; mail is not written for that."""
     after = replace(TOLD, acknowledged_by="dana", acknowledged_at=NOW + HOUR)
-    entries = entries_of_request(
-        [Move(before=TOLD, after=after, rule=rolling())],
-        audience=OFFICE,
-        install_id="install",
-        headline_of=lambda alert, rule: alert.headline,
-        now=NOW + HOUR,
-    )
+    change = Move(before=TOLD, after=after, rule=rolling())
+    entries = dispatcher(OFFICE, NOW + HOUR).entries_of_request([change])
     assert [(entry.receiver, entry.message.reason) for entry in entries] == [
         ("slack", NotifyReason.ACKNOWLEDGED),
         ("slack", NotifyReason.UPDATED),
@@ -118,13 +104,8 @@ def test_root_when_acknowledged_then_shows_it_and_the_thread_is_notified() -> No
 def test_root_when_silenced_then_shows_by_whom_and_says_nothing_else() -> None:
     """A silence that announces itself would not be one."""
     after = replace(TOLD, muted=Muted(kind=MuteKind.SILENCE, id="1234abcd", by="dana"))
-    entries = entries_of_request(
-        [Move(before=TOLD, after=after, rule=rolling())],
-        audience=OFFICE,
-        install_id="install",
-        headline_of=lambda alert, rule: alert.headline,
-        now=NOW + DAY,
-    )
+    change = Move(before=TOLD, after=after, rule=rolling())
+    entries = dispatcher(OFFICE, NOW + DAY).entries_of_request([change])
     (root,) = entries
     assert root.message.reason is NotifyReason.UPDATED
     assert "Notifications suppressed: silenced by dana until the alert ends." in root.message.lines

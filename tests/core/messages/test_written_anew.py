@@ -11,11 +11,10 @@ from alertd.core.alerts.due import notified
 from alertd.core.alerts.lifecycle import end
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.messages.compose import fold
-from alertd.core.messages.dispatch import dispatch, written_anew
 from alertd.core.messages.holding import is_written_anew
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 from alertd.core.rules.rolling_spend import RollingSpend
-from tests.core.builders import HOUR, NOW, firing, move, rolling
+from tests.core.builders import HOUR, NOW, dispatcher, firing, move, rolling
 
 SLACK = Address("slack", "#finops")
 OFFICE = Audience(default=("slack",), recipients={"slack": ("#finops",)})
@@ -24,31 +23,16 @@ TOLD = notified(FIRED, NotifyReason.FIRST, (SLACK,), NOW - 4 * HOUR)
 
 
 def decided(before: Alert | None, *after: Alert) -> OutboxEntry:
-    decisions = dispatch(
-        [move(before, each) for each in after],
-        alerts={},
-        audience=OFFICE,
-        silences=(),
-        waiting=(),
-        install_id="install",
-        headline_of=lambda alert, _: alert.headline,
-        is_first_cycle=False,
-        now=NOW,
-    )
+    moves = [move(before, each) for each in after]
+    decisions = dispatcher(OFFICE).decide(moves, alerts={}, silences=(), waiting=(), is_first_cycle=False)
     (entry,) = decisions.entries
     return entry
 
 
 def at_last(entry: OutboxEntry, *alerts: Alert, rule: RollingSpend | None = None, hours: int = 4) -> OutboxEntry:
     rule = rule or rolling()
-    return written_anew(
-        entry,
-        alerts={alert.fingerprint: alert for alert in alerts},
-        rules={rule.name: rule},
-        audience=OFFICE,
-        headline_of=lambda alert, _: alert.headline,
-        now=NOW + hours * HOUR,
-    )
+    known = {alert.fingerprint: alert for alert in alerts}
+    return dispatcher(OFFICE, NOW + hours * HOUR).written_anew(entry, alerts=known, rules={rule.name: rule})
 
 
 def test_repeat_when_it_was_held_then_says_for_how_long_it_fires_by_now() -> None:
