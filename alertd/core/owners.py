@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping
 from dataclasses import field, replace
+from typing import Annotated
 
 from alertd.core.dataclass import dataclass
+from alertd.core.key import Key
 from alertd.core.labels import Labels, Patterns
 from alertd.core.printable import escape_controls, shows_nothing
 
@@ -16,16 +18,30 @@ _GROUP = re.compile(r"S[A-Z0-9]{5,30}", re.ASCII)
 class Owner:
     """One entry of `owners:` in the rules file."""
 
-    match: Patterns = Patterns()
-    """Of ids; without a pattern every id matches."""
-    match_name: Patterns = Patterns()
-    """Of the names that the API gives; with a pattern an owner without such a name does not match."""
-    name: str = ""
-    team: str = ""
-    slack: str = ""
-    """The id of a Slack member, user group or channel."""
-    email: str = ""
-    labels: Labels = ()
+    match: Annotated[
+        Patterns,
+        Key("Instance, endpoint or key ids: a value, a glob or a list. First match wins.", example="gpu-7f3a*"),
+    ] = Patterns()
+    """Without a pattern every id matches."""
+    match_name: Annotated[
+        Patterns,
+        Key(
+            "Names that the API gives to instances, endpoints and keys, instead of `match` or in addition to it.",
+            example="trainer-*",
+        ),
+    ] = Patterns()
+    """With a pattern an owner without such a name does not match."""
+    name: Annotated[str, Key("The name that people use; default the name that the API gives.", example="trainer-a")] = (
+        ""
+    )
+    team: Annotated[str, Key("The team that pays for it.", example="research")] = ""
+    slack: Annotated[
+        str, Key("The Slack id of a member, user group or channel that stands for it.", example="U04ABCDEF")
+    ] = ""
+    email: Annotated[str, Key("An address for mail.", example="dana@example.com")] = ""
+    labels: Annotated[
+        Labels, Key("Further labels; `group_by` and matchers may name them.", example={"env": "prod"})
+    ] = ()
 
     def matches(self, owner_id: str, api_name: str) -> bool:
         """Return whether it stands for an owner; where both kinds of patterns are written, both must match."""

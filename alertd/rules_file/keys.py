@@ -18,7 +18,8 @@ from alertd.core.alerts.inhibition import Matchers
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
-from alertd.core.rules.base import Key, key_of
+from alertd.core.owners import Owner
+from alertd.core.rules.base import Escalation, Key, Rule, key_of
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES
 from alertd.rules_file import moments, values
@@ -99,15 +100,14 @@ def key_table(kind: Callable[..., object]) -> Table:
         TypeError: A field has a type that keys cannot have; a programming error of the dataclass's author.
     """
     hints = get_type_hints(kind, include_extras=True)
-    is_ours = kind.__module__.startswith(("alertd.rules_file.", "alertd.rules_test."))
+    refined = next((found for base, found in _REFINED.items() if isinstance(kind, type) and issubclass(kind, base)), {})
     found = {}
     for one in fields(kind):  # type: ignore[arg-type] # callers hand in dataclasses
         key = key_of(hints[one.name])
         if key is None:
             continue
         hint = get_args(hints[one.name])[0]
-        if not is_ours:
-            hint = _REFINED.get((one.name, hint), hint)
+        hint = refined.get((one.name, hint), hint)
         is_required = one.default is MISSING and one.default_factory is MISSING
         default = one.default if one.default_factory is MISSING else one.default_factory()
         found[key.name or one.name] = table_row(one.name, hint, key, is_required=is_required, default=default)
@@ -125,13 +125,17 @@ def table_row(name: str, hint: object, key: Key, *, is_required: bool = False, d
     )
 
 
-_REFINED: dict[tuple[str, object], object] = {
-    # Keys that rule types hold as plain text, and what the file asks of them.
-    ("name", str): values.Name,
-    ("runbook_url", str): values.Url,
-    ("timezone", str): moments.Zone,
-    ("notify", tuple[str, ...]): values.Names,
-    ("amounts_by_period", Mapping[str, Usd]): Mapping[moments.PeriodName, Usd],
+_REFINED: Mapping[type, Mapping[tuple[str, object], object]] = {
+    # Keys that the core holds as plain text, and what the file asks of them.
+    Rule: {
+        ("name", str): values.Name,
+        ("runbook_url", str): values.Url,
+        ("timezone", str): moments.Zone,
+        ("notify", tuple[str, ...]): values.Names,
+        ("amounts_by_period", Mapping[str, Usd]): Mapping[moments.PeriodName, Usd],
+    },
+    Escalation: {("notify", tuple[str, ...]): values.Names},
+    Owner: {("slack", str): values.SlackId, ("email", str): values.Address},
 }
 
 

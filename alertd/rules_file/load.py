@@ -16,6 +16,7 @@ from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, first_hour_from, whole_hours
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.base import Rule, hourly_problems
+from alertd.core.rules.own.names import OWN
 from alertd.core.spend.planned import LONGEST_SPAN, PlannedSpend
 from alertd.core.words import format_duration
 from alertd.errors import RulesError, UserError
@@ -28,17 +29,15 @@ from alertd.rules_file.model import (
     Account,
     ActionEntry,
     LoadedRules,
-    OwnerEntry,
     Place,
     PlannedEntry,
     ReceiverSpec,
     Report,
-    RouteEntry,
 )
 from alertd.rules_file.receivers import parse_receiver
 from alertd.rules_file.references import KnownNames
 from alertd.rules_file.remedy import closest, known_words, show
-from alertd.rules_file.renamed import with_new_keys, with_new_type
+from alertd.rules_file.renamed import with_new_type
 from alertd.rules_file.rule_types import broken_rule_types, rule_type, rule_type_names
 from alertd.rules_file.sections import defaults_table
 from alertd.rules_file.summary import SummaryError, compile_summary
@@ -80,7 +79,7 @@ class _Loader:
         sections = self.joined.sections
         self._remember_names()
         accounts = self._built("accounts", Account)
-        owners = self._built("owners", OwnerEntry)
+        owners = self._built("owners", Owner)
         known = self._known([owner for _, owner in owners])
         defaults = self._defaults(known)
         receivers = self._receivers(known, defaults)
@@ -97,7 +96,7 @@ class _Loader:
         self._warn_of_silence(rules, has_receivers=bool(sections["receivers"]), has_ways=bool(routes or default_notify))
         return LoadedRules(
             accounts=tuple(account for _, account in accounts) or (_DEFAULT_ACCOUNT,),
-            owners=OwnerDirectory(tuple(_owner(owner) for _, owner in owners)),
+            owners=OwnerDirectory(tuple(owner for _, owner in owners)),
             receivers=tuple(receivers),
             default_notify=default_notify,
             timezone=str(defaults.get("timezone", "UTC")),
@@ -124,7 +123,7 @@ class _Loader:
                         for key, node in entry.node.children.items()
                     }
 
-    def _known(self, owners: list[OwnerEntry]) -> KnownNames:
+    def _known(self, owners: list[Owner]) -> KnownNames:
         # Names as written, whatever else is wrong with their entries: a mistake there should not be reported twice.
         names = {section: tuple(e.name for e in entries if e.name) for section, entries in self.joined.sections.items()}
         labels = (entry.node.children.get("labels") for entry in self.joined.sections["rules"])
@@ -135,7 +134,7 @@ class _Loader:
             teams=_unique(owner.team for owner in owners if owner.team),
             owner_labels=_unique(name for owner in owners for name, _ in owner.labels),
             rule_labels=_unique(name for node in labels if node is not None for name in node.children),
-            rules=(*names["rules"], *references.RESERVED_RULES),
+            rules=(*names["rules"], *OWN),
         )
 
     def _built(self, section: str, kind: type[T]) -> list[tuple[Entry, T]]:
@@ -145,14 +144,14 @@ class _Loader:
 
     def _build(self, entry: Entry, kind: Callable[..., T]) -> T | None:
         try:
-            return read(kind, with_new_keys(entry, key_table(kind), self.findings).node)
+            return read(kind, entry.node)
         except Faults as faults:
             self._add(entry, faults)
         return None
 
     def _read_keys(self, entry: Entry, table: Table, *, also_known: tuple[str, ...] = ()) -> dict[str, object] | None:
         try:
-            return read_keys(with_new_keys(entry, table, self.findings).node, table, also_known=also_known)
+            return read_keys(entry.node, table, also_known=also_known)
         except Faults as faults:
             self._add(entry, faults)
         return None
@@ -273,12 +272,11 @@ class _Loader:
             self.findings.add(entry.problem(("summary",), str(error)))
 
     def _routes(self, known: KnownNames) -> list[Route]:
-        found = []
-        for entry, route in self._built("routes", RouteEntry):
+        built = self._built("routes", Route)
+        for entry, route in built:
             references.check_matchers(entry, "match", route.match, known, self.findings)
             references.check_receivers(entry, ("notify",), known, self.findings)
-            found.append(Route(match=route.match, notify=route.notify, continue_=route.continue_))
-        return found
+        return [route for _, route in built]
 
     def _planned(self, known: KnownNames) -> Iterable[PlannedSpend]:
         for entry, written in self._built("planned", PlannedEntry):
@@ -331,18 +329,6 @@ class _Loader:
 def _own_fault(kind: type[Rule], error: Exception | SystemExit) -> str:
     """Return the words for a rule type that fails where it should judge what is written."""
     return f"the rule type {kind.TYPE} failed on this rule: {type(error).__name__}: {error}; report it to its author"
-
-
-def _owner(entry: OwnerEntry) -> Owner:
-    return Owner(
-        match=entry.match,
-        match_name=entry.match_name,
-        name=entry.name,
-        team=entry.team,
-        slack=entry.slack,
-        email=entry.email,
-        labels=entry.labels,
-    )
 
 
 def _span_problem(written: PlannedEntry) -> str:

@@ -14,9 +14,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 from alertd.core.alerts.inhibition import Inhibition, Matchers
 from alertd.core.alerts.quiet_hours import QuietHours
 from alertd.core.alerts.routing import Route
-from alertd.core.alerts.silence import ALERT_LABELS
 from alertd.core.dataclass import dataclass
-from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.base import GROUP_KEYS, Key, Rule
@@ -24,7 +22,7 @@ from alertd.core.spend.planned import RULE_LABEL, PlannedSpend
 from alertd.core.spend.selection import SERIES_KEYS
 from alertd.errors import Problem
 from alertd.rules_file.moments import DayHours, Ending, Schedule, Starting, Zone
-from alertd.rules_file.values import Address, Approvers, Name, Names, SlackId, Url, VariableName
+from alertd.rules_file.values import Approvers, Name, Names, Url, VariableName
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -53,34 +51,6 @@ class Account:
             example=True,
         ),
     ] = True
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class OwnerEntry:
-    """One entry of `owners:`, as written."""
-
-    match: Annotated[
-        Patterns,
-        Key("Instance, endpoint or key ids: a value, a glob or a list. First match wins.", example="gpu-7f3a*"),
-    ] = Patterns()
-    match_name: Annotated[
-        Patterns,
-        Key(
-            "Names that the API gives to instances, endpoints and keys, instead of `match` or in addition to it.",
-            example="trainer-*",
-        ),
-    ] = Patterns()
-    name: Annotated[str, Key("The name that people use; default the name that the API gives.", example="trainer-a")] = (
-        ""
-    )
-    team: Annotated[str, Key("The team that pays for it.", example="research")] = ""
-    slack: Annotated[
-        SlackId, Key("The Slack id of a member, user group or channel that stands for it.", example="U04ABCDEF")
-    ] = SlackId("")
-    email: Annotated[Address, Key("An address for mail.", example="dana@example.com")] = Address("")
-    labels: Annotated[
-        Labels, Key("Further labels; `group_by` and matchers may name them.", example={"env": "prod"})
-    ] = ()
 
 
 class Weekday(StrEnum):
@@ -184,22 +154,6 @@ class PlannedEntry:
         Ending, Key("When it ends: a date, which is included (UTC), or a time.", example="2026-12-05", name="until")
     ]
     comment: Annotated[str, Key("What it is for.", example="training run 12")] = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RouteEntry:
-    """One entry of `routes:`, as written."""
-
-    match: Annotated[
-        Matchers,
-        Key(
-            "Label to a value, glob or list; all must match, and an empty mapping matches everything.",
-            example={"severity": "critical"},
-            words=ALERT_LABELS,
-        ),
-    ] = ()
-    notify: Annotated[tuple[str, ...], Key("Receivers; an empty list notifies nobody.", example=["finops"])]
-    continue_: Annotated[bool, Key("Go on to later routes too.", example=True, name="continue")] = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,10 @@ from alertd.core.alerts.inhibition import Matchers
 from alertd.core.alerts.routing import OWNER
 from alertd.core.alerts.silence import ALERT_LABELS, RULE_LABELS
 from alertd.core.dataclass import dataclass
+from alertd.core.key import GROUP_KEYS
 from alertd.core.labels import Patterns, is_glob
 from alertd.core.rules.base import Rule
-from alertd.core.rules.key import GROUP_KEYS
+from alertd.core.rules.own.names import OWN
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES
@@ -25,12 +26,6 @@ from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.rule_types import FORMER_NAMES
 from alertd.rules_file.values import LIKELY_EXPRESSION
 
-RESERVED_RULES = {
-    "alertd-blind": "the alert that bills cannot be read",
-    "alertd-rule-failed": "the alert that a rule cannot be computed",
-    "alertd-rules": "the alert that the rules file cannot be used",
-}
-"""The alerts that alertd raises by itself, and what they say."""
 _CONTROL_TOTAL = "summary"
 _SEVERITIES = tuple(severity.label for severity in Severity)
 
@@ -61,8 +56,8 @@ def check_unique(entries: Iterable[Entry], places: dict[tuple[str, str], Place],
 
 def check_reserved(entry: Entry, findings: Findings) -> None:
     """Find names that stand for something else."""
-    if entry.kind == "rule" and entry.name in RESERVED_RULES:
-        text = f"this name is reserved for {RESERVED_RULES[entry.name]}; choose another"
+    if entry.kind == "rule" and entry.name in OWN:
+        text = f"this name is reserved for {OWN[entry.name]}; choose another"
         findings.add(entry.problem(("name",), text, has_keys=False))
     if entry.kind == "receiver" and entry.name == OWNER:
         text = "this name is reserved: in notify it means the owner of what the alert is about; choose another"

@@ -28,8 +28,8 @@ def rules_schema() -> Schema:
             definitions[section.kind.__name__] = object_schema(section.singular, key_table(section.kind))
             items[name] = _reference(section.kind.__name__)
     # One of both says whom an owner stands for; `references` says so in words.
-    definitions["OwnerEntry"] = {
-        **definitions["OwnerEntry"],  # type: ignore[dict-item] # a schema, as those around it
+    definitions["Owner"] = {
+        **definitions["Owner"],  # type: ignore[dict-item] # a schema, as those around it
         "anyOf": [{"required": ["match"]}, {"required": ["match_name"]}],
     }
     items["receivers"] = _by_type("receiver", "What kind of receiver it is.", _receivers(definitions), definitions)

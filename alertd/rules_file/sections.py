@@ -4,10 +4,12 @@ from collections.abc import Mapping
 from functools import cache
 
 from alertd.core.alerts.inhibition import Inhibition
+from alertd.core.alerts.routing import Route
 from alertd.core.dataclass import dataclass
+from alertd.core.owners import Owner
 from alertd.core.rules.base import Rule
 from alertd.rules_file.keys import Table, key_table
-from alertd.rules_file.model import Account, ActionEntry, DefaultsEntry, OwnerEntry, PlannedEntry, Report, RouteEntry
+from alertd.rules_file.model import Account, ActionEntry, DefaultsEntry, PlannedEntry, Report
 
 VERSION = "1"
 
@@ -34,7 +36,7 @@ class Section:
 
 SECTIONS: Mapping[str, Section] = {
     "accounts": Section("account", "Novita accounts; without any, one uses ALERTD_NOVITA_API_KEY.", Account),
-    "owners": Section("owner", "Whom an id belongs to; the first match wins.", OwnerEntry),
+    "owners": Section("owner", "Whom an id belongs to; the first match wins.", Owner),
     "receivers": Section("receiver", "Who can be notified, and how."),
     "actions": Section(
         "action", "What people can have alertd do about an alert; it never acts by itself.", ActionEntry
@@ -42,7 +44,7 @@ SECTIONS: Mapping[str, Section] = {
     "planned": Section(
         "planned spend", "Spend known in advance: it raises the thresholds of rules and hides nothing.", PlannedEntry
     ),
-    "routes": Section("route", "Who is notified of alerts whose rule has no notify; the first match wins.", RouteEntry),
+    "routes": Section("route", "Who is notified of alerts whose rule has no notify; the first match wins.", Route),
     "inhibitions": Section("inhibition", "Alerts that mute others while they fire.", Inhibition),
     "reports": Section("report", "Scheduled reports.", Report),
     "rules": Section("rule", "What to watch, and from which value on to notify."),

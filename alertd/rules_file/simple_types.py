@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
 from fractions import Fraction
+from functools import partial
 
 from alertd.core import times
 from alertd.core.address import ADDRESS_PATTERN
@@ -11,6 +12,7 @@ from alertd.core.dataclass import dataclass
 from alertd.core.money import Usd
 from alertd.core.rules.base import Key, Share
 from alertd.core.severity import Severity
+from alertd.core.slack_ids import parse_approver_id
 from alertd.rules_file import moments, values
 from alertd.rules_file.remedy import show
 from alertd.rules_file.source import Node
@@ -40,6 +42,10 @@ def leaf(parse: Callable[[object], object], schema: Schema, write: Callable[...,
     return ValueType(lambda node: parse(node.value), schema, write)
 
 
+def _parse_approver(value: object) -> str:
+    return parse_approver_id(values.parse_text(value))
+
+
 _TEXT: Schema = {"type": ["string", "number"]}
 _DURATION: Schema = {"anyOf": [{"type": "string", "pattern": times.DURATION}, {"const": 0}]}
 _SHARE: Schema = {
@@ -61,7 +67,11 @@ SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., obj
     timedelta: (values.parse_duration, _DURATION, values.write_duration),
     Usd: (values.parse_money, _MONEY, values.write_money),
     Share: (values.parse_share, _SHARE, values.write_share),
-    Severity: (values.parse_severity, {"enum": [severity.label for severity in Severity]}, values.written_word),
+    Severity: (
+        partial(values.parse_enum, kind=Severity),
+        {"enum": [severity.label for severity in Severity]},
+        values.written_word,
+    ),
     date: (moments.parse_date, {"type": "string", "pattern": moments.DATE}, str),
     datetime: (moments.parse_instant, {"type": "string", "pattern": times.INSTANT}, datetime.isoformat),
     values.Name: (values.parse_name, {"type": ["string", "integer"], "pattern": values.NAME}, str),
@@ -70,7 +80,7 @@ SIMPLE: dict[object, tuple[Callable[[object], object], Schema, Callable[..., obj
     values.SlackId: (values.parse_slack_id, {"type": "string", "pattern": values.SLACK_ID}, str),
     # Which form is right the rule's period says.
     moments.PeriodName: (values.parse_text, {"type": "string", "pattern": moments.PERIOD_NAME}, str),
-    values.Approver: (values.parse_approver, {"type": "string", "pattern": values.APPROVER}, str),
+    values.Approver: (_parse_approver, {"type": "string", "pattern": values.APPROVER}, str),
     values.LabelName: (values.parse_label_name, {"type": "string", "pattern": values.LABEL_NAME}, str),
     values.VariableName: (values.parse_variable_name, {"type": "string", "pattern": values.VARIABLE_NAME}, str),
     values.Url: (values.parse_url, {"type": "string", "pattern": values.URL}, str),

@@ -18,8 +18,7 @@ from alertd.core.address import is_address
 from alertd.core.http_url import has_login, split_http_url
 from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
 from alertd.core.rules.base import Share
-from alertd.core.severity import Severity
-from alertd.core.slack_ids import parse_approver_id, parse_owner_id
+from alertd.core.slack_ids import parse_owner_id
 from alertd.core.words import format_duration
 from alertd.rules_file.remedy import closest, show
 from alertd.rules_file.source import Number
@@ -185,33 +184,21 @@ def parse_share(value: object) -> Share:
     raise ValueError(f"{show(value)} is not a share; write it like 80%")
 
 
-def parse_severity(value: object) -> Severity:
-    """Read `info`, `warning` or `critical`."""
-    return _parse_word(value, {severity.label: severity for severity in Severity}, "severity")
-
-
 def parse_enum(value: object, kind: type[E]) -> E:
     """Read one word of a closed set."""
-    what = re.sub("(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
-    return _parse_word(value, {written_word(member): member for member in kind}, what)
-
-
-def written_word(member: Enum) -> str:
-    """Return the word that stands for an enum's member in the file."""
-    return str(member.value) if isinstance(member.value, str) else member.name.lower()
-
-
-W = TypeVar("W")
-
-
-def _parse_word(value: object, words: dict[str, W], what: str) -> W:
+    words = {written_word(member): member for member in kind}
     if isinstance(value, str) and value in words:
         return words[value]
     known = tuple(words)
     suggestion = closest(value, known) if isinstance(value, str) else ""
     remedy = suggestion or f"; write {', '.join(known[:-1])} or {known[-1]}"
-    article = "an" if what[0] in "aeiou" else "a"
-    raise ValueError(f"{show(value)} is not {article} {what}{remedy}")
+    what = re.sub("(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
+    raise ValueError(f"{show(value)} is not {'an' if what[0] in 'aeiou' else 'a'} {what}{remedy}")
+
+
+def written_word(member: Enum) -> str:
+    """Return the word that stands for an enum's member in the file."""
+    return str(member.value) if isinstance(member.value, str) else member.name.lower()
 
 
 def parse_name(value: object) -> Name:
@@ -235,11 +222,6 @@ def parse_address(value: object) -> Address:
 def parse_slack_id(value: object) -> SlackId:
     """Read the id of a Slack member, user group or channel, bare or as it is pasted."""
     return SlackId(parse_owner_id(parse_text(value)))
-
-
-def parse_approver(value: object) -> Approver:
-    """Read the id of a Slack member or user group, bare or as it is pasted."""
-    return Approver(parse_approver_id(parse_text(value)))
 
 
 def parse_pattern(value: object) -> Pattern:

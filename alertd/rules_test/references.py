@@ -8,11 +8,12 @@ from collections.abc import Iterable
 from datetime import timedelta
 
 from alertd.core.labels import Labels, Patterns
+from alertd.core.rules.own.names import OWN
 from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, PRODUCT_CATEGORIES
 from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES
 from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.model import LoadedRules
-from alertd.rules_file.references import RESERVED_RULES, KnownNames, check_matchers
+from alertd.rules_file.references import KnownNames, check_matchers
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_test.model import RuleTest, SubscriptionEntry
 from alertd.rules_test.notation import offset_text
@@ -130,7 +131,7 @@ def known_names(rules: LoadedRules) -> KnownNames:
         teams=_unique(owner.team for owner in owners if owner.team),
         owner_labels=_unique(name for owner in owners for name, _ in owner.labels),
         rule_labels=_unique(name for rule in rules.rules for name, _ in rule.labels),
-        rules=(*(rule.name for rule in rules.rules), *RESERVED_RULES),
+        rules=(*(rule.name for rule in rules.rules), *OWN),
     )
 
 

@@ -7,8 +7,10 @@ from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 import pytest
 
+from alertd.core.alerts.routing import Route
 from alertd.core.calendar import PeriodStart, YearDay
 from alertd.core.money import Usd
+from alertd.core.owners import Owner
 from alertd.core.rules.base import Key, Share, key_of
 from alertd.rules_file import moments, values
 from alertd.rules_file.faults import Faults
@@ -17,12 +19,10 @@ from alertd.rules_file.model import (
     Account,
     ActionEntry,
     DefaultsEntry,
-    OwnerEntry,
     PlannedEntry,
     QuietHoursEntry,
     ReceiverEntry,
     Report,
-    RouteEntry,
 )
 from alertd.rules_file.rule_types import rule_types
 from alertd.rules_file.source import Number, parse
@@ -31,12 +31,12 @@ ENTRIES = (
     Account,
     ActionEntry,
     DefaultsEntry,
-    OwnerEntry,
+    Owner,
     PlannedEntry,
     QuietHoursEntry,
     ReceiverEntry,
     Report,
-    RouteEntry,
+    Route,
 )
 MINUTE = timedelta(minutes=1)
 

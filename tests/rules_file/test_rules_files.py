@@ -142,7 +142,7 @@ def test_schema_when_read_then_describes_every_key_with_an_example() -> None:
     definitions = schema["$defs"]
     assert isinstance(definitions, dict)
     for name, definition in definitions.items():
-        if name in {"Account", "OwnerEntry", "RouteEntry", "PlannedEntry", "Inhibition", "Report", "Defaults"}:
+        if name in {"Account", "Owner", "Route", "PlannedEntry", "Inhibition", "Report", "Defaults"}:
             walk(name, definition)
     for name in (f"rule_{word}" for word in rule_types()):
         walk(name, definitions[name])
@@ -220,7 +220,7 @@ def test_editor_when_it_completes_then_offers_every_word_alone_and_in_lists() ->
             if key in keys:
                 assert set(words) <= completions(keys[key]), f"{word}.{key}"
                 assert set(words) <= completions(_items(keys[key])), f"{word}.{key}"
-    for entry, key in (("RouteEntry", "match"), ("Inhibition", "when"), ("Inhibition", "mute")):
+    for entry, key in (("Route", "match"), ("Inhibition", "when"), ("Inhibition", "mute")):
         severity = definitions[entry]["properties"][key]["properties"]["severity"]
         assert {"info", "warning", "critical"} <= completions(severity) & completions(_items(severity))
 

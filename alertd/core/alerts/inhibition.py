@@ -6,8 +6,8 @@ from typing import Annotated
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.silence import ALERT_LABELS, matchable
 from alertd.core.dataclass import dataclass
+from alertd.core.key import Key
 from alertd.core.labels import Patterns, matches_all
-from alertd.core.rules.key import Key
 
 Matchers = tuple[tuple[str, Patterns], ...]
 

@@ -1,9 +1,13 @@
 """Who is notified: from an alert's labels and severity to the names of receivers."""
 
 from collections.abc import Iterable, Mapping
+from typing import Annotated
 
+from alertd.core.alerts.inhibition import Matchers
+from alertd.core.alerts.silence import ALERT_LABELS
 from alertd.core.dataclass import dataclass
-from alertd.core.labels import Patterns, matches_all
+from alertd.core.key import Key
+from alertd.core.labels import matches_all
 
 OWNER = "owner"
 """In `notify`, the person or channel behind the owner of what the alert is about; no receiver has this name."""
@@ -13,11 +17,16 @@ OWNER = "owner"
 class Route:
     """One entry of `routes:`; a label that it names must match."""
 
-    match: tuple[tuple[str, Patterns], ...] = ()
-    """Names are alert labels, or `rule`, `type`, `severity`, `account`."""
-    notify: tuple[str, ...] = ()
-    continue_: bool = False
-    """Go on to later routes too."""
+    match: Annotated[
+        Matchers,
+        Key(
+            "Label to a value, glob or list; all must match, and an empty mapping matches everything.",
+            example={"severity": "critical"},
+            words=ALERT_LABELS,
+        ),
+    ] = ()
+    notify: Annotated[tuple[str, ...], Key("Receivers; an empty list notifies nobody.", example=["finops"])]
+    continue_: Annotated[bool, Key("Go on to later routes too.", example=True, name="continue")] = False
 
 
 def matching_routes(labels: Mapping[str, str], routes: Iterable[Route]) -> list[tuple[int, Route]]:

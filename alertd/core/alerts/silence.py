@@ -12,9 +12,9 @@ from enum import StrEnum
 
 from alertd.core.alert import Alert
 from alertd.core.dataclass import dataclass
+from alertd.core.key import GROUP_KEYS
 from alertd.core.labels import Patterns, matches_all
 from alertd.core.money import Usd, format_usd
-from alertd.core.rules.key import GROUP_KEYS
 from alertd.core.words import format_instant
 
 

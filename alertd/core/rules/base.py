@@ -8,11 +8,11 @@ that compare hourly spend: it brings the filters, `group_by`, `metric` and `view
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.chart import Chart
 from alertd.core.hours import HourRange, hour_of, start_of, whole_hours
+from alertd.core.key import GROUP_KEYS, Key
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, plain, to_decimal
 from alertd.core.owners import Owner, OwnerDirectory
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.key import GROUP_KEYS, Key
 from alertd.core.rules.rule import (
     NOT_MATCHED,
     Escalation,

@@ -8,11 +8,11 @@ from typing import Annotated
 
 from alertd.core.calendar import KEY_FORMS, LONGEST, Period, PeriodStart, YearDay, is_key
 from alertd.core.dataclass import dataclass
+from alertd.core.key import Key
 from alertd.core.money import Usd
 from alertd.core.rules.budget_amount import Amount, Moving
 from alertd.core.rules.even_rate import Burn, burn_problems
 from alertd.core.rules.group_rule import GroupRule
-from alertd.core.rules.key import Key
 from alertd.core.rules.rule import Problem, Share, rising_problems
 from alertd.core.rules.standing import Limits
 from alertd.core.severity import Severity

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Annotated
 from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, whole_hours
+from alertd.core.key import Key
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.key import Key
 from alertd.core.rules.rule import Problem, hourly_problems
 from alertd.core.severity import Severity
 from alertd.core.spend.data_state import Gap

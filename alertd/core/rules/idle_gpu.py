@@ -10,11 +10,11 @@ from typing import Annotated, ClassVar
 from alertd.core.alert import Sample, Unit
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, first_hour_from, start_of
+from alertd.core.key import Key
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.key import Key
 from alertd.core.rules.rule import NOT_MATCHED, Metric, Share, highest, owner_labels, ratio_decimal, rising_problems
 from alertd.core.rules.spend_rule import FILTER_HELP, SpendRule
 from alertd.core.severity import Severity

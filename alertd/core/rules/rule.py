@@ -19,11 +19,11 @@ from typing import Annotated, ClassVar, NewType, TypeVar, get_type_hints
 from alertd.core.alert import Alert, Billed, Rate, Sample
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass
+from alertd.core.key import Key
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain
 from alertd.core.owners import OwnerDirectory
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.key import Key
 from alertd.core.severity import Severity
 from alertd.core.spend.lists import View
 from alertd.core.words import format_duration

@@ -9,10 +9,10 @@ from typing import Annotated, ClassVar
 from alertd.core.alert import Lag, Sample, Unit
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of, whole_hours
+from alertd.core.key import Key
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.key import Key
 from alertd.core.rules.rule import Metric, highest, hourly_problems, owner_labels, rising_problems
 from alertd.core.rules.spend_rule import FILTER_HELP, SpendRule
 from alertd.core.severity import Severity

@@ -12,11 +12,11 @@ from alertd.core.alert import ACCOUNT_SEPARATOR, Alert, Billed, Lag, Rate
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
+from alertd.core.key import GROUP_KEYS, Key
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.further import count_spend
-from alertd.core.rules.key import GROUP_KEYS, Key
 from alertd.core.rules.rates import rates_of
 from alertd.core.rules.rule import NOT_MATCHED, Metric, Rule
 from alertd.core.severity import Severity

@@ -18,8 +18,6 @@ class Key:
     """As written in YAML."""
     name: str | None = None
     """How the key is written, where Python reserves the word."""
-    former: tuple[str, ...] = ()
-    """What the key was called before: files that use these names are still read."""
     at_least: timedelta | int | Fraction | None = None
     at_most: timedelta | int | Fraction | None = None
     count: int = 0
