@@ -16,7 +16,7 @@ import sys
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.spend.usual import Baseline, double_usual, highest_windows
+from alertd.core.spend.rises import Compare, Lengths, double_usual, highest_windows
 
 Floats = NDArray[np.float64]
 DAY, WEEK = 24, 168
@@ -82,7 +82,7 @@ def judged(hourly: Floats, *, way: str, min_increase: float) -> NDArray[np.bool_
             enough = usual > 0
             highest = np.zeros_like(spent)
         else:
-            baseline = Baseline(window=WINDOW, length=HISTORY)
+            baseline = Lengths(window=WINDOW, baseline=HISTORY, compare=Compare.SAME_HOURS)
             (doubled,), (known,) = double_usual(totals, 0, np.array([edge]), baseline, first)
             usual = doubled / 2
             highest = highest_windows(totals[edge - WINDOW - HISTORY : edge - WINDOW + 1], WINDOW)

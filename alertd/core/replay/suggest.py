@@ -126,18 +126,31 @@ def _known_hours(rule: SpendRule, replayer: Replayer) -> HourRange:
 
 def _values(rule: RollingSpend | Spike | FirstSpend, past: Past, hours: HourRange) -> Values:
     """Return the value of each group at each hour; what fires at no threshold is zero."""
-    window = whole_hours(rule.window)
-    spent = _Windows(rule, rule.metric, past, hours)
-    now = spent.ending(0, window)
+    window, query, first = whole_hours(rule.window), _query_of(rule, past, hours), past.spend.span.start
+    span = HourRange(first, hours.end)
+    groups = list(past.spend.numbers(query))
+
+    def ending(totals: "NDArray[np.int64]", before: int, length: int) -> "NDArray[np.int64]":
+        """Return the sums of *length* hours that end *before* hours before each hour."""
+        ends = np.maximum(np.arange(hours.start - first, hours.end - first) - before, 0)
+        sums: NDArray[np.int64] = totals[ends] - totals[np.maximum(ends - length, 0)]
+        return sums
+
+    def totals_of(metric: Metric) -> "NDArray[np.int64]":
+        return past.spend.running_totals(query, metric, span, np.arange(len(groups)))
+
     match rule:
         case Spike():
             return _ratios(rule, past, hours)
         case FirstSpend():
-            charges = _Windows(rule, Metric.AMOUNT, past, hours, counted=True)
-            is_new = charges.ending(window, whole_hours(rule.lookback_)) == 0
-            return np.where(is_new & spent.has_owner & (now >= rule.min_spend), now, 0)
+            charges = (np.diff(totals_of(Metric.AMOUNT), axis=0) != 0).astype(np.int64)
+            counts = np.concatenate([np.zeros((1, len(groups)), np.int64), np.cumsum(charges, axis=0)])
+            is_new = ending(counts, window, whole_hours(rule.lookback_)) == 0
+            has_owner = np.array([bool(dict(group).get("owner")) for group in groups], bool)
+            now = ending(totals_of(rule.metric), 0, window)
+            return np.where(is_new & has_owner & (now >= rule.min_spend), now, 0)
         case RollingSpend():
-            return now
+            return ending(totals_of(rule.metric), 0, window)
 
 
 def _ratios(rule: Spike, past: Past, hours: HourRange) -> Values:
@@ -159,28 +172,6 @@ def _ratios(rule: Spike, past: Past, hours: HourRange) -> Values:
 
 def _query_of(rule: SpendRule, past: Past, hours: HourRange) -> SpendQuery:
     return replace(rule.query, group_by=rule.group_keys, accounts=past.state(start_of(hours.start)).accounts)
-
-
-class _Windows:
-    """Sums of windows that end at, or so many hours before, each of some hours."""
-
-    def __init__(self, rule: SpendRule, metric: Metric, past: Past, hours: HourRange, *, counted: bool = False) -> None:
-        query = _query_of(rule, past, hours)
-        first = past.spend.span.start
-        each = past.spend.between(query, metric, range(first, hours.end))
-        if counted:
-            each = (each != 0).astype(np.int64)
-        self._running = np.concatenate([np.zeros((1, each.shape[1]), np.int64), np.cumsum(each, axis=0)])
-        self._rows = np.arange(hours.start - first, hours.end - first)
-        groups = past.spend.sums(query, metric, HourRange(first, first)).groups
-        self.has_owner = np.array([bool(dict(group).get("owner")) for group in groups], bool)
-        """Which groups name an owner."""
-
-    def ending(self, before: int, length: int) -> "NDArray[np.int64]":
-        """Return the sums of *length* hours that end *before* hours before each hour."""
-        ends = np.maximum(self._rows - before, 0)
-        sums: NDArray[np.int64] = self._running[ends] - self._running[np.maximum(ends - length, 0)]
-        return sums
 
 
 def _level(values: Values, share: Fraction, wanted: int, unit: Unit) -> Level | None:

@@ -32,10 +32,9 @@ from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import TwoEnds, two_ends
 from alertd.core.spend.planned import NOTHING_PLANNED
-from alertd.core.spend.rises import Compare, Lengths, Windows, first_hours_of, usual_at, windows_of
+from alertd.core.spend.rises import Compare, Lengths, Windows, double_usual, first_hours_of, usual_at, windows_of
 from alertd.core.spend.spend_chart import NOT_COMPLETE, bar_chart, limit_lines
 from alertd.core.spend.stretch import Stretch, last_of, of_both, sums_over, whole
-from alertd.core.spend.usual import double_usual
 from alertd.core.words import format_duration, format_instant, format_share, group_name
 
 if TYPE_CHECKING:
@@ -238,7 +237,7 @@ class Spike(GroupRule):
     def _rises(self, totals: "NDArray[np.int64]", spent: "NDArray[np.int64]", stretch: Stretch) -> "NDArray[np.bool_]":
         """Return which windows are high enough above what is usual in their hours, by end and group."""
         span = HourRange(stretch.hours.end - len(totals), stretch.hours.end - 1)
-        usual, _ = double_usual(totals, span.start, stretch.ends, self.lengths.same_hours, first_hours_of(totals, span))
+        usual, _ = double_usual(totals, span.start, stretch.ends, self.lengths, first_hours_of(totals, span))
         least = float(min(self.thresholds.values())) * (1 - _FLOAT_SLACK) / 2
         found: NDArray[np.bool_] = (usual > 0) & (spent >= usual * least)
         return found

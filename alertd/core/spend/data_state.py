@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
+from functools import cached_property
 
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, HourSet, hour_of, start_of
@@ -24,7 +25,7 @@ class Gap:
     """What is missing could also lower the sum."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class DataState:
     """The books of every polled category, asked together."""
 
@@ -37,13 +38,15 @@ class DataState:
     _selected: dict[tuple[Patterns, Patterns], tuple[tuple[str, str], ...]] = field(
         default_factory=dict, repr=False, compare=False
     )
+    _edges: dict[tuple[tuple[str, str], ...], int | None] = field(default_factory=dict, repr=False, compare=False)
+    _gaps: dict[tuple[tuple[tuple[str, str], ...], HourRange], tuple[Gap, ...]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
 
-    @property
+    @cached_property
     def accounts(self) -> frozenset[str]:
         """The accounts that are polled."""
-        if not self._accounts:
-            self._accounts.append(frozenset(account for account, _ in self.books))
-        return self._accounts[0]
+        return frozenset(account for account, _ in self.books)
 
     def select(self, account: Patterns, category: Patterns) -> tuple[tuple[str, str], ...]:
         """Return the (account, category) pairs that two filters let through; many rules ask the same."""
@@ -52,12 +55,6 @@ class DataState:
             found = tuple(key for key in self.books if account.matches(key[0]) and category.matches(key[1]))
             self._selected[account, category] = found
         return found
-
-    _accounts: list[frozenset[str]] = field(default_factory=list, repr=False, compare=False)
-    _edges: dict[tuple[tuple[str, str], ...], int | None] = field(default_factory=dict, repr=False, compare=False)
-    _gaps: dict[tuple[tuple[tuple[str, str], ...], HourRange], tuple[Gap, ...]] = field(
-        default_factory=dict, repr=False, compare=False
-    )
 
     @property
     def read_at(self) -> dict[tuple[str, str], datetime]:

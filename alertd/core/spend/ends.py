@@ -260,12 +260,10 @@ def since_start(view: SpendView, data: DataState, metric: str, edges: Edges, *, 
 def _since_start(view: SpendView, metric: str, edges: Edges, span: HourRange) -> SinceStart:
     cells, through = edges.cells, span.end
     known = np.clip(edges.edge, span.start, through)
-    hours = np.unique(np.concatenate((known, edges.edge, edges.edge - HOURS_PER_DAY, (span.start, through))))
-    at = _Rows(hours, view.totals_at(cells, metric, hours))
-    last = at.row(through)
-    billed = last - at.row(span.start)
-    last_day = at.each(edges.edge) - at.each(edges.edge - HOURS_PER_DAY)
-    late = (through - known) * last_day // HOURS_PER_DAY - (last - at.each(known))
+    asked = (span.start, through, known, edges.edge, edges.edge - HOURS_PER_DAY)
+    first, last, at_known, at_edge, a_day_before = view.totals_each(cells, metric, asked)
+    billed = last - first
+    late = (through - known) * (at_edge - a_day_before) // HOURS_PER_DAY - (last - at_known)
     # What was paid for a fixed term is no pace.
     late[cells.of_category(SUBSCRIPTION)] = 0
     at_least, about = cells.by_group(billed), cells.by_group(billed + np.maximum(late, 0))
@@ -299,12 +297,9 @@ def late_between(
         after = np.searchsorted(bounds, own.min(), side="right") - 1
         asked = np.asarray(bounds, np.int64)[max(0, after) :, None]
         starts, ends = np.maximum(asked[:-1], own), np.maximum(asked[1:], own)
-        hours = np.unique(np.concatenate((starts.ravel(), ends.ravel(), own, own - HOURS_PER_DAY)))
-        totals = view.totals_at(cells, metric, hours)[:, lags]
-        each = np.arange(len(lags))
-        billed = totals[np.searchsorted(hours, ends), each] - totals[np.searchsorted(hours, starts), each]
-        last_day = totals[np.searchsorted(hours, own), each] - totals[np.searchsorted(hours, own - HOURS_PER_DAY), each]
-        late = np.maximum((ends - starts) * last_day // HOURS_PER_DAY - billed, 0)
+        hours = (starts, ends, own - HOURS_PER_DAY, own)
+        first, last, a_day_before, at_edge = view.totals_each(cells, metric, hours, chosen=lags)
+        late = np.maximum((ends - starts) * (at_edge - a_day_before) // HOURS_PER_DAY - (last - first), 0)
         of_lags, begins = np.unique(cells.group[lags], return_index=True)
         found[max(0, after) :, of_lags] = np.add.reduceat(late, begins, axis=1)
     return found[:, groups]
@@ -312,24 +307,6 @@ def late_between(
 
 def _sums(cells: Cells, values: "NDArray[np.int64]") -> GroupSums:
     return GroupSums(cells.groups, values, cells.numbers, int(values.max(initial=-MAX_UNITS)))
-
-
-class _Rows:
-    """Running totals of each cell at some hours, and what lies between two of them."""
-
-    def __init__(self, hours: "NDArray[np.int64]", totals: "NDArray[np.int64]") -> None:
-        self._hours = hours
-        self._totals = totals
-
-    def row(self, hour: int) -> "NDArray[np.int64]":
-        """Return the total of each cell at an hour."""
-        found: NDArray[np.int64] = self._totals[int(np.searchsorted(self._hours, hour))]
-        return found
-
-    def each(self, hours: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Return the total of each cell at an hour of its own."""
-        found: NDArray[np.int64] = self._totals[np.searchsorted(self._hours, hours), np.arange(len(hours))]
-        return found
 
 
 class _Fill:

@@ -1,15 +1,12 @@
-"""The sums of all groups of a query in a window, and those that are asked for again."""
+"""The sums of all groups of a query in a window."""
 
 from collections.abc import Iterable
-from dataclasses import field
 from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HourRange
 from alertd.core.labels import Labels
 from alertd.core.money import Usd
-from alertd.core.spend.selection import SpendQuery
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,16 +31,3 @@ class GroupSums:
         if self.largest < floor:
             return ()
         return [(self.groups[n], Usd(int(self.values[n]))) for n in np.flatnonzero(self.values >= floor).tolist()]
-
-
-@dataclass(slots=True)
-class SumCache:
-    """Sums that are asked for again; they hold until the spend or the series change."""
-
-    sums: dict[tuple[SpendQuery, str, int, int], GroupSums] = field(default_factory=dict)
-    by_hour: "dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]]" = field(default_factory=dict)
-
-    def clear(self) -> None:
-        """Let go of all of them."""
-        self.sums.clear()
-        self.by_hour.clear()

@@ -1,10 +1,12 @@
 """
 What groups spent in windows that end about now, each beside what is usual in its own hours.
 
-Arrays for all groups at once; it knows sums only. What is too much, and whether enough is known, is the rule's to say.
+Usual are the same hours of the week, once two whole weeks of a group are known, before that those of the day: their
+median, which neither one dear week nor one idle week moves. Arrays for all groups at once; it knows sums only. What is
+too much, and whether enough is known, is the rule's to say.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from enum import StrEnum
 from fractions import Fraction
@@ -12,11 +14,10 @@ from typing import TYPE_CHECKING
 
 from alertd.core.arrays import np
 from alertd.core.dataclass import dataclass
-from alertd.core.hours import HourRange
+from alertd.core.hours import HOURS_PER_DAY, HourRange
 from alertd.core.labels import Labels
 from alertd.core.spend.ends import TwoEnds
 from alertd.core.spend.selection import SpendQuery
-from alertd.core.spend.usual import Baseline, double_median_of, double_usual, highest_windows
 from alertd.core.spend.view import SpendView
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 _GROUPS_AT_ONCE = 512
 """The running totals of every hour of a baseline are gathered for so many groups: 3 MB for 28 days."""
 _ALWAYS = -(2**40)
+HOURS_PER_WEEK = 7 * HOURS_PER_DAY
+_WEEKS_TO_KNOW = 2
+"""With fewer whole weeks known, a group's hours are compared with those of the day."""
 
 
 class Compare(StrEnum):
@@ -49,10 +53,10 @@ class Lengths:
         """How many whole windows fit into the baseline."""
         return self.baseline // self.window
 
-    @property
-    def same_hours(self) -> Baseline:
-        """The windows of the same hours in the baseline."""
-        return Baseline(window=self.window, length=self.baseline)
+    def shifts(self, step: int) -> "NDArray[np.int64]":
+        """Return how many hours before the window those lie that are whole multiples of *step* before, newest first."""
+        # Of a window of several days only those that do not overlap it.
+        return np.arange(-(-self.window // step) * step, self.baseline + 1, step)
 
     def before(self, end: int) -> HourRange:
         """Return the baseline of the window that ends at an hour."""
@@ -176,7 +180,7 @@ def _usual(
         starts = ends - lengths.window - span.start
         found = totals[starts] - totals[starts - lengths.windows * lengths.window]
         return found, np.full(totals.shape[1], lengths.windows, np.int64)
-    usual, is_known = double_usual(totals, span.start, ends, lengths.same_hours, first_hours)
+    usual, is_known = double_usual(totals, span.start, ends, lengths, first_hours)
     return np.where(is_known, usual, 0), np.full(totals.shape[1], 2, np.int64)
 
 
@@ -203,21 +207,16 @@ def _up_to_own_edges(
 
     def sums(shifts: "NDArray[np.int64]", length: int) -> "NDArray[np.int64]":
         """Return by shift what the groups were billed in the hours that end so long before each stream's edge."""
-        last = edges.edge - shifts[:, None]
-        hours = np.unique(np.concatenate((last.ravel(), last.ravel() - length)))
-        at = view.totals_at(cells, metric, hours)
-        each = np.arange(len(cells))
-        billed = at[np.searchsorted(hours, last), each] - at[np.searchsorted(hours, last - length), each]
-        return cells.by_group(billed)[:, chosen]
+        ends = edges.edge - shifts[:, None]
+        first, last = view.totals_each(cells, metric, (ends - length, ends))
+        return cells.by_group(last - first)[:, chosen]
 
     if lengths.compare is Compare.PREVIOUS:
         (usual,) = sums(np.array([lengths.window]), lengths.windows * lengths.window)
         parts = np.full(len(usual), lengths.windows, np.int64)
     else:
         starts = np.full(len(chosen), latest - lengths.window)
-        usual, is_known = double_median_of(
-            lambda shifts: sums(shifts, lengths.window), lengths.same_hours, starts, first_hours
-        )
+        usual, is_known = double_median_of(lambda shifts: sums(shifts, lengths.window), lengths, starts, first_hours)
         usual = np.where(is_known, usual, 0)
         parts = np.full(len(usual), 2, np.int64)
     earliest = int(ends.begins[chosen].min())
@@ -233,3 +232,83 @@ def _up_to_own_edges(
         is_upper=np.ones(len(chosen), np.bool_),
         is_billed=False,
     )
+
+
+def double_usual(
+    totals: "NDArray[np.int64]",
+    first: int,
+    ends: "NDArray[np.int64]",
+    lengths: Lengths,
+    first_hours: "NDArray[np.int64]",
+) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
+    """
+    Return twice the median of the same hours, so that the middle of an even number of windows is exact.
+
+    Args:
+        totals: Running totals in 1e-10 USD, a row for each hour, a column for each group.
+        first: The hour of the first row; no later than the baseline of any window.
+        ends: The hours at which windows end.
+        first_hours: The first hour of each group that held spend; windows before it say nothing of the group.
+
+    Returns:
+        The doubled median in 1e-10 USD by window and group, and where there is one.
+    """
+
+    def sums_of(shifts: "NDArray[np.int64]") -> "NDArray[np.int64]":
+        rows = ends - shifts[:, None] - first
+        sums: NDArray[np.int64] = totals[rows] - totals[rows - lengths.window]
+        return sums
+
+    return double_median_of(sums_of, lengths, (ends - lengths.window)[:, None], first_hours[None, :])
+
+
+def double_median_of(
+    sums_of: "Callable[[NDArray[np.int64]], NDArray[np.int64]]",
+    lengths: Lengths,
+    starts: "NDArray[np.int64]",
+    first_hours: "NDArray[np.int64]",
+) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
+    """
+    Return the same as `double_usual`, by what was spent in the windows that lie some hours before.
+
+    Args:
+        sums_of: By shift what was spent in every window so many hours before, in 1e-10 USD.
+        starts: When the windows begin.
+        first_hours: Together with *starts* of the shape of what is returned.
+    """
+    # Whatever was spent before, a short baseline knows no two weeks.
+    known = np.minimum(starts - first_hours, lengths.baseline)
+    is_by_week = known >= _WEEKS_TO_KNOW * HOURS_PER_WEEK
+    doubled, is_known = np.zeros(known.shape, np.int64), np.zeros(known.shape, np.bool_)
+    for step, these in ((HOURS_PER_WEEK, is_by_week), (HOURS_PER_DAY, ~is_by_week)):
+        shifts = lengths.shifts(step)
+        if not len(shifts) or not these.any():
+            continue
+        # The newest windows come first: what lies before a group's first hour is left out at the end.
+        counts = (shifts[:, None] <= (starts - first_hours)[these]).sum(axis=0)
+        doubled[these] = _double_medians(sums_of(shifts)[:, these], counts)
+        is_known[these] = counts > 0
+    return doubled, is_known
+
+
+def _double_medians(values: "NDArray[np.int64]", counts: "NDArray[np.intp]") -> "NDArray[np.int64]":
+    """Return twice the median of the first *counts* values of each column, 0 where there are none."""
+    rows = np.arange(len(values))[:, None]
+    ordered = np.sort(np.where(rows < counts, values, np.iinfo(np.int64).max), axis=0)
+    low, high = np.maximum(counts - 1, 0) // 2, counts // 2
+    columns = np.arange(values.shape[1])
+    return np.where(counts > 0, ordered[low, columns] + ordered[np.minimum(high, len(values) - 1), columns], 0)
+
+
+def highest_windows(totals: "NDArray[np.int64]", length: int) -> "NDArray[np.int64]":
+    """
+    Return the most that each group spent in any window of a length, in 1e-10 USD; 0 where there is none so long.
+
+    Args:
+        totals: Running totals at each hour of the baseline and at its end, a column for each group.
+        length: Hours.
+    """
+    if len(totals) <= length:
+        return np.zeros(totals.shape[1], np.int64)
+    highest: NDArray[np.int64] = (totals[length:] - totals[:-length]).max(axis=0)
+    return highest

@@ -17,7 +17,7 @@ from alertd.core.spend.bill import Series
 from alertd.core.spend.block import HourBlock, differing
 from alertd.core.spend.cells import Cells, cells_of
 from alertd.core.spend.changes import Changes
-from alertd.core.spend.group_sums import GroupSums, SumCache
+from alertd.core.spend.group_sums import GroupSums
 from alertd.core.spend.known_edges import KnownEdge, by_cell, edges_ahead, restore
 from alertd.core.spend.ledger import SeriesTable
 from alertd.core.spend.lists import View
@@ -52,7 +52,9 @@ class SpendView:
         self._table = table
         self._owners = owners or OwnerDirectory()
         self._totals = RunningTotals(table, span, metrics)
-        self._cache = SumCache()
+        self._sums: dict[tuple[SpendQuery, str, HourRange], GroupSums] = {}
+        """Those that are asked for again; they hold until spend or series change, as do those by hour."""
+        self._by_hour: dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]] = {}
         self._selector = Selector(table.names[:0], self._owners)
         self._cells: dict[SpendQuery, Cells] = {}
         self._known_edges: dict[str, dict[tuple[Labels, StreamKey], int]] = {}
@@ -73,7 +75,7 @@ class SpendView:
     def _changed(self, series: "NDArray[np.integer] | None") -> None:
         """Count a change of some series, None for all."""
         self._changes.count(series)
-        self._cache.clear()
+        self.forget_sums()
 
     @property
     def series(self) -> Sequence[Series]:
@@ -95,7 +97,7 @@ class SpendView:
         self._owners = owners
         # Made anew with the next question.
         self._selector = Selector(self._table.names[:0], owners)
-        self._cache.clear()
+        self.forget_sums()
 
     def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
         """Load stored blocks into an empty view."""
@@ -118,7 +120,8 @@ class SpendView:
 
     def forget_sums(self) -> None:
         """Let go of the sums that are kept to be asked for again: each takes memory for every group."""
-        self._cache.clear()
+        self._sums.clear()
+        self._by_hour.clear()
 
     def sums(self, query: SpendQuery, metric: str, window: HourRange) -> GroupSums:
         """
@@ -130,15 +133,14 @@ class SpendView:
             OverflowError: What the query's series hold together does not fit 64 bits; so say all that sum below.
         """
         self._refresh()
-        key = (query, metric, window.start, window.end)
-        found = self._cache.sums.get(key)
+        found = self._sums.get((query, metric, window))
         if found is None:
             selection = self._selector.select(query)
             self._totals.magnitude[metric].check(selection.ids)
             values = self._by_group(selection, self._window(metric, window))
             largest = int(values.max(initial=-MAX_UNITS))
             found = GroupSums(selection.groups, values, selection.numbers, largest)
-            self._cache.sums[key] = found
+            self._sums[query, metric, window] = found
         return found
 
     def exact_sums(self, query: SpendQuery, metric: str, window: HourRange) -> dict[Labels, int]:
@@ -272,11 +274,11 @@ class SpendView:
         Hours outside the view count as nothing.
         """
         self._refresh()
-        found = self._cache.by_hour.get((query, metric, span))
+        found = self._by_hour.get((query, metric, span))
         if found is None:
             ids = self._selector.select(query).ids
             found = np.diff(self._added_up(ids, metric, np.arange(span.start, span.end + 1)))
-            self._cache.by_hour[query, metric, span] = found
+            self._by_hour[query, metric, span] = found
         return found
 
     def cells(self, query: SpendQuery) -> Cells:
@@ -312,6 +314,28 @@ class SpendView:
         """
         self._totals.magnitude[metric].check(cells.series)
         return cells.gather(self._totals.of[metric], self._totals.long.totals[metric], self._rows(hours))
+
+    def totals_each(
+        self,
+        cells: Cells,
+        metric: str,
+        hours: "Iterable[NDArray[np.int64] | int]",
+        *,
+        chosen: "NDArray[np.intp] | None" = None,
+    ) -> "list[NDArray[np.int64]]":
+        """
+        Return what each cell was billed from the view's beginning up to an hour of its own, in 1e-10 USD.
+
+        Args:
+            hours: Each an hour for all, or an array whose last axis is that of the cells.
+            chosen: The numbers of the cells that are asked for; None for all.
+        """
+        asked = [np.asarray(each, np.int64) for each in hours]
+        distinct = np.unique(np.concatenate([each.ravel() for each in asked]))
+        totals = self.totals_at(cells, metric, distinct)
+        totals = totals if chosen is None else totals[:, chosen]
+        columns = np.arange(totals.shape[1])
+        return [totals[np.searchsorted(distinct, each), columns] for each in asked]
 
     def _window(self, metric: str, window: HourRange) -> "NDArray[np.int64]":
         totals = self._totals.of[metric]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alertd.core.spend.usual import Baseline, double_usual, highest_windows
+from alertd.core.spend.rises import Compare, Lengths, double_usual, highest_windows
 
 DAY, WEEK = 24, 168
 
@@ -41,7 +41,9 @@ def test_usual_when_anything_was_spent_then_as_by_hand(
     first = np.array([next((hour for hour, spent in enumerate(hourly) if spent), len(hourly))])
 
     ends = np.array([start + length - 3, start + length])
-    doubled, is_known = double_usual(totals[:, None], 0, ends, Baseline(window=length, length=baseline), first)
+    doubled, is_known = double_usual(
+        totals[:, None], 0, ends, Lengths(window=length, baseline=baseline, compare=Compare.SAME_HOURS), first
+    )
 
     for number, begin in enumerate((start - 3, start)):
         expected = oracle(hourly, begin, length, baseline)
@@ -65,7 +67,7 @@ def test_usual_when_weeks_differ_then_their_median(weeks: list[int], doubled: in
     for number, spent in enumerate(weeks, 1):
         hourly[start - number * WEEK] = spent
     totals = np.concatenate([[0], np.cumsum(hourly)])
-    baseline = Baseline(window=DAY, length=4 * WEEK)
+    baseline = Lengths(window=DAY, baseline=4 * WEEK, compare=Compare.SAME_HOURS)
     found, is_known = double_usual(totals[:, None], 0, np.array([start + DAY]), baseline, np.array([0]))
     assert (found.tolist(), is_known.tolist()) == ([[doubled]], [[True]])
 
