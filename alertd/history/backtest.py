@@ -275,7 +275,7 @@ def _beyond_bills(watches: Iterable[Watch], history: History, since: int) -> Ite
     if history.keys is not None:
         by_key = ", ".join(rule.name for rule in rules.values() if View.API_KEY in rule.views)
         yield f"the list by API key is replayed as far as it is stored: {by_key}"
-    balances = [rule.name for rule in rules.values() if rule.needs_balance]
+    balances = [rule.name for rule in rules.values() if rule.NEEDS_BALANCE]
     if balances:
         first = history.balances[0].read_at if history.balances else None
         when = f"balances were read first {format_instant(first)}" if first is not None else "no balance is stored"

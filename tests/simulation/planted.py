@@ -44,8 +44,8 @@ _OWN = (
     _own(
         "count expected money as known",
         "core.rules.rolling_spend",
-        "value, about, window, allowance = one.ends.at_least,",
-        "value, about, window, allowance = one.ends.about,",
+        "value, about, window, planned = ends.at_least,",
+        "value, about, window, planned = ends.about,",
         "an alert fires and rises by what is billed at least",
     ),
     _own(
@@ -58,8 +58,8 @@ _OWN = (
     _own(
         "end at the threshold",
         "core.rules.rolling_spend",
-        "held = highest(self._leave, one.beyond(one.ends.lasting))",
-        "held = highest(self.thresholds, one.beyond(one.ends.lasting))",
+        "held = highest(self._leave, ends.lasting - planned)",
+        "held = highest(self.thresholds, ends.lasting - planned)",
         "a severity is left below `resolve_below`",
     ),
     _own(

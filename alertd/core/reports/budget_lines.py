@@ -146,7 +146,7 @@ def _line(of_group: GroupStanding) -> BudgetLine:
         budget=standing.budget,
         spent=standing.spent,
         forecast=standing.forecast,
-        rates=tuple((format_duration(window), each.times) for window, each in standing.rates.at_least.items()),
+        rates=tuple((format_duration(window), each.times) for window, each in standing.rates.windows.items()),
     )
 
 

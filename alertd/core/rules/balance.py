@@ -10,7 +10,6 @@ from dataclasses import field
 from datetime import timedelta
 from decimal import Decimal
 from fractions import Fraction
-from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Billed, Contributor, Sample, Unit
@@ -18,7 +17,15 @@ from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, whole_hours
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
-from alertd.core.rules.base import NOT_MATCHED, Key, LimitT, Metric, Rule, hourly_problems, ratio_decimal
+from alertd.core.rules.base import (
+    NOT_MATCHED,
+    Key,
+    Metric,
+    Rule,
+    falling_problems,
+    hourly_problems,
+    ratio_decimal,
+)
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.further import count_fall
 from alertd.core.rules.runway import LONGEST_DAYS, Floor, Renewal, Runway, days_text
@@ -33,7 +40,6 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.core.spend.subscription import renewals
 from alertd.core.words import format_duration, format_instant
 
-_GROUP = ("account",)
 _BY_THE_HOUR = Patterns((f"!{SUBSCRIPTION}",))
 _DAY = timedelta(days=1)
 
@@ -65,6 +71,8 @@ class BalanceRule(Rule):
         "the recent mean spend; one alert per account covers both."
     )
     NEEDS_PAYMENT: ClassVar[bool] = True
+    NEEDS_BALANCE: ClassVar[bool] = True
+    GROUP: ClassVar[tuple[str, ...]] = ("account",)
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("available_below", "runway_below")
     COUNTS_MONEY: ClassVar[bool] = True
     ADVICE: ClassVar[str] = "Top up the account in the billing console, or stop what spends most."
@@ -105,8 +113,8 @@ class BalanceRule(Rule):
         if not (self.available_below or self.runway_below):
             text = "available_below and runway_below are both missing; write at least one"
             yield "available_below", f"{text}, e.g. available_below: {{warning: $100}}"
-        yield from _falling_problems("available_below", self.available_below)
-        yield from _falling_problems("runway_below", self.runway_below)
+        yield from falling_problems("available_below", self.available_below)
+        yield from falling_problems("runway_below", self.runway_below)
 
     def lookback(self) -> timedelta:
         """Return two windows: the second is what messages compare with."""
@@ -117,23 +125,13 @@ class BalanceRule(Rule):
         """The one metric that the pace is of."""
         return frozenset({self.metric})
 
-    @property
-    def needs_balance(self) -> bool:
-        """Balances must be read."""
-        return True
-
-    @property
-    def group_keys(self) -> tuple[str, ...]:
-        """One alert per account."""
-        return _GROUP
-
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge every account whose balance was ever read."""
         samples = []
         for account, balance in sorted(facts.balances.items()):
             if not self.account.matches(account):
                 continue
-            group = ((_GROUP[0], account),)
+            group = ((self.GROUP[0], account),)
             sample = self._sample(facts, self._scene(facts, balance), group)
             if sample.held is not None or group in watched:
                 samples.append(sample)
@@ -141,11 +139,11 @@ class BalanceRule(Rule):
 
     def left_out(self, facts: Facts, group: Labels) -> str:  # noqa: ARG002 # the account says it
         """Say that the account is none that the rule watches."""
-        return "" if self.account.matches(dict(group)[_GROUP[0]]) else NOT_MATCHED
+        return "" if self.account.matches(dict(group)[self.GROUP[0]]) else NOT_MATCHED
 
     def counted(self, facts: Facts, alert: Alert) -> Billed | None:
         """Return how far the account's balance fell since the alert began."""
-        balance = facts.balances.get(dict(alert.group)[_GROUP[0]])
+        balance = facts.balances.get(dict(alert.group)[self.GROUP[0]])
         return count_fall(alert.billed, balance.available) if balance is not None else alert.billed
 
     def work_out_edges(self, facts: Facts) -> None:
@@ -266,13 +264,6 @@ class BalanceRule(Rule):
 def _query(account: str) -> SpendQuery:
     """What is paid for a fixed term is no pace; it falls due again at the term's end."""
     return SpendQuery(filters=(("category", _BY_THE_HOUR),), accounts=frozenset({account}))
-
-
-def _falling_problems(key: str, limits: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
-    """Yield a problem where a worse severity has a higher limit than a milder one."""
-    for (mild, high), (bad, low) in pairwise(sorted(limits.items())):
-        if not low < high:
-            yield key, f"{key}: {bad.label} must be below {mild.label}, or it would never be seen"
 
 
 def _caveats(scene: _Scene, *, needs_spend: bool) -> tuple[str, ...]:

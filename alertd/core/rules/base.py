@@ -21,12 +21,15 @@ from alertd.core.rules.rule import (
     Problem,
     Rule,
     Share,
+    days_of,
+    falling_problems,
     highest,
     hourly_problems,
     key_of,
     owner_labels,
     ratio_decimal,
     rising_problems,
+    severity_problems,
 )
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.severity import Severity
@@ -76,6 +79,8 @@ __all__ = [
     "Unit",
     "Usd",
     "View",
+    "days_of",
+    "falling_problems",
     "format_count",
     "format_duration",
     "format_instant",
@@ -89,6 +94,7 @@ __all__ = [
     "plain",
     "ratio_decimal",
     "rising_problems",
+    "severity_problems",
     "start_of",
     "to_decimal",
     "whole_hours",

@@ -282,7 +282,7 @@ class BudgetRule(WatchedBudget):
     def _sample(self, scene: Scene, group: Labels, standing: Standing, criteria: tuple[Criterion, ...]) -> Sample:
         # It is lowered and resolved only when what is expected is below the line too.
         is_missed = standing.expected != standing.spent or standing.rates.is_lagging
-        is_held = is_missed or standing.rates.lasting != standing.rates.at_least
+        is_held = is_missed or standing.rates.is_held
         expected = self._criteria(standing.as_expected) if is_held else criteria
         held_by_others = worst(criterion.highest(self.resolve_below) for criterion in expected[1:])
         lags = lagging(scene.facts.data, scene.edges, group, is_missed=is_missed)

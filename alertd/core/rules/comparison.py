@@ -5,9 +5,10 @@ It calculates and words; which of them are compared, and from where on a differe
 """
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from fractions import Fraction
 
+from alertd.core.calendar import Period, period_of
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of, start_of
 from alertd.core.money import UNITS_PER_USD, format_usd
@@ -56,11 +57,7 @@ class Comparison:
 
 def hours_of_month(month: str) -> HourRange:
     """Return the hours of a `YYYY-MM`, UTC."""
-    year, number = map(int, month.split("-"))
-    start = datetime(year, number, 1, tzinfo=UTC)
-    # 31 days after a first lies in the next month, whichever it is.
-    following = (start + timedelta(days=31)).replace(day=1)
-    return HourRange(hour_of(start), hour_of(following))
+    return period_of(hour_of(datetime.fromisoformat(f"{month}-01T00:00Z")), Period.MONTH, "UTC").hours
 
 
 def month_before(now: datetime, count: int) -> str:

@@ -6,7 +6,7 @@ bills do, from both ends.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import field
+from dataclasses import field, replace
 from datetime import timedelta
 from fractions import Fraction
 from itertools import combinations
@@ -23,7 +23,7 @@ from alertd.core.rules.rule import Problem, hourly_problems
 from alertd.core.severity import Severity
 from alertd.core.spend.data_state import Gap
 from alertd.core.spend.edges import Edges
-from alertd.core.spend.ends import GroupEnds, TwoEnds, two_ends
+from alertd.core.spend.ends import TwoEnds, two_ends
 from alertd.core.spend.planned import Allowances
 
 if TYPE_CHECKING:
@@ -72,45 +72,51 @@ def burn_problems(burn: Mapping[Severity, Burn]) -> Iterator[Problem]:
 class WindowRate:
     """What a group spent in one window, against an even spread of its amount."""
 
-    window: timedelta
     spent: Usd
+    about: Usd
+    """What that comes to once everything is billed."""
+    lasting: Usd
+    """What a severity is left by."""
     planned: Usd
-    """What of it was planned: that does not count."""
+    """How much was planned: of what was spent that does not count."""
     even: Fraction
     """What an even spread of the amount allows for the window, in 1e-10 USD; above 0."""
 
     @property
     def times(self) -> Fraction:
         """How many times the even rate was spent unplanned."""
-        return (self.spent - self.planned) / self.even
+        return (self.spent - min(self.planned, max(self.spent, 0))) / self.even
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rates:
     """How fast one group spends, by window."""
 
-    at_least: Mapping[timedelta, WindowRate] = field(default_factory=dict)
-    about: Mapping[timedelta, WindowRate] = field(default_factory=dict)
-    lasting: Mapping[timedelta, WindowRate] = field(default_factory=dict)
-    """What a severity is left by."""
+    windows: Mapping[timedelta, WindowRate] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
     """What is not known of these windows."""
 
     @property
     def as_expected(self) -> "Rates":
-        """Return the rates by which a severity is left: once everything is billed."""
-        return Rates(at_least=self.lasting, about=self.lasting, lasting=self.lasting, gaps=self.gaps)
+        """The rates by which a severity is left: once everything is billed."""
+        left = {window: replace(rate, spent=rate.lasting) for window, rate in self.windows.items()}
+        return Rates(windows=left, gaps=self.gaps)
 
     @property
     def is_lagging(self) -> bool:
         """Whether something is not billed yet."""
-        return self.at_least != self.about
+        return any(rate.spent != rate.about for rate in self.windows.values())
+
+    @property
+    def is_held(self) -> bool:
+        """Whether a severity is left by more than what is spent."""
+        return any(rate.spent != rate.lasting for rate in self.windows.values())
 
     def measures(self, burn: Mapping[Severity, Burn]) -> dict[Severity, Fraction]:
         """Return what each severity compares: the slower of its two windows."""
-        if not self.at_least:
+        if not self.windows:
             return {}
-        return {severity: min(self.at_least[window].times for window in one.windows) for severity, one in burn.items()}
+        return {severity: min(self.windows[window].times for window in one.windows) for severity, one in burn.items()}
 
 
 NO_RATES = Rates()
@@ -159,26 +165,21 @@ class RateScene:
             budget: Its amount.
             hours: Of the period that this is for.
         """
-        each = {window: ends.of(group) for window, ends in self.ends.items()}
-        planned = {window: self._planned(group, found) for window, found in each.items()}
-
-        def rate(window: timedelta, spent: Usd) -> WindowRate:
-            amount, _ = planned[window]
-            even = Fraction(budget * whole_hours(window), hours)
-            return WindowRate(window=window, spent=spent, planned=Usd(min(amount, max(spent, 0))), even=even)
-
-        return Rates(
-            at_least={window: rate(window, found.at_least) for window, found in each.items()},
-            about={window: rate(window, found.about) for window, found in each.items()},
-            lasting={window: rate(window, found.lasting) for window, found in each.items()},
-            gaps=tuple(dict.fromkeys((*self.gaps, *(gap for _, gaps in planned.values() for gap in gaps)))),
-        )
-
-    def _planned(self, group: Labels, found: GroupEnds) -> tuple[Usd, tuple[Gap, ...]]:
-        if found.window not in self._known:
-            self._known[found.window] = self.allowances(found.window)
-        allowance = self._known[found.window].of(group, found.about)
-        return allowance.amount, allowance.gaps
+        rates, gaps = {}, list(self.gaps)
+        for window, ends in self.ends.items():
+            found = ends.of(group)
+            if found.window not in self._known:
+                self._known[found.window] = self.allowances(found.window)
+            allowance = self._known[found.window].of(group, found.about)
+            gaps += allowance.gaps
+            rates[window] = WindowRate(
+                spent=found.at_least,
+                about=found.about,
+                lasting=found.lasting,
+                planned=allowance.amount,
+                even=Fraction(budget * whole_hours(window), hours),
+            )
+        return Rates(windows=rates, gaps=tuple(dict.fromkeys(gaps)))
 
     def reaching(
         self, burn: Mapping[Severity, Burn], budgets: "Callable[[tuple[Labels, ...]], NDArray[np.float64]]", hours: int

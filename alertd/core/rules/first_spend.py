@@ -20,7 +20,14 @@ from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, hour_of, start_of, whole_hours
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, Usd, format_usd, to_decimal
-from alertd.core.rules.base import Key, Metric, highest, hourly_problems, owner_labels, rising_problems
+from alertd.core.rules.base import (
+    Key,
+    Metric,
+    highest,
+    hourly_problems,
+    owner_labels,
+    severity_problems,
+)
 from alertd.core.rules.facts import Facts
 from alertd.core.rules.group_rule import GroupRule
 from alertd.core.rules.screen import Screen, beginnings
@@ -109,10 +116,8 @@ class FirstSpend(GroupRule):
                 yield "group_by", f"first_spend knows no {quote(name)}; write one of {', '.join(_GROUPS)}"
         if set(self.group_by) <= {"account"}:
             yield "group_by", f"group_by names nothing that could begin to spend; write one of {', '.join(_GROUPS)}"
-        if self.severity is not None and self.thresholds:
-            yield "severity", "the thresholds say the severity already; keep one of them"
+        yield from severity_problems(self.severity, self.thresholds)
         if self.thresholds:
-            yield from rising_problems("thresholds", self.thresholds)
             least = min(self.thresholds.values())
             if least < self.min_spend:
                 floor = format_usd(self.min_spend)

@@ -15,7 +15,15 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, format_usd, to_decimal
 from alertd.core.resources import Resource, ResourceKind
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.rule import NOT_MATCHED, Metric, Share, highest, owner_labels, ratio_decimal, rising_problems
+from alertd.core.rules.rule import (
+    NOT_MATCHED,
+    Metric,
+    Share,
+    highest,
+    owner_labels,
+    ratio_decimal,
+    severity_problems,
+)
 from alertd.core.rules.spend_rule import FILTER_HELP, SpendRule
 from alertd.core.severity import Severity
 from alertd.core.spend.lists import View
@@ -74,10 +82,7 @@ class IdleGpu(SpendRule):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong with the limits."""
-        if self.severity is not None and self.thresholds:
-            yield "severity", "the thresholds say the severity already; keep one of them"
-        if self.thresholds:
-            yield from rising_problems("thresholds", self.thresholds)
+        yield from severity_problems(self.severity, self.thresholds)
 
     def lookback(self) -> timedelta:
         """Return for how long idling can be counted."""

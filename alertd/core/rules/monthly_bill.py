@@ -3,22 +3,17 @@
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field
 from datetime import datetime, timedelta
-from decimal import ROUND_FLOOR, Decimal
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Sample, Unit
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
-from alertd.core.money import Usd, format_usd, plain
-from alertd.core.rules.base import NOT_MATCHED, Key, Rule, rising_problems
+from alertd.core.money import Usd, format_usd
+from alertd.core.rules.base import NOT_MATCHED, Key, Rule, days_of, rising_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import BillStatus, TrackedBill
 from alertd.core.words import format_age, format_instant
-
-_DAY_S = Decimal(86400)
-_MICRODAY = Decimal("0.000001")
-_GROUP = ("account", "month", "bill_id")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,6 +23,7 @@ class MonthlyBillRule(Rule):
     TYPE: ClassVar[str] = "monthly_bill"
     HELP: ClassVar[str] = "Days since a monthly bill was first seen in one of the states; one alert per bill."
     NEEDS_PAYMENT: ClassVar[bool] = True
+    GROUP: ClassVar[tuple[str, ...]] = ("account", "month", "bill_id")
     ADVICE: ClassVar[str] = "Pay it in the billing console: an unpaid bill stops everything that runs."
 
     account: Annotated[Patterns, Key("Which accounts' bills: a value, a glob or a list.", example="prod")] = Patterns()
@@ -48,11 +44,6 @@ class MonthlyBillRule(Rule):
         if not self.status:
             yield "status", "status is empty; write e.g. status: [overdue]"
         yield from rising_problems("thresholds", self.thresholds)
-
-    @property
-    def group_keys(self) -> tuple[str, ...]:
-        """One alert per bill."""
-        return _GROUP
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge every bill that is in one of the states, and the watched ones that have left them."""
@@ -111,12 +102,12 @@ class MonthlyBillRule(Rule):
             labels=(*self.labels, *group, ("status", bill.status)),
             account=bill.account,
             headline=_headline(tracked, age, is_over=since is None),
-            value=_days(age),
+            value=days_of(age),
             unit=Unit.DAYS,
             reached=reached,
             # Days only grow: a severity is left when the bill leaves the states, not by a share of the threshold.
             held=reached,
-            thresholds=tuple((s, _days(limit)) for s, limit in sorted(self.thresholds.items())),
+            thresholds=tuple((s, days_of(limit)) for s, limit in sorted(self.thresholds.items())),
             as_of=tracked.last_seen_at,
             is_complete=not gaps,
             caveats=gaps,
@@ -132,11 +123,7 @@ class MonthlyBillRule(Rule):
 
 def _group(tracked: TrackedBill) -> Labels:
     bill = tracked.bill
-    return tuple(zip(_GROUP, (bill.account, bill.month, bill.bill_id), strict=True))
-
-
-def _days(limit: timedelta) -> Decimal:
-    return plain((Decimal(int(limit.total_seconds())) / _DAY_S).quantize(_MICRODAY, ROUND_FLOOR))
+    return tuple(zip(MonthlyBillRule.GROUP, (bill.account, bill.month, bill.bill_id), strict=True))
 
 
 def _gone(tracked: TrackedBill) -> str:

@@ -18,7 +18,16 @@ from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import format_usd
-from alertd.core.rules.base import NOT_MATCHED, Key, Metric, Rule, Share, highest, ratio_decimal, rising_problems
+from alertd.core.rules.base import (
+    NOT_MATCHED,
+    Key,
+    Metric,
+    Rule,
+    Share,
+    highest,
+    ratio_decimal,
+    severity_problems,
+)
 from alertd.core.rules.comparison import Comparison, hours_of_month, lacking, month_before
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
@@ -104,10 +113,8 @@ class Reconcile(Rule):
 
     def problems(self) -> Iterator[tuple[str, str]]:
         """Yield what is wrong between tolerance, severity and thresholds."""
-        if self.severity is not None and self.thresholds:
-            yield "severity", "the thresholds say the severity already; keep one of them"
+        yield from severity_problems(self.severity, self.thresholds)
         if self.thresholds:
-            yield from rising_problems("thresholds", self.thresholds)
             least = min(self.thresholds.values())
             if least < self.tolerance:
                 low, floor = (format_share(ratio_decimal(share)) for share in (least, self.tolerance))

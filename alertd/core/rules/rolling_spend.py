@@ -7,7 +7,7 @@ from functools import cached_property
 from math import ceil
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import Alert, Lag, Sample, Unit
+from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.arrays import np
 from alertd.core.chart import Chart
 from alertd.core.dataclass import dataclass
@@ -21,7 +21,6 @@ from alertd.core.rules.screen import Lines, Screen, hours_that_see, screen_of
 from alertd.core.rules.verdicts import Unmoved
 from alertd.core.severity import Severity
 from alertd.core.spend.contributors import largest_parts
-from alertd.core.spend.data_state import DataState, Gap
 from alertd.core.spend.edges import Edges, lagging
 from alertd.core.spend.ends import GroupEnds, two_ends
 from alertd.core.spend.planned import Allowance, Allowances
@@ -87,7 +86,7 @@ class RollingSpend(GroupRule):
                 allowance = allowances[each.window].of(group, each.about)
                 if group not in watched and highest(self.thresholds, each.at_least - allowance.amount) is None:
                     continue
-                sample = self._sample(facts, self._judged(facts, edges, group, each, allowance))
+                sample = self._sample(facts, edges, group, each, allowance)
             if sample.reached is not None or group in watched:
                 yield sample
 
@@ -121,74 +120,44 @@ class RollingSpend(GroupRule):
         limits = {severity: limit + planned for severity, limit in self.thresholds.items()}
         return self.chart_of_window(facts, alert, window, limits)
 
-    def _judged(self, facts: Facts, edges: Edges, group: Labels, ends: GroupEnds, allowance: Allowance) -> "_Judged":
-        return _Judged(
-            group=group,
-            ends=ends,
-            allowance=allowance,
-            gaps=facts.data.gaps(self.categories(facts.data), self._looked_at(edges, group, ends)),
-            lagging=lagging(facts.data, edges, group, is_missed=ends.about != ends.at_least),
-        )
-
-    def _looked_at(self, edges: Edges, group: Labels, ends: GroupEnds) -> HourRange:
-        """Return all hours that decide about a group: those of the windows at its own edges and at the rule's."""
-        first = min(edges.earliest_of(group) - self._hours, ends.window.start)
-        return HourRange(first, max(edges.latest, ends.window.end))
-
-    def _window_before(
-        self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange
-    ) -> HourRange | None:
-        before = HourRange(window.start - len(window), window.start)
-        return None if data.gaps(categories, before) else before
-
-    def _sample(self, facts: Facts, one: "_Judged") -> Sample:
-        value, about, window, allowance = one.ends.at_least, one.ends.about, one.ends.window, one.allowance
-        held = highest(self._leave, one.beyond(one.ends.lasting))
+    def _sample(self, facts: Facts, edges: Edges, group: Labels, ends: GroupEnds, allowance: Allowance) -> Sample:
+        value, about, window, planned = ends.at_least, ends.about, ends.window, allowance.amount
+        held = highest(self._leave, ends.lasting - planned)
         # Only this is said of it: the value, and what it is about, are what the bills say.
-        is_awaited = held is not None and highest(self._leave, one.beyond(about)) is not held
-        gaps = tuple(dict.fromkeys((*one.gaps, *allowance.gaps)))
-        before = self._window_before(facts.data, self.categories(facts.data), window)
-        lines = {severity: limit + allowance.amount for severity, limit in sorted(self.thresholds.items())}
+        is_awaited = held is not None and highest(self._leave, about - planned) is not held
+        # All hours that decide: those of the windows at the group's own edges and at the rule's.
+        first = min(edges.earliest_of(group) - self._hours, window.start)
+        categories, looked_at = self.categories(facts.data), HourRange(first, max(edges.latest, window.end))
+        gaps = tuple(dict.fromkeys((*facts.data.gaps(categories, looked_at), *allowance.gaps)))
+        lags = lagging(facts.data, edges, group, is_missed=about != value)
+        before = HourRange(window.start - len(window), window.start)
+        known_before = None if facts.data.gaps(categories, before) else before
+        lines = {severity: limit + planned for severity, limit in sorted(self.thresholds.items())}
         length = format_duration(self.window)
-        who = group_name(one.group, facts.owners)
+        who = group_name(group, facts.owners)
         return Sample(
-            group=one.group,
-            labels=owner_labels(one.group, self, facts.owners),
-            account=self.account_of(one.group, facts.data),
-            headline=self.spent(who, value, self.window, about=about, lagging=one.lagging),
+            group=group,
+            labels=owner_labels(group, self, facts.owners),
+            account=self.account_of(group, facts.data),
+            headline=self.spent(who, value, self.window, about=about, lagging=lags),
             value=to_decimal(value),
             unit=Unit.USD,
-            reached=highest(self.thresholds, one.beyond(value)),
+            reached=highest(self.thresholds, value - planned),
             held=held,
             thresholds=tuple((severity, to_decimal(line)) for severity, line in lines.items()),
             as_of=start_of(window.end),
             expected=to_decimal(about) if about != value else None,
-            lagging=one.lagging,
-            is_window=one.ends.is_window,
+            lagging=lags,
+            is_window=ends.is_window,
             is_complete=not gaps,
             may_raise=not any(gap.may_hide_credit for gap in gaps),
             caveats=tuple(gap.text for gap in gaps),
-            top=largest_parts(facts.spend, self._query(facts.data), self.metric, window, one.group, before=before)
+            top=largest_parts(facts.spend, self._query(facts.data), self.metric, window, group, before=known_before)
             if held and facts.is_explained
             else (),
             table_note=f"{length} to {format_instant(start_of(window.end))}, against the {length} before",
             facts=(*allowance.facts, *((_AWAITED,) if is_awaited else ())),
         )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Judged:
-    """What is known of one group."""
-
-    group: Labels
-    ends: GroupEnds
-    allowance: Allowance
-    gaps: tuple[Gap, ...]
-    lagging: tuple[Lag, ...]
-
-    def beyond(self, amount: Usd) -> int:
-        """Return what of an amount was not planned."""
-        return amount - self.allowance.amount
 
 
 def _beyond(peak: Decimal) -> int:

@@ -72,6 +72,10 @@ class Rule(ABC):
     """Whether paying resolves what it alerts on."""
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ()
     """Keys without any of which the rule could decide nothing; `problems` says so in words."""
+    NEEDS_BALANCE: ClassVar[bool] = False
+    """Whether the accounts' balances must be read for it."""
+    GROUP: ClassVar[tuple[str, ...]] = ()
+    """The labels by which its alerts are distinguished, where these are always the same."""
     COUNTS_MONEY: ClassVar[bool] = False
     """Whether further spend of an alert is counted, for `repeat_every` and for silences until an amount."""
     NOT_REPLAYED: ClassVar[str] = ""
@@ -251,14 +255,9 @@ class Rule(ABC):
         return frozenset({View.USAGE})
 
     @property
-    def needs_balance(self) -> bool:
-        """Whether the accounts' balances must be read for this rule."""
-        return False
-
-    @property
     def group_keys(self) -> tuple[str, ...]:
         """The names of the labels by which its alerts are distinguished."""
-        return ()
+        return self.GROUP
 
     def digest(self) -> str:
         """Return 16 hex digits that change when the rule's meaning does, and not for words and receivers."""
@@ -309,6 +308,21 @@ def rising_problems(key: str, thresholds: Mapping[Severity, LimitT]) -> Iterator
             yield key, f"{key}: {bad.label} must be above {mild.label}, or it would never be seen"
 
 
+def falling_problems(key: str, limits: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
+    """Yield a problem where a worse severity has a higher limit than a milder one, for limits reached from above."""
+    for (mild, high), (bad, low) in pairwise(sorted(limits.items())):
+        if not low < high:
+            yield key, f"{key}: {bad.label} must be below {mild.label}, or it would never be seen"
+
+
+def severity_problems(severity: Severity | None, thresholds: Mapping[Severity, LimitT]) -> Iterator[tuple[str, str]]:
+    """Yield what is wrong with thresholds that one severity may stand for."""
+    if severity is not None and thresholds:
+        yield "severity", "the thresholds say the severity already; keep one of them"
+    if thresholds:
+        yield from rising_problems("thresholds", thresholds)
+
+
 def highest(limits: Mapping[Severity, int | Fraction], value: int | Fraction) -> Severity | None:
     """Return the highest severity whose limit the value reaches (`>=`)."""
     return max((severity for severity, limit in limits.items() if value >= limit), default=None)
@@ -317,6 +331,11 @@ def highest(limits: Mapping[Severity, int | Fraction], value: int | Fraction) ->
 def ratio_decimal(ratio: Fraction) -> Decimal:
     """Return a number that is no money as a value of a sample, to six digits: what is not reached is not rounded up."""
     return plain(Decimal(f"{ratio.numerator * 10**6 // ratio.denominator}e-6"))
+
+
+def days_of(length: timedelta) -> Decimal:
+    """Return a time as the value of a sample in days, to six digits: what is not reached is not rounded up."""
+    return ratio_decimal(Fraction(length // timedelta(seconds=1), 86400))
 
 
 def owner_labels(group: Labels, rule: Rule, owners: OwnerDirectory) -> Labels:

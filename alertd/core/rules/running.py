@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import cached_property
 from typing import Annotated, ClassVar
 
-from alertd.core.alert import Lag, Sample, Unit
+from alertd.core.alert import Sample, Unit
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of, whole_hours
 from alertd.core.key import Key
@@ -133,7 +133,7 @@ class RunningRule(SpendRule):
             held=reached,
             thresholds=tuple((severity, Decimal(limit)) for severity, limit in sorted(self._limits.items())),
             as_of=start_of(run.edge),
-            lagging=self._lagging(facts, edges, group),
+            lagging=lagging(facts.data, edges, group, is_missed=False),
             is_window=False,
             is_complete=not gaps,
             caveats=tuple(gap.text for gap in gaps),
@@ -143,9 +143,6 @@ class RunningRule(SpendRule):
             table_note=f"since {format_instant(start_of(run.span.start))}",
             facts=_facts(run),
         )
-
-    def _lagging(self, facts: Facts, edges: Edges, group: Labels) -> tuple[Lag, ...]:
-        return lagging(facts.data, edges, group, is_missed=False)
 
     def _headline(self, facts: Facts, labels: Mapping[str, str], run: Run) -> str:
         owner, account = labels.get("owner", ""), labels.get("account", "")

@@ -180,7 +180,7 @@ class Standing:
         return "; ".join(
             f"{format_usd(rate.spent)} in {format_duration(window)}, {number_text(rate.spent / rate.even)} times the "
             f"even {format_usd(Usd(round(rate.even)))}"
-            for window, rate in self.rates.at_least.items()
+            for window, rate in self.rates.windows.items()
         )
 
     def rate_clause(self, burn: Mapping[Severity, Burn], severity: Severity) -> str:
@@ -210,11 +210,6 @@ class GroupStanding:
     """Nothing of the period up to the edge is missing."""
     fast: str = ""
     """The clause that says how fast it is spent, where that reaches a limit."""
-
-    @property
-    def rank(self) -> int:
-        """A number in the order of the spent shares."""
-        return rank_of(self.standing.spent, self.standing.budget)
 
 
 def rank_of(spent: Usd, budget: Usd) -> int:

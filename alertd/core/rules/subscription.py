@@ -3,24 +3,19 @@
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import field
 from datetime import timedelta
-from decimal import ROUND_FLOOR, Decimal
-from itertools import pairwise
 from typing import Annotated, ClassVar
 
 from alertd.core.alert import Alert, Sample, Unit
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels, Patterns
-from alertd.core.money import format_usd, plain
-from alertd.core.rules.base import NOT_MATCHED, Key, Rule
+from alertd.core.money import format_usd
+from alertd.core.rules.base import NOT_MATCHED, Key, Rule, days_of, falling_problems
 from alertd.core.rules.facts import Facts
 from alertd.core.severity import Severity
 from alertd.core.spend.bill import SUBSCRIPTION, Term
 from alertd.core.spend.subscription import latest_terms
 from alertd.core.words import format_age, format_instant
 
-_DAY_S = Decimal(86400)
-_MICRODAY = Decimal("0.000001")
-_GROUP = ("account", "owner", "product", "bought")
 _NEW_FOR = timedelta(days=1)
 """A purchase is news for so long; what was bought before alertd first looked is none."""
 
@@ -31,6 +26,7 @@ class SubscriptionRule(Rule):
 
     TYPE: ClassVar[str] = "subscription"
     NEEDS_ONE_OF: ClassVar[tuple[str, ...]] = ("ends_within", "on_new")
+    GROUP: ClassVar[tuple[str, ...]] = ("account", "owner", "product", "bought")
     HELP: ClassVar[str] = (
         "Days until the end of a fixed term that was not renewed, one alert per owner and product, "
         "which ends with a renewal or with the term; and one notification for each purchase."
@@ -60,14 +56,7 @@ class SubscriptionRule(Rule):
         if not self.ends_within and self.on_new is None:
             text = "ends_within and on_new are both missing; write at least one"
             yield "ends_within", f"{text}, e.g. ends_within: {{warning: 7d}}"
-        for (mild, long), (bad, short) in pairwise(sorted(self.ends_within.items())):
-            if not short < long:
-                yield "ends_within", f"ends_within: {bad.label} must be below {mild.label}, or it would never be seen"
-
-    @property
-    def group_keys(self) -> tuple[str, ...]:
-        """One alert per owner and product, and one for each purchase."""
-        return _GROUP
+        yield from falling_problems("ends_within", self.ends_within)
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge the term of each product that ends last, and what was bought of late."""
@@ -96,7 +85,8 @@ class SubscriptionRule(Rule):
         for term in facts.terms:
             group = _group(term, bought=f"{term.bought_at:%Y-%m-%dT%H:%M:%SZ}")
             age = facts.now - term.bought_at
-            is_news = term.is_new and age < _NEW_FOR and self._is_after_start(facts, term) and self._matches(term)
+            is_after_start = facts.watched_since is not None and term.bought_at > facts.watched_since
+            is_news = term.is_new and age < _NEW_FOR and is_after_start and self._matches(term)
             if is_news or group in watched:
                 yield self._bought(facts, term, group, self.on_new if is_news else None)
 
@@ -104,9 +94,6 @@ class SubscriptionRule(Rule):
         return (
             self.account.matches(term.account) and self.owner.matches(term.owner) and self.product.matches(term.product)
         )
-
-    def _is_after_start(self, facts: Facts, term: Term) -> bool:
-        return facts.watched_since is not None and term.bought_at > facts.watched_since
 
     def _sample(self, facts: Facts, term: Term, group: Labels, left: timedelta, reached: Severity | None) -> Sample:
         who = facts.owners.find(term.owner).name or term.owner or term.account
@@ -116,11 +103,11 @@ class SubscriptionRule(Rule):
             labels=(*self.labels, *(label for label in group if label[1])),
             account=term.account,
             headline=f"Subscription of {who} ({term.product}) {_what_became(term, facts.terms, left, reached)}",
-            value=_days(max(left, timedelta())),
+            value=days_of(max(left, timedelta())),
             unit=Unit.DAYS,
             reached=reached,
             held=reached,
-            thresholds=tuple((severity, _days(limit)) for severity, limit in sorted(self.ends_within.items())),
+            thresholds=tuple((severity, days_of(limit)) for severity, limit in sorted(self.ends_within.items())),
             as_of=facts.now,
             is_complete=not _gaps(facts, term.account),
             caveats=_gaps(facts, term.account),
@@ -136,7 +123,7 @@ class SubscriptionRule(Rule):
             labels=(*self.labels, *(label for label in group if label[1])),
             account=term.account,
             headline=f"{who} was bought as a subscription ({term.product}) for {format_usd(term.amount)}{until}",
-            value=_days(facts.now - term.bought_at),
+            value=days_of(facts.now - term.bought_at),
             unit=Unit.DAYS,
             reached=reached,
             held=reached,
@@ -148,7 +135,9 @@ class SubscriptionRule(Rule):
 
 
 def _group(term: Term, bought: str = "") -> Labels:
-    return tuple(zip(_GROUP, (term.account, term.owner, term.product_id or term.product, bought), strict=True))
+    return tuple(
+        zip(SubscriptionRule.GROUP, (term.account, term.owner, term.product_id or term.product, bought), strict=True)
+    )
 
 
 def _what_became(term: Term, terms: Iterable[Term], left: timedelta, reached: Severity | None) -> str:
@@ -178,7 +167,3 @@ def _gaps(facts: Facts, account: str) -> tuple[str, ...]:
     if book is None or book.failed_at is None:
         return ()
     return (f"the subscriptions of {account} could not be read since {format_instant(book.failed_at)}",)
-
-
-def _days(length: timedelta) -> Decimal:
-    return plain((Decimal(int(length.total_seconds())) / _DAY_S).quantize(_MICRODAY, ROUND_FLOOR))

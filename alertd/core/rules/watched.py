@@ -54,7 +54,7 @@ class Watched:
     @property
     def needs_balance(self) -> bool:
         """Whether an enabled rule looks at balances."""
-        return any(rule.needs_balance for rule in self.rules if rule.enabled)
+        return any(rule.NEEDS_BALANCE for rule in self.rules if rule.enabled)
 
     def read_from(self, now: datetime, view: View, category: str) -> int:
         """Return the first hour to read of a category; of subscriptions so far back that each running term is known."""

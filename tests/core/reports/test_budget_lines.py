@@ -15,22 +15,10 @@ from alertd.core.rules.base import Share
 from alertd.core.rules.budget import BudgetRule
 from alertd.core.rules.budget_amount import Moving
 from alertd.core.rules.facts import Facts
-from alertd.core.rules.standing import Forecast, GroupStanding, Standing
+from alertd.core.rules.standing import Forecast, rank_of
 from tests.core.builders import RUNNING, WARNING, desk_with, row, stand, usd
 
 MONTH = period_of(RUNNING, Period.MONTH, "UTC")
-STANDING = Standing(
-    budget=Usd(100),
-    spent=Usd(0),
-    expected=Usd(0),
-    period=MONTH,
-    timezone="UTC",
-    edge=RUNNING,
-    last_day=None,
-    forecast=None,
-)
-
-
 MONTHLY = BudgetRule(
     name="month", period=Period.MONTH, amount=usd("100"), group_by=("owner",), thresholds={WARNING: Share(Fraction(1))}
 )
@@ -105,8 +93,7 @@ def test_budgets_when_bills_are_missing_then_the_rule_is_not_complete() -> None:
 def test_rank_when_shares_are_compared_then_in_the_order_of_their_fractions_however_near() -> None:
     """The largest amounts that fit differ by one unit, and shares that are equal have one rank."""
     amounts = [(spent, budget) for budget in (2**63 - 1, 2**63 - 2, 7) for spent in (-3, 0, 1, budget - 1, budget)]
-    standings = [replace(STANDING, spent=Usd(spent), budget=Usd(budget)) for spent, budget in amounts]
-    found = [(GroupStanding(group=(), standing=one, is_complete=True).rank, one.share) for one in standings]
+    found = [(rank_of(Usd(spent), Usd(budget)), Fraction(spent, budget)) for spent, budget in amounts]
     for rank, share in found:
         for other_rank, other_share in found:
             assert (rank < other_rank) == (share < other_share)

@@ -360,7 +360,7 @@ def test_accounts_when_several_then_each_has_its_own_alert() -> None:
 
 def test_rule_when_asked_what_it_needs_then_balances_and_two_windows_of_usage() -> None:
     """Only what some rule needs is read."""
-    assert RUNWAY.needs_balance
-    assert not rolling().needs_balance
+    assert RUNWAY.NEEDS_BALANCE
+    assert not rolling().NEEDS_BALANCE
     assert RUNWAY.lookback() == timedelta(hours=144)
     assert RUNWAY.metrics == {Metric.PAY}

@@ -238,7 +238,7 @@ def at_its_own_value(rule: Rule, facts: Facts, chance: random.Random) -> Rule:
             return replace(
                 rule, thresholds={}, forecast={WARNING: Share(one.forecast_share + Fraction(beside, 10**12))}
             )
-        fastest = max((rate.times for rate in one.rates.at_least.values()), default=Fraction(0))
+        fastest = max((rate.times for rate in one.rates.windows.values()), default=Fraction(0))
         if way == "burn" and fastest > 0:
             limit = fastest + Fraction(beside, 10**12)
             return replace(rule, thresholds={}, burn={CRITICAL: Burn(rate=limit, windows=(3 * HOUR, HOUR))})
@@ -286,12 +286,12 @@ def test_reached_when_groups_are_passed_over_in_arrays_then_as_if_each_were_judg
 
 def test_judged_when_nothing_moved_then_no_group_is(monkeypatch: pytest.MonkeyPatch) -> None:
     """A poll that brings nothing asks no rule anything; one that moves a group asks for its sample alone."""
-    built: list[object] = []
+    built: list[Labels] = []
     make = RollingSpend._sample
 
-    def counted(self: RollingSpend, facts: Facts, one: object) -> object:
-        built.append(one)
-        return make(self, facts, one)  # type: ignore[arg-type]
+    def counted(self: RollingSpend, facts: Facts, edges: object, group: Labels, *others: object) -> object:
+        built.append(group)
+        return make(self, facts, edges, group, *others)  # type: ignore[arg-type]
 
     monkeypatch.setattr(RollingSpend, "_sample", counted)
     late = {FIRST + 70: 0.9}
@@ -314,7 +314,7 @@ def test_judged_when_nothing_moved_then_no_group_is(monkeypatch: pytest.MonkeyPa
     assert len(built) == 10
     # The row of one owner comes at 23:54.
     world.judge(first + timedelta(minutes=19))
-    assert [dict(one.group)["owner"] for one in built[10:]] == ["owner-39"]  # type: ignore[attr-defined]
+    assert [dict(group)["owner"] for group in built[10:]] == ["owner-39"]
     # What was planned of it is enough to stay below the line.
     planned = (PlannedSpend(amount=Usd(UNITS_PER_USD * 10**6), hours=HourRange(FIRST, FIRST + 96)),)
     built.clear()

@@ -34,16 +34,12 @@ class FailedRules(Rule):
         "be computed again it raises no alert, and its open alerts neither end nor change."
     )
     NOT_REPLAYED: ClassVar[str] = "it depends on evaluations, not on bills"
+    GROUP: ClassVar[tuple[str, ...]] = (LABEL,)
 
     @classmethod
     def watching(cls, *, notify: tuple[str, ...]) -> "FailedRules":
         """Build the rule."""
         return cls(name=NAME, description="alertd watches itself: this rule cannot be computed.", notify=notify)
-
-    @property
-    def group_keys(self) -> tuple[str, ...]:
-        """One alert per rule."""
-        return (LABEL,)
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge how the other rules were judged."""

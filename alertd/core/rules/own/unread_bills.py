@@ -35,6 +35,7 @@ class Blindness(Rule):
         "where Novita itself fails. Until bills are read again no new spend raises an alert: look in the console."
     )
     NOT_REPLAYED: ClassVar[str] = "it depends on reads, not on bills"
+    GROUP: ClassVar[tuple[str, ...]] = ("account",)
 
     limit: timedelta
 
@@ -47,11 +48,6 @@ class Blindness(Rule):
             limit=_POLLS_MISSED * poll_interval + settle_delay,
             notify=notify,
         )
-
-    @property
-    def group_keys(self) -> tuple[str, ...]:
-        """One alert per account."""
-        return ("account",)
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
         """Judge every account that is polled."""
