@@ -84,7 +84,7 @@ def numbered_from(moves: Iterable["Move"], first: int) -> list["Move"]:
 
 def _begin(past: Alert | None, sample: Sample, rule: Rule, reached: Severity, now: datetime) -> Alert:
     fires = rule.for_ <= _NO_WAIT
-    return Alert(
+    begun = Alert(
         fingerprint=fingerprint(rule.name, sample.group),
         rule=rule.name,
         type=rule.TYPE,
@@ -99,22 +99,13 @@ def _begin(past: Alert | None, sample: Sample, rule: Rule, reached: Severity, no
         threshold=sample.threshold_of(reached),
         unit=sample.unit,
         as_of=sample.as_of,
-        expected=sample.expected,
-        lagging=sample.lagging,
-        is_window=sample.is_window,
         is_complete=sample.is_complete,
         started_at=now,
         fired_at=now if fires else None,
         rule_digest=rule.digest(),
         peak=sample.value,
-        top=sample.top,
-        table_note=sample.table_note,
-        caveats=sample.caveats,
-        facts=sample.facts,
-        url=sample.url,
-        period_start=sample.period_start,
-        is_below=sample.is_below,
     )
+    return _observed(begun, sample, rule, is_judged=True)
 
 
 def _step_pending(alert: Alert, sample: Sample, rule: Rule, reached: Severity | None, now: datetime) -> Alert:

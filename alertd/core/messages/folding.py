@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from alertd.core.alerts.reason import NotifyReason
-from alertd.core.messages.outbox import EntryState, OutboxEntry
+from alertd.core.messages.outbox import OutboxEntry
 
 Place = tuple[str, str, str]
 """Receiver, recipient and an alert's fingerprint."""
@@ -34,8 +34,7 @@ def foldable(entry: OutboxEntry, waiting: Mapping[Place, Sequence[OutboxEntry]])
         else:
             # What came before a storm that includes the alert must not be sent after it.
             of_alert = []
-    is_free = all(old.state in {EntryState.PENDING, EntryState.BLOCKED} and not old.unknowns for old in of_alert)
-    return of_alert if is_free else []
+    return of_alert if all(old.is_unsent for old in of_alert) else []
 
 
 def _may_join(old: NotifyReason, new: NotifyReason) -> bool:

@@ -40,9 +40,8 @@ def is_written_anew(entry: OutboxEntry, now: datetime) -> bool:
     Not where a copy may have left: it is repeated as it was. Reports, tests and copies for the fallback receiver are of
     the moment that they name.
     """
-    is_unsent = entry.state in {EntryState.PENDING, EntryState.BLOCKED} and not entry.unknowns
     is_of_alerts = bool(entry.fingerprints) and entry.message.reason is not NotifyReason.UNDELIVERED
-    return is_unsent and is_of_alerts and now - entry.created_at >= _FRESH_FOR
+    return entry.is_unsent and is_of_alerts and now - entry.created_at >= _FRESH_FOR
 
 
 def withheld(entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], now: datetime) -> tuple[OutboxEntry, ...]:
@@ -57,16 +56,12 @@ def withheld(entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], now: d
     Returns:
         Nothing where one of them is to be sent.
     """
-    if not all(_may_wait(entry) and _is_all_unwanted(entry, alerts, now) for entry in entries):
+    may_wait = (each.is_unsent and each.message.reason in _WITHHELD and bool(each.fingerprints) for each in entries)
+    if not all(may_wait) or not all(_is_all_unwanted(entry, alerts, now) for entry in entries):
         return ()
     return tuple(
         replace(entry, state=EntryState.PENDING, not_before=now + _HOLD, first_attempt_at=None) for entry in entries
     )
-
-
-def _may_wait(entry: OutboxEntry) -> bool:
-    is_unsent = entry.state in {EntryState.PENDING, EntryState.BLOCKED} and not entry.unknowns
-    return is_unsent and entry.message.reason in _WITHHELD and bool(entry.fingerprints)
 
 
 def holds(waiting: Iterable[OutboxEntry], now: datetime) -> Holds:

@@ -96,6 +96,11 @@ class OutboxEntry:
         return self.first_attempt_at or self.not_before
 
     @property
+    def is_unsent(self) -> bool:
+        """Whether it still has to be sent, and no copy can have left."""
+        return self.state in {EntryState.PENDING, EntryState.BLOCKED} and not self.unknowns
+
+    @property
     def urgency(self) -> Urgency:
         """What kind of news it holds."""
         message = self.message

@@ -15,7 +15,7 @@ from alertd.core.hours import HOURS_PER_DAY, start_of
 from alertd.core.labels import Labels, Patterns
 from alertd.core.money import Usd, plain
 from alertd.core.resources import Resource, ResourceKey, ResourceKind
-from alertd.core.rules.facts import RESOURCES_FRESH, Facts
+from alertd.core.rules.facts import Facts
 from alertd.core.spend.contributors import largest_parts
 from alertd.core.spend.edges import edges_of
 from alertd.core.spend.runs import Run, runs
@@ -60,7 +60,9 @@ def running(facts: Facts) -> tuple[Running, ...]:
     rows = [*_billed(facts)]
     known = {row.key for row in rows}
     rows += (
-        _listed(facts, one) for one in facts.resources.values() if one.key not in known and _is_unbilled(facts, one)
+        _row(facts, *one.key, one, category="gpu", run=None, product="")
+        for one in facts.resources.values()
+        if one.key not in known and _is_unbilled(facts, one)
     )
     return tuple(sorted(rows, key=lambda row: (-(row.rate or 0), row.account, row.owner)))
 
@@ -93,15 +95,15 @@ def _billed(facts: Facts) -> Iterator[Running]:
         edges.cells.kept[_Products] = known = _Products()
     dearest: dict[Labels, tuple[Run, str]] = {}
     for group, run in found.items():
-        labels = dict(group)
-        resource = facts.resource_of(labels["account"], labels["owner"])
-        if run.hours and labels["owner"] and (resource is None or not resource.has_ended):
+        account, category, owner = (text for _, text in group)
+        resource = facts.resource_of(account, owner)
+        if run.hours and owner and (resource is None or not resource.has_ended):
             of_run, product = known.dearest.get(group, (None, ""))
             if of_run is not run:
                 parts = largest_parts(facts.spend, query, "amount", run.span, group, before=None, count=1)
                 product = parts[0].product if parts else ""
             dearest[group] = run, product
-            yield _of_run(facts, group, run, resource, product)
+            yield _row(facts, account, owner, resource, category=category, run=run, product=product)
     known.dearest = dearest
 
 
@@ -112,43 +114,25 @@ class _Products:
     dearest: dict[Labels, tuple[Run, str]] = field(default_factory=dict)
 
 
-def _of_run(facts: Facts, group: Labels, run: Run, resource: Resource | None, product: str) -> Running:
-    labels = dict(group)
-    since = start_of(run.span.start) if run.is_whole else None
+def _is_unbilled(facts: Facts, resource: Resource) -> bool:
+    # An endpoint that serves costs nothing until somebody asks it; an instance costs from its start on.
+    is_instance = resource.kind is ResourceKind.INSTANCE and resource.is_running
+    return is_instance and facts.resource_of(*resource.key) is not None
+
+
+def _row(
+    facts: Facts, account: str, owner: str, resource: Resource | None, *, category: str, run: Run | None, product: str
+) -> Running:
+    since = start_of(run.span.start) if run is not None and run.is_whole else None
+    share = newest_of(facts.utilization.get((account, owner), {}), facts.now)
     return Running(
-        account=labels["account"],
-        owner=labels["owner"],
-        name=facts.owners.find(labels["owner"]).name,
+        account=account,
+        owner=owner,
+        name=facts.owners.find(owner).name,
         product=product or (resource.product if resource is not None else ""),
-        category=labels["category"],
+        category=category,
         status=(resource.status if resource is not None else "") or BILLED,
         since=(resource.started_at if resource is not None else None) or since,
-        rate=run.rate,
-        utilization=_busy(facts, labels["account"], labels["owner"]),
+        rate=run.rate if run is not None else None,
+        utilization=None if share is None else plain(Decimal(share) / WHOLE),
     )
-
-
-def _is_unbilled(facts: Facts, resource: Resource) -> bool:
-    read_at = facts.resources_read.get(resource.account)
-    is_fresh = read_at is not None and facts.now - read_at <= RESOURCES_FRESH
-    # An endpoint that serves costs nothing until somebody asks it; an instance costs from its start on.
-    return is_fresh and resource.kind is ResourceKind.INSTANCE and resource.is_running
-
-
-def _listed(facts: Facts, resource: Resource) -> Running:
-    return Running(
-        account=resource.account,
-        owner=resource.id,
-        name=facts.owners.find(resource.id).name,
-        product=resource.product,
-        category="gpu",
-        status=resource.status,
-        since=resource.started_at,
-        rate=None,
-        utilization=_busy(facts, resource.account, resource.id),
-    )
-
-
-def _busy(facts: Facts, account: str, owner: str) -> Decimal | None:
-    share = newest_of(facts.utilization.get((account, owner), {}), facts.now)
-    return None if share is None else plain(Decimal(share) / WHOLE)
