@@ -5,7 +5,7 @@ A plan is data: rules in order of precedence. Its outcome depends on its seed, t
 time only, so that a run can be repeated. It sends nothing.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
@@ -104,10 +104,6 @@ class FaultPlan:
                 if chance < rule.per_10k:
                     return rule.faults[which % len(rule.faults)]
         return None
-
-    def plus(self, *rules: FaultRule) -> "FaultPlan":
-        """Return this plan with additional *rules*, which take precedence over its own."""
-        return replace(self, rules=rules + self.rules)
 
 
 NO_FAULTS = FaultPlan()

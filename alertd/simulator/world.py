@@ -158,25 +158,6 @@ class World:
         seen = (row for each in _chosen(category) for row in self.final_rows(each, *bounds))
         return _sum_usd(seen, owner_id)
 
-    def visible_spend(
-        self,
-        start: datetime,
-        end: datetime,
-        *,
-        now: datetime,
-        category: str | None = None,
-        owner_id: str | None = None,
-    ) -> Decimal:
-        """Return the exact USD of the rows starting in [start, end) as a reader at *now* sees them."""
-        start_s, end_s = int(start.timestamp()), int(end.timestamp())
-        seen = (
-            row
-            for each in _chosen(category)
-            for row in self.visible_rows(each, start_s, end_s, now=now)
-            if row.row.start_s >= start_s
-        )
-        return _sum_usd(seen, owner_id)
-
     def final_total(self, first_day: int, end_day: int) -> Money:
         """Return the final total of the days in [first_day, end_day), days since 1970, over all categories."""
         total = Money()

@@ -78,7 +78,7 @@ def test_rule_when_its_conditions_fit_then_the_request_fails(
 def test_plan_when_two_rules_fit_then_the_added_one_decides() -> None:
     """A test lays its outage over a background of mild faults."""
     hang = Fault(kind=FaultKind.HANG)
-    plan = FaultPlan(rules=(ALWAYS,)).plus(FaultRule(faults=(hang,), numbers=range(1)))
+    plan = FaultPlan(rules=(FaultRule(faults=(hang,), numbers=range(1)), ALWAYS))
     assert [plan.fault_for(call(0)), plan.fault_for(call(1))] == [hang, ALWAYS.faults[0]]
 
 

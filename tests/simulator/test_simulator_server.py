@@ -13,6 +13,7 @@ from alertd.simulator.faults import Fault, FaultKind, FaultPlan, FaultRule
 from alertd.simulator.scenarios import busy_month, large
 from alertd.simulator.server import BALANCE, BILL_LIST, KEY_BILL_LIST, MONTHLY_BILL, SUBSCRIPTIONS, BillingSimulator
 from alertd.simulator.world import CATEGORIES
+from tests.simulator.sums import visible_spend
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 NOW = START + timedelta(days=14, hours=11, minutes=20)
@@ -153,7 +154,7 @@ async def test_bills_when_read_then_add_up_to_the_truth(
 ) -> None:
     """Decimals where there are, else integers: together exactly what is visible, in every spelling."""
     end = START + timedelta(days=6)
-    visible = sim.world.visible_spend(START + timedelta(days=5), end, now=NOW, category=category)
+    visible = visible_spend(sim.world, START + timedelta(days=5), end, now=NOW, category=category)
     rows = [bill for bill in await bills(client, category) if starts_within(bill)]
     assert sum(map(amount, rows), Decimal(0)) == visible
     for bill in rows:

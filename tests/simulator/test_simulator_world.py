@@ -14,6 +14,7 @@ from alertd.simulator.rows import PROMPT, WHOLE, Publication, Row, Version, publ
 from alertd.simulator.scenarios import busy_month
 from alertd.simulator.world import CATEGORIES, World
 from tests.examples import examples
+from tests.simulator.sums import visible_spend
 
 MONDAY = datetime(2026, 1, 5, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -175,12 +176,12 @@ def test_spend_when_summed_then_equals_a_sum_by_hand() -> None:
     assert of.final_spend(MONDAY, day, category="llm") == Decimal("0.0000000024")
     assert of.final_spend(MONDAY + HOUR, MONDAY + 3 * HOUR, owner_id="gpu-1") == Decimal(4)
     assert of.final_spend(MONDAY - timedelta(days=9), MONDAY) == 0
-    assert of.visible_spend(MONDAY, day, now=MONDAY + 3 * HOUR, owner_id="gpu-1") in {
+    assert visible_spend(of, MONDAY, day, now=MONDAY + 3 * HOUR, owner="gpu-1") in {
         Decimal(4),
         Decimal(6),
         Decimal(2),
     }
-    assert of.visible_spend(MONDAY, day, now=day + 2 * HOUR) == of.final_spend(MONDAY, day)
+    assert visible_spend(of, MONDAY, day, now=day + 2 * HOUR) == of.final_spend(MONDAY, day)
 
 
 def test_spend_when_every_lateness_is_over_then_what_is_seen_is_the_truth() -> None:
@@ -189,10 +190,10 @@ def test_spend_when_every_lateness_is_over_then_what_is_seen_is_the_truth() -> N
     end = MONDAY + timedelta(days=20)
     settled = end + timedelta(days=7)
     for category in CATEGORIES:
-        seen = of.visible_spend(MONDAY, end, now=settled, category=category)
+        seen = visible_spend(of, MONDAY, end, now=settled, category=category)
         assert seen == of.final_spend(MONDAY, end, category=category), category
     # A week earlier the same range reads otherwise, or nothing would have been tested.
-    assert of.visible_spend(MONDAY, end, now=end) != of.final_spend(MONDAY, end)
+    assert visible_spend(of, MONDAY, end, now=end) != of.final_spend(MONDAY, end)
 
 
 @given(moments=st.lists(st.integers(0, 30 * 24 * 60), min_size=1, max_size=6))
@@ -205,7 +206,7 @@ def test_world_when_asked_in_any_order_then_answers_depend_on_the_instant_only(m
         now = MONDAY + timedelta(minutes=minutes)
         fresh = busy_month(3, MONDAY)
         since = now - timedelta(days=1)
-        assert asked.visible_spend(since, end, now=now) == fresh.visible_spend(since, end, now=now)
+        assert visible_spend(asked, since, end, now=now) == visible_spend(fresh, since, end, now=now)
 
 
 def test_world_when_more_is_asked_than_it_remembers_then_memory_is_bounded_and_answers_hold(
