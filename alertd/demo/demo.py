@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 
 from pydantic import SecretStr
 
+from alertd.clock import HandClock
 from alertd.core.actions import ActionRequest
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
@@ -28,7 +29,6 @@ from alertd.core.spend.view import SpendView
 from alertd.core.words import format_count, format_instant
 from alertd.daemon.app import App, open_app
 from alertd.daemon.poll import run_cycle
-from alertd.demo.clock import Clock
 from alertd.demo.pressed import stop_instance
 from alertd.novita.client import NovitaClient
 from alertd.novita.instances import InstanceClient
@@ -82,7 +82,7 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
     Returns:
         Whether the ledger equals what the simulator billed, to the last digit.
     """
-    clock = Clock(START)
+    clock = HandClock(START)
     world = SCENARIOS[SCENARIO](seed, START)
     tally = Tally()
     say(heading(world.summary))
@@ -110,7 +110,7 @@ async def run_demo(say: Callable[[str], None], *, seed: int) -> bool:
     return is_equal
 
 
-async def live_until(end: datetime, app: App, clock: Clock, tally: Tally, say: Callable[[str], None]) -> None:
+async def live_until(end: datetime, app: App, clock: HandClock, tally: Tally, say: Callable[[str], None]) -> None:
     """Advance the clock to an instant, and print each day."""
     while clock.now < end:
         await _turn(app, clock, tally)
@@ -119,7 +119,7 @@ async def live_until(end: datetime, app: App, clock: Clock, tally: Tally, say: C
 
 
 @asynccontextmanager
-async def demo_daemon(base_url: str, clock: Clock, *, rules: tuple[str, ...]) -> AsyncIterator[App]:
+async def demo_daemon(base_url: str, clock: HandClock, *, rules: tuple[str, ...]) -> AsyncIterator[App]:
     """
     Build the daemon as `alertd run` does, with a temporary store and no delay between retries.
 
@@ -162,7 +162,7 @@ async def _no_wait(_seconds: float) -> None:
     await asyncio.sleep(0)
 
 
-async def _turn(app: App, clock: Clock, tally: Tally, *, step: timedelta = STEP, everything: bool = False) -> None:
+async def _turn(app: App, clock: HandClock, tally: Tally, *, step: timedelta = STEP, everything: bool = False) -> None:
     """Advance the clock by a step, and run a cycle of the daemon."""
     clock.now += step
     report = await run_cycle(app, clock.now, everything=everything, clock=clock)

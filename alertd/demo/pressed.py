@@ -2,18 +2,18 @@
 
 from datetime import timedelta
 
+from alertd.clock import HandClock
 from alertd.core.actions import Act, ActionRequest, ActionState
 from alertd.core.alerts.acting import parse_action
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.daemon.app import App
-from alertd.demo.clock import Clock
 
 _TRIES = 5
 """How often people request again: a fault may refuse a simulated call."""
 
 
-async def carry_out(app: App, request: Request, clock: Clock) -> RequestOutcome:
+async def carry_out(app: App, request: Request, clock: HandClock) -> RequestOutcome:
     """
     Carry out a request to its end, while the simulated clock does not advance.
 
@@ -28,7 +28,7 @@ async def carry_out(app: App, request: Request, clock: Clock) -> RequestOutcome:
     return outcome
 
 
-async def stop_instance(app: App, clock: Clock, owner: str) -> ActionRequest | None:
+async def stop_instance(app: App, clock: HandClock, owner: str) -> ActionRequest | None:
     """Have an owner's instance stopped through its alert; return the request, None if nothing was stopped."""
     alerts = [one for one in app.cycle.open_alerts() if dict(one.group).get("owner") == owner and one.fired_at]
     for number in range(_TRIES if alerts else 0):

@@ -13,13 +13,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from alertd.clock import HandClock
 from alertd.core.alerts.request_outcome import RequestOutcome
 from alertd.core.alerts.requests import Request
 from alertd.core.rules.records import ReloadOutcome
 from alertd.core.words import format_instant
 from alertd.daemon.poll import renew_overview
 from alertd.daemon.status_page import serve_page
-from alertd.demo.clock import Clock
 from alertd.demo.demo import API_KEY, RULES, SCENARIO, START, Tally, demo_daemon, heading, live_until
 from alertd.demo.pressed import carry_out
 from alertd.errors import UserError
@@ -46,7 +46,7 @@ async def serve_demo(say: Callable[[str], None], *, seed: int, port: int, stop: 
     """
     _require_free(port)
     stop = stop or asyncio.Event()
-    clock, tally = Clock(START), Tally()
+    clock, tally = HandClock(START), Tally()
     world = SCENARIOS[SCENARIO](seed, START)
     say(heading(world.summary))
     async with (

@@ -129,3 +129,8 @@ class Entry:
                     yield (*location, index), str(one.value)
         elif isinstance(node.value, str):
             yield location, str(node.value)
+
+
+def entries_of(path: str, kind: str, items: Iterable[Node]) -> list[Entry]:
+    """Return the items of a list as entries, numbered from 1."""
+    return [Entry(path=path, kind=kind, number=number, node=one) for number, one in enumerate(items, start=1)]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from alertd.core.dataclass import dataclass
 from alertd.errors import Problem
-from alertd.rules_file.entry import Entry, Findings
+from alertd.rules_file.entry import Entry, Findings, entries_of
 from alertd.rules_file.remedy import closest, known_words, show
 from alertd.rules_file.sections import SECTIONS, TOP_LEVEL_KEYS, VERSION
 from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
@@ -34,18 +34,37 @@ def read_files(path: Path, findings: Findings) -> Joined:
     Whatever cannot be read or is not YAML becomes a problem; the other files are still read.
     """
     joined = Joined(files=rules_files(path, findings))
+    missing = f"there is no such file; {_STARTER}, ALERTD_RULES names another"
+    other = f"a rules file is a mapping with version: and rules:, not {{}}; {_STARTER}"
     for file in joined.files:
-        data = _bytes(file, findings)
-        if data is None:
-            continue
-        source = parse(data, str(file))
-        for problem in source.problems:
-            findings.add(problem)
-        if source.root is not None:
-            _join(str(file), source.root, joined, findings)
-        elif not source.problems:
-            findings.add(Problem(str(file), 1, 1, f"the file is empty; {_STARTER}"))
+        root = read_mapping(file, findings, missing=missing, empty=f"the file is empty; {_STARTER}", other=other)
+        if root is not None:
+            _join(str(file), root, joined, findings)
     return joined
+
+
+def read_mapping(file: Path, findings: Findings, *, missing: str, empty: str, other: str) -> Node | None:
+    """
+    Return the mapping that a file holds; None where it holds none, and why becomes a problem.
+
+    Args:
+        missing: What is said where there is no such file.
+        empty: And where nothing is in it.
+        other: And where something else is, with `{}` in its place.
+    """
+    data = _bytes(file, findings, missing)
+    if data is None:
+        return None
+    source = parse(data, str(file))
+    for problem in source.problems:
+        findings.add(problem)
+    root = source.root
+    if root is None and not source.problems:
+        findings.add(Problem(str(file), 1, 1, empty))
+    if root is None or isinstance(root.value, dict):
+        return root
+    findings.add(Problem(str(file), root.line, root.column, other.format(show(root.plain()))))
+    return None
 
 
 @contextmanager
@@ -76,12 +95,14 @@ def rules_files(path: Path, findings: Findings) -> list[Path]:
     return found
 
 
-def _bytes(file: Path, findings: Findings) -> bytes | None:
+def _bytes(file: Path, findings: Findings, missing: str) -> bytes | None:
     try:
         with open_ordinary(file) as stream:
             return stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
-        findings.add(Problem(str(file), 1, 1, f"there is no such file; {_STARTER}, ALERTD_RULES names another"))
+        findings.add(Problem(str(file), 1, 1, missing))
+    except IsADirectoryError:
+        findings.add(Problem(str(file), 1, 1, f"this is a folder; name the files in it, such as {file}/*.yaml"))
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else "its name is not one that a file can have"
         findings.add(Problem(str(file), 1, 1, f"cannot be read: {why}; check its permissions"))
@@ -89,12 +110,8 @@ def _bytes(file: Path, findings: Findings) -> bytes | None:
 
 
 def _join(path: str, root: Node, joined: Joined, findings: Findings) -> None:
-    if not isinstance(root.value, dict):
-        text = f"a rules file is a mapping with version: and rules:, not {show(root.plain())}; {_STARTER}"
-        findings.add(Problem(path, root.line, root.column, text))
-        return
     _check_version(path, root, findings)
-    for key, node in root.value.items():
+    for key, node in root.children.items():
         line, column = root.keys[key]
         if key in SECTIONS:
             joined.sections[key] += _entries(path, key, node, findings)
@@ -123,9 +140,7 @@ def _check_version(path: str, root: Node, findings: Findings) -> None:
 def _entries(path: str, section: str, node: Node, findings: Findings) -> list[Entry]:
     singular = SECTIONS[section].singular
     if isinstance(node.value, list):
-        return [
-            Entry(path=path, kind=singular, number=number, node=one) for number, one in enumerate(node.value, start=1)
-        ]
+        return entries_of(path, singular, node.value)
     if node.value is not None:
         # A section with nothing in it is one whose entries are all commented out.
         text = f"{section}: {show(node.plain())} is not a list; begin each {singular} with a dash (-)"

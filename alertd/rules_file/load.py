@@ -37,8 +37,7 @@ from alertd.rules_file.model import (
 from alertd.rules_file.receivers import parse_receiver
 from alertd.rules_file.references import KnownNames
 from alertd.rules_file.remedy import closest, known_words, show
-from alertd.rules_file.renamed import with_new_type
-from alertd.rules_file.rule_types import broken_rule_types, rule_type, rule_type_names
+from alertd.rules_file.rule_types import broken_rule_types, rule_type, rule_type_names, with_new_type
 from alertd.rules_file.sections import defaults_table
 from alertd.rules_file.summary import SummaryError, compile_summary
 from alertd.rules_file.values import Name, Names

@@ -5,12 +5,14 @@ Built-in types are imported when a rule names them, so that checking a small fil
 once, so that a broken one is named before anybody needs it.
 """
 
+from dataclasses import replace
 from functools import cache
 from inspect import isabstract
 
 from alertd.core.labels import FORMER_VALUES
 from alertd.core.rules.base import Rule
 from alertd.errors import UserError
+from alertd.rules_file.entry import Entry, Findings
 from alertd.rules_file.keys import key_table
 from alertd.rules_file.remedy import show
 from alertd.settings.installed import EntryPoint, entry_points
@@ -44,6 +46,18 @@ def rule_type_names() -> tuple[str, ...]:
         UserError: alertd's own are not among them: it is not installed properly.
     """
     return tuple(_points())
+
+
+def with_new_type(entry: Entry, findings: Findings) -> Entry:
+    """Return a rule under the present name of its type; an old name gets a warning."""
+    written = entry.node.children.get("type")
+    new = FORMER_NAMES.get(written.value) if written is not None and isinstance(written.value, str) else None
+    if written is None or new is None:
+        return entry
+    text = f"rule type {show(written.value)} is now called {show(new)}; write type: {new}"
+    findings.warn(entry.problem(("type",), text, has_keys=False))
+    children = {**entry.node.children, "type": replace(written, value=new)}
+    return replace(entry, node=replace(entry.node, value=children))
 
 
 @cache

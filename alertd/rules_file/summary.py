@@ -101,7 +101,6 @@ class LabelView:
 class Summary:
     """A compiled template; lives as long as its rule."""
 
-    text: str
     _template: "Template"
 
     def render(self, alert: Alert) -> str:
@@ -135,7 +134,7 @@ def compile_summary(text: str) -> Summary:
     try:
         tree = environment.parse(text)
         _check(tree)
-        summary = Summary(text, environment.from_string(text))
+        summary = Summary(environment.from_string(text))
     except TemplateSyntaxError as error:
         raise SummaryError(
             f"line {error.lineno} of the template: it is not understood; is a }}}} or a quote missing?"

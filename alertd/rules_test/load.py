@@ -7,19 +7,18 @@ Reads the test file and the rules that it names; `references.py` checks what a t
 from pathlib import Path
 
 from alertd.errors import Problem, RulesError
-from alertd.rules_file.entry import Entry, Findings
+from alertd.rules_file.entry import Entry, Findings, entries_of
 from alertd.rules_file.faults import Faults
-from alertd.rules_file.files import collector_paused
+from alertd.rules_file.files import collector_paused, read_mapping
 from alertd.rules_file.keys import read
 from alertd.rules_file.load import load_rules
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_file.references import check_unique
 from alertd.rules_file.remedy import show, unknown_key
-from alertd.rules_file.source import MAX_BYTES, Node, Number, parse
+from alertd.rules_file.source import Node, Number
 from alertd.rules_test import references
 from alertd.rules_test.model import LoadedTest, LoadedTests, RuleTest
 from alertd.rules_test.schema import RULES, TESTS
-from alertd.settings.text_file import open_ordinary
 
 _KEYS = (RULES, TESTS)
 
@@ -41,7 +40,6 @@ def load_tests(path: Path) -> LoadedTests:
     if findings.problems or rules is None:
         raise RulesError(findings.problems)
     return LoadedTests(
-        path=path,
         rules=rules,
         tests=tuple(test for test in tests if test is not None),
         warnings=tuple(
@@ -51,40 +49,15 @@ def load_tests(path: Path) -> LoadedTests:
 
 
 def _root(path: Path, findings: Findings) -> Node | None:
-    """Return the mapping in the file; None if there is none."""
-    data = _bytes(path, findings)
-    if data is None:
-        return None
-    source = parse(data, str(path))
-    for problem in source.problems:
-        findings.add(problem)
-    if source.root is None:
-        if not source.problems:
-            findings.add(Problem(str(path), 1, 1, "the file is empty; write rules: and tests:"))
-        return None
-    if not isinstance(source.root.value, dict):
-        text = f"a test file is a mapping with rules: and tests:, not {show(source.root.plain())}"
-        findings.add(Problem(str(path), source.root.line, source.root.column, text))
-        return None
-    for key, (line, column) in source.root.keys.items():
+    """Return the mapping that the file holds, None where it holds none."""
+    missing = "there is no such file; name the test files, such as tests/*_test.yaml"
+    empty = "the file is empty; write rules: and tests:"
+    other = "a test file is a mapping with rules: and tests:, not {}"
+    root = read_mapping(path, findings, missing=missing, empty=empty, other=other)
+    for key, (line, column) in root.keys.items() if root is not None else ():
         if key not in _KEYS:
             findings.add(Problem(str(path), line, column, unknown_key(key, _KEYS)))
-    return source.root
-
-
-def _bytes(path: Path, findings: Findings) -> bytes | None:
-    try:
-        with open_ordinary(path) as stream:
-            return stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        text = "there is no such file; name the test files, such as tests/*_test.yaml"
-    except IsADirectoryError:
-        text = f"this is a folder; name the files in it, such as {path}/*.yaml"
-    except (OSError, ValueError) as error:
-        why = error.strerror if isinstance(error, OSError) else "its name is not one that a file can have"
-        text = f"cannot be read: {why}; check its permissions"
-    findings.add(Problem(str(path), 1, 1, text))
-    return None
+    return root
 
 
 def _rules(path: Path, root: Node, findings: Findings) -> LoadedRules | None:
@@ -125,9 +98,7 @@ def _entries(path: Path, root: Node, findings: Findings) -> list[Entry]:
         text = f"tests: {show(node.plain())} is not a list; begin each test with a dash (-)"
         findings.add(Problem(str(path), node.line, node.column, text))
         return []
-    return [
-        Entry(path=str(path), kind="test", number=number, node=one) for number, one in enumerate(node.value, start=1)
-    ]
+    return entries_of(str(path), "test", node.value)
 
 
 def _test(entry: Entry, rules: LoadedRules | None, findings: Findings) -> LoadedTest | None:

@@ -7,7 +7,6 @@ offsets from it.
 
 from datetime import UTC, datetime, timedelta
 from fractions import Fraction
-from pathlib import Path
 from typing import Annotated
 
 from alertd.core.alert import AlertState
@@ -352,7 +351,6 @@ class LoadedTest:
 class LoadedTests:
     """A test file, checked, with the rules that it is about."""
 
-    path: Path
     rules: LoadedRules
     tests: tuple[LoadedTest, ...]
     warnings: tuple[str, ...]

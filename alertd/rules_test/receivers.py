@@ -11,6 +11,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel
 
+from alertd.clock import HandClock
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.dataclass import dataclass
 from alertd.core.messages.message import Message
@@ -29,7 +30,6 @@ from alertd.notify.base import (
 from alertd.notify.registry import notifier_class
 from alertd.outgoing.connections import Outgoing
 from alertd.rules_file.model import LoadedRules
-from alertd.rules_test.world import Clock
 
 # Valid as a token as well as a URL: notifiers check the form of both when they are built.
 _SECRET = "https://stand-in.invalid/"  # noqa: S105 -- stands in the place of one
@@ -64,7 +64,7 @@ class Recorder:
     pace: ClassVar[timedelta] = timedelta()
     can_look_up = False
 
-    def __init__(self, name: str, stands_for: Notifier, *, clock: Clock, sent: list[SentMessage]) -> None:
+    def __init__(self, name: str, stands_for: Notifier, *, clock: HandClock, sent: list[SentMessage]) -> None:
         self._name = name
         self._clock = clock
         self._sent = sent

@@ -11,7 +11,7 @@ from alertd.core.labels import Labels, Patterns
 from alertd.core.rules.own.names import OWN
 from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, PRODUCT_CATEGORIES
 from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES
-from alertd.rules_file.entry import Entry, Findings
+from alertd.rules_file.entry import Entry, Findings, entries_of
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_file.references import KnownNames, check_matchers
 from alertd.rules_file.remedy import closest, known_words, show
@@ -29,10 +29,7 @@ def parts(entry: Entry, key: str, kind: str) -> list[Entry]:
     if node is None:
         return []
     items = node.value if isinstance(node.value, list) else [node]
-    return [
-        Entry(path=entry.path, kind=f"{entry.subject}: {kind}", number=number, node=one)
-        for number, one in enumerate(items, start=1)
-    ]
+    return entries_of(entry.path, f"{entry.subject}: {kind}", items)
 
 
 def check_times(entry: Entry, test: RuleTest, findings: Findings) -> None:

@@ -10,6 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import field, replace
 from datetime import datetime, timedelta
 
+from alertd.clock import HandClock
 from alertd.core.alert import Alert, AlertState
 from alertd.core.alerts.silence import Silence, matchable
 from alertd.core.dataclass import dataclass
@@ -31,7 +32,7 @@ from alertd.rules_test.inline import InlineExecutor
 from alertd.rules_test.model import Acknowledgement, Expectation, RuleTest, SilenceEntry
 from alertd.rules_test.notation import offset_text
 from alertd.rules_test.receivers import Recorder, SentMessage
-from alertd.rules_test.world import BillsOfTest, Clock
+from alertd.rules_test.world import BillsOfTest
 from alertd.settings.model import Settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
@@ -73,7 +74,7 @@ async def observe(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notif
 @asynccontextmanager
 async def _daemon(test: RuleTest, rules: LoadedRules, receivers: dict[str, Notifier]) -> AsyncIterator["_Daemon"]:
     """Build what `alertd run` builds, over the test's bills, an in-memory store and receivers that only record."""
-    clock = Clock(test.start)
+    clock = HandClock(test.start)
     sent: list[SentMessage] = []
     notifiers: dict[str, Notifier] = {
         name: Recorder(name, real, clock=clock, sent=sent) for name, real in receivers.items()
@@ -130,7 +131,7 @@ class _Daemon:
     """The daemon of one test, and what has happened so far."""
 
     test: RuleTest
-    clock: Clock
+    clock: HandClock
     thread: StoreThread
     gateway: StoreGateway
     cycle: Cycle

@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from alertd.clock import HandClock
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of
 from alertd.core.money import UNITS_PER_USD, Usd
@@ -24,17 +25,6 @@ from alertd.rules_test.subscriptions import terms_of
 
 _NEVER = 2**62
 _SAMPLED_S = 300
-
-
-@dataclass(slots=True)
-class Clock:
-    """The test's clock, advanced by hand."""
-
-    now: datetime
-
-    def __call__(self) -> datetime:
-        """Return the simulated instant."""
-        return self.now
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +57,7 @@ class _Rows:
 class BillsOfTest:
     """The bills of one account, for the duration of one test."""
 
-    def __init__(self, test: RuleTest, account: str, *, is_only: bool, clock: Clock) -> None:
+    def __init__(self, test: RuleTest, account: str, *, is_only: bool, clock: HandClock) -> None:
         self._test = test
         self._account = account
         self._clock = clock

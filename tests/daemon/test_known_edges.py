@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from alertd.clock import HandClock
 from alertd.core.labels import Patterns
 from alertd.core.rules.spend_rule import SpendRule
 from alertd.core.spend.reading import Cadence
@@ -16,7 +17,7 @@ from alertd.daemon.plan import build_plan
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.rules_test.inline import InlineExecutor
 from alertd.rules_test.load import load_tests
-from alertd.rules_test.world import BillsOfTest, Clock
+from alertd.rules_test.world import BillsOfTest
 from alertd.settings.model import Settings
 from alertd.store.store import Store
 from alertd.store.thread import StoreThread
@@ -53,7 +54,7 @@ class Daemon:
         (path / "tests.yaml").write_text(TESTS)
         loaded = load_tests(path / "tests.yaml")
         test = loaded.tests[0].test
-        self.clock = Clock(START)
+        self.clock = HandClock(START)
         sources = {"default": BillsOfTest(test, "default", is_only=True, clock=self.clock)}
         settings = Settings.model_construct(poll_interval=timedelta(hours=1), settle_delay=timedelta(hours=2))
         plan = replace(build_plan(loaded.rules, settings, sources=sources, notifiers={}), categories=("gpu", "llm"))

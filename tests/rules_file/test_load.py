@@ -159,7 +159,7 @@ def test_owner_in_notify_when_written_then_kept_as_it_is(tmp_path: Path) -> None
         ),
         pytest.param(
             OPS + RULE.replace("name: a,", "name: a, owner: gpu.*,"),
-            ['5:22: rule "a": owner: "gpu.*" looks like a regular expression; only * ? [ab] stand'],
+            ['5:22: rule "a": owner: "gpu.*" looks like a regular expression; only * ? [ab] are wildcards'],
             id="a glob that looks like a regular expression",
         ),
         pytest.param(
