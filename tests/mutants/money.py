@@ -45,9 +45,9 @@ MONEY = (
     ),
     planted_bug(
         "fold what may have been sent",
-        "core.messages.folding",
-        "and not old.unknowns for old in of_alert)",
-        "for old in of_alert)",
+        "core.messages.outbox",
+        "EntryState.BLOCKED} and not self.unknowns",
+        "EntryState.BLOCKED}",
         "what may have arrived is not taken over",
         "tests/core/messages/test_dispatch.py",
     ),
