@@ -386,12 +386,9 @@ class Cycle:
         )
 
         def decide(waiting: Sequence[OutboxEntry]) -> Decisions:
+            state, silences = self.state, tuple(self.state.silences.values())
             decisions = dispatcher.decide(
-                moves,
-                alerts=self.state.alerts,
-                silences=tuple(self.state.silences.values()),
-                waiting=waiting,
-                is_first_cycle=self.state.is_fresh,
+                moves, alerts=state.alerts, silences=silences, waiting=waiting, is_first_cycle=state.is_fresh
             )
             # What quiet hours hold waits on where the time is not sure.
             return decisions if is_whole else replace(decisions, held={})
