@@ -249,8 +249,8 @@ SHOWN = (
     planted_bug(
         "announce every repeat for the time of the first",
         "queries.alert_history",
-        "interval = repeat_interval(rule, alert.repeat_count)",
-        "interval = repeat_interval(rule, 0)",
+        "due = repeat_at(alert, rule)",
+        "due = repeat_at(replace(alert, repeat_count=0), rule)",
         "`alertd explain` says when it is repeated",
         _HISTORY,
     ),
