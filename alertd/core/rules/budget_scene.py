@@ -13,7 +13,7 @@ from alertd.core.calendar import CalendarPeriod, period_before, period_of
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, whole_hours
 from alertd.core.labels import Labels, Patterns
-from alertd.core.money import MAX_UNITS, Usd
+from alertd.core.money import LARGEST_SUM, MAX_UNITS, Usd
 from alertd.core.rules.budget_amount import LastSpend, Moving, PeriodAmounts, names_of_singles
 from alertd.core.rules.budget_keys import BudgetKeys
 from alertd.core.rules.even_rate import RateScene
@@ -318,12 +318,18 @@ def forecast_of_all(scene: Scene, numbers: "NDArray[np.intp]", *, min_history: t
     outlook = scene.outlook() if scene.may_forecast(min_history) else None
     if outlook is None or not has_forecast(scene, outlook, numbers, min_history).all():
         return None
-    total = sum(scene.expected.values[numbers].tolist()) + sum(map(round, outlook.rest(numbers).tolist()))
+    total = _total(scene.expected.values[numbers]) + _total(np.rint(outlook.rest(numbers)))
     renewed = scene.allowances.renewed(scene.period.hours.end)
     if renewed or scene.allowances.plans:
         groups = [scene.sums.groups[number] for number in numbers.tolist()]
         total += sum(renewed.get(g, 0) + scene.allowances.ahead(g, scene.period.hours.end) for g in groups)
     return Usd(total)
+
+
+def _total(amounts: "NDArray[np.int64] | NDArray[np.float64]") -> int:
+    """Return the exact sum of whole amounts."""
+    fits = float(np.abs(amounts.astype(np.float64)).sum()) < LARGEST_SUM
+    return int(amounts.astype(np.int64).sum()) if fits else sum(map(int, amounts.tolist()))
 
 
 def has_forecast(
