@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import cast
 
+import pytest
 from pydantic import SecretStr
 from structlog.testing import capture_logs
 
@@ -150,6 +151,7 @@ def test_poll_when_one_category_hangs_then_what_the_others_brought_is_notified_b
     assert POLL.total_seconds() < pager.at_s < POLL.total_seconds() + 15
 
 
+@pytest.mark.slow
 def test_poll_when_one_category_fails_late_then_no_alert_on_it_ends_before_that_is_known(tmp_path: Path) -> None:
     """While a read goes on an alert may begin or rise only: the category that is awaited may be the one that fails."""
     loop, clock, failed_twice = HastyLoop(), VirtualClock(true=START), asyncio.Event()

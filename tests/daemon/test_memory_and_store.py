@@ -30,6 +30,7 @@ from alertd.store.store import Store
 from alertd.store.thread import StoreThread
 from tests.core.builders import HOUR, NOW, RUNNING, bill_rows, row, usd
 from tests.daemon.clock_life import Pager
+from tests.examples import rest_slow
 from tests.virtual_clock import VirtualClock
 from tests.web.house import Account
 
@@ -241,7 +242,7 @@ async def outcome(folder: Path, *, first: int | None, is_stored: bool) -> dict[s
         return {"alerts": life.alerts(), "sent": [what[1:] for what in life.pager.got], "open": entries}
 
 
-@pytest.mark.parametrize("is_stored", [False, True], ids=["nothing was stored", "only the answer was lost"])
+@pytest.mark.parametrize("is_stored", rest_slow([False, True]), ids=["nothing was stored", "only the answer was lost"])
 async def test_poll_when_any_call_of_the_store_fails_then_memory_is_what_is_stored_and_all_ends_alike(
     tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, undisturbed: dict[str, Any], is_stored: bool
 ) -> None:

@@ -80,6 +80,7 @@ def test_lease_when_closed_then_the_next_one_has_it_at_once(url: str) -> None:
         assert holder(url) is None
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ahead", ["1 hour 12 seconds", "1 day", "10 years"])
 def test_lease_when_the_clock_of_the_database_is_put_back_after_its_holder_died_then_is_free(
     postgres: PostgresServer, url: str, ahead: str
@@ -162,6 +163,7 @@ def test_lease_when_its_holder_is_in_the_middle_of_a_transaction_then_whoever_ta
                 save(store, 1)
 
 
+@pytest.mark.slow
 def test_lease_when_many_start_at_once_on_an_empty_database_then_one_has_it(url: str) -> None:
     """Replicas are deployed together."""
 
@@ -205,6 +207,7 @@ def test_kill_when_committing_then_what_was_said_to_be_stored_is(postgres: Postg
         assert store.check() == []
 
 
+@pytest.mark.slow
 def test_watch_when_the_database_is_cut_off_then_says_so_and_sees_again(postgres: PostgresServer, url: str) -> None:
     """A replica must not take a database that it cannot ask for one that nobody holds."""
     address = parse_database_url(url)
