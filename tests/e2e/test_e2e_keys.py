@@ -55,6 +55,7 @@ def shown_spend(alertd: Alertd, *arguments: str) -> list[dict[str, Any]]:
     return found
 
 
+@pytest.mark.slow
 def test_leaked_key_when_it_spends_then_notified_by_its_name_and_counted_once(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:

@@ -68,6 +68,7 @@ def test_planned_spend_when_its_amount_was_used_up_weeks_ago_then_only_the_rest_
     assert (alert["value"], alert["threshold"], alert["complete"]) == ("360", "350", True)
 
 
+@pytest.mark.slow
 def test_open_alert_when_its_spend_is_planned_by_an_edit_then_it_ends(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:

@@ -93,6 +93,7 @@ def test_report_when_a_category_cannot_be_read_then_comes_all_the_same_and_says_
     assert "Not complete: llm could not be read since" in json.loads(post.body)["commonAnnotations"]["description"]
 
 
+@pytest.mark.slow
 def test_once_when_a_report_is_due_then_sends_it_and_a_second_run_does_not(
     alertd: Alertd, world: BillingWorld, hook: Hook, slack: SlackDouble, mail: MailDouble
 ) -> None:

@@ -106,6 +106,7 @@ def test_old_data_when_alertd_is_restarted_often_then_is_deleted_once_a_day_all_
     assert [seen.index(each) for each in seen] == [0, 0, 2, 2, 2]
 
 
+@pytest.mark.slow
 def test_second_daemon_when_one_runs_then_is_refused_with_its_pid(
     alertd: Alertd, world: BillingWorld, hook: Hook
 ) -> None:

@@ -29,6 +29,7 @@ def updated(request: pytest.FixtureRequest, alertd: Alertd, world: BillingWorld,
     return alertd
 
 
+@pytest.mark.slow
 def test_update_when_the_daemon_starts_then_what_is_open_stays_and_nothing_is_notified_twice(
     updated: Alertd, world: BillingWorld, hook: Hook
 ) -> None:
