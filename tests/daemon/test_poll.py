@@ -1,7 +1,7 @@
 """A poll, and `run --once`: what each of its parts adds to whether all went well, and what is kept of it."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +10,7 @@ from alertd.core.reports.overview import Overview
 from alertd.daemon.poll import poll, renew_overview, run_once
 from alertd.errors import StoreError
 from alertd.notify.base import NotSent
+from alertd.queries.cycle_report import CycleReport
 from tests.daemon.clock_life import Life, living
 from tests.daemon.test_clock_life import billing
 from tests.virtual_clock import VirtualClock
@@ -67,18 +68,28 @@ async def test_once_when_a_part_fails_then_not_well_and_the_others_are_done(
         assert bool(life.sent) is (spoil is not no_receiver)
 
 
-async def test_poll_when_another_is_planned_then_that_is_kept_with_the_clock(tmp_path: Path) -> None:
+async def test_poll_when_another_is_planned_then_that_is_kept_with_the_clock(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """`alertd status` shows both; a poll that nobody planned takes the plan of before away."""
-    clock = VirtualClock()
+    clock, took = VirtualClock(), timedelta(seconds=7)
     async with living(tmp_path, clock, billing=billing(clock)) as life:
+        run = life.app.cycle.run
+
+        async def slow(now: datetime, *, everything: bool) -> CycleReport:
+            report = await run(now, everything=everything)
+            clock.pass_time(took)
+            return report
+
         at = clock.true + timedelta(minutes=10)
         await poll(life.app, next_at=at)
         kept = await life.app.gateway.call(lambda store: (store.meta.next_poll_at, store.meta.clock.checked_at))
         assert kept == (at, clock.true)
+        monkeypatch.setattr(life.app.cycle, "run", slow)
         await poll(life.app)
         assert await life.app.gateway.call(lambda store: store.meta.next_poll_at) is None
         (last,) = await life.app.gateway.call(lambda store: store.cycles.last(1))
-        assert (last.is_ok, last.started_at, last.finished_at) == (True, clock.true, clock.true)
+        assert (last.is_ok, last.started_at, last.finished_at) == (True, clock.true - took, clock.true)
         assert life.app.figures.cycles["ok"] == 2
 
 

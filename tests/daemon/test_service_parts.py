@@ -11,8 +11,9 @@ from pydantic import SecretStr
 from alertd.daemon import service as service_module
 from alertd.daemon.schedule import Schedule
 from alertd.notify.delivery.deliver import Delivery
-from tests.core.builders import HOUR
+from tests.core.builders import HOUR, NOW
 from tests.daemon.serving import serving, until
+from tests.doubles import Fault
 from tests.virtual_clock import VirtualClock
 from tests.web.house import Account
 
@@ -109,3 +110,32 @@ async def test_poll_when_a_day_has_not_passed_then_spend_and_messages_are_kept_f
         "before_hour": int((now - timedelta(days=400)).timestamp()) // 3600,
         "before": now - timedelta(days=90),
     }
+
+
+async def test_service_when_it_runs_then_announces_its_next_poll_and_keeps_what_slack_shows(tmp_path: Path) -> None:
+    """Without the page, `/alertd budgets` in Slack is why the overview is made; `alertd status` has the rest."""
+    async with serving(tmp_path) as served:
+        await served.polled()
+        next_at = await served.app.gateway.call(lambda store: store.meta.next_poll_at)
+        assert served.app.figures.overview is not None
+    assert next_at is not None
+    assert NOW < next_at <= NOW + timedelta(minutes=10)
+
+
+async def test_overview_when_neither_page_nor_slack_show_it_then_not_made(tmp_path: Path) -> None:
+    """It takes a second where there is a year of history."""
+    async with serving(tmp_path, slack_app_token=None) as served:
+        await served.polled()
+        assert served.app.figures.overview is None
+
+
+async def test_stop_when_a_message_is_under_way_then_its_answer_is_waited_for(tmp_path: Path) -> None:
+    """What is cut is unknown, and may be sent twice after the next start."""
+    async with serving(tmp_path) as served:
+        served.slack.faults.append(Fault(status=200, body=b'{"ok": true, "channel": "C1", "ts": "1.1"}', hangs=True))
+        await until(lambda: not served.slack.faults)
+        served.signals.stop.set()
+        await until(lambda: "STOPPING=1" in served.manager.heard)
+        served.slack._hanging.set()
+        await until(lambda: served.app.figures.notifications["finops", "delivered"] == 1)
+    assert served.app.figures.notifications["finops", "unknown"] == 0

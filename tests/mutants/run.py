@@ -96,7 +96,7 @@ def plant_all(
     for mutant in mutants:
         mutant.planted()
     files = {test.partition("::")[0] for mutant in mutants for test in mutant.tests}
-    files |= {file for mutant in mutants for stage in list(stages_of(mutant.module))[:stages] for file in stage}
+    files |= {file for mutant in mutants for stage in stages_of(mutant.module)[:stages] for file in stage}
     planter = Planter(mutants, stages, most_s, jobs, report)
     memory = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="alertd-mutants-", dir=memory) as folder:
@@ -160,7 +160,7 @@ def _verdict(mutant: Mutant) -> Verdict:
 def _stages(mutant: Mutant, stages: int) -> Iterator[list[str]]:
     if mutant.tests:
         yield list(mutant.tests)
-    yield from list(stages_of(mutant.module))[:stages]
+    yield from stages_of(mutant.module)[:stages]
 
 
 def _items(session: pytest.Session, names: Sequence[str], red: set[str], words: set[str]) -> list[pytest.Item]:

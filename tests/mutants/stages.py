@@ -1,7 +1,6 @@
 """Chooses the tests that matter for a module, the nearest first."""
 
 import re
-from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -10,17 +9,16 @@ _LEFT_OUT = {"e2e", "demo", "mutants", "fuzz", "simulation", "simulator", "bench
 """Rooms whose tests start processes, which a planted bug does not reach, or take long."""
 
 
-def stages_of(module: str) -> Iterator[list[str]]:
-    """Yield test files: those that name the module, the rest of its room, those that name what imports it."""
+@cache
+def stages_of(module: str) -> tuple[list[str], ...]:
+    """Return test files: those that name the module, the rest of its room, those that name what imports it."""
     direct = {path for path, text in _tests().items() if _names(text, module)}
     direct |= {path for path in _tests() if path.stem == f"test_{module.rpartition('.')[2]}"}
     room = ROOT.joinpath("tests", *module.split(".")[1:-1])
     near = {path for path in _tests() if path.parent == room} - direct
     users = [user for user, text in _product().items() if _names(text, module)]
     far = {path for path, text in _tests().items() if any(_names(text, user) for user in users)} - direct - near
-    for stage in (direct, near, far):
-        if stage:
-            yield sorted(str(path.relative_to(ROOT)) for path in stage)
+    return tuple(sorted(str(path.relative_to(ROOT)) for path in stage) for stage in (direct, near, far) if stage)
 
 
 def _names(text: str, module: str) -> bool:
