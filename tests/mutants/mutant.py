@@ -20,6 +20,11 @@ class Mutant:
     tests: tuple[str, ...] = ()
     """Files or tests to run first, as those that are known to find it."""
 
+    @property
+    def start(self) -> int:
+        """Where in the module's text the bug begins, in characters."""
+        return self.at if self.at is not None else path_of(self.module).read_text(encoding="utf-8").index(self.before)
+
     def planted(self) -> str:
         """
         Return the module's text with the bug in it.

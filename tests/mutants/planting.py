@@ -11,7 +11,7 @@ import json
 import os
 import sys
 from collections.abc import Sequence
-from importlib.util import spec_from_loader
+from importlib.util import spec_from_file_location
 from pathlib import Path
 from types import CodeType, ModuleType
 
@@ -47,7 +47,7 @@ class PlantedFinder(importlib.abc.MetaPathFinder):
         if fullname != self._module:
             return None
         loader = PlantedLoader(fullname, str(self._path), self._source)
-        return spec_from_loader(fullname, loader, origin=str(self._path))
+        return spec_from_file_location(fullname, self._path, loader=loader)
 
 
 def path_of(module: str) -> Path:

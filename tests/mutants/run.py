@@ -142,14 +142,21 @@ def _verdict(mutant: Mutant) -> Verdict:
         pairs = []
     red: set[str] = set()
     found = ""
-    words = {part for old, _ in pairs for part in old.co_qualname.split(".")} | {mutant.module.rpartition(".")[2]}
-    for names in _stages(mutant, held.stages):
+    rounds = [(names, bool(pairs)) for names in _stages(mutant, held.stages)]
+    if pairs:
+        # What was remembered of calls while tests were collected hides a bug from every fork.
+        rounds.append((rounds[0][0], False))
+    for names, is_forked in rounds:
         while True:
-            if pairs:
-                found = _failure_in_fork(held, _items(session, names, red, words), pairs)
+            if is_forked:
+                found = _failure_in_fork(held, _items(session, names, red, mutant), pairs)
             else:
                 found = _failure_of_import(names, mutant, red)
-            if not found or "::" not in found or not _failure_in_fork(held, _items(session, [found], set(), set()), []):
+            if (
+                not found
+                or "::" not in found
+                or not _failure_in_fork(held, _items(session, [found], set(), mutant), [])
+            ):
                 break
             red.add(found)
         if found:
@@ -163,12 +170,14 @@ def _stages(mutant: Mutant, stages: int) -> Iterator[list[str]]:
     yield from stages_of(mutant.module)[:stages]
 
 
-def _items(session: pytest.Session, names: Sequence[str], red: set[str], words: set[str]) -> list[pytest.Item]:
-    """Return the tests of files, or those named: those whose files have words first, what starts processes last."""
+def _items(session: pytest.Session, names: Sequence[str], red: set[str], mutant: Mutant) -> list[pytest.Item]:
+    """Return the tests of files, or those named: those of the module's room first, what starts processes last."""
+    *_, room, name = mutant.module.split(".")
+    words = {name, *re.findall(r"def (\w+)", mutant.planted()[: mutant.start])[-1:]}
 
-    def rank(item: pytest.Item) -> tuple[bool, int]:
-        named = words & _words(item.path)
-        return any(word in item.nodeid for word in _HEAVY), -len(named)
+    def rank(item: pytest.Item) -> tuple[bool, bool, int]:
+        is_heavy = any(word in item.nodeid for word in _HEAVY)
+        return is_heavy, item.path.parent.name != room, -len(words & _words(item.path))
 
     chosen = [item for item in session.items if {item.nodeid, item.nodeid.partition("::")[0]} & set(names)]
     return sorted((item for item in chosen if item.nodeid not in red), key=rank)
