@@ -55,8 +55,8 @@ def lost(count: int, *, show_all: bool) -> str:
 
 
 def changed(count: int, *, show_all: bool) -> str:
-    one, other = an_episode, lambda number: replace(an_episode(number), severity=Severity.CRITICAL)
-    pairs = tuple(RuleChange(before=one(number), after=other(number)) for number in range(count))
+    episodes = map(an_episode, range(count))
+    pairs = tuple(RuleChange(before=one, after=replace(one, severity=Severity.CRITICAL)) for one in episodes)
     found = Comparison(only_before=(), only_after=(), changed=pairs, same=0)
     return comparison_text(a_replay(), a_replay(), found, names=["a", "b"], show_all=show_all)
 
