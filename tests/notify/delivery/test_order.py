@@ -117,6 +117,13 @@ def test_edit_when_its_message_waits_still_then_is_not_due() -> None:
     assert due_edits([stuck, about(2, "a", UPDATED), about(3, "b", UPDATED)], NOW) == [about(3, "b", UPDATED)]
 
 
+def test_edit_when_an_earlier_one_of_its_alert_waits_then_is_not_made_before_it() -> None:
+    """The message would show the older words in the end."""
+    waits = about(1, "a", CORRECTED, not_before=NOW + SECOND)
+    assert ready([waits, about(2, "a", UPDATED)], NOW) == {}
+    assert [head.id for head in ready([waits, about(2, "b", UPDATED)], NOW).values()] == [2]
+
+
 def after_many_ended(number: int, *, with_targets: bool) -> tuple[MemoryOutbox, int]:
     """An outbox with an edit for each of many alerts, and then a fresh critical one; and its id."""
     outbox = MemoryOutbox()

@@ -139,6 +139,8 @@ async def test_lookup_when_the_reply_was_not_broadcast_then_finds_it_in_the_thre
     slack.faults.append(Fault(is_accepted=True))
     repeat = firing_message(reason=NotifyReason.REPEAT)
     await notifier.send(envelope(repeat, key="b" * 32, recipient="#finops", thread_ref=first.ref))
+    # A thread has pages, too.
+    slack.page_size = 1
     found = await notifier.find("b" * 32, recipient="#finops", since=SINCE, thread_ref=first.ref)
     assert found == Delivered(f"C0000FINOPS/{slack.shown()[1]['ts']}")
     assert await notifier.find("b" * 32, recipient="#finops", since=SINCE) == NotFound()
