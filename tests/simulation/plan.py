@@ -151,9 +151,12 @@ class Kill:
 
     def __str__(self) -> str:
         side = "before" if self.is_before else "after"
-        where = f"{side} request {self.sends} is taken" if self.sends else f"{self.steps} steps"
-        where = f"{side} commit {self.commits}" if self.commits else where
-        return f"at {when_text(self.at_s)} the process is killed ({where} later), and back after {self.back_after_s} s"
+        where = f"{self.steps} steps later"
+        if self.sends:
+            where = f"{side} its request {self.sends} from then on is taken"
+        if self.commits:
+            where = f"{side} its commit {self.commits} from then on"
+        return f"at {when_text(self.at_s)} the process is killed ({where}), and back after {self.back_after_s} s"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

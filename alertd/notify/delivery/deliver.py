@@ -16,7 +16,7 @@ from alertd.core.messages.rebase import rebased_entry
 from alertd.core.messages.storm import with_worst
 from alertd.errors import StoreError
 from alertd.log import get_logger
-from alertd.notify.base import CannotLook, Envelope, Lookup, Mirror, Notifier, NotSent, Unknown, stands_in
+from alertd.notify.base import CannotLook, Envelope, Lookup, Notifier, NotSent, Unknown, is_mirror, stands_in
 from alertd.notify.delivery.attempt import answered, attempt
 from alertd.notify.delivery.backoff import GIVE_UP_AFTER, MOST_UNKNOWNS
 from alertd.notify.delivery.edit_targets import EditTargets
@@ -139,7 +139,7 @@ class Delivery:
         notifier = self._notifiers.get(entry.receiver)
         looks = notifier is not None and notifier.can_look_up
         deadline = notifier.deadline if notifier is not None else timedelta()
-        mirrors = isinstance(notifier, Mirror)
+        mirrors = is_mirror(notifier)
         settled = found_sending(entry, now=self._now(), can_look_up=looks, deadline=deadline, may_repeat=mirrors)
         await self._record(entry, settled, "unknown")
 
@@ -274,7 +274,7 @@ class Delivery:
                 # Due since a moment: which message it is to change is asked at the next turn.
                 return False
             thread_ref = await self._outbox.thread_ref(entry)
-            notified = await self._outbox.notified(entry) if isinstance(notifier, Mirror) else ()
+            notified = await self._outbox.notified(entry) if is_mirror(notifier) else ()
             if not await self._outbox.replace_entry(entry, claimed, add=(), outcome=""):
                 return False
             self._leaving.add(entry.id)
@@ -293,7 +293,7 @@ class Delivery:
             is_plain=entry.is_plain,
         )
         outcome = await attempt(notifier, envelope)
-        if (target or isinstance(notifier, Mirror)) and isinstance(outcome, Unknown):
+        if (target or is_mirror(notifier)) and isinstance(outcome, Unknown):
             # Made twice it is the same: no answer means no more than that it is to be made again.
             outcome = NotSent(outcome.reason)
         settled = settle(
