@@ -118,7 +118,8 @@ class Oracle:
             until_s = until.timestamp() - self._world.start_s if until is not None else 1e12
             self._silenced[alert["fingerprint"]] = max(until_s, self._silenced.get(alert["fingerprint"], 0.0))
         if kind == "unsilence":
-            self._silenced.pop(alert["fingerprint"], None)
+            # As where a silence ends by itself: the next poll notifies.
+            self._silenced[alert["fingerprint"]] = at_s
         if kind == "stop":
             self._stop_asks[alert["owner"]] = self._stop_asks.get(alert["owner"], 0) + 1
 
