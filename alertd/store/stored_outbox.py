@@ -74,7 +74,8 @@ class StoredOutbox:
         if len(entry.fingerprints) != 1 or entry.message.reason not in _CONTINUATIONS:
             return ""
 
-        return await self._thread.call(lambda store: _last_ref(store, entry, _BEGINNINGS))
+        first = await self._thread.call(lambda store: _delivered_first(_earlier(store, entry, _BEGINNINGS)))
+        return first.ref if first is not None else ""
 
     async def targets(self, edits: Sequence[OutboxEntry]) -> Mapping[int, Target]:
         """Return by id the delivered message that each edit is to change; edits without one are left out."""
@@ -133,18 +134,19 @@ def _target(store: Store, edit: OutboxEntry) -> Target | None:
         for known in _earlier(store, edit, _BEGINNINGS)
         if _is_alone(known) or known.message.alerts[0].fingerprint == edit.fingerprints[0]
     ]
-    if not began or not began[-1].ref:
+    first = _delivered_first(began)
+    if first is None:
         return None
-    return Target(ref=began[-1].ref, storm=None if _is_alone(began[-1]) else began[-1].message)
+    return Target(ref=first.ref, storm=None if _is_alone(first) else first.message)
 
 
 def _is_alone(entry: OutboxEntry) -> bool:
     return len(entry.fingerprints) == 1
 
 
-def _last_ref(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]) -> str:
-    earlier = _earlier(store, entry, reasons)
-    return earlier[-1].ref if earlier else ""
+def _delivered_first(entries: Sequence[OutboxEntry]) -> OutboxEntry | None:
+    """Return the first that has arrived: a storm may speak later of an alert that began in a message of its own."""
+    return next((entry for entry in entries if entry.ref), None)
 
 
 def _earlier(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]) -> list[OutboxEntry]:

@@ -137,3 +137,25 @@ async def test_update_when_the_alert_began_in_a_storm_then_changes_that_only_for
     ]
     found = await StoreGateway(thread).targets([replace(edit, id=n) for n, edit in enumerate(shown, 10)])
     assert found == {10: Target(ref=storm.ref, storm=storm.message)}
+
+
+async def test_update_when_a_storm_speaks_of_an_alert_that_began_alone_then_its_own_message_is_changed(
+    thread: StoreThread,
+) -> None:
+    """Each alert is one message in the channel: it said "firing" for ever, and the end was in the storm's thread."""
+    stage = Stage(audience=replace(EDITING, default=("finops",)))
+    stage.cycle({"gpu-0": "60"})
+    stage.cycle({f"gpu-{n}": "70" if n else "120" for n in range(6)})
+    own, storm = [entry for entry in await kept(thread, stage.decided) if not entry.message.reason.is_edit]
+    assert storm.message.reason is NotifyReason.STORM
+    assert storm.message.alerts[0].fingerprint == own.fingerprints[0]
+    edit = replace(
+        own,
+        id=99,
+        key="later",
+        message=replace(own.message, reason=NotifyReason.UPDATED, alerts=storm.message.alerts[:1]),
+    )
+    end = replace(edit, message=replace(edit.message, reason=NotifyReason.RESOLVED))
+    gateway = StoreGateway(thread)
+    assert await gateway.targets([edit]) == {99: Target(ref=own.ref)}
+    assert await gateway.thread_ref(end) == own.ref
