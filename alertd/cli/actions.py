@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare_to_ask, print_json
+from alertd.cli.common import prepare_to_ask, print_json, read_store
 from alertd.cli.tables import table
 from alertd.core.instant import iso_instant, iso_instant_or_none
 
@@ -23,13 +23,8 @@ Examples:
 @click.pass_context
 def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show requests to stop or start instances, newest first."""
-    from alertd.store.store import Store
-
-    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
-    try:
+    with read_store(prepare_to_ask(ctx)) as store:
         found = store.actions.all_requests()[::-1]
-    finally:
-        store.close()
     if as_json:
         print_json([_json(request) for request in found])
     elif found:

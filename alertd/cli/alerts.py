@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import has_colour, now_of, prepare_to_ask, print_json
+from alertd.cli.common import has_colour, now_of, prepare_to_ask, print_json, read_store
 from alertd.cli.tables import table
 from alertd.core.printable import escape_controls
 from alertd.core.severity import Severity
@@ -40,15 +40,10 @@ def command(ctx: click.Context, *, show_all: bool, as_json: bool, fail_on: str |
     from alertd.core.alerts.mutes import mutes_of, mutes_text
     from alertd.core.messages.holding import holds
     from alertd.queries.alert_json import alert_json
-    from alertd.store.store import Store
 
-    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
-    try:
-        with store.snapshot():
-            alerts, waiting = store.alerts.all_alerts(), store.outbox.open_entries()
-            now = now_of(store)
-    finally:
-        store.close()
+    with read_store(prepare_to_ask(ctx)) as store, store.snapshot():
+        alerts, waiting = store.alerts.all_alerts(), store.outbox.open_entries()
+        now = now_of(store)
     # An alert that never left pending is of no interest once it has ended.
     shown = [alert for alert in alerts if alert.state is not AlertState.RESOLVED or alert.fired_at is not None]
     if not show_all:

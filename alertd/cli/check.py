@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare, prepare_to_check
+from alertd.cli.common import prepare, prepare_to_check, read_store
 from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
@@ -122,17 +122,12 @@ def _unmatched(rules: "LoadedRules", settings: "AskedSettings") -> "Iterator[Pro
     from alertd.errors import Problem, StoreError
     from alertd.queries.unmatched import read_unmatched
     from alertd.store.opening import is_there
-    from alertd.store.store import Store
 
-    url = settings.store_url()
     try:
-        if not is_there(url):
+        if not is_there(settings.store_url()):
             return
-        store = Store.open_read_only(url)
-        try:
+        with read_store(settings) as store:
             found = read_unmatched(store, rules.rules, rules.owners)
-        finally:
-            store.close()
     except StoreError as error:
         yield Problem(str(rules.files[0]), 1, 1, f"the names in filters are not compared with stored spend: {error}")
         return

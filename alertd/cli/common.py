@@ -134,15 +134,27 @@ def stored_now(settings: "Settings | AskedSettings") -> datetime:
     """
     from alertd.clock import utc_now
     from alertd.store.opening import is_there
-    from alertd.store.store import Store
 
     if not is_there(settings.store_url()):
         return utc_now()
-    store = Store.open_read_only(settings.store_url())
-    try:
+    with read_store(settings) as store:
         return now_of(store)
-    finally:
-        store.close()
+
+
+@contextmanager
+def read_store(settings: "Settings | AskedSettings") -> "Iterator[Store]":
+    """
+    Have the store open to read while the block runs.
+
+    Raises:
+        StoreError: There is none, or it cannot be read.
+    """
+    from contextlib import closing
+
+    from alertd.store.store import Store
+
+    with closing(Store.open_read_only(settings.store_url())) as store:
+        yield store
 
 
 def print_json(content: object) -> None:

@@ -1,11 +1,12 @@
 """`alertd db`: the store's integrity, an online copy, retention."""
 
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 
 import click
 
-from alertd.cli.common import duration, now_of, prepare_to_ask
+from alertd.cli.common import duration, now_of, prepare_to_ask, read_store
 
 
 @click.group("db", epilog="\b\nExample:\n  alertd db check\n")
@@ -17,13 +18,8 @@ def command() -> None:
 @click.pass_context
 def check(ctx: click.Context) -> int:
     """Check every page and row of the store; exit code 1 if anything is wrong."""
-    from alertd.store.store import Store
-
-    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
-    try:
+    with read_store(prepare_to_ask(ctx)) as store:
         findings = store.check()
-    finally:
-        store.close()
     for finding in findings:
         click.echo(finding, err=True)
     if findings:
@@ -37,13 +33,8 @@ def check(ctx: click.Context) -> int:
 @click.pass_context
 def backup(ctx: click.Context, path: Path) -> int:
     """Copy the store into the new file PATH while the daemon keeps running; for PostgreSQL use pg_dump."""
-    from alertd.store.store import Store
-
-    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
-    try:
+    with read_store(prepare_to_ask(ctx)) as store:
         store.backup(path)
-    finally:
-        store.close()
     click.echo(f"Wrote {path}")
     return 0
 
@@ -66,18 +57,12 @@ def prune(ctx: click.Context, spend: timedelta, messages: timedelta) -> int:
     from alertd.core.hours import hour_of
     from alertd.store.store import Store
 
-    url = prepare_to_ask(ctx).store_url()
+    settings = prepare_to_ask(ctx)
     # Opening to write would create what is not there.
-    known = Store.open_read_only(url)
-    try:
+    with read_store(settings) as known:
         # A clock that is ahead would delete data within the retention.
         now = min(now_of(known), known.meta.clock.checked_at or now_of(known))
-    finally:
-        known.close()
-    store = Store.open(url, now=now)
-    try:
+    with closing(Store.open(settings.store_url(), now=now)) as store:
         gone = store.prune(before_hour=hour_of(now - spend), before=now - messages)
-    finally:
-        store.close()
     click.echo(f"Deleted {gone.hours} hours of spend, {gone.entries} messages, {gone.events} events.")
     return 0

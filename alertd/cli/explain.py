@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import now_of, prepare_to_ask
+from alertd.cli.common import now_of, prepare_to_ask, read_store
 from alertd.cli.completing import names_in
 from alertd.core.printable import escape_controls
 
@@ -47,13 +47,11 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
     from alertd.daemon.watching import build_watched
     from alertd.errors import UserError
     from alertd.queries.alert_history import history_lines, read_history
-    from alertd.store.store import Store
 
     asked = _instant(at_text) if at_text is not None else None
     settings = prepare_to_ask(ctx)
     loaded = _rules(settings)
-    store = Store.open_read_only(settings.store_url())
-    try:
+    with read_store(settings) as store:
         now = now_of(store)
         at = asked or now
         if at > now:
@@ -68,8 +66,6 @@ def command(ctx: click.Context, name: str, at_text: str | None) -> int:
         if loaded is not None and watched is not None and name in rules:
             judged = _judged(store, watched, loaded.owners, rules[name], at, is_past=at_text is not None)
         histories = [read_history(store, alert, at=at, is_past=at_text is not None) for alert in found[:_MOST]]
-    finally:
-        store.close()
     for line in judged:
         click.echo(line)
     if not histories:

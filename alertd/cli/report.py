@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import now_of, prepare_to_connect
+from alertd.cli.common import now_of, prepare_to_connect, read_store
 from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
@@ -83,16 +83,12 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
     from alertd.daemon.plan import build_link_targets
     from alertd.daemon.watching import build_watched, scope_of
     from alertd.queries.snapshot import read_snapshot
-    from alertd.store.store import Store
 
     scope = scope_of(report)
-    store = Store.open_read_only(settings.store_url())
-    try:
+    with read_store(settings) as store:
         watched = build_watched(rules, settings)
         watched = replace(watched, reach=max(watched.reach, scope.reach))
         known = read_snapshot(store, watched, owners=rules.owners, now=now_of(store))
-    finally:
-        store.close()
     figures = report_figures(scope, known.facts, alerts=known.alerts, rules=watched.rules)
     return compose_report(figures, owners=known.facts.owners, targets=build_link_targets(rules, settings))
 

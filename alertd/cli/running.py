@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import now_of, prepare_to_ask, print_json
+from alertd.cli.common import now_of, prepare_to_ask, print_json, read_store
 from alertd.cli.tables import table
 
 if TYPE_CHECKING:
@@ -49,16 +49,12 @@ def _known(settings: "AskedSettings") -> "Snapshot":
     from alertd.daemon.watching import build_watched
     from alertd.queries.snapshot import read_snapshot
     from alertd.rules_file.load import load_rules
-    from alertd.store.store import Store
 
     rules = load_rules(settings.rules_path())
     # No rule is evaluated: only the state of bills and lists matters.
     watched = replace(build_watched(rules, settings), rules=(), planned=(), reach=timedelta(hours=BACK_HOURS))
-    store = Store.open_read_only(settings.store_url())
-    try:
+    with read_store(settings) as store:
         return read_snapshot(store, watched, owners=rules.owners, now=now_of(store))
-    finally:
-        store.close()
 
 
 def _json(row: "Running", alerts: tuple[str, ...]) -> dict[str, object]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alertd.cli.asking import reading, submit, this_person
-from alertd.cli.common import now_of, prepare_to_ask, print_json, stored_now
+from alertd.cli.common import now_of, prepare_to_ask, print_json, read_store, stored_now
 from alertd.cli.tables import table
 from alertd.core.instant import iso_instant_or_none
 
@@ -106,15 +106,10 @@ def add(
 @click.pass_context
 def list_(ctx: click.Context, *, show_all: bool, as_json: bool) -> int:
     """Show what is silenced, until when, by whom and why."""
-    from alertd.store.store import Store
-
-    store = Store.open_read_only(prepare_to_ask(ctx).store_url())
-    try:
+    with read_store(prepare_to_ask(ctx)) as store:
         silences = store.silences.all_silences()
         alerts = {alert.fingerprint: alert for alert in store.alerts.open_alerts()}
         now = now_of(store)
-    finally:
-        store.close()
     states = [(silence, _state(silence, alerts, now)) for silence in silences]
     shown = [(silence, state) for silence, state in states if show_all or state == "active"]
     if as_json:

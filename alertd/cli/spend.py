@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, duration_if_any, now_of, prepare_to_ask, print_json
+from alertd.cli.common import bars, duration_if_any, now_of, prepare_to_ask, print_json, read_store
 from alertd.cli.spend_window import Asked
 from alertd.cli.tables import table
 from alertd.core.dataclass import dataclass
@@ -111,7 +111,6 @@ def command(
     from alertd.core.rules.held import with_api_names
     from alertd.core.spend.lists import View
     from alertd.core.words import format_instant
-    from alertd.store.store import Store
 
     settings = prepare_to_ask(ctx)
     owners, timezone, why_none = _owners(settings)
@@ -119,8 +118,7 @@ def command(
     asked = Asked(since=since, month=month, first=first, until=until)
     if as_json and as_csv:
         raise click.UsageError("--json and --csv exclude each other")
-    store = Store.open_read_only(settings.store_url())
-    try:
+    with read_store(settings) as store:
         owners = with_api_names(owners, store.key_bills.load_keys(), store.resources.load())
         found = _read(
             store,
@@ -134,8 +132,6 @@ def command(
         )
         rows = found.rows if found is not None else []
         is_read = View(view) in store.views
-    finally:
-        store.close()
     if found is not None and found.begins > found.window.start and since is None and (month or first):
         text = (
             f"bills are stored from {format_instant(start_of(found.begins))} on; `alertd backfill` fetches earlier ones"

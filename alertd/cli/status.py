@@ -2,7 +2,7 @@
 
 import click
 
-from alertd.cli.common import now_of, prepare_to_ask, print_json
+from alertd.cli.common import now_of, prepare_to_ask, print_json, read_store
 from alertd.cli.tables import table
 from alertd.core.printable import escape_controls
 
@@ -19,16 +19,12 @@ Examples:
 def command(ctx: click.Context, *, as_json: bool) -> int:
     """Show last polls, how far bills are read, alerts, outbox and receivers; exit code 1 if there is a problem."""
     from alertd.queries.status import read_status
-    from alertd.store.store import Store
 
     settings = prepare_to_ask(ctx)
-    store = Store.open_read_only(settings.store_url())
-    try:
+    with read_store(settings) as store:
         status = read_status(
             store, now=now_of(store), poll_interval=settings.poll_interval, settle_delay=settings.settle_delay
         )
-    finally:
-        store.close()
     if as_json:
         print_json(status.json())
         return 0 if status.is_healthy else 1

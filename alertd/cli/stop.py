@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from alertd.cli.asking import ask_daemon, open_known, reading, this_person
-from alertd.cli.common import now_of, prepare_to_connect, stored_now
+from alertd.cli.common import now_of, prepare_to_connect, read_store, stored_now
 from alertd.core.dataclass import dataclass
 from alertd.core.printable import escape_controls
 
@@ -97,10 +97,8 @@ def _preview(settings: "Settings", request: "Act") -> "tuple[Act, tuple[str, ...
     from alertd.core.alerts.request_outcome import find_alert
     from alertd.errors import RulesError
     from alertd.rules_file.load import load_rules
-    from alertd.store.store import Store
 
-    store = Store.open_read_only(settings.store_url())
-    try:
+    with read_store(settings) as store:
         now = now_of(store)
         with reading():
             alert = find_alert({alert.fingerprint: alert for alert in store.alerts.all_alerts()}, request.fingerprint)
@@ -113,8 +111,6 @@ def _preview(settings: "Settings", request: "Act") -> "tuple[Act, tuple[str, ...
                 return request, (unknown, f"Act on {alert.rule} ({alert.fingerprint}): {alert.headline}?")
             desk = _desk(store, loaded, settings, now)
             row, is_new = act(request, alert, desk.rules.get(alert.rule), desk.acting, now)
-    finally:
-        store.close()
     if not is_new:
         return request, (f"{row.name} ({row.owner}) is asked for already, by {row.by}.", "Ask again?")
     if request.undo:
@@ -165,15 +161,11 @@ async def _ask(settings: "Settings", request: "Act") -> int:
 async def _watch(settings: "Settings", request: "Act") -> int:
     """Watch for a while what the daemon does with it."""
     from alertd.clock import monotonic_s
-    from alertd.store.store import Store
 
     until_s, progress = monotonic_s() + _WATCHED_FOR.total_seconds(), _Progress()
     while True:
-        store = Store.open_read_only(settings.store_url())
-        try:
+        with read_store(settings) as store:
             row = store.actions.request(request.id)
-        finally:
-            store.close()
         if row is None:
             # Another request for the same instance is open, as was reported.
             return 0

@@ -159,18 +159,21 @@ def open_instances(
     if not rules.actions:
         return {}
     from alertd.novita.instances import InstanceClient  # noqa: PLC0415 -- as below
+    from alertd.novita.transport import Transport  # noqa: PLC0415
 
     found: dict[tuple[str, str], InstanceClient] = {}
     for entry in rules.actions:
         for name in entry.accounts:
             key, source, base_url = action_key(entry, name, rules, settings)
             client = InstanceClient(
-                account=name,
-                api_key=key,
-                key_source=source,
-                base_url=base_url,
-                outgoing=settings.outgoing,
-                elapsed=elapsed,
+                Transport(
+                    account=name,
+                    api_key=key,
+                    key_source=source,
+                    base_url=base_url,
+                    outgoing=settings.outgoing,
+                    elapsed=elapsed,
+                )
             )
             stack.push_async_callback(client.close)
             found[entry.name, name] = client
@@ -195,18 +198,21 @@ def open_sources(
         SettingsError: The key of an account is missing.
     """
     from alertd.novita.client import NovitaClient  # noqa: PLC0415 -- httpx is not needed by commands that only read
+    from alertd.novita.transport import Transport  # noqa: PLC0415
 
     sources: dict[str, BillSource] = {}
     for account in rules.accounts:
         key, key_source = api_key(account, settings, rules.folder)
         client = NovitaClient(
-            account=account.name,
-            api_key=key,
-            base_url=account.base_url or settings.novita_base_url,
-            key_source=key_source,
-            outgoing=settings.outgoing,
-            hear=partial(hear, account.name),
-            elapsed=elapsed,
+            Transport(
+                account=account.name,
+                api_key=key,
+                base_url=account.base_url or settings.novita_base_url,
+                key_source=key_source,
+                outgoing=settings.outgoing,
+                hear=partial(hear, account.name),
+                elapsed=elapsed,
+            )
         )
         stack.push_async_callback(client.close)
         sources[account.name] = client

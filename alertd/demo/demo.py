@@ -32,6 +32,7 @@ from alertd.daemon.poll import run_cycle
 from alertd.demo.pressed import stop_instance
 from alertd.novita.client import NovitaClient
 from alertd.novita.instances import InstanceClient
+from alertd.novita.transport import Transport
 from alertd.rules_file.load import load_rules
 from alertd.settings.model import Settings
 from alertd.simulator.faults import demo_faults
@@ -140,9 +141,12 @@ async def demo_daemon(base_url: str, clock: HandClock, *, rules: tuple[str, ...]
         )
         loaded = load_rules(rules_path)
         url = settings.store_url()
-        switch = InstanceClient(account="default", api_key=ACTION_KEY, key_source="the demo", base_url=base_url)
+        switch = InstanceClient(
+            Transport(account="default", api_key=ACTION_KEY, key_source="the demo", base_url=base_url)
+        )
+        reading = Transport(account="default", api_key=API_KEY, base_url=base_url, sleep=_no_wait, now=clock)
         async with (
-            NovitaClient(account="default", api_key=API_KEY, base_url=base_url, sleep=_no_wait, now=clock) as client,
+            NovitaClient(reading) as client,
             open_app(
                 settings,
                 loaded,

@@ -6,19 +6,24 @@ asked for, or raises.
 """
 
 import asyncio
-import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime, timedelta
 from functools import partial
 from types import TracebackType
 from typing import Self, TypeVar
 
-import httpx
-
-from alertd.clock import elapsed_s, utc_now
 from alertd.core.hours import SECONDS_PER_HOUR, HourRange, hour_of, start_of
 from alertd.core.resources import Listing, ResourceKind
-from alertd.core.spend.bill import SUBSCRIPTION, ApiKey, Balance, BillRows, KeyBills, MonthlyBill, Term
+from alertd.core.spend.bill import (
+    SUBSCRIPTION,
+    SUBSCRIPTION_CATEGORIES,
+    ApiKey,
+    Balance,
+    BillRows,
+    KeyBills,
+    MonthlyBill,
+    Term,
+)
 from alertd.core.spend.subscription import rows_of
 from alertd.core.utilization import Sample
 from alertd.errors import ApiCategoryUnknown, ApiUnavailable
@@ -31,10 +36,9 @@ from alertd.novita.refusal import RangeRefused
 from alertd.novita.resources import ENDPOINTS, INSTANCES, decode_endpoints, decode_instances, read_pages
 from alertd.novita.resources import PAGE_SIZE as RESOURCE_PAGE_SIZE
 from alertd.novita.stream import BillStream
-from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES, decode_terms
-from alertd.novita.transport import DEFAULT_BOUNDS, ApiRequest, Bounds, Hear, Transport, decode_apart
+from alertd.novita.subscriptions import decode_terms
+from alertd.novita.transport import ApiRequest, Transport, decode_apart
 from alertd.novita.utilization import METRICS, decode_metrics, samples_of
-from alertd.outgoing.connections import Outgoing
 
 BILL_LIST = "/openapi/v1/billing/bill/list"
 KEY_BILL_LIST = "/openapi/v1/billing/apikey/bill/list"
@@ -58,54 +62,12 @@ class NovitaClient:
     Reads the bills of one account, for as long as its settings apply. Close it, or use it as a context manager.
 
     Args:
-        account: The account's name, for errors and for the bills read.
-        api_key: Sent as a bearer token and nowhere else.
-        key_source: The setting that holds the key, named in errors.
-        base_url: Scheme, host and an optional path before `/openapi`.
-        transport: Used instead of the network.
-        outgoing: How to connect; directly by default.
-        sleep: Waits between attempts, in seconds.
-        rng: Randomises the waits.
-        now: Reference for a date in `Retry-After` if the answer has no `Date`.
-        hear: Called with the `Date` of each answer, as soon as it arrives.
-        elapsed: Seconds on a clock that never steps, for *hear*.
-        bounds: Limits for one answer.
-
-    Raises:
-        SettingsError: The key or the base URL cannot be used.
+        transport: The account's own, closed with this.
     """
 
-    def __init__(
-        self,
-        *,
-        account: str,
-        api_key: str,
-        key_source: str = "ALERTD_NOVITA_API_KEY",
-        base_url: str = "https://api.novita.ai",
-        transport: httpx.AsyncBaseTransport | None = None,
-        outgoing: Outgoing | None = None,
-        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        rng: random.Random | None = None,
-        now: Callable[[], datetime] = utc_now,
-        hear: Hear = lambda _date, _asked_s: None,
-        elapsed: Callable[[], float] = elapsed_s,
-        bounds: Bounds = DEFAULT_BOUNDS,
-    ) -> None:
-        self.account = account
-        self._transport = Transport(
-            account=account,
-            api_key=api_key,
-            key_source=key_source,
-            base_url=base_url,
-            transport=transport,
-            outgoing=outgoing or Outgoing(),
-            sleep=sleep,
-            rng=rng,
-            now=now,
-            hear=hear,
-            elapsed=elapsed,
-            bounds=bounds,
-        )
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.account = transport.account
         self._is_percent = False
         self._limit = RangeLimit()
         self._key_limit = RangeLimit(KEY_BILLS_LIMIT_DAYS)
@@ -187,22 +149,8 @@ class NovitaClient:
         )
         return await self._transport.read_whole(request, partial(decode_balance, account=self.account, read_at=read_at))
 
-    async def read_terms(self, span: HourRange) -> tuple[Term, ...]:
-        """
-        Read the fixed terms that were bought in a range, of every category that the account has.
-
-        Args:
-            span: Any length; requested in pieces of at most 31 days.
-
-        Raises:
-            ApiError: One of its kinds; ApiRequestRefused where the API does not have such bills. Nothing of what was
-                read before is returned then.
-        """
-        terms, _ = await self._read_terms(span)
-        return terms
-
     async def _read_terms(self, span: HourRange) -> tuple[tuple[Term, ...], bool]:
-        """Return the terms, and whether any answer had a list."""
+        """Return the fixed terms bought, of every category that the account has, and whether any answer had a list."""
         terms: list[Term] = []
         has_list = False
         for category in SUBSCRIPTION_CATEGORIES:
@@ -258,8 +206,7 @@ class NovitaClient:
             path=SUBSCRIPTION_BILL_LIST,
             parameters={
                 "category": category,
-                "startTime": str(piece.start * SECONDS_PER_HOUR),
-                "endTime": str(piece.end * SECONDS_PER_HOUR - 1),
+                **_seconds(piece),
             },
             what=f"{category} subscriptions {_span_text(piece)}",
             lacking="the API does not offer the subscriptions of this account",
@@ -316,9 +263,7 @@ class NovitaClient:
             parameters={
                 "cycleType": "Hour",
                 "productCategory": category,
-                "startTime": str(piece.start * SECONDS_PER_HOUR),
-                # The last second included.
-                "endTime": str(piece.end * SECONDS_PER_HOUR - 1),
+                **_seconds(piece),
             },
             what=f"{category} bills {_span_text(piece)}",
         )
@@ -331,8 +276,7 @@ class NovitaClient:
             parameters={
                 "cycleType": "Hour",
                 "category": category,
-                "startTime": str(piece.start * SECONDS_PER_HOUR),
-                "endTime": str(piece.end * SECONDS_PER_HOUR - 1),
+                **_seconds(piece),
             },
             what=f"{category} bills by API key {_span_text(piece)}",
             lacking=f"the API does not offer {category} spend by API key for this account",
@@ -387,6 +331,11 @@ async def _in_pieces(
         limit.learn(days)
         position = piece.end
         yield piece, answer
+
+
+def _seconds(piece: HourRange) -> dict[str, str]:
+    """Return a range as the API asks for it: from the first second to the last one, included."""
+    return {"startTime": str(piece.start * SECONDS_PER_HOUR), "endTime": str(piece.end * SECONDS_PER_HOUR - 1)}
 
 
 def _span_text(piece: HourRange) -> str:

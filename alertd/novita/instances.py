@@ -7,19 +7,15 @@ anything of one, and of refusals only the status is kept.
 Source: https://novita.ai/docs/api-reference/gpu-instance-stop-instance
 """
 
-import asyncio
 import re
-from collections.abc import Callable
 
 import httpx
 import msgspec
 
-from alertd.clock import elapsed_s, utc_now
 from alertd.core.actions import CallAnswer, CallResult, Sight, Verb
 from alertd.errors import ApiUnavailable
 from alertd.novita.shape import UnexpectedShape, scalar_of, text_of, valid_text
-from alertd.novita.transport import Bounds, NotSent, Transport
-from alertd.outgoing.connections import Outgoing
+from alertd.novita.transport import NotSent, Transport
 
 _INSTANCE = "/gpu-instance/openapi/v1/gpu/instance"
 _PATHS = {Verb.STOP: f"{_INSTANCE}/stop", Verb.START: f"{_INSTANCE}/start"}
@@ -27,8 +23,6 @@ _LARGEST = 4 << 20
 """Bytes of one instance, after decompression."""
 _STATUS = re.compile("[A-Za-z_]{1,40}")
 """The form of a state; anything else is not shown."""
-CALL_S = 30.0
-"""Seconds for a whole call, and for a whole read."""
 _UNCLEAR = frozenset({408, 425})
 """Refusals after which the request may still have been carried out."""
 _ASKED_FOR_NONE = frozenset({400, 404, 422})
@@ -45,40 +39,15 @@ class _Instance(msgspec.Struct, gc=False):
 
 class InstanceClient:
     """
-    Acts on the instances of one account, for as long as the rules are in force. Arguments as for `NovitaClient`.
+    Acts on the instances of one account, for as long as the rules are in force.
 
-    Raises:
-        SettingsError: The key or the base URL cannot be used.
+    Args:
+        transport: By the key of one action, closed with this.
     """
 
-    def __init__(
-        self,
-        *,
-        account: str,
-        api_key: str,
-        key_source: str,
-        base_url: str,
-        outgoing: Outgoing | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-        elapsed: Callable[[], float] = elapsed_s,
-        call_s: float = CALL_S,
-    ) -> None:
-        self._account = account
-        self._key_source = key_source
-        self._transport = Transport(
-            account=account,
-            api_key=api_key,
-            key_source=key_source,
-            base_url=base_url,
-            transport=transport,
-            outgoing=outgoing or Outgoing(),
-            sleep=asyncio.sleep,
-            rng=None,
-            now=utc_now,
-            hear=lambda _date, _asked_s: None,
-            elapsed=elapsed,
-            bounds=Bounds(answer_s=call_s),
-        )
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self._key_source = transport.key_source
 
     async def close(self) -> None:
         """Close the connections."""

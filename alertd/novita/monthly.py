@@ -54,20 +54,12 @@ def decode_monthly_bills(body: bytes, *, account: str, is_first: bool = False) -
     has_list = data is not None and bytes(data) != b"null"
     bills: list[MonthlyBill] = []
     if data is not None and has_list:
-        bills = [_bill(Fields(fields, f"data[{i}]"), account) for i, fields in enumerate(_decode_list(data))]
+        bills = [_bill(fields, account) for fields in fields_of(data, "data")]
     check_envelope(envelope, rows_key="data", has_list=has_list, has_rows=bool(bills))
     if is_first and data is None:
         raise UnexpectedShape("no list of bills")
     _refuse_twins(bills)
     return bills
-
-
-def _decode_list(data: msgspec.Raw) -> list[dict[str, msgspec.Raw]]:
-    try:
-        return msgspec.json.decode(data, type=list[dict[str, msgspec.Raw]])
-    except (msgspec.DecodeError, RecursionError):
-        problem = f"data: {shorten(bytes(data).decode(), 40)} is not a list of bills"
-    raise UnexpectedShape(problem)
 
 
 class Fields:
@@ -92,6 +84,23 @@ class Fields:
         if exact is not None:
             return exact
         return read_usd(self.scalar(name), f"{self.where}.{name}", per_usd=INTEGERS_PER_USD)[0]
+
+
+def fields_of(bills: msgspec.Raw, key: str) -> list[Fields]:
+    """
+    Return the fields of each bill in a list.
+
+    Raises:
+        UnexpectedShape: It is no list of objects.
+    """
+    try:
+        found = msgspec.json.decode(bills, type=list[dict[str, msgspec.Raw]])
+    except (msgspec.DecodeError, RecursionError):
+        problem = f"{key}: {shorten(bytes(bills).decode(), 40)} is not a list of bills"
+    else:
+        return [Fields(fields, f"{key}[{index}]") for index, fields in enumerate(found)]
+    # Outside of the handler: what was caught quotes the answer.
+    raise UnexpectedShape(problem)
 
 
 def _bill(fields: Fields, account: str) -> MonthlyBill:

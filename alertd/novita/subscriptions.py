@@ -7,16 +7,11 @@ Source: https://novita.ai/docs/api-reference/basic-query-fixed-term-billing
 
 from datetime import UTC, datetime, timedelta
 
-import msgspec
-
 from alertd.core.money import Usd
 from alertd.core.spend.bill import Term
-from alertd.novita.monthly import Fields
-from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object, shorten
+from alertd.novita.monthly import Fields, fields_of
+from alertd.novita.shape import UnexpectedShape, check_envelope, decode_object
 from alertd.novita.wire import read_seconds
-
-SUBSCRIPTION_CATEGORIES = ("gpu", "serverless", "cloud_storage", "local_storage", "image", "bare_metal")
-"""Every category of the list but `summary`, which is the control total of these and would count all twice."""
 
 
 def decode_terms(body: bytes, *, account: str, category: str) -> tuple[list[Term], bool]:
@@ -32,18 +27,10 @@ def decode_terms(body: bytes, *, account: str, category: str) -> tuple[list[Term
     envelope = decode_object(body)
     bills = envelope.pop("bills", None)
     has_list = bills is not None and bytes(bills) != b"null"
-    rows = _decode_list(bills) if bills is not None and has_list else []
-    terms = [_term(Fields(row, f"bills[{index}]"), account, category) for index, row in enumerate(rows)]
+    rows = fields_of(bills, "bills") if bills is not None and has_list else []
+    terms = [_term(row, account, category) for row in rows]
     check_envelope(envelope, rows_key="bills", has_list=has_list, has_rows=bool(terms))
     return terms, bills is not None
-
-
-def _decode_list(bills: msgspec.Raw) -> list[dict[str, msgspec.Raw]]:
-    try:
-        return msgspec.json.decode(bills, type=list[dict[str, msgspec.Raw]])
-    except (msgspec.DecodeError, RecursionError):
-        problem = f"bills: {shorten(bytes(bills).decode(), 40)} is not a list of bills"
-    raise UnexpectedShape(problem)
 
 
 def _term(fields: Fields, account: str, category: str) -> Term:

@@ -16,6 +16,7 @@ from typing import TypeVar
 import httpx
 
 from alertd import __version__
+from alertd.clock import elapsed_s, utc_now
 from alertd.core.dataclass import dataclass
 from alertd.core.retry_after import parse_http_date, retry_after
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavailable
@@ -52,6 +53,8 @@ class Bounds:
 
     answer_s: float = 60
     """Seconds for a whole answer: a server that drips bytes never hits the timeout between them."""
+    call_s: float = 30
+    """Seconds for a whole call or read that is made once."""
     stream_s: float = 300
     """Seconds for a whole bill list of which `stream_from_bytes` have arrived in time."""
     stream_from_bytes: int = 1 << 20
@@ -86,7 +89,21 @@ class ApiRequest:
 
 class Transport:
     """
-    The connections of one account, for the life of its client. Arguments as for `NovitaClient`.
+    The connections of one account, for the life of its client.
+
+    Args:
+        account: The account's name, for errors and for the bills read.
+        api_key: Sent as a bearer token and nowhere else.
+        key_source: The setting that holds the key, named in errors.
+        base_url: Scheme, host and an optional path before `/openapi`.
+        transport: Used instead of the network.
+        outgoing: How to connect; directly by default.
+        sleep: Waits between attempts, in seconds.
+        rng: Randomises the waits.
+        now: Reference for a date in `Retry-After` if the answer has no `Date`.
+        hear: Called with the `Date` of each answer, as soon as it arrives.
+        elapsed: Seconds on a clock that never steps, for *hear*.
+        bounds: Limits for one answer.
 
     Raises:
         SettingsError: The key or the base URL cannot be used.
@@ -97,20 +114,20 @@ class Transport:
         *,
         account: str,
         api_key: str,
-        key_source: str,
-        base_url: str,
-        transport: httpx.AsyncBaseTransport | None,
-        outgoing: Outgoing,
-        sleep: Callable[[float], Awaitable[None]],
-        rng: random.Random | None,
-        now: Callable[[], datetime],
-        hear: Hear,
-        elapsed: Callable[[], float],
-        bounds: Bounds,
+        key_source: str = "ALERTD_NOVITA_API_KEY",
+        base_url: str = "https://api.novita.ai",
+        transport: httpx.AsyncBaseTransport | None = None,
+        outgoing: Outgoing | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        rng: random.Random | None = None,
+        now: Callable[[], datetime] = utc_now,
+        hear: Hear = lambda _date, _asked_s: None,
+        elapsed: Callable[[], float] = elapsed_s,
+        bounds: Bounds = DEFAULT_BOUNDS,
     ) -> None:
         self.account = account
         self.bounds = bounds
-        self._key_source = key_source
+        self.key_source = key_source
         self._key = checked_key(api_key, account=account, key_source=key_source)
         self.base_url = checked_base_url(base_url, account=account)
         self._sleep = sleep
@@ -119,6 +136,7 @@ class Transport:
         self._hear, self._elapsed = hear, elapsed
         self._unanswered = Unanswered(elapsed)
         self._slots = asyncio.Semaphore(CONCURRENT_REQUESTS)
+        outgoing = outgoing or Outgoing()
         self._turns = outgoing.turns
         self._rank = self._turns.join()
         self._beside_slots = asyncio.Semaphore(BESIDE_REQUESTS)
@@ -257,7 +275,7 @@ class Transport:
         """
         body = bytearray()
         try:
-            async with asyncio.timeout(self.bounds.answer_s):
+            async with asyncio.timeout(self.bounds.call_s):
                 asked_s, url = self._elapsed(), self.base_url + path
                 async with self._http.stream(method, url, params=parameters, content=content) as response:
                     self._note_clock(response.headers.get("Date"), asked_s)
@@ -352,7 +370,7 @@ class Transport:
             account=self.account,
             what=request.what,
             parameters=" ".join(f"{name}={value}" for name, value in request.parameters.items()),
-            key_source=self._key_source,
+            key_source=self.key_source,
             retry_after=retry_after(response.headers, now=self._now()),
         )
 

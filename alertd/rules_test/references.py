@@ -9,8 +9,7 @@ from datetime import timedelta
 
 from alertd.core.labels import Labels, Patterns
 from alertd.core.rules.own.names import OWN
-from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, PRODUCT_CATEGORIES
-from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES
+from alertd.core.spend.bill import CATEGORIES, KEY_CATEGORIES, PRODUCT_CATEGORIES, SUBSCRIPTION_CATEGORIES
 from alertd.rules_file.entry import Entry, Findings, entries_of
 from alertd.rules_file.model import LoadedRules
 from alertd.rules_file.references import KnownNames, check_matchers

@@ -25,6 +25,7 @@ from alertd.daemon.cycle import Cycle
 from alertd.daemon.plan import build_plan
 from alertd.daemon.store_gateway import StoreGateway
 from alertd.novita.client import NovitaClient
+from alertd.novita.transport import Transport
 from alertd.queries.status import read_status
 from alertd.rules_file.model import Account
 from alertd.settings.model import load_settings
@@ -84,7 +85,7 @@ OWNERS = OwnerDirectory((Owner(match_name=Patterns(("trainer-*",)), team="resear
 async def cycle(world: BillingWorld, path: Path) -> AsyncIterator[Cycle]:
     """A daemon's cycles with the API's own client, over a file."""
     thread = await StoreThread.start(lambda: Store.open(f"sqlite:///{path}", now=NOW))
-    client = NovitaClient(account="default", api_key=API_KEY, base_url=world.url, now=lambda: NOW)
+    client = NovitaClient(Transport(account="default", api_key=API_KEY, base_url=world.url, now=lambda: NOW))
     try:
         yield Cycle(
             store=StoreGateway(thread),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from alertd.core.actions import Verb
 from alertd.core.hours import HourRange
 from alertd.core.resources import ResourceKind
+from alertd.core.spend.bill import SUBSCRIPTION
 from alertd.daemon.heartbeat import ping
 from alertd.errors import ApiError
 from alertd.notify.alertmanager import AlertmanagerConfig, AlertmanagerNotifier
@@ -18,6 +19,7 @@ from alertd.notify.slack.notifier import SlackConfig, SlackNotifier
 from alertd.notify.webhook import WebhookConfig, WebhookNotifier
 from alertd.novita.client import NovitaClient
 from alertd.novita.instances import InstanceClient
+from alertd.novita.transport import Transport
 from alertd.outgoing.connections import Outgoing
 from tests.builders import NOON, FakeContext, envelope
 from tests.fuzz.engine import Entrance
@@ -176,8 +178,10 @@ async def _of_the_api(server: _Answering, stack: AsyncExitStack) -> tuple[Asked,
     async def at_once(_seconds: float) -> None:
         """Wait for nothing between attempts."""
 
-    client = NovitaClient(account="a", api_key="sk-1", base_url=server.url, sleep=at_once, rng=random.Random(1))
-    instances = InstanceClient(account="a", api_key="sk-1", key_source="KEY", base_url=server.url)
+    client = NovitaClient(
+        Transport(account="a", api_key="sk-1", base_url=server.url, sleep=at_once, rng=random.Random(1))
+    )
+    instances = InstanceClient(Transport(account="a", api_key="sk-1", key_source="KEY", base_url=server.url))
     stack.push_async_callback(client.close)
     stack.push_async_callback(instances.close)
     span = HourRange(_MIDNIGHT, _MIDNIGHT + 24)
@@ -186,7 +190,7 @@ async def _of_the_api(server: _Answering, stack: AsyncExitStack) -> tuple[Asked,
         lambda: client.read_key_bills("llm", span),
         lambda: client.read_monthly_bills("2025-12"),
         lambda: client.read_balance(NOON),
-        lambda: client.read_terms(span),
+        lambda: client.read_bills(SUBSCRIPTION, span),
     ]
     looks: list[Callable[[], Awaitable[object]]] = [
         lambda: client.read_resources(ResourceKind.INSTANCE),

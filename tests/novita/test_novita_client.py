@@ -23,7 +23,7 @@ from alertd.errors import (
     SettingsError,
 )
 from alertd.novita.client import NovitaClient
-from alertd.novita.transport import Bounds
+from alertd.novita.transport import Bounds, Transport
 
 CANARY = "sk-canary-4711"
 MIDNIGHT = 1764547200 // 3600  # 2025-12-01T00:00Z
@@ -100,7 +100,7 @@ def connect(api: Api, waits: Waits | None = None, **options: Any) -> NovitaClien
         "sleep": Waits() if waits is None else waits,
         "rng": random.Random(1),
     }
-    return NovitaClient(**(settings | options))
+    return NovitaClient(Transport(**(settings | options)))
 
 
 async def test_bills_when_asked_then_the_query_and_headers_are_the_documented_ones(api: Api) -> None:

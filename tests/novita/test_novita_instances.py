@@ -9,6 +9,7 @@ import pytest
 
 from alertd.core.actions import CallAnswer, CallResult, Sight, Verb
 from alertd.novita.instances import InstanceClient
+from alertd.novita.transport import Bounds, Transport
 
 SECRET = "planted-secret-8c1f"
 KEY = "sk_stop_0123456789"
@@ -31,12 +32,14 @@ class Double:
 
 async def ask(double: Double, do: Callable[[InstanceClient], Awaitable[CallAnswer | Sight]]) -> CallAnswer | Sight:
     client = InstanceClient(
-        account="prod",
-        api_key=KEY,
-        key_source="NOVITA_STOP_KEY",
-        base_url="https://api.example.com/",
-        transport=httpx.MockTransport(double),
-        call_s=0.2,
+        Transport(
+            account="prod",
+            api_key=KEY,
+            key_source="NOVITA_STOP_KEY",
+            base_url="https://api.example.com/",
+            transport=httpx.MockTransport(double),
+            bounds=Bounds(call_s=0.2),
+        )
     )
     try:
         return await do(client)
@@ -116,12 +119,14 @@ async def test_call_when_the_server_hangs_then_unclear_after_its_own_deadline() 
         raise AssertionError
 
     client = InstanceClient(
-        account="prod",
-        api_key=KEY,
-        key_source="K",
-        base_url="https://api.example.com",
-        transport=httpx.MockTransport(hang),
-        call_s=0.01,
+        Transport(
+            account="prod",
+            api_key=KEY,
+            key_source="K",
+            base_url="https://api.example.com",
+            transport=httpx.MockTransport(hang),
+            bounds=Bounds(call_s=0.01),
+        )
     )
     found = await client.call(Verb.STOP, "gpu-1")
     sight = await client.look("gpu-1")
@@ -220,11 +225,13 @@ async def test_key_when_checked_then_by_one_get_and_nothing_is_stopped(answer: A
     """`alertd check --online` asks before the night in which it counts."""
     double = Double(answer)
     client = InstanceClient(
-        account="prod",
-        api_key=KEY,
-        key_source="NOVITA_STOP_KEY",
-        base_url="https://api.example.com/",
-        transport=httpx.MockTransport(double),
+        Transport(
+            account="prod",
+            api_key=KEY,
+            key_source="NOVITA_STOP_KEY",
+            base_url="https://api.example.com/",
+            transport=httpx.MockTransport(double),
+        )
     )
     try:
         fault = await client.key_fault()

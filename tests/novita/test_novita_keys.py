@@ -17,6 +17,7 @@ from alertd.core.spend.bill import ApiKey, Balance
 from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiThrottled, ApiUnavailable
 from alertd.novita.client import NovitaClient
 from alertd.novita.keys import KeyColumns
+from alertd.novita.transport import Transport
 from alertd.novita.wire import KeyRow
 from alertd.simulator.scenarios import SCENARIOS
 from alertd.simulator.server import BillingSimulator
@@ -40,7 +41,7 @@ async def no_wait(_: float) -> None:
 
 
 def connect(world: BillingWorld) -> NovitaClient:
-    return NovitaClient(account="prod", api_key=API_KEY, base_url=world.url, sleep=no_wait, now=lambda: NOW)
+    return NovitaClient(Transport(account="prod", api_key=API_KEY, base_url=world.url, sleep=no_wait, now=lambda: NOW))
 
 
 def llm(hour: int, owner: str = "key-1", **parts: Any) -> Row:
@@ -269,7 +270,9 @@ async def test_simulator_when_read_then_both_lists_hold_the_same_money_of_the_sa
     span = HourRange(hour_of(START), hour_of(START) + 9 * 24)
     async with (
         BillingSimulator(made, now=lambda: NOW, api_key=API_KEY) as simulator,
-        NovitaClient(account="prod", api_key=API_KEY, base_url=simulator.base_url, now=lambda: NOW) as client,
+        NovitaClient(
+            Transport(account="prod", api_key=API_KEY, base_url=simulator.base_url, now=lambda: NOW)
+        ) as client,
     ):
         usage = await client.read_bills("llm", span)
         by_key = await client.read_key_bills("llm", span)

@@ -14,7 +14,7 @@ from alertd.errors import ApiError, ApiKeyRefused, ApiRequestRefused, ApiUnavail
 from alertd.novita.client import NovitaClient
 from alertd.novita.resources import MAX_PAGES, decode_endpoints, decode_instances
 from alertd.novita.shape import UnexpectedShape
-from alertd.novita.transport import Bounds
+from alertd.novita.transport import Bounds, Transport
 from tests.e2e.world import API_KEY, BillingWorld, Fault
 
 NOW = datetime(2026, 3, 12, 12, 5, tzinfo=UTC)
@@ -37,7 +37,9 @@ def world() -> Iterator[BillingWorld]:
 
 def connect(world: BillingWorld, bounds: Bounds | None = None) -> NovitaClient:
     return NovitaClient(
-        account="prod", api_key=API_KEY, base_url=world.url, now=lambda: NOW, bounds=bounds or Bounds(beside_s=5)
+        Transport(
+            account="prod", api_key=API_KEY, base_url=world.url, now=lambda: NOW, bounds=bounds or Bounds(beside_s=5)
+        )
     )
 
 

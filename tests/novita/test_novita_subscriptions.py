@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from alertd.core.hours import HourRange, hour_of
-from alertd.core.spend.bill import Term
+from alertd.core.spend.bill import SUBSCRIPTION, SUBSCRIPTION_CATEGORIES, Term
 from alertd.core.spend.subscription import latest_terms, rows_of
 from alertd.errors import ApiError, ApiRequestRefused, ApiUnavailable
 from alertd.novita.client import NovitaClient
 from alertd.novita.shape import UnexpectedShape
-from alertd.novita.subscriptions import SUBSCRIPTION_CATEGORIES, decode_terms
+from alertd.novita.subscriptions import decode_terms
+from alertd.novita.transport import Transport
 from tests.core.builders import usd
 from tests.e2e.world import API_KEY, HTML, BillingWorld, refusal
 
@@ -71,14 +72,14 @@ async def no_wait(_: float) -> None:
 
 
 def connect(world: BillingWorld) -> NovitaClient:
-    return NovitaClient(account="prod", api_key=API_KEY, base_url=world.url, sleep=no_wait, now=lambda: NOW)
+    return NovitaClient(Transport(account="prod", api_key=API_KEY, base_url=world.url, sleep=no_wait, now=lambda: NOW))
 
 
 async def test_terms_when_read_then_every_category_but_the_control_total(world: BillingWorld) -> None:
     """`summary` would count all of it twice."""
     world.terms = [written(), written(ownerID="vol-1", productCategory="local_storage", amount="20000")]
     async with connect(world) as client:
-        terms = await client.read_terms(MARCH)
+        terms = (await client.read_bills(SUBSCRIPTION, MARCH)).terms
     assert {asked.query["category"] for asked in world.asked} == set(SUBSCRIPTION_CATEGORIES)
     assert {(term.owner, term.category) for term in terms} == {("inst-9", "gpu"), ("vol-1", "local_storage")}
     assert terms[0] == TERM
@@ -88,7 +89,7 @@ async def test_terms_when_the_range_is_long_then_in_pieces_that_are_accepted(wor
     """A year is asked for once, to know which terms run."""
     world.terms, world.longest_days = [written()], 7
     async with connect(world) as client:
-        assert len(await client.read_terms(HourRange(MARCH.end - 366 * 24, MARCH.end))) == 1
+        assert len((await client.read_bills(SUBSCRIPTION, HourRange(MARCH.end - 366 * 24, MARCH.end))).terms) == 1
 
 
 async def test_terms_when_one_category_is_unknown_then_the_others_are_whole(world: BillingWorld) -> None:
@@ -96,7 +97,7 @@ async def test_terms_when_one_category_is_unknown_then_the_others_are_whole(worl
     world.terms = [written()]
     world.broken["terms:bare_metal"] = refusal(400, "INVALID_PRODUCT_CATEGORY")
     async with connect(world) as client:
-        assert await client.read_terms(MARCH) == (TERM,)
+        assert (await client.read_bills(SUBSCRIPTION, MARCH)).terms == (TERM,)
 
 
 @pytest.mark.parametrize(
@@ -115,7 +116,7 @@ async def test_terms_when_one_category_fails_then_none_are_returned(
     world.broken["terms:image"] = fault
     async with connect(world) as client:
         with pytest.raises(kind):
-            await client.read_terms(MARCH)
+            await client.read_bills(SUBSCRIPTION, MARCH)
 
 
 TERM_FIELDS = ("amount", "voucher", "pay", "kind", "category", "ends_at", "bought_at")

@@ -11,6 +11,7 @@ from alertd.core.utilization import Sample
 from alertd.errors import ApiUnavailable
 from alertd.novita.client import NovitaClient
 from alertd.novita.shape import UnexpectedShape
+from alertd.novita.transport import Transport
 from alertd.novita.utilization import decode_metrics, samples_of
 from tests.e2e.world import API_KEY, BillingWorld
 
@@ -97,7 +98,7 @@ async def test_client_when_percent_was_seen_once_then_so_are_all_others(world: B
         "gpuUtilization": {"avg": points(40 if query["instanceId"] == "i-1" else 0.8)}
     }
     start = datetime.fromtimestamp(AT, UTC)
-    async with NovitaClient(account="prod", api_key=API_KEY, base_url=world.url) as client:
+    async with NovitaClient(Transport(account="prod", api_key=API_KEY, base_url=world.url)) as client:
         for owner, share in (("i-2", 800_000), ("i-1", 400_000), ("i-2", 8_000)):
             found = await client.read_utilization(owner, start, start + timedelta(minutes=10))
             assert found == ((AT, share),)
@@ -113,7 +114,7 @@ async def test_client_when_the_account_has_no_metrics_then_says_so(world: Billin
     """The rule decides nothing then."""
     world.beside["metrics"] = lambda _: {"code": 500, "message": SECRET}
     start = datetime.fromtimestamp(AT, UTC)
-    async with NovitaClient(account="prod", api_key=API_KEY, base_url=world.url) as client:
+    async with NovitaClient(Transport(account="prod", api_key=API_KEY, base_url=world.url)) as client:
         with pytest.raises(ApiUnavailable, match="not the metrics") as raised:
             await client.read_utilization("i-1", start, start + timedelta(hours=9))
     assert SECRET not in str(raised.value)

@@ -10,6 +10,7 @@ from alertd.notify.base import Delivered, NotSent
 from alertd.notify.slack.api import SlackApi
 from alertd.notify.webhook_post import WebhookPost
 from alertd.novita.client import NovitaClient
+from alertd.novita.transport import Transport
 from alertd.outgoing.connections import Outgoing
 from tests.builders import NOON
 from tests.outgoing.proxy_double import http_proxy, socks_proxy
@@ -40,7 +41,9 @@ async def use_novita(outgoing: Outgoing) -> object:
     async def no_wait(_: float) -> None:
         return None
 
-    async with NovitaClient(account="a", api_key="sk_1", base_url=HOST, outgoing=outgoing, sleep=no_wait) as client:
+    async with NovitaClient(
+        Transport(account="a", api_key="sk_1", base_url=HOST, outgoing=outgoing, sleep=no_wait)
+    ) as client:
         try:
             return await client.read_balance(NOON)
         except ApiError as error:

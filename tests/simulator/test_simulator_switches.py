@@ -11,6 +11,7 @@ import pytest
 
 from alertd.core.actions import CallResult, Verb
 from alertd.novita.instances import InstanceClient
+from alertd.novita.transport import Bounds, Transport
 from alertd.simulator.faults import NO_FAULTS, Fault, FaultKind, FaultPlan, FaultRule
 from alertd.simulator.meters import Meter
 from alertd.simulator.resources import SECRET
@@ -54,7 +55,9 @@ async def rented(
     time = Time()
     async with BillingSimulator(WORLD, now=time, faults=faults, stop_takes=takes) as sim:
         client = InstanceClient(
-            account="default", api_key=key, key_source="STOP_KEY", base_url=sim.base_url, call_s=0.5
+            Transport(
+                account="default", api_key=key, key_source="STOP_KEY", base_url=sim.base_url, bounds=Bounds(call_s=0.5)
+            )
         )
         try:
             yield sim, client, time

@@ -37,6 +37,9 @@ SUBSCRIPTION = "subscription"
 CATEGORIES = (*PRODUCT_CATEGORIES, SUBSCRIPTION)
 """Everything that is read of an account and adds up to what it spends."""
 
+SUBSCRIPTION_CATEGORIES = ("gpu", "serverless", "cloud_storage", "local_storage", "image", "bare_metal")
+"""What can be subscribed to: every category of that list of the API's but `summary`, their control total."""
+
 KEY_CATEGORIES = ("llm", "gen_api", "web_search")
 """The categories whose spend the API reports by API key."""
 
