@@ -7,7 +7,6 @@ each time it ends far enough away that a stop of alertd ends nothing.
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, postableAlerts
 """
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -22,29 +21,31 @@ from alertd.core.http_url import has_login, is_http_url
 from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts
 from alertd.notify.base import (
-    CannotLook,
     ConfigurationRefused,
     Delivered,
     Envelope,
-    Lookup,
     NotifierContext,
     Outcome,
     ReceiverError,
-    require_form,
+    SendsOnly,
     require_safe_url,
-    resolve_secret,
+    secret_of,
 )
 from alertd.notify.config import (
     ONE_OR_MORE,
     File,
     Name,
     ReceiverConfig,
+    given_of,
+    held_by_file,
+    held_by_variable,
+    http_url,
     one_of_keys,
     one_or_more_schema,
     without_repeats,
 )
 from alertd.notify.http_answer import Endpoint
-from alertd.notify.text import printable
+from alertd.notify.text import figures_of, json_bytes, printable
 from alertd.settings import forms
 
 if TYPE_CHECKING:
@@ -71,9 +72,7 @@ _Posted = dict[str, object]
 
 
 def _base_url(url: str) -> str:
-    if not is_http_url(url):
-        raise ValueError("not an http(s) URL; write http://alertmanager:9093")
-    if has_login(urlsplit(url)):
+    if has_login(urlsplit(http_url("http://alertmanager:9093")(url))):
         raise ValueError(
             "everyone who reads this file would see the login in the URL; use basic_auth_username or url_env"
         )
@@ -95,39 +94,15 @@ class AlertmanagerConfig(ReceiverConfig):
         description="Alertmanager's URL, or a list of URLs, one for each member of a cluster.",
         examples=["http://alertmanager:9093", ["http://alertmanager-0:9093", "http://alertmanager-1:9093"]],
     )
-    url_env: Name | None = Field(
-        default=None,
-        description="Environment variable that holds the URL, or several URLs separated by blanks.",
-        examples=["ALERTMANAGER_URL"],
-    )
-    url_file: File | None = Field(
-        default=None,
-        description="File that holds the URL, or several URLs separated by blanks.",
-        examples=["/run/secrets/alertmanager_url"],
-    )
+    url_env: Name | None = held_by_variable("the URL, or several URLs separated by blanks", "ALERTMANAGER_URL")
+    url_file: File | None = held_by_file("the URL, or several URLs separated by blanks", "alertmanager_url")
     basic_auth_username: Annotated[str, Field(min_length=1, pattern=r"^[^:]*$")] | None = Field(
         default=None, description="User for basic authentication.", examples=["alertd"]
     )
-    basic_auth_password_env: Name | None = Field(
-        default=None,
-        description="Environment variable that holds the user's password.",
-        examples=["ALERTMANAGER_PASSWORD"],
-    )
-    basic_auth_password_file: File | None = Field(
-        default=None,
-        description="File that holds the user's password.",
-        examples=["/run/secrets/alertmanager_password"],
-    )
-    bearer_token_env: Name | None = Field(
-        default=None,
-        description="Environment variable that holds the token for `Authorization: Bearer`.",
-        examples=["ALERTMANAGER_TOKEN"],
-    )
-    bearer_token_file: File | None = Field(
-        default=None,
-        description="File that holds the token for `Authorization: Bearer`.",
-        examples=["/run/secrets/alertmanager_token"],
-    )
+    basic_auth_password_env: Name | None = held_by_variable("the user's password", "ALERTMANAGER_PASSWORD")
+    basic_auth_password_file: File | None = held_by_file("the user's password", "alertmanager_password")
+    bearer_token_env: Name | None = held_by_variable("the token for `Authorization: Bearer`", "ALERTMANAGER_TOKEN")
+    bearer_token_file: File | None = held_by_file("the token for `Authorization: Bearer`", "alertmanager_token")
     labels: dict[Name, str] = Field(
         default_factory=dict,
         description="Labels added to each alert that does not have them.",
@@ -136,20 +111,14 @@ class AlertmanagerConfig(ReceiverConfig):
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        given = [key for key in ("url", "url_env", "url_file") if getattr(self, key)]
-        if not given:
+        if given_of(self, "url", "url_env", "url_file") is None:
             raise ValueError("an alertmanager receiver needs url, url_env or url_file")
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other; keep one")
-        passwords = [key for key in ("basic_auth_password_env", "basic_auth_password_file") if getattr(self, key)]
-        tokens = [key for key in ("bearer_token_env", "bearer_token_file") if getattr(self, key)]
-        for keys in (passwords, tokens):
-            if len(keys) > 1:
-                raise ValueError(f"{' and '.join(keys)} exclude each other; keep one")
-        if bool(passwords) != bool(self.basic_auth_username):
+        password = given_of(self, "basic_auth_password_env", "basic_auth_password_file")
+        token = given_of(self, "bearer_token_env", "bearer_token_file")
+        if bool(password) != bool(self.basic_auth_username):
             raise ValueError("basic authentication needs basic_auth_username and basic_auth_password_env or _file")
-        if passwords and tokens:
-            raise ValueError(f"{passwords[0]} and {tokens[0]} exclude each other; keep one way to log in")
+        if password and token:
+            raise ValueError(f"{password} and {token} exclude each other; keep one way to log in")
         if taken := sorted(_OURS & set(self.labels)):
             raise ValueError(f"alertd itself sets the label {taken[0]}; choose another name")
         return self
@@ -187,10 +156,7 @@ def postable(facts: AlertFacts, *, labels: dict[str, str], now: datetime, is_pla
     if is_plain:
         annotations = {"summary": annotations["summary"][:_PLAIN_SUMMARY_LIMIT]}
     else:
-        annotations |= {"value": facts.value, "unit": facts.unit, "as_of": iso_instant(facts.as_of)}
-        annotations |= {"expected": facts.expected} if facts.expected is not None else {}
-        annotations |= {"threshold": facts.threshold} if facts.threshold is not None else {}
-        annotations["fingerprint"] = facts.fingerprint
+        annotations |= {**figures_of(facts), "fingerprint": facts.fingerprint}
     ends_at = (facts.ends_at or now) if facts.is_resolved else now + HOLD
     posted: _Posted = {
         "labels": {**labels, **dict(facts.labels)},
@@ -216,13 +182,11 @@ def _notice(envelope: Envelope, labels: dict[str, str], now: datetime) -> _Poste
     }
 
 
-class AlertmanagerNotifier:
-    """Posts to each of its URLs by itself; holds no connection between attempts."""
+class AlertmanagerNotifier(SendsOnly):
+    """Posts to each of its URLs by itself."""
 
     Config: ClassVar[type[BaseModel]] = AlertmanagerConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=30)
-    pace: ClassVar[timedelta] = timedelta()
-    can_look_up = False
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
@@ -231,16 +195,13 @@ class AlertmanagerNotifier:
         alertmanager = AlertmanagerConfig.model_validate(config)
         self._labels = alertmanager.labels
         self._urls = _named(_urls(alertmanager, context))
-        self._token = _secret(alertmanager, "bearer_token", context)
-        password = _secret(alertmanager, "basic_auth_password", context)
+        self._token = secret_of(alertmanager, "bearer_token", context, form=forms.bearer_token)
+        password = secret_of(alertmanager, "basic_auth_password", context)
         self._login = (alertmanager.basic_auth_username or "", password) if password else None
         for url in self._urls.values():
             parts = urlsplit(url)
             has_secret = bool(self._token or self._login or has_login(parts) or parts.query)
             require_safe_url(url, key=None, has_secret=has_secret, context=context)
-
-    def __repr__(self) -> str:
-        return f"AlertmanagerNotifier({self.name!r}, {self.recipients!r})"
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -265,9 +226,7 @@ class AlertmanagerNotifier:
             return ConfigurationRefused(f"{recipient} is not among this receiver's URLs any more")
         outcome: Outcome = Delivered()
         for start in range(0, len(alerts), _BATCH):
-            # Half of a surrogate pair, which a bill may hold, has no UTF-8.
-            body = json.dumps(alerts[start : start + _BATCH], ensure_ascii=False).encode("utf-8", "replace")
-            outcome = await post.send(body, key=key)
+            outcome = await post.send(json_bytes(alerts[start : start + _BATCH]), key=key)
             if not isinstance(outcome, Delivered):
                 break
         return outcome
@@ -284,20 +243,12 @@ class AlertmanagerNotifier:
             for recipient, url in self._urls.items()
         }
 
-    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Say that alerts are sent to Alertmanager again, which needs no look-up."""
-        return CannotLook("Alertmanager is sent its alerts again instead of being asked")
-
-    async def close(self) -> None:
-        """Do nothing: each attempt closes its own connection."""
-
 
 def _urls(config: AlertmanagerConfig, context: NotifierContext) -> tuple[str, ...]:
     if config.url:
         return config.url
-    keys = {"url_env": config.url_env, "url_file": config.url_file}
-    urls = tuple((resolve_secret(keys, "url", context) or "").split())
-    key = next(key for key, value in keys.items() if value)
+    urls = tuple((secret_of(config, "url", context) or "").split())
+    key = given_of(config, "url_env", "url_file")
     if not all(map(is_http_url, urls)):
         raise ReceiverError(f"what {key} names is not an http(s) URL; put http://alertmanager:9093 there", key=key)
     return without_repeats(urls)
@@ -313,11 +264,3 @@ def _named(urls: tuple[str, ...]) -> dict[str, str]:
         number = sum(known.partition(" ")[0] == host for known in named) + 1
         named[host if number == 1 else f"{host} #{number}"] = urlunsplit(parts._replace(path=path, fragment=""))
     return named
-
-
-def _secret(config: AlertmanagerConfig, key: str, context: NotifierContext) -> str | None:
-    keys = {name: getattr(config, name) for name in (f"{key}_env", f"{key}_file")}
-    secret = resolve_secret(keys, key, context)
-    if secret and key == "bearer_token":
-        require_form(secret, forms.bearer_token, keys)
-    return secret

@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
@@ -23,14 +23,13 @@ from alertd.core.messages.message import Message, plain_text
 from alertd.core.severity import Severity
 from alertd.log import get_logger
 from alertd.notify.base import (
-    CannotLook,
     ConfigurationRefused,
     Delivered,
     Envelope,
-    Lookup,
     NotifierContext,
     Outcome,
     ReceiverError,
+    SendsOnly,
     Unknown,
     require_safe_url,
     resolve_secret,
@@ -94,13 +93,12 @@ def kind_of(message: Message) -> str:
     return {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}[message.severity]
 
 
-class AppriseNotifier:
+class AppriseNotifier(SendsOnly):
     """Sends through each of its URLs by itself, in a thread: Apprise waits for answers."""
 
     Config: ClassVar[type[BaseModel]] = AppriseConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=60)
     pace: ClassVar[timedelta] = timedelta(seconds=1)
-    can_look_up = False
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
@@ -112,9 +110,6 @@ class AppriseNotifier:
             for url in (resolve_secret({key: place}, "url", context) or "",)
             if _is_safe(url, key, context)
         }
-
-    def __repr__(self) -> str:
-        return f"AppriseNotifier({self.name!r}, {self.recipients!r})"
 
     @property
     def recipients(self) -> tuple[str, ...]:
@@ -136,13 +131,6 @@ class AppriseNotifier:
             f"Apprise could not send it, and does not say why; `apprise -v -b test` with the URL in "
             f"{envelope.recipient} shows it"
         )
-
-    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Say that Apprise can only send."""
-        return CannotLook("Apprise can only send")
-
-    async def close(self) -> None:
-        """Do nothing: Apprise closes its connections itself."""
 
 
 def _is_safe(url: str, key: str, context: NotifierContext) -> bool:

@@ -231,6 +231,25 @@ class Notifier(Protocol):
         """Close connections; may be called more than once."""
 
 
+class SendsOnly:
+    """What most receivers are: one recipient, a connection of its own for each attempt, and nothing to look up in."""
+
+    pace: ClassVar[timedelta] = timedelta()
+    can_look_up = False
+
+    @property
+    def recipients(self) -> tuple[str, ...]:
+        """Return the one recipient, which has no name here."""
+        return ("",)
+
+    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
+        """Say that what was sent cannot be looked up."""
+        return CannotLook("this receiver can only be sent to")
+
+    async def close(self) -> None:
+        """Do nothing: each attempt closes its own connection."""
+
+
 @runtime_checkable
 class Editor(Protocol):
     """A notifier that can put another message in the place of one that it delivered."""
@@ -325,30 +344,33 @@ def resolve_secret(
     return found or (context.setting(setting) if setting else None)
 
 
-def require_form(
-    secret: str,
-    form: Callable[[str], object],
-    keys: Mapping[str, str | None],
+def secret_of(
+    config: "BaseModel",
+    key: str,
+    context: NotifierContext,
     *,
     setting: str | None = None,
-) -> None:
+    form: Callable[[str], object] | None = None,
+) -> str | None:
     """
-    Check the form of a secret as it is checked where a setting holds it; its value is never said.
+    Return what `resolve_secret` does for a receiver's configuration, in the form in which a setting would hold it.
 
     Args:
         form: One of `alertd.settings.forms`.
-        keys: The receiver's own keys, of which the one that is given is at fault.
-        setting: Where the secret comes from when the receiver names nothing of its own.
 
     Raises:
-        ReceiverError: The secret has another form.
+        ReceiverError: As `resolve_secret`; or the secret has another form, and its value is never said.
     """
-    key = next((key for key, value in keys.items() if value), None)
-    try:
-        form(secret)
-    except ValueError as error:
-        what = f"what {key} names" if key else f"ALERTD_{(setting or '').upper()}"
-        raise ReceiverError(f"{what} {error}", key=key) from None
+    keys: dict[str, str | None] = {name: getattr(config, name) for name in (f"{key}_env", f"{key}_file")}
+    secret = resolve_secret(keys, key, context, setting=setting)
+    if secret and form is not None:
+        given = next((name for name, value in keys.items() if value), None)
+        try:
+            form(secret)
+        except ValueError as error:
+            what = f"what {given} names" if given else f"ALERTD_{(setting or '').upper()}"
+            raise ReceiverError(f"{what} {error}", key=given) from None
+    return secret
 
 
 def require_safe_url(url: str, *, key: str | None, has_secret: bool, context: NotifierContext) -> None:

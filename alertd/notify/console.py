@@ -8,7 +8,7 @@ import codecs
 import sys
 import unicodedata
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from textwrap import wrap
 from typing import ClassVar, TextIO
 
@@ -18,7 +18,7 @@ from alertd.core.chart import chart_line, chart_words
 from alertd.core.messages.message import Message, Section
 from alertd.core.severity import Severity
 from alertd.core.sparkline import ASCII, BLOCKS
-from alertd.notify.base import CannotLook, Delivered, Envelope, Lookup, NotifierContext, Outcome, Unknown
+from alertd.notify.base import Delivered, Envelope, NotifierContext, Outcome, SendsOnly, Unknown
 from alertd.notify.config import ReceiverConfig
 from alertd.notify.text import readable, reason_note, state_word
 
@@ -192,13 +192,11 @@ def _levels(encoding: str) -> str:
     return BLOCKS
 
 
-class ConsoleNotifier:
+class ConsoleNotifier(SendsOnly):
     """Prints each message at once; holds nothing open."""
 
     Config: ClassVar[type[BaseModel]] = ConsoleConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=5)
-    pace: ClassVar[timedelta] = timedelta()
-    can_look_up = False
 
     def __init__(
         self,
@@ -220,11 +218,6 @@ class ConsoleNotifier:
         """Whether it prints what another receiver would be sent."""
         return self._stands_in
 
-    @property
-    def recipients(self) -> tuple[str, ...]:
-        """Return the one recipient: whoever reads the output."""
-        return ("",)
-
     async def send(self, envelope: Envelope) -> Outcome:
         """Print the message."""
         stream = self._stream or sys.stdout
@@ -242,10 +235,3 @@ class ConsoleNotifier:
         # https://no-color.org: any value that is not empty switches colour off.
         is_wanted = not self._environment.get("NO_COLOR") and self._environment.get("TERM") != "dumb"
         return is_wanted and stream.isatty()
-
-    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Say that what was printed cannot be read back."""
-        return CannotLook("what was printed cannot be read back")
-
-    async def close(self) -> None:
-        """Do nothing: standard output is not ours to close."""

@@ -4,10 +4,9 @@ The PagerDuty notifier: each alert is an incident there, opened, acknowledged an
 Source: https://developer.pagerduty.com/docs/send-alert-event (Events API v2).
 """
 
-import json
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 
@@ -18,24 +17,32 @@ from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts, Message, truncate
 from alertd.core.printable import one_line
 from alertd.notify.base import (
-    CannotLook,
     ConfigurationRefused,
     ContentRefused,
     Delivered,
     Envelope,
-    Lookup,
     NotifierContext,
     NotifyReason,
     NotSent,
     Outcome,
     ReceiverError,
+    SendsOnly,
     Unknown,
     require_safe_url,
-    resolve_secret,
+    secret_of,
 )
-from alertd.notify.config import File, Name, ReceiverConfig, one_of_keys
+from alertd.notify.config import (
+    File,
+    Name,
+    ReceiverConfig,
+    given_of,
+    held_by_file,
+    held_by_variable,
+    http_url,
+    one_of_keys,
+)
 from alertd.notify.http_answer import Endpoint
-from alertd.notify.text import headline, printable
+from alertd.notify.text import headline, json_bytes, printable
 
 if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
@@ -58,28 +65,16 @@ _NO_REPORTS = "PagerDuty takes incidents and no reports; name another receiver i
 _Event = dict[str, object]
 
 
-def _http_url(url: str) -> str:
-    if not is_http_url(url):
-        raise ValueError("not an http(s) URL; write https://events.eu.pagerduty.com/v2/enqueue")
-    return url
-
-
 class PagerDutyConfig(ReceiverConfig):
     """The integration of the service whose on-call is notified."""
 
     model_config = one_of_keys("routing_key_env", "routing_key_file")
 
-    routing_key_env: Name | None = Field(
-        default=None,
-        description='Environment variable that holds the integration key of a service ("Events API v2").',
-        examples=["PAGERDUTY_ROUTING_KEY"],
+    routing_key_env: Name | None = held_by_variable(
+        'the integration key of a service ("Events API v2")', "PAGERDUTY_ROUTING_KEY"
     )
-    routing_key_file: File | None = Field(
-        default=None,
-        description="File that holds the integration key.",
-        examples=["/run/secrets/pagerduty_routing_key"],
-    )
-    url: Annotated[str, AfterValidator(_http_url)] = Field(
+    routing_key_file: File | None = held_by_file("the integration key", "pagerduty_routing_key")
+    url: Annotated[str, AfterValidator(http_url("https://events.eu.pagerduty.com/v2/enqueue"))] = Field(
         default="https://events.pagerduty.com/v2/enqueue",
         description="Where events go; accounts in the EU have a host of their own.",
         examples=["https://events.eu.pagerduty.com/v2/enqueue"],
@@ -152,13 +147,11 @@ def _test(message: Message, key: str) -> Iterator[_Event]:
     yield {"event_action": "resolve", "dedup_key": key}
 
 
-class PagerDutyNotifier:
-    """Posts to the events' URL; holds no connection between attempts."""
+class PagerDutyNotifier(SendsOnly):
+    """Posts to the events' URL."""
 
     Config: ClassVar[type[BaseModel]] = PagerDutyConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=60)
-    pace: ClassVar[timedelta] = timedelta()
-    can_look_up = False
     can_edit = True
     """So that it is given acknowledgements, which only receivers are that can change what they have."""
 
@@ -166,24 +159,15 @@ class PagerDutyNotifier:
         self.name = name
         self._outgoing = context.outgoing
         duty = PagerDutyConfig.model_validate(config)
-        keys = {"routing_key_env": duty.routing_key_env, "routing_key_file": duty.routing_key_file}
-        self._key = resolve_secret(keys, "routing_key", context) or ""
+        self._key = secret_of(duty, "routing_key", context) or ""
         if not _KEY_FORM.fullmatch(self._key):
-            key = next(key for key, value in keys.items() if value)
+            key = given_of(duty, "routing_key_env", "routing_key_file")
             text = (
                 "is not an integration key, which has 32 letters and digits; copy it from the service's Events API v2"
             )
             raise ReceiverError(f"what {key} names {text}", key=key)
         self._url = duty.url
         require_safe_url(self._url, key="url", has_secret=True, context=context)
-
-    def __repr__(self) -> str:
-        return f"PagerDutyNotifier({self.name!r})"
-
-    @property
-    def recipients(self) -> tuple[str, ...]:
-        """Return the one recipient, the service, which has no name here."""
-        return ("",)
 
     async def send(self, envelope: Envelope) -> Outcome:
         """Post the message's events, one after another."""
@@ -210,9 +194,7 @@ class PagerDutyNotifier:
         return Delivered(ref=envelope.edits)
 
     async def _post_event(self, event: _Event) -> Outcome:
-        # Half of a surrogate pair, which a bill may hold, has no UTF-8.
-        body = json.dumps({"routing_key": self._key, **event}, ensure_ascii=False).encode("utf-8", "replace")
-        outcome = await self._post.send(body)
+        outcome = await self._post.send(json_bytes({"routing_key": self._key, **event}))
         if isinstance(outcome, Unknown):
             # The same event twice is one to PagerDuty, by its dedup_key: it is sent until an answer comes.
             return NotSent(outcome.reason)
@@ -226,10 +208,3 @@ class PagerDutyNotifier:
         from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
 
         return WebhookPost(self._url, token=None, outgoing=self._outgoing, endpoint=_ENDPOINT, secrets=(self._key,))
-
-    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Say that PagerDuty is sent events again, which needs no look-up."""
-        return CannotLook("PagerDuty knows an event again by its dedup_key")
-
-    async def close(self) -> None:
-        """Do nothing: each attempt closes its own connection."""

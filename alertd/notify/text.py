@@ -5,13 +5,25 @@ Names in bills belong to strangers. Whatever could forge a header, a line, a col
 out here, once; each notifier still escapes for its own channel.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from alertd.core.alerts.reason import NotifyReason
 from alertd.core.chart import Chart, read_by
-from alertd.core.messages.message import Field, Link, Message, Section, SectionRow, TableRow, plain_text, truncate
+from alertd.core.instant import iso_instant
+from alertd.core.messages.message import (
+    AlertFacts,
+    Field,
+    Link,
+    Message,
+    Section,
+    SectionRow,
+    TableRow,
+    plain_text,
+    truncate,
+)
 from alertd.core.printable import one_line
 
 PLAIN_LIMIT = 3000
@@ -116,6 +128,18 @@ def _printable_chart(chart: Chart) -> Chart:
 def plain_with_state(message: Message, *, limit: int = PLAIN_LIMIT) -> str:
     """Render a printable message as plain text of at most *limit* characters, its state first."""
     return plain_text(replace(message, title=headline(message)), limit=limit)
+
+
+def json_bytes(value: object) -> bytes:
+    """Return a value as JSON in UTF-8; half of a surrogate pair, which a bill may hold, has none and becomes a `?`."""
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def figures_of(facts: AlertFacts) -> dict[str, str]:
+    """Return what programs read of an alert's value, by the names of annotations."""
+    found = {"value": facts.value, "unit": facts.unit, "as_of": iso_instant(facts.as_of)}
+    found |= {"expected": facts.expected} if facts.expected is not None else {}
+    return found | ({"threshold": facts.threshold} if facts.threshold is not None else {})
 
 
 def quoted(text: str, *, secrets: Iterable[str | None] = ()) -> str:

@@ -6,7 +6,7 @@ Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 
 import json
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, ClassVar, Self
 from urllib.parse import urlsplit
@@ -17,18 +17,25 @@ from alertd.core.http_url import has_login, is_http_url
 from alertd.core.instant import iso_instant
 from alertd.core.messages.message import AlertFacts, Message, plain_text
 from alertd.notify.base import (
-    CannotLook,
     Envelope,
-    Lookup,
     NotifierContext,
     Outcome,
     ReceiverError,
-    require_form,
+    SendsOnly,
     require_safe_url,
-    resolve_secret,
+    secret_of,
 )
-from alertd.notify.config import File, Name, ReceiverConfig, one_of_keys
-from alertd.notify.text import printable
+from alertd.notify.config import (
+    File,
+    Name,
+    ReceiverConfig,
+    given_of,
+    held_by_file,
+    held_by_variable,
+    http_url,
+    one_of_keys,
+)
+from alertd.notify.text import figures_of, json_bytes, printable
 from alertd.settings import forms
 
 if TYPE_CHECKING:
@@ -42,50 +49,28 @@ _REPORT_LIMIT = 50_000
 _Labels = dict[str, str]
 
 
-def _http_url(url: str) -> str:
-    if not is_http_url(url):
-        raise ValueError("not an http(s) URL; write https://example.com/hook")
-    return url
-
-
 class WebhookConfig(ReceiverConfig):
     """Where to post, and with which token; exactly one of the three forms of the URL."""
 
     model_config = one_of_keys("url", "url_env", "url_file")
 
-    url: Annotated[str, AfterValidator(_http_url)] | None = Field(
+    url: Annotated[str, AfterValidator(http_url("https://example.com/hook"))] | None = Field(
         default=None,
         description=(
             "URL that takes Alertmanager's webhook format; one that holds a secret goes into url_env or url_file."
         ),
         examples=["https://example.com/hook"],
     )
-    url_env: Name | None = Field(
-        default=None, description="Environment variable that holds the URL.", examples=["BRIDGE_URL"]
-    )
-    url_file: File | None = Field(
-        default=None, description="File that holds the URL.", examples=["/run/secrets/bridge_url"]
-    )
-    bearer_token_env: Name | None = Field(
-        default=None,
-        description="Environment variable that holds the token for `Authorization: Bearer`.",
-        examples=["BRIDGE_TOKEN"],
-    )
-    bearer_token_file: File | None = Field(
-        default=None,
-        description="File that holds the token for `Authorization: Bearer`.",
-        examples=["/run/secrets/bridge_token"],
-    )
+    url_env: Name | None = held_by_variable("the URL", "BRIDGE_URL")
+    url_file: File | None = held_by_file("the URL", "bridge_url")
+    bearer_token_env: Name | None = held_by_variable("the token for `Authorization: Bearer`", "BRIDGE_TOKEN")
+    bearer_token_file: File | None = held_by_file("the token for `Authorization: Bearer`", "bridge_token")
 
     @model_validator(mode="after")
     def _one_of_each(self) -> Self:
-        given = [key for key in ("url", "url_env", "url_file") if getattr(self, key)]
-        if not given:
+        if given_of(self, "url", "url_env", "url_file") is None:
             raise ValueError("a webhook needs url, url_env or url_file")
-        if len(given) > 1:
-            raise ValueError(f"{' and '.join(given)} exclude each other; keep one")
-        if self.bearer_token_env and self.bearer_token_file:
-            raise ValueError("bearer_token_env and bearer_token_file exclude each other; keep one")
+        given_of(self, "bearer_token_env", "bearer_token_file")
         return self
 
 
@@ -113,8 +98,7 @@ def payload(envelope: Envelope, *, receiver: str) -> bytes:
         "externalURL": _origin(message),
         "alerts": alerts,
     }
-    # Half of a surrogate pair, which a bill may hold, has no UTF-8.
-    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+    return json_bytes(body)
 
 
 def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, object]:
@@ -125,13 +109,10 @@ def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, 
         # A rule's own description stands for the lines, and never for what waited: that is said nowhere else.
         own = annotations.get("description")
         annotations["description"] = "\n".join((*readable.history, *(readable.lines if own is None else (own,))))
-    annotations |= {"value": facts.value, "unit": facts.unit, "as_of": iso_instant(facts.as_of)}
-    if facts.expected is not None:
-        annotations["expected"] = facts.expected
-    if facts.threshold is not None:
-        annotations["threshold"] = facts.threshold
     if is_plain:
         annotations = {"summary": annotations.get("summary", facts.rule)[:_PLAIN_SUMMARY_LIMIT]}
+    else:
+        annotations |= figures_of(facts)
     return {
         "status": _status(is_resolved=facts.is_resolved),
         "labels": dict(facts.labels),
@@ -196,42 +177,24 @@ def _has_more_than_host(url: str) -> bool:
     return bool(parts.path.strip("/") or parts.query or has_login(parts))
 
 
-class WebhookNotifier:
-    """Posts to one URL; holds no connection between attempts."""
+class WebhookNotifier(SendsOnly):
+    """Posts to one URL."""
 
     Config: ClassVar[type[BaseModel]] = WebhookConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=30)
-    pace: ClassVar[timedelta] = timedelta()
-    can_look_up = False
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
         self._outgoing = context.outgoing
         webhook = WebhookConfig.model_validate(config)
-        urls = {"url": webhook.url, "url_env": webhook.url_env, "url_file": webhook.url_file}
-        self._url = resolve_secret(urls, "url", context) or ""
+        key = given_of(webhook, "url", "url_env", "url_file")
+        self._url = webhook.url or secret_of(webhook, "url", context) or ""
         if not is_http_url(self._url):
-            key = next(key for key, value in urls.items() if value)
             raise ReceiverError(f"what {key} names is not an http(s) URL; put https://example.com/hook there", key=key)
-        tokens = {"bearer_token_env": webhook.bearer_token_env, "bearer_token_file": webhook.bearer_token_file}
-        self._token = resolve_secret(tokens, "bearer_token", context)
-        if self._token:
-            require_form(self._token, forms.bearer_token, tokens)
-        require_safe_url(
-            self._url,
-            key=next(key for key, value in urls.items() if value),
-            # What stands behind url_env is a secret where there is more to it than a host.
-            has_secret=bool(self._token) or (not webhook.url and _has_more_than_host(self._url)),
-            context=context,
-        )
-
-    def __repr__(self) -> str:
-        return f"WebhookNotifier({self.name!r})"
-
-    @property
-    def recipients(self) -> tuple[str, ...]:
-        """Return the one recipient, the URL, which has no name here."""
-        return ("",)
+        self._token = secret_of(webhook, "bearer_token", context, form=forms.bearer_token)
+        # What stands behind url_env is a secret where there is more to it than a host.
+        has_secret = bool(self._token) or (not webhook.url and _has_more_than_host(self._url))
+        require_safe_url(self._url, key=key, has_secret=has_secret, context=context)
 
     async def send(self, envelope: Envelope) -> Outcome:
         """Post once."""
@@ -243,10 +206,3 @@ class WebhookNotifier:
         from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
 
         return WebhookPost(self._url, token=self._token, outgoing=self._outgoing)
-
-    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Say that a webhook can only be written to."""
-        return CannotLook("a webhook can only be written to")
-
-    async def close(self) -> None:
-        """Do nothing: each attempt closes its own connection."""

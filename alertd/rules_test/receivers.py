@@ -17,13 +17,12 @@ from alertd.core.dataclass import dataclass
 from alertd.core.messages.message import Message
 from alertd.errors import RulesError
 from alertd.notify.base import (
-    CannotLook,
     Delivered,
     Envelope,
-    Lookup,
     Notifier,
     Outcome,
     ReceiverError,
+    SendsOnly,
     can_edit,
     contact_kind,
 )
@@ -56,13 +55,11 @@ class SentMessage:
     sent_at: datetime
 
 
-class Recorder:
+class Recorder(SendsOnly):
     """Replaces a receiver of the rules in a test, and accepts every message."""
 
     Config: ClassVar[type[BaseModel]] = BaseModel
     deadline: ClassVar[timedelta] = timedelta(minutes=1)
-    pace: ClassVar[timedelta] = timedelta()
-    can_look_up = False
 
     def __init__(self, name: str, stands_for: Notifier, *, clock: HandClock, sent: list[SentMessage]) -> None:
         self._name = name
@@ -94,13 +91,6 @@ class Recorder:
         if envelope.message.reason is NotifyReason.UPDATED:
             return Delivered(ref=envelope.edits)
         return await self.send(envelope)
-
-    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Report that no lookup is needed: every message arrives."""
-        return CannotLook("every message of a test arrives")
-
-    async def close(self) -> None:
-        """Do nothing: nothing is open."""
 
 
 class _AnyVariable(Mapping[str, str]):

@@ -6,7 +6,7 @@ It composes and hands over; the exchange with the server and the meaning of its 
 
 import re
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP as SMTP_POLICY
@@ -23,13 +23,12 @@ from alertd.core.printable import one_line
 from alertd.core.severity import Severity
 from alertd.errors import absence
 from alertd.notify.base import (
-    CannotLook,
     ConfigurationRefused,
     Envelope,
-    Lookup,
     NotifierContext,
     Outcome,
     ReceiverError,
+    SendsOnly,
 )
 from alertd.notify.chart_frame import chart_frame
 from alertd.notify.chart_png import chart_png
@@ -193,13 +192,11 @@ def _mailbox(sender: str) -> Address:
     return Address(display_name=_header_text(one_line(name)), addr_spec=address)
 
 
-class EmailNotifier:
-    """Sends one mail per address, each over its own connection."""
+class EmailNotifier(SendsOnly):
+    """Sends one mail per address."""
 
     Config: ClassVar[type[BaseModel]] = EmailConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=120)
-    pace: ClassVar[timedelta] = timedelta()
-    can_look_up = False
     contact: ClassVar[str] = "email"
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
@@ -241,9 +238,6 @@ class EmailNotifier:
                 "use starttls or tls, or unset ALERTD_SMTP_USERNAME"
             )
 
-    def __repr__(self) -> str:
-        return f"EmailNotifier({self.name!r}, to={self._to!r})"
-
     @property
     def recipients(self) -> tuple[str, ...]:
         """Return the addresses."""
@@ -281,13 +275,6 @@ class EmailNotifier:
             ehlo=self._ehlo,
             password=self._password,
         )
-
-    async def find(self, key: str, *, recipient: str, since: datetime, thread_ref: str = "") -> Lookup:  # noqa: ARG002
-        """Say that mail cannot be looked up once it is handed over."""
-        return CannotLook("mail cannot be looked up once it is handed over")
-
-    async def close(self) -> None:
-        """Do nothing: each attempt closes its own connection."""
 
 
 def _port(text: str) -> int:

@@ -27,15 +27,17 @@ from alertd.notify.base import (
     NotifierContext,
     Outcome,
     ReceiverError,
-    require_form,
     require_safe_url,
-    resolve_secret,
+    secret_of,
 )
 from alertd.notify.config import (
     ONE_OR_MORE,
     File,
     Name,
     ReceiverConfig,
+    given_of,
+    held_by_file,
+    held_by_variable,
     one_or_more_schema,
     without_repeats,
 )
@@ -68,24 +70,12 @@ class SlackConfig(ReceiverConfig):
         description="Channel, by name or id, or a list of them; needs a bot token. Each gets its own copy.",
         examples=["#finops", ["#finops", "C0123456789"]],
     )
-    bot_token_env: Name | None = Field(
-        default=None,
-        description="Environment variable that holds the bot token; default: ALERTD_SLACK_BOT_TOKEN.",
-        examples=["SLACK_BOT_TOKEN"],
+    bot_token_env: Name | None = held_by_variable("the bot token; default: ALERTD_SLACK_BOT_TOKEN", "SLACK_BOT_TOKEN")
+    bot_token_file: File | None = held_by_file("the bot token", "slack_bot_token")
+    webhook_url_env: Name | None = held_by_variable(
+        "the URL of an incoming webhook: no threads, no lookups", "SLACK_WEBHOOK_URL"
     )
-    bot_token_file: File | None = Field(
-        default=None, description="File that holds the bot token.", examples=["/run/secrets/slack_bot_token"]
-    )
-    webhook_url_env: Name | None = Field(
-        default=None,
-        description="Environment variable that holds the URL of an incoming webhook: no threads, no lookups.",
-        examples=["SLACK_WEBHOOK_URL"],
-    )
-    webhook_url_file: File | None = Field(
-        default=None,
-        description="File that holds the URL of an incoming webhook.",
-        examples=["/run/secrets/slack_webhook_url"],
-    )
+    webhook_url_file: File | None = held_by_file("the URL of an incoming webhook", "slack_webhook_url")
     reply_broadcast: bool = Field(
         default=True,
         description="Whether a reply about a higher severity or the end is shown in the channel too, "
@@ -102,18 +92,14 @@ class SlackConfig(ReceiverConfig):
 
     @model_validator(mode="after")
     def _one_form(self) -> Self:
-        if self.webhook_url_env and self.webhook_url_file:
-            raise ValueError("webhook_url_env and webhook_url_file exclude each other; keep one")
-        if self.bot_token_env and self.bot_token_file:
-            raise ValueError("bot_token_env and bot_token_file exclude each other; keep one")
-        if (self.webhook_url_env or self.webhook_url_file) and (
-            self.channel or self.bot_token_env or self.bot_token_file
-        ):
+        webhook = given_of(self, "webhook_url_env", "webhook_url_file")
+        token = given_of(self, "bot_token_env", "bot_token_file")
+        if webhook and (self.channel or token):
             raise ValueError(
                 "an incoming webhook posts to its own channel; "
                 "keep either channel (with a bot token) or the webhook URL"
             )
-        if (self.bot_token_env or self.bot_token_file) and not self.channel:
+        if token and not self.channel:
             raise ValueError('a bot token needs a channel to post to; add channel: "#finops"')
         return self
 
@@ -222,9 +208,6 @@ class SlackNotifier:
         self._no_charts_until = 0.0
         """On the loop's clock."""
 
-    def __repr__(self) -> str:
-        return f"SlackNotifier({self.name!r}, channels={self._channels!r})"
-
     @property
     def recipients(self) -> tuple[str, ...]:
         """Return the channels; the incoming webhook has but one, which has no name here."""
@@ -304,26 +287,22 @@ class SlackNotifier:
 
 
 def _bot_token(config: SlackConfig, context: NotifierContext) -> str:
-    keys = {"bot_token_env": config.bot_token_env, "bot_token_file": config.bot_token_file}
-    token = resolve_secret(keys, "bot_token", context, setting="slack_bot_token")
+    token = secret_of(config, "bot_token", context, setting="slack_bot_token", form=forms.bot_token)
     if not token:
         text = (
             "channel needs a bot token: set ALERTD_SLACK_BOT_TOKEN, bot_token_env or bot_token_file; "
             "with an incoming webhook leave channel out"
         )
         raise absence(ReceiverError(text, key="channel"))
-    require_form(token, forms.bot_token, keys, setting="slack_bot_token")
     return token
 
 
 def _webhook_url(config: SlackConfig, context: NotifierContext) -> str:
-    keys = {"webhook_url_env": config.webhook_url_env, "webhook_url_file": config.webhook_url_file}
-    url = resolve_secret(keys, "webhook_url", context, setting="slack_webhook_url")
+    url = secret_of(config, "webhook_url", context, setting="slack_webhook_url", form=forms.slack_webhook_url)
     if not url:
         text = (
             "a Slack receiver needs channel (with ALERTD_SLACK_BOT_TOKEN), or webhook_url_env or webhook_url_file "
             "(an incoming webhook), or ALERTD_SLACK_WEBHOOK_URL"
         )
         raise absence(ReceiverError(text))
-    require_form(url, forms.slack_webhook_url, keys, setting="slack_webhook_url")
     return url
