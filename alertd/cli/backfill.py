@@ -53,7 +53,6 @@ def command(ctx: click.Context, since: timedelta) -> int:
 async def _backfill(settings: "Settings", since: timedelta) -> int:
     from contextlib import AsyncExitStack, closing, suppress
 
-    from alertd.clock import SYSTEM_CLOCK
     from alertd.core.hours import HourRange, hour_of, midnight_before, start_of
     from alertd.core.spend.bill import CATEGORIES
     from alertd.core.words import format_instant
@@ -77,7 +76,7 @@ async def _backfill(settings: "Settings", since: timedelta) -> int:
     names = [account.name for each in readable for account in each.accounts]
     if not names:
         return 1
-    url, time = settings.store_url(), timekeeper(settings, SYSTEM_CLOCK)
+    url, time = settings.store_url(), timekeeper(settings)
     if is_there(url):
         # A store of an earlier version cannot be read before it is migrated below.
         with suppress(StoreError), closing(Store.open_read_only(url)) as known:

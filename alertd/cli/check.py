@@ -1,6 +1,6 @@
 """`alertd check`: rules and settings without running."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,11 +10,10 @@ from alertd.cli.common import prepare, prepare_to_check, read_store
 from alertd.core.printable import escape_controls
 
 if TYPE_CHECKING:
+    from alertd.daemon.online import Finding
     from alertd.errors import Problem
-    from alertd.notify.base import Notifier
     from alertd.rules_file.model import LoadedRules
     from alertd.settings.asked import AskedSettings
-    from alertd.settings.model import Settings
 
 _EPILOG = """\b
 Examples:
@@ -93,7 +92,9 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
         return 1
     import asyncio
 
-    code = asyncio.run(_online(rules, prepare(ctx), notifiers))
+    from alertd.daemon.online import check_online
+
+    code = asyncio.run(_online(check_online(rules, prepare(ctx), notifiers)))
     if problems:
         click.echo(
             "alertd: receivers that lack the secrets named above were not asked; set these, and ask again", err=True
@@ -101,11 +102,9 @@ def command(ctx: click.Context, path: Path | None, *, online: bool) -> int:
     return 1 if problems else code
 
 
-async def _online(rules: "LoadedRules", settings: "Settings", notifiers: "Mapping[str, Notifier]") -> int:
-    from alertd.daemon.online import check_online
-
+async def _online(findings: "Awaitable[Sequence[Finding]]") -> int:
     is_well = True
-    for finding in await check_online(rules, settings, notifiers):
+    for finding in await findings:
         about = escape_controls(finding.about)
         for fault in finding.faults:
             is_well = False

@@ -3,7 +3,7 @@
 import json
 import os
 import sys
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO, TypedDict, TypeVar
@@ -107,15 +107,15 @@ def check_outgoing() -> None:
     Raises:
         SettingsError: One of them cannot be used.
     """
-    from alertd.outgoing.connections import Outgoing
+    from alertd.settings.asked import AskedSettings
 
-    Outgoing.from_environment(os.environ)
+    _ = AskedSettings().outgoing
 
 
 def now_of(store: "Store") -> datetime:
     """Return the time of a store's daemon, and warn if this system's clock differs."""
+    from alertd.cli.time_now import time_now
     from alertd.clock import SYSTEM_CLOCK
-    from alertd.queries.time_now import time_now
 
     found = time_now(store, SYSTEM_CLOCK)
     said = click.get_current_context().meta
@@ -162,6 +162,13 @@ def print_json(content: object) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=not (sys.stdout.encoding or "").lower().startswith("utf"))
     # The remaining line ends belong to the document: those in texts are escaped.
     click.echo("\n".join(UNSAFE.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in text.split("\n")))
+
+
+def print_sent(results: "Sequence[tuple[str, str, bool]]") -> int:
+    """Print what became of each attempt, as `send_now` returns them; return the exit code."""
+    for to, text, is_delivered in results:
+        click.echo(f"{to}: {text}", err=not is_delivered)
+    return 0 if all(is_delivered for *_, is_delivered in results) else 1
 
 
 def bars() -> str:

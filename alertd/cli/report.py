@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import now_of, prepare_to_connect, read_store
+from alertd.cli.common import now_of, prepare_to_connect, print_sent, read_store
 from alertd.cli.completing import names_in
 
 if TYPE_CHECKING:
     from alertd.core.messages.message import Message
-    from alertd.notify.base import Notifier
     from alertd.rules_file.model import LoadedRules, Report
     from alertd.settings.model import Settings
 
@@ -35,15 +34,16 @@ def command(ctx: click.Context, name: str | None, *, is_printed: bool) -> int:
     It is sent to its receivers directly, with one attempt each and without the outbox: nothing is retried, and the
     scheduled report is still sent. Exit code 1 if a receiver did not accept it.
     """
+    from alertd.daemon.receivers import chosen_notifiers, send_now
     from alertd.rules_file.load import load_rules
 
     settings = prepare_to_connect(ctx)
     rules = load_rules(settings.rules_path())
     report = _chosen(rules, name, is_printed=is_printed)
     if is_printed:
-        return asyncio.run(_print(_compose(settings, rules, report), rules, settings))
-    notifiers = _notifiers(rules, report, settings)
-    return asyncio.run(_send(_compose(settings, rules, report), notifiers))
+        return 0 if asyncio.run(_is_printed(_compose(settings, rules, report), rules, settings)) else 1
+    notifiers = chosen_notifiers(report.notify, rules, settings)
+    return print_sent(asyncio.run(send_now(notifiers, _compose(settings, rules, report))))
 
 
 def _chosen(rules: "LoadedRules", name: str | None, *, is_printed: bool) -> "Report":
@@ -93,37 +93,8 @@ def _compose(settings: "Settings", rules: "LoadedRules", report: "Report") -> "M
     return compose_report(figures, owners=known.facts.owners, targets=build_link_targets(rules, settings))
 
 
-async def _print(message: "Message", rules: "LoadedRules", settings: "Settings") -> int:
-    from alertd.daemon.receivers import printing_notifier
-    from alertd.notify.base import Delivered, Envelope
+async def _is_printed(message: "Message", rules: "LoadedRules", settings: "Settings") -> bool:
+    from alertd.daemon.receivers import printing_notifier, send_now
 
-    outcome = await printing_notifier("report", rules, settings).send(Envelope(message=message, key="", recipient=""))
-    return 0 if isinstance(outcome, Delivered) else 1
-
-
-def _notifiers(rules: "LoadedRules", report: "Report", settings: "Settings") -> "dict[str, Notifier]":
-    """
-    Return the notifiers of a report's receivers.
-
-    Raises:
-        RulesError: A notifier cannot be built.
-    """
-    from alertd.daemon.receivers import build_notifiers
-    from alertd.errors import RulesError
-
-    notifiers, problems = build_notifiers(rules, settings)
-    missing = [name for name in report.notify if name not in notifiers]
-    if missing:
-        raise RulesError([p for p in problems if any(f'receiver "{name}"' in p.text for name in missing)])
-    return {name: notifiers[name] for name in report.notify}
-
-
-async def _send(message: "Message", notifiers: "dict[str, Notifier]") -> int:
-    from alertd.daemon.receivers import send_now
-
-    is_delivered = True
-    for name, notifier in notifiers.items():
-        for recipient, text, is_taken in await send_now(name, notifier, message):
-            click.echo(f"{f'{name} ({recipient})' if recipient else name}: {text}", err=not is_taken)
-            is_delivered = is_delivered and is_taken
-    return 0 if is_delivered else 1
+    ((_, _, is_printed),) = await send_now({"report": printing_notifier("report", rules, settings)}, message)
+    return is_printed

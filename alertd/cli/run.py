@@ -115,14 +115,10 @@ async def _lead(settings: "Settings", manager: "ServiceManager", signals: "Signa
 
 
 async def _once(settings: "Settings") -> int:
-    from alertd.clock import utc_now
     from alertd.daemon.app import load_checked_rules, open_app
     from alertd.daemon.poll import run_once
-    from alertd.store.store import Store
 
-    rules = load_checked_rules(settings)
-    url = settings.store_url()
-    async with open_app(settings, rules, open_store=lambda: Store.open(url, now=utc_now())) as app:
+    async with open_app(settings, load_checked_rules(settings)) as app:
         is_ok = await run_once(app)
         # Left behind by a command that was killed.
         await app.actions.turn()

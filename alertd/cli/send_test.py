@@ -2,15 +2,11 @@
 
 import asyncio
 import difflib
-from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import prepare_to_connect
+from alertd.cli.common import prepare_to_connect, print_sent
 from alertd.cli.completing import names_in
-
-if TYPE_CHECKING:
-    from alertd.notify.base import Notifier
 
 _EPILOG = """\b
 Example:
@@ -23,8 +19,10 @@ Example:
 @click.pass_context
 def command(ctx: click.Context, receiver: str) -> int:
     """Send one test message through RECEIVER, to each of its recipients; exit code 1 if any was not delivered."""
-    from alertd.daemon.receivers import build_notifiers
-    from alertd.errors import RulesError, UserError
+    from alertd.clock import utc_now
+    from alertd.core.messages.compose import compose_test
+    from alertd.daemon.receivers import chosen_notifiers, send_now
+    from alertd.errors import UserError
     from alertd.rules_file.load import load_rules
 
     settings = prepare_to_connect(ctx)
@@ -34,17 +32,5 @@ def command(ctx: click.Context, receiver: str) -> int:
         near = difflib.get_close_matches(receiver, names, n=1)
         hint = f'did you mean "{near[0]}"?' if near else f"it has {', '.join(names) or 'none'}"
         raise UserError(f'{settings.rules_path()}: there is no receiver "{receiver}"; {hint}')
-    notifiers, problems = build_notifiers(rules, settings)
-    if receiver not in notifiers:
-        raise RulesError([problem for problem in problems if f'receiver "{receiver}"' in problem.text])
-    return asyncio.run(_send(receiver, notifiers[receiver]))
-
-
-async def _send(receiver: str, notifier: "Notifier") -> int:
-    from alertd.daemon.receivers import send_test
-
-    results = await send_test(receiver, notifier)
-    for recipient, text, is_delivered in results:
-        to = f"{receiver} ({recipient})" if recipient else receiver
-        click.echo(f"{to}: {text}", err=not is_delivered)
-    return 0 if all(is_delivered for _, _, is_delivered in results) else 1
+    message = compose_test(receiver, now=utc_now())
+    return print_sent(asyncio.run(send_now(chosen_notifiers([receiver], rules, settings), message)))

@@ -84,7 +84,7 @@ async def open_app(
     settings: Settings,
     rules: LoadedRules,
     *,
-    open_store: Callable[[], Store],
+    open_store: Callable[[], Store] | None = None,
     notifiers: Mapping[str, Notifier] | None = None,
     sources: Mapping[str, BillSource] | None = None,
     instances: Mapping[tuple[str, str], InstanceApi] | None = None,
@@ -96,7 +96,7 @@ async def open_app(
     Build the daemon, and close it in reverse when the block is left.
 
     Args:
-        open_store: Called in the store's own thread.
+        open_store: Called in the store's own thread, in place of opening the one of the settings to write.
         notifiers: In place of those that the rules name; for showing instead of sending.
         sources: In place of clients for the accounts that the rules name; the caller closes them.
         instances: In place of clients with the keys of actions, by action and account.
@@ -117,7 +117,8 @@ async def open_app(
             sources = open_sources(rules, settings, connections, hear=time.hear, elapsed=clock.elapsed_s)
         if instances is None:
             instances = open_instances(rules, settings, connections, elapsed=clock.elapsed_s)
-        thread = await StoreThread.start(open_store)
+        url, born = settings.store_url(), now or clock.wall
+        thread = await StoreThread.start(open_store or (lambda: Store.open(url, now=born())))
         stack.push_async_callback(thread.close)
         gateway, figures = StoreGateway(thread), Figures()
         time.resume(await gateway.call(lambda store: store.meta.clock))

@@ -12,7 +12,7 @@ unchecked.
 
 from datetime import datetime, timedelta
 
-from alertd.clock import Clock, boot_id
+from alertd.clock import SYSTEM_CLOCK, Clock, boot_id
 from alertd.core.rules.facts import ClockFault
 from alertd.core.rules.records import ClockRecord
 from alertd.core.words import format_age
@@ -218,6 +218,6 @@ class CheckedTime(Timekeeper):
         return self._clock.elapsed_s()
 
 
-def timekeeper(settings: Settings, clock: Clock) -> Timekeeper:
+def timekeeper(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Timekeeper:
     """Return what keeps the time, as the settings want it."""
     return SystemTime(clock) if settings.clock == "system" else CheckedTime(clock)

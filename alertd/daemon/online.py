@@ -5,7 +5,6 @@ from collections.abc import Coroutine, Mapping
 from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING
 
-from alertd.clock import SYSTEM_CLOCK
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, hour_of
 from alertd.daemon.accounts import open_instances, open_sources
@@ -44,7 +43,7 @@ async def check_online(
     Raises:
         SettingsError: The key of an account is missing.
     """
-    time = timekeeper(settings, SYSTEM_CLOCK)
+    time = timekeeper(settings)
     async with AsyncExitStack() as stack:
         sources = open_sources(rules, settings, stack, hear=time.hear)
         for notifier in notifiers.values():

@@ -1,24 +1,20 @@
 """Receivers, built from the rules file and the settings: to send, or only to print; and sending past the outbox."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from alertd.clock import utc_now
 from alertd.core.alerts.routing import OWNER
-from alertd.core.dataclass import dataclass
-from alertd.core.messages.compose import compose_test
 from alertd.core.messages.message import Message
 from alertd.core.messages.outbox import delivery_key
 from alertd.errors import Problem, RulesError
 from alertd.log import get_logger
 from alertd.notify.base import Dated, Delivered, Envelope, Notifier, ReceiverError, contact_kind
 from alertd.notify.registry import notifier_class
-from alertd.outgoing.connections import Outgoing
+from alertd.notify.surroundings import Surroundings
 from alertd.rules_file.model import LoadedRules
 from alertd.settings.text_file import change_warning
 
@@ -27,24 +23,6 @@ if TYPE_CHECKING:
 
     from alertd.settings.asked import AskedSettings
     from alertd.settings.model import Settings
-
-
-@dataclass(frozen=True, slots=True)
-class Surroundings:
-    """What notifiers may ask while they are built."""
-
-    settings: "Settings | AskedSettings"
-    environment: Mapping[str, str]
-    base_dir: Path
-
-    @property
-    def outgoing(self) -> Outgoing:
-        """Return how to connect to others; one object for all."""
-        return self.settings.outgoing
-
-    def setting(self, name: str) -> str | None:
-        """Return an alertd setting in plain text."""
-        return self.settings.plain(name)
 
 
 def build_notifiers(
@@ -113,25 +91,36 @@ def fallbacks(rules: LoadedRules) -> dict[str, str]:
     return chosen
 
 
-async def send_test(receiver: str, notifier: Notifier) -> list[tuple[str, str, bool]]:
-    """Send one test message to each recipient; return (recipient, what happened, delivered) for each."""
-    return await send_now(receiver, notifier, compose_test(receiver, now=utc_now()))
+def chosen_notifiers(names: Iterable[str], rules: LoadedRules, settings: "Settings") -> dict[str, Notifier]:
+    """
+    Build some of the receivers, whatever is wrong with others.
+
+    Raises:
+        RulesError: One of them cannot be built.
+    """
+    notifiers, problems = build_notifiers(rules, settings)
+    names = tuple(names)
+    missing = [name for name in names if name not in notifiers]
+    if missing:
+        raise RulesError([p for p in problems if any(f'receiver "{name}"' in p.text for name in missing)])
+    return {name: notifiers[name] for name in names}
 
 
-async def send_now(receiver: str, notifier: Notifier, message: Message) -> list[tuple[str, str, bool]]:
-    """Make one attempt for each recipient, past the outbox; return (recipient, what happened, delivered) for each."""
+async def send_now(notifiers: Mapping[str, Notifier], message: Message) -> list[tuple[str, str, bool]]:
+    """Make one attempt for each recipient, past the outbox; return (to whom, what happened, delivered) for each."""
     from alertd.notify.delivery.attempt import attempt  # noqa: PLC0415 -- `check` builds receivers and sends nothing
 
     results = []
-    try:
-        for recipient in notifier.recipients:
-            key = delivery_key(message.reason.value, receiver, recipient, message.created_at.isoformat())
-            envelope = Envelope(message=message, key=key, recipient=recipient)
-            outcome = await attempt(notifier, envelope)
-            text = "delivered" if isinstance(outcome, Delivered) else f"not delivered: {outcome.reason}"
-            results.append((recipient, text, isinstance(outcome, Delivered)))
-    finally:
-        await notifier.close()
+    for receiver, notifier in notifiers.items():
+        try:
+            for recipient in notifier.recipients:
+                key = delivery_key(message.reason.value, receiver, recipient, message.created_at.isoformat())
+                outcome = await attempt(notifier, Envelope(message=message, key=key, recipient=recipient))
+                text = "delivered" if isinstance(outcome, Delivered) else f"not delivered: {outcome.reason}"
+                to = f"{receiver} ({recipient})" if recipient else receiver
+                results.append((to, text, isinstance(outcome, Delivered)))
+        finally:
+            await notifier.close()
     return results
 
 

@@ -23,7 +23,6 @@ from alertd.daemon.app import App, open_slack_app
 from alertd.daemon.clock_watch import ClockWatch
 from alertd.daemon.control_socket import listen, socket_path
 from alertd.daemon.control_table import serve_requests
-from alertd.daemon.heartbeat import send_heartbeat
 from alertd.daemon.poll import poll, renew_overview
 from alertd.daemon.reload import RulesReloader
 from alertd.daemon.schedule import GRACE, Schedule
@@ -35,6 +34,7 @@ from alertd.daemon.watchdog import ASK_EVERY_S, CYCLE_DEADLINE, Watchdog
 from alertd.errors import AlertdError
 from alertd.log import get_logger
 from alertd.notify.delivery.mirroring import MIRROR_EVERY
+from alertd.notify.heartbeat import send_heartbeat
 from alertd.notify.slack.commands import SlackCommands
 from alertd.queries.event_words import event_text
 from alertd.rules_file.watch import RulesWatch

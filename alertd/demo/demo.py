@@ -40,7 +40,6 @@ from alertd.simulator.meters import to_usd
 from alertd.simulator.scenarios import SCENARIOS
 from alertd.simulator.server import BillingSimulator
 from alertd.simulator.world import World
-from alertd.store.store import Store
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 LENGTH = timedelta(days=31)
@@ -140,7 +139,6 @@ async def demo_daemon(base_url: str, clock: HandClock, *, rules: tuple[str, ...]
             novita_base_url=base_url,
         )
         loaded = load_rules(rules_path)
-        url = settings.store_url()
         switch = InstanceClient(
             Transport(account="default", api_key=ACTION_KEY, key_source="the demo", base_url=base_url)
         )
@@ -150,7 +148,6 @@ async def demo_daemon(base_url: str, clock: HandClock, *, rules: tuple[str, ...]
             open_app(
                 settings,
                 loaded,
-                open_store=lambda: Store.open(url, now=clock()),
                 sources={"default": client},
                 instances={("stop", "default"): switch},
                 cadence=CADENCE,

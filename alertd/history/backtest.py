@@ -10,7 +10,6 @@ from contextlib import AbstractContextManager, AsyncExitStack, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from alertd.clock import SYSTEM_CLOCK
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnight_before, start_of
 from alertd.core.replay.past import History, last_hour
@@ -161,7 +160,7 @@ async def _gather(
     thread = await StoreThread.start(lambda: Store.open_memory_copy(url, now=now))
     try:
         async with AsyncExitStack() as stack:
-            time = timekeeper(settings, SYSTEM_CLOCK)
+            time = timekeeper(settings)
             sources = open_all(readable, settings, stack, time=time)
             await checked_now(time, sources)
             report = await fetch(StoreGateway(thread), sources, wanted, now=now, progress=progress)

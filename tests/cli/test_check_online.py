@@ -9,7 +9,7 @@ import pytest
 
 from alertd.cli.check import _online
 from alertd.cli.root import run
-from alertd.daemon.online import group_question
+from alertd.daemon.online import check_online, group_question
 from alertd.daemon.receivers import build_notifiers
 from alertd.rules_file.load import load_rules
 from alertd.settings.model import Settings, load_settings
@@ -75,7 +75,7 @@ class Said:
                 rules, settings = load_rules(path), load_settings()
                 notifiers, problems = build_notifiers(rules, settings)
                 assert problems == []
-                code = await _online(rules, settings, notifiers)
+                code = await _online(check_online(rules, settings, notifiers))
                 assert slack.shown() == []
                 assert mail.received == []
                 return code

@@ -10,10 +10,10 @@ from alertd.core.actions import Verb
 from alertd.core.hours import HourRange
 from alertd.core.resources import ResourceKind
 from alertd.core.spend.bill import SUBSCRIPTION
-from alertd.daemon.heartbeat import ping
 from alertd.errors import ApiError
 from alertd.notify.alertmanager import AlertmanagerConfig, AlertmanagerNotifier
 from alertd.notify.base import Delivered, Notifier
+from alertd.notify.heartbeat import ping
 from alertd.notify.pagerduty import PagerDutyConfig, PagerDutyNotifier
 from alertd.notify.slack.notifier import SlackConfig, SlackNotifier
 from alertd.notify.webhook import WebhookConfig, WebhookNotifier

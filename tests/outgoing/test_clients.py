@@ -4,9 +4,9 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from alertd.daemon.heartbeat import ping
 from alertd.errors import ApiError
 from alertd.notify.base import Delivered, NotSent
+from alertd.notify.heartbeat import ping
 from alertd.notify.slack.api import SlackApi
 from alertd.notify.webhook_post import WebhookPost
 from alertd.novita.client import NovitaClient

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import trustme
 
-from alertd.daemon.heartbeat import ping
 from alertd.errors import SettingsError
 from alertd.notify.base import NotSent
+from alertd.notify.heartbeat import ping
 from alertd.notify.webhook_post import WebhookPost
 from alertd.outgoing.connections import Outgoing
 from alertd.outgoing.tls import Trust

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from alertd.daemon.heartbeat import ping
+from alertd.notify.heartbeat import ping
 from alertd.outgoing.connections import Outgoing
 from tests.ports import free_port
 

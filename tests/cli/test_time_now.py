@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from alertd.cli.time_now import time_now
 from alertd.clock import boot_id
 from alertd.core.rules.records import ClockRecord
-from alertd.queries.time_now import time_now
 from alertd.store.store import Store
 from tests.virtual_clock import START, VirtualClock
 
