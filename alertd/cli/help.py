@@ -1,6 +1,5 @@
 """`alertd help`: the reference pages, shipped in the package as files, so that showing one imports nothing."""
 
-import difflib
 import re
 import shutil
 import sys
@@ -10,6 +9,7 @@ import click
 
 from alertd.cli.common import has_colour
 from alertd.cli.help_text import render, styled
+from alertd.core.nearest import nearest
 
 TOPICS = (
     ("Rules", ("rules", "budgets", "balance", "api-keys", "planned", "reports", "tests", "backtest")),
@@ -79,9 +79,9 @@ def _help_of(ctx: click.Context, name: str) -> str:
 
 
 def _remedy(name: str, commands: list[str]) -> str:
-    near = difflib.get_close_matches(name, [*NAMES, *commands], n=1, cutoff=_NEAR)
-    if near:
-        return f'Did you mean "{near[0]}"?'
+    near = nearest(name, [*NAMES, *commands], cutoff=_NEAR)
+    if near is not None:
+        return f'Did you mean "{near}"?'
     on = [topic for topic in NAMES if _is_about(read_page(topic), name)]
     if on:
         return f"Read about it with: {', '.join(f'alertd help {topic}' for topic in on[:3])}."

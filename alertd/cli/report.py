@@ -1,7 +1,6 @@
 """`alertd report`: a report now, sent or printed."""
 
 import asyncio
-import difflib
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -9,6 +8,7 @@ import click
 
 from alertd.cli.common import now_of, prepare_to_connect, print_sent, read_store
 from alertd.cli.completing import names_in
+from alertd.core.nearest import nearest
 
 if TYPE_CHECKING:
     from alertd.core.messages.message import Message
@@ -49,8 +49,8 @@ def command(ctx: click.Context, name: str | None, *, is_printed: bool) -> int:
 def _chosen(rules: "LoadedRules", name: str | None, *, is_printed: bool) -> "Report":
     names: list[str] = [report.name for report in rules.reports]
     if name is not None and name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else "the rules file has none"
+        near = nearest(name, names)
+        hint = f'did you mean "{near}"?' if near else "the rules file has none"
         hint = hint if near or not names else f"there {_listed(names)}"
         raise click.BadParameter(f'there is no report "{name}"; {hint}', param_hint="NAME")
     if name is None and not names and is_printed:

@@ -10,6 +10,7 @@ from click.shell_completion import CompletionItem
 
 from alertd import __version__
 from alertd.cli.terminal import OutputFailed, protect_terminal
+from alertd.core.nearest import nearest
 from alertd.errors import AlertdError
 
 COMMANDS = {
@@ -64,10 +65,8 @@ class _Commands(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         name = args[0]
         if name not in COMMANDS and not name.startswith("-"):
-            import difflib
-
-            near = difflib.get_close_matches(name, COMMANDS, n=1)
-            hint = f' Did you mean "{near[0]}"?' if near else " `alertd --help` lists all."
+            near = nearest(name, COMMANDS)
+            hint = f' Did you mean "{near}"?' if near else " `alertd --help` lists all."
             ctx.fail(f'There is no command "{name}".{hint}')
         return super().resolve_command(ctx, args)
 

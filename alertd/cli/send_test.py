@@ -1,12 +1,12 @@
 """`alertd send-test`: one marked message through a receiver."""
 
 import asyncio
-import difflib
 
 import click
 
 from alertd.cli.common import prepare_to_connect, print_sent
 from alertd.cli.completing import names_in
+from alertd.core.nearest import nearest
 
 _EPILOG = """\b
 Example:
@@ -29,8 +29,8 @@ def command(ctx: click.Context, receiver: str) -> int:
     rules = load_rules(settings.rules_path())
     names = [spec.name for spec in rules.receivers]
     if receiver not in names:
-        near = difflib.get_close_matches(receiver, names, n=1)
-        hint = f'did you mean "{near[0]}"?' if near else f"it has {', '.join(names) or 'none'}"
+        near = nearest(receiver, names)
+        hint = f'did you mean "{near}"?' if near else f"it has {', '.join(names) or 'none'}"
         raise UserError(f'{settings.rules_path()}: there is no receiver "{receiver}"; {hint}')
     message = compose_test(receiver, now=utc_now())
     return print_sent(asyncio.run(send_now(chosen_notifiers([receiver], rules, settings), message)))

@@ -47,9 +47,9 @@ def format_count(number: int | Decimal, noun: str) -> str:
     return f"{shown} {noun}" if number == 1 else f"{shown} {noun}s"
 
 
-def format_list(names: Sequence[str]) -> str:
-    """Return names as a sentence lists them: `gpu`, `gpu and llm`, `gpu, llm and web_search`."""
-    return " and ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
+def format_list(names: Sequence[str], word: str = "and") -> str:
+    """Return names as a sentence lists them: `gpu`, `gpu and llm`, `gpu, llm and web_search`; or with another word."""
+    return f" {word} ".join(filter(None, (", ".join(names[:-1]), *names[-1:])))
 
 
 def format_instant(at: datetime) -> str:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Self
 
+from alertd.core.backoff import doubled_s
 from alertd.core.dataclass import dataclass
 from alertd.log import get_logger
 
@@ -164,9 +165,7 @@ class Supervisor:
         return record.runs_for_long and record.is_running and now_s - record.began_at_s >= SOUND_AFTER_S
 
     def _pause_s(self, name: str) -> float:
-        failures = self._records[name].failures
-        # Bounded before it is raised: a task may fail for years.
-        return min(FIRST_PAUSE_S * 2.0 ** min(failures - 1, 30), LONGEST_PAUSE_S)
+        return doubled_s(self._records[name].failures, first_s=FIRST_PAUSE_S, longest_s=LONGEST_PAUSE_S)
 
 
 async def _wait(asked: asyncio.Event, *, until_s: float) -> None:

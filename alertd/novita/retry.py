@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import TypeVar
 
+from alertd.core.backoff import doubled_s
 from alertd.errors import ApiThrottled, ApiUnavailable
 
 FAILURE_ATTEMPTS = 3
@@ -55,4 +56,4 @@ async def retry(
 
 def jittered_s(failures: int, rng: random.Random) -> float:
     """Return an exponential wait with full jitter, so that clients that failed together do not retry together."""
-    return rng.uniform(0, min(MAX_WAIT_S, BASE_WAIT_S * 2 ** (failures - 1)))
+    return rng.uniform(0, doubled_s(failures, first_s=BASE_WAIT_S, longest_s=MAX_WAIT_S))

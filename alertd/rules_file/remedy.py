@@ -4,6 +4,7 @@ import json
 import re
 from functools import lru_cache
 
+from alertd.core.nearest import nearest
 from alertd.core.words import quote
 from alertd.rules_file.source import Number
 
@@ -30,11 +31,8 @@ def show(value: object) -> str:
 @lru_cache(maxsize=4096)
 def closest(word: str, known: tuple[str, ...]) -> str:
     """Return `; did you mean "…"?` for the known word that is nearest, else an empty text."""
-    from difflib import get_close_matches  # noqa: PLC0415 -- for what is wrong
-
-    by_case = {name.casefold(): name for name in known}
-    near = get_close_matches(word[:_LONGEST_SHOWN].casefold(), by_case, n=1, cutoff=0.6)
-    return f"; did you mean {show(by_case[near[0]])}?" if near else ""
+    near = nearest(word, known)
+    return f"; did you mean {show(near)}?" if near is not None else ""
 
 
 def known_words(known: tuple[str, ...], *, most: int = 20) -> str:

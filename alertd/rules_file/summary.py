@@ -18,6 +18,7 @@ from alertd.core.alert import Alert, AlertState, Unit
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Labels
 from alertd.core.money import UNITS_PER_USD, format_usd, plain
+from alertd.core.nearest import nearest
 from alertd.core.severity import Severity
 from alertd.core.values import OTHER_DIGITS, format_value
 from alertd.core.words import format_instant
@@ -233,10 +234,8 @@ def _walk(tree: "nodes.Template") -> Iterator[tuple["nodes.Node", int]]:
 def _check_name(name: str, known: tuple[str, ...], line: str, what: str) -> None:
     if name in known:
         return
-    from difflib import get_close_matches  # noqa: PLC0415 # for a typo only
-
-    near = get_close_matches(name[:60], known, n=1)
-    remedy = f'; did you mean "{near[0]}"?' if near else f"; there are {', '.join(known)}"
+    near = nearest(name, known)
+    remedy = f'; did you mean "{near}"?' if near else f"; there are {', '.join(known)}"
     raise SummaryError(f'{line}unknown {what} "{name[:60]}"{remedy}')
 
 

@@ -19,7 +19,7 @@ from alertd.core.http_url import has_login, split_http_url
 from alertd.core.money import Usd, decimal_text, parse_exact, parse_written
 from alertd.core.rules.base import Share
 from alertd.core.slack_ids import parse_owner_id
-from alertd.core.words import format_duration
+from alertd.core.words import format_duration, format_list
 from alertd.rules_file.remedy import closest, show
 from alertd.rules_file.source import Number
 
@@ -191,7 +191,7 @@ def parse_enum(value: object, kind: type[E]) -> E:
         return words[value]
     known = tuple(words)
     suggestion = closest(value, known) if isinstance(value, str) else ""
-    remedy = suggestion or f"; write {', '.join(known[:-1])} or {known[-1]}"
+    remedy = suggestion or f"; write {format_list(known, 'or')}"
     what = re.sub("(?<=[a-z])(?=[A-Z])", " ", kind.__name__).lower()
     raise ValueError(f"{show(value)} is not {'an' if what[0] in 'aeiou' else 'a'} {what}{remedy}")
 

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 
 from alertd.core.times import parse_duration
-from alertd.core.words import format_duration
+from alertd.core.words import format_duration, format_list
 
 Form = Callable[[str], object]
 
@@ -36,7 +36,7 @@ def one_of(*words: str, also: Mapping[str, str] | None = None) -> Form:
     def read(value: str) -> object:
         word = (also or {}).get(value.lower(), value.lower())
         if word not in words:
-            raise ValueError(f"is not known; write {', '.join(words[:-1])} or {words[-1]}")
+            raise ValueError(f"is not known; write {format_list(words, 'or')}")
         return word
 
     return read

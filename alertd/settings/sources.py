@@ -11,6 +11,7 @@ from dataclasses import field
 from pathlib import Path
 
 from alertd.core.dataclass import dataclass
+from alertd.core.nearest import nearest
 from alertd.settings.text_file import TextFile, UnusableFile, change_warning, read_text_file
 
 PREFIX = "ALERTD_"
@@ -98,12 +99,10 @@ def _at(place: str) -> str:
 
 def _remedy(variable: str, known: frozenset[str]) -> str:
     names = [f"{PREFIX}{name.upper()}" for name in sorted(known)]
-    import difflib  # noqa: PLC0415 -- for a name that is wrong
-
-    near = difflib.get_close_matches(variable.upper(), names, n=1, cutoff=_NEAR)
-    if not near:
+    near = nearest(variable, names, cutoff=_NEAR)
+    if near is None:
         return "; `alertd help settings` lists all"
-    return f"; did you mean {near[0] if variable.isupper() else near[0].lower()}?"
+    return f"; did you mean {near if variable.isupper() else near.lower()}?"
 
 
 def _read_dotenv(found: Sources) -> Iterator[tuple[str, Given]]:

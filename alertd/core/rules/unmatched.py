@@ -12,6 +12,7 @@ from fnmatch import translate
 
 from alertd.core.dataclass import dataclass
 from alertd.core.labels import Patterns, is_glob
+from alertd.core.nearest import nearest
 from alertd.core.owners import OwnerDirectory
 from alertd.core.printable import escape_controls
 from alertd.core.rules.base import Rule
@@ -146,17 +147,14 @@ def _lonely(name: str, patterns: Patterns, billed: _Billed, keys: _Keys) -> Iter
 
 def _instead(name: str, text: str, values: Collection[str], owners: OwnerDirectory) -> str:
     """Return what may be meant, or which names there are."""
-    from difflib import get_close_matches  # noqa: PLC0415 -- for what is wrong
-
     bare = text.strip("*").casefold()
     if name == "owner":
         called = next((value for value in sorted(values) if owners.find(value).name.casefold() == bare), None)
         if called is not None:
             return f'; owners are matched by their ids: write "{called}"'
-    by_case = {value.casefold(): value for value in sorted(values)}
-    near = get_close_matches(bare, by_case, n=1, cutoff=_NEAR)
-    if near:
-        return f'; did you mean "{by_case[near[0]]}"?'
+    near = nearest(bare, sorted(values), cutoff=_NEAR)
+    if near is not None:
+        return f'; did you mean "{near}"?'
     if not values:
         return f"; none of it has a {name.replace('_', ' ')}"
     shown = ", ".join(sorted(values)[:_MOST_NAMES])

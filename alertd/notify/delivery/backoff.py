@@ -2,7 +2,9 @@
 
 from datetime import datetime, timedelta
 
-FIRST_WAIT = timedelta(seconds=1)
+from alertd.core.backoff import doubled_s
+
+FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=5)
 LONGEST_RETRY_AFTER = timedelta(hours=1)
 """A server that asks for more is asked again after an hour."""
@@ -18,7 +20,7 @@ MOST_UNKNOWNS = 2
 
 def next_attempt(attempts: int, now: datetime, *, retry_after: timedelta | None, jitter: float) -> datetime:
     """
-    Return when to try again: 1 s doubled after each attempt (2 s after the first) with full jitter, at most 5 minutes.
+    Return when to try again: 2 s after the first attempt, doubled after each, with full jitter, at most 5 minutes.
 
     Never before the server allows it.
 
@@ -29,7 +31,9 @@ def next_attempt(attempts: int, now: datetime, *, retry_after: timedelta | None,
 
     Source: "Exponential Backoff And Jitter", AWS Architecture Blog.
     """
-    wait = min(LONGEST_WAIT, FIRST_WAIT * (1 << min(attempts, 16))) * jitter
+    wait = jitter * timedelta(
+        seconds=doubled_s(attempts, first_s=FIRST_WAIT.total_seconds(), longest_s=LONGEST_WAIT.total_seconds())
+    )
     floor = min(retry_after or timedelta(), LONGEST_RETRY_AFTER)
     return now + max(wait, floor)
 

@@ -1,6 +1,5 @@
 """What `/alertd …` in Slack answers: what fires, what is spent, and silences. Words only; the service does the rest."""
 
-import difflib
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
@@ -22,6 +21,7 @@ from alertd.core.calendar import Period, period_of
 from alertd.core.dataclass import dataclass
 from alertd.core.hours import HourRange, start_of
 from alertd.core.money import Usd, format_usd
+from alertd.core.nearest import nearest
 from alertd.core.printable import one_line
 from alertd.core.words import format_instant
 from alertd.errors import AlertdError
@@ -124,8 +124,8 @@ class SlackCommands:
         word = words[0]
         if word in known:
             return f"`/alertd {one_line(' '.join(words))}` is not understood.\n{self._help()}"
-        near = difflib.get_close_matches(word.lower(), known, n=1)
-        hint = f"; did you mean `/alertd {near[0]}`?" if near else "."
+        near = nearest(word, known)
+        hint = f"; did you mean `/alertd {near}`?" if near else "."
         return f"There is no `/alertd {one_line(word)}`{hint}\n{self._help()}"
 
     async def _firing(self) -> str:
