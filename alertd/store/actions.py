@@ -6,7 +6,7 @@ from typing import NamedTuple
 from alertd.core.actions import UNDO_WITHIN, ActionRequest
 from alertd.store.database import Database
 from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_none
-from alertd.store.table import insert, select
+from alertd.store.table import insert_new, select
 
 LATELY = UNDO_WITHIN + timedelta(hours=23)
 """What finished longer ago decides nothing any more; what did lately is shown in messages."""
@@ -78,7 +78,7 @@ class Actions:
 
     def add(self, request: ActionRequest) -> bool:
         """Write a new request; return False where its id is known, or another one of its instance is open."""
-        return insert(self._database, "action_request", ActionRow.of(request), "ON CONFLICT DO NOTHING") == 1
+        return insert_new(self._database, "action_request", ActionRow.of(request))
 
     def move(self, before: ActionRequest, after: ActionRequest) -> bool:
         """Write a request's next step; return False where its state is another by now, and nothing was written."""

@@ -37,7 +37,7 @@ class Dialect:
 
 
 class Database(Protocol):
-    """One connection, used by one thread."""
+    """One connection, used by one thread, until `close`."""
 
     @property
     def place(self) -> str:
@@ -63,6 +63,14 @@ class Database(Protocol):
             StoreError: The database failed; the transaction around it is rolled back by leaving it.
         """
 
+    def write(self, sql: str, values: Sequence[Value] = ()) -> None:
+        """
+        Run one statement that writes exactly one row or fails; for a server far away this is the quickest way to.
+
+        Raises:
+            StoreError: As `execute`.
+        """
+
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """
         Run one statement for each row of values.
@@ -86,10 +94,6 @@ class Database(Protocol):
 
     def tables(self) -> frozenset[str]:
         """Return the names of all tables."""
-
-
-class Driver(Database, Protocol):
-    """A database as the store opens, maintains and closes it."""
 
     def require_sound(self) -> None:
         """

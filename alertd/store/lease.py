@@ -14,7 +14,7 @@ from contextlib import suppress
 
 from alertd.errors import StoreError
 from alertd.log import get_logger
-from alertd.store.database import Driver
+from alertd.store.database import Database
 from alertd.store.lock import StoreLocked
 
 LEASE_S = 15
@@ -89,7 +89,7 @@ class Lease:
         on_lost: Called in that thread when another process took the lease.
     """
 
-    def __init__(self, database: Driver, epoch: int, on_lost: Callable[[], None]) -> None:
+    def __init__(self, database: Database, epoch: int, on_lost: Callable[[], None]) -> None:
         self._database = database
         self.epoch = epoch
         self._on_lost = on_lost
@@ -98,7 +98,7 @@ class Lease:
         self._thread.start()
 
     @classmethod
-    def take(cls, database: Driver, *, on_lost: Callable[[], None]) -> "Lease":
+    def take(cls, database: Database, *, on_lost: Callable[[], None]) -> "Lease":
         """
         Take the lease if nobody holds it.
 
@@ -147,7 +147,7 @@ class Lease:
         self._database.close()
 
 
-def make_table(database: Driver, name: str, columns: str) -> None:
+def make_table(database: Database, name: str, columns: str) -> None:
     """
     Make a table that is none of the migrations', unless it is there.
 
@@ -164,7 +164,7 @@ def make_table(database: Driver, name: str, columns: str) -> None:
             raise
 
 
-def holder_of(database: Driver) -> str | None:
+def holder_of(database: Database) -> str | None:
     """
     Return the host and pid of who holds the lease; None where nobody does.
 
@@ -182,7 +182,7 @@ def this_process() -> str:
     return f"{os.uname().nodename} (pid {os.getpid()})"
 
 
-def _require_free(database: Driver) -> None:
+def _require_free(database: Database) -> None:
     holder = holder_of(database)
     if holder is not None:
         raise StoreHeld(database.place, holder)

@@ -47,7 +47,7 @@ class Meta:
         sql = (
             "INSERT INTO meta (name, content) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET content = excluded.content"
         )
-        self._database.execute(sql, (name, content))
+        self._database.write(sql, (name, content))
 
     def put_rules_file(self, rules_file: ReloadOutcome) -> None:
         """Write how the last reading of the rules file went."""

@@ -5,10 +5,10 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from alertd.errors import SettingsError, StoreError
-from alertd.store.database import Driver
+from alertd.store.database import Database
 from alertd.store.lease import Lease, holder_of
 from alertd.store.lock import FileLock
 from alertd.store.migrate import has_tables, migrate, require_current, require_ours, shipped_migrations
@@ -20,14 +20,11 @@ if TYPE_CHECKING:
     from alertd.store.postgres import PostgresDatabase
 
 
-class Lock(Protocol):
-    """What only one process has of a database at a time."""
-
-    def release(self) -> None:
-        """Let the next one have it; may be called more than once."""
+Lock = FileLock | Lease
+"""What only one process has of a database at a time."""
 
 
-def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Driver, Lock | None]:
+def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Database, Lock | None]:
     """
     Open a database that this process alone writes to from now on, and what says so.
 
@@ -60,7 +57,7 @@ def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Driver, Loc
         raise
 
 
-def _open_postgres(address: PostgresUrl, on_lost: Callable[[], None]) -> tuple[Driver, Lock]:
+def _open_postgres(address: PostgresUrl, on_lost: Callable[[], None]) -> tuple[Database, Lease]:
     # The lease needs a table: first see that it goes into a database of our own.
     with closing(_postgres(address, is_read_only=True)) as database:
         database.require_sound()
@@ -75,7 +72,7 @@ def _open_postgres(address: PostgresUrl, on_lost: Callable[[], None]) -> tuple[D
         raise
 
 
-def open_to_read(url: str) -> Driver:
+def open_to_read(url: str) -> Database:
     """
     Open a database to read, whether or not another process writes to it.
 

@@ -25,7 +25,7 @@ from alertd.store.encoding import (
     to_micros,
     to_micros_or_none,
 )
-from alertd.store.table import insert, select
+from alertd.store.table import insert, insert_new, select
 
 _OPEN = tuple(state.value for state in EntryState if state.is_open)
 _OPEN_MARKS = ", ".join("?" for _ in _OPEN)
@@ -124,9 +124,9 @@ class Outbox:
         with self._database.transaction():
             return sum(self._add(entry) for entry in entries)
 
-    def _add(self, entry: OutboxEntry) -> int:
+    def _add(self, entry: OutboxEntry) -> bool:
         row = _entry_row(entry)
-        added = insert(self._database, "outbox", row, "ON CONFLICT (delivery_key) DO NOTHING", generated="id")
+        added = insert_new(self._database, "outbox", row, known_by="delivery_key", generated="id")
         if added:
             number = self._id_of(entry.key)
             for fingerprint in sorted(set(entry.fingerprints)):

@@ -94,11 +94,6 @@ def _numbered(sql: str) -> bytes:
     return (first + "".join(f"${number}{text}" for number, text in enumerate(rest, 1))).encode()
 
 
-def _writes_one_row(sql: str) -> bool:
-    """Return whether a statement writes exactly one row or fails."""
-    return sql.startswith("INSERT") and not any(word in sql for word in ("NOTHING", "WHERE", "SELECT"))
-
-
 class PostgresDatabase:
     """
     A connection, made anew after it was cut; used by one thread at a time, until `close`.
@@ -161,7 +156,7 @@ class PostgresDatabase:
         return _DIALECT
 
     def close(self) -> None:
-        """See `Driver.close`."""
+        """See `Database.close`."""
         self._is_closed = True
         if self._connection is not None:
             self._connection.close()
@@ -179,13 +174,16 @@ class PostgresDatabase:
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """See `Database.execute`."""
-        statement = _numbered(sql), [_sendable(value) for value in values]
-        if not self._is_inside and _writes_one_row(sql) and psycopg.Pipeline.is_supported():
-            with self._writing() as number:
-                self._commit(number, statement)
-            return 1
         with self.transaction(), self._explained():
-            return self._session().execute(*statement).rowcount
+            return self._session().execute(_numbered(sql), [_sendable(value) for value in values]).rowcount
+
+    def write(self, sql: str, values: Sequence[Value] = ()) -> None:
+        """See `Database.write`."""
+        if self._is_inside or not psycopg.Pipeline.is_supported():
+            self.execute(sql, values)
+            return
+        with self._writing() as number:
+            self._commit(number, (_numbered(sql), [_sendable(value) for value in values]))
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """See `Database.executemany`."""
@@ -311,7 +309,7 @@ class PostgresDatabase:
 
     def require_sound(self) -> None:
         """
-        See `Driver.require_sound`: the server's version, encoding, and a schema to put tables into.
+        See `Database.require_sound`: the server's version, encoding, and a schema to put tables into.
 
         Raises:
             StoreError: One of them does not do.
@@ -330,10 +328,10 @@ class PostgresDatabase:
             raise StoreError(f"{self.place}: its search_path names no schema that is there; create one for this user")
 
     def make_durable(self) -> None:
-        """See `Driver.make_durable`; each transaction sees to it by itself, as each may have another session."""
+        """See `Database.make_durable`; each transaction sees to it by itself, as each may have another session."""
 
     def check(self) -> list[str]:
-        """See `Driver.check`; pages are the server's own to guard, and references may lack after a restore."""
+        """See `Database.check`; pages are the server's own to guard, and references may lack after a restore."""
         with self.snapshot():
             return [fault for reference in self._references() for fault in self._orphans(*reference)]
 

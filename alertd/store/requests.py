@@ -5,7 +5,7 @@ Whoever can write to the database may ask. A request is taken once, and counts f
 it asks, and what is answered, is decided elsewhere.
 """
 
-from alertd.store.database import Driver
+from alertd.store.database import Database
 from alertd.store.lease import make_table
 
 COUNTS_FOR_S = 20
@@ -27,7 +27,7 @@ _DUE = (
 class Requests:
     """The table `alertd_request` of a database that several hosts reach; there is none in an SQLite file."""
 
-    def __init__(self, database: Driver) -> None:
+    def __init__(self, database: Database) -> None:
         self._database = database
 
     @property
@@ -56,7 +56,7 @@ class Requests:
 
     def ask(self, name: str, request: str) -> None:
         """Put a request under an id of its own."""
-        self._database.execute(
+        self._database.write(
             "INSERT INTO alertd_request (id, asked_at, request) VALUES (?, clock_timestamp(), ?)", (name, request)
         )
 

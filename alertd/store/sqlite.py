@@ -109,7 +109,7 @@ class SqliteDatabase:
 
     def make_durable(self) -> None:
         """
-        See `Driver.make_durable`; it changes the file.
+        See `Database.make_durable`; it changes the file.
 
         Raises:
             StoreError: The file system cannot hold a write-ahead log.
@@ -145,6 +145,10 @@ class SqliteDatabase:
         """See `Database.execute`."""
         with _explained(self.place):
             return self._connection.execute(sql, values).rowcount
+
+    def write(self, sql: str, values: Sequence[Value] = ()) -> None:
+        """See `Database.write`."""
+        self.execute(sql, values)
 
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """See `Database.executemany`."""

@@ -23,7 +23,7 @@ from alertd.errors import StoreError
 from alertd.store.actions import Actions
 from alertd.store.alerts import AlertEvent, Alerts
 from alertd.store.cycles import Cycles
-from alertd.store.database import Driver
+from alertd.store.database import Database
 from alertd.store.encoding import from_micros
 from alertd.store.meta import Meta
 from alertd.store.migrate import migrate, require_current, require_ours, shipped_migrations
@@ -70,7 +70,7 @@ def _new_id() -> str:
 class Store:
     """All tables over one connection, for the thread that opened it, until `close`."""
 
-    def __init__(self, database: Driver, lock: Lock | None = None) -> None:
+    def __init__(self, database: Database, lock: Lock | None = None) -> None:
         self._database = database
         self._lock = lock
         self.alerts = Alerts(database)
@@ -184,7 +184,7 @@ class Store:
         return cls._prepare(copy_into_memory(url), None, now, new_id)
 
     @classmethod
-    def _prepare(cls, database: Driver, lock: Lock | None, now: datetime, new_id: Callable[[], str]) -> "Store":
+    def _prepare(cls, database: Database, lock: Lock | None, now: datetime, new_id: Callable[[], str]) -> "Store":
         try:
             database.require_sound()
             require_ours(database, shipped_migrations())

@@ -1,6 +1,6 @@
 """Rows as NamedTuples whose fields are the columns: the plain statements, written once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
 
 from alertd.store.database import Database, Value
@@ -16,28 +16,27 @@ def select(
     return database.rows(shape, f"SELECT {columns} FROM {table} {rest}", values)  # noqa: S608 -- names of our own
 
 
-def insert(database: Database, table: str, row: NamedTuple, rest: str = "", *, generated: str = "") -> int:
+def insert(database: Database, table: str, row: NamedTuple, rest: str = "") -> None:
+    """Write a row; *rest* is what follows the values, and leaves no row out."""
+    database.write(_insertion(table, row._fields, rest), row)
+
+
+def insert_new(database: Database, table: str, row: NamedTuple, *, known_by: str = "", generated: str = "") -> bool:
     """
-    Write a row and return 1, or 0 where *rest*, an ON CONFLICT clause, left it out.
+    Write a row unless one like it is there; return whether it was written.
 
     Args:
-        database: Where.
-        table: Its name.
-        row: The fields are the columns.
-        rest: What follows the values.
+        known_by: The column by which it is known; any unique one where that is empty.
         generated: A column whose value the database gives.
     """
     values = {name: value for name, value in zip(row._fields, row, strict=True) if name != generated}
-    marks = ", ".join("?" for _ in values)
-    sql = f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks}) {rest}"  # noqa: S608 -- names of our own
-    return database.execute(sql, tuple(values.values()))
+    rest = f"ON CONFLICT ({known_by}) DO NOTHING" if known_by else "ON CONFLICT DO NOTHING"
+    return database.execute(_insertion(table, values, rest), tuple(values.values())) == 1
 
 
 def insert_all(database: Database, table: str, shape: type[RowT], rows: Iterable[RowT], rest: str = "") -> None:
     """Write many rows with one statement; *rest* as of `insert`."""
-    marks = ", ".join("?" for _ in shape._fields)
-    sql = f"INSERT INTO {table} ({', '.join(shape._fields)}) VALUES ({marks}) {rest}"  # noqa: S608 -- as above
-    database.executemany(sql, rows)
+    database.executemany(_insertion(table, shape._fields, rest), rows)
 
 
 def upsert(database: Database, table: str, row: NamedTuple, key: Sequence[str]) -> None:
@@ -48,6 +47,11 @@ def upsert(database: Database, table: str, row: NamedTuple, key: Sequence[str]) 
 def upsert_all(database: Database, table: str, shape: type[RowT], rows: Iterable[RowT], key: Sequence[str]) -> None:
     """Write many rows as `upsert` does, with one statement; they are taken one by one as they are made."""
     insert_all(database, table, shape, rows, _over(shape._fields, key))
+
+
+def _insertion(table: str, columns: Collection[str], rest: str) -> str:
+    marks = ", ".join("?" for _ in columns)
+    return f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({marks}) {rest}"  # noqa: S608 -- names of our own
 
 
 def _over(columns: Iterable[str], key: Sequence[str]) -> str:
