@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.core.printable import escape_controls
+from alertd.core.printable import escape_lines
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -72,7 +72,7 @@ async def submit(settings: "Settings | AskedSettings", request: "Request") -> st
         except RequestError as error:
             raise UserError(str(error)) from None
     # Owners keep the names that the bills have.
-    return "\n".join(map(escape_controls, text.split("\n")))
+    return escape_lines(text)
 
 
 async def ask_daemon(settings: "Settings | AskedSettings", request: "Request") -> str:

@@ -13,7 +13,7 @@ import click
 from alertd.cli.asking import ask_daemon, open_known, reading, this_person
 from alertd.cli.common import now_of, prepare_to_connect, read_store, stored_now
 from alertd.core.dataclass import dataclass
-from alertd.core.printable import escape_controls
+from alertd.core.printable import escape_controls, escape_lines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -154,7 +154,7 @@ async def _ask(settings: "Settings", request: "Act") -> int:
         text = await ask_daemon(settings, request)
     except NobodyListens:
         return await _do(settings, request)
-    click.echo("\n".join(map(escape_controls, text.split("\n"))))
+    click.echo(escape_lines(text))
     return await _watch(settings, request)
 
 
@@ -233,7 +233,7 @@ async def _do(settings: "Settings", request: "Act") -> int:
         with reading():
             outcome = await gateway.call(asked)
         await gateway.save_request(outcome, (), now)
-        click.echo("\n".join(map(escape_controls, outcome.text.split("\n"))))
+        click.echo(escape_lines(outcome.text))
         row = outcome.action
         assert row is not None
         log = _Log(gateway, loaded, settings, await gateway.call(lambda store: _desk(store, loaded, settings, now)))

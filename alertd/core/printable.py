@@ -42,6 +42,11 @@ def shows_nothing(text: str) -> bool:
     return all(unicodedata.category(character) in _UNSEEN or UNSAFE.match(character) for character in text)
 
 
+def escape_lines(text: str) -> str:
+    """Return a text of several lines with each of them as `escape_controls` returns it."""
+    return "\n".join(map(escape_controls, text.split("\n")))
+
+
 def escape_controls(text: str) -> str:
     r"""Return the text with what a terminal would obey or not draw by its number, line ends too: `\x1b`, `\u202e`."""
     if text.isascii() and text.isprintable():

@@ -7,10 +7,11 @@ Each form returns the value that is used, or raises ValueError with the end of a
 
 import re
 from collections.abc import Callable, Mapping
-from ipaddress import IPv6Address, ip_address
+from ipaddress import ip_address
 from pathlib import Path
 
 from alertd.core.address import is_address
+from alertd.core.greeting import address_literal, is_greeting
 from alertd.core.http_url import has_login, host_in_ascii, is_host, split_http_url
 from alertd.core.network_place import PLAIN_HTTP, sends_in_clear
 from alertd.core.slack_ids import parse_member_id
@@ -72,12 +73,10 @@ def greeting(value: str) -> str:
     """Return how a host greets a mail server: its full name, or its address in brackets."""
     bare = value[1:-1].removeprefix("IPv6:") if value.startswith("[") and value.endswith("]") else value
     try:
-        address = ip_address(bare)
+        return address_literal(bare)
     except ValueError:
         pass
-    else:
-        return f"[IPv6:{address}]" if isinstance(address, IPv6Address) else f"[{address}]"
-    if not is_host(value) or "." not in value.rstrip("."):
+    if not is_greeting(value):
         raise ValueError("is not a full host name; write alertd.example.com, or an address like [192.0.2.7]")
     return value
 

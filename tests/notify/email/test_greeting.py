@@ -4,10 +4,8 @@ import socket
 
 import pytest
 
-from alertd.notify.base import ReceiverError
-from alertd.notify.email.greeting import address_literal, greeting, is_greeting
-from alertd.notify.email.notifier import EmailConfig, EmailNotifier
-from tests.builders import FakeContext
+from alertd.core.greeting import address_literal, is_greeting
+from alertd.notify.email.greeting import greeting
 
 
 @pytest.mark.parametrize(
@@ -73,11 +71,3 @@ async def test_host_then_greets_by_its_full_name_else_its_address(
     monkeypatch.setattr(socket, "getfqdn", lambda: name)
     assert await greeting(None, "192.0.2.7") == greets
     assert await greeting("mail.example.org", "192.0.2.7") == "mail.example.org"
-
-
-@pytest.mark.parametrize("text", ["localhost", "alertd", "192.0.2.1", "a b.example.com"])
-def test_setting_when_no_server_would_take_it_then_refused_at_once(text: str) -> None:
-    """Said by `alertd check`, not by the first mail."""
-    settings = {"smtp_from": "a@example.com", "smtp_host": "mail.example.com", "smtp_ehlo": text}
-    with pytest.raises(ReceiverError, match="ALERTD_SMTP_EHLO"):
-        EmailNotifier("ops", EmailConfig(to=("ops@example.com",)), FakeContext(settings=settings))
