@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypedDict, TypeVar
 
 import click
 
-from alertd.core.printable import UNSAFE
+from alertd.core.printable import UNSAFE, may_be_styled
 
 if TYPE_CHECKING:
     from alertd.settings.asked import AskedSettings
@@ -171,24 +171,9 @@ def print_sent(results: "Sequence[tuple[str, str, bool]]") -> int:
     return 0 if all(is_delivered for *_, is_delivered in results) else 1
 
 
-def bars() -> str:
-    """Return the bar characters that standard output can show, lowest first."""
-    from alertd.core.sparkline import ASCII, BLOCKS
-
-    try:
-        BLOCKS.encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return ASCII
-    return BLOCKS
-
-
 def has_colour(stream: TextIO) -> bool:
-    """
-    Return whether a stream's output may be styled with escape sequences.
-
-    Source: https://no-color.org.
-    """
-    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    """Return whether a stream's output may be styled with escape sequences."""
+    return stream.isatty() and may_be_styled(os.environ)
 
 
 def duration(_ctx: click.Context, _param: click.Parameter, value: str) -> timedelta:

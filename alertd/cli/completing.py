@@ -11,8 +11,6 @@ from pathlib import Path
 
 import click
 
-_ENDINGS = (".yaml", ".yml")
-
 
 def names_in(section: str) -> Callable[[click.Context, click.Parameter, str], list[str]]:
     """Return a completer for the names in a section of the rules file."""
@@ -27,10 +25,14 @@ def names_in(section: str) -> Callable[[click.Context, click.Parameter, str], li
 
 
 def _names(section: str) -> Iterator[str]:
+    from alertd.rules_file.entry import Findings
+    from alertd.rules_file.files import rules_files
     from alertd.rules_file.source import MAX_BYTES, parse
+    from alertd.settings.asked import AskedSettings
     from alertd.settings.text_file import open_ordinary
 
-    for file in _files():
+    named = os.environ.get("ALERTD_RULES", "")
+    for file in rules_files(AskedSettings(rules=Path(named) if named else None).rules_path(), Findings()):
         with open_ordinary(file) as stream:
             root = parse(stream.read(MAX_BYTES + 1), str(file)).root
         entries = root.children.get(section) if root is not None else None
@@ -38,12 +40,3 @@ def _names(section: str) -> Iterator[str]:
             name = entry.children.get("name")
             if name is not None and isinstance(name.value, str):
                 yield name.value
-
-
-def _files() -> list[Path]:
-    local = Path("rules.yaml")
-    named = os.environ.get("ALERTD_RULES", "")
-    path = Path(named) if named else local if local.exists() else Path("/etc/alertd/rules.yaml")
-    if path.is_dir():
-        return sorted(file for file in path.iterdir() if file.suffix in _ENDINGS)
-    return [path]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from alertd.cli.common import bars, duration_if_any, now_of, prepare_to_ask, print_json, read_store
+from alertd.cli.common import duration_if_any, now_of, prepare_to_ask, print_json, read_store
 from alertd.cli.spend_window import Asked
 from alertd.cli.tables import table
 from alertd.core.dataclass import dataclass
@@ -270,12 +270,12 @@ def _table(found: _Found | None, keys: tuple[str, ...], owners: "OwnerDirectory"
     from alertd.core.calendar import local_time
     from alertd.core.money import format_usd
     from alertd.core.rules.spend_rule import about_once
-    from alertd.core.sparkline import bar_length, sparkline
+    from alertd.core.sparkline import bar_length, levels_in, sparkline
 
     if found is None or not found.rows:
         return "Nothing was spent in the hours stored so far."
     rows, billed, window = found.rows, found.billed, found.window
-    levels = bars()
+    levels = levels_in(sys.stdout.encoding or "ascii")
 
     def line(names: "Sequence[str]", sums: "Sequence[int]", amounts: "Sequence[int]") -> tuple[str, ...]:
         return (*names, *map(format_usd, sums), sparkline(amounts, width=_CHART_WIDTH, levels=levels))

@@ -9,7 +9,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
 from itertools import pairwise
 from zoneinfo import ZoneInfo
@@ -115,6 +115,12 @@ def fired_share(chart: Chart) -> float | None:
     first, last = chart.points[0].at, chart.points[-1].at
     # Bills come late: an alert fires after the hours that made it.
     return min((chart.fired_at - first) / (last - first), 1.0) if last > first else 1.0
+
+
+def rounded_up(number: Decimal) -> Decimal:
+    """Round a number up to two digits, so that it is read quickly beside a chart."""
+    step = Decimal(1).scaleb(number.adjusted() - 1)
+    return (number / step).to_integral_value(ROUND_CEILING) * step
 
 
 def values(chart: Chart) -> list[Decimal]:

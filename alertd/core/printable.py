@@ -7,6 +7,7 @@ Names in bills belong to strangers. Whatever could forge a line, a colour or the
 
 import re
 import unicodedata
+from collections.abc import Mapping
 
 _SPACES = re.compile(r"\s+")
 _NO_CHARACTERS = "".join(chr(plane + last) for plane in range(0, 0x110000, 0x10000) for last in (0xFFFE, 0xFFFF))
@@ -79,3 +80,12 @@ def spreadsheet_cell(text: str) -> str:
     Source: https://owasp.org/www-community/attacks/CSV_Injection.
     """
     return _FORMULA.sub(r"\1'", escape_controls(text))
+
+
+def may_be_styled(environment: Mapping[str, str]) -> bool:
+    """
+    Return whether escape sequences may style what a terminal shows, by the variables of its user.
+
+    Source: https://no-color.org: any value that is not empty switches colour off.
+    """
+    return not environment.get("NO_COLOR") and environment.get("TERM") != "dumb"

@@ -18,6 +18,15 @@ HOURLY_UP_TO = 48
 """So many hours are drawn by the hour, longer ones by the day."""
 
 
+def levels_in(encoding: str) -> str:
+    """Return the bars that texts of an encoding can hold, lowest first."""
+    try:
+        BLOCKS.encode(encoding)
+    except (UnicodeEncodeError, LookupError):
+        return ASCII
+    return BLOCKS
+
+
 def bounds(window: HourRange, timezone: str) -> list[int]:
     """
     Return the hours between which the bars of a window lie, in rising order; the first and last are the window's.

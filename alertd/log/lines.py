@@ -15,7 +15,7 @@ import structlog
 from structlog.typing import EventDict, WrappedLogger
 
 from alertd.clock import monotonic_s
-from alertd.core.printable import escape_controls
+from alertd.core.printable import escape_controls, may_be_styled
 from alertd.log import MOST_REPEATED, REPEATS_S
 
 _LEVELS = {"debug": logging.DEBUG, "info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
@@ -138,8 +138,7 @@ def write_out_all() -> None:
 def configure(*, style: str | None, level: str, secrets: Iterable[str], stream: TextIO | None = None) -> None:
     """Set up logging as documented for `alertd.log.configure_logging`."""
     on_terminal = (stream or sys.stderr).isatty()
-    # https://no-color.org: any non-empty value disables colour.
-    has_colour = on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    has_colour = on_terminal and may_be_styled(os.environ)
     out = stream if stream is not None else _spooled(sys.stderr)
     as_json = style == "json" or (style is None and not on_terminal)
     renderer: structlog.typing.Processor = (

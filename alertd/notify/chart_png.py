@@ -10,14 +10,14 @@ Source of the format: https://www.w3.org/TR/png-3/
 
 import struct
 import zlib
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from itertools import starmap
 from typing import NewType
 
 import numpy as np
 from numpy.typing import NDArray
 
-from alertd.core.chart import Chart, ChartForm, ChartLimit, fired_share, values
+from alertd.core.chart import Chart, ChartForm, ChartLimit, fired_share, rounded_up, values
 from alertd.core.dataclass import dataclass
 from alertd.core.severity import Severity
 
@@ -72,13 +72,7 @@ def scale_of(chart: Chart) -> Scale:
     numbers = [*values(chart), *(Decimal(limit.value) for limit in chart.limits), Decimal()]
     low, high = min(numbers), max(numbers)
     room = (high - low) * _HEADROOM or Decimal(1)
-    return Scale(-_rounded_up(room - low) if low else low, _rounded_up(high + room))
-
-
-def _rounded_up(number: Decimal) -> Decimal:
-    """Round a number up to two digits, so that it is read quickly."""
-    step = Decimal(1).scaleb(number.adjusted() - 1)
-    return (number / step).to_integral_value(ROUND_CEILING) * step
+    return Scale(-rounded_up(room - low) if low else low, rounded_up(high + room))
 
 
 def limit_colour(limit: ChartLimit) -> Colour:

@@ -16,8 +16,9 @@ from pydantic import BaseModel
 
 from alertd.core.chart import chart_line, chart_words
 from alertd.core.messages.message import Message, Section
+from alertd.core.printable import may_be_styled
 from alertd.core.severity import Severity
-from alertd.core.sparkline import ASCII, BLOCKS
+from alertd.core.sparkline import BLOCKS, levels_in
 from alertd.notify.base import Delivered, Envelope, NotifierContext, Outcome, SendsOnly, Unknown
 from alertd.notify.config import ReceiverConfig
 from alertd.notify.text import readable, reason_note, state_word
@@ -183,15 +184,6 @@ def _encoding(stream: TextIO) -> str:
         return "ascii"
 
 
-def _levels(encoding: str) -> str:
-    """Return the bars that an encoding can write."""
-    try:
-        BLOCKS.encode(encoding)
-    except UnicodeEncodeError:
-        return ASCII
-    return BLOCKS
-
-
 class ConsoleNotifier(SendsOnly):
     """Prints each message at once; holds nothing open."""
 
@@ -221,8 +213,8 @@ class ConsoleNotifier(SendsOnly):
     async def send(self, envelope: Envelope) -> Outcome:
         """Print the message."""
         stream = self._stream or sys.stdout
-        encoding = _encoding(stream)
-        text = payload(envelope.message, has_colour=self._has_colour(stream), levels=_levels(encoding))
+        encoding, has_colour = _encoding(stream), stream.isatty() and may_be_styled(self._environment)
+        text = payload(envelope.message, has_colour=has_colour, levels=levels_in(encoding))
         try:
             # A terminal that is not UTF-8 shows "?" for what it lacks, rather than nothing.
             stream.write(text.encode(encoding, "replace").decode(encoding))
@@ -230,8 +222,3 @@ class ConsoleNotifier(SendsOnly):
         except OSError as error:
             return Unknown(f"standard output: {error.strerror or error}")
         return Delivered()
-
-    def _has_colour(self, stream: TextIO) -> bool:
-        # https://no-color.org: any value that is not empty switches colour off.
-        is_wanted = not self._environment.get("NO_COLOR") and self._environment.get("TERM") != "dumb"
-        return is_wanted and stream.isatty()

@@ -6,12 +6,12 @@ The style sheet sets colours and widths. Pure: from exact amounts to text.
 
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import ROUND_CEILING, Decimal
+from decimal import Decimal
 from fractions import Fraction
 from functools import cached_property
 
 from alertd.core.alert import Unit
-from alertd.core.chart import Chart, ChartForm, fired_share, values
+from alertd.core.chart import Chart, ChartForm, fired_share, rounded_up, values
 from alertd.core.dataclass import dataclass
 from alertd.core.money import UNITS_PER_USD, Usd, to_decimal
 from alertd.core.severity import Severity
@@ -161,9 +161,7 @@ class _Scale:
     @classmethod
     def of(cls, numbers: Sequence[Decimal]) -> "_Scale":
         low, high = min(*numbers, Decimal()), max(*numbers, Decimal())
-        return cls(
-            -_rounded_up(-low * _HEADROOM) if low else low, _rounded_up(high * _HEADROOM) if high else Decimal(1)
-        )
+        return cls(-rounded_up(-low * _HEADROOM) if low else low, rounded_up(high * _HEADROOM) if high else Decimal(1))
 
     def y(self, value: Decimal) -> int:
         return int((self.high - value) / (self.high - self.low) * HEIGHT)
@@ -182,12 +180,6 @@ class _Scale:
         return Axis(
             high=format_value(self.high, unit), middle=format_value(middle, unit), low=format_value(self.low, unit)
         )
-
-
-def _rounded_up(number: Decimal) -> Decimal:
-    """Return the value rounded up to two digits, for quick reading."""
-    step = Decimal(1).scaleb(number.adjusted() - 1)
-    return (number / step).to_integral_value(ROUND_CEILING) * step
 
 
 def _reach(groups: Sequence[GroupSteps], steps: int) -> tuple[Usd, Usd]:
