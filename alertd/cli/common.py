@@ -13,7 +13,7 @@ import click
 from alertd.core.printable import UNSAFE, may_be_styled
 
 if TYPE_CHECKING:
-    from alertd.settings.asked import AskedSettings
+    from alertd.settings.asked import AskedSettings, SettingsInUse
     from alertd.settings.model import Settings
     from alertd.store.store import Store
 
@@ -72,7 +72,7 @@ def prepare_to_check(ctx: click.Context) -> "tuple[AskedSettings, tuple[str, ...
     return settings, problems
 
 
-def _log_when_used(ctx: click.Context, settings: "Settings | AskedSettings") -> None:
+def _log_when_used(ctx: click.Context, settings: "SettingsInUse") -> None:
     """Set up logging when a line is first logged, which is rare: the formatting takes long to import."""
     from alertd.log import configure_logging, configure_logging_when_used
 
@@ -81,7 +81,7 @@ def _log_when_used(ctx: click.Context, settings: "Settings | AskedSettings") -> 
     (configure_logging_when_used if is_file else configure_logging)(**_log_form(ctx, settings))
 
 
-def _log_form(ctx: click.Context, settings: "Settings | AskedSettings") -> "_LogForm":
+def _log_form(ctx: click.Context, settings: "SettingsInUse") -> "_LogForm":
     from alertd.store.url import passwords_in
 
     secrets = (*settings.secrets(), *passwords_in(settings.store_url()))
@@ -125,7 +125,7 @@ def now_of(store: "Store") -> datetime:
     return found.now
 
 
-def stored_now(settings: "Settings | AskedSettings") -> datetime:
+def stored_now(settings: "SettingsInUse") -> datetime:
     """
     Return the time like `now_of`, for the configured store; the system's time if there is no store yet.
 
@@ -142,7 +142,7 @@ def stored_now(settings: "Settings | AskedSettings") -> datetime:
 
 
 @contextmanager
-def read_store(settings: "Settings | AskedSettings") -> "Iterator[Store]":
+def read_store(settings: "SettingsInUse") -> "Iterator[Store]":
     """
     Have the store open to read while the block runs.
 

@@ -10,11 +10,10 @@ from alertd.store.opening import require_place
 
 if TYPE_CHECKING:
     from alertd.rules_file.model import LoadedRules
-    from alertd.settings.asked import AskedSettings
-    from alertd.settings.model import Settings
+    from alertd.settings.asked import SettingsInUse
 
 
-def check_settings(rules: "LoadedRules | None", settings: "Settings | AskedSettings") -> None:
+def check_settings(rules: "LoadedRules | None", settings: "SettingsInUse") -> None:
     """
     Check where the service would connect and listen: proxies and certificates, the store, the page, the API's URLs.
 

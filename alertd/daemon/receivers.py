@@ -21,13 +21,11 @@ from alertd.settings.text_file import change_warning
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-    from alertd.settings.asked import AskedSettings
+    from alertd.settings.asked import SettingsInUse
     from alertd.settings.model import Settings
 
 
-def build_notifiers(
-    rules: LoadedRules, settings: "Settings | AskedSettings"
-) -> tuple[dict[str, Notifier], list[Problem]]:
+def build_notifiers(rules: LoadedRules, settings: "SettingsInUse") -> tuple[dict[str, Notifier], list[Problem]]:
     """Build every receiver; what cannot be built is returned as problems with their places."""
     context = Surroundings(settings, os.environ, rules.folder)
     notifiers: dict[str, Notifier] = {}
@@ -46,7 +44,7 @@ def build_notifiers(
 
 
 def open_notifiers(
-    rules: LoadedRules, settings: "Settings | AskedSettings", stack: AsyncExitStack, *, now: Callable[[], datetime]
+    rules: LoadedRules, settings: "SettingsInUse", stack: AsyncExitStack, *, now: Callable[[], datetime]
 ) -> dict[str, Notifier]:
     """
     Build every receiver, to be closed with the stack.
@@ -67,12 +65,12 @@ def open_notifiers(
     return notifiers
 
 
-def printing_notifiers(rules: LoadedRules, settings: "Settings | AskedSettings") -> dict[str, Notifier]:
+def printing_notifiers(rules: LoadedRules, settings: "SettingsInUse") -> dict[str, Notifier]:
     """Return for every receiver one that prints, so that a dry run shows who would be sent what."""
     return {spec.name: printing_notifier(spec.name, rules, settings) for spec in rules.receivers}
 
 
-def printing_notifier(name: str, rules: LoadedRules, settings: "Settings | AskedSettings") -> Notifier:
+def printing_notifier(name: str, rules: LoadedRules, settings: "SettingsInUse") -> Notifier:
     """Return a notifier that prints, whatever the rules say."""
     from alertd.notify.console import ConsoleConfig, ConsoleNotifier  # noqa: PLC0415 -- a few commands alone
 

@@ -50,6 +50,12 @@ class SettingsInUse:
     if TYPE_CHECKING:
         rules: Path | None
         database_url: str
+        poll_interval: timedelta
+        settle_delay: timedelta
+        log_format: str | None
+        log_level: str
+        allow_plain_http: bool
+        novita_base_url: str
         http_listen: str
         _source_warnings: tuple[str, ...]
 
@@ -88,6 +94,10 @@ class SettingsInUse:
 
     def plain(self, name: str) -> str | None:
         """Return a setting as text, secrets included, None when it is not set; only for what is built from settings."""
+        raise NotImplementedError
+
+    def secrets(self) -> tuple[str, ...]:
+        """Return every secret that is set, so that logs can mask them."""
         raise NotImplementedError
 
     def rules_path(self) -> Path:
