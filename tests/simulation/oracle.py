@@ -102,6 +102,7 @@ class Oracle:
 
     def note_wall(self, at_s: float, off_s: float, drift_ppm: float) -> None:
         self._own.note_wall(at_s, off_s, drift_ppm)
+        self._inboxes.skew_s = abs(off_s)
         self._clock_doubt_until_s = 1e12 if abs(off_s) > CLOCK_TRUSTED_S or drift_ppm else at_s + 2 * POLL_S
 
     def note_freeze(self, at_s: float, for_s: float) -> None:

@@ -50,6 +50,8 @@ class Inboxes:
     """By fingerprint when an alert's severity was last seen to have fallen: its rise is news, acknowledged or not."""
     closings: list[dict[str, Any]] = field(default_factory=list)
     """What said that an alert of a budget ended, of those that were read last."""
+    skew_s: float = 0.0
+    """How far the wall clock is off, which dates what begins as long as it is decided by."""
     stood_in: int = 0
     """What the fallback took in place of others."""
     storms: set[str] = field(default_factory=set)
@@ -178,7 +180,8 @@ class Inboxes:
         is_cut = any(began_s - CUT_WITHIN_S <= at_s <= one.at_s for at_s in cuts)
         was_well = not network.had_trouble(began_s - LATE_S, one.at_s, one.receiver)
         is_asked = alert["fingerprint"] in excuses or one.receiver not in PROMPT
-        if one.at_s - began_s > PROMPT_S and was_well and not (is_own_fault or is_cut or is_asked or began_s < POLL_S):
+        is_late = one.at_s - began_s > PROMPT_S + self.skew_s
+        if is_late and was_well and not (is_own_fault or is_cut or is_asked or began_s < POLL_S):
             name = alert["labels"]["alertname"]
             yield f"{one.receiver}: {name} began {one.at_s - began_s:.0f} s before it was notified: {_title(one)}"
 
