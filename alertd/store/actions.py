@@ -1,4 +1,4 @@
-"""What people asked to have done about alerts, one row each: each step is stored before the next is taken."""
+"""Requests for actions on alerts, one row each: each step is stored before the next is taken."""
 
 from datetime import datetime, timedelta
 from typing import NamedTuple
@@ -9,11 +9,11 @@ from alertd.store.encoding import from_json, to_json, to_micros, to_micros_or_no
 from alertd.store.table import insert_new, select
 
 LATELY = UNDO_WITHIN + timedelta(hours=23)
-"""What finished longer ago decides nothing any more; what did lately is shown in messages."""
+"""Requests that finished longer ago no longer matter; more recent ones are shown in messages."""
 
 
 class ActionRow(NamedTuple):
-    """The columns of `action_request`; all but `body` follow from it."""
+    """The columns of `action_request`; `body` determines all others."""
 
     id: str
     fingerprint: str
@@ -26,7 +26,7 @@ class ActionRow(NamedTuple):
 
     @classmethod
     def of(cls, request: ActionRequest) -> "ActionRow":
-        """Return the row that holds a request."""
+        """Return the row for a request."""
         return cls(
             id=request.id,
             fingerprint=request.fingerprint,
@@ -56,20 +56,20 @@ class Actions:
         self._database = database
 
     def all_requests(self) -> tuple[ActionRequest, ...]:
-        """Return every request that is kept, the oldest first."""
+        """Return every stored request, oldest first."""
         return self._read("ORDER BY requested_at, id")
 
     def open_requests(self) -> tuple[ActionRequest, ...]:
-        """Return those that are not finished, the oldest first."""
+        """Return the unfinished requests, oldest first."""
         return self._read("WHERE finished_at IS NULL ORDER BY requested_at, id")
 
     def recent(self, now: datetime) -> tuple[ActionRequest, ...]:
-        """Return those that are open, or finished so lately that they decide what may be asked for."""
+        """Return requests that are open, or that finished so recently that they affect what may be requested."""
         since = to_micros(now - LATELY)
         return self._read("WHERE finished_at IS NULL OR finished_at >= ? ORDER BY requested_at, id", since)
 
     def request(self, name: str) -> ActionRequest | None:
-        """Return the request of an id."""
+        """Return the request with an id."""
         found = self._read("WHERE id = ?", name)
         return found[0] if found else None
 
@@ -77,11 +77,11 @@ class Actions:
         return tuple(row.request for row in select(self._database, ActionRow, "action_request", rest, values))
 
     def add(self, request: ActionRequest) -> bool:
-        """Write a new request; return False where its id is known, or another one of its instance is open."""
+        """Store a new request; return False if its id exists or another request for its instance is open."""
         return insert_new(self._database, "action_request", ActionRow.of(request))
 
     def move(self, before: ActionRequest, after: ActionRequest) -> bool:
-        """Write a request's next step; return False where its state is another by now, and nothing was written."""
+        """Store a request's next step; return False, and write nothing, if its state has changed meanwhile."""
         row = ActionRow.of(after)
         changed = self._database.execute(
             "UPDATE action_request SET state = ?, finished_at = ?, body = ? WHERE id = ? AND state = ?",
@@ -90,6 +90,6 @@ class Actions:
         return changed == 1
 
     def prune(self, before: datetime) -> int:
-        """Delete what finished before an instant; return how many."""
+        """Delete requests that finished before an instant; return how many."""
         with self._database.transaction():
             return self._database.execute("DELETE FROM action_request WHERE finished_at < ?", (to_micros(before),))

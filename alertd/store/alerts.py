@@ -1,4 +1,4 @@
-"""Alerts, one row each, and the history of what happened to them."""
+"""Alerts, one row each, and their history."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -26,7 +26,7 @@ from alertd.store.table import insert_all, select, upsert_all
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertEvent:
-    """One thing that happened to an alert, kept to explain it later."""
+    """An event of an alert, kept to explain it later."""
 
     fingerprint: str
     episode: int
@@ -35,12 +35,12 @@ class AlertEvent:
 
     @classmethod
     def of(cls, alert: Alert, change: AlertChange, happened_at: datetime) -> "AlertEvent":
-        """Return what happened to the episode that an alert is in."""
+        """Return an event of the alert's current episode."""
         return cls(fingerprint=alert.fingerprint, episode=alert.episode, happened_at=happened_at, change=change)
 
 
 class AlertRow(NamedTuple):
-    """The columns of `alert`; all but `body` follow from it."""
+    """The columns of `alert`; `body` determines all others."""
 
     fingerprint: str
     rule: str
@@ -56,7 +56,7 @@ class AlertRow(NamedTuple):
 
     @classmethod
     def of(cls, alert: Alert) -> "AlertRow":
-        """Return the row that holds an alert."""
+        """Return the row for an alert."""
         return cls(
             fingerprint=alert.fingerprint,
             rule=alert.rule,
@@ -87,7 +87,7 @@ class _EventRow(NamedTuple):
     episode: int
     happened_at: int
     kind: str
-    """A word for the shape of *detail*; before there were shapes, a sentence."""
+    """Names the type of *detail*; a sentence in rows from before there were types."""
     detail: str
 
 
@@ -109,7 +109,7 @@ _IS_OVER = (
     "AND NOT EXISTS (SELECT 1 FROM alert_event WHERE alert_event.fingerprint = alert.fingerprint) "
     "AND NOT EXISTS (SELECT 1 FROM outbox_alert WHERE outbox_alert.fingerprint = alert.fingerprint)"
 )
-"""Of a fingerprint, of which nothing else is kept."""
+"""Digits of a fingerprint of which nothing else is stored."""
 
 
 class Alerts:
@@ -119,7 +119,7 @@ class Alerts:
         self._database = database
 
     def all_alerts(self) -> tuple[Alert, ...]:
-        """Return the latest episode of every alert that is kept, by fingerprint."""
+        """Return the latest episode of every stored alert, by fingerprint."""
         return self._read("ORDER BY fingerprint")
 
     def open_alerts(self) -> tuple[Alert, ...]:
@@ -135,7 +135,7 @@ class Alerts:
         return tuple(row.alert for row in select(self._database, AlertRow, "alert", rest, values))
 
     def save(self, alerts: Iterable[Alert]) -> None:
-        """Write alerts over what was known under their fingerprints."""
+        """Store alerts, replacing those with the same fingerprints."""
         with self._database.transaction():
             upsert_all(self._database, "alert", AlertRow, map(AlertRow.of, alerts), ("fingerprint",))
 
@@ -155,13 +155,13 @@ class Alerts:
             insert_all(self._database, "alert_event", _EventRow, rows)
 
     def events(self, fingerprint: str) -> tuple[AlertEvent, ...]:
-        """Return the history of one alert, in the order in which it was written."""
+        """Return the history of one alert, in the order written."""
         rows = select(self._database, _EventRow, "alert_event", "WHERE fingerprint = ? ORDER BY id", (fingerprint,))
         return tuple(map(_event, rows))
 
     def prune(self, before: datetime) -> int:
         """
-        Delete what happened before an instant to alerts that are resolved; return how many events.
+        Delete events from before an instant of resolved alerts; return how many.
 
         Those that ended before it, and of which neither history nor message is left, go too. Their episodes' numbers
         never come again, since delivery keys are made of them: alerts to come are numbered from above them.

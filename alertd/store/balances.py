@@ -1,4 +1,4 @@
-"""The accounts' balances as they were read, with their history."""
+"""The balances of the accounts as they were read, with their history."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -41,7 +41,7 @@ class Balances:
         return tuple(map(_balance, rows))
 
     def save(self, balance: Balance) -> None:
-        """Append a balance; a second one of the same instant replaces the first."""
+        """Append a balance; a second one with the same instant replaces the first."""
         row = _BalanceRow(
             account=balance.account,
             read_at=to_micros(balance.read_at),
@@ -53,13 +53,13 @@ class Balances:
         upsert(self._database, "balance", row, _KEY)
 
     def forget_after(self, end: datetime) -> None:
-        """Delete what was read after an instant: by a clock that ran ahead, and it would pass for the newest."""
+        """Delete balances dated after an instant, by a clock that was ahead: they would count as the newest."""
         self._database.execute("DELETE FROM balance WHERE read_at > ?", (to_micros(end),))
 
     def prune(self, before: datetime) -> int:
-        """Delete what was read before an instant, but for the newest of each account; return how many."""
+        """Delete balances read before an instant, except the newest of each account; return how many."""
         newest = "SELECT MAX(read_at) FROM balance AS b WHERE b.account = balance.account"
-        sql = f"DELETE FROM balance WHERE read_at < ? AND read_at < ({newest})"  # noqa: S608 -- words of our own
+        sql = f"DELETE FROM balance WHERE read_at < ? AND read_at < ({newest})"  # noqa: S608 -- fixed text
         with self._database.transaction():
             return self._database.execute(sql, (to_micros(before),))
 

@@ -1,7 +1,7 @@
 """
-What the bills held, hour by hour: series, books and blocks of either view, and the monthly bills.
+The bills hour by hour: series, books and blocks of both views, and the monthly bills.
 
-Reads of the API are judged in `alertd.core.spend.ledger`; here its results are kept as they are.
+`alertd.core.spend.ledger` judges what the API returns; its results are stored here unchanged.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -32,18 +32,18 @@ from alertd.store.encoding import (
 )
 from alertd.store.table import insert_all, select, upsert_all
 
-# A block of 10,000 cells has 120 kB: one batch stays below 10 MB.
+# A block of 10,000 cells has 120 kB, so a batch stays below 10 MB.
 _BATCH_HOURS = 64
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BookChange:
-    """A book after all reads of a cycle, and the blocks that they changed; an empty block where the rows are gone."""
+    """A book after all reads of a cycle, and the blocks that changed; an empty block for rows that are gone."""
 
     book: CategoryBook
     blocks: Mapping[int, HourBlock] = field(default_factory=dict)
     arrivals: Mapping[Place, Arrivals] = field(default_factory=dict)
-    """The places where rows came that were not there before, whole."""
+    """Where new rows arrived, complete."""
 
 
 class _BookRow(NamedTuple):
@@ -125,11 +125,11 @@ class Books:
         self._database = database
 
     def load_series(self) -> SeriesTable:
-        """Return every series under the id that blocks know it by."""
+        """Return every series by the id that blocks use."""
         return SeriesTable(select(self._database, Series, self.SERIES, "ORDER BY id"))
 
     def load_books(self) -> dict[tuple[str, str], CategoryBook]:
-        """Return every book by (account, category), with the summaries of its hours; no block is read."""
+        """Return every book by (account, category), with the summaries of its hours, without reading blocks."""
         with self._database.snapshot():
             books = select(self._database, _BookRow, self.BOOK, "ORDER BY account, category")
             return {
@@ -160,9 +160,9 @@ class Books:
 
     def iter_blocks(self, from_hour: int) -> Iterator[tuple[int, HourBlock]]:
         """
-        Yield (hour, block) of every category with spend in or after an hour, a few megabytes in memory at a time.
+        Yield (hour, block) of every category with spend in or after an hour, with a few megabytes in memory at a time.
 
-        Blocks filed earlier whose rows reach into that hour come too. Ordered by account, category and hour.
+        Includes earlier blocks whose rows reach into that hour. Ordered by account, category and hour.
         """
         sql = f"SELECT account, category FROM {self.BOOK} ORDER BY account, category"  # noqa: S608 -- a name of our own
         for account, category in self._database.rows(tuple[str, str], sql):
@@ -181,23 +181,23 @@ class Books:
         return [(hour, _block(data, account, category, hour)) for hour, data in found]
 
     def blocks(self, account: str, category: str, hours: Iterable[int]) -> dict[int, HourBlock]:
-        """Return the blocks of the hours asked for; an hour without rows is absent."""
+        """Return the blocks of the requested hours; an hour without rows is absent."""
         where = "WHERE account = ? AND category = ? AND hour >= ? AND hour < ? ORDER BY hour"
         sql = f"SELECT hour, block FROM {self.HOUR} {where}"  # noqa: S608 -- a name of our own
         with self._database.snapshot():
             return {
                 hour: _block(data, account, category, hour)
-                # A query for each run of hours: a first read asks for a month of them.
+                # One query for each run of hours: a first read requests a month of them.
                 for run in HourSet.of([HourRange(hour, hour + 1) for hour in hours])
                 for hour, data in self._database.rows(tuple[int, bytes], sql, (account, category, run.start, run.end))
             }
 
     def save(self, table: SeriesTable, changes: Iterable[BookChange]) -> None:
         """
-        Write new series, changed books and blocks; what is stored already as it is costs no write.
+        Store new series, changed books and blocks; what is already stored is not written again.
 
         Raises:
-            ValueError: *table* is not the one that was loaded: it has fewer series than the database.
+            ValueError: *table* is not the loaded one: it has fewer series than the database.
         """
         with self._database.transaction():
             self._save_series(table)
@@ -210,7 +210,7 @@ class Books:
                     self._save_arrivals(change)
 
     def _save_series(self, table: SeriesTable) -> None:
-        # Asked anew each time, so that the series of a commit that failed go with the next one.
+        # Queried each time, so that the series of a failed commit are included in the next one.
         sql = f"SELECT COALESCE(MAX(id) + 1, 0) FROM {self.SERIES}"  # noqa: S608 -- a name of our own
         ((saved,),) = self._database.rows(tuple[int], sql)
         if saved > len(table):
@@ -231,7 +231,7 @@ class Books:
         for hour, block in blocks.items():
             if not len(block):
                 self._database.execute(sql, (*book.key, hour))
-        # Made while they are written, so that the bytes of only a few are held at once.
+        # Encoded while they are written, so that only a few are held in memory at once.
         rows = (_hour_row(book, hour, block) for hour, block in blocks.items() if len(block))
         upsert_all(self._database, self.HOUR, _HourRow, rows, _HOUR_KEY)
 
@@ -249,7 +249,7 @@ class Books:
         """
         Delete the blocks whose spend ends at or before an hour; return how many.
 
-        The hours before it count as never read afterwards, not as empty. Books in memory must be loaded anew.
+        The hours before it then count as never read, not as empty. Books in memory must be reloaded.
         """
         with self._database.transaction():
             self._save_books([_without(book, before_hour) for book in self.load_books().values()])
@@ -267,12 +267,12 @@ class Bills(Books):
     ARRIVAL = "arrival"
 
     def load_monthly(self) -> tuple[TrackedBill, ...]:
-        """Return every monthly bill seen so far, by account and id."""
+        """Return every known monthly bill, by account and id."""
         rows = select(self._database, _MonthlyRow, "monthly_bill", "ORDER BY account, bill_id")
         return tuple(map(_tracked, rows))
 
     def save_monthly(self, tracked: Iterable[TrackedBill]) -> None:
-        """Write monthly bills with their phases over what was known of them."""
+        """Store monthly bills with their phases, replacing what was known."""
         rows = [
             _MonthlyRow(
                 bill.bill.account,
@@ -289,7 +289,7 @@ class Bills(Books):
 
 
 def _without(book: CategoryBook, before_hour: int) -> CategoryBook:
-    """Return a book that does not know of hours before one."""
+    """Return a book without the hours before one."""
     first = min((span.start for span in (*book.covered, *book.failed)), default=before_hour)
     gone = HourRange(min(first, before_hour), before_hour)
     return replace(
@@ -305,7 +305,7 @@ def _block(data: bytes, account: str, category: str, hour: int) -> HourBlock:
 
 
 def _hour_row(book: CategoryBook, hour: int, block: HourBlock) -> _HourRow:
-    # The summary comes from the block that is written, never from the book: a row cannot contradict itself.
+    # The summary comes from the written block, never from the book, so that a row cannot contradict itself.
     summary = summarise(hour, block)
     return _HourRow(
         account=book.account,

@@ -1,4 +1,4 @@
-"""What `alertd db check` looks for beyond sound pages: rows that contradict themselves or each other."""
+"""What `alertd db check` verifies beyond sound pages: that rows do not contradict themselves or each other."""
 
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
@@ -18,7 +18,7 @@ from alertd.store.table import select
 
 
 def find_contradictions(database: Database) -> list[str]:
-    """Read every row and return what is wrong, a line each; a table that cannot be read is one finding."""
+    """Read every row and return the faults, one line each; a table that cannot be read is one fault."""
     checks: tuple[Callable[[Database], Iterator[str]], ...] = (
         _series,
         _blocks,
@@ -87,7 +87,7 @@ def _monthly(database: Database) -> Iterator[str]:
 def _alerts(database: Database) -> Iterator[str]:
     for row in select(database, AlertRow, "alert", "ORDER BY fingerprint"):
         try:
-            # A body that another version wrote may lack fields, or have them in another order: what it says counts.
+            # A body that another version wrote may lack fields or have another order: compare its meaning.
             yield from _differing(f"alert {row.fingerprint}", row, AlertRow.of(row.alert)._replace(body=row.body))
         except StoreError as error:
             yield str(error)
@@ -103,14 +103,14 @@ def _actions(database: Database) -> Iterator[str]:
 
 
 def _differing(what: str, row: NamedTuple, said: NamedTuple) -> Iterator[str]:
-    """Yield the columns that are not what the body of a row says."""
+    """Yield the columns that contradict the body of a row."""
     differing = [name for name, a, b in zip(row._fields, row, said, strict=True) if a != b]
     if differing:
         yield f"{what}: {', '.join(differing)} is not what its body says"
 
 
 def _read_alert_events(database: Database) -> None:
-    """Raise StoreError where one is damaged."""
+    """Raise StoreError if a record is damaged."""
     alerts = Alerts(database)
     for (fingerprint,) in database.rows(
         tuple[str], "SELECT DISTINCT fingerprint FROM alert_event ORDER BY fingerprint"

@@ -1,4 +1,4 @@
-"""The last cycles: when each ran, whether it was good, and its figures."""
+"""The latest cycles: when each ran, whether it succeeded, and its figures."""
 
 from datetime import datetime
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from alertd.store.encoding import from_json, from_micros, to_json, to_micros
 from alertd.store.table import insert, select
 
 KEPT_CYCLES = 1_000
-"""A week at one cycle every ten minutes; older ones are dropped."""
+"""Number of cycles kept: a week at one every ten minutes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,7 +20,7 @@ class CycleRecord:
     finished_at: datetime
     is_ok: bool
     summary: tuple[tuple[str, str | int], ...] = ()
-    """Its figures as (name, value) pairs, in the order in which they are shown."""
+    """Its figures as (name, value) pairs, in display order."""
 
 
 class _CycleRow(NamedTuple):
@@ -53,7 +53,7 @@ class Cycles:
         return self._read("ORDER BY id DESC LIMIT ?", limit)
 
     def last_good(self) -> CycleRecord | None:
-        """Return the newest cycle that was good."""
+        """Return the latest successful cycle."""
         found = self._read("WHERE is_ok = 1 ORDER BY id DESC LIMIT ?", 1)
         return found[0] if found else None
 

@@ -1,5 +1,5 @@
 """
-The interface of a database: what the tables' modules ask of a driver, so that each of them is written once.
+The interface of a database driver for the modules of the tables, so that each of them is written once.
 
 SQL here is what SQLite and PostgreSQL share: `?` marks values in order and appears nowhere else, columns are named,
 upserts are ON CONFLICT. A driver turns every failure that a user can fix into StoreError.
@@ -13,27 +13,27 @@ from typing import Protocol, TypeVar
 from alertd.core.dataclass import dataclass
 
 Value = int | str | bytes | None
-"""What a column may hold: 64-bit integers, text, bytes."""
+"""Values of a column: 64-bit integers, text, bytes."""
 
 ShapeT = TypeVar("ShapeT")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dialect:
-    """The words in which migrations differ from one database to another."""
+    """The SQL fragments in which migrations differ between databases."""
 
     blob: str
-    """The type of a column of bytes."""
+    """Type of a column of bytes."""
     text: str
-    """The type of a column of text, compared and ordered by its UTF-8 bytes."""
+    """Type of a column of text, compared and ordered by UTF-8 bytes."""
     identity: str
-    """The type of a primary key that counts up by itself and never gives a number twice."""
+    """Type of a primary key that is generated in ascending order and never reused."""
     find: str
-    """The function that returns at which character, from 1, a text holds another one; 0 where it does not."""
+    """The function that returns the position, from 1, of a text within another; 0 if absent."""
     server_only: str
-    """What stands before a statement of a server's own: nothing there, the beginning of a comment elsewhere."""
+    """Prefix of statements for a server only: empty there, the start of a comment elsewhere."""
     now: str = ""
-    """The microseconds since 1970 by a clock of the database's own; empty where it has none."""
+    """Expression for the database's own time in microseconds since 1970; empty if it has no clock."""
 
 
 class Database(Protocol):
@@ -41,15 +41,15 @@ class Database(Protocol):
 
     @property
     def place(self) -> str:
-        """Which database this is, for errors; never with a password."""
+        """The database's name for errors, without a password."""
 
     @property
     def dialect(self) -> Dialect:
-        """The words of this database's migrations."""
+        """The SQL fragments for this database's migrations."""
 
     def rows(self, shape: type[ShapeT], sql: str, values: Sequence[Value] = ()) -> list[ShapeT]:
         """
-        Return every row of a query as *shape*, a NamedTuple or tuple type with one item a column.
+        Return every row of a query as *shape*, a NamedTuple or tuple type with one item for each column.
 
         Raises:
             StoreError: The database failed, or a row does not have that shape.
@@ -57,10 +57,10 @@ class Database(Protocol):
 
     def execute(self, sql: str, values: Sequence[Value] = ()) -> int:
         """
-        Run one statement and return how many rows it wrote; safe to repeat only if the statement is.
+        Run a statement and return how many rows it wrote; safe to repeat only if the statement is.
 
         Raises:
-            StoreError: The database failed; the transaction around it is rolled back by leaving it.
+            StoreError: The database failed; leaving the surrounding transaction rolls it back.
         """
 
     def write(self, sql: str, values: Sequence[Value] = ()) -> None:
@@ -81,46 +81,46 @@ class Database(Protocol):
 
     def transaction(self) -> AbstractContextManager[None]:
         """
-        Commit what is written inside durably and completely, or roll all of it back when anything is raised.
+        Commit all writes inside durably and completely, or roll all of them back if anything is raised.
 
-        Inside another transaction it is part of that one.
+        A nested transaction is part of the outer one.
 
         Raises:
-            StoreError: It could not begin or commit; nothing of it is kept.
+            StoreError: It could not begin or commit; nothing of it is stored.
         """
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Show all reads inside one state of the database, whatever other processes commit meanwhile."""
+        """Make all reads inside see the same state of the database, whatever other processes commit meanwhile."""
 
     def tables(self) -> frozenset[str]:
         """Return the names of all tables."""
 
     def require_sound(self) -> None:
         """
-        Check, fast enough for each start, that the database can be used; change nothing.
+        Check that the database can be used, quickly enough for every start, without changing it.
 
         Raises:
-            StoreError: It is damaged, or set up so that it cannot hold what is stored.
+            StoreError: It is damaged or has unsuitable settings.
         """
 
     def make_durable(self) -> None:
         """
-        Let commits outlive a power cut, and others read meanwhile; only for a database that is known to be ours.
+        Make commits survive a power cut and allow concurrent readers; only for a database known to be ours.
 
         Raises:
-            StoreError: It cannot be done here.
+            StoreError: It is not possible here.
         """
 
     def check(self) -> list[str]:
-        """Check what lies below the rows thoroughly; return what is wrong, a line each."""
+        """Check everything below the rows thoroughly; return the faults, one line each."""
 
     def backup(self, path: Path) -> None:
         """
-        Write a copy as of one instant into a new file, while others go on reading and writing.
+        Write a consistent copy into a new file while others continue to read and write.
 
         Raises:
-            StoreError: It cannot be written, or this database is copied by another tool, which the text names.
+            StoreError: It cannot be written, or another tool copies this database, as the text says.
         """
 
     def close(self) -> None:
-        """Close the connection; may be called more than once."""
+        """Close the connection; may be called repeatedly."""

@@ -1,4 +1,4 @@
-"""How instants, hour sets and records are written into columns, and read back exactly."""
+"""Encodes instants, hour sets and records for columns, and decodes them exactly."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -24,18 +24,18 @@ def from_micros(micros: int) -> datetime:
     Return the instant, aware, UTC.
 
     Raises:
-        StoreError: No calendar has it.
+        StoreError: It is outside the calendar.
     """
     return read(lambda: EPOCH + micros * _MICROSECOND, where=f"an instant of {micros} microseconds")
 
 
 def to_micros_or_none(at: datetime | None) -> int | None:
-    """Return what `to_micros` does, and None for None."""
+    """Like `to_micros`, and None for None."""
     return None if at is None else to_micros(at)
 
 
 def from_micros_or_none(micros: int | None) -> datetime | None:
-    """Return what `from_micros` does, and None for None."""
+    """Like `from_micros`, and None for None."""
     return None if micros is None else from_micros(micros)
 
 
@@ -46,15 +46,15 @@ def to_json(value: object) -> str:
 
 def from_json(text: str, shape: type[ShapeT], *, where: str) -> ShapeT:
     """
-    Read what `to_json` wrote.
+    Decode the result of `to_json`.
 
     Args:
         text: The column's content.
-        shape: What it holds.
+        shape: The record's type.
         where: Table and row, for the error.
 
     Raises:
-        StoreError: It does not hold that.
+        StoreError: It is not such a record.
     """
     return read(lambda: msgspec.json.decode(text, type=shape), where=where)
 
@@ -66,7 +66,7 @@ def hours_to_text(hours: HourSet) -> str:
 
 def hours_from_text(text: str, *, where: str) -> HourSet:
     """
-    Read what `hours_to_text` wrote.
+    Decode the result of `hours_to_text`.
 
     Raises:
         StoreError: It is not such a text.
@@ -77,10 +77,10 @@ def hours_from_text(text: str, *, where: str) -> HourSet:
 
 def read(decode: Callable[[], ShapeT], *, where: str) -> ShapeT:
     """
-    Return what *decode* returns.
+    Return the result of *decode*.
 
     Raises:
-        StoreError: It raised ValueError or OverflowError, as all decoders here do for damaged content.
+        StoreError: It raised ValueError or OverflowError, as all decoders here do on damaged content.
     """
     try:
         return decode()

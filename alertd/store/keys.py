@@ -1,4 +1,4 @@
-"""Spend by API key, and what the keys are called: the second view of the bills in tables of its own, never mixed."""
+"""Spend by API key, and the keys' names: the second view of the bills, in separate tables."""
 
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -26,12 +26,12 @@ class KeyBills(Books):
     ARRIVAL = "key_arrival"
 
     def load_keys(self) -> tuple[ApiKey, ...]:
-        """Return every API key that the bills ever named, by account and id."""
+        """Return every API key ever named in bills, by account and id."""
         rows = select(self._database, _KeyRow, "api_key", "ORDER BY account, key_id")
         return tuple(ApiKey(account=row.account, key_id=row.key_id, name=row.name, mask=row.mask) for row in rows)
 
     def save_keys(self, keys: Iterable[ApiKey]) -> None:
-        """Write keys over what was known of them."""
+        """Store keys, replacing what was known."""
         rows = (_KeyRow(key.account, key.key_id, key.name, key.mask) for key in keys)
         with self._database.transaction():
             upsert_all(self._database, "api_key", _KeyRow, rows, ("account", "key_id"))

@@ -1,5 +1,5 @@
 """
-The lease: which daemon may write a database that several hosts reach, and since when that is another one.
+The lease: which daemon may write to a database that several hosts share.
 
 A row on the database's own clock, so that hosts whose clocks differ agree; its epoch rises with each new holder. Every
 transaction that writes checks the epoch inside itself and keeps others from taking the lease until it ends: a daemon
@@ -18,11 +18,11 @@ from alertd.store.database import Database
 from alertd.store.lock import StoreLocked
 
 LEASE_S = 15
-"""How long a lease lasts that is not renewed: a new holder comes so long after the last sign of the one before."""
+"""Seconds until a lease expires without renewal: a new holder takes over this long after the last sign of life."""
 RENEW_S = 5.0
-"""Two renewals may fail before the lease runs out."""
+"""Seconds between renewals: two may fail before the lease expires."""
 _TABLE = "alertd_lease"
-"""Not among the migrations: it must be there before the first of them, and an SQLite file needs none."""
+"""Not among the migrations: it must exist before the first of them, and an SQLite file needs none."""
 _COLUMNS = """(
     name TEXT NOT NULL PRIMARY KEY,
     holder TEXT NOT NULL,
@@ -35,11 +35,11 @@ _FIRST = (
 )
 _HELD = (
     "SELECT holder FROM alertd_lease WHERE name = 'daemon' AND expires_at > clock_timestamp() "
-    # Nobody can hold it for longer: the database's clock was put back, and a holder that lives renews it soon.
+    # No lease lasts longer: the database's clock was set back, and a live holder will renew soon.
     "AND expires_at <= clock_timestamp() + ? * interval '1 second'"
 )
 _LONGEST_S = 3600
-"""A lease that seems to last longer was taken before the database's clock was put back by an hour or more."""
+"""A lease that seems to last longer was taken before the database's clock was set back by an hour or more."""
 _LOCK = "SELECT epoch FROM alertd_lease WHERE name = 'daemon' FOR UPDATE"
 _TAKE = (
     "UPDATE alertd_lease SET holder = ?, epoch = epoch + 1, expires_at = clock_timestamp() + ? * interval '1 second' "
@@ -52,14 +52,14 @@ _RENEW = (
 _RELEASE = "UPDATE alertd_lease SET expires_at = '-infinity' WHERE name = 'daemon' AND epoch = ?"
 CHECK_LEASE = "SELECT pg_current_xact_id()::text FROM alertd_lease WHERE name = 'daemon' AND epoch = ? FOR KEY SHARE"
 """
-Returns the transaction's id, and nothing where another holds the lease.
+Returns the transaction's id, and no row if another holds the lease.
 
-KEY SHARE lets the holder renew meanwhile, which changes no key, and makes whoever takes the lease wait.
+KEY SHARE lets the holder renew meanwhile, which changes no key, and makes a process that takes the lease wait.
 """
 
 
 class StoreHeld(StoreLocked):
-    """Another process holds the lease of this database; `holder` says which, by host and pid."""
+    """Another process holds the lease of this database; `holder` is its host and pid."""
 
     def __init__(self, place: str, holder: str) -> None:
         self.pid = None
@@ -82,10 +82,10 @@ class LeaseLost(StoreError):
 
 class Lease:
     """
-    Held from `take` to `release`, renewed meanwhile by a thread of its own.
+    Held from `take` to `release`, and renewed by its own thread meanwhile.
 
     Args:
-        database: A connection of its own: renewals wait for nothing that the store does. Closed by `release`.
+        database: A separate connection, so that renewals never wait for the store. Closed by `release`.
         on_lost: Called in that thread when another process took the lease.
     """
 
@@ -112,7 +112,7 @@ class Lease:
             with database.transaction():
                 database.execute(_FIRST)
                 ((epoch,),) = database.rows(tuple[int], _LOCK)
-                # Asked again: it may have been taken while this one waited for the lock.
+                # Checked again: it may have been taken while this process waited for the lock.
                 _require_free(database)
                 database.execute(_TAKE, (this_process(), LEASE_S))
         except BaseException:
@@ -122,13 +122,13 @@ class Lease:
 
     def _keep(self) -> None:
         while not self._ending.wait(RENEW_S):
-            # What fails here is tried again: as long as nobody takes the lease, nothing is lost.
+            # Failures are retried: while nobody takes the lease, nothing is lost.
             try:
                 is_ours = self._database.execute(_RENEW, (LEASE_S, self.epoch))
             except StoreError:
-                # The store itself logs what is wrong with the database.
+                # The store itself logs problems of the database.
                 continue
-            except Exception:  # noqa: BLE001 -- the boundary of the thread: it must not end without a word
+            except Exception:  # noqa: BLE001 -- the boundary of the thread: it must not end silently
                 get_logger().exception("lease not renewed")
                 continue
             if not is_ours:
@@ -136,12 +136,12 @@ class Lease:
                 return
 
     def release(self) -> None:
-        """Let the next one take the lease at once; may be called more than once."""
+        """Release the lease, so that another process can take it at once; may be called repeatedly."""
         if self._ending.is_set():
             return
         self._ending.set()
         self._thread.join()
-        # Where the database cannot be reached the lease ends by itself.
+        # If the database cannot be reached, the lease expires.
         with suppress(StoreError):
             self._database.execute(_RELEASE, (self.epoch,))
         self._database.close()
@@ -149,7 +149,7 @@ class Lease:
 
 def make_table(database: Database, name: str, columns: str) -> None:
     """
-    Make a table that is none of the migrations', unless it is there.
+    Create a table that is outside the migrations, unless it exists.
 
     Raises:
         StoreError: The database failed.
@@ -159,7 +159,7 @@ def make_table(database: Database, name: str, columns: str) -> None:
     try:
         database.execute(f"CREATE TABLE IF NOT EXISTS {name} {columns}")
     except StoreError:
-        # Two that start at once on a new database make the same table, and one of them fails.
+        # Two processes that start on a new database at once create the same table, and one of them fails.
         if name not in database.tables():
             raise
 
@@ -178,7 +178,7 @@ def holder_of(database: Database) -> str | None:
 
 
 def this_process() -> str:
-    """Return this host's name and the process's id, as the other replicas show it."""
+    """Return this host's name and the process id, as other replicas show them."""
     return f"{os.uname().nodename} (pid {os.getpid()})"
 
 

@@ -1,4 +1,4 @@
-"""The lock beside an SQLite file that keeps a second writer out. The kernel drops it when its holder dies."""
+"""The lock file beside an SQLite database that keeps a second writer out. The kernel releases it with its holder."""
 
 import contextlib
 import errno
@@ -14,7 +14,7 @@ _PID_DIGITS = 20
 
 
 class StoreLocked(StoreError):
-    """Another process writes to this database; `pid` is None where it is not known."""
+    """Another process writes to this database; `pid` is None if unknown."""
 
     def __init__(self, path: Path, pid: int | None) -> None:
         self.pid = pid
@@ -25,7 +25,7 @@ class StoreLocked(StoreError):
 
 
 class FileLock:
-    """Held from `take` to `release`; the file itself stays, since removing it would let two processes hold it."""
+    """Held from `take` to `release`; the file stays, because removing it would let two processes hold the lock."""
 
     def __init__(self, descriptor: int) -> None:
         self._descriptor: int | None = descriptor
@@ -45,7 +45,7 @@ class FileLock:
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, _OWNER_ONLY)
         except OSError as error:
             if error.errno == errno.ELOOP:
-                # What is written into the lock must not land in a file of somebody's choice.
+                # The pid must not be written into a file of somebody else's choice.
                 raise StoreError(f"{path}: is a link, which alertd's lock never is; remove it") from error
             raise _cannot_lock(path, error) from error
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -66,7 +66,7 @@ class FileLock:
 
     def hold(self, database: Path) -> None:
         """
-        Lock the database file itself too: by a hard link it has another name, and another lock file beside that.
+        Lock the database file itself too: under a hard link it has another name, and another lock file.
 
         It must be there, and SQLite must not have opened it yet. Until `release`, which comes after SQLite has closed
         it: closing any descriptor of a file drops the locks that SQLite holds on it.
@@ -84,12 +84,12 @@ class FileLock:
             raise _cannot_lock(database, error) from error
 
     def release(self) -> None:
-        """Let go of the lock; may be called more than once."""
+        """Release the lock; may be called repeatedly."""
         if self._database is not None:
             os.close(self._database)
             self._database = None
         if self._descriptor is not None:
-            # A full disk cannot hold up letting go: the pid is only for reading.
+            # A full disk must not prevent the release: the pid is only informative.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._descriptor, 0)
             os.close(self._descriptor)

@@ -1,4 +1,4 @@
-"""Single facts about the installation by name, such as its id and the schema's version."""
+"""Named facts about the installation, such as its id and the schema's version."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -31,60 +31,60 @@ class Meta:
         self._database = database
 
     def get(self, name: str) -> str | None:
-        """Return a fact, None when it was never put."""
+        """Return a fact; None if it was never stored."""
         found = self._database.rows(tuple[str], "SELECT content FROM meta WHERE name = ?", (name,))
         return found[0][0] if found else None
 
     def with_prefix(self, prefix: str) -> dict[str, str]:
-        """Return the facts whose names begin alike, by the rest of their names."""
+        """Return the facts whose names begin with a prefix, by the rest of their names."""
         found = self._database.rows(
             tuple[str, str], "SELECT name, content FROM meta WHERE substr(name, 1, ?) = ?", (len(prefix), prefix)
         )
         return {name.removeprefix(prefix): content for name, content in found}
 
     def put(self, name: str, content: str) -> None:
-        """Write a fact over the one before."""
+        """Store a fact, replacing the previous one."""
         sql = (
             "INSERT INTO meta (name, content) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET content = excluded.content"
         )
         self._database.write(sql, (name, content))
 
     def put_rules_file(self, rules_file: ReloadOutcome) -> None:
-        """Write how the last reading of the rules file went."""
+        """Store the outcome of the last reading of the rules file."""
         self.put(_RULES_FILE, to_json(rules_file))
 
     @property
     def rules_file(self) -> ReloadOutcome | None:
-        """How the last reading of the rules file went; None before the first."""
+        """The outcome of the last reading of the rules file; None before the first."""
         content = self.get(_RULES_FILE)
         return from_json(content, ReloadOutcome, where="meta rules_file") if content is not None else None
 
     def put_edges(self, edges: "Sequence[KnownEdge]") -> None:
-        """Write which edges the bills as they are now would take back."""
+        """Store the data edges that the current bills would move back."""
         self.put(_EDGES, to_json(edges))
 
     @property
     def edges(self) -> "tuple[KnownEdge, ...]":
-        """The edges that the bills as they are now would take back."""
+        """The data edges that the current bills would move back."""
         from alertd.core.spend.known_edges import KnownEdge  # noqa: PLC0415 -- as in `Store`
 
         content = self.get(_EDGES)
         return from_json(content, tuple[KnownEdge, ...], where="the data edges") if content is not None else ()
 
     def put_last_read(self, last_read: "LastRead") -> None:
-        """Write how the last read of the billing API went."""
+        """Store the outcome of the last read of the billing API."""
         self.put(_LAST_READ, to_json(last_read))
 
     @property
     def last_read(self) -> "LastRead | None":
-        """How the last read of the billing API went; None before the first."""
+        """The outcome of the last read of the billing API; None before the first."""
         from alertd.core.rules.held import LastRead  # noqa: PLC0415 -- as in `Store`
 
         content = self.get(_LAST_READ)
         return from_json(content, LastRead, where="meta last_read") if content is not None else None
 
     def put_clock(self, record: ClockRecord) -> ClockRecord:
-        """Write the time that was checked last, or that it is not known now; return what was written before."""
+        """Store the last checked time, or that it is unknown; return the previous value."""
         before = self.clock
         if record.checked_at is None:
             record = replace(before, note=record.note, is_wrong=record.is_wrong)
@@ -93,21 +93,21 @@ class Meta:
 
     @property
     def clock(self) -> ClockRecord:
-        """The last time that was checked against the billing API's, and what is wrong with the system's clock."""
+        """The last time checked against the billing API's, and what is wrong with the system's clock."""
         content = self.get(_CLOCK)
         return from_json(content, ClockRecord, where="meta clock") if content is not None else ClockRecord()
 
     def put_next_poll_at(self, at: datetime | None) -> None:
-        """Write when the next poll is due; None where nobody has planned one."""
+        """Store when the next poll is due; None if none is planned."""
         self.put(_NEXT_POLL_AT, str(to_micros(at)) if at is not None else "")
 
     @property
     def next_poll_at(self) -> datetime | None:
-        """When the daemon polls next, or was to poll when it ended; None where nobody has planned it."""
+        """When the daemon polls next, or would have polled when it stopped; None if no poll is planned."""
         return self._instant(_NEXT_POLL_AT)
 
     def put_pruned_at(self, now: datetime) -> None:
-        """Write when old spend and messages were last deleted."""
+        """Store when old spend and messages were last deleted."""
         self.put(_PRUNED_AT, str(to_micros(now)))
 
     @property
@@ -116,12 +116,12 @@ class Meta:
         return self._instant(_PRUNED_AT)
 
     def put_first_episode(self, number: int) -> None:
-        """Write from which number on alerts of which nothing is known count their episodes."""
+        """Store the first episode number for alerts that are not stored."""
         self.put(_FIRST_EPISODE, str(number))
 
     @property
     def first_episode(self) -> int:
-        """The number of the first episode of an alert of which nothing is known: above those that were deleted."""
+        """The first episode number for an alert that is not stored: above those of deleted alerts."""
         return int(self.get(_FIRST_EPISODE) or 1)
 
     def _instant(self, name: str) -> datetime | None:
@@ -129,11 +129,11 @@ class Meta:
         return from_micros(int(content)) if content else None
 
     def put_created_at(self, at: datetime) -> None:
-        """Date the first opening anew: the clock was wrong then."""
+        """Correct the date of the first opening, at which the clock was wrong."""
         self.put(_CREATED_AT, str(to_micros(at)))
 
     def establish(self, *, now: datetime, new_id: Callable[[], str]) -> None:
-        """Give the installation its id and date of birth at the first open; later calls change nothing."""
+        """Give the installation its id and creation time at the first open; later calls change nothing."""
         with self._database.transaction():
             if self.get(_INSTALL_ID) is None:
                 self.put(_INSTALL_ID, new_id())

@@ -1,7 +1,7 @@
 """
-The schema's versions: which one a database has, and the steps to the newest.
+The schema's versions: which one a database has, and the migrations to the newest.
 
-A step and its version number commit together, so that a crash leaves the version before or after it, never between.
+A migration commits together with its version number, so a crash leaves the version before or after it.
 """
 
 import re
@@ -15,16 +15,16 @@ from alertd.store.database import Database
 from alertd.store.meta import Meta
 
 _FILE = re.compile(r"(\d{4})_(\w+)\.sql")
-# Not by importlib.resources: it takes as long to import as the rest of a command that asks.
+# importlib.resources would take as long to import as the rest of a reading command.
 _FOLDER = Path(__file__).with_name("migrations")
 _VERSION = "schema_version"
 _APART = "alertd_"
-"""How tables begin that are none of the migrations': the lease's and those like it, made before the first of them."""
+"""Name prefix of tables outside the migrations, which are created before the first of them, like the lease's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Migration:
-    """One step. Statements end with `;` at the end of a line; `$blob` and the like are words of the Dialect."""
+    """One migration. Statements end with `;` at the end of a line; `$blob` and the like come from the Dialect."""
 
     number: int
     name: str
@@ -32,7 +32,7 @@ class Migration:
 
 
 def shipped_migrations() -> tuple[Migration, ...]:
-    """Return every step of this version of alertd, numbered from 1 without a gap."""
+    """Return every migration of this version of alertd, numbered from 1 without gaps."""
     found = [(match, file) for file in _FOLDER.iterdir() if (match := _FILE.fullmatch(file.name))]
     return tuple(
         Migration(number=int(match[1]), name=match[2], sql=file.read_text(encoding="utf-8"))
@@ -42,7 +42,7 @@ def shipped_migrations() -> tuple[Migration, ...]:
 
 def migrate(database: Database, migrations: Sequence[Migration]) -> None:
     """
-    Bring the schema to the newest version, each step in a transaction of its own.
+    Migrate the schema to the newest version, with a transaction for each step.
 
     Raises:
         StoreError: The database is newer than the steps, or not alertd's, or a step failed.
@@ -65,7 +65,7 @@ def require_ours(database: Database, migrations: Sequence[Migration]) -> None:
 
 def require_current(database: Database, migrations: Sequence[Migration]) -> None:
     """
-    Check the version without changing anything, for those who only read.
+    Check the version without changing anything, for readers.
 
     Raises:
         StoreError: The database is empty, older or newer than the steps, or not alertd's.
@@ -82,7 +82,7 @@ def require_current(database: Database, migrations: Sequence[Migration]) -> None
 
 
 def has_tables(database: Database) -> bool:
-    """Return whether the database holds anything yet but a lease."""
+    """Return whether the database holds anything except a lease."""
     return bool(_tables(database))
 
 

@@ -1,4 +1,4 @@
-"""Events of alerts as alertd 0.1.0 wrote them, a sentence and pairs of text: read as the values of today."""
+"""Alert events as alertd 0.1.0 wrote them, a sentence with pairs of text, read as today's values."""
 
 import re
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ _READ = {"value", "unit", "threshold", "expected", "as_of", "complete", "reason"
 
 
 def old_event(text: str, detail: Sequence[tuple[str, str]]) -> Moved | Recorded:
-    """Return what an old event says: how the alert moved, with its value, or else the sentence itself."""
+    """Return the content of an old event: the change of the alert with its value, or the sentence itself."""
     arrow = _ARROW.fullmatch(text)
     if arrow is None:
         return Recorded(text=text, detail=tuple(detail))
@@ -31,7 +31,7 @@ def old_event(text: str, detail: Sequence[tuple[str, str]]) -> Moved | Recorded:
             as_of=datetime.fromisoformat(known["as_of"]),
             is_complete=known.get("complete") != "no",
             reason=known.get("reason", ""),
-            # Of streams that lag only a text was kept, without the year.
+            # For lagging streams only a text without the year was stored.
             caveats=tuple(text if name == "caveat" else f"{name} {text}" for name, text in detail if name not in _READ),
         )
     except (KeyError, ValueError, InvalidOperation):

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 
 Lock = FileLock | Lease
-"""What only one process has of a database at a time."""
+"""Exclusive write access to a database, held by one process at a time."""
 
 
 def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Database, Lock | None]:
     """
-    Open a database that this process alone writes to from now on, and what says so.
+    Open a database for writing; return it with the lock or lease that makes this process its only writer.
 
     Args:
         url: `ALERTD_DATABASE_URL`.
-        on_lost: Called, in another thread, when another process took it over all the same.
+        on_lost: Called, in another thread, when another process took it over nevertheless.
 
     Raises:
         SettingsError: The URL names no database that can be used.
@@ -42,8 +42,8 @@ def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Database, L
         return SqliteDatabase.open_memory(), None
     if isinstance(address, PostgresUrl):
         return _open_postgres(address, on_lost)
-    # Two names of one file must not give two locks.
-    # By realpath, which takes links in a circle: opening them says so.
+    # Two names of the same file must not give two locks.
+    # realpath accepts circular links; opening them reports the error.
     path = Path(os.path.realpath(address))
     if path.exists() and not path.is_file() and not path.is_dir():
         raise StoreError(f"{path}: is not a file; set ALERTD_DATABASE_URL to another")
@@ -58,7 +58,7 @@ def open_to_write(url: str, *, on_lost: Callable[[], None]) -> tuple[Database, L
 
 
 def _open_postgres(address: PostgresUrl, on_lost: Callable[[], None]) -> tuple[Database, Lease]:
-    # The lease needs a table: first see that it goes into a database of our own.
+    # The lease needs a table: first check that the database is ours.
     with closing(_postgres(address, is_read_only=True)) as database:
         database.require_sound()
         require_ours(database, shipped_migrations())
@@ -74,7 +74,7 @@ def _open_postgres(address: PostgresUrl, on_lost: Callable[[], None]) -> tuple[D
 
 def open_to_read(url: str) -> Database:
     """
-    Open a database to read, whether or not another process writes to it.
+    Open a database for reading, whether or not another process writes to it.
 
     Raises:
         SettingsError: The URL names no database that can be read.
@@ -90,9 +90,9 @@ def open_to_read(url: str) -> Database:
 
 def require_place(url: str) -> str:
     """
-    Look whether a store can be at a URL, without opening it; return what keeps this process from writing it here.
+    Check a URL without opening it; return what would prevent this process from writing a store there.
 
-    Nothing where it can, or where only a connection would show it. Another machine may have the folder that this one
+    Empty if nothing does, or if only a connection could show it. Another machine may have the folder that this one
     lacks.
 
     Raises:
@@ -120,7 +120,7 @@ def require_place(url: str) -> str:
             raise SettingsError(f"ALERTD_DATABASE_URL: {path} is {kind}; write the path of a file")
     if not path.parent.is_dir():
         return f"the store's folder {path.parent} is not there; make it, or set ALERTD_DATABASE_URL to another file"
-    # SQLite keeps its journal and alertd its lock beside the file.
+    # SQLite writes its journal, and alertd its lock, beside the file.
     if not os.access(path.parent, os.W_OK | os.X_OK) or (is_there and not os.access(path, os.R_OK | os.W_OK)):
         return f"the store {path} cannot be written by this user; let it write the file and its folder"
     return ""
@@ -128,7 +128,7 @@ def require_place(url: str) -> str:
 
 def copy_into_memory(url: str) -> SqliteDatabase:
     """
-    Return a copy in memory, of the schema that was copied; an empty database where there is nothing to copy.
+    Return an in-memory copy with the same schema; an empty database if there is nothing to copy.
 
     Raises:
         SettingsError: The URL names no database that can be used.
@@ -170,17 +170,17 @@ def is_there(url: str) -> bool:
 
 
 class LeaseWatch:
-    """A look at who holds the lease, for one thread at a time, until `close`."""
+    """Queries who holds the lease, for one thread at a time, until `close`."""
 
     def __init__(self, address: PostgresUrl) -> None:
         self._database = _postgres(address, is_read_only=True)
 
     def holder(self) -> str | None:
         """
-        Return the host and pid of who holds the lease; None where nobody does.
+        Return the host and pid of the lease's holder; None if nobody holds it.
 
         Raises:
-            StoreError: The database cannot be asked.
+            StoreError: The database cannot be queried.
         """
         return holder_of(self._database)
 
@@ -192,7 +192,7 @@ class LeaseWatch:
 @contextmanager
 def open_to_ask(address: PostgresUrl) -> Iterator[Requests]:
     """
-    Open the table of requests, which everybody may write who can write to the database.
+    Open the table of requests, which everybody with write access to the database may use.
 
     Raises:
         StoreError: It cannot be opened.
@@ -203,7 +203,7 @@ def open_to_ask(address: PostgresUrl) -> Iterator[Requests]:
 
 def _postgres(address: PostgresUrl, *, is_read_only: bool = False, epoch: int | None = None) -> "PostgresDatabase":
     try:
-        # An extra: most installations have their store in a file.
+        # An optional dependency: most installations have their store in a file.
         from alertd.store.postgres import PostgresDatabase  # noqa: PLC0415
     except ImportError:
         raise SettingsError(

@@ -1,7 +1,7 @@
 """
-The outbox: entries, the attempts made for them, and changes that only one of two takers can make.
+The outbox: entries, delivery attempts, and compare-and-set changes.
 
-When an entry is due, and what follows from an attempt, is decided elsewhere.
+Other modules decide when an entry is due and what follows from an attempt.
 """
 
 from collections.abc import Iterable, Sequence
@@ -34,7 +34,7 @@ _ABOUT = "id IN (SELECT entry_id FROM outbox_alert WHERE fingerprint = ?)"
 
 
 class EntryMoved(StoreError):
-    """An entry is no longer as it was when a change of it was decided; nothing was written."""
+    """An entry has changed since a change of it was decided; nothing was written."""
 
     def __init__(self, entry: OutboxEntry) -> None:
         self.entry = entry
@@ -46,12 +46,12 @@ class EntryMoved(StoreError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EntryUpdate:
-    """A change of an entry that holds only if it is still as it was read."""
+    """A change of an entry that applies only if the entry is still as read."""
 
     before: OutboxEntry
     after: OutboxEntry
     folded_into_key: str = ""
-    """The delivery key of the entry that includes this one, where its id is not known yet."""
+    """The delivery key of the entry that includes this one, if that has no id yet."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,10 +60,10 @@ class Attempt:
 
     entry_id: int
     number: int
-    """Counts from 1: the entry's `attempts` while it was under way."""
+    """Number of the attempt, from 1: the entry's `attempts` while it was under way."""
     started_at: datetime
     finished_at: datetime | None
-    """None while it is under way, or where it was cut off and not yet judged."""
+    """None while it is under way, or after it was interrupted, until it is judged."""
     outcome: str
     detail: str
 
@@ -117,10 +117,10 @@ class Outbox:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._open: dict[int, tuple[_EntryRow, OutboxEntry]] = {}
-        """What was open when that was last asked, with its row but for the message."""
+        """The open entries at the last query, with their rows except the message."""
 
     def add(self, entries: Iterable[OutboxEntry]) -> int:
-        """Add entries, but none whose delivery key is known already; return how many were new."""
+        """Add entries whose delivery keys are new; return how many there were."""
         with self._database.transaction():
             return sum(self._add(entry) for entry in entries)
 
@@ -140,31 +140,31 @@ class Outbox:
         return found[0][0]
 
     def entry(self, number: int) -> OutboxEntry | None:
-        """Return one entry by its id."""
+        """Return the entry with an id."""
         found = self._read("WHERE id = ?", (number,))
         return found[0] if found else None
 
     def open_entries(self, receiver: str | None = None) -> tuple[OutboxEntry, ...]:
-        """Return the entries for which something is still to be done, of one receiver or all, in order of their ids."""
+        """Return the unfinished entries, of one receiver or all, in order of their ids."""
         if receiver is None:
             return self._all_open()
         return self._read(f"WHERE {_IS_OPEN} AND receiver = ? ORDER BY id", (*_OPEN, receiver))
 
     def _all_open(self) -> tuple[OutboxEntry, ...]:
-        """Return all that is open: asked for at every poll and page, so a message that did not change is not read."""
-        # One of thousands of alerts has megabytes. Who writes it anew claims the entry, which counts the attempt.
+        """Return all open entries; called at every poll and page view, so unchanged messages are not read again."""
+        # A message about thousands of alerts has megabytes. Rewriting it claims the entry, which counts an attempt.
         brief = f"SELECT {_BRIEF} FROM outbox WHERE {_IS_OPEN} ORDER BY id"  # noqa: S608 -- names of our own
         rows = self._database.rows(_EntryRow, brief, _OPEN)
         known = {row.id: found for row in rows if (found := self._open.get(row.id)) is not None and found[0] == row}
         changed = {row.id: row for row in rows if row.id not in known}
-        # An attempt changes one or two of them; after a start or a storm all are new.
+        # An attempt changes one or two entries; after a start or an alert storm all are new.
         if len(changed) > _ASKED_AT_ONCE:
             read = self._read(f"WHERE {_IS_OPEN} ORDER BY id", _OPEN)
         else:
             marks = ", ".join("?" for _ in changed)
             read = self._read(f"WHERE {_IS_OPEN} AND id IN ({marks})", (*_OPEN, *changed)) if changed else ()
         known |= {entry.id: (changed[entry.id], entry) for entry in read if entry.id in changed}
-        # What ended between the two reads is open no more.
+        # Entries that finished between the two reads are no longer open.
         self._open = {row.id: known[row.id] for row in rows if row.id in known}
         return tuple(entry for _, entry in self._open.values())
 
@@ -173,14 +173,14 @@ class Outbox:
         return self._read(f"WHERE {_ABOUT} ORDER BY id", (fingerprint,))
 
     def earlier(self, entry: OutboxEntry, fingerprint: str) -> tuple[OutboxEntry, ...]:
-        """Return the entries before one of the same recipient about an alert, in order of their ids."""
+        """Return the same recipient's earlier entries about an alert, in order of their ids."""
         return self._read(
             f"WHERE {_ABOUT} AND id < ? AND receiver = ? AND recipient = ? ORDER BY id",
             (fingerprint, entry.id, entry.receiver, entry.recipient),
         )
 
     def delivered(self, receiver: str, recipient: str, *, since: datetime) -> tuple[OutboxEntry, ...]:
-        """Return what a recipient was sent about alerts that are open or ended since an instant, in order of ids."""
+        """Return a recipient's entries about alerts that are open or ended since an instant, in order of ids."""
         return self._read(
             "WHERE receiver = ? AND recipient = ? AND state = ? AND id IN ("
             "SELECT entry_id FROM outbox_alert JOIN alert ON alert.fingerprint = outbox_alert.fingerprint "
@@ -189,7 +189,7 @@ class Outbox:
         )
 
     def counts(self) -> dict[tuple[str, EntryState], int]:
-        """Return how many entries each receiver has in each state; what it has none of is absent."""
+        """Return the number of entries by receiver and state; zeros are absent."""
         found = self._database.rows(
             tuple[str, str, int], "SELECT receiver, state, COUNT(*) FROM outbox GROUP BY receiver, state"
         )
@@ -203,10 +203,10 @@ class Outbox:
 
     def update(self, before: OutboxEntry, after: OutboxEntry) -> bool:
         """
-        Replace an entry if it still has the state and the number of attempts of *before*; return whether it had.
+        Replace an entry if it still has the state and the attempts of *before*; return whether it had.
 
         Raises:
-            ValueError: *after* is another notification: its key, recipient, group, alerts or date differ.
+            ValueError: *after* is a different notification: its key, recipient, group, alerts or date differ.
         """
         _require_same(before, after)
         self._open.pop(before.id, None)
@@ -221,7 +221,7 @@ class Outbox:
 
     def update_all(self, updates: Iterable[EntryUpdate]) -> None:
         """
-        Make every change or none.
+        Apply all changes or none.
 
         Raises:
             EntryMoved: An entry was no longer as it was read.
@@ -237,10 +237,10 @@ class Outbox:
 
     def start_attempt(self, before: OutboxEntry, after: OutboxEntry) -> bool:
         """
-        Claim an entry and note the attempt numbered `after.attempts`; commit before the first byte leaves.
+        Claim an entry and store the attempt numbered `after.attempts`; to be committed before the first byte is sent.
 
         Returns:
-            False where another took it first; then nothing was written.
+            False if another took it first; nothing was written then.
 
         Raises:
             ValueError: *after* does not count one more attempt, or does not say when it began.
@@ -258,10 +258,10 @@ class Outbox:
         self, before: OutboxEntry, after: OutboxEntry, *, finished_at: datetime, outcome: str, detail: str
     ) -> bool:
         """
-        Note how the attempt numbered `before.attempts` ended, and what the entry is now.
+        Store the outcome of the attempt numbered `before.attempts`, and the entry's new state.
 
         Returns:
-            False where the entry was no longer as *before*; then nothing was written.
+            False if the entry was no longer as *before*; nothing was written then.
         """
         with self._database.transaction():
             if not self.update(before, after):
@@ -281,11 +281,11 @@ class Outbox:
         """
         Delete entries that ended before an instant, with their attempts; return how many.
 
-        Entries of an alert that is not resolved stay: its next message continues them.
+        Entries of an unresolved alert stay, because its next message refers to them.
         """
         with self._database.transaction():
             return self._database.execute(
-                f"DELETE FROM outbox WHERE state NOT IN ({_OPEN_MARKS}) "  # noqa: S608 -- marks only
+                f"DELETE FROM outbox WHERE state NOT IN ({_OPEN_MARKS}) "  # noqa: S608 -- placeholders only
                 "AND COALESCE(finished_at, created_at) < ? AND NOT EXISTS ("
                 "SELECT 1 FROM outbox_alert JOIN alert ON alert.fingerprint = outbox_alert.fingerprint "
                 "WHERE outbox_alert.entry_id = outbox.id AND alert.state <> ?)",

@@ -1,5 +1,5 @@
 """
-The PostgreSQL driver: one connection, with the promises of the SQLite one.
+The PostgreSQL driver: one connection, with the same guarantees as the SQLite driver.
 
 It knows sessions, error codes and types, and nothing of what the tables mean. All settings are made inside each
 transaction, so that it works behind a pooler which gives each transaction another session.
@@ -30,7 +30,7 @@ from alertd.store.url import PostgresUrl
 
 _DIALECT = Dialect(
     blob="BYTEA",
-    # The database's own collation may order by language, or call different texts equal.
+    # The database's own collation may order by language, or treat different texts as equal.
     text='TEXT COLLATE "C"',
     identity="BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY",
     find="strpos",
@@ -46,23 +46,23 @@ _CONNECTING = {
     "keepalives_count": "3",
     "tcp_user_timeout": "20000",
 }
-"""Where the URL says nothing of it: a server that is gone must not be waited for."""
+"""Default timeout if the URL sets none: an unreachable server must not block for long."""
 _LIMITS = (
     "SET LOCAL statement_timeout = '60s'; SET LOCAL lock_timeout = '10s'; "
     "SET LOCAL idle_in_transaction_session_timeout = "
 )
 _BEGIN_READ = f"BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; {_LIMITS}'60s'"
-# A host that was cut off keeps nothing locked for longer than a replica waits for it.
-# A role or database set to lose commits at a crash does so for other programs only.
+# A host that was cut off must not keep locks for longer than a replica waits for it.
+# Overrides a role or database that is configured to lose commits in a crash.
 _BEGIN_WRITE = (
     f"BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE; {_LIMITS}'10s'; "
     "SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') = 'off'"
 )
 _NUMBER = "SELECT pg_current_xact_id()::text"
 _COPIED_AT_ONCE = 64
-"""Rows; a block of 10,000 cells has 120 kB."""
+"""Rows fetched at a time; a block of 10,000 cells has 120 kB."""
 _IN_DOUBT_S = 20.0
-"""How long the fate of a commit whose answer was lost is asked for; the server ends such a session within 10 s."""
+"""Seconds for which the outcome of a commit with a lost answer is queried; the server ends such a session within 10 s."""
 _AGAIN_S = 0.5
 
 
@@ -78,9 +78,9 @@ class _TextLoader(Loader):
 
 def _sendable(value: Value) -> Value:
     """
-    Write text so that PostgreSQL takes it: it cannot hold U+0000, which owners' names may have.
+    Encode text for PostgreSQL, which cannot store U+0000, although owners' names may contain it.
 
-    U+0000 becomes U+0001 "0", and U+0001 becomes U+0001 "1": texts stay different, and in their order.
+    U+0000 becomes U+0001 "0", and U+0001 becomes U+0001 "1": texts stay distinct and keep their order.
     """
     if isinstance(value, str) and ("\0" in value or "\x01" in value):
         return value.replace("\x01", "\x011").replace("\0", "\x010")
@@ -89,19 +89,19 @@ def _sendable(value: Value) -> Value:
 
 @lru_cache(maxsize=512)
 def _numbered(sql: str) -> bytes:
-    """Return a statement with the marks that PostgreSQL knows: `$1`, `$2` in place of each `?`."""
+    """Return a statement with PostgreSQL's placeholders: `$1`, `$2` instead of each `?`."""
     first, *rest = sql.split("?")
     return (first + "".join(f"${number}{text}" for number, text in enumerate(rest, 1))).encode()
 
 
 class PostgresDatabase:
     """
-    A connection, made anew after it was cut; used by one thread at a time, until `close`.
+    A connection that reconnects after it was cut; used by one thread at a time, until `close`.
 
     Args:
         address: Where.
-        is_read_only: Whether it refuses to write.
-        epoch: The lease that every transaction that writes must still hold; None for the lease's own.
+        is_read_only: Whether writes are refused.
+        epoch: The lease that every writing transaction must still hold; None for the lease's own connection.
     """
 
     def __init__(self, address: PostgresUrl, *, is_read_only: bool = False, epoch: int | None = None) -> None:
@@ -116,7 +116,7 @@ class PostgresDatabase:
     # --- the connection --------------------------------------------------------------------------------------------
 
     def _session(self) -> PostgresConnection:
-        """Return the connection, a new one where the last was cut; inside a transaction that one or none."""
+        """Return the connection, reconnecting if it was cut; never inside a transaction."""
         if self._connection is None or self._connection.closed:
             if self._is_closed or self._is_inside:
                 what = "is closed" if self._is_closed else "the connection was cut; nothing of the transaction is kept"
@@ -128,13 +128,13 @@ class PostgresDatabase:
         try:
             given = conninfo_to_dict(self._address.url)
         except psycopg.ProgrammingError:
-            # libpq quotes the part that it cannot read, which may be a password.
+            # libpq quotes the part that it cannot parse, which may be a password.
             raise SettingsError(
                 "ALERTD_DATABASE_URL: libpq cannot read this PostgreSQL URL; check its host, port and options"
             ) from None
         defaults = {name: text for name, text in _CONNECTING.items() if name not in given}
         with self._explained():
-            # Transactions begin and end where this module says so. Prepared statements are bound to a session.
+            # This module begins and ends transactions itself. Prepared statements are bound to a session.
             connection = PostgresConnection.connect(
                 make_conninfo(self._address.url, client_encoding="utf8", **defaults),
                 autocommit=True,
@@ -152,7 +152,7 @@ class PostgresDatabase:
 
     @property
     def dialect(self) -> Dialect:
-        """PostgreSQL's words."""
+        """PostgreSQL's dialect."""
         return _DIALECT
 
     def close(self) -> None:
@@ -168,7 +168,7 @@ class PostgresDatabase:
         with self.snapshot(), self._explained(), self._session().cursor(binary=True) as cursor:
             found = cursor.execute(_numbered(sql), [_sendable(value) for value in values]).fetchall()
         try:
-            return msgspec.convert(found, list[shape])  # type: ignore[valid-type] # a type known at run time only
+            return msgspec.convert(found, list[shape])  # type: ignore[valid-type] # a type known only at run time
         except msgspec.ValidationError as error:
             raise StoreError(f"{self.place}: a row is not as it was written: {error}; restore a backup") from error
 
@@ -188,7 +188,7 @@ class PostgresDatabase:
     def executemany(self, sql: str, rows: Iterable[Sequence[Value]]) -> None:
         """See `Database.executemany`."""
         with self.transaction(), self._explained(), self._session().cursor() as cursor:
-            # Sent one after the other as they are made, and no answer is awaited in between.
+            # Sent one after another without waiting for answers in between.
             cursor.executemany(_numbered(sql), ([_sendable(value) for value in row] for row in rows))
 
     # --- transactions ----------------------------------------------------------------------------------------------
@@ -210,7 +210,7 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def _writing(self) -> Iterator[str]:
-        """Begin to write, and yield the number by which the fate of the transaction can be asked for."""
+        """Begin a writing transaction, and yield its id, by which its outcome can be queried."""
         if self._is_read_only:
             raise StoreError(f"{self.place}: it was opened read-only and cannot be written")
         check = _NUMBER if self._epoch is None else CHECK_LEASE.replace("?", str(self._epoch))
@@ -232,7 +232,7 @@ class PostgresDatabase:
 
     @contextlib.contextmanager
     def _bracket(self, begin: str) -> Iterator[tuple[Value, ...] | None]:
-        """Begin with some statements, all in one message, and yield the first row of the last one's answer."""
+        """Begin with some statements in one message, and yield the first row of the last one's result."""
         connection, said = self._begin(begin)
         self._is_inside = True
         try:
@@ -252,19 +252,19 @@ class PostgresDatabase:
                 if not connection.closed:
                     self._roll_back(connection)
                     raise
-            # It was cut while nothing was under way: nothing is lost but the connection.
+            # It was cut while idle: only the connection is lost.
             connection = self._session()
             with self._explained():
                 return connection, connection.ask_all(begin)
 
     @staticmethod
     def _roll_back(connection: PostgresConnection) -> None:
-        # Of a connection that was cut the server rolls back by itself.
+        # The server rolls back a transaction whose connection was cut.
         with contextlib.suppress(psycopg.Error), connection.answering_within(SHORT_ANSWER_S):
             connection.execute("ROLLBACK")
 
     def _commit(self, number: str, last: tuple[bytes, Sequence[Value]] | None = None) -> None:
-        """Commit; a last statement whose count nobody asks for goes with it, and no answer is awaited in between."""
+        """Commit, together with a pending statement whose row count is not needed, in one round trip."""
         connection = self._session()
         try:
             with self._explained():
@@ -276,16 +276,16 @@ class PostgresDatabase:
                         committed = connection.execute("COMMIT")
                 said = committed.statusmessage
         except StoreError:
-            # A cut while the server commits says nothing about whether it did.
+            # After a cut during the commit, its outcome is unknown.
             if not connection.closed or not self._has_committed(number):
                 raise
         else:
-            # The server says ROLLBACK, and no more, where a statement failed and somebody went on all the same.
+            # The server answers ROLLBACK, without an error, if a statement failed and the caller continued.
             if said != "COMMIT":
                 raise StoreError(f"{self.place}: the transaction was rolled back; nothing of it is kept")
 
     def _has_committed(self, number: str) -> bool:
-        """Return what became of a transaction whose commit was not answered, as soon as it is known; else False."""
+        """Return whether a transaction with an unanswered commit was committed, once known; else False."""
         give_up_at = monotonic_s() + _IN_DOUBT_S
         while monotonic_s() < give_up_at:
             with contextlib.suppress(StoreError, psycopg.Error):
@@ -294,7 +294,7 @@ class PostgresDatabase:
                     row = connection.execute(b"SELECT pg_xact_status($1::xid8)", [number]).fetchone()
                 if row is not None and row[0] != "in progress":
                     return row[0] == "committed"
-            time.sleep(_AGAIN_S)  # in the store's own thread: whoever asked awaits the answer, and the loop goes on
+            time.sleep(_AGAIN_S)  # in the store's own thread: the caller waits, the event loop does not
         return False
 
     # --- the database as a whole -----------------------------------------------------------------------------------
@@ -312,7 +312,7 @@ class PostgresDatabase:
         See `Database.require_sound`: the server's version, encoding, and a schema to put tables into.
 
         Raises:
-            StoreError: One of them does not do.
+            StoreError: One of them is unsuitable.
         """
         version = self._session().info.server_version // 10_000
         if version < _OLDEST_VERSION:
@@ -353,7 +353,7 @@ class PostgresDatabase:
         same = " AND ".join(f"p.{target} = c.{column}" for column, target in zip(columns, targets, strict=True))
         held = " AND ".join(f"c.{column} IS NOT NULL" for column in columns)
         sql = (
-            f"SELECT COUNT(*) FROM {child} AS c WHERE {held} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})"  # noqa: S608 -- the catalogue's names
+            f"SELECT COUNT(*) FROM {child} AS c WHERE {held} AND NOT EXISTS (SELECT 1 FROM {parent} AS p WHERE {same})"  # noqa: S608 -- names from the catalogue
         )
         ((count,),) = self.rows(tuple[int], sql)
         if count:

@@ -1,4 +1,4 @@
-"""A connection to PostgreSQL on which no answer is awaited without end."""
+"""A PostgreSQL connection on which no wait is unbounded."""
 
 import contextlib
 from collections.abc import Iterator
@@ -11,29 +11,29 @@ from alertd.clock import monotonic_s
 from alertd.store.database import Value
 
 ANSWER_S = 65.0
-"""A server that lives has ended every statement by then, by the time limit that is set in each transaction."""
+"""Seconds to wait for an answer: a live server has ended every statement by then, by each transaction's time limit."""
 SHORT_ANSWER_S = 10.0
-"""For what needs no work, only a server that answers; a pooler may let it wait for a session."""
+"""Seconds to wait for a trivial statement; a pooler may make it wait for a session."""
 _LOOK_S = 0.1
-"""How often the clock is looked at meanwhile."""
+"""Seconds between checks of the clock meanwhile."""
 _ReturnT = TypeVar("_ReturnT")
 
 
 class PostgresConnection(psycopg.Connection[tuple[Value, ...]]):
     """
-    Waits for a sign of life for `answer_s` at most, and closes itself where there is none.
+    Waits at most `answer_s` for a sign of life, and closes itself without one.
 
-    Neither the server's own limits nor TCP's notice a server process that is stopped, or a pooler that hangs.
+    Neither the server's limits nor TCP's detect a stopped server process or a pooler that hangs.
     """
 
     answer_s = ANSWER_S
 
     def wait(self, gen: PQGen[_ReturnT], interval: float = _LOOK_S, timeout: float | None = None) -> _ReturnT:
         """
-        Wait for an answer as psycopg does.
+        Wait for an answer like psycopg.
 
         Raises:
-            OperationalError: There was none; the connection is closed, and what became of the statement is not known.
+            OperationalError: There was none; the connection is closed, and the outcome of the statement is unknown.
         """
         try:
             return super().wait(_within(self.answer_s, gen), interval, timeout)
@@ -42,7 +42,7 @@ class PostgresConnection(psycopg.Connection[tuple[Value, ...]]):
             raise psycopg.OperationalError(f"the server gave no answer within {self.answer_s:.0f} s") from None
 
     def ask_all(self, statements: str) -> tuple[Value, ...] | None:
-        """Run some statements in one message, answered soon; return the first row of the last answer, if it has one."""
+        """Run quick statements in one message; return the first row of the last result, if any."""
         with self.answering_within(SHORT_ANSWER_S):
             cursor = self.execute(statements.encode())
             while cursor.nextset():
@@ -51,7 +51,7 @@ class PostgresConnection(psycopg.Connection[tuple[Value, ...]]):
 
     @contextlib.contextmanager
     def answering_within(self, seconds: float) -> Iterator[None]:
-        """Wait no longer than this while the block runs."""
+        """Limit waits within the block to this."""
         before, self.answer_s = self.answer_s, seconds
         try:
             yield
@@ -61,10 +61,10 @@ class PostgresConnection(psycopg.Connection[tuple[Value, ...]]):
 
 def _within(seconds: float, gen: PQGen[_ReturnT]) -> PQGen[_ReturnT]:
     """
-    Pass on what psycopg and the socket say to each other.
+    Drive psycopg's protocol generator with the socket's readiness.
 
     Raises:
-        TimeoutError: The socket has been silent for so long.
+        TimeoutError: The socket was silent for too long.
     """
     heard_at = monotonic_s()
     try:

@@ -1,4 +1,4 @@
-"""What PostgreSQL's errors mean for the person who runs alertd, and what to do; never with a password."""
+"""PostgreSQL's errors in words for the person who runs alertd, with the remedy and without passwords."""
 
 import contextlib
 from collections.abc import Collection, Iterator
@@ -14,7 +14,7 @@ _REMEDIES = {
     "28": "check the user and password in ALERTD_DATABASE_URL, and the server's pg_hba.conf",
     "3D000": "create the database, or name another one in ALERTD_DATABASE_URL",
     "25006": "it cannot be written: name the primary server in ALERTD_DATABASE_URL",
-    # What a standby says to BEGIN READ WRITE; alertd asks for nothing else that a server may lack.
+    # A standby's answer to BEGIN READ WRITE; alertd needs nothing else that a server may lack.
     "0A000": "a standby cannot be written: name the primary server in ALERTD_DATABASE_URL",
     "42501": "give this user the right to create and change tables in its schema",
     "53100": "the server's disk is full; make room, a running alertd carries on by itself",
@@ -28,11 +28,11 @@ _REMEDIES = {
 @contextlib.contextmanager
 def explained(place: str, secrets: Collection[str]) -> Iterator[None]:
     """
-    Turn what the user can fix into StoreError; mistakes of our own stay as they are.
+    Turn errors that the user can fix into StoreError; alertd's own mistakes pass unchanged.
 
     Args:
         place: Which database it is.
-        secrets: What the text must not show, whatever the server repeats.
+        secrets: Texts to mask, whatever the server repeats.
     """
     try:
         yield
@@ -46,9 +46,9 @@ def explained(place: str, secrets: Collection[str]) -> Iterator[None]:
 
 
 def _is_ours(error: psycopg.Error) -> bool:
-    """Return whether it is a mistake of alertd's own: a broken constraint, a value that no column takes, misuse."""
+    """Return whether an error is alertd's own mistake: a violated constraint, an invalid value, misuse."""
     if isinstance(error, psycopg.IntegrityError):
-        # Two that make the same table at once break a constraint of the catalogue.
+        # Two processes that create the same table at once violate a constraint of the catalogue.
         return error.diag.schema_name != "pg_catalog"
     return isinstance(error, psycopg.DataError) or (
         error.sqlstate is None and not isinstance(error, psycopg.OperationalError)

@@ -1,4 +1,4 @@
-"""Instances and serverless endpoints: what the API calls them, and the state in which they were last seen."""
+"""Instances and serverless endpoints: their names in the API, and their last known states."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -24,17 +24,17 @@ class Resources:
         self._database = database
 
     def load(self) -> tuple[Resource, ...]:
-        """Return all that were ever listed, by account and id; yesterday's instance still has its name."""
+        """Return everything ever listed, by account and id, so that yesterday's instance still has its name."""
         rows = select(self._database, _ResourceRow, "resource", "ORDER BY account, id")
         return tuple(from_json(row.body, Resource, where=f'resource "{row.id}"') for row in rows)
 
     def save(self, resources: Iterable[Resource]) -> None:
-        """Write resources over what was known of them."""
+        """Store resources, replacing their previous state."""
         rows = (_ResourceRow(one.account, one.id, to_micros_or_none(one.gone_at), to_json(one)) for one in resources)
         with self._database.transaction():
             upsert_all(self._database, "resource", _ResourceRow, rows, ("account", "id"))
 
     def prune(self, before: datetime) -> int:
-        """Delete what was gone before an instant; return how many."""
+        """Delete resources that were gone before an instant; return how many."""
         with self._database.transaction():
             return self._database.execute("DELETE FROM resource WHERE gone_at < ?", (to_micros(before),))

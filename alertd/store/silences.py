@@ -25,11 +25,11 @@ class Silences:
         self._database = database
 
     def all_silences(self) -> tuple[Silence, ...]:
-        """Return every silence that is kept, the oldest first."""
+        """Return every stored silence, oldest first."""
         return self._read("ORDER BY created_at, id")
 
     def unended(self) -> tuple[Silence, ...]:
-        """Return those that nobody ended, the oldest first; their time may have run out."""
+        """Return the silences that nobody has ended, oldest first; they may have expired."""
         return self._read("WHERE expired_at IS NULL ORDER BY created_at, id")
 
     def _read(self, rest: str) -> tuple[Silence, ...]:
@@ -37,7 +37,7 @@ class Silences:
         return tuple(from_json(row.body, Silence, where=f"silence {row.id}") for row in rows)
 
     def save(self, silences: Iterable[Silence]) -> None:
-        """Write silences over what was known under their ids."""
+        """Store silences, replacing those with the same ids."""
         with self._database.transaction():
             for silence in silences:
                 row = _SilenceRow(

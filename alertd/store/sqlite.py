@@ -1,7 +1,7 @@
 """
-The SQLite driver: one connection to one file, opened so that what is committed outlives a power cut.
+The SQLite driver: one connection to one file, opened so that commits survive a power cut.
 
-It knows pragmas, file modes and error codes, and nothing of what the tables mean.
+It knows pragmas, file modes and error codes, but not what the tables mean.
 """
 
 import contextlib
@@ -16,13 +16,13 @@ from alertd.errors import StoreError
 from alertd.store.database import Dialect, ShapeT, Value
 
 BUSY_TIMEOUT_MS = 5_000
-"""How long a statement waits for another process that holds the file."""
+"""How long a statement waits for another process that has locked the file."""
 
 _OWNER_ONLY = 0o600
-# Backfills write a WAL of tens of megabytes; after a checkpoint it shrinks to this again.
+# Backfills write a WAL of tens of megabytes; after a checkpoint it shrinks to this size.
 _WAL_LIMIT_BYTES = 64 * 1024 * 1024
 _CACHE_KIB = 2 * 1024
-"""Enough for what is asked for again: blocks are read once, one after the other, and the system keeps the file."""
+"""Page cache for repeated queries; blocks are read once, in sequence, and the system caches the file."""
 _DIALECT = Dialect(
     blob="BLOB", text="TEXT", identity="INTEGER PRIMARY KEY AUTOINCREMENT", find="instr", server_only="--"
 )
@@ -55,10 +55,10 @@ class SqliteDatabase:
     @classmethod
     def open(cls, path: Path) -> "SqliteDatabase":
         """
-        Open a file for writing, creating it with mode 0600.
+        Open a file for writing; create it with mode 0600 if needed.
 
         Raises:
-            StoreError: It cannot be opened or written, or is no SQLite database.
+            StoreError: It cannot be opened or written, or is not an SQLite database.
         """
         create_file(path)
         return cls._connect(path, mode="rw")
@@ -79,10 +79,10 @@ class SqliteDatabase:
     @classmethod
     def open_memory(cls, *, stands_for: Path | None = None) -> "SqliteDatabase":
         """
-        Open an empty database that is gone when closed.
+        Open an empty in-memory database.
 
         Args:
-            stands_for: The file that it is a copy of, for errors.
+            stands_for: The file of which it will be a copy, for errors.
         """
         database = cls(sqlite3.connect(":memory:", isolation_level=None), None)
         database._stands_for = stands_for
@@ -92,7 +92,7 @@ class SqliteDatabase:
     @classmethod
     def _connect(cls, path: Path, *, mode: str) -> "SqliteDatabase":
         with _explained(str(path)):
-            # Autocommit: transactions begin and end where this module says so, never by themselves.
+            # Autocommit: this module begins and ends transactions itself.
             connection = sqlite3.connect(f"{path.absolute().as_uri()}?mode={mode}", uri=True, isolation_level=None)
         try:
             database = cls(connection, path)
@@ -118,18 +118,18 @@ class SqliteDatabase:
             return
         if self.rows(tuple[str], "PRAGMA journal_mode = WAL") != [("wal",)]:
             raise StoreError(f"{self.place}: this file system cannot hold a write-ahead log; use a local disk")
-        # NORMAL loses acknowledged commits at a power cut. https://sqlite.org/pragma.html#pragma_synchronous
+        # NORMAL would lose acknowledged commits in a power cut. https://sqlite.org/pragma.html#pragma_synchronous
         self.execute("PRAGMA synchronous = FULL")
         self.execute(f"PRAGMA journal_size_limit = {_WAL_LIMIT_BYTES}")
 
     @property
     def place(self) -> str:
-        """The file's path, also of a copy in memory."""
+        """The file's path, even for an in-memory copy."""
         return "the database in memory" if self._stands_for is None else str(self._stands_for)
 
     @property
     def dialect(self) -> Dialect:
-        """SQLite's words."""
+        """SQLite's dialect."""
         return _DIALECT
 
     def rows(self, shape: type[ShapeT], sql: str, values: Sequence[Value] = ()) -> list[ShapeT]:
@@ -137,7 +137,7 @@ class SqliteDatabase:
         with _explained(self.place):
             found = self._connection.execute(sql, values).fetchall()
         try:
-            return msgspec.convert(found, list[shape])  # type: ignore[valid-type] # a type known at run time only
+            return msgspec.convert(found, list[shape])  # type: ignore[valid-type] # a type known only at run time
         except msgspec.ValidationError as error:
             raise StoreError(f"{self.place}: a row is not as it was written: {error}; {_RESTORE}") from error
 
@@ -181,7 +181,7 @@ class SqliteDatabase:
             yield
             self.execute("COMMIT")
         except BaseException:
-            # A full disk or a failed write has rolled back already. https://sqlite.org/lang_transaction.html
+            # A full disk or a failed write has already caused a rollback. https://sqlite.org/lang_transaction.html
             if self._connection.in_transaction:
                 self.execute("ROLLBACK")
             raise
@@ -193,7 +193,7 @@ class SqliteDatabase:
 
     def require_sound(self) -> None:
         """
-        Check the file's pages, fast enough for each start.
+        Check the file's pages, quickly enough for every start.
 
         Raises:
             StoreError: It is damaged.
@@ -203,14 +203,14 @@ class SqliteDatabase:
             raise StoreError(f"{self.place}: it is damaged ({' '.join(faults[0].split())}); {_RESTORE}")
 
     def check(self) -> list[str]:
-        """Check pages, indexes and references thoroughly; return what is wrong, a line each."""
+        """Check pages, indexes and references thoroughly; return the faults, one line each."""
         try:
             faults = self._faults("PRAGMA integrity_check(100)")
             sql = 'SELECT "table", rowid, parent FROM pragma_foreign_key_check'
-            # What damaged pages refer to says nothing.
+            # References of damaged pages mean nothing.
             orphans = [] if faults else self.rows(tuple[str, int | None, str], sql)
         except StoreError as error:
-            # Some damage keeps SQLite from looking any further.
+            # Some damage prevents SQLite from checking any further.
             return [str(error)]
         return faults + [
             f"table {table}: row {row} refers to a row of {parent} that is not there" for table, row, parent in orphans
@@ -221,7 +221,7 @@ class SqliteDatabase:
 
     def copy_into(self, target: "SqliteDatabase") -> None:
         """
-        Copy everything over what *target* holds, as of one instant.
+        Replace the content of *target* by a consistent copy.
 
         Raises:
             StoreError: Reading here or writing there failed.
@@ -231,10 +231,10 @@ class SqliteDatabase:
 
     def backup(self, path: Path) -> None:
         """
-        Write a copy as of one instant into a new file of mode 0600, while others go on reading and writing.
+        Write a consistent copy into a new file of mode 0600 while others continue to read and write.
 
         Raises:
-            StoreError: The file exists already, or cannot be written.
+            StoreError: The file already exists or cannot be written.
         """
         if path.exists():
             raise StoreError(f"{path}: exists already; name a new file for the backup")
@@ -255,11 +255,11 @@ class SqliteDatabase:
             draft.unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Close the connection, moving the write-ahead log into the file; may be called more than once."""
+        """Close the connection, moving the write-ahead log into the file; may be called repeatedly."""
         self._connection.close()
 
     def _require_in_place(self) -> None:
-        """Refuse to write into a file that nobody will find again: SQLite itself does not notice."""
+        """Refuse to write to a file that was moved or deleted, which SQLite does not notice."""
         if self._path is not None and _identity(self._path) != self._identity:
             raise StoreError(f"{self.place}: was moved, deleted or replaced while in use; put it back, restart alertd")
 
@@ -274,10 +274,10 @@ def _identity(path: Path) -> tuple[int, int] | None:
 
 def create_file(path: Path) -> None:
     """
-    Make an empty file that only its owner can read, unless it is there; the log files beside it take over its mode.
+    Create an empty file that only its owner can read, unless it exists; the log files beside it inherit its mode.
 
     Raises:
-        StoreError: It cannot be made, or is no file.
+        StoreError: It cannot be created, or is not a file.
     """
     try:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, _OWNER_ONLY)
@@ -298,7 +298,7 @@ def _require_file(path: Path) -> None:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Make the names in a folder outlive a power cut."""
+    """Make the names in a folder survive a power cut."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -308,13 +308,13 @@ def _sync_folder(folder: Path) -> None:
 
 @contextlib.contextmanager
 def _explained(place: str) -> Iterator[None]:
-    """Turn what the user can fix into StoreError; a broken constraint or misuse is ours and passes unchanged."""
+    """Turn errors that the user can fix into StoreError; violated constraints and misuse pass unchanged."""
     try:
         yield
     except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
         raise
     except sqlite3.Error as error:
-        # The low byte is the kind of failure. Without a code the text was not UTF-8.
+        # The low byte is the kind of failure. Without a code, the text was not valid UTF-8.
         kind = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         remedy = _REMEDIES.get(kind, f"run `alertd db check`; if it finds damage, {_RESTORE}")
         raise StoreError(f"{place}: {error}: {remedy}") from error

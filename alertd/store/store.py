@@ -1,7 +1,7 @@
 """
-The store as the rest of alertd sees it: how it is opened, and what is committed together.
+The store's interface: how it is opened, and what is committed together.
 
-One process writes, and it holds the lock or the lease; any number may read meanwhile.
+One process, which holds the lock or lease, writes; any number may read meanwhile.
 """
 
 import os
@@ -47,7 +47,7 @@ _VIEWS = "views"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pruned:
-    """How much was deleted."""
+    """Numbers of deleted items."""
 
     hours: int
     entries: int
@@ -56,7 +56,7 @@ class Pruned:
 
 
 class ActionOpen(StoreError):
-    """An action was asked for while another request for the same instance is open."""
+    """An action was requested while another request for the same instance is open."""
 
     def __init__(self, name: str) -> None:
         super().__init__(f"another request for {name} is open; `alertd actions` shows it")
@@ -68,7 +68,7 @@ def _new_id() -> str:
 
 
 class Store:
-    """All tables over one connection, for the thread that opened it, until `close`."""
+    """All tables on one connection, for the thread that opened it, until `close`."""
 
     def __init__(self, database: Database, lock: Lock | None = None) -> None:
         self._database = database
@@ -81,17 +81,17 @@ class Store:
         self.meta = Meta(database)
         self.requests = Requests(database)
 
-    # Tables of bills and of what runs need numpy, which no command about alerts does: each is imported when asked for.
+    # Tables of bills and resources need numpy, which commands about alerts do not: each is imported when used.
     @cached_property
     def bills(self) -> "Bills":
-        """What the usage bills held."""
+        """The usage bills."""
         from alertd.store.bills import Bills  # noqa: PLC0415
 
         return Bills(self._database)
 
     @cached_property
     def key_bills(self) -> "KeyBills":
-        """What the bills by API key held."""
+        """The bills by API key."""
         from alertd.store.keys import KeyBills  # noqa: PLC0415
 
         return KeyBills(self._database)
@@ -119,7 +119,7 @@ class Store:
 
     @cached_property
     def utilization(self) -> "Utilization":
-        """How busy instances were."""
+        """The utilisation of instances."""
         from alertd.store.utilization import Utilization  # noqa: PLC0415
 
         return Utilization(self._database)
@@ -134,13 +134,13 @@ class Store:
         on_lost: Callable[[], None] = lambda: None,
     ) -> "Store":
         """
-        Open a database to read and write, creating it or bringing its schema up to date.
+        Open a database for reading and writing; create it or migrate its schema if needed.
 
         Args:
             url: `ALERTD_DATABASE_URL`.
-            now: Kept as the date of birth at the first open.
+            now: Stored as the creation time at the first open.
             new_id: Makes the installation's id at the first open.
-            on_lost: Called, in another thread, when another process took the lease; then every write fails.
+            on_lost: Called, in another thread, when another process took the lease; every write fails then.
 
         Raises:
             SettingsError: The URL names no database that this version can use.
@@ -158,7 +158,7 @@ class Store:
     @classmethod
     def open_read_only(cls, url: str) -> "Store":
         """
-        Open a database to read, whether or not a daemon writes to it; takes no lock.
+        Open a database for reading, whether or not a daemon writes to it, without a lock.
 
         Raises:
             SettingsError: The URL names no database that can be read.
@@ -175,7 +175,7 @@ class Store:
     @classmethod
     def open_memory_copy(cls, url: str, *, now: datetime, new_id: Callable[[], str] = _new_id) -> "Store":
         """
-        Copy a database into memory, an empty one where there is none: what is written is gone when closed.
+        Copy a database into memory, an empty one if there is none; writes are lost when it is closed.
 
         Raises:
             SettingsError: As `open`.
@@ -198,42 +198,42 @@ class Store:
         return store
 
     def close(self) -> None:
-        """Close the connection and let go of the lock or lease; may be called more than once."""
+        """Close the connection and release the lock or lease; may be called repeatedly."""
         self._database.close()
         if self._lock is not None:
             self._lock.release()
 
     @property
     def place(self) -> str:
-        """Which database this is, for people; never with a password."""
+        """The database's name for people, without a password."""
         return self._database.place
 
     def database_now(self) -> datetime | None:
-        """Return what a clock of the database's own says, which several hosts share; None where it has none."""
+        """Return the time by the database's own clock, which several hosts share; None if it has none."""
         now = self._database.dialect.now
         return from_micros(self._database.rows(tuple[int], f"SELECT {now}")[0][0]) if now else None
 
     def snapshot(self) -> AbstractContextManager[None]:
-        """Show all reads inside one state, whatever a daemon commits meanwhile."""
+        """Make all reads inside see the same state, whatever a daemon commits meanwhile."""
         return self._database.snapshot()
 
     def transaction(self) -> AbstractContextManager[None]:
-        """Commit what is written inside together or not at all; the tables' own transactions become part of it."""
+        """Commit all writes inside together or not at all; the tables' own transactions become part of it."""
         return self._database.transaction()
 
     def use_views(self, views: Iterable[View]) -> None:
-        """Note which views of the bills are read: what is stored of another is old."""
+        """Store which views of the bills are read: stored data of other views is outdated."""
         text = " ".join(sorted(views))
         if self.meta.get(_VIEWS) != text:
             self.meta.put(_VIEWS, text)
 
     @property
     def views(self) -> frozenset[View]:
-        """The views of the bills that are read."""
+        """The views of the bills that are being read."""
         return frozenset(map(View, (self.meta.get(_VIEWS) or View.USAGE).split()))
 
     def books_of(self, view: View) -> "Books":
-        """Return the tables of a view of the bills."""
+        """Return the tables of one view of the bills."""
         return self.bills if view is View.USAGE else self.key_bills
 
     def save_facts(
@@ -245,7 +245,7 @@ class Store:
         view: View = View.USAGE,
     ) -> None:
         """
-        Commit all that a cycle read of a view: new series, books, blocks; and monthly bills.
+        Commit everything that a cycle read of a view: new series, books, blocks, and monthly bills.
 
         Raises:
             StoreError: Nothing was kept.
@@ -265,17 +265,17 @@ class Store:
         actions: Iterable[ActionRequest] = (),
     ) -> int:
         """
-        Commit all that a cycle or a request decided, and return how many notifications were new.
+        Commit everything that a cycle or request decided, and return how many notifications were new.
 
         Args:
             events: The history of the alerts.
             entries: New notifications.
-            updates: What becomes of waiting ones.
+            updates: Changes of waiting notifications.
             actions: New requests for actions.
 
         Raises:
-            EntryMoved: An entry to be changed was no longer as it was read; nothing was kept.
-            ActionOpen: Another request for that instance is open; nothing was kept.
+            EntryMoved: An entry to be changed was no longer as read; nothing was stored.
+            ActionOpen: Another request for that instance is open; nothing was stored.
             StoreError: Nothing was kept.
         """
         with self._database.transaction():
@@ -298,10 +298,10 @@ class Store:
         entries: Iterable[OutboxEntry] = (),
     ) -> bool:
         """
-        Commit the next step of a request for an action, with the history and the notifications of its alert.
+        Commit the next step of an action request, with the history and notifications of its alert.
 
         Returns:
-            False where it is not as it was read any more; then nothing was kept.
+            False if the request has changed since it was read; nothing was stored then.
 
         Raises:
             StoreError: Nothing was kept.
@@ -315,9 +315,9 @@ class Store:
 
     def prune(self, *, before_hour: int, before: datetime) -> Pruned:
         """
-        Delete spend and balances from before an hour, and sent messages, history and silences from before an instant.
+        Delete spend and balances before an hour, and sent messages, history and silences before an instant.
 
-        Books in memory must be loaded anew: the hours before count as never read.
+        Books in memory must be reloaded: the hours before count as never read.
         """
         with self._database.transaction():
             self.balances.prune(start_of(before_hour))
@@ -333,18 +333,18 @@ class Store:
             )
 
     def check(self) -> list[str]:
-        """Look at every page and every row; return what is wrong, a line each, empty when all is well."""
+        """Check every page and every row; return the faults, one line each, empty if all is well."""
         from alertd.store.check import find_contradictions  # noqa: PLC0415
 
         faults = self._database.check()
-        # Rows on damaged pages would only repeat the finding in other words.
+        # Rows on damaged pages would only repeat the fault in other words.
         return faults or find_contradictions(self._database)
 
     def backup(self, path: Path) -> None:
         """
-        Write a copy as of now into a new file, while a daemon goes on.
+        Write a consistent copy into a new file while a daemon continues.
 
         Raises:
-            StoreError: The file exists already, cannot be written, or the database has a tool of its own for it.
+            StoreError: The file already exists, cannot be written, or the database has its own tool for backups.
         """
         self._database.backup(path)

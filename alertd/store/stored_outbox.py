@@ -1,4 +1,4 @@
-"""The outbox of the store as the delivery sees it: each call is one transaction on the store's own thread."""
+"""The store's outbox for the delivery: each call is one transaction on the store's thread."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -26,15 +26,15 @@ _CONTINUATIONS = frozenset(
 )
 
 _EDITS_A_TURN = 200
-"""Some tens of milliseconds of the store's thread."""
+"""Entries at a time: some tens of milliseconds of the store's thread."""
 
 
 class StoredOutbox:
     """
-    Fills what `notify.delivery` asks for, so that it knows no store; lives as long as the store's thread.
+    Implements the outbox interface of `notify.delivery`, for the life of the store's thread.
 
     Args:
-        thread: Closed by who opened it.
+        thread: Closed by its owner.
     """
 
     def __init__(self, thread: StoreThread) -> None:
@@ -47,7 +47,7 @@ class StoredOutbox:
     async def replace_entry(
         self, before: OutboxEntry, after: OutboxEntry, *, add: Sequence[OutboxEntry], outcome: str
     ) -> bool:
-        """Store an entry's next state with its attempt, and fallback copies, in one transaction."""
+        """Store an entry's next state with its attempt and any fallback copies, in one transaction."""
 
         def run(store: Store) -> bool:
             with store.transaction():
@@ -70,7 +70,7 @@ class StoredOutbox:
         return await self._thread.call(run)
 
     async def thread_ref(self, entry: OutboxEntry) -> str:
-        """Return the `ref` of the delivered message in which this alert's present episode began, or an empty text."""
+        """Return the `ref` of the delivered message in which the alert's current episode began, or an empty text."""
         if len(entry.fingerprints) != 1 or entry.message.reason not in _CONTINUATIONS:
             return ""
 
@@ -78,7 +78,7 @@ class StoredOutbox:
         return first.ref if first is not None else ""
 
     async def targets(self, edits: Sequence[OutboxEntry]) -> Mapping[int, Target]:
-        """Return by id the delivered message that each edit is to change; edits without one are left out."""
+        """Return the delivered message that each edit is to change, by the edit's id; edits without one are absent."""
         found: dict[int, Target] = {}
         for start in range(0, len(edits), _EDITS_A_TURN):
             turn = edits[start : start + _EDITS_A_TURN]
@@ -86,7 +86,7 @@ class StoredOutbox:
         return found
 
     async def fold(self, entries: Sequence[OutboxEntry], *, why: str, now: datetime) -> None:
-        """Close entries that have nothing to do, in one transaction, but none that changed meanwhile."""
+        """Close entries that are no longer needed, in one transaction, except those that changed meanwhile."""
 
         def run(store: Store) -> None:
             with store.transaction():
@@ -97,14 +97,14 @@ class StoredOutbox:
         await self._thread.call(run)
 
     async def notified(self, entry: OutboxEntry) -> tuple[AlertFacts, ...]:
-        """Return the entry's alerts as they were last sent to its recipient while they fired."""
+        """Return the entry's alerts as last sent to its recipient while they were firing."""
         known = await self._thread.call(
             lambda store: _sent(store, entry.receiver, entry.recipient, entry.created_at - ENDS_SENT_FOR)
         )
         return tuple(known[fingerprint] for fingerprint in entry.fingerprints if fingerprint in known)
 
     async def mirrored(self, receiver: str, recipient: str, now: datetime) -> tuple[AlertFacts, ...]:
-        """Return what a recipient was sent and still fires, or ended lately, with its present state."""
+        """Return the alerts sent to a recipient that still fire or ended recently, with their current states."""
 
         def read(store: Store) -> tuple[AlertFacts, ...]:
             with store.snapshot():
@@ -125,7 +125,7 @@ def _targets(store: Store, *, edits: Sequence[OutboxEntry]) -> dict[int, Target]
 
 
 def _target(store: Store, edit: OutboxEntry) -> Target | None:
-    """Return what an edit is to change; in a message of many alerts nothing but what its buttons are about."""
+    """Return what an edit is to change; in a message about many alerts, only the alert of its buttons."""
     if edit.message.reason is NotifyReason.CORRECTED:
         announced = _earlier(store, edit, _ANNOUNCING)
         return Target(ref=announced[-1].ref) if announced and _is_alone(announced[-1]) and announced[-1].ref else None
@@ -150,16 +150,16 @@ def _delivered_first(entries: Sequence[OutboxEntry]) -> OutboxEntry | None:
 
 
 def _earlier(store: Store, entry: OutboxEntry, reasons: frozenset[NotifyReason]) -> list[OutboxEntry]:
-    """Return the entries for such reasons before this one, of its alert's episode and recipient, oldest first."""
+    """Return earlier entries with such reasons of the same alert episode and recipient, oldest first."""
     fingerprint = entry.fingerprints[0]
     began = _began(entry, fingerprint)
     earlier = [known for known in store.outbox.earlier(entry, fingerprint) if _began(known, fingerprint) == began]
-    # For those who got only the escalation, it is the beginning.
+    # For recipients of the escalation alone, the thread begins with it.
     return [known for known in earlier if known.message.reason in reasons] or [
         known for known in earlier if known.message.reason is NotifyReason.ESCALATED
     ]
 
 
 def _began(entry: OutboxEntry, fingerprint: str) -> datetime | None:
-    """Return when the episode of an alert began that an entry is about: it distinguishes episodes."""
+    """Return when the alert episode of an entry began, which identifies the episode."""
     return next((facts.starts_at for facts in entry.message.alerts if facts.fingerprint == fingerprint), None)

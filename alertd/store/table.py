@@ -1,4 +1,4 @@
-"""Rows as NamedTuples whose fields are the columns: the plain statements, written once."""
+"""Plain statements over rows as NamedTuples, whose fields are the columns."""
 
 from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple, TypeVar
@@ -11,7 +11,7 @@ RowT = TypeVar("RowT", bound=NamedTuple)
 def select(
     database: Database, shape: type[RowT], table: str, rest: str = "", values: Sequence[Value] = ()
 ) -> list[RowT]:
-    """Return the rows of a table; *rest* is what follows its name: WHERE, ORDER BY, LIMIT."""
+    """Return the rows of a table; *rest* follows its name: WHERE, ORDER BY, LIMIT."""
     columns = ", ".join(shape._fields)
     return database.rows(shape, f"SELECT {columns} FROM {table} {rest}", values)  # noqa: S608 -- names of our own
 
@@ -27,7 +27,7 @@ def insert_new(database: Database, table: str, row: NamedTuple, *, known_by: str
 
     Args:
         known_by: The column by which it is known; any unique one where that is empty.
-        generated: A column whose value the database gives.
+        generated: A column that the database fills in.
     """
     values = {name: value for name, value in zip(row._fields, row, strict=True) if name != generated}
     rest = f"ON CONFLICT ({known_by}) DO NOTHING" if known_by else "ON CONFLICT DO NOTHING"
@@ -35,17 +35,17 @@ def insert_new(database: Database, table: str, row: NamedTuple, *, known_by: str
 
 
 def insert_all(database: Database, table: str, shape: type[RowT], rows: Iterable[RowT], rest: str = "") -> None:
-    """Write many rows with one statement; *rest* as of `insert`."""
+    """Insert many rows with one statement; *rest* as for `insert`."""
     database.executemany(_insertion(table, shape._fields, rest), rows)
 
 
 def upsert(database: Database, table: str, row: NamedTuple, key: Sequence[str]) -> None:
-    """Write a row over the one with the same key, if there is one."""
+    """Insert a row, or replace the one with the same key."""
     insert(database, table, row, _over(row._fields, key))
 
 
 def upsert_all(database: Database, table: str, shape: type[RowT], rows: Iterable[RowT], key: Sequence[str]) -> None:
-    """Write many rows as `upsert` does, with one statement; they are taken one by one as they are made."""
+    """Like `upsert` for many rows, with one statement; the rows are consumed one by one."""
     insert_all(database, table, shape, rows, _over(shape._fields, key))
 
 

@@ -19,7 +19,7 @@ class _TermRow(NamedTuple):
 
 
 class Terms:
-    """The table `term`; what was bought in a range is replaced whole, as rows of bills are."""
+    """The table `term`; purchases in a range are replaced as a whole, like rows of bills."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -30,7 +30,7 @@ class Terms:
         return tuple(from_json(row.term, Term, where=f'a subscription of account "{row.account}"') for row in rows)
 
     def replace(self, account: str, span: HourRange, terms: Iterable[Term]) -> None:
-        """Write what was bought in a range over what was known of it."""
+        """Store the purchases of a range, replacing those known before."""
         start, end = to_micros(start_of(span.start)), to_micros(start_of(span.end))
         with self._database.transaction():
             self._database.execute(

@@ -1,4 +1,4 @@
-"""The thread that owns the store: every call runs there, one after another, off the event loop."""
+"""The thread that owns the store: all calls run there, one after another, outside the event loop."""
 
 import asyncio
 from collections.abc import Callable
@@ -13,7 +13,7 @@ ResultT = TypeVar("ResultT")
 
 
 class StoreThread:
-    """A store, opened and closed in a thread of its own, which alone touches its connection."""
+    """A store that is opened, used and closed in its own thread."""
 
     def __init__(self, executor: ThreadPoolExecutor, store: Store) -> None:
         self._executor = executor
@@ -25,14 +25,14 @@ class StoreThread:
         Start the thread and open the store in it.
 
         Raises:
-            StoreError: As the opener does; the thread is gone again.
+            StoreError: As the opener; the thread has ended then.
         """
         executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         opening = executor.submit(opener)
         try:
             store = await asyncio.wrap_future(opening)
         except asyncio.CancelledError:
-            # The opening itself cannot be stopped: close what it leaves, in its own thread.
+            # The opening cannot be interrupted: close the store afterwards, in its own thread.
             executor.submit(lambda: opening.result().close())
             executor.shutdown(wait=False)
             raise
@@ -54,6 +54,6 @@ class StoreThread:
         return await asyncio.get_running_loop().run_in_executor(self._executor, task)
 
     async def close(self) -> None:
-        """Finish what waits in line, close the store, end the thread; later calls raise RuntimeError."""
+        """Finish queued calls, close the store, end the thread; later calls raise RuntimeError."""
         await asyncio.get_running_loop().run_in_executor(self._executor, self._store.close)
         self._executor.shutdown()

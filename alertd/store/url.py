@@ -1,4 +1,4 @@
-"""Where a database URL points; it opens nothing."""
+"""Parses database URLs; opens nothing."""
 
 import re
 from dataclasses import field
@@ -22,30 +22,30 @@ _SECRET_OPTIONS = ("password", "sslpassword")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PostgresUrl:
-    """A PostgreSQL database, by the URL that libpq takes."""
+    """A PostgreSQL database, by libpq's URL."""
 
     url: str = field(repr=False)
     place: str
     """The URL without password and options, for people."""
     secrets: tuple[str, ...] = field(repr=False)
-    """The passwords in it, as they are written there and as they are meant."""
+    """The passwords in it, as written and decoded."""
 
 
 def parse_database_url(url: str) -> Path | PostgresUrl | None:
     """
-    Return the file that a URL names, or the PostgreSQL database; None for `sqlite://`, a database in memory.
+    Return the file or PostgreSQL database that a URL names; None for `sqlite://`, a database in memory.
 
     `sqlite:///name` is relative to the working directory, `sqlite:////name` absolute.
 
     Raises:
-        SettingsError: It is no such URL. The text shows no more of it than its scheme: the rest may hold a password.
+        SettingsError: It is not such a URL. The text shows only its scheme: the rest may hold a password.
     """
     scheme = _SCHEME.match(url)
     if scheme is None:
         raise SettingsError(f"{_SETTING} is not a URL; {_EXAMPLES}")
     name = scheme[1].lower()
     if name in _POSTGRES:
-        # libpq knows its scheme in small letters only.
+        # libpq accepts its scheme in lower case only.
         return _postgres_url(name + url[scheme.end(1) :])
     if name.split("+")[0] in _POSTGRES:
         raise SettingsError(f"{_SETTING}: {name}:// names a driver; write postgresql:// alone")
@@ -55,11 +55,11 @@ def parse_database_url(url: str) -> Path | PostgresUrl | None:
 
 
 def passwords_in(url: str) -> tuple[str, ...]:
-    """Return what a URL holds that nobody may be shown; nothing where it is no URL of a database."""
+    """Return the secrets in a URL; none if it is not a database URL."""
     try:
         found = parse_database_url(url)
     except SettingsError:
-        # It is refused, with words that show nothing of it.
+        # It will be refused, with a message that shows nothing of it.
         return ()
     return found.secrets if isinstance(found, PostgresUrl) else ()
 
@@ -78,7 +78,7 @@ def _sqlite_path(rest: str) -> Path | None:
 
 
 def _postgres_url(url: str) -> PostgresUrl:
-    # A password that is not encoded ends the URL's parts early: the rest of it would pass for a host or a name,
+    # A password that is not encoded ends the URL's parts early: its rest would be taken for a host or a name,
     # and be shown.
     encode = "write @ : / ? # % in a user or password as %40 %3A %2F %3F %23 %25"
     try:

@@ -1,4 +1,4 @@
-"""How busy instances are: of each hour the slots that were sampled."""
+"""The utilisation of instances: the sampled slots of each hour."""
 
 from typing import NamedTuple
 
@@ -27,7 +27,7 @@ class Utilization:
         self._database = database
 
     def load(self) -> dict[ResourceKey, Slots]:
-        """Return everything that is kept, by account and owner."""
+        """Return everything stored, by account and owner."""
         found: dict[ResourceKey, dict[int, int]] = {}
         for row in select(self._database, _HourRow, "utilization", "ORDER BY account, owner, hour"):
             pairs = from_json(row.slots, list[tuple[int, int]], where=f'the utilisation of "{row.owner}"')
@@ -35,7 +35,7 @@ class Utilization:
         return dict(found)
 
     def save(self, key: ResourceKey, slots: Slots, first: int) -> None:
-        """Write the hours from a slot on, and drop those of the instance that are older than is kept."""
+        """Store the hours from a slot on, and delete the instance's hours beyond the retention."""
         account, owner = key
         hours: dict[int, list[tuple[int, int]]] = {}
         for slot, share in sorted(slots.items()):
@@ -51,6 +51,6 @@ class Utilization:
             )
 
     def prune(self, before_hour: int) -> int:
-        """Delete what lies before an hour; return how many rows."""
+        """Delete what is before an hour; return how many rows."""
         with self._database.transaction():
             return self._database.execute("DELETE FROM utilization WHERE hour < ?", (before_hour,))

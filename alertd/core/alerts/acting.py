@@ -1,8 +1,8 @@
 """
-Which action an alert offers, and what asking for it makes. Pure.
+Which action an alert offers, and the request for it. Pure.
 
-An action is offered where the alert's rule names it, the alert is about one owner, and the API's list has that owner as
-an instance that runs. What is asked for becomes a row; it is called elsewhere.
+An action is offered if the alert's rule names it, the alert is about one owner, and the API's list has that owner as
+a running instance. A request becomes a row; the call is made elsewhere.
 """
 
 from collections.abc import Mapping
@@ -34,17 +34,17 @@ InstanceKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acting:
-    """All that decides which actions may be asked for."""
+    """Everything that decides which actions may be requested."""
 
     actions: Mapping[str, Action] = field(default_factory=dict)
-    """Of the rules file, by name."""
+    """The actions of the rules file, by name."""
     instances: Mapping[InstanceKey, Resource] = field(default_factory=dict)
-    """As last listed; endpoints are none."""
+    """The instances as last listed, without endpoints."""
     requests: tuple[ActionRequest, ...] = ()
-    """The open ones and the latest, oldest first."""
+    """The open requests and the latest finished ones, oldest first."""
 
     def name_of(self, alert: Alert, key: InstanceKey) -> str:
-        """Return what people call the instance of an alert: by the rules file, else by the API, else its id."""
+        """Return the display name of an alert's instance: from the rules file, else from the API, else its id."""
         instance = self.instances.get(key)
         listed = instance.name if instance is not None else ""
         return dict(alert.labels).get("owner_name") or listed or key[1]
@@ -54,7 +54,7 @@ NO_ACTIONS = Acting()
 
 
 def offer_of(alert: Alert, rule: Rule | None, acting: Acting) -> Offer | None:
-    """Return the action that an alert's message offers, None where there is none, or it is under way."""
+    """Return the action that an alert's message offers; None if there is none or one is under way."""
     if alert.state is not AlertState.FIRING or rule is None:
         return None
     for name in rule.actions:
@@ -73,14 +73,14 @@ def offer_of(alert: Alert, rule: Rule | None, acting: Acting) -> Offer | None:
 
 
 def consequences_of(alert: Alert, key: InstanceKey, acting: Acting) -> tuple[str, ...]:
-    """Return what to know before the listed instance of an alert is stopped, a sentence each."""
+    """Return the warnings before an alert's instance is stopped, one sentence each."""
     instance = acting.instances[key]
     rate = alert.rate.per_hour if alert.rate is not None and alert.rate.per_hour > 0 else None
     return consequences(instance.hardware, rate, instance.keep_days)
 
 
 def latest_of(alert: Alert, acting: Acting) -> ActionRequest | None:
-    """Return the last request of an alert's present life, None where nobody asked for anything."""
+    """Return the last request of an alert's current episode; None if there is none."""
     of_alert = (one for one in acting.requests if one.fingerprint == alert.fingerprint)
     return max(
         (one for one in of_alert if one.requested_at >= alert.started_at),
@@ -90,7 +90,7 @@ def latest_of(alert: Alert, acting: Acting) -> ActionRequest | None:
 
 
 def undo_of(request: ActionRequest) -> Offer | None:
-    """Return the offer to start again what a request stopped; None where it stopped nothing."""
+    """Return the offer to restart what a request stopped; None if it stopped nothing."""
     if not request.may_be_undone:
         return None
     return Offer(verb=Verb.START, action=request.action, name=request.name, consequences=(), request=request.id)
@@ -101,7 +101,7 @@ def wanted(alert: Alert, rule: Rule | None, acting: Acting, name: str) -> tuple[
     Return an alert's action and the instance that it would stop.
 
     Args:
-        name: The action's; empty where the alert has but one.
+        name: The action's name; empty if the alert has only one.
 
     Raises:
         RequestError: It cannot be asked for; the text says why.
@@ -133,11 +133,11 @@ def wanted(alert: Alert, rule: Rule | None, acting: Acting, name: str) -> tuple[
 
 def parse_action(asked: Act, *, episode: str = "") -> Act:
     """
-    Read a request whose texts are as somebody wrote them.
+    Parse a request as written.
 
     Raises:
-        RequestTextError: A part of it cannot be read.
-        RequestError: There can be no alert of that name.
+        RequestTextError: A part of it cannot be parsed.
+        RequestError: No alert can have that name.
     """
     read = parse_acknowledgement(asked.fingerprint, by=asked.by, episode=episode)
     return replace(asked, fingerprint=read.fingerprint, by=read.by, episode=read.episode)
@@ -145,7 +145,7 @@ def parse_action(asked: Act, *, episode: str = "") -> Act:
 
 def act(request: Act, alert: Alert, rule: Rule | None, acting: Acting, now: datetime) -> tuple[ActionRequest, bool]:
     """
-    Return the row that a request becomes, and whether it is new: one that is open for the instance answers instead.
+    Return the row of a request, and whether it is new: an open request for the instance is returned instead.
 
     Raises:
         RequestError: It cannot be asked for; the text says why.
@@ -159,7 +159,7 @@ def act(request: Act, alert: Alert, rule: Rule | None, acting: Acting, now: date
     if is_over:
         ended = f" {format_instant(alert.resolved_at)}" if alert.resolved_at is not None else ""
         raise RequestError(f"{alert.rule} ({alert.fingerprint}) has already ended{ended}: there is nothing to stop")
-    # One that is being stopped need not run any more.
+    # An instance that is being stopped need not be running any more.
     if (known := open_request(acting.requests, (alert.account, dict(alert.group).get("owner", "")))) is not None:
         return known, False
     action, key = wanted(alert, rule, acting, request.action)
@@ -224,7 +224,7 @@ def _after(one: ActionRequest, other: ActionRequest) -> bool:
 
 
 def _cost(alert: Alert) -> str:
-    """Return what the alert's group had cost when somebody acted."""
+    """Return what the alert's group had cost at the time of the request."""
     through = f", billed through {format_instant(alert.as_of)}"
     if alert.billed is not None and alert.billed.total > 0:
         return f"{format_usd(alert.billed.total)} since {format_instant(alert.started_at)}{through}"
@@ -232,7 +232,7 @@ def _cost(alert: Alert) -> str:
 
 
 def said(request: ActionRequest, *, is_new: bool) -> str:
-    """Return what is answered to who asked."""
+    """Return the answer to the requester."""
     verb = "stop" if request.verb is Verb.STOP else "start"
     if is_new:
         return f"Request {request.id}: {verb} {request.name} ({request.owner}); `alertd actions` says what comes of it."

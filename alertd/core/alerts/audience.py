@@ -21,22 +21,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkTargets:
-    """Addresses of pages, each empty where there is none."""
+    """Page URLs; empty if there is none."""
 
     status: str = ""
-    """Where alertd's own pages begin, without a slash at its end."""
+    """Base URL of alertd's own pages, without a trailing slash."""
     billing: Mapping[str, str] = field(default_factory=dict)
-    """Account to the vendor's page where its bills are paid."""
+    """The vendor's page for paying bills, by account."""
     consoles: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """Account to the vendor's page of what is billed in a category."""
+    """The vendor's pages for a category's resources, by account."""
 
     @property
     def overview(self) -> str:
-        """Return the status page."""
+        """Return the URL of the status page."""
         return f"{self.status}/" if self.status else ""
 
     def of_alert(self, fingerprint: str) -> str:
-        """Return the page of one alert."""
+        """Return the URL of an alert's page."""
         return f"{self.status}/alerts/{fingerprint}" if self.status else ""
 
 
@@ -45,26 +45,26 @@ NO_TARGETS = LinkTargets()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Audience:
-    """Everyone who can be notified, and what withholds it by the rules file; replaced at reload."""
+    """Everyone who can be notified, and the mutes of the rules file; replaced at a reload."""
 
     routes: tuple[Route, ...] = ()
     default: tuple[str, ...] = ()
     recipients: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     owners: OwnerDirectory = OwnerDirectory()
     contacts: Mapping[str, str] = field(default_factory=dict)
-    """Kind of contact of an owner (`slack`, `email`) to the receiver that writes to it, the preferred kind first."""
+    """The receiver for each kind of an owner's contact (`slack`, `email`), the preferred kind first."""
     editors: frozenset[str] = frozenset()
-    """Receivers that can change what they sent."""
+    """Receivers that can edit messages."""
     inhibitions: tuple[Inhibition, ...] = ()
     quiet_hours: Mapping[str, tuple[QuietHours, ...]] = field(default_factory=dict)
-    """Receiver to its quiet hours."""
+    """Quiet hours by receiver."""
     targets: LinkTargets = NO_TARGETS
-    """Where those who are notified read on."""
+    """Links for messages."""
     timezone: str = "UTC"
-    """By whose clock they read instants."""
+    """The time zone for instants in messages."""
 
     def of(self, alert: Alert, rule: "Rule | None", reason: NotifyReason) -> tuple[Address, ...]:
-        """Return who is to be notified for a reason; an end and a correction go to those who were notified."""
+        """Return whom to notify for a reason; an end and a correction go to those who were notified."""
         if reason is NotifyReason.RESOLVED:
             return tuple(address for address in alert.notified_to if address.receiver in self.recipients)
         if reason.is_edit:
@@ -82,10 +82,10 @@ class Audience:
 
     def _addresses(self, names: Iterable[str], alert: Alert, *, otherwise: tuple[str, ...]) -> tuple[Address, ...]:
         """
-        Return the addresses behind names of receivers that exist, each once.
+        Return the addresses for names of existing receivers, each once.
 
-        Where the owner is all that is named and cannot be written to, the routes say who is notified, or the
-        default where they too name only the owner, and the first receiver at last: no spend is without a receiver.
+        If only the owner is named and cannot be reached, the routes decide who is notified, or the
+        default if they too name only the owner, and finally the first receiver: no alert is without a receiver.
         """
         wanted = tuple(dict.fromkeys(names))
         found = self._reached(wanted, alert)
@@ -104,13 +104,13 @@ class Audience:
         return tuple(addresses)
 
     def _contact(self, owner_id: str) -> Address | None:
-        """Return where the person or channel behind an owner is written to, None where nothing is known."""
+        """Return the address of an owner's person or channel; None if unknown."""
         owner = self.owners.find(owner_id)
         ways = (Address(receiver, owner.address(kind)) for kind, receiver in self.contacts.items())
         return next((way for way in ways if way.recipient), None)
 
     def held_until(self, receiver: str, severity: Severity, now: datetime) -> datetime | None:
-        """Return when a receiver's quiet hours end for a message of a severity, None where they hold nothing back."""
+        """Return when a receiver's quiet hours end for a message of a severity; None if it is not held."""
         if severity >= Severity.CRITICAL:
             return None
         return quiet_until(self.quiet_hours.get(receiver, ()), now)

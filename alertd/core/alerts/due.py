@@ -1,4 +1,4 @@
-"""Is a notification due, and why."""
+"""Whether a notification is due, and why."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -12,18 +12,18 @@ from alertd.core.values import format_value
 from alertd.core.words import format_instant
 
 CORRECTED_FROM = Decimal("0.1")
-"""A notified value that later data changes by more than this share is corrected."""
+"""A notified value is corrected if later data changes it by more than this fraction."""
 LONGEST_REPEAT = timedelta(days=7)
-"""A repeat interval does not grow past a week."""
+"""Longest repeat interval: a week."""
 
 
 def notify_reason(move: Move, now: datetime) -> NotifyReason | None:
     """
     Return why a notification of this alert is due now, or None.
 
-    Due are: the beginning, a severity above the one notified, the end of what was notified, its escalation, a repeat
-    while it fires, and a correction where later data changes the notified value. A lower severity is no news. An
-    acknowledged alert is neither escalated nor repeated. What was withheld stays due: only what was notified counts.
+    Due are: the beginning, a severity above the notified one, the end of a notified alert, its escalation, a repeat
+    while it fires, and a correction if later data changes the notified value. A lower severity is no news. An
+    acknowledged alert is neither escalated nor repeated. A withheld notification stays due: only notified states count.
     """
     before, after = move.before, move.after
     if after.state is AlertState.RESOLVED:
@@ -38,7 +38,7 @@ def _firing_reason(move: Move, now: datetime) -> NotifyReason | None:
     if after.notified_severity is None or after.severity > after.notified_severity:
         return NotifyReason.RAISED
     if move.rule is not None and after.acknowledged_by is None and not move.rule.is_event(after):
-        # Where both are due the repeat goes first: the further receivers would get it too, right after the escalation.
+        # If both are due, the repeat goes first: otherwise the escalation's receivers would get it too, right afterwards.
         if _is_repeat_due(after, move.rule, now):
             return NotifyReason.REPEAT
         if _is_escalation_due(after, move.rule, now):
@@ -53,11 +53,11 @@ def _end_reason(before: Alert | None, after: Alert, rule: Rule | None) -> Notify
 
 
 def repeat_interval(rule: Rule, repeat_count: int) -> timedelta | None:
-    """Return the wait before the repeat number *repeat_count* + 1, None for never."""
+    """Return the wait before repeat number *repeat_count* + 1; None for never."""
     if rule.repeat_interval is None or not repeat_count:
         return rule.repeat_interval
     longest = max(LONGEST_REPEAT, rule.repeat_interval)
-    # From 64 repeats on every factor above 1 has long met the longest interval, or is too slow to matter.
+    # After 64 repeats every factor above 1 has reached the longest interval, or is too close to 1 to matter.
     factor = rule.repeat_backoff ** min(repeat_count, 64)
     if rule.repeat_interval.total_seconds() * factor >= longest.total_seconds():
         return longest
@@ -66,16 +66,16 @@ def repeat_interval(rule: Rule, repeat_count: int) -> timedelta | None:
 
 def next_due_at(alert: Alert, rule: Rule) -> datetime | None:
     """
-    Return when time alone makes a notification of a firing alert due: its repeat, or its escalation.
+    Return when a notification of a firing alert becomes due by time alone: its repeat or escalation.
 
-    None where only a change of the alert does.
+    None if only a change of the alert can make one due.
     """
     found = [repeat_at(alert, rule), _escalation_at(alert, rule)]
     return min((instant for instant in found if instant is not None), default=None)
 
 
 def repeat_at(alert: Alert, rule: Rule) -> datetime | None:
-    """Return when a notified alert is notified again though nothing changed; None where it never is."""
+    """Return when a notified alert is repeated; None for never."""
     interval = repeat_interval(rule, alert.repeat_count)
     return None if interval is None or alert.notified_at is None else alert.notified_at + interval
 
@@ -99,7 +99,7 @@ def _is_correction_due(move: Move) -> bool:
 
 
 def corrected(move: Move, now: datetime) -> Alert:
-    """Note on the alert that its notified value was corrected, and how."""
+    """Record on the alert that its notified value was corrected, and how."""
     alert = move.after
     if move.restated is None or alert.notified_value is None or alert.notified_as_of is None:
         return alert
@@ -121,11 +121,11 @@ def _is_escalation_due(alert: Alert, rule: Rule, now: datetime) -> bool:
 
 
 def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...], now: datetime) -> Alert:
-    """Note on the alert that a notification became due: when, with which value, for whom."""
+    """Record on the alert that a notification became due: when, with which value, for whom."""
     known = () if reason is NotifyReason.FIRST else alert.notified_to
     to = tuple(dict.fromkeys((*known, *addresses)))
     if reason is NotifyReason.ESCALATED:
-        # The other receivers go on being notified in their own time.
+        # The other receivers keep their own intervals.
         return replace(alert, escalated_at=now, notified_to=to)
     is_rise = reason is NotifyReason.RAISED
     return replace(
@@ -137,7 +137,7 @@ def notified(alert: Alert, reason: NotifyReason, addresses: tuple[Address, ...],
         billed=replace(alert.billed, notified=alert.billed.total) if alert.billed is not None else None,
         corrected="",
         repeat_count=alert.repeat_count + 1 if reason is NotifyReason.REPEAT else 0,
-        # An acknowledgement is of what was notified then: a rise is news, repeated until it is acknowledged itself.
+        # An acknowledgement covers what was notified then: a rise is news, and repeated until acknowledged itself.
         acknowledged_by=None if is_rise else alert.acknowledged_by,
         acknowledged_at=None if is_rise else alert.acknowledged_at,
         notified_to=to,

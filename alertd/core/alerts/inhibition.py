@@ -1,4 +1,4 @@
-"""Inhibitions: alerts that need no notification while another one fires."""
+"""Inhibitions: alerts that need no notification while another alert fires."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated
@@ -14,7 +14,7 @@ Matchers = tuple[tuple[str, Patterns], ...]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Inhibition:
-    """One entry of `inhibitions:`: what fires mutes what it matches, where both have the same labels in `equal`."""
+    """One entry of `inhibitions:`: firing source alerts mute target alerts with the same labels in `equal`."""
 
     when: Annotated[Matchers, Key("The alert that fires.", example={"severity": "critical"}, words=ALERT_LABELS)]
     mute: Annotated[Matchers, Key("The alerts that it mutes.", example={"severity": "warning"}, words=ALERT_LABELS)]
@@ -25,10 +25,10 @@ class Inhibition:
 
 class Inhibitors:
     """
-    The alerts that fire now, sorted by the inhibitions for which they count.
+    The firing alerts by the inhibitions for which they are sources.
 
-    As in Alertmanager a label that neither has counts as equal, an alert does not mute itself, and one that matches
-    both sides is not muted by another that does: two of a kind would silence each other.
+    As in Alertmanager, a label that neither has counts as equal, an alert does not mute itself, and one that matches
+    both sides is not muted by another that does, because they would mute each other.
     """
 
     def __init__(self, inhibitions: Sequence[Inhibition], alerts: Iterable[Alert]) -> None:
@@ -47,7 +47,7 @@ class Inhibitors:
         return bool(self._sources)
 
     def of(self, alert: Alert, labels: Mapping[str, str]) -> Alert | None:
-        """Return a firing alert that mutes this one, the worst of them; None where none does."""
+        """Return the worst firing alert that mutes this one; None if none does."""
         muting = [
             source
             for inhibition, found in self._sources

@@ -1,4 +1,4 @@
-"""Judge every rule over what is known: from facts and open alerts to moves. Storing and notifying are not here."""
+"""Evaluate every rule: from facts and open alerts to moves, without storing or notifying."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import field, replace
@@ -19,7 +19,7 @@ from alertd.core.rules.verdicts import Verdicts
 from alertd.core.words import quote
 
 Fault = tuple[str, Exception | SystemExit]
-"""A rule's name and what went wrong in it."""
+"""A rule's name and its exception."""
 
 
 def judge(
@@ -32,17 +32,17 @@ def judge(
     steady: Mapping[str, Collection[Labels]] = MappingProxyType({}),
 ) -> tuple[list[Move], list[Fault]]:
     """
-    Move every alert by one evaluation of every enabled rule, and end those that nothing judges any more.
+    Advance every alert by one evaluation of every enabled rule, and end those that nothing evaluates any more.
 
     Args:
-        alerts: By fingerprint, the latest episode of each, resolved ones included.
-        accounts: Those that are polled.
-        passed_over: The names of rules of which it is known that they would move nothing.
-        steady: By rule the groups of open alerts of which that is known.
+        alerts: The latest episode of each alert, by fingerprint, including resolved ones.
+        accounts: The polled accounts.
+        passed_over: Names of rules that are known to change nothing.
+        steady: Groups of open alerts that are known not to change, by rule.
 
     Returns:
-        What was seen of each alert, changed or not, and the rules that failed: one that fails holds up no other, and
-        its open alerts stay as they are. `FailedRules` is judged last, by what failed.
+        The move of each alert, changed or not, and the rules that failed: a failure does not affect other rules, and
+        its open alerts stay as they are. `FailedRules` is evaluated last, with the failures.
     """
     orphans = end_orphans(alerts, {rule.name: rule for rule in rules}, accounts, facts.now)
     ended = {move.after.fingerprint: move.after for move in orphans}
@@ -60,7 +60,7 @@ def judge(
             known = replace(facts, rule_faults=_noted(faults, of_rule, facts.now))
         try:
             moves += _judge_one(rule, known, of_rule, steady.get(rule.name, ()))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 -- the caller logs it with its trace; a plugin may try to leave
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- the caller logs it with its traceback; a plugin may raise SystemExit
             faults.append((rule.name, error))
     return [*moves, *orphans], faults
 
@@ -71,33 +71,33 @@ class _Judged:
 
     sample: Sample
     alert: Alert
-    """As it was then."""
+    """The alert at that time."""
     restated: Decimal | None
-    """What its notified value was by the bills."""
+    """Its notified value by the bills at that time."""
     resource: Resource | None
-    """What the lists said of its owner."""
+    """Its owner's entry in the lists at that time."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class _Last:
-    """How the open alerts of a rule were judged last."""
+    """The last evaluation of a rule's open alerts."""
 
     by_group: dict[Labels, _Judged] = field(default_factory=dict)
     verdicts: Verdicts | None = None
-    """By which none of them moved; None where any did."""
+    """The verdicts by which none of them moved; None if any did."""
     moves: list[Move] = field(default_factory=list)
-    """What was seen of them then."""
+    """Their moves in that evaluation."""
 
     @classmethod
     def of(cls, rule: GroupRule) -> "_Last":
-        """Return it of a rule; empty before the first poll."""
+        """Return a rule's last evaluation; empty before the first poll."""
         found = rule.kept.get(_Last)
         if not isinstance(found, _Last):
             rule.kept[_Last] = found = _Last()
         return found
 
     def are_of(self, opened: list[Alert], facts: Facts) -> bool:
-        """Return whether these very alerts were seen then, and the lists say the same of their owners."""
+        """Return whether these are the same alert objects, with the same entries of their owners in the lists."""
         if len(opened) != len(self.moves) or any(
             move.after is not alert for move, alert in zip(self.moves, opened, strict=True)
         ):
@@ -121,7 +121,7 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: C
             moves.append(Move(before=alert, after=end(alert, reason=why, now=facts.now), rule=rule))
     samples = kept.evaluate(facts, watched, steady) if kept and steady else rule.evaluate(facts, watched)
     if not (samples or watched or moves):
-        # As of most rules at most polls.
+        # The usual case.
         return moves
     by_group = {sample.group: sample for sample in samples}
     again: dict[Labels, Move] = {}
@@ -141,12 +141,12 @@ def _judge_one(rule: Rule, facts: Facts, of_rule: Mapping[str, Alert], steady: C
 
 
 def _all_again(rule: GroupRule, facts: Facts, opened: list[Alert]) -> list[Move] | None:
-    """Return the moves of a rule's open alerts where an evaluation would leave all as they are; None elsewhere."""
+    """Return the moves of a rule's open alerts if an evaluation would change none of them; else None."""
     verdicts, last = rule.unmoved(facts), _Last.of(rule)
     if verdicts is None:
         return None
     if verdicts is last.verdicts and last.are_of(opened, facts):
-        # As of nearly all rules at nearly every poll: nobody has touched their alerts since.
+        # The usual case: nothing has changed these alerts since.
         return last.moves
     if last.by_group.keys() != {alert.group for alert in opened} or not verdicts.are_for(last.by_group):
         return None
@@ -161,7 +161,7 @@ def _all_again(rule: GroupRule, facts: Facts, opened: list[Alert]) -> list[Move]
 
 
 def _note(rule: GroupRule, facts: Facts, moves: Sequence[Move], samples: Mapping[Labels, Sample]) -> None:
-    """Note what every alert of a rule was judged by."""
+    """Record the evaluation of every alert of a rule."""
     found = {}
     for move in moves:
         alert, sample = move.after, samples.get(move.after.group)
@@ -172,16 +172,16 @@ def _note(rule: GroupRule, facts: Facts, moves: Sequence[Move], samples: Mapping
 
 
 def _rated(move: Move, rate: Rate | None) -> Move:
-    """Note what the group costs now; the API's list may say so where no bill does."""
+    """Record the group's current rate, which the API's list may have if no bill does."""
     return move if move.after.rate == rate else replace(move, after=replace(move.after, rate=rate))
 
 
 def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None) -> Move | None:
     """
-    Return the move of an alert of whose group nothing changed since it was judged last; None where it must be judged.
+    Return the move of an alert whose group has not changed since the last evaluation; None if it must be evaluated.
 
-    A sample that is the very one of the last time says that the group did not move, and that the hour and what is
-    missing are the same: then a firing alert stays as it is, whatever was noted on it since.
+    The same sample object means that the group did not move, and that the hour and the missing data are
+    the same: then a firing alert stays as it is, whatever was recorded on it since.
     """
     last = _Last.of(rule).by_group.get(alert.group)
     is_firing = alert.state is AlertState.FIRING and alert.condition_ended_at is None
@@ -190,7 +190,7 @@ def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None) -
     judged = last.alert
     if alert is judged and not facts.resources:
         return Move(before=alert, after=alert, rule=rule, restated=last.restated)
-    # What was seen of it is what this rule saw, not what another evaluation or a store says.
+    # Compare with this rule's own evaluation, not with the store or another evaluation.
     is_own = alert.headline is judged.headline and alert.value is judged.value and alert.episode == judged.episode
     is_noted = alert.notified_severity is None or alert.notified_severity <= alert.severity
     is_counted = (alert.billed is None) == (judged.billed is None) and alert.severity is judged.severity
@@ -206,13 +206,13 @@ def _again(rule: GroupRule, facts: Facts, alert: Alert, sample: Sample | None) -
 
 
 def _resource(facts: Facts, alert: Alert) -> Resource | None:
-    """Return what the lists say of an alert's owner, which says what it costs where no bill does."""
+    """Return the entry of an alert's owner in the lists, which has its rate if no bill does."""
     owner = dict(alert.group).get("owner") if facts.resources else None
     return facts.resource_of(alert.account, owner) if owner else None
 
 
 def _closed(move: Move, rule: Rule, facts: Facts) -> Move:
-    """Let an alert that the turn of its period ended speak of that period as it ended."""
+    """Give an alert that ended with its period that period's final value."""
     sample = rule.closing(facts, move.after) if move.is_turn else None
     return move if sample is None else replace(move, after=closed(move.after, sample, rule))
 
@@ -225,7 +225,7 @@ def _counted(move: Move, rule: Rule, facts: Facts) -> Move:
 
 
 def _noted(faults: Sequence[Fault], alerts: Mapping[str, Alert], now: datetime) -> dict[str, RuleFault]:
-    """Return what failed, each since the alert about it began."""
+    """Return the failures, each since its alert began."""
     begun = {
         dict(alert.group).get(LABEL): alert.started_at
         for alert in alerts.values()
@@ -238,7 +238,7 @@ def _in_words(error: Exception | SystemExit) -> str:
     text = " ".join(str(error).split())
     if isinstance(error, OverflowError) and text:
         return text
-    # A bug's own text may quote anything: it is cut.
+    # The text of a bug may contain anything, so it is cut.
     return f"{type(error).__name__}{f': {quote(text)}' if text else ''}"
 
 

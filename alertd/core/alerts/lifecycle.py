@@ -1,8 +1,8 @@
 """
 The life of an alert: `pending → firing → resolved`.
 
-One rule above all: incomplete data may begin an alert or raise its severity, and never ends or lowers one. Only the
-turn of a calendar period ends an alert whatever the data: what it said was of the period that is over.
+The most important rule: incomplete data may begin an alert or raise its severity, but never ends or lowers one. Only the
+end of a calendar period ends an alert whatever the data, because the alert was about that period.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -19,21 +19,21 @@ from alertd.core.severity import Severity
 
 _NO_WAIT = timedelta()
 _TURN = "new "
-"""How the reason of an alert begins that the turn of its calendar period ended."""
+"""The beginning of the reason of an alert that ended with its calendar period."""
 
 
 def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Alert | None:
     """
-    Move one alert by one evaluation.
+    Advance one alert by one evaluation.
 
     Args:
-        alert: As stored; None or resolved where nothing is open.
-        sample: What the evaluation says; a group of which nothing is known has no sample and is not stepped.
+        alert: As stored; None or resolved if none is open.
+        sample: The evaluation's result; groups without data have no sample and are not advanced.
 
     Returns:
-        The alert after the step; the same object, or None, where nothing begins.
+        The alert afterwards; the same object, or None, if nothing begins.
     """
-    # An edit of the period or its zone is no turn: the alert is judged on by the new text.
+    # An edit of the period or its zone does not end the period: the alert continues by the new rule.
     if alert is not None and alert.rule_digest == rule.digest() and (turned := _at_turn(alert, sample, now)):
         return turned
     reached = sample.reached if sample.is_complete or sample.may_raise else None
@@ -52,21 +52,21 @@ def step(alert: Alert | None, sample: Sample, rule: Rule, now: datetime) -> Aler
 
 
 def end(alert: Alert, *, reason: str, now: datetime) -> Alert:
-    """Resolve an alert that no rule judges any more, e.g. because its rule was removed; its last value stays."""
+    """Resolve an alert that no rule evaluates any more, e.g. because its rule was removed; its last value stays."""
     return replace(alert, state=AlertState.RESOLVED, resolved_at=now, reason=reason)
 
 
 def closed(alert: Alert, sample: Sample, rule: Rule) -> Alert:
-    """Return an alert that the turn of its period ended with what that period came to."""
+    """Return an alert that ended with its period, with that period's final value."""
     return _observed(alert, sample, rule, is_judged=True)
 
 
 def _at_turn(alert: Alert, sample: Sample, now: datetime) -> Alert | None:
     """
-    Return the alert where the sample is of another calendar period, None where it is of the same or the alert is over.
+    Return the alert if the sample is of another calendar period; None if it is of the same one or the alert has ended.
 
-    A later period ends it, and what that one holds begins an episode of its own at the next evaluation. An earlier one
-    is what the data edge falls back to when the newest rows are taken back: then nothing moves.
+    A later period ends it, and may begin a new episode at the next evaluation. An earlier one
+    occurs if the data edge moves back because the newest rows were withdrawn: then nothing changes.
     """
     if alert.period_start is None or sample.period_start is None or sample.period_start == alert.period_start:
         return None
@@ -76,7 +76,7 @@ def _at_turn(alert: Alert, sample: Sample, now: datetime) -> Alert | None:
 
 
 def numbered_from(moves: Iterable["Move"], first: int) -> list["Move"]:
-    """Return moves in which alerts of which nothing was known count their episodes from a number on."""
+    """Return moves in which alerts that were not stored number their episodes from a given one."""
     return [
         move if move.before is not None else replace(move, after=replace(move.after, episode=first)) for move in moves
     ]
@@ -123,7 +123,7 @@ def _step_firing(alert: Alert, sample: Sample, rule: Rule, reached: Severity | N
     if reached is not None and reached > alert.severity:
         return replace(alert, severity=reached, condition_ended_at=None)
     if not sample.is_complete:
-        # What is missing may hold the condition: the time that it has been over for does not begin, and goes on.
+        # Missing data may hide that the condition holds: the time since it ended does not start, but continues.
         return alert if sample.held is None else replace(alert, condition_ended_at=None)
     if sample.held is not None:
         return replace(alert, severity=min(alert.severity, sample.held), condition_ended_at=None)
@@ -135,21 +135,21 @@ def _step_firing(alert: Alert, sample: Sample, rule: Rule, reached: Severity | N
 
 def _observed(alert: Alert, sample: Sample, rule: Rule, *, is_judged: bool) -> Alert:
     """
-    Take over what the evaluation saw, whatever became of the state.
+    Apply the evaluation's values, whatever the new state.
 
     Args:
-        is_judged: The rule's text has had its full effect; until then an edit stays to be named as the reason.
+        is_judged: Whether the rule's text has had its full effect; until then an edit may still be named as the reason.
     """
     threshold = sample.threshold_of(alert.severity) if is_judged else None
     is_same_unit = sample.unit is alert.unit
     notified = alert.notified_severity
     return replace(
         alert,
-        # A severity that was left and comes again is news again.
+        # A severity that was left and is reached again is news again.
         notified_severity=min(notified, alert.severity) if notified is not None else None,
-        # What the rule's new text makes of the hours that were notified is no correction of them.
+        # A different value because of an edit of the rule is not a correction of what was notified.
         notified_as_of=alert.notified_as_of if is_same_unit and alert.rule_digest == rule.digest() else None,
-        # What was notified in another unit is not to be read in this one.
+        # A value notified in another unit must not be read in this one.
         notified_value=alert.notified_value if is_same_unit else None,
         type=rule.TYPE,
         account=sample.account,
@@ -180,7 +180,7 @@ def _worse(peak: Decimal, sample: Sample) -> Decimal:
 
 
 def _edit_reason(before: Alert, after: Alert, sample: Sample, rule: Rule) -> str:
-    """Say that an edit of the rule moved the alert; a threshold only where it moved the way the alert did not."""
+    """Return the reason if an edit of the rule moved the alert; with a threshold only if that explains the move."""
     if before.rule_digest == rule.digest():
         return ""
     old, new = before.threshold, sample.threshold_of(before.severity)
@@ -195,13 +195,13 @@ def _edit_reason(before: Alert, after: Alert, sample: Sample, rule: Rule) -> str
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:
-    """One alert before and after a cycle, and the rule that judged it; no rule when it was removed."""
+    """An alert before and after a cycle, and the rule that evaluated it; no rule if it was removed."""
 
     before: Alert | None
     after: Alert
     rule: Rule | None
     restated: Decimal | None = None
-    """What the notified value is by the bills as they are now; None where that cannot be said or none was notified."""
+    """The notified value by the current bills; None if that is unknown or none was notified."""
 
     @property
     def is_change(self) -> bool:
@@ -220,18 +220,18 @@ class Move:
 
     @property
     def is_turn(self) -> bool:
-        """Whether the turn of a calendar period ended the alert."""
+        """Whether the alert ended with its calendar period."""
         return self.after.state is AlertState.RESOLVED and self.after.reason.startswith(_TURN)
 
     @property
     def arrow(self) -> str:
-        """The change of state as logs show it, `pending -> firing (critical)`; empty where state and severity stay."""
+        """The change of state for logs, `pending -> firing (critical)`; empty if state and severity are unchanged."""
         move = moved(self.before, self.after)
         return move.text if move.before != move.after else ""
 
 
 def moved(before: Alert | None, after: Alert) -> Moved:
-    """Return how an alert stands after a cycle, for its history."""
+    """Return an alert's state after a cycle, for its history."""
     return Moved(
         before=_standing(before) if before is not None else None,
         after=_standing(after),
@@ -256,17 +256,17 @@ def step_rule(
     rule: Rule, samples: list[Sample], alerts: Mapping[str, Alert], open_groups: Mapping[Labels, Alert], now: datetime
 ) -> list[Move]:
     """
-    Move every alert of one rule.
+    Advance every alert of one rule.
 
     Args:
-        samples: Of one evaluation of the rule; at most one a group.
-        alerts: Every stored alert of the rule by fingerprint, resolved ones included (they count episodes).
+        samples: The rule's evaluation; at most one sample for each group.
+        alerts: Every stored alert of the rule by fingerprint, including resolved ones, which number episodes.
         open_groups: The open ones among them by group.
     """
     moves = []
     for sample in samples:
         if not rule.has_keys_of(sample.group):
-            # A watched group of an earlier `group_by`: it ends below, with its own reason.
+            # A group of an earlier `group_by`: it ends below, with its own reason.
             continue
         before = alerts.get(fingerprint(rule.name, sample.group))
         after = step(before, sample, rule, now)
@@ -282,7 +282,7 @@ def step_rule(
 def end_orphans(
     alerts: Mapping[str, Alert], rules: Mapping[str, Rule], accounts: Collection[str], now: datetime
 ) -> list[Move]:
-    """Resolve the open alerts that nothing judges any more: the rule is gone or disabled, or the account is."""
+    """Resolve the open alerts that nothing evaluates any more: the rule or account was removed or disabled."""
     moves = []
     for alert in alerts.values():
         if alert.state is AlertState.RESOLVED:

@@ -1,6 +1,6 @@
 """
 Why notifications of firing alerts are withheld: silences, inhibitions, routes without a receiver, quiet hours and
-acknowledgements, all as `Muted` values. They are made and put into words here alone.
+acknowledgements, all as `Muted` values. Only this module creates them and puts them into words.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -15,16 +15,16 @@ from alertd.core.muted import Muted, MuteKind
 from alertd.core.words import format_instant
 
 Holds = Mapping[str, Mapping[str, datetime]]
-"""By fingerprint the receivers whose quiet hours hold notifications of an alert, each with their end."""
+"""Receivers whose quiet hours hold notifications of an alert, with their ends, by fingerprint."""
 NO_RECEIVER = Muted(kind=MuteKind.NO_RECEIVER)
 
 
 class Mutes:
     """
-    The silences and inhibitions of one moment.
+    The silences and inhibitions at one moment.
 
     Args:
-        alerts: All there are: what fires may inhibit.
+        alerts: All alerts, since firing ones may inhibit.
     """
 
     def __init__(
@@ -39,12 +39,12 @@ class Mutes:
         self._now = now
 
     def noted(self, alert: Alert) -> Alert:
-        """Return the alert with what mutes it now; nothing mutes one that does not fire."""
+        """Return the alert with what mutes it now; only firing alerts can be muted."""
         muted = self._of(alert) if alert.state is AlertState.FIRING else None
         return alert if alert.muted == muted else replace(alert, muted=muted)
 
     def _of(self, alert: Alert) -> Muted | None:
-        """Return the silence that mutes an alert, else the inhibition: what somebody asked for comes first."""
+        """Return the silence that mutes an alert, else the inhibition: a person's request takes precedence."""
         if not self._silences and not self._inhibitors:
             return None
         labels = matchable(alert)
@@ -57,7 +57,7 @@ class Mutes:
         return Muted(kind=MuteKind.INHIBITION, id=source.fingerprint, by=source.rule, comment=source.headline)
 
     def is_outspent(self, alert: Alert) -> bool:
-        """Return whether an alert has spent the further amount that ends its silence, and nobody was notified yet."""
+        """Return whether an alert has spent the further amount that ends its silence without a notification of it yet."""
         if not self._silences or alert.state is not AlertState.FIRING or alert.acknowledged_by is not None:
             return False
         labels = matchable(alert)
@@ -65,7 +65,7 @@ class Mutes:
 
 
 def silenced(silence: Silence) -> Muted:
-    """Return a silence as what mutes the alerts that it matches."""
+    """Return the `Muted` value of a silence."""
     return Muted(
         kind=MuteKind.SILENCE,
         id=silence.id,
@@ -77,7 +77,7 @@ def silenced(silence: Silence) -> Muted:
 
 
 def mutes_of(alert: Alert, holds: Holds) -> tuple[Muted, ...]:
-    """Return everything that withholds notifications of an alert now, the widest first; none where it does not fire."""
+    """Return everything that mutes an alert now, the broadest first; empty if it does not fire."""
     if alert.state is not AlertState.FIRING:
         return ()
     found = [alert.muted] if alert.muted is not None else []
@@ -89,7 +89,7 @@ def mutes_of(alert: Alert, holds: Holds) -> tuple[Muted, ...]:
 
 
 def mute_text(muted: Muted) -> str:
-    """Say for people what withholds notifications: `silenced by dana until 2026-01-11 13:05 UTC (run 12)`."""
+    """Describe what mutes an alert: `silenced by dana until 2026-01-11 13:05 UTC (run 12)`."""
     match muted.kind:
         case MuteKind.SILENCE:
             return f"silenced by {_silence_words(muted)}"
@@ -107,12 +107,12 @@ def mute_text(muted: Muted) -> str:
 
 
 def mutes_text(mutes: Iterable[Muted]) -> str:
-    """Say all of them; an empty text where there is none."""
+    """Describe all of them; an empty text if there are none."""
     return "; ".join(map(mute_text, mutes))
 
 
 def silence_text(silence: Muted) -> str:
-    """Say a silence behind its id: `51133ce0 by dana until 2026-01-11 13:05 UTC (run 12)`."""
+    """Describe a silence, after its id: `51133ce0 by dana until 2026-01-11 13:05 UTC (run 12)`."""
     return f"{silence.id} by {_silence_words(silence)}"
 
 

@@ -1,4 +1,4 @@
-"""Quiet hours: when a receiver wants nothing below critical, in its own time zone."""
+"""Quiet hours, in which a receiver gets nothing below critical, in its own time zone."""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, time, timedelta
@@ -12,50 +12,50 @@ _SOME_MONDAY = datetime(2026, 1, 12, tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class QuietHours:
-    """A part of some weekdays; one whose end is not after its start ends on the next day."""
+    """A period on some weekdays; if its end is not after its start, it ends on the next day."""
 
     days: frozenset[int]
-    """Weekdays on which it begins; Monday is 0."""
+    """Weekdays on which the period begins; Monday is 0."""
     start: time = time()
     end: time = time()
-    """Midnight is the end of the day."""
+    """End of the period; midnight is the end of the day."""
     timezone: str = "UTC"
 
     def end_of(self, now: datetime) -> datetime | None:
-        """Return when the quiet hours that hold now end, None where none do; aware, UTC."""
+        """Return when the current quiet hours end, aware, UTC; None outside quiet hours."""
         zone = ZoneInfo(self.timezone)
         today = now.astimezone(zone).date()
-        # Two days back: where a zone skipped a day, the night before it reaches into the one after.
+        # Two days back: if a zone skipped a day, the night before reaches into the day after.
         days = [day for day in (today - 2 * _DAY, today - _DAY, today) if day.weekday() in self.days]
         ends = [self._span(day, zone) for day in days if _exists(day, zone)]
         return max((end for start, end in ends if start <= now < end), default=None)
 
     def _span(self, day: date, zone: ZoneInfo) -> tuple[datetime, datetime]:
         last = day if self.end > self.start else day + _DAY
-        # Each end by itself: a clock change in between makes them an hour longer or shorter, not later.
+        # The end is computed separately: a clock change makes quiet hours longer or shorter, not later.
         start, end = (datetime.combine(on, at, zone) for on, at in ((day, self.start), (last, self.end)))
         return start.astimezone(UTC), end.astimezone(UTC)
 
 
 def _exists(day: date, zone: ZoneInfo) -> bool:
-    """Return whether a zone has a day: Samoa went from Thursday to Saturday, and had no Friday's quiet hours."""
+    """Return whether a zone has a day: Samoa once skipped a Friday, which had no quiet hours."""
     noon = datetime.combine(day, time(12), zone)
     return noon.astimezone(UTC).astimezone(zone).date() == day
 
 
 def quiet_until(hours: Iterable[QuietHours], now: datetime) -> datetime | None:
-    """Return when a receiver may be notified again, None where it may now; adjoining quiet hours count as one."""
+    """Return when a receiver may be notified again; None if it may now. Adjacent quiet hours count as one."""
     windows = tuple(hours)
     until: datetime | None = None
     while (later := max((end for window in windows if (end := window.end_of(until or now))), default=None)) is not None:
         if until is not None and later - now > 8 * _DAY:
-            # Quiet hours all week: with no end in sight nothing would ever be sent.
+            # Quiet hours all week: without an end nothing would ever be sent.
             return until
         until = later
     return until
 
 
 def is_always_quiet(hours: Iterable[QuietHours]) -> bool:
-    """Return whether quiet hours leave no gap in a week without clock changes: what they hold waits for a week."""
+    """Return whether quiet hours leave no gap in a week without clock changes, so that messages would wait for a week."""
     until = quiet_until(hours, _SOME_MONDAY)
     return until is not None and until - _SOME_MONDAY >= 7 * _DAY

@@ -10,22 +10,22 @@ class NotifyReason(StrEnum):
     RAISED = "severity raised"
     REPEAT = "still firing"
     ESCALATED = "escalated"
-    """It has fired for long and nobody acknowledged it."""
+    """It has been firing for long and nobody acknowledged it."""
     RESOLVED = "resolved"
     ACKNOWLEDGED = "acknowledged"
     ACTION = "action"
-    """What somebody had done about it has come to an end, well or not."""
+    """An action on it has finished, successfully or not."""
     CORRECTED = "corrected"
-    """A delivered message is corrected in place; nobody is notified anew."""
+    """A delivered message is corrected in place, without a new notification."""
     UPDATED = "updated"
-    """The first message is edited to show the present state; nobody is notified anew."""
+    """The first message is edited to show the current state, without a new notification."""
     STORM = "many alerts"
     UNDELIVERED = "undelivered"
-    """A copy for the fallback receiver of what another receiver could not take."""
+    """A copy for the fallback receiver of a notification that another receiver could not deliver."""
     TEST = "test"
     REPORT = "report"
 
     @property
     def is_edit(self) -> bool:
-        """Whether it changes a message that was delivered, instead of being a new one."""
+        """Whether it edits a delivered message instead of sending a new one."""
         return self in {NotifyReason.CORRECTED, NotifyReason.UPDATED}

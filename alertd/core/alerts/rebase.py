@@ -1,7 +1,7 @@
 """
-What a clock that ran ahead has dated into the future is dated to now: alerts, silences, bills and the books of them.
+Re-dates what a clock that was ahead has dated into the future: alerts, silences, bills and books.
 
-Left as they are, `for`, repeats, escalations and reads would wait for a day that may be years away.
+Otherwise `for`, repeats, escalations and reads would wait for a day that may be years away.
 """
 
 from collections.abc import Callable, Iterable
@@ -17,16 +17,16 @@ from alertd.core.spend.bill import TrackedBill
 from alertd.core.spend.ledger import CategoryBook, Suspicion
 
 AHEAD = timedelta(hours=1)
-"""What is dated less ahead is of a clock that was put right by a little, or of a moment after the cycle began."""
+"""Smaller differences come from small clock corrections, or from moments after the start of the cycle."""
 
 _Thing = TypeVar("_Thing", Alert, Silence, CategoryBook, TrackedBill)
 _END_OF_TIME = 1 << 40
-"""An hour after all others."""
+"""An hour later than all others."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rebased:
-    """What was dated into the future, as it is now."""
+    """Everything that was dated into the future, re-dated."""
 
     alerts: tuple[Alert, ...] = ()
     silences: tuple[Silence, ...] = ()
@@ -44,7 +44,7 @@ def rebase(
     bills: Iterable[TrackedBill],
     now: datetime,
 ) -> Rebased:
-    """Return what has to change of what is known, by a time that was checked."""
+    """Return the necessary changes, by a checked time."""
     return Rebased(
         alerts=_changed(alerts, now, rebased_alert),
         silences=_changed(silences, now, rebased_silence),
@@ -61,17 +61,17 @@ def _changed(
 
 
 def no_later(at: datetime, now: datetime) -> datetime:
-    """Return an instant, or now where it is ahead."""
+    """Return an instant, or now if it is in the future."""
     return now if at - now > AHEAD else at
 
 
 def no_later_if_any(at: datetime | None, now: datetime) -> datetime | None:
-    """Return an instant, or now where it is ahead; None where there is none."""
+    """Return an instant, or now if it is in the future; None for None."""
     return None if at is None else no_later(at, now)
 
 
 def rebased_bill(tracked: TrackedBill, now: datetime) -> TrackedBill:
-    """Return a monthly bill that was seen by now; the same object where it was."""
+    """Return a monthly bill without future instants; the same object if it has none."""
     after = replace(
         tracked,
         phases=tuple(replace(phase, since=no_later(phase.since, now)) for phase in tracked.phases),
@@ -81,7 +81,7 @@ def rebased_bill(tracked: TrackedBill, now: datetime) -> TrackedBill:
 
 
 def rebased_alert(alert: Alert, now: datetime) -> Alert:
-    """Return an alert none of whose instants lies ahead; the same object where none did."""
+    """Return an alert without future instants; the same object if it has none."""
     begun = alert.started_at
     last = max(
         begun,
@@ -92,7 +92,7 @@ def rebased_alert(alert: Alert, now: datetime) -> Alert:
         alert.escalated_at or begun,
         alert.acknowledged_at or begun,
     )
-    # Asked of every alert at every poll: a copy is made only where one is ahead.
+    # Called for every alert at every poll, so a copy is made only if needed.
     if last - now <= AHEAD:
         return alert
     return replace(
@@ -108,7 +108,7 @@ def rebased_alert(alert: Alert, now: datetime) -> Alert:
 
 
 def rebased_silence(silence: Silence, now: datetime) -> Silence:
-    """Return a silence that lasts as long as it was meant to from now on, where it was made ahead of now."""
+    """Return a silence that was made in the future with its intended duration from now on."""
     ahead = silence.created_at - now
     if ahead <= AHEAD:
         return silence
@@ -122,10 +122,10 @@ def rebased_silence(silence: Silence, now: datetime) -> Silence:
 
 def rebased_book(book: CategoryBook, now: datetime) -> CategoryBook:
     """
-    Return a book whose reads lie not ahead; the same object where none did.
+    Return a book without reads in the future; the same object if it has none.
 
-    What was read by a clock that ran ahead says nothing of the hours since: the last month is read again, and hours to
-    come count as unread.
+    Reads by a clock that was ahead say nothing about the hours since: the last month is read again, and future hours
+    count as unread.
     """
     after = replace(
         book,
@@ -144,7 +144,7 @@ def rebased_book(book: CategoryBook, now: datetime) -> CategoryBook:
             read_at=no_later_if_any(book.read_at, now),
             deep_read_at=None,
             full_read_at=None,
-            # Which read had a row first cannot be said any more: that teaches nothing about delays.
+            # It is unknown which read first had a row, so it cannot teach anything about delays.
             reads=tuple(span for span in book.reads if span.read_at - now <= AHEAD and span.end <= to_come.start),
         )
     return book if after == book else after

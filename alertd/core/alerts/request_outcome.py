@@ -1,7 +1,7 @@
 """
-What a request changes: from what is known to what is stored in one transaction. Pure.
+The changes that a request makes, to be stored in one transaction. Pure.
 
-Every change is by somebody, at a time, and says what it did.
+Every change has an author, a time and a description.
 """
 
 import re
@@ -25,14 +25,14 @@ from alertd.core.words import format_instant, quote
 
 _SHORTEST_PREFIX = 4
 _ONE_ALERT = re.compile(r"[0-9a-f]{16}|[0-9a-f]{4,15}\*")
-"""A fingerprint, or the beginning of one; other patterns may fit several."""
+"""A fingerprint or prefix; other patterns may match several."""
 _NAMED = 5
-"""So many alerts are named in an answer; the rest is counted."""
+"""Maximum number of alerts named in an answer; the others are counted."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Situation:
-    """All that a request may look at."""
+    """The data for a request."""
 
     alerts: Mapping[str, Alert]
     silences: Mapping[str, Silence]
@@ -44,19 +44,19 @@ class Situation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RequestOutcome:
-    """What a request changes, to be stored in one transaction."""
+    """The changes of a request, to be stored in one transaction."""
 
     text: str
-    """What was done, for the person who asked."""
+    """What was done, for the requester."""
     change: AlertChange | None
-    """The same for the history of the alerts; None where there was nothing to do."""
+    """The same for the alerts' history; None if nothing was done."""
     alerts: tuple[Alert, ...] = ()
-    """Changed ones, as they are now."""
+    """The changed alerts, in their new state."""
     silences: tuple[Silence, ...] = ()
     action: ActionRequest | None = None
-    """The row that answers a request for an action."""
+    """The row of the action request."""
     is_new: bool = False
-    """That row is to be stored: nobody had asked for it before."""
+    """Whether that row is new and to be stored."""
 
 
 def carry_out(request: Request, situation: Situation) -> RequestOutcome:
@@ -64,7 +64,7 @@ def carry_out(request: Request, situation: Situation) -> RequestOutcome:
     Return what a request changes.
 
     Raises:
-        RequestError: It names nothing there is, or asks for what makes no sense.
+        RequestError: It names something that does not exist, or makes no sense.
     """
     check(request, situation.now)
     match request:
@@ -80,10 +80,10 @@ def carry_out(request: Request, situation: Situation) -> RequestOutcome:
 
 def find_alert(alerts: Mapping[str, Alert], fingerprint: str) -> Alert:
     """
-    Return the alert of a fingerprint, or of the beginning of one.
+    Return the alert with a fingerprint or fingerprint prefix.
 
     Raises:
-        RequestError: There is none, or more than one.
+        RequestError: No alert matches, or several do.
     """
     return alerts[_find(alerts, fingerprint, "alert", "`alertd alerts --all` lists them")]
 
@@ -114,7 +114,7 @@ def _acknowledge(request: Acknowledge, situation: Situation) -> RequestOutcome:
         text = f"{name}: acknowledgement taken back by {request.by}. It is repeated again."
         return RequestOutcome(text=text, change=Unacknowledged(by=request.by), alerts=(after,))
     if alert.acknowledged_by is not None:
-        # Pressed twice, or by two people: the first one has it.
+        # Pressed twice, or by two people: the first one counts.
         text = f"{name} was acknowledged by {alert.acknowledged_by} already: {alert.headline}"
         return RequestOutcome(text=text, change=None)
     after = replace(alert, acknowledged_by=request.by, acknowledged_at=situation.now)
@@ -156,10 +156,10 @@ def _add_silence(request: AddSilence, situation: Situation) -> RequestOutcome:
 
 def _named_alert(matcher: tuple[str, Patterns], situation: Situation) -> tuple[str, Patterns]:
     """
-    Return a matcher with the full fingerprint where it names one alert by the beginning of it.
+    Return a matcher with the full fingerprint if it names one alert by a prefix.
 
     Raises:
-        RequestError: No alert begins so, or more than one.
+        RequestError: No fingerprint has the prefix, or several do.
     """
     name, patterns = matcher
     if name != "fingerprint" or len(patterns.texts) != 1 or not _ONE_ALERT.fullmatch(patterns.texts[0]):
@@ -200,7 +200,7 @@ def _named(alerts: Sequence[Alert]) -> str:
 
 
 def _unknown_labels(request: AddSilence, situation: Situation) -> str:
-    """Return a hint where a matcher names what no alert so far has: most likely it is misspelt."""
+    """Return a hint if a matcher names a value that no alert has had so far, probably a typo."""
     known = {name for alert in situation.alerts.values() for name in matchable(alert)}
     unknown = [name for name, _ in request.matchers if known and name not in known]
     return "".join(
@@ -217,7 +217,7 @@ def _expire_silence(request: ExpireSilence, situation: Situation) -> RequestOutc
 
 
 def _with_silence(silence: Silence, situation: Situation, *, text: str, change: AlertChange) -> RequestOutcome:
-    """Return the change, with every alert that is silenced by it now, or is not any more; others are not touched."""
+    """Return the change, with every alert that is now silenced by it or no longer is."""
     silences = {**situation.silences, silence.id: silence}
     mutes = Mutes(silences.values(), situation.inhibitions, situation.alerts, situation.now)
     holding = replace(silence, expired_at=None)

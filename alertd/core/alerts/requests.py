@@ -1,9 +1,9 @@
 """
-What people ask for: to acknowledge an alert, to add and to end silences, to have its action done. Pure: from text to a
+Requests of people: acknowledge an alert, add and end silences, have an action carried out. Pure: from text to a
 request.
 
-Commands, Slack and the status page hand in text, and everything that they accept is decided here, so that all of them
-accept the same. `check` holds the bounds; requests that another process made are held to them as well.
+Commands, Slack and the status page pass text in, and everything that they accept is decided here, so that all of them
+accept the same. `check` enforces the limits, also for requests that another process made.
 """
 
 import re
@@ -21,15 +21,15 @@ from alertd.core.times import parse_duration, parse_instant, parse_zone
 from alertd.core.words import format_instant, quote
 
 LONGEST_SILENCE = timedelta(days=3660)
-"""Ten years: whoever writes more has mistyped, and an end beyond the calendar cannot be stored."""
+"""Longest silence, ten years: anything longer is a typo, and an end beyond the calendar cannot be stored."""
 LONGEST_COMMENT = 200
-"""In characters: it is shown in one line of a list and of a message."""
+"""Maximum characters of a comment, which is shown in one line of lists and messages."""
 LONGEST_NAME = 100
-"""In characters: of who asks."""
+"""Maximum characters of the requester's name."""
 LONGEST_PATTERNS = 2000
-"""In characters: of the values of one matcher."""
+"""Maximum characters of the values of one matcher."""
 MOST_MATCHERS = 20
-"""Each is a label; no alert has so many."""
+"""Maximum number of matchers; no alert has as many labels."""
 PERIOD_ENDS = {
     "day-end": Period.DAY,
     "week-end": Period.WEEK,
@@ -37,7 +37,7 @@ PERIOD_ENDS = {
     "quarter-end": Period.QUARTER,
 }
 RESOLVED = "resolved"
-"""The end of a silence that lasts until what fires now has ended."""
+"""The end of a silence that lasts until the currently firing alerts have ended."""
 _FINGERPRINT = re.compile("[0-9a-f]{4,16}")
 _WHOLE_FINGERPRINT = 16
 _HEX_DIGITS = frozenset("0123456789abcdef")
@@ -45,7 +45,7 @@ _LABEL_NAME = re.compile("[a-zA-Z_][a-zA-Z0-9_]{0,99}")
 _EXAMPLE_VALUE = re.compile(r"[A-Za-z0-9_.@*?!,-]{1,60}")
 _EPISODE = re.compile("[0-9]{1,9}")
 _ENDS = "24h, month-end, resolved, a time like 2026-12-01T08:00Z, or an amount like +$200"
-# Format characters that turn the order of what is read: an author could be made to look like another one.
+# Format characters that change the reading order, which could make one author look like another.
 _TURNING = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNSEEN = frozenset({"Cc", "Cs", "Zl", "Zp"})
 _TOO_LONG = f"the longest is {LONGEST_SILENCE.days}d"
@@ -54,25 +54,25 @@ T = TypeVar("T")
 
 
 class RequestError(Exception):
-    """It cannot be done as asked; the text says why and what to do instead."""
+    """A request cannot be carried out; the text says why and what to do instead."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Acknowledge:
-    """Somebody acknowledged an alert: it is not repeated and not escalated until its severity rises."""
+    """Acknowledges an alert: it is neither repeated nor escalated until its severity rises."""
 
     fingerprint: str
     """Or the beginning of one that no other shares."""
     by: str
     undo: bool = False
-    """Take an acknowledgement back."""
+    """Withdraw an acknowledgement."""
     episode: int | None = None
-    """The life of the alert that it is about; None for the present one."""
+    """The episode of the alert; None for the current one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AddSilence:
-    """Withhold notifications of what matches; at least one of the three ends is given."""
+    """Mutes notifications of matching alerts; at least one of the three ends is given."""
 
     id: str
     matchers: tuple[tuple[str, Patterns], ...]
@@ -80,11 +80,11 @@ class AddSilence:
     comment: str = ""
     ends_at: datetime | None = None
     until_resolved: bool = False
-    """Only of what fires now, until it ends."""
+    """Only for alerts firing now, until they end."""
     until_spend: Usd | None = None
-    """Only of what fires now, until it costs so much more, or ends; in 1e-10 USD."""
+    """Only for alerts firing now, until they end or cost this much more, in 1e-10 USD."""
     episode: int | None = None
-    """The life of the alert that it is about, where it is about one; None for the present one."""
+    """The episode, if it is about one alert; None for the current one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,10 +101,10 @@ Request = Acknowledge | AddSilence | ExpireSilence | Act
 
 class RequestTextError(RequestError):
     """
-    What was written is no request.
+    A text is not a valid request.
 
     Args:
-        part: The part of the request that is wrong, named as the field that holds it.
+        part: The name of the request's field that is wrong.
     """
 
     def __init__(self, part: str, text: str) -> None:
@@ -114,12 +114,12 @@ class RequestTextError(RequestError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SilenceText:
-    """A silence as somebody wrote it; what was not written is empty. Where there are several ends, the first counts."""
+    """A silence as written; absent parts are empty. Of several ends, the earliest counts."""
 
     matchers: Sequence[str] = ()
-    """Each `label=value`, or a fingerprint, or the beginning of one."""
+    """Each is `label=value`, a fingerprint, or a prefix of one."""
     alert: str = ""
-    """The fingerprint of the one alert that it is about, in place of matchers."""
+    """The fingerprint of the single alert, instead of matchers."""
     by: str
     lasting: str = ""
     """A duration."""
@@ -129,13 +129,13 @@ class SilenceText:
     """An amount in USD."""
     comment: str = ""
     timezone: str = "UTC"
-    """Whose calendar the periods are of."""
+    """The time zone of the calendar periods."""
     episode: str = ""
-    """Which life of the alert it is about; the present one where it is empty."""
+    """The episode of the alert; empty for the current one."""
 
 
 def end_parts(text: str) -> dict[str, str]:
-    """Return an end of any kind as the field of `SilenceText` that it belongs to."""
+    """Return an end of any kind in the field of `SilenceText` that it belongs to."""
     if text.startswith(("+", "$")):
         return {"until_spend": text}
     if text in {*PERIOD_ENDS, RESOLVED} or "-" in text[1:]:
@@ -145,7 +145,7 @@ def end_parts(text: str) -> dict[str, str]:
 
 def split_silence(words: Sequence[str], *, by: str) -> SilenceText:
     """
-    Read a silence as a sentence: matchers, then its end, then why.
+    Parse a silence written as a sentence: matchers, then its end, then the reason.
 
     Raises:
         RequestTextError: There are no matchers, or nothing comes after them.
@@ -162,7 +162,7 @@ def split_silence(words: Sequence[str], *, by: str) -> SilenceText:
 def _is_matcher(word: str, *, is_first: bool) -> bool:
     if "=" in word:
         return True
-    # 1000d could be the beginning of a fingerprint as well: behind a matcher it is how long.
+    # 1000d could also be a fingerprint prefix: after a matcher it is a duration.
     is_end = not is_first and re.fullmatch("[0-9]+d", word) is not None
     return _FINGERPRINT.fullmatch(word.lower()) is not None and not is_end
 
@@ -172,7 +172,7 @@ def parse_silence(written: SilenceText, *, id: str, now: datetime) -> AddSilence
     Read a silence.
 
     Raises:
-        RequestTextError: A part of it cannot be read, or is out of bounds.
+        RequestTextError: A part of it cannot be parsed or is out of bounds.
         RequestError: It would be over already.
     """
     request = AddSilence(
@@ -191,11 +191,11 @@ def parse_silence(written: SilenceText, *, id: str, now: datetime) -> AddSilence
 
 def parse_acknowledgement(fingerprint: str, *, by: str, undo: bool = False, episode: str = "") -> Acknowledge:
     """
-    Read the request to acknowledge an alert, or to take that back.
+    Parse the request to acknowledge an alert, or to withdraw that.
 
     Raises:
         RequestTextError: A part of it cannot be read.
-        RequestError: There can be no alert of that name.
+        RequestError: No alert can have that name.
     """
     name = _digits(fingerprint, "alert", "`alertd alerts --all` lists them")
     request = Acknowledge(fingerprint=name, by=_line(by), undo=undo, episode=_episode(episode))
@@ -205,11 +205,11 @@ def parse_acknowledgement(fingerprint: str, *, by: str, undo: bool = False, epis
 
 def parse_expiry(id: str, *, by: str) -> ExpireSilence:  # noqa: A002 -- the field's name
     """
-    Read the request to end a silence.
+    Parse the request to end a silence.
 
     Raises:
         RequestTextError: A part of it cannot be read.
-        RequestError: There can be no silence of that name.
+        RequestError: No silence can have that name.
     """
     request = ExpireSilence(id=_digits(id, "active silence", "`alertd silence list` shows them"), by=_line(by))
     _check_line("by", request.by)
@@ -218,7 +218,7 @@ def parse_expiry(id: str, *, by: str) -> ExpireSilence:  # noqa: A002 -- the fie
 
 def check(request: Request, now: datetime) -> None:
     """
-    Hold a request to the bounds, whoever made it.
+    Check a request against the limits, whoever made it.
 
     Raises:
         RequestTextError: It is out of bounds.
@@ -351,7 +351,7 @@ def _values(name: str, value: str) -> Iterator[str]:
 
 
 def _ends(written: SilenceText, now: datetime) -> Iterator[datetime]:
-    """Yield the instants that end a silence; those that its alerts decide are none."""
+    """Yield the instants that end a silence; ends that its alerts decide have none."""
     zone = _read("timezone", parse_zone, written.timezone)
     if written.lasting:
         lasting = _read("lasting", parse_duration, written.lasting)
@@ -377,7 +377,7 @@ def _amount(text: str) -> Usd:
 
 
 def _read(part: str, parse: Callable[[str], T], text: str, *, ways: str = "") -> T:
-    """Read a part with a parser that raises ValueError."""
+    """Parse a part with a function that raises ValueError."""
     try:
         return parse(text)
     except ValueError as error:

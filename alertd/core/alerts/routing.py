@@ -10,12 +10,12 @@ from alertd.core.key import Key
 from alertd.core.labels import matches_all
 
 OWNER = "owner"
-"""In `notify`, the person or channel behind the owner of what the alert is about; no receiver has this name."""
+"""In `notify`, the person or channel of the alert's owner; no receiver may have this name."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Route:
-    """One entry of `routes:`; a label that it names must match."""
+    """One entry of `routes:`; every label that it names must match."""
 
     match: Annotated[
         Matchers,
@@ -30,7 +30,7 @@ class Route:
 
 
 def matching_routes(labels: Mapping[str, str], routes: Iterable[Route]) -> list[tuple[int, Route]]:
-    """Return the routes of an alert with their places from 1: the first match, and later ones as `continue` says."""
+    """Return an alert's routes with their positions from 1: the first match, and later ones with `continue`."""
     found = []
     for number, entry in enumerate(routes, 1):
         if matches_all(dict(entry.match), labels):
@@ -42,9 +42,9 @@ def matching_routes(labels: Mapping[str, str], routes: Iterable[Route]) -> list[
 
 def route(labels: Mapping[str, str], routes: Iterable[Route], *, default: tuple[str, ...]) -> tuple[str, ...]:
     """
-    Return the receivers of the first matching route, and of later ones where it says `continue`; else the default.
+    Return the receivers of the first matching route, and of later ones after `continue`; else the default.
 
-    Each receiver comes once, in the order of the routes.
+    Each receiver occurs once, in the order of the routes.
     """
     found = matching_routes(labels, routes)
     if not found:

@@ -1,1 +1,1 @@
-"""From a notification that is due to a message in the outbox: words are chosen here, once."""
+"""From a due notification to a message in the outbox: all texts are chosen here."""

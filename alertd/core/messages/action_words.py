@@ -1,4 +1,4 @@
-"""The words of what was done about an alert: in its own message, in its thread, in lists."""
+"""The texts about an action on an alert: in its message, in its thread, in lists."""
 
 from alertd.core.actions import ActionRequest, ActionState, Verb
 from alertd.core.words import format_instant
@@ -10,14 +10,14 @@ _UNKNOWN = {Verb.STOP: "Not known whether it stopped", Verb.START: "Not known wh
 
 
 def action_step(request: ActionRequest) -> str:
-    """Return the step that a request has reached, as histories name it."""
+    """Return the step that a request has reached, for histories."""
     if request.state is ActionState.REQUESTED:
         return f"{request.verb.value} of {request.name} requested by {request.by}"
     return f"{request.verb.value} of {request.name}: {request.state.value}"
 
 
 def action_title(request: ActionRequest) -> str:
-    """Return in a line what has become of a request, who asked for it, and of what."""
+    """Return a line with a request's state, its author and its instance."""
     match request.state:
         case ActionState.DONE:
             return f"{_DONE[request.verb]} by {request.by}: {request.name}"
@@ -40,7 +40,7 @@ def action_line(request: ActionRequest) -> str:
 
 
 def action_lines(request: ActionRequest) -> tuple[str, ...]:
-    """Return what the thread says at the end: who and when, what the API confirms, what it cost until then."""
+    """Return the thread's final text: who and when, what the API confirms, what it cost until then."""
     ended = f", ended {format_instant(request.finished_at)}" if request.finished_at is not None else ""
     lines = [f"Asked for by {request.by} {format_instant(request.requested_at)}{ended}."]
     if request.detail:

@@ -1,7 +1,7 @@
 """
-The words of messages: from alerts to `Message`, once, the same for every channel.
+The texts of messages: from alerts to `Message`, the same for every channel.
 
-A message answers in this order: what, whose, how much, against which threshold; why; what to do; how sure it is.
+A message answers in this order: what, whose, how much, against which threshold; why; what to do; how certain it is.
 """
 
 import re
@@ -44,10 +44,10 @@ def compose_alert(
     acting: Acting = NO_ACTIONS,
 ) -> Message:
     """
-    Say one alert's beginning, rise, repeat or end, what was done about it, and what may be.
+    Compose the message for an alert's beginning, rise, repeat or end, with requests made and actions offered.
 
     Args:
-        timezone: By whose clock it is read.
+        timezone: The reader's time zone.
     """
     clock = Clock(timezone=timezone, now=now)
     title = _title(alert, rule, reason, headline)
@@ -76,10 +76,10 @@ def compose_alert(
 
 def compose_action(request: ActionRequest, shown: Message) -> Message:
     """
-    Say what came of a request for an action.
+    Compose the message for the outcome of an action request.
 
     Args:
-        shown: The message of its alert, as it is.
+        shown: The current message of its alert.
     """
     return replace(
         shown,
@@ -116,9 +116,9 @@ def _title(alert: Alert, rule: Rule | None, reason: NotifyReason, headline: str)
 
 def against(alert: Alert, rule: Rule | None) -> str:
     """
-    Name the threshold where it is reached, or where an alert ends that is held by hysteresis.
+    Return the threshold reached, or where an alert that is held by hysteresis ends.
 
-    Only where it is of the value's kind; days and hours say enough in the headline.
+    Only if it has the value's unit; days and hours are in the headline.
     """
     if alert.threshold is None or alert.unit not in {Unit.USD, Unit.RATIO}:
         return ""
@@ -130,7 +130,7 @@ def against(alert: Alert, rule: Rule | None) -> str:
 
 
 def _end_of(alert: Alert, rule: Rule | None) -> Decimal | None:
-    """Return where the severity is left whose threshold is not reached; None where something else holds it."""
+    """Return the value at which a severity ends whose threshold is not reached; None if something else holds it."""
     if alert.threshold is None or rule is None:
         return None
     part = rule.resolve_below
@@ -143,7 +143,7 @@ def _end_of(alert: Alert, rule: Rule | None) -> Decimal | None:
 
 
 def _first_lines(alert: Alert, rule: Rule | None, reason: NotifyReason, clock: Clock) -> tuple[str, ...]:
-    """Return what is read within five seconds: what it costs now, since when, whose it is."""
+    """Return the lines for the first five seconds: what it costs now, since when, whose it is."""
     is_over = alert.state is AlertState.RESOLVED
     lines = [rate_line(alert.rate, clock)] if alert.rate is not None and not is_over else []
     lines += [alert.corrected] if alert.corrected and reason.is_edit else []
@@ -158,7 +158,7 @@ def _first_lines(alert: Alert, rule: Rule | None, reason: NotifyReason, clock: C
 
 
 def _people_lines(alert: Alert) -> tuple[str, ...]:
-    """Return who looks after it, and what withholds its notifications."""
+    """Return who acknowledged it, and what mutes it."""
     lines = []
     if alert.acknowledged_by is not None and alert.state is not AlertState.RESOLVED:
         since = f", {format_instant(alert.acknowledged_at)}" if alert.acknowledged_at is not None else ""
@@ -169,7 +169,7 @@ def _people_lines(alert: Alert) -> tuple[str, ...]:
 
 
 def _standing(alert: Alert, reason: NotifyReason, now: datetime) -> str:
-    """Return whose it is and since when it fires: `Team platform · firing since <instant>.`."""
+    """Return its team and since when it fires: `Team platform · firing since <instant>.`."""
     team = dict(alert.labels).get("team", "")
     whose = f"Team {team}" if team else ""
     if alert.state is AlertState.RESOLVED:
@@ -184,11 +184,11 @@ def _standing(alert: Alert, reason: NotifyReason, now: datetime) -> str:
 
 
 def _last_lines(alert: Alert, rule: Rule | None) -> tuple[str, ...]:
-    """Return what is read by who has to do something: why, what for, what is missing, what to do."""
+    """Return the lines for whoever has to act: why, what for, what is missing, what to do."""
     lines = [f"Why: {alert.reason}."] if alert.reason else []
     if rule is not None and rule.description:
         lines.append(rule.description)
-    # What the value ended is complete; what anything else ended may not be.
+    # The data is complete if the value ended the alert; otherwise it may not be.
     if alert.caveats and (alert.reason or alert.state is not AlertState.RESOLVED):
         lines.append(f"Not complete: {'; '.join(alert.caveats)}.")
     if rule is not None and rule.ADVICE and alert.state is not AlertState.RESOLVED:
@@ -204,7 +204,7 @@ def _end_line(alert: Alert, now: datetime) -> str:
 
 
 def _fields(alert: Alert, title: str) -> tuple[Field, ...]:
-    """Return what is known beside the title: nothing that it says already is said again."""
+    """Return further facts, without those in the title."""
     is_last = alert.state is AlertState.RESOLVED and alert.reason
     fields = [Field(name="Last value" if is_last else "Value", text=format_value(alert.value, alert.unit))]
     if alert.expected is not None:
@@ -212,7 +212,7 @@ def _fields(alert: Alert, title: str) -> tuple[Field, ...]:
     if alert.threshold is not None and alert.is_reached:
         name = f"Threshold ({alert.severity.label})"
         fields.append(Field(name=name, text=format_value(alert.threshold, alert.unit)))
-    # Nothing is no number to read where it has just begun, and no limit where anything is too much.
+    # Zero is not worth showing as a value that has just begun, or as a threshold that any amount exceeds.
     is_time = alert.unit in {Unit.DAYS, Unit.HOURS} and not alert.is_below
     fields = [field for field in fields if not (is_time and field.text in {"0 d", "0 h"})]
     fields += (Field(name=name, text=text) for name, text in alert.facts)
@@ -220,7 +220,7 @@ def _fields(alert: Alert, title: str) -> tuple[Field, ...]:
 
 
 def _is_said(text: str, title: str) -> bool:
-    """Return whether a title holds a text as words of its own, and not as a part of others."""
+    """Return whether a title contains a text as whole words."""
     return re.search(rf"(?<![\w.,$-]){re.escape(text)}(?![\w-]|[.,]\w)", title) is not None
 
 
@@ -252,7 +252,7 @@ def _links(alert: Alert, rule: Rule | None, targets: LinkTargets, acting: Acting
 
 
 def console_link(alert: Alert, targets: LinkTargets, acting: Acting = NO_ACTIONS) -> tuple[Link, ...]:
-    """Return the link to the vendor's page of what an alert's owner has there; none where there is no such page."""
+    """Return the link to the vendor's page of an alert's owner; none without such a page."""
     owner = dict(alert.group).get("owner", "")
     if not owner:
         return ()
@@ -265,7 +265,7 @@ def console_link(alert: Alert, targets: LinkTargets, acting: Acting = NO_ACTIONS
 
 
 def status_link(url: str) -> tuple[Link, ...]:
-    """Return the link to the status page; none where it has no address."""
+    """Return the link to the status page; none without its URL."""
     return (Link(text="Status page", url=url),) if url else ()
 
 
@@ -312,7 +312,7 @@ def facts_of(alert: Alert, rule: Rule | None, headline: str, targets: LinkTarget
 
 
 def compose_undelivered(message: Message, *, receiver: str, why: str, now: datetime) -> Message:
-    """Return for the fallback receiver what another one could not take, and why."""
+    """Return the fallback receiver's copy of what another receiver could not deliver, and why."""
     return replace(
         message,
         reason=NotifyReason.UNDELIVERED,
@@ -323,7 +323,7 @@ def compose_undelivered(message: Message, *, receiver: str, why: str, now: datet
 
 
 def compose_test(receiver: str, *, now: datetime) -> Message:
-    """Say that a receiver works; marked so that nobody takes it for an alert."""
+    """Compose a test message, marked so that nobody takes it for an alert."""
     return Message(
         reason=NotifyReason.TEST,
         severity=Severity.INFO,
@@ -336,12 +336,12 @@ def compose_test(receiver: str, *, now: datetime) -> Message:
 
 
 def fold(waiting: Sequence[Message], newer: Message) -> Message:
-    """Add to a newer message what waited and was never sent, so that nothing is dropped and nothing sent twice."""
+    """Add waiting, never-sent messages to a newer one, so that nothing is lost and nothing sent twice."""
     history = [line for message in waiting for line in late_history(message)]
     reason = newer.reason
     unsent = [message.reason for message in waiting if not message.reason.is_edit]
     if reason is NotifyReason.CORRECTED and unsent:
-        # What was never sent needs no correction: it is sent as it should have been.
+        # An unsent message needs no correction: it is sent correctly.
         reason, newer = unsent[-1], replace(newer, lines=newer.lines[1:])
     if any(message.reason is NotifyReason.FIRST for message in waiting) and not newer.is_resolved:
         reason = NotifyReason.FIRST
@@ -349,7 +349,7 @@ def fold(waiting: Sequence[Message], newer: Message) -> Message:
 
 
 def late_history(message: Message) -> tuple[str, ...]:
-    """Return the history of what is sent late, with what it was when it became due."""
+    """Return the history of a late message, with its content when it became due."""
     if message.reason.is_edit:
         return message.history
     before, at = f"Delivered late: {message.reason.value} (", f") {format_instant(message.created_at)}."

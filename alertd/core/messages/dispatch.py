@@ -2,7 +2,7 @@
 From what changed to what is to be sent: what is due, what is withheld and why, who is notified, as one message or a
 storm, and what is folded together.
 
-It builds outbox entries; it sends nothing and stores nothing.
+It builds outbox entries, without sending or storing.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -31,24 +31,24 @@ from alertd.core.messages.storm import FIRST_POLL, compose_storm
 from alertd.core.rules.base import Rule
 
 STORM_OF_RULE = 5
-"""More alerts of one rule than this, due for one receiver in one cycle, go out as one message."""
+"""If more alerts of a rule are due for a receiver in a cycle, they are sent as one message."""
 STORM_AT_FIRST = 2
-"""In the first cycle of a fresh store, more than this in all."""
+"""The same for the total in the first cycle of a new store."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decisions:
-    """What one cycle decided; stored in one transaction."""
+    """The decisions of one cycle, stored in one transaction."""
 
     alerts: tuple[Alert, ...]
-    """Every alert that changed, as it is now."""
+    """Every changed alert, in its new state."""
     moves: tuple[Move, ...]
-    """The same with what they were before, for history and log."""
+    """The same with their previous states, for history and log."""
     entries: tuple[OutboxEntry, ...]
     folded: Mapping[str, tuple[int, ...]]
-    """Delivery key of a new entry to the ids of the waiting ones that it takes over."""
+    """The ids of the waiting entries that a new entry includes, by its delivery key."""
     held: Mapping[int, datetime]
-    """Id of a waiting entry that quiet hours hold to when it may be sent, where that changed."""
+    """New send times of waiting entries held by quiet hours, by id, if changed."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,26 +57,26 @@ class _Due:
     reason: NotifyReason
     headline: str
     chart: Callable[[], Chart | None]
-    """Drawn when a message is composed that shows it, once for all who get it."""
+    """Draws a chart when a message that shows it is composed, once for all recipients."""
 
 
-def no_chart(alert: Alert, rule: Rule | None) -> Chart | None:  # noqa: ARG001 # where there is nothing to draw from
+def no_chart(alert: Alert, rule: Rule | None) -> Chart | None:  # noqa: ARG001 # without data
     """Draw nothing."""
     return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dispatcher:
-    """By what messages are decided on and written at one moment: whom they can reach, and what they are made of."""
+    """Decides on messages and writes them at one moment: holds whom they can reach, and their contents."""
 
     audience: Audience
     install_id: str
     headline_of: Callable[[Alert, Rule | None], str]
     """The rule's own summary, rendered, or the alert's headline."""
     chart_of: Callable[[Alert, Rule | None], Chart | None] = no_chart
-    """The picture that goes with an alert; asked only for messages that show it."""
+    """Draws an alert's chart; called only for messages that show it."""
     acting: Acting = NO_ACTIONS
-    """What may be done about alerts, and what was."""
+    """Actions that are offered and those that were requested."""
     now: datetime
 
     def decide(
@@ -92,16 +92,16 @@ class Dispatcher:
         Decide what to store and to send after the alerts moved.
 
         Args:
-            moves: What the evaluation saw of each alert.
-            alerts: By fingerprint, as stored before the moves: what fires and was not evaluated inhibits too.
-            silences: All that may still be active.
+            moves: The evaluation's move of each alert.
+            alerts: Alerts before the moves, by fingerprint: firing ones that were not evaluated inhibit too.
+            silences: All silences that may be active.
             waiting: Open outbox entries, oldest first.
-            is_first_cycle: The store has never seen a finished cycle.
+            is_first_cycle: Whether the store has never had a finished cycle.
         """
         present = {**alerts, **{move.after.fingerprint: move.after for move in moves}}
         mutes = Mutes(silences, self.audience.inhibitions, present, self.now)
         dues: dict[Address, list[_Due]] = {}
-        # Nearly all alerts at nearly every poll are as they were.
+        # At most polls nearly all alerts are unchanged.
         moving = [move for move in moves if not _is_as_it_was(move, mutes, self.now)]
         after = [self._noted(move, mutes, dues) for move in sorted(moving, key=_worst_first)]
         for move in filter(_looks_different, after):
@@ -126,9 +126,9 @@ class Dispatcher:
 
     def entries_of_request(self, changes: Sequence[Move]) -> list[OutboxEntry]:
         """
-        Return what receivers that can change messages are to show after somebody acknowledged or silenced.
+        Return the message updates for receivers that can edit after an acknowledgement or silence.
 
-        The first message shows the present state, and an acknowledgement is posted in its thread.
+        The first message shows the current state, and an acknowledgement is posted in its thread.
         """
         entries = []
         for move in filter(_looks_different, changes):
@@ -143,9 +143,9 @@ class Dispatcher:
 
     def entries_of_action(self, request: ActionRequest, alert: Alert, rule: Rule | None) -> list[OutboxEntry]:
         """
-        Return what receivers that can change messages are to show of a request's step.
+        Return the message updates for receivers that can edit after a step of an action request.
 
-        The first message shows what is done about its alert now, and its thread what came of it in the end.
+        The first message shows the current step, and its thread the final outcome.
         """
         others = tuple(one for one in self.acting.requests if one.id != request.id)
         stepped = replace(self, acting=replace(self.acting, requests=(*others, request)))
@@ -159,9 +159,9 @@ class Dispatcher:
         self, entry: OutboxEntry, *, alerts: Mapping[str, Alert], rules: Mapping[str, Rule]
     ) -> OutboxEntry:
         """
-        Return an entry that waited as it is to be sent: by how its alerts stand now, with what it was when it was due.
+        Return a waiting entry as it is to be sent: with the current state of its alerts, and what it was when due.
 
-        An alert whose end is to be sent by itself, and one that lives another life by now, is left as it was.
+        Alerts whose end is sent separately, or which are in another episode by now, are left unchanged.
         """
         message = entry.message
         moves = [
@@ -179,7 +179,7 @@ class Dispatcher:
             entry,
             message=replace(
                 fresh,
-                # A message that takes over others says so as before; without a picture of now an earlier one is better.
+                # The note on included messages stays; without a current chart, the earlier one is better.
                 reason=message.reason,
                 history=late_history(message),
                 chart=fresh.chart or message.chart,
@@ -189,14 +189,14 @@ class Dispatcher:
         )
 
     def _noted(self, move: Move, mutes: Mutes, dues: dict[Address, list[_Due]]) -> Move:
-        """Return a move with what withholds its notification, or who gets one; what is due is added to *dues*."""
+        """Return a move with what mutes it or who is notified; due notifications are added to *dues*."""
         move = replace(move, after=mutes.noted(move.after))
         reason = _reason(move, mutes, self.now)
         if reason is None:
             return move
         addresses = self.audience.of(move.after, move.rule, reason)
         if not addresses:
-            # Nobody was notified: whoever is named later gets the beginning.
+            # Nobody was notified: receivers that are named later get the beginning.
             return _unreached(move, reason)
         is_correction = reason is NotifyReason.CORRECTED
         after = corrected(move, self.now) if is_correction else notified(move.after, reason, addresses, self.now)
@@ -211,13 +211,13 @@ class Dispatcher:
         return _Due(move=move, reason=reason, headline=headline, chart=chart)
 
     def _editing(self, move: Move) -> tuple[Address, ...]:
-        """Return who was notified of an alert by receivers that can change what they sent."""
+        """Return the notified recipients of an alert at receivers that can edit."""
         return self.audience.of(move.after, move.rule, NotifyReason.UPDATED)
 
     def _entries(
         self, dues: Mapping[Address, list[_Due]], waiting: Sequence[OutboxEntry], *, is_first_cycle: bool
     ) -> tuple[list[OutboxEntry], dict[str, tuple[int, ...]]]:
-        """Return the entries for what is due, and which waiting ones each takes over."""
+        """Return the entries for due notifications, and the waiting ones that each includes."""
         entries: list[OutboxEntry] = []
         folded: dict[str, tuple[int, ...]] = {}
         waiting_for = by_place(waiting)
@@ -251,7 +251,7 @@ class Dispatcher:
             owners=self.audience.owners,
             now=self.now,
             timezone=timezone,
-            # An acknowledgement changes nothing of the spend; its thread begins with a message that shows it.
+            # An acknowledgement does not change the spend, which the first message of its thread shows.
             chart=due.chart() if due.reason is not NotifyReason.ACKNOWLEDGED else None,
             targets=targets,
             acting=self.acting,
@@ -279,13 +279,13 @@ def _worst_first(move: Move) -> tuple[int, str, Decimal, str]:
 
 
 def _is_as_it_was(move: Move, mutes: Mutes, now: datetime) -> bool:
-    """Return whether nothing is to be stored or sent of an alert."""
+    """Return whether an alert needs neither storing nor sending."""
     is_same = move.before is move.after and mutes.noted(move.after) is move.after
     return is_same and _reason(move, mutes, now) is None
 
 
 def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:
-    """Return why a notification is sent now, None where none is due or it is withheld; an end is never withheld."""
+    """Return why a notification is sent now; None if none is due or it is muted. Ends are never muted."""
     reason = notify_reason(move, now)
     if reason is None and mutes.is_outspent(move.after):
         reason = NotifyReason.REPEAT
@@ -293,14 +293,14 @@ def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:
 
 
 def _unreached(move: Move, reason: NotifyReason) -> Move:
-    """Note that what is due reaches nobody; an end or a correction without a message to change is no such case."""
+    """Record that a due notification reaches nobody; ends and corrections without a message to edit do not count."""
     if reason in {NotifyReason.RESOLVED, NotifyReason.CORRECTED}:
         return move
     return replace(move, after=replace(move.after, muted=NO_RECEIVER))
 
 
 def _looks_different(move: Move) -> bool:
-    """Return whether the first message of an alert's episode must show another state now."""
+    """Return whether the first message of an alert's episode must be updated."""
     before, after = move.before, move.after
     if before is None or before.notified_at is None or before.episode != after.episode:
         return False
@@ -313,16 +313,16 @@ def _shown(alert: Alert) -> tuple[object, ...]:
 
 
 def _ends_by_itself(move: Move, message: Message) -> bool:
-    """Return whether another message says that an alert is over."""
+    """Return whether another message reports the alert's end."""
     is_over = move.after.state is AlertState.RESOLVED and not message.is_resolved
     return is_over and (move.rule is None or move.rule.send_resolved)
 
 
 def _bundles(dues: list[_Due], *, is_first_cycle: bool) -> list[list[_Due]]:
-    """Split what is due for one receiver into messages: single alerts and storms."""
+    """Split a receiver's due notifications into messages: single alerts and storms."""
     if is_first_cycle and len(dues) > STORM_AT_FIRST:
         return [dues]
-    # An edit changes one message in place, after what is sent anew: it is no part of a storm.
+    # An edit changes one message in place, after new messages, and is not part of a storm.
     edits = [[due] for due in dues if due.reason.is_edit]
     bundles: list[list[_Due]] = []
     by_rule: dict[str, list[_Due]] = {}

@@ -1,4 +1,4 @@
-"""Which waiting entries a new one takes the place of: of an alert, one unsent message waits for each recipient."""
+"""Which waiting entries a new one replaces: at most one unsent message of an alert waits for each recipient."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -10,7 +10,7 @@ Place = tuple[str, str, str]
 
 
 def by_place(waiting: Iterable[OutboxEntry]) -> dict[Place, list[OutboxEntry]]:
-    """Return the waiting entries of each alert and recipient, oldest first: a new entry asks for its own alone."""
+    """Return the waiting entries by alert and recipient, oldest first, for lookups by new entries."""
     found: dict[Place, list[OutboxEntry]] = {}
     for old in waiting:
         for fingerprint in old.fingerprints:
@@ -20,9 +20,9 @@ def by_place(waiting: Iterable[OutboxEntry]) -> dict[Place, list[OutboxEntry]]:
 
 def foldable(entry: OutboxEntry, waiting: Mapping[Place, Sequence[OutboxEntry]]) -> list[OutboxEntry]:
     """
-    Return the waiting entries that a new one may include: of the same alert, and certainly never sent.
+    Return the waiting entries that a new one may include: of the same alert, and certainly unsent.
 
-    An entry whose fate is unknown is not touched: the new one waits behind it.
+    An entry with an unknown outcome is not touched: the new one waits for it.
     """
     if len(entry.fingerprints) != 1:
         return []
@@ -32,14 +32,14 @@ def foldable(entry: OutboxEntry, waiting: Mapping[Place, Sequence[OutboxEntry]])
             if _may_join(old.message.reason, entry.message.reason):
                 of_alert.append(old)
         else:
-            # What came before a storm that includes the alert must not be sent after it.
+            # Entries from before a storm that includes the alert must not be sent after it.
             of_alert = []
     return of_alert if all(old.is_unsent for old in of_alert) else []
 
 
 def _may_join(old: NotifyReason, new: NotifyReason) -> bool:
     """
-    Return whether a newer entry may take a waiting one over.
+    Return whether a newer entry may include a waiting one.
 
     An edit stands for itself: what comes after it would leave the message wrong that it is to change. It is made anew
     only by another of its kind; and a correction is needless where what it corrects was never sent.

@@ -1,4 +1,4 @@
-"""What waits for quiet hours or a silence to end: until when, where an alert is withheld or acknowledged meanwhile."""
+"""Entries that wait for quiet hours or a silence to end, and until when, as alerts are muted or acknowledged."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -13,20 +13,20 @@ from alertd.core.muted import Muted, MuteKind
 from alertd.core.severity import Severity
 
 _HOLD = timedelta(days=1)
-"""So long it waits on where nobody can say how long an alert will be withheld; renewed in time."""
+"""Wait for a mute without a known end; renewed in time."""
 _ALL_WEEK = timedelta(days=7)
-"""Quiet hours that last so long have no end: what they hold is sent when that was first said."""
+"""Quiet hours this long have no end: held messages are sent at the time that was first set."""
 _FRESH_FOR = timedelta(minutes=5)
-"""What is sent so soon says how things stand: a poll is about as long, and retries in it are alike."""
+"""Messages sent this soon are still current: about the length of a poll, and retries within it are identical."""
 _ACKNOWLEDGED = frozenset({NotifyReason.REPEAT, NotifyReason.ESCALATED})
-"""What nobody needs to hear of an alert that somebody acknowledged."""
+"""Reasons that are suppressed for an acknowledged alert."""
 _WITHHELD = _ACKNOWLEDGED | {NotifyReason.FIRST, NotifyReason.RAISED, NotifyReason.STORM}
-"""What a silence or an inhibition keeps from being sent; ends, answers to people and edits pass."""
+"""Reasons that a silence or inhibition suppresses; ends, answers to people and edits pass."""
 
 
 def is_held(entry: OutboxEntry, now: datetime) -> bool:
     """Return whether a notification waits for quiet hours or a silence to end: due later, and not being tried."""
-    # Filed while a cycle runs it is due a moment after the cycle's instant, and waits for nothing.
+    # Filed during a cycle, it is due a moment after the cycle's instant without being held.
     reason = entry.message.reason
     is_shown_at_once = reason.is_edit or reason in {NotifyReason.ACKNOWLEDGED, NotifyReason.ACTION}
     is_untried = entry.state is EntryState.PENDING and entry.first_attempt_at is None
@@ -35,7 +35,7 @@ def is_held(entry: OutboxEntry, now: datetime) -> bool:
 
 def is_written_anew(entry: OutboxEntry, now: datetime) -> bool:
     """
-    Return whether a notification that waited is written by how its alerts stand when it is sent.
+    Return whether a waiting notification is rewritten with the current state of its alerts when it is sent.
 
     Not where a copy may have left: it is repeated as it was. Reports, tests and copies for the fallback receiver are of
     the moment that they name.
@@ -46,15 +46,15 @@ def is_written_anew(entry: OutboxEntry, now: datetime) -> bool:
 
 def withheld(entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], now: datetime) -> tuple[OutboxEntry, ...]:
     """
-    Return notifications that were about to be sent as ones that wait, where by now everything of all is withheld.
+    Return notifications about to be sent in their held state if all of their alerts are muted now.
 
-    Nothing of them has left yet. Attempts in vain count no more: they are tried anew when nothing withholds them.
+    They have not been sent. Failed attempts no longer count: delivery starts over when the mute ends.
 
     Args:
-        alerts: By fingerprint, as they stand.
+        alerts: The current alerts, by fingerprint.
 
     Returns:
-        Nothing where one of them is to be sent.
+        Nothing if one of them is to be sent.
     """
     may_wait = (each.is_unsent and each.message.reason in _WITHHELD and bool(each.fingerprints) for each in entries)
     if not all(may_wait) or not all(_is_all_unwanted(entry, alerts, now) for entry in entries):
@@ -65,7 +65,7 @@ def withheld(entries: Sequence[OutboxEntry], alerts: Mapping[str, Alert], now: d
 
 
 def holds(waiting: Iterable[OutboxEntry], now: datetime) -> Holds:
-    """Return until when quiet hours hold notifications that are among open outbox entries."""
+    """Return until when quiet hours hold notifications in open outbox entries."""
     found: dict[str, dict[str, datetime]] = {}
     for entry in waiting:
         for fingerprint in entry.fingerprints if is_held(entry, now) else ():
@@ -76,12 +76,12 @@ def holds(waiting: Iterable[OutboxEntry], now: datetime) -> Holds:
 
 def overdue(entries: Iterable[OutboxEntry], now: datetime) -> list[OutboxEntry]:
     """
-    Return the entries that could have arrived by now and have not; what quiet hours hold is not late.
+    Return the entries that should have arrived by now; entries held by quiet hours are not late.
 
-    What follows a held entry of the same alert waits with it and is not late either; a critical one does not wait.
+    Entries that follow a held one of the same alert wait with it and are not late either, except critical ones.
 
     Args:
-        entries: Open ones, in the order of their ids.
+        entries: Open entries, in the order of their ids.
     """
     places: set[tuple[str, str, str]] = set()
     late = []
@@ -99,10 +99,10 @@ def held(
     waiting: Iterable[OutboxEntry], alerts: Mapping[str, Alert], audience: Audience, now: datetime
 ) -> dict[int, datetime]:
     """
-    Return for held entries when they may be sent, where that is another time than before.
+    Return the new send times of held entries, if changed.
 
-    What is silenced or inhibited while it is held, or acknowledged before it is repeated, waits on; as soon as nothing
-    withholds it any more, it waits for the quiet hours alone: for those of the rules file as it is now.
+    Entries that are silenced or inhibited while held, or acknowledged before a repeat, keep waiting; once nothing
+    mutes them any more, they wait only for the quiet hours of the current rules file.
     """
     times = {}
     for entry in waiting:
@@ -131,6 +131,6 @@ def _is_unwanted(entry: OutboxEntry, alert: Alert | None, now: datetime) -> bool
 
 
 def _withholds(muted: Muted, now: datetime) -> bool:
-    """Return whether what muted an alert in the last cycle withholds now what is due already."""
-    # Where no route leads to a receiver any more, what has one is sent there.
+    """Return whether the mute of the last cycle holds a notification that is already due."""
+    # If no route leads to a receiver any more, an entry that has one is sent there.
     return muted.kind is not MuteKind.NO_RECEIVER and (muted.until is None or muted.until > now)

@@ -1,7 +1,7 @@
 """
-What is said, before any channel decides how it looks: words are chosen here once, channels only lay them out.
+The content of a message, independent of the channel: texts are chosen here once, channels only lay them out.
 
-All texts are plain: whatever came from a bill is data, and each notifier escapes all of it for its channel.
+All texts are plain: names from bills are data, and each notifier escapes everything for its channel.
 """
 
 from collections.abc import Iterable, Iterator
@@ -28,7 +28,7 @@ class Field:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
-    """A place to go on reading; `url` is http or https."""
+    """A link; `url` is http or https."""
 
     text: str
     url: str
@@ -36,10 +36,10 @@ class Link:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableRow:
-    """One contributor, ready to read."""
+    """One contributor, formatted for display."""
 
     who: str
-    """Owner, with its name where known."""
+    """Owner, with its name if known."""
     what: str
     """Product and category."""
     amount: str
@@ -63,12 +63,12 @@ class Section:
     title: str
     rows: tuple[SectionRow, ...]
     note: str = ""
-    """What is left out, or why there is little to see."""
+    """What is left out, or why there is little to show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlertFacts:
-    """One alert for machines: what the webhook and Alertmanager formats need."""
+    """One alert for machines, with what the webhook and Alertmanager formats need."""
 
     fingerprint: str
     rule: str
@@ -84,15 +84,15 @@ class AlertFacts:
     unit: str
     as_of: datetime
     expected: str | None = None
-    """What the value comes to once everything is billed; None where that is the value itself."""
+    """The estimated value once everything is billed; None if it equals the value."""
     url: str
     episode: int = 0
-    """Which of the alert's lives it is; 0 where nobody counts them."""
+    """Number of the alert's episode; 0 if not numbered."""
     acknowledged_by: str | None = None
     muted: Muted | None = None
-    """What withholds its notifications, an acknowledgement left aside."""
+    """What mutes it, except an acknowledgement."""
     offer: Offer | None = None
-    """What may be done about it by a press."""
+    """The offered action."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +100,7 @@ class Message:
     """
     A message for any channel.
 
-    `title` is one line that says what, whose, how much against which threshold; with the state's word before it, it is
+    `title` is one line that says what, whose, how much and against which threshold; prefixed with the state, it is
     also the phone notification, the mail subject and the fallback text. `lines` say the rest in sentences, most
     important first. Messages are stored as JSON and sent byte-identical at each attempt.
     """
@@ -111,57 +111,57 @@ class Message:
     title: str
     lines: tuple[str, ...] = ()
     line_urls: tuple[str, ...] = ()
-    """Where the first of `lines` lead, http or https, in their order; empty where one leads nowhere."""
+    """Links of the first of `lines`, http or https, in order; empty for a line without one."""
     lines_below: int = 0
-    """How many of the last of `lines` stand below chart and contributors: why, what to do, what is missing."""
+    """Number of lines at the end of `lines` that are shown below chart and contributors: why, what to do, what is missing."""
     lines_of_people: int = 0
-    """How many of the last of `first_lines` say what somebody did about it: acknowledged, silenced, stopped."""
+    """Number of lines at the end of `first_lines` about people's requests: acknowledged, silenced, stopped."""
     fields: tuple[Field, ...] = ()
     table: tuple[TableRow, ...] = ()
     table_note: str = ""
     """What the table's columns compare, e.g. "last 24 hours against the 24 hours before"."""
     history: tuple[str, ...] = ()
-    """What waited and is sent with this message: "fired 10:02 UTC, delivered late"."""
+    """Waiting notifications that are included: "fired 10:02 UTC, delivered late"."""
     sections: tuple[Section, ...] = ()
     """The parts of a report; alerts have none."""
     chart: Chart | None = None
-    """How it came to this, where a rule or a report can show it."""
+    """The chart, if the rule or report has one."""
     links: tuple[Link, ...] = ()
     footer: str = ""
-    """Rule, account, fingerprint: small print that helps to find it again."""
+    """Rule, account, fingerprint, in small print."""
     alerts: tuple[AlertFacts, ...] = ()
-    """Every alert that this message speaks of; more than one in a storm."""
+    """Every alert in this message; more than one in a storm."""
     slack_owner: str = ""
-    """The Slack id, by the rules file, of who owns what it is about; never anything out of a bill."""
+    """The owner's Slack id from the rules file; never from a bill."""
     created_at: datetime
     written_at: datetime | None = None
-    """When the words were chosen, where that is later: what waited is written anew when it is sent."""
+    """When the text was written, if later: waiting messages are rewritten when they are sent."""
     timezone: str = "UTC"
-    """By whose clock channels show the instants that the texts hold."""
+    """The time zone in which channels show instants in the texts."""
 
     @property
     def clock(self) -> Clock:
-        """The clock of who reads it."""
+        """The reader's clock."""
         return Clock(timezone=self.timezone, now=self.written_at or self.created_at)
 
     def linked_lines(self) -> tuple[tuple[str, str], ...]:
-        """Return each line with where it leads, or empty."""
+        """Return each line with its link or an empty text."""
         return tuple(zip_longest(self.lines, self.line_urls[: len(self.lines)], fillvalue=""))
 
     @property
     def first_lines(self) -> tuple[tuple[str, str], ...]:
-        """What is said before the chart."""
+        """The lines before the chart."""
         return self.linked_lines()[: len(self.lines) - self.lines_below]
 
     @property
     def people_lines(self) -> tuple[str, ...]:
-        """What somebody did about it."""
+        """The lines about people's requests."""
         end = len(self.lines) - self.lines_below
         return self.lines[end - self.lines_of_people : end]
 
     @property
     def last_lines(self) -> tuple[tuple[str, str], ...]:
-        """What is said after the contributors."""
+        """The lines after the contributors."""
         return self.linked_lines()[len(self.lines) - self.lines_below :]
 
 
@@ -169,8 +169,8 @@ def plain_text(message: Message, *, limit: int = 3000) -> str:
     """
     Render the message as plain text of at most *limit* characters: for mail, logs and as the last resort of a channel.
 
-    Nothing is escaped: the caller does that for its channel. Where there is no room for both, what the lines say goes
-    before where they lead.
+    Nothing is escaped: the caller does that for its channel. If there is not enough room, the lines take precedence
+    over their links.
     """
     text = _plain_text(message)
     return truncate(text if len(text) <= limit else _plain_text(replace(message, line_urls=())), limit)

@@ -1,8 +1,8 @@
 """
-What a receiver that keeps the alerts itself is sent again: each alert by the facts that it was sent with.
+Repeats for receivers that keep alerts themselves, with the data with which each alert was sent.
 
-Such a receiver knows an alert by its labels, the severity among them. So what is sent again, or ended, is always what
-was sent before, not what the alert would be like today.
+Such a receiver identifies an alert by its labels, including the severity. So a repeat or end always uses what
+was sent before, not the alert's current labels.
 """
 
 from collections.abc import Iterable
@@ -13,15 +13,15 @@ from alertd.core.alert import Alert, AlertState
 from alertd.core.messages.message import AlertFacts, Message
 
 ENDS_SENT_FOR = timedelta(minutes=15)
-"""An end is sent again for so long, as Prometheus does: the receiver may restart before it has notified anybody."""
+"""How long an end is repeated, as in Prometheus, because the receiver may restart before it has notified anybody."""
 
 
 def last_notified(messages: Iterable[Message]) -> dict[str, AlertFacts]:
     """
-    Return by fingerprint what was last sent of each alert while it fired.
+    Return the data last sent of each alert while it was firing, by fingerprint.
 
     Args:
-        messages: Delivered ones, oldest first.
+        messages: Delivered messages, oldest first.
     """
     return {facts.fingerprint: facts for message in messages for facts in message.alerts if not facts.is_resolved}
 
@@ -30,10 +30,10 @@ def present_state(
     notified: Iterable[AlertFacts], alerts: Iterable[Alert | None], now: datetime
 ) -> tuple[AlertFacts, ...]:
     """
-    Return what was sent of alerts that still fire, and with its end what ended lately; nothing of earlier episodes.
+    Return the sent data of alerts that still fire, and with their end of those that ended recently, without earlier episodes.
 
     Args:
-        alerts: Of the same fingerprints in the same order, None where one is not known any more.
+        alerts: Alerts with the same fingerprints in the same order; None if no longer known.
     """
     present = (_present(facts, alert, now) for facts, alert in zip(notified, alerts, strict=True) if alert is not None)
     return tuple(facts for facts in present if facts is not None)

@@ -16,40 +16,40 @@ from alertd.core.messages.message import Message
 
 
 class Urgency(IntEnum):
-    """Which of two entries of one recipient leaves first, where neither waits for the other; the lowest does."""
+    """Priority among entries of one recipient that do not wait for each other; the lowest is sent first."""
 
     NEW = 0
-    """Somebody must hear of an alert, or of one that is worse by now; or waits for a test."""
+    """A new or worse alert, or a test that somebody is waiting for."""
     RESOLVED = 1
     REPEAT = 2
-    """What was announced already, said again or acknowledged."""
+    """A repeat or acknowledgement of what was announced."""
     REPORT = 3
     EDIT = 4
-    """A delivered message shows another state: nobody is notified."""
+    """An edit of a delivered message, which notifies nobody."""
 
 
 _REPEATS = frozenset({NotifyReason.REPEAT, NotifyReason.ACKNOWLEDGED, NotifyReason.ACTION})
 
 
 class EntryState(StrEnum):
-    """Where an entry is on its way out."""
+    """The delivery state of an entry."""
 
     PENDING = "pending"
     """Due, or waiting until `not_before`; no copy can have arrived."""
     SENDING = "sending"
-    """An attempt is under way; found at start it means `unknown`."""
+    """An attempt is under way; at a start it means `unknown`."""
     UNKNOWN = "unknown"
     """An attempt ended without an answer: a copy may have arrived."""
     DELIVERED = "delivered"
     BLOCKED = "blocked"
-    """The receiver's configuration must be fixed; tried again each hour and at reload."""
+    """The receiver's configuration must be fixed; retried every hour and at a reload."""
     GAVE_UP = "gave up"
     FOLDED = "folded"
     """Sent as part of a later entry, `folded_into`."""
 
     @property
     def is_open(self) -> bool:
-        """Whether something is still to be done."""
+        """Whether it is unfinished."""
         return self in {EntryState.PENDING, EntryState.SENDING, EntryState.UNKNOWN, EntryState.BLOCKED}
 
 
@@ -58,14 +58,14 @@ class OutboxEntry:
     """One notification for one recipient of one receiver; replaced at each change."""
 
     id: int = 0
-    """Given by the store; entries of one group leave in this order. 0 until stored."""
+    """Assigned by the store; entries of one group are sent in this order. 0 until stored."""
     key: str
     """The delivery key: the same at every attempt."""
     receiver: str
     recipient: str
-    """Channel, address or URL label within the receiver; empty where the receiver has but one."""
+    """Channel, address or URL label within the receiver; empty if the receiver has only one."""
     group: str
-    """Entries of one receiver, recipient and group go out in order: an alert's fingerprint or a storm's name."""
+    """Entries of one receiver, recipient and group are sent in order: an alert's fingerprint or a storm's name."""
     fingerprints: tuple[str, ...]
     """The alerts that it is about."""
     message: Message
@@ -74,35 +74,35 @@ class OutboxEntry:
     not_before: datetime
     attempts: int = 0
     unknowns: int = 0
-    """Attempts whose outcome could not be learnt."""
+    """Attempts with unknown outcome."""
     first_attempt_at: datetime | None = None
-    """Giving up counts from here: time in which alertd did not run is no attempt."""
+    """Start of the time before giving up, which excludes time in which alertd did not run."""
     started_at: datetime | None = None
     """When the last attempt began."""
     finished_at: datetime | None = None
     is_plain: bool = False
-    """Send as plain text: the full layout was refused."""
+    """Whether to send plain text, because the full layout was refused."""
     fallback_sent: bool = False
-    """A copy went to the fallback receiver."""
+    """Whether the fallback receiver got a copy."""
     ref: str = ""
-    """Where the delivered message is: Slack's `channel/ts`, a mail's Message-ID."""
+    """Id of the delivered message: Slack's `channel/ts`, a mail's Message-ID."""
     error: str = ""
     """The last failure, in words."""
     folded_into: int | None = None
 
     @property
     def due_since(self) -> datetime:
-        """When it was first to be sent: what quiet hours hold back is not late, what is tried again is."""
+        """When it should have been sent: entries held by quiet hours are not late, retries are."""
         return self.first_attempt_at or self.not_before
 
     @property
     def is_unsent(self) -> bool:
-        """Whether it still has to be sent, and no copy can have left."""
+        """Whether it still has to be sent, and no copy can have been sent."""
         return self.state in {EntryState.PENDING, EntryState.BLOCKED} and not self.unknowns
 
     @property
     def urgency(self) -> Urgency:
-        """What kind of news it holds."""
+        """Its kind of news."""
         message = self.message
         if message.reason.is_edit:
             return Urgency.EDIT
@@ -114,17 +114,17 @@ class OutboxEntry:
 
     @property
     def is_report(self) -> bool:
-        """It is about no alert, and can wait for those that are."""
+        """Whether it is not about an alert, and can wait for those that are."""
         return not self.fingerprints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Target:
-    """The delivered message in whose place an edit is to stand."""
+    """The delivered message that an edit replaces."""
 
     ref: str
     storm: Message | None = None
-    """What stands there, where it speaks of many alerts and the edit is about the first of them."""
+    """The text of a message about many alerts whose first alert the edit is about."""
 
 
 def delivery_key(*parts: str) -> str:

@@ -1,4 +1,4 @@
-"""What an alert's group costs now, in one line: the rate, whether it runs, and what that makes of the time to come."""
+"""An alert's current cost in one line: the rate, whether it runs, and the projected cost."""
 
 from datetime import datetime, timedelta
 
@@ -8,7 +8,7 @@ from alertd.core.money import Usd, format_usd
 from alertd.core.words import format_about, format_instant
 
 MORNING_HOUR = 8
-"""Somebody looks at it then, by the clock of those who are notified."""
+"""The morning hour at which somebody will see it, in the recipients' time zone."""
 _HOUR = timedelta(hours=1)
 
 
@@ -17,7 +17,7 @@ def rate_line(rate: Rate, clock: Clock) -> str:
     Return `$7.30 an hour, running since <instant>, 1 × H100 SXM 80GB · about $95 more by <instant>`.
 
     Args:
-        clock: Whose next morning it counts to.
+        clock: The clock of the next morning.
     """
     parts = [f"{format_usd(rate.per_hour)} an hour", _state(rate)]
     line = ", ".join(filter(None, (*parts, rate.hardware)))
@@ -26,7 +26,7 @@ def rate_line(rate: Rate, clock: Clock) -> str:
 
 
 def _state(rate: Rate) -> str:
-    # By bills alone it runs since; when it stopped they do not know to the minute.
+    # Bills alone show since when it runs, but not exactly when it stopped.
     since_at = rate.listed_since or (rate.since if rate.is_billed and not rate.has_ended else None)
     if not rate.status:
         since_at = rate.since
@@ -44,7 +44,7 @@ def _state(rate: Rate) -> str:
 
 
 def ahead_text(rate: Rate, clock: Clock) -> str:
-    """Return what it costs more by tomorrow morning and by the period's end, empty where nothing goes on."""
+    """Return the further cost by tomorrow morning and by the period's end; empty if nothing is running."""
     if rate.per_hour <= 0 or rate.has_ended or not rate.is_billed:
         return ""
     morning = next_morning(clock.now, clock.timezone, MORNING_HOUR)

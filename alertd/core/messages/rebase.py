@@ -1,4 +1,4 @@
-"""Notifications that a wrong clock has dated into the future: due now, and not on a day that may be years away."""
+"""Re-dates notifications that a wrong clock has dated into the future, which may be years away."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -7,22 +7,22 @@ from alertd.core.alerts.rebase import AHEAD, no_later_if_any
 from alertd.core.messages.outbox import EntryState, OutboxEntry
 
 LONGEST_WAIT = timedelta(hours=1)
-"""No receiver is waited for longer between two attempts; what was never tried may wait for quiet hours to end."""
+"""Longest wait between two attempts; entries that were never tried may wait for quiet hours to end."""
 
 
 def rebased_entry(entry: OutboxEntry, now: datetime) -> OutboxEntry:
     """
-    Return an open entry that waits no longer than it was meant to; the same object where it does not.
+    Return an open entry with its intended wait; the same object if that is unchanged.
 
     Args:
-        now: A time that was checked.
+        now: A checked time.
     """
     ahead = entry.created_at - now
     not_before = entry.not_before
     if entry.attempts and not_before - now > LONGEST_WAIT + AHEAD:
         not_before = now
     elif ahead > AHEAD:
-        # It waits as long as it was to wait when it was made.
+        # Keep the wait intended when it was made.
         not_before = max(now, not_before - ahead)
     after = replace(
         entry,
@@ -30,5 +30,5 @@ def rebased_entry(entry: OutboxEntry, now: datetime) -> OutboxEntry:
         first_attempt_at=no_later_if_any(entry.first_attempt_at, now),
         started_at=no_later_if_any(entry.started_at, now),
     )
-    # What is being sent now is settled by who sends it.
+    # An entry that is being sent is settled by its sender.
     return entry if after == entry or entry.state is EntryState.SENDING else after

@@ -1,4 +1,4 @@
-"""The words of a storm: many alerts in one message. It names the worst by money, lists the largest, counts the rest."""
+"""The text of a storm, many alerts in one message: names the worst by money, lists the largest, counts the others."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -16,11 +16,11 @@ from alertd.core.money import to_decimal
 from alertd.core.severity import Severity
 
 FIRST_POLL = "in the first poll of these bills"
-"""How the title of a storm ends that came because alertd is new."""
+"""The end of a storm's title in the first cycle."""
 LISTED = 20
-"""A storm lists its largest alerts and counts the rest."""
+"""Number of alerts listed in a storm; the others are counted."""
 _NAMED_LIMIT = 150
-"""Characters of the worst alert's headline in the title: how many more there are must still be seen on a phone."""
+"""Characters of the worst alert's headline in the title, so that a phone still shows how many more there are."""
 
 
 def compose_storm(
@@ -32,11 +32,11 @@ def compose_storm(
     acting: Acting = NO_ACTIONS,
 ) -> Message:
     """
-    Say many alerts at once: what fires before what ended, the most money first.
+    Compose a storm: firing alerts before ended ones, the most money first.
 
     Args:
         moves: With each alert's headline.
-        is_first_cycle: Everything is new because alertd is.
+        is_first_cycle: Whether everything is new because alertd is.
     """
     moves = sorted(moves, key=lambda each: _order(each[0].after))
     alerts = [move.after for move, _ in moves]
@@ -63,10 +63,10 @@ def compose_storm(
 
 def with_worst(storm: Message, shown: Message) -> Message:
     """
-    Return a storm's message as it was sent, with the present state of its first alert, whose buttons it bears.
+    Return a storm's message as sent, with the current state of its first alert, whose buttons it has.
 
     Args:
-        shown: The message that shows that alert by itself, as it is now.
+        shown: The message for that alert alone, in its current state.
     """
     word = "RESOLVED" if shown.is_resolved else shown.severity.label.upper()
     done = shown.people_lines
@@ -80,14 +80,14 @@ def with_worst(storm: Message, shown: Message) -> Message:
 
 
 def _order(alert: Alert) -> tuple[bool, Decimal, int, Decimal, str, str]:
-    """Return by what alerts are listed, smallest first: firing, money, severity, value."""
+    """Return the sort key of an alert: firing, money, severity, value."""
     value = alert.value if alert.is_below else -alert.value
     is_over = alert.state is AlertState.RESOLVED
     return is_over, -_money(alert), -alert.severity, value, alert.rule, alert.fingerprint
 
 
 def _money(alert: Alert) -> Decimal:
-    """Return the USD that an alert is about: its value, else what its group was billed since it began, else nothing."""
+    """Return an alert's USD: its value, else what its group was billed since it began, else zero."""
     if alert.unit is Unit.USD and not alert.is_below:
         return alert.value
     return to_decimal(alert.billed.total) if alert.billed is not None and not alert.is_below else Decimal(0)

@@ -1,1 +1,1 @@
-"""The same core over the past: replay, suggestions, and what an edit of a rule changes."""
+"""The core applied to the past: replay, suggestions, and the effects of an edit."""

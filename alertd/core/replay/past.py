@@ -1,5 +1,5 @@
 """
-The past as the daemon had it before it, hour by hour, from bills as they are stored now.
+The past as the daemon would have seen it, hour by hour, from the bills stored now.
 
 A row is known once the last hour that it covers is over; every category that was ever read was read in each hour; a
 monthly bill is in the phase it was in. Hours that were never read, or whose read failed, are missing as they would have
@@ -37,32 +37,32 @@ if TYPE_CHECKING:
 
 _LONG_AGO = -(2**62)
 _CREDIT = {_LONG_AGO: HourSummary(total=Usd(0), end=_LONG_AGO, digest=b"", has_credit=True)}
-"""Stands for all hours before in which a credit was known."""
+"""Placeholder for all earlier hours in which a credit was known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """All that is stored of the past."""
+    """The stored past."""
 
     table: SeriesTable
     books: Mapping[CategoryKey, CategoryBook]
-    """Of every category that is polled and was ever asked for."""
+    """Books of every polled category that was ever requested."""
     blocks: Callable[[int], Iterable[tuple[int, HourBlock]]]
-    """Gives (hour, block) of everything that reaches into an hour or later; may be asked more than once."""
+    """Returns (hour, block) of everything that reaches into an hour or later; may be called repeatedly."""
     bills: tuple[TrackedBill, ...] = ()
     balances: tuple[Balance, ...] = ()
-    """In the order in which they were read."""
+    """Balances, in the order in which they were read."""
     terms: tuple[Term, ...] = ()
     """Subscriptions."""
     key_names: tuple[ApiKey, ...] = ()
     resources: tuple[Resource, ...] = ()
-    """What the API calls instances and endpoints; of their past states it says nothing."""
-    """What API keys are called now."""
+    """Names of instances and endpoints; their past states are unknown."""
+    """The current names of API keys."""
     keys: "History | None" = None
-    """The same of the list by API key; None where no rule looks at it."""
+    """The same for the list by API key; None if no rule uses it."""
 
     def of(self, accounts: Collection[str]) -> "History":
-        """Return the part that is of some accounts."""
+        """Return the part for some accounts."""
         return replace(
             self,
             books={key: book for key, book in self.books.items() if key[0] in accounts},
@@ -74,18 +74,18 @@ class History:
 
     @classmethod
     def empty(cls) -> "History":
-        """Return the history of which nothing is known."""
+        """Return an empty history."""
         return cls(table=SeriesTable(), books={}, blocks=lambda _: ())
 
 
 class _Rows:
-    """The rows that are over at an hour that only rises: all came in time, for nobody knows any more when they came."""
+    """The rows that have ended at an ascending hour; all count as on time, because their arrival is not stored."""
 
     def __init__(self, size: int, first: int, settle_delay: timedelta) -> None:
         self._first = first
         self._settle_delay = settle_delay
         self._seen: set[StreamKey] = set()
-        """Those of which a row came since the first hour that is asked for: before, nobody could know how late."""
+        """Streams with a row since the first requested hour: before that, their delay could not be known."""
         self._newest = {step: np.full(size, NEVER, np.int64) for step in STEPS}
         self._of_stream: dict[StreamKey, int] = {}
         self._nothing = Delays(
@@ -94,17 +94,17 @@ class _Rows:
         self._coming: list[tuple[int, StreamKey, NDArray[np.int32]]] = []
 
     def note(self, key: CategoryKey, hour: int, block: HourBlock) -> None:
-        """Take notice of what is filed under an hour."""
+        """Add what is filed under an hour."""
         for span in np.unique(block.span).tolist():
             stream = StreamKey(*key, step_of(span))
             self._coming.append((hour + span, stream, block.series[block.span == span]))
 
     def begin(self) -> None:
-        """Put the rows in order; no more are noted."""
+        """Sort the rows; no more may be added."""
         self._coming.sort(key=lambda row: row[0], reverse=True)
 
     def streams(self, hour: int, read_at: Mapping[CategoryKey, datetime]) -> Streams:
-        """Return what is known at the beginning of an hour, a later one than at the last call."""
+        """Return what is known at the beginning of an hour, which must be later than at the last call."""
         while self._coming and self._coming[-1][0] <= hour:
             end, stream, series = self._coming.pop()
             self._newest[stream.step][series] = end
@@ -125,14 +125,14 @@ class _Rows:
 
 class Past:
     """
-    The facts of each hour, asked for in rising order; one spend view serves all of them.
+    The facts of each hour, requested in ascending order; one spend view serves all of them.
 
     Args:
-        history: What is stored.
-        watched: What of it is watched, and by which rules.
-        span: The hours that the spend view holds: from the first that a rule can see to the last that is asked for.
-        first: The first hour that is asked for.
-        view: Which list of the bills the history is of.
+        history: The stored past.
+        watched: What is watched, and by which rules.
+        span: The hours of the spend view: from the first that a rule needs to the last requested one.
+        first: The first requested hour.
+        view: The history's list of bills.
         is_explained: As in `Facts`.
     """
 
@@ -158,14 +158,14 @@ class Past:
         self._view = view
         self._is_explained = is_explained
         self._credit_from: dict[CategoryKey, int] = {}
-        """The first hour in which a credit of a category was known."""
+        """The first hour in which a category's credit was known."""
         self._is_long = np.zeros(len(history.table), np.bool_)
-        """Which series have a row of more than an hour."""
+        """Series with a row of more than an hour."""
         self._rows = _Rows(len(history.table), first, watched.settle_delay)
         self._coming: list[tuple[int, int, HourBlock]] = []
-        """(hour in which it is known, hour of its start, rows of that start and end), the last first."""
+        """(hour in which it is known, hour of its start, rows with that start and end), latest first."""
         self.spend = SpendView(history.table, span, metrics=watched.metrics_of(view), owners=self._owners)
-        # A row is known once it is over, so none is ever spread over its hours so far.
+        # A row is known once it has ended, so none is ever spread over its hours so far.
         self.spend.advance(span.end)
         self.spend.fill(self._known_at_first(span))
         for key, book in history.books.items():
@@ -176,7 +176,7 @@ class Past:
         self._coming.sort(key=lambda part: part[0], reverse=True)
 
     def _known_at_first(self, span: HourRange) -> Iterator[tuple[int, HourBlock]]:
-        """Yield what can be in the view from the beginning; a row of several hours would show before it is known."""
+        """Yield what can be in the view from the start; a row of several hours would be visible before it is known."""
         names = self._history.table.names
         for hour, block in self._history.blocks(span.start):
             if not len(block):
@@ -204,7 +204,7 @@ class Past:
         self._credit_from[key] = min(hour, self._credit_from.get(key, hour))
 
     def at(self, now: datetime) -> Facts:
-        """Return what the daemon knew at an instant, not before that of the last call."""
+        """Return what the daemon knew at an instant, which must not be before that of the last call."""
         parts = {View.USAGE: self} | ({View.API_KEY: self._keys} if self._keys is not None else {})
         for part in parts.values():
             part._advance(hour_of(now))  # noqa: SLF001 -- another of this class
@@ -226,10 +226,10 @@ class Past:
 
     def of(self, view: View) -> "Past":
         """
-        Return the past of one list of the bills.
+        Return the past of one list of bills.
 
         Raises:
-            LookupError: Spend by API key was asked for and is not there.
+            LookupError: Spend by API key was requested but is not available.
         """
         if view is self._view:
             return self
@@ -239,7 +239,7 @@ class Past:
 
     def ahead(self, hours: HourRange, now: datetime) -> Stretch | None:
         """
-        Return what will be known in some hours, none of them before that of the last call; None where it may shrink.
+        Return what will be known in some hours, none before that of the last call; None if it may shrink.
 
         Args:
             now: When the first of them begins.
@@ -259,7 +259,7 @@ class Past:
         )
 
     def _advance(self, hour: int) -> None:
-        """Let the spend view show what is known at the beginning of an hour."""
+        """Update the spend view to what is known at the beginning of an hour."""
         self.spend.forget_sums()
         while self._coming and self._coming[-1][0] <= hour:
             _, start, part = self._coming.pop()
@@ -267,11 +267,11 @@ class Past:
 
     @property
     def books(self) -> Mapping[CategoryKey, CategoryBook]:
-        """The books as they are stored now."""
+        """The books as stored now."""
         return self._history.books
 
     def state(self, now: datetime) -> DataState:
-        """Return what was read at an instant, and through when is billed."""
+        """Return what had been read at an instant, and the data edges."""
         return DataState(
             books=self._books(now),
             now=now,
@@ -301,7 +301,7 @@ class Past:
 
 def _bill_at(tracked: TrackedBill, now: datetime) -> TrackedBill | None:
     """
-    Return a monthly bill as it was at an instant, None before it was first seen.
+    Return a monthly bill as it was at an instant; None before it was first seen.
 
     Of an earlier phase the status is known and whether money was owed, not how much: the bill's debt stands for it,
     and where that is gone its total.
@@ -320,6 +320,6 @@ def _debt_of(tracked: TrackedBill, phase: BillPhase) -> Usd:
 
 
 def last_hour(history: History, now: datetime) -> int:
-    """Return the last hour that can be replayed: the running one, or the last one that was read."""
+    """Return the last hour that can be replayed: the current one, or the last one that was read."""
     ends = [span.end - 1 for book in history.books.values() for span in book.covered]
     return min(hour_of(now), max(ends, default=hour_of(now)))

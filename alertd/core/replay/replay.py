@@ -1,8 +1,8 @@
 """
-Replay rules over the past: what would have fired, when, for how long, and which messages it would have cost.
+Replays rules over the past: what would have fired, when, for how long, and with which messages.
 
-The same functions judge and dispatch as in the daemon. Every message counts as delivered at once, or when the quiet
-hours end that held it; nobody silences or acknowledges anything.
+It uses the daemon's functions to judge and dispatch. Every message counts as delivered at once, or when the quiet
+hours that held it end; nobody silences or acknowledges anything.
 """
 
 from collections import Counter
@@ -45,7 +45,7 @@ class Watch(Watched):
         return tuple(rule for rule in self.rules if rule.enabled and not rule.NOT_REPLAYED)
 
     def first_hour(self, since: int) -> int:
-        """Return the first hour that the rules can see when the replay begins."""
+        """Return the first hour that the rules need when the replay begins."""
         watched = replace(self, rules=self.replayed)
         seen = (watched.horizon(start_of(since), view) for view in View)
         return min(*seen, since - FULL_HOURS)
@@ -53,26 +53,26 @@ class Watch(Watched):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Episode:
-    """One stretch in which one alert fired."""
+    """One episode of a firing alert."""
 
     rule: str
     fingerprint: str
     account: str
     labels: Labels
     severity: Severity
-    """The highest it had."""
+    """The highest severity."""
     started_at: datetime
     ended_at: datetime | None
-    """None where it still fired at the end."""
+    """None if it was still firing at the end."""
     peak: Decimal
     """The highest value while it fired."""
     peak_at: datetime
     unit: Unit
     headline: str
-    """As it read at the peak."""
+    """The headline at the peak."""
 
     def lasted(self, until: datetime) -> timedelta:
-        """Return how long it fired, to *until* where it still did."""
+        """Return how long it fired, up to *until* if it still does."""
         return (self.ended_at or until) - self.started_at
 
 
@@ -82,43 +82,43 @@ class Sent:
 
     receiver: str
     rule: str
-    """The first that it is about."""
+    """The first rule that it is about."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Replay:
-    """What a replay found."""
+    """The result of a replay."""
 
     since: datetime
     until: datetime
     rules: tuple[Rule, ...]
-    """Those that were replayed."""
+    """The replayed rules."""
     episodes: tuple[Episode, ...]
-    """In the order of their beginnings."""
+    """Episodes in chronological order."""
     firing_hours: Mapping[str, int]
-    """Rule to the number of hours in which it fired for anybody."""
+    """The number of hours in which any alert of a rule fired, by rule."""
     sent: tuple[Sent, ...]
     faults: Mapping[str, Exception | SystemExit]
-    """Rules that failed, and how at first."""
+    """Rules that failed, with their first error."""
 
     def of(self, rule: str) -> tuple[Episode, ...]:
         """Return the episodes of a rule."""
         return tuple(episode for episode in self.episodes if episode.rule == rule)
 
     def messages(self, rule: str | None = None) -> dict[str, int]:
-        """Return how many messages each receiver would have got, of one rule or of all."""
+        """Return the number of messages for each receiver, of one rule or of all."""
         notified = Counter(sent.receiver for sent in self.sent if rule in {None, sent.rule})
         return dict(sorted(notified.items()))
 
     @property
     def days(self) -> float:
-        """How long a time was replayed."""
+        """The length of the replayed period."""
         return (self.until - self.since) / _DAY
 
 
 @dataclass(slots=True)
 class _Journal:
-    """The episodes so far: the open ones by fingerprint, and those that ended."""
+    """The episodes so far: open ones by fingerprint, and ended ones."""
 
     open: dict[str, Episode] = field(default_factory=dict)
     ended: list[Episode] = field(default_factory=list)
@@ -135,7 +135,7 @@ class _Journal:
         self.firing_hours.update({episode.rule for episode in self.open.values()})
 
     def peak_of(self, alert: Alert) -> Decimal:
-        """Return the worst value of an alert while it fired."""
+        """Return the worst value of an alert while it was firing."""
         known = self.open.get(alert.fingerprint)
         return alert.value if known is None else known.peak
 
@@ -170,35 +170,35 @@ class Replayer:
     Goes through the past hour by hour.
 
     Args:
-        history: What is stored.
-        hours: The hours to replay, the first and the last of them included; each is judged at its beginning.
+        history: The stored bills.
+        hours: The hours to replay, including the first and the last; each is judged at its beginning.
     """
 
     def __init__(self, history: History, watch: Watch, hours: HourRange) -> None:
         self.hours = hours
         self.alerts: dict[str, Alert] = {}
-        """By fingerprint, the latest episode of each."""
+        """The latest episode of each alert, by fingerprint."""
         self._watch = watch
         self._rules = watch.replayed
         span = HourRange(watch.first_hour(hours.start), hours.end)
         owners = watch.audience.owners
         self.past = Past(history, replace(watch, rules=self._rules), span, hours.start, owners=owners)
         self._open: dict[str, dict[str, Alert]] = {}
-        """The open ones by rule."""
+        """Open alerts by rule."""
         self._upcoming = Upcoming(
             self.past, self._rules, watch.planned, hours, is_linked=bool(watch.audience.inhibitions)
         )
         self._journal = _Journal()
         self._held: list[OutboxEntry] = []
-        """What quiet hours hold, oldest first."""
+        """Entries held by quiet hours, oldest first."""
         self._sent: list[Sent] = []
         self._faults: dict[str, Exception | SystemExit] = {}
 
     def step(self, hour: int) -> Decisions:
         """
-        Judge and decide at the beginning of an hour as the daemon would have; call it for each hour in turn.
+        Judge and decide at the beginning of an hour like the daemon; call it for each hour in turn.
 
-        What is sure to move nothing is not judged: until it does, an alert keeps its value of the last time.
+        Rules that certainly change nothing are not judged: their alerts keep the last value.
         """
         now, passed_over = start_of(hour), self._upcoming.passed_over(hour)
         moves: list[Move] = []
@@ -237,7 +237,7 @@ class Replayer:
                 of_rule[alert.fingerprint] = alert
 
     def _take(self, decisions: Decisions, now: datetime) -> None:
-        """Put new entries behind those that wait, without what they include, and deliver what is not held."""
+        """Append new entries to the waiting ones, without those that they include, and deliver what is not held."""
         folded = {number for numbers in decisions.folded.values() for number in numbers}
         first = max((entry.id for entry in self._held), default=0) + 1
         new = [replace(entry, id=number) for number, entry in enumerate(decisions.entries, first)]
@@ -246,10 +246,10 @@ class Replayer:
         self._deliver(now)
 
     def _deliver(self, now: datetime | None) -> None:
-        """Count what is due as delivered, everything where no instant is given."""
+        """Count due entries as delivered; all entries if no instant is given."""
         due = [entry for entry in self._held if now is None or entry.not_before <= now]
         self._held = [entry for entry in self._held if now is not None and entry.not_before > now]
-        # A correction takes the place of its message: nobody is notified anew.
+        # A correction replaces its message, without a new notification.
         self._sent += [
             Sent(receiver=entry.receiver, rule=entry.message.alerts[0].rule)
             for entry in due
@@ -257,7 +257,7 @@ class Replayer:
         ]
 
     def result(self) -> Replay:
-        """Return what was found; what quiet hours still hold counts as sent when they end."""
+        """Return the result; messages still held by quiet hours count as sent when those end."""
         self._deliver(None)
         return Replay(
             since=start_of(self.hours.start),

@@ -1,4 +1,4 @@
-"""What an edit of the rules would change: the episodes of two replays of the same past, side by side."""
+"""The effects of an edit of the rules: compares the episodes of two replays of the same past."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from alertd.core.replay.replay import Episode, Replay
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleChange:
-    """An episode that both have, with another severity or at other times."""
+    """An episode in both replays, with different severity or times."""
 
     before: Episode
     after: Episode
@@ -16,7 +16,7 @@ class RuleChange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Comparison:
-    """Episodes in the order of their beginnings."""
+    """Episodes in chronological order."""
 
     only_before: tuple[Episode, ...]
     only_after: tuple[Episode, ...]
@@ -25,7 +25,7 @@ class Comparison:
 
 
 def compare(before: Replay, after: Replay) -> Comparison:
-    """Match the episodes of the same alert (rule name and group) that overlap in time, each with one other at most."""
+    """Match overlapping episodes of the same alert (rule name and group), each with at most one other."""
     only_before: list[Episode] = []
     only_after: list[Episode] = []
     changed: list[RuleChange] = []
@@ -58,7 +58,7 @@ def _by_alert(replay: Replay) -> dict[str, list[Episode]]:
 def _matched(
     old: Sequence[Episode], new: Sequence[Episode]
 ) -> tuple[list[tuple[Episode, Episode]], list[Episode], list[Episode]]:
-    """Return the pairs that overlap, and the rest of both; the episodes of one alert never overlap each other."""
+    """Return the overlapping pairs, and the unmatched ones of both; episodes of one alert never overlap each other."""
     pairs, left, right = [], [], []
     waiting, coming = list(reversed(old)), list(reversed(new))
     while waiting and coming:

@@ -1,8 +1,8 @@
 """
 Thresholds that would have fired about once a week and about once a month, from the values of the past.
 
-It looks at the value of every group at every hour, with `resolve_below` and without `for`; a row of several hours
-counts as spread. Budgets are a decision, not a matter of how much usually comes: nothing is suggested for them.
+It uses the value of every group in every hour, with `resolve_below` and without `for`; a row of several hours
+counts as spread. Budgets are decisions rather than statistics: nothing is suggested for them.
 """
 
 from collections.abc import Mapping
@@ -32,20 +32,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LEAST_DAYS = 14
-"""From less than two weeks nothing is suggested: one odd day would decide."""
+"""Minimum data for a suggestion, two weeks: otherwise a single unusual day would decide."""
 _WEEK_DAYS, _MONTH_DAYS = 7, 30
 _CANDIDATES = 200
-"""Values that are tried; with more, every so manieth of them."""
+"""Maximum number of values tried; of more, an even selection."""
 _DIGITS = 2
 _MOST_OF_THE_TIME = 0.5
 
 Values: TypeAlias = "NDArray[np.int64] | NDArray[np.float64]"
-"""A row for each hour, a column for each group; money in 1e-10 USD."""
+"""Values with a row for each hour and a column for each group; money in 1e-10 USD."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Level:
-    """A threshold and how many episodes of all groups together it would have begun."""
+    """A threshold and the number of episodes of all groups that it would have begun."""
 
     threshold: Decimal
     episodes: int
@@ -53,7 +53,7 @@ class Level:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suggestion:
-    """One rule's thresholds as they are, and as they could be."""
+    """A rule's current and suggested thresholds."""
 
     rule: str
     unit: Unit
@@ -61,9 +61,9 @@ class Suggestion:
     weekly: Level | None
     monthly: Level | None
     days: float
-    """How much of the past the values are from."""
+    """The length of the period with values."""
     why_not: str = ""
-    """Why nothing is suggested; empty where something is."""
+    """Why nothing is suggested; empty if something is."""
 
 
 def suggestions(replayer: Replayer) -> tuple[Suggestion, ...]:
@@ -74,7 +74,7 @@ def suggestions(replayer: Replayer) -> tuple[Suggestion, ...]:
 
 
 def _suggestion_or_why_not(rule: RollingSpend | Spike | FirstSpend, replayer: Replayer) -> Suggestion:
-    """Suggest for one rule; sums of its own that do not fit keep nothing from the others."""
+    """Suggest thresholds for one rule; sums that do not fit affect only that rule."""
     try:
         return _suggestion(rule, replayer)
     except OverflowError as error:
@@ -115,7 +115,7 @@ def _limits(rule: RollingSpend | Spike | FirstSpend) -> Mapping[Severity, int | 
 
 
 def _known_hours(rule: SpendRule, replayer: Replayer) -> HourRange:
-    """Return the replayed hours at whose beginning everything that the rule looks back at was read."""
+    """Return the replayed hours for which everything in the rule's window had been read."""
     looks_back = rule.window if isinstance(rule, RollingSpend) else rule.lookback()
     past = replayer.past.of(rule.view)
     books = [past.books[key] for key in rule.categories(past.state(start_of(replayer.hours.start)))]
@@ -125,13 +125,13 @@ def _known_hours(rule: SpendRule, replayer: Replayer) -> HourRange:
 
 
 def _values(rule: RollingSpend | Spike | FirstSpend, past: Past, hours: HourRange) -> Values:
-    """Return the value of each group at each hour; what fires at no threshold is zero."""
+    """Return the value of each group at each hour; zero where no threshold could fire."""
     window, query, first = whole_hours(rule.window), _query_of(rule, past, hours), past.spend.span.start
     span = HourRange(first, hours.end)
     groups = list(past.spend.numbers(query))
 
     def ending(totals: "NDArray[np.int64]", before: int, length: int) -> "NDArray[np.int64]":
-        """Return the sums of *length* hours that end *before* hours before each hour."""
+        """Return the sums of the *length* hours that end *before* hours earlier than each hour."""
         ends = np.maximum(np.arange(hours.start - first, hours.end - first) - before, 0)
         sums: NDArray[np.int64] = totals[ends] - totals[np.maximum(ends - length, 0)]
         return sums
@@ -154,7 +154,7 @@ def _values(rule: RollingSpend | Spike | FirstSpend, past: Past, hours: HourRang
 
 
 def _ratios(rule: Spike, past: Past, hours: HourRange) -> Values:
-    """Return how many times the usual each group spent; 0 where nothing is decided, whatever the thresholds."""
+    """Return each group's multiple of its usual spend; 0 where no threshold could decide."""
     query = _query_of(rule, past, hours)
     span = HourRange(rule.lengths.before(hours.start).start, hours.end)
     groups = np.arange(len(past.spend.sums(query, rule.metric, span).groups))
@@ -176,13 +176,13 @@ def _query_of(rule: SpendRule, past: Past, hours: HourRange) -> SpendQuery:
 
 def _level(values: Values, share: Fraction, wanted: int, unit: Unit) -> Level | None:
     """
-    Return the lowest threshold from which on upwards no more than so many episodes begin, rounded up.
+    Return the lowest threshold, rounded up, from which on at most *most* episodes begin.
 
-    Nor may a group fire most of the time: that would be its usual spend.
+    A group must not fire most of the time either: that would be its usual spend.
     """
     highest = values.max(axis=0, initial=0)
     order = np.argsort(-highest, kind="stable")
-    # Each group that reaches a threshold begins an episode: more groups than wanted cannot reach it.
+    # Each group that reaches a threshold begins an episode, which bounds the number of groups.
     floor = highest[order[wanted]] if len(order) > wanted else 0
     top = values[:, order[:wanted]]
     candidates = np.unique(top[top > max(floor, 0)])[::-1]
@@ -202,12 +202,12 @@ def _level(values: Values, share: Fraction, wanted: int, unit: Unit) -> Level | 
 
 
 def _firing(values: Values, limit: float | Fraction, share: Fraction) -> "NDArray[np.bool_]":
-    """Return when each group fires: from a value that reaches the limit on, until one is below a share of it."""
+    """Return when each group fires: from a value at the limit until one below a fraction of it."""
     if values.dtype.kind == "i":
         reached, left = values >= ceil(limit), values < ceil(limit * share)
     else:
         reached, left = values >= float(limit), values < float(limit * share)
-    # In hours in which neither happens it is as it was when one of them last did.
+    # In hours without either, the state is that of the last hour with one of them.
     hours = np.arange(len(values))[:, None]
     last = np.maximum.accumulate(np.where(reached | left, hours, 0), axis=0)
     firing: NDArray[np.bool_] = np.take_along_axis(reached, last, axis=0)
@@ -228,6 +228,6 @@ def _units(amount: Decimal) -> int:
 
 
 def _rounded_up(value: Decimal) -> Decimal:
-    """Return the next number with two digits that is not below: 183.92 gives 190."""
+    """Round up to two digits: 183.92 gives 190."""
     step = Decimal(1).scaleb(value.adjusted() - _DIGITS + 1)
     return plain((value / step).to_integral_value(ROUND_CEILING) * step)

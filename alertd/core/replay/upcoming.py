@@ -1,4 +1,4 @@
-"""When each rule has to be judged next in a replay: hours in which nothing can happen are passed over."""
+"""When each rule has to be judged next in a replay: hours in which nothing can change are skipped."""
 
 from collections.abc import Callable, Collection, Sequence
 from datetime import timedelta
@@ -16,17 +16,17 @@ from alertd.core.spend.lists import View
 from alertd.core.spend.planned import PlannedSpend
 
 _CELLS = 1 << 21
-"""So many sums are looked at together: 16 MiB."""
+"""Sums examined at a time: 16 MiB."""
 _MOST_HOURS, _LEAST_HOURS = 31 * 24, 24
 
 
 class Upcoming:
     """
-    The next hour of each rule, from screens of a stretch of hours at a time.
+    The next hour of each rule, from screening a range of hours at a time.
 
     Args:
-        hours: All that are replayed.
-        is_linked: What is withheld of an alert depends on others: then it is never passed over while it is open.
+        hours: All replayed hours.
+        is_linked: Whether mutes of an alert depend on other alerts: then open alerts are never skipped.
     """
 
     def __init__(
@@ -41,18 +41,18 @@ class Upcoming:
         """By rule and group of an open alert."""
 
     def passed_over(self, hour: int) -> frozenset[str]:
-        """Return the names of the rules that would move nothing at the beginning of an hour."""
+        """Return the names of the rules that would change nothing at the beginning of an hour."""
         if hour >= self._ahead.end:
             self._look_ahead(hour)
         return frozenset(name for name, due in self._next.items() if due > hour)
 
     def steady(self, hour: int) -> dict[str, set[Labels]]:
-        """Return by rule the groups of open alerts of which judging them would change nothing."""
+        """Return the groups of open alerts that judging would not change, by rule."""
         return {name: {g for g, due in groups.items() if due > hour} for name, groups in self._of_groups.items()}
 
     def note(self, rule: Rule, hour: int, opened: Collection[Alert], peak_of: Callable[[Alert], Decimal]) -> None:
         """
-        Work out when a rule that was judged at an hour has to be judged next.
+        Determine when a rule that was judged at an hour has to be judged next.
 
         Args:
             opened: Its open alerts.
@@ -81,7 +81,7 @@ class Upcoming:
         return min(due, screen.next_change(hour, alert, peak_of(alert)))
 
     def _look_ahead(self, hour: int) -> None:
-        """Screen the hours from one on, as many as fit; each rule is judged in the first of them."""
+        """Screen the hours from a given one on, as many as fit; each rule is judged in the first of them."""
         series = max(1, *(len(self._past.of(view).spend.series) for view in self._views()))
         count = min(max(_CELLS // series, _LEAST_HOURS), _MOST_HOURS)
         self._ahead = HourRange(hour, min(hour + count, self._hours.end))
@@ -96,7 +96,7 @@ class Upcoming:
             try:
                 screen = rule.screen(stretch) if stretch is not None else None
             except (ArithmeticError, LookupError):
-                # Its evaluation says so by itself.
+                # Its evaluation will report that.
                 continue
             if screen is not None:
                 self._screens[rule.name] = screen

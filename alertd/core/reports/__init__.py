@@ -1,1 +1,1 @@
-"""Reports and overviews: spend of a period, budgets, what is owed."""
+"""Reports and overviews: spend of a period, budgets, debts."""

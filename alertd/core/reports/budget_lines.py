@@ -1,7 +1,7 @@
 """
-The budgets that matter most, in a bounded number: where a line for each of a hundred thousand owners has no place.
+The most important budgets, in a bounded number, since there may be a hundred thousand owners.
 
-It ranks and chooses; what a budget's figures are is `standing`'s to say.
+It ranks and chooses; `standing` computes a budget's figures.
 """
 
 from collections.abc import Iterable
@@ -21,16 +21,16 @@ from alertd.core.rules.verdicts import Ground
 from alertd.core.words import format_duration
 
 MOST_OF_RULE = 50
-"""Of one rule no more groups than a person can look through."""
+"""Maximum groups per rule: as many as a person can read."""
 MOST_OF_ALL = 500
-"""Of all rules together, so that one page of them stays small however many rules have groups."""
+"""Maximum groups of all rules together, so that the page stays small."""
 MOST_RANKED = 60
-"""So many are put in one order, whatever their rule."""
+"""Maximum number of groups ranked across all rules."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetFigures:
-    """Where one group's budget stands."""
+    """The state of one group's budget."""
 
     rule: str
     of_group: GroupStanding
@@ -38,46 +38,46 @@ class BudgetFigures:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BudgetLine:
-    """A group's budget, or those of all the smaller groups together. Amounts in 1e-10 USD."""
+    """A group's budget, or those of all smaller groups together. Amounts in 1e-10 USD."""
 
     group: Labels | None
-    """None for the rest."""
+    """None for the smaller groups together."""
     budget: Usd
     spent: Usd
     forecast: Forecast | None
-    """None where it is not known of the whole; that of several groups has no range, as ranges do not add up."""
+    """None if not completely known; without a range for several groups, because ranges do not add up."""
     rates: tuple[tuple[str, Fraction], ...] = ()
-    """By window how many times the even rate is spent; of several groups together none."""
+    """Multiple of the even rate by window; empty for several groups together."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleBudgets:
-    """The budgets of one rule; never without a line."""
+    """The budgets of one rule, with at least one line."""
 
     rule: str
     lines: tuple[BudgetLine, ...]
-    """The largest spent share first, then the rest."""
+    """The largest spent share first, the smaller groups together last."""
     elapsed: Fraction
-    """The share of the period that is over."""
+    """The elapsed share of the period."""
     is_complete: bool
-    """Nothing of the period up to the edge is missing."""
+    """Whether nothing of the period up to the edge is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class RankedBudgets:
-    """Where the groups of all budgets stand."""
+    """The state of all budgets' groups."""
 
     grounds: tuple[tuple[str, Ground | None], ...] = ()
-    """By rule what all this rests on; None where it cannot be computed."""
+    """The data behind it, by rule; None if it cannot be computed."""
     figures: tuple[BudgetFigures, ...] = ()
-    """Those with the largest spent share, that first; at most `MOST_RANKED`."""
+    """Groups with the largest spent share, that first; at most `MOST_RANKED`."""
     count: int = 0
-    """How many there are in all."""
+    """The total number of groups."""
     rules: tuple[RuleBudgets, ...] = ()
     """By name."""
 
     def are_of(self, grounds: tuple[tuple[str, Ground | None], ...]) -> bool:
-        """Return whether nothing moved since."""
+        """Return whether nothing has changed since."""
         return len(grounds) == len(self.grounds) and all(
             one[0] == other[0] and one[1] is other[1] for one, other in zip(grounds, self.grounds, strict=True)
         )
@@ -87,19 +87,19 @@ NO_BUDGETS = RankedBudgets()
 
 
 def most_groups(rules: int) -> int:
-    """Return how many groups of each rule have a line of their own where so many rules have any."""
+    """Return how many groups of each rule get separate lines, given the number of rules with groups."""
     return max(1, min(MOST_OF_RULE, MOST_OF_ALL // max(1, rules)))
 
 
 def ranked_budgets(facts: Facts, rules: Iterable[Rule], *, before: RankedBudgets = NO_BUDGETS) -> RankedBudgets:
     """
-    Return where the groups of the enabled budgets stand.
+    Return the state of the enabled budgets' groups.
 
     Args:
-        before: Those of the last time: returned again where no budget moved.
+        before: The previous result, returned again if no budget has changed.
     """
     budgets = [rule for rule in rules if isinstance(rule, BudgetRule) and rule.enabled]
-    # A rule that cannot be computed has an alert of its own; the others are shown.
+    # A rule that cannot be computed has its own alert; the others are shown.
     grounds = tuple((rule.name, if_it_fits(partial(rule.stands_on, facts), None)) for rule in budgets)
     if before.grounds and before.are_of(grounds):
         return before
@@ -115,7 +115,7 @@ def ranked_budgets(facts: Facts, rules: Iterable[Rule], *, before: RankedBudgets
 
 
 def _ranked(of_rules: dict[str, Standings]) -> tuple[BudgetFigures, ...]:
-    """Return the groups of the largest share, whatever their rule."""
+    """Return the groups with the largest share, across all rules."""
     shares = np.concatenate([np.empty(0), *(one.shares for one in of_rules.values())])
     least = least_of(shares, MOST_RANKED)
     places = [(-rank, name, group) for name, one in of_rules.items() for rank, group in one.ranked(least)]

@@ -1,8 +1,8 @@
 """
-Which reports are due: from a schedule, the last time that is dealt with, and now.
+Which reports are due: from a schedule, the last handled time, and now.
 
-It sends nothing and knows no cron: a trigger that names the next time on a clock's face is handed in. Daylight saving
-is decided here: a local time that does not exist counts at the moment by the clock before the change, one that comes
+It sends nothing and knows no cron: a trigger that gives the next local time is passed in. Daylight saving
+is handled here: a local time that does not exist counts by the offset before the change, one that occurs
 twice counts the first time.
 """
 
@@ -13,12 +13,12 @@ from zoneinfo import ZoneInfo
 from alertd.core.dataclass import dataclass
 
 LATEST = timedelta(days=1)
-"""A report that is so late is skipped: the next one is near, or it is of another week."""
+"""A report this late is skipped: the next one is near, or it would be about another week."""
 
 _LARGEST_CORRECTION = timedelta(hours=1)
 
 Trigger = Callable[[datetime], datetime | None]
-"""The first scheduled time after a given one, both on a clock's face (without a zone); None where there is none."""
+"""Returns the first scheduled time after a given one, both local (without a zone); None if there is none."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,19 +26,19 @@ class Timetable:
     """When a report is scheduled."""
 
     schedule: str
-    """As written; shows whether the timetable was edited since a mark was made."""
+    """The schedule as written; shows whether it was edited since a mark was made."""
     timezone: str
     trigger: Trigger
 
     @property
     def text(self) -> str:
-        """What the timetable means, to be compared."""
+        """The schedule's meaning, for comparison."""
         return f"{self.schedule} {self.timezone}"
 
     def following(self, after: datetime) -> datetime | None:
-        """Return the first scheduled instant after another one, UTC; None where there is none."""
+        """Return the first scheduled instant after another one, UTC; None if there is none."""
         zone = ZoneInfo(self.timezone)
-        # After clocks went forward the skipped times are still to come by the offset before.
+        # After clocks went forward, the skipped times are still ahead by the previous offset.
         offsets = [at.astimezone(zone).utcoffset() or timedelta() for at in (after, after - timedelta(days=1))]
         face = (after + min(offsets)).replace(tzinfo=None)
         while (found := self.trigger(face)) is not None:
@@ -51,7 +51,7 @@ class Timetable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mark:
-    """Up to when the scheduled times of one report are dealt with, by which timetable."""
+    """Up to when the scheduled times of a report are handled, and by which schedule."""
 
     at: datetime
     timetable: str
@@ -67,7 +67,7 @@ class Mark:
         Read what `text` wrote.
 
         Raises:
-            ValueError: It is no such text.
+            ValueError: It is not such a text.
         """
         at, _, timetable = text.partition(" ")
         return cls(at=datetime.fromisoformat(at), timetable=timetable)
@@ -75,29 +75,29 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Turn:
-    """What is to be done about a report now."""
+    """What to do about a report now."""
 
     mark: Mark
-    """To be kept, together with what is sent."""
+    """The mark to store together with the messages."""
     scheduled: datetime | None = None
-    """The report of this instant is to be sent."""
+    """The instant of the report to send."""
     skipped: datetime | None = None
-    """The report of this instant is too late to be sent, and none is due since."""
+    """The instant of a report that is too late to send, if none is due since."""
 
 
 def take_turn(timetable: Timetable, mark: Mark | None, now: datetime) -> Turn:
     """
     Decide about one report.
 
-    A report that is seen for the first time, or with another timetable, is first due at its next scheduled time. Of
-    several that were missed the newest is sent, if it is less than `LATEST` late.
+    A new report, or one with another schedule, is first due at its next scheduled time. Of
+    several missed ones, the latest is sent if it is less than `LATEST` late.
 
     Args:
-        mark: What the turn before left; None for a report never seen.
+        mark: The previous mark; None for a new report.
     """
     fresh = Mark(at=now, timetable=timetable.text)
-    # A mark from the future was made by a clock that was wrong: it must not silence the report until then. One that is
-    # hardly ahead is of a clock that was put right by a little, and its report is not sent a second time.
+    # A mark in the future was made by a wrong clock: it must not suppress the report until then. One that is
+    # only slightly ahead comes from a small clock correction, and its report is not sent again.
     if mark is None or mark.timetable != timetable.text or mark.at > now + _LARGEST_CORRECTION:
         return Turn(mark=fresh)
     first = timetable.following(mark.at)

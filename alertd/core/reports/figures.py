@@ -1,7 +1,7 @@
 """
-The figures of a report: what a period cost against the one before, what moved, and what is open.
+The figures of a report: the cost of a period compared with the one before, the changes, and what is open.
 
-It sums and picks; the words are in `report_words`. The period ends at the data edge.
+It sums and selects; `words` has the texts. The period ends at the data edge.
 """
 
 from collections.abc import Collection, Iterable, Sequence
@@ -25,24 +25,24 @@ from alertd.core.spend.view import SpendView
 
 _METRIC = "amount"
 _LEAST_MOVE = UNITS_PER_USD // 100
-"""Less than a cent is no news."""
+"""Smallest change shown: less than a cent is no news."""
 _NOT_DUE = frozenset({BillStatus.PENDING, BillStatus.PAID, BillStatus.VOIDED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReportScope:
-    """What a report is about."""
+    """The scope of a report."""
 
     name: str
     period: timedelta
     """Whole hours."""
     group_by: tuple[str, ...]
     timezone: str
-    """Whose days the chart shows."""
+    """The time zone of the chart's days."""
 
     @property
     def reach(self) -> timedelta:
-        """How far back it looks: the period and as much before."""
+        """How far back it needs data: the period and the same length before."""
         return 2 * self.period
 
 
@@ -69,7 +69,7 @@ class GroupSpend:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Undecided:
-    """Why a rule decides nothing of some groups."""
+    """Why a rule cannot judge some groups."""
 
     rule: str
     text: str
@@ -77,24 +77,24 @@ class Undecided:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpendFigures:
-    """What the period cost."""
+    """The cost of the period."""
 
     window: HourRange
     total: Compared
     groups: tuple[GroupSpend, ...]
-    """Largest first; empty where the report has no groups."""
+    """Groups, largest first; empty if the report has none."""
     movers: tuple[Contributor, ...]
-    """Everything that rose or fell by owner, product and category, largest rise first, largest fall last."""
+    """Changes by owner, product and category, largest rise first, largest fall last."""
     points: tuple[ChartPoint, ...]
-    """The days or hours, exact; the first and the last may be there in part."""
+    """The days or hours, exact; the first and last may be partial."""
     amounts: tuple[Usd, ...]
     """Those of the points."""
     gaps: tuple[str, ...]
-    """What is missing from the period or cannot be read now, a clause each."""
+    """What is missing from the period or cannot be read now, one clause each."""
     gaps_before: tuple[str, ...]
     """What is missing from the period before."""
     expected: Usd
-    """What the total comes to once every stream is billed."""
+    """The estimated total once every stream is billed."""
     lagging: tuple[Lag, ...]
     """The streams that are not billed through the period's end."""
 
@@ -105,15 +105,15 @@ class ReportFigures:
 
     scope: ReportScope
     spend: SpendFigures | None
-    """None while nothing is known of any category, and where its sums do not fit."""
+    """None before the first read of any category, and if the sums do not fit 64 bits."""
     overflows: bool = False
-    """What was billed adds up to more than 922 million USD."""
+    """Whether the billed amount exceeds 922 million USD."""
     budgets: RankedBudgets
     undecided: tuple[Undecided, ...]
     alerts: tuple[Alert, ...]
-    """What fires, the worst and then the oldest first."""
+    """Firing alerts, the worst and then the oldest first."""
     bills: tuple[TrackedBill, ...]
-    """Monthly bills that somebody has to pay, oldest month first."""
+    """Unpaid monthly bills, oldest month first."""
     bill_gaps: tuple[str, ...]
     accounts: int
     now: datetime
@@ -123,10 +123,10 @@ def report_figures(
     scope: ReportScope, facts: Facts, *, alerts: Iterable[Alert], rules: Collection[Rule]
 ) -> ReportFigures:
     """
-    Put together what a report shows.
+    Compute the content of a report.
 
     Args:
-        facts: Their spend view must reach back `scope.reach` and as far as the budgets look.
+        facts: Their spend view must reach back `scope.reach` and as far as the budgets need.
         alerts: Of any state.
         rules: The enabled budgets among them are shown.
     """
@@ -150,7 +150,7 @@ def _urgency(alert: Alert) -> tuple[int, datetime, str]:
 
 
 def _is_unpaid(tracked: TrackedBill) -> bool:
-    """Return whether a bill waits for payment: it owes, is issued, or is in a state that alertd does not know."""
+    """Return whether a bill is to be paid: it has a debt, is issued, or is in a state unknown to alertd."""
     return tracked.bill.owed > 0 or tracked.bill.status not in _NOT_DUE
 
 
@@ -189,10 +189,10 @@ class _Comparison:
     window: HourRange
     before: HourRange | None
     is_complete: bool
-    """Nothing is missing from the window itself."""
+    """Whether nothing is missing from the window itself."""
 
     def by(self, group_by: tuple[str, ...]) -> list[GroupSpend]:
-        """Return what each group cost in both windows."""
+        """Return the cost of each group in both windows."""
         query = SpendQuery(group_by=group_by, accounts=self.accounts)
         now = self.view.sums(query, _METRIC, self.window)
         then = self.view.sums(query, _METRIC, self.before) if self.before is not None else None
@@ -230,7 +230,7 @@ def _movers(groups: Sequence[GroupSpend]) -> tuple[Contributor, ...]:
 
 
 def undecided_rules(facts: Facts, rules: Iterable[Rule]) -> tuple[Undecided, ...]:
-    """Return why enabled rules decide nothing of some groups, in the order of the rules."""
+    """Return why enabled rules cannot judge some groups, in the order of the rules."""
     return tuple(
         Undecided(rule=rule.name, text=text) for rule in rules if rule.enabled for text in rule.undecided(facts)
     )

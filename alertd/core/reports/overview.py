@@ -1,7 +1,7 @@
 """
-What is known at one moment, in short: for the status page and for metrics.
+A summary of everything known at one moment, for the status page and for metrics.
 
-It sums and collects; how it looks is decided where it is shown.
+It sums and collects; presentation is decided where it is shown.
 """
 
 from collections.abc import Iterable
@@ -27,23 +27,23 @@ from alertd.core.spend.lately import Billed, billed_in, last_hours, period_so_fa
 from alertd.core.spend.selection import SpendQuery
 
 OVERVIEW_HOURS = 33 * HOURS_PER_DAY
-"""How far back spend must be known: the longest month, and a data edge that is a day or two behind."""
+"""How far back spend must be known: the longest month, plus a data edge that lags a day or two."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategorySpend:
-    """What a category of an account was billed, through its data edge. Amounts in 1e-10 USD, vouchers included."""
+    """The billed spend of an account's category, through its data edge. Amounts in 1e-10 USD, including vouchers."""
 
     account: str
     category: str
     edge: int
-    """The hour through which it is billed."""
+    """The data edge."""
     last_day: Usd
-    """In the last 24 hours that are billed, the same for all categories."""
+    """Spend in the last 24 billed hours, the same for all categories."""
     month: Usd
-    """In the calendar month, in UTC, to which the last billed hour of all belongs."""
+    """Spend in the calendar month, in UTC, of the last billed hour of all categories."""
     is_complete: bool
-    """Nothing is missing in either."""
+    """Whether nothing is missing in either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,33 +52,33 @@ class Overview:
 
     now: datetime
     overflows: bool = False
-    """What was billed adds up to more than 922 million USD, so that some of the sums are left out."""
+    """Whether the billed amount exceeds 922 million USD, so that some sums are left out."""
     spend: tuple[CategorySpend, ...]
-    """By account and category; those of which no bill was ever read are left out."""
+    """By account and category, without those that were never read."""
     last_day: Billed | None
-    """All of it in the last 24 hours that are billed; None where nothing is known."""
+    """Total of the last 24 billed hours; None if nothing is known."""
     month: Billed | None
     """All of it in the month so far."""
     budgets: RankedBudgets = NO_BUDGETS
     undecided: tuple[Undecided, ...] = ()
     runways: tuple[tuple[str, Runway], ...]
-    """By rule: how long the balances last that a rule watches."""
+    """Runways of the balances that rules watch, by rule."""
     bills: tuple[TrackedBill, ...]
     """Every monthly bill known, newest month first."""
     running: tuple[Running, ...] = ()
-    """What runs now, dearest first."""
+    """What is running, most expensive first."""
     unmatched: tuple[Unmatched, ...] = ()
-    """Filters of rules that fit nothing that was ever billed."""
+    """Filters of rules that match nothing ever billed."""
 
 
 def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = None) -> Overview:
     """
-    Put together what is known.
+    Compute the overview.
 
     Args:
-        facts: Their spend view must reach back `OVERVIEW_HOURS` and as far as the rules look.
-        rules: The enabled ones among them count.
-        before: That of the last time, from which is taken what did not move.
+        facts: Their spend view must reach back `OVERVIEW_HOURS` and as far as the rules need.
+        rules: Disabled ones are ignored.
+        before: The previous overview, from which unchanged parts are reused.
     """
     enabled = [rule for rule in rules if rule.enabled]
     day, month = last_hours(facts.data, HOURS_PER_DAY), period_so_far(facts.data, Period.MONTH, "UTC")
@@ -102,7 +102,7 @@ def overview(facts: Facts, rules: Iterable[Rule], *, before: Overview | None = N
 
 
 def _runways(rule: BalanceRule, facts: Facts) -> list[Runway]:
-    # What cannot be computed has an alert of its own.
+    # A rule that cannot be computed has its own alert.
     return if_it_fits(partial(rule.runways, facts), [])
 
 
@@ -116,7 +116,7 @@ def _spend(facts: Facts, day: HourRange, month: HourRange) -> Iterable[CategoryS
         edge = facts.data.edge(key)
         if edge is None:
             continue
-        # Each by itself: one that does not fit takes no other away.
+        # Separately, so that a sum that does not fit does not affect the others.
         query = SpendQuery(filters=(("category", Patterns((category,))),), accounts=frozenset({account}))
         sums = if_it_fits(partial(_sums, facts, query, (day, month)), None)
         if sums is None:

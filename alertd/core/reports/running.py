@@ -1,7 +1,7 @@
 """
-What runs now: owners that are billed up to their data edge, and instances that the API lists as running.
+What is running: owners billed up to their data edge, and instances that the API lists as running.
 
-The list knows of the last minutes and wins where it was read of late; bills alone say what it costs.
+The list is more recent and wins if it was read recently; only bills have the cost.
 """
 
 from collections.abc import Iterable, Iterator
@@ -23,31 +23,31 @@ from alertd.core.spend.selection import SpendQuery
 from alertd.core.utilization import WHOLE, newest_of
 
 RUNNING_CATEGORIES = ("gpu", "serverless", "bare_metal", "cloud_sandbox", "llm_dedicated_endpoint")
-"""Of machines; what is paid by the request or by what is stored does not run."""
+"""Categories of machines; what is paid per request or stored amount does not run."""
 BACK_HOURS = 31 * HOURS_PER_DAY
-"""How far back the beginning of a run is looked for."""
+"""How far back the beginning of a run is searched for."""
 BILLED = "billed"
-"""The status of what only bills know of."""
+"""The status of owners that only bills show."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """One owner that runs now."""
+    """One running owner."""
 
     account: str
     owner: str
     name: str
-    """What people call it; empty where nobody gave it a name."""
+    """Its display name; empty if it has none."""
     product: str
     category: str
     status: str
-    """As the API says it, or `billed`."""
+    """The API's status, or `billed`."""
     since: datetime | None
-    """None where it began longer ago than is known."""
+    """None if it began before the known period."""
     rate: Usd | None
-    """1e-10 USD an hour; None where no bill shows it yet."""
+    """1e-10 USD an hour; None before the first bill."""
     utilization: Decimal | None
-    """Of its GPUs in the newest sample, a share; None where no rule asks for it or nothing is known."""
+    """GPU utilisation in the newest sample, a fraction; None if no rule uses it or it is unknown."""
 
     @property
     def key(self) -> ResourceKey:
@@ -56,7 +56,7 @@ class Running:
 
 
 def running(facts: Facts) -> tuple[Running, ...]:
-    """Return what runs now, dearest first; what is not billed yet comes last."""
+    """Return what is running, most expensive first; what is not yet billed comes last."""
     rows = [*_billed(facts)]
     known = {row.key for row in rows}
     rows += (
@@ -68,7 +68,7 @@ def running(facts: Facts) -> tuple[Running, ...]:
 
 
 def firing_on(alerts: Iterable[Alert]) -> dict[ResourceKey, tuple[str, ...]]:
-    """Return by account and owner the fingerprints of the alerts that fire on it."""
+    """Return the fingerprints of firing alerts by account and owner."""
     found: dict[ResourceKey, list[str]] = {}
     for alert in alerts:
         owner = dict(alert.group).get("owner") if alert.state is AlertState.FIRING else None
@@ -109,13 +109,13 @@ def _billed(facts: Facts) -> Iterator[Running]:
 
 @dataclass(slots=True, eq=False)
 class _Products:
-    """The dearest product of each group, and the run in which it is that."""
+    """The most expensive product of each group, and its run."""
 
     dearest: dict[Labels, tuple[Run, str]] = field(default_factory=dict)
 
 
 def _is_unbilled(facts: Facts, resource: Resource) -> bool:
-    # An endpoint that serves costs nothing until somebody asks it; an instance costs from its start on.
+    # A serving endpoint costs nothing until it is used; an instance costs from its start on.
     is_instance = resource.kind is ResourceKind.INSTANCE and resource.is_running
     return is_instance and facts.resource_of(*resource.key) is not None
 

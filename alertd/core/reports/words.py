@@ -1,4 +1,4 @@
-"""The words of a report: from its figures to a `Message`, the same for every channel."""
+"""The texts of a report: from its figures to a `Message`, the same for every channel."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -37,11 +37,11 @@ _ALERTS = 10
 _BILLS = 10
 _GAPS = 3
 _TELLING_SHARE = 10
-"""A rise to more than ten times as much is shown in dollars only."""
+"""A rise by more than this factor is shown in dollars only."""
 
 
 def compose_report(figures: ReportFigures, *, owners: OwnerDirectory, targets: LinkTargets = NO_TARGETS) -> Message:
-    """Put a report into words."""
+    """Compose a report."""
     scope, spend = figures.scope, figures.spend
     sections = (
         *(_spend_sections(scope, spend, owners) if spend is not None else ()),
@@ -124,7 +124,7 @@ def _chart(scope: ReportScope, spend: SpendFigures) -> Chart:
 
 
 def _days_in_part(window: HourRange, scope: ReportScope) -> str:
-    """Say where the first and the last bar are of less than a day."""
+    """Note if the first or last bar covers less than a day."""
     first, last = (local_time(hour, scope.timezone) for hour in (window.start, window.end))
     return "" if first.hour == last.hour == 0 else "the first and the last day in part"
 
@@ -145,7 +145,7 @@ def _fields(scope: ReportScope, spend: SpendFigures) -> tuple[Field, ...]:
 
 
 def _change(compared: Compared) -> str:
-    """Return a change for people: `up $20.00 (25 %)`; empty where there is nothing to compare with."""
+    """Return a change for people: `up $20.00 (25 %)`; empty without a comparison."""
     if compared.before is None:
         return ""
     change = compared.amount - compared.before
@@ -156,7 +156,7 @@ def _change(compared: Compared) -> str:
 
 
 def _share_of_change(compared: Compared) -> str:
-    """Return the size of a change in percent; empty where it would say nothing."""
+    """Return a change in percent; empty if it would be meaningless."""
     before = compared.before
     if before is None or before <= 0 or compared.amount < 0 or compared.amount > _TELLING_SHARE * before:
         return ""
@@ -205,7 +205,7 @@ def _mover_row(part: Contributor, owners: OwnerDirectory) -> SectionRow:
 
 
 def budgets_section(budgets: RankedBudgets, undecided: Sequence[Undecided], owners: OwnerDirectory) -> Section:
-    """Return how budgets stand, those with the largest share spent."""
+    """Return the budgets with the largest share spent."""
     more = budgets.count - _BUDGETS
     notes = [f"And {more} more with a smaller share spent."] if more > 0 else []
     notes += [f"{each.rule}: {each.text}." for each in undecided[:_BUDGETS]]
