@@ -1,1 +1,1 @@
-"""What runs: app builds, service schedules, cycle reads and judges, the store gateway keeps."""
+"""The daemon: `app` builds, `service` schedules, `cycle` reads and judges, `store_gateway` stores."""

@@ -1,4 +1,4 @@
-"""Accounts, connected: their keys, found where the rules file says, and a billing client for each."""
+"""The accounts' keys, from where the rules file says, and a billing client for each account."""
 
 import os
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def api_key(account: Account, settings: "SettingsInUse", folder: Path) -> tuple[
     where = f'account "{account.name}"'
     base_url = account.base_url or settings.novita_base_url
     _check_base_url(base_url, where, settings)
-    # alertd's own key goes to the vendor, or to where the settings send it, and nowhere else.
+    # alertd's own key is sent only to the vendor, or to the base URL in the settings.
     is_usual = _is_vendor(base_url) or base_url.rstrip("/") == settings.novita_base_url.strip().rstrip("/")
     places = SecretPlaces(environment=os.environ, folder=folder, setting=settings.plain)
     try:
@@ -63,10 +63,10 @@ def api_key(account: Account, settings: "SettingsInUse", folder: Path) -> tuple[
 
 def action_key(entry: ActionEntry, name: str, rules: LoadedRules, settings: "SettingsInUse") -> tuple[str, str, str]:
     """
-    Return the key with which an action is done in an account, where it came from, and the base URL that it goes to.
+    Return the key for an action in an account, its source, and the base URL that it is sent to.
 
     Raises:
-        SettingsError: It is not set, cannot be read, is a key of alertd's own or one that reads bills, or must not go
+        SettingsError: It is not set, cannot be read, is alertd's own key or one that reads bills, or must not be sent
             to the account's base URL.
     """
     where, written = f'action "{entry.name}", account "{name}"', entry.accounts[name]
@@ -97,7 +97,7 @@ def _as_of(error: SecretError, where: str) -> SettingsError:
 
 
 def _reading_key(account: Account, settings: "SettingsInUse", folder: Path) -> str | None:
-    """Return the key that reads an account's bills; None where it is not set, which is a problem of its own."""
+    """Return the key that reads an account's bills; None if it is not set, which is reported separately."""
     try:
         return api_key(account, settings, folder)[0]
     except SettingsError:
@@ -110,7 +110,7 @@ def _is_vendor(base_url: str) -> bool:
 
 
 def _check_base_url(base_url: str, where: str, settings: "SettingsInUse") -> None:
-    """Refuse an address to which no key may go; `novita` checks its form."""
+    """Refuse an address to which no key may be sent; `novita` checks its form."""
     parts = split_http_url(base_url)
     if parts is not None and is_off_limits(parts.hostname or ""):
         raise SettingsError(f"{where}: base_url: {OFF_LIMITS}")
@@ -119,7 +119,7 @@ def _check_base_url(base_url: str, where: str, settings: "SettingsInUse") -> Non
 
 
 def missing_keys(rules: LoadedRules, settings: "SettingsInUse") -> list[Problem]:
-    """Return a problem for every account whose API key is not set here."""
+    """Return a problem for every account without an API key here."""
     problems = []
     for account in rules.accounts:
         try:
@@ -132,7 +132,7 @@ def missing_keys(rules: LoadedRules, settings: "SettingsInUse") -> list[Problem]
 
 
 def missing_action_keys(rules: LoadedRules, settings: "SettingsInUse") -> list[Problem]:
-    """Return a problem for every key of an action that is not set here, or must not be used."""
+    """Return a problem for every action key that is not set here or must not be used."""
     problems = []
     for entry in rules.actions:
         for name in entry.accounts:
@@ -149,7 +149,7 @@ def open_instances(
     rules: LoadedRules, settings: "Settings", stack: AsyncExitStack, *, elapsed: Callable[[], float] = elapsed_s
 ) -> dict[tuple[str, str], "InstanceClient"]:
     """
-    Open what carries actions out, by the action's name and the account's.
+    Open the clients that carry out actions, by action and account.
 
     Raises:
         SettingsError: A key is missing.
@@ -190,7 +190,7 @@ def open_sources(
     Open a billing client for every account.
 
     Args:
-        hear: Called with the account and the `Date` of each answer, and when it was asked for by *elapsed*.
+        hear: Called with the account, the `Date` of each answer, and when it was requested by *elapsed*.
 
     Raises:
         SettingsError: The key of an account is missing.

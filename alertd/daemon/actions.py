@@ -1,8 +1,8 @@
 """
-Carries out what people asked for: one call a request, each step stored before the next, the outcome read back.
+Carries out action requests: one call for each, each step stored before the next, the outcome read back.
 
-Lives beside the delivery. What is `calling` when it comes to it was begun by a process that ended, so it is not called
-again; what was taken, or is not clear, is read until the API says so, or time is over. Source of the rules: D8.
+Runs beside the delivery. A request found as `calling` was begun by a process that ended, so it is not called
+again; accepted or unclear requests are read until the API confirms them or time runs out. Source of the rules: D8.
 """
 
 import asyncio
@@ -28,31 +28,31 @@ from alertd.errors import StoreError
 from alertd.log import get_logger
 
 LOOK_EVERY_S = 3.0
-"""How often the state of an instance is read that was just called."""
+"""Seconds between reads of an instance's state after a call."""
 LOOK_LATER_S = 15.0
 _SOON = timedelta(minutes=1)
 IDLE_S = 60.0
-"""How often open requests are looked for unasked: another process may have left one."""
+"""Seconds between unprompted checks for open requests, which another process may have left."""
 STALE_S = 60.0
-"""A call that was stored so long ago and not made yet is not made: the process, or its host, had stopped."""
+"""A call that was stored longer ago than this is not made: the process or its host had stopped meanwhile."""
 
 
 class InstanceApi(Protocol):
-    """The instances of one account, by the key of one action."""
+    """The instances of one account, with the key of one action."""
 
     async def call(self, verb: Verb, instance_id: str) -> CallAnswer:
-        """Have an instance stopped or started, by exactly one request; it raises nothing of the API's."""
+        """Have an instance stopped or started by exactly one request; API errors are not raised."""
 
     async def look(self, instance_id: str) -> Sight:
-        """Return the state of an instance, or why it was not learnt."""
+        """Return the state of an instance, or why it is unknown."""
 
 
 class ActionLog(Protocol):
-    """Where requests are kept; each call is one transaction."""
+    """The store of requests; each call is one transaction."""
 
     async def open_actions(self) -> Sequence[ActionRequest]:
         """
-        Return the requests that are not finished, the oldest first.
+        Return the unfinished requests, oldest first.
 
         Raises:
             StoreError: They cannot be read.
@@ -60,10 +60,10 @@ class ActionLog(Protocol):
 
     async def move_action(self, before: ActionRequest, after: ActionRequest, now: datetime) -> bool:
         """
-        Store a request's next step; return False where it has moved meanwhile.
+        Store a request's next step; return False if it was changed meanwhile.
 
         Raises:
-            StoreError: Nothing was kept, or nobody knows.
+            StoreError: Nothing was stored, or the outcome is unknown.
         """
 
 
@@ -74,8 +74,8 @@ class ActionWorker:
     Args:
         instances: By action and account.
         now: The wall clock.
-        elapsed: Seconds on a clock that never steps and counts on while the host sleeps.
-        on_step: Called with each request that has taken a step.
+        elapsed: Seconds on a clock that never steps and keeps counting while the host is suspended.
+        on_step: Called with each request that has changed.
     """
 
     def __init__(
@@ -97,21 +97,21 @@ class ActionWorker:
         self._log = get_logger()
 
     def use(self, instances: Mapping[tuple[str, str], InstanceApi]) -> None:
-        """Carry out by other rules from the next turn on."""
+        """Use other rules from the next turn on."""
         self._instances = instances
         self.wake()
 
     def wake(self) -> None:
-        """Look for requests now."""
+        """Check for requests now."""
         self._asked.set()
 
     async def settled(self) -> None:
-        """Wait until no call is under way that began before."""
+        """Wait until all calls that have begun are finished."""
         async with self._turn:
             return
 
     async def run(self) -> None:
-        """Serve until cancelled."""
+        """Run until cancelled."""
         while True:
             self._asked.clear()
             wait_s = IDLE_S
@@ -133,14 +133,14 @@ class ActionWorker:
 
     async def turn(self) -> tuple[ActionRequest, ...]:
         """
-        Bring every open request one step on, at once; return those that are open still.
+        Advance every open request by one step, concurrently; return those that are still open.
 
         Raises:
-            StoreError: What is open cannot be read; or a step could not be stored.
+            StoreError: Open requests cannot be read, or a step could not be stored.
         """
         async with self._turn:
             found = await self._requests.open_actions()
-            # One that cannot be stored holds up no other; each has an instance of its own.
+            # A failure to store one does not block the others; each has its own instance.
             after = await asyncio.gather(*map(self._step, found), return_exceptions=True)
         for one in after:
             if isinstance(one, BaseException):
@@ -155,7 +155,7 @@ class ActionWorker:
             return await self._move(request, interrupted(request, now))
         api = self._instances.get((request.action, request.account))
         sight = await self._look(api, request) if api is not None else Sight(text=_gone(request))
-        # Asked anew: the read may have taken long, and 15 minutes are 15 minutes.
+        # Read the clock again: the read may have taken long, and 15 minutes are 15 minutes.
         return await self._move(request, seen(request, sight, self._now()))
 
     async def _call(self, request: ActionRequest) -> ActionRequest:
@@ -164,7 +164,7 @@ class ActionWorker:
             return await self._move(request, fail(request, f"not called: {_gone(request)}", self._now()))
         began_s = self._elapsed()
         calling = begin_call(request, self._now())
-        # Stored before the first byte leaves: whoever finds it so does not call again.
+        # Stored before the first byte is sent, so that nobody calls again.
         if not await self._requests.move_action(request, calling, self._now()):
             return request
         self._note(calling)
@@ -179,14 +179,14 @@ class ActionWorker:
     async def _answer(self, api: InstanceApi, request: ActionRequest) -> CallAnswer:
         try:
             return await api.call(request.verb, request.owner)
-        except Exception:  # noqa: BLE001 -- a fault of ours after which nobody knows whether bytes left
+        except Exception:  # noqa: BLE001 -- an internal failure, after which it is unknown whether bytes were sent
             self._log.exception("action call failed", request=request.id)
             return CallAnswer(result=CallResult.UNCLEAR, text="the call failed; whether it was taken is not known")
 
     async def _look(self, api: InstanceApi, request: ActionRequest) -> Sight:
         try:
             return await api.look(request.owner)
-        except Exception:  # noqa: BLE001 -- as above: what cannot be read is read again
+        except Exception:  # noqa: BLE001 -- as above: a failed read is repeated
             self._log.exception("action state not read", request=request.id)
             return Sight(text="its state could not be read")
 

@@ -1,7 +1,7 @@
 """
-How glibc keeps memory for a process that reads much at once and then waits: given back, not kept for the next time.
+Makes glibc return memory of a process that reads a lot at once and then waits, instead of keeping it.
 
-It changes nothing of what is held, only what is held besides. Elsewhere (musl, macOS) there is nothing to set.
+Memory in use is not affected. Elsewhere (musl, macOS) there is nothing to set.
 """
 
 import ctypes
@@ -20,10 +20,10 @@ def _library() -> ctypes.CDLL | None:
 
 def share_one_arena() -> None:
     """
-    Have all threads take memory from one place, and large arrays from the system itself, to which they go back.
+    Make all threads use one arena, and allocate large arrays from the system, to which they are returned.
 
-    Otherwise each thread keeps what it once used for itself: 35 MiB after the first read of 500 owners. Call it before
-    threads begin; the interpreter's own lock keeps them from waiting for each other.
+    Otherwise each thread keeps its own free memory: 35 MiB after the first read of 500 owners. Call it before
+    threads start; the interpreter lock keeps them from contending for the arena.
     """
     library = _library()
     if library is not None:
@@ -33,7 +33,7 @@ def share_one_arena() -> None:
 
 
 def give_back() -> None:
-    """Return to the system what was freed; it takes some milliseconds, off the loop."""
+    """Return freed memory to the system; takes some milliseconds, outside the loop."""
     library = _library()
     if library is not None:
         library.malloc_trim(0)

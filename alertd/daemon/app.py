@@ -1,7 +1,7 @@
 """
 The composition root: builds every object once from settings and rules, and closes them in reverse.
 
-It alone knows all other parts; none of them knows it.
+Only this module knows all other parts; none of them knows it.
 """
 
 import random
@@ -43,7 +43,7 @@ from alertd.web.figures import Figures
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class App:
-    """Everything that runs, built and connected; `connections` closes what a reload replaces."""
+    """All objects of the daemon, connected; `connections` closes what a reload replaces."""
 
     settings: Settings
     rules: LoadedRules
@@ -65,10 +65,10 @@ def load_checked_rules(settings: Settings) -> LoadedRules:
     Load the rules and check that every receiver can be built and every account has its key.
 
     Raises:
-        RulesError: Every problem of the file, or every secret that is missing.
+        RulesError: Every problem in the file, or every missing secret.
         SettingsError: A variable for proxies or certificates cannot be used.
     """
-    # Before anything is imported that reads them by itself and fails.
+    # Before anything is imported that reads them itself and fails.
     _ = settings.outgoing
     rules = load_rules(settings.rules_path())
     _, problems = build_notifiers(rules, settings)
@@ -97,11 +97,11 @@ async def open_app(
 
     Args:
         open_store: Called in the store's own thread, in place of opening the one of the settings to write.
-        notifiers: In place of those that the rules name; for showing instead of sending.
-        sources: In place of clients for the accounts that the rules name; the caller closes them.
-        instances: In place of clients with the keys of actions, by action and account.
+        notifiers: Used instead of those in the rules, for showing instead of sending.
+        sources: Used instead of clients for the accounts in the rules; the caller closes them.
+        instances: Used instead of clients with the keys of actions, by action and account.
         cadence: How often older hours are read again; by default in step with the poll interval.
-        now: A time that is right by definition, in place of the checked one.
+        now: A time that is right by definition, used instead of the checked one.
         clock: The clocks of the system.
 
     Raises:
@@ -131,7 +131,7 @@ async def open_app(
             install_id=install_id,
             timer=clock.monotonic_s,
             time=time,
-            on_decided=lambda: delivery.wake(),  # noqa: PLW0108 -- it is made below, and made of the cycle
+            on_decided=lambda: delivery.wake(),  # noqa: PLW0108 -- it is made below, from the cycle
         )
         delivery = Delivery(
             outbox=gateway,
@@ -174,7 +174,7 @@ async def open_app(
 
 def _note_step(figures: Figures, delivery: Delivery, request: ActionRequest) -> None:
     figures.note_action(request.state)
-    # What it shows in messages is in the outbox.
+    # Its message updates are in the outbox.
     delivery.wake()
 
 
@@ -188,13 +188,13 @@ def open_slack_app(
     timezone: Callable[[], str],
 ) -> SlackApp | None:
     """
-    Return what listens to buttons and slash commands, None without an app token.
+    Return the listener for buttons and slash commands; None without an app token.
 
     Args:
-        carry_out: Does what a button asks for.
+        carry_out: Carries out a button's request.
         command: Answers a slash command for a person.
-        now: The time.
-        approvers_of: Who may press for an action of the rules file.
+        now: Returns the time.
+        approvers_of: Returns who may approve an action of the rules file.
         timezone: Of the rules in force.
     """
     app_token, bot_token = settings.plain("slack_app_token"), settings.plain("slack_bot_token")

@@ -1,7 +1,7 @@
 """
-What somebody asked for, and what came of it: from what the daemon holds to what is stored and shown.
+Applies people's requests: from the daemon's state to what is stored and shown.
 
-Pure; the cycle hands in what it holds, and stores.
+Pure; the cycle passes its state in, and stores the result.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -31,12 +31,12 @@ def acting_of(
     read_at: Mapping[str, datetime],
 ) -> Acting:
     """
-    Return what may be done about alerts now.
+    Return the actions that may be requested on alerts now.
 
     Args:
-        actions: Of the rules file.
-        resources: What is listed of the accounts where lists are read.
-        requests: The open ones and the latest.
+        actions: The actions of the rules file.
+        resources: The listed resources of accounts whose lists are read.
+        requests: The open requests and the latest finished ones.
         read_at: When the lists of accounts were read: what was stopped since is no longer running, whatever they say.
     """
     listed = {resource.key: resource for resource in resources if resource.kind is ResourceKind.INSTANCE}
@@ -51,7 +51,7 @@ def acting_of(
 
 @dataclass(frozen=True, kw_only=True)
 class Scene:
-    """All that is known at the moment at which somebody asks, or something asked for takes a step."""
+    """Everything known at the moment of a request or of a step of one."""
 
     state: DaemonState
     plan: Plan
@@ -79,10 +79,10 @@ class Scene:
 
     def carry_out(self, request: Request) -> tuple[RequestOutcome, list[OutboxEntry]]:
         """
-        Return what a request changes, and what is shown of that.
+        Return the changes of a request, and the message updates.
 
         Raises:
-            RequestError: It cannot be done as asked.
+            RequestError: It cannot be done as requested.
         """
         outcome = carry_out(
             request,
@@ -107,12 +107,12 @@ class Scene:
         return outcome, entries
 
     def entries_of(self, request: ActionRequest) -> list[OutboxEntry]:
-        """Return what is shown of a step of a request for an action; nothing where its alert is not known any more."""
+        """Return the message updates for a step of an action request; none if its alert is no longer known."""
         alert = self.state.alerts.get(request.fingerprint)
         if alert is None:
             return []
         return self.dispatcher.entries_of_action(request, alert, self.rules.get(alert.rule))
 
     def written_anew(self, entry: OutboxEntry) -> OutboxEntry:
-        """Return an entry that waited as it is to be sent now."""
+        """Return a waiting entry as it is to be sent now."""
         return self.dispatcher.written_anew(entry, alerts=self.state.alerts, rules=self.rules)

@@ -1,12 +1,12 @@
 """
-The checked time: what the daemon files, judges, prunes and reports by, in place of the wall clock.
+The checked time, by which the daemon files, judges, prunes and reports, instead of the wall clock.
 
-The wall clock may be wrong, step or stand still. It counts once the `Date` of an answer of the billing API has agreed
-with it. Without a `Date` the time goes on from the last one that was checked, by a clock that counts suspended time
-too, whatever the wall clock does. Where a `Date` disagrees nothing may be decided until both agree again.
+The wall clock may be wrong, step or stop. It counts once the `Date` of an answer of the billing API has agreed
+with it. Without a `Date` the time continues from the last check, by a clock that counts suspended time
+too, whatever the wall clock does. If a `Date` disagrees, nothing is decided until both agree again.
 
-An API that answers and dates nothing, because a proxy removes the `Date` or spoils it, is no reason to watch nothing:
-then the wall clock counts where the bills, or an earlier check, bear it out to within two days, and is said to be
+An API whose answers have no `Date`, because a proxy removes or corrupts it, is no reason to stop watching:
+then the wall clock counts if the bills, or an earlier check, confirm it to within two days, and is reported as
 unchecked.
 """
 
@@ -21,24 +21,24 @@ from alertd.settings.model import Settings
 
 LARGEST_SKEW = timedelta(minutes=65)
 """
-With the wall clock further from the API's `Date` than this, nothing is decided.
+If the wall clock differs more from the API's `Date`, nothing is decided.
 
 More than an hour, so that a clock that is off by one because of summer time is on the same side at each answer.
 """
 _SLOWEST_ANSWER_S = 600.0
 """A `Date` that took longer to arrive, because the process was frozen meanwhile, says nothing about the clock."""
 _YEARS = range(2000, 3000)
-"""A `Date` of other years is none: it comes from a server without a clock, or is near the end of all dates."""
+"""Years in which a `Date` is plausible: others come from a server without a clock."""
 _BORNE_OUT = timedelta(hours=48)
-"""The newest bill is no older than this: as late as a bill may be before it counts as missing."""
+"""Maximum age of the newest bill: as late as a bill may be before it counts as missing."""
 _STEADY_S = 3600.0
-"""Where nothing is dated, a wall clock that was set counts after an hour of standing by it."""
+"""Without any `Date`, a wall clock that was set counts after it has been stable for an hour."""
 _DOUBT_AFTER_S = 3600.0
-"""An hour without a `Date` is notified; one answer of a server that is starting is not."""
+"""An hour without a `Date` is notified; a single answer of a starting server is not."""
 
 
 class CheckedTime(Timekeeper):
-    """Keeps the time of one daemon; lives as long as the process."""
+    """Keeps the time of one daemon, for the life of the process."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(self._now)
@@ -46,10 +46,10 @@ class CheckedTime(Timekeeper):
         self._likely = Moment(clock.wall(), clock.elapsed_s())
         self._checked: Moment | None = None
         self._disputed: Moment | None = None
-        """What the API says where the wall clock disagrees and nothing was ever checked."""
+        """The API's time, if the wall clock disagrees and was never checked."""
         self._taken = self._likely
         self._agreed = False
-        """In this cycle."""
+        """Whether a `Date` agreed in this cycle."""
         self._disagreed = False
         self._fault: ClockFault | None = None
         self._has_jumped = False
@@ -58,18 +58,18 @@ class CheckedTime(Timekeeper):
         self._undated = ""
         """The account whose answer had no `Date` in this cycle."""
         self._undated_since_s: float | None = None
-        """When the first of the answers without a `Date` came since the last one with it."""
+        """When the first answer without a `Date` since the last one with it arrived."""
         self._doubt: ClockFault | None = None
         self._is_dated = False
-        """Whether what was checked last was checked by a `Date`."""
+        """Whether the last check was by a `Date`."""
         self._set: Moment | None = None
-        """Where the wall clock was set to while nothing was dated."""
+        """The time to which the wall clock was set while answers had no `Date`."""
         self._witness: datetime | None = None
-        """An instant that is past, and was not long ago: of the newest bill, or of an earlier check."""
+        """A recent instant in the past: of the newest bill, or of an earlier check."""
 
     @property
     def fault(self) -> ClockFault | None:
-        """How the wall clock disagrees with the API, or that nothing can be said of it; None while all is well."""
+        """How the wall clock disagrees with the API, or that it cannot be checked; None while all is well."""
         return self._fault or self._doubt
 
     @property
@@ -85,20 +85,20 @@ class CheckedTime(Timekeeper):
         return self._checked is not None and abs(self._clock.wall() - self._known().later(self._now_s())) > CLOSE
 
     def _now(self) -> datetime:
-        """Return the time since the last check; before any, what the API says, the wall clock's start at last."""
+        """Return the time since the last check; before any, the API's time, else the wall clock's."""
         known, wall = self._known().later(self._now_s()), self._clock.wall()
-        # Near to it the wall clock is the finer one: it is put right all the time.
+        # If it is close, the wall clock is more precise: it is synchronised continuously.
         return wall if self._checked is not None and abs(wall - known) <= CLOSE else known
 
     def resume(self, record: ClockRecord) -> None:
-        """Go on from the last time that an earlier process checked."""
+        """Continue from the last time that an earlier process checked."""
         if record.checked_at is None:
             return
         now_s, wall = self._now_s(), self._clock.wall()
         self._witness = record.checked_at
         known = record.later(now_s, boot_id())
         if known is not None and abs(wall - known) <= CLOSE:
-            # Two clocks agree: the system's, and the one that counts since it started.
+            # Two clocks agree: the system's, and the one that counts since boot.
             self._checked = self._taken = Moment(wall, now_s)
         elif (at_least := known or record.checked_at) > self._likely.later(now_s):
             self._likely = self._taken = Moment(at_least, now_s)
@@ -133,7 +133,7 @@ class CheckedTime(Timekeeper):
         return has_jumped
 
     def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
-        """Take note of an answer's `Date`, or that it has none."""
+        """Note an answer's `Date`, or its absence."""
         now_s, wall = self._now_s(), self._clock.wall()
         if now_s - asked_s > _SLOWEST_ANSWER_S:
             return
@@ -141,7 +141,7 @@ class CheckedTime(Timekeeper):
             self._undated = account
             self._undated_since_s = now_s if self._undated_since_s is None else self._undated_since_s
             return
-        # The date was written at some moment between question and answer, in whole seconds.
+        # The date was written at some moment between request and answer, in whole seconds.
         earliest = wall - timedelta(seconds=now_s - asked_s + 1)
         skew = max(earliest - date, timedelta()) + min(wall - date, timedelta())
         if abs(skew) > LARGEST_SKEW:
@@ -159,11 +159,11 @@ class CheckedTime(Timekeeper):
         self._is_dated = True
 
     def bear_out(self, newest: datetime) -> None:
-        """Take note of when the newest of the bills that came begins."""
+        """Note the start of the newest received bill."""
         self._witness = max(newest, self._witness or newest)
 
     def record(self) -> ClockRecord:
-        """Return the time and what is doubtful about it."""
+        """Return the time and any doubt about it."""
         fault, checked_at = self.fault, self.now() if self.is_checked else None
         return ClockRecord(
             checked_at=checked_at,
@@ -189,7 +189,7 @@ class CheckedTime(Timekeeper):
             self._fault = None
 
     def _take_unchecked(self) -> None:
-        """Go by the wall clock where answers come and none is dated, as far as it is borne out; and say so."""
+        """Use the wall clock while no answer has a `Date`, as far as it is confirmed, and report that."""
         now_s, wall = self._now_s(), self._clock.wall()
         if self._checked is None:
             if self._is_borne_out(wall):
@@ -219,5 +219,5 @@ class CheckedTime(Timekeeper):
 
 
 def timekeeper(settings: Settings, clock: Clock = SYSTEM_CLOCK) -> Timekeeper:
-    """Return what keeps the time, as the settings want it."""
+    """Return the timekeeper chosen by the settings."""
     return SystemTime(clock) if settings.clock == "system" else CheckedTime(clock)

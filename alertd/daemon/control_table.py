@@ -1,8 +1,8 @@
 """
-How commands on any host ask the running daemon for something: a table of a database that they share.
+Requests from commands on any host to the running daemon, through a table of the shared database.
 
-What may be asked, and the answers, are those of `alertd.daemon.control_socket`.
-Whoever can write to the database may ask.
+Requests and answers are those of `alertd.daemon.control_socket`.
+Anyone with write access to the database may send requests.
 """
 
 import asyncio
@@ -19,7 +19,7 @@ from alertd.store.requests import COUNTS_FOR_S, Requests
 from alertd.store.store import Store
 
 _LOOK_S = 1.0
-"""How often the daemon looks for requests."""
+"""Seconds between the daemon's queries for requests."""
 _ANSWERED_WITHIN_S = 60.0
 _LOOK_FOR_ANSWER_S = 0.2
 
@@ -32,7 +32,7 @@ async def serve_requests(gateway: StoreGateway, handle: Handler) -> None:
                 text = await answer(request.encode(), handle)
                 await gateway.call(_answer, name, text.decode())
         except StoreError as error:
-            # The asker hears of no answer; cycle and delivery report the store by themselves.
+            # The sender gets no answer; cycle and delivery report the store's failure.
             get_logger().warning("requests not served", error=str(error))
         await asyncio.sleep(_LOOK_S)
 
@@ -43,10 +43,10 @@ def _answer(store: Store, name: str, text: str) -> None:
 
 def ask_daemon(requests: Requests, request: Request, *, holder: str) -> str:
     """
-    Let the daemon do what is asked and return what it says of it.
+    Send a request to the daemon and return its answer.
 
     Args:
-        holder: Which process is the daemon, for errors.
+        holder: The daemon's process, for errors.
 
     Raises:
         UserError: It cannot be done as asked.
@@ -68,5 +68,5 @@ def ask_daemon(requests: Requests, request: Request, *, holder: str) -> str:
             raise StoreError(
                 f"{requests.place}: alertd on {holder} gave no answer; see `alertd alerts` whether it was done"
             )
-        time.sleep(_LOOK_FOR_ANSWER_S)  # in the command's own thread: no loop waits for it, and a table wakes nobody
+        time.sleep(_LOOK_FOR_ANSWER_S)  # in the command's own thread: there is no loop, and a table cannot notify
     return decode_answer(found.encode())

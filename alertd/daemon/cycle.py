@@ -1,7 +1,7 @@
 """
-One cycle: read, file, commit facts; evaluate, decide, commit decisions. The straight line of the program.
+One cycle: read, file, commit facts; evaluate, decide, commit decisions. The main sequence of the program.
 
-It sends nothing and waits for nobody but the billing API and the store. `now` is taken once, outside, and handed down.
+It sends nothing and waits only for the billing API and the store. `now` is taken once, outside, and passed in.
 """
 
 import asyncio
@@ -47,12 +47,12 @@ _MOVED = "the clock was put right while bills were read; they are read again"
 
 class Cycle:
     """
-    Runs cycles one after another over one state; lives as long as the service.
+    Runs cycles one after another on one state, for the life of the service.
 
     Args:
         timer: Seconds on a clock that never steps, for durations in the report.
-        time: Says whether the instant that a cycle is given was right; where it is turned by hand it always is.
-        on_decided: Called when something was decided while a read goes on: notifications may be due.
+        time: Says whether a cycle's instant was right; a clock that is advanced by hand always is.
+        on_decided: Called after a decision during a read: notifications may be due.
     """
 
     def __init__(
@@ -78,25 +78,25 @@ class Cycle:
         self._overview: Overview | None = None
         self._loading = asyncio.Lock()
         self._deciding = asyncio.Lock()
-        """Alerts and silences change one at a time: by a cycle's decision, or because somebody asked."""
+        """Serialises changes of alerts and silences, by a cycle's decision or a person's request."""
         self.rules_file = ReloadOutcome()
-        """How the last reading of the rules file went; set by who reads it."""
+        """The outcome of the last reading of the rules file; set by the reader."""
         self._stored: Facts | None = None
-        """What was stored when a chart was asked for before there were views; dropped once there are."""
+        """Stored spend, loaded for a chart that was requested before there were views; dropped once there are."""
         self._before: Held | None = None
-        """What was held before the last read."""
+        """The state before the last read."""
         self._log = get_logger()
 
     @property
     def state(self) -> DaemonState:
-        """What is known; only after the first cycle began."""
+        """The state; only after the first cycle began."""
         if self._state is None:
             raise RuntimeError("no cycle has begun")
         return self._state
 
     @property
     def view(self) -> SpendView:
-        """The hourly spend of the usage bills; only after the first cycle evaluated."""
+        """The hourly spend of the usage bills; only after the first cycle has evaluated."""
         return self._views.usage
 
     def open_alerts(self) -> list[Alert]:
@@ -106,27 +106,27 @@ class Cycle:
 
     @property
     def plan(self) -> Plan:
-        """What is watched and who is notified, the names of API keys included."""
+        """What is watched and who is notified, including the names of API keys."""
         return self._plan
 
     async def held(self) -> Held:
-        """Return what is held and watched, from the store where nothing is; reads no bills."""
+        """Return state and plan, loading the state from the store if needed; reads no bills."""
         await self._remember()
         return self._held().of(self._plan)
 
     async def chart(self, alert: Alert, now: datetime) -> Chart | None:
         """
-        Return an alert's chart as of now, None where its rule draws none; it waits for a decision under way.
+        Return an alert's current chart, None if its rule has none; waits for a pending decision.
 
         Raises:
-            StoreError: It is to be drawn from the store, which cannot be read.
+            StoreError: The chart needs the store, which cannot be read.
         """
         async with self._deciding:
             rules = {rule.name: rule for rule in self._plan.rules}
             return charts(await self._drawn_from(now))(alert, rules.get(alert.rule))
 
     async def _drawn_from(self, now: datetime) -> Facts:
-        """Return what charts are drawn from: what is held, or what is stored until a cycle has built its views."""
+        """Return the data for charts: in memory, or from the store until a cycle has built its views."""
         if set(self._plan.views) <= self._views.of.keys():
             return self._facts(now)
         if self._stored is None:
@@ -134,36 +134,36 @@ class Cycle:
         return self._stored
 
     async def written_anew(self, entry: OutboxEntry, now: datetime) -> OutboxEntry:
-        """Return an entry that waited as it is to be sent now; it waits for a decision under way."""
+        """Return a waiting entry as it is to be sent now; waits for a pending decision."""
         async with self._deciding:
             return (await self._scene(now)).written_anew(entry)
 
     async def withheld(self, entries: Sequence[OutboxEntry], now: datetime) -> tuple[OutboxEntry, ...]:
-        """Return entries as they wait on where all their alerts are withheld by now; it waits for a decision."""
+        """Return entries in their held state if all their alerts are muted now; waits for a pending decision."""
         async with self._deciding:
             return withheld(entries, (await self._remember()).alerts, now)
 
     @property
     def rule_count(self) -> int:
-        """How many rules of the rules file are watched by, disabled ones included."""
+        """Number of rules of the rules file, including disabled ones."""
         return sum(rule.name not in OWN for rule in self._plan.rules)
 
     async def look(self, now: datetime) -> Facts:
-        """Return what is known, from the store where nothing is held; reads no bills and judges nothing."""
+        """Return the facts, from the store if nothing is in memory; reads no bills and evaluates nothing."""
         await self._remember()
         await self._views.fit(self.state, self._plan, now)
         return self._facts(now)
 
     async def overview(self, now: datetime) -> Overview:
-        """Return what is known, in short; it must not run while a cycle does."""
+        """Return the overview; must not run during a cycle."""
         facts = await self.look(now)
         self._overview = await asyncio.to_thread(overview, facts, self._plan.rules, before=self._overview)
         return self._overview
 
     def use(self, plan: Plan) -> None:
-        """Watch by another plan from the next cycle on; open alerts follow the rule of their name."""
+        """Use another plan from the next cycle on; open alerts follow the rule of their name."""
         if plan.views != self._plan.views:
-            # Other books are needed, or some are needed no more.
+            # Other books are needed, or some are no longer needed.
             self.forget()
         self._plan = plan
         self._views.clear()
@@ -172,18 +172,18 @@ class Cycle:
             self._name_owners(self._state)
 
     def forget(self) -> None:
-        """Read everything from the store anew at the next cycle: something else changed it."""
+        """Reload everything from the store at the next cycle: something else changed it."""
         self._state = None
         self._views.clear()
         self._stored = None
 
     async def carry_out(self, request: Request, now: datetime) -> RequestOutcome:
         """
-        Acknowledge or silence because somebody asked; it waits for a decision that is under way, not for a read.
+        Carry out a person's request to acknowledge or silence; waits for a pending decision, but not for a read.
 
         Raises:
-            RequestError: It cannot be done as asked.
-            StoreError: Nothing was kept.
+            RequestError: It cannot be done as requested.
+            StoreError: Nothing was stored.
         """
         async with self._deciding:
             scene = await self._scene(now)
@@ -192,7 +192,7 @@ class Cycle:
             try:
                 await self._store.save_request(outcome, entries, now)
             except BaseException:
-                # It may be stored although its answer was lost, or nobody waits for it any more.
+                # It may be stored although its answer was lost, or its requester is gone.
                 self.forget()
                 raise
             state.alerts.update({alert.fingerprint: alert for alert in outcome.alerts})
@@ -200,15 +200,15 @@ class Cycle:
         return outcome
 
     async def open_actions(self) -> tuple[ActionRequest, ...]:
-        """Return the requests for actions that are not finished, the oldest first."""
+        """Return the unfinished action requests, oldest first."""
         return await self._store.open_actions()
 
     async def move_action(self, before: ActionRequest, after: ActionRequest, now: datetime) -> bool:
         """
-        Store the next step of a request for an action, with its history and what is shown of it.
+        Store the next step of an action request, with its history and message updates.
 
         Returns:
-            False where somebody else has moved it; then nothing was kept.
+            False if it was changed by someone else; nothing was stored then.
 
         Raises:
             StoreError: Nothing was kept.
@@ -230,7 +230,7 @@ class Cycle:
         )
 
     async def acting(self, now: datetime) -> Acting:
-        """Return what may be done about alerts; nothing is asked of the store where the rules file has no actions."""
+        """Return the actions offered on alerts; the store is not queried if the rules file has no actions."""
         if not self._plan.actions:
             return NO_ACTIONS
         await self._remember()
@@ -251,15 +251,15 @@ class Cycle:
         Run one complete cycle.
 
         Args:
-            everything: Read every hour that the rules can see and all monthly bills, whatever is known.
+            everything: Read every hour that the rules can see and all monthly bills, even if already known.
 
         Raises:
-            StoreError: Nothing of the part that failed is stored; the next cycle begins from what is.
+            StoreError: Nothing of the failed part is stored; the next cycle starts from what is stored.
         """
         try:
             return await self._run(now, everything=everything)
         except BaseException:
-            # A commit may have happened whose answer was lost: what is stored is the truth, and is read anew.
+            # A commit may have succeeded although its answer was lost: the store is the truth, so reload it.
             self.forget()
             raise
 
@@ -274,7 +274,7 @@ class Cycle:
             judge = partial(self._judge_meanwhile, state, now, report)
             await self._intake.read(state, self._plan, now, report, everything=everything, judge=judge)
             if self._state is not state:
-                # It was read anew meanwhile, without what was committed since.
+                # It was reloaded meanwhile, without what was committed since.
                 self.forget()
                 state = await self._remember()
             self._name_owners(state)
@@ -293,19 +293,19 @@ class Cycle:
                 fault = self._time.fault
                 report.errors.append(fault.text if fault is not None else _UNCHECKED)
                 names = WITHOUT_BILLS if verdict is Verdict.WRONG else {BLINDNESS, *WITHOUT_BILLS}
-                # Judged by the best time known; no other alert is touched.
+                # Judged by the best known time; no other alert changes.
                 report.started_at = self._time.now()
                 own = [rule for rule in self._plan.rules if rule.name in names]
                 await self._conclude(report.started_at, report, own, is_whole=False)
         return report
 
     async def _judge_meanwhile(self, state: DaemonState, now: datetime, report: CycleReport) -> None:
-        """Let alerts begin and rise by what was read of the bills so far, where the rest of this read takes long."""
+        """Let alerts begin and rise by the bills read so far, because the rest of this read takes long."""
         is_unsure = self._time.verdict() is not Verdict.CHECKED or self._intake.is_left_out
         if is_unsure or await self._rebase(now) or self._state is not state:
             return
         self._name_owners(state)
-        # What is still awaited may fail: what then decides nothing, and what ends or falls, waits for the end.
+        # The pending reads may fail: everything else, including ends and falls, waits for them.
         rules = [rule for rule in self._plan.rules if isinstance(rule, RollingSpend)]
         await self._conclude(now, report, rules, is_whole=True, only_rises=True)
         self._on_decided()
@@ -322,11 +322,11 @@ class Cycle:
             report.decide_s += self._timer() - begun
 
     async def _rebase(self, now: datetime) -> bool:
-        """Date to now what lies in the future, by a time that was checked; return whether anything did."""
+        """Re-date everything in the future to now, by a checked time; return whether there was anything."""
         async with self._deciding:
             state = await self._remember()
             if has_jumped := self._time.take_jump():
-                # They begin and end where the time was before.
+                # They begin and end by the time that was in force.
                 self._views.clear()
                 self._before = None
             found = await rebase_state(state, self._store, now, has_jumped=has_jumped)
@@ -336,7 +336,7 @@ class Cycle:
             return bool(found)
 
     def _name_owners(self, state: DaemonState) -> None:
-        """Let owners be called as the API calls them: keys by their bills, instances and endpoints by their lists."""
+        """Name owners as the API does: keys by their bills, instances and endpoints by their lists."""
         audience = self._plan.audience
         owners = with_api_names(audience.owners, state.key_names.values(), state.resources.values())
         if owners is not audience.owners:
@@ -344,7 +344,7 @@ class Cycle:
             self._views.use_owners(owners)
 
     async def _evaluate(self, now: datetime, report: CycleReport, rules: Sequence[Rule]) -> tuple[list[Move], Facts]:
-        # Before anything is judged the alerts of an earlier process are known.
+        # Load the alerts of an earlier process before anything is judged.
         await self._remember()
         alerts = self.state.alerts
         if rules is not self._plan.rules:
@@ -359,7 +359,7 @@ class Cycle:
         for rule, fault in faults:
             if rule not in report.rule_errors:
                 report.rule_errors.append(rule)
-            # A sum that does not fit is no bug: its words say it all.
+            # A sum that does not fit is not a bug; the message says everything.
             is_sum = isinstance(fault, OverflowError)
             self._log.error("rule failed", rule=rule, error=str(fault), exc_info=None if is_sum else fault)
         return numbered_from(moves, self.state.first_episode), facts
@@ -390,7 +390,7 @@ class Cycle:
             decisions = dispatcher.decide(
                 moves, alerts=state.alerts, silences=silences, waiting=waiting, is_first_cycle=state.is_fresh
             )
-            # What quiet hours hold waits on where the time is not sure.
+            # Entries held by quiet hours keep waiting while the time is uncertain.
             return decisions if is_whole else replace(decisions, held={})
 
         decisions = await self._store.decide(decide, now)

@@ -1,7 +1,7 @@
 """
-Reading and filing: what the billing API answers becomes facts in store and state.
+Reading and filing: turns answers of the billing API into facts in store and state.
 
-Every failure ends here as part of the report: the hours count as incomplete, what was known stays.
+Every failure ends here in the report: the hours count as incomplete, known facts stay.
 """
 
 import asyncio
@@ -37,20 +37,20 @@ from alertd.log import get_logger
 from alertd.queries.cycle_report import CycleReport
 
 _INLINE_ROWS = 1_000
-"""So few are filed sooner than a thread is woken."""
+"""Up to this many rows, filing is quicker than waking a thread."""
 _FLUSH_CELLS = 500_000
-"""Changed cells held before they are committed: the first read of a large account must not fill the memory."""
+"""Changed cells held before a commit, so that the first read of a large account does not fill the memory."""
 
 _LOOK_S = 5.0
-"""A read in which nothing came for so long is judged as far as it is, and goes on."""
+"""After so many seconds without a new answer, the bills read so far are judged, and the read continues."""
 _JUDGED_AFTER_S = 20.0
-"""So is one in which something still comes, and again whenever it has taken twice as long."""
+"""Likewise after so many seconds in any case, and again whenever twice the time has passed."""
 
 _ALL_MONTHS_EVERY = timedelta(days=1)
 _TERMS_EVERY = timedelta(hours=1)
 
 JudgeMeanwhile = Callable[[], Awaitable[None]]
-"""Judges what has been committed, while the rest is still being read."""
+"""Judges the committed bills while the rest is still being read."""
 
 HourChange = tuple[int, HourBlock, HourBlock]
 """(hour, the block before, the block now)."""
@@ -58,7 +58,7 @@ HourChange = tuple[int, HourBlock, HourBlock]
 
 @dataclass(slots=True)
 class _Facts:
-    """What was read and is not committed yet."""
+    """What was read but not yet committed."""
 
     books: dict[CategoryKey, CategoryBook] = field(default_factory=dict)
     blocks: dict[CategoryKey, dict[int, HourBlock]] = field(default_factory=dict)
@@ -84,32 +84,32 @@ class _Reading:
     everything: bool
     report: CycleReport
     view: View = View.USAGE
-    """Each view of the bills is read by itself: nothing of one is filed with the other."""
+    """Each view of the bills is read separately: they are never filed together."""
     facts: _Facts = field(default_factory=_Facts)
 
     @property
     def shelf(self) -> Shelf:
-        """The books that this reading fills."""
+        """The books to fill."""
         return self.state.shelf(self.view)
 
     def book(self, key: CategoryKey) -> CategoryBook:
-        """Return the newest state of a book: read just now, held in memory, or empty."""
+        """Return the latest state of a book: just read, held in memory, or empty."""
         found = self.facts.books.get(key) or self.shelf.books.get(key)
         return found or CategoryBook(account=key[0], category=key[1], view=self.view)
 
     def note(self, error: str) -> None:
-        """Report an error, the same one once."""
+        """Report an error, each one only once."""
         if error not in self.report.errors:
             self.report.errors.append(error)
 
 
 class Intake:
     """
-    Reads what is due and files it; lives as long as the cycle that it serves.
+    Reads and files what is due, for the life of the cycle object.
 
     Args:
         on_change: Called with the changed hours after each commit.
-        time: Says whether the instant by which something was read was right.
+        time: Says whether the instant of a read was right.
     """
 
     def __init__(
@@ -127,15 +127,15 @@ class Intake:
         self._resources = ResourceIntake(store, self._may_file)
         self._is_left_out = False
         self._dropped: set[tuple[View, str, str]] = set()
-        """Those of a category that an account does not have are not asked for again in this run."""
+        """Categories that an account does not have; they are not requested again in this run."""
         self._refused: dict[str, str] = {}
         self._bill_gaps: dict[str, str] = {}
         self._balance_gaps: dict[str, str] = {}
         self._last_read = self._stored = LastRead()
         self._all_months_read: dict[str, datetime] = {}
-        """When every month of an account was last read: a settled one can become overdue again."""
+        """When all months of an account were last read, because a settled bill can become overdue again."""
         self._filing = asyncio.Lock()
-        """Books change one at a time: they share the series table, and a commit must miss nothing meanwhile."""
+        """Serialises changes of books: they share the series table, and a commit must be complete."""
         self._log = get_logger()
 
     async def read(
@@ -149,15 +149,15 @@ class Intake:
         judge: JudgeMeanwhile,
     ) -> None:
         """
-        Read what is due of every account, file it into store and memory, and count it in the report.
+        Read what is due of every account, file it in store and memory, and count it in the report.
 
         Args:
-            everything: Every hour that the rules can see and all monthly bills, whatever is known.
+            everything: Read every hour that the rules can see and all monthly bills, even if already known.
             judge: Called where some of it lets the rest wait, after what has come was committed; nothing is filed
                 meanwhile.
 
         Raises:
-            StoreError: Not all of it could be stored; memory must be read anew.
+            StoreError: Not everything could be stored; memory must be reloaded.
         """
         reading, *others = (
             _Reading(state=state, plan=plan, now=now, everything=everything, report=report, view=view)
@@ -194,13 +194,13 @@ class Intake:
     async def _judge_meanwhile(
         self, tasks: set[asyncio.Task[None]], readings: Sequence[_Reading], judge: JudgeMeanwhile
     ) -> None:
-        """Have what has come judged while the rest is waited for: what does not answer delays nobody else's alerts."""
+        """Have the received bills judged while waiting for the rest, so that a silent account delays only its own alerts."""
         loop = asyncio.get_running_loop()
         began, judge_after, has_news = loop.time(), _JUDGED_AFTER_S, False
         while tasks:
             done, tasks = await asyncio.wait(tasks, timeout=_LOOK_S)
             has_news |= bool(done)
-            # The first alerts of a store are one message: they wait for what is still coming.
+            # The first alerts of a store are one message, so they wait for the whole read.
             is_late = loop.time() - began >= judge_after and not readings[0].state.is_fresh
             if tasks and has_news and (not done or is_late):
                 async with self._filing:
@@ -211,16 +211,16 @@ class Intake:
 
     @property
     def last_read(self) -> LastRead:
-        """How the last read went; nothing is wrong before the first."""
+        """The outcome of the last read; no errors before the first."""
         return self._last_read
 
     @property
     def is_left_out(self) -> bool:
-        """Whether something of the last read was not filed, because the time by which it was read was not known yet."""
+        """Whether part of the last read was not filed, because its time was not known yet."""
         return self._is_left_out
 
     def _may_file(self) -> bool:
-        """Return whether what has just come may be filed by the instant at which it was asked for; note where not."""
+        """Return whether an answer may be filed with the instant of its request; note if not."""
         if self._time.verdict() is Verdict.CHECKED:
             return True
         self._is_left_out = True
@@ -269,7 +269,7 @@ class Intake:
                 await self._note_failure(reading, key, span, str(error), error.brief)
                 return
             except ApiError as error:
-                # A key may be refused there alone: then the usage bills are read all the same.
+                # A key may be refused only there: the usage bills are read anyway.
                 if isinstance(error, ApiKeyRefused) and reading.view is View.USAGE:
                     self._refused[account] = str(error)
                 await self._note_failure(reading, key, span, str(error), error.brief)
@@ -294,7 +294,7 @@ class Intake:
         changed = []
         for key in found.keys:
             known = names.get((key.account, key.key_id))
-            # Older ranges are read after the newest one: what they call a key may be what it was called once.
+            # Older ranges are read after the newest one and may have a key's former name.
             if known is None or (hour_of(reading.now) in span and key.after(known) != known):
                 changed.append(key.after(known))
         if changed and self._may_file():
@@ -325,7 +325,7 @@ class Intake:
                 read_at=reading.now,
                 confirm_after=self._cadence.confirm_after,
             )
-            # Off the loop: a million rows take a second.
+            # In a thread: a million rows take a second.
             filing = file() if len(rows) <= _INLINE_ROWS else await asyncio.to_thread(file)
             reading.facts.add(filing)
             if reading.facts.cells > _FLUSH_CELLS:
@@ -373,9 +373,9 @@ class Intake:
         reading.state.balances[account] = balance
 
     async def _commit(self, reading: _Reading) -> None:
-        """Store what was read, then take it over into memory; call it with the filing lock held."""
+        """Store what was read, then apply it in memory; call it with the filing lock held."""
         facts, state, shelf = reading.facts, reading.state, reading.shelf
-        # Monthly bills may come while the store works: they go with the next commit.
+        # Monthly bills may arrive during the commit: the next one includes them.
         bills, facts.bills = facts.bills, []
         if not facts.books and not bills:
             return
@@ -394,7 +394,7 @@ class Intake:
 
 
 def _was_read(book: CategoryBook, now: datetime, settle_delay: timedelta) -> bool:
-    """Return whether subscriptions were read so lately that they need no six requests again."""
+    """Return whether subscriptions were read so recently that their six requests can be saved."""
     read_at = book.read_at
     lately = min(_TERMS_EVERY, settle_delay)
     return read_at is not None and book.failed_at is None and timedelta() <= now - read_at < lately

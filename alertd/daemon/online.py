@@ -1,4 +1,4 @@
-"""`alertd check --online`: asks accounts and receivers whether they would work, all at once, and sends nothing."""
+"""`alertd check --online`: checks accounts and receivers concurrently, without sending anything."""
 
 import asyncio
 from collections.abc import Coroutine, Mapping
@@ -20,25 +20,25 @@ if TYPE_CHECKING:
     from alertd.novita.instances import InstanceClient
 
 DEADLINE_S = 60.0
-"""Of each question: a command that hangs says less than one that gives up."""
+"""Seconds for each check: giving up is more helpful than hanging."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Finding:
-    """What one question came to."""
+    """The result of one check."""
 
     about: str
     """`account "prod"`, `receiver "finops"`."""
     faults: tuple[str, ...] = ()
     is_asked: bool = True
-    """False where only a message would show."""
+    """False if only a real message could show it."""
 
 
 async def check_online(
     rules: LoadedRules, settings: Settings, notifiers: Mapping[str, Notifier]
 ) -> tuple[Finding, ...]:
     """
-    Return what every account and receiver answers, in the order of the rules file.
+    Return the results for every account and receiver, in the order of the rules file.
 
     Raises:
         SettingsError: The key of an account is missing.
@@ -69,7 +69,7 @@ async def _within(about: str, question: Coroutine[object, object, tuple[str, ...
 
 
 async def _account_faults(source: BillSource, time: Timekeeper) -> tuple[str, ...]:
-    """Read the last hour of one category: an account that has none of it has a good key all the same."""
+    """Read the last hour of one category; the key is valid even if the account does not have the category."""
     now = hour_of(time.now())
     try:
         await source.read_bills("gpu", HourRange(now - 1, now))
@@ -86,12 +86,12 @@ async def _key_faults(client: "InstanceClient") -> tuple[str, ...]:
 
 
 def group_question(rules: LoadedRules, settings: Settings) -> Coroutine[object, object, tuple[str, ...]] | None:
-    """Return what asks whether the members of groups that approve can be read; None where none presses in Slack."""
+    """Return the check that members of approving user groups can be read; None without actions in Slack."""
     groups = sorted({group for action in rules.actions for group in action.approvers if group.startswith("S")})
     token = settings.plain("slack_bot_token")
     if not groups or not token or not settings.plain("slack_app_token"):
         return None
-    from alertd.notify.slack.api import SlackApi  # noqa: PLC0415 -- as the notifier: slack-sdk where it is asked
+    from alertd.notify.slack.api import SlackApi  # noqa: PLC0415 -- as in the notifier: slack-sdk only where it is used
 
     api = SlackApi(token=token, webhook_url=None, base_url=settings.slack_base_url, outgoing=settings.outgoing)
 

@@ -1,7 +1,7 @@
 """
-The running daemon as the status page sees it: what is known now, without waiting for a cycle, and requests to it.
+The running daemon's data for the status page, without waiting for a cycle, and requests to the daemon.
 
-It fills the protocol that the page asks for, so that the page knows neither the cycle nor the store.
+Implements the page's protocol, so that the page knows neither the cycle nor the store.
 """
 
 import asyncio
@@ -23,11 +23,11 @@ from alertd.web.page_context import AlertFile, PageFacts
 
 class PageData:
     """
-    Reads one daemon for as long as it runs.
+    Reads one daemon, for its lifetime.
 
     Args:
         status: Judges the daemon.
-        carry_out: Does what somebody asks for.
+        carry_out: Carries out a request.
         now: The time.
     """
 
@@ -58,7 +58,7 @@ class PageData:
     async def look(self) -> PageFacts:
         """Return what is known now."""
         now = self._now()
-        # Asked for together: whoever else is with the store is waited for once.
+        # Queried together, to wait only once for other users of the store.
         status, waiting = await asyncio.gather(self._status(), self._gateway.open_entries())
         held = await self._cycle.held()
         state, plan = self._cycle.state, self._cycle.plan
@@ -78,7 +78,7 @@ class PageData:
         )
 
     async def spend(self, known: PageFacts, steps: Steps | None) -> StepSums | None:
-        """Return the spend of the last hours; read once for each cycle and window, however many look."""
+        """Return the spend of the last hours; read once for each cycle and window, however many viewers there are."""
         if steps is None:
             return None
         last = known.status.last_cycle
@@ -87,7 +87,7 @@ class PageData:
             found = self._readings.get(key)
             if found is None:
                 found = await self._gateway.step_sums(steps)
-                # Those of earlier cycles are old. A year by the day of 500 owners takes 1.5 MB.
+                # Entries of earlier cycles are outdated. A year of 500 owners by day takes 1.5 MB.
                 self._readings = {each: s for each, s in self._readings.items() if each[0] == key[0]} | {key: found}
             return found
 

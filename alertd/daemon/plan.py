@@ -1,4 +1,4 @@
-"""What to watch and whom to notify, put together from the rules file, the settings and what is connected."""
+"""Builds the plan, what to watch and whom to notify, from the rules file, the settings and the clients."""
 
 from collections.abc import Callable, Mapping
 
@@ -18,7 +18,7 @@ from alertd.settings.model import Settings
 def build_plan(
     rules: LoadedRules, settings: Settings, *, sources: Mapping[str, BillSource], notifiers: Mapping[str, Notifier]
 ) -> Plan:
-    """Put together what to watch and whom to notify."""
+    """Build the plan."""
     watched = build_watched(rules, settings)
     return Plan(
         accounts=sources,
@@ -35,7 +35,7 @@ def build_plan(
 
 
 def actions_of(rules: LoadedRules) -> dict[str, Action]:
-    """Return what the rules file lets people ask for, by name."""
+    """Return the actions of the rules file, by name."""
     return {
         entry.name: Action(name=entry.name, accounts=frozenset(entry.accounts), approvers=tuple(entry.approvers))
         for entry in rules.actions
@@ -45,7 +45,7 @@ def actions_of(rules: LoadedRules) -> dict[str, Action]:
 def build_audience(
     rules: LoadedRules, notifiers: Mapping[str, Notifier], *, targets: LinkTargets = NO_TARGETS
 ) -> Audience:
-    """Put together whom to notify, and where they read on."""
+    """Build the notification part of the plan."""
     return Audience(
         routes=rules.routes,
         default=default_receivers(rules),
@@ -61,7 +61,7 @@ def build_audience(
 
 
 def build_link_targets(rules: LoadedRules, settings: Settings) -> LinkTargets:
-    """Return where people read on about what they were sent."""
+    """Return the links for messages."""
     from alertd.novita.endpoint import billing_page, console_pages  # noqa: PLC0415 -- as for clients
 
     urls = {account.name: account.base_url or settings.novita_base_url for account in rules.accounts}
@@ -73,7 +73,7 @@ def build_link_targets(rules: LoadedRules, settings: Settings) -> LinkTargets:
 
 
 def headlines(rules: LoadedRules) -> Callable[[Alert, Rule | None], str]:
-    """Return what renders an alert's first line: the rule's own summary, or the alert's headline."""
+    """Return the function that renders an alert's first line: the rule's summary, or the alert's headline."""
     with_summary = [rule for rule in rules.rules if rule.summary]
     if not with_summary:
         return lambda alert, _rule: alert.headline

@@ -1,7 +1,7 @@
 """
-One poll of the daemon: a cycle with its figures, its line in the log and the wake-up of the delivery.
+One poll of the daemon: a cycle with its figures and log line, and the wake-up of the delivery.
 
-The service, `run --once`, the dry run and the demo all poll by this.
+The service, `run --once`, the dry run and the demo all use it.
 """
 
 import asyncio
@@ -19,19 +19,19 @@ from alertd.queries.cycle_report import CycleReport
 from alertd.store.store import Store
 
 _MOST_ROUNDS = 3
-"""A clock that moves in the middle of as many reads in a row is left to the next poll."""
+"""Reads in a row that the clock may disturb before the rest is left to the next poll."""
 ONCE_PATIENCE = timedelta(seconds=30)
-"""How long `--once` waits for retries before it leaves them to the next run."""
+"""Seconds that `--once` waits for retries before it leaves them to the next run."""
 
 
 async def run_cycle(
     app: App, now: datetime, *, everything: bool = False, clock: Callable[[], datetime] = utc_now
 ) -> CycleReport:
     """
-    Run one cycle, keep its figures, log its one line and wake the delivery.
+    Run one cycle, keep its figures, log one line and wake the delivery.
 
     Args:
-        clock: Says when it finished.
+        clock: Returns when it finished.
 
     Raises:
         StoreError: The store failed; the cycle did not decide.
@@ -54,10 +54,10 @@ async def run_cycle(
 
 async def poll(app: App, *, everything: bool = False, next_at: datetime | None = None) -> CycleReport:
     """
-    Run one cycle by the checked time; where the clock is put right in its middle, run it again at once.
+    Run one cycle by the checked time; if the clock is corrected during it, run it again at once.
 
     Args:
-        next_at: When the next one is due, for who looks at the store; None where nobody has planned one.
+        next_at: When the next one is due, for readers of the store; None if none is planned.
 
     Raises:
         StoreError: The store failed; the cycle did not decide.
@@ -66,7 +66,7 @@ async def poll(app: App, *, everything: bool = False, next_at: datetime | None =
     for _ in range(_MOST_ROUNDS):
         time.begin()
         if time.wants_check:
-            # Before anything is read by a time that may be wrong.
+            # Before anything is read with a time that may be wrong.
             await _ask_time(app.cycle.plan.accounts.values())
         report = await run_cycle(app, time.take(), everything=everything, clock=time.now)
         if not report.is_moved:
@@ -86,7 +86,7 @@ async def poll(app: App, *, everything: bool = False, next_at: datetime | None =
 
 
 async def _ask_time(accounts: Iterable[BillSource]) -> None:
-    """Ask the API of every account for its time; an account that does not answer is noticed when its bills are read."""
+    """Query the API of every account for its time; an account that does not answer is noticed when its bills are read."""
 
     async def ask(source: BillSource) -> None:
         with suppress(ApiError):
@@ -111,11 +111,11 @@ async def run_once(app: App) -> bool:
 
 
 async def renew_overview(app: App, now: datetime) -> None:
-    """Renew what status page and metrics show; that it fails takes nothing else with it."""
+    """Update the data of status page and metrics; a failure affects nothing else."""
     begun = monotonic_s()
     try:
         overview = await app.cycle.overview(now)
-    except (Exception, SystemExit):  # noqa: BLE001 -- as with rules: logged with its trace, the last one stays and says of when it is
+    except (Exception, SystemExit):  # noqa: BLE001 -- as with rules: logged with its traceback; the last overview stays, with its time
         get_logger().exception("overview failed")
     else:
         app.figures.note_overview(overview, monotonic_s() - begun)

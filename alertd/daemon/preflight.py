@@ -1,4 +1,4 @@
-"""What of the settings can be checked before the service runs, though it is only used then."""
+"""Checks of settings before the service runs that would otherwise fail only when used."""
 
 from collections.abc import Callable
 from functools import partial
@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 def check_settings(rules: "LoadedRules | None", settings: "SettingsInUse") -> None:
     """
-    Check where the service would connect and listen: proxies and certificates, the store, the page, the API's URLs.
+    Check what the service would connect to and listen on: proxies, certificates, the store, the page, the API's URLs.
 
     Args:
-        rules: None where they cannot be read: what they say of accounts is not checked.
+        rules: None if they cannot be read; accounts are not checked then.
 
     Raises:
-        SettingsError: Everything of it that can never work, one a line.
+        SettingsError: Everything that can never work, one problem per line.
     """
     checks: list[Callable[[], object]] = [
         lambda: settings.outgoing,

@@ -1,4 +1,4 @@
-"""What a clock that was ahead has dated into the future: dated to now, here and in the store."""
+"""Re-dates items that a clock that was ahead has dated into the future, in memory and in the store."""
 
 from datetime import datetime
 
@@ -9,14 +9,14 @@ from alertd.daemon.store_gateway import StoreGateway
 
 async def rebase_state(state: DaemonState, store: StoreGateway, now: datetime, *, has_jumped: bool) -> int:
     """
-    Date to now what lies in the future, by a time that was checked.
+    Re-date items in the future to now, by a checked time.
 
     Args:
-        state: What is held; read it anew where anything was changed.
-        has_jumped: The clock was put right: what it knew through is not known any more.
+        state: The state in memory; to be reloaded if anything was changed.
+        has_jumped: The clock was corrected: data edges from before are no longer valid.
 
     Returns:
-        How many things were changed.
+        The number of changes.
     """
     books = [book for view in state.views for book in state.shelf(view).books.values()]
     found = rebase(state.alerts.values(), state.silences.values(), books, state.bills.values(), now)

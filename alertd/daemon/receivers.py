@@ -1,4 +1,4 @@
-"""Receivers, built from the rules file and the settings: to send, or only to print; and sending past the outbox."""
+"""Builds receivers from the rules file and the settings, to send or only to print; and sends outside the outbox."""
 
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def build_notifiers(rules: LoadedRules, settings: "SettingsInUse") -> tuple[dict[str, Notifier], list[Problem]]:
-    """Build every receiver; what cannot be built is returned as problems with their places."""
+    """Build every receiver; return those that cannot be built as problems with their places."""
     context = Surroundings(settings, os.environ, rules.folder)
     notifiers: dict[str, Notifier] = {}
     problems = []
@@ -36,7 +36,7 @@ def build_notifiers(rules: LoadedRules, settings: "SettingsInUse") -> tuple[dict
         except ReceiverError as error:
             problem = rules.problem("receiver", receiver.name, str(error), key=error.key)
             problems.append(replace(problem, is_absence=error.is_absence))
-        except (Exception, SystemExit) as error:  # noqa: BLE001 -- somebody else's code; its text may repeat a secret
+        except (Exception, SystemExit) as error:  # noqa: BLE001 -- foreign code; its text may repeat a secret
             get_logger().debug("receiver not built", receiver=receiver.name, exc_info=error)
             text = f"the receiver type {receiver.type} failed on this receiver: {type(error).__name__}"
             problems.append(rules.problem("receiver", receiver.name, f"{text}; report it to its author"))
@@ -47,10 +47,10 @@ def open_notifiers(
     rules: LoadedRules, settings: "SettingsInUse", stack: AsyncExitStack, *, now: Callable[[], datetime]
 ) -> dict[str, Notifier]:
     """
-    Build every receiver, to be closed with the stack.
+    Build every receiver; the exit stack closes them.
 
     Args:
-        now: The time, for receivers that date what they send.
+        now: Returns the time, for receivers that date their messages.
 
     Raises:
         RulesError: One cannot be built.
@@ -66,19 +66,19 @@ def open_notifiers(
 
 
 def printing_notifiers(rules: LoadedRules, settings: "SettingsInUse") -> dict[str, Notifier]:
-    """Return for every receiver one that prints, so that a dry run shows who would be sent what."""
+    """Return a printing notifier for every receiver, so that a dry run shows who would get what."""
     return {spec.name: printing_notifier(spec.name, rules, settings) for spec in rules.receivers}
 
 
 def printing_notifier(name: str, rules: LoadedRules, settings: "SettingsInUse") -> Notifier:
-    """Return a notifier that prints, whatever the rules say."""
+    """Return a printing notifier, whatever the rules say."""
     from alertd.notify.console import ConsoleConfig, ConsoleNotifier  # noqa: PLC0415 -- a few commands alone
 
     return ConsoleNotifier(name, ConsoleConfig(), Surroundings(settings, os.environ, rules.folder), stands_in=True)
 
 
 def fallbacks(rules: LoadedRules) -> dict[str, str]:
-    """Return for each receiver who hears what it cannot take: its own `fallback`, or the next best."""
+    """Return the fallback of each receiver: its own `fallback`, or the next best."""
     names = [receiver.name for receiver in rules.receivers]
     chosen = {}
     for receiver in rules.receivers:
@@ -129,7 +129,7 @@ def secret_file_warnings(rules: LoadedRules) -> list[Problem]:
     found = []
     for kind, name, key, files in named:
         for file in files if isinstance(files, tuple) else (files,):
-            # One that cannot be looked at is an error of whoever reads it.
+            # A file that cannot be examined is reported by its reader.
             with suppress(OSError, ValueError):
                 path = rules.folder / (file or "")
                 if file and (warning := change_warning(path, path.stat().st_mode)):
@@ -145,7 +145,7 @@ _NO_CONTACTS = "only a Slack receiver with a bot token and an email receiver can
 
 
 def contacts(notifiers: Mapping[str, Notifier]) -> dict[str, str]:
-    """Return for each kind of contact of an owner the first receiver that writes to it, Slack before mail."""
+    """Return the first receiver for each kind of an owner's contact, Slack before mail."""
     found: dict[str, str] = {}
     for name, notifier in notifiers.items():
         kind = contact_kind(notifier)
@@ -156,9 +156,9 @@ def contacts(notifiers: Mapping[str, Notifier]) -> dict[str, str]:
 
 def owner_warnings(rules: LoadedRules, notifiers: Mapping[str, Notifier]) -> list[Problem]:
     """
-    Return a problem for every rule, and for routes and defaults, that notifies the owner where none can be written to.
+    Return a problem for every rule, route and default that notifies the owner although no receiver can.
 
-    Nothing is said where a receiver could not be built: it may be the one that could.
+    None if a receiver could not be built: it might be the one that can.
     """
     ways = contacts(notifiers)
     is_known = any(owner.address(kind) for owner in rules.owners.entries for kind in ways)

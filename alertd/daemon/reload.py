@@ -1,7 +1,7 @@
 """
-Rereading the rules: notices edits and SIGHUP, swaps all of the new rules in, or keeps those in force and says why.
+Reloads the rules after edits and SIGHUP: swaps in all of the new rules, or keeps the old ones and says why.
 
-Whatever goes wrong while they are read, by a mistake in the file or by a plugin's, leaves the old rules in force, fires
+Any failure while they are read, by a mistake in the file or in a plugin, leaves the old rules in force, fires
 `alertd-rules` with the reason, and does not end the watching.
 """
 
@@ -24,18 +24,18 @@ from alertd.rules_file.load import load_rules
 from alertd.rules_file.watch import RulesWatch
 
 _LOOK_S = 1.0
-"""How often the rules files are looked at; an edit is read when two looks agree."""
+"""Seconds between checks of the rules files; an edit is read when two checks agree."""
 
 
 class RulesReloader:
     """
-    Rereads the rules of one app for as long as the service runs.
+    Reloads the rules of one app, for the life of the service.
 
     Args:
-        watch: Notices edits of the rules files.
-        manager: Hears of each reload.
-        turn: Held while the rules are swapped: no cycle may run meanwhile.
-        on_reread: Called after each rereading, however it went: whoever edited the file waits for what comes of it.
+        watch: Detects edits of the rules files.
+        manager: Notified of each reload.
+        turn: Held while the rules are swapped, so that no cycle runs meanwhile.
+        on_reread: Called after each reload, whatever its outcome: whoever edited the file is waiting for it.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class RulesReloader:
         self._log = get_logger()
 
     def ask(self) -> None:
-        """Have the rules reread soon, edited or not."""
+        """Request a reload, whether or not the rules were edited."""
         self._asked.set()
 
     async def close(self) -> None:
@@ -65,7 +65,7 @@ class RulesReloader:
         await self._connections.aclose()
 
     async def run(self) -> None:
-        """Reread the rules whenever they were edited or somebody asked, until cancelled."""
+        """Reload the rules whenever they were edited or a reload was requested, until cancelled."""
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_S):
@@ -75,12 +75,12 @@ class RulesReloader:
                 await self.reread()
 
     async def reread(self) -> None:
-        """Read the rules now; keep those in force where the new ones cannot be used, and note how it went."""
+        """Read the rules now; keep the old ones if the new ones cannot be used, and record the outcome."""
         cycle = self._app.cycle
         async with self._turn:
             self._manager.reloading()
             try:
-                # Noted before it is read: an edit meanwhile is one more.
+                # Recorded before reading, so that an edit during it counts as another one.
                 await asyncio.to_thread(self._watch.note)
                 found = await self._reload()
             except (Exception, SystemExit) as error:  # noqa: BLE001 -- a plugin's mistake is no reason to stop watching the file
@@ -96,7 +96,7 @@ class RulesReloader:
         self._on_reread()
 
     async def note(self) -> None:
-        """Keep how the reading went for those who look at the store; it can do without."""
+        """Store the outcome for readers of the store; a failure to do so is harmless."""
         try:
             await self._app.gateway.call(lambda store: store.meta.put_rules_file(self._app.cycle.rules_file))
         except AlertdError as error:
@@ -111,16 +111,16 @@ class RulesReloader:
             "rules not reloaded",
             error="\n".join(faults),
             kept="the rules loaded before stay in force",
-            # Of an error of our own its text says everything; of another one only its trace says where it arose.
+            # alertd's own errors are self-explanatory; others need their traceback.
             exc_info=None if isinstance(error, AlertdError) else error,
         )
 
     async def _reload(self) -> str:
         """
-        Swap in what the file says now, and return what that changed, in words.
+        Swap in the file's current content, and return what that changed, in words.
 
         Raises:
-            Exception: Whatever reading and building raise; nothing is changed then.
+            Exception: Whatever reading and building raises; nothing is changed then.
         """
         app = self._app
         rules = load_rules(app.settings.rules_path())
@@ -130,7 +130,7 @@ class RulesReloader:
             instances = open_instances(rules, app.settings, opening, elapsed=app.clock.elapsed_s)
             plan = build_plan(rules, app.settings, sources=sources, notifiers=notifiers)
             reports, fallback, found = timetables(rules.reports), fallbacks(rules), changes(self._rules, rules)
-            # Nothing may fail from here on: half of the new rules are worse than the old ones.
+            # Nothing may fail from here on: half of the new rules would be worse than the old ones.
             app.cycle.use(plan)
             app.reporter.use(reports, plan)
             app.delivery.use(notifiers, fallback)
@@ -144,7 +144,7 @@ class RulesReloader:
         return found
 
     async def _close(self, replaced: AsyncExitStack) -> None:
-        """Close what the new rules replaced, once what is sent and called through it has ended."""
+        """Close the replaced receivers and clients, once their sends and calls have ended."""
         await self._app.actions.settled()
         await self._app.delivery.settled()
         await replaced.aclose()

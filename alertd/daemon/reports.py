@@ -1,7 +1,7 @@
 """
-The reports of the daemon: asks which are due, composes them from what is known, and files them for delivery.
+The daemon's reports: determines which are due, composes them, and files them for delivery.
 
-What is dealt with is stored together with the messages, so a report is sent once whatever stops in between. It sends
+The marks of sent reports are stored together with the messages, so a report is sent exactly once. It sends
 nothing itself.
 """
 
@@ -26,22 +26,22 @@ from alertd.rules_file.model import Report
 from alertd.store.store import Store
 
 _SENT = "report_sent:"
-"""What the marks of reports are stored under."""
+"""Name under which the marks of reports are stored."""
 
 
 class FactSource(Protocol):
-    """What is known of bills and alerts."""
+    """The facts about bills and alerts."""
 
     async def look(self, now: datetime) -> Facts:
-        """Return what is known, without reading or judging anything."""
+        """Return the facts, without reading or judging anything."""
 
     def open_alerts(self) -> list[Alert]:
         """Return what is pending or firing; only after `look`."""
 
 
 def cron_trigger(schedule: str) -> Trigger:
-    """Return what names the next time of a cron schedule on the face of a clock, whatever the zone."""
-    # What changes of the clock mean for a schedule is decided in `report_due`.
+    """Return the iterator of a cron schedule's local times, independent of the zone."""
+    # `report_due` decides what clock changes mean for a schedule.
     from alertd.rules_file.schedule import next_time  # noqa: PLC0415 # for files with reports only
 
     return lambda face: next_time(schedule, face)
@@ -57,11 +57,11 @@ def timetables(reports: Sequence[Report]) -> list[tuple[Report, Timetable]]:
 
 class Reporter:
     """
-    Files what is due; lives as long as the service.
+    Files due reports, for the life of the service.
 
     Args:
-        install_id: Goes into the delivery keys.
-        reports: Replaced, as is the plan, at reload by `use`.
+        install_id: Part of the delivery keys.
+        reports: Replaced, like the plan, by `use` at a reload.
     """
 
     def __init__(
@@ -80,19 +80,19 @@ class Reporter:
         self.use(reports, plan)
 
     def use(self, reports: Sequence[tuple[Report, Timetable]], plan: Plan) -> None:
-        """Send other reports from now on; one that is not new keeps what it has sent."""
+        """Use other reports from now on; existing ones keep their marks."""
         self._plan = plan
         self._reports = reports
 
     async def run(self, now: datetime) -> bool:
         """
-        File every report that is due; one that fails holds up no other and is tried again at the next call.
+        File every due report; a failure does not block others and is retried at the next call.
 
         Returns:
-            Whether none failed.
+            Whether all succeeded.
 
         Raises:
-            StoreError: The store failed; what is filed is filed completely.
+            StoreError: The store failed; reports are filed completely or not at all.
         """
         if not self._reports:
             return True
@@ -104,7 +104,7 @@ class Reporter:
                 await self._take_turn(report, timetable, Mark.of(text) if text else None, now)
             except StoreError:
                 raise
-            except Exception:  # noqa: BLE001 -- as with rules: logged with its trace, the others go on
+            except Exception:  # noqa: BLE001 -- as with rules: logged with its traceback, the others continue
                 self._log.exception("report failed", report=report.name)
                 is_ok = False
         return is_ok
@@ -150,7 +150,7 @@ class Reporter:
 
 
 def _save(store: Store, name: str, mark: str, entries: Sequence[OutboxEntry]) -> None:
-    """Store what a report has sent, and the notifications themselves, both or nothing."""
+    """Store a report's marks and its notifications together."""
     with store.transaction():
         store.outbox.add(entries)
         store.meta.put(f"{_SENT}{name}", mark)

@@ -1,5 +1,5 @@
 """
-Reading what owners are called and in which state they are, beside the bills and without weight on them.
+Reads the names and states of owners beside the bills, without affecting them.
 
 A failure costs a line in the status and one in the log when it begins or ends: no bill, no hour and no cycle depends on
 it, and what was known stays.
@@ -17,7 +17,7 @@ from alertd.errors import ApiError, StoreError
 from alertd.log import get_logger
 
 DEADLINE_S = 5.0
-"""Of everything that is read beside the bills of a cycle, from its beginning; as long as the bills take anyway."""
+"""Seconds, from the beginning of a cycle, for everything read beside the bills; the bills may take longer."""
 _TITLES = {
     ResourceKind.INSTANCE: "instances",
     ResourceKind.ENDPOINT: "serverless endpoints",
@@ -27,10 +27,10 @@ _TITLES = {
 
 class ResourceIntake:
     """
-    Reads and keeps the resources of each account that wants it; lives as long as the intake of the bills.
+    Reads and stores the resources of each account configured for it, for the life of the intake.
 
     Args:
-        may_file: Returns whether the time by which something was read is known to be right.
+        may_file: Returns whether the time of a read is known to be right.
     """
 
     def __init__(self, store: StoreGateway, may_file: Callable[[], bool]) -> None:
@@ -42,7 +42,7 @@ class ResourceIntake:
         self._utilization = UtilizationIntake(store, may_file, lambda account, error: self._note(account, None, error))
 
     def gaps(self, plan: Plan) -> dict[str, str]:
-        """Return for each account what could not be read last, and why."""
+        """Return the last failure of each account."""
         found: dict[str, list[str]] = {}
         for (account, kind), error in sorted(self._gaps.items(), key=lambda gap: (gap[0][0], _TITLES[gap[0][1]])):
             if account in plan.resource_accounts:
@@ -55,7 +55,7 @@ class ResourceIntake:
 
     async def read_beside(self, bills: Awaitable[None], state: DaemonState, plan: Plan, now: datetime) -> None:
         """
-        Await the bills, and read the resources meanwhile; what takes longer than both is given up.
+        Await the bills, and read the resources meanwhile; reads that take longer than both limits are abandoned.
 
         Raises:
             StoreError: What was read could not be stored.
@@ -89,7 +89,7 @@ class ResourceIntake:
             self._note(account, kind, f"no answer within {DEADLINE_S:.0f} s")
             raise
         except Exception as error:  # noqa: BLE001 -- a bug here must not cost a bill
-            # Its text may quote the answer.
+            # The exception's text may quote the answer.
             self._note(account, kind, f"failed ({type(error).__name__})")
             return
         if not self._may_file():

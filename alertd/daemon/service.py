@@ -1,8 +1,8 @@
 """
-The service: polls, delivers, answers and obeys signals at once, each as a supervised task, and stops cleanly.
+The service: polls, delivers, serves and obeys signals concurrently, each as a supervised task, and stops cleanly.
 
-What to read and what to send comes from the store; here is only when, and APScheduler triggers it. A poll is asked for
-anew when the wall clock was set.
+The store determines what to read and send; this module only when, triggered by APScheduler. A poll is requested
+again when the wall clock was set.
 """
 
 import asyncio
@@ -42,7 +42,7 @@ from alertd.store.store import Store
 from alertd.store.url import PostgresUrl, parse_database_url
 
 STOP_PATIENCE = timedelta(seconds=8)
-"""How long a stop waits for sends in flight; with what follows it stays below ten seconds."""
+"""Seconds that a stop waits for sends in flight; with what follows it stays below ten seconds."""
 _CLOCK_EVERY_S = 10.0
 _REPORTS_EVERY = timedelta(minutes=1)
 _MAINTAIN_EVERY = timedelta(days=1)
@@ -52,12 +52,12 @@ SPEND_KEPT = timedelta(days=400)
 
 class Service:
     """
-    Runs one app until it is asked to stop.
+    Runs one app until a stop is requested.
 
     Args:
-        watch: Notices edits of the rules.
-        manager: What started this process, and wants to hear how it fares.
-        signals: Their `stop` ends the service once it is set, by a signal or otherwise.
+        watch: Detects edits of the rules.
+        manager: The service manager to report to.
+        signals: Their `stop` event, set by a signal or otherwise, ends the service.
     """
 
     def __init__(self, app: App, *, watch: RulesWatch, manager: ServiceManager, signals: Signals) -> None:
@@ -67,7 +67,7 @@ class Service:
         self._signals, self._stop = signals, signals.stop
         self._log = get_logger()
         self._turn = asyncio.Lock()
-        """Cycle, maintenance, reports and reload use the same state: one at a time."""
+        """Serialises cycle, maintenance, reports and reload, which use the same state."""
         self._poll_asked = asyncio.Event()
         self._reports_asked, self._maintain_asked = asyncio.Event(), asyncio.Event()
         self._schedule = Schedule()
@@ -83,10 +83,10 @@ class Service:
         self._listen_on = app.settings.listen()
         self._wants_overview = self._listen_on is not None
         self._firing = ""
-        """How many alerts fire, as the status says it; empty before a poll has ended well."""
+        """The number of firing alerts, as shown in the status; empty before the first successful poll."""
 
     async def run(self) -> None:
-        """Serve until asked to stop; then let sends in flight finish."""
+        """Serve until a stop is requested; then let sends in flight finish."""
         with self._signals.watched(on_reload=self._reloader.ask):
             async with self._requests(), self._web(), self._reloading():
                 with self._schedule:
@@ -98,7 +98,7 @@ class Service:
         await self._reloader.note()
         delivering = self._tasks.keep("delivery", lambda: self._app.delivery.run(self._stop))
         self._start_tasks()
-        # Not only after the first poll: a billing API that is down is no reason to start again.
+        # Not only after the first poll: a billing API that is down is no reason to restart.
         self._manager.ready()
         await self._stop.wait()
         await self._finish(delivering)
@@ -106,7 +106,7 @@ class Service:
     def _start_tasks(self) -> None:
         tasks = self._tasks
         self._repeat("poll", self._poll, every=self._app.settings.poll_interval, asked=self._poll_asked)
-        # Begun after the poll, which has the turn before it: a report that was missed is to speak of now.
+        # Started after the poll, so that the poll takes its turn first: a missed report should describe the current state.
         self._repeat("reports", self._report, every=_REPORTS_EVERY, asked=self._reports_asked)
         self._repeat("mirroring", self._app.mirroring.mirror, every=MIRROR_EVERY)
         self._repeat("maintenance", self._maintain, every=_MAINTAIN_EVERY, asked=self._maintain_asked)
@@ -140,24 +140,24 @@ class Service:
     def _repeat(
         self, name: str, job: Job, *, every: timedelta, asked: asyncio.Event | None = None, at_once: bool = True
     ) -> None:
-        """Do a job when its turn is triggered, or a little later where no trigger came."""
+        """Do a job when its turn is triggered, or a little later without a trigger."""
         due = asked or asyncio.Event()
         self._schedule.every(name, every, due)
         self._tasks.repeat(name, job, every=every * (1 + GRACE), asked=due, at_once=at_once)
 
     async def _finish(self, delivering: asyncio.Task[None]) -> None:
-        """Let sends in flight end, as long as a stop may take."""
+        """Let sends in flight finish, within the time limit of a stop."""
         self._log.info("alertd stopping")
         self._manager.stopping()
         self._tasks.cancel(sparing=delivering)
         await asyncio.wait({delivering}, timeout=STOP_PATIENCE.total_seconds())
-        # What is cut here is stored as `sending`: the next start finds out, or sends again.
+        # Sends cancelled here are stored as `sending`: the next start looks them up, or sends again.
         await self._tasks.stop()
         self._log.info("alertd stopped")
 
     @asynccontextmanager
     async def _requests(self) -> AsyncIterator[None]:
-        """Take the requests of commands: by a socket beside the file, else by a table; not in a database in memory."""
+        """Accept the requests of commands: by a socket beside the database file, else by a table; none for an in-memory database."""
         database = parse_database_url(self._app.settings.store_url())
         if database is None or isinstance(database, PostgresUrl):
             if database is not None:
@@ -169,7 +169,7 @@ class Service:
 
     @asynccontextmanager
     async def _web(self) -> AsyncIterator[None]:
-        """Serve the status page, health, metrics and JSON where the settings want it."""
+        """Serve the status page, health, metrics and JSON if configured."""
         listen_on = self._listen_on
         if listen_on is None:
             yield
@@ -190,7 +190,7 @@ class Service:
             await self._reloader.close()
 
     async def _spent(self, period: Period) -> tuple[HourRange, Sequence[tuple[str, Usd]]] | None:
-        """Return what each category cost in the calendar period so far, largest first; None while nothing is known."""
+        """Return the cost of each category in the current calendar period, largest first; None before the first read."""
         cycle, now = self._app.cycle, self._app.time.now()
         data = (await cycle.held()).data(View.USAGE, now, cycle.plan.settle_delay)
         span = period_so_far(data, period, self._timezone())
@@ -216,7 +216,7 @@ class Service:
         return outcome
 
     async def _watch_clock(self) -> None:
-        """Ask for a poll when the wall clock was set, or the system was suspended."""
+        """Request a poll when the wall clock was set or the system was suspended."""
         watch = ClockWatch(self._app.clock)
         while True:
             await asyncio.sleep(_CLOCK_EVERY_S)
@@ -224,7 +224,7 @@ class Service:
                 self._log.warning("clock set", moved_s=round(step.moved_s), suspended_s=round(step.suspended_s))
                 self._schedule.rearm()
                 self._poll_asked.set()
-                # What waits for its time may have become due.
+                # Waiting entries may have become due.
                 self._app.delivery.wake()
 
     async def _poll(self) -> None:
@@ -247,7 +247,7 @@ class Service:
             outcome = "ok" if report.is_ok else "not complete"
             if not report.is_moved:
                 self._firing = f"{report.firing} firing, "
-            # After a poll the time is checked: at the start nothing was due before, or nobody could say.
+            # A poll checks the time: at the start nothing was due before it, or nobody could say.
             self._reports_asked.set()
             self._maintain_asked.set()
             url = self._app.settings.plain("heartbeat_url")
@@ -259,7 +259,7 @@ class Service:
                 self._manager.status(f"{self._firing}last poll {self._app.time.now():%H:%M} UTC {outcome}")
 
     async def _report(self) -> None:
-        """File the reports that are due, by a time that was checked: a wrong one would send them early, or never."""
+        """File the reports that are due, by a checked time: a wrong one would send them early, or never."""
         if not self._app.time.is_checked:
             return
         try:
@@ -271,7 +271,7 @@ class Service:
             self._app.delivery.wake()
 
     async def _maintain(self) -> None:
-        """Delete what is old once a day, counted from when it was last done and not from this start."""
+        """Delete old data once a day, counted from the last time rather than from this start."""
         if not self._app.time.is_checked:
             return
         now = self._app.time.now()
@@ -289,7 +289,7 @@ class Service:
                 try:
                     is_pruned = await self._app.gateway.call(prune)
                 except BaseException:
-                    # It may have been done although its answer was lost.
+                    # It may have succeeded although its answer was lost.
                     self._app.cycle.forget()
                     raise
                 if is_pruned:

@@ -1,7 +1,7 @@
 """
-What signals mean to the service, from the loop's first moment to its last: none of them is lost, or kills half-way.
+Signal handling of the service, from the start of the loop to its end: no signal is lost or kills it half-way.
 
-SIGTERM and SIGINT set `stop`. Whoever watches that says so with `watched`; at any other moment, as while rules are
+SIGTERM and SIGINT set `stop`. Code that watches it declares so with `watched`; at any other moment, as while rules are
 read, a database is connected to or the store is opened, the task that runs all of it is cancelled.
 """
 
@@ -16,15 +16,15 @@ from typing import Self
 from alertd.log import get_logger, write_out
 
 LEAVE_AFTER_S = 9.0
-"""A stop takes ten seconds at most, and is through by then unless a call that nobody can cancel has not returned."""
+"""A stop takes at most ten seconds, unless a call that cannot be cancelled has not returned."""
 
 
 class Signals:
     """
-    Obeys signals to the task that enters its block, until it leaves it; then what they did before is restored.
+    Applies signals to the task that enters the block, until it leaves; then the previous handlers are restored.
 
     Args:
-        on_overdue: Called in another thread where the process has not ended `LEAVE_AFTER_S` after it was asked to.
+        on_overdue: Called in another thread if the process has not ended `LEAVE_AFTER_S` after a stop was requested.
     """
 
     def __init__(self, *, on_overdue: Callable[[], None] | None = None) -> None:
@@ -51,7 +51,7 @@ class Signals:
 
     @contextmanager
     def watched(self, *, on_reload: Callable[[], None] | None = None) -> Iterator[None]:
-        """Have `stop` set and nothing cancelled while the block runs, which ends by itself then."""
+        """Only set `stop`, without cancelling, while the block runs, which then ends on its own."""
         self._is_watched, self._on_reload = True, on_reload
         try:
             yield
@@ -59,13 +59,13 @@ class Signals:
             self._is_watched, self._on_reload = False, None
 
     def _reload(self) -> None:
-        # While alertd starts or stands by the rules are still to be read.
+        # During the start and in standby, the rules have not been read yet.
         if self._on_reload is not None:
             self._on_reload()
 
     def _end(self) -> None:
         if self.stop.is_set():
-            # What is being closed is not to be cut.
+            # Closing must not be interrupted.
             return
         self.stop.set()
         if self._on_overdue is not None:
@@ -78,9 +78,9 @@ class Signals:
 
 def leave_at_once() -> None:
     """
-    End the process well although a thread of it waits for something, such as a server that does not answer.
+    End the process although one of its threads is blocked, for example by a server that does not answer.
 
-    Nothing is lost by it: what is stored is whole, and what was under way is found out at the next start.
+    Nothing is lost: the store is consistent, and the next start settles what was under way.
     """
     get_logger().warning("stopped without waiting", why="a database, a name server or a file system does not answer")
     write_out()

@@ -1,4 +1,4 @@
-"""The spend views that rules are judged by: built from the store, kept up to date by what each read changed."""
+"""The spend views by which rules are judged: built from the store, and updated with each read."""
 
 from datetime import datetime
 
@@ -14,17 +14,17 @@ from alertd.daemon.state import DaemonState, Plan
 from alertd.daemon.store_gateway import StoreGateway
 
 _REBUILD_HOURS = 200
-"""With more changed hours than this, building the view anew is quicker than changing it."""
+"""With more changed hours than this, rebuilding a view is quicker than updating it."""
 _AHEAD_HOURS = 8 * HOURS_PER_DAY
-"""The view has room for so many hours to come; after that it is built anew."""
+"""Hours in the future for which a view has room; after that it is rebuilt."""
 
 
 class SpendViews:
-    """The views of one cycle; they live until the plan or the store changes in a way that is not known by hours."""
+    """The views of a cycle, valid until the plan changes, or the store in a way that is not known by hours."""
 
     def __init__(self, store: StoreGateway) -> None:
         self.of: dict[View, SpendView] = {}
-        """What has been built."""
+        """The views built so far."""
         self._store = store
 
     @property
@@ -35,16 +35,16 @@ class SpendViews:
         return self.of[View.USAGE]
 
     def clear(self) -> None:
-        """Have every view built anew."""
+        """Have every view rebuilt."""
         self.of.clear()
 
     def use_owners(self, owners: OwnerDirectory) -> None:
-        """Group and filter by other teams and labels of owners."""
+        """Use other teams and labels of owners for grouping and filtering."""
         for view in self.of.values():
             view.use_owners(owners)
 
     def take_over(self, view: View, changes: list[HourChange]) -> None:
-        """Bring a view up to date after a commit, or leave it to be built anew."""
+        """Update a view after a commit, or leave it to be rebuilt."""
         if view not in self.of or len(changes) > _REBUILD_HOURS:
             self.of.pop(view, None)
             return
@@ -52,7 +52,7 @@ class SpendViews:
             self.of[view].replace(hour, before, after)
 
     async def fit(self, state: DaemonState, plan: Plan, now: datetime) -> bool:
-        """Build the views that the plan needs and that are missing or whose time is over; return whether any was."""
+        """Build the views that the plan needs and that are missing or expired; return whether any was."""
         built = [await self._fit(state, plan, now, view) for view in plan.views]
         return any(built)
 
@@ -72,13 +72,13 @@ class SpendViews:
         return True
 
     def restore_edges(self, before: Held, plan: Plan) -> None:
-        """Have new views know how far the bills were known before the last read: no edge moves back for what it had."""
+        """Pass new views the data edges from before the last read, so that none of them moves back."""
         read_at = [b.read_at for books in before.books.values() for b in books.values() if b.read_at is not None]
         if read_at:
             work_out_edges(plan.rules, build_facts(before, plan, self.of, max(read_at)))
 
     async def keep_edges(self, state: DaemonState, plan: Plan) -> None:
-        """Store the edges that another process would take back, where they are others than stored."""
+        """Store the edges that another process would move back, if they have changed."""
         edges = tuple(edge for view in plan.views for edge in self.of[view].edges_ahead(view))
         if edges != state.edges:
             await self._store.call(lambda store: store.meta.put_edges(edges))

@@ -1,7 +1,7 @@
 """
-Stand by: wait until no other daemon holds the lease of a database that several hosts reach.
+Standby: wait until no other daemon holds the lease of a shared database.
 
-It decides nothing but whose turn it is, and holds nothing meanwhile but one connection and the server for probes.
+It decides only whose turn it is, and keeps only one connection and the server for probes meanwhile.
 """
 
 import asyncio
@@ -19,22 +19,22 @@ from alertd.store.opening import LeaseWatch
 from alertd.store.url import PostgresUrl, parse_database_url
 
 _LOOK_S = 2.0
-"""How often the lease is looked at: with its own 15 s, a takeover begins at most 17 s after the holder's death."""
+"""Seconds between checks of the lease: it lasts 15 s, so a takeover begins at most 17 s after the holder's death."""
 
 
 async def wait_for_turn(settings: Settings, manager: ServiceManager, signals: Signals) -> bool:
     """
-    Return True once nobody holds the lease, at once where the store is a file; False when asked to stop meanwhile.
+    Return True once nobody holds the lease, immediately if the store is a file; False if a stop is requested meanwhile.
 
     Another process may still be quicker to take it.
 
     Args:
-        manager: What started this process: for it, one that stands by has started and is well.
-        signals: Say when to stop.
+        manager: The service manager, for which a standby counts as started and well.
+        signals: Signal when to stop.
 
     Raises:
         SettingsError: The database's URL, or the address to listen on, cannot be used.
-        StoreError: The database cannot be reached at the start; later that is waited out.
+        StoreError: The database cannot be reached at the start; later outages are waited out.
     """
     address = parse_database_url(settings.store_url())
     if not isinstance(address, PostgresUrl):
@@ -71,7 +71,7 @@ async def _stand_by(
 async def _until_free(
     watch: LeaseWatch, holder: str, manager: ServiceManager, failing: Callable[[], tuple[str, ...]]
 ) -> None:
-    """Look at the lease until nobody holds it; a database that cannot be asked is waited out."""
+    """Check the lease until nobody holds it; outages of the database are waited out."""
     log, is_blind = get_logger(), False
     while True:
         await asyncio.sleep(_LOOK_S)
@@ -95,12 +95,12 @@ async def _until_free(
 
 @asynccontextmanager
 async def _probes(settings: Settings, failing: Callable[[], tuple[str, ...]]) -> AsyncIterator[None]:
-    """Answer probes where the settings want it: alive, unless a task fails again and again, and not ready."""
+    """Answer probes if configured: alive, unless a task fails repeatedly, and not ready."""
     listen_on = settings.listen()
     if listen_on is None:
         yield
         return
-    # With `off` nothing of it is loaded.
+    # With `off` it is not imported.
     from alertd.web.guard import Guard  # noqa: PLC0415
     from alertd.web.server import serve  # noqa: PLC0415
     from alertd.web.session import Sessions  # noqa: PLC0415

@@ -1,7 +1,7 @@
 """
-What a cycle works with: the state between cycles, the plan, the report, and the protocols that others fill.
+What a cycle works with: the state between cycles, the plan, the report, and the protocols that others implement.
 
-Data and shapes only; `intake` reads and files, `cycle` judges and decides.
+Data and types only; `intake` reads and files, `cycle` judges and decides.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -64,7 +64,7 @@ class BillSource(Protocol):
 
     async def read_key_bills(self, category: str, span: HourRange) -> KeyBills:
         """
-        Return every row of a range by API key, or none, and what the keys are called.
+        Return every row of a range by API key, or none, and the keys' names.
 
         Raises:
             ApiError: It could not be read.
@@ -80,7 +80,7 @@ class BillSource(Protocol):
 
     async def read_resources(self, kind: ResourceKind) -> Listing:
         """
-        Return the instances or the serverless endpoints that the account has.
+        Return the account's instances or serverless endpoints.
 
         Raises:
             ApiError: They could not be read.
@@ -88,7 +88,7 @@ class BillSource(Protocol):
 
     async def read_utilization(self, owner: str, start: datetime, end: datetime) -> tuple[UtilizationSample, ...]:
         """
-        Return how busy an instance was in some time, as far as the API says it.
+        Return the utilisation of an instance in a period, as far as the API has it.
 
         Raises:
             ApiError: It could not be read.
@@ -96,7 +96,7 @@ class BillSource(Protocol):
 
     async def ask_time(self) -> None:
         """
-        Have the API answer anything, so that its time is heard; what it answers does not matter.
+        Make the API answer anything, to learn its time.
 
         Raises:
             ApiError: It did not answer.
@@ -105,7 +105,7 @@ class BillSource(Protocol):
 
 @dataclass(slots=True, kw_only=True)
 class Shelf:
-    """The books of one view of the bills, and the series that their blocks name."""
+    """The books of one view of the bills, and the series of their blocks."""
 
     table: SeriesTable
     books: dict[CategoryKey, CategoryBook]
@@ -113,23 +113,23 @@ class Shelf:
 
 @dataclass(slots=True, kw_only=True)
 class DaemonState:
-    """What the daemon holds between cycles; always equal to what is stored."""
+    """The daemon's state between cycles, always equal to the store."""
 
     table: SeriesTable
     books: dict[CategoryKey, CategoryBook]
     bills: dict[tuple[str, str], TrackedBill]
     alerts: dict[str, Alert]
-    """By fingerprint, the latest episode."""
+    """The latest episodes, by fingerprint."""
     silences: dict[str, Silence]
-    """By id, those that nobody ended; their time may have run out."""
+    """Silences that nobody ended, by id; they may have expired."""
     watched_since: datetime
-    """When this store was made: blindness counts from here while nothing was read."""
+    """When this store was created: blindness counts from here until the first read."""
     is_fresh: bool
-    """No cycle has finished yet."""
+    """Whether no cycle has finished yet."""
     first_episode: int = 1
-    """What those that are not among them count their episodes from."""
+    """The first episode number for alerts that are not stored."""
     keys: Shelf | None = None
-    "Spend by API key; None while no rule looks at it."
+    "Spend by API key; None if no rule uses it."
     key_names: dict[CategoryKey, ApiKey] = field(default_factory=dict)
     """By account and key id."""
     balances: dict[str, Balance] = field(default_factory=dict)
@@ -137,27 +137,27 @@ class DaemonState:
     resources: dict[ResourceKey, Resource] = field(default_factory=dict)
     """Instances and endpoints that were ever listed, of all accounts."""
     utilization: dict[ResourceKey, Slots] = field(default_factory=dict)
-    """How busy instances are, where a rule asks for it."""
+    """Utilisation of instances, if a rule uses it."""
 
     terms: tuple[Term, ...] = ()
     """Subscriptions, of all accounts."""
     edges: tuple[KnownEdge, ...] = ()
-    """Those that the bills as they are now would take back."""
+    """Data edges that the current bills would move back."""
 
     def replace_terms(self, account: str, span: HourRange, terms: Sequence[Term]) -> None:
-        """Take over what was read of the subscriptions that were bought in a range."""
+        """Apply the subscriptions read for a range of purchases."""
         kept = (term for term in self.terms if term.account != account or hour_of(term.bought_at) not in span)
         self.terms = (*kept, *terms)
 
     @property
     def views(self) -> tuple[View, ...]:
-        """The views of the bills of which there are books."""
+        """The views of the bills that have books."""
         return tuple(view for view in View if view is View.USAGE or self.keys is not None)
 
     def held(
         self, owners: OwnerDirectory, *, last_read: LastRead, rules_file: ReloadOutcome, clock: ClockFault | None = None
     ) -> Held:
-        """Return what is held of the bills, from which facts are built."""
+        """Return the held bills, from which facts are built."""
         return Held(
             books={view: {**self.shelf(view).books} for view in self.views},
             bills=tuple(self.bills.values()),
@@ -194,6 +194,6 @@ class Plan(Watched):
     audience: Audience
     headline_of: Callable[[Alert, Rule | None], str]
     actions: Mapping[str, Action] = field(default_factory=dict)
-    """What may be asked for about alerts, by name."""
+    """The actions that may be requested on alerts, by name."""
     timezone: str = "UTC"
-    """Whose months the page shows spend by."""
+    """The time zone of the page's months."""

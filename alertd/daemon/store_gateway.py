@@ -1,7 +1,7 @@
 """
-Between the daemon and its store: which store calls make one transaction, and that all run on the store's thread.
+Between the daemon and its store: groups store calls into transactions, and runs all on the store's thread.
 
-It fills the protocol that `cycle` and `intake` ask for; others hand `call` a function of the store.
+Implements the protocol of `cycle` and `intake`; others pass a function of the store to `call`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
@@ -45,31 +45,31 @@ from alertd.store.stored_outbox import StoredOutbox
 from alertd.store.thread import P, ResultT
 
 _BLOCKS_A_TURN = 1024
-"""Some tens of milliseconds of the store's thread."""
+"""Blocks at a time: some tens of milliseconds of the store's thread."""
 
 
 class StoreGateway(StoredOutbox):
-    """The store as the daemon sees it; lives as long as the store's thread."""
+    """The daemon's interface to the store, for the life of the store's thread."""
 
     async def call(
         self, function: Callable[Concatenate[Store, P], ResultT], *args: P.args, **kwargs: P.kwargs
     ) -> ResultT:
-        """Run `function(store, *args)` on the store's thread: for whatever needs no transaction of its own."""
+        """Run `function(store, *args)` on the store's thread, for calls that need no common transaction."""
         return await self._thread.call(function, *args, **kwargs)
 
     # --- for the cycle ---------------------------------------------------------------------------------------------
 
     async def load(self, views: Collection[View] | None = None) -> DaemonState:
         """
-        Return everything that is held between cycles.
+        Load everything that is held between cycles.
 
         Args:
-            views: The views of the bills that are read from now on, which is noted; None for those that were.
+            views: The views of the bills to read from now on, which are stored; None for the stored ones.
         """
         return await self._thread.call(_load, views)
 
     async def facts(self, plan: Plan, now: datetime) -> Facts:
-        """Return what rules can see of what is stored."""
+        """Return the stored data that rules can see."""
         found = await self._thread.call(read_snapshot, plan, owners=plan.audience.owners, now=now)
         return found.facts
 
@@ -87,7 +87,7 @@ class StoreGateway(StoredOutbox):
         *,
         arrivals: Mapping[CategoryKey, Mapping[Place, Arrivals]],
     ) -> Mapping[CategoryKey, Mapping[int, HourBlock]]:
-        """Store all that was read; return the blocks that the changed hours held before."""
+        """Store everything read; return the previous blocks of the changed hours."""
         changes = [
             BookChange(book=book, blocks=blocks.get(key, {}), arrivals=arrivals.get(key, {}))
             for key, book in books.items()
@@ -102,7 +102,7 @@ class StoreGateway(StoredOutbox):
         return await self._thread.call(save)
 
     async def rebase(self, rebased: Rebased, now: datetime) -> datetime:
-        """Store what was dated into the future as it is now; return when the store was made, by the right clock."""
+        """Store the re-dated items; return when the store was created, by the right clock."""
 
         def save(store: Store) -> datetime:
             with store.transaction():
@@ -115,7 +115,7 @@ class StoreGateway(StoredOutbox):
                     alerts=rebased.alerts, silences=rebased.silences, updates=_rebased_entries(store, now)
                 )
                 store.balances.forget_after(now + AHEAD)
-                # Before the first check it was dated by a clock of which nothing is known.
+                # Before the first check it was dated by an unverified clock.
                 if store.meta.created_at > now or (
                     store.meta.clock.checked_at is None and store.cycles.last_good() is None
                 ):
@@ -125,11 +125,11 @@ class StoreGateway(StoredOutbox):
         return await self._thread.call(save)
 
     async def save_utilization(self, key: ResourceKey, slots: Slots, first: int) -> None:
-        """Store how busy an instance was from a slot on, and drop what is older than is kept."""
+        """Store the utilisation of an instance from a slot on, and delete what is beyond the retention."""
         await self._thread.call(lambda store: store.utilization.save(key, slots, first))
 
     async def decide(self, decide: Callable[[Sequence[OutboxEntry]], Decisions], now: datetime) -> Decisions:
-        """Let *decide* see the open entries and store what it returns; nothing is claimed in between."""
+        """Pass the open entries to *decide* and store its result, with no claim in between."""
 
         def run(store: Store) -> Decisions:
             waiting = store.outbox.open_entries()
@@ -160,7 +160,7 @@ class StoreGateway(StoredOutbox):
         return await self._thread.call(run)
 
     async def save_request(self, outcome: RequestOutcome, entries: Sequence[OutboxEntry], now: datetime) -> None:
-        """Store what somebody asked for, with what is shown of it and the history of the alerts that it touches."""
+        """Store a request with its message updates and the history of the affected alerts."""
         change = outcome.change
         events = [AlertEvent.of(alert, change, now) for alert in outcome.alerts] if change is not None else []
         new = (outcome.action,) if outcome.action is not None and outcome.is_new else ()
@@ -171,7 +171,7 @@ class StoreGateway(StoredOutbox):
         )
 
     async def open_actions(self) -> tuple[ActionRequest, ...]:
-        """Return the requests for actions that are not finished, the oldest first."""
+        """Return the unfinished action requests, oldest first."""
         return await self._thread.call(lambda store: store.actions.open_requests())
 
     async def move_action(
@@ -182,17 +182,17 @@ class StoreGateway(StoredOutbox):
         entries: Sequence[OutboxEntry],
         now: datetime,
     ) -> bool:
-        """Store the next step of a request with the history of its alert; False where it has moved meanwhile."""
+        """Store the next step of a request with its alert's history; False if it was changed meanwhile."""
         is_step = alert is not None and after.state is not before.state
         events = [AlertEvent.of(alert, Acted(request=after), now)] if is_step and alert is not None else []
         return await self._thread.call(lambda store: store.move_action(before, after, events=events, entries=entries))
 
     async def spent(self, span: HourRange, accounts: Collection[str], running: int) -> list[tuple[str, Usd]]:
         """
-        Return what each category of some accounts cost in a span, largest first; the store may hold others.
+        Return the cost of each category of some accounts in a span, largest first; the store may hold other accounts.
 
         Args:
-            running: The hour that is not over: rows that have not ended are spread over their hours so far.
+            running: The current hour: rows that have not ended are spread over their hours so far.
         """
 
         def sums(store: Store) -> list[tuple[str, Usd]]:
@@ -216,7 +216,7 @@ class StoreGateway(StoredOutbox):
         return await self._thread.call(read)
 
     async def step_sums(self, steps: Steps) -> StepSums:
-        """Return the spend of each step of a window, read in small turns: others wait for none of them long."""
+        """Return the spend of each step of a window, read in small portions so that others do not wait long."""
 
         def begin(store: Store) -> tuple[StepSums, Iterator[tuple[int, HourBlock]]]:
             return StepSums(store.bills.load_series(), steps), store.bills.iter_blocks(steps.span.start)
@@ -273,7 +273,7 @@ def _load(store: Store, views: Collection[View] | None) -> DaemonState:
 
 
 def _changes(move: Move) -> Iterator[AlertChange]:
-    """Yield what happened to an alert in a cycle: its state moved, or what withholds its notifications did."""
+    """Yield the events of an alert in a cycle: a change of state, or of what mutes it."""
     before, alert = move.before, move.after
     if move.arrow:
         yield moved(before, alert)

@@ -1,8 +1,8 @@
 """
-Runs what the daemon does at once, each task by its name, in one group that none of them leaves unseen.
+Runs the daemon's concurrent tasks by name, in one group that none of them can leave unnoticed.
 
-A task that fails is logged with its trace, counted and started again, after a pause that doubles; one that fails again
-and again is named by `failing`, which `/healthz` and the service manager's watchdog show. It knows no task's purpose.
+A task that fails is logged with its traceback, counted and restarted after a pause that doubles; one that fails
+repeatedly is named by `failing`, which `/healthz` and the service manager's watchdog show. It knows no task's purpose.
 """
 
 import asyncio
@@ -18,24 +18,24 @@ from alertd.log import get_logger
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 300.0
 SOUND_AFTER_S = 300.0
-"""A task that has run for so long has recovered: its earlier failures do not count any more."""
+"""Seconds after which a running task has recovered, so that its earlier failures no longer count."""
 MOST_FAILURES = 5
-"""So many failures in a row, half a minute of them, are no hiccup."""
+"""Consecutive failures, half a minute of them, that are no longer a hiccup."""
 _CLOSING_S = 0.5
-"""How long a task may take to close what it opened before it is cancelled again; a stop takes ten seconds in all."""
+"""Seconds that a task may take to clean up before it is cancelled again; a stop takes ten seconds in all."""
 
 Job = Callable[[], Awaitable[None]]
 
 
 @dataclass(slots=True)
 class _Record:
-    """How the runs of one task went."""
+    """The outcomes of one task's runs."""
 
     runs_for_long: bool
-    """It recovers by running; what ends at each turn recovers by a turn that succeeds."""
+    """Whether it recovers by running for long; a task of turns recovers by a successful turn."""
     began_at_s: float = 0.0
     failures: int = 0
-    """In a row."""
+    """Consecutive failures."""
     is_running: bool = False
 
 
@@ -60,17 +60,17 @@ class Supervisor:
 
     async def __aexit__(self, *_error: object) -> None:
         self.cancel()
-        # Without the block's own error, which would come out wrapped: tasks here raise nothing.
+        # Without the block's own error, which would be wrapped: tasks here raise nothing.
         await self._group.__aexit__(None, None, None)
 
     def cancel(self, *, sparing: asyncio.Task[None] | None = None) -> None:
-        """Ask every task to end, but one; who was asked already closes what it opened, and is not cut in that."""
+        """Cancel every task except one; tasks that were cancelled before are cleaning up, and are not interrupted."""
         for task in self._tasks - {sparing}:
             if not task.cancelling():
                 task.cancel()
 
     async def stop(self) -> None:
-        """Cancel whatever runs and wait for its end; what has not ended soon is asked once more."""
+        """Cancel all running tasks and wait for their end; those that do not end soon are cancelled again."""
         self.cancel()
         if not self._tasks:
             return
@@ -81,7 +81,7 @@ class Supervisor:
             await asyncio.wait(stubborn)
 
     def failing(self) -> tuple[str, ...]:
-        """Return which tasks fail again and again, in words; it asks nobody."""
+        """Return which tasks fail repeatedly, in words."""
         now_s = _time_s()
         return tuple(
             f"{name}: it fails again and again"
@@ -90,26 +90,26 @@ class Supervisor:
         )
 
     def keep(self, name: str, run: Job) -> asyncio.Task[None]:
-        """Start what runs for long, and start it again whenever it fails; it ends where it returns."""
+        """Start a long-running task, and restart it whenever it fails; it ends when it returns."""
         return self._start(name, self._keep(name, run))
 
     def repeat(
         self, name: str, job: Job, *, every: timedelta, asked: asyncio.Event | None = None, at_once: bool = True
     ) -> None:
         """
-        Do a job again and again, one turn after another; a turn that came late is not made up for.
+        Do a job repeatedly, one turn after another; missed turns are not made up for.
 
-        A turn that fails is tried again after the pause of a failure, or at the next turn if that is sooner.
+        A failed turn is retried after the pause of a failure, or at the next turn if that is sooner.
 
         Args:
-            asked: Asks for the next turn at once.
-            at_once: Whether the first turn is now, and not after the first interval.
+            asked: Requests the next turn immediately.
+            at_once: Whether the first turn is now rather than after the first interval.
         """
         asked = asked or asyncio.Event()
         self._start(name, self._repeat(name, job, every.total_seconds(), asked, at_once=at_once))
 
     def once(self, name: str, job: Job) -> None:
-        """Start what runs once and is not tried again."""
+        """Start a task that runs once and is not retried."""
         self._start(name, self._once(name, job))
 
     def _start(self, name: str, run: Coroutine[object, object, None]) -> asyncio.Task[None]:
@@ -129,7 +129,7 @@ class Supervisor:
         while True:
             await _wait(asked, until_s=due_at_s)
             asked.clear()
-            # Asked for before its time, its rhythm begins anew; turns that were missed are not made up for.
+            # An early request restarts the rhythm; missed turns are not made up for.
             due_at_s = max(min(due_at_s, _time_s()), _time_s() - every_s) + every_s
             if not await self._succeeds(name, job):
                 now_s = _time_s()
@@ -137,18 +137,18 @@ class Supervisor:
 
     async def _once(self, name: str, job: Job) -> None:
         await self._succeeds(name, job)
-        # Nothing runs that could recover: it is in log and metric, and no state of the daemon.
+        # Nothing is left that could recover: log and metric have it, and it is no state of the daemon.
         self._records.pop(name, None)
 
     async def _succeeds(self, name: str, run: Job, *, runs_for_long: bool = False) -> bool:
-        """Run once and return whether it ended well; what it raises is logged and counted, never raised."""
+        """Run once and return whether it succeeded; exceptions are logged and counted, never raised."""
         record = self._records.setdefault(name, _Record(runs_for_long))
         record.began_at_s, record.is_running = _time_s(), True
         try:
             await run()
         except (Exception, SystemExit, asyncio.CancelledError) as error:
             task = asyncio.current_task()
-            # Cancelled from inside, by a library's mistake, it would end without a word.
+            # Cancelled from inside, by a library's mistake, it would end silently.
             if isinstance(error, asyncio.CancelledError) and task is not None and task.cancelling():
                 raise
             record.failures = 1 if self._is_sound(record, _time_s()) else record.failures + 1
@@ -169,7 +169,7 @@ class Supervisor:
 
 
 async def _wait(asked: asyncio.Event, *, until_s: float) -> None:
-    """Wait for the event, at most until a time of the loop's clock."""
+    """Wait for the event, at most until a time on the loop's clock."""
     with suppress(TimeoutError):
         async with asyncio.timeout_at(until_s):
             await asked.wait()

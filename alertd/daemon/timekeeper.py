@@ -1,4 +1,4 @@
-"""What says how late it is, where nobody has to check it: a time that is given, and the system's clock."""
+"""Sources of time that need no check: a given instant, and the system's clock."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
@@ -10,28 +10,28 @@ from alertd.core.rules.facts import ClockFault
 from alertd.core.rules.records import ClockRecord
 
 CLOSE = timedelta(minutes=1)
-"""Two clocks this near to each other agree."""
+"""Two clocks that differ by less agree."""
 
 
 class Verdict(Enum):
-    """What may be done with what was read."""
+    """What may be done with a read."""
 
     CHECKED = "checked"
     """It may be filed, and everything judged."""
     MOVED = "moved"
-    """The time by which it was read turned out to be wrong, and the right one is known: it is to be read again."""
+    """The time of the read proved wrong, and the right one is known: read again."""
     WRONG = "wrong"
     """The wall clock disagrees with the API: nothing is decided."""
     UNCHECKED = "unchecked"
-    """Nothing was ever checked: only that nothing can be read is judged."""
+    """The time was never checked: only the failure to read is judged."""
 
 
 class Timekeeper:
     """
-    What says how late it is, and whether that was checked; by itself one that is right by definition.
+    Tells the time and whether it was checked; the base class is right by definition.
 
     Args:
-        now: Returns the best time known; while nothing was ever checked that is no more than likely.
+        now: Returns the best known time; before any check it is only probable.
     """
 
     def __init__(self, now: Callable[[], datetime]) -> None:
@@ -39,7 +39,7 @@ class Timekeeper:
 
     @property
     def fault(self) -> ClockFault | None:
-        """How the wall clock disagrees with the API; None while it does not."""
+        """How the wall clock disagrees with the API; None if it agrees."""
         return None
 
     @property
@@ -49,47 +49,47 @@ class Timekeeper:
 
     @property
     def wants_check(self) -> bool:
-        """Whether the wall clock is not where the last check says: the API should be asked before anything is read."""
+        """Whether the wall clock contradicts the last check: the API should be queried before anything is read."""
         return False
 
     def resume(self, record: ClockRecord) -> None:
-        """Go on from the last time that an earlier process checked: it is later than that now."""
+        """Continue from the last time that an earlier process checked: now is later than that."""
 
     def begin(self) -> None:
-        """Begin a cycle: answers from before say nothing about its clock."""
+        """Begin a cycle: earlier answers say nothing about its clock."""
 
     def take(self) -> datetime:
-        """Return the instant by which a cycle reads, files and judges."""
+        """Return the instant with which a cycle reads, files and judges."""
         return self.now()
 
     def verdict(self) -> Verdict:
-        """Return what may be done with what was read by the instant of the last `take`."""
+        """Return what may be done with what was read at the instant of the last `take`."""
         return Verdict.CHECKED
 
     def take_jump(self) -> bool:
-        """Return, once, whether the time was checked for the first time or went on from elsewhere since."""
+        """Return, once, whether the time was checked for the first time, or jumped, since the last call."""
         return False
 
     def hear(self, account: str, date: datetime | None, asked_s: float) -> None:
         """
-        Take note of an answer's `Date`, at once when it comes.
+        Note an answer's `Date`, as soon as it arrives.
 
         Args:
-            date: None where the answer has none that can be read.
-            asked_s: When it was asked for, by the clock's `elapsed_s`.
+            date: None if the answer has no valid one.
+            asked_s: When it was requested, by the clock's `elapsed_s`.
         """
 
     def bear_out(self, newest: datetime) -> None:
-        """Take note of when the newest of the bills that came begins: time cannot be long before or after it."""
+        """Note the start of the newest received bill: the time cannot be long before or after it."""
 
     def record(self) -> ClockRecord:
-        """Return what another process needs to know of the system's clock; nothing where this says nothing of it."""
+        """Return what another process needs to know about the system's clock; None if this source says nothing about it."""
         return ClockRecord()
 
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """An instant, and when it was by the clock that never steps."""
+    """An instant, with the reading of the clock that never steps."""
 
     instant: datetime
     at_s: float
@@ -100,7 +100,7 @@ class Moment:
 
 
 class SystemTime(Timekeeper):
-    """The system's clock as it is, for who says that it can be trusted; lives as long as the process."""
+    """The system's clock, trusted unconditionally, for the life of the process."""
 
     def __init__(self, clock: Clock) -> None:
         super().__init__(lambda: self._follow().instant)
@@ -114,7 +114,7 @@ class SystemTime(Timekeeper):
         return self._taken.instant
 
     def verdict(self) -> Verdict:
-        """Return whether the clock stepped since the last `take`."""
+        """Return whether the clock has stepped since the last `take`."""
         known = self._follow()
         is_same = abs(known.instant - self._taken.later(known.at_s)) <= 2 * CLOSE
         return Verdict.CHECKED if is_same else Verdict.MOVED
@@ -138,4 +138,4 @@ class SystemTime(Timekeeper):
 
 
 GIVEN_TIME = Timekeeper(utc_now)
-"""For a cycle that is given every instant."""
+"""The timekeeper for a cycle that is given every instant."""

@@ -1,7 +1,7 @@
 """
-Reading how busy instances are, in the time that a cycle has for it: who was read longest ago comes first.
+Reads the utilisation of instances within a cycle's time limit, the least recently read first.
 
-However many there are, and whichever of them fail, each has its turn before another has a second one.
+However many there are, and whichever fail, each has its turn before another has a second one.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ from alertd.daemon.store_gateway import StoreGateway
 from alertd.errors import ApiError, StoreError
 
 MOST_FAILURES = 3
-"""So many in a row, and no more is asked in this cycle: it is the API that fails, not the instances."""
+"""Consecutive failures after which a cycle stops reading: the API fails, not the instances."""
 FIRST_LOOK = timedelta(days=1)
-"""So far back an instance's utilisation is read at first: an idle one may have been so for longer than the window."""
+"""How far back utilisation is first read: an instance may have been idle for longer than the window."""
 LONGEST_LOOK = timedelta(days=7)
-"""After an outage; further back one answer would be too long."""
+"""How far back it is read after an outage; one answer for more would be too long."""
 
 
 class UtilizationIntake:
     """
-    Reads and keeps the utilisation of the instances that a rule asks for; lives as long as the intake of the bills.
+    Reads and stores the utilisation of the instances that rules use, for the life of the intake.
 
     Args:
-        may_file: Returns whether the time by which something was read is known to be right.
-        note: Called with an account and what its last failure was, empty when all that was asked for was read.
+        may_file: Returns whether the time of a read is known to be right.
+        note: Called with an account and its last failure, empty after success.
     """
 
     def __init__(self, store: StoreGateway, may_file: Callable[[], bool], note: Callable[[str, str], None]) -> None:
@@ -36,14 +36,14 @@ class UtilizationIntake:
         self._may_file = may_file
         self._note = note
         self._tried: dict[ResourceKey, None] = {}
-        """Those that were asked for, the one that was longest ago first: whatever the clock said."""
+        """Instances in the order of their last read, the oldest first, independent of the clock."""
         self._failing: set[ResourceKey] = set()
 
     async def read(self, state: DaemonState, plan: Plan, account: str, now: datetime) -> None:
         """
         Read the running instances of an account until all are read, or it is cancelled.
 
-        Those that failed last are read beside the others: one that never answers keeps none of them waiting.
+        Instances that failed last time are read concurrently, so that one without an answer does not block others.
 
         Raises:
             StoreError: What was read could not be stored.
@@ -58,7 +58,7 @@ class UtilizationIntake:
         }
         self._failing = {key for key in self._failing if key[0] != account or key in asked}
         self._tried = {key: None for key in self._tried if key[0] != account or key in asked}
-        # Of those not asked for since alertd started, the store says how long ago they were.
+        # For instances not read since alertd started, the store has the time of the last read.
         fresh = sorted(
             asked.keys() - self._tried.keys(), key=lambda key: (max(state.utilization.get(key, ()), default=0), key)
         )
@@ -99,13 +99,13 @@ class UtilizationIntake:
     async def _try_one(
         self, state: DaemonState, plan: Plan, key: ResourceKey, window: timedelta, now: datetime, *, is_first: bool
     ) -> str:
-        """Return what went wrong, empty for nothing."""
+        """Return the failure; empty on success."""
         try:
             await self._read_one(state, plan, key, window, now)
         except ApiError as error:
             return error.brief
         except asyncio.CancelledError:
-            # The cycle is over. What had all of its time has failed; the others come first in the next one.
+            # The cycle is over: a read that had its full time has failed; the others come first in the next cycle.
             if is_first:
                 self._put_last(key)
                 self._failing.add(key)
@@ -113,7 +113,7 @@ class UtilizationIntake:
         except StoreError:
             raise
         except Exception as error:  # noqa: BLE001 -- a bug here must not cost a bill
-            # Its text may quote the answer.
+            # The exception's text may quote the answer.
             return f"failed ({type(error).__name__})"
         return ""
 
@@ -125,7 +125,7 @@ class UtilizationIntake:
         self, state: DaemonState, plan: Plan, key: ResourceKey, window: timedelta, now: datetime
     ) -> None:
         known = state.utilization.get(key, {})
-        # What was sampled last may have been half a slot.
+        # The last sampled slot may be incomplete.
         first = now - max(window + LONGEST_GAP, FIRST_LOOK)
         start = max(start_of_slot(max(known)), now - LONGEST_LOOK) if known else first
         samples = await plan.accounts[key[0]].read_utilization(key[1], start, now)

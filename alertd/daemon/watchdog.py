@@ -1,7 +1,7 @@
 """
-The watchdog of the running daemon: what has stopped moving, though the process lives.
+The watchdog of the running daemon: detects parts that make no progress although the process is alive.
 
-It notes when cycles begin and end, asks the store now and then what is due, and judges by age alone; it changes
+It notes when cycles begin and end, periodically queries the store for due entries, and judges only by age; it changes
 nothing. `/healthz` and the service manager hear what it finds. That the event loop does not turn shows by itself: then
 nobody answers at `/healthz`, and the service manager hears nothing more.
 """
@@ -15,36 +15,36 @@ from alertd.errors import StoreError
 from alertd.log import get_logger
 
 CYCLE_DEADLINE = timedelta(minutes=30)
-"""A cycle that takes longer hangs: each of its requests has a much shorter deadline of its own."""
+"""A longer cycle hangs: each of its requests has a much shorter deadline."""
 CYCLE_SLACK = timedelta(minutes=5)
-"""How long a cycle may wait for its turn, or take to be cancelled."""
+"""Seconds that a cycle may wait for its turn, or take to be cancelled."""
 STORE_PATIENCE = timedelta(minutes=5)
-"""Pruning or loading more than a year of hours takes seconds, on a slow disk a minute; nothing else takes as long."""
+"""Seconds for a store call: pruning or loading a year takes seconds, a minute on a slow disk; nothing takes longer."""
 SENDING_PATIENCE = timedelta(minutes=15)
-"""What may be sent is tried within a minute; attempts have deadlines of half a minute."""
+"""Seconds without an attempt: due entries are tried within a minute, with deadlines of half a minute."""
 _POLLS_MISSED = 2
 ASK_EVERY_S = 10.0
-"""How often the store is asked what is due."""
+"""Seconds between queries of the store for due entries."""
 
 Head = tuple[int, int]
-"""The entry that is first in its lane, and the attempts made at it."""
+"""The head of a lane, and the attempts made for it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """What was seen of the parts that move; ages on a clock that never steps."""
+    """Observations of the parts that must make progress; ages by a clock that never steps."""
 
     since_cycle: timedelta
-    """Since the last cycle began, or the service did."""
+    """Seconds since the last cycle, or the service, began."""
     cycle_runs: bool
     store_silent: timedelta
-    """How long a question to the store has waited for its answer; zero where none waits."""
+    """Seconds that a query to the store has been waiting; zero if there is none."""
     longest_due: timedelta
-    """How long the same notification has been first in its lane and due, without an attempt; zero where none is."""
+    """Seconds that the same due notification has been the head of its lane without an attempt; zero if none is."""
 
 
 def stuck(signs: Signs, *, poll_interval: timedelta) -> tuple[str, ...]:
-    """Return what is stuck, in words and without figures; nothing where all parts move."""
+    """Return what is stuck, in words without figures; empty if all parts make progress."""
     reasons = []
     if signs.cycle_runs and signs.since_cycle > CYCLE_DEADLINE + CYCLE_SLACK:
         reasons.append("polling: a cycle does not end")
@@ -62,8 +62,8 @@ class Watchdog:
     Lives as long as the service.
 
     Args:
-        heads: Asks the store what is due and first in its lane.
-        failing: Says which tasks fail again and again, in words; it waits for nothing.
+        heads: Queries the store for the due heads of lanes.
+        failing: Returns which tasks fail repeatedly, in words, without waiting.
         timer: Seconds on a clock that never steps.
     """
 
@@ -86,16 +86,16 @@ class Watchdog:
         self._log = get_logger()
 
     def cycle_began(self) -> None:
-        """Note that a cycle waits for its turn, or runs."""
+        """Note that a cycle is waiting for its turn, or running."""
         self._cycle_at_s = self._timer()
         self._cycle_runs = True
 
     def cycle_ended(self) -> None:
-        """Note that it ended, however it went."""
+        """Note that it ended, whatever the outcome."""
         self._cycle_runs = False
 
     def stuck(self) -> tuple[str, ...]:
-        """Return what is stuck or fails again and again, in words; it asks nobody, so it answers at once."""
+        """Return what is stuck or fails repeatedly, in words, immediately."""
         now_s = self._timer()
         signs = Signs(
             since_cycle=timedelta(seconds=now_s - self._cycle_at_s),
@@ -106,13 +106,13 @@ class Watchdog:
         return (*stuck(signs, poll_interval=self._poll_interval), *self._failing())
 
     async def ask(self) -> None:
-        """Ask the store what is due, again and again, until cancelled."""
+        """Query the store for due entries periodically, until cancelled."""
         while True:
             self._asked_at_s = self._timer()
             try:
                 heads = await self._heads()
             except StoreError:
-                # It answers, and the delivery, which reads the same, logs what is wrong with it.
+                # The store answers; the delivery, which reads the same, logs what is wrong.
                 pass
             else:
                 now_s = self._timer()
@@ -122,7 +122,7 @@ class Watchdog:
             await asyncio.sleep(ASK_EVERY_S)
 
     async def watch(self, judged: Callable[[tuple[str, ...]], None], *, every_s: float) -> None:
-        """Call *judged* with what is stuck, or with nothing, until cancelled; log it when it changes."""
+        """Call *judged* periodically with what is stuck, if anything, until cancelled; log changes."""
         before: tuple[str, ...] = ()
         while True:
             found = self.stuck()

@@ -1,4 +1,4 @@
-"""What is watched of the bills, by rules file and settings: for the daemon, and for commands that only ask."""
+"""What is watched, according to rules file and settings: for the daemon, and for commands that only read."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def build_watched(rules: "LoadedRules", settings: "SettingsInUse") -> Watched:
-    """Return what is watched of the bills, by the rules of the file and alertd's own."""
+    """Return what is watched by the rules of the file and alertd's own."""
     blindness = Blindness.watching(
         poll_interval=settings.poll_interval,
         settle_delay=settings.settle_delay,
@@ -39,12 +39,12 @@ def build_watched(rules: "LoadedRules", settings: "SettingsInUse") -> Watched:
 
 
 def default_receivers(rules: "LoadedRules") -> tuple[str, ...]:
-    """Return who is notified where no route matches: `defaults.notify`, else the first receiver."""
+    """Return who is notified if no route matches: `defaults.notify`, else the first receiver."""
     return rules.default_notify or tuple(receiver.name for receiver in rules.receivers[:1])
 
 
 def scope_of(report: "Report") -> "ReportScope":
-    """Return what a report of the rules file is about."""
+    """Return the content of a report of the rules file."""
     from alertd.core.reports.figures import ReportScope  # noqa: PLC0415 -- for files with reports only
 
     return ReportScope(name=report.name, period=report.period, group_by=report.group_by, timezone=report.timezone)

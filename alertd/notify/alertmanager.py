@@ -1,8 +1,8 @@
 """
 The Alertmanager notifier: sends the alerts' state, and leaves grouping, silences and people to Alertmanager.
 
-Alertmanager keeps alerts in memory only, until their `endsAt`; so what fires is sent again each minute (`mirror`), and
-each time it ends far enough away that a stop of alertd ends nothing.
+Alertmanager keeps alerts in memory only, until their `endsAt`; so firing alerts are repeated every minute (`mirror`), with
+an end far enough in the future that a stop of alertd ends nothing.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, postableAlerts
 """
@@ -52,13 +52,13 @@ if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
 
 HOLD = timedelta(hours=24)
-"""So long after it was last sent an alert ends by itself: a stop of alertd must not end anything falsely."""
+"""How long after the last repeat an alert ends in Alertmanager: a stop of alertd must not end alerts falsely."""
 NOTICE_HOLD = timedelta(minutes=1)
-"""How long what is no alert, such as a test message, stands there."""
+"""How long a message without alerts, such as a test message, stays there."""
 
 _PATH = "/api/v2/alerts"
 _BATCH = 256
-"""Alerts in one request, as Prometheus has it: proxies bound the size of a body."""
+"""Alerts in one request, the same as Prometheus, since proxies limit the size of a body."""
 _PLAIN_SUMMARY_LIMIT = 200
 _OURS = frozenset({"alertname", "severity", "account", "type"})
 _ENDPOINT = Endpoint(
@@ -80,7 +80,7 @@ def _base_url(url: str) -> str:
 
 
 class AlertmanagerConfig(ReceiverConfig):
-    """Which Alertmanagers, and how to log in to them; exactly one of the three forms of the URL."""
+    """The Alertmanagers and their login; exactly one of the three forms of the URL."""
 
     model_config = one_of_keys("url", "url_env", "url_file")
 
@@ -128,12 +128,12 @@ def payload(envelope: Envelope, *, labels: dict[str, str], now: datetime) -> lis
     """
     Return the alerts to post.
 
-    An alert is known by its labels. Where they were others when it was sent, as when its severity rises, the one sent
-    is ended along with it; a resolved notification ends the alert that was notified.
+    An alert is identified by its labels. If they were different when it was sent, as after a rise in severity, the one sent
+    is ended too; a resolved notification ends the alert that was notified.
 
     Args:
         labels: Added to each alert.
-        now: From which `endsAt` of what fires is counted.
+        now: From which `endsAt` of firing alerts is counted.
     """
     if not envelope.message.alerts:
         return [_notice(envelope, labels, now)]
@@ -151,7 +151,7 @@ def payload(envelope: Envelope, *, labels: dict[str, str], now: datetime) -> lis
 
 
 def postable(facts: AlertFacts, *, labels: dict[str, str], now: datetime, is_plain: bool = False) -> _Posted:
-    """Return one alert as Alertmanager takes it."""
+    """Return one alert in Alertmanager's format."""
     annotations = {"summary": facts.rule, **dict(facts.annotations)}
     if is_plain:
         annotations = {"summary": annotations["summary"][:_PLAIN_SUMMARY_LIMIT]}
@@ -162,14 +162,14 @@ def postable(facts: AlertFacts, *, labels: dict[str, str], now: datetime, is_pla
         "labels": {**labels, **dict(facts.labels)},
         "annotations": annotations,
         "startsAt": iso_instant(facts.starts_at),
-        # An end before the beginning is refused, and with it the whole request.
+        # Alertmanager refuses the whole request if an end is before its start.
         "endsAt": iso_instant(max(ends_at, facts.starts_at)),
     }
     return posted | ({"generatorURL": facts.url} if is_http_url(facts.url) else {})
 
 
 def _notice(envelope: Envelope, labels: dict[str, str], now: datetime) -> _Posted:
-    """Return what speaks of no alert, a test message for one, as a marked alert that soon ends by itself."""
+    """Return a message without alerts, such as a test message, as a marked alert that soon ends."""
     message = printable(envelope.message)
     annotations = {"summary": message.title[:_PLAIN_SUMMARY_LIMIT] if envelope.is_plain else message.title}
     if not envelope.is_plain:
@@ -205,7 +205,7 @@ class AlertmanagerNotifier(SendsOnly):
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Return the hosts of the URLs, each with its port: an Alertmanager gets its own copy."""
+        """Return the hosts of the URLs with their ports: each Alertmanager gets a copy."""
         return tuple(self._urls)
 
     async def send(self, envelope: Envelope) -> Outcome:
@@ -214,7 +214,7 @@ class AlertmanagerNotifier(SendsOnly):
         return await self._post(alerts, recipient=envelope.recipient, key=envelope.key)
 
     async def mirror(self, alerts: Sequence[AlertFacts], *, recipient: str) -> Outcome:
-        """Post again what fires and what ended lately."""
+        """Repeat the alerts that fire or ended recently."""
         now = self.now()
         return await self._post(
             [postable(facts, labels=self._labels, now=now) for facts in alerts], recipient=recipient
@@ -233,7 +233,7 @@ class AlertmanagerNotifier(SendsOnly):
 
     @cached_property
     def _posts(self) -> "dict[str, WebhookPost]":
-        # httpx takes a tenth of a second to import, which `alertd check` need not wait for.
+        # httpx takes a tenth of a second to import, which `alertd check` can do without.
         from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
 
         return {
@@ -255,7 +255,7 @@ def _urls(config: AlertmanagerConfig, context: NotifierContext) -> tuple[str, ..
 
 
 def _named(urls: tuple[str, ...]) -> dict[str, str]:
-    """Return where to post, by names that hold no secret: host and port, numbered where several have the same."""
+    """Return the URLs by names without secrets: host and port, numbered if several are the same."""
     named: dict[str, str] = {}
     for url in urls:
         parts = urlsplit(url)

@@ -1,8 +1,8 @@
 """
 The Apprise notifier: more than a hundred services, each by a URL of https://appriseit.com/services/.
 
-Apprise says that a message was sent or that it was not, and not why: what was not may have arrived nevertheless. So a
-refusal is an unknown outcome, with the bound on copies that goes with it.
+Apprise reports only success or failure, without a reason, and a failed message may have arrived nevertheless. So a
+failure is an unknown outcome, with its limit on copies.
 """
 
 import asyncio
@@ -41,19 +41,19 @@ if TYPE_CHECKING:
     from apprise import Apprise
 
 _LOGGERS = ("apprise", "urllib3", "requests", "requests_oauthlib", "oauthlib")
-"""Apprise and what it sends with: they print URLs, which are secrets here."""
-# Services read pings out of plain text. A space without width ends the word that they look for.
+"""Loggers of Apprise and its libraries, which print URLs, which are secrets here."""
+# Services find mentions in plain text. A zero-width space breaks the word that they search for.
 _PING = re.compile(r"(?<=[@<])(?=[\w!@#&])")
 
 
 _GENERIC = {
     name: scheme for form in ("form", "json", "xml") for name, scheme in ((form, "http"), (f"{form}s", "https"))
 }
-"""Apprise's own names for posting to any address; the other services choose their addresses themselves."""
+"""Apprise's schemes for posting to any address; other services have fixed addresses."""
 
 
 class AppriseConfig(ReceiverConfig):
-    """Where the URLs are; never the URLs, which hold passwords and tokens."""
+    """Where to find the URLs, never the URLs themselves, which hold passwords and tokens."""
 
     url_env: Annotated[
         tuple[Name, ...], ONE_OR_MORE, AfterValidator(without_repeats), one_or_more_schema(r"^[A-Za-z_][A-Za-z0-9_]*$")
@@ -80,21 +80,21 @@ class AppriseConfig(ReceiverConfig):
 
 
 def title_and_body(message: Message) -> tuple[str, str]:
-    """Return the message as plain text, in which no name can ping anybody; Apprise escapes it for each service."""
+    """Return the message as plain text without mentions; Apprise escapes it for each service."""
     message = readable(message)
     text = plain_text(replace(message, title=""), limit=PLAIN_LIMIT).strip("\n")
     return _PING.sub("\u200b", headline(message)), _PING.sub("\u200b", text)
 
 
 def kind_of(message: Message) -> str:
-    """Return Apprise's word for how bad it is: services choose a colour, a priority or an action by it."""
+    """Return Apprise's type for a severity, by which services choose a colour, priority or action."""
     if message.is_resolved:
         return "success"
     return {Severity.INFO: "info", Severity.WARNING: "warning", Severity.CRITICAL: "failure"}[message.severity]
 
 
 class AppriseNotifier(SendsOnly):
-    """Sends through each of its URLs by itself, in a thread: Apprise waits for answers."""
+    """Sends through each of its URLs separately, in a thread, because Apprise blocks."""
 
     Config: ClassVar[type[BaseModel]] = AppriseConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=60)
@@ -113,17 +113,17 @@ class AppriseNotifier(SendsOnly):
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Return the variables and files that hold the URLs: the names of the copies."""
+        """Return the variables and files that hold the URLs, as names of the recipients."""
         return tuple(self._services)
 
     async def send(self, envelope: Envelope) -> Outcome:
-        """Send once; a thread that is cut off here may still send, which the outcome allows for."""
+        """Send once; a thread abandoned here may still send, which the outcome allows for."""
         service = self._services.get(envelope.recipient)
         if service is None:
             return ConfigurationRefused(f"{envelope.recipient} is not among this receiver's URLs any more")
         message = envelope.message
         title, body = title_and_body(message)
-        # `body_format` says what it is given: Apprise turns it into the HTML or Markdown that a service wants.
+        # `body_format` declares the input: Apprise converts it to a service's HTML or Markdown.
         send = partial(service.notify, body=body, title=title, notify_type=kind_of(message), body_format="text")
         if await _in_thread(lambda: bool(send())):
             return Delivered()
@@ -138,7 +138,7 @@ def _is_safe(url: str, key: str, context: NotifierContext) -> bool:
     Return True.
 
     Raises:
-        ReceiverError: Apprise would ask a host that is off limits, or post the URL's secrets in clear.
+        ReceiverError: Apprise would connect to a host that is off limits, or send the URL's secrets in clear text.
     """
     scheme, _, place = url.partition("://")
     secure = _GENERIC.get(scheme.casefold())
@@ -148,10 +148,10 @@ def _is_safe(url: str, key: str, context: NotifierContext) -> bool:
 
 def _service(url: str, key: str) -> "Apprise":
     """
-    Return what sends through one URL.
+    Return the Apprise object for one URL.
 
     Raises:
-        ReceiverError: It is none that Apprise can use; the text does not show it.
+        ReceiverError: Apprise cannot use it; the text does not show it.
     """
     for name in _LOGGERS:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
@@ -161,7 +161,7 @@ def _service(url: str, key: str) -> "Apprise":
         raise ReceiverError(
             f"what {key} names holds blanks or several URLs; give each URL its own, blanks as %20", key=key
         )
-    # Nothing of it goes to disk or to wherever a server redirects to; the deadline is ours.
+    # Nothing is written to disk, redirects are not followed, and the deadline is ours.
     asset = AppriseAsset(
         app_id="alertd", storage_mode="memory", http_redirects=False, service_timeout=0, async_mode=False
     )
@@ -177,7 +177,7 @@ def _service(url: str, key: str) -> "Apprise":
 
 
 async def _in_thread(send: Callable[[], bool]) -> bool:
-    """Call in a thread that neither a stop nor other work waits for; False where it raises."""
+    """Call in a thread for which neither a stop nor other work waits; False if it raises."""
     loop = asyncio.get_running_loop()
     said: asyncio.Future[bool] = loop.create_future()
 
@@ -188,10 +188,10 @@ async def _in_thread(send: Callable[[], bool]) -> bool:
     def work() -> None:
         try:
             answer = send()
-        except Exception as error:  # noqa: BLE001 -- a service's fault; its text may hold the URL
+        except Exception as error:  # noqa: BLE001 -- a service's failure; its text may hold the URL
             get_logger().error("apprise failed", error=type(error).__name__)
             answer = False
-        # Whoever waited may be gone, and the loop with them.
+        # The waiter may be gone, and the loop with it.
         with suppress(RuntimeError):
             loop.call_soon_threadsafe(settle, answer)
 

@@ -1,11 +1,11 @@
 """
 The notifier protocol: what a receiver type must offer, and the outcomes that an attempt may have.
 
-Receiver types of other packages import all that they need from here: the protocol, the message and its parts, plain and
-safe texts of them, `ReceiverConfig` and `ONE_OR_MORE` for their keys, `resolve_secret` for their secrets.
+Plugins import everything they need from here: the protocol, the message and its parts, plain and
+safe texts of them, `ReceiverConfig` and `ONE_OR_MORE` for their keys, and `resolve_secret` for their secrets.
 
 A notifier file keeps one order: `Config`, pure `payload()` functions, thin `send()`. It never retries, never waits and
-never raises for a failed send: it says what happened, and the outbox decides.
+never raises for a failed send: it reports what happened, and the outbox decides.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -65,7 +65,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    """Import what configurations are made of when a receiver type asks for it: most of alertd runs without pydantic."""
+    """Import the base of configurations when a receiver type uses it: most of alertd runs without pydantic."""
     if name in {"ONE_OR_MORE", "ReceiverConfig"}:
         from alertd.notify import config  # noqa: PLC0415 # see above
 
@@ -86,26 +86,26 @@ class NotSent:
 
     reason: str
     retry_after: timedelta | None = None
-    """The least wait that the server asked for."""
+    """The minimum wait that the server requested."""
 
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The answer was lost after the first byte left: it may have arrived."""
+    """The answer was lost after the first byte was sent: the message may have arrived."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ConfigurationRefused:
-    """It will not arrive until somebody fixes the receiver; `reason` says what to do."""
+    """Nothing will arrive until somebody fixes the receiver; `reason` says what to do."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class ContentRefused:
-    """This message is not accepted in this form; the plain form may be."""
+    """The message is not accepted in this form; the plain form may be."""
 
     reason: str
 
@@ -115,7 +115,7 @@ Outcome = Delivered | NotSent | Unknown | ConfigurationRefused | ContentRefused
 
 @dataclass(frozen=True, slots=True)
 class NotFound:
-    """The lookup worked and the message is not there: the attempt did not arrive."""
+    """The lookup worked and did not find the message: the attempt did not arrive."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,17 +137,17 @@ class Envelope:
     """The delivery key: Slack metadata and block_id, mail Message-ID, `Idempotency-Key`."""
     recipient: str
     thread_ref: str = ""
-    """The `ref` of the message that this one continues."""
+    """The `ref` of the message that this one continues as a thread."""
     edits: str = ""
-    """The `ref` of the message in whose place this one is to stand; only notifiers that can edit get such a task."""
+    """The `ref` of the message that this one replaces; only set for notifiers that can edit."""
     notified: tuple[AlertFacts, ...] = ()
-    """The message's alerts as last notified while they fired; only notifiers that mirror are given them."""
+    """The message's alerts as last notified while firing; only set for mirrors."""
     is_plain: bool = False
-    """Send plain text of at most 3,000 characters: the full layout was refused."""
+    """Whether to send plain text of at most 3,000 characters, because the full layout was refused."""
 
 
 class NotifierContext(Protocol):
-    """What a notifier may ask while it is built: secrets come from here, never from the rules file."""
+    """What a notifier may use while it is built; secrets come from here, never from the rules file."""
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -155,15 +155,15 @@ class NotifierContext(Protocol):
 
     @property
     def base_dir(self) -> Path:
-        """The folder that relative paths of keys ending `_file` start from."""
+        """Base folder for relative paths in keys ending `_file`."""
 
     @property
     def outgoing(self) -> Outgoing:
-        """How to connect to others: proxies and certificates as the system's variables name them."""
+        """How to connect to other hosts: proxies and certificates from the system's variables."""
 
     def setting(self, name: str) -> str | None:
         """
-        Return an alertd setting in plain text, or None when it is not set.
+        Return an alertd setting in plain text; None if it is not set.
 
         Args:
             name: Without prefix, lower case: `slack_bot_token`, `smtp_host`.
@@ -192,13 +192,13 @@ class Notifier(Protocol):
     """
 
     Config: ClassVar["type[BaseModel]"]
-    """The receiver's own keys, validated with `extra="forbid"`; `name` and `type` are taken off before."""
+    """The receiver's own keys, validated with `extra="forbid"`, without `name` and `type`."""
     deadline: ClassVar[timedelta]
-    """How long one attempt may take before it is cut and counted as unknown."""
+    """Seconds after which an attempt is cancelled and counts as unknown."""
     pace: ClassVar[timedelta]
-    """The least time between two messages to one recipient."""
+    """Minimum seconds between two messages to one recipient."""
     can_look_up: bool
-    """Whether `find` can say if a message arrived."""
+    """Whether `find` can determine if a message arrived."""
 
     def __init__(self, name: str, config: "BaseModel", context: NotifierContext) -> None:
         """
@@ -210,11 +210,11 @@ class Notifier(Protocol):
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Everyone who gets an own copy with an own outcome; `("",)` where there is only the receiver itself."""
+        """Everyone who gets a separate copy with its own outcome; `("",)` if there is only the receiver itself."""
 
     async def send(self, envelope: Envelope) -> Outcome:
         """
-        Make one attempt. Any exception, and a cut at the deadline, counts as `Unknown`.
+        Make one attempt. Any exception, and a cancellation at the deadline, counts as `Unknown`.
 
         Sending the same envelope again uses the same key, so that receivers can recognise a repeat.
         """
@@ -228,7 +228,7 @@ class Notifier(Protocol):
         """
 
     async def close(self) -> None:
-        """Close connections; may be called more than once."""
+        """Close connections; may be called repeatedly."""
 
 
 class SendsOnly:
@@ -252,21 +252,21 @@ class SendsOnly:
 
 @runtime_checkable
 class Editor(Protocol):
-    """A notifier that can put another message in the place of one that it delivered."""
+    """A notifier that can edit delivered messages."""
 
     can_edit: bool
-    """Whether this receiver, as it is configured, can."""
+    """Whether this receiver can, as configured."""
 
     async def edit(self, envelope: Envelope) -> Outcome:
-        """Put the envelope's message in the place of the delivered one that it `edits`; twice does no harm."""
+        """Replace the delivered message that the envelope `edits`; repeating it is harmless."""
 
 
 @runtime_checkable
 class Contact(Protocol):
-    """A notifier that can write to the person or channel that stands behind an owner, as to any recipient."""
+    """A notifier that can also write to the person or channel of an owner."""
 
     contact: str
-    """The key of an owner that holds the address: `slack` or `email`; empty where this receiver cannot."""
+    """The owner's key that holds the address: `slack` or `email`; empty if this receiver cannot."""
 
 
 @runtime_checkable
@@ -274,30 +274,30 @@ class Mirror(Protocol):
     """
     A notifier whose receiver keeps the alerts itself and forgets what is not sent again, as Alertmanager does.
 
-    Sending the same twice does no harm, so an attempt without an answer is made again like one that was not sent.
+    Repeating is harmless, so an attempt without an answer is retried like one that was not sent.
     """
 
     async def mirror(self, alerts: Sequence[AlertFacts], *, recipient: str) -> Outcome:
-        """Send again what fires and what ended lately, each by the labels of its notification."""
+        """Repeat the alerts that fire or ended recently, with the labels of their notifications."""
 
 
 @runtime_checkable
 class Dated(Protocol):
-    """A notifier that dates what it sends; it is handed the daemon's time, which does not step with the wall clock."""
+    """A notifier that dates its messages, by the daemon's time, which does not step with the wall clock."""
 
     now: Callable[[], datetime]
-    """Return the time; the system's clock until another one is set."""
+    """Return the time; by the system's clock until another is set."""
 
 
 @runtime_checkable
 class Checkable(Protocol):
-    """A notifier that can find out whether messages would arrive without sending one."""
+    """A notifier that can check, without sending, whether messages would arrive."""
 
     async def check(self) -> Sequence[str]:
         """
-        Return what would keep messages from arriving, with what to do, as far as the receiver says; empty for nothing.
+        Return what would prevent messages from arriving, with the remedy, as far as the receiver says; empty if nothing.
 
-        What cannot be reached is one of the answers: it raises nothing.
+        Never raises: an unreachable server is one of the answers.
         """
 
 
@@ -307,12 +307,12 @@ def is_mirror(notifier: Notifier | None) -> bool:
 
 
 def can_edit(notifier: Notifier) -> bool:
-    """Return whether a receiver can change what it sent."""
+    """Return whether a receiver can edit its messages."""
     return isinstance(notifier, Editor) and notifier.can_edit
 
 
 def contact_kind(notifier: Notifier) -> str:
-    """Return which address of an owner a receiver can write to, empty for none."""
+    """Return the key of the owner's address that a receiver can write to; empty if none."""
     return notifier.contact if isinstance(notifier, Contact) else ""
 
 
@@ -320,11 +320,11 @@ def resolve_secret(
     config: Mapping[str, str | None], key: str, context: NotifierContext, *, setting: str | None = None
 ) -> str | None:
     """
-    Return the value behind `key`, `key_env` or `key_file`, else the setting; None when none of them is given.
+    Return the value of `key`, `key_env` or `key_file`, else of the setting; None if none is given.
 
     Args:
         config: The receiver's own keys.
-        setting: An alertd setting that stands in when the receiver names nothing of its own.
+        setting: An alertd setting used if the receiver has none of the keys.
 
     Raises:
         ReceiverError: The named variable or file is missing, empty or one of alertd's own; the text names it, not
@@ -375,13 +375,13 @@ def secret_of(
 
 def require_safe_url(url: str, *, key: str | None, has_secret: bool, context: NotifierContext) -> None:
     """
-    Check where a receiver is about to send, as far as the URL itself says.
+    Check the destination of a receiver, as far as the URL shows it.
 
     Args:
-        has_secret: A token goes along, or the URL is a secret itself.
+        has_secret: Whether a token is sent, or the URL itself is secret.
 
     Raises:
-        ReceiverError: The host is off limits, or the secret would go in clear.
+        ReceiverError: The host is off limits, or the secret would be sent in clear text.
     """
     parts = split_http_url(url)
     if parts is not None and is_off_limits(parts.hostname or ""):
@@ -391,5 +391,5 @@ def require_safe_url(url: str, *, key: str | None, has_secret: bool, context: No
 
 
 def stands_in(notifier: object) -> bool:
-    """Return whether a notifier sends nothing, and prints what another would send: for a dry run."""
+    """Return whether a notifier only prints what another would send, for a dry run."""
     return bool(getattr(notifier, "stands_in", False))

@@ -1,4 +1,4 @@
-"""What a mail writes around the picture of a chart: title, scale, dates, and what each colour is."""
+"""The texts of a mail around the picture of a chart: title, scale, dates and legend."""
 
 from alertd.core.chart import Chart, chart_words, fired_words, labels, limit_words, spend_words
 from alertd.core.dataclass import dataclass
@@ -13,18 +13,18 @@ class ChartFrame:
     picture_id: str
     width: int
     height: int
-    """In CSS pixels."""
+    """Size in CSS pixels."""
     title: str
     note: str
     words: str
-    """The whole chart in a sentence, for who does not see the picture."""
+    """The chart in a sentence, for readers who cannot see the picture."""
     high: str
     low: str
-    """What the picture's upper and lower edge stand for."""
+    """The values at the picture's upper and lower edges."""
     first: str
     last: str
     key: tuple[tuple[str, Colour], ...]
-    """What is drawn, in words, and in which colour."""
+    """Legend: what is drawn, and its colour."""
 
 
 def chart_frame(chart: Chart, picture_id: str) -> ChartFrame:

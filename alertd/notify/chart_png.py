@@ -1,9 +1,9 @@
 """
 A chart as a picture for mail: a PNG with a palette, drawn with numpy alone, the same bytes for the same chart.
 
-It holds no text, which would be too small on a phone and unread by screen readers: the mail sets scale, dates and
-limits around it. The ground is transparent and every colour stands out from white as from black, so one picture serves
-readers in the light and in the dark.
+It contains no text, which would be too small on a phone and invisible to screen readers: the mail puts scale, dates and
+limits around it. The background is transparent and every colour contrasts with white and black, so one picture serves
+light and dark modes.
 
 Source of the format: https://www.w3.org/TR/png-3/
 """
@@ -26,9 +26,9 @@ Colour = NewType("Colour", str)
 
 WIDTH = 600
 HEIGHT = 140
-"""In CSS pixels."""
+"""Size in CSS pixels."""
 SHARPNESS = 2
-"""Pixels of the picture to a CSS pixel, for screens that have as many."""
+"""Pixels per CSS pixel, for high-resolution screens."""
 
 # Each has a contrast of at least 3 to white and to the dark grounds of mail clients, as WCAG 1.4.11 asks for graphics.
 SPEND = Colour("#2f80ed")
@@ -39,9 +39,9 @@ _LIMITS: dict[Severity | None, tuple[Colour, tuple[int, int]]] = {
     Severity.WARNING: (Colour("#d97706"), (8, 5)),
     Severity.CRITICAL: (Colour("#e5383b"), (16, 5)),
 }
-"""Each line's colour, and how much of it is drawn and left out, in CSS pixels: without colour they differ too."""
+"""Each line's colour and dash pattern (drawn, omitted) in CSS pixels, which distinguishes them without colour too."""
 FIRED = _GREY
-"""Upright, where the alert fired."""
+"""The vertical line where the alert fired."""
 _AREA_OPACITY = 0.25
 _LINE_WIDTH = 2.5
 _STEEPEST = 3.0
@@ -50,25 +50,25 @@ _GAP_SHARE = 0.2
 _LEAST_BAR = 2
 _HEADROOM = Decimal("0.06")
 _STEPS = 4
-"""In so many steps the edge of a line fades, so that it looks smooth."""
+"""Anti-aliasing steps at the edge of a line."""
 
-# The palette: spend at every opacity that area and line make together, then what is drawn over it.
+# The palette: spend at every combined opacity of area and line, then what is drawn over it.
 _OVER = {colour: 2 * (_STEPS + 1) + n for n, colour in enumerate(dict.fromkeys(c for c, _ in _LIMITS.values()))}
 
 Pixels = NDArray[np.uint8]
-"""Places in the palette, rows by columns."""
+"""Palette indices, rows by columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """What the lower and the upper edge of the picture stand for, in the chart's unit."""
+    """The values at the lower and upper edges of the picture, in the chart's unit."""
 
     low: Decimal
     high: Decimal
 
 
 def scale_of(chart: Chart) -> Scale:
-    """Return the scale: from nothing, or below the deepest credit, to a little above the highest point or limit."""
+    """Return the scale: from zero, or below the largest credit, to a little above the highest point or limit."""
     numbers = [*values(chart), *(Decimal(limit.value) for limit in chart.limits), Decimal()]
     low, high = min(numbers), max(numbers)
     room = (high - low) * _HEADROOM or Decimal(1)
@@ -86,7 +86,7 @@ def chart_png(chart: Chart) -> bytes:
 
 
 class _Canvas:
-    """One drawing of one chart; lives for as long as it is drawn."""
+    """The drawing of one chart."""
 
     def __init__(self, chart: Chart) -> None:
         self._chart = chart
@@ -94,7 +94,7 @@ class _Canvas:
         self._scale = scale_of(chart)
 
     def drawn(self) -> Pixels:
-        """Return the picture: the spend, and over it the line of nothing and the limits."""
+        """Return the picture: the spend, with the zero line and the limits on top."""
         heights = np.array([self._y(value) for value in values(self._chart)])
         pixels = self._bars(heights) if self._chart.form is ChartForm.BARS else self._area(heights)
         pixels[self._flat(self._y(Decimal()), SHARPNESS)] = _OVER[_GREY]
@@ -108,7 +108,7 @@ class _Canvas:
         return pixels
 
     def _fired(self) -> slice | None:
-        """Return the columns of the upright line where the alert fired, whole ones within the picture."""
+        """Return the columns of the vertical line where the alert fired, clipped to the picture."""
         share, width = fired_share(self._chart), 2 * SHARPNESS
         if share is None:
             return None
@@ -116,25 +116,25 @@ class _Canvas:
         return slice(left, left + width)
 
     def _y(self, value: Decimal) -> float:
-        """Return how far below the upper edge a value lies, in pixels."""
+        """Return a value's distance from the upper edge, in pixels."""
         share = (value - self._scale.low) / (self._scale.high - self._scale.low)
         return self._height * (1 - float(share))
 
     def _flat(self, y: float, width: int) -> slice:
-        """Return the rows of a flat line: whole ones, so that it is sharp, and none beyond the picture."""
+        """Return the rows of a horizontal line: whole ones for sharpness, clipped to the picture."""
         top = min(max(round(y - width / 2), 0), self._height - width)
         return slice(top, top + width)
 
     def _area(self, heights: NDArray[np.float64]) -> Pixels:
-        """Draw a line through the points at their instants, and fill what lies between it and nothing."""
+        """Draw a line through the points, and fill the area between it and zero."""
         half = _LINE_WIDTH * SHARPNESS / 2
         seconds = np.array([(point.at - self._chart.points[0].at).total_seconds() for point in self._chart.points])
-        # At the edges of the picture the line would be cut lengthwise.
+        # At the edges of the picture the line would be cut in half.
         heights = np.clip(heights, half, self._height - half)
         line = np.interp(np.linspace(0, seconds[-1], self._width + 1), seconds, heights)
         high, low = np.minimum(line[:-1], line[1:]), np.maximum(line[:-1], line[1:])
         rows = np.arange(self._height)[:, None]
-        # Measured upwards, a steep line needs more to look as wide; at a peak of one column there is an end to it.
+        # A steep line needs more height to look as wide; a limit applies for peaks of one column.
         half = half * np.minimum(np.hypot(1, low - high), _STEEPEST)
         covered = np.clip(np.minimum(rows + 1, low + half) - np.maximum(rows, high - half), 0, 1)
         middle, zero = (high + low) / 2, self._y(Decimal())
@@ -143,7 +143,7 @@ class _Canvas:
         return pixels
 
     def _bars(self, heights: NDArray[np.float64]) -> Pixels:
-        """Draw a bar for each point, all as wide; the least amount still shows above the line of nothing."""
+        """Draw a bar of equal width for each point; even the smallest amount is visible above the zero line."""
         place, offset = np.divmod(np.arange(self._width) * len(heights) / self._width, 1)
         is_bar = (offset >= _GAP_SHARE / 2) & (offset < 1 - _GAP_SHARE / 2)
         zero, least = self._y(Decimal()), _LEAST_BAR * SHARPNESS
@@ -169,7 +169,7 @@ def _rgb(colour: Colour) -> bytes:
 
 
 def _encoded(pixels: Pixels) -> bytes:
-    """Return the picture as a PNG file; each row is stored as its difference from the one above, mostly none."""
+    """Return the picture as a PNG file; each row is stored as its difference from the one above, which is mostly zero."""
     height, width = pixels.shape
     filtered = np.full((height, width + 1), 2, np.uint8)
     filtered[:, 1:] = np.diff(pixels, axis=0, prepend=np.zeros((1, width), np.uint8))

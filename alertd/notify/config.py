@@ -1,4 +1,4 @@
-"""What the configurations of all receiver types share; it knows no receiver type."""
+"""Shared parts of all receiver configurations; it knows no receiver type."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ def _as_sequence(value: object) -> object:
 
 
 def without_repeats(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Keep the first of equal values: nobody gets two copies for being named twice."""
+    """Drop duplicates: nobody gets two copies for being named twice."""
     return tuple(dict.fromkeys(values))
 
 
@@ -30,12 +30,12 @@ def one_or_more_schema(pattern: str) -> WithJsonSchema:
 
 
 def one_of_keys(*keys: str) -> ConfigDict:
-    """Return a configuration whose schema asks for exactly one of some keys, as a validator says in words."""
+    """Return a configuration whose schema requires exactly one of some keys, like its validator."""
     return ConfigDict(json_schema_extra={"oneOf": [{"required": [key]} for key in keys]})
 
 
 ONE_OR_MORE = BeforeValidator(_as_sequence)
-"""Accepts a single text where a list may stand."""
+"""Accepts a single text instead of a list."""
 
 Name = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 """The name of an environment variable."""

@@ -1,7 +1,7 @@
 """
 The console notifier: prints messages for people at a terminal; used by the demo and the dry run.
 
-It lays out and prints; nothing here decides what is notified.
+It only lays out and prints.
 """
 
 import codecs
@@ -90,18 +90,18 @@ def _body(message: Message, levels: str) -> Iterator[str]:
 def _lines(lines: Iterable[tuple[str, str]]) -> Iterator[str]:
     for text, url in lines:
         yield from wrap(text, _INNER)
-        # A URL is never wrapped: it must stay in one piece to be opened.
+        # URLs are never wrapped, so that they can be opened.
         yield from [f"  {url}"] if url else []
 
 
 def _section(section: Section) -> Iterator[str]:
-    """Set name, amount and note in columns; long names and notes go on below."""
+    """Lay out name, amount and note in columns; long names and notes continue below."""
     yield from wrap(f"{section.title}:", _INNER)
     texts = [(row.name, row.amount, row.note) for row in section.rows] or [("", "", "")]
     names_width, amounts_width, notes_width = (max(map(_width, column)) for column in zip(*texts, strict=True))
     amount_width = min(_SECTION_AMOUNT_LIMIT, amounts_width)
     room = _INNER - amount_width - 4
-    # What one of the two texts leaves, the other may have; the least that each gets is half.
+    # Each of the two texts gets half, plus whatever the other leaves.
     name_width = max(1, min(names_width, max(room // 2, room - notes_width)))
     for row in section.rows:
         names = wrap(row.name, name_width) or [""]
@@ -124,7 +124,7 @@ def _small_print(message: Message) -> Iterator[str]:
 
 
 def _aligned(rows: Sequence[tuple[str, ...]], *, note: str) -> Iterator[str]:
-    """Set rows in columns: texts to the left, and in tables of four the two amounts to the right."""
+    """Lay out rows in columns: texts left-aligned, and in tables of four the two amounts right-aligned."""
     if note:
         yield from wrap(note[0].upper() + note[1:] + ":", _INNER)
     if len(rows[0]) == 2:
@@ -154,7 +154,7 @@ _SECTION_AMOUNT_LIMIT = 14
 
 
 def _padded(text: str, width: int, *, is_right: bool = False) -> str:
-    """Fill or cut the text to *width* terminal cells."""
+    """Pad or cut the text to *width* terminal cells."""
     if _width(text) > width:
         while _width(text) > width - 1:
             text = text[:-1]
@@ -164,7 +164,7 @@ def _padded(text: str, width: int, *, is_right: bool = False) -> str:
 
 
 def _width(text: str) -> int:
-    """Return how many terminal cells the text takes: wide characters take two, combining ones none."""
+    """Return the text's width in terminal cells: wide characters take two, combining ones none."""
     return sum(
         0 if unicodedata.combining(character) else 2 if unicodedata.east_asian_width(character) in "WF" else 1
         for character in text
@@ -176,7 +176,7 @@ def _styled(text: str, style: str, *, has_colour: bool) -> str:
 
 
 def _encoding(stream: TextIO) -> str:
-    """Return the encoding of a stream; ASCII where it goes by a name that no codec has, as commands call it."""
+    """Return the encoding of a stream; ASCII if its name is unknown, such as the one that commands use for it."""
     name = getattr(stream, "encoding", None) or "utf-8"
     try:
         return codecs.lookup(name).name
@@ -185,7 +185,7 @@ def _encoding(stream: TextIO) -> str:
 
 
 class ConsoleNotifier(SendsOnly):
-    """Prints each message at once; holds nothing open."""
+    """Prints each message at once."""
 
     Config: ClassVar[type[BaseModel]] = ConsoleConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=5)
@@ -207,7 +207,7 @@ class ConsoleNotifier(SendsOnly):
 
     @property
     def stands_in(self) -> bool:
-        """Whether it prints what another receiver would be sent."""
+        """Whether it prints the messages for another receiver."""
         return self._stands_in
 
     async def send(self, envelope: Envelope) -> Outcome:
@@ -216,7 +216,7 @@ class ConsoleNotifier(SendsOnly):
         encoding, has_colour = _encoding(stream), stream.isatty() and may_be_styled(self._environment)
         text = payload(envelope.message, has_colour=has_colour, levels=levels_in(encoding))
         try:
-            # A terminal that is not UTF-8 shows "?" for what it lacks, rather than nothing.
+            # A terminal without UTF-8 shows "?" for unsupported characters.
             stream.write(text.encode(encoding, "replace").decode(encoding))
             stream.flush()
         except OSError as error:

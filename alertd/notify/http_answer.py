@@ -1,7 +1,7 @@
 """
-What an answer over HTTP means for a delivery.
+What an HTTP answer means for a delivery.
 
-A status alone proves little: proxies, sign-in pages and gateways answer 200 for a program that never saw the request.
+A status alone proves little: proxies, sign-in pages and gateways answer 200 although the receiver never saw the request.
 """
 
 import json
@@ -24,19 +24,19 @@ from alertd.notify.text import quoted
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """How outcomes speak of whom is posted to."""
+    """The receiver's name in outcomes."""
 
     what: str
     credentials: str
     takes: str
-    """What its URL must take."""
+    """What its URL must accept."""
     path: str = ""
-    """What stands in the URL after the one that was set: no secret."""
+    """The path that is appended to the configured URL; not secret."""
     success: tuple[int, str] | None = None
-    """The one status, and the `status` in its JSON, by which it says that it took a request; None: any of ARRIVED."""
+    """The only status, and `status` in its JSON, that confirm a request; None for any of ARRIVED."""
 
     def remedy(self, status: int) -> str:
-        """Return what to do about an answer."""
+        """Return the remedy for an answer."""
         if status in {401, 403}:
             return f"check {self.credentials} and the URL"
         if status in {404, 410}:
@@ -50,7 +50,7 @@ WEBHOOK = Endpoint(what="the webhook", credentials="the bearer token", takes="Al
 
 
 ARRIVED = frozenset({200, 201, 202, 204})
-"""Statuses that say that a request was taken whole; 203 comes from a proxy, 206 and 207 speak of parts."""
+"""Statuses that confirm a complete request; 203 comes from a proxy, 206 and 207 are partial."""
 _PAGE = re.compile(
     r"(?:<!--.*?-->|<\?xml.*?\?>|\s)*+<(?:!doctype|html|head|body|meta|title|script|noscript|style|link|base|form|iframe|"
     r"frameset|div|main|center|table|img|h[1-6]|p)\b",
@@ -61,20 +61,20 @@ _FAILED = frozenset(
 )
 _ERRORS = ("error", "errors", "errormessage", "error_message")
 _ERROR_NUMBERS = ("errcode", "errorcode", "error_code", "err_code", "errno")
-"""0 where all is well, as with DingTalk and WeCom, which answer 200 to everything."""
+"""0 on success, as with DingTalk and WeCom, which answer 200 to everything."""
 _RELAY_FAILED = "webhook message delivery failed"
-"""How Microsoft Teams begins a body of status 200 where it has dropped the message."""
+"""The beginning of Microsoft Teams' answer of status 200 to a message that it dropped."""
 _NO = ("false", "no", "0")
 _WELL = frozenset({"", "0", "false", "none", "ok", "success", "succeeded"})
 
 
 def doubt(status: int, body: str, success: tuple[int, str] | None = None) -> str:
     """
-    Return why an answer of 2xx is no proof that the request arrived; empty where nothing speaks against it.
+    Return why a 2xx answer does not prove that the request arrived; empty if it does.
 
     Args:
-        body: Its beginning.
-        success: As `Endpoint.success`.
+        body: The beginning of the body.
+        success: Like `Endpoint.success`.
     """
     if status not in ARRIVED:
         return "which does not say that the request was accepted"
@@ -89,7 +89,7 @@ def doubt(status: int, body: str, success: tuple[int, str] | None = None) -> str
 
 
 def answer_of(body: str) -> dict[str, object]:
-    """Return the JSON object that a body is; an empty one where it is something else."""
+    """Return the JSON object in a body; an empty one if it is something else."""
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):

@@ -59,7 +59,7 @@ _SUMMARY_LIMIT = 1024
 _DETAIL_LIMIT = 2000
 """An event may have 512 kB."""
 _KEY_FORM = re.compile("[A-Za-z0-9]{20,64}")
-"""Integration keys have 32 letters and digits; what is far from that is something else."""
+"""Plausible length of an integration key, which has 32 letters and digits."""
 _NO_REPORTS = "PagerDuty takes incidents and no reports; name another receiver in the report's notify"
 
 _Event = dict[str, object]
@@ -89,7 +89,7 @@ class PagerDutyConfig(ReceiverConfig):
 
 
 def events(envelope: Envelope) -> Iterator[_Event]:
-    """Yield what is to be sent for a message, without the key: an event for each of its alerts."""
+    """Yield the events for a message, one for each of its alerts, without the key."""
     message = printable(envelope.message)
     if not message.alerts:
         yield from _test(message, envelope.key)
@@ -108,7 +108,7 @@ def _trigger(message: Message, facts: AlertFacts, *, is_plain: bool) -> _Event:
         "class": facts.rule,
         "component": labels.get("owner", ""),
         "group": labels.get("team", "") or labels.get("category", ""),
-        # Since the alert fires, and not since somebody looked: PagerDuty shows it as the event's time.
+        # When the alert began to fire, because PagerDuty shows it as the event's time.
         "timestamp": iso_instant(facts.starts_at),
     }
     details = {
@@ -141,7 +141,7 @@ def _trigger(message: Message, facts: AlertFacts, *, is_plain: bool) -> _Event:
 
 
 def _test(message: Message, key: str) -> Iterator[_Event]:
-    """Yield what opens an incident for what speaks of no alert, and closes it at once."""
+    """Yield events that open an incident for a message without alerts, and close it at once."""
     payload = {"summary": truncate(headline(message), _SUMMARY_LIMIT), "source": "alertd", "severity": "info"}
     yield {"event_action": "trigger", "dedup_key": key, "client": "alertd", "payload": payload}
     yield {"event_action": "resolve", "dedup_key": key}
@@ -153,7 +153,7 @@ class PagerDutyNotifier(SendsOnly):
     Config: ClassVar[type[BaseModel]] = PagerDutyConfig
     deadline: ClassVar[timedelta] = timedelta(seconds=60)
     can_edit = True
-    """So that it is given acknowledgements, which only receivers are that can change what they have."""
+    """True, because only receivers that can edit are passed acknowledgements."""
 
     def __init__(self, name: str, config: BaseModel, context: NotifierContext) -> None:
         self.name = name
@@ -181,9 +181,9 @@ class PagerDutyNotifier(SendsOnly):
 
     async def edit(self, envelope: Envelope) -> Outcome:
         """
-        Show that an alert was acknowledged; nothing else that changes is worth an event.
+        Show that an alert was acknowledged; no other change needs an event.
 
-        A trigger would open an incident anew that somebody has closed there.
+        A trigger would reopen an incident that somebody has closed there.
         """
         for facts in envelope.message.alerts:
             if facts.acknowledged_by is None or facts.is_resolved:
@@ -196,7 +196,7 @@ class PagerDutyNotifier(SendsOnly):
     async def _post_event(self, event: _Event) -> Outcome:
         outcome = await self._post.send(json_bytes({"routing_key": self._key, **event}))
         if isinstance(outcome, Unknown):
-            # The same event twice is one to PagerDuty, by its dedup_key: it is sent until an answer comes.
+            # PagerDuty deduplicates events by dedup_key, so one is repeated until there is an answer.
             return NotSent(outcome.reason)
         if isinstance(outcome, ContentRefused) and "routing_key" in outcome.reason:
             return ConfigurationRefused(f"{outcome.reason}; set the integration key of a service's Events API v2")
@@ -204,7 +204,7 @@ class PagerDutyNotifier(SendsOnly):
 
     @cached_property
     def _post(self) -> "WebhookPost":
-        # httpx takes a tenth of a second to import, which `alertd check` need not wait for.
+        # httpx takes a tenth of a second to import, which `alertd check` can do without.
         from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
 
         return WebhookPost(self._url, token=None, outgoing=self._outgoing, endpoint=_ENDPOINT, secrets=(self._key,))

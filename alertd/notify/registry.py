@@ -1,4 +1,4 @@
-"""Find receiver types by name: built-in ones and plugins come through the same entry point group."""
+"""Finds receiver types by name: built-in ones and plugins use the same entry point group."""
 
 from functools import cache
 from typing import TYPE_CHECKING, cast

@@ -1,9 +1,9 @@
 """
-Secrets that a rules file names: by environment variable or by file, never in the file itself.
+Secrets referenced by a rules file, through environment variables or files.
 
-Whoever edits the rules chooses where messages and keys go. So a rules file names secrets of its own: alertd's settings
-and their files, and what libraries read of its store and its proxies, are none of them, except the one that a key
-stands for by itself.
+Whoever edits the rules chooses where messages and keys are sent. So a rules file needs its own secrets: alertd's settings
+and their files, and the passwords of its store and proxies, must not be referenced, except the one that a key
+uses by default.
 """
 
 import os
@@ -17,17 +17,17 @@ from alertd.settings.sources import SECRETS, secret_dirs
 from alertd.settings.text_file import UnusableFile, read_text_file
 
 _SHORTEST_SECRET = 6
-"""What is shorter stands in texts by chance."""
+"""Minimum length of a secret that is searched for in texts; shorter ones occur by chance."""
 _PREFIX = "ALERTD_"
 
 
 class SecretError(UserError):
     """
-    A secret cannot be had, or may not be used here.
+    A secret is not available, or must not be used here.
 
     Args:
-        text: What is wrong and what to do; names the variable or file, never its content.
-        is_file: The key that ends `_file` is at fault, otherwise the one that ends `_env`.
+        text: The fault and the remedy; names the variable or file, never its content.
+        is_file: Whether the key ending `_file` is at fault rather than the one ending `_env`.
     """
 
     def __init__(self, text: str, *, is_file: bool) -> None:
@@ -37,21 +37,21 @@ class SecretError(UserError):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SecretPlaces:
-    """Where secrets of a rules file come from."""
+    """The sources of secrets for a rules file."""
 
     environment: Mapping[str, str]
     folder: Path
-    """Relative paths start here."""
+    """The base folder for relative paths."""
     setting: Callable[[str], str | None]
     """Return one of alertd's settings in plain text."""
 
     def read(self, *, variable: str | None, file: str | None, noun: str, own: str | None = None) -> str | None:
         """
-        Return what a variable or a file holds, without white space around it; None where neither is named.
+        Return the content of a variable or file, without surrounding white space; None if neither is named.
 
         Args:
-            noun: What it is, for errors: "bearer token".
-            own: alertd's setting that may be named here, `slack_bot_token`: it is meant for this use.
+            noun: The secret's name in errors: "bearer token".
+            own: alertd's setting that is intended for this use and may be named, such as `slack_bot_token`.
 
         Raises:
             SecretError: It is missing, empty, unreadable, or one of alertd's own.
@@ -100,7 +100,7 @@ class SecretPlaces:
         raise absence(SecretError(f"{path} is empty; put the {noun} into it", is_file=True))
 
     def _held(self, value: str, own: str | None) -> Iterator[str]:
-        """Yield the names of alertd's own secrets that stand in a text, whatever it was read from."""
+        """Yield the names of alertd's own secrets that a text contains."""
         meant = self.setting(own) if own else None
         for name in (*sorted(SECRETS), "database_url"):
             secret = self.setting(name)
@@ -110,7 +110,7 @@ class SecretPlaces:
 
 
 def _is_ours(variable: str) -> bool:
-    """Return whether alertd reads a variable, or a library does for it: passwords of the store and of proxies."""
+    """Return whether alertd or one of its libraries reads a variable, for passwords of the store and of proxies."""
     return variable.startswith(_PREFIX) or variable == "PGPASSWORD" or variable.endswith("_PROXY")
 
 
@@ -119,7 +119,7 @@ def _variable(name: str) -> str:
 
 
 def _passwords_of(url: str | None) -> tuple[str, ...]:
-    """Return the password in a URL, as it is written and as it is meant."""
+    """Return the password in a URL, as written and decoded."""
     try:
         password = urlsplit(url or "").password or ""
     except ValueError:
@@ -128,10 +128,10 @@ def _passwords_of(url: str | None) -> tuple[str, ...]:
 
 
 def _is_own(path: Path, own: str | None) -> bool:
-    """Return whether a path leads, by whatever links, to a file that alertd reads its settings from."""
-    # Unlike `resolve`, this takes links in a circle, at which reading fails with a reason.
+    """Return whether a path leads, through any links, to a file with alertd's settings."""
+    # Unlike `resolve`, this accepts circular links; reading them fails with a reason.
     if Path(os.path.realpath(path)).is_relative_to("/proc"):
-        # The environment of every process of this user stands there.
+        # It has the environment of every process of this user.
         return True
     if path.exists() and any(file.exists() and file.samefile(path) for file in _password_files()):
         return True
@@ -142,12 +142,12 @@ def _is_own(path: Path, own: str | None) -> bool:
 
 
 def _password_files() -> Iterator[Path]:
-    """Yield where PostgreSQL's client finds the store's password by itself."""
+    """Yield the files where PostgreSQL's client looks for the store's password."""
     yield Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
 
 
 def _own_files() -> Iterator[Path]:
-    from alertd.settings.forms import FORMS  # noqa: PLC0415 -- for the few that name a file
+    from alertd.settings.forms import FORMS  # noqa: PLC0415 -- only when a file is named
 
     yield Path(".env")
     names = {_variable(name).lower() for name in FORMS}

@@ -1,8 +1,8 @@
 """
-Text that is safe and plain to read in any channel: the state in a word, and data without tricks.
+Text that is safe and plain in any channel: the state in a word, and data without control characters.
 
-Names in bills belong to strangers. Whatever could forge a header, a line, a colour or the direction of a text goes
-out here, once; each notifier still escapes for its own channel.
+Names in bills come from strangers. Whatever could forge a header, a line, a colour or the direction of text is removed
+here, once; each notifier still escapes for its own channel.
 """
 
 import json
@@ -27,7 +27,7 @@ from alertd.core.messages.message import (
 from alertd.core.printable import one_line
 
 PLAIN_LIMIT = 3000
-"""Characters of the last resort: short enough for any channel."""
+"""Maximum characters of the plain form: short enough for any channel."""
 
 _QUOTE_LIMIT = 200
 _HTTP_URL = re.compile(r"https?://[^\s<>\"|]+", re.IGNORECASE)
@@ -37,7 +37,7 @@ _NOTED = frozenset({NotifyReason.RAISED, NotifyReason.REPEAT, NotifyReason.ESCAL
 
 
 def state_word(message: Message) -> str:
-    """Return the state in capitals: what the eye should find first, without colour."""
+    """Return the state in capitals, so that it stands out without colour."""
     if message.reason in {NotifyReason.TEST, NotifyReason.REPORT}:
         return message.reason.value.upper()
     return "RESOLVED" if message.is_resolved else message.severity.label.upper()
@@ -49,15 +49,15 @@ def headline(message: Message) -> str:
 
 
 def reason_note(message: Message) -> str:
-    """Return why this is notified again, or "" where the state's word says it already."""
+    """Return why this is notified again; empty if the state says it already."""
     return message.reason.value if message.reason in _NOTED else ""
 
 
 def printable(message: Message) -> Message:
     """
-    Return the message with every text that people read on one safe line each; links that are not http(s) are dropped.
+    Return the message with every displayed text on one safe line; links that are not http(s) are dropped.
 
-    The facts for machines (`alerts`) stay as they are. Instants stay in UTC: see `readable`.
+    The data for machines (`alerts`) is unchanged. Instants stay in UTC: see `readable`.
     """
     lines = [(text, url) for line, url in message.linked_lines() if (text := one_line(line))]
     return replace(
@@ -82,7 +82,7 @@ def printable(message: Message) -> Message:
 
 
 def readable(message: Message) -> Message:
-    """Return what `printable` does, with every instant by the clock of who reads the message."""
+    """Like `printable`, with every instant in the reader's time zone."""
     message, said = printable(message), message.clock.localized
     return replace(
         message,
@@ -143,12 +143,12 @@ def figures_of(facts: AlertFacts) -> dict[str, str]:
 
 
 def quoted(text: str, *, secrets: Iterable[str | None] = ()) -> str:
-    """Return what a server said, for an outcome: one short line in which no secret stands."""
+    """Return a server's text for an outcome: one short line without secrets."""
     return truncate(one_line(without_secrets(text, secrets)), _QUOTE_LIMIT)
 
 
 def without_secrets(text: str, secrets: Iterable[str | None]) -> str:
-    """Return a text with stars in the place of secrets."""
+    """Return a text with its secrets replaced by stars."""
     for secret in filter(None, secrets):
         text = text.replace(secret, "***")
     return text

@@ -1,5 +1,5 @@
 """
-The webhook notifier: posts Alertmanager's webhook format, version 4, for whatever already understands Alertmanager.
+The webhook notifier: posts Alertmanager's webhook format, version 4, to anything that understands Alertmanager.
 
 Source: https://prometheus.io/docs/alerting/latest/configuration/#webhook_config
 """
@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from alertd.notify.webhook_post import WebhookPost
 
 _NEVER = "0001-01-01T00:00:00Z"
-"""The end of what still fires: Go's zero time."""
+"""`endsAt` of a firing alert: Go's zero time."""
 _PLAIN_SUMMARY_LIMIT = 200
 _REPORT_LIMIT = 50_000
 
@@ -78,7 +78,7 @@ def payload(envelope: Envelope, *, receiver: str) -> bytes:
     """
     Return the JSON to post: the same bytes at every attempt.
 
-    The plain form keeps every alert but only its short text, for receivers to which the whole was too much.
+    The plain form keeps every alert but only its short text, for receivers that found the full form too large.
     """
     message = envelope.message
     alerts = [_alert(message, facts, is_plain=envelope.is_plain) for facts in message.alerts]
@@ -88,7 +88,7 @@ def payload(envelope: Envelope, *, receiver: str) -> bytes:
     body = {
         "version": "4",
         "groupKey": "{}:{" + ", ".join(f"{name}={json.dumps(value)}" for name, value in group.items()) + "}",
-        # However many a storm's text leaves out, all are in `alerts`.
+        # All alerts are in `alerts`, even if the text of a storm leaves some out.
         "truncatedAlerts": 0,
         "status": _status(is_resolved=message.is_resolved),
         "receiver": receiver,
@@ -106,7 +106,7 @@ def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, 
     if len(message.alerts) == 1:
         readable = printable(message)
         annotations.setdefault("summary", readable.title)
-        # A rule's own description stands for the lines, and never for what waited: that is said nowhere else.
+        # A rule's own description replaces the lines, but not the note on what waited, which is nowhere else.
         own = annotations.get("description")
         annotations["description"] = "\n".join((*readable.history, *(readable.lines if own is None else (own,))))
     if is_plain:
@@ -126,9 +126,9 @@ def _alert(message: Message, facts: AlertFacts, *, is_plain: bool) -> dict[str, 
 
 def _message_as_alert(envelope: Envelope) -> dict[str, object]:
     """
-    Return what speaks of no alert, a test message or a report, as an alert: an empty list would reach nobody.
+    Return a message without alerts, such as a test message or a report, as an alert: an empty list would reach nobody.
 
-    It fires and never ends; a report's text is in `description`, its chart in `series` as `time=USD` pairs.
+    It fires without an end; a report's text is in `description`, its chart in `series` as `time=USD` pairs.
     """
     message = printable(envelope.message)
     annotations = {"summary": message.title[:_PLAIN_SUMMARY_LIMIT] if envelope.is_plain else message.title}
@@ -150,7 +150,7 @@ def _message_as_alert(envelope: Envelope) -> dict[str, object]:
 
 
 def _group_labels(alerts: Sequence[Mapping[str, object]]) -> _Labels:
-    """Return the labels that all alerts share, but the severity: the group stays the same when it rises."""
+    """Return the labels that all alerts share, without the severity, so that the group stays the same when it rises."""
     common = _common([alert["labels"] for alert in alerts])
     return {name: value for name, value in sorted(common.items()) if name != "severity"}
 
@@ -165,7 +165,7 @@ def _status(*, is_resolved: bool) -> str:
 
 
 def _origin(message: Message) -> str:
-    """Return scheme and host of the status page, which stand in the alerts' own links."""
+    """Return scheme and host of the status page, taken from the alerts' links."""
     for url in filter(is_http_url, (facts.url for facts in message.alerts)):
         parts = urlsplit(url)
         return f"{parts.scheme}://{parts.netloc}"
@@ -192,7 +192,7 @@ class WebhookNotifier(SendsOnly):
         if not is_http_url(self._url):
             raise ReceiverError(f"what {key} names is not an http(s) URL; put https://example.com/hook there", key=key)
         self._token = secret_of(webhook, "bearer_token", context, form=forms.bearer_token)
-        # What stands behind url_env is a secret where there is more to it than a host.
+        # A URL from url_env is a secret if it is more than a host.
         has_secret = bool(self._token) or (not webhook.url and _has_more_than_host(self._url))
         require_safe_url(self._url, key=key, has_secret=has_secret, context=context)
 
@@ -202,7 +202,7 @@ class WebhookNotifier(SendsOnly):
 
     @cached_property
     def _post(self) -> "WebhookPost":
-        # httpx takes a tenth of a second to import, which `alertd check` need not wait for.
+        # httpx takes a tenth of a second to import, which `alertd check` can do without.
         from alertd.notify.webhook_post import WebhookPost  # noqa: PLC0415
 
         return WebhookPost(self._url, token=self._token, outgoing=self._outgoing)

@@ -1,4 +1,4 @@
-"""One POST per attempt, to a webhook or an Alertmanager, and what became of it; it neither renders nor retries."""
+"""One POST per attempt, to a webhook or an Alertmanager, and its outcome; it neither renders nor retries."""
 
 import asyncio
 from base64 import b64encode
@@ -19,12 +19,12 @@ from alertd.outgoing.unpacking import PIECE_BYTES, Unpacker, UnpackingError
 
 ANSWER_LIMIT_BYTES = PIECE_BYTES
 _ANSWER_TIMEOUT_S = 2.0
-"""The status decides; what the body says besides is worth no more than this."""
+"""Maximum bytes read of an answer's body, since mainly the status matters."""
 _TIMEOUT = httpx.Timeout(20.0, connect=10.0)
 _TOTAL_S = 28.0
-"""For all of it, less than any notifier's deadline: a server that says a word now and then runs into no other limit."""
+"""Seconds for the whole exchange, less than any notifier's deadline: a server that drips bytes hits no other limit."""
 
-# Raised before the first byte of the request leaves.
+# Raised before the first byte of the request is sent.
 _NOT_CONNECTED = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 
@@ -34,10 +34,10 @@ class WebhookPost:
 
     Args:
         token: For `Authorization: Bearer`.
-        login: User and password, in its place.
-        secrets: What the body holds and no outcome may.
+        login: User and password, instead of the token.
+        secrets: Texts in the body that must not appear in an outcome.
         outgoing: How to connect.
-        total_s: For the whole exchange.
+        total_s: Seconds for the whole exchange.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class WebhookPost:
         self._endpoint = endpoint
         self._total_s = total_s
         self._headers = {
-            # Compressed answers are not asked for, so that the bound on the answer holds for its content too.
+            # Compressed answers are not requested, so that the limit on the answer holds for its content too.
             "Accept-Encoding": "identity",
             "Content-Type": "application/json",
             "User-Agent": f"alertd/{__version__}",
@@ -72,9 +72,9 @@ class WebhookPost:
             self._secrets += [encoded, login[1]]
 
     async def send(self, body: bytes, *, key: str = "") -> Outcome:
-        """Post the bytes once; by the key a receiver recognises what it has already."""
+        """Post the bytes once; the key lets a receiver recognise repeats."""
         headers = {**self._headers, "Idempotency-Key": key} if key else self._headers
-        # What a proxy is asked for it resolves by itself, and its own address is the administrator's choice.
+        # A proxy resolves names itself, and its own address is the administrator's choice.
         extensions = {} if self._outgoing.proxy_for(self._url) else {"trace": _refuse_off_limits}
         what = self._endpoint.what
         try:
@@ -102,11 +102,11 @@ class WebhookPost:
 
 
 class OffLimits(Exception):
-    """A name was looked up to an address that nothing is sent to."""
+    """A name resolved to a forbidden address."""
 
 
 async def _refuse_off_limits(event: str, info: Mapping[str, Any]) -> None:
-    """Look at where a connection leads before the request leaves: a name can hide any address."""
+    """Check the address of a connection before the request is sent: a name can resolve to any address."""
     if event == "connection.connect_tcp.complete":
         address = info["return_value"].get_extra_info("server_addr")
         if isinstance(address, tuple) and is_off_limits(str(address[0])):
@@ -114,7 +114,7 @@ async def _refuse_off_limits(event: str, info: Mapping[str, Any]) -> None:
 
 
 async def read_start(answer: httpx.Response) -> bytes:
-    """Read the beginning of a body; that it is cut or slow changes nothing about the status."""
+    """Read the beginning of a body; if it is cut off or slow, the status still counts."""
     text = bytearray()
     with suppress(httpx.HTTPError, TimeoutError):
         async with asyncio.timeout(_ANSWER_TIMEOUT_S):
@@ -126,7 +126,7 @@ async def read_start(answer: httpx.Response) -> bytes:
 
 
 def _unpacked(data: bytes, coding: str) -> bytes:
-    """Return the beginning of what was compressed though nobody asked for it; what cannot be unpacked as it came."""
+    """Return the unpacked beginning of a body that was compressed unasked; the raw bytes if that fails."""
     try:
         return next(Unpacker(coding).feed(data), b"")
     except UnpackingError:

@@ -1,4 +1,4 @@
-"""What a notifier is asked, within its deadline; whatever goes wrong in it, or in a plugin's code, has an answer."""
+"""Calls a notifier within its deadline; whatever goes wrong in it, or in a plugin's code, gives an outcome."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -11,7 +11,7 @@ _Answer = TypeVar("_Answer", Outcome, Lookup)
 
 
 async def attempt(notifier: Notifier, envelope: Envelope) -> Outcome:
-    """Make one attempt within the notifier's deadline; what has no answer may have arrived."""
+    """Make one attempt within the notifier's deadline; without an answer it may have arrived."""
 
     async def send() -> Outcome:
         if envelope.edits and isinstance(notifier, Editor):
@@ -30,14 +30,14 @@ async def answered(
     **facts: str,
 ) -> _Answer:
     """
-    Ask a notifier something.
+    Call a notifier.
 
-    The code of a plugin may do anything: leave the program, end its own task, return what is no answer. None of it goes
+    A plugin's code may do anything: exit, cancel its own task, return an invalid answer. None of it goes
     further than this, but for a cancellation that somebody else asked for.
 
     Args:
-        kinds: What counts as an answer.
-        otherwise: Makes an answer of why there is none.
+        kinds: The valid types of an answer.
+        otherwise: Makes an answer from the reason why there is none.
         facts: For the log.
     """
     deadline_s = cast("Notifier", notifier).deadline.total_seconds()

@@ -7,22 +7,22 @@ from alertd.core.backoff import doubled_s
 FIRST_WAIT = timedelta(seconds=2)
 LONGEST_WAIT = timedelta(minutes=5)
 LONGEST_RETRY_AFTER = timedelta(hours=1)
-"""A server that asks for more is asked again after an hour."""
+"""Longest Retry-After that is respected."""
 UNKNOWN_WAIT = timedelta(seconds=60)
-"""Before a copy is sent again whose first may have arrived."""
+"""Wait before a second copy of a message that may have arrived."""
 LOOKUP_PATIENCE = timedelta(minutes=15)
 """How long a lookup may fail before the message is sent again."""
 BLOCKED_WAIT = timedelta(hours=1)
 GIVE_UP_AFTER = timedelta(hours=72)
 MOST_UNKNOWNS = 2
-"""Attempts whose outcome could not be learnt, before a person has to look."""
+"""Attempts with unknown outcome before a person has to look."""
 
 
 def next_attempt(attempts: int, now: datetime, *, retry_after: timedelta | None, jitter: float) -> datetime:
     """
     Return when to try again: 2 s after the first attempt, doubled after each, with full jitter, at most 5 minutes.
 
-    Never before the server allows it.
+    Never earlier than the server allows.
 
     Args:
         attempts: Attempts made so far, at least 1.

@@ -1,7 +1,7 @@
 """
-The outbox worker: claim, send, record; one lane per receiver and recipient, so that a dead one holds up no other.
+The outbox worker: claim, send, record; one lane per receiver and recipient, so that a dead one does not block others.
 
-It decides when to try and never what to say. `sending` is stored before the first byte leaves, the outcome after it.
+It decides when to send, never what. `sending` is stored before the first byte is sent, the outcome afterwards.
 """
 
 import asyncio
@@ -28,9 +28,9 @@ from alertd.notify.delivery.withholding import Withhold, is_withheld
 
 _STORE_RETRY_S = 1.0
 _FAULT_RETRY_S = 30.0
-"""How long a lane rests in which something failed that nobody foresaw."""
+"""Seconds that a lane pauses after an unforeseen failure."""
 _LONGEST_NAP_S = 60.0
-"""The worker reads the outbox at least this often, whether or not it was woken."""
+"""Seconds after which the worker reads the outbox even if it was not woken."""
 
 
 class Delivery:
@@ -39,9 +39,9 @@ class Delivery:
 
     Args:
         notifiers: By receiver; replaced at reload by `use`.
-        fallback: The receiver that hears what another could not take.
-        install_id: Goes into the delivery keys of fallback copies.
-        now: The time, which does not step with the wall clock.
+        fallback: The receiver for notifications that another one could not deliver.
+        install_id: Part of the delivery keys of fallback copies.
+        now: Returns the time, which does not step with the wall clock.
         jitter: Uniform in [0, 1).
         write_anew: Returns an entry that waited as it is to be sent now: with the same message where nothing changed.
         withhold: Returns entries as they wait on where nobody wants to hear of any of them by now, else nothing.
@@ -77,7 +77,7 @@ class Delivery:
         self._busy: dict[Lane, asyncio.Task[bool]] = {}
         self._free_at: dict[Lane, float] = {}
         self._leaving: set[int] = set()
-        """Entries whose claim is stored and whose outcome is not: they may have left."""
+        """Entries whose claim is stored but not their outcome: they may have been sent."""
         self._targets = EditTargets(outbox)
         self._log = get_logger()
 
@@ -87,22 +87,22 @@ class Delivery:
         return self._notifiers
 
     def wake(self) -> None:
-        """Look at the outbox now: something was added."""
+        """Wake the worker: something was added to the outbox."""
         self._wake.set()
 
     def use(self, notifiers: Mapping[str, Notifier], fallback: Mapping[str, str]) -> None:
-        """Deliver through other notifiers from the next attempt on."""
+        """Use other notifiers from the next attempt on."""
         self._notifiers = notifiers
         self._fallback = fallback
         self.wake()
 
     async def settled(self) -> None:
-        """Wait until every attempt that is under way now has ended."""
+        """Wait until every current attempt has ended."""
         if self._busy:
             await asyncio.wait(set(self._busy.values()))
 
     async def alone(self, lane: Lane, work: Callable[[], Awaitable[None]]) -> bool:
-        """Do something while nothing is sent in a lane; return False, and do nothing, where something is."""
+        """Run *action* while a lane is idle; return False, without running it, if the lane is sending."""
         if lane in self._busy and not self._busy[lane].done():
             return False
 
@@ -115,27 +115,27 @@ class Delivery:
         return True
 
     async def heads(self) -> frozenset[tuple[int, int]]:
-        """Return (entry, attempts made) of what is due and first in its lane; a lane whose head stays stands still."""
+        """Return (entry, attempts made) of the due heads of lanes; a lane whose head does not change makes no progress."""
         first = ready(await self._known_entries(), self._now()).values()
         return frozenset((entry.id, entry.attempts) for entry in first)
 
     async def recover(self) -> None:
-        """Take over, once and before `run`, what an earlier process left: `sending` becomes unknown."""
+        """Take over the entries of an earlier process, once before `run`: `sending` becomes unknown."""
         now = self._now()
         for entry in await self._outbox.open_entries():
             if entry.state is EntryState.SENDING:
                 await self._record_cut(entry)
             elif entry.first_attempt_at is not None and entry.not_before < now:
-                # Time in which alertd did not run is no attempt: it does not count towards giving up.
+                # Time in which alertd did not run does not count towards giving up.
                 later = replace(entry, first_attempt_at=entry.first_attempt_at + (now - entry.not_before))
                 await self._outbox.replace_entry(entry, later, add=(), outcome="")
             elif entry.attempts and (sooner := rebased_entry(entry, now)) is not entry:
-                # No receiver asks for such a wait: the clock ran ahead when it was last tried.
+                # No receiver requests such a wait: the clock was ahead at the last attempt.
                 await self._outbox.replace_entry(entry, sooner, add=(), outcome="")
         await self.unblock()
 
     async def _record_cut(self, entry: OutboxEntry) -> None:
-        """Record that an attempt ended in the middle: what became of it is unknown."""
+        """Record that an attempt was interrupted: its outcome is unknown."""
         notifier = self._notifiers.get(entry.receiver)
         looks = notifier is not None and notifier.can_look_up
         deadline = notifier.deadline if notifier is not None else timedelta()
@@ -152,7 +152,7 @@ class Delivery:
         self.wake()
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Deliver until *stop* is set; then finish what is in flight."""
+        """Deliver until *stop* is set; then finish the current attempts."""
         stopping = asyncio.create_task(stop.wait())
         try:
             while not stop.is_set():
@@ -171,12 +171,12 @@ class Delivery:
                 task.cancel()
             raise
         finally:
-            # Where anything else failed, attempts go on: what is under way is taken up when it runs again.
+            # After any other failure attempts continue: they are resumed when it runs again.
             stopping.cancel()
 
     async def drain(self, *, patience: timedelta) -> bool:
         """
-        Deliver what is due, and what becomes due within *patience*; then return.
+        Deliver entries that are due or become due within *patience*; then return.
 
         Returns:
             Whether everything that was due, now or in an earlier run, was delivered.
@@ -184,7 +184,7 @@ class Delivery:
         give_up_at = self._now() + patience
         failed: set[int] = set()
         while True:
-            # What cannot even be claimed would be tried for ever.
+            # Entries that cannot even be claimed would be tried for ever.
             if self._now() <= give_up_at:
                 await self._start_ready(failed=failed)
             if self._running():
@@ -194,12 +194,12 @@ class Delivery:
             due = next_due(entries)
             wait_s = self._pause_s(due)
             if due is None or max(due, self._now()) > give_up_at:
-                # What is left was tried in vain, now or in an earlier run, or is due and had no time.
+                # The remaining entries failed, now or in an earlier run, or are due and had no time.
                 return not failed and not overdue(entries, self._now())
             await asyncio.sleep(min(max(wait_s, 0.0), _LONGEST_NAP_S))
 
     def _running(self) -> bool:
-        """Take the attempts that ended and return whether any goes on; one that failed holds up no other lane."""
+        """Collect finished attempts and return whether any is still running; a failed one does not block other lanes."""
         for lane in [lane for lane, task in self._busy.items() if task.done()]:
             task = self._busy.pop(lane)
             fault = None if task.cancelled() else task.exception()
@@ -211,18 +211,18 @@ class Delivery:
         return bool(self._busy)
 
     def _pause_s(self, due: datetime | None) -> float:
-        """Return the seconds until something may be sent: its time has come, and its lane is free again."""
+        """Return the seconds until an entry is due and its lane is free."""
         loop_time = asyncio.get_running_loop().time()
         paces = [free_at - loop_time for free_at in self._free_at.values() if free_at > loop_time]
         until_due = (due - self._now()).total_seconds() if due is not None else _LONGEST_NAP_S
         return until_due if until_due > 0 else min(paces, default=0.0)
 
     async def _known_entries(self) -> list[OutboxEntry]:
-        """Return open entries of receivers that exist; the others wait until their receiver comes back."""
+        """Return open entries of existing receivers; the others wait until their receiver is back."""
         return [entry for entry in await self._outbox.open_entries() if entry.receiver in self._notifiers]
 
     async def _start_ready(self, *, failed: set[int] | None = None) -> float:
-        """Start one attempt in every free lane that has something due; return how long nothing else will be."""
+        """Start an attempt in every free lane with a due entry; return the seconds until the next entry is due."""
         self._running()
         try:
             entries = await self._take_back(await self._known_entries())
@@ -240,9 +240,9 @@ class Delivery:
 
     async def _take_back(self, entries: list[OutboxEntry]) -> list[OutboxEntry]:
         """
-        Put entries back whose claim was stored although the store said that it failed: nothing of them has left.
+        Release entries whose claim was stored although the store reported a failure: they were not sent.
 
-        What may have left in an attempt that failed half-way becomes unknown, as after a crash. Nobody else would touch
+        Entries that may have been sent in an attempt that failed half-way become unknown, as after a crash. Nothing would touch
         either before the next start. Every attempt that is really under way has a busy lane.
         """
         sending = [entry for entry in entries if entry.state is EntryState.SENDING]
@@ -257,7 +257,7 @@ class Delivery:
 
     async def _attempt(self, notifier: Notifier, entry: OutboxEntry, failed: set[int] | None) -> bool:
         is_edit = entry.message.reason.is_edit
-        # An edit may be made twice: where its answer was lost it is made again.
+        # An edit may be repeated, so it is if its answer was lost.
         if entry.state is EntryState.UNKNOWN and notifier.can_look_up and not is_edit:
             found = await self._look_up(notifier, entry)
             settled = settle_lookup(entry, found, now=self._now(), jitter=self._jitter())
@@ -271,7 +271,7 @@ class Delivery:
             claimed = claim(await self._written(entry), self._now())
             target = self._targets.take(entry.id) if is_edit else None
             if is_edit and target is None:
-                # Due since a moment: which message it is to change is asked at the next turn.
+                # It has just become due: its target is looked up in the next turn.
                 return False
             thread_ref = await self._outbox.thread_ref(entry)
             notified = await self._outbox.notified(entry) if is_mirror(notifier) else ()
@@ -279,7 +279,7 @@ class Delivery:
                 return False
             self._leaving.add(entry.id)
         except StoreError as error:
-            # Nothing leaves that is not stored as leaving.
+            # Nothing is sent unless `sending` is stored first.
             self._log.error("notification not claimed", receiver=entry.receiver, error=str(error))
             await asyncio.sleep(_STORE_RETRY_S)
             return _tally(entry, failed)
@@ -294,7 +294,7 @@ class Delivery:
         )
         outcome = await attempt(notifier, envelope)
         if (target or is_mirror(notifier)) and isinstance(outcome, Unknown):
-            # Made twice it is the same: no answer means no more than that it is to be made again.
+            # Repeating it changes nothing: without an answer it is simply repeated.
             outcome = NotSent(outcome.reason)
         settled = settle(
             claimed,
@@ -311,12 +311,12 @@ class Delivery:
         return _tally(settled.entry, failed)
 
     async def _written(self, entry: OutboxEntry) -> OutboxEntry:
-        """Return an entry as it is to be sent: what was held speaks of how things stand now."""
+        """Return an entry as it is to be sent: a held one is rewritten with the current state."""
         if self._write_anew is None or not is_written_anew(entry, self._now()):
             return entry
         try:
             return await self._write_anew(entry, self._now())
-        except Exception:  # noqa: BLE001 -- as it was written first it is better than not at all
+        except Exception:  # noqa: BLE001 -- the original text is better than none
             self._log.exception("message not updated", receiver=entry.receiver)
             return entry
 
@@ -332,7 +332,7 @@ class Delivery:
         return await answered(notifier, find, Lookup, otherwise=CannotLook, receiver=entry.receiver)
 
     async def _record(self, before: OutboxEntry, settled: Settled, outcome: str) -> None:
-        """Store an outcome; it is known here alone, so it is tried until the store takes it."""
+        """Store an outcome; it is known only here, so it is retried until the store accepts it."""
         after, copies = settled.entry, list[OutboxEntry]()
         if needs_fallback(settled):
             after, copies = self._with_fallback(after)
@@ -351,7 +351,7 @@ class Delivery:
         self._log_change(before, after)
 
     def _with_fallback(self, entry: OutboxEntry) -> tuple[OutboxEntry, list[OutboxEntry]]:
-        """Note that the fallback was notified; return the entry, and a copy for each of the fallback's recipients."""
+        """Mark that the fallback was notified; return the entry, and a copy for each of the fallback's recipients."""
         name = self._fallback.get(entry.receiver)
         notifier = self._notifiers.get(name) if name is not None else None
         if name is None or notifier is None:
@@ -381,12 +381,12 @@ class Delivery:
 
 
 def _since(entry: OutboxEntry, now: datetime) -> datetime:
-    """Return since when a copy of an entry may have arrived; one that was made ahead of now may be as old as any."""
+    """Return the earliest time at which a copy of an entry may have arrived; any time if it is dated in the future."""
     return entry.created_at if entry.created_at <= now else now - GIVE_UP_AFTER
 
 
 def _tally(entry: OutboxEntry, failed: set[int] | None) -> bool:
-    """Return whether an entry is delivered, and keep the list of those that are not."""
+    """Return whether an entry was delivered, and maintain the list of those that were not."""
     is_delivered = entry.state is EntryState.DELIVERED
     if failed is not None:
         (failed.discard if is_delivered else failed.add)(entry.id)

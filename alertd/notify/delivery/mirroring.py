@@ -1,8 +1,8 @@
 """
-Sends what fires again and again to receivers that keep alerts themselves: they forget it at a restart, and end what is
-not sent any more.
+Repeats firing alerts to receivers that keep alerts themselves, which forget them at a restart and end alerts that are
+no longer sent.
 
-What is sent again is no notification: it is not in the outbox, and what fails is tried at the next interval.
+A repeat is not a notification: it is not in the outbox, and failures are retried at the next interval.
 """
 
 import asyncio
@@ -20,22 +20,22 @@ from alertd.notify.delivery.deliver import Delivery
 from alertd.notify.delivery.order import Lane
 
 MIRROR_EVERY = timedelta(minutes=1)
-"""So long a receiver that restarted may lack an alert; Prometheus has the same."""
+"""Seconds that a restarted receiver may lack an alert, the same as with Prometheus."""
 
 
 class Notified(Protocol):
-    """What mirroring asks of the store."""
+    """The interface of the store for mirroring."""
 
     async def mirrored(self, receiver: str, recipient: str, now: datetime) -> tuple[AlertFacts, ...]:
-        """Return the alerts notified to a recipient that still fire or ended lately, in their present state."""
+        """Return the alerts notified to a recipient that still fire or ended recently, in their current states."""
 
 
 class Mirroring:
     """
-    Repeats alerts to every mirror among the notifiers in use; lives as long as the delivery.
+    Repeats alerts to every mirror among the notifiers, for the life of the delivery.
 
     Args:
-        delivery: Whose lanes it shares, so that no end is overtaken by an older "it fires".
+        delivery: The delivery whose lanes it shares, so that an end is never overtaken by an older firing state.
         now: The time.
     """
 
@@ -47,13 +47,13 @@ class Mirroring:
         self._log = get_logger()
 
     async def mirror(self) -> None:
-        """Make one round; a lane in which something is being sent is left to the next."""
+        """Send to every recipient once; a busy lane is left to the next round."""
         notifiers = self._delivery.notifiers
         lanes = [(name, recipient) for name, notifier in notifiers.items() for recipient in _mirrored(notifier)]
         await asyncio.gather(*(self._delivery.alone(lane, partial(self._tell, notifiers, lane)) for lane in lanes))
 
     async def _tell(self, notifiers: Mapping[str, Notifier], lane: Lane) -> None:
-        """Send to one recipient; where that begins to fail, or works again, the log says so once."""
+        """Send to one recipient; log once when that begins to fail and when it works again."""
         receiver, recipient = lane
         try:
             alerts = await self._told.mirrored(receiver, recipient, self._now())

@@ -1,4 +1,4 @@
-"""In which order entries leave, and when the next one is due; pure, and linear in the entries."""
+"""The order in which entries are sent, and when the next one is due; pure, and linear in the entries."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
@@ -15,20 +15,20 @@ _Place = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class _Free:
-    """An entry that waits for nothing but its time."""
+    """An entry that waits only for its time."""
 
     entry: OutboxEntry
     lane: Lane
     due: datetime
     rank: tuple[int, int]
-    """Urgency, and where it is new the severity: the lowest leaves first."""
+    """Priority by urgency, and by severity for news: the lowest is sent first."""
 
 
 def _free(entries: Iterable[OutboxEntry]) -> Iterator[_Free]:
     """
-    Yield the entries that wait for nothing but their time, in the order of their ids.
+    Yield the entries that wait only for their time, in the order of their ids.
 
-    An entry waits for every earlier open one of its lane that speaks of the same alert, so that an end is never
+    An entry waits for every earlier open one of its lane about the same alert, so that an end is never
     announced before its beginning; entries of other alerts pass. Edits hold up nothing but later edits: each changes
     a message that was sent before it, whatever is sent meanwhile.
     """
@@ -50,9 +50,9 @@ def _places(entry: OutboxEntry) -> list[_Place]:
 
 def _due_times(entries: Sequence[OutboxEntry]) -> list[datetime]:
     """
-    Return when each entry is due: one that quiet hours hold, no later than a critical one that waits for it.
+    Return when each entry is due: one held by quiet hours, no later than a critical one that waits for it.
 
-    Otherwise an alert of a held storm that rises to critical would be announced in the morning.
+    Otherwise an alert of a held storm that rises to critical would only be announced in the morning.
     """
     behind: dict[_Place, datetime] = {}
     times = []
@@ -69,7 +69,7 @@ def _due_times(entries: Sequence[OutboxEntry]) -> list[datetime]:
 
 
 def _ranks(entries: Sequence[OutboxEntry]) -> list[tuple[int, int]]:
-    """Return what each entry's turn depends on: as urgent as the most urgent that waits for it."""
+    """Return the priority of each entry: that of the most urgent entry that waits for it."""
     behind: dict[_Place, tuple[int, int]] = {}
     ranks = []
     for entry in reversed(entries):
@@ -93,17 +93,17 @@ def ready(entries: Iterable[OutboxEntry], now: datetime) -> dict[Lane, OutboxEnt
 
 
 def due_edits(entries: Iterable[OutboxEntry], now: datetime) -> list[OutboxEntry]:
-    """Return the edits that wait for nothing but their turn, in the order of their ids."""
+    """Return the edits that wait only for their turn, in the order of their ids."""
     return [free.entry for free in _free(entries) if free.due <= now and free.entry.urgency is Urgency.EDIT]
 
 
 def next_due(entries: Iterable[OutboxEntry]) -> datetime | None:
-    """Return when the next entry may be tried, None where nothing waits."""
+    """Return when the next entry may be tried; None if nothing waits."""
     return min((free.due for free in _free(entries)), default=None)
 
 
 def behind(entry: OutboxEntry, entries: Iterable[OutboxEntry]) -> list[OutboxEntry]:
-    """Return what waits in an entry's lane until it is sent, and what waits for that; edits are left out."""
+    """Return the entries of a lane that wait, directly or indirectly, for an entry; edits are left out."""
     places = set(_places(entry))
     found = []
     for later in entries:

@@ -1,4 +1,4 @@
-"""What becomes of an outbox entry after an attempt: pure, every outcome in one place."""
+"""The next state of an outbox entry after an attempt: pure, every outcome in one place."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -30,17 +30,17 @@ from alertd.notify.delivery.backoff import (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settled:
-    """An entry after an attempt, and whether somebody else must hear of it now."""
+    """An entry after an attempt, and whether the fallback receiver must be notified now."""
 
     entry: OutboxEntry
     escalates: bool = False
 
 
 def claim(entry: OutboxEntry, now: datetime) -> OutboxEntry:
-    """Return the entry as it is stored before the first byte leaves."""
+    """Return the entry as stored before the first byte is sent."""
     first = entry.first_attempt_at
     if first is not None and now - entry.not_before > BLOCKED_WAIT:
-        # It was due long ago, and the system slept or the process was frozen: that is no time of attempts.
+        # It was due long ago, but the system slept or the process was frozen: that does not count as time of attempts.
         first = min(now, first + (now - entry.not_before))
     return replace(
         entry,
@@ -55,11 +55,11 @@ def settle(
     entry: OutboxEntry, outcome: Outcome, *, now: datetime, can_look_up: bool, deadline: timedelta, jitter: float
 ) -> Settled:
     """
-    Return what becomes of a claimed entry.
+    Return the next state of a claimed entry.
 
     Args:
-        can_look_up: The receiver can say later whether the message arrived.
-        deadline: After which nothing of the attempt can still arrive.
+        can_look_up: Whether the receiver can say later if the message arrived.
+        deadline: Time after which nothing of the attempt can still arrive.
         jitter: Uniform in [0, 1).
     """
     entry = _awake(entry, now, deadline)
@@ -83,7 +83,7 @@ def settle(
 
 
 def _awake(entry: OutboxEntry, now: datetime, deadline: timedelta) -> OutboxEntry:
-    """Leave out of the time of attempts what an attempt took beyond its deadline: the system slept in its middle."""
+    """Exclude time beyond the deadline of an attempt, during which the system slept."""
     if entry.first_attempt_at is None or entry.started_at is None:
         return entry
     asleep = now - entry.started_at - deadline
@@ -94,9 +94,9 @@ def _awake(entry: OutboxEntry, now: datetime, deadline: timedelta) -> OutboxEntr
 
 def settle_lookup(entry: OutboxEntry, found: Lookup, *, now: datetime, jitter: float) -> Settled:
     """
-    Return what becomes of an unknown entry after the receiver was asked whether it arrived.
+    Return the next state of an unknown entry after a lookup.
 
-    A pending result may be sent when it is due, which is at once or soon; an unknown one is asked for again later.
+    A pending result may be sent when it is due, at once or soon; an unknown one is looked up again later.
 
     Args:
         jitter: Uniform in [0, 1).
@@ -105,11 +105,11 @@ def settle_lookup(entry: OutboxEntry, found: Lookup, *, now: datetime, jitter: f
         case Delivered(ref):
             return Settled(entry=replace(entry, state=EntryState.DELIVERED, ref=ref, finished_at=now, error=""))
         case NotFound():
-            # Disproved: this attempt does not count as a possible copy any more.
+            # Disproved: this attempt no longer counts as a possible copy.
             if is_spent(entry.first_attempt_at, now):
                 return _give_up(entry, entry.error, now)
             unknowns = max(0, entry.unknowns - 1)
-            # It was not sent, and waits as after any attempt that was not: a server that fails is not pressed.
+            # It was not sent, and waits as after any failed attempt, to spare a failing server.
             due = next_attempt(entry.attempts, now, retry_after=None, jitter=jitter)
             return Settled(entry=replace(entry, state=EntryState.PENDING, not_before=due, unknowns=unknowns))
         case CannotLook(reason):
@@ -125,10 +125,10 @@ def found_sending(
     entry: OutboxEntry, *, now: datetime, can_look_up: bool, deadline: timedelta, may_repeat: bool = False
 ) -> Settled:
     """
-    Return what becomes of an entry that a process left behind in the middle of an attempt.
+    Return the next state of an entry whose process ended in the middle of an attempt.
 
     Args:
-        may_repeat: A second copy does no harm.
+        may_repeat: Whether a second copy is harmless.
     """
     reason = "alertd stopped while it was being sent"
     if may_repeat:
@@ -143,7 +143,7 @@ def _unknown(entry: OutboxEntry, reason: str, *, now: datetime, can_look_up: boo
     if is_spent(entry.first_attempt_at, now) and not can_look_up:
         return _give_up(entry, reason, now)
     if can_look_up:
-        # Only after the deadline can the attempt not arrive any more, so that "not found" means what it says.
+        # Only after the deadline can the attempt no longer arrive, so that "not found" is conclusive.
         due = min(entry.started_at or now, now) + deadline
         return Settled(entry=replace(entry, state=EntryState.UNKNOWN, not_before=max(now, due)))
     if entry.unknowns == MOST_UNKNOWNS:
@@ -164,7 +164,7 @@ def _give_up(entry: OutboxEntry, reason: str, now: datetime) -> Settled:
 
 
 def needs_fallback(settled: Settled) -> bool:
-    """Return whether a copy for the fallback receiver is due: once an entry, and never for a copy or a test."""
+    """Return whether a copy for the fallback receiver is due: once for each entry, never for a copy or a test."""
     entry = settled.entry
     own = entry.message.reason not in {NotifyReason.UNDELIVERED, NotifyReason.TEST}
     return settled.escalates and own and not entry.fallback_sent

@@ -1,4 +1,4 @@
-"""What the fallback receiver is sent about a notification that another receiver did not deliver."""
+"""Copies for the fallback receiver of notifications that another receiver did not deliver."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,11 +14,11 @@ def undelivered(
     Return a copy of an undelivered entry for each recipient of the fallback receiver.
 
     Args:
-        entry: What its own receiver did not deliver.
-        fallback: The receiver's name.
+        entry: The undelivered entry.
+        fallback: The fallback receiver's name.
         to: The fallback's recipients.
         now: When the copies are made and due.
-        install_id: Goes into their delivery keys.
+        install_id: Part of their delivery keys.
     """
     message = compose_undelivered(entry.message, receiver=entry.receiver, why=entry.error, now=now)
     return [

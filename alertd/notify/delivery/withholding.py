@@ -1,4 +1,4 @@
-"""What became due before its alerts were silenced, and has not left: it waits on, and what waits behind it."""
+"""Holds entries that became due before their alerts were silenced but are unsent, with those that wait for them."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
@@ -10,14 +10,14 @@ from alertd.notify.delivery.order import behind
 from alertd.notify.delivery.outbox_interface import Outbox
 
 Withhold = Callable[[Sequence[OutboxEntry], datetime], Awaitable[Sequence[OutboxEntry]]]
-"""Returns entries as they wait on where nobody wants to hear of any of them by now, else nothing."""
+"""Returns entries in their held state if all of them are muted now, else nothing."""
 
 
 async def is_withheld(entry: OutboxEntry, outbox: Outbox, withhold: Withhold, now: Callable[[], datetime]) -> bool:
     """
-    Return whether an entry that is about to be sent is to wait, and store that it does.
+    Return whether an entry that is about to be sent must wait, and store that.
 
-    What is wanted and waits for it in the same lane is not held up by it: then both leave.
+    An unmuted entry that waits for it in the same lane is not held up: then both are sent.
 
     Raises:
         StoreError: The outbox cannot be read or written; some entries may be held already.
@@ -31,10 +31,10 @@ async def is_withheld(entry: OutboxEntry, outbox: Outbox, withhold: Withhold, no
         held = await withhold(waiting, now())
     except StoreError:
         raise
-    except Exception:  # noqa: BLE001 -- a message that somebody silenced is better than one that nobody gets
+    except Exception:  # noqa: BLE001 -- sending a silenced message is better than losing one
         get_logger().exception("silences not checked", receiver=entry.receiver)
         return False
-    # Together or not at all: what is held alone would be pulled forward by what waits for it.
+    # All or none: an entry held alone would be pulled forward by those that wait for it.
     for before, after in zip(waiting, held, strict=False):
         await outbox.replace_entry(before, after, add=(), outcome="")
     return bool(held)

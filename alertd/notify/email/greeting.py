@@ -1,4 +1,4 @@
-"""How alertd names this host to a mail server: by its full name, else by the address that it speaks from."""
+"""The name of this host for a mail server: its full name, else the local address of the connection."""
 
 import asyncio
 import socket
@@ -6,16 +6,16 @@ import socket
 from alertd.core.greeting import address_literal, is_greeting
 
 _PATIENCE_S = 5.0
-"""A resolver that does not answer must not hold up the mail."""
+"""Seconds to wait for the resolver, so that it does not delay the mail."""
 
 
 async def greeting(chosen: str | None, local_address: str) -> str:
     """
-    Return what to greet with.
+    Return the name to greet with.
 
     Args:
-        chosen: The setting; it wins.
-        local_address: From which the connection goes out.
+        chosen: The setting, which takes precedence.
+        local_address: The local address of the connection.
     """
     if chosen:
         return chosen

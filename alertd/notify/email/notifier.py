@@ -1,7 +1,7 @@
 """
 The mail notifier: one mail per address, with text and HTML, over an encrypted connection.
 
-It composes and hands over; the exchange with the server and the meaning of its replies are in `smtp.py`.
+It composes mails; `smtp.py` talks to the server and interprets its replies.
 """
 
 import re
@@ -44,7 +44,7 @@ _MESSAGE_ID = re.compile(r"<[!-;=?-~]+@[!-;=?-~]+>")
 _SUBJECT_LIMIT = 200
 _TEXT_LIMIT = 50_000
 
-# Dark enough for white text on them, bright enough to be seen on black.
+# Dark enough for white text, bright enough to be visible on black.
 _COLOURS = {Severity.INFO: "#0b63ce", Severity.WARNING: "#a85d00", Severity.CRITICAL: "#c42b1c"}
 _LONGEST_ADDRESS = 400
 _LONGEST_SHOWN = 80
@@ -52,13 +52,13 @@ _RESOLVED_COLOUR = "#1a7f37"
 
 
 def _address_alone(value: object) -> object:
-    """Refuse what is no bare address, with what to write."""
+    """Refuse anything but a bare address, with a remedy."""
     if not isinstance(value, str | int | float):
         raise ValueError("this is not a mail address; write one like dana@example.com")  # noqa: TRY004 # for pydantic
     text = str(value)
     if is_address(text):
         return text
-    # What is longer than any line of addresses is none, and the library goes as deep as it is nested.
+    # Longer texts cannot be addresses, and the library's recursion depth depends on their nesting.
     parts = [parseaddr(part)[1] if len(part) <= _LONGEST_ADDRESS else "" for part in re.split("[,;]", text)]
     if not all(map(is_address, parts)):
         shown = text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}…"
@@ -68,7 +68,7 @@ def _address_alone(value: object) -> object:
 
 
 class EmailConfig(ReceiverConfig):
-    """To whom; how mail is sent stands in the settings ALERTD_SMTP_*."""
+    """The recipients; the settings ALERTD_SMTP_* say how mail is sent."""
 
     to: Annotated[
         tuple[Annotated[str, BeforeValidator(_address_alone)], ...],
@@ -110,14 +110,14 @@ def payload(envelope: Envelope, *, sender: str, subject_prefix: str, receiver: s
     text = plain_with_state(message) if envelope.is_plain else plain_with_state(message, limit=_TEXT_LIMIT)
     mail.set_content(text, cte="quoted-printable")
     if not envelope.is_plain:
-        # The library would draw a random one: the mail is to be the same at each attempt.
+        # The library would use a random one, but the mail must be the same at each attempt.
         mail.make_alternative(boundary=f"=_alertd_{envelope.key}")
         mail.attach(_page(message, envelope.key, domain))
     return mail.as_bytes()
 
 
 def _page(message: Message, key: str, domain: str) -> EmailMessage:
-    """Return the HTML, with the picture of a chart beside it as RFC 2387 and RFC 2392 have it."""
+    """Return the HTML, with the picture of a chart according to RFC 2387 and RFC 2392."""
     picture_id = f"chart.{key}@{domain}"
     page = EmailMessage(policy=SMTP_POLICY)
     page.set_content(html(message, picture_id=picture_id), subtype="html", cte="quoted-printable")
@@ -136,9 +136,9 @@ def _page(message: Message, key: str, domain: str) -> EmailMessage:
 
 def _header_text(text: str) -> str:
     """
-    Return a text for a header, cut to a length that every client shows.
+    Return a text for a header, cut to a length that every client displays.
 
-    The library decodes "encoded words" in what it is given, line ends included, and would write a name such as
+    The library decodes "encoded words" in its input, including line ends, and would write a name such as
     `=?utf-8?q?=0D=0ABcc:...?=` as a header of its own: they are broken.
     """
     return truncate(text, _SUBJECT_LIMIT).replace("=?", "= ?")
@@ -163,7 +163,7 @@ def html(message: Message, *, picture_id: str) -> str:
 
 @cache
 def _template() -> "Template":
-    # Jinja2 is imported when the first mail is rendered: `alertd check` does without it.
+    # Jinja2 is imported with the first mail: `alertd check` does not need it.
     from jinja2 import Environment, FileSystemLoader, StrictUndefined  # noqa: PLC0415
 
     environment = Environment(
@@ -229,7 +229,7 @@ class EmailNotifier(SendsOnly):
         return self._to
 
     async def send(self, envelope: Envelope) -> Outcome:
-        """Hand one mail for one address to the server."""
+        """Send one mail to one address."""
         if not is_address(envelope.recipient):
             return ConfigurationRefused(
                 f"{one_line(envelope.recipient)!r} is not a mail address; fix it in the rules file"
@@ -243,7 +243,7 @@ class EmailNotifier(SendsOnly):
         )
 
     async def check(self) -> Sequence[str]:
-        """Connect to the mail server, encrypt and log in; hand over nothing."""
+        """Connect to the mail server, encrypt and log in, without sending."""
         fault = await self._account.check()
         return (fault,) if fault else ()
 

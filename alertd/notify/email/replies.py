@@ -1,8 +1,8 @@
 """
-What a mail server's reply means for a mail, and what somebody must do about it; pure.
+What a mail server's reply means for a mail, and the remedy; pure.
 
-Servers check greeting, login and sender when they please, most of them only at the recipient, so what was asked last
-says little: the reply's enhanced code and its words come first.
+Servers check greeting, login and sender at any time, most of them only at the recipient, so the last command
+says little: the reply's enhanced code and text come first.
 
 Sources: RFC 5321, section 4.2.1 (4yz transient, 5yz permanent); RFC 3463 and the IANA registry of enhanced codes.
 """
@@ -16,7 +16,7 @@ from alertd.notify.text import quoted
 
 
 class Stage(Enum):
-    """What the server was asked last."""
+    """The last command."""
 
     CONNECT = "the connection"
     STARTTLS = "STARTTLS"
@@ -29,7 +29,7 @@ class Stage(Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parties:
-    """Whom a reply may be about."""
+    """What a reply may be about."""
 
     sender: str
     recipient: str
@@ -81,7 +81,7 @@ _BY_ENHANCED = {
     "6.1": _Subject.CONTENT,
     "6.3": _Subject.CONTENT,
 }
-"""By subject and detail, whatever the class; 5.7.0 and 5.7.1 mean "policy", which only words explain."""
+"""By subject and detail, independent of the class; 5.7.0 and 5.7.1 mean "policy", which only the text explains."""
 _BY_WORDS = tuple(
     (re.compile(words, re.IGNORECASE), subject)
     for words, subject in (
@@ -122,11 +122,11 @@ _LOGIN_CODES = frozenset({530, 534, 535, 538})
 
 def outcome_of_reply(stage: Stage, code: int, said: str, *, parties: Parties, is_shown: bool = True) -> Outcome:
     """
-    Return what a reply that refuses means.
+    Return the outcome for a refusing reply.
 
     Args:
-        said: The server's words; they must hold no secret where they are shown.
-        is_shown: The words may stand in the outcome.
+        said: The server's text; without secrets if it is shown.
+        is_shown: Whether the text may be part of the outcome.
     """
     reply = f"the mail server says {code} to {stage.value}" + (f" ({quoted(said)})" if said and is_shown else "")
     subject = _subject(stage, code, said)
@@ -134,7 +134,7 @@ def outcome_of_reply(stage: Stage, code: int, said: str, *, parties: Parties, is
     if 400 <= code < 500:
         return NotSent(f"{reply}; {remedy}" if subject in _FIXED_HERE else reply)
     if not 500 <= code < 600:
-        # No reply in SMTP's form: after the dot it may hide a yes.
+        # Not a valid SMTP reply: after the dot it may hide an acceptance.
         return Unknown(reply) if stage is Stage.DOT else NotSent(reply)
     if subject is _Subject.CONTENT:
         return ContentRefused(reply)
@@ -142,11 +142,11 @@ def outcome_of_reply(stage: Stage, code: int, said: str, *, parties: Parties, is
 
 
 _FIXED_HERE = frozenset({_Subject.GREETING, _Subject.ENCRYPTION, _Subject.LOGIN, _Subject.RELAY})
-"""What no later attempt cures, though some servers call it transient."""
+"""Faults that retries do not cure, although some servers call them transient."""
 
 
 def _subject(stage: Stage, code: int, said: str) -> _Subject:
-    """Return what a reply complains of: by its enhanced code, else its words, else its code; the stage comes last."""
+    """Return the subject of a reply: by its enhanced code, else its text, else its code, else the stage."""
     enhanced = _ENHANCED.match(said)
     if enhanced and (known := _BY_ENHANCED.get(enhanced[1].partition(".")[2])):
         return known
@@ -155,7 +155,7 @@ def _subject(stage: Stage, code: int, said: str) -> _Subject:
         return found
     if code in _LOGIN_CODES:
         return _Subject.LOGIN
-    # 552 to the sender and 552 or 554 to DATA speak of the mail's size or policy, not of an address.
+    # 552 to MAIL FROM and 552 or 554 to DATA are about the mail's size or policy, not about an address.
     if stage is Stage.DOT or (stage is Stage.DATA and code in {552, 554}) or (stage is Stage.SENDER and code == 552):
         return _Subject.CONTENT
     return {

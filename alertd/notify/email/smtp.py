@@ -1,8 +1,8 @@
 """
-Hand one mail to an SMTP server, and say what its replies mean.
+Sends a mail through an SMTP server, and interprets its replies.
 
-The commands are driven one by one, because the promise about copies hangs on one fact that a single call would hide:
-whether the final dot was sent. Before it nothing can have been accepted; after it, without a reply, nobody knows.
+The commands are sent one by one, because the limit on copies depends on one fact that a single call would hide:
+whether the final dot was sent. Before it nothing can have been accepted; after it, without a reply, it is unknown.
 
 Source: RFC 5321, sections 4.2.1 (4yz transient, 5yz permanent) and 4.5.3.2.6 (the wait after the dot).
 """
@@ -30,7 +30,7 @@ from alertd.notify.email.replies import Parties, Stage, outcome_of_reply
 from alertd.notify.text import quoted, without_secrets
 from alertd.outgoing.connections import Outgoing
 
-# Together with the good-bye less than the notifier's deadline of 120 s, so that slow is not taken for lost.
+# Together with QUIT less than the notifier's deadline of 120 s, so that slow does not count as lost.
 BEFORE_DOT_S = 55.0
 AFTER_DOT_S = 58.0
 _COMMAND_S = 30.0
@@ -40,7 +40,7 @@ _LEADING_DOT = re.compile(rb"(?m)^\.")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SmtpAccount:
-    """Where and as whom mail is handed over; opens a connection for each mail."""
+    """A mail server and login; opens a connection for each mail."""
 
     host: str
     port: int
@@ -49,24 +49,24 @@ class SmtpAccount:
     username: str | None
     password: str | None = field(repr=False)
     outgoing: Outgoing
-    """Whom to trust."""
+    """The trusted certificates."""
     ehlo: str | None = None
-    """How this host greets; None for its full name, else its address."""
+    """The name for EHLO; None for this host's full name, else its address."""
 
     async def send(self, content: bytes, *, sender: str, recipient: str, ref: str) -> Outcome:
         """
-        Hand the mail over once.
+        Send the mail once.
 
         Args:
             content: The whole mail with CRLF line ends.
-            ref: What finds the mail again, for the outcome.
+            ref: Identifies the mail, for the outcome.
         """
         client = self._client()
         handover = _Handover(client=client, account=self, sender=sender, recipient=recipient)
         return await self._outcome(handover, handover.run(content)) or Delivered(ref)
 
     async def check(self) -> str:
-        """Connect, encrypt and log in, and hand over nothing; return what stood in the way, empty for nothing."""
+        """Connect, encrypt and log in, without sending; return the failure, empty on success."""
         client = self._client()
         handover = _Handover(client=client, account=self, sender="", recipient="")
         outcome = await self._outcome(handover, handover.knock())
@@ -80,12 +80,12 @@ class SmtpAccount:
             start_tls=False,
             tls_context=self.outgoing.mail_tls if self.security != "none" else None,
             timeout=_COMMAND_S,
-            # aiosmtplib would ask the resolver, and on many hosts greet as localhost.
+            # aiosmtplib would use the resolver, and on many hosts greet as localhost.
             local_hostname=self.ehlo or "[127.0.0.1]",
         )
 
     async def _outcome(self, handover: "_Handover", exchange: Awaitable[Outcome | None]) -> Outcome | None:
-        """Return what an exchange came to, None where the server took all of it."""
+        """Return the failure of an exchange; None if the server accepted everything."""
         client = handover.client
         try:
             return await exchange
@@ -97,7 +97,7 @@ class SmtpAccount:
                 parties=Parties(
                     sender=handover.sender, recipient=handover.recipient, greeting=client.local_hostname or ""
                 ),
-                # A server that refuses a login may repeat what it was sent.
+                # A server that refuses a login may echo it.
                 is_shown=not isinstance(error, SMTPAuthenticationError),
             )
         except (SMTPException, OSError, ValueError) as error:
@@ -106,7 +106,7 @@ class SmtpAccount:
             client.close()
 
     def _failure(self, stage: Stage, error: Exception) -> Outcome:
-        """Return what an exchange that broke off means."""
+        """Return the outcome of an interrupted exchange."""
         why = quoted(str(error), secrets=[self.password]) or "time-out"
         if stage is Stage.DOT:
             return Unknown(f"the mail server's answer to the message was lost: {why}")
@@ -120,7 +120,7 @@ class SmtpAccount:
 
 @dataclass(slots=True, kw_only=True)
 class _Handover:
-    """One mail on its way: remembers what was asked last."""
+    """The exchange for one mail, with its last command."""
 
     client: SMTP
     account: SmtpAccount
@@ -128,10 +128,10 @@ class _Handover:
     recipient: str
     stage: Stage = Stage.CONNECT
     writer: asyncio.StreamWriter | None = None
-    """Held to the end: one that is collected earlier closes the connection."""
+    """Kept until the end: garbage collection would close the connection."""
 
     async def knock(self) -> Outcome | None:
-        """Return a refusal found out before the server was asked, or None when it would take a mail."""
+        """Return a refusal by alertd itself; None if the server would accept a mail."""
         async with asyncio.timeout(BEFORE_DOT_S):
             refusal = await self._open()
         with suppress(SMTPException, OSError):
@@ -139,7 +139,7 @@ class _Handover:
         return refusal
 
     async def run(self, content: bytes) -> Outcome | None:
-        """Return a refusal found out before the server was asked, or None when the server took the mail."""
+        """Return a refusal by alertd itself; None if the server accepted the mail."""
         async with asyncio.timeout(BEFORE_DOT_S):
             refusal = await self._open()
             if refusal:
@@ -151,7 +151,7 @@ class _Handover:
             code, said = await self.client.execute_command(b".", timeout=AFTER_DOT_S)
         if code != 250:
             raise SMTPResponseException(code, said)
-        # The mail is accepted: how the good-byes go changes nothing.
+        # The mail is accepted, whatever happens to QUIT.
         with suppress(SMTPException, OSError):
             await self.client.quit(timeout=_QUIT_S)
         return None
@@ -189,7 +189,7 @@ class _Handover:
         await self.client.rcpt(self.recipient)
 
     async def _transmit(self, content: bytes) -> None:
-        """Send all of the mail but the final dot, and wait until the operating system has it."""
+        """Send the mail without the final dot, and wait until the operating system has it."""
         self.stage = Stage.DATA
         code, said = await self.client.execute_command(b"DATA")
         if code != 354:
@@ -198,7 +198,7 @@ class _Handover:
         if protocol is None or transport is None:
             raise SMTPServerDisconnected("Connection lost")
         writable = cast("asyncio.WriteTransport", transport)
-        # With nothing left in our own buffer, what is lost later was lost after the dot.
+        # With our own buffer empty, later losses are after the dot.
         writable.set_write_buffer_limits(high=0)
         self.writer = asyncio.StreamWriter(writable, protocol, None, asyncio.get_running_loop())
         self.writer.write(_LEADING_DOT.sub(b"..", content))
@@ -209,13 +209,13 @@ class _Handover:
 
 
 def _local_address(client: SMTP) -> str:
-    """Return from which address a connection goes out."""
+    """Return the local address of a connection."""
     name = client.transport.get_extra_info("sockname") if client.transport is not None else None
     return str(name[0]) if isinstance(name, tuple) else "127.0.0.1"
 
 
 def _certificate_problem(error: BaseException | None) -> str:
-    """Return why a certificate was refused, from the chain of causes; "" when that is not what happened."""
+    """Return why a certificate was refused, from the chain of causes; empty if that is not the cause."""
     while error is not None:
         if isinstance(error, ssl.SSLCertVerificationError):
             return error.verify_message

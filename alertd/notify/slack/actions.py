@@ -1,7 +1,7 @@
 """
-The buttons below an alert in Slack: how they look, and what a press asks for. Pure.
+The buttons below an alert in Slack: their blocks, and the request of a press. Pure.
 
-A press carries which episode of which alert it is about, so that a button of yesterday's alert asks for nothing today.
+A button carries the alert and its episode, so that a button of yesterday's alert has no effect today.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ _ACK, _SILENCE, _UNSILENCE = "alertd_ack", "alertd_silence", "alertd_unsilence"
 _STOP, _START = "alertd_stop", "alertd_start"
 _FOR_THE_WORST = "For the first of these alerts alone:"
 _ACTIONS = frozenset({_STOP, _START})
-"""What only the approvers of an action may press."""
+"""Buttons for the approvers of an action only."""
 _WITH_BUTTONS = frozenset(
     {
         NotifyReason.FIRST,
@@ -43,29 +43,29 @@ _WITH_BUTTONS = frozenset(
         NotifyReason.UPDATED,
     }
 )
-"""What stands at the top of a thread and is kept up to date; replies below it are not."""
+"""Messages that start a thread and are kept up to date, unlike replies."""
 
 
 class NotOurs(Exception):
-    """What was pressed is no button of alertd, or not one of this version."""
+    """The pressed button is not alertd's, or not of this version."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Press:
-    """A button that somebody pressed, and what it carries."""
+    """A pressed button and its content."""
 
     action: str
     value: str
     by: str
     mark: str
-    """The same for the same press, delivered twice."""
+    """Id of the press, the same if it is delivered twice."""
     user_id: str
     team_id: str
     channel_id: str
 
     @property
     def needs_approval_of(self) -> str:
-        """The action of the rules file whose approvers alone may press; empty where everybody may."""
+        """The action whose approvers may press; empty if everybody may."""
         return self.value.partition("|")[0] if self.action in _ACTIONS else ""
 
 
@@ -78,7 +78,7 @@ def buttons(message: Message) -> Iterator[Block]:
         return
     alert = message.alerts[0]
     if alert.is_resolved:
-        # A storm goes on without its first alert.
+        # A storm continues without its first alert.
         return
     elements: list[Block] = []
     if alert.acknowledged_by is None:
@@ -112,7 +112,7 @@ def _stop_button(alert: AlertFacts, offer: Offer) -> Block:
 
 def _confirm(title: str, text: str, words: tuple[str, str]) -> Block:
     """
-    Return Slack's own question before a press counts.
+    Return Slack's confirmation dialog for a press.
 
     Source of the limits: https://docs.slack.dev/reference/block-kit/composition-objects/confirmation-dialog-object
     """
@@ -130,7 +130,7 @@ def _button(action: str, text: str, value: str) -> Block:
 
 
 def _silence_menu(alert: AlertFacts) -> Block:
-    # What runs on purpose is not wrong: to silence the alert is to keep it running.
+    # Spend on purpose is not a fault: silencing the alert keeps the instance running.
     is_run = dict(alert.labels).get("type") == RunningRule.TYPE
     words = {each: _KEEP[each] if is_run else each.words.removesuffix(" (UTC)") for each in SilenceLength}
     options = [{"text": _plain(text), "value": f"{each}|{_about(alert)}"} for each, text in words.items()]
@@ -156,12 +156,12 @@ def _plain(text: str) -> Block:
 
 def read_press(payload: Mapping[str, object]) -> Press:
     """
-    Return what was pressed by a `block_actions` payload.
+    Return the pressed button of a `block_actions` payload.
 
     Source of its shape: https://docs.slack.dev/reference/interaction-payloads/block_actions-payload
 
     Raises:
-        NotOurs: It is none of alertd's buttons.
+        NotOurs: It is not one of alertd's buttons.
     """
     user, channel, action = (_part(payload, name) for name in ("user", "channel", "actions"))
     name = _text(user, "username") or _text(user, "name") or _text(user, "id")
@@ -172,7 +172,7 @@ def read_press(payload: Mapping[str, object]) -> Press:
     if pressed not in {_ACK, _SILENCE, _UNSILENCE, *_ACTIONS} or not value:
         raise NotOurs
     if pressed != _UNSILENCE and not value.rpartition("|")[2].isdecimal():
-        # Without the episode it could be about yesterday's alert.
+        # Without the episode it could refer to yesterday's alert.
         raise NotOurs
     return Press(
         action=pressed,
@@ -199,10 +199,10 @@ def _text(part: Mapping[str, object], name: str) -> str:
 
 def request_of(press: Press, *, now: datetime, timezone: str = "UTC") -> Request:
     """
-    Return what a press asks for.
+    Return the request of a press.
 
     Args:
-        timezone: Whose month it is that ends.
+        timezone: The zone in which a month ends.
 
     Raises:
         RequestError: It asks for what cannot be.
@@ -236,5 +236,5 @@ def _act_of(press: Press) -> Request:
 
 
 def _id_of(press: Press) -> str:
-    """Return the same id for the same press, delivered twice."""
+    """Return an id that is the same if a press is delivered twice."""
     return hashlib.sha256(json.dumps([press.mark, press.value]).encode()).hexdigest()[:8]

@@ -1,7 +1,7 @@
 """
-Talk to Slack: one request per attempt, and what became of it as an outcome. It neither lays out nor retries.
+Requests to Slack: one per attempt, with its outcome. It neither lays out nor retries.
 
-slack-sdk is used without its retry handlers: its default posts twice after a lost answer.
+slack-sdk is used without its retry handlers, whose default posts twice after a lost answer.
 """
 
 import asyncio
@@ -23,12 +23,12 @@ from alertd.notify.slack.web_client import StrictWebClient, what_slack_said
 from alertd.notify.text import quoted, without_secrets
 from alertd.outgoing.connections import Outgoing
 
-# slack-sdk trips with the last three over an answer that is no JSON object.
+# slack-sdk raises the last three for an answer that is not a JSON object.
 _FAILURES = (aiohttp.ClientError, OSError, ValueError, AttributeError, TypeError)
 
 
 class SlackApi:
-    """Slack for one receiver; holds no connection, only the ids of channels that it has learnt."""
+    """Slack for one receiver; keeps no connection, only the ids of known channels."""
 
     def __init__(self, *, token: str | None, webhook_url: str | None, base_url: str, outgoing: Outgoing) -> None:
         self._outgoing = outgoing
@@ -66,7 +66,7 @@ class SlackApi:
         return outcome_of_answer(status=200, headers=exchange.headers, code="", channel=recipient)
 
     def _note_ref(self, data: object, recipient: str) -> str:
-        """Return `channel/ts` of the posted message, empty where Slack names none; keep the channel's id."""
+        """Return `channel/ts` of the posted message, empty if Slack gives none; remember the channel's id."""
         channel, ts = (data.get("channel"), data.get("ts")) if isinstance(data, Mapping) else (None, None)
         if not isinstance(channel, str) or not isinstance(ts, str):
             return ""
@@ -91,7 +91,7 @@ class SlackApi:
         return outcome_of_webhook(status=exchange.status or 0, headers=exchange.headers, body=said)
 
     def _failure(self, exchange: Exchange, error: Exception) -> Outcome:
-        """Return what an exchange without an answer means: nothing can have left before the connection stood."""
+        """Return the outcome of an exchange without an answer: nothing can have been sent before the connection was made."""
         if exchange.is_connected:
             return Unknown(f"Slack's answer was lost: {self._why(error)}")
         return NotSent(f"cannot reach Slack: {self._why(error)}")
@@ -106,7 +106,7 @@ class SlackApi:
         return client
 
     async def check(self, recipients: Sequence[str]) -> list[str]:
-        """Return what would keep messages from arriving in some channels; whatever goes wrong is one of the answers."""
+        """Return what would prevent messages from arriving in some channels; failures of the check are answers too."""
         faults: list[str] = []
         exchange = Exchange()
         recipient = ""
@@ -127,12 +127,12 @@ class SlackApi:
         return faults
 
     async def check_groups(self, groups: Iterable[str]) -> list[str]:
-        """Return which user groups, whose members may press, Slack does not say the members of, and why."""
+        """Return the approving user groups whose members Slack does not reveal, and why."""
         async with open_session(Exchange(), self._outgoing, self._base_url) as session:
             return await Approvers(asyncio.get_running_loop().time).unread(self._client(session), groups)
 
     async def find(self, key: str, *, recipient: str, thread: tuple[str, str] | None, since: datetime) -> Lookup:
-        """Look a delivery key up; whatever goes wrong with that is no proof of absence."""
+        """Look up a delivery key; a failed lookup does not prove absence."""
         try:
             async with open_session(Exchange(), self._outgoing, self._base_url) as session:
                 return await find_message(
@@ -151,7 +151,7 @@ class SlackApi:
 
 
 def _refusal(error: SlackApiError) -> tuple[str, str]:
-    """Return Slack's error code and what it says besides; the code is "" when the answer is not Slack's."""
+    """Return Slack's error code and details; the code is empty if the answer is not Slack's."""
     data = what_slack_said(error)
     code = data.get("error")
     more = data.get("response_metadata")

@@ -1,8 +1,8 @@
 """
-Slack's other direction: buttons and the slash command, over Socket Mode, so that alertd needs no public address.
+Incoming requests from Slack: buttons and the slash command, over Socket Mode, which needs no public address.
 
-slack-sdk keeps the connection and reconnects; here is decided who may ask, what is answered, and when the connection is
-made anew. Without it everything else works.
+slack-sdk keeps the connection and reconnects; this module decides who may ask, what is answered, and when the client is
+replaced. Everything else works without it.
 """
 
 import asyncio
@@ -34,7 +34,7 @@ _LOOK_S = 5.0
 _RETRY_S = 30.0
 _REFUSED_RETRY_S = 300.0
 _LOST_AFTER_S = 120.0
-"""slack-sdk reconnects by itself; when it has not for so long, a new client tries."""
+"""Seconds without a connection after which the client, which reconnects itself, is replaced."""
 _REMEDIES = {
     "invalid_auth": "the app token is wrong: copy it from Basic Information, App-Level Tokens (xapp-…)",
     "not_allowed_token_type": "ALERTD_SLACK_APP_TOKEN needs an app-level token (xapp-…) with connections:write",
@@ -45,15 +45,15 @@ _REMEDIES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SlackAppConfig:
-    """Tokens and who may use them; never shown."""
+    """Tokens, and who may use them; never displayed."""
 
     app_token: str
     bot_token: str
     base_url: str
     users: frozenset[str] = frozenset()
-    """Empty: everyone in the workspace."""
+    """Allowed users; empty for everyone in the workspace."""
     outgoing: Outgoing = field(default_factory=Outgoing)
-    """How to connect."""
+    """Proxies and certificates."""
 
     def __repr__(self) -> str:
         return f"SlackAppConfig(base_url={self.base_url!r})"
@@ -61,14 +61,14 @@ class SlackAppConfig:
 
 class SlackApp:
     """
-    Listens for as long as the service lives.
+    Listens for the life of the service.
 
     Args:
-        carry_out: Does what a button asks for.
-        command: Answers the text behind `/alertd` for a person of this name.
+        carry_out: Carries out a button's request.
+        command: Answers the text after `/alertd` for a person with a name.
         now: The time.
-        approvers_of: The Slack ids of who may press for an action of the rules file, by its name.
-        timezone: By whose clock instants are written where Slack does not show the reader's own.
+        approvers_of: Returns the Slack ids of an action's approvers.
+        timezone: The zone for instants where Slack does not show the reader's own.
     """
 
     def __init__(
@@ -92,13 +92,13 @@ class SlackApp:
         self._log = get_logger()
 
     async def run(self) -> None:
-        """Listen until cancelled; whatever goes wrong is logged with what to do, and tried again."""
+        """Listen until cancelled; failures are logged with the remedy, and retried."""
         while True:
             wait_s = await self._listen()
             await asyncio.sleep(wait_s)
 
     async def _listen(self) -> float:
-        """Keep one client until it is lost; return how many seconds to wait before the next."""
+        """Run one client until it is lost; return how many seconds to wait before the next."""
         import aiohttp  # noqa: PLC0415 -- heavy, and only those with an app token need it
         from slack_sdk.errors import SlackApiError  # noqa: PLC0415
 

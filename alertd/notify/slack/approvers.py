@@ -1,4 +1,4 @@
-"""Who may press: members of the workspace by id, and user groups, whose members Slack is asked for."""
+"""Who may press a button: members by id, and user groups, whose members are queried from Slack."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -7,7 +7,7 @@ if TYPE_CHECKING:
     from slack_sdk.web.async_client import AsyncWebClient
 
 KEPT_S = 60.0
-"""So long the members of a group are remembered: whoever left it may press for no longer than that."""
+"""Seconds for which the members of a group are cached: whoever left it may press for no longer than that."""
 _REMEDIES = {
     "missing_scope": "give the app the scope usergroups:read",
     "no_such_subteam": "there is no such user group",
@@ -16,7 +16,7 @@ _REMEDIES = {
 
 class Approvers:
     """
-    Decides for one app whether somebody may press; remembers groups for a minute.
+    Decides for one app whether somebody may press; caches groups for a minute.
 
     Args:
         elapsed: Seconds on a clock that never steps.
@@ -27,7 +27,7 @@ class Approvers:
         self._groups: dict[str, tuple[float, frozenset[str]]] = {}
 
     async def refusal(self, web: "AsyncWebClient", user_id: str, approvers: Sequence[str]) -> str:
-        """Return why somebody may not press, empty where they may; a group that cannot be read lets nobody in."""
+        """Return why somebody may not press, empty if they may; a group that cannot be read admits nobody."""
         if user_id in approvers:
             return ""
         unread = []
@@ -41,12 +41,12 @@ class Approvers:
         return f"Not done: you are not among the approvers of this action in the rules file.{why}"
 
     async def unread(self, web: "AsyncWebClient", groups: Iterable[str]) -> list[str]:
-        """Return for each group whose members Slack does not say why that is, and what to do."""
+        """Return the reason and remedy for each group whose members Slack does not reveal."""
         said = {group: await self._members(web, group) for group in groups}
         return [f"{group}: {why}" for group, why in said.items() if isinstance(why, str)]
 
     async def _members(self, web: "AsyncWebClient", group: str) -> frozenset[str] | str:
-        """Return the members of a user group, or why they are not known."""
+        """Return the members of a user group, or why they are unknown."""
         import aiohttp  # noqa: PLC0415 -- as in app: only those with an app token need it
         from slack_sdk.errors import SlackApiError  # noqa: PLC0415
 

@@ -1,7 +1,7 @@
 """
-A chart in Slack: its native block, and the same in words. Pure, and within Slack's limits by construction.
+A chart in Slack: its native block, and a text version. Pure, and within Slack's limits by construction.
 
-The block has no text of its own for screen readers, so its words stand below it for everybody.
+The block has no alternative text for screen readers, so a text is shown below it for everybody.
 
 Sources: https://docs.slack.dev/reference/block-kit/blocks/data-visualization-block (since 2026-06-16; no scope but
 `chat:write`): a title of 50 characters, 1 to 6 series of 1 to 20 points, names and labels of 20, a point per category,
@@ -21,22 +21,22 @@ _POINTS = 20
 _NAME_LIMIT = 20
 _AXIS_LIMIT = 50
 _LIMITS = 4
-"""Lines beside the value: each costs as many points, and a message has room for only so much."""
+"""Lines besides the value: each costs as many points, and a message has limited room."""
 _FIRED = "▲ fired"
 _DIGITS = 4
-"""After the point: what is drawn need not be exact, the words are."""
+"""Decimal places: the drawing need not be exact, the text is."""
 
 
 def native_chart(chart: Chart) -> Block:
-    """Return a printable chart as Slack draws it: bars, or a line where there are limits to draw across."""
+    """Return a printable chart as a Slack block: bars, or a line if there are thresholds to draw."""
     drawn = thinned(chart, _POINTS)
     categories = [shortened(label, _NAME_LIMIT) for label in axis_labels(drawn)]
     if (fired := fired_point(drawn)) is not None and drawn.fired_at is not None:
-        # Slack draws no upright line: the label of the nearest point is the mark, with the time itself.
+        # Slack cannot draw a vertical line: the label of the nearest point marks it, with the time.
         at = drawn.fired_at.astimezone(ZoneInfo(drawn.timezone))
         categories[fired] = f"{_FIRED} {at:%H:%M}"
     limits = drawn.limits[:_LIMITS]
-    # Slack puts the bars of several series side by side, so a limit would be bars too.
+    # Slack draws several series of bars side by side, so a threshold would become bars too.
     kind = "bar" if drawn.form is ChartForm.BARS and not limits else "line"
     series = [_series("Spend", categories, values(drawn))]
     for limit in limits:
@@ -66,7 +66,7 @@ def _series(name: str, categories: Sequence[str], numbers: Sequence[Decimal]) ->
 
 
 def _name(chart: Chart, limit: ChartLimit, taken: set[str]) -> str:
-    """Return what a line is called, its value with it where that fits; Slack refuses two of one name."""
+    """Return the name of a line, with its value if that fits; Slack refuses duplicate names."""
     whole = limit_text(chart, limit)
     name = whole if units(whole) <= _NAME_LIMIT else shortened(limit.name, _NAME_LIMIT)
     return name if name not in taken else f"{shortened(name, _NAME_LIMIT - 2)} {len(taken) + 1}"

@@ -1,4 +1,4 @@
-"""What `/alertd …` in Slack answers: what fires, what is spent, and silences. Words only; the service does the rest."""
+"""The answers of `/alertd …` in Slack: firing alerts, spend, and silences. Texts only; the service does the rest."""
 
 import hashlib
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -40,7 +40,7 @@ _LISTED = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """Something else that can be asked for by a word."""
+    """A further topic of the command."""
 
     help: str
     answer: Callable[[], Awaitable[str]]
@@ -51,12 +51,12 @@ class SlackCommands:
     Answers slash commands.
 
     Args:
-        alerts: The open alerts as they are stored: what was notified of is among them, whatever is under way.
+        alerts: Returns the open alerts from the store, which include everything notified, even during a cycle.
         spent: The billed hours of the timezone's calendar period of the last of them, and what each category cost in
             them, largest first; None while nothing is known.
-        carry_out: Does what somebody asks for.
-        topics: What else can be asked for.
-        timezone: Whose days and months spend is summed by, and silences end with.
+        carry_out: Carries out a request.
+        topics: Further topics.
+        timezone: The zone of the days and months for spend and for the end of silences.
     """
 
     def __init__(
@@ -77,7 +77,7 @@ class SlackCommands:
         self._timezone = timezone
 
     async def answer(self, text: str, person: str) -> str:
-        """Return the answer to what a person typed behind the command."""
+        """Return the answer to the text after the command."""
         words = text.split()
         try:
             request = self._request(words, person)
@@ -119,7 +119,7 @@ class SlackCommands:
         return "\n".join([*lines, "/alertd help: this list"])
 
     def _unknown(self, words: Sequence[str]) -> str:
-        """Say what was not understood, what was perhaps meant, and what there is."""
+        """Say what was not understood, suggest what was meant, and list what there is."""
         known = [*_LOOKS, *self._topics, *_ASKS, "help"]
         word = words[0]
         if word in known:

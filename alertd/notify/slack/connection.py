@@ -1,8 +1,8 @@
 """
 A connection for exactly one request to Slack, which knows whether the request can have left.
 
-Each attempt gets a fresh one: a kept connection that the other side has closed fails like a lost answer, and would
-turn a message that was never sent into one whose fate is unknown.
+Each attempt gets a new one: a reused connection that the other side has closed fails like a lost answer, and would
+turn a message that was never sent into one with an unknown outcome.
 """
 
 import socket
@@ -20,25 +20,25 @@ from alertd.outgoing.connections import Outgoing
 CONNECT_TIMEOUT_S = 10.0
 TOTAL_TIMEOUT_S = 25.0
 ANSWER_LIMIT_BYTES = 4 * 2**20
-"""A page of a channel's history is the largest answer asked for; one message has at most some 50 KiB."""
+"""Maximum bytes of an answer: the largest is a page of a channel's history, with up to 50 KiB for a message."""
 
 
 @dataclass(slots=True)
 class Exchange:
-    """What became of one request; filled in while it runs."""
+    """The progress of one request, filled in while it runs."""
 
     is_connected: bool = False
-    """The connection stood, TLS included: from here on bytes may have left."""
+    """Whether the connection was established, including TLS: from then on bytes may have been sent."""
     status: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class AnswerTooLong(aiohttp.ClientPayloadError):
-    """The answer exceeds its bound."""
+    """The answer exceeds its limit."""
 
 
 class BoundedResponse(aiohttp.ClientResponse):
-    """Reads no more than the bound, counted after decompression."""
+    """Reads no more than the limit, counted after decompression."""
 
     async def read(self) -> bytes:
         """Return the whole body, or raise AnswerTooLong."""
@@ -54,16 +54,16 @@ class BoundedResponse(aiohttp.ClientResponse):
 
 
 class RedirectRefused(aiohttp.ClientError):
-    """A redirect is not followed: the token must not go elsewhere."""
+    """Redirects are not followed: the token must not be sent elsewhere."""
 
 
 class _SafeResolver(aiohttp.ThreadedResolver):
-    """Looks names up, and passes over addresses that nothing is sent to: a name can hide any."""
+    """Resolves names, and skips forbidden addresses: a name can resolve to any address."""
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
-        """Return the places of a host; an error where none is left."""
+        """Return the addresses of a host; raise if none is left."""
         found = await super().resolve(host, port, family)
         usable = [place for place in found if not is_off_limits(place["host"])]
         if not usable:
@@ -72,7 +72,7 @@ class _SafeResolver(aiohttp.ThreadedResolver):
 
 
 def open_session(exchange: Exchange, outgoing: Outgoing, url: str) -> aiohttp.ClientSession:
-    """Return a session for one request to the host of *url*, which notes in *exchange* how far it got."""
+    """Return a session for one request to the host of *url*, which records its progress in *exchange*."""
 
     async def note_connection(_session: aiohttp.ClientSession, _context: SimpleNamespace, _params: object) -> None:
         exchange.is_connected = True

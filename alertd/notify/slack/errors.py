@@ -1,5 +1,5 @@
 """
-What Slack's answers mean for a message, and what somebody must do about them; pure.
+What Slack's answers mean for a message, and the remedies; pure.
 
 Source of the codes: https://docs.slack.dev/reference/methods/chat.postMessage#errors
 """
@@ -13,7 +13,7 @@ from alertd.core.retry_after import retry_after
 from alertd.notify.base import ConfigurationRefused, ContentRefused, Delivered, NotSent, Outcome, Unknown
 from alertd.notify.text import quoted
 
-# Slack did nothing, and asks to come again.
+# Slack did nothing, and asks for a retry.
 _LATER = {"ratelimited", "rate_limited", "message_limit_exceeded", "request_timeout", "team_added_to_org"}
 
 # "It's possible some aspect of the operation succeeded before the error was raised."
@@ -42,10 +42,10 @@ _CONTENT = {
     "too_many_attachments",
 }
 
-# `invalid_blocks` and `invalid_blocks_format`, and what a Slack might say that does not know a type of block.
+# `invalid_blocks` and `invalid_blocks_format`, and possible answers of a Slack that does not know a type of block.
 _ABOUT_BLOCKS = re.compile(r"(?:invalid|unknown|unsupported)_block(?:s|_|$)")
 
-# Somebody deleted the message, or the workspace lets nobody edit it any more: there is nothing left to put right.
+# The message was deleted, or the workspace no longer allows edits: there is nothing left to correct.
 _UNCHANGEABLE = {"message_not_found", "cant_update_message", "edit_window_closed"}
 
 _BOT_REMEDY = "put the app's current bot token (xoxb-…) into ALERTD_SLACK_BOT_TOKEN or the receiver's bot_token_env"
@@ -102,12 +102,12 @@ def outcome_of_answer(*, status: int, headers: Mapping[str, str], code: str, det
     """
     Return what an answer of the Web API other than "ok" means.
 
-    A code that is not known here blocks the receiver: Slack refused for certain, so nothing went out twice, and a
-    blocked receiver is reported at once and tried again by and by, so nothing is lost.
+    An unknown code blocks the receiver: Slack certainly refused, so nothing is sent twice, and a
+    blocked receiver is reported at once and retried later, so nothing is lost.
 
     Args:
-        code: Slack's `error`; "" when the answer could not be read.
-        detail: What Slack says besides: the scope that is missing, the place in the blocks.
+        code: Slack's `error`; empty if the answer could not be read.
+        detail: Further details from Slack: the missing scope, the place in the blocks.
     """
     said = f"Slack says {code} for {channel}" if code else f"Slack answered {status} for {channel}"
     said += f" ({quoted(detail)})" if detail else ""
@@ -155,7 +155,7 @@ def outcome_of_webhook(*, status: int, headers: Mapping[str, str], body: str) ->
 
 
 def _outcome_of_taken_post(text: str, said: str) -> Outcome:
-    """Return what a webhook's 200 means: Slack's yes is the text `ok`, and many a proxy answers 200 for it."""
+    """Return what a webhook's 200 means: Slack confirms with the text `ok`, and a proxy may answer 200 itself."""
     if text == "ok":
         return Delivered()
     code = _code_of(text)

@@ -1,7 +1,7 @@
 """
-Find a message in Slack by its delivery key, to learn whether an attempt without an answer arrived.
+Finds a message in Slack by its delivery key, to determine whether an attempt without an answer arrived.
 
-It only reads. "Not found" is said only when everything since the given instant was read.
+It only reads. "Not found" is returned only if everything since the given instant was read.
 """
 
 import re
@@ -15,7 +15,7 @@ from alertd.notify.base import CannotLook, Delivered, Lookup, NotFound
 from alertd.notify.slack.blocks import block_id
 
 CLOCK_MARGIN = timedelta(seconds=120)
-"""Slack's clock stamps the messages: look back this much further than ours says."""
+"""Messages have Slack's timestamps, so the search starts this much earlier than our clock says."""
 
 _PAGE = 100
 _PAGES = 10
@@ -25,7 +25,7 @@ _USER_ID = re.compile(r"[UW][A-Z0-9]{5,}")
 
 
 class IncompleteLookup(Exception):
-    """Not everything could be read, so the message's absence proves nothing."""
+    """Not everything could be read, so not finding the message proves nothing."""
 
 
 async def find_message(
@@ -60,7 +60,7 @@ async def find_message(
 
 async def channel_id(client: AsyncWebClient, recipient: str) -> str | None:
     """
-    Return the id of a channel given by id or name, or of the conversation with a person; None when there is none.
+    Return the id of a channel given by id or name, or of the conversation with a person; None if there is none.
 
     Raises:
         IncompleteLookup: The app may not list its private channels, or there are too many channels.
@@ -72,7 +72,7 @@ async def channel_id(client: AsyncWebClient, recipient: str) -> str | None:
         opened = (await client.conversations_open(users=recipient)).get("channel")
         return str(opened["id"]) if isinstance(opened, Mapping) and "id" in opened else None
     name = recipient.removeprefix("#")
-    # Each kind needs a scope of its own; the app may lack the one for private channels.
+    # Each kind needs a separate scope; the app may lack the one for private channels.
     for kind in ("public_channel", "private_channel"):
         try:
             async for channel in _channels(client, kind):
@@ -88,7 +88,7 @@ async def channel_id(client: AsyncWebClient, recipient: str) -> str | None:
 
 
 def _bears(message: Mapping[str, object], key: str) -> bool:
-    """Return whether the key is in the metadata or, which needs no further scope, in a block's id."""
+    """Return whether the key is in the metadata or in a block's id, which needs no further scope."""
     metadata = message.get("metadata")
     payload = metadata.get("event_payload") if isinstance(metadata, Mapping) else None
     if isinstance(payload, Mapping) and payload.get("key") == key:
@@ -135,7 +135,7 @@ async def _channels(client: AsyncWebClient, kind: str) -> AsyncIterator[Mapping[
 async def _paged(
     page: Callable[[str], Awaitable[object]], name: str, *, what: str
 ) -> AsyncIterator[Mapping[str, object]]:
-    """Follow the cursor to the end; a list that is cut short must not pass for the whole."""
+    """Follow the cursor to the end; an incomplete list must not count as complete."""
     cursor = ""
     for _ in range(_PAGES):
         data = await page(cursor)
@@ -150,7 +150,7 @@ async def _paged(
 def _items(data: object, name: str) -> list[Mapping[str, object]]:
     items = data.get(name) if isinstance(data, Mapping) and data.get("ok") is True else None
     if not isinstance(items, list):
-        # An answer without the list is no empty list: the message may be in what is missing.
+        # An answer without the list is not an empty list: the message may be in the missing part.
         raise IncompleteLookup(f"Slack's answer has no {name}")
     return [item for item in items if isinstance(item, Mapping)]
 

@@ -1,7 +1,7 @@
 """
 The Slack notifier: by bot token (threads, and a lookup after a lost answer) or by incoming webhook.
 
-slack-sdk never retries here: its default posts twice after a lost answer. What is due again decides the outbox.
+slack-sdk never retries here, because its default posts twice after a lost answer. The outbox decides about retries.
 """
 
 import asyncio
@@ -51,14 +51,14 @@ DEFAULT_BASE_URL = "https://slack.com/api/"
 EVENT_TYPE = "alertd_notification"
 _CHANNEL_PATTERN = r"^(#?[^\s/,.A-Z<>@#|:]{1,80}|[CGDUW][A-Z0-9]{5,30}|<[#@][^\s>]+>|https://\S+)$"
 _WITHOUT_CHARTS = timedelta(hours=1)
-"""So long no chart is drawn for a workspace that refused one: each would cost a call more."""
+"""Seconds without charts for a workspace that refused one: each would cost another call."""
 _NEWS = frozenset({NotifyReason.RAISED, NotifyReason.ESCALATED})
-"""What the channel must see although it was notified before; the end is news too."""
+"""Reasons whose replies are broadcast to the channel; the end is news too."""
 _THREAD_REF = re.compile(r"([A-Z0-9]+)/([0-9]+\.[0-9]+)")
 
 
 class SlackConfig(ReceiverConfig):
-    """Either channels, posted to with a bot token, or the URL of one incoming webhook."""
+    """Either channels with a bot token, or the URL of one incoming webhook."""
 
     channel: Annotated[
         tuple[Annotated[str, AfterValidator(parse_channel)], ...],
@@ -122,7 +122,7 @@ def payload(
         "unfurl_media": False,
     }
     if envelope.is_plain:
-        # The last resort stands by itself: the thread may be what was refused.
+        # The plain form is not sent to the thread, which may be what was refused.
         return {**arguments, "text": plain(message), "mrkdwn": False}
     arguments |= {
         "text": notification(message),
@@ -131,7 +131,7 @@ def payload(
             envelope.key,
             has_buttons=has_buttons,
             has_chart=has_chart,
-            # Whom a message goes to is notified by the message.
+            # The recipient of a message is notified by the message itself.
             has_mention=has_mention and message.slack_owner != envelope.recipient,
         ),
     }
@@ -147,12 +147,12 @@ def payload(
 def update_payload(
     envelope: Envelope, channel: str, ts: str, *, has_buttons: bool = False, has_chart: bool = True
 ) -> dict[str, object]:
-    """Return the arguments of `chat.update`, with which a message takes the place of a delivered one."""
+    """Return the arguments of `chat.update`, which replaces a delivered message."""
     arguments = payload(replace(envelope, thread_ref=""), has_buttons=has_buttons, has_chart=has_chart)
     kept: dict[str, object] = {
         name: arguments[name] for name in ("text", "blocks", "metadata", "parse") if name in arguments
     }
-    # Without blocks of its own the text would stand below the old ones.
+    # Without new blocks the text would appear below the old ones.
     return {"blocks": [], **kept, "channel": channel, "ts": ts}
 
 
@@ -167,7 +167,7 @@ def webhook_payload(envelope: Envelope, *, has_chart: bool = True, has_mention: 
 
 
 def thread_of(ref: str) -> tuple[str, str] | None:
-    """Return channel id and `ts` of a delivered message, or None when *ref* is none of Slack's."""
+    """Return channel id and `ts` of a delivered message; None if *ref* is not Slack's."""
     match = _THREAD_REF.fullmatch(ref)
     return (match[1], match[2]) if match else None
 
@@ -203,14 +203,14 @@ class SlackNotifier:
         require_safe_url(self._webhook_url or self._base_url, key=None, has_secret=True, context=context)
         self.can_look_up = self.can_edit = self._token is not None
         self.contact = "slack" if self._token else ""
-        # Buttons that nobody listens to would only puzzle.
+        # Buttons without a listener would only confuse.
         self._has_buttons = bool(self._token and context.setting("slack_app_token"))
         self._no_charts_until = 0.0
-        """On the loop's clock."""
+        """Time on the loop's clock."""
 
     @property
     def recipients(self) -> tuple[str, ...]:
-        """Return the channels; the incoming webhook has but one, which has no name here."""
+        """Return the channels; an incoming webhook has only one, without a name."""
         return self._channels or ("",)
 
     async def send(self, envelope: Envelope) -> Outcome:
@@ -232,11 +232,11 @@ class SlackNotifier:
         return await self._with_chart_if_taken(envelope, post)
 
     async def check(self) -> Sequence[str]:
-        """Ask Slack about the token and each channel; an incoming webhook can only be written to."""
+        """Check the token and each channel with Slack; an incoming webhook is write-only."""
         return await self._api.check(self._channels) if self._token else ()
 
     async def edit(self, envelope: Envelope) -> Outcome:
-        """Put the envelope's message in the place of a delivered one, once."""
+        """Replace a delivered message by the envelope's, in one attempt."""
         place = thread_of(envelope.edits)
         if place is None:
             return ContentRefused("Slack did not say where the message is")
@@ -250,10 +250,10 @@ class SlackNotifier:
 
     async def _with_chart_if_taken(self, envelope: Envelope, call: _Call) -> Outcome:
         """
-        Send with the chart drawn; where Slack refuses the content, at once again with the chart as text.
+        Send with the chart as a block; if Slack refuses the content, retry at once with the chart as text.
 
-        What was refused was certainly not posted, so nothing is posted twice. Slack does not say that it was the chart:
-        that shows when the message is taken without, and then none is drawn for an hour.
+        A refused message was certainly not posted, so nothing is posted twice. Slack does not name the chart as the cause:
+        if the message is accepted without it, no chart is sent for an hour.
         """
         now = asyncio.get_running_loop().time()
         if envelope.message.chart is None or envelope.is_plain or now < self._no_charts_until:
@@ -275,7 +275,7 @@ class SlackNotifier:
 
     @cached_property
     def _api(self) -> "SlackApi":
-        # slack-sdk and aiohttp take a quarter of a second to import, which `alertd check` need not wait for.
+        # slack-sdk and aiohttp take a quarter of a second to import, which `alertd check` can do without.
         from alertd.notify.slack.api import SlackApi  # noqa: PLC0415
 
         return SlackApi(
@@ -283,7 +283,7 @@ class SlackNotifier:
         )
 
     async def close(self) -> None:
-        """Do nothing: each attempt closes its own connection."""
+        """Do nothing: every attempt closes its connection."""
 
 
 def _bot_token(config: SlackConfig, context: NotifierContext) -> str:

@@ -1,5 +1,5 @@
 """
-Ask Slack whether messages would arrive: the token, its scopes, and each channel. It only reads.
+Checks with Slack whether messages would arrive: the token, its scopes, and each channel. It only reads.
 
 Source: https://docs.slack.dev/reference/methods/auth.test, conversations.info; the header `x-oauth-scopes`.
 """
@@ -15,7 +15,7 @@ _SCOPES = {
     "channels:read": "a channel cannot be found by its name",
     "channels:history": "a message whose answer was lost may come twice",
 }
-"""What the app must be allowed, and what happens without it."""
+"""Required scopes, and what happens without them."""
 
 
 async def token_faults(client: AsyncWebClient) -> list[str]:
@@ -42,10 +42,10 @@ async def channel_faults(client: AsyncWebClient, recipient: str) -> Sequence[str
     Return why a message to a channel would not arrive.
 
     Raises:
-        SlackApiError: Slack refuses to say.
+        SlackApiError: Slack refuses to answer.
     """
     if recipient.startswith(("U", "W")):
-        # To look a conversation with a person up is to open it.
+        # Looking up a conversation with a person would open it.
         return ()
     try:
         found = await channel_id(client, recipient)

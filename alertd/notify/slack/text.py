@@ -1,7 +1,7 @@
 """
-Text as Slack takes it: how long it counts, how it is escaped and cut. Pure.
+Text for Slack: its length, escaping and cutting. Pure.
 
-Lengths are UTF-16 units of the escaped text: Slack's documents say characters, and this is the strictest reading.
+Lengths are UTF-16 units of the escaped text, the strictest reading of "characters" in Slack's documentation.
 """
 
 import re
@@ -12,18 +12,18 @@ from itertools import chain
 from alertd.core.local_time import Clock, parts_of
 
 _ESCAPES = {"&": "&amp;", "<": "&lt;", ">": "&gt;"}
-# Bold, italics, strike-through, code, emoji, and a quotation at the beginning of a line. Within a word none is style.
+# Bold, italics, strike-through, code, emoji, and a quotation at the start of a line. Within a word none has effect.
 _STYLED = re.compile(r"[*~`]|(?<!\w)_|_(?!\w)|:[\w+-]+:|^\s*>", re.ASCII | re.MULTILINE)
 _BROADCAST = re.compile(r"@(?=(?:here|channel|everyone|group)\b)", re.IGNORECASE)
 
 
 def units(text: str) -> int:
-    """Return how many UTF-16 units a text has: an emoji counts two."""
+    """Return the number of UTF-16 units of a text: an emoji counts two."""
     return len(text) + sum(character > "\uffff" for character in text)
 
 
 def escaped_units(text: str) -> int:
-    """Return how many units a text has once it is escaped."""
+    """Return the number of units of the escaped text."""
     return sum(units(_ESCAPES.get(character, character)) for character in text)
 
 
@@ -31,7 +31,7 @@ def escaped(text: str, limit: int) -> str:
     """
     Escape a text for Slack and cut it to at most *limit* units, never within an escape.
 
-    `@here` and its like are broken by a zero-width blank, should a workspace still parse them.
+    `@here` and similar mentions are broken by a zero-width space, in case a workspace still parses them.
     Source: https://docs.slack.dev/messaging/formatting-message-text#escaping
     """
     return _joined((_ESCAPES.get(character, character) for character in _BROADCAST.sub("@\u200b", text)), limit)
@@ -39,9 +39,9 @@ def escaped(text: str, limit: int) -> str:
 
 def dated(text: str, clock: Clock, limit: int) -> str:
     """
-    Return a text for a `mrkdwn` object whose instants each reader sees by their own clock, cut as `escaped` cuts.
+    Return a text for a `mrkdwn` object that shows instants in each reader's time zone, cut like `escaped`.
 
-    Empty where it holds no instant, or anything that Slack would style: such a text belongs into `plain_text`.
+    Empty if it has no instant, or contains anything that Slack would style: such a text belongs in `plain_text`.
     Source: https://docs.slack.dev/messaging/formatting-message-text#date-formatting
     """
     parts = list(parts_of(text))
@@ -52,7 +52,7 @@ def dated(text: str, clock: Clock, limit: int) -> str:
 
 
 def answer_text(text: str, clock: Clock, limit: int) -> str:
-    """Return an answer for a `text` of Slack, line by line: each reader sees its instants by their own clock."""
+    """Return an answer for a `text` of Slack, line by line, with instants in each reader's time zone."""
     return _joined(chain.from_iterable(_pieces(part, clock) for part in parts_of(text)), limit)
 
 
@@ -69,7 +69,7 @@ def _pieces(part: str | datetime, clock: Clock) -> Iterator[str]:
 
 
 def shortened(text: str, limit: int) -> str:
-    """Cut a text that Slack takes without markup (a chart's) to at most *limit* units."""
+    """Cut a text without markup (a chart's) to at most *limit* units."""
     return _joined(text, limit)
 
 

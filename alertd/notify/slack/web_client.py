@@ -1,7 +1,7 @@
 """
-Slack's Web API, where only Slack's own yes is one.
+Slack's Web API, accepting only Slack's explicit success.
 
-slack-sdk takes whatever is not false for a yes (`"ok": "no"`), and trips over an answer that is no JSON object.
+slack-sdk takes any truthy `ok` for success (`"ok": "no"`), and fails on an answer that is not a JSON object.
 """
 
 from collections.abc import Mapping
@@ -19,10 +19,10 @@ class StrictWebClient(AsyncWebClient):
 
     async def api_call(self, api_method: str, **kwargs: Any) -> AsyncSlackResponse:  # noqa: ANN401 -- passed on
         """
-        Ask once.
+        Make one request.
 
         Raises:
-            SlackApiError: The answer is anything else; `what_slack_said` has it, as far as it is an object.
+            SlackApiError: The answer is anything else; `what_slack_said` has it if it is an object.
         """
         try:
             answer = await super().api_call(api_method, **kwargs)
@@ -35,6 +35,6 @@ class StrictWebClient(AsyncWebClient):
 
 
 def what_slack_said(error: SlackApiError) -> Mapping[str, object]:
-    """Return the object that Slack answered with; an empty one where it answered anything else."""
+    """Return the object in Slack's answer; an empty one for anything else."""
     said = getattr(error.response, "data", error.response)
     return said if isinstance(said, Mapping) else {}
