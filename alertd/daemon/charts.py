@@ -1,4 +1,4 @@
-"""Charts of alerts, from what is known: a rule that cannot draw one takes nothing else with it."""
+"""Charts of alerts: a rule that fails to draw one affects nothing else."""
 
 from collections.abc import Callable
 
@@ -10,12 +10,12 @@ from alertd.log import get_logger
 
 
 def charts(facts: Facts) -> Callable[[Alert, Rule | None], Chart | None]:
-    """Return what draws an alert from what is known."""
+    """Return the function that draws an alert's chart from the facts."""
 
     def chart_of(alert: Alert, rule: Rule | None) -> Chart | None:
         try:
             return rule.chart(facts, alert) if rule is not None else None
-        except (Exception, SystemExit):  # noqa: BLE001 -- as with rules: logged with its trace, the others go on
+        except (Exception, SystemExit):  # noqa: BLE001 -- as with rules: logged with its traceback, the others continue
             get_logger().exception("chart failed", rule=alert.rule)
             return None
 

@@ -1,8 +1,8 @@
 """
-The socket through which commands ask a running daemon for something: a Unix socket beside the database file.
+The socket for requests from commands to a running daemon: a Unix socket beside the database file.
 
-One process writes the store, so acknowledgements and silences go through it. Who may open the socket is decided by
-the file's permissions: the daemon's own user and root. One request and one answer a connection, each a line of JSON.
+One process writes the store, so acknowledgements and silences go through it. Access to the socket is controlled by
+file permissions: the daemon's own user and root. A connection has one request and one answer, each a line of JSON.
 """
 
 import asyncio
@@ -29,11 +29,11 @@ _KINDS: dict[str, type[Acknowledge | AddSilence | ExpireSilence | Act]] = {
 }
 _LONGEST_LINE = 1 << 16
 _LONGEST_PATH = 107
-"""The kernel's own limit for the name of a Unix socket, in bytes."""
+"""The kernel's limit for the path of a Unix socket, in bytes."""
 _READ_S = 10
 _ANSWER_S = 60
 _SHARE = 4
-"""The page has so many times as many connections: more than any script of acknowledgements opens at once."""
+"""Divides the page's limit of connections; still more than any script of acknowledgements opens at once."""
 _FULL = b'{"error": "alertd is answering too many requests at once; nothing was done, try again"}\n'
 _TOO_LONG = b'{"error": "a request to alertd has at most 65,536 bytes; nothing was done"}\n'
 _OWNER_ONLY = 0o600
@@ -42,7 +42,7 @@ Handler = Callable[[Request], Awaitable[RequestOutcome]]
 
 
 def socket_path(database: Path) -> Path:
-    """Return where the socket of a database's daemon is."""
+    """Return the socket's path for a database."""
     return Path(f"{os.path.realpath(database)}.sock")
 
 
@@ -86,7 +86,7 @@ def _why(path: Path, error: OSError) -> str:
 
 
 class _Connections:
-    """Serves each connection of one socket within bounds of time, length and number."""
+    """Serves the connections of a socket within limits of time, length and number."""
 
     def __init__(self, handle: Handler) -> None:
         self._handle = handle
@@ -94,7 +94,7 @@ class _Connections:
         self._trouble = Repeats()
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Read one request, answer it and close the connection; one that asks nothing makes room for the next."""
+        """Read one request, answer it and close the connection; an idle connection makes room for the next."""
         place = self._limit.admit(writer.transport.abort)
         try:
             if place is None:
@@ -112,7 +112,7 @@ class _Connections:
             async with asyncio.timeout(_READ_S):
                 await writer.drain()
         except (OSError, TimeoutError, ValueError) as error:
-            # The asker went away, or is none of ours. What was asked before that is done all the same.
+            # The client is gone, or is not ours. A complete request is carried out anyway.
             self._trouble.warning("control request dropped", error=str(error) or type(error).__name__)
         finally:
             if place is not None:
@@ -121,7 +121,7 @@ class _Connections:
 
 
 async def answer(line: bytes, handle: Handler) -> bytes:
-    """Do what a request asks and return the answer, both in JSON; what cannot be done is an answer too."""
+    """Carry out a request and return the answer, both in JSON; a refusal is an answer too."""
     return msgspec.json.encode(await _answer(line, handle))
 
 
@@ -136,25 +136,25 @@ async def _answer(line: bytes, handle: Handler) -> dict[str, str]:
         outcome = await handle(request)
     except (RequestError, AlertdError) as error:
         return {"error": str(error)}
-    except Exception:  # noqa: BLE001 -- the boundary of a request: a mistake of alertd's own must not leave it unanswered
+    except Exception:  # noqa: BLE001 -- the boundary of a request: an internal error must not leave it unanswered
         get_logger().exception("request failed", kind=type(request).__name__)
         return {"error": "alertd failed at it; its log says why. See `alertd alerts` whether it was done"}
     return {"text": outcome.text}
 
 
 def encode(request: Request) -> bytes:
-    """Return a request in JSON, as `answer` takes it."""
+    """Return a request in JSON, for `answer`."""
     kind = next(name for name, known in _KINDS.items() if isinstance(request, known))
     return msgspec.json.encode({"kind": kind, "request": request})
 
 
 def decode_answer(text: bytes) -> str:
     """
-    Return what the daemon says of what it did.
+    Return the daemon's answer.
 
     Raises:
-        UserError: It cannot be done as asked.
-        ValueError: It is no answer.
+        UserError: It cannot be done as requested.
+        ValueError: It is not a valid answer.
     """
     found = msgspec.json.decode(text, type=dict[str, str])
     if "error" in found:
@@ -163,16 +163,16 @@ def decode_answer(text: bytes) -> str:
 
 
 class NobodyListens(Exception):
-    """No daemon holds this database."""
+    """No daemon is using this database."""
 
 
 async def ask(path: Path, request: Request) -> str:
     """
-    Let the daemon do what is asked and return what it says of it.
+    Send a request to the daemon and return its answer.
 
     Raises:
         NobodyListens: There is no daemon.
-        UserError: It cannot be done as asked, or this user may not ask.
+        UserError: It cannot be done as requested, or this user has no access.
         StoreError: The daemon did not answer.
     """
     try:

@@ -1,4 +1,4 @@
-"""What `/alertd` in Slack says of budgets, bills, balances, what runs, and the daemon itself; as of the last poll."""
+"""Answers of `/alertd` in Slack about budgets, bills, balances, what runs, and the daemon, as of the last poll."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 def topics(app: App) -> dict[str, Topic]:
-    """Return what can be asked for, by its word."""
+    """Return the topics by their words."""
     answers = _Answers(app)
     return {
         "running": Topic(help="what runs now and what it costs an hour", answer=answers.running),

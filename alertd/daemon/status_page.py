@@ -1,4 +1,4 @@
-"""Puts the HTTP server of one daemon together, for the service and for the demo."""
+"""Assembles the HTTP server of a daemon, for the service and the demo."""
 
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -20,7 +20,7 @@ from alertd.web.server import Endpoints, serve
 from alertd.web.session import Sessions
 
 _TURN_S = 0.001
-"""A fifth of Python's own: so long a thread that computes keeps the interpreter from the one that answers."""
+"""The interpreter's switch interval in seconds, below the default, so that computing threads delay answers less."""
 
 
 @asynccontextmanager
@@ -36,15 +36,15 @@ async def serve_page(
     Serve the status page, health, metrics and JSON while the block runs; yield the port.
 
     Args:
-        carry_out: Does what somebody asks for on the page.
-        stuck: Says which parts of the daemon do not move any more.
+        carry_out: Carries out requests from the page.
+        stuck: Returns which parts of the daemon no longer make progress.
         now: The time.
 
     Raises:
-        SettingsError: The address is taken or not this host's.
+        SettingsError: The address is in use or not this host's.
     """
     settings, gateway = app.settings, app.gateway
-    # Polls judge and read in threads of their own: who waits for a page waits for each turn of theirs.
+    # Polls judge and read in their own threads: a page waits for each of their switch intervals.
     sys.setswitchinterval(_TURN_S)
     database = parse_database_url(settings.store_url())
 

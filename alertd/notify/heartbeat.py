@@ -1,7 +1,7 @@
 """
-Ping a dead man's switch, and say whether it heard.
+Ping a dead man's switch, and report whether the ping arrived.
 
-Whoever listens raises the alarm when pings stay away, so a ping that went elsewhere must not pass for one that arrived.
+The service raises the alarm when pings stop, so a ping that went elsewhere must not count as arrived.
 """
 
 import asyncio
@@ -19,21 +19,21 @@ from alertd.outgoing.connections import Outgoing
 _DEADLINE_S = 30.0
 _TIMEOUT = httpx.Timeout(10.0)
 _UNHEARD = ("ok (not found)", "ok (rate limited)")
-"""What Healthchecks answers with status 200 to a ping that it does not count: https://healthchecks.io/docs/http_api/."""
+"""Healthchecks' answer, with status 200, to a ping that it does not count: https://healthchecks.io/docs/http_api/."""
 
 
 async def send_heartbeat(url: str, outgoing: Outgoing) -> None:
-    """Ping once; that it did not arrive is logged, without the URL, which is a secret."""
+    """Ping once; a failure is logged without the URL, which is secret."""
     try:
         error = await ping(url, outgoing)
-    except Exception as fault:  # noqa: BLE001 -- whatever is wrong, the poll went well; a trace may hold the URL
+    except Exception as fault:  # noqa: BLE001 -- the poll itself succeeded; a traceback may hold the URL
         error = type(fault).__name__
     if error:
         get_logger().warning("heartbeat not delivered", error=error)
 
 
 async def ping(url: str, outgoing: Outgoing) -> str:
-    """Ask for the URL once; return what went wrong, without the URL, which is a secret; empty where it arrived."""
+    """Request the URL once; return the failure without the URL, which is secret; empty on success."""
     parts = split_http_url(url)
     if parts is None:
         return "ALERTD_HEARTBEAT_URL is not an http(s) URL"
