@@ -194,7 +194,7 @@ class Intake:
     async def _judge_meanwhile(
         self, tasks: set[asyncio.Task[None]], readings: Sequence[_Reading], judge: JudgeMeanwhile
     ) -> None:
-        """Have the received bills judged while waiting for the rest, so that a silent account delays only its own alerts."""
+        """Have the received bills judged while waiting for the rest, so that a silent account delays no others."""
         loop = asyncio.get_running_loop()
         began, judge_after, has_news = loop.time(), _JUDGED_AFTER_S, False
         while tasks:

@@ -86,7 +86,7 @@ async def poll(app: App, *, everything: bool = False, next_at: datetime | None =
 
 
 async def _ask_time(accounts: Iterable[BillSource]) -> None:
-    """Query the API of every account for its time; an account that does not answer is noticed when its bills are read."""
+    """Query the API of every account for its time; a silent account is noticed when its bills are read."""
 
     async def ask(source: BillSource) -> None:
         with suppress(ApiError):

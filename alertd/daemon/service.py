@@ -106,7 +106,7 @@ class Service:
     def _start_tasks(self) -> None:
         tasks = self._tasks
         self._repeat("poll", self._poll, every=self._app.settings.poll_interval, asked=self._poll_asked)
-        # Started after the poll, so that the poll takes its turn first: a missed report should describe the current state.
+        # Started after the poll, which takes its turn first: a missed report should describe the current state.
         self._repeat("reports", self._report, every=_REPORTS_EVERY, asked=self._reports_asked)
         self._repeat("mirroring", self._app.mirroring.mirror, every=MIRROR_EVERY)
         self._repeat("maintenance", self._maintain, every=_MAINTAIN_EVERY, asked=self._maintain_asked)
@@ -157,7 +157,7 @@ class Service:
 
     @asynccontextmanager
     async def _requests(self) -> AsyncIterator[None]:
-        """Accept the requests of commands: by a socket beside the database file, else by a table; none for an in-memory database."""
+        """Accept the requests of commands: by a socket beside the file, else by a table; none in memory."""
         database = parse_database_url(self._app.settings.store_url())
         if database is None or isinstance(database, PostgresUrl):
             if database is not None:
@@ -190,7 +190,7 @@ class Service:
             await self._reloader.close()
 
     async def _spent(self, period: Period) -> tuple[HourRange, Sequence[tuple[str, Usd]]] | None:
-        """Return the cost of each category in the current calendar period, largest first; None before the first read."""
+        """Return the cost of each category in the current period, largest first; None before the first read."""
         cycle, now = self._app.cycle, self._app.time.now()
         data = (await cycle.held()).data(View.USAGE, now, cycle.plan.settle_delay)
         span = period_so_far(data, period, self._timezone())

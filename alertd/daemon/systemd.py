@@ -60,7 +60,7 @@ class ServiceManager:
         self._send(f"STATUS={text}")
 
     def judged(self, stuck: tuple[str, ...]) -> None:
-        """Report that the service is alive, or what is stuck; the manager restarts a service that is stuck for too long."""
+        """Report that the service is alive, or what is stuck; the manager restarts what is stuck for too long."""
         if stuck:
             self.status(f"stuck: {'; '.join(stuck)}")
         elif self._watchdog_s:

@@ -83,7 +83,7 @@ class Timekeeper:
         """Note the start of the newest received bill: the time cannot be long before or after it."""
 
     def record(self) -> ClockRecord:
-        """Return what another process needs to know about the system's clock; None if this source says nothing about it."""
+        """Return what another process needs to know about the system's clock; empty if unknown."""
         return ClockRecord()
 
 

@@ -1,8 +1,8 @@
 """
 The Alertmanager notifier: sends the alerts' state, and leaves grouping, silences and people to Alertmanager.
 
-Alertmanager keeps alerts in memory only, until their `endsAt`; so firing alerts are repeated every minute (`mirror`), with
-an end far enough in the future that a stop of alertd ends nothing.
+Alertmanager keeps alerts in memory only, until their `endsAt`; so firing alerts are repeated every minute (`mirror`),
+with an end far enough in the future that a stop of alertd ends nothing.
 
 Source: https://github.com/prometheus/alertmanager/blob/main/api/v2/openapi.yaml, postableAlerts
 """
@@ -128,8 +128,8 @@ def payload(envelope: Envelope, *, labels: dict[str, str], now: datetime) -> lis
     """
     Return the alerts to post.
 
-    An alert is identified by its labels. If they were different when it was sent, as after a rise in severity, the one sent
-    is ended too; a resolved notification ends the alert that was notified.
+    An alert is identified by its labels. If they were different when it was sent, as after a rise in severity, the
+    one sent is ended too; a resolved notification ends the alert that was notified.
 
     Args:
         labels: Added to each alert.

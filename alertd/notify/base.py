@@ -295,7 +295,7 @@ class Checkable(Protocol):
 
     async def check(self) -> Sequence[str]:
         """
-        Return what would prevent messages from arriving, with the remedy, as far as the receiver says; empty if nothing.
+        Return what would prevent messages from arriving, with the remedy, as far as it is known; empty if nothing.
 
         Never raises: an unreachable server is one of the answers.
         """

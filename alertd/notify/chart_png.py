@@ -169,7 +169,7 @@ def _rgb(colour: Colour) -> bytes:
 
 
 def _encoded(pixels: Pixels) -> bytes:
-    """Return the picture as a PNG file; each row is stored as its difference from the one above, which is mostly zero."""
+    """Return the picture as a PNG file; rows are stored as differences from the row above, mostly zero."""
     height, width = pixels.shape
     filtered = np.full((height, width + 1), 2, np.uint8)
     filtered[:, 1:] = np.diff(pixels, axis=0, prepend=np.zeros((1, width), np.uint8))

@@ -1,7 +1,7 @@
 """
 What an HTTP answer means for a delivery.
 
-A status alone proves little: proxies, sign-in pages and gateways answer 200 although the receiver never saw the request.
+A status alone proves little: proxies, sign-in pages and gateways answer 200 for receivers that never saw the request.
 """
 
 import json

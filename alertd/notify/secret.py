@@ -1,9 +1,9 @@
 """
 Secrets referenced by a rules file, through environment variables or files.
 
-Whoever edits the rules chooses where messages and keys are sent. So a rules file needs its own secrets: alertd's settings
-and their files, and the passwords of its store and proxies, must not be referenced, except the one that a key
-uses by default.
+Whoever edits the rules chooses where messages and keys are sent. So a rules file needs its own secrets: it must not
+refer to alertd's settings and their files, or to passwords of the store and proxies, except the one that a key uses by
+default.
 """
 
 import os

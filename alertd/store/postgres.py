@@ -62,7 +62,7 @@ _NUMBER = "SELECT pg_current_xact_id()::text"
 _COPIED_AT_ONCE = 64
 """Rows fetched at a time; a block of 10,000 cells has 120 kB."""
 _IN_DOUBT_S = 20.0
-"""Seconds for which the outcome of a commit with a lost answer is queried; the server ends such a session within 10 s."""
+"""Seconds to query the outcome of a commit with a lost answer; the server ends such a session within 10 s."""
 _AGAIN_S = 0.5
 
 

@@ -38,7 +38,7 @@ def _firing_reason(move: Move, now: datetime) -> NotifyReason | None:
     if after.notified_severity is None or after.severity > after.notified_severity:
         return NotifyReason.RAISED
     if move.rule is not None and after.acknowledged_by is None and not move.rule.is_event(after):
-        # If both are due, the repeat goes first: otherwise the escalation's receivers would get it too, right afterwards.
+        # If both are due, the repeat goes first: else the escalation's receivers would get it right afterwards.
         if _is_repeat_due(after, move.rule, now):
             return NotifyReason.REPEAT
         if _is_escalation_due(after, move.rule, now):

@@ -1,8 +1,8 @@
 """
 The life of an alert: `pending → firing → resolved`.
 
-The most important rule: incomplete data may begin an alert or raise its severity, but never ends or lowers one. Only the
-end of a calendar period ends an alert whatever the data, because the alert was about that period.
+The most important rule: incomplete data may begin an alert or raise its severity, but never ends or lowers one. Only
+the end of a calendar period ends an alert whatever the data, because the alert was about that period.
 """
 
 from collections.abc import Collection, Iterable, Mapping

@@ -57,7 +57,7 @@ class Mutes:
         return Muted(kind=MuteKind.INHIBITION, id=source.fingerprint, by=source.rule, comment=source.headline)
 
     def is_outspent(self, alert: Alert) -> bool:
-        """Return whether an alert has spent the further amount that ends its silence without a notification of it yet."""
+        """Return whether an alert has spent the amount that ends its silence without a notification of it yet."""
         if not self._silences or alert.state is not AlertState.FIRING or alert.acknowledged_by is not None:
             return False
         labels = matchable(alert)

@@ -56,6 +56,6 @@ def quiet_until(hours: Iterable[QuietHours], now: datetime) -> datetime | None:
 
 
 def is_always_quiet(hours: Iterable[QuietHours]) -> bool:
-    """Return whether quiet hours leave no gap in a week without clock changes, so that messages would wait for a week."""
+    """Return whether quiet hours leave no gap in a week without clock changes: messages would wait for a week."""
     until = quiet_until(hours, _SOME_MONDAY)
     return until is not None and until - _SOME_MONDAY >= 7 * _DAY

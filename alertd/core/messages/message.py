@@ -113,7 +113,7 @@ class Message:
     line_urls: tuple[str, ...] = ()
     """Links of the first of `lines`, http or https, in order; empty for a line without one."""
     lines_below: int = 0
-    """Number of lines at the end of `lines` that are shown below chart and contributors: why, what to do, what is missing."""
+    """Number of last `lines` shown below chart and contributors: why, what to do, what is missing."""
     lines_of_people: int = 0
     """Number of lines at the end of `first_lines` about people's requests: acknowledged, silenced, stopped."""
     fields: tuple[Field, ...] = ()

@@ -30,7 +30,7 @@ def present_state(
     notified: Iterable[AlertFacts], alerts: Iterable[Alert | None], now: datetime
 ) -> tuple[AlertFacts, ...]:
     """
-    Return the sent data of alerts that still fire, and with their end of those that ended recently, without earlier episodes.
+    Return the sent data of alerts that still fire, and of those that ended recently; no earlier episodes.
 
     Args:
         alerts: Alerts with the same fingerprints in the same order; None if no longer known.

@@ -115,7 +115,7 @@ class Delivery:
         return True
 
     async def heads(self) -> frozenset[tuple[int, int]]:
-        """Return (entry, attempts made) of the due heads of lanes; a lane whose head does not change makes no progress."""
+        """Return (entry, attempts made) of the due heads of lanes; an unchanged head means no progress."""
         first = ready(await self._known_entries(), self._now()).values()
         return frozenset((entry.id, entry.attempts) for entry in first)
 
@@ -199,7 +199,7 @@ class Delivery:
             await asyncio.sleep(min(max(wait_s, 0.0), _LONGEST_NAP_S))
 
     def _running(self) -> bool:
-        """Collect finished attempts and return whether any is still running; a failed one does not block other lanes."""
+        """Collect finished attempts and return whether any is still running; failures do not block other lanes."""
         for lane in [lane for lane, task in self._busy.items() if task.done()]:
             task = self._busy.pop(lane)
             fault = None if task.cancelled() else task.exception()
@@ -242,8 +242,8 @@ class Delivery:
         """
         Release entries whose claim was stored although the store reported a failure: they were not sent.
 
-        Entries that may have been sent in an attempt that failed half-way become unknown, as after a crash. Nothing would touch
-        either before the next start. Every attempt that is really under way has a busy lane.
+        Entries that may have been sent in an attempt that failed half-way become unknown, as after a crash. Otherwise
+        both kinds would wait for the next start. Every attempt that is really under way has a busy lane.
         """
         sending = [entry for entry in entries if entry.state is EntryState.SENDING]
         unsent = [entry for entry in sending if (entry.receiver, entry.recipient) not in self._busy]

@@ -91,7 +91,7 @@ class SlackApi:
         return outcome_of_webhook(status=exchange.status or 0, headers=exchange.headers, body=said)
 
     def _failure(self, exchange: Exchange, error: Exception) -> Outcome:
-        """Return the outcome of an exchange without an answer: nothing can have been sent before the connection was made."""
+        """Return the outcome of an exchange without an answer: nothing can be sent without a connection."""
         if exchange.is_connected:
             return Unknown(f"Slack's answer was lost: {self._why(error)}")
         return NotSent(f"cannot reach Slack: {self._why(error)}")

@@ -252,7 +252,7 @@ class SlackNotifier:
         """
         Send with the chart as a block; if Slack refuses the content, retry at once with the chart as text.
 
-        A refused message was certainly not posted, so nothing is posted twice. Slack does not name the chart as the cause:
+        A refused message was certainly not posted, so nothing is posted twice. Slack does not name the cause:
         if the message is accepted without it, no chart is sent for an hour.
         """
         now = asyncio.get_running_loop().time()
