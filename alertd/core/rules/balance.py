@@ -1,8 +1,8 @@
 """
 `balance`: what an account can still spend, and how long that lasts; one alert per account carries both.
 
-A balance is reached from above. One that could not be read holds an alert and never ends, lowers or begins one; bills
-that could not be read may hide spend, so a runway that is short already fires, and one that looks long ends nothing.
+Limits are reached from above. A balance that could not be read holds an alert, but never begins, lowers or ends one.
+Bills that could not be read may hide spend: a runway that is already short fires, one that seems long ends nothing.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -46,15 +46,15 @@ _DAY = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scene:
-    """What is known of one account."""
+    """The data about one account."""
 
     runway: Runway
     query: SpendQuery
     window: HourRange | None
-    """The hours whose spend counts; None where no bill was read yet."""
+    """The hours whose spend counts; None if no bill was read yet."""
     gaps: tuple[Gap, ...]
     unread: str
-    """Why the balance could not be read now; empty where it was."""
+    """Why the balance could not be read now; empty if it was read."""
 
     @property
     def balance(self) -> Balance:
@@ -122,7 +122,7 @@ class BalanceRule(Rule):
 
     @property
     def metrics(self) -> frozenset[Metric]:
-        """The one metric that the pace is of."""
+        """The metric from which the pace is calculated."""
         return frozenset({self.metric})
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
@@ -138,11 +138,11 @@ class BalanceRule(Rule):
         return samples
 
     def left_out(self, facts: Facts, group: Labels) -> str:  # noqa: ARG002 # the account says it
-        """Say that the account is none that the rule watches."""
+        """Return why the account is not watched by the rule; empty if it is."""
         return "" if self.account.matches(dict(group)[self.GROUP[0]]) else NOT_MATCHED
 
     def counted(self, facts: Facts, alert: Alert) -> Billed | None:
-        """Return how far the account's balance fell since the alert began."""
+        """Return how far the account's balance has fallen since the alert began."""
         balance = facts.balances.get(dict(alert.group)[self.GROUP[0]])
         return count_fall(alert.billed, balance.available) if balance is not None else alert.billed
 
@@ -153,7 +153,7 @@ class BalanceRule(Rule):
                 self._edges(facts, account)
 
     def runways(self, facts: Facts) -> list[Runway]:
-        """Return how long the balance of each account lasts that this rule is about."""
+        """Return the runway of each account that this rule watches and whose balance was ever read."""
         return [
             self._scene(facts, balance).runway
             for account, balance in sorted(facts.balances.items())
@@ -185,12 +185,12 @@ class BalanceRule(Rule):
         )
 
     def _edges(self, facts: Facts, account: str) -> Edges | None:
-        """Return through which hour an account's pace is known, None where no bill of it was read yet."""
+        """Return through which hour an account's pace is known; None if none of its bills was read yet."""
         keys = facts.data.select(Patterns((account,)), _BY_THE_HOUR)
         return edges_of(facts.spend, facts.data, _query(account), keys) if facts.data.edge(keys) is not None else None
 
     def _renewals(self, facts: Facts, balance: Balance) -> tuple[Renewal, ...]:
-        """Return what falls due again of the account's subscriptions, soonest first."""
+        """Return the renewals of the account's subscriptions, soonest first."""
         own = [term for term in facts.terms if term.account == balance.account]
         last = balance.read_at + timedelta(days=LONGEST_DAYS)
         due = [
@@ -211,9 +211,9 @@ class BalanceRule(Rule):
     def _sample(self, facts: Facts, scene: _Scene, group: Labels) -> Sample:
         available, runway = self._floors(scene)
         part = Fraction(self.resolve_below)
-        # It ends only when the runway is long enough at what is expected to be billed, too.
+        # It ends only when the runway is also long enough at the spend expected to be billed.
         held = worst((available.held(part), runway.held(part)))
-        # A credit that is missing would make the runway longer than it looks; the balance itself it does not touch.
+        # With a missing credit, the runway would be longer than it seems; the balance itself is not affected.
         is_short = runway.reached() if not any(gap.may_hide_credit for gap in scene.gaps) else None
         unit, value, thresholds = self._told(scene, available, runway, held)
         needs_spend = bool(runway.limits)
@@ -240,7 +240,7 @@ class BalanceRule(Rule):
     def _told(
         self, scene: _Scene, available: Floor, runway: Floor, held: Severity | None
     ) -> tuple[Unit, Decimal, tuple[tuple[Severity, Decimal], ...]]:
-        """Return unit, value and thresholds of the way that holds the severity: USD where both do, or neither."""
+        """Return unit, value and thresholds of the limit that holds the severity; in a tie the balance's, if any."""
         days = scene.runway.days
         part = Fraction(self.resolve_below)
         is_reached_by_runway = runway.reached() == held and available.reached() != held
@@ -262,7 +262,7 @@ class BalanceRule(Rule):
 
 
 def _query(account: str) -> SpendQuery:
-    """What is paid for a fixed term is no pace; it falls due again at the term's end."""
+    """Return the query for the pace: all but subscriptions, which fall due again at the end of their term."""
     return SpendQuery(filters=(("category", _BY_THE_HOUR),), accounts=frozenset({account}))
 
 
@@ -279,7 +279,7 @@ def _days(limit: timedelta) -> Fraction:
 
 
 def _reached_by(available: Floor, runway: Floor) -> tuple[tuple[str, str], ...]:
-    """Return the fact that says which ways reached which severity; nothing where none did."""
+    """Return the fact that names the limits that were reached and their severities; nothing if there are none."""
     texts = []
     for floor in (available, runway):
         severity = floor.reached()

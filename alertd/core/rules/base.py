@@ -1,8 +1,8 @@
 """
-All that a rule type needs, from one place: rule types of other packages import from here and nowhere else in core.
+Everything that a rule type needs, in one place: rule types in other packages import nothing else from core.
 
-The names below stay; what they stand for is described where they are defined. `SpendRule` is the base of rule types
-that compare hourly spend: it brings the filters, `group_by`, `metric` and `view`.
+The names below are stable; each is documented where it is defined. `SpendRule` is the base of rule types that compare
+hourly spend: it provides the filters, `group_by`, `metric` and `view`.
 """
 
 from alertd.core.alert import Alert, Sample, Unit

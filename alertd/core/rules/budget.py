@@ -1,4 +1,4 @@
-"""`budget`: what a group has spent of an amount for a calendar period, how fast, and what the period will end at."""
+"""`budget`: how much of its amount for a calendar period a group has spent, how fast, and the forecast for the end."""
 
 from collections.abc import Collection, Iterator
 from datetime import datetime
@@ -45,11 +45,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NEARLY = 1 - 1e-9
-"""Floats are compared with so much room: what comes this near to a limit is compared exactly."""
+"""Margin of comparisons between floats: a value this close to a limit is compared exactly."""
 _RATE = 3
-"""The last of the criteria."""
+"""Index of the rate, the last of the criteria."""
 _NAMED = 5
-"""So many groups without an amount are named, the others counted."""
+"""Maximum number of groups without an amount that are named; the others are counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +65,7 @@ class BudgetRule(WatchedBudget):
     ADVICE: ClassVar[str] = "Look at what spends most: stop or slow what is not needed, or raise the budget."
 
     def restated(self, facts: Facts, alert: Alert, as_of: datetime) -> Decimal | None:
-        """Return the share of the budget that was spent from the alert's period's beginning to an earlier data edge."""
+        """Return the share of the budget spent from the start of the alert's period to an earlier data edge."""
         if alert.period_start is None:
             return None
         of_view = facts.of(self.view)
@@ -83,7 +83,7 @@ class BudgetRule(WatchedBudget):
         return start_of(self._period_of(hour_of(alert.period_start)).hours.end)
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
-        """Return what was spent since the alert's period began, against the budget and its thresholds."""
+        """Return the spend since the alert's period began, against the budget and its thresholds."""
         if alert.period_start is None:
             return None
         facts = facts.of(self.view)
@@ -112,7 +112,7 @@ class BudgetRule(WatchedBudget):
     def judge_groups(
         self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
     ) -> Iterator[Sample]:
-        """Judge each group's budget of the period to which the last billed hour belongs."""
+        """Judge each group's budget for the period that all of the group's streams have reached."""
         yield from unmoved.kept(watched)
         anew = [group for group in watched if group not in unmoved.samples]
         for scene in self._scenes(facts, edges, watched):
@@ -121,9 +121,9 @@ class BudgetRule(WatchedBudget):
     def _samples(self, scene: Scene, watched: Collection[Labels], unmoved: Unmoved) -> Iterator[Sample]:
         mine = [group for group in watched if scene.is_of(group)]
         groups = self._worth_a_look(scene, unmoved) | set(mine)
-        # In the order of the sums, then of the watched, so that one evaluation is like another.
+        # Ordered like the sums, then like *watched*, so that evaluations are reproducible.
         ordered = [g for g in dict.fromkeys((*scene.sums.groups, *mine)) if g in groups] if groups else []
-        # Where nothing is decided by a forecast, it is only shown.
+        # Without limits for the forecast it decides nothing and is only shown.
         is_asked = bool(self.forecast) or scene.facts.is_explained
         forecasts = forecasts_of(scene, ordered, min_history=self.min_history) if is_asked else {}
         for group in ordered:
@@ -138,11 +138,11 @@ class BudgetRule(WatchedBudget):
                 yield self._sample(scene, group, standing, criteria)
 
     def closing(self, facts: Facts, alert: Alert) -> Sample | None:
-        """Return what the period came to that an alert is about."""
+        """Return the last sample for the period that an alert is about."""
         facts = facts.of(self.view)
         if alert.period_start is None or self.edge(facts.data) is None:
             return None
-        # How fast it is spent now says nothing of a period that is over.
+        # The present rate says nothing about a period that has ended.
         period = self._period_of(hour_of(alert.period_start))
         scene = self._scene(facts, self.edges(facts), period, None, members=None)
         standing = self._standing(scene, alert.group, None)
@@ -150,9 +150,9 @@ class BudgetRule(WatchedBudget):
 
     def standings(self, facts: Facts) -> Standings:
         """
-        Return where the budget of every group stands that was charged in the present period.
+        Return the budget standings of every group that was charged in the current period.
 
-        Groups whose amount is not known are left out, see `undecided`.
+        Groups without a known amount are left out, see `undecided`.
         """
         now = self.stands_on(facts)
         _, known = self._stood[0]
@@ -161,7 +161,7 @@ class BudgetRule(WatchedBudget):
         return Standings(scenes, self._stand, self._rest_of, known)
 
     def stands_on(self, facts: Facts) -> Ground:
-        """Return what the standings rest on: while nothing moves the same object."""
+        """Return what the standings are based on: the same object as long as nothing changes."""
         facts = facts.of(self.view)
         moment = moment_of(facts.spend, facts.data)
         before, known = self._stood[0] if self._stood else (None, {})
@@ -180,7 +180,7 @@ class BudgetRule(WatchedBudget):
 
     @cached_property
     def _stood(self) -> list[tuple[Ground, dict[Labels, GroupStanding]]]:
-        """On what the standings rested the last time, and those that were asked for; empty before the first."""
+        """The last basis of the standings, and those worked out on it so far; empty before the first call."""
         return []
 
     def _stand(self, scene: Scene, groups: list[Labels]) -> dict[Labels, GroupStanding]:
@@ -196,7 +196,7 @@ class BudgetRule(WatchedBudget):
         return forecast_of_all(scene, numbers, min_history=self.min_history)
 
     def undecided(self, facts: Facts) -> tuple[str, ...]:
-        """Return why groups have no budget in the present period, a sentence for each reason; nothing where all do."""
+        """Return why groups have no budget in the current period, one sentence per reason; empty if all have one."""
         facts = facts.of(self.view)
         if self.amount is not Moving.LAST_PERIOD or self.edge(facts.data) is None:
             return ()
@@ -217,10 +217,10 @@ class BudgetRule(WatchedBudget):
         whom = f" of {format_list(names)}" if names else ""
         return f"Nothing is decided{whom} in {scene.period.title}: nothing was spent in {before}, which is the amount"
 
-    # --- which groups, and where they stand -------------------------------------------------------------------------
+    # --- which groups, and their standings --------------------------------------------------------------------------
 
     def _worth_a_look(self, scene: Scene, unmoved: Unmoved) -> set[Labels]:
-        """Return every group that moved and may reach a severity, by a pass over the sums; and perhaps some more."""
+        """Return every changed group that may reach a severity, and possibly others, in one pass over the sums."""
         elapsed = Fraction(len(scene.window), len(scene.period.hours))
         groups, hours = scene.sums.groups, len(scene.period.hours)
         budgets = scene.amounts.values(groups)
@@ -241,7 +241,7 @@ class BudgetRule(WatchedBudget):
         return {group for group in found if scene.is_of(group) and group not in unmoved.samples}
 
     def _standing(self, scene: Scene, group: Labels, forecast: Forecast | None) -> Standing | None:
-        """Return where a group's budget stands, None where it has none."""
+        """Return the standing of a group's budget; None if it has no amount."""
         budget = scene.amounts.of(group)
         if budget is None:
             return None
@@ -259,7 +259,7 @@ class BudgetRule(WatchedBudget):
             amount_text=scene.amounts.text(group),
         )
 
-    # --- what it means ----------------------------------------------------------------------------------------------
+    # --- criteria and samples ---------------------------------------------------------------------------------------
 
     def _criteria(self, standing: Standing) -> tuple[Criterion, ...]:
         now, by_end = standing.planned_share, standing.planned_forecast_share
@@ -275,12 +275,12 @@ class BudgetRule(WatchedBudget):
         )
 
     def _sure(self, standing: Standing, criteria: tuple[Criterion, ...]) -> tuple[Criterion, ...]:
-        """Return the ways of which a severity may begin."""
-        # A credit that may be missing before the period lowers the windows that reach there, and nothing else.
+        """Return the criteria by which a severity may begin."""
+        # A credit that may be missing before the period would lower only the rate windows that reach back there.
         return criteria[:_RATE] if any(gap.may_hide_credit for gap in standing.rates.gaps) else criteria
 
     def _sample(self, scene: Scene, group: Labels, standing: Standing, criteria: tuple[Criterion, ...]) -> Sample:
-        # It is lowered and resolved only when what is expected is below the line too.
+        # It is lowered and resolved only when the expected spend is below the line too.
         is_missed = standing.expected != standing.spent or standing.rates.is_lagging
         is_held = is_missed or standing.rates.is_held
         expected = self._criteria(standing.as_expected) if is_held else criteria
@@ -320,7 +320,7 @@ class BudgetRule(WatchedBudget):
         )
 
     def _without(self, scene: Scene, group: Labels) -> Sample:
-        """Return what there is to say of a group that has no amount: it spent nothing in the period before."""
+        """Return the sample of a group without an amount: no spend of it is known in the previous period."""
         unknown, spent = scene.amounts.gaps(group), scene.sums.of(group)
         why = scene.amounts.gap_text or f"nothing was spent in {self._before_of(scene.period).title}"
         who = group_name(group, scene.facts.owners)
@@ -342,7 +342,7 @@ class BudgetRule(WatchedBudget):
         )
 
     def _fast(self, standing: Standing) -> str:
-        """Return the clause that says how fast a budget is spent, empty where no limit is reached."""
+        """Return the clause about how fast a budget is being spent; empty if no rate limit is reached."""
         if not self.burn:
             return ""
         severity = self._criteria(standing)[_RATE].highest()

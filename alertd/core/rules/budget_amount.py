@@ -1,4 +1,4 @@
-"""What a budget allows each group in one period: what is written, or what was spent in the period before."""
+"""What a budget allows each group in one period: the amount in the rules file, or the spend of the previous period."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import field
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _NAMED_BY = (("owner", ("owner", "owner_name")), ("team", ("team",)))
-"""For each key of `group_by` that `amounts` can name, the labels that hold what it may be called."""
+"""The keys of `group_by` whose groups `amounts` can name, each with the labels that hold these names."""
 
 
 class Moving(StrEnum):
-    """An amount that no file can hold: it is another one in each period."""
+    """An amount that cannot be written as a number, because it changes with each period."""
 
     LAST_PERIOD = "last_period"
 
@@ -37,13 +37,13 @@ Amount = Usd | Moving
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastSpend:
-    """What every group spent in the period before: its amount in this one, grown."""
+    """What every group spent in the previous period; times *grow*, it is the amount for this one."""
 
     period: CalendarPeriod
     sums: GroupSums
     grow: Fraction
     gaps: tuple[Gap, ...]
-    """What is not stored of it: then it decides nothing."""
+    """What is missing of that period; if anything is, the amounts decide nothing."""
 
     @classmethod
     def of(
@@ -55,7 +55,7 @@ class LastSpend:
         period: CalendarPeriod,
         grow: Fraction,
     ) -> "LastSpend":
-        """Sum up a period that is over."""
+        """Sum up a period that has ended."""
         gaps = facts.data.gaps(categories, period.hours)
         if not gaps and period.hours.start < facts.spend.span.start:
             since = format_instant(start_of(facts.spend.span.start))
@@ -63,13 +63,13 @@ class LastSpend:
         return cls(period=period, sums=facts.spend.sums(query, metric, period.hours), grow=grow, gaps=gaps)
 
     def amount(self, group: Labels) -> Usd | None:
-        """Return the amount of a group, None where it spent nothing."""
+        """Return the amount of a group; None if it spent nothing."""
         grown = round(self.sums.of(group) * self.grow)
         return Usd(grown) if grown > 0 else None
 
     @property
     def gap_text(self) -> str:
-        """Why nothing is decided; empty where the period is complete."""
+        """Why nothing is decided; empty if the period is complete."""
         if not self.gaps:
             return ""
         return (
@@ -82,15 +82,15 @@ class PeriodAmounts:
     """The amounts of one budget in one period."""
 
     shared: Usd | LastSpend
-    """Of every group that has none of its own."""
+    """The amount of every group without its own."""
     singles: Mapping[str, Usd] = field(default_factory=dict)
-    """By the owner's id or name, or the team."""
+    """Amounts of single groups, by the owner's id or name, or the team."""
     named_by: tuple[str, ...] = ()
-    """The labels that hold such a name."""
+    """The labels that may hold a key of *singles*."""
     owners: OwnerDirectory = OwnerDirectory()
 
     def single(self, group: Labels) -> Usd | None:
-        """Return what is written for this one group, None where nothing is."""
+        """Return the amount for this single group; None if it has none of its own."""
         if not self.singles:
             return None
         labels = dict(group)
@@ -100,9 +100,9 @@ class PeriodAmounts:
 
     def of(self, group: Labels) -> Usd | None:
         """
-        Return the amount of a group, above 0; None where it has none.
+        Return the amount of a group, above 0; None if it has none.
 
-        Of a last period that is not complete it is what is known: see `gaps`.
+        An incomplete previous period counts with the spend that is known: see `gaps`.
         """
         single = self.single(group)
         if single is not None:
@@ -110,36 +110,36 @@ class PeriodAmounts:
         return self.shared.amount(group) if isinstance(self.shared, LastSpend) else self.shared
 
     def gaps(self, group: Labels) -> tuple[Gap, ...]:
-        """Return why the amount of a group is not known."""
+        """Return why the amount of a group is not known; empty if it is."""
         if not isinstance(self.shared, LastSpend) or not self.shared.gaps or self.single(group) is not None:
             return ()
         return self.shared.gaps
 
     def values(self, groups: tuple[Labels, ...]) -> "NDArray[np.float64]":
-        """Return the amounts of some groups, infinity where one has none: it reaches nothing."""
+        """Return the amounts of groups; infinity for one without a known amount, so that it reaches nothing."""
         if not self.singles and not isinstance(self.shared, LastSpend):
             return np.full(len(groups), float(self.shared))
         amounts = (None if self.gaps(group) else self.of(group) for group in groups)
         return np.array([np.inf if amount is None else float(amount) for amount in amounts], np.float64)
 
     def total(self, groups: Sequence[Labels], chosen: Sequence[int]) -> int:
-        """Return what the chosen ones of some groups may spend together; each has an amount."""
+        """Return the sum of the amounts of the *chosen* groups, given by number; each must have an amount."""
         if not self.singles and not isinstance(self.shared, LastSpend):
             return self.shared * len(chosen)
         return sum(self.of(groups[number]) or 0 for number in chosen)
 
     @property
     def is_known(self) -> bool:
-        """Whether the amounts that are not written for one group are known."""
+        """Whether the amounts of groups without their own are known."""
         return not isinstance(self.shared, LastSpend) or not self.shared.gaps
 
     @property
     def gap_text(self) -> str:
-        """Why they are not; empty where they are."""
+        """Why these amounts are not known; empty if they are."""
         return self.shared.gap_text if isinstance(self.shared, LastSpend) else ""
 
     def text(self, group: Labels) -> str:
-        """Return where the amount of a group comes from, where that is the period before; else empty."""
+        """Return the source of a group's amount if it is the spend of the previous period; else empty."""
         last = self.shared
         if not isinstance(last, LastSpend) or self.single(group) is not None:
             return ""
@@ -148,5 +148,5 @@ class PeriodAmounts:
 
 
 def names_of_singles(group_by: tuple[str, ...]) -> tuple[str, ...]:
-    """Return the labels by which single groups can be named."""
+    """Return the labels by which `amounts` can name single groups."""
     return tuple(name for key, names in _NAMED_BY if key in group_by for name in names)

@@ -1,4 +1,4 @@
-"""The keys of a `budget`: what can be written, and which of it makes no sense together. What it means is `budget`'s."""
+"""The keys of a `budget`: what can be written and which combinations make no sense. Module `budget` evaluates them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import field
@@ -24,7 +24,7 @@ _WHOLE = Share(Fraction(1))
 
 @dataclass(frozen=True, kw_only=True)
 class BudgetKeys(GroupRule):
-    """What an author writes of a budget."""
+    """The keys that an author writes for a budget."""
 
     period: Annotated[
         Period,
@@ -169,7 +169,7 @@ class BudgetKeys(GroupRule):
                 yield ("amounts_by_period", key), f"{what}; a {self.period} is written like {KEY_FORMS[self.period]}"
 
     def lookback(self) -> timedelta:
-        """Return the longest period, and what lies before it that an amount, a forecast or a window needs."""
+        """Return the longest period plus the time before it that an amount, a forecast or a window needs."""
         before = [timedelta(days=HISTORY_DAYS), *(window for one in self.burn.values() for window in one.windows)]
         if self.amount is Moving.LAST_PERIOD:
             before.append(LONGEST[self.period])

@@ -1,4 +1,4 @@
-"""What one evaluation of a budget looks at, and what each group is forecast to end its period at."""
+"""The inputs of one evaluation of a budget, and each group's forecast for the end of its period."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -40,7 +40,7 @@ _HISTORY_HOURS = HISTORY_DAYS * HOURS_PER_DAY
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
-    """What one evaluation looks at, the same for all groups."""
+    """The inputs of one evaluation of one period, the same for all its groups."""
 
     facts: Facts
     period: CalendarPeriod
@@ -49,27 +49,27 @@ class Scene:
     sums: GroupSums
     """What each group was billed in the window."""
     expected: GroupSums
-    """What that comes to once every stream is billed."""
+    """What that adds up to once every stream is billed."""
     members: frozenset[Labels] | None
-    """The groups of which this is the period; None for all."""
+    """The groups whose current period this is; None for all."""
     allowances: Allowances
     history_start: int | None
-    """Where a forecast begins to look; None where data is missing: it is never made from incomplete data."""
+    """The first hour of a forecast's history; None if data is missing, as no forecast uses incomplete data."""
     metric: str
     last_day: GroupSums | None
-    """What groups were about billed in the last 24 hours, but for fixed terms; None where hours of that are missing."""
+    """The expected spend of the last 24 hours, without subscriptions; None if data of these hours is missing."""
     before: HourRange | None
-    """As many hours before the period, None where they are not known."""
+    """As many hours as the window has, before the period; None if they are not known."""
     gaps: tuple[Gap, ...]
     """What is missing in the window."""
     looked_at: tuple[Gap, ...]
-    """The same, and what is missing in the history where a forecast looks at it."""
+    """The same, and for a rule with a forecast also what is missing in its history."""
     amounts: PeriodAmounts
     rates: RateScene | None
-    """How fast groups spend; None where the rule does not ask, or nothing that it counts has a rate."""
+    """How fast groups spend; None if the rule has no limit for it, or counts nothing that has a rate."""
 
     def is_of(self, group: Labels) -> bool:
-        """Return whether this is the period of a group."""
+        """Return whether this is the current period of a group."""
         return self.members is None or group in self.members
 
     @property
@@ -78,11 +78,11 @@ class Scene:
         return HourRange(self.period.hours.start, self.edge)
 
     def may_forecast(self, min_history: timedelta | None) -> bool:
-        """Return whether enough of the period is over for some group to have a forecast."""
+        """Return whether enough of the period has passed for any group to have a forecast."""
         return bool(min_history) or len(self.window) * 10 >= len(self.period.hours)
 
     def outlook(self) -> Outlook | None:
-        """Return what groups are expected to spend in the rest of the period; None where data is missing."""
+        """Return what groups are expected to spend in the rest of the period; None if data is missing."""
         if self.history_start is None:
             return None
         ahead = Ahead(
@@ -97,20 +97,20 @@ class Scene:
 
 @dataclass(frozen=True, kw_only=True)
 class WatchedBudget(BudgetKeys):
-    """A budget and what one evaluation of it looks at."""
+    """A budget that collects the inputs of its evaluations."""
 
     INCLUDES_SUBSCRIPTIONS: ClassVar[bool] = True
 
     def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:  # noqa: ARG002 # rates have edges of their own
-        """Return the edges of what has a rate."""
+        """Return the edges of the spend that has a rate, if the rule has limits for it."""
         return (self._hourly.edges(facts),) if self.burn and self._hourly.categories(facts.data) else ()
 
     def screen(self, stretch: Stretch) -> Screen | None:
-        """Return in which hours a share may be reached, or an alert's share may cross a line."""
+        """Return in which hours a share may be reached or an alert's share cross a line; None if amounts vary."""
         if self.amount is Moving.LAST_PERIOD or self.amounts_by_period:
             return None
         query, ends = self._query(stretch.data), stretch.ends
-        # Billed through a period's end is not the next one yet.
+        # An edge at the end of a period still belongs to it, not to the next one.
         starts = np.array([self._period_of(hour - 1).hours.start for hour in ends.tolist()], np.int64)
         hours, places = np.unique(np.concatenate((ends, starts)), return_inverse=True)
 
@@ -146,12 +146,12 @@ class WatchedBudget(BudgetKeys):
 
     @property
     def _other_ways(self) -> frozenset[Severity]:
-        """The severities that something else than the share may reach."""
+        """The severities that criteria other than the share may reach."""
         return frozenset((*self.pace, *self.burn, *self.forecast))
 
     def _lines(self, budget: Usd) -> Lines:
         return Lines(
-            # Where there are other ways a severity may be reached whatever the share.
+            # With other criteria a severity may be reached at any share.
             reach={severity: ceil(share * budget) for severity, share in self.thresholds.items()}
             | dict.fromkeys(self._other_ways, -MAX_UNITS),
             leave={severity: ceil(share * self.resolve_below * budget) for severity, share in self.thresholds.items()},
@@ -160,11 +160,11 @@ class WatchedBudget(BudgetKeys):
         )
 
     def _scenes(self, facts: Facts, edges: Edges, watched: Collection[Labels]) -> list[Scene]:
-        """Return what one evaluation looks at, by period: one is judged until every stream of a group has passed it."""
-        # What cannot be read at all would hold back a new period for as long: nobody waits for it.
+        """Return a scene for each period: a group's period is judged until all of its streams have passed it."""
+        # Categories that cannot be read now are not waited for: they would delay the new period as long as they fail.
         unread = [key for key in self.categories(facts.data) if facts.data.books[key].failed_at is not None]
         earliest = edges.earliest(unread)
-        # Billed through its end is enough, but a period of which nothing is billed has not begun.
+        # A stream billed through a period's end has passed it, but a period begins only once something of it is billed.
         last = edges.latest - 1
         periods = {edge: self._period_of(min(edge, last)) for edge in {edges.latest, *np.unique(earliest).tolist()}}
         rates = self._rate_scene(facts)
@@ -207,14 +207,14 @@ class WatchedBudget(BudgetKeys):
 
     @cached_property
     def _hourly(self) -> "WatchedBudget":
-        """The rule without what is paid for a fixed term, unless it names that: a price is no rate."""
+        """The rule without subscriptions, unless it names them: the price of a fixed term has no rate."""
         if SUBSCRIPTION in self.category.texts or self.view is not View.USAGE:
             return self
         return replace(self, category=Patterns((*self.category.texts, f"!{SUBSCRIPTION}")))
 
     def _rate_scene(self, facts: Facts) -> RateScene | None:
         rule = self._hourly
-        # Where only subscriptions pass the filters there is no rate.
+        # If only subscriptions pass the filters, there is no rate.
         if not self.burn or not rule.categories(facts.data):
             return None
         return RateScene.of(
@@ -244,7 +244,7 @@ class WatchedBudget(BudgetKeys):
         allowances = self._allowances(facts, window)
         with_history = data.gaps(categories, HourRange(min(start, window.start), edge))
         if self.forecast:
-            # With less known to be used up before, too much would count as planned, and the forecast would be too low.
+            # Unread hours hide use of the planned amount: too much would count as planned and lower the forecast.
             with_history = (*with_history, *allowances.gaps(start))
         looked_at = with_history if self.forecast else gaps
         return Scene(
@@ -267,7 +267,7 @@ class WatchedBudget(BudgetKeys):
         )
 
     def _last_day(self, facts: Facts, edges: Edges, edge: int) -> GroupSums | None:
-        # Most accounts have no subscriptions: theirs are the edges that are known already.
+        # Most accounts have no subscriptions, so the edges at hand apply.
         rule = self._hourly if edges.cells.of_category(SUBSCRIPTION).any() else self
         categories = rule.categories(facts.data)
         if not categories:
@@ -281,7 +281,7 @@ class WatchedBudget(BudgetKeys):
 
     def _before(self, data: DataState, categories: tuple[tuple[str, str], ...], window: HourRange) -> HourRange | None:
         before = HourRange(window.start - len(window), window.start)
-        # Older hours are read, but the spend view need not hold them.
+        # Older hours were read, but the spend view may not hold them.
         return None if len(before) > _HISTORY_HOURS or data.gaps(categories, before) else before
 
 
@@ -300,8 +300,8 @@ def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta |
     for number, group in enumerate(known):
         if not is_enough[number]:
             continue
-        # The history knows nothing of what is planned: what is still to come of it is added here, and raises the
-        # limits as much. So it moves what is shown and never what is reached.
+        # The history excludes planned spend: what is still to come of it is added here and raises the limits by the
+        # same amount, so it changes what is shown, but never what is reached.
         ahead = scene.allowances.ahead(group, scene.period.hours.end)
         base = scene.expected.of(group) + ahead + renewed.get(group, 0)
         has_range = low[number] == low[number]
@@ -314,7 +314,7 @@ def forecasts_of(scene: Scene, groups: list[Labels], *, min_history: timedelta |
 
 
 def forecast_of_all(scene: Scene, numbers: "NDArray[np.intp]", *, min_history: timedelta | None) -> Usd | None:
-    """Return what some groups, given by number, are forecast to end at together; None where one has no forecast."""
+    """Return the total forecast of several groups, given by number; None if one of them has no forecast."""
     outlook = scene.outlook() if scene.may_forecast(min_history) else None
     if outlook is None or not has_forecast(scene, outlook, numbers, min_history).all():
         return None

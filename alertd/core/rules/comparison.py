@@ -1,7 +1,7 @@
 """
-Two sums of the same money, and how far they are apart.
+Two sums of the same money and the difference between them.
 
-It calculates and words; which of them are compared, and from where on a difference counts, is the rule's to say.
+This calculates and formats; the rule decides which sums are compared and how large a difference counts.
 """
 
 from collections.abc import Iterator
@@ -17,31 +17,31 @@ from alertd.core.spend.data_state import DataState
 from alertd.core.words import format_instant
 
 _ROUNDING = UNITS_PER_USD // 100
-"""Bills come in coarser units than rows: up to a cent is no difference."""
+"""Bills are rounded more coarsely than rows: up to one cent does not count as a difference."""
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Two sums in 1e-10 USD; the first is the one that a difference is a share of."""
+    """Two sums in 1e-10 USD; the difference is given as a share of the first."""
 
     first: int
     second: int
 
     @property
     def difference(self) -> int:
-        """Above zero where the first is higher."""
+        """The difference, above zero if the first is higher."""
         return self.first - self.second
 
     @property
     def share(self) -> Fraction:
-        """The difference as a share of the first; all of it where the first is nothing."""
+        """The difference as a share of the first; 1 if the first is zero, 0 within rounding."""
         if abs(self.difference) <= _ROUNDING:
             return Fraction(0)
         return Fraction(abs(self.difference), abs(self.first)) if self.first else Fraction(1)
 
     @property
     def more_or_less(self) -> str:
-        """What the first is, against the second."""
+        """Whether the first is `more` or `less` than the second."""
         return "more" if self.difference > 0 else "less"
 
     @property
@@ -56,23 +56,23 @@ class Comparison:
 
 
 def hours_of_month(month: str) -> HourRange:
-    """Return the hours of a `YYYY-MM`, UTC."""
+    """Return the hours of a month, `YYYY-MM`, in UTC."""
     return period_of(hour_of(datetime.fromisoformat(f"{month}-01T00:00Z")), Period.MONTH, "UTC").hours
 
 
 def month_before(now: datetime, count: int) -> str:
-    """Return the month that lies so many before the running one, `YYYY-MM`."""
+    """Return the month that is *count* months before the current one, `YYYY-MM`."""
     year, number = divmod(now.year * 12 + now.month - 1 - count, 12)
     return f"{year:04}-{number + 1:02}"
 
 
 def lacking(data: DataState, keys: tuple[tuple[str, str], ...], span: HourRange) -> list[str]:
-    """Return why the categories are not known for sure in a stretch, a clause each; empty where they are."""
+    """Return why the spend of categories in *span* is not known for sure, as clauses; empty if it is."""
     return [gap.text for gap in data.gaps(keys, span)] or list(_unsettled(data, keys, span))
 
 
 def _unsettled(data: DataState, keys: tuple[tuple[str, str], ...], span: HourRange) -> Iterator[str]:
-    """Name the categories of which rows may still come: some stream is not billed through the last hour."""
+    """Yield a clause for each category that may still get rows: a stream is not billed through the end of *span*."""
     for key in keys:
         states = data.streams.states(key)
         if not states or min(state.edge for state in states) < span.end:

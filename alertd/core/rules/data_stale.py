@@ -1,8 +1,8 @@
 """
-`data_stale`: hours since the bills of some categories were last read whole.
+`data_stale`: hours since the last complete read of the bills of some categories.
 
-It looks at reads, not at spend, so nothing can be missing for it. The built-in alert `alertd-blind` is its sister
-with a limit of its own; this one is for other limits, single categories and other receivers.
+It evaluates reads, not spend, so it never lacks data. The built-in alert `alertd-blind` does the same for accounts with
+a fixed limit; this rule is for other limits, single categories and other receivers.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -26,14 +26,14 @@ from alertd.core.words import format_age, format_instant
 
 _GROUPS = ("account", "category")
 _NAMED = 3
-"""So many categories are named in the headline, and"""
+"""Maximum number of categories named in the headline; the rest is counted."""
 _LISTED = 5
-"""so many with their errors; the rest is counted."""
+"""Maximum number of categories listed with their errors; the rest is counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataStale(Rule):
-    """Count the hours since the last complete read of the selected categories: the oldest of them counts."""
+    """Measure the hours since the last complete read of the selected categories: the one read longest ago counts."""
 
     TYPE: ClassVar[str] = "data_stale"
     HELP: ClassVar[str] = (
@@ -83,7 +83,7 @@ class DataStale(Rule):
 
     @property
     def group_keys(self) -> tuple[str, ...]:
-        """The rule's `group_by` in one order."""
+        """The rule's `group_by`, sorted."""
         return tuple(sorted(self.group_by))
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
@@ -97,7 +97,7 @@ class DataStale(Rule):
         return [sample for sample in samples if sample.held is not None or sample.group in watched]
 
     def left_out(self, facts: Facts, group: Labels) -> str:
-        """Say that no category of a group is watched any more."""
+        """Return why a group is no longer judged: none of its categories is watched; empty while one is."""
         selected = facts.data.select(self.account, self.category)
         is_watched = any(set(group) <= set(zip(_GROUPS, key, strict=True)) for key in selected)
         return "" if is_watched else NOT_MATCHED
@@ -128,36 +128,36 @@ class DataStale(Rule):
 
 
 def seconds_of(age: timedelta) -> int:
-    """Return whole seconds: finer than that nothing is judged."""
+    """Return an age in whole seconds, in which ages are compared."""
     return int(age.total_seconds())
 
 
 def hours_of(age: timedelta) -> Decimal:
-    """Return a time without reads as the value of a sample."""
+    """Return an age in hours as the value of a sample."""
     return ratio_decimal(Fraction(seconds_of(age), 3600))
 
 
 def unread_since(facts: Facts, books: Iterable[CategoryBook]) -> datetime:
-    """Return the oldest last read of some categories; what was never read counts from the first attempt."""
+    """Return the oldest last read of some categories; one never read counts from when watching began."""
     return min((book.read_at or facts.watched_since or facts.now for book in books), default=facts.now)
 
 
 def read_edge(facts: Facts, books: Iterable[CategoryBook]) -> datetime:
-    """Return the instant through which all of some categories are billed; now where nothing is known of any."""
+    """Return the time through which all categories with known edges are billed; now if there are none."""
     edges = (_edge(facts.data, book) for book in books)
     known = [edge for edge in edges if edge is not None]
     return start_of(min(known)) if known else facts.now
 
 
 def _edge(data: DataState, book: CategoryBook) -> int | None:
-    # The streams of the state are put together for all rules; those of another view's book are not among them.
+    # The streams in *data* are built once for all rules; they do not include those of another view's book.
     if data.known_streams is None and data.books.get(book.key) is book:
         return data.streams.edge(book.key)
     return edge_of_book(book, data.now, data.settle_delay)
 
 
 def last_read(book: CategoryBook) -> str:
-    """Say why a category is not read, and when it last was."""
+    """Return why a category cannot be read, if it cannot, and when it was last read."""
     read = f"last read {format_instant(book.read_at) if book.read_at else 'never'}"
     return f"{book.error}; {read}" if book.error else read
 

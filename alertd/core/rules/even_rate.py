@@ -1,8 +1,8 @@
 """
-How fast a budget is spent: what rolling windows hold, against an even spread of the amount over the period.
+How fast a budget is spent: the spend in rolling windows, against an even spread of the amount over the period.
 
-It needs no history and no part of the period to be over. Windows may reach into the period before, and end where the
-bills do, from both ends.
+It needs no history and works from the period's first hour on. Windows may reach into the previous period and end at
+the data edge; their sums are both what is billed at least and what is expected, see `spend.ends`.
 """
 
 from collections.abc import Callable, Collection, Iterator, Mapping
@@ -31,12 +31,12 @@ if TYPE_CHECKING:
 
 _WINDOWS = 2
 _NEARLY = 1 - 1e-9
-"""Floats are compared with so much room; what passes is compared exactly."""
+"""Margin of comparisons between floats; what passes is compared exactly."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Burn:
-    """How many times the even rate must be spent in each of two windows."""
+    """A multiple of the even rate that must be spent in each of two windows."""
 
     rate: Annotated[
         Fraction,
@@ -56,7 +56,7 @@ class Burn:
 
 
 def burn_problems(burn: Mapping[Severity, Burn]) -> Iterator[Problem]:
-    """Yield what is wrong with windows, and severities that would never be seen beside worse ones."""
+    """Yield what is wrong with windows, and severities that a worse one would always hide."""
     for severity, one in burn.items():
         way, name = ("burn", severity.label, "windows"), f"burn.{severity.label}.windows"
         if len(set(one.windows)) != _WINDOWS or len(one.windows) != _WINDOWS:
@@ -74,17 +74,17 @@ class WindowRate:
 
     spent: Usd
     about: Usd
-    """What that comes to once everything is billed."""
+    """What *spent* adds up to once everything is billed."""
     lasting: Usd
-    """What a severity is left by."""
+    """The spend by which a severity is left; never below *about*."""
     planned: Usd
-    """How much was planned: of what was spent that does not count."""
+    """How much of the spend was planned; it does not count."""
     even: Fraction
     """What an even spread of the amount allows for the window, in 1e-10 USD; above 0."""
 
     @property
     def times(self) -> Fraction:
-        """How many times the even rate was spent unplanned."""
+        """The unplanned spend as a multiple of the even rate."""
         return (self.spent - min(self.planned, max(self.spent, 0))) / self.even
 
 
@@ -94,26 +94,26 @@ class Rates:
 
     windows: Mapping[timedelta, WindowRate] = field(default_factory=dict)
     gaps: tuple[Gap, ...] = ()
-    """What is not known of these windows."""
+    """What is missing in these windows."""
 
     @property
     def as_expected(self) -> "Rates":
-        """The rates by which a severity is left: once everything is billed."""
+        """The rates by which a severity is left: *lasting* takes the place of *spent*."""
         left = {window: replace(rate, spent=rate.lasting) for window, rate in self.windows.items()}
         return Rates(windows=left, gaps=self.gaps)
 
     @property
     def is_lagging(self) -> bool:
-        """Whether something is not billed yet."""
+        """Whether some expected spend is not billed yet."""
         return any(rate.spent != rate.about for rate in self.windows.values())
 
     @property
     def is_held(self) -> bool:
-        """Whether a severity is left by more than what is spent."""
+        """Whether *lasting* is above *spent* in any window."""
         return any(rate.spent != rate.lasting for rate in self.windows.values())
 
     def measures(self, burn: Mapping[Severity, Burn]) -> dict[Severity, Fraction]:
-        """Return what each severity compares: the slower of its two windows."""
+        """Return what each severity compares with its limit: the lower rate of its two windows."""
         if not self.windows:
             return {}
         return {severity: min(self.windows[window].times for window in one.windows) for severity, one in burn.items()}
@@ -129,7 +129,7 @@ class RateScene:
     ends: Mapping[timedelta, TwoEnds]
     gaps: tuple[Gap, ...]
     allowances: Callable[[HourRange], Allowances]
-    """What is planned of a window."""
+    """Returns what is planned in a window."""
     _known: dict[HourRange, Allowances] = field(default_factory=dict)
 
     @classmethod
@@ -147,7 +147,7 @@ class RateScene:
         Sum up every window.
 
         Args:
-            edges: Of the groups without what is paid for a fixed term: a price is no rate.
+            edges: Those of the spend without subscriptions: the price of a fixed term has no rate.
         """
         windows = sorted({window for one in burn.values() for window in one.windows})
         ends = {
@@ -162,8 +162,8 @@ class RateScene:
         Return how fast a group spends.
 
         Args:
-            budget: Its amount.
-            hours: Of the period that this is for.
+            budget: The group's amount for the period.
+            hours: Number of hours in the period.
         """
         rates, gaps = {}, list(self.gaps)
         for window, ends in self.ends.items():
@@ -184,7 +184,7 @@ class RateScene:
     def reaching(
         self, burn: Mapping[Severity, Burn], budgets: "Callable[[tuple[Labels, ...]], NDArray[np.float64]]", hours: int
     ) -> set[Labels]:
-        """Return every group that may reach a rate, at the cost of a pass over arrays; and perhaps some more."""
+        """Return every group that may reach a rate, and possibly others, in one pass over arrays."""
         groups = next(iter(self.ends.values())).groups
         if not groups:
             return set()

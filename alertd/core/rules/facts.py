@@ -1,4 +1,4 @@
-"""What is known at a moment: all that a rule may look at."""
+"""What is known at a moment: everything that a rule may use."""
 
 from collections.abc import Mapping
 from dataclasses import field, replace
@@ -17,7 +17,7 @@ from alertd.core.utilization import Slots
 from alertd.core.words import format_instant
 
 RESOURCES_FRESH = timedelta(hours=1)
-"""An older list says nothing of what runs now."""
+"""Maximum age of a list of resources: an older one does not say what is running now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,23 +25,23 @@ class RuleFault:
     """Why a rule could not be computed."""
 
     text: str
-    """What was raised, in one line."""
+    """The error that was raised, in one line."""
     since: datetime
-    """When it first failed, of the evaluations that did so one after another."""
+    """When the first of the consecutive failed evaluations took place."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ClockFault:
-    """The system's clock disagrees with the billing API's by more than can be overlooked, or cannot be checked."""
+    """The system's clock disagrees with the billing API's by more than is tolerated, or cannot be checked."""
 
     account: str
-    """Whose answer said so last."""
+    """The account whose answer last showed it."""
     system: datetime
-    """What the system's clock said when that answer came."""
+    """The time by the system's clock when that answer arrived."""
     api: datetime | None
-    """What the answer said; None where its `Date` is missing or cannot be read."""
+    """The time by that answer; None if its `Date` is missing or cannot be read."""
     is_decided: bool = False
-    """Whether rules are judged all the same."""
+    """Whether rules are judged nevertheless."""
 
     @property
     def text(self) -> str:
@@ -61,7 +61,7 @@ class ClockFault:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Facts:
-    """All that a rule may look at; nothing in it changes while rules are evaluated."""
+    """Everything that a rule may use; nothing in it changes while rules are evaluated."""
 
     now: datetime
     spend: SpendView
@@ -73,37 +73,37 @@ class Facts:
     refused: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose key is refused, and what to do."""
     watched_since: datetime | None = None
-    """When this store first tried to read anything."""
+    """When watching began: what was never read counts as unread since then."""
     rules_file: ReloadOutcome = ReloadOutcome()
     clock: ClockFault | None = None
-    """How the system's clock is wrong; None where it is not known to be."""
+    """What is wrong with the system's clock; None if nothing is known to be."""
     keys: tuple[SpendView, DataState] | None = None
-    """Spend and books by API key; None where no rule uses them."""
+    """Spend and books by API key; None if no rule uses them."""
     balances: Mapping[str, Balance] = field(default_factory=dict)
-    """By account, as last read."""
+    """Balances by account, as last read."""
     terms: tuple[Term, ...] = ()
-    """Subscriptions, running and over, as last read."""
+    """Subscriptions, running and ended, as last read."""
     resources: Mapping[ResourceKey, Resource] = field(default_factory=dict)
     """Instances and endpoints that were ever listed; only of accounts where they are read."""
     utilization: Mapping[ResourceKey, Slots] = field(default_factory=dict)
-    """How busy instances are, where a rule asks for it."""
+    """How busy instances are, for those that a rule asks about."""
     resources_read: Mapping[str, datetime] = field(default_factory=dict)
-    """When the instances of an account were last read."""
+    """When instances were last read, by account."""
     balance_gaps: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose balance could not be read now, and why."""
 
     def resource_of(self, account: str, owner: str) -> Resource | None:
-        """Return what the lists say of an owner, None where they do not name it or were not read of late."""
+        """Return an owner from the lists of resources; None if it is not listed or the lists are not recent."""
         read_at = self.resources_read.get(account)
         is_fresh = read_at is not None and self.now - read_at <= RESOURCES_FRESH
         return self.resources.get((account, owner)) if is_fresh else None
 
     def of(self, view: View) -> "Facts":
         """
-        Return the facts as a rule of that view sees them: spend and data are of that view alone.
+        Return the facts for a rule of that view, with only the spend and data of the view.
 
         Raises:
-            LookupError: Spend by API key was asked for and is not there.
+            LookupError: Spend by API key was requested but is not available.
         """
         if view is View.USAGE:
             return self
@@ -113,8 +113,8 @@ class Facts:
         return replace(self, spend=spend, data=data)
 
     rule_faults: Mapping[str, RuleFault] = field(default_factory=dict)
-    """By name the rules that could not be computed in this evaluation; only for what is judged after them."""
+    """The rules that could not be computed in this evaluation, by name; only set for those judged after them."""
     planned: tuple[PlannedSpend, ...] = ()
     """Spend that is known in advance, for every rule."""
     is_explained: bool = True
-    """Whether anybody reads what explains an alert: largest parts, rates, further facts, ranges. It decides nothing."""
+    """Whether to add what explains an alert: largest parts, rates, further facts, ranges. It decides nothing."""

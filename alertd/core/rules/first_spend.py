@@ -1,8 +1,8 @@
 """
-`first_spend`: spend of an owner, product or other group that spent nothing in a long time before.
+`first_spend`: spend of an owner, product or other group that spent nothing for a long time before.
 
-New means without a single charge or credit in the lookback, within the rule's filters; a group stays new for as long
-as its first charge lies in the window. Spend without an owner (a team, …) is nobody's, and never new.
+A group is new if it had no charge or credit in the lookback, within the rule's filters, and stays new as long as its
+first charge is in the window. Spend without an owner (a team, …) belongs to no group and is never new.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -130,7 +130,7 @@ class FirstSpend(GroupRule):
 
     @property
     def metrics(self) -> frozenset[Metric]:
-        """The metric that the rule sums, and the whole price: a group paid by vouchers alone is not new."""
+        """The metric that the rule sums, and `amount`: a group whose earlier spend was paid by vouchers is not new."""
         return frozenset({self.metric, Metric.AMOUNT})
 
     @property
@@ -140,16 +140,16 @@ class FirstSpend(GroupRule):
 
     @cached_property
     def _limits(self) -> Mapping[Severity, Usd]:
-        """What each severity is reached from, in 1e-10 USD."""
+        """The limit from which each severity is reached, in 1e-10 USD."""
         return self.thresholds or {self.severity or Severity.WARNING: self.min_spend}
 
     @cached_property
     def _leave(self) -> dict[Severity, int]:
-        """What a severity is left below, in 1e-10 USD."""
+        """The limit below which each severity is left, in 1e-10 USD."""
         return {severity: ceil(limit * self.resolve_below) for severity, limit in self._limits.items()}
 
     def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:
-        """Return what is missing."""
+        """Return what is missing: it affects every group of its account."""
         return self._gaps(facts, edges)
 
     def _gaps(self, facts: Facts, edges: Edges) -> tuple[Gap, ...]:
@@ -160,7 +160,7 @@ class FirstSpend(GroupRule):
     def judge_groups(
         self, facts: Facts, edges: Edges, watched: Collection[Labels], unmoved: Unmoved
     ) -> Iterator[Sample]:
-        """Judge each group; where anything is missing in an account only what is open there gets a sample."""
+        """Judge each group; in an account with missing data, only groups with an open alert get a sample."""
         ends = two_ends(facts.spend, facts.data, self.metric, edges, length=whole_hours(self.window))
         gaps: dict[str, list[Gap]] = {}
         for gap in self._gaps(facts, edges):
@@ -181,12 +181,12 @@ class FirstSpend(GroupRule):
             yield self._sample(facts, group, each, gaps.get(dict(group).get("account", ""), []), lags)
 
     def screen(self, stretch: Stretch) -> Screen | None:
-        """Return in which hours a group may reach a limit that spent nothing before."""
+        """Return in which hours a new group may reach a limit; None if a coming row is longer than a day."""
         if stretch.longest > HOURS_PER_DAY:
-            # So long a row may lie in the lookback before it is known.
+            # Such a long row may be in the lookback before it is known.
             return None
         query, length = self._query(stretch.data), whole_hours(self.window)
-        # A day's row is sure to be known a day after its end.
+        # The row of a day is known for sure a day after its end.
         lookback, ends = max(0, whole_hours(self.lookback_) - HOURS_PER_DAY), stretch.ends
         totals = stretch.whole_totals(query, self.metric, np.arange(int(ends[0]) - length, stretch.hours.end))
         spent = stretch.highest(of_both(totals, lambda each: sums_over(each, length)))
@@ -201,7 +201,7 @@ class FirstSpend(GroupRule):
         return self.restated_in(facts, alert, self._windows(hour_of(as_of)).now)
 
     def chart(self, facts: Facts, alert: Alert) -> Chart | None:
-        """Return the window's sum of late against the limits."""
+        """Return the window's recent sums against the limits."""
         return self.chart_of_window(facts.of(self.view), alert, self._windows(hour_of(alert.as_of)).now, self._limits)
 
     def _windows(self, edge: int) -> _Windows:
@@ -212,7 +212,7 @@ class FirstSpend(GroupRule):
         query = self._query(facts.data)
         if facts.spend.sums(query, Metric.AMOUNT, windows.before).of(group):
             return False
-        # A sum of nothing may be spend and its credit.
+        # A sum of zero may be spend and a credit that cancels it.
         return facts.spend.first_hour(query, Metric.AMOUNT, windows.before, group) is None
 
     def _sample(self, facts: Facts, group: Labels, ends: GroupEnds, gaps: list[Gap], lags: tuple[Lag, ...]) -> Sample:

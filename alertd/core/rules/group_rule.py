@@ -1,4 +1,4 @@
-"""What rules share that judge one group of hourly spend like another: only those that moved are judged again."""
+"""The base of rules that judge all groups of hourly spend alike: only groups that changed are judged again."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Iterator
@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 @dataclass(frozen=True, kw_only=True)
 class GroupRule(SpendRule):
     """
-    A rule on hourly spend whose verdict on a group depends on that group's spend, and on what is the same for all.
+    A rule on hourly spend whose verdict on a group depends only on that group's spend and on inputs common to all.
 
-    A type says what it makes of its groups in `judge_groups`; `evaluate` asks for no more than what moved.
+    A rule type implements `judge_groups`; `evaluate` calls it so that only changed groups need judging.
     """
 
     @abstractmethod
@@ -37,25 +37,25 @@ class GroupRule(SpendRule):
         Judge the rule's groups.
 
         Args:
-            facts: Of the rule's view.
+            facts: The facts of the rule's view.
             edges: Through which hour the groups are billed.
             watched: Groups with an open alert.
-            unmoved: Of the last time: a group of `unmoved.samples` gets that sample again, and any other that did not
-                move reaches nothing.
+            unmoved: Results of the last evaluation: a group in `unmoved.samples` gets that sample again, and any other
+                unchanged group reaches nothing.
 
         Returns:
             Samples of the groups that reach a severity, and of the watched ones.
         """
 
-    def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:  # noqa: ARG002 # for those who have any
-        """Return what decides about all groups alike, beside the rule's edge and what each group looks at itself."""
+    def common(self, facts: Facts, edges: Edges) -> tuple[object, ...]:  # noqa: ARG002 # for subclasses
+        """Return further inputs common to all groups: a change of them has every group judged again."""
         return ()
 
-    def screen(self, stretch: Stretch) -> Screen | None:  # noqa: ARG002 # for those who can
+    def screen(self, stretch: Stretch) -> Screen | None:  # noqa: ARG002 # for subclasses
         """
-        Return in which hours of a stretch the rule has to be judged; None where that is not known.
+        Return in which hours of a stretch the rule has to be judged; None if that is not known.
 
-        Nothing is planned for it in these hours, and they are judged in rising order.
+        Only for rules that no planned spend concerns; the hours are judged in ascending order.
 
         Raises:
             ArithmeticError: A sum does not fit.
@@ -64,10 +64,10 @@ class GroupRule(SpendRule):
 
     def evaluate(self, facts: Facts, watched: Collection[Labels], steady: Collection[Labels] = ()) -> list[Sample]:
         """
-        Judge every group of which anything changed since the last evaluation; the others are as they were.
+        Judge every group of which anything changed since the last evaluation; the others keep their samples.
 
         Args:
-            steady: Watched groups of which another sample would change nothing: they get that of the last time.
+            steady: Watched groups whose alert a new sample would not change: they get the last sample again.
         """
         facts = facts.of(self.view)
         moment = moment_of(facts.spend, facts.data)
@@ -85,29 +85,29 @@ class GroupRule(SpendRule):
         return list(samples)
 
     def _ground(self, facts: Facts, moment: Moment, before: Ground | None) -> Ground:
-        """Return what an evaluation of some facts rests on."""
+        """Return what an evaluation of *facts* is based on."""
         edges = self.edges(facts) if self.edge(facts.data) is not None else None
         return Ground.of(facts, moment, edges, self.common(facts, edges) if edges is not None else (), before)
 
     def _moved(self, facts: Facts, before: Ground, now: Ground) -> "NDArray[np.bool_] | None":
-        """Return which groups moved, None where any may have."""
-        # What groups share of a planned amount depends on all of them.
+        """Return which groups changed, by number; None if any group may have."""
+        # How a planned amount is shared between groups depends on all of them.
         if any(plan.concerns(self.name) for plan in facts.planned):
             return None
         return before.moved(facts, now)
 
     def unmoved(self, facts: Facts) -> Verdicts | None:
-        """Return what the last evaluation said where another of the same groups would say it again."""
+        """Return the last evaluation if one with the same open alerts would give the same samples now; else None."""
         facts = facts.of(self.view)
         known = self._verdicts[0] if self._verdicts else None
         return known if known is not None and known.ground.is_of(facts, moment_of(facts.spend, facts.data)) else None
 
     @cached_property
     def kept(self) -> dict[type, object]:
-        """What others keep of the last evaluation, each under a class of his own."""
+        """What other modules keep from the last evaluation, each under a class of its own."""
         return {}
 
     @cached_property
     def _verdicts(self) -> list[Verdicts]:
-        """What the last evaluation said; empty before the first."""
+        """The last evaluation, as the only item; empty before the first."""
         return []

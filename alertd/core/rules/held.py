@@ -1,8 +1,8 @@
 """
-From what is held of the bills to the facts of a moment: the only place where `Facts` are built.
+Builds the facts of a moment from the data at hand: the only place where `Facts` are built.
 
-The daemon hands it what it holds in memory, a command what is stored, a replay what was known in an hour of the past.
-It decides what of that is watched; it reads nothing.
+The daemon passes what it has in memory, a command what is stored, a replay what was known in an hour of the past.
+This module selects what is watched; it reads nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -30,12 +30,12 @@ CategoryKey = tuple[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LastRead:
-    """How the last read of the billing API went, beside what the books say of each category."""
+    """The outcome of the last read of the billing API, in addition to what the books say about each category."""
 
     accounts: frozenset[str] = frozenset()
-    """Those that were read."""
+    """The accounts that were read."""
     dropped: frozenset[tuple[View, str, str]] = frozenset()
-    """(view, account, category) that an account does not have: it is not asked for."""
+    """The categories that an account does not have, as (view, account, category); they are not requested."""
     refused: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose key is refused, and what to do."""
     bill_gaps: Mapping[str, str] = field(default_factory=dict)
@@ -45,17 +45,17 @@ class LastRead:
     resource_gaps: Mapping[str, str] = field(default_factory=dict)
     """Accounts whose instances or endpoints could not be read, and why."""
     resources_read: Mapping[str, datetime] = field(default_factory=dict)
-    """When the instances of an account were last read."""
+    """When instances were last read, by account."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
-    """What is held of the bills at a moment, watched or not; spend itself lies in the views that are filled from it."""
+    """The data at hand at a moment, watched or not; spend itself is in the views that are filled from it."""
 
     books: Mapping[View, Mapping[CategoryKey, CategoryBook]]
     bills: tuple[TrackedBill, ...] = ()
     balances: Mapping[str, Balance] = field(default_factory=dict)
-    """By account, as last read."""
+    """Balances by account, as last read."""
     terms: tuple[Term, ...] = ()
     """Subscriptions."""
     resources: tuple[Resource, ...] = ()
@@ -63,18 +63,18 @@ class Held:
     utilization: Mapping[ResourceKey, Slots] = field(default_factory=dict)
     """How busy instances are."""
     owners: OwnerDirectory = OwnerDirectory()
-    """With the names of the API, see `with_api_names`."""
+    """With the names from the API, see `with_api_names`."""
     streams: Mapping[View, Streams] = field(default_factory=dict)
-    """How far each stream was billed, where the books do not say it: in the past as it is known now."""
+    """How far each stream was billed, if not worked out from the books: for the past, as is known now."""
     last_read: LastRead = LastRead()
     rules_file: ReloadOutcome = ReloadOutcome()
     clock: ClockFault | None = None
-    """How the system's clock is wrong; None where it is not known to be."""
+    """What is wrong with the system's clock; None if nothing is known to be."""
     watched_since: datetime | None = None
-    """When this store first tried to read anything."""
+    """When watching began: what was never read counts as unread since then."""
 
     def data(self, view: View, now: datetime, settle_delay: timedelta) -> DataState:
-        """Return the books of a view to be asked how far they are known; of everything held, so call `of` before."""
+        """Return the data state of a view, watched or not; call `of` first to leave out what is not watched."""
         return DataState(
             books=self.books[view], now=now, settle_delay=settle_delay, known_streams=self.streams.get(view)
         )
@@ -83,8 +83,8 @@ class Held:
         """
         Return the part that is watched.
 
-        It has a book for each category that is polled, an empty one where nothing was read yet; none for a category
-        that the account does not have, and nothing of an account that the rules file has no more.
+        It has a book for each polled category, an empty one if nothing was read yet; no book for a category that the
+        account does not have, and nothing about accounts that are no longer in the rules file.
         """
         polled = {
             view: {
@@ -117,7 +117,7 @@ class Held:
 def never_asked(
     books: Mapping[View, Mapping[CategoryKey, CategoryBook]], watched: Watched
 ) -> frozenset[tuple[View, str, str]]:
-    """Return the categories that are watched and have no book: where nobody noted it, an account may not have them."""
+    """Return the watched categories without a book, which accounts may not have: for when no last read is recorded."""
     return frozenset(
         (view, account, category)
         for view, known in books.items()
@@ -128,7 +128,7 @@ def never_asked(
 
 
 def with_api_names(owners: OwnerDirectory, keys: Iterable[ApiKey], resources: Iterable[Resource]) -> OwnerDirectory:
-    """Return the owners as the API calls them: keys by their bills, instances and endpoints by their lists."""
+    """Return the owners with their names from the API: keys from the bills, instances and endpoints from the lists."""
     names = {key.key_id: key.label for key in keys} | names_of(resources)
     return owners if owners.names == names else owners.named(names)
 
@@ -137,12 +137,12 @@ def build_facts(
     held: Held, watched: Watched, spend: Mapping[View, SpendView], now: datetime, *, is_explained: bool = True
 ) -> Facts:
     """
-    Build what is known at a moment.
+    Build the facts of a moment.
 
     Args:
-        held: Watched or not: what is not is left out.
-        spend: A view of each list of the bills that the rules look at, usage always; filled from what is held.
-        now: The moment for which *held* is right.
+        held: The data at hand; what is not watched is left out.
+        spend: A spend view for each list of bills that the rules use, always including usage; filled from *held*.
+        now: The moment that *held* describes.
         is_explained: As in `Facts`.
     """
     for view in spend.values():

@@ -1,4 +1,4 @@
-"""`idle_gpu`: a running instance whose GPUs do nothing, by the API's metrics; what that costs, by its bills."""
+"""`idle_gpu`: running instances whose GPUs are idle, by the API's metrics, and what that costs, by the bills."""
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import field
@@ -35,7 +35,7 @@ _GROUP = ("account", "owner")
 
 @dataclass(frozen=True, kw_only=True)
 class IdleGpu(SpendRule):
-    """Watch for running instances whose GPUs are at rest."""
+    """Find running instances whose GPUs are idle."""
 
     TYPE: ClassVar[str] = "idle_gpu"
     HELP: ClassVar[str] = (
@@ -76,7 +76,7 @@ class IdleGpu(SpendRule):
     billing_method: Patterns = Patterns()
     product: Annotated[Patterns, Key(f"The product's name. {FILTER_HELP}", example="*H100*")] = Patterns()
     group_by: tuple[str, ...] = _GROUP
-    """Always these: what idles is one owner."""
+    """Not configurable: every alert is about one instance."""
     metric: Metric = Metric.AMOUNT
     view: View = View.USAGE
 
@@ -85,7 +85,7 @@ class IdleGpu(SpendRule):
         yield from severity_problems(self.severity, self.thresholds)
 
     def lookback(self) -> timedelta:
-        """Return for how long idling can be counted."""
+        """Return the longest time for which idling can be counted."""
         return KEPT
 
     def asks_for(self, account: str, owner: str) -> bool:
@@ -93,7 +93,7 @@ class IdleGpu(SpendRule):
         return self.account.matches(account) and self.owner.matches(owner)
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge every running instance whose metrics say enough; of all others nothing is said, and nothing changes."""
+        """Judge instances with sufficient metrics, and stopped ones with an open alert; the others do not change."""
         samples = []
         for key, resource in facts.resources.items():
             group: Labels = tuple(zip(_GROUP, key, strict=True))
@@ -105,7 +105,7 @@ class IdleGpu(SpendRule):
         return samples
 
     def left_out(self, facts: Facts, group: Labels) -> str:
-        """Say that the filters let an instance through no more: its utilisation is not even read then."""
+        """Return why an instance is no longer judged: the filters exclude it, so its utilisation is not even read."""
         names = dict(group)
         resource = facts.resources.get((names[_GROUP[0]], names[_GROUP[1]]))
         return NOT_MATCHED if resource is not None and not self._matches(facts, resource) else ""
@@ -127,7 +127,7 @@ class IdleGpu(SpendRule):
             return self._sample(facts, group, resource, idle, "")
         newest = newest_of(slots, facts.now)
         if not is_open or newest is None or (idle is not None and is_cut(slots, idle, started_at=resource.started_at)):
-            # Nothing, or too little, is known: an open alert stays as it is.
+            # Nothing or too little is known: an open alert remains unchanged.
             return None
         return self._sample(facts, group, resource, None, f"at {_share(newest)}")
 
@@ -149,7 +149,7 @@ class IdleGpu(SpendRule):
         severity = self.severity or Severity.WARNING
         edge = self.edge(facts.data)
         billed_at = start_of(edge) if edge is not None else facts.now
-        # Then it may have idled for longer, and cost more, than the metrics that are there say.
+        # If so, it may have been idle for longer, and have cost more, than the available metrics show.
         is_cut_off = (
             idle is not None
             and by_cost
@@ -182,7 +182,7 @@ class IdleGpu(SpendRule):
         )
 
     def _cost(self, facts: Facts, group: Labels, idle: Idle) -> Usd:
-        """Return what whole hours of idling were billed so far."""
+        """Return what was billed so far for the whole hours of idling."""
         first = first_hour_from(idle.since)
         hours = HourRange(first, max(first, first_hour_from(facts.now)))
         return facts.spend.sums(self._query(facts.data), self.metric, hours).of(group)

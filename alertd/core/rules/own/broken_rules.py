@@ -1,8 +1,8 @@
 """
-The alert that alertd raises of itself when an edit of the rules file cannot be used: the rules before it stay in force.
+The alert about alertd itself when an edited rules file cannot be used: the previous rules stay in force.
 
-Like `alertd-blind` it is no rule of the rules file, and goes to the default receivers, which are
-notified when it begins and when it ends.
+Like `alertd-blind`, it is not in the rules file and goes to the default receivers, which are notified when it begins
+and when it ends.
 """
 
 from collections.abc import Collection
@@ -20,14 +20,14 @@ from alertd.core.severity import Severity
 from alertd.core.words import format_count
 
 NAME = "alertd-rules"
-"""Reserved: no rule of a rules file may have it."""
+"""Reserved: no rule in a rules file may have this name."""
 _TOLD = 5
-"""So many faults are listed; the rest is counted."""
+"""Maximum number of faults listed; the rest is counted."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RulesBroken(Rule):
-    """Fire while the rules file as it is now cannot be used."""
+    """Fire while the present rules file cannot be used."""
 
     TYPE: ClassVar[str] = "rules_file"
     HELP: ClassVar[str] = "Hours since the rules file was edited into one that cannot be used."
@@ -52,7 +52,7 @@ class RulesBroken(Rule):
         reached = Severity.WARNING if file.faults else None
         age = facts.now - file.broken_since if file.broken_since is not None else timedelta()
         return [
-            # Without thresholds: it counts from the first moment.
+            # Without thresholds: it fires from the first moment.
             Sample(
                 group=(),
                 labels=(),

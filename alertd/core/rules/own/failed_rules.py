@@ -1,7 +1,7 @@
 """
-The alert that alertd raises of itself when a rule cannot be computed: the others are, and this one watches nothing.
+The alert about alertd itself when a rule cannot be computed: the others still are, but that one watches nothing.
 
-It is no rule of the rules file, is judged after all others, and goes to the default receivers: one alert for each rule.
+It is not in the rules file, is judged after all other rules, and goes to the default receivers: one alert per rule.
 """
 
 from collections.abc import Collection
@@ -18,9 +18,9 @@ from alertd.core.severity import Severity
 from alertd.core.words import format_instant
 
 NAME = "alertd-rule-failed"
-"""Reserved: no rule of a rules file may have it."""
+"""Reserved: no rule in a rules file may have this name."""
 LABEL = "failed_rule"
-"""The label that names the rule; `rule` is the name of the alert's own."""
+"""The label with the name of the failed rule; the label `rule` names the alert's own rule."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,7 +42,7 @@ class FailedRules(Rule):
         return cls(name=NAME, description="alertd watches itself: this rule cannot be computed.", notify=notify)
 
     def evaluate(self, facts: Facts, watched: Collection[Labels]) -> list[Sample]:
-        """Judge how the other rules were judged."""
+        """Report the rules that could not be computed, and end the alerts of those that can be again."""
         failed = {((LABEL, name),): name for name in facts.rule_faults}
         over = {group: name for group in watched if group not in failed and (name := dict(group).get(LABEL))}
         return [
@@ -63,7 +63,7 @@ def _sample(facts: Facts, group: Labels, name: str, reached: Severity | None) ->
         unit=Unit.HOURS,
         reached=reached,
         held=reached,
-        # Without thresholds: it counts from the first moment.
+        # Without thresholds: it fires from the first moment.
         thresholds=(),
         as_of=facts.now,
         is_complete=True,
