@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import Any
 
-from tests.simulation.plan import HOUR_S, POLL_S
+from tests.simulation.plan import DAY_S, HOUR_S, POLL_S
 from tests.simulation.receivers import Network, Taken
 from tests.simulation.rules import ESCALATED_TO, QUIET_RECEIVER, RulesFile
 from tests.simulation.slack import RECEIVER as SLACK
@@ -90,7 +90,9 @@ class Inboxes:
                 continue
             if one.receiver == FALLBACK:
                 self.stood_in += 1
-                if not network.may_have_failed(one.at_s):
+                # What the process died over twice is blocked, for a person to look: nobody learnt whether it arrived.
+                is_blocked = sum(0 <= one.at_s - at_s < DAY_S for at_s in cuts) > 1
+                if not is_blocked and not network.may_have_failed(one.at_s):
                     yield f"{one.receiver}: everybody took what was sent, or will, and it stands in: {_title(one)}"
                 continue
             if one.receiver == QUIET_RECEIVER and is_clock_sure:
