@@ -165,8 +165,8 @@ _DECISIONS = (
     planted_bug(
         "withhold the end of a muted alert",
         "core.messages.dispatch",
-        "return None if move.after.muted is not None and reason is not NotifyReason.RESOLVED else reason",
         "return None if move.after.muted is not None else reason",
+        "return None if (move.before or move.after).muted is not None else reason",
         "an end is never withheld",
     ),
     planted_bug(

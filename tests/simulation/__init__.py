@@ -14,7 +14,7 @@ Whole lives of the daemon in virtual time: its real code, a world that goes wron
     run        a plan lived through, as a trace
     oracle_*   what must hold of a trace
     shrink     the shortest plan that still goes wrong
-    planted    bugs that it has to find
+    planted*   bugs that it has to find
 
 `check_seed` is all that others need.
 """

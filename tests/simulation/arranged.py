@@ -93,7 +93,7 @@ def corrections(rng: Chance, days: int) -> Iterator[Event]:
         poll = rng.choice((2, 3))
         while poll < days * 6:
             at_s, span = poll * POLL_S - rng.randrange(60, 1800), rng.choice((1, 2, 5))
-            first = at_s // HOUR_S - rng.choice((span, span + 1, 8))
+            first = at_s // HOUR_S - rng.choice((span, span + 1, 8, 33))
             back = rng.choice((None, None, None, POLL_S, 2 * POLL_S))
             yield Changed(
                 owner=owner,
@@ -231,6 +231,21 @@ def teams(rng: Chance, days: int) -> Iterator[Event]:
             yield Run(owner=f"gpu-{number:02}", category="gpu", first=hour, last=hour + lasts, rate=rate)
             hour += lasts + rng.choice((3, 6, 10))
     yield from _removals(rng, days)
+
+
+def clock_changes(rng: Chance, days: int) -> Iterator[Event]:
+    """Alerts begin in the hours in which quiet hours do, and end, before and after the clocks are changed."""
+    # In Berlin quiet hours begin with the poll at 20:00 UTC in summer alone, in Helsinki they hold at 4:00 in winter.
+    for poll in range(1, days * 6):
+        number, hour = poll % 3, poll * 4
+        if hour % 24 in {4, 8, 20} or rng.random() < 0.2:
+            lasts, rate = rng.choice((4, 5)), rng.choice((2, 3, 7)) * USD
+            category = "llm" if poll % 2 else "gpu"
+            yield Run(
+                owner=f"{category}-{number:02}", category=category, first=hour - 3, last=hour - 3 + lasts, rate=rate
+            )
+    if rng.random() < 0.4:
+        yield Kill(at_s=rng.randrange(days * 6) * POLL_S + HOUR_S, steps=1)
 
 
 def removals(rng: Chance, days: int) -> Iterator[Event]:

@@ -48,6 +48,7 @@ PACES: Mapping[str, object] = {
     "alertd.daemon.reload._LOOK_S": 900.0,
     "alertd.daemon.service._CLOCK_EVERY_S": 900.0,
     "alertd.daemon.service._REPORTS_EVERY": timedelta(hours=2),
+    "alertd.daemon.service.MESSAGES_KEPT": timedelta(hours=20),
     "alertd.daemon.service.MIRROR_EVERY": timedelta(hours=2),
     "alertd.daemon.service.ASK_EVERY_S": 1800.0,
     "alertd.daemon.watchdog.ASK_EVERY_S": 1200.0,

@@ -11,14 +11,25 @@ from datetime import datetime
 from fractions import Fraction
 from typing import Any
 
-from tests.simulation.oracle_bills import Belief, Group
+from tests.simulation.oracle_bills import UNREAD_S, Belief, Group
 from tests.simulation.oracle_budget import Budgets
 from tests.simulation.oracle_messages import Inboxes
 from tests.simulation.oracle_notified import NOTIFIED_WITHIN_S, Moment, Notified
 from tests.simulation.oracle_own import LARGEST_SKEW_S, OwnAlerts
 from tests.simulation.oracle_rolling import RollingCheck, Seen, Since
 from tests.simulation.oracle_slack import check_first_messages
-from tests.simulation.plan import HOUR_S, POLL_S, RECEIVERS, USD, when_text
+from tests.simulation.plan import (
+    HOUR_S,
+    POLL_S,
+    RECEIVERS,
+    USD,
+    ApiTrouble,
+    Changed,
+    Freeze,
+    Late,
+    Wall,
+    when_text,
+)
 from tests.simulation.receivers import Network
 from tests.simulation.rules import BY_TEAM, RulesFile
 from tests.simulation.world import Answer, Refused, World
@@ -90,6 +101,8 @@ class Oracle:
         self._lives: dict[tuple[str, int], str] = {}
         """By fingerprint and number of a life: when it began. Delivery keys and buttons are made of the number."""
         self._since = Since()
+        unpunctual = (Late, Changed, ApiTrouble, Wall, Freeze)
+        self._is_punctual = not any(isinstance(event, unpunctual) for event in world.plan.events)
         self._said_delivered: list[tuple[str, str]] = []
 
     def note_start(self, at_s: float) -> None:
@@ -178,6 +191,10 @@ class Oracle:
         self._is_next, self._checked = len(self._cycles) == self._checked + 1, len(self._cycles)
         refused = self._file()
         self._check_alive(now_s)
+        lately = [is_good for at_s, _, is_good in self._cycles if at_s > now_s - UNREAD_S]
+        if self._is_clock_sure(now_s) and sum(lately) > 2:
+            for text in self._belief.unread(self._world, now_s):
+                self._violate(now_s, "read", text)
         self._check_own(life, done_s)
         self._check_dates(life, done_s)
         if not self._is_clock_sure(done_s):
@@ -206,6 +223,9 @@ class Oracle:
                     now_s, "messages", f"{place[0]}: {place[1][:12]} counts as delivered, and was never taken"
                 )
         self._said_delivered.clear()
+        for text in self._network.hasty:
+            self._violate(now_s, "pace", text)
+        self._network.hasty.clear()
         for owner in {owner for _, owner in self._world.stops}:
             count = sum(who == owner for _, who in self._world.stops)
             if count > self._stop_asks.get(owner, 0):
@@ -260,13 +280,14 @@ class Oracle:
                 is_window=one.is_window,
                 is_complete=one.is_complete,
                 is_muted=one.muted is not None,
+                muted_by=str(one.muted.kind.value) if one.muted is not None else "",
                 acknowledged_by=one.acknowledged_by,
                 notified_at=str(one.notified_at),
                 reason=one.reason,
             )
 
     def _check_own(self, life: Any, done_s: float) -> None:
-        firing = {one.rule for one in life.open_alerts() if one.state == "firing"}
+        firing = {(one.rule, one.account or "") for one in life.open_alerts() if one.state == "firing"}
         began = [at_s for at_s, _, _ in self._cycles if at_s < done_s]
         is_answered = self._world.dated_at_s > (began[-1] if began else 0.0)
         for text in self._own.check(firing, done_s, up_since_s=self._up_since_s, is_answered=is_answered):
@@ -346,6 +367,7 @@ class Oracle:
                 before=were,
                 now_h=done_s / HOUR_S,
                 is_complete=rule.reads not in refused if rule.reads else not refused,
+                is_punctual=self._is_punctual,
                 since=self._since,
             )
             for text in check.check():

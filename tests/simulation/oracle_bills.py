@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from itertools import accumulate
 
 from tests.simulation.rules import BY_TEAM, team_of
-from tests.simulation.world import Answer
+from tests.simulation.world import Answer, World
 
 Rows = tuple[tuple[int, str, int], ...]
 """(span, owner, amount) of one hour's rows, sorted."""
@@ -23,6 +23,10 @@ NEVER = -(10**9)
 CONFIRM_S = 0.9 * 4 * 3600
 UNSURE_S = 300
 MOST_STATES = 8
+READ_AGAIN_H = 60
+"""So far back hours are read again at each poll."""
+UNREAD_S = 13 * 3600
+"""Three polls: what vanishes is believed at the second."""
 
 
 @dataclass(slots=True)
@@ -74,6 +78,17 @@ class Belief:
             if len(place.states) > MOST_STATES:
                 # Everything that may be shown is possible by now.
                 place.states = {(rows, None), (next(iter(place.states))[0], None)}
+
+    def unread(self, world: World, now_s: float) -> Iterable[str]:
+        """Yield which hours of late are held as they no longer are, although they were shown otherwise for long."""
+        now_h, since_s = int(now_s // 3600), now_s - UNREAD_S
+        for category in world.categories:
+            if world.had_trouble(category, since_s, now_s):
+                continue
+            for hour in range(now_h - READ_AGAIN_H, now_h - 12):
+                held, shown = self.hours.get((category, hour), Hour()).rows, world.steady(category, hour, since_s)
+                if held is not None and shown is not None and held != shown:
+                    yield f"{category} of hour {hour} is {shown} since {UNREAD_S // 3600} h, and was read as {held}"
 
     def groups(self) -> "dict[tuple[str, str | None], Group]":
         """Return what is held of each owner, by an owner of None of a category, and by no category of everything."""

@@ -20,7 +20,7 @@ MOST_COPIES = 3
 CUT_WITHIN_S = 60
 UNSURE_H = 1.2
 """So far off a clock may be that is still decided by."""
-PROMPT = ("pager", "bridge")
+PROMPT = ("pager", "bridge", QUIET_RECEIVER)
 PROMPT_S = 40
 """What is read in twenty seconds is judged then, whatever is still awaited."""
 LATE_S = 48 * HOUR_S
@@ -127,7 +127,8 @@ class Inboxes:
                 yield f"{one.receiver}: a copy of the beginning came after the end: {_title(one)}"
 
     def _check_quiet(self, one: Taken) -> Iterator[str]:
-        is_quiet = all(all(self.rules.may_be_quiet(one.at_s, by_h * HOUR_S)) for by_h in (-UNSURE_H, 0, UNSURE_H))
+        offs = (-UNSURE_H, 0, UNSURE_H) if self.rules.is_clock_set else (0,)
+        is_quiet = all(all(self.rules.may_be_quiet(one.at_s, by_h * HOUR_S)) for by_h in offs)
         # Many alerts in one message are as urgent as the worst of them.
         if is_quiet and all(alert["labels"].get("severity") != "critical" for alert in one.alerts):
             hour = one.at_s / HOUR_S % 24
@@ -181,7 +182,8 @@ class Inboxes:
         is_own_fault = category is None or network.world.had_trouble(category, began_s - POLL_S, one.at_s)
         is_cut = any(began_s - CUT_WITHIN_S <= at_s <= one.at_s for at_s in cuts)
         was_well = not network.had_trouble(began_s - LATE_S, one.at_s, one.receiver)
-        is_asked = alert["fingerprint"] in excuses or one.receiver not in PROMPT
+        may_be_quiet = one.receiver == QUIET_RECEIVER and any(self.rules.may_be_quiet(began_s))
+        is_asked = alert["fingerprint"] in excuses or one.receiver not in PROMPT or may_be_quiet
         is_late = one.at_s - began_s > PROMPT_S + self.skew_s
         if is_late and was_well and not (is_own_fault or is_cut or is_asked or began_s < POLL_S):
             name = alert["labels"]["alertname"]

@@ -76,6 +76,9 @@ class Notified:
         if at.now_s - at.up_since_s > SETTLED_AFTER_S and not self._was_frozen(at):
             yield from self._unheard(at)
         yield from self._unheeded(seen)
+        for one in seen.values():
+            if one.muted_by == "no receiver":
+                yield f"{one.rule} of {one.owner or 'all'} is said to have no receiver, and has some"
         for receiver in RECEIVERS:
             if self._is_excused(receiver, at):
                 continue

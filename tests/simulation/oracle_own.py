@@ -42,18 +42,21 @@ class OwnAlerts:
     def _is_wrong(self, at_s: float) -> bool:
         return self.wrong_since_s is not None and self.wrong_since_s <= at_s
 
-    def check(self, firing: Collection[str], done_s: float, *, up_since_s: float, is_answered: bool) -> Iterator[str]:
+    def check(
+        self, firing: Collection[tuple[str, str]], done_s: float, *, up_since_s: float, is_answered: bool
+    ) -> Iterator[str]:
         """
         Yield what is missing after a cycle.
 
         Args:
-            firing: The rules of what fires.
+            firing: Rule and account of what fires.
             is_answered: The API answered something in that cycle, so that it said what time it is.
         """
-        read_at_s = min(self.read_at_s.get(category, 0.0) for category in self.categories)
-        blind_s = done_s - max(read_at_s, up_since_s, self.right_since_s)
-        if blind_s > BLIND_AFTER_S + UNSURE_S and "alertd-blind" not in firing and not self._is_wrong(done_s):
-            yield f"no read of a category for {blind_s / HOUR_S:.1f} h, and alertd-blind does not fire"
+        for category in self.categories:
+            blind_s = done_s - max(self.read_at_s.get(category, 0.0), up_since_s, self.right_since_s)
+            alert = ("alertd-blind", category.partition("@")[2] or "default")
+            if blind_s > BLIND_AFTER_S + UNSURE_S and alert not in firing and not self._is_wrong(done_s):
+                yield f"no read of {category} for {blind_s / HOUR_S:.1f} h, and alertd-blind does not fire"
         wrong_s = done_s - self.wrong_since_s if self.wrong_since_s is not None else 0.0
-        if wrong_s > UNSURE_S and is_answered and "alertd-clock" not in firing:
+        if wrong_s > UNSURE_S and is_answered and "alertd-clock" not in {rule for rule, _ in firing}:
             yield f"the wall clock is wrong since {wrong_s / HOUR_S:.1f} h, and alertd-clock does not fire"

@@ -44,6 +44,7 @@ class Seen:
     """Its value is the sum of one window; else it is less than that of any, as what lags shows less."""
     is_complete: bool
     is_muted: bool
+    muted_by: str
     acknowledged_by: str | None
     notified_at: str
     """When it last became due to notify anybody of it."""
@@ -63,8 +64,13 @@ class Ends:
     """Nothing was spent in any window that it may be judged by."""
 
 
-def ends_of(group: Group, rule: Rolling, now_h: float) -> Ends:
-    """Return the bounds at a moment, in hours since the plan's start."""
+def ends_of(group: Group, rule: Rolling, now_h: float, *, is_punctual: bool) -> Ends:
+    """
+    Return the bounds at a moment, in hours since the plan's start.
+
+    Args:
+        is_punctual: No row came late, so that what is not billed within the settle delay is nothing.
+    """
     newest = group.end
     settled = int(now_h - SETTLE_HOURS) if now_h >= SETTLE_HOURS else int(now_h - SETTLE_HOURS) - 1
     running_end = int(now_h) + 1
@@ -75,8 +81,10 @@ def ends_of(group: Group, rule: Rolling, now_h: float) -> Ends:
     recent = [group.window(end, rule.window) for end in range(settled + 1, int(now_h) + 1)]
     reach = [group.window(end, rule.window) for end in range(settled - LATEST_HOURS - DAY, running_end + 1)]
     # Several streams may each show a window of their own, and hours that are awaited may be filled in.
-    is_plain = rule.category and newest is not None and group.is_hourly and group.is_whole(settled - LATEST_HOURS)
-    later = [group.window(end, rule.window) for end in range(min(low, settled), running_end + 1)]
+    is_filled = not is_punctual and not group.is_whole(settled - LATEST_HOURS)
+    is_plain = rule.category and newest is not None and group.is_hourly and not is_filled
+    earliest = max(min(low, settled), settled - 1) if is_punctual else min(low, settled)
+    later = [group.window(end, rule.window) for end in range(min(earliest, running_end), running_end + 1)]
     return Ends(
         surely_reached=min(windows),
         about_at_least=max(min(windows), *recent, 0),
@@ -111,6 +119,7 @@ class RollingCheck:
         seen: The open alerts by owner.
         before: The same after the cycle before; None where that was by another text, or was not seen.
         is_complete: The category was read well in the last cycle.
+        is_punctual: In this world nothing is late, revised or unreadable.
     """
 
     rule: Rolling
@@ -119,6 +128,7 @@ class RollingCheck:
     before: dict[str | None, Seen] | None
     now_h: float
     is_complete: bool
+    is_punctual: bool
     since: Since
 
     def check(self) -> Iterator[str]:
@@ -143,7 +153,7 @@ class RollingCheck:
         place, who = (rule.name, owner), f"{rule.name} of {owner or 'all'}"
         if alert is not None:
             yield from _check_value(who, rule, group, alert)
-        ends = ends_of(group, rule, now_h)
+        ends = ends_of(group, rule, now_h, is_punctual=self.is_punctual)
         is_firing = alert is not None and alert.state == "firing"
         if ends.surely_reached < rule.lowest * PARTS:
             self.since.reached.pop(place, None)

@@ -23,10 +23,8 @@ MONTH_ENDS = (
 CLOCK_CHANGES = (
     datetime(2026, 3, 28, tzinfo=UTC),
     datetime(2026, 10, 24, tzinfo=UTC),
-    datetime(2026, 3, 7, tzinfo=UTC),
-    datetime(2026, 10, 31, tzinfo=UTC),
 )
-"""The day before daylight saving begins or ends in Berlin, and in New York."""
+"""The day before daylight saving begins, or ends, in Europe."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

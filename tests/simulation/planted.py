@@ -17,143 +17,13 @@ from pathlib import Path
 from tests.mutants.mutant import Mutant
 from tests.mutants.planting import VARIABLE
 from tests.mutants.table import TABLE
+from tests.simulation.planted_bugs import OWN
+from tests.simulation.planted_further import FURTHER
 
 ROOT = Path(__file__).parents[2]
 _FAILED = re.compile(r"^seed (\d+): \d+ violations, trace \w+, the first: (.+)$", re.MULTILINE)
 
 
-def _own(name: str, module: str, before: str, after: str, breaks: str) -> Mutant:
-    return Mutant(name=name, module=f"alertd.{module}", before=before, after=after, breaks=breaks)
-
-
-_OWN = (
-    _own(
-        "lose the last hour of a period",
-        "core.rules.budget_scene",
-        "edge = min(edges.latest, period.hours.end)",
-        "edge = min(edges.latest, period.hours.end - 1)",
-        "a budget's period has all its hours",
-    ),
-    _own(
-        "count summary",
-        "core.spend.bill",
-        '    "bare_metal",\n)\n"""Every productCategory',
-        '    "bare_metal",\n    "summary",\n)\n"""Every productCategory',
-        "the control total is no spend of its own",
-    ),
-    _own(
-        "count expected money as known",
-        "core.rules.rolling_spend",
-        "value, about, window, planned = ends.at_least,",
-        "value, about, window, planned = ends.about,",
-        "an alert fires and rises by what is billed at least",
-    ),
-    _own(
-        "one hour more in each window",
-        "core.rules.rolling_spend",
-        "    def _hours(self) -> int:\n        return whole_hours(self.window)",
-        "    def _hours(self) -> int:\n        return whole_hours(self.window) + 1",
-        "a window is as long as the rule says",
-    ),
-    _own(
-        "end at the threshold",
-        "core.rules.rolling_spend",
-        "held = highest(self._leave, ends.lasting - planned)",
-        "held = highest(self.thresholds, ends.lasting - planned)",
-        "a severity is left below `resolve_below`",
-    ),
-    _own(
-        "believe what vanishes at once",
-        "core.spend.ledger",
-        "return (held.total > 0 and block.total * 2 < held.total) or (held.total != 0 and len(block) == 0)",
-        "return False",
-        "money that vanishes is believed when a later read says the same",
-    ),
-    _own(
-        "never believe what vanishes",
-        "core.spend.ledger",
-        "if earlier is None or earlier.digest != mark or read_at - earlier.since < confirm_after:",
-        "if True:",
-        "money that a later read does not show either is gone",
-    ),
-    _own(
-        "forget what waits for its time at a restart",
-        "store.alerts",
-        'return self._read("ORDER BY fingerprint")',
-        'return tuple(alert for alert in self._read("ORDER BY fingerprint") if alert.state != "pending")',
-        "`for` goes on over a restart",
-    ),
-    _own(
-        "wall clock in the outbox",
-        "daemon.app",
-        "            now=time.now,\n            jitter",
-        "            now=clock.wall,\n            jitter",
-        "what is due is sent while the wall clock is wrong",
-    ),
-    _own(
-        "fold a fresh alert away",
-        "core.messages.folding",
-        "        if old.fingerprints == entry.fingerprints:\n",
-        "        if True:\n",
-        "what is folded is in the message that takes it over",
-    ),
-    _own(
-        "send an end before its beginning",
-        "notify.delivery.order",
-        "is_free = ahead.isdisjoint(places) and not",
-        "is_free = not",
-        "an end is never announced before its beginning (D4)",
-    ),
-    _own(
-        "notify in quiet hours",
-        "core.messages.dispatch",
-        "if held_until is not None and not entry.message.reason.is_edit:",
-        "if held_until is not None and held_until < self.now and not entry.message.reason.is_edit:",
-        "quiet hours hold what is not critical",
-    ),
-    _own(
-        "never say that bills cannot be read",
-        "core.rules.own.unread_bills",
-        "is_blind = refused is not None or age >= self.limit",
-        "is_blind = refused is not None",
-        "blindness is reported (D6)",
-    ),
-    _own(
-        "never say that the clock is wrong",
-        "core.rules.own.wrong_clock",
-        "reached = Severity.INFO if fault.is_decided else Severity.CRITICAL",
-        "reached = None",
-        "a clock that is wrong is reported",
-    ),
-    _own(
-        "keep the alerts of a removed rule",
-        "core.alerts.lifecycle",
-        "if reason := _orphaned(alert, rules.get(alert.rule), accounts):",
-        "if (reason := _orphaned(alert, rules.get(alert.rule), accounts)) not in {'', 'rule removed'}:",
-        "what nothing judges any more ends",
-    ),
-    _own(
-        "forget that an end is due",
-        "core.alerts.due",
-        "return NotifyReason.RESOLVED if was_firing and",
-        "return NotifyReason.RESOLVED if not was_firing and",
-        "whoever was notified of a beginning is notified of the end",
-    ),
-    _own(
-        "withhold the end of what is silenced",
-        "core.alerts.mutes",
-        "muted = self._of(alert) if alert.state is AlertState.FIRING else None",
-        "muted = self._of(alert)",
-        "an end is never withheld",
-    ),
-    _own(
-        "raise without a word",
-        "core.alerts.due",
-        "after.severity > after.notified_severity:",
-        "after.severity < after.notified_severity:",
-        "a higher severity is notified",
-    ),
-)
 _SHARED = (
     "resolve on empty data",
     "keep the episode",
@@ -162,6 +32,7 @@ _SHARED = (
     "conclude after the clock moved",
     "drop a category that was known",
     "release nothing from quiet hours",
+    "withhold the end of a muted alert",
     "send before commit",
     "leave a cut attempt as it was",
     "no fallback at a wrong configuration",
@@ -194,15 +65,44 @@ FOUND_BY = {
     "send for ever without an answer": 5,
     "count expected money as known": 7,
     "repeat what is acknowledged": 11,
-    "withhold the end of what is silenced": 12,
+    "withhold the end of a muted alert": 12,
     "end at the threshold": 13,
+    "believe what vanishes at once": 14,
     "never believe what vanishes": 14,
     "lose the last hour of a period": 15,
     "give up at 429": 16,
     "keep the alerts of a removed rule": 22,
+    "leave the last of a storm out": 1,
+    "never change the first message": 6,
+    "post without a pause": 6,
+    "lower on incomplete data": 9,
+    "one delivery key for all repeats": 11,
+    "escalate at each poll": 11,
+    "escalate to nobody": 11,
+    "never escalate": 11,
+    "escalate at once": 11,
+    "repeat twice as often": 11,
+    "end what is silenced": 12,
+    "fire above the line alone": 13,
+    "the lowest severity for all": 13,
+    "leave late": 13,
+    "ignore what is revised": 14,
+    "a month that ends a day early": 15,
+    "forget what was tried at a restart": 16,
+    "ask again too soon": 16,
+    "ignore a rule's category": 18,
+    "wait for the slowest category": 18,
+    "read the first account for all": 19,
+    "blind to the second account": 19,
+    "keep an alert anew at each poll": 20,
+    "ignore a rule's team": 21,
+    "quiet hours by UTC": 23,
+    "quiet hours without daylight saving": 23,
+    "acknowledge without a word": 35,
+    "never read older hours again": 38,
 }
 """A seed of three days that finds each of these: so many seeds from 0 on, and one, are enough."""
-PLANTED: dict[str, Mutant] = {mutant.name: mutant for mutant in (*_OWN, *(TABLE[name] for name in _SHARED))}
+PLANTED: dict[str, Mutant] = {mutant.name: mutant for mutant in (*OWN, *FURTHER, *(TABLE[name] for name in _SHARED))}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

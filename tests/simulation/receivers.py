@@ -15,6 +15,7 @@ from tests.simulation.world import HOST, NEVER_S, World
 
 SETTLED_AFTER_S = 70 * 60
 """After a receiver's trouble: what it could not take is tried again within the hour."""
+WAIT_S = 30
 MOST_TRIES = 300
 """Three days of attempts are fewer. Whoever sends one thing more often gets no answer, so that such a run ends."""
 WAITING = frozenset({"down", "limited"})
@@ -90,6 +91,10 @@ class Network(httpx.AsyncBaseTransport):
         self.refused: dict[tuple[str, str], tuple[float, frozenset[str]]] = {}
         """By receiver and key what was refused for good: when first, and which alerts it speaks of."""
         self._tries: Counter[str] = Counter()
+        self.wait_until_s: dict[tuple[str, str], float] = {}
+        """By receiver and key until when it asked to wait."""
+        self.hasty: list[str] = []
+        """What did not wait for as long as it was to."""
         self.edited: set[tuple[str, str]] = set()
         """Receiver and key of what took the place of an earlier message."""
         self.cut: Cut | None = None
@@ -134,6 +139,16 @@ class Network(httpx.AsyncBaseTransport):
         """Note that something was refused for good."""
         self.refused.setdefault((receiver, key), (self.world.now_s, fingerprints))
 
+    def ask_to_wait(self, receiver: str, key: str) -> None:
+        """Note that a receiver asks to be left alone with something for a time."""
+        self.wait_until_s[receiver, key] = self.world.now_s + WAIT_S
+
+    def note_attempt(self, receiver: str, key: str) -> None:
+        """Note an attempt, and whether it comes sooner than it was asked for."""
+        left_s = self.wait_until_s.get((receiver, key), 0.0) - self.world.now_s
+        if left_s > 1:
+            self.hasty.append(f"{receiver} asked to wait {WAIT_S} s, and was asked again {left_s:.0f} s too soon")
+
     def take(self, receiver: str, key: str, body: bytes) -> int:
         """Keep what a receiver took, and return its number: its sender cannot know of it yet."""
         self.refused.pop((receiver, key), None)
@@ -149,6 +164,7 @@ class Network(httpx.AsyncBaseTransport):
         key = request.headers.get("Idempotency-Key", "")
         self.attempts.append((self.world.now_s, receiver, key))
         self._tries[key] += 1
+        self.note_attempt(receiver, key)
         if self._tries[key] > MOST_TRIES:
             await asyncio.sleep(NEVER_S)
         trouble = self.trouble(receiver)
@@ -158,7 +174,8 @@ class Network(httpx.AsyncBaseTransport):
             case "failing":
                 return httpx.Response(500, stream=httpx.ByteStream(b""))
             case "limited":
-                return httpx.Response(429, headers={"Retry-After": "30"}, stream=httpx.ByteStream(b""))
+                self.ask_to_wait(receiver, key)
+                return httpx.Response(429, headers={"Retry-After": f"{WAIT_S}"}, stream=httpx.ByteStream(b""))
             case "gone":
                 self.refuse(receiver, key, _fingerprints(await request.aread()))
                 return httpx.Response(404, stream=httpx.ByteStream(b""))

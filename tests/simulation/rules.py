@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from tests.simulation.plan import HOUR_S, POLL_S, USD, Edit, Plan
+from tests.simulation.plan import HOUR_S, POLL_S, USD, Edit, Plan, Wall
 from tests.simulation.slack import CHANNEL
 
 REPEAT = 24
@@ -118,7 +118,7 @@ ROLLING = (
     ),
     Rolling(name="storage", category="cloud_storage", window=72, lines={"warning": 60}),
     Rolling(name="everything", category="", window=24, lines={"warning": 50, "critical": 400}, by_owner=False),
-    Rolling(name="all-burst", category="", window=3, lines={"warning": 25}, by_owner=False),
+    Rolling(name="all-burst", category="", window=3, lines={"warning": 25, "critical": 60}, by_owner=False),
     Rolling(name="gpu-all", category="gpu", window=12, lines={"info": 100, "warning": 300}, by_owner=False),
     Rolling(name="gpu-repeats", category="gpu", window=3, lines={"warning": 20, "critical": 60}, repeat=8),
     Rolling(name="gpu-escalates", category="gpu", window=3, lines={"warning": 20}, escalates=8, notify=("bridge",)),
@@ -216,6 +216,8 @@ class RulesFile:
     zone: str
     """By whose clock quiet hours begin and end."""
     has_second: bool
+    is_clock_set: bool
+    """Whether the wall clock is ever wrong."""
     at_first: tuple[Rolling, ...]
     others: tuple[str, ...]
     rolling: tuple[Rolling, ...]
@@ -234,6 +236,7 @@ class RulesFile:
             start=plan.start,
             zone=plan.zone,
             has_second=plan.has_second,
+            is_clock_set=any(isinstance(event, Wall) for event in plan.events),
             at_first=chosen,
             rolling=chosen,
             others=plan.others,

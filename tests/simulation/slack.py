@@ -17,6 +17,8 @@ CHANNEL = "C0000OPS1"
 TOKEN = "-".join(("xoxb", "1", "2", "simulated"))
 BASE_URL = "https://slack.sim.example/api/"
 RECEIVER = "slack"
+PACE_S = 0.7
+"""A second, less what the way of two requests may differ by."""
 PAGE = b"<!doctype html><html>Sign in</html>"
 _SEVERITIES = {1: "info", 2: "warning", 3: "critical"}
 
@@ -29,6 +31,7 @@ class Slack:
         self.said_by: Callable[[str], str] = lambda _key: "{}"
         """Returns the message of a delivery key as the daemon's outbox has it."""
         self._network = network
+        self._posted_at_s = -1e9
 
     async def connect(self, factory: Callable[[], asyncio.Protocol], host: str) -> tuple["_Wire", asyncio.Protocol]:
         """
@@ -64,10 +67,16 @@ class Slack:
         cut = network.cut
         is_cut = cut is not None and cut.begin()
         network.attempts.append((network.world.now_s, RECEIVER, key))
+        network.note_attempt(RECEIVER, key)
+        waited_s = network.world.now_s - self._posted_at_s
+        if waited_s < PACE_S:
+            network.hasty.append(f"two posts to one channel within {waited_s:.2f} s")
+        self._posted_at_s = network.world.now_s
         trouble = network.trouble(RECEIVER)
         if trouble == "failing":
             return 500, b""
         if trouble == "limited":
+            network.ask_to_wait(RECEIVER, key)
             return 429, b'{"ok": false, "error": "ratelimited"}'
         if trouble == "captive":
             return 200, PAGE

@@ -35,6 +35,9 @@ SAMPLE = (
     "keep the episode",
     "call stop twice after a crash",
     "resolve on empty data",
+    "end at the threshold",
+    "quiet hours without daylight saving",
+    "wait for the slowest category",
 )
 """A few bugs, of different kinds of world."""
 REPLAYED = ("resolve on empty data", "send an end before its beginning")

@@ -178,6 +178,14 @@ class World:
         kinds = [t.kind for t in self._troubles if t.at_s <= self.now_s < t.until_s and t.category in whose]
         return kinds[-1] if kinds else ""
 
+    def steady(self, category: str, hour: int, since_s: float) -> tuple[tuple[int, str, int], ...] | None:
+        """Return (span, owner, amount) of an hour's rows; None where one came, changed or vanished since an instant."""
+        rows = self._rows[category].get(hour, ())
+        if any(since_s < at_s <= self.now_s for row in rows for at_s, _ in row.versions):
+            return None
+        shown = ((row.span, row.owner, row.amount(self.now_s)) for row in rows)
+        return tuple(sorted((span, owner, amount) for span, owner, amount in shown if amount is not None))
+
     def had_trouble(self, category: str, from_s: float, to_s: float) -> bool:
         """Return whether a category could not be read well at any time between two."""
         mine = (t for t in self._troubles if t.category in {"", category, f"@{category.partition('@')[2]}"})

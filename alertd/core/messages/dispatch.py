@@ -289,7 +289,7 @@ def _reason(move: Move, mutes: Mutes, now: datetime) -> NotifyReason | None:
     reason = notify_reason(move, now)
     if reason is None and mutes.is_outspent(move.after):
         reason = NotifyReason.REPEAT
-    return None if move.after.muted is not None and reason is not NotifyReason.RESOLVED else reason
+    return None if move.after.muted is not None else reason
 
 
 def _unreached(move: Move, reason: NotifyReason) -> Move:
