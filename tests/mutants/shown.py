@@ -97,8 +97,8 @@ SHOWN = (
     planted_bug(
         "let waits grow by steps",
         "novita.retry",
-        "BASE_WAIT_S * 2 ** (failures - 1)",
-        "BASE_WAIT_S * failures",
+        "doubled_s(failures, first_s=BASE_WAIT_S, longest_s=MAX_WAIT_S)",
+        "min(BASE_WAIT_S * failures, MAX_WAIT_S)",
         "waits double",
         _REFUSALS,
     ),

@@ -9,8 +9,8 @@ _LIFE = (
     planted_bug(
         "resolve on empty data",
         "core.alerts.lifecycle",
-        "if not sample.is_complete:\n        # What is missing",
-        "if False:\n        # What is missing",
+        "if not sample.is_complete:\n        # Missing data",
+        "if False:\n        # Missing data",
         "an end comes only from complete data (D5)",
     ),
     planted_bug(
@@ -112,7 +112,7 @@ _DECISIONS = (
     planted_bug(
         "keep memory after a failed request",
         "daemon.cycle",
-        "                # It may be stored although its answer was lost, or nobody waits for it any more.\n"
+        "                # It may be stored although its answer was lost, or its requester is gone.\n"
         "                self.forget()\n",
         "",
         "what is stored is the truth, also where its answer was lost",
@@ -121,8 +121,8 @@ _DECISIONS = (
     planted_bug(
         "keep memory after a failed cycle",
         "daemon.cycle",
-        "is read anew.\n            self.forget()\n",
-        "is read anew.\n",
+        "so reload it.\n            self.forget()\n",
+        "so reload it.\n",
         "what is stored is the truth, also where its answer was lost",
         "tests/daemon/test_memory_and_store.py",
     ),
