@@ -1,7 +1,7 @@
 """
 When rows came: how long after its end each row of the last days was first read, and which reads lacked it.
 
-It observes and packs; what follows from late rows is `lateness`'s to say.
+It records and packs arrivals; `lateness` decides what follows from late rows.
 Source of the rules: README, "What alertd believes".
 """
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 KEPT_HOURS = 14 * HOURS_PER_DAY
-"""Rows that ended so long ago say nothing of how late the next ones will be."""
+"""Hours that arrivals are kept: rows that ended earlier say nothing about how late the next ones will be."""
 UNKNOWN = -1
-"""The delay of a row of which nobody can say when it came: it was there at the first read, or after an outage."""
+"""The delay of a row whose arrival is unknown: it was there at the first read, or after an outage."""
 HOURLY, DAILY = 1, HOURS_PER_DAY
 """The step of a stream, in hours: rows of up to an hour, and longer ones."""
 _READS_KEPT = KEPT_HOURS + 31 * HOURS_PER_DAY
 _SLACK = timedelta(hours=1)
-"""A row is taken to have come at most so long after the last read that lacked it."""
+"""A row is assumed to have come at most this long after the last read that lacked it."""
 _MINUTE = timedelta(minutes=1)
 _HEADER = struct.Struct("<BI")
 _VERSION = 1
@@ -37,11 +37,11 @@ Place = tuple[int, int]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Arrivals:
-    """The rows of one stream that end at one hour, as parallel columns: whose they are and how late they came."""
+    """The rows of one stream that end at one hour, as parallel columns: their series, and how late they came."""
 
     series: "NDArray[np.int32]"
     delay: "NDArray[np.int32]"
-    """Whole minutes from the row's end to the first read that had it; `UNKNOWN` where that teaches nothing."""
+    """Whole minutes from the row's end to the first read that had it; `UNKNOWN` if its arrival is unknown."""
 
     def __len__(self) -> int:
         return len(self.series)
@@ -55,7 +55,7 @@ class Arrivals:
     __hash__ = None  # type: ignore[assignment] # arrays have none
 
     def joined(self, other: "Arrivals") -> "Arrivals":
-        """Return the rows of both."""
+        """Return the rows of *self* and *other* combined."""
         return Arrivals(
             series=np.concatenate((self.series, other.series)), delay=np.concatenate((self.delay, other.delay))
         )
@@ -69,7 +69,7 @@ def encode_arrivals(arrivals: Arrivals) -> bytes:
 
 def decode_arrivals(data: bytes) -> Arrivals:
     """
-    Unpack what `encode_arrivals` packed.
+    Return the arrivals that `encode_arrivals` packed.
 
     Raises:
         ValueError: The bytes are damaged or of a later version.
@@ -88,7 +88,7 @@ def decode_arrivals(data: bytes) -> Arrivals:
 
 
 class ReadSpan(NamedTuple):
-    """Hours whose latest successful read was one and the same."""
+    """Hours that share the same latest successful read."""
 
     start: int
     end: int
@@ -97,10 +97,10 @@ class ReadSpan(NamedTuple):
 
 def lacked_at(reads: Iterable[ReadSpan], hour: int, newest_read_at: datetime | None) -> datetime | None:
     """
-    Return the latest read before this one that could have had a row filed under an hour; None without one.
+    Return the latest earlier read that could have had a row filed under *hour*; None if there is none.
 
     Args:
-        newest_read_at: The last read that reached the hour which was running then: it lacked all later hours.
+        newest_read_at: The last read that reached the hour running at the time: it lacked all later hours.
     """
     end = None
     for read in reads:
@@ -111,7 +111,7 @@ def lacked_at(reads: Iterable[ReadSpan], hour: int, newest_read_at: datetime | N
 
 
 def with_read(reads: Iterable[ReadSpan], span: HourRange, read_at: datetime) -> tuple[ReadSpan, ...]:
-    """Return the latest reads after one more; those of hours long past are let go."""
+    """Return *reads* updated by one more read; those of hours long past are dropped."""
     kept = [ReadSpan(span.start, span.end, read_at)]
     for old in reads:
         left = ReadSpan(old.start, min(old.end, span.start), old.read_at)
@@ -123,17 +123,17 @@ def with_read(reads: Iterable[ReadSpan], span: HourRange, read_at: datetime) -> 
 
 def delay_of(ended_at: datetime, read_at: datetime, lacked: datetime | None) -> int:
     """
-    Return how many whole minutes after its end a row came that a read was the first to have, `UNKNOWN` if nobody knows.
+    Return how many whole minutes after its end a row came, given the first read that had it; `UNKNOWN` if unknown.
 
     Args:
-        lacked: The last read that lacked it; None where none did.
+        lacked: The last read that lacked it; None if none did.
     """
     if lacked is None:
         return UNKNOWN
     if read_at <= ended_at:
         return 0
     came_at = min(read_at, lacked + _SLACK)
-    # Nobody read for more than an hour while it ended: when it came within the outage is not known.
+    # It ended during an outage of more than an hour without reads: when it came within the outage is unknown.
     return (came_at - ended_at) // _MINUTE if came_at >= ended_at else UNKNOWN
 
 
@@ -141,16 +141,16 @@ def note_block(
     known: Mapping[Place, Arrivals], hour: int, block: HourBlock, *, read_at: datetime, lacked: datetime | None
 ) -> dict[Place, Arrivals]:
     """
-    Return what the rows filed under one hour add to the arrivals: the changed places, whole.
+    Return the places to which the rows filed under one hour add arrivals, each with all its arrivals.
 
     Args:
-        lacked: The last read that lacked what is new; None where that teaches nothing.
+        lacked: The last read that lacked the new rows; None if unknown.
     """
     changed: dict[Place, Arrivals] = {}
     none = Arrivals(series=np.empty(0, np.int32), delay=np.empty(0, np.int32))
     for span in sorted(set(block.span.tolist())):
         place = (step_of(span), hour + span)
-        # A block has one cell for each series and span, by rising series.
+        # A block has one cell for each series and span, in rising order of series.
         series = block.series[block.span == span]
         seen = known.get(place, none)
         fresh = series[~np.isin(series, seen.series)] if len(seen) else series
@@ -162,10 +162,10 @@ def note_block(
 
 
 def is_noted(known: Mapping[Place, Arrivals], hour: int, longest: int) -> bool:
-    """Return whether anybody noted when the rows came that are filed under an hour, by the span of the longest."""
+    """Return whether arrivals were recorded for the rows filed under *hour*, given the span of the longest."""
     return (step_of(longest), hour + longest) in known
 
 
 def step_of(span: int) -> int:
-    """Return the step of the stream of a row that covers so many hours."""
+    """Return the step of the stream of a row that covers *span* hours."""
     return HOURLY if span == 1 else DAILY

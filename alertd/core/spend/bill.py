@@ -1,7 +1,7 @@
 """
 Bills with every unit and oddity resolved: hourly rows as columns, monthly bills as records.
 
-What the wire looked like is known to `alertd.novita` alone.
+Only `alertd.novita` knows the wire format.
 """
 
 from collections.abc import Iterable
@@ -29,22 +29,22 @@ PRODUCT_CATEGORIES = (
     "web_search",
     "bare_metal",
 )
-"""Every productCategory of the API but `summary`, which is the control total of these and would count all twice."""
+"""Every productCategory of the API except `summary`, their control total, which would count everything twice."""
 
 SUBSCRIPTION = "subscription"
 """The category under which subscriptions are filed; the API has no productCategory of that name."""
 
 CATEGORIES = (*PRODUCT_CATEGORIES, SUBSCRIPTION)
-"""Everything that is read of an account and adds up to what it spends."""
+"""Every category that is read of an account; together they add up to its spend."""
 
 SUBSCRIPTION_CATEGORIES = ("gpu", "serverless", "cloud_storage", "local_storage", "image", "bare_metal")
-"""What can be subscribed to: every category of that list of the API's but `summary`, their control total."""
+"""Every category of the subscription list of the API except `summary`, their control total."""
 
 KEY_CATEGORIES = ("llm", "gen_api", "web_search")
 """The categories whose spend the API reports by API key."""
 
 FIRST_KEY_HOUR = hour_of(datetime(2026, 1, 1, tzinfo=UTC))
-"""The API has no spend by API key before this hour: what lies before is unknown, not zero."""
+"""The first hour for which the API has spend by API key: earlier spend is unknown, not zero."""
 
 
 class Series(NamedTuple):
@@ -52,15 +52,15 @@ class Series(NamedTuple):
 
     account: str
     category: str
-    """The productCategory that was asked for."""
+    """The requested productCategory."""
     subcategory: str
-    """The row's own `category`, not always the one asked for."""
+    """The row's own `category`, which may differ from the requested one."""
     owner: str
     """Instance, endpoint or key id; may be empty."""
     product: str
     product_id: str
     billing_method: str
-    """`on-demand`, `subscription`, `spot`, or the API's number as text when it is another."""
+    """`on-demand`, `subscription`, `spot`, or the API's number as text for any other."""
 
 
 NEW_PURCHASE = "monthly_new_buy"
@@ -84,24 +84,24 @@ class Term:
     """When the charge fell due."""
     starts_at: datetime
     ends_at: datetime | None
-    """The first instant after the term; None where the API did not say."""
+    """The first instant after the term; None if the API did not give it."""
     amount: Usd
     voucher: Usd
     pay: Usd
 
     @property
     def is_new(self) -> bool:
-        """Whether it is a first purchase, as far as the API's word for it says."""
+        """Whether it is a first purchase, according to the API's `tradeType`."""
         return self.kind == NEW_PURCHASE
 
     @property
     def what(self) -> tuple[str, str, str]:
-        """Account, owner and product: terms of the same follow one another."""
+        """Account, owner and product: terms with the same values follow one another."""
         return (self.account, self.owner, self.product_id or self.product)
 
     @property
     def series(self) -> Series:
-        """What the charge is for."""
+        """The series of the charge."""
         return Series(
             account=self.account,
             category=SUBSCRIPTION,
@@ -131,9 +131,9 @@ class BillRows:
     pay: "NDArray[np.int64]"
     rounded: int = 0
     terms: tuple[Term, ...] = ()
-    """The subscriptions whose charges the rows are; empty for usage."""
+    """The subscription terms whose charges the rows are; empty for usage bills."""
     is_listed: bool = True
-    """Whether the answer had a list at all: `{}` may stand for an empty one, and for no answer."""
+    """Whether the answer contained a list: `{}` may mean an empty list, or no answer."""
 
     def __len__(self) -> int:
         return len(self.hour)
@@ -141,22 +141,22 @@ class BillRows:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiKey:
-    """What the bills say of an API key beside its id."""
+    """An API key's name and mask, as the bills give them."""
 
     account: str
     key_id: str
     name: str
-    """As its maker called it; may be empty."""
+    """The name given by its creator; may be empty."""
     mask: str
     """Its first and last characters; may be empty."""
 
     @property
     def label(self) -> str:
-        """The name, or the mask where there is none."""
+        """The name, or the mask if it has none."""
         return self.name or self.mask
 
     def after(self, earlier: "ApiKey | None") -> "ApiKey":
-        """Return the key as it is now known: what is not said any more, as of a key that was deleted, stays."""
+        """Return the key with a missing name or mask, as of a deleted key, taken from *earlier*."""
         if earlier is None:
             return self
         return replace(self, name=self.name or earlier.name, mask=self.mask or earlier.mask)
@@ -172,7 +172,7 @@ class KeyBills:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Balance:
-    """What an account can still spend, as last read; in 1e-10 USD, None where the API did not say."""
+    """What an account can still spend, as last read; in 1e-10 USD, None if the API did not give it."""
 
     account: str
     available: Usd
@@ -217,24 +217,24 @@ class MonthlyBill:
 
     @property
     def is_settled(self) -> bool:
-        """Paid or voided: nothing more is expected of anybody."""
+        """Paid or voided: no further payment is expected."""
         return self.status in {BillStatus.PAID, BillStatus.VOIDED}
 
     @property
     def owed(self) -> Usd:
-        """What is overdue and not repaid, never below zero."""
+        """The debt that is not repaid, never below zero; zero once settled."""
         return Usd(0) if self.is_settled else Usd(max(0, self.debt - self.repaid))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BillPhase:
-    """A stretch of a monthly bill's life as alertd saw it: a status and whether money was owed, since when."""
+    """One phase of a monthly bill as alertd saw it: its status, whether money was owed, and when it began."""
 
     status: str
     owes: bool
     since: datetime
     is_gone: bool = False
-    """Whether complete reads no longer had it; status and owing are what it had last."""
+    """Whether complete reads no longer had the bill; `status` and `owes` are then its last ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -247,18 +247,18 @@ class TrackedBill:
 
     @property
     def gone_since(self) -> datetime | None:
-        """Since when complete reads no longer have it; None while they do."""
+        """When complete reads began to lack it; None while they have it."""
         return self.phases[-1].since if self.phases[-1].is_gone else None
 
     @property
     def state(self) -> str:
-        """Its status in a word for people, and that it is no longer listed where it is not."""
+        """Its status as text for people, with a note if it is no longer listed."""
         status = "issued" if self.bill.status == BillStatus.OUTED else self.bill.status
         return f"{status}, then missing from the list" if self.gone_since is not None else status
 
 
 def track(earlier: TrackedBill | None, bill: MonthlyBill, seen_at: datetime) -> TrackedBill:
-    """Return the bill with the phase it is in now: a new one only when its status or owing changed."""
+    """Return the bill with its current phase: a new one only if its status or whether it owes changed."""
     phase = BillPhase(status=bill.status, owes=bill.owed > 0, since=seen_at)
     phases = earlier.phases if earlier is not None else ()
     if not phases or replace(phases[-1], since=seen_at) != phase:
@@ -270,11 +270,11 @@ def gone_from(
     known: Iterable[TrackedBill], bills: Iterable[MonthlyBill], *, start_month: str, at: datetime
 ) -> list[TrackedBill]:
     """
-    Return the known bills that a complete read from a month on no longer has and had before: gone is not paid.
+    Return, marked as gone, the known bills that a complete read from a month on newly lacks: gone is not paid.
 
     Args:
         known: The bills of one account.
-        start_month: `YYYY-MM`; older bills were not asked for.
+        start_month: `YYYY-MM`; older bills were not requested.
     """
     listed = {bill.bill_id for bill in bills}
     return [
@@ -285,7 +285,7 @@ def gone_from(
 
 
 FIRST_MONTH = "2025-10"
-"""The API has no monthly bills before."""
+"""The first month for which the API has bills."""
 
 
 def oldest_open_month(bills: Iterable[TrackedBill]) -> str:

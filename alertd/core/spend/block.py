@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 HEADER = struct.Struct("<BBI")
 _VERSION = 1
 HAS_SPAN, HAS_VOUCHER, HAS_PAY = 1, 2, 4
-"""Which columns are there that need not be."""
+"""Flags of the optional columns that are present."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -56,7 +56,7 @@ class HourBlock:
         return columns[metric]
 
     def part(self, chosen: "NDArray[np.bool_] | slice") -> "HourBlock":
-        """Return some of the cells."""
+        """Return the chosen cells."""
         return HourBlock(
             series=self.series[chosen],
             span=self.span[chosen],
@@ -66,7 +66,7 @@ class HourBlock:
         )
 
     def until(self, hours: int) -> "HourBlock":
-        """Return the block with cells that cover more than so many hours (at least 1) spread over these alone."""
+        """Return the block with cells that cover more than *hours* (at least 1) spread over only the first *hours*."""
         if self.longest <= hours:
             return self
         return replace(self, span=np.minimum(self.span, np.int32(hours)))
@@ -74,7 +74,7 @@ class HourBlock:
 
 @cache
 def empty_block() -> HourBlock:
-    """Return the block of an hour without rows; made when it is first asked for, as numpy is slow to import."""
+    """Return the block of an hour without rows; created on first use, as numpy is slow to import."""
     return HourBlock(
         series=np.empty(0, np.int32),
         span=np.empty(0, np.int32),
@@ -85,7 +85,7 @@ def empty_block() -> HourBlock:
 
 
 def differing(old: HourBlock, new: HourBlock) -> tuple[HourBlock, HourBlock]:
-    """Return the cells of two blocks without those that both hold alike."""
+    """Return the cells of *old* and of *new* without those that are equal in both."""
     before, after = (block.series.astype(np.int64) << 32 | block.span for block in (old, new))
     _, here, there = np.intersect1d(before, after, assume_unique=True, return_indices=True)
     is_same = np.ones(len(here), bool)
@@ -98,15 +98,15 @@ def differing(old: HourBlock, new: HourBlock) -> tuple[HourBlock, HourBlock]:
 
 def exact_sum(values: "NDArray[np.int64]") -> int:
     """Add 64-bit integers without ever wrapping round."""
-    # A float sum bounds the true one to far better than the factor of two left here.
+    # A float sum is far closer to the exact one than the factor of two left here.
     if len(values) == 0 or float(np.abs(values.astype(np.float64)).sum()) < MAX_UNITS / 2:
         return int(values.sum())
     return sum(values.tolist())
 
 
 def columns_needed(block: HourBlock) -> int:
-    """Return which columns do not follow from others, as flags."""
-    # Most blocks have a few rows: `any` takes ten times as long as counting does.
+    """Return flags of the columns that cannot be derived from others."""
+    # Most blocks have only a few rows, for which `any` takes ten times as long as counting.
     has_span = np.count_nonzero(block.span != 1) > 0
     has_voucher = np.count_nonzero(block.voucher) > 0
     has_pay = np.count_nonzero(block.pay != block.amount - block.voucher) > 0
@@ -114,7 +114,7 @@ def columns_needed(block: HourBlock) -> int:
 
 
 def encode(block: HourBlock) -> bytes:
-    """Return a block's canonical bytes: equal blocks give equal bytes. Columns that follow from others are left out."""
+    """Return a block's canonical bytes: equal blocks give equal bytes. Derivable columns are left out."""
     if not len(block):
         return HEADER.pack(_VERSION, 0, 0)
     return encode_each(block, [0, len(block)])[0]
@@ -122,12 +122,12 @@ def encode(block: HourBlock) -> bytes:
 
 def encode_each(cells: HourBlock, bounds: Sequence[int]) -> list[bytes]:
     """
-    Return the canonical bytes of many blocks that lie one behind the other.
+    Return the canonical bytes of many blocks, given their concatenated cells.
 
-    An answer has hundreds of hours with a few rows each: one operation on all of them costs what it does on one.
+    An answer has hundreds of hours with a few rows each: one operation on all of them costs as much as on one.
 
     Args:
-        bounds: Where each block begins, and where the last one ends; none is empty.
+        bounds: The index at which each block begins, and the end of the last one; no block is empty.
     """
     starts = np.array(bounds[:-1])
     has_span, has_voucher, has_pay = (
@@ -155,7 +155,7 @@ def encode_each(cells: HourBlock, bounds: Sequence[int]) -> list[bytes]:
 
 def decode(data: bytes) -> HourBlock:
     """
-    Return the block of what `encode` made.
+    Return the block that `encode` encoded.
 
     Raises:
         ValueError: The bytes are damaged or of a later version.
@@ -205,16 +205,16 @@ def spread(block: HourBlock, metric: str) -> "Iterator[tuple[int, NDArray[np.int
     """
     Spread a block's cells evenly over the hours they cover, exactly.
 
-    What does not divide is placed one unit (1e-10 USD) an hour, from the first hour on, so that the sum stays the same.
+    A remainder is added one unit (1e-10 USD) per hour, from the first hour on, so that the sum stays the same.
 
     Yields:
-        (offset from the block's hour, series ids, amounts); a series may come more than once for one offset.
+        (offset from the block's hour, series ids, amounts); an offset, and a series within it, may come more than once.
     """
     if not len(block):
         return
     amounts = block.column(metric)
     if block.longest == 1:
-        # By far the most blocks: nothing is to be spread.
+        # By far the most common case: nothing to spread.
         yield 0, block.series, amounts
         return
     for span in np.unique(block.span).tolist():

@@ -1,7 +1,7 @@
 """
-The groups of a query split by stream: the unit in which an edge is kept and spend is summed up to it.
+Cells: the groups of a query split by stream. Each cell has an edge of its own, up to which its spend is summed.
 
-It knows which columns belong together, no amounts and no time.
+This module knows which columns belong together, but no amounts and no time.
 """
 
 from collections.abc import Sequence
@@ -22,25 +22,25 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Side:
-    """The cells of one step, and the columns that they add up."""
+    """The cells of one step, and the columns that they sum."""
 
     columns: "NDArray[np.int64]"
-    """Of the totals, in the order of the cells."""
+    """Columns of the totals, in the order of the cells."""
     series: "NDArray[np.int64]"
     """The series of each of these columns."""
     starts: "NDArray[np.int64]"
-    """Where each cell begins in the columns."""
+    """The index in `columns` at which each cell begins."""
 
     def __len__(self) -> int:
         return len(self.starts)
 
     def gather(self, totals: "NDArray[np.int64]", rows: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Add up the columns of each cell, in some rows."""
+        """Return the sum of each cell's columns in the given rows of *totals*."""
         picked = totals[rows[:, None], self.columns]
         return picked if len(self.starts) == len(self.columns) else np.add.reduceat(picked, self.starts, axis=1)
 
     def by_series(self, size: int) -> "NDArray[np.int64]":
-        """Return the number of the cell of each series, as it is within this step; -1 for those without one."""
+        """Return the number of each series' cell within this step; -1 for a series without one."""
         found = np.full(size, -1, np.int64)
         found[self.series] = np.repeat(np.arange(len(self.starts)), np.diff(self.starts, append=len(self.series)))
         return found
@@ -49,9 +49,9 @@ class Side:
 @dataclass(slots=True, kw_only=True, eq=False)
 class Cells:
     """
-    A query's groups by stream; cells of one group lie side by side, in the order of the groups.
+    A query's groups by stream; cells of one group are adjacent, in the order of the groups.
 
-    `known_through` is kept from one moment to the next: no edge ever moves back.
+    `known_through` is carried over from one moment to the next, so that no edge ever moves back.
     """
 
     groups: tuple[Labels, ...]
@@ -62,44 +62,44 @@ class Cells:
     """The number of each cell's stream in `keys`."""
     keys: list[StreamKey]
     sides: dict[int, Side]
-    """By step."""
+    """The cells of each step."""
     order: "NDArray[np.int64]"
-    """For each cell its number before cells were ordered by group: those of hourly rows, then those of longer ones."""
+    """For each cell its number before sorting by group: cells of hourly rows came first, then those of longer rows."""
     places: "NDArray[np.int64]"
     """The inverse of `order`."""
     group_starts: "NDArray[np.int64]"
-    """Where each group with a cell begins."""
+    """The index of the first cell of each group that has one."""
     grouped: "NDArray[np.int64]"
-    """The numbers of these groups."""
+    """The numbers of the groups that have a cell."""
     under_hourly: "NDArray[np.int64]"
-    """For each cell of longer rows the hourly one of the same series: its totals hold both."""
+    """For each cell of longer rows, the hourly cell of the same series: its totals include both."""
     selector: Selector
     long_count: int
     known_through: "NDArray[np.int64]" = field(default_factory=lambda: np.empty(0, np.int64))
     """The highest settled edge of each cell so far."""
     is_ahead: "NDArray[np.bool_]" = field(default_factory=lambda: np.empty(0, np.bool_))
-    """Of which cells that is later than what the bills say now."""
+    """For which cells `known_through` is later than what follows from the bills now."""
     bounds: list[int] = field(default_factory=list)
-    """Where the cells of each group begin, and where the last ones end."""
+    """The index at which the cells of each group begin, and the end of the last ones."""
     kept: dict[object, object] = field(default_factory=dict)
-    """What was worked out of the cells last, by whoever did: it goes when series come."""
+    """Results that other modules last computed from the cells, by keys of their own; dropped when new series arrive."""
 
     def __len__(self) -> int:
         return len(self.group)
 
     @property
     def series(self) -> "NDArray[np.int64]":
-        """Every series that counts, once."""
+        """Every series that the query selects, once."""
         return self.sides[HOURLY].series
 
     def is_outdated(self, selector: Selector, long_count: int) -> bool:
-        """Return whether series came since."""
+        """Return whether the series, their owners or the series with longer rows have changed since."""
         return self.selector is not selector or self.long_count != long_count
 
     def gather(
         self, totals: "NDArray[np.int64]", long: "NDArray[np.int64]", rows: "NDArray[np.int64]"
     ) -> "NDArray[np.int64]":
-        """Return the totals of each cell in some rows: a row for each, a column for each cell."""
+        """Return the totals of each cell in the given rows: a row for each of them, a column for each cell."""
         if not len(self):
             return np.zeros((len(rows), 0), np.int64)
         hourly = self.sides[HOURLY].gather(totals, rows)
@@ -114,12 +114,12 @@ class Cells:
         return self.places[: len(self.sides[HOURLY])] if step == HOURLY else self.places[len(self.sides[HOURLY]) :]
 
     def of_category(self, category: str) -> "NDArray[np.bool_]":
-        """Return which cells are of a category."""
+        """Return which cells belong to a category."""
         chosen = [number for number, key in enumerate(self.keys) if key.category == category]
         return np.isin(self.stream, chosen)
 
     def by_group(self, values: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Add up cells to groups, along the last axis; a group without a cell has nothing."""
+        """Sum the cells of each group, along the last axis; 0 for a group without a cell."""
         if len(self) == len(self.groups) == len(self.grouped):
             return values
         found = np.zeros((*values.shape[:-1], len(self.groups)), np.int64)
@@ -128,7 +128,7 @@ class Cells:
         return found
 
     def least(self, values: "NDArray[np.int64]", otherwise: int) -> "NDArray[np.int64]":
-        """Return the least value of each group's cells."""
+        """Return the least value of each group's cells; *otherwise* for a group without a cell."""
         if len(self) == len(self.groups) == len(self.grouped):
             return values
         found = np.full(len(self.groups), otherwise, np.int64)
@@ -137,7 +137,7 @@ class Cells:
         return found
 
     def groups_of(self, series: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
-        """Return which groups have one of some series."""
+        """Return which groups contain any of the given series."""
         side = self.sides[HOURLY]
         found = np.zeros(len(self.groups), np.bool_)
         if len(side):
@@ -146,7 +146,7 @@ class Cells:
         return found
 
     def groups_where(self, cells: "NDArray[np.bool_]") -> "NDArray[np.bool_]":
-        """Return which groups have one of some cells."""
+        """Return which groups contain any of the given cells."""
         found = np.zeros(len(self.groups), np.bool_)
         found[self.group[cells]] = True
         return found
@@ -170,7 +170,7 @@ def cells_of(
 
     Args:
         long_ids: The series of each column of the totals of longer rows.
-        earlier: The cells before some series came: what was known through stays known.
+        earlier: The cells before new series arrived: their `known_through` is carried over.
     """
     selection = selector.select(query)
     lengths = np.diff(selection.starts, append=len(selection.ids))

@@ -1,4 +1,4 @@
-"""Which series changed, and when, in the order of the changes: what was worked out from the others still holds."""
+"""Which series changed, and in which order: results computed from the other series are still valid."""
 
 from collections import deque
 from typing import TYPE_CHECKING
@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _KEPT = 512
-"""So many changes are known one by one, an hour of one category each: more than a cycle usually brings."""
+"""Number of latest changes kept individually, an hour of one category each: more than a cycle usually brings."""
 
 
 class Changes:
@@ -17,21 +17,21 @@ class Changes:
 
     def __init__(self) -> None:
         self.version = 0
-        """How many there have been."""
+        """Number of changes so far."""
         self._kept: deque[tuple[int, NDArray[np.int64] | None]] = deque(maxlen=_KEPT)
         self._found: tuple[tuple[int, int], NDArray[np.bool_] | None] | None = None
 
     def count(self, series: "NDArray[np.integer] | None") -> None:
-        """Count a change of some series, None for all."""
+        """Record a change of *series*; None means all of them."""
         self.version += 1
         self._kept.append((self.version, None if series is None else np.unique(series)))
 
     def since(self, version: int, *, series: int) -> "NDArray[np.bool_] | None":
         """
-        Return which series changed since a version; None where that is not known any more, or all did.
+        Return which series changed after *version*; None if that is no longer known, or all of them did.
 
         Args:
-            series: How many there are.
+            series: The number of series.
         """
         asked = version, self.version
         if self._found is None or self._found[0] != asked:

@@ -25,14 +25,14 @@ def largest_parts(
     Return the largest parts of a group's sum by owner, product and category, largest first.
 
     Args:
-        before: The window to compare with; None when it is not known.
-        count: At most so many; parts of nothing are left out.
+        before: The window to compare with; None if it is not known.
+        count: Maximum number of parts; parts without spend are left out.
     """
     parts = spend.parts(query, metric, (window, before or HourRange(0, 0)), group)
     now = parts.now
     chosen = np.flatnonzero(now > 0)
     if len(chosen) > count:
-        # With all that are as large as the last of them: names decide.
+        # Include all that are as large as the last of them: names decide between equals.
         least = np.partition(now[chosen], -count)[-count]
         chosen = chosen[now[chosen] >= least]
     largest = sorted((-int(now[n]), parts.names[parts.numbers[n]], int(parts.then[n])) for n in chosen.tolist())
@@ -57,7 +57,7 @@ def risen_parts(
 
     Args:
         before: The earlier windows, of the same length, end to end.
-        count: At most so many; parts that did not rise are left out.
+        count: Maximum number of parts; those that did not rise are left out.
     """
     windows = len(before) // len(window)
     parts = spend.parts(query, metric, (window, before), group)

@@ -1,4 +1,4 @@
-"""What is known of the bills at a moment: how far each category was read, and what is missing."""
+"""What is known about the bills at a moment: how far each category was read, and what is missing."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import field
@@ -22,18 +22,18 @@ class Gap:
     text: str
     """A clause for people: "gpu could not be read since 12:00 UTC (HTTP 500)"."""
     may_hide_credit: bool
-    """What is missing could also lower the sum."""
+    """Whether the missing rows may include a credit, which would lower the sum."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DataState:
-    """The books of every polled category, asked together."""
+    """The books of all polled categories, queried together."""
 
     books: Mapping[tuple[str, str], CategoryBook]
     now: datetime
     settle_delay: timedelta
     known_streams: Streams | None = field(default=None, repr=False, compare=False)
-    """How far each stream is billed, where something else than the books says so: in the past as it is known now."""
+    """How far each stream is billed, if not derived from the books: a replay sets it for a past moment."""
     _streams: list[Streams] = field(default_factory=list, repr=False, compare=False)
     _selected: dict[tuple[Patterns, Patterns], tuple[tuple[str, str], ...]] = field(
         default_factory=dict, repr=False, compare=False
@@ -49,7 +49,7 @@ class DataState:
         return frozenset(account for account, _ in self.books)
 
     def select(self, account: Patterns, category: Patterns) -> tuple[tuple[str, str], ...]:
-        """Return the (account, category) pairs that two filters let through; many rules ask the same."""
+        """Return the (account, category) pairs that match both filters; cached, as many rules use the same filters."""
         found = self._selected.get((account, category))
         if found is None:
             found = tuple(key for key in self.books if account.matches(key[0]) and category.matches(key[1]))
@@ -62,12 +62,12 @@ class DataState:
         return {key: book.read_at for key, book in self.books.items() if book.read_at is not None}
 
     def use_streams(self, streams: Streams) -> None:
-        """Take over streams that were put together before."""
+        """Use streams that were computed before."""
         self._streams[:] = [streams]
 
     @property
     def streams(self) -> Streams:
-        """The streams of all categories; put together once for all rules."""
+        """The streams of all categories; computed once for all rules."""
         if self.known_streams is not None:
             return self.known_streams
         if not self._streams:
@@ -77,7 +77,7 @@ class DataState:
                     self.read_at,
                     now=self.now,
                     settle_delay=self.settle_delay,
-                    # Stored before anybody noted when rows come: until the next read the hours themselves must do.
+                    # Stored before arrivals were recorded: until the next read, use the hours themselves.
                     stored={
                         key: [(hour, summary.end - hour) for hour, summary in book.hours.items()]
                         for key, book in self.books.items()
@@ -88,7 +88,7 @@ class DataState:
         return self._streams[0]
 
     def edge(self, keys: Iterable[tuple[str, str]]) -> int | None:
-        """Return the latest data edge of the given categories, None while none has one; many ask the same."""
+        """Return the latest data edge of the given categories, None while none has one; cached."""
         asked = tuple(keys)
         if asked not in self._edges:
             each = (self.streams.edge(key) for key in asked)
@@ -96,7 +96,7 @@ class DataState:
         return self._edges[asked]
 
     def gaps(self, keys: Iterable[tuple[str, str]], span: HourRange) -> tuple[Gap, ...]:
-        """Return what is missing or doubted in a window, one gap a category; none means complete. Many ask the same."""
+        """Return what is missing or doubted in a window, one gap per category; empty if it is complete. Cached."""
         asked = tuple(keys), span
         found = self._gaps.get(asked)
         if found is None:
@@ -105,13 +105,13 @@ class DataState:
         return found
 
     def gaps_now(self, window: HourRange) -> list[Gap]:
-        """Return what is missing from a window, and of a category that cannot be read now all that is up to now."""
+        """Return the gaps in a window; for a category that cannot be read now, the gaps up to now."""
         until_now = HourRange(window.start, max(hour_of(self.now) + 1, window.start))
         each = ((key, until_now if book.failed_at is not None else window) for key, book in self.books.items())
         return [gap for key, span in each for gap in self.gaps((key,), span)]
 
     def words(self, gaps: Iterable[Gap]) -> tuple[str, ...]:
-        """Return gaps for people, with the account where there are several."""
+        """Return gaps as text for people, with the account if there are several."""
         several = len(self.accounts) > 1
         return tuple(f"{gap.account}: {gap.text}" if several else gap.text for gap in gaps)
 
@@ -131,7 +131,7 @@ class DataState:
             )
         else:
             return None
-        # A doubted hour alone hides no credit: what is held was billed, and counts until the bills say twice otherwise.
+        # A doubted hour alone hides no credit: its held amount was billed, and counts until two reads say otherwise.
         hides = book.has_credit and bool(failed or missing)
         return Gap(account=book.account, category=book.category, text=text, may_hide_credit=hides)
 
@@ -147,7 +147,7 @@ def edge_of_book(book: CategoryBook, now: datetime, settle_delay: timedelta) -> 
 
 
 def _when(book: CategoryBook, failed: HourSet) -> str:
-    """Say since when reads fail, or of which hours they did while newer ones come."""
+    """Return when reads began to fail, or which hours failed if newer ones can be read, as text."""
     if book.failed_at is not None:
         return f"since {format_instant(book.failed_at)}"
     return f"for {sum(map(len, failed))} hours from {format_instant(start_of(failed.ranges[0].start))}"

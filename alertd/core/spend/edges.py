@@ -1,4 +1,4 @@
-"""Through which hour each group of a query is billed, stream by stream; it knows no sums."""
+"""Through which hour each group of a query is billed, stream by stream; this module computes no sums."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Self
@@ -27,15 +27,15 @@ class Edges:
 
     cells: Cells
     edge: "NDArray[np.int64]"
-    """Of each cell; that of the rule where the group has no row in the stream."""
+    """The edge of each cell; `latest` if the group has no row in the stream."""
     is_present: "NDArray[np.bool_]"
     """Whether the group has rows in the stream at all."""
     latest: int
-    """The rule's edge: the latest of all."""
+    """The rule's edge: the latest of all cells."""
     first: int
-    """The earliest of all."""
+    """The earliest edge of all cells."""
     sure: "NDArray[np.int64]"
-    """Of each cell the first hour at which a window ends that counts before an alert is lowered; its edge at most."""
+    """For each cell, the earliest end of a window that counts before an alert is lowered; at most its edge."""
 
     def of(self, group: Labels) -> list[tuple[StreamKey, int]]:
         """Return the streams in which a group has rows, and its edge in each."""
@@ -51,10 +51,10 @@ class Edges:
 
     def earliest(self, unread: Iterable[tuple[str, str]] = ()) -> "NDArray[np.int64]":
         """
-        Return the earliest edge of each group's streams, the latest of all where it has no row.
+        Return the earliest edge of each group's streams; `latest` if it has no row.
 
         Args:
-            unread: The (account, category) pairs that nobody waits for.
+            unread: The (account, category) pairs that are not waited for.
         """
         skipped = {*unread}
         if not skipped:
@@ -64,11 +64,11 @@ class Edges:
         return self.cells.least(awaited, self.latest)
 
     def earliest_of(self, group: Labels) -> int:
-        """Return the earliest edge of a group's streams, the latest of all where it has no row."""
+        """Return the earliest edge of a group's streams; `latest` if it has no row."""
         return min((edge for _, edge in self.of(group)), default=self.latest)
 
     def is_like(self, other: Self) -> bool:
-        """Return whether all edges are the same."""
+        """Return whether all edges equal those of *other*."""
         return (
             self.cells is other.cells
             and self.latest == other.latest
@@ -80,26 +80,26 @@ class Edges:
 
 @dataclass(slots=True, eq=False)
 class _Kept:
-    """The edges that were worked out last, and for how long they hold."""
+    """The edges that were computed last, and the inputs for which they are valid."""
 
     edges: Edges
     moment: Moment
-    """For which they are known to hold."""
+    """The moment for which they are known to be valid."""
     settled: "NDArray[np.int64]"
     sure: "NDArray[np.int64]"
     newest: "NDArray[np.int64]"
     reads: Reads
     streams: Streams
-    """Those that they are of."""
+    """The streams that they were computed from."""
     hour: int
 
 
 def edges_of(view: SpendView, data: DataState, query: SpendQuery, keys: Iterable[tuple[str, str]]) -> Edges:
     """
-    Return through which hour each group of a query is billed in each stream: the same object while no edge moves.
+    Return through which hour each group of a query is billed in each stream; the same object while no edge moves.
 
     Args:
-        keys: The (account, category) pairs that the query lets through: their reads count where nobody has a row.
+        keys: The (account, category) pairs that the query selects: their reads count if no group has a row.
     """
     cells, moment = view.cells(query), moment_of(view, data)
     kept = cells.kept.get(Edges)
@@ -135,14 +135,14 @@ def _worked_out(
         is_present = is_present | (view.totals_at(cells, view.first_metric, np.array([moment.hour]))[0] != 0)
     is_present &= edge > NEVER
     if earlier is not None and settled is earlier.settled and np.array_equal(is_present, earlier.edges.is_present):
-        # Spend alone moved: what the bills are known through is as it was.
+        # Only spend changed: all edges stay the same.
         moment.hold(reads)
         return _Kept(earlier.edges, moment, settled, sure, newest, reads, streams, moment.hour)
     if is_present.any():
         latest = int(edge[is_present].max())
     else:
         latest = moment.data.edge(keys) or moment.hour
-        # What nobody has a row of depends on each read.
+        # Without any rows the edge depends on every read.
         reads = {key: (seconds_of(at), seconds_of(at) + 1) for key, at in streams.read_at.items()}
     each = np.where(is_present, edge, latest)
     edges = Edges(cells, each, is_present, latest, first=int(each.min(initial=latest)), sure=np.minimum(sure, each))
@@ -161,7 +161,7 @@ def _settle(
     sure: "NDArray[np.int64]",
     reads: Reads,
 ) -> None:
-    """Fill in the last read of each cell's stream less how late its rows come, and for which reads that holds."""
+    """Fill in *edge* and *sure* from each stream's last read and lateness, and the *reads* for which they are valid."""
     side = cells.sides[step]
     if not len(side):
         return
@@ -182,8 +182,8 @@ def _settle(
 
 
 def _hold(reads: Reads, key: tuple[str, str], read_s: int, lateness: "NDArray[np.int64]") -> None:
-    """Note between which reads none of some edges moves."""
-    # A day that is waited for depends on the hour of the read itself too.
+    """Narrow the range of read times within which no edge of the given lateness moves."""
+    # An awaited daily row also depends on the hour of the read itself.
     over = np.append((read_s - lateness) % SECONDS_PER_HOUR, read_s % SECONDS_PER_HOUR)
     since, until = read_s - int(over.min()), read_s + SECONDS_PER_HOUR - int(over.max())
     known = reads.get(key, (since, until))
@@ -191,7 +191,7 @@ def _hold(reads: Reads, key: tuple[str, str], read_s: int, lateness: "NDArray[np
 
 
 def _newest(cells: Cells, streams: Streams) -> "NDArray[np.int64]":
-    """Return the end of each cell's newest row."""
+    """Return the end of each cell's newest row; `NEVER` without one."""
     found = np.full(len(cells), NEVER, np.int64)
     for step, side in cells.sides.items():
         if len(side):
@@ -202,7 +202,7 @@ def _newest(cells: Cells, streams: Streams) -> "NDArray[np.int64]":
 
 @dataclass(slots=True, eq=False)
 class _Moves:
-    """Which groups of a query moved: many rules ask the same."""
+    """Which groups of a query moved between two evaluations; cached, as many rules need the same."""
 
     since: int
     version: int
@@ -211,19 +211,19 @@ class _Moves:
     groups: "NDArray[np.bool_] | None"
 
     def is_of(self, since: int, version: int, before: Edges, edges: Edges) -> bool:
-        """Return whether they are those between two evaluations."""
+        """Return whether this is the result for the given two evaluations."""
         return (self.since, self.version) == (since, version) and self.before is before and self.edges is edges
 
 
 def moved_between(view: SpendView, since: int, before: Edges, edges: Edges) -> "NDArray[np.bool_] | None":
     """
-    Return which groups were billed something or have another edge since a version of the view, by number.
+    Return which groups, by number, have other spend or other edges than at version *since* of the view.
 
     Args:
         before: The edges at that version.
 
     Returns:
-        None where all may have moved.
+        None if all of them may have moved.
     """
     cells, version = edges.cells, view.version
     if before.cells is not cells or before.latest != edges.latest:
@@ -242,10 +242,10 @@ def moved_between(view: SpendView, since: int, before: Edges, edges: Edges) -> "
 
 def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) -> tuple[Lag, ...]:
     """
-    Return the streams of a group that are billed less far than settled rows are.
+    Return the streams of a group that are not billed as far as rows should have settled.
 
     Args:
-        is_missed: Something is not billed yet: then every stream that is behind the rule's edge counts.
+        is_missed: Whether expected spend is not billed yet: then every stream behind the rule's edge counts.
     """
     settled = hour_of(data.now - data.settle_delay)
     several = len(data.accounts) > 1
@@ -256,6 +256,6 @@ def lagging(data: DataState, edges: Edges, group: Labels, *, is_missed: bool) ->
             is_by_day=key.step == DAILY,
         )
         for key, edge in edges.of(group)
-        # Subscriptions are read by the hour, and nobody waits for one.
+        # Subscriptions are filed by the hour, but none is ever awaited.
         if key.category != SUBSCRIPTION and edge < (edges.latest if is_missed else settled - settled % key.step)
     )

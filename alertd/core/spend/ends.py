@@ -1,8 +1,8 @@
 """
-The two ends of a sum over a window that ends about now: what is billed at least, and what it is about.
+The two ends of the sum of a window that ends about now: the amount that is billed at least, and the likely amount.
 
-Not billed yet is neither zero nor a guess presented as a fact. All groups of a query at once, as arrays; nothing here
-knows thresholds.
+Spend that is not billed yet counts neither as zero nor as a fact. All groups of a query are computed at once, as
+arrays; nothing here knows thresholds.
 Source of the rules: README, "What alertd believes".
 """
 
@@ -29,14 +29,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _LONGEST_GAP = 2
-"""So many empty hours between hours with money are taken to be late."""
+"""Maximum number of consecutive empty hours between hours with money that are assumed to be late."""
 _AT_ONCE = 1 << 20
-"""So many sums are worked out together: 8 MiB."""
+"""Maximum number of sums that are computed together: 8 MiB."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TwoEnds:
-    """What each group was billed in a window of some hours, from both ends, in 1e-10 USD."""
+    """The two ends of what each group was billed in a window, in 1e-10 USD."""
 
     edges: Edges
     length: int
@@ -44,24 +44,24 @@ class TwoEnds:
     at_least: "NDArray[np.int64]"
     about: "NDArray[np.int64]"
     lasting: "NDArray[np.int64]"
-    """What an alert is lowered by: above *about* only where rows that are due may still come."""
+    """The value that must fall to lower an alert: above *about* only if rows that are due may still come."""
     own: "NDArray[np.int64]"
-    """What each stream shows in the window that ends at its own edge, with what late hours are taken to hold."""
+    """The sum over a group's streams of the window that ends at each one's own edge, with estimates for late hours."""
     begins: "NDArray[np.int64]"
-    """The first hour at which a window ends that counts for the lower value."""
+    """For each group, the earliest end of a window that counts for the lower value."""
     recent: int
-    """The first hour at which a window ends that counts for the upper value; above the rule's edge where none does."""
+    """The earliest end of a window that counts for the upper value; later than the rule's edge if none does."""
     ended: "NDArray[np.int64]"
-    """The hour at which the window ends that gave the lower value."""
+    """The end of the window that gave the lower value."""
     is_window: "NDArray[np.bool_]"
-    """Whether that window holds exactly the lower value; it may hold more than can still be so."""
+    """Whether that window's sum is exactly the lower value; a larger sum was reduced to *about*."""
     most: int
-    """The largest lower value: a line above it is reached by none."""
+    """The largest lower value: no group reaches a threshold above it."""
     groups: tuple[Labels, ...] = ()
     numbers: dict[Labels, int] = field(default_factory=dict)
 
     def of(self, group: Labels) -> "GroupEnds":
-        """Return the two ends of one group, nothing where it has no row."""
+        """Return the two ends of one group, zero if it has no row."""
         number = self.numbers.get(group)
         if number is None:
             window = HourRange(self.edges.latest - self.length, self.edges.latest)
@@ -76,7 +76,7 @@ class TwoEnds:
         )
 
     def own_of(self, group: Labels) -> Usd:
-        """Return what a group's streams show in windows that end at their own edges, nothing where it has no row."""
+        """Return the `own` sum of a group, zero if it has no row."""
         number = self.numbers.get(group)
         return Usd(0 if number is None else int(self.own[number]))
 
@@ -92,9 +92,9 @@ class GroupEnds:
     at_least: Usd
     """What is billed."""
     about: Usd
-    """What it comes to once every stream is billed; never below what is billed."""
+    """The likely amount once every stream is billed; never below `at_least`."""
     lasting: Usd
-    """What an alert is lowered by; never below what it is about."""
+    """The value that must fall to lower an alert; never below `about`."""
     window: HourRange
     """The hours that gave the lower value."""
     is_window: bool
@@ -102,23 +102,23 @@ class GroupEnds:
 
 @dataclass(slots=True, eq=False)
 class _Kept:
-    """What was worked out of one metric of some cells last, and on what it rests."""
+    """The results that were computed last for one metric of some cells, and their inputs."""
 
     edges: Edges
     version: int
     recent: int
     late: Mapping[StreamKey, int]
     moment: Moment
-    """For which it is known to hold."""
+    """The moment for which they are known to be valid."""
     ends: dict[int, TwoEnds] = field(default_factory=dict)
-    """By the window's length."""
+    """Two ends by the window's length."""
     asked: set[int] = field(default_factory=set)
-    """The lengths of the windows that were asked for the last time."""
+    """Window lengths that were requested before the inputs changed."""
     sums: "dict[HourRange, SinceStart]" = field(default_factory=dict)
-    """By the hours that they are of."""
+    """Sums by the hours that they cover."""
 
     def holds(self, view: SpendView, edges: Edges, moment: Moment) -> bool:
-        """Return whether nothing that it rests on changed."""
+        """Return whether the results are still valid at *moment*: no input has changed."""
         if moment is self.moment and edges is self.edges:
             return True
         if edges is not self.edges or (self.recent, self.late) != (moment.recent, moment.late):
@@ -133,14 +133,14 @@ class _Kept:
 
 
 def _kept(view: SpendView, data: DataState, metric: str, edges: Edges) -> tuple[_Kept, Moment]:
-    """Return what is kept of a metric of some cells, emptied where it does not hold any more."""
+    """Return the cached results of a metric of some cells, emptied if no longer valid, and the moment."""
     cells, moment = edges.cells, moment_of(view, data)
     known = cells.kept.get(metric)
     if isinstance(known, _Kept) and known.holds(view, edges, moment):
         return known, moment
     found = _Kept(edges, moment.version, moment.recent, moment.late, moment)
     if isinstance(known, _Kept):
-        # Windows that were asked for are asked for again: those of all lengths are worked out together.
+        # Windows of these lengths will be requested again: all of them are computed together.
         found.asked = {*known.ends}
     cells.kept[metric] = found
     return found, moment
@@ -148,7 +148,7 @@ def _kept(view: SpendView, data: DataState, metric: str, edges: Edges) -> tuple[
 
 def two_ends(view: SpendView, data: DataState, metric: str, edges: Edges, *, length: int) -> TwoEnds:
     """
-    Return what each group was billed in a window, at least and about: the same object while nothing of it changes.
+    Return the two ends of what each group was billed in a window; the same object while no input changes.
 
     Args:
         length: Hours of the window.
@@ -163,7 +163,7 @@ def two_ends(view: SpendView, data: DataState, metric: str, edges: Edges, *, len
 
 
 def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, lengths: Sequence[int]) -> dict[int, TwoEnds]:
-    """Work out windows of several lengths at once: arrays by length, end and cell."""
+    """Compute windows of several lengths at once, as arrays by length, end and cell."""
     cells, recent = edges.cells, min(moment.recent, edges.latest + 1)
     first = min(edges.first, recent, edges.latest, int(edges.sure.min(initial=edges.latest)))
     ends = np.arange(first, edges.latest + 1)
@@ -177,7 +177,7 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
     at_ends, at_starts = np.searchsorted(hours, ends), np.searchsorted(hours, starts)
     windows = totals[at_ends] - totals[at_starts]
     billed = cells.by_group(windows)
-    # About: each stream in the window that ends at its own edge, or at the rule's where that is more.
+    # About: each stream's window that ends at its own edge, or at the rule's edge if that sum is larger.
     own, last = _up_to(windows, edges.edge - first), windows[:, -1]
     fill = _fill(view, moment, metric, edges, max(lengths))
     if fill is not None:
@@ -190,7 +190,7 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
     about = cells.by_group(np.maximum(own, last))
     if recent <= edges.latest:
         about = np.maximum(about, billed[:, recent - first :].max(axis=1))
-    # At least: the largest window that ends between the group's earliest edge and the rule's, the newest of those.
+    # At least: the largest window that ends between the group's earliest edge and the rule's; the newest of equals.
     begins = np.minimum(np.minimum(cells.least(edges.edge, edges.latest), recent), edges.latest)
     largest, ended = billed[:, -1].copy(), np.full(billed[:, -1].shape, edges.latest)
     for number in range(len(ends) - 2, -1, -1):
@@ -225,7 +225,7 @@ def _two_ends(view: SpendView, moment: Moment, metric: str, edges: Edges, length
 
 
 def _up_to(windows: "NDArray[np.int64]", ends: "NDArray[np.int64]") -> "NDArray[np.int64]":
-    """Return of each cell the window that ends at its own end, by length and cell."""
+    """Return each cell's window that ends at the cell's own end, by length and cell."""
     last = windows.shape[1] - 1
     if bool((ends == last).all()):
         return windows[:, last]
@@ -234,20 +234,20 @@ def _up_to(windows: "NDArray[np.int64]", ends: "NDArray[np.int64]") -> "NDArray[
 
 @dataclass(frozen=True, slots=True, eq=False)
 class SinceStart:
-    """What each group was billed since a fixed hour, from both ends."""
+    """The two ends of what each group was billed since a fixed hour."""
 
     at_least: GroupSums
-    """All that is billed."""
+    """What is billed."""
     about: GroupSums
-    """With what each stream that lags is still to bring, at the pace of its last 24 known hours."""
+    """What is billed, plus what each lagging stream is expected to bring at the rate of its last 24 known hours."""
 
 
 def since_start(view: SpendView, data: DataState, metric: str, edges: Edges, *, start: int, end: int) -> SinceStart:
     """
-    Return what each group was billed from an hour on, at least and about: the same object while nothing changes.
+    Return the two ends of what each group was billed from *start* on; the same object while no input changes.
 
     Args:
-        end: What comes later does not count, nor what is later than the rule's edge.
+        end: Later spend does not count, nor does spend after the rule's edge.
     """
     kept, _ = _kept(view, data, metric, edges)
     span = HourRange(start, max(start, min(end, edges.latest)))
@@ -264,7 +264,7 @@ def _since_start(view: SpendView, metric: str, edges: Edges, span: HourRange) ->
     first, last, at_known, at_edge, a_day_before = view.totals_each(cells, metric, asked)
     billed = last - first
     late = (through - known) * (at_edge - a_day_before) // HOURS_PER_DAY - (last - at_known)
-    # What was paid for a fixed term is no pace.
+    # Payments for fixed terms have no hourly rate.
     late[cells.of_category(SUBSCRIPTION)] = 0
     at_least, about = cells.by_group(billed), cells.by_group(billed + np.maximum(late, 0))
     return SinceStart(_sums(cells, at_least), _sums(cells, about))
@@ -274,14 +274,14 @@ def late_between(
     view: SpendView, metric: str, edges: Edges, bounds: Sequence[int], groups: "NDArray[np.intp]"
 ) -> "NDArray[np.int64]":
     """
-    Return what the streams that lag are still to bring to groups between each of some hours and the next.
+    Return what lagging streams are expected to add to *groups* between each two neighbouring bounds.
 
-    An hour after a stream's edge is not known, so it is taken to cost the mean of the stream's last 24 known hours.
-    What was paid for a fixed term is no pace.
+    An hour after a stream's edge is not known, so it is assumed to cost the mean of the stream's last 24 known hours.
+    Payments for fixed terms are left out: they have no hourly rate.
 
     Args:
         bounds: Hours in rising order, up to the rule's edge.
-        groups: Their numbers.
+        groups: The numbers of the groups.
 
     Returns:
         In 1e-10 USD, 0 or more: a row for each two neighbouring bounds, a column for each of the groups.
@@ -293,7 +293,7 @@ def late_between(
     lags = np.flatnonzero(is_behind & ~cells.of_category(SUBSCRIPTION))
     if len(lags):
         own = edges.edge[lags]
-        # Between two bounds only what lies after the stream's own edge.
+        # Only the hours after the stream's own edge count.
         after = np.searchsorted(bounds, own.min(), side="right") - 1
         asked = np.asarray(bounds, np.int64)[max(0, after) :, None]
         starts, ends = np.maximum(asked[:-1], own), np.maximum(asked[1:], own)
@@ -310,14 +310,14 @@ def _sums(cells: Cells, values: "NDArray[np.int64]") -> GroupSums:
 
 
 class _Fill:
-    """What late hours are taken to hold: the mean of their neighbours."""
+    """Estimates for late hours: the mean of their neighbours."""
 
     def __init__(self, first: int, amounts: "NDArray[np.int64]") -> None:
         self._first = first
         self._totals = np.concatenate((np.zeros((1, amounts.shape[1]), np.int64), np.cumsum(amounts, axis=0)))
 
     def between(self, starts: "NDArray[np.int64]", ends: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Return what falls into a stretch of each cell's own."""
+        """Return the estimate for each cell between its own start and end."""
         last, each = len(self._totals) - 1, np.arange(self._totals.shape[1])
         low, high = (np.clip(hours - self._first, 0, last) for hours in (starts, ends))
         found: NDArray[np.int64] = self._totals[high, each] - self._totals[low, each]
@@ -325,7 +325,7 @@ class _Fill:
 
 
 def _fill(view: SpendView, moment: Moment, metric: str, edges: Edges, length: int) -> _Fill | None:
-    """Return what is put into empty hours, where rows of a stream came late in the last days; else None."""
+    """Return estimates for empty hours of streams with late rows in the last days; None if there are none."""
     cells, streams, now = edges.cells, moment.streams, moment.data.now
     late = {key: streams.longest_s[key] for key in late_streams(streams, cells.keys)}
     if not late or not len(cells):
@@ -358,7 +358,7 @@ def _mean(one: "NDArray[np.int64]", other: "NDArray[np.int64]") -> "NDArray[np.i
 def _has_row(
     cells: Cells, streams: Streams, hours: "NDArray[np.int64]", asked: "NDArray[np.bool_]"
 ) -> "NDArray[np.bool_]":
-    """Return where a cell has a row although no money: an hour that is billed with nothing is no late one."""
+    """Return which *asked* hours of a cell have a row, though no money: an hour billed with zero is not late."""
     found = np.zeros_like(asked)
     side, mine = cells.sides[HOURLY], cells.of_step(HOURLY)
     by_series = side.by_series(int(side.series.max()) + 1) if len(side) else np.empty(0, np.int64)

@@ -1,19 +1,21 @@
 """
-What will still be spent: the week's rhythm of the last weeks, at the level of the last one.
+What will still be spent: the weekly rhythm of the last weeks, at the level of the last week.
 
-Where spend has stepped to another level (a GPU left on, a fleet stopped), the days before the step are first carried to
+If spend has stepped to another level (a GPU left on, a fleet stopped), the days before the step are first adjusted to
 the level after it: see `carried_to_last_step`. Then each of the next days is expected to cost what its weekday cost in
-the last five weeks (the mean without the dearest and the cheapest), times how the last week compares with such a week.
-There a day counts at most double: growth is followed at once, a single spike is not. A trend is not extrapolated.
+the last five weeks (the mean without the dearest and the cheapest), times the ratio of the last week to such a week.
+In that ratio a day counts at most double: growth is followed at once, a single spike is not. A trend is not
+extrapolated.
 
 The range comes from past errors: the same forecast is made at each past day for the week that followed it, and 80 % of
-those errors, as shares of what was forecast, lie in the range; a trend in them widens it the more, the further the end
-is. `python -m tests.bench_forecast` measures both on made months, against three plain ways of drawing spend on. The
-range holds the true end of 70 to 90 % of months; less often where single dear days are rare, and before a step to come.
-While a rise is younger than a week it may be an amount a day or a factor: one is expected, and the range holds both.
-On spend that is only noise around one level the mean of the month so far is a little better from mid-month on.
+those errors, as shares of what was forecast, lie in the range; a trend in them widens it, the more so the further away
+the end is. `python -m tests.bench_forecast` measures both on synthetic months, against three simple extrapolations. The
+range contains the true end of 70 to 90 % of months; fewer if single dear days are rare, or if a step is still to come.
+While a rise is less than a week old it may be an amount per day or a factor: the forecast assumes one of them, and the
+range covers both. For spend that is only noise around one level, the mean of the month so far is slightly better from
+mid-month on.
 
-It knows numbers only: which data is complete, and whether there is enough, is the rule's to judge.
+This module knows numbers only: the rule judges which data is complete, and whether there is enough.
 """
 
 from typing import TYPE_CHECKING, TypeAlias, TypeVar
@@ -30,51 +32,51 @@ Bools: TypeAlias = "NDArray[np.bool_]"
 Cell = TypeVar("Cell", "np.float64", "np.bool_")
 
 HISTORY_DAYS = 35
-"""How much history before a period a forecast looks at: five of each weekday."""
+"""Days of history before a period that a forecast uses: five of each weekday."""
 MOST_DAYS = 56
-"""Older days than this say nothing of the next ones, within a long period either."""
+"""Maximum days of history, even within a long period: older days say nothing about the next ones."""
 _WEEK = 7
 _LEAST_DAYS = 2
-"""With fewer whole days a forecast knows no rhythm: it goes on at the last day's hourly rate."""
+"""Minimum whole days for a rhythm: with fewer, a forecast continues at the last day's hourly rate."""
 _LARGEST_RISE = 2.0
 _STEP = 1.3
-"""How far beyond everything before a day must lie to be of a new level."""
+"""Factor by which a day must exceed, or fall below, all earlier ones to be on a new level."""
 _LONGEST_SINCE_STEP = 28
-"""Steps longer ago than this are the level that the typical week knows."""
+"""Maximum days since a step: the typical week reflects older ones."""
 _LEAST_BEFORE_STEP = 7
-"""So many days must be known before a step."""
+"""Minimum known days before a step."""
 _ENOUGH_TO_TELL = 4
-"""From so many days on it shows whether a rise is an amount a day or a factor."""
+"""Minimum days since a rise that show whether it is an amount per day or a factor."""
 _ROUNDING = 1e-9
-"""Far more than ratios of floats are off by."""
+"""Relative tolerance, far above the rounding error of float ratios."""
 _AT_ONCE = 512
-"""So many groups are looked at together."""
+"""Number of groups that are examined together."""
 _BEYOND = 1e300
-"""More than anybody spends; finite, as infinities of both signs do not add up."""
+"""More than any spend; finite, as adding infinities of opposite signs gives NaN."""
 _CHECK_DAYS = 7
-"""Past forecasts are checked against so many days."""
+"""Maximum days against which a past forecast is checked."""
 _CHECK_AFTER = 14
-"""So many days must be known before the day at which a past forecast is made."""
+"""Minimum known days before the day of a past forecast."""
 _LEAST_CHECKS = 9
-"""Of fewer errors the largest and smallest hold less than 80 %."""
+"""Minimum number of errors: with fewer, even the smallest and largest enclose less than 80 %."""
 _WIDENED = 1.1
-"""How much larger errors are than the past ones from which they are taken, as measured on made months."""
+"""Factor by which errors exceed the past ones that predict them, as measured on synthetic months."""
 _OUTSIDE = 0.1
 """The share of errors on either side of the range."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class SpendHistory:
-    """What groups spent before the data edge, a column each, in any one unit."""
+    """What groups spent before the data edge, a column for each group, in any one unit."""
 
     days: Floats
-    """Of each 24 hours that end at the edge or whole days before it, oldest first; 7 or more."""
+    """The spend of each 24 hours that end at the edge or whole days before it, oldest first; 7 or more."""
     heads: Floats
-    """The part of each of them in its first `hours_left % 24` hours."""
+    """The part of each day's spend in its first `hours_left % 24` hours."""
     hours: Floats
-    """Of each of the last 24 hours."""
+    """The spend of each of the last 24 hours."""
     hours_left: int
-    """How long it is still to go on."""
+    """The number of hours to forecast."""
 
     def only(self, columns: "NDArray[np.intp]") -> "SpendHistory":
         """Return the history of some groups."""
@@ -87,7 +89,7 @@ class SpendHistory:
 
 
 def known_hours(history: SpendHistory) -> "NDArray[np.int64]":
-    """Return for how many hours each group has been spending, above 24 in whole days; 0 where it never did."""
+    """Return for how many hours each group has been spending, above 24 in whole days; 0 if it never did."""
     last = len(history.days) - 1
     first = np.argmax(history.days != 0, axis=0)
     of_last_day = HOURS_PER_DAY - np.argmax(history.hours != 0, axis=0)
@@ -96,7 +98,7 @@ def known_hours(history: SpendHistory) -> "NDArray[np.int64]":
 
 
 def expected_rest(history: SpendHistory) -> Floats:
-    """Return what each group is expected to spend in the hours left; never negative where its spend never was."""
+    """Return what each group is expected to spend in the hours left; never negative if its spend never was."""
     known = _known(history.days)
     days, _ = carried_to_last_step(history.days, known)
     return _rest(history, known, days)
@@ -110,11 +112,11 @@ def _rest(history: SpendHistory, known: Bools, days: Floats) -> Floats:
 
 
 def rest_range(history: SpendHistory) -> tuple[Floats, Floats]:
-    """Return the lower and the upper end of the 80 % range of `expected_rest`; NaN where too little is known."""
+    """Return the lower and the upper end of the 80 % range of `expected_rest`; NaN if too little is known."""
     known = _known(history.days)
     days, other = carried_to_last_step(history.days, known)
     low, high = _range(history, known, days)
-    # A few days cannot say whether a rise is an amount a day or a factor: the range holds both.
+    # A few days do not show whether a rise is an amount per day or a factor: the range covers both.
     fresh = np.flatnonzero((other != days).any(axis=0))
     if len(fresh):
         other_low, other_high = _range(history.only(fresh), known[:, fresh], other[:, fresh])
@@ -130,19 +132,19 @@ def _range(history: SpendHistory, known: Bools, days: Floats) -> tuple[Floats, F
     low, high = _middle(errors, further=max(1.0, (days_left + _WEEK) / (length + _WEEK)))
     scale = _WIDENED * np.where(is_share, np.abs(expected), days_left)
     least = np.where((history.days >= 0).all(axis=0), 0.0, -np.inf)
-    # The expected sum itself is always inside, also where every past forecast was too low.
+    # The expected sum itself is always inside, even if every past forecast was too low.
     return np.maximum(expected + np.minimum(low, 0) * scale, least), expected + np.maximum(high, 0) * scale
 
 
 def _past_errors(days: Floats, known: Bools, length: int) -> tuple[Floats, Bools]:
     """
-    Return by how much the forecasts of past days were too low, inf where there was none.
+    Return by how much the forecasts of past days were too low, inf if there was no forecast.
 
-    They are shares of what was forecast, so that growth counts in proportion; an amount a day for groups of which a
-    forecast was not above zero.
+    The errors are shares of what was forecast, so that growth counts in proportion; amounts per day for groups with a
+    forecast of zero or less.
 
     Returns:
-        The errors, a row for each past day; and which groups' are shares.
+        The errors, a row for each past day; and for which groups they are shares.
     """
     checked = range(_CHECK_AFTER, len(days) - length + 1)
     found = np.full((max(len(checked), 1), days.shape[1]), np.nan)
@@ -174,15 +176,15 @@ def _expected(days: Floats, known: Bools, hours_left: int, head_share: Floats) -
 
 def carried_to_last_step(days: Floats, known: Bools) -> tuple[Floats, Floats]:
     """
-    Return the days with all that lies before each group's latest step carried to the level after it.
+    Return the days, with those before each group's latest step adjusted to the level after it.
 
-    A step is the latest day since which every day's ratio to the typical week known before it lies beyond
-    `_STEP` times the highest ratio before, or as far below the lowest. The day before it may be of both levels and
-    counts for neither. A rise is a flat amount a day, as of a GPU left on, or a factor where that fits the days since
+    A step is the latest day since which every day's ratio to the typical week known before it is above
+    `_STEP` times the highest ratio before, or as far below the lowest. The day before it may be on both levels and
+    counts for neither. A rise is a flat amount per day, as from a GPU left on, or a factor if that fits the days since
     clearly better; a fall is a factor. Groups without a step keep their days.
 
     Returns:
-        The days, and what they would be if each rise of less than a week ago were the other of the two.
+        The days; and the days with each rise of less than a week ago taken as the other kind.
     """
     carried, other = days.copy(), days.copy()
     backs = range(_LEAST_DAYS, min(_LONGEST_SINCE_STEP, len(days) - _WEEK - 1) + 1)
@@ -204,11 +206,11 @@ def carried_to_last_step(days: Floats, known: Bools) -> tuple[Floats, Floats]:
 
 def _may_have_stepped(days: Floats, known: Bools, backs: range) -> Bools:
     """
-    Return by day of the step which groups are worth a look: most are not, and all of this costs less than one look.
+    Return, for each day of a step, which groups may have one: most do not, and this costs less than one full check.
 
     The highest ratio before a step is at least that of the same weekday in the week before it, and the lowest at most
-    that; both are over the same typical day. So each day since must lie beyond `_STEP` times that very day. The last
-    week of them is enough to leave nearly all out.
+    that; both are ratios to the same typical day. Each day since must therefore lie beyond `_STEP` times that earlier
+    day. Checking the last week of days excludes nearly all groups.
     """
     found = np.zeros((len(backs), days.shape[1]), np.bool_)
     if not len(backs):
@@ -230,7 +232,7 @@ def _may_have_stepped(days: Floats, known: Bools, backs: range) -> Bools:
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class _Step:
-    """What some groups' days look like if the last *back* of them are on another level than those before."""
+    """A possible step in some groups' days: the last *back* of them are on another level than those before."""
 
     back: int
     due: Floats
@@ -257,7 +259,7 @@ class _Step:
         )
 
     def is_factor(self, days: Floats) -> Bools:
-        """Return which groups' days since the step are times what was due, and not an amount a day more."""
+        """Return for which groups the step is a factor, and not a flat amount per day."""
         since = days[-self.back :]
         ways = (self.due + self._flat(since), self.due * self._factor(since))
         off_by_flat, off_by_factor = (((since - there) ** 2).sum(axis=0) for there in ways)
@@ -269,7 +271,7 @@ class _Step:
         since = days[-self.back :]
         flat, factor = self._flat(since), self._factor(since)
         moved = np.where(is_factor, days * factor, days + flat)
-        # The day on which it happened is of both levels: it is taken for one of its weekday.
+        # The day of the step is on both levels: it is replaced by the same weekday of the week before.
         day: Floats = days[-self.back - 1 - _WEEK]
         moved[-self.back - 1] = np.where(is_factor, day * factor, day + flat)
         moved[-self.back :] = since
@@ -285,20 +287,20 @@ class _Step:
 
 
 def _over(days: Floats, due: Floats) -> Floats:
-    """Return the ratio of days to what was due, NaN where nothing was."""
+    """Return the ratio of days to what was due, NaN if nothing was due."""
     ratio: Floats = np.divide(days, due, out=np.full_like(days, np.nan), where=due > 0)
     return ratio
 
 
 def _typical_week(days: Floats, known: Bools) -> Floats:
-    """Return the mean of each weekday, without the dearest and the cheapest where three or more are known."""
+    """Return the mean of each weekday, without the dearest and the cheapest if three or more are known."""
     spent, is_known = _by_week(days), _by_week(known)
     count = is_known.sum(axis=0)
     total = np.where(is_known, spent, 0).sum(axis=0)
     dearest, cheapest = np.where(is_known, spent, -_BEYOND).max(axis=0), np.where(is_known, spent, _BEYOND).min(axis=0)
     is_trimmed = count >= 3
     kept = np.where(is_trimmed, total - dearest - cheapest, total)
-    # Rounding must not carry it out of what was seen, below zero for one.
+    # Rounding must not move the mean outside the observed range, for example below zero.
     mean = np.clip(kept / np.maximum(count - 2 * is_trimmed, 1), cheapest, np.maximum(dearest, cheapest))
     overall = total.sum(axis=0) / np.maximum(count.sum(axis=0), 1)
     week: Floats = np.where(count > 0, mean, overall)
@@ -306,7 +308,7 @@ def _typical_week(days: Floats, known: Bools) -> Floats:
 
 
 def _level(days: Floats, known: Bools, week: Floats) -> Floats:
-    """Return the last week over a typical one, each day of it at most double its due."""
+    """Return the ratio of the last week to a typical one, each day counted at most double; 1 if the latter is zero."""
     is_known = known[-_WEEK:]
     last = np.minimum(days[-_WEEK:], _LARGEST_RISE * np.maximum(week, 0))
     typical = np.where(is_known, week, 0).sum(axis=0)
@@ -315,7 +317,7 @@ def _level(days: Floats, known: Bools, week: Floats) -> Floats:
 
 
 def _head_share(history: SpendHistory, known: Bools) -> Floats:
-    """Return which part of a day's spend falls into its first hours, as many as the last day to come still has."""
+    """Return the share of a day's spend in its first hours: as many hours as the last day of the forecast has."""
     heads, days = (np.where(known, part, 0)[-HISTORY_DAYS:].sum(axis=0) for part in (history.heads, history.days))
     plain = history.hours_left % HOURS_PER_DAY / HOURS_PER_DAY
     return np.where(days > 0, np.clip(heads / np.where(days > 0, days, 1), 0, 1), plain)
@@ -323,11 +325,11 @@ def _head_share(history: SpendHistory, known: Bools) -> Floats:
 
 def _middle(errors: Floats, *, further: float) -> tuple[Floats, Floats]:
     """
-    Return the quantiles between which 80 % of a further error lie, NaN where there are too few; inf stands for none.
+    Return the quantiles that enclose 80 % of future errors, NaN with too few errors; inf marks a missing one.
 
     Args:
-        further: How much further ahead, counted from the middle of the week that gives the level, the end lies than
-            that of the past forecasts. What they erred by on the mean, a trend, grows with it.
+        further: How many times further ahead the middle of the forecast lies than that of the past forecasts, counted
+            from the middle of the week that gives the level. Their mean error, a trend, grows with it.
 
     Source: the Weibull position (n + 1) p, https://en.wikipedia.org/wiki/Quantile#Estimating_quantiles_from_a_sample
     """
@@ -337,7 +339,7 @@ def _middle(errors: Floats, *, further: float) -> tuple[Floats, Floats]:
     ordered = np.sort(np.where(is_enough, errors, 0), axis=0)
     trend = np.where(is_error, errors, 0).sum(axis=0) / np.maximum(count, 1) * (further - 1)
     ends = []
-    # The trend only widens: taken off the other end it would make the range of steady spend too narrow.
+    # The trend only widens: subtracted from the other end, it would make the range of steady spend too narrow.
     for share, widened in ((_OUTSIDE, np.minimum(trend, 0)), (1 - _OUTSIDE, np.maximum(trend, 0))):
         place = np.clip((count + 1) * share - 1, 0, np.maximum(count - 1, 0))
         below = np.floor(place).astype(np.intp)
@@ -348,6 +350,6 @@ def _middle(errors: Floats, *, further: float) -> tuple[Floats, Floats]:
 
 
 def _by_week(values: "NDArray[Cell]") -> "NDArray[Cell]":
-    """Return the last days as (weeks, 7, groups); the first of each seven has the weekday of the next day to come."""
+    """Return the last days as (weeks, 7, groups); the first of each seven has the weekday of the first forecast day."""
     count = min(HISTORY_DAYS, len(values)) // _WEEK
     return values[len(values) - count * _WEEK :].reshape(count, _WEEK, -1)

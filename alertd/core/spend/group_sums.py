@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class GroupSums:
-    """Sums by group in 1e-10 USD; `largest` lets a rule pass over all groups at once."""
+    """Sums by group in 1e-10 USD; `largest` lets a rule skip all groups at once."""
 
     groups: tuple[Labels, ...]
     values: "NDArray[np.int64]"
@@ -22,7 +22,7 @@ class GroupSums:
     largest: int
 
     def of(self, group: Labels) -> Usd:
-        """Return a group's sum, 0 where it has no row."""
+        """Return a group's sum, 0 if it has no row."""
         number = self.numbers.get(group)
         return Usd(0 if number is None else int(self.values[number]))
 

@@ -1,7 +1,7 @@
 """
-Edges that lie beyond what would be worked out now: rows came later since they were, and no edge ever moves back.
+Edges that are later than what would be computed now: rows have come later since, and no edge ever moves back.
 
-Kept from one process to the next: without them a restart after rows came late would take back what was known.
+They are kept across restarts: otherwise a restart after late rows would move edges back.
 """
 
 from collections.abc import Iterable
@@ -21,17 +21,17 @@ class KnownEdge:
 
     view: View
     query: str
-    """Which groups of which series they are, as `SpendQuery.text` says it."""
+    """The query of the group, as `SpendQuery.text`."""
     group: Labels
     account: str
     category: str
     step: int
     through: int
-    """The hour."""
+    """The edge: billed through the start of this hour."""
 
 
 def edges_ahead(view: View, query: SpendQuery, cells: Cells) -> list[KnownEdge]:
-    """Return the edges of a query that would be earlier if they were worked out anew."""
+    """Return the edges of a query that would be earlier if they were computed again."""
     found = []
     for cell in np.flatnonzero(cells.is_ahead).tolist():
         key = cells.keys[int(cells.stream[cell])]
@@ -50,7 +50,7 @@ def edges_ahead(view: View, query: SpendQuery, cells: Cells) -> list[KnownEdge]:
 
 
 def by_cell(edges: Iterable[KnownEdge]) -> dict[str, dict[tuple[Labels, StreamKey], int]]:
-    """Return edges by query, and by group and stream."""
+    """Return edges by query, then by group and stream."""
     found: dict[str, dict[tuple[Labels, StreamKey], int]] = {}
     for edge in edges:
         key = StreamKey(edge.account, edge.category, edge.step)
@@ -59,7 +59,7 @@ def by_cell(edges: Iterable[KnownEdge]) -> dict[str, dict[tuple[Labels, StreamKe
 
 
 def restore(cells: Cells, known: dict[tuple[Labels, StreamKey], int]) -> None:
-    """Take over edges that were known before."""
+    """Raise the cells' `known_through` to edges that were known before."""
     for number, name in enumerate(cells.names()):
         if (through := known.get(name)) is not None and through > cells.known_through[number]:
             cells.known_through[number] = through

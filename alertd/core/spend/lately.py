@@ -1,8 +1,8 @@
 """
-The last hours and days, wherever they are shown: they end at the data edge, as the windows of rules do.
+The last hours and days, wherever they are shown: they end at the data edge, like the windows of rules.
 
-One window for every category, so that a page, a report and a command show the same sum. What a stream that lags is
-still to bring is said beside it, not added.
+All categories have the same window, so that a page, a report and a command show the same sum. What lagging streams are
+still expected to bring is given separately, not added.
 """
 
 from alertd.core.alert import Lag
@@ -21,31 +21,31 @@ _METRIC = "amount"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Billed:
-    """What everything cost in a window, in 1e-10 USD, vouchers included."""
+    """All spend in a window, in 1e-10 USD, vouchers included."""
 
     window: HourRange
     amount: Usd
     """What is billed."""
     expected: Usd
-    """What that comes to once every stream is billed."""
+    """The expected amount once every stream is billed."""
     lagging: tuple[Lag, ...]
     """The streams that are not billed through the window's end."""
 
 
 def last_hours(data: DataState, count: int) -> HourRange | None:
-    """Return the last hours that are billed; None while nothing is known."""
+    """Return the last *count* billed hours; None while nothing is known."""
     end = data.edge(data.books)
     return None if end is None else HourRange(end - count, end)
 
 
 def period_so_far(data: DataState, period: Period, timezone: str) -> HourRange | None:
-    """Return the billed hours of a zone's calendar period of the last billed hour; None while nothing is known."""
+    """Return the billed hours of the zone's calendar period that holds the last one; None while nothing is known."""
     end = data.edge(data.books)
     return None if end is None else HourRange(period_of(end - 1, period, timezone).hours.start, end)
 
 
 def billed_in(view: SpendView, data: DataState, window: HourRange) -> Billed:
-    """Return what everything cost in a window that ends at the last billed hour."""
+    """Return all spend in a window that ends at the last billed hour."""
     query = SpendQuery(accounts=data.accounts)
     edges = edges_of(view, data, query, data.books)
     both = since_start(view, data, _METRIC, edges, start=window.start, end=window.end)

@@ -1,7 +1,7 @@
 """
 How late rows usually come: the delay within which nine in ten of them came, by group and by stream.
 
-It counts; which rows and how far back is the caller's to say. Everything is an array over all groups at once.
+The caller chooses which rows count and how far back. Everything is an array over all groups at once.
 """
 
 from typing import TYPE_CHECKING
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OWN_ROWS = 12
-"""A group with fewer rows is taken to be as late as its stream."""
+"""Minimum number of rows for a group's own lateness; with fewer, that of its stream is used."""
 LONGEST_S = 48 * 3600
-"""Nobody waits longer for bills."""
+"""Maximum seconds that bills are waited for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Delays:
-    """What is known of when the rows of one step came, by series: how many, and which of them came late."""
+    """The known delays of the rows of one step, by series: how many rows there are, and which were late."""
 
     count: "NDArray[np.int64]"
     """Rows by series."""
@@ -33,12 +33,12 @@ def usual_delay(
     delays: Delays, places: "NDArray[np.int64]", size: int, *, settle_s: int
 ) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
     """
-    Return the delay in seconds within which nine in ten rows of each place came, and how many rows that is known from.
+    Return the delay in seconds within which nine in ten rows of each place came, and the number of rows counted.
 
     Args:
         places: For each series the place (a group, a stream) that its rows count for; -1 for none.
-        size: How many places there are.
-        settle_s: What no delay is below.
+        size: The number of places.
+        settle_s: The minimum delay, in seconds.
     """
     counts = np.zeros(size + 1, np.int64)
     np.add.at(counts, places, delays.count)

@@ -1,8 +1,7 @@
 """
 The ledger: which hours of which category are known, what each held, and what a new read changes.
 
-It decides replacement, two-read confirmation, data edge and completeness. How rows are fetched or stored it does not
-know.
+It decides replacement, two-read confirmation and completeness. It does not know how rows are fetched or stored.
 Source of the rules: the help page "data".
 """
 
@@ -26,13 +25,13 @@ if TYPE_CHECKING:
 _NO_HOURS = HourSet()
 _NOWHERE = slice(0, 0)
 DEEP_HOURS = 72
-"""How far back the hourly read for late rows goes."""
+"""Hours that the hourly read for late rows reaches back."""
 FULL_HOURS = 30 * 24
-"""How far back the daily read for later ones goes: from its midnight to now is one request of at most 31 days."""
+"""Hours that the daily read for later ones reaches back: from its midnight to now is one request of at most 31 days."""
 
 
 CONFIRM_AFTER = timedelta(minutes=5)
-"""A second read is no confirmation sooner than this after the first: it is likely of the same fault."""
+"""Minimum time between two reads for the second to confirm the first: sooner, it likely shows the same fault."""
 
 
 class SeriesTable:
@@ -48,7 +47,7 @@ class SeriesTable:
         return len(self.names)
 
     def number(self, name: Series) -> int:
-        """Return the id of a series, giving it the next one when it is new."""
+        """Return the id of a series, assigning the next one if it is new."""
         known = self._ids.setdefault(name, len(self.names))
         if known == len(self.names):
             self.names.append(name)
@@ -57,29 +56,29 @@ class SeriesTable:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HourSummary:
-    """What is held for one hour without its cells."""
+    """What is held for one hour, without its cells."""
 
     total: Usd
     end: int
     """The hour after the last one that a row filed here covers."""
     digest: bytes
     has_credit: bool
-    """Some row is negative."""
+    """Whether any row is negative."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Suspicion:
-    """An answer in which money vanished, not believed until a later cycle reads the same."""
+    """An answer in which money vanished, not accepted until a later cycle reads the same."""
 
     digest: bytes
-    """Of the answer's block for this hour."""
+    """The digest of the answer's block for this hour."""
     total: Usd
     since: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryBook:
-    """All that is known of one category of one account; replaced whole at each read."""
+    """All that is known about one category of one account; replaced as one object at each read."""
 
     account: str
     category: str
@@ -92,7 +91,7 @@ class CategoryBook:
     read_at: datetime | None = None
     """The last successful read that reached the running hour."""
     error: str = ""
-    """Why the latest read failed; empty when it did not."""
+    """Why the latest read failed; empty if it did not."""
     failed_at: datetime | None = None
     """When reads of the newest hours began to fail; None while they succeed."""
     deep_read_at: datetime | None = None
@@ -103,7 +102,7 @@ class CategoryBook:
     arrivals: Mapping[Place, Arrivals] = field(default_factory=dict)
     """When the rows of the last days came, by stream and the hour at which they end."""
     reads: tuple[ReadSpan, ...] = ()
-    """The latest successful read of each hour of late, by rising hour."""
+    """The latest successful read of each recent hour, in rising order of hours."""
 
     @property
     def key(self) -> tuple[str, str]:
@@ -112,7 +111,7 @@ class CategoryBook:
 
     @property
     def is_asked(self) -> bool:
-        """Whether its bills were ever asked for."""
+        """Whether its bills were ever requested."""
         return bool(self.covered or self.failed)
 
     @property
@@ -122,15 +121,15 @@ class CategoryBook:
 
     def is_contradicted(self, rows: BillRows, span: HourRange) -> bool:
         """
-        Return whether an answer without any list was given for hours whose rows are known.
+        Return whether an answer without a list covers hours that are known to have rows.
 
-        Some services write an empty list as `{}`; a gateway, or a service that lost its store, writes the same.
+        Some services write an empty list as `{}`, but so does a gateway, or a service that lost its store.
         """
         return not rows.is_listed and any(hour in span for hour in self.hours)
 
     @property
     def has_credit(self) -> bool:
-        """Whether a negative row was ever seen here, so that one may lie in what is missing."""
+        """Whether any held hour has a negative row, so that missing hours may have one too."""
         return any(hour.has_credit for hour in self.hours.values())
 
 
@@ -141,13 +140,13 @@ class Filing:
     book: CategoryBook
     """The book after the read."""
     blocks: Mapping[int, HourBlock]
-    """Hours whose content changed; an empty block where the rows are gone."""
+    """Hours whose content changed; an empty block if the rows are gone."""
     doubted: int
     """Hours in which money vanished, kept as they were until a later read confirms."""
     ignored: int
     """Rows that do not start in the range that was read."""
     arrivals: Mapping[Place, Arrivals] = field(default_factory=dict)
-    """Where rows came that were not there before."""
+    """The places that gained rows, each with all its arrivals."""
 
 
 def file_rows(
@@ -163,11 +162,11 @@ def file_rows(
     """
     File the rows of one successful read: replace exactly the hours of *span*, but doubt money that vanishes.
 
-    An hour that held money and comes back empty or with less than half is replaced only when a later read brings the
-    same content: later by *confirm_after* at least.
+    An hour that held money and comes back empty or with less than half is replaced only when a read that is later by
+    at least *confirm_after* brings the same content.
 
     Args:
-        is_backfill: Somebody asked for old hours: that rows are there now says nothing of when they came.
+        is_backfill: Old hours are read on request: finding rows now says nothing about when they came.
 
     Raises:
         OverflowError: The sum of one cell does not fit 64 bits.
@@ -184,7 +183,7 @@ def file_rows(
         held = book.hours.get(hour)
         if held is not None and held.digest == mark:
             if held.end > first_noted and not is_noted(book.arrivals, hour, held.end - hour):
-                # They were stored before anybody noted when rows come.
+                # They were stored before arrivals were recorded.
                 arrivals |= note_block(book.arrivals, hour, cells.part(place), read_at=read_at, lacked=None)
             continue
         block = cells.part(place)
@@ -208,7 +207,7 @@ def file_rows(
     is_noted_as_before = not arrivals and all(place[1] > first_noted for place in book.arrivals)
     after = replace(
         book,
-        # What is the same stays the same object: whoever worked something out from it sees that by looking once.
+        # Unchanged content stays the same object, so that caches can compare by identity.
         hours=hours if changed else book.hours,
         suspicions=suspicions,
         covered=book.covered.add(span),
@@ -238,7 +237,7 @@ def file_rows(
 
 
 def file_failure(book: CategoryBook, span: HourRange, *, error: str, failed_at: datetime) -> CategoryBook:
-    """Note that a range could not be read: what was known stays, its hours count as incomplete."""
+    """Record that a range could not be read: what was known stays, but its hours count as incomplete."""
     reached_now = hour_of(failed_at) in span
     return replace(
         book,
@@ -267,7 +266,7 @@ def summarise(hour: int, block: HourBlock) -> HourSummary:
 
 
 def _cells(table: SeriesTable, rows: BillRows, span: HourRange) -> tuple[HourBlock, dict[int, slice], int]:
-    """Return the cells of all hours by rising hour, where those of each lie, and how many rows are out of the range."""
+    """Return the cells of all hours in rising order, the slice of each hour, and the number of rows out of range."""
     inside = (rows.hour >= span.start) & (rows.hour < span.end)
     ignored = len(rows) - int(inside.sum())
     if ignored == len(rows):

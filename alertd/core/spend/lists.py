@@ -7,7 +7,7 @@ class View(StrEnum):
     """
     Two lists of the same money: usage bills, and those of LLM, generation and search by API key.
 
-    Nothing may add one to the other.
+    They must never be added together.
     """
 
     USAGE = "usage"

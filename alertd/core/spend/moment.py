@@ -1,8 +1,8 @@
 """
-What every edge and sum rests on at a moment: one object, the same for as long as nothing of it changes.
+The inputs of every edge and sum at a moment, as one object that stays the same while none of them changes.
 
-So whoever keeps what he worked out needs to compare one thing only, and a poll that brings nothing costs next to
-nothing. It compares; what is worked out, and by whom, it does not know.
+A cache needs to compare only this object, so that a poll without news costs next to nothing. This module only compares
+inputs; it does not know what is computed from them.
 """
 
 from collections.abc import Mapping
@@ -19,31 +19,31 @@ from alertd.core.spend.view import SpendView
 _SECOND = timedelta(seconds=1)
 
 Reads = dict[tuple[str, str], tuple[int, int]]
-"""By account and category, from when until before when its last read may be, in seconds since 1970."""
+"""By account and category, the range [from, to) in which its last read must lie, in seconds since 1970."""
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
 class Moment:
-    """What is known of one view of the bills, as far as edges and sums depend on it."""
+    """What is known about one view of the bills, as far as edges and sums depend on it."""
 
     data: DataState
-    """The newest that says all this."""
+    """The newest data with these contents."""
     books: Mapping[tuple[str, str], CategoryBook]
     streams: Streams
     version: int
-    """Of the spend view."""
+    """The version of the spend view."""
     hour: int
-    """The running one."""
+    """The running hour."""
     recent: int
-    """The first hour that ends within the settle delay of now."""
+    """The first hour that begins within the settle delay before now."""
     settled: int
     """The hour in which that delay began."""
     late: Mapping[StreamKey, int]
-    """Of each stream with late rows, the last hour that is too old to be one that is still to come."""
+    """For each stream with late rows, the last hour for which it is too late for further rows to come."""
     gaps: object = field(default_factory=object)
-    """The same for as long as the same is missing and doubted, for the same reasons."""
+    """A token that stays the same while the same hours are missing and doubted, for the same reasons."""
     reads: Reads = field(default_factory=dict)
-    """For which reads all that was worked out so far holds."""
+    """The read times for which everything computed so far is valid."""
 
     def is_like(self, other: "Moment") -> bool:
         """Return whether the hour, what may still come and what is missing are the same."""
@@ -54,14 +54,14 @@ class Moment:
         )
 
     def hold(self, reads: Reads) -> None:
-        """Note that something was worked out that holds for some reads only."""
+        """Record that a result is valid only for the read times *reads*."""
         for key, (since, until) in reads.items():
             known = self.reads.get(key)
             self.reads[key] = (since, until) if known is None else (max(since, known[0]), min(until, known[1]))
 
 
 def moment_of(view: SpendView, data: DataState) -> Moment:
-    """Return what everything rests on now: the object of the last time where nothing of it changed since."""
+    """Return the present inputs of edges and sums: the previous object if none of them changed since."""
     last, version = view.moment, view.version
     if not isinstance(last, Moment):
         view.moment = found = _moment(view, data)
@@ -80,7 +80,7 @@ def moment_of(view: SpendView, data: DataState) -> Moment:
 
 
 def is_within(read_at: Mapping[tuple[str, str], datetime], reads: Reads) -> bool:
-    """Return whether every category was last read when it must have been."""
+    """Return whether the last read of every category lies in its range of *reads*."""
     return all(key in read_at and since <= seconds_of(read_at[key]) < until for key, (since, until) in reads.items())
 
 
@@ -94,7 +94,7 @@ def _moment(view: SpendView, data: DataState) -> Moment:
     late = late_streams(streams, streams.longest_s)
     return Moment(
         data=data,
-        # The books that a state is made of may be replaced in it by whoever made it.
+        # A copy: the owner of *data* may replace books in its mapping.
         books=dict(data.books),
         streams=streams,
         version=view.version,
@@ -117,7 +117,7 @@ def _is_same(last: Moment, new: Moment) -> bool:
 
 
 def _has_same_gaps(one: Moment, other: Moment) -> bool:
-    """Return whether the same is missing and doubted, for the same reasons."""
+    """Return whether the same hours are missing and doubted, for the same reasons."""
     return one.books.keys() == other.books.keys() and all(
         book is other.books[key] or _is_as_complete(book, other.books[key]) for key, book in one.books.items()
     )
@@ -133,7 +133,7 @@ def _is_as_complete(one: CategoryBook, other: CategoryBook) -> bool:
 
 
 def _share_streams(last: Moment, data: DataState) -> None:
-    """Take over the streams of the moment before where no row came since: only when they were read differs."""
+    """Reuse the streams of the previous moment if no row came since: only their read times differ."""
     if data.known_streams is not None or last.data.known_streams is not None:
         return
     is_same = (
@@ -152,5 +152,5 @@ def _has_same_rows(one: CategoryBook, other: CategoryBook) -> bool:
         len(before) != len(after) or any(after.get(place) is not came for place, came in before.items())
     ):
         return False
-    # Without arrivals the hours themselves say how far the bills go.
+    # Without arrivals the hours themselves determine how far the bills reach.
     return bool(before) or one.hours is other.hours or one.hours == other.hours

@@ -1,7 +1,7 @@
 """
-How a block is stored: the same cells as its canonical bytes, in as few bytes as its numbers need.
+The stored form of a block: the same cells as its canonical bytes, in as few bytes as its numbers need.
 
-The canonical bytes (`encode`) say whether two blocks are equal, and stay what they are whatever is decided here.
+The canonical bytes (`encode`) decide whether two blocks are equal, and do not depend on this form.
 """
 
 import struct
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
 _VERSION = 2
 _PACKED_FROM = 64
-"""Smaller blocks are stored as they are: packing would take longer than writing a few hundred bytes more."""
+"""Minimum cells of a packed block: packing a smaller one would take longer than writing a few hundred bytes more."""
 _WIDE = 8
 
 
 def pack(block: HourBlock) -> bytes:
     """
-    Return the bytes to store: each column in the fewest bytes a number that hold all of it.
+    Return the bytes to store: each column in the fewest bytes per number that fit all its values.
 
-    Series are stored as differences, and of vouchers, which few rows have, only those that are not zero.
+    Series are stored as differences; of the vouchers, which few rows have, only those that are not zero are stored.
     """
     if len(block) < _PACKED_FROM:
         return encode(block)
@@ -42,7 +42,7 @@ def pack(block: HourBlock) -> bytes:
 
 def unpack(data: bytes) -> HourBlock:
     """
-    Return the block of what `pack` or, in earlier versions, `encode` made.
+    Return the block that `pack` packed; canonical bytes of `encode` are accepted too.
 
     Raises:
         ValueError: The bytes are damaged or of a later version.
@@ -73,14 +73,14 @@ def unpack(data: bytes) -> HourBlock:
 
 
 def _steps(series: "NDArray[np.int32]") -> "NDArray[np.int64]":
-    """Return the first number, and then how much larger each is than the one before it."""
+    """Return the first number, followed by the difference between each number and the one before it."""
     found = series.astype(np.int64)
     found[1:] -= series[:-1]
     return found
 
 
 def _packed(values: "NDArray[np.signedinteger]") -> bytes:
-    """Return the width in bytes, then each number in so many, the lowest first, negative ones as two's complement."""
+    """Return the width in bytes, then each number in that width, little-endian, negative ones as two's complement."""
     least, most = int(values.min(initial=0)), int(values.max(initial=0))
     width = max(most, ~least).bit_length() // 8 + 1 if least or most else 0
     wide = values.astype("<i8", order="C").view(np.uint8).reshape(-1, _WIDE)
@@ -105,14 +105,14 @@ class _Rest:
 
     def column(self, count: int) -> "NDArray[np.int64]":
         if count > len(self._data):
-            # No two cells have the same series and span, so that each takes a byte at least.
+            # No two cells have the same series and span, so that each takes at least one byte.
             raise IndexError
         width = int(self._take(1)[0])
         if width > _WIDE:
             raise ValueError("block has a column wider than 64 bits")
         packed = self._take(count * width).reshape(count, width)
         wide = np.zeros((count, _WIDE), np.uint8)
-        # At the upper end first: shifting down again fills with the sign.
+        # Placed at the upper end first: shifting down again extends the sign.
         wide[:, _WIDE - width :] = packed
         values = wide.view("<i8").reshape(count).astype(np.int64, copy=False)
         return values >> (8 * (_WIDE - width)) if width else values

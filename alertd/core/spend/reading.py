@@ -1,7 +1,7 @@
 """
 Which hours to read in a cycle: the newest always, older ones less often, and whatever is missing.
 
-Every range begins at a UTC midnight, so that rows billed by the day are read whole.
+Every range begins at a UTC midnight, so that rows billed by the day are read in full.
 """
 
 from datetime import datetime, timedelta
@@ -11,13 +11,13 @@ from alertd.core.hours import HOURS_PER_DAY, HourRange, HourSet, hour_of, midnig
 from alertd.core.spend.ledger import CONFIRM_AFTER, DEEP_HOURS, FULL_HOURS, CategoryBook
 
 TAIL_HOURS = 6
-"""Read at each poll."""
+"""Hours before the running one that are read at each poll."""
 LONGEST_RANGE_HOURS = 31 * HOURS_PER_DAY
 """The API's own limit for one request."""
 
 
 _PUNCTUAL = 0.9
-"""A poll may begin so much before a whole interval has passed: the one before waited for its turn."""
+"""Fraction of the interval after which the next poll may begin: the previous one may have waited for its turn."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,15 +27,15 @@ class Cadence:
     deep_every: timedelta = timedelta(hours=1)
     full_every: timedelta = timedelta(hours=24)
     confirm_after: timedelta = CONFIRM_AFTER
-    """How long after a read in which money vanished another one confirms that."""
+    """Minimum time from a read in which money vanished to one that can confirm it."""
 
     @classmethod
     def for_interval(cls, poll_interval: timedelta) -> "Cadence":
-        """Return the usual cadence, or a quicker one in step with a quicker poll (every 6th and every 144th)."""
+        """Return the usual cadence, or a faster one for a faster poll (deep every 6th, full every 144th)."""
         return cls(
             deep_every=min(cls().deep_every, 6 * poll_interval),
             full_every=min(cls().full_every, 144 * poll_interval),
-            # A whole poll lies between: one that somebody asked for, by an edit or a signal, comes out of turn.
+            # A full poll interval must pass: a poll that an edit or a signal triggered comes too soon to confirm.
             confirm_after=max(CONFIRM_AFTER, _PUNCTUAL * poll_interval),
         )
 
@@ -56,8 +56,8 @@ def plan_reads(
     Args:
         horizon: The first hour that some rule can see.
         settle_delay: Hours read sooner than this after their end may lack rows and are read again.
-        everything: Read all from the horizon on, whatever is known.
-        first: The first hour, a UTC midnight, that the API has; what lies before is never asked for.
+        everything: Read all from the horizon on, even if already known.
+        first: The first hour, a UTC midnight, that the API has; earlier hours are never requested.
     """
     running = hour_of(now)
     starts = [running - TAIL_HOURS]
@@ -69,7 +69,7 @@ def plan_reads(
         starts.append(running - FULL_HOURS)
     if everything:
         starts.append(horizon)
-    # After a long stop the gap is older than any rule can see: what nobody looks at is not fetched.
+    # After a long stop the gap may begin before anything that a rule can see: hours that nothing uses are not read.
     start = midnight_before(max(min(starts), min(horizon, running - FULL_HOURS)))
     newest = HourRange(start, running + 1)
     wanted = missing_days(book, HourRange(min(midnight_before(horizon), start), start))
@@ -78,12 +78,12 @@ def plan_reads(
 
 
 def _is_due(last: datetime | None, now: datetime, every: timedelta) -> bool:
-    # A read in the future was dated by a clock that was wrong: it says nothing.
+    # A read in the future was dated by a wrong clock: ignore it.
     return last is None or not timedelta() <= now - last < every
 
 
 def missing_days(book: CategoryBook, span: HourRange) -> HourSet:
-    """Return whole days of the span in which something was never read, failed or is doubted."""
+    """Return the whole days of the span with hours that were never read, failed or are doubted."""
     hours = [*book.covered.missing_from(span), *book.failed.within(span)]
     hours += [HourRange(hour, hour + 1) for hour in book.suspicions if hour in span]
     return HourSet.of(
@@ -93,7 +93,7 @@ def missing_days(book: CategoryBook, span: HourRange) -> HourSet:
 
 
 def pieces(span: HourRange, longest: int = LONGEST_RANGE_HOURS) -> list[HourRange]:
-    """Split a range at midnights into pieces of so many hours at most, newest first; the newest as long as can be."""
+    """Split a range at midnights into pieces of at most *longest* hours, newest first and as long as possible."""
     found = []
     end = span.end
     while end > span.start:

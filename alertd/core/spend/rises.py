@@ -1,9 +1,9 @@
 """
-What groups spent in windows that end about now, each beside what is usual in its own hours.
+What groups spent in windows that end about now, each compared with what is usual in the same hours.
 
-Usual are the same hours of the week, once two whole weeks of a group are known, before that those of the day: their
-median, which neither one dear week nor one idle week moves. Arrays for all groups at once; it knows sums only. What is
-too much, and whether enough is known, is the rule's to say.
+Usual is the median of the same hours of the week once two whole weeks of a group are known, before that of the same
+hours of the day: neither one dear week nor one idle week moves it. All groups are computed at once, as arrays; this
+module knows sums only. The rule decides what is too much, and whether enough is known.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _GROUPS_AT_ONCE = 512
-"""The running totals of every hour of a baseline are gathered for so many groups: 3 MB for 28 days."""
+"""Number of groups whose hourly running totals of a baseline are gathered together: 3 MB for 28 days."""
 _ALWAYS = -(2**40)
 HOURS_PER_WEEK = 7 * HOURS_PER_DAY
 _WEEKS_TO_KNOW = 2
-"""With fewer whole weeks known, a group's hours are compared with those of the day."""
+"""Minimum whole weeks known to compare with the same hours of the week; with fewer, with those of the day."""
 
 
 class Compare(StrEnum):
-    """With which windows a window is compared."""
+    """The earlier windows with which a window is compared."""
 
     SAME_HOURS = "same_hours"
     PREVIOUS = "previous"
@@ -54,8 +54,8 @@ class Lengths:
         return self.baseline // self.window
 
     def shifts(self, step: int) -> "NDArray[np.int64]":
-        """Return how many hours before the window those lie that are whole multiples of *step* before, newest first."""
-        # Of a window of several days only those that do not overlap it.
+        """Return how many hours before the window, in multiples of *step*, those of the baseline lie, newest first."""
+        # Only windows that do not overlap it, which matters if it is several days long.
         return np.arange(-(-self.window // step) * step, self.baseline + 1, step)
 
     def before(self, end: int) -> HourRange:
@@ -66,7 +66,7 @@ class Lengths:
         return HourRange(start - self.baseline, start)
 
     def needed(self, ends: TwoEnds) -> HourRange:
-        """Return all hours that decide."""
+        """Return all hours that the windows and their baselines cover."""
         first = min(
             int(ends.begins.min(initial=ends.edges.latest)), int(ends.edges.edge.min(initial=ends.edges.latest))
         )
@@ -75,30 +75,30 @@ class Lengths:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Windows:
-    """One window of each of some groups; 1e-10 USD."""
+    """One window of some groups, an element for each group; amounts in 1e-10 USD."""
 
     end: int
     """The hour at which the window ends."""
     spent: "NDArray[np.int64]"
     usual: "NDArray[np.int64]"
-    """So many times what is usual as `parts` says; 0 where nothing is, or too little is known."""
+    """`parts` times the usual amount; 0 if that is zero or too little is known."""
     parts: "NDArray[np.int64]"
     highest: "NDArray[np.int64]"
-    """The most that any window of that length in the baseline cost."""
+    """The highest cost of any window of that length in the baseline."""
     known_for: "NDArray[np.int64]"
     """For how many hours before the window the group has spent, within the baseline."""
     is_lower: "NDArray[np.bool_]"
     """Whether the window counts for the lower end."""
     is_upper: "NDArray[np.bool_]"
     is_billed: bool = True
-    """False where each stream is counted up to its own edge."""
+    """False if each stream is counted up to its own edge."""
 
 
 def windows_of(
     view: SpendView, query: SpendQuery, metric: str, ends: TwoEnds, lengths: Lengths, groups: Sequence[int]
 ) -> "Iterator[tuple[NDArray[np.intp], list[Windows]]]":
     """
-    Yield some groups at a time, by number, with each of their windows and what it is compared with.
+    Yield some groups at a time, by number, with their windows and what each is compared with.
 
     Args:
         groups: Their numbers, in the order of `ends`.
@@ -111,7 +111,7 @@ def windows_of(
 def usual_at(
     view: SpendView, query: SpendQuery, metric: str, lengths: Lengths, end: int, group: Labels
 ) -> tuple[Fraction, int]:
-    """Return what is usual for a group's window that ends at an hour, and its highest one before; in 1e-10 USD."""
+    """Return what is usual for a group's window that ends at *end*, and the highest one before it; in 1e-10 USD."""
     number = view.sums(query, metric, HourRange(end - lengths.window, end)).numbers.get(group)
     if number is None:
         return Fraction(0), 0
@@ -143,11 +143,11 @@ def compared(
     first_hours: "NDArray[np.int64]",
 ) -> list[Windows]:
     """
-    Return the windows of each group that end at some hours, beside their baselines.
+    Return the windows of each group that end at the given hours, compared with their baselines.
 
     Args:
         totals: Running totals in 1e-10 USD at each hour of the span and at its end, which hold windows and baselines.
-        first_hours: As `first_hours_of` says.
+        first_hours: As returned by `first_hours_of`.
     """
     usual, parts = _usual(totals, span, lengths, np.array(ends, np.int64), first_hours)
     everybody = np.ones(totals.shape[1], np.bool_)
@@ -175,7 +175,7 @@ def _usual(
     ends: "NDArray[np.int64]",
     first_hours: "NDArray[np.int64]",
 ) -> "tuple[NDArray[np.int64], NDArray[np.int64]]":
-    """Return so many times what is usual, by window and group, and how many times of each group."""
+    """Return a multiple of the usual amount, by window and group, and which multiple that is for each group."""
     if lengths.compare is Compare.PREVIOUS:
         starts = ends - lengths.window - span.start
         found = totals[starts] - totals[starts - lengths.windows * lengths.window]
@@ -185,7 +185,7 @@ def _usual(
 
 
 def first_hours_of(totals: "NDArray[np.int64]", span: HourRange) -> "NDArray[np.int64]":
-    """Return the first hour of each group that held spend; one long ago where it spent before the span."""
+    """Return each group's first hour with spend: long ago if it spent before the span, the span's end if never."""
     moved = totals[1:] != totals[:-1]
     first = np.where(moved.any(axis=0), span.start + moved.argmax(axis=0), span.end)
     return np.where(totals[0] != 0, _ALWAYS, first)
@@ -201,12 +201,12 @@ def _up_to_own_edges(
     span: HourRange,
     first_hours: "NDArray[np.int64]",
 ) -> Windows:
-    """Return the window of which each stream's part ends at its own edge, beside the same hours of each stream."""
+    """Return the window in which each stream ends at its own edge, compared with the same hours of each stream."""
     edges, latest = ends.edges, ends.edges.latest
     cells = edges.cells
 
     def sums(shifts: "NDArray[np.int64]", length: int) -> "NDArray[np.int64]":
-        """Return by shift what the groups were billed in the hours that end so long before each stream's edge."""
+        """Return, by shift, what groups were billed in *length* hours that end that long before each stream's edge."""
         ends = edges.edge - shifts[:, None]
         first, last = view.totals_each(cells, metric, (ends - length, ends))
         return cells.by_group(last - first)[:, chosen]
@@ -248,10 +248,10 @@ def double_usual(
         totals: Running totals in 1e-10 USD, a row for each hour, a column for each group.
         first: The hour of the first row; no later than the baseline of any window.
         ends: The hours at which windows end.
-        first_hours: The first hour of each group that held spend; windows before it say nothing of the group.
+        first_hours: The first hour of each group that held spend; windows before it say nothing about the group.
 
     Returns:
-        The doubled median in 1e-10 USD by window and group, and where there is one.
+        The doubled median in 1e-10 USD by window and group, and whether there is one.
     """
 
     def sums_of(shifts: "NDArray[np.int64]") -> "NDArray[np.int64]":
@@ -269,14 +269,14 @@ def double_median_of(
     first_hours: "NDArray[np.int64]",
 ) -> "tuple[NDArray[np.int64], NDArray[np.bool_]]":
     """
-    Return the same as `double_usual`, by what was spent in the windows that lie some hours before.
+    Return the same as `double_usual`, given a function for the spend in earlier windows.
 
     Args:
-        sums_of: By shift what was spent in every window so many hours before, in 1e-10 USD.
+        sums_of: Returns, by shift, what was spent in each window that many hours before, in 1e-10 USD.
         starts: When the windows begin.
-        first_hours: Together with *starts* of the shape of what is returned.
+        first_hours: As for `double_usual`; broadcast with *starts* it has the shape of the result.
     """
-    # Whatever was spent before, a short baseline knows no two weeks.
+    # A short baseline does not reach back two weeks, however long the group has spent.
     known = np.minimum(starts - first_hours, lengths.baseline)
     is_by_week = known >= _WEEKS_TO_KNOW * HOURS_PER_WEEK
     doubled, is_known = np.zeros(known.shape, np.int64), np.zeros(known.shape, np.bool_)
@@ -284,7 +284,7 @@ def double_median_of(
         shifts = lengths.shifts(step)
         if not len(shifts) or not these.any():
             continue
-        # The newest windows come first: what lies before a group's first hour is left out at the end.
+        # The newest windows come first: those before a group's first hour are cut off at the end.
         counts = (shifts[:, None] <= (starts - first_hours)[these]).sum(axis=0)
         doubled[these] = _double_medians(sums_of(shifts)[:, these], counts)
         is_known[these] = counts > 0
@@ -292,7 +292,7 @@ def double_median_of(
 
 
 def _double_medians(values: "NDArray[np.int64]", counts: "NDArray[np.intp]") -> "NDArray[np.int64]":
-    """Return twice the median of the first *counts* values of each column, 0 where there are none."""
+    """Return twice the median of the first *counts* values of each column, 0 if there are none."""
     rows = np.arange(len(values))[:, None]
     ordered = np.sort(np.where(rows < counts, values, np.iinfo(np.int64).max), axis=0)
     low, high = np.maximum(counts - 1, 0) // 2, counts // 2
@@ -302,7 +302,7 @@ def _double_medians(values: "NDArray[np.int64]", counts: "NDArray[np.intp]") -> 
 
 def highest_windows(totals: "NDArray[np.int64]", length: int) -> "NDArray[np.int64]":
     """
-    Return the most that each group spent in any window of a length, in 1e-10 USD; 0 where there is none so long.
+    Return the most that each group spent in any window of *length*, in 1e-10 USD; 0 if the baseline is shorter.
 
     Args:
         totals: Running totals at each hour of the baseline and at its end, a column for each group.

@@ -1,5 +1,5 @@
 """
-The running totals of a spend view, and how hours are added to them and taken off.
+The running totals of a spend view, and how hours are added to them and subtracted.
 
 `of[metric][h, s]` is the sum of series s over all hours of the view before its h-th, so a window is the difference of
 two rows.
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class RunningTotals:
-    """Totals by metric, hour and series; they live as long as their view, which asks and alone changes them."""
+    """Totals by metric, hour and series; they live as long as their view, and only the view changes them."""
 
     def __init__(self, table: SeriesTable, span: HourRange, metrics: Iterable[str]) -> None:
         self._table = table
@@ -28,12 +28,12 @@ class RunningTotals:
         self.of = {metric: np.zeros((len(span) + 1, width), np.int64) for metric in metrics}
         self.magnitude = {metric: Magnitude(width) for metric in self.of}
         self.long = LongTotals(len(span) + 1, self.of)
-        """Of rows longer than an hour alone; they are in the others too."""
+        """Totals of only the rows longer than an hour; `of` includes these rows too."""
         self._open = OpenRows()
         self._running: int | None = None
 
     def fill(self, blocks: Iterable[tuple[int, HourBlock]]) -> None:
-        """Load stored blocks where there is nothing yet: one pass over the cells, one over the hours."""
+        """Load stored blocks into empty totals: one pass over the cells, one over the hours."""
         self.fit()
         for hour, block in blocks:
             short, long = self._split(block)
@@ -52,7 +52,7 @@ class RunningTotals:
             np.cumsum(totals, axis=0, out=totals)
 
     def replace(self, hour: int, old: HourBlock, new: HourBlock) -> "NDArray[np.int32]":
-        """Take what differs of an hour's old block off, add what differs of its new one; return the series of both."""
+        """Subtract the differing cells of an hour's old block, add those of its new one; return the series of both."""
         self.fit()
         for block, sign in ((old, -1), (new, 1)):
             short, long = self._split(block)
@@ -62,7 +62,7 @@ class RunningTotals:
         return np.concatenate((old.series, new.series))
 
     def advance(self, running: int) -> "NDArray[np.int32] | None":
-        """Let time pass up to an hour; return the series whose rows were spread anew, None where none was."""
+        """Advance to the hour *running*; return the series whose rows were spread anew, None if there are none."""
         if running == self._running:
             return None
         before, self._running = self._running, running
@@ -86,7 +86,7 @@ class RunningTotals:
         return block.part(~is_long), long
 
     def _billed(self, hour: int, long: HourBlock) -> HourBlock:
-        """Return longer rows as they are spread now."""
+        """Return longer rows as they are spread now: if begun, over their hours so far, including the running one."""
         is_begun = self._running is not None and hour <= self._running
         return long.until(self._running + 1 - hour) if is_begun and self._running is not None else long
 
@@ -95,7 +95,7 @@ class RunningTotals:
             self._open.note(hour, long, sign)
 
     def _add(self, hour: int, block: HourBlock, sign: int, *, is_long: bool = False) -> None:
-        """Add a block to the totals, or take it off."""
+        """Add a block to the totals (*sign* 1), or subtract it (-1)."""
         for metric, totals in self.of.items():
             parts = [part for part in spread(block, metric) if hour + part[0] in self._span and len(part[1])]
             for _, series, amounts in parts:
@@ -107,7 +107,7 @@ class RunningTotals:
                 shift(self.long.totals[metric], row, named, sign)
 
     def fit(self) -> None:
-        """Widen the arrays when the table has more series than columns."""
+        """Widen the arrays if the table has more series than columns."""
         for metric, totals in self.of.items():
             if len(self._table) > totals.shape[1]:
                 width = int(len(self._table) * GROWTH)

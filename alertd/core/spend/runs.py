@@ -1,8 +1,8 @@
 """
 How long owners have been billed hour after hour, and what they cost now: from bills alone, all owners at once.
 
-A run is what ends at a group's own data edge: hours that hold money, with fewer empty ones in a row than end it. An
-hour that could not be read neither counts nor ends anything.
+A run is the series of hours with money up to a group's own data edge, with fewer consecutive empty hours than end it.
+An hour that could not be read neither counts nor ends a run.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 RATE_HOURS = 3
-"""What something costs now is the mean of so many hours: one alone may be billed in part."""
+"""Number of hours whose mean is the current cost: a single hour may be billed in part."""
 _NOTHING = Usd(0)
 
 
@@ -36,25 +36,25 @@ class Run:
     """An unbroken run of one group."""
 
     hours: int
-    """How long it lasts, without the hours of which nothing is known; 0 where there is none."""
+    """How long it has lasted, without the unknown hours; 0 if there is no run."""
     span: HourRange
     """From its first hour to the end of the last one that is billed."""
     edge: int
-    """The group is billed through here."""
+    """The hour through which the group is billed."""
     is_whole: bool
-    """Its beginning is known: it did not begin before the first hour that was looked at."""
+    """Whether its beginning is known: it did not begin before the first hour that was searched."""
     cost: Usd
     rate: Usd
     """1e-10 USD an hour, the mean of the last `RATE_HOURS` before the edge."""
 
     @classmethod
     def none(cls, edge: int, rate: Usd = _NOTHING) -> "Run":
-        """Return that nothing runs."""
+        """Return the result for a group without a run."""
         return cls(hours=0, span=HourRange(edge, edge), edge=edge, is_whole=True, cost=_NOTHING, rate=rate)
 
 
 def rate_of(three_hours: Usd) -> Usd:
-    """Return what `RATE_HOURS` come to an hour, in 1e-10 USD."""
+    """Return the hourly mean of the spend of `RATE_HOURS`, in 1e-10 USD."""
     return Usd(three_hours // RATE_HOURS)
 
 
@@ -71,15 +71,15 @@ def runs(
     also: Collection[Labels] = (),
 ) -> Mapping[Labels, Run]:
     """
-    Return the run of each group that is billed of late; without *also* the same object while nothing moves.
+    Return the run of each recently billed group; without *also*, the same object while nothing changes.
 
     Args:
-        query: Grouped by account among others.
+        query: Grouped by account, among others.
         edges: Of that query.
         hours: How far back a run is followed.
-        min_rate: What an hour must hold at least, in 1e-10 USD.
-        gap: So many hours in a row with less end a run, where it is known that they hold no more.
-        also: Groups that get an answer even where they have no run.
+        min_rate: Minimum amount of an hour that counts as billed, in 1e-10 USD.
+        gap: Number of consecutive hours with less that end a run; unknown hours are skipped.
+        also: Groups to include even if they have no run.
     """
     kept, asked, moment = edges.cells.kept, (Run, metric, hours, min_rate, gap), moment_of(view, data)
     known = kept.get(asked)
@@ -107,7 +107,7 @@ def runs(
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
-    """The runs of one moment: the page asks at each poll, also where next to nothing moved."""
+    """The runs of one moment, cached because the page requests them at each poll, even if hardly anything moved."""
 
     moment: Moment
     version: int
@@ -161,7 +161,7 @@ def _runs(
 
 
 def _edges_of(edges: Edges, groups: Iterable[Labels]) -> list[int]:
-    """Return the latest edge of each group's hourly streams: rows of a day say nothing of the last hours."""
+    """Return the latest edge of each group's hourly streams: daily rows say nothing about the last hours."""
     hourly = np.array([key.step == HOURLY for key in edges.cells.keys], bool)
     cells = edges.cells
     latest = np.full(len(cells.groups), -1, np.int64)
@@ -174,7 +174,7 @@ def _edges_of(edges: Edges, groups: Iterable[Labels]) -> list[int]:
 
 
 def _unknown(data: DataState, span: HourRange, categories: Iterable[tuple[str, str]]) -> "NDArray[np.bool_]":
-    """Return the hours of a span that could not be read, of any of some categories."""
+    """Return which hours of a span are unread or failed in any of the given categories."""
     found = np.zeros(len(span), bool)
     for book in filter(None, map(data.books.get, categories)):
         for part in (*book.failed.within(span), *book.covered.missing_from(span)):
@@ -193,7 +193,7 @@ def _run(
     rate: Usd,
 ) -> Run:
     billed = amounts >= min_rate
-    # What was billed before a read failed is known all the same.
+    # Hours that were billed before a read failed are known nevertheless.
     places = np.flatnonzero(billed | ~unknown)
     known = billed[places]
     empty = np.concatenate(([0], np.cumsum(~known)))

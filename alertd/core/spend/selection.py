@@ -1,4 +1,4 @@
-"""Which series a query means, and how it groups them. It knows names only, no amounts."""
+"""Which series a query selects, and how it groups them. This module knows names only, no amounts."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -22,11 +22,11 @@ class SpendQuery:
     filters: tuple[tuple[str, Patterns], ...] = ()
     group_by: tuple[str, ...] = ()
     accounts: frozenset[str] | None = None
-    """Only these; None for all. Spend of an account that is polled no more is still held, and counts for no rule."""
+    """Only these count; None for all. Spend of an account no longer polled is still held, but no rule counts it."""
 
     @property
     def text(self) -> str:
-        """The query in a form that another process has too: equal queries give equal text."""
+        """The query in a form that does not depend on the process: equal queries give equal text."""
         filters = [(name, sorted(patterns.texts)) for name, patterns in self.filters]
         return repr((filters, self.group_by, None if self.accounts is None else sorted(self.accounts)))
 
@@ -40,7 +40,7 @@ class Selection:
     groups: tuple[Labels, ...]
     numbers: dict[Labels, int]
     is_everything: bool
-    """The ids are 0, 1, 2 … and each is its own group: sums need no gathering."""
+    """Whether the ids are 0, 1, 2 … and each is its own group: then sums need no gathering."""
 
     def columns_of(self, groups: "NDArray[np.intp]") -> "tuple[NDArray[np.intp], NDArray[np.intp]]":
         """Return the series of some groups, one group after the other, and where each group begins among them."""
@@ -54,9 +54,9 @@ class Parts(NamedTuple):
     """What the parts of a group were billed in two windows, in 1e-10 USD."""
 
     names: list[tuple[str, str, str]]
-    """Owner, product and category, of every part there is."""
+    """Owner, product and category of every part that exists."""
     numbers: "NDArray[np.int64]"
-    """Of the parts of this group, in `names`."""
+    """The indices in `names` of this group's parts."""
     now: "NDArray[np.int64]"
     then: "NDArray[np.int64]"
 
@@ -77,11 +77,11 @@ class _Column:
 
 class Selector:
     """
-    Resolves queries against the series known at one moment, and remembers what it found.
+    Resolves queries against the series known at one moment, and caches the results.
 
     Args:
         names: Every series, by its number.
-        owners: What owners are called, for `team` and owner labels.
+        owners: The owners, for `team` and owner labels.
     """
 
     def __init__(self, names: Sequence[Series], owners: OwnerDirectory) -> None:
@@ -93,7 +93,7 @@ class Selector:
         self._parts: tuple[NDArray[np.int64], list[tuple[str, str, str]]] | None = None
 
     def select(self, query: SpendQuery) -> Selection:
-        """Return which of the series a query means, and how it groups them."""
+        """Return which series a query selects, and how it groups them."""
         found = self._selections.get(query)
         if found is None:
             found = self._select(query)
@@ -110,7 +110,7 @@ class Selector:
         return self._categories
 
     def parts(self) -> "tuple[NDArray[np.int64], list[tuple[str, str, str]]]":
-        """Return the number of each series' owner, product and category together, and what these are."""
+        """Return the number of each series' (owner, product, category) triple, and the triples."""
         if self._parts is None:
             numbers: dict[tuple[str, str, str], int] = {}
             each = (numbers.setdefault((n.owner, n.product, n.category), len(numbers)) for n in self.names)
@@ -133,7 +133,7 @@ class Selector:
         numbers = np.zeros(len(ids), np.intp)
         for name in query.group_by:
             column = self._column(name)
-            # Numbered anew after each attribute, so that the product of many cannot leave 64 bits.
+            # Renumbered after each attribute, so that the product of many cannot exceed 64 bits.
             _, numbers = np.unique(numbers * len(column.values) + column.codes[ids], return_inverse=True)
         order = np.argsort(numbers, kind="stable")
         ids, numbers = ids[order], numbers[order]
@@ -146,7 +146,7 @@ class Selector:
         return tuple((name, self._column(name).value_of(number)) for name in group_by)
 
     def _column(self, name: str) -> _Column:
-        """Return an attribute of every series, each distinct value once: filters and groups then cost no loop."""
+        """Return an attribute of every series, each distinct value once: filters and groups then need no loop."""
         found = self._columns.get(name)
         if found is None:
             if name in SERIES_KEYS:

@@ -24,7 +24,7 @@ _STRIDES = (1, 2, 3, 4, 6, 8, 12, 24, 48, 96)
 """Hours between the points of a rolling sum."""
 _LEAST_BEFORE = 6
 _FAR = 2
-"""A limit more than so many times above all points would press the chart flat."""
+"""Limits above this multiple of the highest point are left out, as they would flatten the chart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class GroupSpend:
     group: Labels
 
     def before(self, hours: Sequence[int]) -> list[int]:
-        """Return running totals, in 1e-10 USD: only their differences mean anything."""
+        """Return the running totals before *hours*, in 1e-10 USD: only their differences are meaningful."""
         number = self.view.numbers(self.query).get(self.group)
         if number is None:
             return [0] * len(hours)
@@ -56,12 +56,12 @@ def limit_lines(limits: Mapping[Severity, int]) -> tuple[ChartLimit, ...]:
 
 def rolling_hours(window: HourRange, view: SpendView, begun: int) -> HourRange:
     """
-    Return the hours at whose ends a window's sum is drawn: as many as the window has, a day's at least.
+    Return the hours at whose ends a window's sum is drawn: as many as the window has, at least a day.
 
-    What the view does not reach is left out.
+    Hours for which the view does not reach back far enough are left out.
 
     Args:
-        begun: The hour in which the alert began: a third as much is drawn from before it, six hours at least.
+        begun: The hour in which the alert began: a third as many hours are drawn from before it, at least six.
     """
     since = window.end - begun
     first = window.end - max(len(window), HOURS_PER_DAY, since + max(_LEAST_BEFORE, since // 3))
@@ -73,12 +73,12 @@ def rolling_chart(
     spend: GroupSpend, *, hours: HourRange, length: int, limits: Mapping[Severity, int], is_complete: bool
 ) -> Chart | None:
     """
-    Return the sum of a window as it was at the end of each of some hours, and at the first one's beginning.
+    Return a chart of a window's sum at the end of each of *hours*, and at the beginning of the first.
 
-    None where the group spent nothing, or the view reaches back too little.
+    None if the group spent nothing, or the view does not reach back far enough.
 
     Args:
-        length: The window's, in hours.
+        length: Hours of the window.
     """
     stride = next(each for each in _STRIDES if len(hours) <= each * (MOST_POINTS - 1))
     ends = range(hours.start, hours.end + 1)
@@ -103,11 +103,11 @@ def running_chart(
     limits: tuple[ChartLimit, ...],
     note: str,
 ) -> Chart | None:
-    """Return what was spent since the window's beginning, by the hour or the zone's midnights; None if nothing was."""
+    """Return a chart of the spend since the window began, by the hour or the zone's midnights; None without any."""
     if window.start < spend.view.span.start or not len(window):
         return None
     every = bounds(window, timezone)
-    # One place is kept for the beginning, which the step may miss.
+    # One point is reserved for the beginning, which the step may miss.
     step = -(-len(every) // (MOST_POINTS - 1))
     hours = sorted({every[0], *every[::-1][::step]})
     ends = range(window.start, window.end + 1)
@@ -117,7 +117,7 @@ def running_chart(
 
 
 def bar_chart(spend: GroupSpend, title: str, *, edges: Sequence[int], limits: tuple[ChartLimit, ...]) -> Chart | None:
-    """Return what was spent between each of some hours and the next, at most 48; None if nothing was."""
+    """Return bars of the spend between each two neighbouring edges, the last 48 at most; None if there is none."""
     edges = edges[-MOST_POINTS - 1 :]
     amounts = [after - before for before, after in pairwise(spend.before(edges))]
     if not any(amounts):
@@ -133,7 +133,7 @@ def points_of(hours: Sequence[int], amounts: Sequence[int]) -> tuple[ChartPoint,
 
 
 def _near(limits: Mapping[Severity, int], largest: int) -> tuple[ChartLimit, ...]:
-    """Return the lowest line, and of the others those that the points come near to."""
+    """Return the lowest limit, and those of the others that the points come near to."""
     lowest = min(limits)
     return limit_lines({s: limit for s, limit in limits.items() if s is lowest or limit <= _FAR * largest})
 
@@ -149,10 +149,10 @@ def _line(
     timezone: str = "UTC",
 ) -> Chart | None:
     """
-    Return the chart of a value at the end of every hour.
+    Return a line chart of a value that is given for every hour; None if no drawn point has any spend.
 
     Args:
-        drawn: The hours that become points, the first and the last among them.
+        drawn: The hours that become points, in rising order.
     """
     shown = [amounts[hour - hours.start] for hour in drawn]
     if len(drawn) < 2 or not any(shown):
@@ -171,7 +171,7 @@ def _line(
 
 
 def _changed_at(limit: ChartLimit, hours: HourRange, amounts: Sequence[int]) -> datetime | None:
-    """Return the end of the hour with which a value last crossed a limit, None where it did not."""
+    """Return the end of the hour in which a value last crossed a limit, None if it did not."""
     floor = int(Decimal(limit.value) * UNITS_PER_USD)
     is_reached = np.array([amount >= floor for amount in amounts])
     crossed = np.flatnonzero(np.diff(is_reached))

@@ -1,8 +1,8 @@
 """
-Spend over time: what each group was billed in each hour or day of a window, exact, and what of it is not known.
+Spend over time: the exact amount that each group was billed in each hour or day of a window, and what is not known.
 
-It sums blocks as they are stored, so that it reaches as far back as the store does, whatever the rules look at. What is
-not known is None, never zero.
+It sums stored blocks, so that it reaches as far back as the store does, regardless of what the rules need. A zero may
+mean that nothing is known: `SpendSteps.is_known` distinguishes the two.
 """
 
 from collections.abc import Collection
@@ -26,20 +26,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HOURLY_UP_TO = 3 * HOURS_PER_DAY
-"""So many hours are shown by the hour, longer windows by the day."""
+"""Longest window, in hours, that is shown by the hour; longer ones are shown by the day."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Steps:
-    """The hours or days of a window; the first and the last day may be there in part."""
+    """The hours or days of a window; the first and the last day may be partial."""
 
     edges: tuple[int, ...]
-    """The hours between which the steps lie, in rising order."""
+    """The hours at which steps begin and end, in rising order: one more than there are steps."""
     is_by_day: bool
     running: int
-    """The hour that is not over."""
+    """The hour that has not ended."""
     timezone: str = "UTC"
-    """Whose days they are."""
+    """The time zone of the days."""
 
     @property
     def span(self) -> HourRange:
@@ -52,7 +52,7 @@ class Steps:
 
 def steps_of(hours: int, data: DataState) -> Steps | None:
     """
-    Return the steps of the last hours that are billed, from the first hour of which anything is known.
+    Return the steps of the last *hours* billed hours, beginning no earlier than the first hour that was read.
 
     None while nothing was read.
     """
@@ -70,9 +70,9 @@ def steps_of(hours: int, data: DataState) -> Steps | None:
 
 def steps_of_month(first: date, timezone: str, data: DataState) -> Steps | None:
     """
-    Return the days of a month as far as they are billed, from the first hour of which anything is known.
+    Return the days of a month as far as they are billed, beginning no earlier than the first hour that was read.
 
-    None where nothing is known of it.
+    None if nothing is known about the month.
     """
     edge = data.edge(data.books)
     month = days(first, (first + timedelta(days=31)).replace(day=1) - timedelta(days=1), timezone)
@@ -96,9 +96,9 @@ class StepSums:
 
     def add(self, hour: int, block: HourBlock) -> None:
         """
-        Add the rows that are filed under an hour; what they cover outside the window is left out.
+        Add the rows that are filed under an hour, except for what they cover outside the window.
 
-        Rows of a series that the table does not have came while it was read, and are for the next reading.
+        Rows of a series that the table lacks came while it was read, and are left to the next reading.
         """
         # A row that has not ended is spread over its hours so far.
         running = self.steps.running
@@ -110,10 +110,10 @@ class StepSums:
                 series, amounts = series[is_listed], amounts[is_listed]  # noqa: PLW2901 -- the part that counts
             self._magnitude += float(np.abs(amounts.astype(np.float64)).sum())
             if self._magnitude > LARGEST_SUM and self._sums.dtype == np.int64:
-                # What does not fit 64 bits is summed as integers of any size: slowly, and true to the last digit.
+                # Sums that may not fit 64 bits are made with integers of any size: slow, but exact.
                 self._sums = self._sums.astype(object)
             step = int(np.searchsorted(self._edges, hour + offset, "right")) - 1
-            # Rows that have not ended may be spread alike, so that a series comes twice.
+            # Rows that have not ended may be cut to the same span, so that a series comes twice.
             np.add.at(self._sums[step], series, amounts)
 
     def by_group(self, numbers: "NDArray[np.intp]", count: int) -> "NDArray[np.int64 | np.object_]":
@@ -121,7 +121,7 @@ class StepSums:
         Return the sum of each group in each step.
 
         Args:
-            numbers: The group of each series; those of `count` belong to none.
+            numbers: The group of each series; *count* for a series without a group.
 
         Returns:
             A row for each group, a column for each step.
@@ -133,10 +133,10 @@ class StepSums:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupSteps:
-    """What one group was billed: in all, and in each step."""
+    """What one group was billed: in total, and in each step."""
 
     value: str
-    """An owner's id, a team, a category …; empty for the rest together."""
+    """An owner's id, a team, a category …; empty for the rest."""
     total: Usd
     amounts: tuple[Usd, ...]
 
@@ -147,29 +147,29 @@ class SpendSteps:
 
     steps: Steps
     groups: tuple[GroupSteps, ...]
-    """Those of the largest totals, largest first."""
+    """The groups with the largest totals, largest first."""
     rest: GroupSteps | None
-    """All others together, None where there are none."""
+    """All other groups together, None if there are none."""
     others: tuple[tuple[str, Usd], ...]
-    """The totals of these others, largest first."""
+    """The totals of the groups in `rest`, largest first."""
     total: Usd
     is_known: tuple[bool, ...]
-    """For each step whether anything of it is known: what is not is no zero."""
+    """For each step, whether anything of it is known: unknown does not mean zero."""
     is_whole: tuple[bool, ...]
-    """For each step whether everything of it is known."""
+    """For each step, whether everything of it is known."""
     gaps: tuple[str, ...]
-    """What is missing or doubted up to the data edge, a clause each."""
+    """What is missing or doubted in the window, and up to now if a category cannot be read; a clause each."""
     edge: int | None
-    """The hour through which is billed."""
+    """The hour through which spend is billed."""
 
 
 def sum_steps(sums: StepSums, data: DataState, *, by: str, owners: OwnerDirectory, most: int) -> SpendSteps:
     """
-    Put together what each group was billed.
+    Return what each group was billed in each step.
 
     Args:
         by: A series key, `team` or an owner label.
-        most: So many groups stand by themselves.
+        most: Maximum number of groups that are listed individually.
     """
     values, numbers = _groups(sums.table, data.accounts, by, owners)
     amounts = sums.by_group(numbers, len(values))
@@ -200,7 +200,7 @@ def sum_steps(sums: StepSums, data: DataState, *, by: str, owners: OwnerDirector
 def _groups(
     table: SeriesTable, accounts: Collection[str], by: str, owners: OwnerDirectory
 ) -> "tuple[list[str], NDArray[np.intp]]":
-    """Return the groups' values, and the number of each series' group; spend of an account no more polled has none."""
+    """Return the groups' values, and the number of each series' group; accounts no longer polled have none."""
     found: dict[str, int] = {}
     numbers = np.zeros(len(table), np.intp)
     position = SERIES_KEYS.index(by) if by in SERIES_KEYS else None
@@ -237,9 +237,9 @@ def _knowledge(steps: Steps, data: DataState, edge: int | None) -> tuple[tuple[b
 
 def _unsettled(book: CategoryBook, billed: HourRange, settle_delay: timedelta) -> HourRange:
     """
-    Return the hours that were not read yet when their bills had settled.
+    Return the hours that have not been read since their bills settled.
 
-    A read that fails asked for much that is known by heart: only what was never seen settled is a gap in the chart.
+    A failed read also covers many hours that are known well: only those never read after settling are gaps.
     """
     settled = hour_of(book.read_at - settle_delay) if book.read_at is not None else billed.start
     return HourRange(min(max(billed.start, settled), billed.end), billed.end)

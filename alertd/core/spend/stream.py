@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NEVER = -(2**40)
-"""The edge of what has no row, an hour before all others."""
+"""The edge of a stream without rows, an hour before all others."""
 STEPS = (HOURLY, DAILY)
 LONGEST_LAG_HOURS = LONGEST_S // SECONDS_PER_HOUR + DAILY
-"""How far behind now an edge may lie while reads succeed: the longest lateness, and a step."""
+"""Hours that an edge may lie behind now while reads succeed: the longest lateness plus a step."""
 _DAY_S = DAILY * SECONDS_PER_HOUR
 _ENOUGH_DAYS = 5
-"""Fewer rows of days do not show how much later than the others one may come."""
+"""Minimum number of daily rows that show how much later than the others one may come."""
 _SECOND = timedelta(seconds=1)
 
 
@@ -41,10 +41,10 @@ class StreamKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class StepRows:
-    """What is known of the rows of one step, by series."""
+    """What is known about the rows of one step, by series."""
 
     newest: "NDArray[np.int64]"
-    """The hour at which the newest row ends that is over or running; `NEVER` without one."""
+    """The end of the newest row that has ended or is of the running hour; `NEVER` without one."""
     delays: Delays
 
 
@@ -66,8 +66,8 @@ class Streams:
     Args:
         rows: By step; the series are those of one table.
         read_at: When each category was last read successfully, by account and category.
-        longest_s: By stream, the greatest delay of the rows of late, in seconds.
-        patience_s: By stream of days, after how many seconds a row is no longer waited for; 0 where it is lateness.
+        longest_s: By stream, the greatest delay of recent rows, in seconds.
+        patience_s: By daily stream, the seconds after which a row is no longer waited for; its lateness if missing.
     """
 
     rows: Mapping[int, StepRows]
@@ -80,24 +80,24 @@ class Streams:
     settle_delay: timedelta
     arrivals: Mapping[tuple[str, str], Mapping[Place, Arrivals]] = field(default_factory=dict)
     mark: object = field(default_factory=object)
-    """The same for as long as the rows are, whenever they were read."""
+    """A token that stays the same while the rows do, whenever they were read."""
 
     @property
     def settle_s(self) -> int:
-        """What no lateness is below, in whole seconds."""
+        """The minimum lateness, in whole seconds."""
         return -(-self.settle_delay // _SECOND)
 
     def settled(
         self, stream: StreamKey, lateness_s: "NDArray[np.int64]", newest: "NDArray[np.int64]"
     ) -> "NDArray[np.int64]":
         """
-        Return the last read of a stream less some delays, rounded down to the step, in hours.
+        Return the last read of a stream minus each lateness, rounded down to the step, in hours.
 
-        A day is billed hours after its end. Until the first row of a stream was seen to come, nobody knows how many:
-        where the day before is there, the row that is due is waited for until its day is a day over.
+        A day is billed hours after its end. Until the first row of a stream was seen to come, it is unknown how many:
+        if the day before is there, the row that is due is waited for until a day after its day ended.
 
         Args:
-            newest: The end of the newest row that each delay is of.
+            newest: The end of the newest row, for each lateness.
         """
         read_at = self.read_at.get((stream.account, stream.category))
         if read_at is None:
@@ -116,11 +116,11 @@ class Streams:
         self, stream: StreamKey, lateness_s: "NDArray[np.int64]", newest: "NDArray[np.int64]"
     ) -> "NDArray[np.int64]":
         """
-        Return the first hour at which a window ends that counts before an alert is lowered; far off where none does.
+        Return the earliest end of a window that counts before an alert is lowered; `-NEVER` if none does.
 
-        One row in ten comes later than lateness says. Hourly rows that are often later than the settle delay leave gaps
-        in the newest windows, so every window counts that ended within their lateness. A row of a day that is due
-        and missing is the whole day: it is waited for longer than any of late came, a day beyond its lateness at most.
+        One row in ten comes later than its lateness. Hourly rows that are often later than the settle delay leave gaps
+        in the newest windows, so every window that ended within their lateness counts. A daily row that is due and
+        missing is the whole day: it is waited for longer than any recent row took, at most a day beyond its lateness.
         """
         settled = self.settled(stream, self.patience(stream, lateness_s), newest)
         if stream.step == HOURLY:
@@ -129,14 +129,14 @@ class Streams:
         return found
 
     def patience(self, stream: StreamKey, lateness_s: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Return after how many seconds a row of each delay is not waited for any more."""
+        """Return, for each lateness, the seconds after which a row is no longer waited for."""
         if stream.step == HOURLY:
             return lateness_s + 1
         found: NDArray[np.int64] = np.clip(self.patience_s.get(stream, 0), lateness_s, lateness_s + _DAY_S)
         return found
 
     def states(self, key: tuple[str, str]) -> tuple[StreamState, ...]:
-        """Return each stream of a category that has rows, or the one of hourly rows while none has, if it was read."""
+        """Return the streams of a category that have rows; while none has, the hourly one if the category was read."""
         keys = [stream for step in STEPS if (stream := StreamKey(*key, step)) in self.newest]
         if not keys and key in self.read_at:
             keys = [StreamKey(*key, HOURLY)]
@@ -146,7 +146,7 @@ class Streams:
         )
 
     def edge(self, key: tuple[str, str]) -> int | None:
-        """Return the latest edge of a category's streams; None while nothing is known of it."""
+        """Return the latest edge of a category's streams; None while nothing is known about it."""
         return max((state.edge for state in self.states(key)), default=None)
 
     def _lateness(self, stream: StreamKey) -> int:
@@ -174,19 +174,19 @@ class Streams:
 
 
 def fitted(values: "NDArray[np.int64]", size: int, missing: int) -> "NDArray[np.int64]":
-    """Return an array by series cut or filled up to a length: series came since it was made."""
+    """Return an array by series, cut or padded to *size*: series may have come since it was made."""
     if len(values) >= size:
         return values[:size]
     return np.concatenate((values, np.full(size - len(values), missing, np.int64)))
 
 
 class _Came(NamedTuple):
-    """The rows of a stream as parallel columns: whose they are, the hour of their end, and how late they came."""
+    """The rows of a stream as parallel columns: their series, the hour of their end, and how late they came."""
 
     series: "NDArray[np.int32]"
     end: "NDArray[np.int64]"
     delay_s: "NDArray[np.int64]"
-    """Negative where nobody can say."""
+    """Negative if unknown."""
 
     def part(self, chosen: "NDArray[np.bool_]") -> "_Came":
         """Return some of the rows."""
@@ -194,7 +194,7 @@ class _Came(NamedTuple):
 
 
 def _came(places: Mapping[Place, Arrivals], step: int) -> _Came | None:
-    """Put together the rows of one step: few in each of hundreds of places, so all of them at once."""
+    """Return the rows of one step, None without any: hundreds of places have few rows each, so join them at once."""
     found = [(end, arrivals) for (its_step, end), arrivals in places.items() if its_step == step]
     if not found:
         return None
@@ -207,11 +207,11 @@ def _came(places: Mapping[Place, Arrivals], step: int) -> _Came | None:
 
 def _step_rows(over: Sequence[_Came], taught: Sequence[_Came], size: int, settle_s: int) -> StepRows:
     """
-    Return what the rows of one step of all categories say.
+    Return the newest rows and the delays of one step, over all categories.
 
     Args:
-        over: Those that are over, or of the running hour.
-        taught: Those of which it is known how late they came.
+        over: The rows that have ended, or are of the running hour.
+        taught: The rows with a known delay.
     """
     newest = np.full(size, NEVER, np.int64)
     for came in over:
@@ -230,7 +230,7 @@ def _step_rows(over: Sequence[_Came], taught: Sequence[_Came], size: int, settle
 
 
 def _newest(stored: Iterable[tuple[int, int]], key: tuple[str, str], running: int) -> dict[StreamKey, int]:
-    """Return the end of the newest row of each stream of a category, by the hours that are stored."""
+    """Return the end of the newest row of each stream of a category, from the stored hours."""
     newest: dict[StreamKey, int] = {}
     for hour, span in stored:
         step = step_of(span)
@@ -241,7 +241,7 @@ def _newest(stored: Iterable[tuple[int, int]], key: tuple[str, str], running: in
 
 
 def _end_seen(running: int, step: int) -> int:
-    """Return the last end that counts: the running hour does as soon as it has a row, a longer row once it is over."""
+    """Return the last end that counts: the running hour's once it has a row, that of a longer row once it has ended."""
     return running + (step == HOURLY)
 
 
@@ -254,10 +254,10 @@ def streams_of(
     stored: Mapping[tuple[str, str], Iterable[tuple[int, int]]],
 ) -> Streams:
     """
-    Put together what is known of the streams of some categories, by account and category.
+    Return the streams of some categories; all mappings are by account and category.
 
     Args:
-        stored: Of categories of which no arrival is known, the hours with rows and the span of the longest in each.
+        stored: For categories without known arrivals, the hours with rows and the span of the longest in each.
     """
     running, settle_s = hour_of(now), -(-settle_delay // _SECOND)
     newest: dict[StreamKey, int] = {}
@@ -297,7 +297,7 @@ def streams_of(
 
 
 def _quantile(delay_s: "NDArray[np.int64]", settle_s: int) -> int:
-    """Return the delay within which nine in ten of some rows of one stream came."""
+    """Return the delay in seconds within which nine in ten of the given rows came."""
     is_late = delay_s > settle_s
     delays = Delays(
         count=np.array([len(delay_s)], np.int64),
@@ -309,19 +309,19 @@ def _quantile(delay_s: "NDArray[np.int64]", settle_s: int) -> int:
 
 
 def _patience(delay_s: "NDArray[np.int64]") -> int:
-    """Return how late a row of a day may still come: as much beyond the latest as that is beyond the first."""
+    """Return how late in seconds a daily row may still come: as far beyond the latest as that is beyond the first."""
     if len(delay_s) < _ENOUGH_DAYS:
         return LONGEST_S + _DAY_S
     return int(2 * delay_s.max() - delay_s.min())
 
 
 def late_streams(streams: Streams, keys: Iterable[StreamKey]) -> list[StreamKey]:
-    """Return the streams of hourly rows some of which came later than they usually do."""
+    """Return the streams of hourly rows some of which came later than the settle delay."""
     return [key for key in keys if key.step == HOURLY and streams.longest_s.get(key, 0) > streams.settle_s]
 
 
 def through_text(edge: int, step: int) -> str:
-    """Return through when a stream is billed, for people: a day by its name, an hour by its time."""
+    """Return through when a stream is billed, as text for people: a day by its date, an hour with its time."""
     last = EPOCH + timedelta(hours=edge)
     if step == DAILY and midnight_before(edge) == edge:
         last -= timedelta(hours=1)

@@ -1,9 +1,9 @@
 """
-What groups are billed in every hour of a stretch at once: bounds between which the sums of each hour lie.
+What groups are billed in a stretch of hours, for all hours at once: bounds of the sums that are judged in each hour.
 
-For whoever goes through many hours and wants to pass over those in which nothing can happen. A sum that is judged at
-the beginning of an hour ends at one of the last edges, so the largest and the smallest of the sums that end there
-bound it, whichever edge it was.
+A replay of many hours uses the bounds to skip hours in which nothing can happen. A sum that is judged at the beginning
+of an hour ends at one of the last edges, so the largest and the smallest of the sums that end there bound it,
+whichever edge it was.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -30,32 +30,32 @@ Values = TypeVar("Values", "NDArray[np.int64]", "NDArray[np.bool_]")
 
 
 def sums_over(totals: "Sums", length: int) -> "Sums":
-    """Return the sums over so many hours that end at each hour of totals but the first ones."""
+    """Return the sums over *length* hours that end at each hour of *totals* except the first *length*."""
     return totals[length:] - totals[: len(totals) - length]
 
 
 def of_both(parts: "tuple[Sums, Sums | None]", found: "Callable[[Sums], Sums]") -> "tuple[Sums, Sums | None]":
-    """Return what is found of each of two parts."""
+    """Apply *found* to both parts; a missing part stays None."""
     hourly, longer = parts
     return found(hourly), None if longer is None else found(longer)
 
 
 def whole(parts: "tuple[Sums, Sums | None]") -> "Sums":
-    """Return two parts as one."""
+    """Return the sum of both parts."""
     hourly, longer = parts
     return hourly if longer is None else hourly + longer
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Stretch:
-    """Some hours, each judged at its beginning, and all that will be known in them: rows are, once they are over."""
+    """Some hours, each judged at its beginning, and all that becomes known in them: rows do once they have ended."""
 
     view: SpendView
     data: DataState
     """At the beginning of the first hour."""
     hours: HourRange
     coming: Sequence[tuple[int, int, HourBlock]]
-    """Rows of more than an hour that are not in the view yet: when they are known, when they begin; no credits."""
+    """Rows of more than an hour that are not in the view yet, as (hour when known, first hour, rows); no credits."""
     is_long: "NDArray[np.bool_]"
     """Which series have a row of more than an hour."""
     settle_hours: int
@@ -65,18 +65,18 @@ class Stretch:
 
     @property
     def behind(self) -> int:
-        """How many hours any edge may lie before the hour that is judged."""
-        # A day that is waited for is that of yesterday at the latest.
+        """Maximum hours that an edge may lie before the hour that is judged."""
+        # An awaited daily row is that of yesterday at the latest.
         return self.settle_hours + 2 * HOURS_PER_DAY
 
     @property
     def first_end(self) -> int:
-        """The first hour at which a sum may end that is judged in the stretch."""
+        """The earliest end of a sum that may be judged in the stretch."""
         return self.hours.start - self.behind
 
     @property
     def ends(self) -> "NDArray[np.int64]":
-        """All hours at which one may: `behind` more than the stretch has."""
+        """All possible ends of such sums: `behind` more than the stretch has hours."""
         return np.arange(self.first_end, self.hours.end)
 
     @cached_property
@@ -86,13 +86,13 @@ class Stretch:
 
     @cached_property
     def arrivals(self) -> "NDArray[np.bool_]":
-        """In which hours rows of more than an hour come to be known."""
+        """In which hours of the stretch rows of more than an hour become known."""
         found = np.zeros(len(self.hours), np.bool_)
         found[[known - self.hours.start for known, *_ in self.coming if known in self.hours]] = True
         return found
 
     def missing(self, categories: Iterable[tuple[str, str]]) -> HourSet:
-        """Return the hours that were not read of one of some categories."""
+        """Return the hours that are unread or failed in any of the given categories."""
         span = HourRange(self.view.span.start, self.hours.end)
         books = [self.books[key] for key in categories]
         return HourSet.of(
@@ -100,7 +100,7 @@ class Stretch:
         )
 
     def is_daily(self, query: SpendQuery) -> "NDArray[np.bool_]":
-        """Return of which groups of a query some row is longer than an hour: their edges lag by days."""
+        """Return which groups of a query have a row longer than an hour: their edges lag by days."""
         group_of = self.view.group_of_series(query)
         found = np.zeros(len(self.view.numbers(query)), np.bool_)
         found[group_of[(group_of >= 0) & self.is_long[: len(group_of)]]] = True
@@ -108,7 +108,7 @@ class Stretch:
 
     def totals(self, query: SpendQuery, metric: str, hours: "NDArray[np.int64]", groups: "NDArray[np.intp]") -> "Sums":
         """
-        Return what groups, given by number, were billed before each of some hours, by what the view holds now.
+        Return what groups, given by number, were billed before each of *hours*, as the view is now.
 
         Raises:
             OverflowError: The sums do not fit.
@@ -117,10 +117,10 @@ class Stretch:
 
     def whole_totals(self, query: SpendQuery, metric: str, hours: "NDArray[np.int64]") -> "tuple[Sums, Sums | None]":
         """
-        Return what all groups were billed before each of some hours, in rising order, with what is still to come.
+        Return what all groups were billed before each of *hours*, in rising order, with the rows still to come.
 
         Returns:
-            That of series billed by the hour alone, and that of the others; None where there are none.
+            The totals of series billed only by the hour, and those of the others; None if there are no others.
         """
         groups, of_series = np.arange(len(self.view.numbers(query))), self.view.group_of_series(query)
         is_long = self.is_long[: len(of_series)]
@@ -132,7 +132,7 @@ class Stretch:
         added = np.zeros_like(longer)
         for _, start, block in self.coming:
             for offset, series, amounts in spread(block, metric):
-                # A sum before an hour does not hold that hour.
+                # A total before an hour does not include that hour.
                 row = int(np.searchsorted(hours, start + offset, side="right"))
                 if row < len(hours):
                     mine = of_series[series]
@@ -141,25 +141,25 @@ class Stretch:
 
     def highest(self, parts: "tuple[Sums, Sums | None]") -> "Sums":
         """
-        Return for each hour of the stretch the most that a value at its ends can be.
+        Return, for each hour of the stretch, the most that a value at its edge can be.
 
         Args:
-            parts: The values at each of `ends`, as `whole_totals` splits them. What comes by the hour counts at one of
-                the last edges, and the rest at one of the last days.
+            parts: The values at each of `ends`, as `whole_totals` splits them. Series billed by the hour count at one
+                of the last edges, the others at any end in the last days.
         """
         hourly, longer = parts
         return self.latest(hourly, np.maximum) + (0 if longer is None else last_of(longer, self.behind, np.maximum))
 
     def latest(self, values: "Values", pick: "Callable[[Values, Values], Values]") -> "Values":
-        """Return for each hour what is picked of the values at the edges of rows of an hour."""
+        """Return, for each hour of the stretch, what *pick* gives over the values at possible edges of hourly rows."""
         hourly = self.settle_hours + 1
         return last_of(values[self.behind - hourly :], hourly, pick)
 
     def at_edge(self, query: SpendQuery, metric: str, values: "Sums") -> "tuple[Sums, Sums]":
         """
-        Return the smallest and the largest value at a query's latest edge.
+        Return the smallest and the largest possible value at a query's latest edge.
 
-        Where something was billed in the hour before, that edge is the hour itself.
+        If something was billed in the hour before, that edge is the hour itself.
 
         Raises:
             LookupError: Nothing is billed by the hour, so that the edge may lie days before.
@@ -169,7 +169,7 @@ class Stretch:
         return np.where(is_known, now, low), np.where(is_known, now, high)
 
     def _has_new_hour(self, query: SpendQuery, metric: str) -> "NDArray[np.bool_]":
-        """Return in which hours of the stretch, each in a row of its own, the hour before was billed by the hour."""
+        """Return, with a row for each hour of the stretch, whether the hour before was billed anything by the hour."""
         if (query, metric) not in self._found:
             hours = np.arange(self.hours.start - 1, self.hours.end)
             billed = self.view.total_of(query, metric, hours, ~self.is_long)
@@ -185,7 +185,7 @@ class Stretch:
 
 
 def last_of(values: "Values", count: int, pick: "Callable[[Values, Values], Values]") -> "Values":
-    """Return of each row from the one behind *count* others on what is picked of itself and of so many before it."""
+    """Return, for each row after the first *count*, what *pick* gives over it and the *count* rows before it."""
     found, done = values, 1
     while done <= count:
         step = min(done, count + 1 - done)

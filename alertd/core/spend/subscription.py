@@ -1,8 +1,8 @@
 """
 Subscriptions: fixed terms that are paid in advance, which the list of usage bills leaves out.
 
-Decides what a term is as money (a charge, whole, in the hour in which it was bought) and which term of a product is the
-one that runs.
+Decides how a term counts as spend (one charge in the hour in which it was bought) and which term of a product is the
+current one.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from alertd.core.spend.bill import BillRows, Term
 
 
 def rows_of(terms: Iterable[Term], *, is_listed: bool = True) -> BillRows:
-    """Return the terms' charges, each whole in the hour in which it fell due; *is_listed* as of the rows."""
+    """Return the terms' charges, each in full in the hour in which it fell due; *is_listed* as in `BillRows`."""
     kept = list(terms)
     numbers = {series: number for number, series in enumerate(dict.fromkeys(term.series for term in kept))}
     return BillRows(
@@ -40,6 +40,6 @@ def latest_terms(terms: Iterable[Term]) -> dict[tuple[str, str, str], Term]:
 
 
 def renewals(terms: Iterable[Term], start: datetime, end: datetime) -> list[Term]:
-    """Return the running terms that end in a stretch of time and were not renewed: each falls due again at its end."""
+    """Return the current terms that end in [start, end) and were not renewed: each falls due again at its end."""
     latest = latest_terms(terms).values()
     return [term for term in latest if term.ends_at is not None and start <= term.ends_at < end]

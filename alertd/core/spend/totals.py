@@ -1,4 +1,4 @@
-"""Running totals as arrays: how blocks are added to them, and those of rows longer than an hour by themselves."""
+"""Running totals as arrays: how blocks are added to them, and separate totals of rows longer than an hour."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import field
@@ -19,14 +19,14 @@ Part: TypeAlias = "tuple[int, NDArray[np.signedinteger], NDArray[np.int64]]"
 
 
 def wider(totals: "NDArray[np.int64]", width: int) -> "NDArray[np.int64]":
-    """Return the totals with more columns, the new ones at nothing."""
+    """Return the totals with more columns, the new ones zero."""
     found = np.zeros((totals.shape[0], width), np.int64)
     found[:, : totals.shape[1]] = totals
     return found
 
 
 def shift(totals: "NDArray[np.int64]", row: int, parts: Sequence[Part], sign: int) -> None:
-    """Add parts to running totals, or take them off: to the hours that they cover piece by piece, then to all after."""
+    """Add parts to running totals, or subtract them: piece by piece in the hours that they cover, then in all later."""
     if not parts:
         return
     ids, inverse = np.unique(np.concatenate([columns for _, columns, _ in parts]), return_inverse=True)
@@ -46,10 +46,10 @@ def shift(totals: "NDArray[np.int64]", row: int, parts: Sequence[Part], sign: in
 
 class Magnitude:
     """
-    How much the running totals of each series hold, whatever the signs: below 64 bits no sum of them is wrong.
+    The sum of the absolute amounts of each series: while it fits 64 bits, no sum of them can be wrong.
 
-    Totals themselves may wrap round: the difference of two is right all the same wherever it fits, so that series which
-    overflow spoil no sum but their own. A float is enough, as the bound leaves more room than it errs.
+    Totals themselves may wrap round: the difference of two is still right if it fits, so that series which overflow
+    spoil only sums that include them. A float is enough, as the limit leaves more room than its error.
     """
 
     def __init__(self, width: int) -> None:
@@ -61,7 +61,7 @@ class Magnitude:
         self._of = np.concatenate((self._of, np.zeros(width - len(self._of))))
 
     def grow(self, series: "NDArray[np.signedinteger]", amounts: "NDArray[np.int64]", sign: int) -> None:
-        """Count amounts, or take them off."""
+        """Add amounts (*sign* 1), or subtract them (-1)."""
         sizes = sign * np.abs(amounts.astype(np.float64))
         np.add.at(self._of, series, sizes)
         self._all += float(sizes.sum())
@@ -73,12 +73,12 @@ class Magnitude:
 
     def check(self, series: "NDArray[np.signedinteger]") -> None:
         """
-        Make sure that no sum of some series can be wrong.
+        Make sure that no sum over the given series can be wrong.
 
         Raises:
-            OverflowError: Together they hold more than 64 bits do.
+            OverflowError: Together they may not fit 64 bits.
         """
-        # Nearly always all of them fit together.
+        # Nearly always even all series together fit.
         if self.is_large and float(self._of[series].sum()) > LARGEST_SUM:
             raise OverflowError("the spend that it covers adds up to more than 922 million USD")
 
@@ -93,7 +93,7 @@ class LongTotals:
 
     @property
     def count(self) -> int:
-        """How many series have a column."""
+        """The number of series with a column."""
         return len(self._ids)
 
     @property
@@ -106,7 +106,7 @@ class LongTotals:
         return self._column[series]
 
     def fit(self, series: "NDArray[np.int32]") -> None:
-        """Make room for series that had no longer row before."""
+        """Make room for series that had no row longer than an hour before."""
         size = int(series.max(initial=-1)) + 1
         if size > len(self._column):
             more = np.full(int(size * GROWTH) - len(self._column), -1, np.int64)
@@ -128,7 +128,7 @@ class OpenRows:
     """(hour, series, span) to amount, voucher and pay."""
 
     def note(self, hour: int, block: HourBlock, sign: int) -> None:
-        """Take notice of rows, or forget them."""
+        """Add rows (*sign* 1), or remove them (-1)."""
         columns = (block.series, block.span, block.amount, block.voucher, block.pay)
         for series, span, *amounts in zip(*(column.tolist() for column in columns), strict=True):
             if sign > 0:
@@ -151,5 +151,5 @@ class OpenRows:
             )
 
     def forget(self, running: int) -> None:
-        """Let go of the rows that are over, or end with the running hour: they stay as they are."""
+        """Drop the rows that have ended, or end with the running hour: they are spread for the last time."""
         self._cells = {cell: amounts for cell, amounts in self._cells.items() if cell[0] + cell[2] > running + 1}

@@ -2,7 +2,7 @@
 The spend view: hourly spend of every series in memory, with running totals, so that a window costs the same
 whatever its length.
 
-It knows sums only: completeness and data edge are the ledger's.
+It knows sums only: `ledger` decides completeness, `edges` the data edge.
 """
 
 from collections.abc import Iterable, Sequence
@@ -29,15 +29,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ROWS_AT_ONCE = 64
-"""Hours that are gathered together: those of a quarter, of every series, would double the memory."""
+"""Number of hours that are gathered together: a quarter of every series at once would double the memory."""
 
 
 class SpendView:
     """
-    Hourly spend over a fixed span of hours, for the metrics asked for; hours outside the span are left out.
+    Hourly spend over a fixed span of hours, for the given metrics; hours outside the span are left out.
 
-    Lives as long as the ledger it mirrors, is changed only by `replace` (an hour's old and new block), and is rebuilt
-    when time has moved past its span.
+    Lives as long as the ledger it mirrors. Once filled, its spend is changed only by `replace` (an hour's old and new
+    block) and `advance`; it is rebuilt when time has moved past its span.
     """
 
     def __init__(
@@ -53,14 +53,14 @@ class SpendView:
         self._owners = owners or OwnerDirectory()
         self._totals = RunningTotals(table, span, metrics)
         self._sums: dict[tuple[SpendQuery, str, HourRange], GroupSums] = {}
-        """Those that are asked for again; they hold until spend or series change, as do those by hour."""
+        """Cached sums; like `_by_hour`, they are valid until spend or series change."""
         self._by_hour: dict[tuple[SpendQuery, str, HourRange], NDArray[np.int64]] = {}
         self._selector = Selector(table.names[:0], self._owners)
         self._cells: dict[SpendQuery, Cells] = {}
         self._known_edges: dict[str, dict[tuple[Labels, StreamKey], int]] = {}
         self._changes = Changes()
         self.moment: object = None
-        """What everything rested on when it was last worked out: see `moment_of`."""
+        """The inputs of the results that were last computed: see `moment_of`."""
 
     @property
     def version(self) -> int:
@@ -69,17 +69,17 @@ class SpendView:
         return self._changes.version
 
     def touched_since(self, version: int) -> "NDArray[np.bool_] | None":
-        """Return which series changed since a version; None where that is not known any more, or all did."""
+        """Return which series changed after *version*; None if that is no longer known, or all of them did."""
         return self._changes.since(version, series=len(self._table))
 
     def _changed(self, series: "NDArray[np.integer] | None") -> None:
-        """Count a change of some series, None for all."""
+        """Record a change of *series*; None means all of them."""
         self._changes.count(series)
         self.forget_sums()
 
     @property
     def series(self) -> Sequence[Series]:
-        """All that was ever billed, in the order of arrival."""
+        """All series that were ever billed, in the order of arrival."""
         return self._table.names
 
     @property
@@ -89,13 +89,13 @@ class SpendView:
 
     @property
     def first_metric(self) -> str:
-        """One of the metrics that are held, whichever."""
+        """Any one of the metrics that are held."""
         return next(iter(self._totals.of))
 
     def use_owners(self, owners: OwnerDirectory) -> None:
-        """Group and filter by other teams and labels of owners; no sum changes, and no edge moves back."""
+        """Group and filter by new teams and labels of owners; no amount changes, and no edge moves back."""
         self._owners = owners
-        # Made anew with the next question.
+        # Rebuilt by the next query.
         self._selector = Selector(self._table.names[:0], owners)
         self.forget_sums()
 
@@ -105,21 +105,21 @@ class SpendView:
         self._changed(None)
 
     def replace(self, hour: int, old: HourBlock, new: HourBlock) -> None:
-        """Replace what was filed under an hour; only what differs is touched."""
+        """Replace the block filed under an hour; only the cells that differ are touched."""
         self._changed(self._totals.replace(hour, *differing(old, new)))
 
     def advance(self, running: int) -> None:
         """
-        Let time pass up to an hour: a row that has not ended yet is spread over its hours so far, the running one too.
+        Advance to the hour *running*: a row that has not ended is spread over its hours up to and including that one.
 
-        Until this is first called every row counts as ended.
+        Until the first call every row counts as ended.
         """
         spread_anew = self._totals.advance(running)
         if spread_anew is not None:
             self._changed(spread_anew)
 
     def forget_sums(self) -> None:
-        """Let go of the sums that are kept to be asked for again: each takes memory for every group."""
+        """Drop the cached sums: each takes memory for every group."""
         self._sums.clear()
         self._by_hour.clear()
 
@@ -130,7 +130,7 @@ class SpendView:
         A query without `group_by` has exactly one group, even when no series matches.
 
         Raises:
-            OverflowError: What the query's series hold together does not fit 64 bits; so say all that sum below.
+            OverflowError: The query's series together may not fit 64 bits; the same holds for the other sums below.
         """
         self._refresh()
         found = self._sums.get((query, metric, window))
@@ -144,14 +144,14 @@ class SpendView:
         return found
 
     def exact_sums(self, query: SpendQuery, metric: str, window: HourRange) -> dict[Labels, int]:
-        """Return the sum of each group in a window as integers of any size: slower than `sums`, and for people only."""
+        """Return the sum of each group in a window as integers of any size: slower than `sums`, for display only."""
         self._refresh()
         selection = self._selector.select(query)
         if not len(selection.ids):
             return dict.fromkeys(selection.groups, 0)
         each = self._window(metric, window)[selection.ids].tolist()
         if self._totals.magnitude[metric].is_large:
-            # The totals of a series may have wrapped round: each of its hours fits by itself.
+            # The totals of a series may have wrapped round, but each single hour fits.
             start, end = self._bounds(window)
             hours = np.diff(self._totals.of[metric][start : end + 1, selection.ids], axis=0)
             each = [sum(amounts) for amounts in hours.T.tolist()]
@@ -167,14 +167,14 @@ class SpendView:
         return group in self._selector.select(query).numbers
 
     def _refresh(self) -> None:
-        """Take notice of new series."""
+        """Include new series of the table."""
         if len(self._selector.names) != len(self._table):
             self._totals.fit()
             self._selector = Selector(tuple(self._table.names), self._owners)
             self._changed(None)
 
     def _by_group(self, selection: Selection, each: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Add up, along the last axis, what each series has."""
+        """Sum values by series to values by group, along the last axis."""
         if selection.is_everything:
             return each[..., : len(selection.ids)]
         if len(selection.ids) == 0:
@@ -187,11 +187,11 @@ class SpendView:
         self, query: SpendQuery, metric: str, bounds: Sequence[int], groups: "NDArray[np.intp] | None" = None
     ) -> "NDArray[np.int64]":
         """
-        Return the sum of each group between each of some hours and the next, in 1e-10 USD.
+        Return the sum of each group between each two neighbouring bounds, in 1e-10 USD.
 
         Args:
             bounds: Hours in rising order; those outside the view count as its ends.
-            groups: The numbers of those that are asked for, in the order of `sums`; None for all.
+            groups: The numbers of the requested groups, in the order of `sums`; None for all.
 
         Returns:
             A row for each two neighbouring bounds, a column for each of the groups.
@@ -207,7 +207,7 @@ class SpendView:
     def running_totals(
         self, query: SpendQuery, metric: str, span: HourRange, groups: "NDArray[np.intp]"
     ) -> "NDArray[np.int64]":
-        """Return what `totals_up_to` says of each hour of a span, and of its end."""
+        """Return `totals_up_to` for each hour of a span, and for its end."""
         return self.totals_up_to(query, metric, np.arange(span.start, span.end + 1), groups)
 
     def totals_up_to(
@@ -220,12 +220,12 @@ class SpendView:
         is_meant: "NDArray[np.bool_] | None" = None,
     ) -> "NDArray[np.int64]":
         """
-        Return what some groups were billed from the view's beginning up to each of some hours.
+        Return what *groups* were billed from the view's beginning up to each of *hours*.
 
         Hours outside the view count as its ends.
 
         Args:
-            groups: Their numbers, in the order of `sums`.
+            groups: The numbers of the groups, in the order of `sums`.
             is_meant: Which of the series count; None for all.
 
         Returns:
@@ -245,7 +245,7 @@ class SpendView:
     def total_of(
         self, query: SpendQuery, metric: str, hours: "NDArray[np.int64]", is_meant: "NDArray[np.bool_]"
     ) -> "NDArray[np.int64]":
-        """Return what those of a query's series that are meant were billed together up to each of some hours."""
+        """Return what the query's series in *is_meant* were billed together up to each of *hours*."""
         self._refresh()
         ids = self._selector.select(query).ids
         ids = ids[is_meant[ids]]
@@ -258,7 +258,7 @@ class SpendView:
         return self._selector.select(query).numbers
 
     def group_of_series(self, query: SpendQuery) -> "NDArray[np.intp]":
-        """Return the number of each series' group, -1 where the query leaves it out."""
+        """Return the number of each series' group, -1 if the query excludes it."""
         self._refresh()
         selection = self._selector.select(query)
         found = np.full(len(self._table), -1, np.intp)
@@ -282,7 +282,7 @@ class SpendView:
         return found
 
     def cells(self, query: SpendQuery) -> Cells:
-        """Return the groups of a query split by stream; the same object for as long as no series comes."""
+        """Return the groups of a query split by stream; the same object until new series arrive or owners change."""
         self._refresh()
         found = self._cells.get(query)
         if found is None or found.is_outdated(self._selector, self._totals.long.count):
@@ -294,12 +294,12 @@ class SpendView:
         return found
 
     def take_over(self, edges: Iterable[KnownEdge]) -> None:
-        """Begin with edges that were known before this view was made."""
+        """Start with edges that were known before this view was made."""
         self._known_edges = by_cell(edges)
 
     def edges_ahead(self, view: View) -> list[KnownEdge]:
         """
-        Return the edges that would be earlier if they were worked out from the bills as they are now.
+        Return the edges that would be earlier if they were computed from the bills as they are now.
 
         Args:
             view: Which view of the bills this is of.
@@ -308,7 +308,7 @@ class SpendView:
 
     def totals_at(self, cells: Cells, metric: str, hours: "NDArray[np.int64]") -> "NDArray[np.int64]":
         """
-        Return what each cell was billed from the view's beginning up to each of some hours, in 1e-10 USD.
+        Return what each cell was billed from the view's beginning up to each of *hours*, in 1e-10 USD.
 
         Hours outside the view count as its ends. A row for each hour, a column for each cell.
         """
@@ -324,11 +324,11 @@ class SpendView:
         chosen: "NDArray[np.intp] | None" = None,
     ) -> "list[NDArray[np.int64]]":
         """
-        Return what each cell was billed from the view's beginning up to an hour of its own, in 1e-10 USD.
+        Return what each cell was billed from the view's beginning up to hours of its own, in 1e-10 USD.
 
         Args:
-            hours: Each an hour for all, or an array whose last axis is that of the cells.
-            chosen: The numbers of the cells that are asked for; None for all.
+            hours: Each item gives one result: an hour for all cells, or an array whose last axis is the cells.
+            chosen: The numbers of the requested cells; None for all.
         """
         asked = [np.asarray(each, np.int64) for each in hours]
         distinct = np.unique(np.concatenate([each.ravel() for each in asked]))
@@ -357,14 +357,14 @@ class SpendView:
         return self.span.start + start + int(hours[0]) if len(hours) else None
 
     def _added_up(self, ids: "NDArray[np.intp]", metric: str, hours: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Return what some series together were billed from the view's beginning up to each of some hours."""
+        """Return what the given series together were billed from the view's beginning up to each of *hours*."""
         self._totals.magnitude[metric].check(ids)
         rows, totals = self._rows(hours), self._totals.of[metric]
         parts = (rows[at : at + _ROWS_AT_ONCE] for at in range(0, len(rows), _ROWS_AT_ONCE))
         return np.concatenate([totals[:0, 0], *(totals[np.ix_(part, ids)].sum(axis=1) for part in parts)])
 
     def _rows(self, hours: "NDArray[np.int64]") -> "NDArray[np.int64]":
-        """Return the rows of the totals before some hours, as far as the view reaches."""
+        """Return the rows of the totals for *hours*, limited to what the view covers."""
         return np.minimum(np.maximum(hours - self.span.start, 0), len(self.span))
 
     def _ids(self, query: SpendQuery, group: Labels) -> "NDArray[np.intp]":
@@ -386,7 +386,7 @@ class SpendView:
         now, then = (totals[end, ids] - totals[start, ids] for start, end in bounds)
         part_of, names = self._selector.parts()
         if len(names) == len(part_of):
-            # Each series is a part of its own, as nearly everywhere.
+            # Each series is a part of its own, as is nearly always so.
             return Parts(names, part_of[ids], now, then)
         chosen, places = np.unique(part_of[ids], return_inverse=True)
         sums = np.zeros((2, len(chosen)), np.int64)
